@@ -1,0 +1,62 @@
+"""The joint between the outer loop and the machines: jobs in, exactly one outcome per job out."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.workers.job import Job, Outcome
+
+
+class PoolError(Exception):
+    """The cluster or a worker cannot be used at all; the message says what to do about it."""
+
+
+class WorkerPool(Protocol):
+    """Something that evaluates jobs."""
+
+    @property
+    def n_workers(self) -> int:
+        """Workers that live jobs at the same time."""
+        ...
+
+    @property
+    def n_replaced(self) -> int:
+        """Workers that died or were killed and were replaced since the pool was opened."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One line for people: what runs where, with the dashboard's address if there is one."""
+        ...
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Yields exactly one outcome per job, in order of completion.
+
+        Whatever breaks in a life, a worker or a machine comes back as failed lives of an outcome.
+        Raises ``Interrupted`` soon after the stop signal, ``PoolError`` if no worker can be had.
+        """
+        ...
+
+
+class Target(Protocol):
+    """Where a run's workers live. Implementations are frozen settings with a ``kind``."""
+
+    @property
+    def kind(self) -> str:
+        """The name under which configuration files choose the target."""
+        ...
+
+    def open(
+        self, warm_up: Job, stop: StopSignal, working_dir: Path | None
+    ) -> AbstractContextManager[WorkerPool]:
+        """Starts the workers and stops them again at the end.
+
+        Args:
+            warm_up: a small job that every worker does once before deadlines count, so that
+                compilation and imports are over; its outcome is thrown away.
+            stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
+            working_dir: folder of the user's own classes, which workers must be able to import.
+        """
+        ...

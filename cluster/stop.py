@@ -1,0 +1,48 @@
+"""Ending a run on a signal, soon and without losing anything that was committed."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(Exception):
+    """The run was asked to stop."""
+
+
+class StopSignal:
+    """Remembers that SIGINT or SIGTERM came.
+
+    Where only pure work is going on (``raising``), the signal raises ``Interrupted`` at once;
+    everywhere else it is noted, and ``check`` raises at the next safe place.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._raising = False
+
+    def check(self) -> None:
+        """Raises ``Interrupted`` if a signal came."""
+        if self.requested:
+            raise Interrupted
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Within this block, which must have no side effects, a signal raises at once."""
+        self.check()
+        self._raising = True
+        try:
+            yield
+        finally:
+            self._raising = False
+
+    def install(self) -> None:
+        """Takes over SIGINT and SIGTERM. ``ray.init`` takes SIGTERM too, so call this again after it."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        if self._raising:
+            self._raising = False
+            raise Interrupted

@@ -1,0 +1,88 @@
+"""The joint between the outer loop and a strategy, and how a strategy's state is saved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Population
+from spikeloop.workers.space import ParameterSpace
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a population came to.
+
+    Attributes:
+        fitness: (n_candidates,) to be maximised; nan for a candidate of which no life succeeded,
+            which must carry no weight.
+        gradient: (n_candidates, n_dim) gradient of fitness, from differentiable learners, or None.
+    """
+
+    fitness: FloatArray
+    gradient: FloatArray | None = None
+
+
+class Strategy(Protocol[S]):
+    """A search over points. Implementations are frozen settings with a ``kind``.
+
+    Settings, state and randomness are three things: the state is a flat frozen dataclass of arrays
+    and numbers and is returned new; generators are arguments. None of the methods changes its
+    arguments.
+    """
+
+    State: ClassVar[type]
+
+    @property
+    def kind(self) -> str:
+        """The name under which configuration files choose the strategy."""
+        ...
+
+    def init(self, space: ParameterSpace, rng: np.random.Generator) -> S:
+        """The state before the first generation."""
+        ...
+
+    def ask(self, state: S, rng: np.random.Generator) -> Population:
+        """The candidates of the next generation."""
+        ...
+
+    def tell(
+        self, state: S, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> S:
+        """The state after a generation; ValueError if no candidate has a fitness."""
+        ...
+
+    def recommend(self, state: S) -> FloatArray:
+        """(n_dim,) the point to deploy."""
+        ...
+
+    def summary(self, state: S) -> Mapping[str, float]:
+        """A few numbers that show how the search stands, for tables and progress."""
+        ...
+
+    def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
+        """The settings as plain values, as pydantic writes them."""
+        ...
+
+
+def to_arrays(state: Any) -> dict[str, NDArray[Any]]:
+    """A state as named arrays, for ``numpy.savez``."""
+    return {field.name: np.asarray(getattr(state, field.name)) for field in fields(state)}
+
+
+def from_arrays(kind: type[S], arrays: Mapping[str, NDArray[Any]]) -> S:
+    """The state back from its arrays; ValueError if the fields do not match.
+
+    Arrays without dimension become Python numbers again.
+    """
+    expected = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if expected != set(arrays):
+        raise ValueError(
+            f"{kind.__name__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"
+        )
+    return kind(**{name: a.item() if a.ndim == 0 else a for name, a in arrays.items()})

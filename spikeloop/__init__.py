@@ -1,0 +1,7 @@
+"""Spiking networks and neuromorphic chips that learn to learn.
+
+The code lives in four folders, one question each: ``tasks`` (what is to be learned), ``workers``
+(who learns it), ``cluster`` (where it runs), ``coordinator`` (what to try next).
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,52 @@
+"""Random Markov decision processes, drawn as the published chip experiment drew them.
+
+The generator is ``rand`` of pymdptoolbox, used by Bohnstingl et al. 2019 (Front. Neurosci. 13:483;
+repository Neuromorphic_Hardware_learns_to_learn): for each action and state a threshold r ~ U[0, 1]
+is drawn and a successor is allowed if its own U[0, 1] draw exceeds r, so the branching factor
+varies from row to row; one successor is forced where none is allowed. Allowed successors get U[0, 1]
+masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
+"""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks
+
+
+class RandomMdp(Settings):
+    """The family of random MDPs of a given size; the defaults are those of the chip experiment.
+
+    A life starts in state 0 and runs ``n_steps`` transitions without a reset. The reward depends
+    on action, state and successor; rewards of forbidden successors are 0.5 and never paid.
+    """
+
+    kind: Literal["random_mdp"] = "random_mdp"
+    n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
+    n_actions: int = Field(default=8, ge=1, le=1024, description="actions in every state")
+    n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one life")
+
+    @property
+    def interface(self) -> Interface:
+        """Discrete states and actions."""
+        return Interface(self.n_states, self.n_actions, "discrete", self.n_steps)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
+        """Draws ``n_tasks`` independent MDPs."""
+        shape = (n_tasks, self.n_actions, self.n_states, self.n_states)
+        allowed = rng.random(shape) > rng.random(shape[:-1])[..., None]
+        forced = rng.integers(self.n_states, size=shape[:-1])
+        none_allowed = ~allowed.any(axis=-1)
+        allowed[none_allowed, forced[none_allowed]] = True
+
+        mass = np.where(allowed, rng.random(shape), 0.0)
+        reward = np.where(allowed, rng.uniform(-1.0, 1.0, shape), 0.0)
+        return TabularTasks(
+            transition=mass / mass.sum(axis=-1, keepdims=True),
+            reward=(reward + 1.0) / 2.0,
+            start_state=np.zeros(n_tasks, dtype=np.int64),
+            n_steps=self.n_steps,
+        )

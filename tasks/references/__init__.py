@@ -1,0 +1,1 @@
+"""What a random and an optimal policy earn, computed exactly wherever that can be done."""

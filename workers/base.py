@@ -1,0 +1,59 @@
+"""The joint between a learner and everything that runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
+from spikeloop.workers.space import Parameters, ParameterSpace
+
+N_CURVE_BINS = 40
+"""Points of an inner-loop learning curve: 50 steps each in a life of 2000."""
+
+
+@dataclass(frozen=True)
+class Lives:
+    """What some candidates' lives on some tasks came to.
+
+    Attributes:
+        returns: (n_candidates, n_tasks) sum of rewards of each life; nan where the life broke.
+        curve: (n_candidates, n_tasks, n_bins) mean reward per step in consecutive parts of a life.
+        n_simulated_steps: interactions simulated, over all lives.
+        gradient: (n_candidates, n_dim) gradient of the mean return with respect to the point, from
+            a differentiable learner, else None.
+    """
+
+    returns: FloatArray
+    curve: FloatArray
+    n_simulated_steps: int
+    gradient: FloatArray | None = None
+
+
+class Learner(Protocol):
+    """An inner-loop model. Implementations are frozen settings with a ``kind``."""
+
+    @property
+    def kind(self) -> str:
+        """The name under which configuration files choose the learner."""
+        ...
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """The hyperparameters Θ for a family; ValueError if the learner cannot live there."""
+        ...
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets every candidate live once through every task with Θ fixed.
+
+        A life's numbers depend on its own parameters, task and seed only, never on the other
+        lives of the call, and nothing outlives the call.
+
+        Args:
+            parameters: physical values of n_candidates candidates.
+            tasks: n_tasks tasks.
+            seeds: (n_candidates, n_tasks) seeds of the lives' own randomness.
+        """
+        ...
+
+    def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
+        """The settings as plain values, as pydantic writes them."""
+        ...

@@ -1,0 +1,110 @@
+"""The pure function at the bottom of everything: a job in, its result out."""
+
+import os
+import socket
+import time
+import traceback
+
+import numpy as np
+
+from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
+
+
+def evaluate(job: Job) -> JobResult:
+    """Lets the lives of a job's tile happen.
+
+    No Ray, no files, no clock in the numbers. If the learner raises, every life of the tile is
+    lived again on its own, so that only the broken one fails.
+    """
+    started = time.perf_counter()
+    tile = job.tile
+    try:
+        result = _live(job)
+    except Exception as error:
+        if tile.n_lives == 1:
+            result = failed(tile, Status.RAISED, _line(error), traceback.format_exc())
+        else:
+            result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
+    wall_s = time.perf_counter() - started
+    return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker_name()})
+
+
+def worker_name() -> str:
+    """Host and process, as results name the worker."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResult:
+    """The result of a tile of which no life came through, one failure per life."""
+    return JobResult(
+        tile=tile,
+        returns=np.full(tile.shape, np.nan),
+        curve=np.full((*tile.shape, N_CURVE_BINS), np.nan),
+        status=np.full(tile.shape, status, dtype=np.uint8),
+        n_simulated_steps=0,
+        failures=tuple(Failure(life, status, message, trace) for life in tile.lives()),
+    )
+
+
+def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
+    """Puts results of smaller tiles, which cover ``tile`` exactly, together."""
+    n_bins = max(part.curve.shape[2] for part in parts)
+    returns = np.full(tile.shape, np.nan)
+    curve = np.full((*tile.shape, n_bins), np.nan)
+    status = np.full(tile.shape, Status.RAISED, dtype=np.uint8)
+    for part in sorted(parts, key=lambda part: part.tile):
+        place = (
+            slice(part.tile.c0 - tile.c0, part.tile.c1 - tile.c0),
+            slice(part.tile.t0 - tile.t0, part.tile.t1 - tile.t0),
+        )
+        returns[place], status[place] = part.returns, part.status
+        curve[place][..., : part.curve.shape[2]] = part.curve
+    return JobResult(
+        tile=tile,
+        returns=returns,
+        curve=curve,
+        status=status,
+        n_simulated_steps=sum(part.n_simulated_steps for part in parts),
+        failures=tuple(f for part in sorted(parts, key=lambda p: p.tile) for f in part.failures),
+        wall_s=sum(part.wall_s for part in parts),
+        worker=", ".join(dict.fromkeys(part.worker for part in parts if part.worker)),
+    )
+
+
+def _live(job: Job) -> JobResult:
+    grid, tile = job.grid, job.tile
+    space = grid.learner.space(grid.family.interface)
+    parameters = space.decode(grid.population.rows(tile.c0, tile.c1))
+    tasks = grid.tasks()[tile.t0 : tile.t1]
+    seeds = grid.seeds()[tile.c0 : tile.c1, tile.t0 : tile.t1]
+    lives = grid.learner.live(parameters, tasks, seeds)
+    if lives.returns.shape != tile.shape or lives.curve.shape[:2] != tile.shape:
+        raise ValueError(
+            f"{grid.learner.kind}.live must give returns {tile.shape} and curve "
+            f"{(*tile.shape, 'n_bins')}, got {lives.returns.shape} and {lives.curve.shape}"
+        )
+    return _read(tile, lives)
+
+
+def _read(tile: Tile, lives: Lives) -> JobResult:
+    finite = np.isfinite(lives.returns) & np.isfinite(lives.curve).all(axis=2)
+    broken = [
+        Failure(life, Status.NOT_FINITE, "the life's return or curve is not finite")
+        for life in tile.lives()
+        if not finite[life.c0 - tile.c0, life.t0 - tile.t0]
+    ]
+    return JobResult(
+        tile=tile,
+        returns=np.where(finite, lives.returns, np.nan),
+        curve=np.where(finite[..., None], lives.curve, np.nan),
+        status=np.where(finite, Status.OK, Status.NOT_FINITE).astype(np.uint8),
+        n_simulated_steps=lives.n_simulated_steps,
+        failures=tuple(broken),
+        gradient=lives.gradient,
+    )
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

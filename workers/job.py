@@ -1,0 +1,200 @@
+"""What travels to a worker and back: a tile of the grid candidates × tasks, and its result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray, SeedArray, TaskBatch, TaskFamily
+from spikeloop.workers.base import Learner
+from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
+
+
+class Population(Protocol):
+    """Points that can be produced row by row, so that a worker builds only its own."""
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of rows."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Size on the wire."""
+        ...
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """(stop - start, n_dim) points of these candidates."""
+        ...
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All lives of one evaluation: a population on the same freshly drawn tasks.
+
+    Tasks and seeds are functions of these coordinates, so they are drawn where they are needed and
+    never sent.
+
+    Attributes:
+        index: the generation for ``TaskSet.SEARCH`` and ``MONITOR``, else a seed of its own.
+        common_noise: whether all candidates share the life seed of a task (common random numbers),
+            so that noise luck cancels in their ranking; otherwise each life has its own.
+    """
+
+    family: TaskFamily
+    learner: Learner
+    population: Population
+    n_tasks: int
+    run_seed: int
+    task_set: TaskSet
+    index: int
+    common_noise: bool = True
+
+    @property
+    def n_candidates(self) -> int:
+        """Rows of the grid."""
+        return self.population.n_candidates
+
+    @property
+    def n_lives(self) -> int:
+        """Cells of the grid."""
+        return self.n_candidates * self.n_tasks
+
+    def tasks(self) -> TaskBatch:
+        """The tasks, always the same ones."""
+        rng = stream(self.run_seed, Purpose.TASKS, self.task_set, self.index)
+        return self.family.sample(self.n_tasks, rng)
+
+    def seeds(self) -> SeedArray:
+        """(n_candidates, n_tasks) seeds of the lives."""
+        n = self.n_tasks if self.common_noise else self.n_lives
+        drawn = seeds(self.run_seed, Purpose.LIVES, self.task_set, self.index, n=n)
+        if self.common_noise:
+            return np.broadcast_to(drawn, (self.n_candidates, self.n_tasks))
+        return drawn.reshape(self.n_candidates, self.n_tasks)
+
+
+@dataclass(frozen=True, order=True)
+class Tile:
+    """A rectangle of a grid: candidates [c0, c1) × tasks [t0, t1)."""
+
+    c0: int
+    c1: int
+    t0: int
+    t1: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(candidates, tasks) of the tile."""
+        return self.c1 - self.c0, self.t1 - self.t0
+
+    @property
+    def n_lives(self) -> int:
+        """Lives in the tile."""
+        return (self.c1 - self.c0) * (self.t1 - self.t0)
+
+    def lives(self) -> Iterator["Tile"]:
+        """The tile cut into single lives."""
+        for c in range(self.c0, self.c1):
+            for t in range(self.t0, self.t1):
+                yield Tile(c, c + 1, t, t + 1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A tile on its way to a worker.
+
+    Attributes:
+        name: what the Ray dashboard shows, for example "generation 3, candidates 4-5".
+    """
+
+    grid: Grid
+    tile: Tile
+    name: str = ""
+
+
+def cut(grid: Grid, n_candidates: int, n_tasks: int, name: str) -> list[Job]:
+    """Cuts a grid into jobs of at most ``n_candidates`` × ``n_tasks`` lives, in reading order."""
+    return [
+        Job(
+            grid,
+            Tile(c, min(c + n_candidates, grid.n_candidates), t, min(t + n_tasks, grid.n_tasks)),
+            f"{name} candidates {c}-{min(c + n_candidates, grid.n_candidates) - 1}",
+        )
+        for c in range(0, grid.n_candidates, n_candidates)
+        for t in range(0, grid.n_tasks, n_tasks)
+    ]
+
+
+class Status(IntEnum):
+    """How a life ended."""
+
+    OK = 0
+    RAISED = 1
+    NOT_FINITE = 2
+    WORKER_DIED = 3
+    TIMED_OUT = 4
+    OUT_OF_MEMORY = 5
+
+    @property
+    def words(self) -> str:
+        """As tables and messages say it, for example "worker died"."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the lives of a tile failed.
+
+    Attributes:
+        message: one line.
+        traceback: the learner's own traceback, if there was one.
+    """
+
+    tile: Tile
+    status: Status
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a worker makes of a tile. All numbers but ``wall_s`` are functions of the job.
+
+    Attributes:
+        returns: (candidates, tasks) of the tile; nan where the life failed.
+        curve: (candidates, tasks, n_bins) mean reward per step; nan where the life failed.
+        status: (candidates, tasks) uint8 values of ``Status``.
+        failures: one entry per failed life.
+        n_simulated_steps: interactions simulated.
+        gradient: (candidates, n_dim) or None.
+        wall_s: seconds spent living.
+        worker: which process did it.
+    """
+
+    tile: Tile
+    returns: FloatArray
+    curve: FloatArray
+    status: NDArray[np.uint8]
+    n_simulated_steps: int
+    failures: tuple[Failure, ...] = ()
+    gradient: FloatArray | None = None
+    wall_s: float = 0.0
+    worker: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Exactly one per job: its result, in which failed lives carry their reason.
+
+    Attributes:
+        index: position of the job in the sequence given to the pool.
+        attempts: (candidates, tasks) int64, how often each life was started.
+    """
+
+    index: int
+    result: JobResult
+    attempts: NDArray[np.int64] = field(repr=False)

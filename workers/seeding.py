@@ -1,0 +1,54 @@
+"""Counter-based randomness: every generator is a function of the run's seed and of coordinates.
+
+Nothing is stored and nothing is global, so a retried or duplicated job gives the same bits on any
+worker, and resuming a run needs no generator state. Streams are Philox generators (Salmon et al.
+2011, "Parallel random numbers: as easy as 1, 2, 3"), keyed by NumPy's ``SeedSequence``, whose
+``spawn_key`` hashes the coordinates.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from spikeloop.tasks.base import SeedArray
+
+
+class Purpose(IntEnum):
+    """First coordinate of a stream: what the numbers are for. Values are part of a run's identity."""
+
+    INIT = 0
+    ASK = 1
+    TELL = 2
+    TASKS = 3
+    LIVES = 4
+    RANDOM_POINTS = 5
+    BOOTSTRAP = 6
+
+
+class TaskSet(IntEnum):
+    """Which tasks are meant. The search only ever sees ``SEARCH``; the others are held out."""
+
+    SEARCH = 0
+    MONITOR = 1
+    TRANSFER = 2
+    PLAN = 3
+
+
+def _sequence(run_seed: int, purpose: Purpose, coordinates: tuple[int, ...]) -> np.random.SeedSequence:
+    return np.random.SeedSequence(run_seed, spawn_key=(int(purpose), *map(int, coordinates)))
+
+
+def stream(run_seed: int, purpose: Purpose, *coordinates: int) -> np.random.Generator:
+    """The generator of the given coordinates.
+
+    Args:
+        run_seed: non-negative seed of the run.
+        purpose: what the numbers are for.
+        coordinates: non-negative integers, for example task set and generation.
+    """
+    return np.random.Generator(np.random.Philox(_sequence(run_seed, purpose, coordinates)))
+
+
+def seeds(run_seed: int, purpose: Purpose, *coordinates: int, n: int) -> SeedArray:
+    """(n,) independent 64-bit seeds of the given coordinates; a longer request starts the same."""
+    return _sequence(run_seed, purpose, coordinates).generate_state(n, np.uint64)

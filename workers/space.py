@@ -1,0 +1,252 @@
+"""The typed space of hyperparameters Θ: it alone knows how a point becomes physical values.
+
+A strategy sees a *point*, a vector of reals without bounds. Bounded parameters read their
+coordinate folded into [0, 1] by reflection, so that every coordinate means something, a search
+distribution keeps its width at a bound, and no mass piles up there as it does under clipping;
+0 is the lower bound, 1 the upper one. Weight arrays are unbounded and read their coordinates times
+their scale. What a learner receives are ``Parameters``: physical values, by name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray
+
+
+@dataclass(frozen=True)
+class Real:
+    """A real number between two bounds, searched on a linear or a logarithmic scale.
+
+    ``low`` may be the name of an earlier parameter, whose value then is the lower bound.
+    """
+
+    name: str
+    low: float | str
+    high: float
+    default: float
+    unit: str = "1"
+    scale: Literal["linear", "log"] = "linear"
+    description: str = ""
+
+    size = 1
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number between two bounds, both included, each value equally wide; 6-bit weights too."""
+
+    name: str
+    low: int
+    high: int
+    default: int
+    unit: str = "1"
+    description: str = ""
+
+    size = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several named options, equally wide; its physical value is the option's index."""
+
+    name: str
+    options: tuple[str, ...]
+    default: str
+    unit: str = "1"
+    description: str = ""
+
+    size = 1
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A whole array of unbounded weights; the initial law is normal with deviation ``scale``."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    unit: str = "1"
+    description: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return int(np.prod(self.shape))
+
+
+Parameter: TypeAlias = Real | Integer | Choice | Weights
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+    """An ordered set of parameters, one coordinate each, or one per weight of an array."""
+
+    parameters: tuple[Parameter, ...]
+
+    def __post_init__(self) -> None:
+        """Checks names, bounds and defaults, so that a mistake shows where it was made."""
+        seen: set[str] = set()
+        for parameter in self.parameters:
+            if parameter.name in seen:
+                raise ValueError(f"parameter names must be unique, got {parameter.name!r} twice")
+            _check(parameter, seen)
+            seen.add(parameter.name)
+
+    @property
+    def n_dim(self) -> int:
+        """Length of a point."""
+        return sum(parameter.size for parameter in self.parameters)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the coordinates; weights are numbered in C order."""
+        return tuple(
+            name
+            for parameter in self.parameters
+            for name in (
+                [f"{parameter.name}_{i}" for i in range(parameter.size)]
+                if isinstance(parameter, Weights)
+                else [parameter.name]
+            )
+        )
+
+    def slices(self) -> Iterator[tuple[Parameter, slice]]:
+        """Each parameter with its place in a point."""
+        start = 0
+        for parameter in self.parameters:
+            yield parameter, slice(start, start + parameter.size)
+            start += parameter.size
+
+    def decode(self, points: FloatArray) -> "Parameters":
+        """Physical values of points.
+
+        Args:
+            points: (n_candidates, n_dim) coordinates, unbounded.
+        """
+        if points.ndim != 2 or points.shape[1] != self.n_dim:
+            raise ValueError(f"points must have shape (n, {self.n_dim}), got {points.shape}")
+        values = np.empty(points.shape)
+        decoded: dict[str, FloatArray] = {}
+        for parameter, columns in self.slices():
+            values[:, columns] = _decode(parameter, points[:, columns], decoded)
+            decoded[parameter.name] = values[:, columns]
+        return Parameters(self, values)
+
+    def default_point(self) -> FloatArray:
+        """(n_dim,) the point whose physical values are the defaults."""
+        point = np.zeros(self.n_dim)
+        defaults = {p.name: p.default for p in self.parameters if isinstance(p, Real)}
+        for parameter, columns in self.slices():
+            if isinstance(parameter, Real):
+                low = defaults[parameter.low] if isinstance(parameter.low, str) else parameter.low
+                point[columns] = _unit(parameter, low)
+            elif isinstance(parameter, Integer):
+                point[columns] = _bin(
+                    parameter.default - parameter.low, parameter.high - parameter.low + 1
+                )
+            elif isinstance(parameter, Choice):
+                point[columns] = _bin(
+                    parameter.options.index(parameter.default), len(parameter.options)
+                )
+        return point
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """(n, n_dim) points of the initial law: uniform within bounds, normal for weights."""
+        points = np.empty((n, self.n_dim))
+        for parameter, columns in self.slices():
+            if isinstance(parameter, Weights):
+                points[:, columns] = rng.standard_normal((n, parameter.size))
+            else:
+                points[:, columns] = rng.random((n, 1))
+        return points
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Physical values of some candidates.
+
+    Attributes:
+        space: what the columns mean, with units.
+        values: (n_candidates, n_dim) physical values; choices as the index of their option.
+    """
+
+    space: ParameterSpace
+    values: FloatArray
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of candidates."""
+        return self.values.shape[0]
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """Values of one parameter: (n_candidates,), or (n_candidates, *shape) for weights."""
+        for parameter, columns in self.space.slices():
+            if parameter.name == name:
+                if isinstance(parameter, Weights):
+                    return self.values[:, columns].reshape(-1, *parameter.shape)
+                return self.values[:, columns.start]
+        raise KeyError(f"no parameter {name!r}; there are {', '.join(self.space.columns[:20])}")
+
+    def rows(self, candidates: slice) -> "Parameters":
+        """The values of some of the candidates."""
+        return Parameters(self.space, self.values[candidates])
+
+
+def _fold(coordinate: FloatArray) -> FloatArray:
+    """Reflects the real line into [0, 1], leaving [0, 1] itself in place."""
+    return 1.0 - np.abs(1.0 - np.mod(coordinate, 2.0))
+
+
+def _decode(
+    parameter: Parameter, coordinate: FloatArray, decoded: dict[str, FloatArray]
+) -> FloatArray:
+    if isinstance(parameter, Weights):
+        return coordinate * parameter.scale
+    unit = _fold(coordinate)
+    if isinstance(parameter, Integer):
+        n_values = parameter.high - parameter.low + 1
+        return parameter.low + np.minimum(np.floor(unit * n_values), n_values - 1)
+    if isinstance(parameter, Choice):
+        n_values = len(parameter.options)
+        return np.minimum(np.floor(unit * n_values), n_values - 1)
+    low = decoded[parameter.low] if isinstance(parameter.low, str) else parameter.low
+    if parameter.scale == "log":
+        return np.clip(np.exp(np.log(low) + unit * np.log(parameter.high / low)), low, parameter.high)
+    return low + unit * (parameter.high - low)
+
+
+def _unit(parameter: Real, low: float) -> float:
+    """The coordinate in [0, 1] of a real parameter's default."""
+    if parameter.high == low:
+        return 0.5
+    if parameter.scale == "log":
+        return float(np.log(parameter.default / low) / np.log(parameter.high / low))
+    return (parameter.default - low) / (parameter.high - low)
+
+
+def _bin(index: int, n_values: int) -> float:
+    """The middle of the interval of [0, 1] that stands for one of ``n_values`` values."""
+    return (index + 0.5) / n_values
+
+
+def _check(parameter: Parameter, earlier: set[str]) -> None:
+    name = parameter.name
+    if isinstance(parameter, Weights):
+        if not parameter.scale > 0:
+            raise ValueError(f"{name}: scale must be > 0, got {parameter.scale}")
+    elif isinstance(parameter, Choice):
+        if parameter.default not in parameter.options:
+            raise ValueError(f"{name}: default must be an option, got {parameter.default!r}")
+    elif isinstance(parameter.low, str):
+        if parameter.low not in earlier:
+            raise ValueError(f"{name}: low must name an earlier parameter, got {parameter.low!r}")
+    elif not parameter.low <= parameter.default <= parameter.high or parameter.low == parameter.high:
+        raise ValueError(
+            f"{name}: default must be in [low, high] with low < high, got {parameter.default} "
+            f"in [{parameter.low}, {parameter.high}]"
+        )
+    elif isinstance(parameter, Real) and parameter.scale == "log" and not parameter.low > 0:
+        raise ValueError(f"{name}: low must be > 0 on a log scale, got {parameter.low}")
