@@ -1,1 +1,1 @@
-"""What to try next: strategies, the outer loop, the run store, the command line and the analysis."""
+"""What to try next: strategies, outer loop, run store, command line and analysis."""

@@ -3,8 +3,8 @@
 The generator is ``rand`` of pymdptoolbox, used by Bohnstingl et al. 2019 (Front. Neurosci. 13:483;
 repository Neuromorphic_Hardware_learns_to_learn): for each action and state a threshold r ~ U[0, 1]
 is drawn and a successor is allowed if its own U[0, 1] draw exceeds r, so the branching factor
-varies from row to row; one successor is forced where none is allowed. Allowed successors get U[0, 1]
-masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
+varies from row to row; one successor is forced where none is allowed. Allowed successors get
+U[0, 1] masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
 """
 
 from typing import Literal

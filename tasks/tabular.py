@@ -28,17 +28,17 @@ class TabularTasks:
     @property
     def n_tasks(self) -> int:
         """Number of tasks in the batch."""
-        return self.transition.shape[0]
+        return len(self.transition)
 
     @property
     def n_actions(self) -> int:
         """Number of actions, the same in every state."""
-        return self.transition.shape[1]
+        return int(self.transition.shape[1])
 
     @property
     def n_states(self) -> int:
         """Number of states."""
-        return self.transition.shape[2]
+        return int(self.transition.shape[2])
 
     def __getitem__(self, tasks: slice) -> "TabularTasks":
         """The tasks of a slice, as a batch of its own."""
@@ -48,7 +48,8 @@ class TabularTasks:
 
     def expected_reward(self) -> FloatArray:
         """(n_tasks, n_actions, n_states) expected reward of an action in a state."""
-        return np.einsum("tasn,tasn->tas", self.transition, self.reward)
+        expected: FloatArray = np.einsum("tasn,tasn->tas", self.transition, self.reward)
+        return expected
 
     def references(self) -> References:
         """Exact expected returns of the uniform and the optimal policy over ``n_steps``."""

@@ -27,7 +27,8 @@ def optimal_return(
     for _ in range(n_steps):
         action_value = (rows @ value)[:, :, 0] + rewards
         value = action_value.reshape(n_tasks, n_actions, n_states).max(axis=1)[:, :, None]
-    return value[np.arange(n_tasks), start_state, 0]
+    at_start: FloatArray = value[np.arange(n_tasks), start_state, 0]
+    return at_start
 
 
 def random_return(
@@ -40,4 +41,5 @@ def random_return(
     value = np.zeros_like(reward)
     for _ in range(n_steps):
         value = reward + chain @ value
-    return value[np.arange(n_tasks), start_state, 0]
+    at_start: FloatArray = value[np.arange(n_tasks), start_state, 0]
+    return at_start

@@ -1,0 +1,1 @@
+"""What a run shows: statistics, tables and figures, from its Parquet files alone."""

@@ -1,0 +1,157 @@
+"""The figures of a run, drawn from its Parquet files: axes in, axes out, then one PNG each."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from spikeloop.coordinator.analysis.statistics import Bootstrap, Estimate, Sample, curve_band
+from spikeloop.coordinator.manifest import read_config
+from spikeloop.coordinator.store import RunStore
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe & Ito's palette, which readers with any colour vision can tell apart.
+COLOURS = {
+    "default": "#E69F00",
+    "random": "#999999",
+    "learned": "#0072B2",
+    "best": "#56B4E9",
+    "reference": "#444444",
+}
+
+
+def make_figures(store: RunStore) -> list[Path]:
+    """Draws every figure that the run has data for, and gives their files."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    made = []
+    config = read_config(store)
+    seed = config.run.seed
+    generations, curves, transfer = (
+        _frame(store, name) for name in ("generations", "curves", "transfer")
+    )
+    if generations is not None:
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        draw_search(figure.subplots(), generations, curves, seed)
+        made.append(_save(figure, store.folder / "figures" / "search.png"))
+    if transfer is not None:
+        transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
+        n_steps = config.family.interface.n_steps
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        draw_learning(figure.subplots(), transfer, n_steps, seed)
+        made.append(_save(figure, store.folder / "figures" / "learning.png"))
+    return made
+
+
+def draw_search(
+    axes: "Axes", generations: pd.DataFrame, curves: pd.DataFrame | None, seed: int
+) -> "Axes":
+    """Fitness of the population and held-out score of the recommended point over generations.
+
+    The fitness of each generation comes from its own fresh tasks, so its line moves with their
+    luck; the held-out tasks are the same throughout.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    number = generations["generation"].to_numpy()
+    sd = generations["sd"].to_numpy()
+    mean = generations["mean"].to_numpy()
+    axes.fill_between(number, mean - sd, mean + sd, color=COLOURS["random"], alpha=0.25, lw=0)
+    axes.plot(number, mean, color=COLOURS["random"], label="population: mean ± SD")
+    axes.plot(number, generations["best"], color=COLOURS["best"], lw=1, label="population: best")
+    if curves is not None:
+        held_out = [
+            (g, _held_out(lives, seed, int(str(g)))) for g, lives in curves.groupby("generation")
+        ]
+        g = np.array([number for number, _ in held_out], dtype=np.float64)
+        value = np.array([e.value for _, e in held_out])
+        low = np.array([e.low for _, e in held_out])
+        high = np.array([e.high for _, e in held_out])
+        axes.errorbar(
+            g,
+            value,
+            yerr=[value - low, high - value],
+            color=COLOURS["learned"],
+            marker="o",
+            ms=4,
+            capsize=3,
+            label=f"recommended Θ, {held_out[0][1].n_tasks} held-out tasks (95 %)",
+        )
+    axes.axhline(0.0, color=COLOURS["reference"], lw=0.8, ls=":")
+    axes.set(xlabel="generation", ylabel="score (0 random, 1 optimal policy)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title("The search", loc="left")
+    axes.legend(frameon=False, loc="lower right", fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def draw_learning(axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int) -> "Axes":
+    """Reward per step within held-out lives, for each Θ, with pointwise 95 % intervals."""
+    n_bins = len(transfer["curve"].iloc[0])
+    step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
+    labels = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
+    for number, (theta, label) in enumerate(labels.items()):
+        lives = transfer[transfer["theta"] == theta]
+        n_points = lives["point"].nunique()
+        # One row a task: the mean over points, so that the interval speaks about tasks.
+        stacked = np.stack(lives["curve"].to_list()).astype(np.float64)
+        curve = _mean_by(stacked, lives["task"].to_numpy())
+        rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, 1, number)
+        mean, low, high = curve_band(curve, rng)
+        label = f"{label} (mean of {n_points})" if n_points > 1 else label
+        axes.fill_between(step, low, high, color=COLOURS[theta], alpha=0.25, lw=0)
+        axes.plot(step, mean, color=COLOURS[theta], label=label)
+    tasks = transfer.drop_duplicates("task")
+    for name, style in (("optimal", "--"), ("random", ":")):
+        axes.axhline(tasks[name].mean() / n_steps, color=COLOURS["reference"], lw=0.9, ls=style)
+        axes.annotate(
+            f"{name} policy",
+            (n_steps, tasks[name].mean() / n_steps),
+            ha="right",
+            va="bottom",
+            fontsize="small",
+            color=COLOURS["reference"],
+        )
+    axes.set(xlabel="step of a life", ylabel="reward per step", xlim=(0, n_steps))
+    axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left")
+    axes.legend(frameon=False, loc="center right", fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _held_out(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
+    """The same estimate that the search wrote, from the lives."""
+    ok = (lives["status"] == "ok").to_numpy()
+    gain = np.where(ok, lives["return"] - lives["random"], 0.0)
+    span = np.where(ok, lives["optimal"] - lives["random"], 0.0)
+    rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
+    bootstrap = Bootstrap.over(len(lives), rng, n_resamples=2000)
+    return bootstrap.estimate(Sample(gain[None, :], span[None, :]))
+
+
+def _mean_by(rows: FloatArray, task: FloatArray) -> FloatArray:
+    """(n_tasks, n_bins) mean of the finite rows of each task."""
+    finite = np.isfinite(rows).all(axis=1)
+    names, place = np.unique(task[finite], return_inverse=True)
+    total = np.zeros((names.size, rows.shape[1]))
+    np.add.at(total, place, rows[finite])
+    return total / np.bincount(place)[:, None]
+
+
+def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
+    table = store.table(name)
+    return None if table is None or table.num_rows == 0 else table.to_pandas()
+
+
+def _save(figure: "object", path: Path) -> Path:
+    figure.savefig(path, dpi=150)  # type: ignore[attr-defined]
+    return path

@@ -1,0 +1,124 @@
+"""Scores with intervals.
+
+A score is a ratio of sums, Σ(return − random) / Σ(optimal − random), never a mean of ratios: tasks
+whose two references nearly coincide would otherwise decide it. What is resampled is stated with
+every interval, because it fixes what the interval speaks about.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval and what it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n_tasks: int
+    n_points: int = 1
+
+    def __str__(self) -> str:
+        """For example "0.512 [0.487, 0.537]"."""
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Held-out lives of one or more points Θ on the same tasks.
+
+    Attributes:
+        gain: (n_points, n_tasks) return above the random policy; 0 for a failed life.
+        span: (n_points, n_tasks) optimal minus random return; 0 for a failed life.
+    """
+
+    gain: FloatArray
+    span: FloatArray
+
+    @property
+    def score(self) -> float:
+        """The ratio of sums over all points and tasks; nan if every life failed."""
+        span = float(self.span.sum())
+        return float(self.gain.sum()) / span if span > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Resampling weights, shared by all samples that are to be compared, so that they stay paired.
+
+    The pigeonhole bootstrap (Owen 2007, Annals of Applied Statistics 1:386) for crossed factors:
+    tasks are drawn with replacement, and so, independently, are points where a sample has several.
+    An interval then speaks about new tasks and new points. With one point it is the ordinary
+    bootstrap over tasks, and speaks about new tasks for that point.
+
+    Attributes:
+        task_weights: (n_resamples, n_tasks) how often each task was drawn.
+        rng: for the weights of points.
+        confidence: of the percentile intervals.
+    """
+
+    task_weights: FloatArray
+    rng: np.random.Generator
+    confidence: float = 0.95
+
+    @classmethod
+    def over(cls, n_tasks: int, rng: np.random.Generator, n_resamples: int = 10_000) -> "Bootstrap":
+        """Draws the weights of the tasks."""
+        return cls(_weights(n_resamples, n_tasks, rng), rng)
+
+    def estimate(self, sample: Sample) -> Estimate:
+        """The score of a sample with its percentile interval."""
+        return self._interval(sample.score, self._scores(sample), sample)
+
+    def difference(self, one: Sample, other: Sample) -> Estimate:
+        """How much higher ``one`` scores than ``other`` on the same tasks, paired by task."""
+        resampled = self._scores(one) - self._scores(other)
+        return self._interval(one.score - other.score, resampled, one)
+
+    def _scores(self, sample: Sample) -> FloatArray:
+        n_points = sample.gain.shape[0]
+        n_resamples = self.task_weights.shape[0]
+        points = (
+            np.ones((n_resamples, 1))
+            if n_points == 1
+            else _weights(n_resamples, n_points, self.rng)
+        )
+        gain = np.einsum("bt,bt->b", points @ sample.gain, self.task_weights)
+        span = np.einsum("bt,bt->b", points @ sample.span, self.task_weights)
+        return np.divide(gain, span, out=np.full_like(gain, np.nan), where=span > 0)
+
+    def _interval(self, value: float, resampled: FloatArray, sample: Sample) -> Estimate:
+        tail = (1.0 - self.confidence) / 2.0
+        finite = resampled[np.isfinite(resampled)]
+        low, high = np.quantile(finite, [tail, 1.0 - tail]) if finite.size else (np.nan, np.nan)
+        n_points, n_tasks = sample.gain.shape
+        return Estimate(value, float(low), float(high), n_tasks, n_points)
+
+
+def curve_band(
+    curve: FloatArray, rng: np.random.Generator, n_resamples: int = 2000
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean learning curve with a pointwise 95 % interval, tasks resampled.
+
+    Args:
+        curve: (n_tasks, n_bins) mean reward per step; rows of failed lives (nan) are left out.
+        rng: for the resampling.
+        n_resamples: number of resamples.
+
+    Returns:
+        mean, low, high: (n_bins,) each.
+    """
+    rows = curve[np.isfinite(curve).all(axis=1)]
+    weights = _weights(n_resamples, rows.shape[0], rng)
+    means = weights @ rows / rows.shape[0]
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return rows.mean(axis=0), low, high
+
+
+def _weights(n_resamples: int, n: int, rng: np.random.Generator) -> FloatArray:
+    """(n_resamples, n) how often each of n items is drawn in n draws with replacement."""
+    return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)

@@ -1,0 +1,298 @@
+"""The command line: parse, call, print, and turn every failure into one line and an exit code.
+
+Heavy modules are imported inside the commands, so that ``spikeloop --help`` answers at once.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+
+if TYPE_CHECKING:
+    from spikeloop.coordinator.config import RunConfig
+    from spikeloop.coordinator.store import RunStore
+    from spikeloop.coordinator.transfer import Transfer
+
+app = typer.Typer(
+    name="spikeloop",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="local workers (default: all cores)")
+]
+Inline = Annotated[bool, typer.Option("--inline", help="no Ray: one life after another, here")]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
+
+
+@app.callback()
+def options(debug: Debug = False) -> None:
+    """Learning to learn with spiking networks."""
+
+
+@app.command()
+def run(
+    config: ConfigPath,
+    sets: Sets = None,
+    out: Annotated[Path, typer.Option("--out", help="folder for run folders")] = Path("runs"),
+    workers: Workers = None,
+    inline: Inline = False,
+) -> None:
+    """Run one outer loop and end with its transfer to held-out tasks."""
+    from spikeloop.coordinator import session
+
+    settings = _load(config, sets, workers, inline)
+    folder = out / settings.run.name
+    _drive(settings, folder, 0, lambda r, s: session.start(settings, folder, r, s))
+
+
+@app.command()
+def resume(run: RunPath, workers: Workers = None, inline: Inline = False) -> None:
+    """Go on from the last committed generation of a run."""
+    from spikeloop.coordinator import manifest, session
+
+    store, settings = _open(run, workers, inline)
+    for change in manifest.changed_code(store):
+        typer.echo(f"spikeloop: warning: {change}; results may differ from here on", err=True)
+    done = max(store.generation(), 0)
+    _drive(settings, run, done, lambda r, s: session.resume(settings, store, r, s))
+
+
+@app.command()
+def transfer(
+    run: RunPath,
+    tasks: Annotated[int | None, typer.Option("--tasks", min=2, help="held-out tasks")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="which tasks")] = None,
+    workers: Workers = None,
+    inline: Inline = False,
+    as_json: Json = False,
+) -> None:
+    """Score the default, random and learned Θ of a run on held-out tasks."""
+    from spikeloop.cluster.stop import StopSignal
+    from spikeloop.coordinator import console, session
+
+    store, config = _open(run, workers, inline)
+    values = config.transfer.model_dump()
+    values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
+    settings = type(config.transfer).model_validate(values)
+    stop = StopSignal()
+    stop.install()
+    shown = console.stream(stderr=as_json)
+    with console.ConsoleReporter(config, config.run.generations, shown) as reporter:
+        result = session.transfer(config, store, settings, reporter, stop)
+    if as_json:
+        typer.echo(json.dumps(_as_json(result)))
+    else:
+        console.transfer_table(result, shown)
+
+
+@app.command()
+def plan(
+    config: ConfigPath,
+    sets: Sets = None,
+    workers: Workers = None,
+    inline: Inline = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would evaluate and how long it will take, by measuring a few tiles."""
+    from spikeloop.cluster.stop import StopSignal
+    from spikeloop.coordinator import console, planning
+
+    settings = _load(config, sets, workers, inline)
+    stop = StopSignal()
+    stop.install()
+    result = planning.measure(settings, stop)
+    if as_json:
+        typer.echo(json.dumps(result.values()))
+    else:
+        planning.show(result, console.stream())
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str, typer.Argument(metavar="[families|learners|strategies|targets]", show_default=False)
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what there is, with settings, ranges, units and defaults."""
+    from spikeloop.coordinator import console, listing
+
+    entries = listing.entries(what)
+    if as_json:
+        typer.echo(json.dumps(entries))
+    else:
+        listing.show(entries, console.stream())
+
+
+@app.command()
+def verify(run: RunPath, as_json: Json = False) -> None:
+    """Check every file of a run: checksums, columns, and that the numbers agree."""
+    from spikeloop.coordinator import verification
+    from spikeloop.coordinator.store import RunStore
+
+    report = verification.verify(RunStore.open(run))
+    if as_json:
+        typer.echo(json.dumps({"ok": not report.problems, **vars(report)}))
+    else:
+        for line in (*report.checked, *(f"PROBLEM: {problem}" for problem in report.problems)):
+            typer.echo(line)
+    if report.problems:
+        raise RunFailed(
+            f"{run}: {len(report.problems)} problem(s); the first: {report.problems[0]}"
+        )
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check the installation, compiler, Ray and memory, and say what to do."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.coordinator import diagnosis
+
+    checks = diagnosis.examine()
+    if as_json:
+        typer.echo(json.dumps([vars(check) for check in checks]))
+    else:
+        for check in checks:
+            typer.echo(f"{check.state:7} {check.name}: {check.found}")
+            if check.advice:
+                typer.echo(f"{'':8}-> {check.advice}")
+    broken = [check for check in checks if check.state == "broken"]
+    if broken:
+        raise PoolError(f"{broken[0].name}: {broken[0].found}; {broken[0].advice}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
+
+    ``--debug`` may stand anywhere and shows the traceback behind an error line.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        code = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit
+        code = 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        code = _explain(error)
+    raise SystemExit(code)
+
+
+def _explain(error: Exception) -> int:
+    """Prints one line for an error and gives its exit code."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.cluster.stop import Interrupted
+
+    if isinstance(error, TyperException):
+        message, code = " ".join(error.format_message().split()), 2
+    elif isinstance(error, RunFailed):
+        if error.traceback:
+            typer.echo(error.traceback.rstrip(), err=True)
+        message, code = str(error), 1
+    elif isinstance(error, ConfigError):
+        message, code = str(error), 2
+    elif isinstance(error, PoolError):
+        message, code = str(error), 3
+    elif isinstance(error, Interrupted):
+        message, code = str(error) or "interrupted", 4
+    else:
+        message = f"unexpected {type(error).__name__}: {error} (--debug shows the traceback)"
+        code = 1
+    typer.echo(f"spikeloop: {message}", err=True)
+    return code
+
+
+def _load(path: Path, sets: list[str] | None, workers: int | None, inline: bool) -> "RunConfig":
+    from spikeloop.coordinator import config
+
+    overrides = dict(config.override(text) for text in sets or [])
+    return _retarget(config.load(path, overrides), workers, inline)
+
+
+def _open(run: Path, workers: int | None, inline: bool) -> "tuple[RunStore, RunConfig]":
+    from spikeloop.coordinator import manifest
+    from spikeloop.coordinator.store import RunStore
+
+    store = RunStore.open(run)
+    return store, _retarget(manifest.read_config(store), workers, inline)
+
+
+def _retarget(config: "RunConfig", workers: int | None, inline: bool) -> "RunConfig":
+    """Another target chosen on the command line; it changes no result."""
+    from dataclasses import replace
+
+    from spikeloop.cluster import TARGETS
+
+    if inline and workers is not None:
+        raise ConfigError("--inline and --workers exclude each other")
+    if inline:
+        return replace(config, target=TARGETS["inline"]())
+    if workers is not None:
+        local = TARGETS["local"]
+        values: dict[str, Any] = (
+            dict(config.target.model_dump(mode="json")) if isinstance(config.target, local) else {}
+        )
+        return replace(config, target=local(**{**values, "workers": workers}))
+    return config
+
+
+def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
+    """Runs a search with progress, then shows its transfer table, figures and folder."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.cluster.stop import Interrupted, StopSignal
+    from spikeloop.coordinator import console
+    from spikeloop.coordinator.store import RunStore
+
+    stop = StopSignal()
+    stop.install()
+    shown = console.stream()
+    try:
+        with console.ConsoleReporter(config, done, shown) as reporter:
+            result = work(reporter, stop)
+    except Interrupted as error:
+        committed = max(RunStore(folder).generation(), 0)
+        raise Interrupted(
+            f"interrupted after generation {committed}, everything committed; "
+            f"resume with: spikeloop resume {folder}"
+        ) from error
+    except OSError as error:
+        raise PoolError(
+            f"{error.filename or folder}: {error.strerror}; what is committed is safe, mend this "
+            f"and resume with: spikeloop resume {folder}"
+        ) from error
+    from spikeloop.coordinator.analysis.figures import make_figures
+
+    console.transfer_table(result, shown)
+    console.results(folder, make_figures(RunStore(folder)), shown)
+
+
+def _as_json(transfer: "Transfer") -> dict[str, Any]:
+    return {
+        "scores": {name: vars(estimate) for name, estimate in transfer.scores.items()},
+        "differences": {name: vars(estimate) for name, estimate in transfer.gains.items()},
+        "n_failed": transfer.lives.n_failed,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A run's configuration: strict TOML tables, each of which becomes the very object it names."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from spikeloop.cluster import TARGETS
+from spikeloop.cluster.pool import Target
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.kinds import Kinds, build, nearest
+from spikeloop.coordinator.strategies import STRATEGIES
+from spikeloop.coordinator.strategies.base import Strategy
+from spikeloop.tasks import FAMILIES
+from spikeloop.tasks.base import TaskFamily
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Learner
+from spikeloop.workers.learners import LEARNERS
+from spikeloop.workers.space import ParameterSpace
+
+
+class RunSettings(Settings):
+    """Table ``[run]``: the size of the search and everything that fixes its random numbers."""
+
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$", description="folder below runs/")
+    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
+    generations: int = Field(default=30, ge=1, description="rounds of ask, evaluate, tell")
+    tasks: int = Field(default=20, ge=1, description="fresh tasks per generation")
+    tile_candidates: int = Field(default=2, ge=1, description="candidates of one job")
+    tile_tasks: int = Field(default=20, ge=1, description="tasks of one job")
+    common_noise: bool = Field(
+        default=True, description="all candidates share the life seed of a task"
+    )
+    max_failed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of failed lives in a generation that ends the run",
+    )
+
+
+class TransferSettings(Settings):
+    """Table ``[transfer]``: held-out tasks, while searching and at the end."""
+
+    tasks: int = Field(default=200, ge=2, description="held-out tasks of the final table")
+    random_points: int = Field(default=50, ge=1, description="random Θ to compare with")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="which held-out tasks are drawn")
+    monitor_every: int = Field(
+        default=5, ge=0, description="generations between held-out scores; 0 means never"
+    )
+    monitor_tasks: int = Field(default=50, ge=2, description="held-out tasks of each such score")
+
+    def monitored(self, generations: int) -> list[int]:
+        """The generations after which the held-out score is measured: 0 is before the search."""
+        if not self.monitor_every:
+            return []
+        return sorted({0, *range(0, generations, self.monitor_every), generations})
+
+    @property
+    def n_lives(self) -> int:
+        """Lives of the final table: default, random and learned Θ on every task."""
+        return self.tasks * (self.random_points + 2)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that defines a run. Two runs with equal configurations have equal results."""
+
+    run: RunSettings
+    family: TaskFamily
+    learner: Learner
+    strategy: Strategy[Any]
+    target: Target
+    transfer: TransferSettings
+    working_dir: Path | None = None
+    """Folder of the user's own classes, where there are any."""
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The hyperparameters that are searched."""
+        return self.learner.space(self.family.interface)
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The configuration as resolved, every default written out; ``parse`` reads it back."""
+        return {name: _dump(name, getattr(self, name)) for name in TABLES}
+
+
+TABLES: dict[str, Kinds | type[Settings]] = {
+    "run": RunSettings,
+    "family": Kinds("family", FAMILIES, needs="sample"),
+    "learner": Kinds("learner", LEARNERS, needs="live"),
+    "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
+    "target": Kinds("target", TARGETS, needs="open"),
+    "transfer": TransferSettings,
+}
+OPTIONAL = {"target": {"kind": "local"}, "transfer": {}}
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Reads a TOML file.
+
+    Args:
+        path: the file.
+        overrides: "table.key" -> value, put in before validation.
+
+    Raises:
+        ConfigError: naming file, table, key, and the allowed range or the nearest key.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for key, value in (overrides or {}).items():
+        table, _, name = key.partition(".")
+        if table not in TABLES or not name:
+            raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(TABLES)}")
+        if not isinstance(tables.setdefault(table, {}), dict):
+            raise ConfigError(f"{path}: {table} must be a table, got {tables[table]!r}")
+        tables[table][name] = value
+    config = parse(tables, str(path), path.resolve().parent)
+    if not config.run.name:
+        tables["run"]["name"] = "".join(c if c.isalnum() or c in "_.-" else "_" for c in path.stem)
+        config = parse(tables, str(path), path.resolve().parent)
+    return config
+
+
+def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
+    """Builds a configuration from its tables.
+
+    Args:
+        tables: table name -> keys and values.
+        source: where they come from, for messages.
+        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for.
+    """
+    for name, value in tables.items():
+        if name not in TABLES:
+            raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{source}: {name} must be a table [{name}], got {value!r}")
+    parts: dict[str, Any] = {}
+    own: set[Path] = set()
+    for name, rule in TABLES.items():
+        if name not in tables and name not in OPTIONAL:
+            hint = (
+                f'; add it with kind = "{next(iter(rule.table))}"'
+                if isinstance(rule, Kinds)
+                else ""
+            )
+            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
+        part, module_folder = build(
+            rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder
+        )
+        parts[name] = part
+        if module_folder is not None:
+            own.add(module_folder)
+    if len(own) > 1:
+        raise ConfigError(
+            f"{source}: own classes must lie in one folder, got {sorted(map(str, own))}"
+        )
+    config = RunConfig(**parts, working_dir=own.pop() if own else None)
+    try:
+        _ = config.space
+    except ValueError as error:
+        raise ConfigError(f"{source}: [learner] {error}") from error
+    return config
+
+
+def override(text: str) -> tuple[str, Any]:
+    """Reads one ``--set table.key=value``; the value is TOML, or else a plain string."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def _dump(name: str, settings: Any) -> dict[str, Any]:
+    rule = TABLES[name]
+    values = dict(settings.model_dump(mode="json"))
+    return {**values, "kind": rule.name(settings)} if isinstance(rule, Kinds) else values

@@ -1,0 +1,172 @@
+"""What a person sees of a run: one line a generation, a live bar on terminals, the final table."""
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.loop import GenerationReport
+from spikeloop.coordinator.transfer import Transfer
+
+
+class ConsoleReporter:
+    """Prints the progress of a run.
+
+    On a terminal a bar shows the lives of the grid that is on its way; elsewhere there is one plain
+    line a generation. Nothing else writes to standard output while a run is going on.
+    """
+
+    def __init__(self, config: RunConfig, done: int, console: Console) -> None:
+        run, transfer = config.run, config.transfer
+        self._console = console
+        self._generations = run.generations
+        to_monitor = [g for g in transfer.monitored(run.generations) if g > done or done == 0]
+        per_generation = _candidates(config) * run.tasks
+        self._left = (
+            (run.generations - done) * per_generation
+            + len(to_monitor) * transfer.monitor_tasks
+            + transfer.n_lives
+        )
+        self._lived = 0
+        self._failures: Counter[str] = Counter()
+        self._started = time.perf_counter()
+        self._bar: Progress | None = None
+        self._grid: Any = None
+
+    def __enter__(self) -> "ConsoleReporter":
+        """Starts the bar, if there is a terminal to show it on."""
+        if self._console.is_terminal:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.completed}/{task.total} lives  {task.fields[rate]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def pool(self, description: str) -> None:
+        """Says where the work is done."""
+        self._started = time.perf_counter()
+        self._console.print(description, highlight=False, soft_wrap=True)
+
+    def started(self, what: str, n_lives: int) -> None:
+        """Begins a new bar."""
+        if self._bar is not None:
+            if self._grid is not None:
+                self._bar.remove_task(self._grid)
+            self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
+        elif what.startswith("transfer"):
+            self._console.print(f"{what}: {n_lives} lives", highlight=False)
+
+    def lived(self, n_lives: int) -> None:
+        """Moves the bar."""
+        self._lived += n_lives
+        self._left -= n_lives
+        if self._bar is not None:
+            self._bar.update(self._grid, advance=n_lives, rate=self._rate())
+
+    def generation(self, report: GenerationReport) -> None:
+        """Prints the line of a generation."""
+        self._failures.update(report.failures)
+        held_out = f"  held-out {report.held_out}" if report.held_out else ""
+        reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())
+        failed = f"{self._failures.total()} ({reasons})" if reasons else "0"
+        width = len(str(self._generations))
+        self._console.print(
+            f"generation {report.generation:{width}d}/{self._generations}"
+            f"  best {report.best:.3f}  mean {report.mean:.3f}"
+            f"  {self._rate()}  failed {failed}{held_out}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _rate(self) -> str:
+        elapsed = time.perf_counter() - self._started
+        if self._lived == 0 or elapsed <= 0:
+            return ""
+        rate = self._lived / elapsed
+        left = max(self._left, 0) / rate
+        return f"{rate:.1f} lives/s  left {duration(left)}"
+
+
+def _candidates(config: RunConfig) -> int:
+    """Size of a generation, asked of the strategy itself."""
+    import numpy as np
+
+    rng = np.random.Generator(np.random.Philox(0))
+    state = config.strategy.init(config.space, rng)
+    return config.strategy.ask(state, rng).n_candidates
+
+
+def duration(seconds: float) -> str:
+    """For example "0:42", "12:05" or "3:10:00"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def transfer_table(transfer: Transfer, console: Console) -> None:
+    """Prints the score of each Θ on the held-out tasks, and the planned comparisons."""
+    n_tasks = transfer.lives.grid.n_tasks
+    table = Table(
+        title=f"Score on {n_tasks} held-out tasks (0 random policy, 1 optimal policy)",
+        title_justify="left",
+    )
+    for column in ("Θ", "score", "95 % interval", "mean return", "lives", "failed"):
+        table.add_column(column, justify="left" if column == "Θ" else "right")
+    labels = {"default": "default", "learned": "learned"}
+    for name, estimate in transfer.scores.items():
+        rows = transfer.rows(name)
+        returns = transfer.lives.returns[rows][transfer.lives.ok[rows]]
+        table.add_row(
+            labels.get(name, f"{name}, mean of {estimate.n_points}"),
+            f"{estimate.value:.3f}",
+            f"[{estimate.low:.3f}, {estimate.high:.3f}]",
+            f"{returns.mean():.1f}" if returns.size else "-",
+            str(transfer.lives.returns[rows].size),
+            str(int((~transfer.lives.ok[rows]).sum())),
+        )
+    console.print(table)
+    for name, gain in transfer.gains.items():
+        verdict = (
+            "higher" if gain.low > 0 else "lower" if gain.high < 0 else "no difference detected"
+        )
+        console.print(
+            f"{name}: {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
+            f"n = {gain.n_tasks}: {verdict}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def results(folder: Path, figures: list[Path], console: Console) -> None:
+    """Says where everything is and how to read it."""
+    console.print(f"results: {folder}", highlight=False, soft_wrap=True)
+    for figure in figures:
+        console.print(f"figure:  {figure}", highlight=False, soft_wrap=True)
+    console.print(
+        f"pandas:  pd.read_parquet({str(folder / 'transfer')!r})"
+        ".groupby('theta')[['return', 'random', 'optimal']].mean()",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def stream(stderr: bool = False) -> Console:
+    """The console of progress and results; wide enough for tables where there is no terminal."""
+    file = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if file.isatty() else 110, markup=False)

@@ -1,0 +1,148 @@
+"""``spikeloop doctor``: is this machine fit for a run, and if not, what to do."""
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Literal
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator.manifest import PACKAGES
+from spikeloop.coordinator.session import warm_up_job
+
+MIN_MEMORY_GIB = 2.0
+"""A local Ray with its dashboard and two workers takes about this much."""
+
+EXAMPLE = {
+    "run": {"name": "doctor"},
+    "family": {"kind": "random_mdp", "n_steps": 100},
+    "learner": {"kind": "chip_td"},
+    "strategy": {"kind": "evolution"},
+    "target": {"kind": "local", "workers": 1, "dashboard": False},
+}
+"""The smallest run of the real thing, of which one life is lived."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        state: "ok", "warning" (a run works, but) or "broken" (a run cannot work).
+        advice: what to do, or "".
+    """
+
+    name: str
+    state: Literal["ok", "warning", "broken"]
+    found: str
+    advice: str = ""
+
+
+def examine() -> list[Check]:
+    """Runs all checks, the slow ones (compilation, a local Ray) last."""
+    return [
+        _python(),
+        *map(_package, PACKAGES),
+        _brian(),
+        _memory(),
+        _shared_memory(),
+        _writable("runs folder", Path.cwd()),
+        _writable("temporary folder", Path(tempfile.gettempdir())),
+        _guarded("emulator", _emulator),
+        _guarded("local Ray", _ray),
+    ]
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Check("python", "ok", version)
+    return Check("python", "broken", version, "use Python 3.11, 3.12 or 3.13")
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "broken", "not installed", f"pip install {name}")
+
+
+def _brian() -> Check:
+    if util.find_spec("brian2") is None:
+        advice = "pip install 'spikeloop[brian]' for Brian2 networks; nothing else needs it"
+        return Check("brian2", "warning", "not installed", advice)
+    found = metadata.version("brian2")
+    if shutil.which("g++") is None:
+        return Check("brian2", "ok", f"{found}, numpy target only (no g++ found)")
+    return Check("brian2", "ok", f"{found}, with g++")
+
+
+def _memory() -> Check:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return Check("memory", "warning", "unknown on this system")
+    gib = kib / 2**20
+    if gib < MIN_MEMORY_GIB:
+        advice = f"free some: a local Ray needs about {MIN_MEMORY_GIB:.0f} GiB; or use --inline"
+        return Check("memory", "warning", f"{gib:.1f} GiB available", advice)
+    return Check("memory", "ok", f"{gib:.1f} GiB available, {os.cpu_count()} cores")
+
+
+def _shared_memory() -> Check:
+    folder = Path("/dev/shm")
+    if not folder.exists():
+        return Check("shared memory", "ok", "not used on this system")
+    mib = shutil.disk_usage(folder).free / 2**20
+    if mib < 256:
+        advice = "give the container more, for example --shm-size 512m; Ray is slow without it"
+        return Check("shared memory", "warning", f"{mib:.0f} MiB free in {folder}", advice)
+    return Check("shared memory", "ok", f"{mib:.0f} MiB free in {folder}")
+
+
+def _writable(name: str, folder: Path) -> Check:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Check(name, "warning", f"{folder}: {error.strerror}", "choose another with --out")
+    gib = shutil.disk_usage(folder).free / 2**30
+    return Check(name, "ok", f"{folder}, {gib:.0f} GiB free")
+
+
+def _emulator() -> str:
+    from spikeloop.coordinator.config import parse
+    from spikeloop.workers.evaluate import evaluate
+
+    started = time.perf_counter()
+    result = evaluate(warm_up_job(parse(EXAMPLE, "doctor", Path.cwd())))
+    if result.failures:
+        raise RuntimeError(result.failures[0].message)
+    return f"a life of 100 steps lived, {time.perf_counter() - started:.1f} s with compilation"
+
+
+def _ray() -> str:
+    from spikeloop.coordinator.config import parse
+
+    importlib.import_module("ray")
+    config = parse(EXAMPLE, "doctor", Path.cwd())
+    started = time.perf_counter()
+    with config.target.open(warm_up_job(config), StopSignal(), None) as pool:
+        return f"{pool.description}; ready after {time.perf_counter() - started:.1f} s"
+
+
+def _guarded(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "ok", check())
+    except (PoolError, ImportError, OSError, RuntimeError) as error:
+        advice = "reinstall with: pip install --force-reinstall spikeloop"
+        return Check(name, "broken", " ".join(str(error).split()), advice)

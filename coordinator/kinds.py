@@ -1,0 +1,136 @@
+"""From one TOML table to one validated object, and from a validation error to one clear line."""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from spikeloop.coordinator.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """A table whose ``kind`` chooses the class: a name of ``table``, or ``module:Class``.
+
+    Attributes:
+        what: the word for messages, for example "family".
+        table: the built-in classes by name.
+        needs: a method that a user's own class must have.
+    """
+
+    what: str
+    table: Mapping[str, type[Any]]
+    needs: str
+
+    def name(self, settings: Any) -> str:
+        """The ``kind`` that leads back to this object's class."""
+        cls = type(settings)
+        for kind, known in self.table.items():
+            if known is cls:
+                return kind
+        return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def build(
+    rule: Kinds | type[BaseModel],
+    values: Mapping[str, Any],
+    source: str,
+    name: str,
+    folder: Path,
+) -> tuple[Any, Path | None]:
+    """Makes the object of one table.
+
+    Returns:
+        The object, and the folder of its module if it is the user's own class.
+
+    Raises:
+        ConfigError: one line that names the source, the table, the key and what is allowed.
+    """
+    where = f"{source}: [{name}]"
+    if not isinstance(rule, Kinds):
+        return _validate(rule, values, where), None
+    if "kind" not in values:
+        raise ConfigError(f"{where} kind is missing; there are {', '.join(rule.table)}")
+    kind = values["kind"]
+    if isinstance(kind, str) and kind in rule.table:
+        return _validate(rule.table[kind], values, where), None
+    if isinstance(kind, str) and ":" in kind:
+        cls, module_folder = _own_class(kind, rule, where, folder)
+        settings = {key: value for key, value in values.items() if key != "kind"}
+        return _validate(cls, settings, where), module_folder
+    raise ConfigError(
+        f"{where} kind must be one of {', '.join(rule.table)}, or my_module:MyClass, got {kind!r}"
+        f"{nearest(kind, rule.table)}"
+    )
+
+
+def nearest(word: Any, words: Iterable[str]) -> str:
+    """A "did you mean" for a misspelt word, or nothing."""
+    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def allowed(field: FieldInfo) -> str:
+    """The range of a field in words, for example ">= 1, < 10", or "" if it has none."""
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
+    parts = [
+        f"{sign} {getattr(rule, attribute)}"
+        for rule in field.metadata
+        for attribute, sign in signs.items()
+        if getattr(rule, attribute, None) is not None
+    ]
+    return ", ".join(parts)
+
+
+def _own_class(kind: str, rule: Kinds, where: str, folder: Path) -> tuple[type[BaseModel], Path]:
+    module_name, _, class_name = kind.partition(":")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the user's module may raise anything
+        raise ConfigError(
+            f"{where} kind: cannot import {module_name!r} (looked in {folder} too): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    cls = getattr(module, class_name, None)
+    if not (isinstance(cls, type) and issubclass(cls, BaseModel) and hasattr(cls, rule.needs)):
+        raise ConfigError(
+            f"{where} kind: {kind!r} must name a settings class with a method {rule.needs!r}"
+        )
+    file = getattr(module, "__file__", None)
+    return cls, Path(file).resolve().parent if file else folder
+
+
+def _validate(cls: type[BaseModel], values: Mapping[str, Any], where: str) -> Any:
+    try:
+        return cls.model_validate(dict(values))
+    except ValidationError as error:
+        errors = error.errors()
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise ConfigError(f"{where} {_line(cls, errors[0])}{more}") from error
+
+
+def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{nearest(key, cls.model_fields)}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    got = "" if not location else f", got {error['input']!r}"
+    field = cls.model_fields.get(location[0]) if location else None
+    span = allowed(field) if field is not None else ""
+    bounds = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+    if error["type"] in bounds and span:
+        message = f"must be {span}"
+    elif span:
+        message = f"{message} ({span})"
+    return f"{key} {message}{got}" if key else message

@@ -1,0 +1,97 @@
+"""What there is: families, learners, strategies, targets and their settings, off the tables."""
+
+from typing import TYPE_CHECKING, Any
+
+from spikeloop.cluster import TARGETS
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.kinds import allowed, nearest
+from spikeloop.coordinator.manifest import describe_space
+from spikeloop.coordinator.strategies import STRATEGIES
+from spikeloop.tasks import FAMILIES
+from spikeloop.workers.learners import LEARNERS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TABLES: dict[str, dict[str, type[Any]]] = {
+    "families": dict(FAMILIES),
+    "learners": dict(LEARNERS),
+    "strategies": dict(STRATEGIES),
+    "targets": dict(TARGETS),
+}
+
+
+def entries(what: str = "") -> list[dict[str, Any]]:
+    """One entry a kind: its table, name, first docstring line, settings and hyperparameters."""
+    if what and what not in TABLES:
+        raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
+    return [
+        {
+            "table": table,
+            "kind": kind,
+            "about": (cls.__doc__ or "").strip().splitlines()[0],
+            "settings": _settings(cls),
+            "hyperparameters": _hyperparameters(cls) if table == "learners" else [],
+        }
+        for table, kinds in TABLES.items()
+        if what in ("", table)
+        for kind, cls in kinds.items()
+    ]
+
+
+def show(listed: list[dict[str, Any]], console: "Console") -> None:
+    """Prints entries as tables."""
+    from rich.table import Table
+
+    for entry in listed:
+        console.print(f"{entry['table']}: {entry['kind']}", style="bold", highlight=False)
+        console.print(f"  {entry['about']}", highlight=False)
+        for title, rows in (
+            ("settings", entry["settings"]),
+            ("hyperparameters", entry["hyperparameters"]),
+        ):
+            if not rows:
+                continue
+            table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+            columns = list(dict.fromkeys(key for row in rows for key in row))
+            for column in columns:
+                table.add_column(column)
+            for row in rows:
+                table.add_row(*(str(row.get(column, "")) for column in columns))
+            console.print(table)
+        console.print()
+
+
+def _settings(cls: type[Any]) -> list[dict[str, Any]]:
+    rows = []
+    for name, field in cls.model_fields.items():
+        if name == "kind":
+            continue
+        annotation = field.annotation
+        default = field.get_default(call_default_factory=True)
+        rows.append(
+            {
+                "key": name,
+                "type": getattr(annotation, "__name__", str(annotation))
+                if isinstance(annotation, type)
+                else str(annotation).replace("typing.", ""),
+                "default": default if isinstance(default, int | float | str) else repr(default),
+                "range": allowed(field),
+                "about": field.description or "",
+            }
+        )
+    return rows
+
+
+def _hyperparameters(cls: type[Any]) -> list[dict[str, Any]]:
+    """The space of a learner with its default settings, for the first family it can live in."""
+    learner = cls()
+    for family in FAMILIES.values():
+        try:
+            space = learner.space(family().interface)
+        except ValueError:
+            continue
+        rows = describe_space(space)
+        keys = ("name", "type", "low", "high", "default", "scale", "unit", "description")
+        return [{key: row[key] for key in keys if key in row} for row in rows]
+    return []

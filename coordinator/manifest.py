@@ -1,0 +1,98 @@
+"""``run.json``: everything needed to repeat a run, and to know what made its numbers."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import spikeloop
+from spikeloop.coordinator.config import RunConfig, parse
+from spikeloop.coordinator.schemas import MAX_STORED_DIM
+from spikeloop.coordinator.store import RunStore
+from spikeloop.workers.fingerprint import fingerprint
+from spikeloop.workers.space import ParameterSpace, Weights
+
+PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "scipy", "pydantic")
+
+
+def describe(config: RunConfig) -> dict[str, Any]:
+    """The manifest of a new run."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config": config.tables(),
+        "working_dir": str(config.working_dir) if config.working_dir else None,
+        "space": describe_space(config.space),
+        "spikeloop": spikeloop.__version__,
+        "commit": _commit(),
+        "fingerprint": dict(fingerprint()),
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "machine": {
+            "host": platform.node(),
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def read_config(store: RunStore) -> RunConfig:
+    """The configuration of an existing run."""
+    manifest = store.manifest()
+    folder = Path(manifest.get("working_dir") or ".").resolve()
+    return parse(manifest["config"], str(store.folder / "run.json"), folder)
+
+
+def changed_code(store: RunStore) -> list[str]:
+    """What differs between the code that began a run and this one, in words."""
+    before, now = store.manifest().get("fingerprint", {}), fingerprint()
+    return [
+        f"{name} was {before.get(name)}, is {now.get(name)}"
+        for name in sorted(set(before) | set(now))
+        if before.get(name) != now.get(name)
+    ]
+
+
+def describe_space(space: ParameterSpace) -> list[dict[str, Any]]:
+    """The hyperparameters as plain values, for ``run.json`` and ``spikeloop list``."""
+    described = []
+    for parameter in space.parameters:
+        kind = type(parameter).__name__.lower()
+        values: Mapping[str, Any] = vars(parameter)
+        described.append({"type": kind, **{k: v for k, v in values.items() if v != ""}})
+        if isinstance(parameter, Weights) and parameter.size > MAX_STORED_DIM:
+            described[-1]["stored"] = "in the state only"
+    return described
+
+
+def _commit() -> str | None:
+    """The git commit of the source, "+changes" if the tree differs; None outside git."""
+    source = Path(__file__).resolve().parent
+    try:
+        options: dict[str, Any] = {
+            "cwd": source,
+            "capture_output": True,
+            "text": True,
+            "timeout": 10,
+        }
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **options)
+        changes = subprocess.run(["git", "status", "--porcelain"], **options)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if commit.returncode != 0:
+        return None
+    return f"{commit.stdout.strip()}{'+changes' if changes.stdout.strip() else ''}"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()

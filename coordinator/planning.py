@@ -1,0 +1,150 @@
+"""A dry run: what a configuration would evaluate, and how long that will take here.
+
+The very target of the run is started and given a few of its own tiles, so that start-up, dispatch
+and the workers' competition for the machine are in the estimate. Nothing is written.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.lives import evaluate_grid
+from spikeloop.coordinator.loop import MONITOR_JOBS
+from spikeloop.coordinator.session import warm_up_job
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.workers.job import Grid
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TILES_PER_WORKER = 3
+"""Tiles each worker is given while measuring."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run comes to.
+
+    Attributes:
+        seconds_per_life: of one worker, with all workers busy, dispatch included.
+        start_s: seconds until the workers are ready, compilation included.
+        search_s, monitor_s, transfer_s: predicted seconds of the parts.
+        total_s: their sum.
+    """
+
+    n_dim: int
+    generations: int
+    candidates: int
+    tasks: int
+    lives_search: int
+    lives_monitor: int
+    lives_transfer: int
+    steps_per_life: int
+    jobs_per_generation: int
+    workers: int
+    lives_measured: int
+    seconds_per_life: float
+    start_s: float
+    search_s: float
+    monitor_s: float
+    transfer_s: float
+    total_s: float
+
+    def values(self) -> dict[str, Any]:
+        """All fields by name."""
+        return asdict(self)
+
+
+def measure(config: RunConfig, stop: StopSignal) -> Plan:
+    """Starts the target, lives a few tiles of the first generation's kind and extrapolates."""
+    run, settings = config.run, config.transfer
+    state = config.strategy.init(config.space, stream(run.seed, Purpose.INIT))
+    candidates = config.strategy.ask(state, stream(run.seed, Purpose.ASK, 1)).n_candidates
+    tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
+
+    started = time.perf_counter()
+    with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+        start_s = time.perf_counter() - started
+        workers = pool.n_workers
+        rng = stream(run.seed, Purpose.RANDOM_POINTS, 0)
+        points = config.space.sample(tile[0] * TILES_PER_WORKER * workers, rng)
+        grid = Grid(
+            config.family,
+            config.learner,
+            Explicit(points),
+            n_tasks=tile[1],
+            run_seed=run.seed,
+            task_set=TaskSet.PLAN,
+            index=1,
+            common_noise=run.common_noise,
+        )
+        started = time.perf_counter()
+        evaluate_grid(pool, grid, tile, "plan,")
+        per_life = (time.perf_counter() - started) * workers / grid.n_lives
+
+    jobs = _ceil(candidates, tile[0]) * _ceil(run.tasks, tile[1])
+    # A generation ends with its last job, so it takes whole rounds of jobs.
+    search_s = run.generations * _ceil(jobs, workers) * tile[0] * tile[1] * per_life
+    monitored = len(settings.monitored(run.generations))
+    lives_monitor = monitored * settings.monitor_tasks
+    monitor_rounds = _ceil(MONITOR_JOBS, workers) * _ceil(settings.monitor_tasks, MONITOR_JOBS)
+    monitor_s = monitored * monitor_rounds * per_life
+    lives_transfer = settings.n_lives
+    transfer_s = lives_transfer * per_life / workers
+    return Plan(
+        n_dim=config.space.n_dim,
+        generations=run.generations,
+        candidates=candidates,
+        tasks=run.tasks,
+        lives_search=run.generations * candidates * run.tasks,
+        lives_monitor=lives_monitor,
+        lives_transfer=lives_transfer,
+        steps_per_life=config.family.interface.n_steps,
+        jobs_per_generation=jobs,
+        workers=workers,
+        lives_measured=grid.n_lives,
+        seconds_per_life=per_life,
+        start_s=start_s,
+        search_s=search_s,
+        monitor_s=monitor_s,
+        transfer_s=transfer_s,
+        total_s=start_s + search_s + monitor_s + transfer_s,
+    )
+
+
+def show(plan: Plan, console: "Console") -> None:
+    """Prints a plan as a table."""
+    from rich.table import Table
+
+    from spikeloop.coordinator.console import duration
+
+    table = Table(title="Nothing was run or written", title_justify="left")
+    for column in ("part", "lives", "time"):
+        table.add_column(column, justify="left" if column == "part" else "right")
+    table.add_row("start workers, compile", "", duration(plan.start_s))
+    table.add_row(
+        f"search: {plan.generations} generations × {plan.candidates} candidates × {plan.tasks} tasks",
+        str(plan.lives_search),
+        duration(plan.search_s),
+    )
+    table.add_row("held-out scores", str(plan.lives_monitor), duration(plan.monitor_s))
+    table.add_row("transfer", str(plan.lives_transfer), duration(plan.transfer_s))
+    total = plan.lives_search + plan.lives_monitor + plan.lives_transfer
+    table.add_row("total", str(total), duration(plan.total_s))
+    console.print(table)
+    console.print(
+        f"{plan.n_dim} hyperparameters, {plan.steps_per_life} steps a life, "
+        f"{plan.seconds_per_life * 1000:.1f} ms a life on each of {plan.workers} worker(s), "
+        f"measured on {plan.lives_measured} lives; {plan.jobs_per_generation} jobs a generation",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _ceil(total: int, part: int) -> int:
+    return int(np.ceil(total / part))

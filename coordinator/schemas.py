@@ -1,0 +1,104 @@
+"""The columns of a run's Parquet files. Readers need only these, not this package.
+
+``SCHEMA_VERSION`` grows with every change that an old reader would trip over. Columns named in
+``VOLATILE`` say how the run went; all others are functions of configuration and seed.
+"""
+
+import pyarrow as pa
+
+from spikeloop.workers.job import Status
+from spikeloop.workers.space import ParameterSpace
+
+SCHEMA_VERSION = 1
+MAX_STORED_DIM = 1024
+"""Longer points are not stored per candidate: they follow from the state and the seeds."""
+
+VOLATILE = frozenset(
+    {"attempts", "worker", "wall_s", "work_s", "overhead_s", "retries", "finished"}
+)
+
+FAILURES = tuple(f"failed_{status.name.lower()}" for status in Status if status is not Status.OK)
+
+_LIFE = [
+    ("task", pa.int32()),
+    ("life_seed", pa.uint64()),
+    ("return", pa.float64()),
+    ("random", pa.float64()),
+    ("optimal", pa.float64()),
+    ("score", pa.float64()),
+    ("status", pa.string()),
+]
+_TRACE = [("error", pa.string()), ("attempts", pa.int32()), ("worker", pa.string())]
+_CURVE = [("curve", pa.list_(pa.float32()))]
+
+LIVES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_LIFE, *_TRACE])
+"""One row a life of the search."""
+
+CURVES = pa.schema([("generation", pa.int32()), *_LIFE, *_CURVE, *_TRACE])
+"""One row a held-out life of the point recommended after a generation, with its learning curve."""
+
+TRANSFER = pa.schema(
+    [
+        ("transfer_seed", pa.int64()),
+        ("theta", pa.string()),
+        ("point", pa.int32()),
+        *_LIFE,
+        *_CURVE,
+        *_TRACE,
+    ]
+)
+"""One row a held-out life of the default, a random or the learned Θ."""
+
+
+def candidates(space: ParameterSpace) -> pa.Schema:
+    """One row a candidate: its point, its named parameters, its fitness."""
+    points = (
+        [("point", pa.list_(pa.float64(), space.n_dim))] if space.n_dim <= MAX_STORED_DIM else []
+    )
+    return pa.schema(
+        [
+            ("generation", pa.int32()),
+            ("candidate", pa.int32()),
+            *((name, pa.float64()) for name in parameter_columns(space)),
+            ("fitness", pa.float64()),
+            ("n_lives", pa.int32()),
+            ("n_failed", pa.int32()),
+            ("status", pa.string()),
+            *points,
+        ]
+    )
+
+
+def parameter_columns(space: ParameterSpace) -> tuple[str, ...]:
+    """The parameters that get a column of their own, "theta_" in front; none for huge spaces."""
+    if space.n_dim > MAX_STORED_DIM:
+        return ()
+    return tuple(f"theta_{name}" for name in space.columns)
+
+
+def generations(summary: tuple[str, ...]) -> pa.Schema:
+    """One row a generation; ``summary`` names the numbers that the strategy tells of itself."""
+    return pa.schema(
+        [
+            ("generation", pa.int32()),
+            *((name, pa.float64()) for name in ("best", "mean", "median", "sd", "worst")),
+            ("best_candidate", pa.int32()),
+            ("n_candidates", pa.int32()),
+            ("n_tasks", pa.int32()),
+            ("n_lives", pa.int64()),
+            ("n_failed", pa.int64()),
+            *((name, pa.int64()) for name in FAILURES),
+            ("total_lives", pa.int64()),
+            ("simulated_steps", pa.int64()),
+            ("held_out_score", pa.float64()),
+            ("held_out_low", pa.float64()),
+            ("held_out_high", pa.float64()),
+            ("held_out_tasks", pa.int32()),
+            *((f"strategy_{name}", pa.float64()) for name in summary),
+            ("wall_s", pa.float64()),
+            ("work_s", pa.float64()),
+            ("overhead_s", pa.float64()),
+            ("retries", pa.int64()),
+            ("finished", pa.timestamp("us", tz="UTC")),
+        ]
+    )

@@ -1,0 +1,107 @@
+"""One run from its configuration to its last figure, new or resumed."""
+
+import shutil
+from pathlib import Path
+from typing import Any, Protocol
+
+from spikeloop.cluster.pool import PoolError, WorkerPool
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import manifest, tables
+from spikeloop.coordinator.config import RunConfig, TransferSettings
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.loop import Reporter, search
+from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.strategies.base import from_arrays
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.transfer import Transfer, score_transfer
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Grid, Job, Tile
+from spikeloop.workers.seeding import TaskSet
+
+
+class SessionReporter(Reporter, Protocol):
+    """A reporter that is also told of the pool."""
+
+    def pool(self, description: str) -> None:
+        """The workers are ready."""
+        ...
+
+
+def start(config: RunConfig, folder: Path, reporter: SessionReporter, stop: StopSignal) -> Transfer:
+    """Runs a new search in a new folder.
+
+    Raises:
+        ConfigError: the folder exists or cannot be written.
+        PoolError: no workers; nothing is left behind if not even the first state was committed.
+        RunFailed, Interrupted: what was committed stays and can be resumed.
+    """
+    store = RunStore.create(folder, manifest.describe(config))
+    try:
+        return resume(config, store, reporter, stop)
+    except PoolError:
+        if store.generation() < 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def resume(
+    config: RunConfig, store: RunStore, reporter: SessionReporter, stop: StopSignal
+) -> Transfer:
+    """Goes on from the last committed generation, to the very bits of an undisturbed run."""
+    with store.locked():
+        store.remove_uncommitted()
+        with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+            reporter.pool(pool.description)
+            state = search(config, pool, store, reporter)
+            point = config.strategy.recommend(state)
+            return _score(config, pool, store, config.transfer, point, reporter)
+
+
+def transfer(
+    config: RunConfig,
+    store: RunStore,
+    settings: TransferSettings,
+    reporter: SessionReporter,
+    stop: StopSignal,
+) -> Transfer:
+    """Scores a run's recommended point on held-out tasks of the given number and seed."""
+    point = recommended(config, store)
+    with store.locked(), config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+        reporter.pool(pool.description)
+        return _score(config, pool, store, settings, point, reporter)
+
+
+def _score(
+    config: RunConfig,
+    pool: WorkerPool,
+    store: RunStore,
+    settings: TransferSettings,
+    point: FloatArray,
+    reporter: SessionReporter,
+) -> Transfer:
+    reporter.started("transfer to held-out tasks", settings.n_lives)
+    transfer = score_transfer(pool, config, settings, point, reporter.lived)
+    store.write_transfer(settings.seed, tables.transfer_table(transfer.lives, transfer.theta))
+    return transfer
+
+
+def recommended(config: RunConfig, store: RunStore) -> FloatArray:
+    """(n_dim,) the point to deploy, from the last committed state."""
+    if store.generation() < 0:
+        raise ConfigError(f"{store.folder}: nothing is committed yet; resume the run first")
+    state: Any = from_arrays(type(config.strategy).State, store.state(store.generation()))
+    return config.strategy.recommend(state)
+
+
+def warm_up_job(config: RunConfig) -> Job:
+    """One life of the default Θ: compiles and imports before deadlines count."""
+    grid = Grid(
+        config.family,
+        config.learner,
+        Explicit(config.space.default_point()[None, :]),
+        n_tasks=1,
+        run_seed=config.run.seed,
+        task_set=TaskSet.PLAN,
+        index=0,
+    )
+    return Job(grid, Tile(0, 1, 0, 1), "warm-up")

@@ -1,0 +1,144 @@
+"""Lives, candidates and generations as Arrow tables in the columns of ``schemas``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spikeloop.coordinator import schemas
+from spikeloop.coordinator.analysis.statistics import Estimate
+from spikeloop.coordinator.lives import GridLives
+from spikeloop.workers.job import Status
+from spikeloop.workers.space import ParameterSpace
+
+
+def lives_table(lives: GridLives, generation: int) -> pa.Table:
+    """The lives of a generation, candidate by candidate."""
+    candidate, _ = np.indices(lives.returns.shape)
+    return _table(
+        schemas.LIVES,
+        generation=np.full(lives.returns.size, generation),
+        candidate=candidate.ravel(),
+        **_life_columns(lives),
+    )
+
+
+def curves_table(lives: GridLives, generation: int) -> pa.Table:
+    """The held-out lives of the point recommended after a generation, with their curves."""
+    return _table(
+        schemas.CURVES,
+        generation=np.full(lives.returns.size, generation),
+        curve=_curves(lives),
+        **_life_columns(lives),
+    )
+
+
+def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
+    """Held-out lives of several points, with their curves; ``point`` counts within a theta."""
+    n_tasks = lives.grid.n_tasks
+    number = [theta[:row].count(name) for row, name in enumerate(theta)]
+    return _table(
+        schemas.TRANSFER,
+        transfer_seed=np.full(lives.returns.size, lives.grid.index),
+        theta=np.repeat(theta, n_tasks),
+        point=np.repeat(number, n_tasks),
+        curve=_curves(lives),
+        **_life_columns(lives),
+    )
+
+
+def candidates_table(lives: GridLives, space: ParameterSpace, generation: int) -> pa.Table:
+    """One row a candidate of a generation."""
+    n = lives.grid.n_candidates
+    schema = schemas.candidates(space)
+    columns: dict[str, Any] = {
+        "generation": np.full(n, generation),
+        "candidate": np.arange(n),
+        "fitness": lives.fitness,
+        "n_lives": np.full(n, lives.grid.n_tasks),
+        "n_failed": (~lives.ok).sum(axis=1),
+        "status": np.where(np.isfinite(lives.fitness), "ok", "failed"),
+    }
+    if space.n_dim <= schemas.MAX_STORED_DIM:
+        points = lives.grid.population.rows(0, n)
+        values = space.decode(points).values
+        columns |= dict(zip(schemas.parameter_columns(space), values.T, strict=True))
+        columns["point"] = pa.FixedSizeListArray.from_arrays(
+            pa.array(points.ravel(), pa.float64()), space.n_dim
+        )
+    return _table(schema, **columns)
+
+
+def generation_table(
+    lives: GridLives,
+    generation: int,
+    total_lives: int,
+    held_out: Estimate | None,
+    summary: Mapping[str, float],
+    timing: Mapping[str, Any],
+) -> pa.Table:
+    """The one row of a generation."""
+    fitness = lives.fitness[np.isfinite(lives.fitness)]
+    row: dict[str, Any] = {
+        "generation": generation,
+        "best": fitness.max(),
+        "mean": fitness.mean(),
+        "median": np.median(fitness),
+        "sd": fitness.std(ddof=1) if fitness.size > 1 else 0.0,
+        "worst": fitness.min(),
+        "best_candidate": int(np.nanargmax(lives.fitness)),
+        "n_candidates": lives.grid.n_candidates,
+        "n_tasks": lives.grid.n_tasks,
+        "n_lives": lives.grid.n_lives,
+        "n_failed": lives.n_failed,
+        "total_lives": total_lives,
+        "simulated_steps": lives.n_simulated_steps,
+        "held_out_score": held_out and held_out.value,
+        "held_out_low": held_out and held_out.low,
+        "held_out_high": held_out and held_out.high,
+        "held_out_tasks": held_out and held_out.n_tasks,
+        "retries": int((lives.attempts - 1).clip(min=0).sum()),
+        **{f"strategy_{name}": value for name, value in summary.items()},
+        **timing,
+    }
+    for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
+        row[name] = int((lives.status == status).sum())
+    return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
+
+
+def _life_columns(lives: GridLives) -> dict[str, Any]:
+    shape = lives.returns.shape
+    errors = np.full(shape, None, dtype=object)
+    for failure in lives.failures:
+        errors[failure.tile.c0, failure.tile.t0] = failure.message
+    span = lives.references.optimal - lives.references.random
+    gain = lives.returns - lives.references.random
+    score = np.divide(gain, span, out=np.full(shape, np.nan), where=span > 0)
+    words = np.array([status.words for status in Status], dtype=object)
+    columns = {
+        "task": np.indices(shape)[1],
+        "life_seed": lives.grid.seeds(),
+        "return": lives.returns,
+        "random": np.broadcast_to(lives.references.random, shape),
+        "optimal": np.broadcast_to(lives.references.optimal, shape),
+        "score": score,
+        "status": words[lives.status],
+        "error": errors,
+        "attempts": lives.attempts,
+        "worker": lives.workers,
+    }
+    return {name: values.ravel() for name, values in columns.items()}
+
+
+def _curves(lives: GridLives) -> pa.Array:
+    n_bins = lives.curve.shape[2]
+    flat = pa.array(lives.curve.ravel(), pa.float32())
+    offsets = pa.array(np.arange(0, lives.curve.size + 1, n_bins), pa.int32())
+    return pa.ListArray.from_arrays(offsets, flat)
+
+
+def _table(schema: pa.Schema, **columns: Any) -> pa.Table:
+    return pa.table(
+        [pa.array(columns[field.name], type=field.type) for field in schema], schema=schema
+    )
