@@ -128,7 +128,8 @@ def show(plan: Plan, console: "Console") -> None:
         table.add_column(column, justify="left" if column == "part" else "right")
     table.add_row("start workers, compile", "", duration(plan.start_s))
     table.add_row(
-        f"search: {plan.generations} generations × {plan.candidates} candidates × {plan.tasks} tasks",
+        f"search: {plan.generations} generations × {plan.candidates} candidates "
+        f"× {plan.tasks} tasks",
         str(plan.lives_search),
         duration(plan.search_s),
     )

@@ -88,8 +88,8 @@ def draw_search(
     axes.axhline(0.0, color=COLOURS["reference"], lw=0.8, ls=":")
     axes.set(xlabel="generation", ylabel="score (0 random, 1 optimal policy)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title("The search", loc="left")
-    axes.legend(frameon=False, loc="lower right", fontsize="small")
+    axes.set_title("The search", loc="left", pad=30)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
@@ -122,8 +122,8 @@ def draw_learning(axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int)
             color=COLOURS["reference"],
         )
     axes.set(xlabel="step of a life", ylabel="reward per step", xlim=(0, n_steps))
-    axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left")
-    axes.legend(frameon=False, loc="center right", fontsize="small")
+    axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left", pad=30)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
