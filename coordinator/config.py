@@ -119,9 +119,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
         table, _, name = key.partition(".")
         if table not in TABLES or not name:
             raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(TABLES)}")
-        if not isinstance(tables.setdefault(table, {}), dict):
-            raise ConfigError(f"{path}: {table} must be a table, got {tables[table]!r}")
-        tables[table][name] = value
+        _set(tables, key.split("."), value, str(path))
     config = parse(tables, str(path), path.resolve().parent)
     if not config.run.name:
         tables["run"]["name"] = "".join(c if c.isalnum() or c in "_.-" else "_" for c in path.stem)
@@ -179,6 +177,17 @@ def override(text: str) -> tuple[str, Any]:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key.strip(), value
+
+
+def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
+    """Puts a value at the end of a path of nested tables."""
+    *names, last = path
+    inner = tables
+    for name in names:
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{source}: {name} must be a table, got {inner!r}")
+    inner[last] = value
 
 
 def _dump(name: str, settings: Any) -> dict[str, Any]:

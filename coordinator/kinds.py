@@ -119,15 +119,22 @@ def _validate(cls: type[BaseModel], values: Mapping[str, Any], where: str) -> An
 
 def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
+    field = cls.model_fields.get(location[0]) if location else None
+    if field is not None and field.discriminator is not None:
+        del location[1:2]  # the kind of the nested table, which is no key of the file
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}{nearest(key, cls.model_fields)}"
+    if error["type"] == "union_tag_invalid":
+        kinds, kind = error["ctx"]["expected_tags"], error["ctx"]["tag"]
+        return f"{key}.kind must be one of {kinds}, got {kind!r}{nearest(kind, kinds.split(', '))}"
+    if error["type"] == "union_tag_not_found":
+        return f"{key}.kind is missing"
     if error["type"] == "missing":
         return f"{key} is missing"
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     got = "" if not location else f", got {error['input']!r}"
-    field = cls.model_fields.get(location[0]) if location else None
-    span = allowed(field) if field is not None else ""
+    span = allowed(field) if field is not None and len(location) == 1 else ""
     bounds = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
     if error["type"] in bounds and span:
         message = f"must be {span}"

@@ -1,0 +1,95 @@
+"""Random search: fresh draws of the initial law, the baseline that a strategy has to beat.
+
+Every generation meets its own tasks, so the best fitness ever seen mostly belongs to the luckiest
+tasks and cannot be compared across generations. The incumbent is therefore evaluated again, as
+candidate 0 of each generation, and gives way to a challenger that beats it on the very same tasks.
+
+Statistical character: an incumbent holds its place by a single comparison with the best of
+n − 1 challengers, whose noise is largely, not wholly, shared. The better the incumbent, the rarer
+it is truly beaten, yet a slightly worse challenger with luck still takes over now and then. So
+the quality of the incumbent rises quickly, then fluctuates about a level set by the noise;
+it does not converge, and its fitness in the generation that it won is biased upwards.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.job import Population
+from spikeloop.workers.space import ParameterSpace
+
+
+@dataclass(frozen=True)
+class RandomSearchState:
+    """Where the search stands.
+
+    Attributes:
+        generation: generations told so far.
+        incumbent: (n_dim,) the point that won the last generation; at first the default point.
+        bounded: (n_dim,) whether a coordinate is drawn from U[0, 1]; otherwise from N(0, 1).
+        incumbent_age: generations that the incumbent has held its place.
+    """
+
+    generation: int
+    incumbent: FloatArray
+    bounded: NDArray[np.bool_]
+    incumbent_age: int
+
+
+class RandomSearch(Settings):
+    """Random search with re-evaluation of the incumbent."""
+
+    State: ClassVar[type] = RandomSearchState
+
+    kind: Literal["random_search"] = "random_search"
+    population_size: int = Field(
+        default=48, ge=2, description="candidates of a generation, the incumbent included"
+    )
+
+    def init(self, space: ParameterSpace, rng: np.random.Generator) -> RandomSearchState:
+        """The default point is the first incumbent."""
+        del rng
+        return RandomSearchState(0, space.default_point(), space.bounded(), incumbent_age=0)
+
+    def ask(self, state: RandomSearchState, rng: np.random.Generator) -> Explicit:
+        """The incumbent, then fresh draws of the initial law."""
+        shape = (self.population_size - 1, state.incumbent.size)
+        fresh = np.where(state.bounded, rng.random(shape), rng.standard_normal(shape))
+        return Explicit(np.concatenate([state.incumbent[None], fresh]))
+
+    def tell(
+        self,
+        state: RandomSearchState,
+        population: Population,
+        evaluation: Evaluation,
+        rng: np.random.Generator,
+    ) -> RandomSearchState:
+        """The best candidate becomes the incumbent; of equals the first, so the incumbent stays."""
+        del rng
+        if not np.isfinite(evaluation.fitness).any():
+            raise ValueError("at least one candidate must have a fitness, all failed")
+        best = int(np.nanargmax(evaluation.fitness))
+        incumbent = population.rows(best, best + 1)[0]
+        held = np.array_equal(incumbent, state.incumbent)
+        return RandomSearchState(
+            generation=state.generation + 1,
+            incumbent=incumbent.copy(),
+            bounded=state.bounded,
+            incumbent_age=state.incumbent_age + 1 if held else 0,
+        )
+
+    def recommend(self, state: RandomSearchState) -> FloatArray:
+        """(n_dim,) the incumbent."""
+        return state.incumbent
+
+    def summary(self, state: RandomSearchState) -> Mapping[str, float]:
+        """How long the incumbent has held its place."""
+        return {"incumbent_age": float(state.incumbent_age)}

@@ -1,0 +1,42 @@
+"""Fitness shaping: from fitness to the utilities that weigh the candidates of a generation.
+
+Shapings are pure functions. A candidate without a fitness (nan) gets no utility, and its absence
+changes nothing for the others.
+"""
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray
+
+
+def centered_ranks(fitness: FloatArray) -> FloatArray:
+    """Ranks mapped to [-0.5, 0.5], worst to best; ties share their mean rank.
+
+    Wierstra et al. 2014, "Natural evolution strategies", section 3.1; Salimans et al. 2017, section
+    2. Ranks make a strategy blind to monotone maps of fitness and to outliers. The utilities sum
+    to 0; a single candidate gets 0.
+
+    Args:
+        fitness: (n,); candidates that are not finite get 0 and are not counted.
+    """
+    alive = np.isfinite(fitness)
+    utility = np.zeros(fitness.shape)
+    n = np.count_nonzero(alive)
+    if n > 1:
+        _, level, n_tied = np.unique(fitness[alive], return_inverse=True, return_counts=True)
+        mean_rank = np.cumsum(n_tied) - (n_tied + 1) / 2
+        utility[alive] = mean_rank[level] / (n - 1) - 0.5
+    return utility
+
+
+def whole_pairs(fitness: FloatArray) -> FloatArray:
+    """Fitness with nan for both members of every mirrored pair of which one member has none.
+
+    Half a pair would pull the centre along its noise whether that is good or bad.
+
+    Args:
+        fitness: (2 n_pairs,), members of a pair adjacent.
+    """
+    pairs = fitness.reshape(-1, 2)
+    whole = np.isfinite(pairs).all(axis=1, keepdims=True)
+    return np.where(whole, pairs, np.nan).reshape(-1)
