@@ -191,14 +191,16 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit
         code = 0
-    except Exception as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # Interrupted and KeyboardInterrupt are no Exceptions
         if debug:
             traceback.print_exc()
         code = _explain(error)
     raise SystemExit(code)
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: BaseException) -> int:
     """Prints one line for an error and gives its exit code."""
     from spikeloop.cluster.pool import PoolError
     from spikeloop.cluster.stop import Interrupted
@@ -213,7 +215,7 @@ def _explain(error: Exception) -> int:
         message, code = str(error), 2
     elif isinstance(error, PoolError):
         message, code = str(error), 3
-    elif isinstance(error, Interrupted):
+    elif isinstance(error, Interrupted | KeyboardInterrupt):
         message, code = str(error) or "interrupted", 4
     else:
         message = f"unexpected {type(error).__name__}: {error} (--debug shows the traceback)"

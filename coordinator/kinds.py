@@ -126,7 +126,8 @@ def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}{nearest(key, cls.model_fields)}"
     if error["type"] == "union_tag_invalid":
-        kinds, kind = error["ctx"]["expected_tags"], error["ctx"]["tag"]
+        kinds = error["ctx"]["expected_tags"].replace("'", "")
+        kind = error["ctx"]["tag"]
         return f"{key}.kind must be one of {kinds}, got {kind!r}{nearest(kind, kinds.split(', '))}"
     if error["type"] == "union_tag_not_found":
         return f"{key}.kind is missing"

@@ -7,7 +7,7 @@ import traceback
 
 import numpy as np
 
-from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.base import Lives
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
 
 
@@ -21,11 +21,13 @@ def evaluate(job: Job) -> JobResult:
     tile = job.tile
     try:
         result = _live(job)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit in a learner must not end a worker
         if tile.n_lives == 1:
             result = failed(tile, Status.RAISED, _line(error), traceback.format_exc())
         else:
-            result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
+            result = assemble(
+                tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()]
+            )
     wall_s = time.perf_counter() - started
     return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker_name()})
 
@@ -40,7 +42,7 @@ def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResu
     return JobResult(
         tile=tile,
         returns=np.full(tile.shape, np.nan),
-        curve=np.full((*tile.shape, N_CURVE_BINS), np.nan),
+        curve=np.empty((*tile.shape, 0)),  # as many bins as the other lives have, once assembled
         status=np.full(tile.shape, status, dtype=np.uint8),
         n_simulated_steps=0,
         failures=tuple(Failure(life, status, message, trace) for life in tile.lives()),
@@ -54,10 +56,7 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
     curve = np.full((*tile.shape, n_bins), np.nan)
     status = np.full(tile.shape, Status.RAISED, dtype=np.uint8)
     for part in sorted(parts, key=lambda part: part.tile):
-        place = (
-            slice(part.tile.c0 - tile.c0, part.tile.c1 - tile.c0),
-            slice(part.tile.t0 - tile.t0, part.tile.t1 - tile.t0),
-        )
+        place = part.tile.within(tile)
         returns[place], status[place] = part.returns, part.status
         curve[place][..., : part.curve.shape[2]] = part.curve
     return JobResult(
@@ -79,10 +78,11 @@ def _live(job: Job) -> JobResult:
     tasks = grid.tasks()[tile.t0 : tile.t1]
     seeds = grid.seeds()[tile.c0 : tile.c1, tile.t0 : tile.t1]
     lives = grid.learner.live(parameters, tasks, seeds)
-    if lives.returns.shape != tile.shape or lives.curve.shape[:2] != tile.shape:
+    curve = lives.curve
+    if lives.returns.shape != tile.shape or curve.ndim != 3 or curve.shape[:2] != tile.shape:
         raise ValueError(
             f"{grid.learner.kind}.live must give returns {tile.shape} and curve "
-            f"{(*tile.shape, 'n_bins')}, got {lives.returns.shape} and {lives.curve.shape}"
+            f"{(*tile.shape, 'n_bins')}, got {lives.returns.shape} and {curve.shape}"
         )
     return _read(tile, lives)
 
@@ -105,6 +105,6 @@ def _read(tile: Tile, lives: Lives) -> JobResult:
     )
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -96,6 +96,13 @@ class Tile:
         """Lives in the tile."""
         return (self.c1 - self.c0) * (self.t1 - self.t0)
 
+    def within(self, outer: "Tile") -> tuple[slice, slice]:
+        """Where this tile lies in an array with the shape of a tile that contains it."""
+        return (
+            slice(self.c0 - outer.c0, self.c1 - outer.c0),
+            slice(self.t0 - outer.t0, self.t1 - outer.t0),
+        )
+
     def lives(self) -> Iterator["Tile"]:
         """The tile cut into single lives."""
         for c in range(self.c0, self.c1):
@@ -166,7 +173,8 @@ class JobResult:
 
     Attributes:
         returns: (candidates, tasks) of the tile; nan where the life failed.
-        curve: (candidates, tasks, n_bins) mean reward per step; nan where the life failed.
+        curve: (candidates, tasks, n_bins) mean reward per step; nan where the life failed, and
+            without bins where every life of the tile did.
         status: (candidates, tasks) uint8 values of ``Status``.
         failures: one entry per failed life.
         n_simulated_steps: interactions simulated.

@@ -14,7 +14,10 @@ from spikeloop.tasks.base import SeedArray
 
 
 class Purpose(IntEnum):
-    """First coordinate of a stream: what the numbers are for. Values are part of a run's identity."""
+    """First coordinate of a stream: what the numbers are for.
+
+    Values are part of a run's identity.
+    """
 
     INIT = 0
     ASK = 1
@@ -34,8 +37,16 @@ class TaskSet(IntEnum):
     PLAN = 3
 
 
-def _sequence(run_seed: int, purpose: Purpose, coordinates: tuple[int, ...]) -> np.random.SeedSequence:
-    return np.random.SeedSequence(run_seed, spawn_key=(int(purpose), *map(int, coordinates)))
+def _sequence(
+    run_seed: int, purpose: Purpose, coordinates: tuple[int, ...]
+) -> np.random.SeedSequence:
+    """Two words per coordinate: ``SeedSequence`` would take 2**32 + 1 and (1, 1) for the same."""
+    words: list[int] = []
+    for coordinate in coordinates:
+        if not 0 <= coordinate < 2**64:
+            raise ValueError(f"coordinates of a stream must be in [0, 2**64), got {coordinate}")
+        words += divmod(int(coordinate), 2**32)
+    return np.random.SeedSequence(run_seed, spawn_key=(int(purpose), *words))
 
 
 def stream(run_seed: int, purpose: Purpose, *coordinates: int) -> np.random.Generator:
@@ -51,4 +62,5 @@ def stream(run_seed: int, purpose: Purpose, *coordinates: int) -> np.random.Gene
 
 def seeds(run_seed: int, purpose: Purpose, *coordinates: int, n: int) -> SeedArray:
     """(n,) independent 64-bit seeds of the given coordinates; a longer request starts the same."""
-    return _sequence(run_seed, purpose, coordinates).generate_state(n, np.uint64)
+    drawn = _sequence(run_seed, purpose, coordinates).generate_state(n, np.uint64)
+    return drawn.astype(np.uint64, copy=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 
@@ -20,7 +21,7 @@ from spikeloop.tasks.base import FloatArray
 class Real:
     """A real number between two bounds, searched on a linear or a logarithmic scale.
 
-    ``low`` may be the name of an earlier parameter, whose value then is the lower bound.
+    ``low`` may be the name of an earlier real parameter, whose value then is the lower bound.
     """
 
     name: str
@@ -36,7 +37,10 @@ class Real:
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number between two bounds, both included, each value equally wide; 6-bit weights too."""
+    """A whole number between two bounds, both included, each value equally wide.
+
+    Also the type of quantised physical values, such as a chip's 6-bit weights.
+    """
 
     name: str
     low: int
@@ -88,12 +92,12 @@ class ParameterSpace:
 
     def __post_init__(self) -> None:
         """Checks names, bounds and defaults, so that a mistake shows where it was made."""
-        seen: set[str] = set()
+        earlier: dict[str, Parameter] = {}
         for parameter in self.parameters:
-            if parameter.name in seen:
+            if parameter.name in earlier:
                 raise ValueError(f"parameter names must be unique, got {parameter.name!r} twice")
-            _check(parameter, seen)
-            seen.add(parameter.name)
+            _check(parameter, earlier)
+            earlier[parameter.name] = parameter
 
     @property
     def n_dim(self) -> int:
@@ -153,6 +157,13 @@ class ParameterSpace:
                 )
         return point
 
+    def bounded(self) -> NDArray[np.bool_]:
+        """(n_dim,) whether a coordinate is folded into [0, 1]; those of weights are not."""
+        bounded = np.ones(self.n_dim, dtype=np.bool_)
+        for parameter, columns in self.slices():
+            bounded[columns] = not isinstance(parameter, Weights)
+        return bounded
+
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
         """(n, n_dim) points of the initial law: uniform within bounds, normal for weights."""
         points = np.empty((n, self.n_dim))
@@ -179,14 +190,14 @@ class Parameters:
     @property
     def n_candidates(self) -> int:
         """Number of candidates."""
-        return self.values.shape[0]
+        return len(self.values)
 
     def __getitem__(self, name: str) -> FloatArray:
         """Values of one parameter: (n_candidates,), or (n_candidates, *shape) for weights."""
         for parameter, columns in self.space.slices():
             if parameter.name == name:
                 if isinstance(parameter, Weights):
-                    return self.values[:, columns].reshape(-1, *parameter.shape)
+                    return self.values[:, columns].reshape(self.n_candidates, *parameter.shape)
                 return self.values[:, columns.start]
         raise KeyError(f"no parameter {name!r}; there are {', '.join(self.space.columns[:20])}")
 
@@ -197,7 +208,8 @@ class Parameters:
 
 def _fold(coordinate: FloatArray) -> FloatArray:
     """Reflects the real line into [0, 1], leaving [0, 1] itself in place."""
-    return 1.0 - np.abs(1.0 - np.mod(coordinate, 2.0))
+    folded: FloatArray = 1.0 - np.abs(1.0 - np.mod(coordinate, 2.0))
+    return folded
 
 
 def _decode(
@@ -206,16 +218,20 @@ def _decode(
     if isinstance(parameter, Weights):
         return coordinate * parameter.scale
     unit = _fold(coordinate)
+    value: FloatArray
+    if isinstance(parameter, Real):
+        low = decoded[parameter.low] if isinstance(parameter.low, str) else parameter.low
+        if parameter.scale == "log":
+            value = np.exp(np.log(low) + unit * np.log(parameter.high / low))
+        else:
+            value = low + unit * (parameter.high - low)
+        return np.clip(value, low, parameter.high)  # rounding must not leave the bounds
     if isinstance(parameter, Integer):
-        n_values = parameter.high - parameter.low + 1
-        return parameter.low + np.minimum(np.floor(unit * n_values), n_values - 1)
-    if isinstance(parameter, Choice):
-        n_values = len(parameter.options)
-        return np.minimum(np.floor(unit * n_values), n_values - 1)
-    low = decoded[parameter.low] if isinstance(parameter.low, str) else parameter.low
-    if parameter.scale == "log":
-        return np.clip(np.exp(np.log(low) + unit * np.log(parameter.high / low)), low, parameter.high)
-    return low + unit * (parameter.high - low)
+        low, n_values = parameter.low, parameter.high - parameter.low + 1
+    else:
+        low, n_values = 0, len(parameter.options)
+    value = low + np.minimum(np.floor(unit * n_values), n_values - 1)
+    return value
 
 
 def _unit(parameter: Real, low: float) -> float:
@@ -232,21 +248,35 @@ def _bin(index: int, n_values: int) -> float:
     return (index + 0.5) / n_values
 
 
-def _check(parameter: Parameter, earlier: set[str]) -> None:
+def _check(parameter: Parameter, earlier: dict[str, Parameter]) -> None:
     name = parameter.name
     if isinstance(parameter, Weights):
-        if not parameter.scale > 0:
-            raise ValueError(f"{name}: scale must be > 0, got {parameter.scale}")
-    elif isinstance(parameter, Choice):
+        if not 0 < parameter.scale < np.inf:
+            raise ValueError(f"{name}: scale must be > 0 and finite, got {parameter.scale}")
+        return
+    if isinstance(parameter, Choice):
         if parameter.default not in parameter.options:
             raise ValueError(f"{name}: default must be an option, got {parameter.default!r}")
-    elif isinstance(parameter.low, str):
-        if parameter.low not in earlier:
-            raise ValueError(f"{name}: low must name an earlier parameter, got {parameter.low!r}")
-    elif not parameter.low <= parameter.default <= parameter.high or parameter.low == parameter.high:
+        return
+
+    bound, chain = parameter, [parameter]
+    while isinstance(bound.low, str):
+        named = earlier.get(bound.low)
+        if not isinstance(named, Real) or named.high > parameter.high:
+            raise ValueError(
+                f"{name}: low must name an earlier real parameter with high <= {parameter.high}, "
+                f"got {bound.low!r}"
+            )
+        bound = named
+        chain.append(named)
+    low = chain[1].default if len(chain) > 1 else bound.low
+    if not -np.inf < bound.low < parameter.high < np.inf:
         raise ValueError(
-            f"{name}: default must be in [low, high] with low < high, got {parameter.default} "
-            f"in [{parameter.low}, {parameter.high}]"
+            f"{name}: bounds must be finite with low < high, got {bound.low} and {parameter.high}"
         )
-    elif isinstance(parameter, Real) and parameter.scale == "log" and not parameter.low > 0:
-        raise ValueError(f"{name}: low must be > 0 on a log scale, got {parameter.low}")
+    if not low <= parameter.default <= parameter.high:
+        raise ValueError(
+            f"{name}: default must be in [{low}, {parameter.high}], got {parameter.default}"
+        )
+    if isinstance(parameter, Real) and parameter.scale == "log" and not bound.low > 0:
+        raise ValueError(f"{name}: low must be > 0 on a log scale, got {bound.low}")

@@ -40,13 +40,51 @@ class Explicit:
 
 
 @dataclass(frozen=True)
+class InitialLaw:
+    """One given point, then independent draws of a space's initial law; only the seed travels.
+
+    Row 0 is ``first``; row i > 0 is a function of (seed, i), uniform in [0, 1] where the space is
+    bounded and standard normal elsewhere, like ``ParameterSpace.sample``.
+
+    Attributes:
+        first: (n_dim,).
+        bounded: (n_dim,) as ``ParameterSpace.bounded`` gives it.
+        seed: in [0, 2**64).
+        n_candidates: number of rows.
+    """
+
+    first: FloatArray
+    bounded: NDArray[np.bool_]
+    seed: int
+    n_candidates: int
+
+    @property
+    def nbytes(self) -> int:
+        """Size on the wire."""
+        return self.first.nbytes + self.bounded.nbytes + 24
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """(stop - start, n_dim) points of these candidates."""
+        candidates = range(self.n_candidates)[start:stop]
+        points = np.empty((len(candidates), self.first.size))
+        for point, row in zip(points, candidates, strict=True):
+            if row == 0:
+                point[:] = self.first
+            else:
+                rng = _generator(self.seed, row)
+                rng.standard_normal(out=point)
+                point[self.bounded] = rng.random(np.count_nonzero(self.bounded))
+        return points
+
+
+@dataclass(frozen=True)
 class MirroredGaussian:
     """Mirrored pairs around a centre; only centre and seed travel, never the points.
 
     Row 2i is x + σ ε_i and row 2i + 1 is x − σ ε_i, so that a tile of two candidates is a pair. The
     noise ε_i ~ N(0, I), float32, is a function of (seed, i) alone: it comes from the counter-based
-    generator Philox (Salmon et al. 2011) with that key, one counter range for each ``BLOCK`` of
-    coordinates. So any row is built alone, with the same bits everywhere, where Salimans et al.
+    generator Philox (Salmon et al. 2011) with that key, one range of its counter for each ``BLOCK``
+    of coordinates. So any row is built alone, with the same bits everywhere, where Salimans et al.
     2017 kept a table of 1 GB of shared noise on every worker.
 
     Attributes:
@@ -73,17 +111,18 @@ class MirroredGaussian:
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """(stop - start, n_dim) points of these candidates."""
-        start, stop, _ = slice(start, stop).indices(self.n_candidates)
-        points = np.empty((max(stop - start, 0), self.center.size))
+        candidates = range(self.n_candidates)[start:stop]
+        points = np.empty((len(candidates), self.center.size))
         for block in self._blocks():
             noise = np.empty(block.stop - block.start, dtype=np.float32)
             pair = -1
-            for row in range(start, stop):
+            for point, row in zip(points, candidates, strict=True):
                 if row // 2 != pair:
                     pair = row // 2
                     self._fill(pair, block.start, noise)
-                points[row - start, block] = noise
-        points *= np.where(np.arange(start, stop) % 2 == 0, self.sigma, -self.sigma)[:, None]
+                point[block] = noise
+        for point, row in zip(points, candidates, strict=True):
+            point *= self.sigma if row % 2 == 0 else -self.sigma
         points += self.center
         return points
 
@@ -130,7 +169,12 @@ class MirroredGaussian:
 
     def _fill(self, pair: int, first: int, noise: NDArray[np.float32]) -> None:
         """Noise of the pair's coordinates from ``first`` on; the generator releases the GIL."""
-        key = np.array([self.seed, pair], dtype=np.uint64)
-        counter = np.array([0, 0, 0, first // BLOCK], dtype=np.uint64)
-        generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
-        generator.standard_normal(out=noise, dtype=np.float32)
+        rng = _generator(self.seed, pair, block=first // BLOCK)
+        rng.standard_normal(out=noise, dtype=np.float32)
+
+
+def _generator(seed: int, index: int, block: int = 0) -> np.random.Generator:
+    """Philox keyed by (seed, index); blocks are ranges of its counter that never meet."""
+    key = np.array([seed, index], dtype=np.uint64)
+    counter = np.array([0, 0, 0, block], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.population import InitialLaw
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
@@ -59,11 +59,14 @@ class RandomSearch(Settings):
         del rng
         return RandomSearchState(0, space.default_point(), space.bounded(), incumbent_age=0)
 
-    def ask(self, state: RandomSearchState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: RandomSearchState, rng: np.random.Generator) -> InitialLaw:
         """The incumbent, then fresh draws of the initial law."""
-        shape = (self.population_size - 1, state.incumbent.size)
-        fresh = np.where(state.bounded, rng.random(shape), rng.standard_normal(shape))
-        return Explicit(np.concatenate([state.incumbent[None], fresh]))
+        return InitialLaw(
+            first=state.incumbent,
+            bounded=state.bounded,
+            seed=int(rng.integers(2**64, dtype=np.uint64)),
+            n_candidates=self.population_size,
+        )
 
     def tell(
         self,

@@ -1,0 +1,298 @@
+"""What every strategy of the table must do."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from statistical import assert_better
+
+from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
+from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
+from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Population
+from spikeloop.workers.seeding import Purpose, stream
+from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+
+SPACE = ParameterSpace(
+    (
+        Real("low", 0.0, 1.0, 0.3),
+        Real("high", "low", 1.0, 0.8),
+        Real("rate", 1e-4, 1.0, 0.01, scale="log"),
+        Integer("weight_u6", 0, 63, 35),
+        Choice("rule", ("a", "b", "c"), "b"),
+        Weights("readout", (2, 3), 0.5),
+    )
+)
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request: pytest.FixtureRequest) -> Strategy[Any]:
+    return STRATEGIES[request.param]()
+
+
+def fitness_of(points: FloatArray) -> FloatArray:
+    """Smooth, different for every point, highest at 0.6."""
+    return np.asarray(-((points - 0.6) ** 2).sum(axis=1))
+
+
+def generation(strategy: Strategy[Any], state: Any, g: int) -> tuple[Population, Evaluation]:
+    pop = strategy.ask(state, stream(5, Purpose.ASK, g))
+    return pop, Evaluation(fitness_of(pop.rows(0, pop.n_candidates)))
+
+
+def advance(strategy: Strategy[Any], state: Any, start: int, stop: int) -> Any:
+    for g in range(start, stop):
+        pop, evaluation = generation(strategy, state, g)
+        state = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, g))
+    return state
+
+
+def assert_same(first: Any, second: Any, rtol: float = 0.0) -> None:
+    """States are equal, to the bit unless rounding is allowed for."""
+    one, two = to_arrays(first), to_arrays(second)
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], two[name], rtol=rtol, atol=rtol, err_msg=name)
+
+
+@dataclass(frozen=True)
+class Reordered(MirroredGaussian):
+    """The mirrored pairs of a population in another order, or some of them only."""
+
+    order: tuple[int, ...] = ()
+
+    def _fill(self, pair: int, first: int, noise: NDArray[np.float32]) -> None:
+        super()._fill(self.order[pair], first, noise)
+
+
+def reorder(
+    pop: Population, fitness: FloatArray, order: list[int]
+) -> tuple[Population, Evaluation]:
+    """Rows (of mirrored populations: pairs) of a population with their fitness, in this order."""
+    if isinstance(pop, MirroredGaussian):
+        some: Population = Reordered(pop.center, pop.sigma, pop.seed, len(order), tuple(order))
+        fitness = fitness.reshape(-1, 2)[order].ravel()
+    else:
+        some = Explicit(pop.rows(0, pop.n_candidates)[order])
+        fitness = fitness[order]
+    return some, Evaluation(fitness)
+
+
+def n_groups(pop: Population) -> int:
+    return pop.n_pairs if isinstance(pop, MirroredGaussian) else pop.n_candidates
+
+
+def test_the_table_names_each_strategy_by_its_kind() -> None:
+    for kind, settings in STRATEGIES.items():
+        strategy = settings()
+        assert strategy.kind == kind
+        written = json.loads(json.dumps(strategy.model_dump(mode="json")))
+        assert written["kind"] == kind
+        assert settings(**written) == strategy
+
+
+def test_populations_have_the_shape_of_the_space(strategy: Strategy[Any]) -> None:
+    state = strategy.init(SPACE, stream(5, Purpose.INIT))
+    for g in range(3):
+        recommended = strategy.recommend(state)
+        assert recommended.shape == (SPACE.n_dim,)
+        assert np.isfinite(recommended).all()
+        pop, _ = generation(strategy, state, g)
+        rows = pop.rows(0, pop.n_candidates)
+        assert rows.shape == (pop.n_candidates, SPACE.n_dim)
+        assert np.isfinite(rows).all()
+        assert all(np.isfinite(value) for value in strategy.summary(state).values())
+        state = advance(strategy, state, g, g + 1)
+
+
+def test_rows_built_singly_equal_rows_built_together(strategy: Strategy[Any]) -> None:
+    state = advance(strategy, strategy.init(SPACE, stream(5, Purpose.INIT)), 0, 2)
+    pop, _ = generation(strategy, state, 2)
+    together = pop.rows(0, pop.n_candidates)
+    for row in range(pop.n_candidates):
+        np.testing.assert_array_equal(pop.rows(row, row + 1), together[row : row + 1])
+
+
+def test_physical_values_stay_in_bounds_and_whole(strategy: Strategy[Any]) -> None:
+    state = advance(strategy, strategy.init(SPACE, stream(5, Purpose.INIT)), 0, 5)
+    pop, _ = generation(strategy, state, 5)
+    for points in (pop.rows(0, pop.n_candidates), strategy.recommend(state)[None]):
+        values = SPACE.decode(points)
+        assert ((values["low"] >= 0) & (values["low"] <= values["high"])).all()
+        assert (values["high"] <= 1).all()
+        assert ((values["rate"] >= 1e-4) & (values["rate"] <= 1)).all()
+        assert np.isin(values["weight_u6"], np.arange(64)).all()
+        assert np.isin(values["rule"], [0, 1, 2]).all()
+
+
+def test_ask_and_tell_are_pure(strategy: Strategy[Any]) -> None:
+    """The same arguments give the same result, and none of them is changed."""
+    state = advance(strategy, strategy.init(SPACE, stream(5, Purpose.INIT)), 0, 3)
+    before = {name: array.copy() for name, array in to_arrays(state).items()}
+    for field in fields(state):
+        if isinstance(array := getattr(state, field.name), np.ndarray):
+            array.flags.writeable = False
+    pop, evaluation = generation(strategy, state, 3)
+    again, _ = generation(strategy, state, 3)
+    points = pop.rows(0, pop.n_candidates).copy()
+    np.testing.assert_array_equal(points, again.rows(0, again.n_candidates))
+
+    evaluation.fitness.flags.writeable = False
+    told = [strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 3)) for _ in range(2)]
+    assert_same(told[0], told[1])
+    np.testing.assert_array_equal(points, pop.rows(0, pop.n_candidates))
+    for name, array in to_arrays(state).items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+    assert not np.array_equal(  # another generator asks for other points
+        points, strategy.ask(state, stream(6, Purpose.ASK, 3)).rows(0, pop.n_candidates)
+    )
+
+
+def test_the_order_of_candidates_does_not_matter(strategy: Strategy[Any]) -> None:
+    state = advance(strategy, strategy.init(SPACE, stream(5, Purpose.INIT)), 0, 2)
+    pop, evaluation = generation(strategy, state, 2)
+    order = stream(5, Purpose.BOOTSTRAP).permutation(n_groups(pop)).tolist()
+    told = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 2))
+    shuffled = strategy.tell(
+        state, *reorder(pop, evaluation.fitness, order), stream(5, Purpose.TELL, 2)
+    )
+    assert_same(told, shuffled, rtol=1e-5)
+    mismatched, _ = reorder(pop, evaluation.fitness, order)  # fitness left behind
+    wrong = strategy.tell(state, mismatched, evaluation, stream(5, Purpose.TELL, 2))
+    with pytest.raises(AssertionError):
+        assert_same(told, wrong, rtol=1e-5)
+
+
+@pytest.mark.parametrize("monotone", [np.arctan, lambda f: 1e6 * f - 3, lambda f: (f + 1) ** 3])
+def test_only_ranks_of_fitness_matter(
+    strategy: Strategy[Any], monotone: Callable[[FloatArray], FloatArray]
+) -> None:
+    state = strategy.init(SPACE, stream(5, Purpose.INIT))
+    pop, evaluation = generation(strategy, state, 0)
+    told = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 0))
+    mapped = Evaluation(monotone(evaluation.fitness))
+    assert_same(told, strategy.tell(state, pop, mapped, stream(5, Purpose.TELL, 0)))
+
+
+def test_a_failed_candidate_carries_no_weight(strategy: Strategy[Any]) -> None:
+    """Telling a failure is telling the generation without it (without its pair, if mirrored)."""
+    state = strategy.init(SPACE, stream(5, Purpose.INIT))
+    pop, evaluation = generation(strategy, state, 0)
+    whole = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 0))
+    for lost in (0, int(np.argmax(evaluation.fitness)), int(np.argmin(evaluation.fitness))):
+        fitness = evaluation.fitness.copy()
+        fitness[lost] = np.nan
+        group = lost // 2 if isinstance(pop, MirroredGaussian) else lost
+        rest = [g for g in range(n_groups(pop)) if g != group]
+        told = strategy.tell(state, pop, Evaluation(fitness), stream(5, Purpose.TELL, 0))
+        without = strategy.tell(state, *reorder(pop, fitness, rest), stream(5, Purpose.TELL, 0))
+        assert_same(told, without, rtol=1e-5)
+        assert np.isfinite(strategy.recommend(told)).all()
+    best = int(np.argmax(evaluation.fitness))
+    fitness = np.where(np.arange(pop.n_candidates) == best, np.nan, evaluation.fitness)
+    told = strategy.tell(state, pop, Evaluation(fitness), stream(5, Purpose.TELL, 0))
+    with pytest.raises(AssertionError):
+        assert_same(told, whole, rtol=1e-5)
+
+
+def test_nothing_but_failures_is_refused(strategy: Strategy[Any]) -> None:
+    state = strategy.init(SPACE, stream(5, Purpose.INIT))
+    pop, _ = generation(strategy, state, 0)
+    failed = Evaluation(np.full(pop.n_candidates, np.nan))
+    with pytest.raises(ValueError, match="all failed"):
+        strategy.tell(state, pop, failed, stream(5, Purpose.TELL, 0))
+
+
+def save(path: str, state: Any) -> None:
+    arrays: dict[str, Any] = to_arrays(state)
+    np.savez(path, **arrays)
+
+
+def load(strategy: Strategy[Any], path: str) -> Any:
+    with np.load(path, allow_pickle=False) as file:
+        return from_arrays(strategy.State, dict(file))
+
+
+CONTINUE = """
+import sys
+sys.path[:0] = sys.argv[4:]
+from test_strategies import STRATEGIES, advance, load, save
+strategy = STRATEGIES[sys.argv[1]]()
+save(sys.argv[3], advance(strategy, load(strategy, sys.argv[2]), 3, 6))
+"""
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_a_saved_state_continues_identically_in_another_process(
+    strategy: Strategy[Any], tmp_path: Path, hash_seed: str
+) -> None:
+    state = advance(strategy, strategy.init(SPACE, stream(5, Purpose.INIT)), 0, 3)
+    saved, continued = tmp_path / "saved.npz", tmp_path / "continued.npz"
+    save(str(saved), state)
+    here = Path(__file__).parent
+    arguments = [strategy.kind, str(saved), str(continued), str(here), str(here.parent)]
+    subprocess.run(
+        [sys.executable, "-c", CONTINUE, *arguments],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
+    assert_same(load(strategy, str(continued)), advance(strategy, state, 3, 6))
+
+
+def test_a_state_with_other_fields_is_refused(strategy: Strategy[Any]) -> None:
+    arrays = to_arrays(strategy.init(SPACE, stream(5, Purpose.INIT)))
+    arrays["surprise"] = np.zeros(3)
+    with pytest.raises(ValueError, match="surprise"):
+        from_arrays(strategy.State, arrays)
+
+
+BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(7)))
+
+
+def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
+    """Noise-free height of the recommended point on a random bump in the box, 0 to 1.
+
+    Each coordinate has its own width, so that some hardly matter; the noise of fitness is 6 %.
+    """
+    rng = np.random.default_rng(seed)
+    top, width = rng.uniform(0, 1, 7), rng.uniform(0.3, 1.0, 7)
+
+    def height(points: FloatArray) -> FloatArray:
+        z = (BOX.decode(points).values - top) / width
+        return np.asarray(np.exp(-0.5 * (z**2).sum(axis=1)))
+
+    state = strategy.init(BOX, rng)
+    for _ in range(n_generations):
+        pop = strategy.ask(state, rng)
+        points = pop.rows(0, pop.n_candidates)
+        fitness = height(points) + 0.06 * rng.standard_normal(pop.n_candidates)
+        state = strategy.tell(state, pop, Evaluation(fitness), rng)
+    return float(height(strategy.recommend(state)[None])[0])
+
+
+SEEDS = range(20)
+
+
+def test_the_start_is_improved_upon(strategy: Strategy[Any]) -> None:
+    after = [reached(strategy, seed, 30) for seed in SEEDS]
+    before = [reached(strategy, seed, 0) for seed in SEEDS]
+    assert_better(after, before, alpha=0.01)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STRATEGIES if kind != "random_search"])
+def test_random_search_is_beaten_at_equal_budget(kind: str) -> None:
+    """With defaults, which ask for 48 candidates each; the baseline itself must not pass."""
+    ours = [reached(STRATEGIES[kind](), seed, 30) for seed in SEEDS]
+    baseline = [reached(STRATEGIES["random_search"](), seed, 30) for seed in SEEDS]
+    assert_better(ours, baseline, alpha=0.001)
+    with pytest.raises(AssertionError):
+        assert_better(baseline, ours, alpha=0.001)

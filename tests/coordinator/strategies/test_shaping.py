@@ -1,0 +1,58 @@
+"""Centred ranks: exact cases and properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikeloop.coordinator.strategies.shaping import centered_ranks, whole_pairs
+
+NAN = np.nan
+fitnesses = st.lists(st.integers(-5, 5).map(float) | st.just(NAN), min_size=1, max_size=20).map(
+    np.array
+)
+
+
+@pytest.mark.parametrize(
+    ("fitness", "utility"),
+    [
+        ([3.0, 1.0, 2.0], [0.5, -0.5, 0.0]),
+        ([7.0, 7.0, 7.0], [0.0, 0.0, 0.0]),
+        ([1.0, 2.0, 2.0, 3.0], [-0.5, 0.0, 0.0, 0.5]),
+        ([1.0, 1.0, 2.0], [-0.25, -0.25, 0.5]),
+        ([NAN, 5.0, 1.0], [0.0, 0.5, -0.5]),
+        ([-np.inf, 5.0, 1.0], [0.0, 0.5, -0.5]),
+        ([NAN, 5.0], [0.0, 0.0]),
+        ([NAN, NAN], [0.0, 0.0]),
+        ([], []),
+    ],
+)
+def test_centered_ranks(fitness: list[float], utility: list[float]) -> None:
+    np.testing.assert_allclose(centered_ranks(np.array(fitness)), utility, atol=1e-15)
+
+
+@given(fitness=fitnesses, seed=st.integers(0, 1000))
+def test_centered_ranks_follow_a_permutation(fitness: np.ndarray, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(fitness.size)
+    np.testing.assert_array_equal(centered_ranks(fitness[order]), centered_ranks(fitness)[order])
+
+
+@given(fitness=fitnesses)
+def test_centered_ranks_ignore_monotone_maps_and_sum_to_zero(fitness: np.ndarray) -> None:
+    utility = centered_ranks(fitness)
+    np.testing.assert_array_equal(utility, centered_ranks(np.exp(fitness) - 100))
+    assert abs(utility.sum()) < 1e-12
+    assert np.abs(utility).max() <= 0.5
+    np.testing.assert_allclose(centered_ranks(-fitness), -utility, atol=1e-15)
+
+
+@given(fitness=fitnesses)
+def test_failed_candidates_change_nothing_for_the_others(fitness: np.ndarray) -> None:
+    alive = np.isfinite(fitness)
+    np.testing.assert_array_equal(centered_ranks(fitness)[alive], centered_ranks(fitness[alive]))
+    np.testing.assert_array_equal(centered_ranks(fitness)[~alive], 0.0)
+
+
+def test_half_a_pair_is_no_pair() -> None:
+    fitness = np.array([1.0, 2.0, NAN, 3.0, 4.0, -np.inf, NAN, NAN])
+    np.testing.assert_array_equal(whole_pairs(fitness), [1.0, 2.0, NAN, NAN, NAN, NAN, NAN, NAN])

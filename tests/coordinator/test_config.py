@@ -1,0 +1,136 @@
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small import TABLES, small_config, small_tables, small_toml
+
+from spikeloop.coordinator.config import load, override, parse
+from spikeloop.coordinator.errors import ConfigError
+
+
+def refusal(tables: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as error:
+        parse(tables, "small.toml", Path())
+    message = str(error.value)
+    assert "\n" not in message
+    assert message.startswith("small.toml: ")
+    return message
+
+
+def test_resolved_tables_lead_back_to_the_same_configuration() -> None:
+    config = small_config()
+    assert parse(config.tables(), "again", Path()) == config
+
+
+def test_file_and_overrides_become_settings(tmp_path: Path) -> None:
+    path = small_toml(tmp_path / "my run.toml", run={"name": ""})
+    config = load(path, dict([override("strategy.sigma=0.25"), override("run.seed=9")]))
+    assert (config.run.seed, config.strategy.sigma) == (9, 0.25)  # type: ignore[attr-defined]
+    assert config.run.name == "my_run"
+
+
+def test_nested_override(tmp_path: Path) -> None:
+    path = small_toml(tmp_path / "small.toml")
+    config = load(path, {"strategy.optimizer": {"kind": "adam"}, "strategy.optimizer.beta1": 0.5})
+    assert config.strategy.optimizer.beta1 == 0.5  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("table", "keys", "expected"),
+    [
+        ("strategy", {"sigmma": 0.1}, "[strategy] unknown key 'sigmma'; did you mean 'sigma'?"),
+        ("strategy", {"sigma": -1.0}, "[strategy] sigma must be > 0, got -1.0"),
+        ("strategy", {"sigma": "a"}, "[strategy] sigma must be a valid number (> 0), got 'a'"),
+        ("run", {"seed": True}, "[run] seed must be a valid integer"),
+        ("run", {"tasks": 0, "seed": -1}, "(and 1 more)"),
+        ("strategy", {"kind": "evolutoin"}, "did you mean 'evolution'?"),
+        ("strategy", {"kind": "no_such:Thing"}, "cannot import 'no_such'"),
+        ("strategy", {"kind": "small:Silent"}, "must name a settings class"),
+        ("strategy", {"kind": 3}, "got 3"),
+        ("strategy", {"optimizer": {"kind": "sgdx"}}, "optimizer.kind must be one of"),
+        ("strategy", {"optimizer": {"kind": "adam", "beta1": 2.0}}, "optimizer.beta1 must be"),
+        ("strategy", {"optimizer": {}}, "optimizer.kind is missing"),
+        ("family", {"n_states": 40}, "[learner] "),
+    ],
+)
+def test_bad_key_gives_one_clear_line(table: str, keys: dict[str, Any], expected: str) -> None:
+    changes = {table: keys, "learner": {"kind": "chip_td"}}
+    assert expected in refusal(small_tables(**changes))
+
+
+@pytest.mark.parametrize("missing", ["run", "family", "learner", "strategy"])
+def test_missing_table_is_named(missing: str) -> None:
+    tables = {name: table for name, table in TABLES.items() if name != missing}
+    assert f"table [{missing}] is missing" in refusal(tables)
+
+
+def test_missing_kind_lists_the_kinds() -> None:
+    assert "kind is missing; there are random_mdp" in refusal({**TABLES, "family": {}})
+
+
+def test_unknown_table_suggests_the_nearest() -> None:
+    assert "did you mean 'transfer'?" in refusal({**TABLES, "transfr": {}})
+
+
+def test_table_that_is_no_table() -> None:
+    assert "run must be a table" in refusal({**TABLES, "run": 3})
+
+
+def test_broken_toml_and_missing_file_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text("[run\n")
+    with pytest.raises(ConfigError, match=r"broken\.toml: not valid TOML: .*line 1"):
+        load(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(path)
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_optional_tables_get_defaults() -> None:
+    tables = {name: TABLES[name] for name in ("run", "family", "learner", "strategy")}
+    config = parse(tables, "small.toml", Path())
+    assert config.target.kind == "local"
+    assert config.transfer.tasks == 200
+
+
+OWN_FAMILY = '''
+from typing import Literal
+from pydantic import Field
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.settings import Settings
+
+
+class Halved(Settings):
+    """The random MDPs, half as long."""
+
+    n_steps: int = Field(default=10, ge=2)
+
+    @property
+    def kind(self):
+        return "halved"
+
+    @property
+    def interface(self):
+        return RandomMdp(n_steps=self.n_steps // 2).interface
+
+    def sample(self, n_tasks, rng):
+        return RandomMdp(n_steps=self.n_steps // 2).sample(n_tasks, rng)
+'''
+
+
+def test_own_class_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "own_family.py").write_text(OWN_FAMILY)
+    tables = small_tables()
+    tables["family"] = {"kind": "own_family:Halved", "n_steps": 30}
+    config = parse(tables, "small.toml", tmp_path)
+    assert config.family.interface.n_steps == 15
+    assert config.working_dir == tmp_path
+    assert config.tables()["family"] == {"kind": "own_family:Halved", "n_steps": 30}
+    tables["family"] = {"kind": "own_family:Halved", "n_steps": 1}
+    with pytest.raises(ConfigError, match="n_steps must be >= 2, got 1"):
+        parse(tables, "small.toml", tmp_path)
+    monkeypatch.delitem(sys.modules, "own_family")

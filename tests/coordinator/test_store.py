@@ -1,0 +1,158 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from spikeloop.coordinator import files
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import RunStore
+
+MANIFEST = {"config": {}}
+
+
+def table(*values: float) -> pa.Table:
+    return pa.table({"value": pa.array(values, pa.float64())})
+
+
+def test_commit_is_read_back(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    assert store.generation() == -1
+    store.commit(0, {}, {"center": np.zeros(2)})
+    store.commit(1, {"lives": table(1.0, 2.0)}, {"center": np.ones(2)})
+    store.commit(2, {"lives": table(3.0)}, {"center": np.full(2, 2.0)})
+    again = RunStore.open(tmp_path / "run")
+    assert again.generation() == 2
+    np.testing.assert_array_equal(again.state(1)["center"], np.ones(2))
+    lives = again.table("lives")
+    assert lives is not None
+    assert lives["value"].to_pylist() == [1.0, 2.0, 3.0]
+
+
+def test_existing_folder_is_refused_and_untouched(tmp_path: Path) -> None:
+    RunStore.create(tmp_path / "run", MANIFEST)
+    with pytest.raises(ConfigError, match="spikeloop resume"):
+        RunStore.create(tmp_path / "run", MANIFEST)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ConfigError, match="--out"):
+        RunStore.create(tmp_path / "other", MANIFEST)
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        RunStore.create(tmp_path / "file" / "run", MANIFEST)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"config": 3}'])
+def test_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"run\.json: damaged"):
+        RunStore.open(tmp_path)
+
+
+def test_other_schema_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"config": {}, "schema_version": 999}')
+    with pytest.raises(ConfigError, match="schema version 999"):
+        RunStore.open(tmp_path)
+
+
+def test_not_a_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a run folder"):
+        RunStore.open(tmp_path)
+
+
+def test_second_coordinator_is_kept_out(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    with (
+        store.locked(),
+        pytest.raises(ConfigError, match="another process"),
+        RunStore(store.folder).locked(),
+    ):
+        pass
+    with RunStore(store.folder).locked():
+        pass
+
+
+def test_parts_beyond_the_last_state_are_removed(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    store.commit(0, {}, {"x": np.zeros(1)})
+    store.commit(1, {"lives": table(1.0)}, {"x": np.zeros(1)})
+    files.write_parquet(store.folder / "lives" / "part-000002.parquet", table(2.0))
+    (store.folder / "state" / ".000002.npz.tmp").write_bytes(b"half")
+    removed = {path.name for path in store.remove_uncommitted()}
+    assert removed == {"part-000002.parquet", ".000002.npz.tmp"}
+    lives = store.table("lives")
+    assert lives is not None
+    assert lives["value"].to_pylist() == [1.0]
+
+
+def test_flipped_byte_is_detected(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    values = tuple(np.random.default_rng(1).random(500))
+    store.commit(0, {"lives": table(*values)}, {"x": np.arange(100.0)})
+    for path, read in (
+        (store.folder / "lives" / "part-000000.parquet", lambda: store.table("lives")),
+        (store.folder / "state" / "000000.npz", lambda: store.state(0)),
+    ):
+        intact = path.read_bytes()
+        damaged = bytearray(intact)
+        damaged[len(damaged) // 3] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ConfigError, match="damaged"):
+            read()
+        path.write_bytes(intact[: len(intact) // 2])
+        with pytest.raises(ConfigError, match="damaged"):
+            read()
+        path.write_bytes(intact)
+        assert read() is not None
+
+
+class Crash(BaseException):
+    """A process that is gone at this point."""
+
+
+@pytest.mark.parametrize("call", range(12))
+def test_crash_at_any_step_of_a_commit_leaves_the_old_or_the_new_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Every fsync and rename of a commit, in turn, is the last thing that happens."""
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    store.commit(0, {"lives": table(0.0)}, {"x": np.zeros(1)})
+    calls = 0
+
+    def crashing(function):  # type: ignore[no-untyped-def]
+        def wrapper(*args):  # type: ignore[no-untyped-def]
+            nonlocal calls
+            if calls == call:
+                raise Crash
+            calls += 1
+            return function(*args)
+
+        return wrapper
+
+    crashed = False
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", crashing(os.fsync))
+        patched.setattr(os, "replace", crashing(os.replace))
+        try:
+            store.commit(1, {"lives": table(1.0), "candidates": table(1.0)}, {"x": np.ones(1)})
+        except Crash:
+            crashed = True
+    again = RunStore.open(store.folder)
+    again.remove_uncommitted()
+    generation = again.generation()
+    lives = again.table("lives")
+    assert lives is not None
+    assert generation == (0 if call < 8 else 1)  # the state's own rename is call number 7
+    assert crashed == (call < 9)
+    assert lives["value"].to_pylist() == [0.0, 1.0][: generation + 1]
+    np.testing.assert_array_equal(again.state(generation)["x"], [float(generation)])
+
+
+def test_objects_are_not_pickled(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="allow_pickle"):
+        files.write_arrays(tmp_path / "x.npz", {"x": np.array([object()])})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,151 @@
+"""The import package: four links, one direction, light imports."""
+
+import ast
+import importlib
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import spikeloop
+
+ROOT = Path(spikeloop.__file__).resolve().parent.parent
+LAYERS = ("tasks", "workers", "cluster", "coordinator")
+"""In the order of the imports: each may import itself and what stands before it."""
+
+SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("spikeloop", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def imported(source: str) -> Iterator[str]:
+    """Every module that a source imports anywhere, also inside functions and type checks."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            yield name
+            if name == "spikeloop":
+                yield from (f"spikeloop.{alias.name}" for alias in node.names)
+
+
+def faults(path: str, source: str) -> list[str]:
+    """What is wrong with the imports of a source that lies at ``path`` under the root."""
+    layer = path.split("/")[0]
+    found = []
+    for name in imported(source):
+        first, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if name.startswith("."):
+            found.append(f"{path} imports {name}: write spikeloop.…")
+        elif first in LAYERS:
+            found.append(f"{path} imports {name}: write spikeloop.{name}")
+        elif first == "spikeloop" and target in LAYERS:
+            if LAYERS.index(target) > LAYERS.index(layer):
+                found.append(f"{path} imports {name}: against the order {' <- '.join(LAYERS)}")
+        elif first == "ray" and layer != "cluster" and path != "workers/actor.py":
+            found.append(f"{path} imports ray: only cluster/ and workers/actor.py may")
+    return found
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_each_layer_is_a_relative_link_to_its_folder(layer: str) -> None:
+    link = ROOT / "spikeloop" / layer
+    assert link.is_symlink()
+    assert os.readlink(link) == f"../{layer}"
+    assert link.resolve() == ROOT / layer
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_is_importable_under_the_one_name(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other people's deprecations
+        module = importlib.import_module(module_name(path))
+    assert module.__file__ is not None
+    assert Path(module.__file__).resolve() == path
+    assert module.__doc__
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    assert SOURCES
+    assert {path.parent for path in SOURCES} == {
+        path.parent for path in SOURCES if path.name == "__init__.py"
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    assert faults(path.relative_to(ROOT).as_posix(), path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("tasks/a.py", "from spikeloop.workers.space import Real"),
+        ("tasks/a.py", "import spikeloop.workers"),
+        ("tasks/a.py", "from spikeloop import coordinator"),
+        ("workers/a.py", "def f():\n    import spikeloop.cluster.pool"),
+        ("cluster/a.py", "if TYPE_CHECKING:\n    from spikeloop.coordinator.loop import run"),
+        ("coordinator/a.py", "import ray"),
+        ("workers/a.py", "def f():\n    from ray.util import state"),
+        ("tasks/actor.py", "import ray"),
+        ("coordinator/a.py", "import tasks"),
+        ("coordinator/a.py", "from workers.space import Real"),
+        ("coordinator/a.py", "from .loop import run"),
+    ],
+)
+def test_the_check_finds_imports_against_the_rules(path: str, source: str) -> None:
+    assert len(faults(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("tasks/a.py", "import numpy as np\nfrom spikeloop.tasks.base import Interface"),
+        ("coordinator/a.py", "from spikeloop import __version__\nimport spikeloop.tasks"),
+        ("workers/actor.py", "import ray"),
+        ("cluster/a.py", "from ray.util import state"),
+        ("coordinator/a.py", "import rayleigh"),
+    ],
+)
+def test_the_check_lets_legal_imports_pass(path: str, source: str) -> None:
+    assert faults(path, source) == []
+
+
+LIGHT = (
+    "spikeloop.tasks",
+    "spikeloop.workers.learners",
+    "spikeloop.cluster",
+    "spikeloop.coordinator.strategies",
+)
+HEAVY = ("numba", "ray", "pandas", "pyarrow", "matplotlib", "scipy", "brian2")
+
+
+def heavy_after(*modules: str) -> list[str]:
+    """Which heavy packages a fresh process has loaded after importing some modules."""
+    code = (
+        f"import sys, {', '.join(modules)}\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return process.stdout.split()
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_the_tables_load_nothing_heavy(module: str) -> None:
+    """So reading a configuration and showing help stay fast."""
+    assert heavy_after(module) == []
+
+
+def test_the_check_sees_what_is_heavy() -> None:
+    assert heavy_after("scipy") == ["scipy"]

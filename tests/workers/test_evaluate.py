@@ -1,0 +1,179 @@
+"""``evaluate``: a tile is lived as part of its grid, and a broken life stays alone."""
+
+import math
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.workers.base import Lives
+from spikeloop.workers.evaluate import assemble, evaluate
+from spikeloop.workers.job import Grid, Job, JobResult, Population, Status, Tile, cut
+from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.space import Parameters, ParameterSpace, Real
+
+N_BINS = 4
+
+
+class Echo(Settings):
+    """Returns a number that tells parameters, task and seed of a life apart.
+
+    ``fault`` breaks the lives of candidates whose parameter x is above 0.5.
+    """
+
+    kind: Literal["echo"] = "echo"
+    fault: Literal["none", "raise", "exit", "nan", "nan curve"] = "none"
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        return ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        assert isinstance(tasks, TabularTasks)
+        x = parameters["x"]
+        broken = x > 0.5
+        if broken.any() and self.fault == "raise":
+            raise RuntimeError("x is too large\nsecond line")
+        if broken.any() and self.fault == "exit":
+            raise SystemExit(3)
+        luck = (seeds >> np.uint64(11)) / 2.0**53
+        returns = x[:, None] + 10 * tasks.reward.sum(axis=(1, 2, 3)) + luck
+        curve = returns[..., None] + np.arange(N_BINS)
+        if self.fault == "nan":
+            returns[broken] = math.inf
+        if self.fault == "nan curve":
+            curve[broken, :, 1] = math.nan
+        return Lives(returns, curve, n_simulated_steps=100 * returns.size)
+
+
+class Misshapen(Settings):
+    """Gives arrays of a wrong shape."""
+
+    kind: Literal["misshapen"] = "misshapen"
+    returns: tuple[int, ...]
+    curve: tuple[int, ...]
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        return ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        return Lives(np.zeros(self.returns), np.zeros(self.curve), n_simulated_steps=0)
+
+
+POINTS = np.array([[0.1], [0.9], [0.3], [0.4]])
+
+
+def grid(
+    learner: Echo | Misshapen, population: Population | None = None, common_noise: bool = True
+) -> Grid:
+    return Grid(
+        family=RandomMdp(n_states=2, n_actions=2, n_steps=5),
+        learner=learner,
+        population=population or Explicit(POINTS),
+        n_tasks=3,
+        run_seed=1,
+        task_set=TaskSet.SEARCH,
+        index=4,
+        common_noise=common_noise,
+    )
+
+
+def whole(a_grid: Grid) -> JobResult:
+    return evaluate(Job(a_grid, Tile(0, a_grid.n_candidates, 0, a_grid.n_tasks)))
+
+
+@pytest.mark.parametrize("common_noise", [True, False])
+@given(n_candidates=st.integers(1, 5), n_tasks=st.integers(1, 4))
+def test_the_cut_into_tiles_changes_no_number(
+    common_noise: bool, n_candidates: int, n_tasks: int
+) -> None:
+    a_grid = grid(Echo(), common_noise=common_noise)
+    one = whole(a_grid)
+    parts = [evaluate(job) for job in cut(a_grid, n_candidates, n_tasks, "test")]
+    many = assemble(one.tile, parts[::-1])
+    np.testing.assert_array_equal(many.returns, one.returns)
+    np.testing.assert_array_equal(many.curve, one.curve)
+    np.testing.assert_array_equal(many.status, one.status)
+    assert many.n_simulated_steps == one.n_simulated_steps == 1200
+    assert many.failures == one.failures == ()
+
+
+def test_seeded_populations_are_built_where_they_are_lived() -> None:
+    mirrored = MirroredGaussian(np.array([0.5]), sigma=0.1, seed=3, n_pairs=2)
+    explicit = Explicit(mirrored.rows(0, 4))
+    np.testing.assert_array_equal(
+        whole(grid(Echo(), mirrored)).returns, whole(grid(Echo(), explicit)).returns
+    )
+
+
+def test_common_noise_shares_the_seed_of_a_task_among_candidates() -> None:
+    same = np.zeros((4, 1)) + 0.2
+    shared = whole(grid(Echo(), Explicit(same))).returns
+    own = whole(grid(Echo(), Explicit(same), common_noise=False)).returns
+    assert np.unique(shared, axis=0).shape[0] == 1
+    assert np.unique(shared[0]).size == 3
+    assert np.unique(own).size == 12
+
+
+def test_evaluation_is_repeatable_up_to_wall_time() -> None:
+    first, second = whole(grid(Echo())), whole(grid(Echo()))
+    np.testing.assert_array_equal(first.returns, second.returns)
+    assert first.worker == second.worker != ""
+    assert first.wall_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "message"),
+    [
+        ("raise", Status.RAISED, "RuntimeError: x is too large"),
+        ("exit", Status.RAISED, "SystemExit: 3"),
+        ("nan", Status.NOT_FINITE, "not finite"),
+        ("nan curve", Status.NOT_FINITE, "not finite"),
+    ],
+)
+def test_a_broken_life_fails_alone(
+    fault: Literal["raise", "exit", "nan", "nan curve"], status: Status, message: str
+) -> None:
+    healthy = whole(grid(Echo()))
+    result = whole(grid(Echo(fault=fault)))
+    broken = np.array([False, True, False, False])
+    np.testing.assert_array_equal(result.returns[~broken], healthy.returns[~broken])
+    np.testing.assert_array_equal(result.curve[~broken, :, :N_BINS], healthy.curve[~broken])
+    assert np.isnan(result.returns[broken]).all()
+    assert np.isnan(result.curve[broken]).all()
+    np.testing.assert_array_equal(result.status[~broken], Status.OK)
+    np.testing.assert_array_equal(result.status[broken], status)
+    assert [failure.tile for failure in result.failures] == [
+        Tile(1, 2, task, task + 1) for task in range(3)
+    ]
+    for failure in result.failures:
+        assert failure.status == status
+        assert message in failure.message
+        assert "\n" not in failure.message
+        assert ("Traceback" in failure.traceback) == (status == Status.RAISED)
+
+
+@pytest.mark.parametrize(
+    ("returns", "curve"),
+    [
+        ((2, 3), (4, 3, N_BINS)),
+        ((4,), (4, 3, N_BINS)),
+        ((4, 3), (4, 2, N_BINS)),
+        ((4, 3), (4,)),
+        ((4, 3), (4, 3)),
+    ],
+)
+def test_arrays_of_a_wrong_shape_are_named(
+    returns: tuple[int, ...], curve: tuple[int, ...]
+) -> None:
+    result = whole(grid(Misshapen(returns=returns, curve=curve)))
+    assert (result.status == Status.RAISED).all()
+    for failure in result.failures:
+        assert "misshapen.live must give returns (1, 1)" in failure.message
+        assert f"got {returns} and {curve}" in failure.message

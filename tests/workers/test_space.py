@@ -1,0 +1,258 @@
+"""The parameter space: every point decodes to legal physical values, and defaults come back."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statistical import assert_frequencies, assert_law
+
+from spikeloop.workers.space import (
+    Choice,
+    Integer,
+    Parameter,
+    ParameterSpace,
+    Real,
+    Weights,
+)
+
+ALPHA = 1e-4
+finite = st.floats(-1e6, 1e6, allow_nan=False)
+coordinates = st.floats(-50, 50, allow_nan=False)
+
+
+def space(*parameters: Parameter) -> ParameterSpace:
+    return ParameterSpace(parameters)
+
+
+def decoded(parameter: Parameter, *coordinate: float) -> list[float]:
+    points = np.array(coordinate, dtype=np.float64)[:, None]
+    return [float(value) for value in space(parameter).decode(points)[parameter.name]]
+
+
+@st.composite
+def reals(draw: st.DrawFn, name: str = "x") -> Real:
+    if draw(st.booleans()):
+        low, high = sorted(draw(st.lists(finite, min_size=2, max_size=2, unique=True)))
+        return Real(name, low, high, draw(st.floats(low, high)))
+    low = draw(st.floats(1e-9, 1e3))
+    high = low * draw(st.floats(1.001, 1e6))
+    return Real(name, low, high, draw(st.floats(low, high)), scale="log")
+
+
+@st.composite
+def integers(draw: st.DrawFn, name: str = "n") -> Integer:
+    low = draw(st.integers(-1000, 1000))
+    high = low + draw(st.integers(1, 1000))
+    return Integer(name, low, high, draw(st.integers(low, high)))
+
+
+@st.composite
+def choices(draw: st.DrawFn, name: str = "c") -> Choice:
+    options = tuple(draw(st.lists(st.text(min_size=1), min_size=1, max_size=9, unique=True)))
+    return Choice(name, options, draw(st.sampled_from(options)))
+
+
+# Decoding: exact cases
+
+
+def test_a_linear_real_runs_from_low_to_high_and_is_reflected_outside() -> None:
+    x = Real("x", 10.0, 20.0, 12.0)
+    assert decoded(x, 0.0, 0.25, 1.0) == [10.0, 12.5, 20.0]
+    assert decoded(x, -0.25, 1.25, 2.0, 2.25, -1.0, 3.0) == [12.5, 17.5, 10.0, 12.5, 20.0, 20.0]
+
+
+def test_a_logarithmic_real_has_equal_factors_for_equal_steps() -> None:
+    x = Real("x", 1e-4, 1.0, 0.01, scale="log")
+    np.testing.assert_allclose(decoded(x, 0, 0.25, 0.5, 0.75, 1), [1e-4, 1e-3, 1e-2, 0.1, 1.0])
+
+
+def test_integers_include_both_bounds_in_equal_shares() -> None:
+    n = Integer("n", 3, 6, 4)
+    assert decoded(n, 0.0, 0.24, 0.26, 0.51, 0.76, 1.0) == [3, 3, 4, 5, 6, 6]
+
+
+def test_a_choice_is_the_index_of_its_option() -> None:
+    c = Choice("c", ("a", "b"), "b")
+    assert decoded(c, 0.0, 0.49, 0.51, 1.0) == [0, 0, 1, 1]
+
+
+def test_weights_are_coordinates_times_scale_in_c_order() -> None:
+    points = np.random.default_rng(0).standard_normal((2, 6))
+    values = space(Weights("w", (2, 3), 0.5)).decode(points)
+    np.testing.assert_array_equal(values["w"], points.reshape(2, 2, 3) / 2)
+
+
+def test_a_dependent_bound_is_the_value_of_the_earlier_parameter() -> None:
+    both = space(Real("low", 0.0, 1.0, 0.5), Real("high", "low", 1.0, 0.75))
+    values = both.decode(np.array([[0.4, 0.0], [0.4, 0.5], [0.4, 1.0], [1.0, 0.3]]))
+    np.testing.assert_allclose(values["high"], [0.4, 0.7, 1.0, 1.0])
+
+
+# Decoding: properties
+
+
+@given(real=reals(), coordinate=coordinates)
+def test_a_real_stays_within_its_bounds(real: Real, coordinate: float) -> None:
+    assert isinstance(real.low, float)
+    assert real.low <= decoded(real, coordinate)[0] <= real.high
+
+
+@given(integer=integers(), coordinate=coordinates)
+def test_an_integer_is_whole_and_within_its_bounds(integer: Integer, coordinate: float) -> None:
+    value = decoded(integer, coordinate)[0]
+    assert integer.low <= value <= integer.high
+    assert value == int(value)
+
+
+@given(
+    low=reals("low"),
+    unit=st.floats(0, 1),
+    above=st.floats(0, 1e6),
+    points=st.tuples(*[coordinates] * 2),
+)
+def test_a_dependent_bound_is_never_crossed(
+    low: Real, unit: float, above: float, points: tuple[float, float]
+) -> None:
+    high = low.high + above
+    default = min(max(low.default + unit * (high - low.default), low.default), high)
+    both = space(low, Real("high", "low", high, default, scale=low.scale))
+    values = both.decode(np.array([points]))
+    assert values["low"][0] <= values["high"][0] <= high
+    at_default = both.decode(both.default_point()[None]).values[0]
+    np.testing.assert_allclose(at_default, [low.default, default], rtol=1e-6, atol=1e-6)
+
+
+@given(real=reals(), integer=integers(), choice=choices())
+def test_the_default_point_decodes_to_the_defaults(
+    real: Real, integer: Integer, choice: Choice
+) -> None:
+    whole = space(real, integer, choice, Weights("w", (2,), 3.0))
+    point = whole.default_point()
+    assert ((point >= 0) & (point <= 1)).all()
+    values = whole.decode(point[None])
+    width = real.high - float(real.low)
+    np.testing.assert_allclose(values["x"], real.default, rtol=1e-9, atol=1e-9 * width)
+    assert values["n"][0] == integer.default
+    assert choice.options[int(values["c"][0])] == choice.default
+    np.testing.assert_array_equal(values["w"], 0.0)
+
+
+@given(coordinate=coordinates, step=st.floats(-1e-3, 1e-3))
+def test_folding_is_even_periodic_and_has_no_jumps(coordinate: float, step: float) -> None:
+    x = Real("x", 0.0, 1.0, 0.5)
+    here, mirrored, period, near = decoded(
+        x, coordinate, -coordinate, coordinate + 2, coordinate + step
+    )
+    assert here == pytest.approx(mirrored, abs=1e-9)
+    assert here == pytest.approx(period, abs=1e-9)
+    assert abs(here - near) <= abs(step) + 1e-9
+
+
+@given(points=st.lists(st.tuples(*[coordinates] * 4), min_size=2, max_size=6))
+def test_rows_decode_on_their_own(points: list[tuple[float, ...]]) -> None:
+    whole = space(
+        Real("low", 0.0, 1.0, 0.5),
+        Real("high", "low", 1.0, 0.75),
+        Integer("n", 0, 9, 1),
+        Weights("w", (1,), 2.0),
+    )
+    together = whole.decode(np.array(points))
+    for row in range(len(points)):
+        alone = whole.decode(np.array(points[row : row + 1]))
+        np.testing.assert_array_equal(together.values[row], alone.values[0])
+        np.testing.assert_array_equal(together.rows(slice(row, row + 1)).values, alone.values)
+
+
+# The initial law
+
+
+def test_initial_draws_are_uniform_within_bounds_and_normal_for_weights() -> None:
+    whole = space(
+        Real("x", -2.0, 6.0, 0.0),
+        Real("tau", 1e-3, 1.0, 0.1, scale="log"),
+        Integer("n", 0, 3, 1),
+        Choice("c", ("a", "b", "d"), "a"),
+        Weights("w", (2,), 3.0),
+    )
+    n = 20_000
+    points = whole.sample(n, np.random.default_rng(0))
+    values = whole.decode(points)
+    assert_law(values["x"], stats.uniform(-2, 8).cdf, ALPHA / 5)
+    assert_law(values["tau"], stats.loguniform(1e-3, 1.0).cdf, ALPHA / 5)
+    assert_frequencies(np.bincount(values["n"].astype(int)), [0.25] * 4, ALPHA / 5)
+    assert_frequencies(np.bincount(values["c"].astype(int)), [1 / 3] * 3, ALPHA / 5)
+    assert_law(values["w"], stats.norm(0, 3).cdf, ALPHA / 5)
+    with pytest.raises(AssertionError):
+        assert_law(values["w"], stats.norm(0, 3.3).cdf, ALPHA / 5)
+    np.testing.assert_array_equal(whole.bounded(), [True] * 4 + [False] * 2)
+
+
+def test_a_search_distribution_across_a_bound_piles_no_mass_on_it() -> None:
+    """Reflection leaves a continuous law where clipping would put half of the mass on the bound."""
+    coordinate = 0.1 * np.random.default_rng(0).standard_normal(20_000)
+    values = decoded(Real("x", 0.0, 1.0, 0.5), *coordinate)
+    assert_law(values, stats.halfnorm(0, 0.1).cdf, ALPHA)
+    with pytest.raises(AssertionError):
+        assert_law(np.clip(coordinate, 0, 1), stats.halfnorm(0, 0.1).cdf, ALPHA)
+
+
+# Names, shapes and mistakes
+
+
+def test_columns_name_every_coordinate() -> None:
+    whole = space(Real("x", 0.0, 1.0, 0.5), Weights("w", (2, 2), 1.0), Integer("n", 0, 9, 1))
+    assert whole.columns == ("x", "w_0", "w_1", "w_2", "w_3", "n")
+    assert whole.n_dim == 6
+    values = whole.decode(np.zeros((3, 6)))
+    assert values.n_candidates == 3
+    assert values["x"].shape == (3,)
+    assert values["w"].shape == (3, 2, 2)
+    with pytest.raises(KeyError, match="no parameter 'y'; there are x, w_0"):
+        values["y"]
+
+
+def test_an_empty_space_and_an_empty_population_are_legal() -> None:
+    assert space().decode(np.zeros((4, 0))).values.shape == (4, 0)
+    values = space(Weights("w", (2, 2), 1.0)).decode(np.zeros((0, 4)))
+    assert values["w"].shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 3), (1, 3, 2)])
+def test_points_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    two = space(Real("x", 0.0, 1.0, 0.5), Real("y", 0.0, 1.0, 0.5))
+    with pytest.raises(ValueError, match=r"points must have shape \(n, 2\)"):
+        two.decode(np.zeros(shape))
+
+
+X = Real("x", 0.0, 1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ([X, X], "unique"),
+        ([Real("x", 1.0, 0.0, 0.5)], "low < high"),
+        ([Real("x", 1.0, 1.0, 1.0)], "low < high"),
+        ([Real("x", 0.0, float("inf"), 1.0)], "finite"),
+        ([Real("x", 0.0, 1.0, 1.5)], "default"),
+        ([Real("x", 0.0, 1.0, float("nan"))], "default"),
+        ([Real("x", 0.0, 1.0, 0.5, scale="log")], "log scale"),
+        ([X, Real("y", "z", 1.0, 0.5)], "earlier real parameter"),
+        ([Real("y", "x", 1.0, 0.5), X], "earlier real parameter"),
+        ([Integer("n", 0, 1, 0), Real("y", "n", 1.0, 0.5)], "earlier real parameter"),
+        ([X, Real("y", "x", 0.5, 0.5)], "high <= 0.5"),
+        ([X, Real("y", "x", 1.0, 0.4)], "default must be in \\[0.5, 1.0\\]"),
+        ([X, Real("y", "x", 1.0, 0.6, scale="log")], "log scale"),
+        ([Integer("n", 3, 3, 3)], "low < high"),
+        ([Integer("n", 0, 3, 4)], "default"),
+        ([Choice("c", ("a", "b"), "d")], "option"),
+        ([Choice("c", (), "d")], "option"),
+        ([Weights("w", (2,), 0.0)], "scale"),
+    ],
+)
+def test_mistakes_are_named_where_they_are_made(parameters: list[Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        space(*parameters)
