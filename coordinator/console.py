@@ -1,5 +1,6 @@
 """What a person sees of a run: one line a generation, a live bar on terminals, the final table."""
 
+import math
 import sys
 import time
 from collections import Counter
@@ -143,7 +144,13 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     console.print(table)
     for name, gain in transfer.gains.items():
         verdict = (
-            "higher" if gain.low > 0 else "lower" if gain.high < 0 else "no difference detected"
+            "not measured, too many lives failed"
+            if math.isnan(gain.value)
+            else "higher"
+            if gain.low > 0
+            else "lower"
+            if gain.high < 0
+            else "no difference detected"
         )
         console.print(
             f"{name}: {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "

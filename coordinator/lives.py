@@ -100,7 +100,8 @@ def evaluate_grid(
 
 def _join(grid: Grid, references: References, outcomes: list[Outcome]) -> GridLives:
     shape = (grid.n_candidates, grid.n_tasks)
-    n_bins = max(outcome.result.curve.shape[2] for outcome in outcomes)
+    # Lives that all failed have no curve; one bin of nan keeps the shapes.
+    n_bins = max(1, *(outcome.result.curve.shape[2] for outcome in outcomes))
     returns = np.full(shape, np.nan)
     curve = np.full((*shape, n_bins), np.nan)
     status = np.zeros(shape, dtype=np.uint8)

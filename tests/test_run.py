@@ -127,7 +127,7 @@ def test_finished_run_can_be_resumed_without_change(undisturbed: Path, tmp_path:
 
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
     config = small_config(learner={"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0})
-    with pytest.raises(RunFailed, match="more than run.max_failed_share") as error:
+    with pytest.raises(RunFailed, match=r"more than run\.max_failed_share") as error:
         start(config, tmp_path / "small")
     assert "Traceback" in error.value.traceback
 
@@ -160,7 +160,7 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
 
         def lived(self, n_lives: int) -> None:
             if self.searching and not killed:
-                worker = next(p for p in psutil.Process().children(recursive=True) if actor(p))
+                worker = workers_of(os.getpid())[0]
                 worker.kill()
                 killed.append(worker.pid)
 
@@ -169,12 +169,10 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
     assert_same_contents(folder, undisturbed)
 
 
-def actor(process: psutil.Process) -> bool:
-    """Whether a process is one of our Ray actors: Ray names the process after its class."""
-    try:
-        return any("ray::" in part and "IDLE" not in part for part in process.cmdline())
-    except psutil.Error:
-        return False
+def workers_of(pid: int) -> list[psutil.Process]:
+    """The worker processes below a process: Ray names each after its actor's class."""
+    family = psutil.Process(pid).children(recursive=True)
+    return [p for p in family if any("ray::LifeWorker" in part for part in p.cmdline())]
 
 
 def spawn(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
@@ -198,8 +196,6 @@ def wait_for(process: subprocess.Popen[str], reached: Callable[[], bool]) -> Non
 LONG = {"run": {"generations": 12}, "family": {"n_steps": 20_000}}
 
 
-
-
 @pytest.mark.ray
 def test_coordinator_killed_then_resumed_equals_undisturbed(tmp_path: Path) -> None:
     changes = {**LONG, "target": local(2)}
@@ -208,10 +204,11 @@ def test_coordinator_killed_then_resumed_equals_undisturbed(tmp_path: Path) -> N
     folder = tmp_path / "killed" / "small"
     # The lives of generation 3 are written, its state perhaps not: the middle of a commit.
     wait_for(process, (folder / "lives" / "part-000003.parquet").exists)
-    family = psutil.Process(process.pid).children(recursive=True)
+    workers = workers_of(process.pid)
+    assert len(workers) == 2
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    _, alive = psutil.wait_procs(family, timeout=60)
+    _, alive = psutil.wait_procs(workers, timeout=60)
     assert alive == [], "workers outlived their coordinator"
     assert RunStore(folder).generation() in (2, 3)
     resumed = spawn(["resume", "killed/small", "--inline"], tmp_path)

@@ -110,9 +110,12 @@ def curve_band(
         n_resamples: number of resamples.
 
     Returns:
-        mean, low, high: (n_bins,) each.
+        mean, low, high: (n_bins,) each; nan if every life failed.
     """
     rows = curve[np.isfinite(curve).all(axis=1)]
+    if not rows.size:
+        nothing = np.full(curve.shape[1], np.nan)
+        return nothing, nothing, nothing
     weights = _weights(n_resamples, rows.shape[0], rng)
     means = weights @ rows / rows.shape[0]
     low, high = np.quantile(means, [0.025, 0.975], axis=0)

@@ -1,0 +1,192 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from small import small_toml
+
+from spikeloop.coordinator.cli import main
+
+
+def cli(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(arguments))
+    return int(exit_.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    config = small_toml(folder / "small.toml")
+    assert cli("run", str(config), "--out", str(folder)) == 0
+    return folder / "small"
+
+
+def test_run_prints_generations_table_and_where_the_results_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = small_toml(tmp_path / "small.toml")
+    assert cli("run", str(config), "--out", str(tmp_path), "--set", "run.name=here") == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    for number in (1, 2, 3):
+        assert f"generation {number}/3  best " in output
+    for words in (
+        "Score on 6 held-out tasks",
+        "random, mean of 3",
+        "learned - default:",
+        "paired by task, n = 6",
+        f"results: {tmp_path / 'here'}",
+        "search.png",
+        "pd.read_parquet(",
+    ):
+        assert words in output
+    for name in ("search.png", "learning.png"):
+        assert (tmp_path / "here" / "figures" / name).stat().st_size > 10_000
+
+
+def test_the_printed_pandas_line_and_duckdb_read_the_results(finished: Path) -> None:
+    means = pd.read_parquet(finished / "transfer").groupby("theta")[["return", "optimal"]].mean()
+    assert set(means.index) == {"default", "random", "learned"}
+    query = f"select theta, count(*) n from '{finished}/transfer/*.parquet' group by theta"
+    assert dict(duckdb.sql(query).fetchall()) == {"default": 6, "random": 18, "learned": 6}
+    for table in ("generations", "candidates", "lives", "curves"):
+        assert len(pd.read_parquet(finished / table)) > 0
+
+
+def test_existing_run_folder_is_refused_with_the_resume_command(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(finished.rglob("*"))
+    config = finished.parent / "small.toml"
+    assert cli("run", str(config), "--out", str(finished.parent)) == 2
+    errors = capsys.readouterr().err
+    assert f"spikeloop resume {finished}" in errors
+    assert errors.count("\n") == 1
+    assert sorted(finished.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "none.toml"], 2, "none.toml: cannot be read"),
+        (["run", "small.toml", "--set", "strategy.sigm=1.0"], 2, "did you mean 'sigma'?"),
+        (["run", "small.toml", "--set", "strategy"], 2, "table.key=value"),
+        (["run", "small.toml", "--set", "nonsense.x=1"], 2, "table.key with a table of"),
+        (["run", "small.toml", "--workers", "0"], 2, "--workers"),
+        (["run", "small.toml", "--workers", "2", "--inline"], 2, "exclude each other"),
+        (["run", "small.toml", "--out", "small.toml"], 2, "cannot be written"),
+        (["run"], 2, "CONFIG"),
+        (["rnu", "small.toml"], 2, "No such command 'rnu'"),
+        (["resume", "."], 2, "not a run folder"),
+        (["verify", "nowhere"], 2, "not a run folder"),
+        (["transfer", ".", "--tasks", "1"], 2, "--tasks"),
+        (["list", "familys"], 2, "did you mean 'families'?"),
+    ],
+)
+def test_bad_input_gives_one_line_and_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_toml(tmp_path / "small.toml")
+    assert cli(*arguments) == code
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert words in errors
+    assert errors.startswith("spikeloop: ")
+    assert errors.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_too_many_failed_lives_quote_one_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner = {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0}
+    config = small_toml(tmp_path / "small.toml", learner=learner)
+    (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
+    assert cli("run", str(config), "--out", str(tmp_path)) == 1
+    errors = capsys.readouterr().err
+    assert errors.count("Traceback (most recent call last)") == 1
+    assert "24 of 24 lives failed (24 raised)" in errors.splitlines()[-1]
+
+
+def test_few_failed_lives_are_counted_and_the_run_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner = {"kind": "faulty:Echo", "fault": "nan", "broken_from": 0.6}
+    config = small_toml(tmp_path / "small.toml", learner=learner, run={"max_failed_share": 1.0})
+    (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
+    assert cli("run", str(config), "--out", str(tmp_path)) == 0
+    output = capsys.readouterr().out
+    lives = pd.read_parquet(tmp_path / "small" / "lives")
+    failed = lives[lives["status"] != "ok"]
+    assert 0 < len(failed) < len(lives)
+    assert set(failed["status"]) == {"not finite"}
+    assert failed["return"].isna().all()
+    assert failed["error"].notna().all()
+    assert f"failed {len(failed)} ({len(failed)} not finite)" in output
+    assert pd.read_parquet(tmp_path / "small" / "generations")["n_failed"].sum() == len(failed)
+    assert cli("verify", str(tmp_path / "small")) == 0
+
+
+def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("transfer", str(finished), "--tasks", "5", "--seed", "3", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["scores"]) == {"default", "random", "learned"}
+    learned = result["scores"]["learned"]
+    assert learned["n_tasks"] == 5
+    assert learned["low"] <= learned["value"] <= learned["high"]
+    assert set(result["differences"]) == {"learned - default", "learned - random"}
+    assert len(pd.read_parquet(finished / "transfer" / "part-000003.parquet")) == 25
+
+
+def test_plan_counts_the_lives_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_toml(tmp_path / "small.toml")
+    assert cli("plan", "small.toml", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["lives_search"] == 3 * 6 * 4
+    assert plan["lives_monitor"] == 3 * 4
+    assert plan["lives_transfer"] == 6 * 5
+    assert plan["total_s"] > 0
+    assert cli("plan", "small.toml") == 0
+    assert "3 generations × 6 candidates × 4 tasks" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+@pytest.mark.parametrize("what", ["families", "learners", "strategies", "targets"])
+def test_list_shows_every_kind_with_its_settings(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("list", what, "--json") == 0
+    entries: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    assert cli("list", what) == 0
+    shown = capsys.readouterr().out
+    for entry in entries:
+        assert f"{what}: {entry['kind']}" in shown
+        for setting in entry["settings"]:
+            assert setting["about"], f"{entry['kind']}.{setting['key']} has no description"
+    if what == "learners":
+        assert all(entry["hyperparameters"] for entry in entries)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom spikeloop.coordinator.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'ray', 'numba', 'pandas', 'pyarrow', 'matplotlib', 'scipy', 'numpy', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert output.splitlines()[-1] == "[]"

@@ -1,0 +1,74 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from small import Silent, small_config
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import files, session
+from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.verification import verify
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    return RunStore(tmp_path / "small")
+
+
+def test_sound_run_has_no_problems(store: RunStore) -> None:
+    report = verify(store)
+    assert report.problems == []
+    assert "fitness, generation and failure counts follow from the lives" in report.checked
+
+
+def rewrite(store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path, _ = store.parts(name)[0]
+    table = store.read_part(path)
+    frame = change(table.to_pandas())
+    changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
+    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "complaint"),
+    [
+        ("lives", lambda f: f.assign(**{"return": f["return"] + 1e-6}), "does not follow"),
+        ("lives", lambda f: f.iloc[:-1], "rows, the generations count"),
+        ("lives", lambda f: pd.concat([f, f.iloc[:1]]), "rows stand twice"),
+        ("candidates", lambda f: f.assign(fitness=f["fitness"] + 1e-6), "does not follow"),
+        ("generations", lambda f: f.assign(best=f["best"] + 1.0), "best does not follow"),
+        ("generations", lambda f: f.assign(n_failed=1), "n_failed does not follow"),
+        ("generations", lambda f: f.iloc[:0], "not exactly one row for each of 1..3"),
+    ],
+)
+def test_every_kind_of_disagreement_is_found(
+    store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.DataFrame], complaint: str
+) -> None:
+    rewrite(store, name, change)
+    assert any(complaint in problem for problem in verify(store).problems)
+
+
+@pytest.mark.parametrize("name", ["lives", "candidates", "generations", "curves", "transfer"])
+def test_damaged_part_is_named(store: RunStore, name: str) -> None:
+    path, _ = store.parts(name)[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    assert any(str(path) in problem for problem in verify(store).problems)
+
+
+def test_damaged_and_missing_states_are_named(store: RunStore) -> None:
+    (store.folder / "state" / "000001.npz").unlink()
+    (store.folder / "state" / "000002.npz").write_bytes(b"nothing")
+    problems = verify(store).problems
+    assert any("000001.npz" in problem for problem in problems)
+    assert any("000002.npz" in problem for problem in problems)
+
+
+def test_leftovers_of_a_crash_are_reported_as_harmless(store: RunStore) -> None:
+    path, _ = store.parts("lives")[0]
+    path.with_name("part-000009.parquet").write_bytes(path.read_bytes())
+    report = verify(store)
+    assert report.problems == []
+    assert any("interrupted commit" in line for line in report.checked)
