@@ -19,15 +19,15 @@ def evaluate(job: Job) -> JobResult:
     """
     started = time.perf_counter()
     tile = job.tile
+    raised: tuple[str, str] | None = None
     try:
         result = _live(job)
-    except (Exception, SystemExit) as error:  # sys.exit in a learner must not end a worker
-        if tile.n_lives == 1:
-            result = failed(tile, Status.RAISED, _line(error), traceback.format_exc())
-        else:
-            result = assemble(
-                tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()]
-            )
+    except Exception as error:
+        raised = _line(error), traceback.format_exc()
+    if raised is not None and tile.n_lives == 1:
+        result = failed(tile, Status.RAISED, *raised)
+    elif raised is not None:
+        result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
     wall_s = time.perf_counter() - started
     return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker_name()})
 

@@ -1,0 +1,54 @@
+"""Two processes agree on a fingerprint exactly if they run the same code."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spikeloop
+from spikeloop.workers.fingerprint import LIBRARIES, difference, fingerprint
+
+ROOMS = ("tasks", "workers", "cluster", "coordinator")
+PRINT = "from spikeloop.workers.fingerprint import fingerprint; print(fingerprint()['spikeloop'])"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package as a wheel installs it: folders instead of links."""
+    package = Path(spikeloop.__file__).parent
+    (tmp_path / "spikeloop").mkdir()
+    shutil.copy(package / "__init__.py", tmp_path / "spikeloop")
+    for room in ROOMS:
+        shutil.copytree((package / room).resolve(), tmp_path / "spikeloop" / room)
+    return tmp_path
+
+
+def printed_by(folder: Path) -> str:
+    """The hash that a fresh process finds for the package in a folder."""
+    result = subprocess.run(
+        [sys.executable, "-c", PRINT], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()
+
+
+def test_names_what_may_change_numbers() -> None:
+    assert fingerprint().keys() == {"spikeloop", "python", *LIBRARIES}
+
+
+def test_a_copy_has_the_same_hash_and_an_edited_one_another(copy: Path) -> None:
+    original = printed_by(Path(spikeloop.__file__).parents[1])
+    assert printed_by(copy) == original
+    with (copy / "spikeloop" / "workers" / "seeding.py").open("a") as file:
+        file.write("# an edit\n")
+    assert printed_by(copy) != original
+
+
+def test_difference_names_only_what_differs() -> None:
+    here = {"numpy": "2.3.5", "ray": "2.60.0", "numba": "0.68.1"}
+    there = {"numpy": "2.4.1", "ray": "2.60.0"}
+    assert difference(here, here) == ""
+    assert difference(here, there) == (
+        "numba (0.68.1 here, missing there), numpy (2.3.5 here, 2.4.1 there)"
+    )

@@ -1,0 +1,103 @@
+"""The private cluster from outside: quiet, closed to strangers, and gone afterwards."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spikeloop.cluster.local import Local
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.append(sys.argv[1])
+import numpy as np
+from faulty import Echo
+from spikeloop.cluster import Interrupted, StopSignal
+from spikeloop.cluster.local import Local
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.job import Grid, Job, Tile, cut
+from spikeloop.workers.seeding import TaskSet
+
+def grid(fault):
+    family = RandomMdp(n_states=2, n_actions=2, n_steps=5)
+    points = Explicit(np.array([[0.1, 0.5], [1.0, 0.5]]))
+    return Grid(family, Echo(fault=fault), points, 1, 1, TaskSet.SEARCH, 0)
+
+stop = StopSignal()
+stop.install()
+warm_up = Job(grid("none"), Tile(0, 1, 0, 1))
+try:
+    with Local(workers=2).open(warm_up, stop, Path(sys.argv[1])) as pool:
+        outcomes = list(pool.run(cut(grid("exit"), 1, 1, "deadly")))
+        print(pool.description, flush=True)
+        print(pool.n_replaced, flush=True)
+        for outcome in pool.run(cut(grid("hang_compiled"), 1, 1, "for ever")):
+            print("hanging", flush=True)
+except Interrupted:
+    print("interrupted")
+    sys.exit(4)
+"""
+
+
+def is_public(process: psutil.Process) -> bool:
+    """Whether a process listens on more than the loopback interface."""
+    return any(
+        connection.status == psutil.CONN_LISTEN
+        and connection.laddr.ip not in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+        for connection in process.net_connections("tcp")
+    )
+
+
+@pytest.mark.ray
+def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
+    run = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1])],
+        cwd=tmp_path,
+        env={**environment, "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None
+    description, n_replaced, hanging = (run.stdout.readline().strip() for _ in range(3))
+    processes = psutil.Process(run.pid).children(recursive=True)
+    public = [process.name() for process in processes if is_public(process)]
+
+    found = re.search(
+        r"dashboard (http://127\.0\.0\.1:\d+) \(token: ray get-auth-token\)", description
+    )
+    assert found is not None, description
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(f"{found[1]}/api/version")
+    refused.value.close()
+    token = (tmp_path / ".ray" / "auth_token").read_text()
+    request = urllib.request.Request(f"{found[1]}/api/version")
+    request.add_header("Authorization", f"Bearer {token}")
+    with urllib.request.urlopen(request) as reply:
+        assert json.load(reply)["ray_version"]
+
+    run.send_signal(signal.SIGTERM)
+    output, errors = run.communicate(timeout=30)
+    assert (run.returncode, output, errors) == (4, "interrupted\n", "")
+    assert (n_replaced, hanging) == ("3", "hanging")
+    assert len(processes) > 5
+    assert public == []
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert alive == []
+
+
+def test_settings_reject_what_cannot_work() -> None:
+    for wrong in ({"workers": 0}, {"job_timeout_s": 0.0}, {"max_attempts": 1}):
+        with pytest.raises(ValueError, match="greater than"):
+            Local.model_validate(wrong)

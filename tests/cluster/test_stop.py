@@ -1,0 +1,61 @@
+"""A signal ends pure work at once and everything else at the next safe place."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from spikeloop.cluster.stop import Interrupted, StopSignal
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture
+def stop() -> Iterator[StopSignal]:
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    stop = StopSignal()
+    stop.install()
+    yield stop
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_is_noted_and_raised_by_check(stop: StopSignal, number: signal.Signals) -> None:
+    stop.check()
+    os.kill(os.getpid(), number)
+    assert stop.requested
+    with pytest.raises(Interrupted):
+        stop.check()
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_raises_within_raising(stop: StopSignal, number: signal.Signals) -> None:
+    with pytest.raises(Interrupted), stop.raising():
+        os.kill(os.getpid(), number)
+        pytest.fail("the work went on")
+
+
+def test_raising_does_not_begin_after_a_signal(stop: StopSignal) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Interrupted), stop.raising():
+        pytest.fail("the work began")
+
+
+@pytest.mark.parametrize("error", [None, ValueError])
+def test_after_raising_signals_are_noted_again(
+    stop: StopSignal, error: type[Exception] | None
+) -> None:
+    try:
+        with stop.raising():
+            if error is not None:
+                raise error
+    except ValueError:
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.requested
+
+
+def test_a_learner_cannot_catch_it_as_one_of_its_errors() -> None:
+    assert not issubclass(Interrupted, Exception)

@@ -1,0 +1,173 @@
+"""What every learner must do: a life depends on its own parameters, task and seed only.
+
+All learners live in small random MDPs; a learner that needs another family adds it to ``FAMILIES``.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from spikeloop.tasks.base import Interface, References, SeedArray, TaskBatch, TaskFamily
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import N_CURVE_BINS, Learner, Lives
+from spikeloop.workers.learners import LEARNERS
+from spikeloop.workers.space import Parameters
+
+N_STEPS = 80
+FAMILIES: dict[str, TaskFamily] = {}
+SMALL = RandomMdp(n_states=4, n_actions=3, n_steps=N_STEPS)
+N_CANDIDATES, N_TASKS = 3, 4
+
+
+@pytest.fixture(params=LEARNERS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass(frozen=True)
+class Case:
+    learner: Learner
+    parameters: Parameters
+    tasks: TaskBatch
+    seeds: SeedArray
+
+    def live(self) -> Lives:
+        return self.learner.live(self.parameters, self.tasks, self.seeds)
+
+
+def case(kind: str) -> Case:
+    """A default learner with three candidates of its initial law, on four tasks."""
+    family = FAMILIES.get(kind, SMALL)
+    learner = LEARNERS[kind]()
+    rng = np.random.default_rng(3)
+    space = learner.space(family.interface)
+    parameters = space.decode(space.sample(N_CANDIDATES, rng))
+    tasks = family.sample(N_TASKS, rng)
+    seeds = rng.integers(0, 2**64, (N_CANDIDATES, N_TASKS), dtype=np.uint64)
+    return Case(learner, parameters, tasks, seeds)
+
+
+def bits(kind: str) -> str:
+    """All numbers of the lives of ``case``, exactly."""
+    lives = case(kind).live()
+    return lives.returns.tobytes().hex() + lives.curve.tobytes().hex()
+
+
+def test_lives_have_the_stated_shapes_and_are_finite(kind: str) -> None:
+    lives = case(kind).live()
+    assert lives.returns.shape == (N_CANDIDATES, N_TASKS)
+    assert lives.curve.shape == (N_CANDIDATES, N_TASKS, N_CURVE_BINS)
+    assert lives.returns.dtype == lives.curve.dtype == np.float64
+    assert lives.n_simulated_steps == N_CANDIDATES * N_TASKS * N_STEPS
+    assert np.isfinite(lives.returns).all()
+
+
+def test_the_curve_is_the_return_spread_over_the_life(kind: str) -> None:
+    lives = case(kind).live()
+    np.testing.assert_allclose(lives.curve.mean(axis=2), lives.returns / N_STEPS, rtol=1e-12)
+    assert (lives.curve >= 0).all()
+    assert (lives.curve <= 1).all()
+
+
+@pytest.mark.parametrize("n_steps", [1, 7, 40, 47])
+def test_lives_of_any_length_have_a_full_curve(kind: str, n_steps: int) -> None:
+    family = RandomMdp(n_states=3, n_actions=2, n_steps=n_steps)
+    learner = LEARNERS[kind]()
+    space = learner.space(family.interface)
+    tasks = family.sample(2, np.random.default_rng(0))
+    seeds = np.arange(2, dtype=np.uint64)[None]
+    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds)
+    n_bins = min(N_CURVE_BINS, n_steps)
+    assert lives.curve.shape == (1, 2, n_bins)
+    lengths = np.bincount(np.arange(n_steps) * n_bins // n_steps)
+    np.testing.assert_allclose(lives.curve @ lengths, lives.returns, rtol=1e-12)
+
+
+def test_the_same_seeds_give_the_same_bits_in_another_process(kind: str) -> None:
+    here = bits(kind)
+    assert here == bits(kind)
+    script = f"import sys; from test_learners import bits; sys.stdout.write(bits({kind!r}))"
+    environment = {**os.environ, "PYTHONHASHSEED": "99", "PYTHONPATH": os.path.dirname(__file__)}
+    there = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert there.stdout == here
+
+
+def test_another_seed_gives_another_life(kind: str) -> None:
+    one = case(kind)
+    other = Case(one.learner, one.parameters, one.tasks, one.seeds ^ np.uint64(1))
+    assert (one.live().returns != other.live().returns).mean() > 0.5
+
+
+def test_a_life_does_not_depend_on_its_neighbours(kind: str) -> None:
+    whole = case(kind)
+    lives = whole.live()
+    for candidate in range(N_CANDIDATES):
+        for task in range(N_TASKS):
+            alone = whole.learner.live(
+                whole.parameters.rows(slice(candidate, candidate + 1)),
+                whole.tasks[task : task + 1],
+                whole.seeds[candidate : candidate + 1, task : task + 1],
+            )
+            assert alone.returns[0, 0] == lives.returns[candidate, task]
+            np.testing.assert_array_equal(alone.curve[0, 0], lives.curve[candidate, task])
+
+
+def test_inputs_are_not_written_to(kind: str) -> None:
+    whole = case(kind)
+    arrays = [whole.parameters.values, whole.seeds]
+    arrays += [a for a in vars(whole.tasks).values() if isinstance(a, np.ndarray)]
+    before = [array.copy() for array in arrays]
+    for array in arrays:
+        array.setflags(write=False)
+    whole.live()
+    for array, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_the_default_point_decodes_to_the_defaults(kind: str) -> None:
+    space = LEARNERS[kind]().space(FAMILIES.get(kind, SMALL).interface)
+    values = space.decode(space.default_point()[None])
+    for parameter in space.parameters:
+        default = getattr(parameter, "default", 0.0)
+        assert values[parameter.name][0] == pytest.approx(default, rel=1e-12), parameter.name
+
+
+def test_kind_is_the_name_in_the_table_and_settings_round_trip(kind: str) -> None:
+    learner = LEARNERS[kind]()
+    assert learner.kind == kind
+    dumped = dict(learner.model_dump(mode="json"))
+    assert LEARNERS[kind](**dumped) == learner
+
+
+def test_an_unsuitable_family_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"{kind} needs"):
+        LEARNERS[kind]().space(Interface(3, 2, "continuous", 10))
+
+
+class NoTables:
+    """A batch of a kind that no learner of the table knows."""
+
+    n_tasks = 1
+
+    def __getitem__(self, tasks: slice) -> "NoTables":
+        return self
+
+    def references(self) -> References:
+        return References(np.zeros(1), np.ones(1))
+
+
+def test_an_unsuitable_batch_is_refused(kind: str) -> None:
+    whole = case(kind)
+    with pytest.raises(ValueError, match=f"{kind} needs .* NoTables"):
+        whole.learner.live(whole.parameters, NoTables(), whole.seeds)
+
+
+def test_reading_settings_does_not_load_the_compiler() -> None:
+    script = "import sys, spikeloop.workers.learners; sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,232 @@
+"""What every target's pool must do, whatever the learner does to it.
+
+Inline shares its process with the tests, so learners that kill or hang are for the others only.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from faulty import Echo
+
+from spikeloop.cluster import TARGETS, Interrupted, StopSignal, WorkerPool
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.evaluate import evaluate
+from spikeloop.workers.job import Grid, Job, JobResult, Outcome, Status, Tile, cut
+from spikeloop.workers.seeding import TaskSet
+
+FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "local": {"workers": 2, "job_timeout_s": 2.0, "dashboard": False},
+}
+"""What the tests need changed; a target that is not here is tested with its defaults."""
+
+
+def marked(targets: list[str]) -> list[Any]:
+    return [pytest.param(t, marks=() if t == "inline" else pytest.mark.ray) for t in targets]
+
+
+STURDY = marked([target for target in TARGETS if target != "inline"])
+sturdy = pytest.mark.parametrize("opened", STURDY, indirect=True)
+
+
+def grid(learner: Echo, n_candidates: int = 8, n_tasks: int = 3, n_extra: int = 0) -> Grid:
+    """Parameter a rises from 0 to 1 over the candidates, so the last ones are the broken ones.
+
+    ``n_extra`` rows that no job asks for make the population large on the wire.
+    """
+    a = np.concatenate([np.linspace(0.0, 1.0, n_candidates), np.zeros(n_extra)])
+    points = np.stack([a, np.linspace(0.2, 0.7, len(a))], axis=1)
+    return Grid(FAMILY, learner, Explicit(points), n_tasks, 1, TaskSet.SEARCH, index=0)
+
+
+@dataclass
+class Opened:
+    pool: WorkerPool
+    stop: StopSignal
+
+    def run(self, jobs: list[Job]) -> list[Outcome]:
+        """Outcomes by index, after checking that there is exactly one for every job."""
+        outcomes = sorted(self.pool.run(jobs), key=lambda outcome: outcome.index)
+        assert [outcome.index for outcome in outcomes] == list(range(len(jobs)))
+        assert [outcome.result.tile for outcome in outcomes] == [job.tile for job in jobs]
+        return outcomes
+
+
+@pytest.fixture(scope="module", params=marked(list(TARGETS)))
+def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
+    target = TARGETS[request.param](**SETTINGS.get(request.param, {}))
+    warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
+    with target.open(warm_up, stop, Path(__file__).parents[1]) as pool:
+        yield Opened(pool, stop)
+
+
+def assert_same_lives(one: JobResult, other: JobResult) -> None:
+    """Everything but who did it and how long it took, to the bit."""
+    assert one.tile == other.tile
+    for name in ("returns", "curve", "status"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+    assert one.n_simulated_steps == other.n_simulated_steps
+    assert [(f.tile, f.status, f.message) for f in one.failures] == [
+        (f.tile, f.status, f.message) for f in other.failures
+    ]
+
+
+def assert_only_last_candidate_failed(outcomes: list[Outcome], status: Status) -> None:
+    """Candidate 7, in the last job, failed with this status; all others lived as ever."""
+    healthy = [evaluate(job) for job in cut(grid(Echo()), 2, 3, "")]
+    for outcome, expected in zip(outcomes[:-1], healthy[:-1], strict=True):
+        assert_same_lives(outcome.result, expected)
+        assert (outcome.attempts == 1).all()
+    result = outcomes[-1].result
+    np.testing.assert_array_equal(result.status, [[Status.OK] * 3, [status] * 3])
+    assert result.returns[0].tobytes() == healthy[-1].returns[0].tobytes()
+    assert np.isnan(result.returns[1]).all()
+    assert [failure.tile for failure in result.failures] == list(Tile(7, 8, 0, 3).lives())
+    assert all(failure.status == status and failure.message for failure in result.failures)
+
+
+def test_pool_says_what_it_is(opened: Opened) -> None:
+    assert opened.pool.n_workers >= 1
+    assert opened.pool.description
+    assert "\n" not in opened.pool.description
+
+
+def test_no_jobs_no_outcomes(opened: Opened) -> None:
+    assert opened.run([]) == []
+
+
+@pytest.mark.parametrize(("n_candidates", "n_tasks"), [(1, 1), (3, 2), (8, 3)])
+def test_outcomes_equal_direct_evaluation(opened: Opened, n_candidates: int, n_tasks: int) -> None:
+    jobs = cut(grid(Echo()), n_candidates, n_tasks, "equal")
+    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
+        assert_same_lives(outcome.result, evaluate(job))
+        assert outcome.attempts.shape == job.tile.shape
+        assert (outcome.attempts == 1).all()
+        assert outcome.result.worker
+
+
+def test_order_of_jobs_does_not_matter(opened: Opened) -> None:
+    jobs = cut(grid(Echo()), 1, 2, "order")
+    shuffled = [jobs[i] for i in np.random.default_rng(3).permutation(len(jobs))]
+    by_tile = {outcome.result.tile: outcome.result for outcome in opened.run(shuffled)}
+    for outcome in opened.run(jobs):
+        assert_same_lives(outcome.result, by_tile[outcome.result.tile])
+
+
+def test_jobs_of_different_grids_in_one_call(opened: Opened) -> None:
+    grids = [grid(Echo()), grid(Echo(fault="nan")), grid(Echo(), n_candidates=4)]
+    jobs = [job for each in zip(*(cut(g, 2, 3, "mixed") for g in grids)) for job in each]  # noqa: B905
+    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
+        assert_same_lives(outcome.result, evaluate(job))
+
+
+def test_a_large_population_gives_the_same(opened: Opened) -> None:
+    large = cut(grid(Echo(), n_extra=10_000), 4, 3, "large")[:2]
+    assert large[0].grid.population.nbytes > 100_000
+    for outcome, job in zip(opened.run(large), large, strict=True):
+        assert_same_lives(outcome.result, evaluate(job))
+
+
+@pytest.mark.parametrize("fault", ["raise", "sys_exit", "memory_error"])
+def test_lives_that_raise_are_reported(opened: Opened, fault: Any) -> None:
+    outcomes = opened.run(cut(grid(Echo(fault=fault)), 2, 3, fault))
+    assert_only_last_candidate_failed(outcomes, Status.RAISED)
+    assert "faulty.py" in outcomes[-1].result.failures[0].traceback
+
+
+def test_lives_that_are_not_finite_are_reported(opened: Opened) -> None:
+    outcomes = opened.run(cut(grid(Echo(fault="nan")), 2, 3, "nan"))
+    assert_only_last_candidate_failed(outcomes, Status.NOT_FINITE)
+
+
+def test_a_reader_may_leave_early_and_come_back(opened: Opened) -> None:
+    jobs = cut(grid(Echo(work_s=0.005)), 1, 3, "early")
+    lives = opened.pool.run(jobs)
+    next(lives)
+    lives.close()  # type: ignore[attr-defined]  # a generator, as all iterators of pools are
+    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
+        assert_same_lives(outcome.result, evaluate(job))
+
+
+def test_a_stop_request_is_obeyed_between_jobs(opened: Opened) -> None:
+    lives = opened.pool.run(cut(grid(Echo(work_s=0.01)), 1, 3, "stop"))
+    next(lives)
+    opened.stop.requested = True
+    try:
+        with pytest.raises(Interrupted):
+            list(lives)
+    finally:
+        opened.stop.requested = False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_interrupts_a_life_that_hangs(opened: Opened, number: signal.Signals) -> None:
+    """Before any deadline: past it, the life would be reported instead, and nothing be raised."""
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    opened.stop.install()
+    knock = threading.Timer(0.3, os.kill, (os.getpid(), number))
+    try:
+        knock.start()
+        with pytest.raises(Interrupted):
+            list(opened.pool.run(cut(grid(Echo(fault="hang")), 8, 3, "hang")))
+    finally:
+        knock.join()
+        opened.stop.requested = False
+        for n, handler in handlers.items():
+            signal.signal(n, handler)
+
+
+@sturdy
+def test_lives_that_kill_their_process_are_reported(opened: Opened) -> None:
+    before = opened.pool.n_replaced
+    outcomes = opened.run(cut(grid(Echo(fault="exit")), 2, 3, "exit"))
+    assert_only_last_candidate_failed(outcomes, Status.WORKER_DIED)
+    assert outcomes[-1].attempts.max() == 3
+    assert opened.pool.n_replaced - before == 2 + 3  # the tile twice, then each life once
+
+
+@sturdy
+@pytest.mark.parametrize("fault", ["hang", "hang_compiled"])
+def test_lives_that_hang_are_reported(opened: Opened, fault: Any) -> None:
+    outcomes = opened.run(cut(grid(Echo(fault=fault)), 2, 3, fault))
+    assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
+    assert "2 s" in outcomes[-1].result.failures[0].message
+
+
+@sturdy
+@pytest.mark.parametrize("fault", ["exit", "hang"])
+def test_a_fault_that_does_not_come_back_leaves_no_trace(
+    opened: Opened, fault: Any, tmp_path: Path
+) -> None:
+    """It is retried with the same seeds: the very same lives come out."""
+    once = Echo(fault=fault, once_in=str(tmp_path), broken_from=1.0)
+    jobs = cut(grid(once, n_tasks=1), 2, 1, "once")
+    outcomes = opened.run(jobs)
+    assert len(list(tmp_path.iterdir())) == 1
+    for outcome, job in zip(outcomes, cut(grid(Echo(), n_tasks=1), 2, 1, ""), strict=True):
+        assert_same_lives(outcome.result, evaluate(job))
+    assert [int(outcome.attempts.max()) for outcome in outcomes] == [1, 1, 1, 2]
+
+
+@sturdy
+def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
+    jobs = cut(grid(Echo(work_s=0.01), n_candidates=12), 1, 3, "kill")
+    before = opened.pool.n_replaced
+    outcomes: list[Outcome] = []
+    for outcome in opened.pool.run(jobs):
+        if not outcomes:
+            psutil.Process(int(outcome.result.worker.split(":")[1])).kill()
+        outcomes.append(outcome)
+    assert opened.pool.n_replaced == before + 1
+    assert sorted(outcome.index for outcome in outcomes) == list(range(12))
+    for outcome in outcomes:
+        assert_same_lives(outcome.result, evaluate(jobs[outcome.index]))

@@ -1,0 +1,222 @@
+"""The decision protocol, the environment on the chip, and lives that can be foreseen."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from statistical import assert_frequencies
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.workers.chip.analog import Circuit, analog_block, neurons
+from spikeloop.workers.chip.compiling import source_digest
+from spikeloop.workers.chip.environment import FULL, environments
+from spikeloop.workers.chip.life import Timing, choose, live, next_state, silence, stimulate
+from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
+from spikeloop.workers.chip.network import Chip, connect, empty_chip
+from spikeloop.workers.chip.noise import seed_words, xorshift32
+from spikeloop.workers.chip.ppu import lcg
+from spikeloop.workers.chip.router import advance
+from spikeloop.workers.plasticity.program import Program, program
+
+STEP_S = 1e-7
+TIMING = Timing(spike_interval=10, settle=200)
+S, A = 6, 8
+
+
+def network(circuit: Circuit, weights: list[int] | None = None, n_states: int = S) -> Chip:
+    """An ideal chip with the network; ``weights`` leave state 0."""
+    chip = empty_chip(analog_block(neurons(circuit, n_states), STEP_S), STEP_S)
+    n_actions = A if weights is None else len(weights)
+    connect(chip, n_states, n_actions, inhibition_u6=63)
+    seed_words(np.uint64(5), chip.lanes)
+    if weights is not None:
+        chip.weight_u6[n_states : n_states + n_actions] = weights
+    return chip
+
+
+def memory(n_pairs: int = S * A, **changes: float) -> Program:
+    constants = {
+        "gamma": 0.0,
+        "trace_decay": 0.0,
+        "eta": 0.5,
+        "initial_weight": 50.0,
+        "weight_lower": 20.0,
+        "weight_upper": 60.0,
+        "rescale_period": 1e6,
+    }
+    return program(n_pairs, **{**constants, **changes})
+
+
+@dataclass
+class Lived:
+    total: float
+    program: Program
+    lanes: NDArray[np.uint32]
+
+
+def live_once(
+    tasks: TabularTasks, n_steps: int, circuit: Circuit, seed: int, held: Program
+) -> Lived:
+    """One life on the first task, on an ideal chip."""
+    chip = empty_chip(analog_block(neurons(circuit, tasks.n_states), STEP_S), STEP_S)
+    connect(chip, tasks.n_states, tasks.n_actions, inhibition_u6=63)
+    curve: FloatArray = np.zeros(1)
+    digest = live(chip, held, environments(tasks)[0], TIMING, np.uint64(seed), n_steps, curve)
+    assert digest == source_digest()
+    return Lived(float(curve[0]), held, chip.lanes)
+
+
+def test_a_decision_takes_5300_cycles_and_draws_one_action_and_one_successor() -> None:
+    """Every neuron's generator moves once a step, so the lanes tell how long the chip ran."""
+    assert DECISION_CYCLES == 5300
+    n_decisions = 7
+    tasks = RandomMdp().sample(1, np.random.default_rng(0))
+    lived = live_once(tasks, n_decisions, Circuit(), 11, memory())
+    lanes = np.empty(N_NEURONS + 1, dtype=np.uint32)
+    seed_words(np.uint64(11), lanes)
+    random = int(lanes[N_NEURONS])
+    for _ in range(round(n_decisions * DECISION_CYCLES / PPU_HZ / STEP_S)):
+        lanes[0] = xorshift32(lanes[0])
+    assert lived.lanes[0] == lanes[0]
+    for _ in range(2 * n_decisions):
+        random = lcg(random)
+    assert lived.program.random[0] == random
+
+
+def fired(chip: Chip, actions: list[int]) -> None:
+    chip.counters_u10[:] = 0
+    chip.counters_u10[0] = 30
+    for k, action in enumerate(actions):
+        chip.counters_u10[S + action] = 1 + 5 * k
+
+
+@pytest.mark.parametrize("actions", [[2], [0, 7], [1, 3, 4], list(range(A)), []])
+def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) -> None:
+    chip = network(Circuit(noise_V=0.0))
+    random = np.array([12345], dtype=np.int64)
+    counts = np.zeros(A, dtype=np.int64)
+    for _ in range(4000):
+        fired(chip, actions)
+        counts[choose(chip, random, S, A)] += 1
+    allowed = actions or list(range(A))
+    assert counts[allowed].sum() == 4000
+    if len(allowed) > 1:
+        assert_frequencies(counts[allowed], np.full(len(allowed), 1 / len(allowed)), alpha=1e-4)
+        with pytest.raises(AssertionError):  # as if spike counts were weights
+            by_count = 1.0 + 5 * np.arange(len(allowed))
+            assert_frequencies(counts[allowed], by_count / by_count.sum(), alpha=1e-4)
+
+
+def test_choosing_clears_the_counters() -> None:
+    chip = network(Circuit(noise_V=0.0))
+    fired(chip, [1, 2])
+    choose(chip, np.zeros(1, dtype=np.int64), S, A)
+    assert not chip.counters_u10[S : S + A].any()
+
+
+def test_a_state_reverberates_until_an_action_fires_or_it_is_silenced() -> None:
+    quiet = Circuit(noise_V=0.0)
+    unheard = network(quiet, [0] * A)
+    stimulate(unheard, 0, S, TIMING)
+    assert unheard.counters_u10[0] > 15
+    assert unheard.counters_u10[1:].sum() == 0
+    heard = network(quiet, [63] * A)
+    stimulate(heard, 0, S, TIMING)
+    assert 1 <= heard.counters_u10[0] < unheard.counters_u10[0] / 2
+    assert (heard.counters_u10[S : S + A] == 1).all()
+    silence(unheard, S, TIMING)
+    unheard.counters_u10[:] = 0
+    advance(unheard, TIMING.settle)
+    assert unheard.counters_u10.sum() == 0
+
+
+def test_a_stimulus_reaches_its_own_state_only() -> None:
+    for state in range(S):
+        chip = network(Circuit(noise_V=0.0))
+        stimulate(chip, state, S, TIMING)
+        assert np.flatnonzero(chip.counters_u10).tolist() == [state]
+
+
+def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() -> None:
+    weights = [20, 30, 63, 25, 40, 10, 0, 35]
+    chip = network(Circuit(noise_V=0.0), weights)
+    for _ in range(3):
+        stimulate(chip, 0, S, TIMING)
+        assert np.flatnonzero(chip.counters_u10[S : S + A]).tolist() == [2]
+        silence(chip, S, TIMING)
+        advance(chip, TIMING.settle)
+    blocked = replace(neurons(Circuit(noise_V=0.0), S), inh_V=np.zeros(N_NEURONS))
+    chip = network(Circuit(noise_V=0.0), weights)
+    chip.analog[:] = analog_block(blocked, STEP_S)
+    stimulate(chip, 0, S, TIMING)
+    assert np.flatnonzero(chip.counters_u10[S : S + A]).size > 4
+
+
+def test_successors_follow_the_transition_probabilities() -> None:
+    tasks = RandomMdp(n_states=4, n_actions=2).sample(1, np.random.default_rng(3))
+    environment = environments(tasks)[0]
+    random = np.array([99], dtype=np.int64)
+    for action in range(2):
+        for state in range(4):
+            law = tasks.transition[0, action, state]
+            counts = np.zeros(4, dtype=np.int64)
+            for _ in range(3000):
+                counts[next_state(environment, random, action, state)] += 1
+            possible = law > 0
+            assert counts[~possible].sum() == 0
+            if possible.sum() > 1:
+                assert_frequencies(counts[possible], law[possible], alpha=1e-4 / 8)
+
+
+def test_impossible_successors_have_no_share_of_the_table() -> None:
+    tasks = RandomMdp().sample(50, np.random.default_rng(4))
+    for task, environment in enumerate(environments(tasks)):
+        table = environment.cumulative_u16.astype(np.int64)
+        assert (table[..., -1] == FULL).all()
+        share = np.diff(table, axis=-1, prepend=0)
+        assert (share[tasks.transition[task] == 0] == 0).all()
+        np.testing.assert_allclose(share / FULL, tasks.transition[task], atol=1.01 / FULL)
+
+
+def bandit(rewards: list[float], n_steps: int) -> TabularTasks:
+    """Two states that follow each other whatever is done; only the action decides the reward."""
+    n_actions = len(rewards)
+    transition = np.tile(np.eye(2)[::-1], (1, n_actions, 1, 1))
+    reward = np.tile(np.array(rewards)[None, :, None, None], (1, 1, 2, 2))
+    return TabularTasks(transition, reward, np.zeros(1, dtype=np.int64), n_steps)
+
+
+def test_a_noiseless_chip_learns_a_two_armed_task_and_repeats_itself() -> None:
+    tasks = bandit([0.1, 0.9, 0.1], 200)
+    lives = [live_once(tasks, 200, Circuit(noise_V=0.0), 3, memory(6)) for _ in range(2)]
+    assert lives[0].total == lives[1].total
+    np.testing.assert_array_equal(lives[0].program.table, lives[1].program.table)
+    # At most some tries of the poor actions; choosing at random would earn 73.
+    assert lives[0].total > 165
+    table = lives[0].program.table.reshape(2, 3)
+    assert (table.argmax(axis=1) == 1).all()
+
+
+def test_without_plasticity_weights_stay_and_reward_is_that_of_chance() -> None:
+    tasks = bandit([0.0, 1.0], 400)
+    held = memory(4, eta=0.0)
+    lived = live_once(tasks, 400, Circuit(), 8, held)
+    assert (held.table == 50 * 128).all()
+    assert 120 < lived.total < 280
+
+
+def test_rescaling_happens_at_its_period() -> None:
+    tasks = bandit([0.5, 0.5], 10)
+    untouched = live_once(tasks, 10, Circuit(), 1, memory(4, eta=0.0, rescale_period=10))
+    assert (untouched.program.table == 50 * 128).all()
+    rescaled = live_once(tasks, 10, Circuit(), 1, memory(4, eta=0.0, rescale_period=9))
+    assert (rescaled.program.table == 60 * 128).all()
+
+
+def test_another_seed_is_another_life() -> None:
+    tasks = RandomMdp().sample(1, np.random.default_rng(0))
+    totals = {live_once(tasks, 50, Circuit(), seed, memory()).total for seed in range(4)}
+    assert len(totals) == 4

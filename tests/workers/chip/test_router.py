@@ -1,0 +1,143 @@
+"""Synapse rows, the spike router and the counters."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spikeloop.workers.chip.analog import I_EXC, I_INH, Circuit, V, analog_block, neurons
+from spikeloop.workers.chip.limits import (
+    MAX_COUNT_U10,
+    N_NEURONS,
+    N_ROWS,
+    ROUTER_ADDRESS_U6,
+    ROUTER_DELAY_CYCLES,
+)
+from spikeloop.workers.chip.network import Chip, connect, empty_chip, steps, stimulus_row
+from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
+
+STEP_S = 1e-7
+# Every neuron fires in every step.
+RESTLESS = Circuit(noise_V=0.0, refractory_s=0.0, v_leak_u10=1000, v_reset_u10=1000, tau_exc_s=1e-4)
+
+
+def quiet_chip(circuit: Circuit | None = None) -> Chip:
+    circuit = circuit or Circuit(noise_V=0.0)
+    return empty_chip(analog_block(neurons(circuit, 0), STEP_S), STEP_S)
+
+
+def inputs(chip: Chip) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return chip.analog[I_EXC : I_EXC + N_NEURONS], chip.analog[I_INH : I_INH + N_NEURONS]
+
+
+def test_an_event_adds_weights_only_where_the_label_is_the_address() -> None:
+    chip = quiet_chip()
+    rng = np.random.default_rng(0)
+    weight = rng.integers(0, 64, (N_ROWS, N_NEURONS))
+    label = rng.integers(0, 64, (N_ROWS, N_NEURONS))
+    label[7, ::2] = 33
+    chip.weight_u6[:], chip.label_u6[:] = weight.ravel(), label.ravel()
+    chip.row_sign[:] = 1
+    send(chip, 7, 33)
+    np.testing.assert_array_equal(inputs(chip)[0], np.where(label[7] == 33, weight[7], 0))
+    assert not inputs(chip)[1].any()
+
+
+def test_the_row_decides_between_excitation_inhibition_and_nothing() -> None:
+    for sign, line in ((1, 0), (-1, 1), (0, None)):
+        chip = quiet_chip()
+        chip.weight_u6[:], chip.label_u6[:] = 5, 9
+        chip.row_sign[3] = sign
+        send(chip, 3, 9)
+        for this, values in enumerate(inputs(chip)):
+            assert (values == (5 if this == line else 0)).all()
+
+
+def test_simultaneous_events_on_many_rows_sum() -> None:
+    chip = quiet_chip()
+    chip.weight_u6[:] = np.repeat(np.arange(N_ROWS), N_NEURONS)
+    chip.row_sign[:16], chip.row_sign[16:] = 1, -1
+    rows = [0, 5, 15, 16, 31]
+    send_rows(chip, np.uint32(sum(1 << row for row in rows)), 0)
+    assert (inputs(chip)[0] == 0 + 5 + 15).all()
+    assert (inputs(chip)[1] == 16 + 31).all()
+
+
+def test_a_full_volley_of_full_weights_does_not_overflow() -> None:
+    chip = quiet_chip()
+    chip.weight_u6[:], chip.row_sign[:] = 63, -1
+    send_rows(chip, np.uint32(0xFFFFFFFF), 0)
+    assert (inputs(chip)[1] == 32 * 63).all()
+
+
+@pytest.mark.parametrize("neuron", [0, 13, 31])
+def test_a_spike_comes_back_into_its_own_row_after_the_delay(neuron: int) -> None:
+    chip = quiet_chip()
+    weight = chip.weight_u6.reshape(N_ROWS, N_NEURONS)
+    weight[neuron], chip.row_sign[:] = 17, 1
+    chip.label_u6[:] = ROUTER_ADDRESS_U6
+    chip.analog[V + neuron] = 1.5
+    delay = steps(ROUTER_DELAY_CYCLES, STEP_S)
+    assert delay == 10
+    advance(chip, 1)  # fires at the end of this step
+    assert chip.counters_u10[neuron] == 1
+    advance(chip, delay)
+    assert not inputs(chip)[0].any()
+    advance(chip, 1)
+    assert (inputs(chip)[0] > 0).all()
+    assert chip.counters_u10.sum() == 1
+
+
+def test_no_spike_is_lost_at_the_highest_rate() -> None:
+    """A neuron that fires in every step delivers one event in every step, a delay later."""
+    chip = quiet_chip(RESTLESS)
+    chip.weight_u6.reshape(N_ROWS, N_NEURONS)[4, 20] = 1
+    chip.label_u6[:] = ROUTER_ADDRESS_U6
+    chip.row_sign[4] = 1
+    advance(chip, 211)
+    assert (chip.counters_u10 == 211).all()
+    decay = np.exp(-STEP_S / 1e-4)
+    n_delivered = 211 - 11
+    expected = sum(decay**age for age in range(1, n_delivered + 1))
+    assert inputs(chip)[0][20] == pytest.approx(expected, rel=1e-5)
+
+
+def test_counters_stop_at_their_limit_and_clear_when_read() -> None:
+    chip = quiet_chip(RESTLESS)
+    advance(chip, MAX_COUNT_U10 - 1)
+    assert (chip.counters_u10 == MAX_COUNT_U10 - 1).all()
+    advance(chip, 500)
+    assert (chip.counters_u10 == MAX_COUNT_U10).all()
+    assert read_counter(chip, 8) == MAX_COUNT_U10
+    assert read_counter(chip, 8) == 0
+    assert chip.counters_u10[9] == MAX_COUNT_U10
+
+
+def test_the_published_network_is_written_as_described() -> None:
+    chip = quiet_chip()
+    n_states, n_actions = 6, 8
+    connect(chip, n_states, n_actions, inhibition_u6=40)
+    weight = chip.weight_u6.reshape(N_ROWS, N_NEURONS)
+    label = chip.label_u6.reshape(N_ROWS, N_NEURONS)
+    stimuli = {(int(stimulus_row(np.array([s]), n_states)[0]), s) for s in range(n_states)}
+    assert stimuli == {(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (0, 5)}
+    for row in range(N_ROWS):
+        for column in range(N_NEURONS):
+            if (row, column) in stimuli:
+                expected, address = 63, column
+            elif row < n_states:
+                expected, address = 63 if row == column else 0, ROUTER_ADDRESS_U6
+            elif row < n_states + n_actions:
+                address = ROUTER_ADDRESS_U6
+                is_action = n_states <= column < n_states + n_actions
+                expected = 63 if column < n_states else 40 if is_action and column != row else 0
+            else:
+                expected, address = 0, ROUTER_ADDRESS_U6
+            assert (weight[row, column], label[row, column]) == (expected, address), (row, column)
+    np.testing.assert_array_equal(chip.row_sign, [1] * 6 + [-1] * 26)
+
+
+def test_a_network_too_large_or_a_weight_too_large_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 32, got 33"):
+        connect(quiet_chip(), 20, 13, 40)
+    with pytest.raises(ValueError, match=r"inhibition must be in \[0, 63\], got 64"):
+        connect(quiet_chip(), 6, 8, 64)

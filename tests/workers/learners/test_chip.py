@@ -1,0 +1,118 @@
+"""The chip agent: its hyperparameters, and that it learns."""
+
+import numpy as np
+import pytest
+from statistical import assert_better
+
+from spikeloop.tasks.base import Interface, SeedArray
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.chip.analog import Circuit
+from spikeloop.workers.learners.chip import ChipTd
+from spikeloop.workers.space import Parameters, Real
+
+FAMILY = RandomMdp()
+COLUMNS = (
+    "gamma",
+    "eta",
+    "weight_lower",
+    "weight_upper",
+    "initial_weight",
+    "inhibition",
+    "rescale_period",
+)
+
+
+def seeds(n_candidates: int, n_tasks: int) -> SeedArray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 2**64, (n_candidates, n_tasks), dtype=np.uint64)
+
+
+def test_the_hyperparameters_are_the_published_seven_with_their_bounds() -> None:
+    space = ChipTd().space(FAMILY.interface)
+    assert space.columns == COLUMNS
+    bounds = [(p.low, p.high) for p in space.parameters if isinstance(p, Real)]
+    assert bounds == [
+        (0, 1),
+        (0, 1),
+        (0, 63),
+        ("weight_lower", 63),
+        (0, 63),
+        (pytest.approx(6.3), 63),
+        (pytest.approx(25.8), 2000),
+    ]
+    searched = ChipTd(search_trace_decay=True).space(FAMILY.interface)
+    assert searched.columns == (*COLUMNS, "trace_decay")
+
+
+def test_the_initial_law_keeps_the_upper_weight_above_the_lower_one() -> None:
+    space = ChipTd().space(FAMILY.interface)
+    law = space.decode(space.sample(500, np.random.default_rng(0)))
+    assert (law["weight_upper"] >= law["weight_lower"]).all()
+    assert law["weight_lower"].max() > 60
+
+
+@pytest.mark.parametrize(
+    ("interface", "message"),
+    [
+        (Interface(2, 2, "continuous", 10), "needs discrete actions, got continuous"),
+        (Interface(1, 2, "discrete", 10), "needs at least 2 states, got 1"),
+        (Interface(20, 13, "discrete", 10), "has 32, got 20 states and 13 actions"),
+    ],
+)
+def test_families_without_enough_neurons_are_refused(interface: Interface, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ChipTd().space(interface)
+
+
+def test_all_32_neurons_may_be_used() -> None:
+    family = RandomMdp(n_states=20, n_actions=12, n_steps=5)
+    learner = ChipTd()
+    space = learner.space(family.interface)
+    tasks = family.sample(1, np.random.default_rng(0))
+    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds(1, 1))
+    assert 0 < lives.returns[0, 0] < 5
+
+
+def test_chip_number_calibration_and_circuit_change_the_life() -> None:
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    returns = set()
+    for learner in (
+        ChipTd(),
+        ChipTd(chip=21),
+        ChipTd(calibrated=False),
+        ChipTd(circuit=Circuit(noise_V=0.0)),
+    ):
+        space = learner.space(FAMILY.interface)
+        parameters = space.decode(space.default_point()[None])
+        returns.add(float(learner.live(parameters, tasks, seeds(1, 2)).returns.sum()))
+    assert len(returns) == 4
+
+
+def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 40.0, 30.0]
+    fixed, searched = ChipTd(trace_decay=0.8), ChipTd(search_trace_decay=True)
+    one, other = (
+        learner.live(
+            Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
+        )
+        for learner, row in ((fixed, theta), (searched, [*theta, 0.8]))
+    )
+    np.testing.assert_array_equal(one.returns, other.returns)
+
+
+def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
+    """Sign test over 20 MDPs, paired: the learner must win 16 of them."""
+    learner = ChipTd()
+    tasks = FAMILY.sample(20, np.random.default_rng(5))
+    ruler = tasks.references()
+    good = [0.03, 0.5, 20.0, 60.0, 55.0, 50.0, 2000.0]
+    frozen = [0.03, 0.0, 55.0, 55.0, 55.0, 50.0, 2000.0]
+    parameters = Parameters(learner.space(FAMILY.interface), np.array([good, frozen]))
+    lives = learner.live(parameters, tasks, np.broadcast_to(seeds(1, 20), (2, 20)))
+    assert_better(lives.returns[0], lives.returns[1], alpha=0.01)
+    score = (lives.returns - ruler.random).sum(axis=1) / (ruler.optimal - ruler.random).sum()
+    assert score[0] > 0.55
+    assert abs(score[1]) < 0.15
+    first, last = lives.curve[0].mean(axis=0)[[0, -1]]
+    assert last > first
