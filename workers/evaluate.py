@@ -22,7 +22,7 @@ def evaluate(job: Job) -> JobResult:
     raised: tuple[str, str] | None = None
     try:
         result = _live(job)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit in a learner must not end a worker
         raised = _line(error), traceback.format_exc()
     if raised is not None and tile.n_lives == 1:
         result = failed(tile, Status.RAISED, *raised)
