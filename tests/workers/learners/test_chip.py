@@ -1,5 +1,10 @@
 """The chip agent: its hyperparameters, and that it learns."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from statistical import assert_better
@@ -116,3 +121,36 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
     assert abs(score[1]) < 0.15
     first, last = lives.curve[0].mean(axis=0)[[0, -1]]
     assert last > first
+
+
+BITS = """
+import numpy as np
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.learners.chip import ChipTd
+family, learner = RandomMdp(n_steps=100), ChipTd()
+space, tasks = learner.space(family.interface), family.sample(4, np.random.default_rng(0))
+parameters = space.decode(space.default_point()[None])
+lives = learner.live(parameters, tasks, np.arange(4, dtype=np.uint64)[None])
+print(lives.returns.tobytes().hex())
+"""
+
+
+def test_bits_do_not_depend_on_the_width_of_the_vector_unit(tmp_path: Path) -> None:
+    """Compiled for this machine, and for the least one of its kind, which has narrow vectors."""
+    least = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    here, there = (
+        subprocess.run(
+            [sys.executable, "-c", BITS],
+            env={**os.environ, **extra},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for extra in ({}, least)
+    )
+    assert len(here) > 4 * 16
+    assert here == there

@@ -213,5 +213,6 @@ def test_program_constants_are_rounded_and_checked() -> None:
     assert made.rescale_period == 1
     with pytest.raises(ValueError, match=r"must be in \[0, 1\], got 1.5"):
         q7(1.5)
+    assert table_weight(np.nextafter(63.0, 64.0)) == MAX_TABLE
     with pytest.raises(ValueError, match=r"must be in \[0, 63\], got 64"):
         table_weight(64)

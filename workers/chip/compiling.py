@@ -1,0 +1,39 @@
+"""How kernels are compiled: numba without the GIL, strict IEEE arithmetic, cached on disk.
+
+Floating-point contraction and reordering stay off, so a life gives the same bits whatever the
+width of the machine's vector unit.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def part(function: Function) -> Function:
+    """Compiles a function that is merged into the kernels that call it."""
+    return cast(Function, njit(nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+def kernel(function: Function) -> Function:
+    """Compiles a function that Python calls, and keeps its machine code on disk."""
+    return cast(Function, njit(nogil=True, error_model="numpy", cache=True)(function))
+
+
+def source_digest() -> int:
+    """A 62-bit digest of all sources that may end up in a kernel.
+
+    numba's cache notices changes of a kernel's own file only, not of the functions merged into
+    it. A kernel that refers to this number from an enclosing function has it in its cache key, and
+    so is never run in a stale version.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    workers = Path(__file__).parent.parent
+    for folder in ("chip", "plasticity", "learners"):
+        for source in sorted((workers / folder).glob("*.py")):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return int.from_bytes(digest.digest(), "little") >> 2
