@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
@@ -47,6 +47,11 @@ class TransferSettings(Settings):
 
     tasks: int = Field(default=200, ge=2, description="held-out tasks of the final table")
     random_points: int = Field(default=50, ge=1, description="random Θ to compare with")
+    random_tasks: int = Field(
+        default=40,
+        ge=1,
+        description="held-out tasks that each random Θ meets; together they meet all",
+    )
     seed: int = Field(default=0, ge=0, lt=2**63, description="which held-out tasks are drawn")
     monitor_every: int = Field(
         default=5, ge=0, description="generations between held-out scores; 0 means never"
@@ -59,10 +64,14 @@ class TransferSettings(Settings):
             return []
         return sorted({0, *range(0, generations, self.monitor_every), generations})
 
-    @property
-    def n_lives(self) -> int:
-        """Lives of the final table: default, random and learned Θ on every task."""
-        return self.tasks * (self.random_points + 2)
+    @model_validator(mode="after")
+    def _meet_all(self) -> "TransferSettings":
+        if self.random_points * self.random_tasks < self.tasks:
+            raise ValueError(
+                "random_points times random_tasks must be at least tasks, so that every held-out "
+                f"task is met, got {self.random_points} times {self.random_tasks} for {self.tasks}"
+            )
+        return self
 
 
 @dataclass(frozen=True)

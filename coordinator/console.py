@@ -13,7 +13,7 @@ from rich.table import Table
 
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.loop import GenerationReport
-from spikeloop.coordinator.transfer import Transfer
+from spikeloop.coordinator.transfer import Transfer, transfer_jobs
 
 
 class ConsoleReporter:
@@ -29,10 +29,11 @@ class ConsoleReporter:
         self._generations = run.generations
         to_monitor = [g for g in transfer.monitored(run.generations) if g > done or done == 0]
         per_generation = _candidates(config) * run.tasks
+        default = config.space.default_point()
         self._left = (
             (run.generations - done) * per_generation
             + len(to_monitor) * transfer.monitor_tasks
-            + transfer.n_lives
+            + sum(job.tile.n_lives for job in transfer_jobs(config, transfer, default))
         )
         self._lived = 0
         self._failures: Counter[str] = Counter()
@@ -132,14 +133,15 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     labels = {"default": "default", "learned": "learned"}
     for name, estimate in transfer.scores.items():
         rows = transfer.rows(name)
-        returns = transfer.lives.returns[rows][transfer.lives.ok[rows]]
+        lives = transfer.lives
+        returns, lived = lives.returns[rows][lives.ok[rows]], int(lives.lived[rows].sum())
         table.add_row(
             labels.get(name, f"{name}, mean of {estimate.n_points}"),
             f"{estimate.value:.3f}",
             f"[{estimate.low:.3f}, {estimate.high:.3f}]",
             f"{returns.mean():.1f}" if returns.size else "-",
-            str(transfer.lives.returns[rows].size),
-            str(int((~transfer.lives.ok[rows]).sum())),
+            str(lived),
+            str(lived - returns.size),
         )
     console.print(table)
     for name, gain in transfer.gains.items():

@@ -1,6 +1,6 @@
 """Evaluating a grid on a pool, and what its lives add up to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.tasks.base import FloatArray, References
-from spikeloop.workers.job import Failure, Grid, Outcome, Status, cut
+from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class GridLives:
         returns: (n_candidates, n_tasks), nan where a life failed.
         curve: (n_candidates, n_tasks, n_bins) mean reward per step.
         status: (n_candidates, n_tasks) values of ``Status``.
-        attempts: (n_candidates, n_tasks) how often each life was started.
+        attempts: (n_candidates, n_tasks) how often each life was started; 0 if it was not wanted.
         workers: (n_candidates, n_tasks) where it was lived.
         failures: one per failed life, in reading order.
         n_simulated_steps: interactions simulated.
@@ -42,9 +42,14 @@ class GridLives:
     gradient: FloatArray | None = None
 
     @cached_property
+    def lived(self) -> NDArray[np.bool_]:
+        """(n_candidates, n_tasks) which lives were wanted."""
+        return self.attempts > 0
+
+    @cached_property
     def ok(self) -> NDArray[np.bool_]:
         """(n_candidates, n_tasks) which lives count."""
-        return self.status == Status.OK
+        return self.lived & (self.status == Status.OK)
 
     @cached_property
     def gain(self) -> FloatArray:
@@ -64,27 +69,23 @@ class GridLives:
 
     @property
     def n_failed(self) -> int:
-        """Lives that do not count."""
-        return int((~self.ok).sum())
+        """Lives that were wanted and do not count."""
+        return int((self.lived & ~self.ok).sum())
 
 
 def evaluate_grid(
     pool: WorkerPool,
-    grid: Grid,
-    tile: tuple[int, int],
-    name: str,
+    jobs: Sequence[Job],
     progress: Callable[[int], None] = lambda n_lives: None,
 ) -> GridLives:
-    """Lives a whole grid.
+    """Lives the jobs of one grid.
 
     Args:
         pool: where.
-        grid: what.
-        tile: (candidates, tasks) of one job.
-        name: what the jobs are called, for example "generation 3,".
+        jobs: tiles of the grid that do not overlap; usually they cover it.
         progress: called with the number of lives that each outcome brings.
     """
-    jobs = cut(grid, *tile, name)
+    grid = jobs[0].grid
     outcomes: list[Outcome | None] = [None] * len(jobs)
     references = None
     for outcome in pool.run(jobs):

@@ -18,7 +18,7 @@ from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.workers.job import Grid, Population
+from spikeloop.workers.job import Grid, Population, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 MONITOR_JOBS = 16
@@ -154,7 +154,8 @@ def _live(
     grid = search_grid(config, population, generation)
     reporter.started(f"generation {generation}/{config.run.generations}", grid.n_lives)
     tile = (config.run.tile_candidates, config.run.tile_tasks)
-    lives = evaluate_grid(pool, grid, tile, f"generation {generation},", reporter.lived)
+    jobs = cut(grid, *tile, f"generation {generation},")
+    lives = evaluate_grid(pool, jobs, reporter.lived)
     _refuse_too_many_failures(config, lives, generation)
     return lives
 
@@ -179,7 +180,7 @@ def _monitor(
     # Few lives in all, so smaller tiles than the search's keep the workers busy; not a function of
     # their number, on which nothing may depend.
     n_tasks = min(run.tile_tasks, -(-grid.n_tasks // MONITOR_JOBS))
-    lives = evaluate_grid(pool, grid, (1, n_tasks), name, reporter.lived)
+    lives = evaluate_grid(pool, cut(grid, 1, n_tasks, name), reporter.lived)
     rng = stream(run.seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
     bootstrap = Bootstrap.over(grid.n_tasks, rng, n_resamples=2000)
     return lives, bootstrap.estimate(Sample(lives.gain, lives.span))

@@ -16,7 +16,8 @@ from spikeloop.coordinator.lives import evaluate_grid
 from spikeloop.coordinator.loop import MONITOR_JOBS
 from spikeloop.coordinator.session import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.workers.job import Grid
+from spikeloop.coordinator.transfer import transfer_jobs
+from spikeloop.workers.job import Grid, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
             common_noise=run.common_noise,
         )
         started = time.perf_counter()
-        evaluate_grid(pool, grid, tile, "plan,")
+        evaluate_grid(pool, cut(grid, *tile, "plan,"))
         per_life = (time.perf_counter() - started) * workers / grid.n_lives
 
     jobs = _ceil(candidates, tile[0]) * _ceil(run.tasks, tile[1])
@@ -94,7 +95,9 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
     lives_monitor = monitored * settings.monitor_tasks
     monitor_rounds = _ceil(MONITOR_JOBS, workers) * _ceil(settings.monitor_tasks, MONITOR_JOBS)
     monitor_s = monitored * monitor_rounds * per_life
-    lives_transfer = settings.n_lives
+    lives_transfer = sum(
+        job.tile.n_lives for job in transfer_jobs(config, settings, config.space.default_point())
+    )
     transfer_s = lives_transfer * per_life / workers
     return Plan(
         n_dim=config.space.n_dim,

@@ -79,8 +79,7 @@ def _score(
     point: FloatArray,
     reporter: SessionReporter,
 ) -> Transfer:
-    reporter.started("transfer to held-out tasks", settings.n_lives)
-    transfer = score_transfer(pool, config, settings, point, reporter.lived)
+    transfer = score_transfer(pool, config, settings, point, reporter)
     store.write_transfer(settings.seed, tables.transfer_table(transfer.lives, transfer.theta))
     return transfer
 

@@ -38,7 +38,7 @@ def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
     """Held-out lives of several points, with their curves; ``point`` counts within a theta."""
     n_tasks = lives.grid.n_tasks
     number = [theta[:row].count(name) for row, name in enumerate(theta)]
-    return _table(
+    table = _table(
         schemas.TRANSFER,
         transfer_seed=np.full(lives.returns.size, lives.grid.index),
         theta=np.repeat(theta, n_tasks),
@@ -46,6 +46,7 @@ def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
         curve=_curves(lives),
         **_life_columns(lives),
     )
+    return table.filter(pa.array(lives.lived.ravel()))
 
 
 def candidates_table(lives: GridLives, space: ParameterSpace, generation: int) -> pa.Table:

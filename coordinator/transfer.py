@@ -1,6 +1,6 @@
 """Transfer: what the default, random and learned Θ earn on tasks that the search has never seen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,10 @@ from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.analysis.statistics import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
+from spikeloop.coordinator.loop import Reporter
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.job import Grid
+from spikeloop.workers.job import Grid, Job, Tile, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 THETAS = ("default", "random", "learned")
@@ -22,7 +23,7 @@ class Transfer:
     """Held-out lives of several points on the same tasks.
 
     Attributes:
-        lives: one row per point: the default, the random ones, the learned one.
+        lives: one row per point: the default, the learned one, the random ones.
         theta: which of ``THETAS`` each row belongs to.
         scores: of each theta.
         gains: planned comparisons, learned minus default and learned minus random, paired by task.
@@ -38,21 +39,32 @@ class Transfer:
         return [row for row, name in enumerate(self.theta) if name == theta]
 
 
-def transfer_grid(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> Grid:
-    """The grid of default, random and learned points on held-out tasks."""
-    space = config.space
+def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
+    """The held-out lives: default and learned point on all tasks, each random one on its share.
+
+    The spread between random points is much larger than that between tasks, so it is points that an
+    interval needs. Points and tasks are cut into as many blocks, and block k of the points meets
+    block k of the tasks (a balanced design: all tasks are met, and as good as equally often).
+    """
+    space, n, n_random = config.space, settings.tasks, settings.random_points
     rng = stream(config.run.seed, Purpose.RANDOM_POINTS, settings.seed)
-    points = np.vstack([space.default_point(), space.sample(settings.random_points, rng), learned])
-    return Grid(
+    grid = Grid(
         config.family,
         config.learner,
-        Explicit(points),
-        n_tasks=settings.tasks,
+        Explicit(np.vstack([space.default_point(), learned, space.sample(n_random, rng)])),
+        n_tasks=n,
         run_seed=config.run.seed,
         task_set=TaskSet.TRANSFER,
         index=settings.seed,
         common_noise=config.run.common_noise,
     )
+    n_blocks = -(-n // settings.random_tasks)
+    areas = [Tile(0, 2, 0, n)]
+    for k in range(n_blocks):
+        rows, tasks = ([total * edge // n_blocks for edge in (k, k + 1)] for total in (n_random, n))
+        areas.append(Tile(2 + rows[0], 2 + rows[1], *tasks))
+    tile = (config.run.tile_candidates, config.run.tile_tasks)
+    return [job for area in areas for job in cut(grid, *tile, "transfer,", area)]
 
 
 def score_transfer(
@@ -60,21 +72,21 @@ def score_transfer(
     config: RunConfig,
     settings: TransferSettings,
     learned: FloatArray,
-    progress: Callable[[int], None] = lambda n_lives: None,
+    reporter: Reporter,
 ) -> Transfer:
-    """Lives all points on the held-out tasks and scores them with 95 % intervals.
+    """Lives the points on the held-out tasks and scores them with 95 % intervals.
 
     Args:
         pool: where.
         config: the run's.
         settings: how many tasks and random points, and which held-out seed.
         learned: (n_dim,) the point to deploy.
-        progress: called with the number of lives that came in.
+        reporter: told of the progress.
     """
-    grid = transfer_grid(config, settings, learned)
-    tile = (config.run.tile_candidates, config.run.tile_tasks)
-    lives = evaluate_grid(pool, grid, tile, "transfer,", progress)
-    theta = ("default", *["random"] * settings.random_points, "learned")
+    jobs = transfer_jobs(config, settings, learned)
+    reporter.started("transfer to held-out tasks", sum(job.tile.n_lives for job in jobs))
+    lives = evaluate_grid(pool, jobs, reporter.lived)
+    theta = ("default", "learned", *["random"] * settings.random_points)
     return summarise(config.run.seed, settings.seed, lives, theta)
 
 

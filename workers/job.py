@@ -123,16 +123,27 @@ class Job:
     name: str = ""
 
 
-def cut(grid: Grid, n_candidates: int, n_tasks: int, name: str) -> list[Job]:
-    """Cuts a grid into jobs of at most ``n_candidates`` × ``n_tasks`` lives, in reading order."""
+def cut(
+    grid: Grid, n_candidates: int, n_tasks: int, name: str, area: Tile | None = None
+) -> list[Job]:
+    """Cuts a grid into jobs of at most ``n_candidates`` × ``n_tasks`` lives, in reading order.
+
+    Args:
+        grid: what is cut.
+        n_candidates: candidates of a job.
+        n_tasks: tasks of a job.
+        name: what the jobs' names begin with.
+        area: the part of the grid that is wanted, else all of it.
+    """
+    area = area or Tile(0, grid.n_candidates, 0, grid.n_tasks)
     return [
         Job(
             grid,
-            Tile(c, min(c + n_candidates, grid.n_candidates), t, min(t + n_tasks, grid.n_tasks)),
-            f"{name} candidates {c}-{min(c + n_candidates, grid.n_candidates) - 1}",
+            Tile(c, min(c + n_candidates, area.c1), t, min(t + n_tasks, area.t1)),
+            f"{name} candidates {c}-{min(c + n_candidates, area.c1) - 1}",
         )
-        for c in range(0, grid.n_candidates, n_candidates)
-        for t in range(0, grid.n_tasks, n_tasks)
+        for c in range(area.c0, area.c1, n_candidates)
+        for t in range(area.t0, area.t1, n_tasks)
     ]
 
 

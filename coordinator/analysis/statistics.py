@@ -32,8 +32,8 @@ class Sample:
     """Held-out lives of one or more points Θ on the same tasks.
 
     Attributes:
-        gain: (n_points, n_tasks) return above the random policy; 0 for a failed life.
-        span: (n_points, n_tasks) optimal minus random return; 0 for a failed life.
+        gain: (n_points, n_tasks) return above the random policy; 0 for a life that does not count.
+        span: (n_points, n_tasks) optimal minus random return; 0 for a life that does not count.
     """
 
     gain: FloatArray
@@ -95,7 +95,8 @@ class Bootstrap:
         tail = (1.0 - self.confidence) / 2.0
         finite = resampled[np.isfinite(resampled)]
         low, high = np.quantile(finite, [tail, 1.0 - tail]) if finite.size else (np.nan, np.nan)
-        n_points, n_tasks = sample.gain.shape
+        met = sample.span > 0
+        n_points, n_tasks = (int(met.any(axis=axis).sum()) for axis in (1, 0))
         return Estimate(value, float(low), float(high), n_tasks, n_points)
 
 

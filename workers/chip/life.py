@@ -77,9 +77,12 @@ def choose(chip: Chip, random: NDArray[np.int64], n_states: int, n_actions: int)
 
 
 @part
-def silence(chip: Chip, n_states: int, timing: Timing) -> None:
-    """Sends spikes into all inhibitory rows, which ends whatever still reverberates."""
-    inhibitory = np.uint32(0xFFFFFFFF) << np.uint32(n_states)
+def silence(chip: Chip, n_states: int, n_actions: int, timing: Timing) -> None:
+    """Sends spikes into all inhibitory rows, which ends whatever still reverberates.
+
+    The rows beyond those of the action neurons carry no weight, so they may be left out.
+    """
+    inhibitory = ((np.uint64(1) << np.uint64(n_actions)) - np.uint64(1)) << np.uint64(n_states)
     for _ in range(N_SILENCE_SPIKES):
         send_rows(chip, np.uint32(inhibitory), ROUTER_ADDRESS_U6)
         advance(chip, timing.spike_interval)
@@ -128,7 +131,7 @@ def build(digest: int) -> Callable[..., int]:
         for step in range(n_steps):
             stimulate(chip, state, n_states, timing)
             action = choose(chip, program.random, n_states, n_actions)
-            silence(chip, n_states, timing)
+            silence(chip, n_states, n_actions, timing)
             successor = next_state(environment, program.random, action, state)
             curve[step * n_bins // n_steps] += environment.reward[action, state, successor]
             next_pair = state * n_actions + action

@@ -29,8 +29,7 @@ class Chip(NamedTuple):
     Attributes:
         analog: (14 · 32,) float32, see ``analog``.
         lanes: (33,) uint32 noise generators, one per neuron, and a seed for the processor.
-        spiked: (32,) uint8, whether a neuron fired in the last step.
-        spiked_words: (4,) uint64, the same memory.
+        spiked: (32,) uint32, 1 where a neuron fired in the last step.
         weight_u6: (1024,) uint8, row · 32 + column.
         label_u6: (1024,) uint8, the address to which a synapse answers.
         row_sign: (32,) int8 synapse drivers: 1 excitatory, −1 inhibitory, 0 disabled.
@@ -42,8 +41,7 @@ class Chip(NamedTuple):
 
     analog: NDArray[np.float32]
     lanes: NDArray[np.uint32]
-    spiked: NDArray[np.uint8]
-    spiked_words: NDArray[np.uint64]
+    spiked: NDArray[np.uint32]
     weight_u6: NDArray[np.uint8]
     label_u6: NDArray[np.uint8]
     row_sign: NDArray[np.int8]
@@ -60,12 +58,10 @@ def steps(cycles: int, step_s: float) -> int:
 
 def empty_chip(analog: NDArray[np.float32], step_s: float) -> Chip:
     """A chip at rest without synapses; ``analog`` is copied."""
-    spiked = np.zeros(N_NEURONS, dtype=np.uint8)
     return Chip(
         analog=analog.copy(),
         lanes=np.ones(N_NEURONS + 1, dtype=np.uint32),
-        spiked=spiked,
-        spiked_words=spiked.view(np.uint64),
+        spiked=np.zeros(N_NEURONS, dtype=np.uint32),
         weight_u6=np.zeros(N_SYNAPSES, dtype=np.uint8),
         label_u6=np.zeros(N_SYNAPSES, dtype=np.uint8),
         row_sign=np.zeros(N_ROWS, dtype=np.int8),

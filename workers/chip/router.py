@@ -7,7 +7,7 @@ from spikeloop.workers.chip.analog import I_EXC
 from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, ROUTER_ADDRESS_U6
 from spikeloop.workers.chip.network import Chip
-from spikeloop.workers.chip.neurons import step_neurons
+from spikeloop.workers.chip.neurons import flush_inputs, step_neurons
 
 NO_SPIKES = np.uint32(0)
 ONE_ROW = np.uint32(1)
@@ -47,11 +47,11 @@ def send(chip: Chip, row: int, address_u6: int) -> None:
 
 
 @part
-def collect_spikes(spiked: NDArray[np.uint8], counters_u10: NDArray[np.int64]) -> np.uint32:
+def collect_spikes(spiked: NDArray[np.uint32], counters_u10: NDArray[np.int64]) -> np.uint32:
     """The last step's spikes as a bit mask; each raises its counter, which stops at its limit."""
     mask = NO_SPIKES
     for j in range(N_NEURONS):
-        if spiked[j]:
+        if spiked[j] != NO_SPIKES:
             mask |= np.uint32(1) << np.uint32(j)
             counters_u10[j] = min(counters_u10[j] + 1, MAX_COUNT_U10)
     return np.uint32(mask)
@@ -65,12 +65,13 @@ def advance(chip: Chip, n_steps: int) -> None:
     one mask of neurons a step, so no spike is lost at any rate; a spike comes back exactly
     ``ring.size − 1`` steps after the end of the step in which it occurred.
     """
+    flush_inputs(chip.analog)
     cursor = chip.cursor[0]
     for _ in range(n_steps):
         due = chip.ring[cursor]
         if due != NO_SPIKES:
             send_rows(chip, due, ROUTER_ADDRESS_U6)
-        if step_neurons(chip.analog, chip.lanes, chip.spiked, chip.spiked_words):
+        if step_neurons(chip.analog, chip.lanes, chip.spiked):
             chip.ring[cursor] = collect_spikes(chip.spiked, chip.counters_u10)
         else:
             chip.ring[cursor] = NO_SPIKES

@@ -146,7 +146,7 @@ def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() ->
     for _ in range(3):
         stimulate(chip, 0, S, TIMING)
         assert np.flatnonzero(chip.counters_u10[S : S + A]).tolist() == [2]
-        silence(chip, S, TIMING)
+        silence(chip, S, A, TIMING)
         advance(chip, TIMING.settle)
     blocked = replace(neurons(Circuit(noise_V=0.0), S), inh_V=np.zeros(N_NEURONS))
     chip = network(Circuit(noise_V=0.0), weights)

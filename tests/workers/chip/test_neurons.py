@@ -42,7 +42,7 @@ def run(chip: Chip, n_steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
     membrane = np.empty((n_steps, N_NEURONS))
     spikes = np.empty((n_steps, N_NEURONS), dtype=bool)
     for step in range(n_steps):
-        step_neurons(chip.analog, chip.lanes, chip.spiked, chip.spiked_words)
+        step_neurons(chip.analog, chip.lanes, chip.spiked)
         membrane[step] = chip.analog[V : V + N_NEURONS]
         spikes[step] = chip.spiked
     return membrane, spikes
