@@ -1,9 +1,9 @@
 """The joint between the outer loop and the machines: jobs in, exactly one outcome per job out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.workers.job import Job, Outcome
@@ -59,4 +59,8 @@ class Target(Protocol):
             stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
             working_dir: folder of the user's own classes, which workers must be able to import.
         """
+        ...
+
+    def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
+        """The settings as plain values, as pydantic writes them."""
         ...

@@ -6,8 +6,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Interrupted(Exception):
-    """The run was asked to stop."""
+class Interrupted(BaseException):
+    """The run was asked to stop.
+
+    Like ``KeyboardInterrupt`` it may come up in the middle of a learner's code, so it is no
+    ``Exception``: a learner that catches its own errors, or ``evaluate``, must not catch this.
+    """
 
 
 class StopSignal:
@@ -29,15 +33,18 @@ class StopSignal:
     @contextmanager
     def raising(self) -> Iterator[None]:
         """Within this block, which must have no side effects, a signal raises at once."""
-        self.check()
-        self._raising = True
+        self._raising = True  # before the check, so that no signal can fall between the two
         try:
+            self.check()
             yield
         finally:
             self._raising = False
 
     def install(self) -> None:
-        """Takes over SIGINT and SIGTERM. ``ray.init`` takes SIGTERM too, so call this again after it."""
+        """Takes over SIGINT and SIGTERM.
+
+        ``ray.init`` takes SIGTERM too, so call this again after it.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
 

@@ -9,7 +9,7 @@ import pytest
 from faulty import Echo
 
 from spikeloop.cluster import PoolError, StopSignal
-from spikeloop.cluster.local import private_ray
+from spikeloop.cluster.private_ray import private_ray
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid, Job, Status, Tile, cut

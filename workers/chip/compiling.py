@@ -19,6 +19,11 @@ def part(function: Function) -> Function:
     return cast(Function, njit(nogil=True, error_model="numpy", forceinline=True)(function))
 
 
+def routine(function: Function) -> Function:
+    """Compiles a function that kernels call often and that is better not merged into each place."""
+    return cast(Function, njit(nogil=True, error_model="numpy")(function))
+
+
 def kernel(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
     return cast(Function, njit(nogil=True, error_model="numpy", cache=True)(function))

@@ -56,10 +56,13 @@ def step_neurons(
         lane = xorshift32(lanes[j])
         lanes[j] = lane
         i_exc, i_inh = analog[I_EXC + j], analog[I_INH + j]
-        noise = np.float32(np.int32(lane)) * analog[NOISE + j]
-        drive = i_exc * analog[DRIVE_EXC + j] + i_inh * analog[DRIVE_INH + j]
-        # In this order only one product and one sum wait for the last step's membrane.
-        v = analog[V + j] * analog[DECAY_V + j] + ((noise + analog[LEAK + j]) + drive)
+        v = (
+            analog[V + j] * analog[DECAY_V + j]
+            + analog[LEAK + j]
+            + i_exc * analog[DRIVE_EXC + j]
+            + i_inh * analog[DRIVE_INH + j]
+            + np.float32(np.int32(lane)) * analog[NOISE + j]
+        )
         v = ZERO if v < ZERO else v
         v = V_MAX if v > V_MAX else v
         left = analog[REFRACTORY + j]  # negative once it is over, which costs nothing to keep

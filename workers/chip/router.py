@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import I_EXC
-from spikeloop.workers.chip.compiling import part
+from spikeloop.workers.chip.compiling import part, routine
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, ROUTER_ADDRESS_U6
 from spikeloop.workers.chip.network import Chip
 from spikeloop.workers.chip.neurons import flush_inputs, step_neurons
@@ -57,7 +57,7 @@ def collect_spikes(spiked: NDArray[np.uint32], counters_u10: NDArray[np.int64]) 
     return np.uint32(mask)
 
 
-@part
+@routine
 def advance(chip: Chip, n_steps: int) -> None:
     """Lets the chip run for ``n_steps`` integration steps.
 

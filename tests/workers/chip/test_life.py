@@ -127,7 +127,7 @@ def test_a_state_reverberates_until_an_action_fires_or_it_is_silenced() -> None:
     stimulate(heard, 0, S, TIMING)
     assert 1 <= heard.counters_u10[0] < unheard.counters_u10[0] / 2
     assert (heard.counters_u10[S : S + A] == 1).all()
-    silence(unheard, S, TIMING)
+    silence(unheard, S, A, TIMING)
     unheard.counters_u10[:] = 0
     advance(unheard, TIMING.settle)
     assert unheard.counters_u10.sum() == 0

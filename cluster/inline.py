@@ -1,0 +1,51 @@
+"""The simplest place to run: this very process, one job after another."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.evaluate import evaluate
+from spikeloop.workers.job import Job, Outcome
+
+
+class Inline(Settings):
+    """Jobs run one after another in the process of the coordinator.
+
+    No start-up, no copies, and a debugger works. The price: a job that hangs is not noticed
+    (there is no deadline), and one that kills its process ends the run.
+    """
+
+    kind: Literal["inline"] = "inline"
+
+    @contextmanager
+    def open(
+        self, warm_up: Job, stop: StopSignal, working_dir: Path | None
+    ) -> Iterator["InlinePool"]:
+        """Does the warm-up job; ``working_dir`` matters to other processes only."""
+        del working_dir
+        with stop.raising():
+            evaluate(warm_up)
+        yield InlinePool(stop)
+
+
+class InlinePool:
+    """A pool whose only worker is this process."""
+
+    n_workers = 1
+    n_replaced = 0
+    description = "in this process, one job after another"
+
+    def __init__(self, stop: StopSignal) -> None:
+        self._stop = stop
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Yields the outcomes in the order of the jobs; a signal raises in the middle of one."""
+        for index, job in enumerate(jobs):
+            with self._stop.raising():
+                result = evaluate(job)
+            yield Outcome(index, result, np.ones(job.tile.shape, dtype=np.int64))

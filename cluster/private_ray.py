@@ -1,0 +1,184 @@
+"""A Ray cluster of this process alone: quiet, closed to strangers, and gone at the end."""
+
+import logging
+import os
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.stop import Interrupted, StopSignal
+
+OBJECT_STORE_BYTES = 200_000_000
+"""Shared memory for large populations; jobs and results travel beside it."""
+
+ONE_THREAD_EACH = {
+    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+} | {"VECLIB_MAXIMUM_THREADS": "1"}
+"""A worker is one core: libraries that start threads of their own would fight for it."""
+
+
+@contextmanager
+def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str]:
+    """Starts Ray, and ends it with all its processes.
+
+    A signal may come at any time. While Ray starts, which takes some seconds, it breaks the start
+    off; only for the quarter of a second in which Ray sets its own handlers, SIGTERM ends the
+    process the hard way. Nothing has been written by then.
+
+    Args:
+        n_cores: cores that Ray may give to workers.
+        dashboard: whether its dashboard runs.
+        stop: raises ``Interrupted`` here when it has been set.
+
+    Yields:
+        The dashboard's address and how to get in, or an empty text.
+    """
+    environment: dict[str, str | None] = {
+        **ONE_THREAD_EACH,
+        # Where nothing is said, Ray turns tokens on for a cluster of its own; and unlike a word
+        # said here, that also works if Ray was imported before.
+        "RAY_AUTH_MODE": None,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone
+        # Ray's single-machine mode, the default elsewhere than on Linux: everything binds to
+        # 127.0.0.1 instead of all interfaces.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }
+    login = "token: ray get-auth-token"
+    if not _has_token():
+        environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        login = "set RAY_AUTH_TOKEN before the run to know the token"
+
+    with tempfile.TemporaryDirectory(prefix="spikeloop-") as empty, _environment(environment):
+        import ray
+
+        if ray.is_initialized():
+            raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
+        # Ray prints notices of dead workers from a thread of its own, past all logging levels.
+        # Its debugger silences them with this switch; the run reports deaths itself.
+        ray._private.worker._worker_logs_enabled = False
+        before = _children()
+        try:
+            with _signals(stop):
+                context: Any = ray.init(
+                    address="local",
+                    num_cpus=n_cores,
+                    include_dashboard=dashboard,
+                    dashboard_host="127.0.0.1",
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    # Without a working folder of their own, workers would search the current
+                    # folder first, and might run another checkout's code.
+                    runtime_env={"working_dir": empty},
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+        except BaseException as error:
+            _end(before)
+            if isinstance(error, SystemExit):  # from the handler of SIGTERM that Ray sets
+                stop.requested = True
+                raise Interrupted from error
+            if isinstance(error, Exception):
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                raise PoolError(
+                    f"Ray cannot be started on this machine: {reason}; run `spikeloop doctor`"
+                ) from error
+            raise
+    try:
+        stop.check()
+        url = context.address_info.get("webui_url")
+        yield f"dashboard http://{url} ({login})" if url else ""
+    finally:
+        _end(before)
+
+
+def _children() -> set[Any]:
+    """All processes under this one."""
+    import psutil  # Ray brings it along
+
+    return set(psutil.Process().children(recursive=True))
+
+
+def _end(before: set[Any]) -> None:
+    """Shuts Ray down with all its processes, those of a start that was broken off included.
+
+    Raylet and head are left to ``ray.shutdown``, which asks them to end. Their helpers and the
+    workers hold nothing worth a farewell, and the raylet would wait a second for them.
+    """
+    import psutil
+    import ray
+
+    started = _children() - before
+    for process in started:
+        with suppress(psutil.NoSuchProcess):
+            if process.name() not in ("raylet", "gcs_server"):
+                process.kill()
+    ray.shutdown()
+    for process in started:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _has_token() -> bool:
+    """Whether there is a token, or Ray can write one to the home folder."""
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return True
+    try:
+        folder = Path.home() / ".ray"
+    except RuntimeError:  # a user without a home
+        return False
+    if (folder / "auth_token").exists():
+        return os.access(folder / "auth_token", os.R_OK)
+    return os.access(folder if folder.exists() else folder.parent, os.W_OK)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Sets or removes variables for the processes that Ray starts, and puts the old ones back."""
+    before = {name: os.environ.get(name) for name in variables}
+    _set(variables)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
+def _signals(stop: StopSignal) -> Iterator[None]:
+    """Breaks ``ray.init`` off on SIGINT, and puts the handlers back that it replaces.
+
+    Once its processes run, Ray connects to them within a moment; that must not be broken off.
+    """
+    import ray
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.requested = True
+        if ray._private.worker._global_node is None:
+            raise Interrupted
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, handle)
+        stop.check()
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
