@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.analysis.statistics import score
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status
 
@@ -49,7 +50,8 @@ class GridLives:
     @cached_property
     def ok(self) -> NDArray[np.bool_]:
         """(n_candidates, n_tasks) which lives count."""
-        return self.lived & (self.status == Status.OK)
+        counted: NDArray[np.bool_] = self.lived & (self.status == Status.OK)
+        return counted
 
     @cached_property
     def gain(self) -> FloatArray:
@@ -64,8 +66,7 @@ class GridLives:
     @cached_property
     def fitness(self) -> FloatArray:
         """(n_candidates,) score Σ gain / Σ span over the lives that count; nan without any."""
-        gain, span = self.gain.sum(axis=1), self.span.sum(axis=1)
-        return np.divide(gain, span, out=np.full_like(gain, np.nan), where=span > 0)
+        return score(self.gain.sum(axis=1), self.span.sum(axis=1))
 
     @property
     def n_failed(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from spikeloop.coordinator import schemas
-from spikeloop.coordinator.analysis.statistics import Estimate
+from spikeloop.coordinator.analysis.statistics import Estimate, score
 from spikeloop.coordinator.lives import GridLives
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import ParameterSpace
@@ -113,9 +113,7 @@ def _life_columns(lives: GridLives) -> dict[str, Any]:
     errors = np.full(shape, None, dtype=object)
     for failure in lives.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    span = lives.references.optimal - lives.references.random
-    gain = lives.returns - lives.references.random
-    score = np.divide(gain, span, out=np.full(shape, np.nan), where=span > 0)
+    span = np.broadcast_to(lives.references.optimal - lives.references.random, shape)
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
         "task": np.indices(shape)[1],
@@ -123,7 +121,7 @@ def _life_columns(lives: GridLives) -> dict[str, Any]:
         "return": lives.returns,
         "random": np.broadcast_to(lives.references.random, shape),
         "optimal": np.broadcast_to(lives.references.optimal, shape),
-        "score": score,
+        "score": score(lives.returns - lives.references.random, span),
         "status": words[lives.status],
         "error": errors,
         "attempts": lives.attempts,

@@ -78,7 +78,7 @@ def _verify_states(store: RunStore, strategy: object, last: int, report: Report)
 
 
 def _read(store: RunStore, name: str, last: int, report: Report) -> pd.DataFrame | None:
-    tables = []
+    frames: list[pd.DataFrame] = []
     for path, number in store.parts(name):
         if name != "transfer" and number > last:
             continue
@@ -90,11 +90,11 @@ def _read(store: RunStore, name: str, last: int, report: Report) -> pd.DataFrame
         version = (single.schema.metadata or {}).get(b"schema_version", b"none").decode()
         if version != str(schemas.SCHEMA_VERSION):
             report.problems.append(f"{path}: schema version {version}")
-        tables.append(single.to_pandas())
-    if not tables:
+        frames.append(single.to_pandas())
+    if not frames:
         return None
-    report.checked.append(f"{name}: {len(tables)} file(s), {sum(map(len, tables))} rows")
-    return pd.concat(tables, ignore_index=True)
+    report.checked.append(f"{name}: {len(frames)} file(s), {sum(map(len, frames))} rows")
+    return pd.concat(frames, ignore_index=True)
 
 
 def _verify_sums(

@@ -12,6 +12,12 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray
 
 
+def score(gain: FloatArray, span: FloatArray) -> FloatArray:
+    """Scores gain / span, elementwise; nan where the span is 0, as where no life counts."""
+    ratio: FloatArray = np.divide(gain, span, out=np.full_like(gain, np.nan), where=span > 0)
+    return ratio
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with its 95 % interval and what it rests on."""
@@ -42,8 +48,7 @@ class Sample:
     @property
     def score(self) -> float:
         """The ratio of sums over all points and tasks; nan if every life failed."""
-        span = float(self.span.sum())
-        return float(self.gain.sum()) / span if span > 0 else float("nan")
+        return float(score(self.gain.sum(), self.span.sum()))
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Bootstrap:
         )
         gain = np.einsum("bt,bt->b", points @ sample.gain, self.task_weights)
         span = np.einsum("bt,bt->b", points @ sample.span, self.task_weights)
-        return np.divide(gain, span, out=np.full_like(gain, np.nan), where=span > 0)
+        return score(gain, span)
 
     def _interval(self, value: float, resampled: FloatArray, sample: Sample) -> Estimate:
         tail = (1.0 - self.confidence) / 2.0

@@ -53,7 +53,9 @@ def test_the_printed_pandas_line_and_duckdb_read_the_results(finished: Path) -> 
     means = pd.read_parquet(finished / "transfer").groupby("theta")[["return", "optimal"]].mean()
     assert set(means.index) == {"default", "random", "learned"}
     query = f"select theta, count(*) n from '{finished}/transfer/*.parquet' group by theta"
-    assert dict(duckdb.sql(query).fetchall()) == {"default": 6, "random": 18, "learned": 6}
+    relation = duckdb.sql(query)
+    assert relation is not None
+    assert dict(relation.fetchall()) == {"default": 6, "random": 18, "learned": 6}
     for table in ("generations", "candidates", "lives", "curves"):
         assert len(pd.read_parquet(finished / table)) > 0
 

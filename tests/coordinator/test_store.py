@@ -1,5 +1,7 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +11,7 @@ from spikeloop.coordinator import files
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
 
-MANIFEST = {"config": {}}
+MANIFEST: dict[str, Any] = {"config": {}}
 
 
 def table(*values: float) -> pa.Table:
@@ -123,8 +125,8 @@ def test_crash_at_any_step_of_a_commit_leaves_the_old_or_the_new_generation(
     store.commit(0, {"lives": table(0.0)}, {"x": np.zeros(1)})
     calls = 0
 
-    def crashing(function):  # type: ignore[no-untyped-def]
-        def wrapper(*args):  # type: ignore[no-untyped-def]
+    def crashing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any) -> Any:
             nonlocal calls
             if calls == call:
                 raise Crash
