@@ -9,7 +9,6 @@ import pandas as pd
 from spikeloop.coordinator.analysis.statistics import Bootstrap, Estimate, Sample, curve_band
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.store import RunStore
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 if TYPE_CHECKING:
@@ -102,9 +101,8 @@ def draw_learning(axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int)
     for number, (theta, label) in enumerate(labels.items()):
         lives = transfer[transfer["theta"] == theta]
         n_points = lives["point"].nunique()
-        # One row a task: the mean over points, so that the interval speaks about tasks.
-        stacked = np.stack(lives["curve"].to_list()).astype(np.float64)
-        curve = _mean_by(stacked, lives["task"].to_numpy())
+        curve = np.full((n_points, int(lives["task"].max()) + 1, n_bins), np.nan)
+        curve[lives["point"], lives["task"]] = np.stack(lives["curve"].to_list())
         rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, 1, number)
         mean, low, high = curve_band(curve, rng)
         label = f"{label} (mean of {n_points})" if n_points > 1 else label
@@ -136,15 +134,6 @@ def _held_out(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
     bootstrap = Bootstrap.over(len(lives), rng, n_resamples=2000)
     return bootstrap.estimate(Sample(gain[None, :], span[None, :]))
-
-
-def _mean_by(rows: FloatArray, task: FloatArray) -> FloatArray:
-    """(n_tasks, n_bins) mean of the finite rows of each task."""
-    finite = np.isfinite(rows).all(axis=1)
-    names, place = np.unique(task[finite], return_inverse=True)
-    total = np.zeros((names.size, rows.shape[1]))
-    np.add.at(total, place, rows[finite])
-    return total / np.bincount(place)[:, None]
 
 
 def _frame(store: RunStore, name: str) -> pd.DataFrame | None:

@@ -106,26 +106,31 @@ class Bootstrap:
 
 
 def curve_band(
-    curve: FloatArray, rng: np.random.Generator, n_resamples: int = 2000
+    curve: FloatArray, rng: np.random.Generator, n_resamples: int = 500
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean learning curve with a pointwise 95 % interval, tasks resampled.
+    """Mean learning curve with a pointwise 95 % interval, by the same bootstrap as the scores.
 
     Args:
-        curve: (n_tasks, n_bins) mean reward per step; rows of failed lives (nan) are left out.
-        rng: for the resampling.
+        curve: (n_points, n_tasks, n_bins) mean reward per step; nan for lives that do not count.
+        rng: for the resampling of tasks and, where there are several, of points.
         n_resamples: number of resamples.
 
     Returns:
-        mean, low, high: (n_bins,) each; nan if every life failed.
+        mean, low, high: (n_bins,) each; nan if no life counts.
     """
-    rows = curve[np.isfinite(curve).all(axis=1)]
-    if not rows.size:
-        nothing = np.full(curve.shape[1], np.nan)
+    n_points, n_tasks, n_bins = curve.shape
+    counts = np.asarray(np.isfinite(curve).all(axis=2), dtype=np.float64)
+    if not counts.any():
+        nothing = np.full(n_bins, np.nan)
         return nothing, nothing, nothing
-    weights = _weights(n_resamples, rows.shape[0], rng)
-    means = weights @ rows / rows.shape[0]
+    filled = np.where(counts[..., None] > 0, curve, 0.0)
+    tasks = _weights(n_resamples, n_tasks, rng)
+    points = _weights(n_resamples, n_points, rng)
+    number: FloatArray = np.einsum("rt,rt->r", points @ counts, tasks)
+    summed = np.einsum("rtb,rt->rb", np.tensordot(points, filled, axes=1), tasks)
+    means = summed[number > 0] / number[number > 0, None]
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return rows.mean(axis=0), low, high
+    return filled.sum(axis=(0, 1)) / counts.sum(), low, high
 
 
 def _weights(n_resamples: int, n: int, rng: np.random.Generator) -> FloatArray:

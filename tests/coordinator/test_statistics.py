@@ -99,9 +99,18 @@ def test_pairing_by_task_makes_a_difference_visible() -> None:
 
 
 def test_curve_band_holds_the_mean_and_ignores_failed_lives() -> None:
-    curve = rng(6).normal(0.5, 0.1, (100, 8))
-    mean, low, high = curve_band(np.vstack([curve, np.full((1, 8), np.nan)]), rng(7))
-    np.testing.assert_allclose(mean, curve.mean(axis=0))
+    curve = rng(6).normal(0.5, 0.1, (1, 100, 8))
+    with_failed = np.concatenate([curve, np.full((1, 1, 8), np.nan)], axis=1)
+    mean, low, high = curve_band(with_failed, rng(7))
+    np.testing.assert_allclose(mean, curve.mean(axis=(0, 1)))
     assert (low < mean).all()
     assert (mean < high).all()
     np.testing.assert_allclose(high - low, 2 * 1.96 * 0.01, rtol=0.35)
+    assert np.isnan(curve_band(np.full((2, 3, 4), np.nan), rng(8))).all()
+
+
+def test_curve_band_of_several_points_speaks_about_new_points_too() -> None:
+    of_points = rng(9).normal(0.5, 0.1, (16, 1, 1))
+    curve = np.broadcast_to(of_points, (16, 200, 4))
+    _, low, high = curve_band(curve, rng(10))
+    np.testing.assert_allclose(high - low, 2 * 1.96 * of_points.std() / 4, rtol=0.35)
