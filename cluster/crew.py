@@ -6,6 +6,7 @@ small values, so that the loop that joins the two is short.
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -99,6 +100,7 @@ class Crew:
         self._warm_up: Job | None = warm_up
         self._warm_up_timeout_s = warm_up_timeout_s
         self._import_path = import_path
+        self._own = None if import_path is None else Path(import_path)
         # Ray's own restarts and retries are off: who is tried again, where, is the ledger's affair.
         self._actor_class: Any = ray.remote(LifeWorker).options(
             num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=1
@@ -220,7 +222,7 @@ class Crew:
         return [Ready(worker)]
 
     def _check(self, name: str, theirs: dict[str, str]) -> None:
-        differs = difference(fingerprint(), theirs)
+        differs = difference(fingerprint(self._own), theirs)
         if differs:
             raise PoolError(
                 f"worker {name} runs other code than this process: {differs}; "

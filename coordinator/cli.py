@@ -65,11 +65,9 @@ def run(
 @app.command()
 def resume(run: RunPath, workers: Workers = None, inline: Inline = False) -> None:
     """Go on from the last committed generation of a run."""
-    from spikeloop.coordinator import manifest, session
+    from spikeloop.coordinator import session
 
     store, settings = _open(run, workers, inline)
-    for change in manifest.changed_code(store):
-        typer.echo(f"spikeloop: warning: {change}; results may differ from here on", err=True)
     done = max(store.generation(), 0)
     _drive(settings, run, done, lambda r, s: session.resume(settings, store, r, s))
 
@@ -86,15 +84,18 @@ def transfer(
     """Score the default, random and learned Θ of a run on held-out tasks."""
     from spikeloop.cluster.stop import StopSignal
     from spikeloop.coordinator import console, session
+    from spikeloop.coordinator.kinds import build
+    from spikeloop.coordinator.transfer import transfer_size
 
     store, config = _open(run, workers, inline)
     values = config.transfer.model_dump()
     values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
-    settings = type(config.transfer).model_validate(values)
+    settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())
     stop = StopSignal()
     stop.install()
     shown = console.stream(stderr=as_json)
-    with console.ConsoleReporter(config, config.run.generations, shown) as reporter:
+    n_lives = transfer_size(settings)
+    with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
         result = session.transfer(config, store, settings, reporter, stop)
     if as_json:
         typer.echo(json.dumps(_as_json(result)))
@@ -217,11 +218,20 @@ def _explain(error: BaseException) -> int:
         message, code = str(error), 3
     elif isinstance(error, Interrupted | KeyboardInterrupt):
         message, code = str(error) or "interrupted", 4
+    elif isinstance(error, OSError):
+        message, code = _line(error), 3
     else:
-        message = f"unexpected {type(error).__name__}: {error} (--debug shows the traceback)"
+        message = f"unexpected {type(error).__name__}: {_line(error)} (--debug shows the traceback)"
         code = 1
     typer.echo(f"spikeloop: {message}", err=True)
     return code
+
+
+def _line(error: BaseException) -> str:
+    """An error's message as one line; for an operating system's error, which file and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
 
 
 def _load(path: Path, sets: list[str] | None, workers: int | None, inline: bool) -> "RunConfig":
@@ -236,26 +246,33 @@ def _open(run: Path, workers: int | None, inline: bool) -> "tuple[RunStore, RunC
     from spikeloop.coordinator.store import RunStore
 
     store = RunStore.open(run)
-    return store, _retarget(manifest.read_config(store), workers, inline)
+    config = manifest.read_config(store)
+    if changes := manifest.changed_code(store, config):
+        typer.echo(
+            f"spikeloop: warning: {run} was begun by other code, so results may differ from here "
+            f"on: {changes}",
+            err=True,
+        )
+    return store, _retarget(config, workers, inline)
 
 
 def _retarget(config: "RunConfig", workers: int | None, inline: bool) -> "RunConfig":
     """Another target chosen on the command line; it changes no result."""
     from dataclasses import replace
 
-    from spikeloop.cluster import TARGETS
+    from spikeloop.coordinator.config import TABLES
+    from spikeloop.coordinator.kinds import build
 
     if inline and workers is not None:
         raise ConfigError("--inline and --workers exclude each other")
-    if inline:
-        return replace(config, target=TARGETS["inline"]())
+    if not inline and workers is None:
+        return config
+    values: dict[str, Any] = {"kind": "inline"}
     if workers is not None:
-        local = TARGETS["local"]
-        values: dict[str, Any] = (
-            dict(config.target.model_dump(mode="json")) if isinstance(config.target, local) else {}
-        )
-        return replace(config, target=local(**{**values, "workers": workers}))
-    return config
+        given = config.tables()["target"]
+        values = {**(given if given["kind"] == "local" else {"kind": "local"}), "workers": workers}
+    target, _ = build(TABLES["target"], values, "command line", "target", Path())
+    return replace(config, target=target)
 
 
 def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
@@ -269,7 +286,8 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
     stop.install()
     shown = console.stream()
     try:
-        with console.ConsoleReporter(config, done, shown) as reporter:
+        n_lives = console.lives_to_come(config, done)
+        with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
             result = work(reporter, stop)
     except Interrupted as error:
         committed = max(RunStore(folder).generation(), 0)
@@ -277,10 +295,12 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
             f"interrupted after generation {committed}, everything committed; "
             f"resume with: spikeloop resume {folder}"
         ) from error
-    except OSError as error:
+    except (OSError, PoolError) as error:
+        if RunStore(folder).generation() < 0:
+            raise
         raise PoolError(
-            f"{error.filename or folder}: {error.strerror}; what is committed is safe, mend this "
-            f"and resume with: spikeloop resume {folder}"
+            f"{_line(error)}; what is committed is safe, mend this and resume with: "
+            f"spikeloop resume {folder}"
         ) from error
     from spikeloop.coordinator.analysis.figures import make_figures
 
@@ -289,9 +309,15 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
 
 
 def _as_json(transfer: "Transfer") -> dict[str, Any]:
+    def plain(estimates: Any) -> dict[str, Any]:
+        return {
+            name: {k: None if v != v else v for k, v in vars(estimate).items()}  # nan is no JSON
+            for name, estimate in estimates.items()
+        }
+
     return {
-        "scores": {name: vars(estimate) for name, estimate in transfer.scores.items()},
-        "differences": {name: vars(estimate) for name, estimate in transfer.gains.items()},
+        "scores": plain(transfer.scores),
+        "differences": plain(transfer.gains),
         "n_failed": transfer.lives.n_failed,
     }
 

@@ -1,5 +1,6 @@
 """A run's configuration: strict TOML tables, each of which becomes the very object it names."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from spikeloop.workers.space import ParameterSpace
 class RunSettings(Settings):
     """Table ``[run]``: the size of the search and everything that fixes its random numbers."""
 
-    name: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$", description="folder below runs/")
+    name: str = Field(
+        default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$", description="folder below runs/"
+    )
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
     generations: int = Field(default=30, ge=1, description="rounds of ask, evaluate, tell")
     tasks: int = Field(default=20, ge=1, description="fresh tasks per generation")
@@ -131,7 +134,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
         _set(tables, key.split("."), value, str(path))
     config = parse(tables, str(path), path.resolve().parent)
     if not config.run.name:
-        tables["run"]["name"] = "".join(c if c.isalnum() or c in "_.-" else "_" for c in path.stem)
+        tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
         config = parse(tables, str(path), path.resolve().parent)
     return config
 
@@ -165,10 +168,6 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
         parts[name] = part
         if module_folder is not None:
             own.add(module_folder)
-    if len(own) > 1:
-        raise ConfigError(
-            f"{source}: own classes must lie in one folder, got {sorted(map(str, own))}"
-        )
     config = RunConfig(**parts, working_dir=own.pop() if own else None)
     try:
         _ = config.space

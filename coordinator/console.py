@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from spikeloop.coordinator.config import RunConfig
-from spikeloop.coordinator.loop import GenerationReport
-from spikeloop.coordinator.transfer import Transfer, transfer_jobs
+from spikeloop.coordinator.loop import GenerationReport, n_candidates
+from spikeloop.coordinator.transfer import Transfer, transfer_size
 
 
 class ConsoleReporter:
@@ -21,20 +21,17 @@ class ConsoleReporter:
 
     On a terminal a bar shows the lives of the grid that is on its way; elsewhere there is one plain
     line a generation. Nothing else writes to standard output while a run is going on.
+
+    Args:
+        generations: of the run.
+        n_lives: still to come.
+        console: where to print.
     """
 
-    def __init__(self, config: RunConfig, done: int, console: Console) -> None:
-        run, transfer = config.run, config.transfer
+    def __init__(self, generations: int, n_lives: int, console: Console) -> None:
         self._console = console
-        self._generations = run.generations
-        to_monitor = [g for g in transfer.monitored(run.generations) if g > done or done == 0]
-        per_generation = _candidates(config) * run.tasks
-        default = config.space.default_point()
-        self._left = (
-            (run.generations - done) * per_generation
-            + len(to_monitor) * transfer.monitor_tasks
-            + sum(job.tile.n_lives for job in transfer_jobs(config, transfer, default))
-        )
+        self._generations = generations
+        self._left = n_lives
         self._lived = 0
         self._failures: Counter[str] = Counter()
         self._started = time.perf_counter()
@@ -105,13 +102,15 @@ class ConsoleReporter:
         return f"{rate:.1f} lives/s  left {duration(left)}"
 
 
-def _candidates(config: RunConfig) -> int:
-    """Size of a generation, asked of the strategy itself."""
-    import numpy as np
-
-    rng = np.random.Generator(np.random.Philox(0))
-    state = config.strategy.init(config.space, rng)
-    return config.strategy.ask(state, rng).n_candidates
+def lives_to_come(config: RunConfig, done: int) -> int:
+    """Lives of a run that has ``done`` generations behind it, held-out ones included."""
+    run, transfer = config.run, config.transfer
+    to_monitor = [g for g in transfer.monitored(run.generations) if g > done or done == 0]
+    return (
+        (run.generations - done) * n_candidates(config) * run.tasks
+        + len(to_monitor) * transfer.monitor_tasks
+        + transfer_size(transfer)
+    )
 
 
 def duration(seconds: float) -> str:

@@ -47,7 +47,7 @@ def build(
     """Makes the object of one table.
 
     Returns:
-        The object, and the folder of its module if it is the user's own class.
+        The object, and ``folder`` if its class is the user's own and lies there.
 
     Raises:
         ConfigError: one line that names the source, the table, the key and what is allowed.
@@ -88,10 +88,13 @@ def allowed(field: FieldInfo) -> str:
     return ", ".join(parts)
 
 
-def _own_class(kind: str, rule: Kinds, where: str, folder: Path) -> tuple[type[BaseModel], Path]:
+def _own_class(
+    kind: str, rule: Kinds, where: str, folder: Path
+) -> tuple[type[BaseModel], Path | None]:
+    """The class, and ``folder`` if it was found there and not among the installed packages."""
     module_name, _, class_name = kind.partition(":")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    if str(folder) not in sys.path:  # last, as on the workers, so that it shadows no library
+        sys.path.append(str(folder))
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # the user's module may raise anything
@@ -104,8 +107,8 @@ def _own_class(kind: str, rule: Kinds, where: str, folder: Path) -> tuple[type[B
         raise ConfigError(
             f"{where} kind: {kind!r} must name a settings class with a method {rule.needs!r}"
         )
-    file = getattr(module, "__file__", None)
-    return cls, Path(file).resolve().parent if file else folder
+    file = Path(getattr(module, "__file__", None) or "/")
+    return cls, folder if file.resolve().is_relative_to(folder.resolve()) else None
 
 
 def _validate(cls: type[BaseModel], values: Mapping[str, Any], where: str) -> Any:

@@ -1,8 +1,12 @@
 """What there is: families, learners, strategies, targets and their settings, off the tables."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from spikeloop.cluster import TARGETS
+from spikeloop.coordinator.config import RunSettings, TransferSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import allowed, nearest
 from spikeloop.coordinator.manifest import describe_space
@@ -19,13 +23,26 @@ TABLES: dict[str, dict[str, type[Any]]] = {
     "strategies": dict(STRATEGIES),
     "targets": dict(TARGETS),
 }
+FIXED: dict[str, type[Any]] = {"run": RunSettings, "transfer": TransferSettings}
+"""Tables of a configuration that have no kinds."""
 
 
 def entries(what: str = "") -> list[dict[str, Any]]:
     """One entry a kind: its table, name, first docstring line, settings and hyperparameters."""
     if what and what not in TABLES:
         raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
-    return [
+    fixed = [
+        {
+            "table": "configuration",
+            "kind": f"[{name}]",
+            "about": (cls.__doc__ or "").strip().splitlines()[0],
+            "settings": _settings(cls),
+            "hyperparameters": [],
+        }
+        for name, cls in FIXED.items()
+        if not what
+    ]
+    return fixed + [
         {
             "table": table,
             "kind": kind,
@@ -62,25 +79,31 @@ def show(listed: list[dict[str, Any]], console: "Console") -> None:
         console.print()
 
 
-def _settings(cls: type[Any]) -> list[dict[str, Any]]:
+def _settings(cls: type[Any], prefix: str = "") -> list[dict[str, Any]]:
+    """One row a key; nested tables with dotted keys, of a choice of tables the default one's."""
     rows = []
     for name, field in cls.model_fields.items():
         if name == "kind":
             continue
-        annotation = field.annotation
         default = field.get_default(call_default_factory=True)
-        rows.append(
-            {
-                "key": name,
-                "type": getattr(annotation, "__name__", str(annotation))
-                if isinstance(annotation, type)
-                else str(annotation).replace("typing.", ""),
-                "default": default if isinstance(default, int | float | str) else repr(default),
-                "range": allowed(field),
-                "about": field.description or "",
-            }
-        )
+        if isinstance(default, BaseModel):
+            inner = type(default)
+            if "kind" in inner.model_fields:
+                rows.append(_row(f"{prefix}{name}.kind", field, default.kind, _kinds(field)))  # type: ignore[attr-defined]
+            rows += _settings(inner, f"{prefix}{name}.")
+        else:
+            rows.append(_row(prefix + name, field, default, allowed(field)))
     return rows
+
+
+def _row(key: str, field: FieldInfo, default: Any, span: str) -> dict[str, Any]:
+    plain = default if isinstance(default, int | float | str) else repr(default)
+    return {"key": key, "default": plain, "range": span, "about": field.description or ""}
+
+
+def _kinds(field: FieldInfo) -> str:
+    """The kinds that a nested table may have."""
+    return " | ".join(cls.model_fields["kind"].default for cls in get_args(field.annotation))
 
 
 def _hyperparameters(cls: type[Any]) -> list[dict[str, Any]]:

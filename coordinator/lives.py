@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.analysis.statistics import score
 from spikeloop.tasks.base import FloatArray, References
-from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status
+from spikeloop.workers.evaluate import assemble
+from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,16 @@ class GridLives:
         """(n_candidates, n_tasks) optimal minus random return; 0 for failed lives."""
         return np.where(self.ok, self.references.optimal - self.references.random, 0.0)
 
-    @cached_property
-    def fitness(self) -> FloatArray:
-        """(n_candidates,) score Σ gain / Σ span over the lives that count; nan without any."""
-        return score(self.gain.sum(axis=1), self.span.sum(axis=1))
+    def fitness(self, max_failed_share: float) -> FloatArray:
+        """(n_candidates,) score Σ gain / Σ span over the lives that count.
+
+        It is nan, which means without weight, for a candidate of which no life counts, and for one
+        that fails in more than ``max_failed_share`` of its lives: by failing on hard tasks it
+        would be compared on easy ones.
+        """
+        share = (self.lived & ~self.ok).sum(axis=1) / self.lived.sum(axis=1).clip(min=1)
+        fitness = score(self.gain.sum(axis=1), self.span.sum(axis=1))
+        return np.where(share <= max_failed_share, fitness, np.nan)
 
     @property
     def n_failed(self) -> int:
@@ -101,45 +108,24 @@ def evaluate_grid(
 
 
 def _join(grid: Grid, references: References, outcomes: list[Outcome]) -> GridLives:
-    shape = (grid.n_candidates, grid.n_tasks)
-    # Lives that all failed have no curve; one bin of nan keeps the shapes.
-    n_bins = max(1, *(outcome.result.curve.shape[2] for outcome in outcomes))
-    returns = np.full(shape, np.nan)
-    curve = np.full((*shape, n_bins), np.nan)
-    status = np.zeros(shape, dtype=np.uint8)
-    attempts = np.zeros(shape, dtype=np.int64)
-    workers = np.full(shape, "", dtype=object)
+    whole = Tile(0, grid.n_candidates, 0, grid.n_tasks)
+    result = assemble(whole, [outcome.result for outcome in outcomes])
+    attempts = np.zeros(whole.shape, dtype=np.int64)
+    workers = np.full(whole.shape, "", dtype=object)
     for outcome in outcomes:
-        result, tile = outcome.result, outcome.result.tile
-        place = (slice(tile.c0, tile.c1), slice(tile.t0, tile.t1))
-        returns[place], status[place] = result.returns, result.status
-        curve[place][..., : result.curve.shape[2]] = result.curve
-        attempts[place], workers[place] = outcome.attempts, result.worker
-    failures = [failure for outcome in outcomes for failure in outcome.result.failures]
+        place = outcome.result.tile.within(whole)
+        attempts[place], workers[place] = outcome.attempts, outcome.result.worker
     return GridLives(
         grid,
         references,
-        returns,
-        curve,
-        status,
+        result.returns,
+        # Lives that all failed have no curve; one bin of nan keeps the shapes.
+        result.curve if result.curve.size else np.full((*whole.shape, 1), np.nan),
+        result.status,
         attempts,
         workers,
-        failures=tuple(sorted(failures, key=lambda failure: failure.tile)),
-        n_simulated_steps=sum(outcome.result.n_simulated_steps for outcome in outcomes),
-        work_s=sum(outcome.result.wall_s for outcome in outcomes),
-        gradient=_mean_gradient(grid, outcomes),
+        result.failures,
+        result.n_simulated_steps,
+        result.wall_s,
+        result.gradient,
     )
-
-
-def _mean_gradient(grid: Grid, outcomes: list[Outcome]) -> FloatArray | None:
-    """Mean over tasks of the tiles' gradients, each weighted by its number of tasks."""
-    if any(outcome.result.gradient is None for outcome in outcomes):
-        return None
-    total: FloatArray | None = None
-    for outcome in outcomes:
-        tile, gradient = outcome.result.tile, outcome.result.gradient
-        assert gradient is not None
-        if total is None:
-            total = np.zeros((grid.n_candidates, gradient.shape[1]))
-        total[tile.c0 : tile.c1] += gradient * (tile.t1 - tile.t0) / grid.n_tasks
-    return total

@@ -11,18 +11,19 @@ import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator import tables
-from spikeloop.coordinator.analysis.statistics import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.analysis.statistics import Estimate, held_out_score
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.workers.job import Grid, Population, cut
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Grid, Job, Population, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 MONITOR_JOBS = 16
-"""Jobs that one held-out score is cut into."""
+"""About so many jobs a held-out score is cut into."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class GenerationReport:
     Attributes:
         best: fitness of the best candidate on this generation's tasks.
         held_out: score of the recommended point on the monitor tasks, where it was measured.
-        failures: number of failed lives by reason.
+        failures: number of failed lives by reason, those of the held-out score included.
     """
 
     generation: int
@@ -88,7 +89,8 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         started = time.perf_counter()
         population = strategy.ask(state, stream(run.seed, Purpose.ASK, generation))
         lives = _live(config, pool, population, generation, reporter)
-        evaluation = Evaluation(lives.fitness, lives.gradient)
+        fitness = lives.fitness(run.max_failed_share)
+        evaluation = Evaluation(fitness, lives.gradient)
         state = strategy.tell(
             state, population, evaluation, stream(run.seed, Purpose.TELL, generation)
         )
@@ -97,13 +99,15 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
 
         parts = {
             "lives": tables.lives_table(lives, generation),
-            "candidates": tables.candidates_table(lives, config.space, generation),
+            "candidates": tables.candidates_table(lives, fitness, config.space, generation),
         }
-        held_out = None
+        held_out, held_out_failed, failures = None, None, count_failures(lives)
         if generation in monitored:
             point = strategy.recommend(state)
             held_out_lives, held_out = _monitor(config, pool, point, generation, reporter)
             parts["curves"] = tables.curves_table(held_out_lives, generation)
+            held_out_failed = held_out_lives.n_failed
+            failures += count_failures(held_out_lives)
         summary = strategy.summary(state)
         timing = {
             "wall_s": wall_s,
@@ -112,16 +116,16 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
             "finished": datetime.now(UTC),
         }
         parts["generations"] = tables.generation_table(
-            lives, generation, total_lives, held_out, summary, timing
+            lives, fitness, generation, total_lives, held_out, held_out_failed, summary, timing
         )
         store.commit(generation, parts, to_arrays(state))
         reporter.generation(
             GenerationReport(
                 generation,
-                float(np.nanmax(lives.fitness)),
-                float(np.nanmean(lives.fitness)),
+                float(np.nanmax(fitness)),
+                float(np.nanmean(fitness)),
                 held_out,
-                count_failures(lives),
+                failures,
                 summary,
                 wall_s,
             )
@@ -129,72 +133,81 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     return state
 
 
-def count_failures(lives: GridLives) -> dict[str, int]:
+def n_candidates(config: RunConfig) -> int:
+    """Candidates of a generation."""
+    state = config.strategy.init(config.space, stream(config.run.seed, Purpose.INIT))
+    return config.strategy.ask(state, stream(config.run.seed, Purpose.ASK, 1)).n_candidates
+
+
+def count_failures(lives: GridLives) -> Counter[str]:
     """Number of failed lives by reason, in words."""
-    return dict(Counter(failure.status.words for failure in lives.failures))
-
-
-def search_grid(config: RunConfig, population: Population, generation: int) -> Grid:
-    """The grid of a generation: its population on its own freshly drawn tasks."""
-    return Grid(
-        config.family,
-        config.learner,
-        population,
-        n_tasks=config.run.tasks,
-        run_seed=config.run.seed,
-        task_set=TaskSet.SEARCH,
-        index=generation,
-        common_noise=config.run.common_noise,
-    )
+    return Counter(failure.status.words for failure in lives.failures)
 
 
 def _live(
     config: RunConfig, pool: WorkerPool, population: Population, generation: int, reporter: Reporter
 ) -> GridLives:
-    grid = search_grid(config, population, generation)
+    run = config.run
+    grid = Grid(
+        config.family,
+        config.learner,
+        population,
+        n_tasks=run.tasks,
+        run_seed=run.seed,
+        task_set=TaskSet.SEARCH,
+        index=generation,
+        common_noise=run.common_noise,
+    )
     reporter.started(f"generation {generation}/{config.run.generations}", grid.n_lives)
-    tile = (config.run.tile_candidates, config.run.tile_tasks)
-    jobs = cut(grid, *tile, f"generation {generation},")
+    jobs = cut(grid, run.tile_candidates, run.tile_tasks, f"generation {generation},")
     lives = evaluate_grid(pool, jobs, reporter.lived)
     _refuse_too_many_failures(config, lives, generation)
     return lives
 
 
 def _monitor(
-    config: RunConfig, pool: WorkerPool, point: Any, generation: int, reporter: Reporter
+    config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
 ) -> tuple[GridLives, Estimate]:
     """The recommended point on the monitor tasks, which are the same for every generation."""
-    run = config.run
+    reporter.started("held-out score", config.transfer.monitor_tasks)
+    lives = evaluate_grid(pool, monitor_jobs(config, point, generation), reporter.lived)
+    return lives, held_out_score(lives.gain[0], lives.span[0], config.run.seed, generation)
+
+
+def monitor_jobs(config: RunConfig, point: FloatArray, generation: int) -> list[Job]:
+    """The held-out lives of one point, in smaller jobs than the search's, to keep workers busy.
+
+    Their size is no function of the number of workers, on which nothing may depend.
+    """
     grid = Grid(
         config.family,
         config.learner,
         Explicit(point[None, :]),
         n_tasks=config.transfer.monitor_tasks,
-        run_seed=run.seed,
+        run_seed=config.run.seed,
         task_set=TaskSet.MONITOR,
         index=0,
-        common_noise=run.common_noise,
+        common_noise=config.run.common_noise,
     )
-    reporter.started("held-out score", grid.n_lives)
-    name = f"generation {generation} held out,"
-    # Few lives in all, so smaller tiles than the search's keep the workers busy; not a function of
-    # their number, on which nothing may depend.
-    n_tasks = min(run.tile_tasks, -(-grid.n_tasks // MONITOR_JOBS))
-    lives = evaluate_grid(pool, cut(grid, 1, n_tasks, name), reporter.lived)
-    rng = stream(run.seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
-    bootstrap = Bootstrap.over(grid.n_tasks, rng, n_resamples=2000)
-    return lives, bootstrap.estimate(Sample(lives.gain, lives.span))
+    n_tasks = min(config.run.tile_tasks, -(-grid.n_tasks // MONITOR_JOBS))
+    return cut(grid, 1, n_tasks, f"generation {generation} held out,")
 
 
 def _refuse_too_many_failures(config: RunConfig, lives: GridLives, generation: int) -> None:
-    share = lives.n_failed / lives.grid.n_lives
-    if share <= config.run.max_failed_share and np.isfinite(lives.fitness).any():
-        return
+    run = config.run
+    if np.isfinite(lives.fitness(run.max_failed_share)).any():
+        if lives.n_failed <= run.max_failed_share * lives.grid.n_lives:
+            return
+    elif not lives.failures:
+        raise RunFailed(
+            f"generation {generation}: on none of its {lives.grid.n_tasks} tasks is there anything "
+            "to gain, because the random policy is as good as the optimal one; change [family]"
+        )
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(lives).items())
     first = lives.failures[0]
     raise RunFailed(
         f"generation {generation}: {lives.n_failed} of {lives.grid.n_lives} lives failed "
-        f"({reasons}), more than run.max_failed_share = {config.run.max_failed_share}; "
+        f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
         f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",
         next((failure.traceback for failure in lives.failures if failure.traceback), ""),
     )

@@ -13,10 +13,10 @@ import spikeloop
 from spikeloop.coordinator.config import RunConfig, parse
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store import RunStore
-from spikeloop.workers.fingerprint import fingerprint
+from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.space import ParameterSpace, Weights
 
-PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "scipy", "pydantic")
+PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic")
 
 
 def describe(config: RunConfig) -> dict[str, Any]:
@@ -28,13 +28,13 @@ def describe(config: RunConfig) -> dict[str, Any]:
         "space": describe_space(config.space),
         "spikeloop": spikeloop.__version__,
         "commit": _commit(),
-        "fingerprint": dict(fingerprint()),
+        "fingerprint": fingerprint(config.working_dir),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "machine": {
             "host": platform.node(),
             "system": platform.platform(),
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
         },
     }
@@ -47,14 +47,9 @@ def read_config(store: RunStore) -> RunConfig:
     return parse(manifest["config"], str(store.folder / "run.json"), folder)
 
 
-def changed_code(store: RunStore) -> list[str]:
-    """What differs between the code that began a run and this one, in words."""
-    before, now = store.manifest().get("fingerprint", {}), fingerprint()
-    return [
-        f"{name} was {before.get(name)}, is {now.get(name)}"
-        for name in sorted(set(before) | set(now))
-        if before.get(name) != now.get(name)
-    ]
+def changed_code(store: RunStore, config: RunConfig) -> str:
+    """What differs between this code and the code that began a run; "" if nothing does."""
+    return difference(fingerprint(config.working_dir), store.manifest().get("fingerprint", {}))
 
 
 def describe_space(space: ParameterSpace) -> list[dict[str, Any]]:
@@ -88,7 +83,8 @@ def _commit() -> str | None:
     return f"{commit.stdout.strip()}{'+changes' if changes.stdout.strip() else ''}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

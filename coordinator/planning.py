@@ -13,10 +13,10 @@ import numpy as np
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.lives import evaluate_grid
-from spikeloop.coordinator.loop import MONITOR_JOBS
+from spikeloop.coordinator.loop import monitor_jobs, n_candidates
 from spikeloop.coordinator.session import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.coordinator.transfer import transfer_jobs
+from spikeloop.coordinator.transfer import transfer_size
 from spikeloop.workers.job import Grid, cut
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -64,15 +64,14 @@ class Plan:
 def measure(config: RunConfig, stop: StopSignal) -> Plan:
     """Starts the target, lives a few tiles of the first generation's kind and extrapolates."""
     run, settings = config.run, config.transfer
-    state = config.strategy.init(config.space, stream(run.seed, Purpose.INIT))
-    candidates = config.strategy.ask(state, stream(run.seed, Purpose.ASK, 1)).n_candidates
+    candidates = n_candidates(config)
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
 
     started = time.perf_counter()
     with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
         start_s = time.perf_counter() - started
         workers = pool.n_workers
-        rng = stream(run.seed, Purpose.RANDOM_POINTS, 0)
+        rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * workers, rng)
         grid = Grid(
             config.family,
@@ -93,11 +92,9 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
     search_s = run.generations * _ceil(jobs, workers) * tile[0] * tile[1] * per_life
     monitored = len(settings.monitored(run.generations))
     lives_monitor = monitored * settings.monitor_tasks
-    monitor_rounds = _ceil(MONITOR_JOBS, workers) * _ceil(settings.monitor_tasks, MONITOR_JOBS)
-    monitor_s = monitored * monitor_rounds * per_life
-    lives_transfer = sum(
-        job.tile.n_lives for job in transfer_jobs(config, settings, config.space.default_point())
-    )
+    monitor = [j.tile.n_lives for j in monitor_jobs(config, config.space.default_point(), 0)]
+    monitor_s = monitored * _ceil(len(monitor), workers) * max(monitor) * per_life
+    lives_transfer = transfer_size(settings)
     transfer_s = lives_transfer * per_life / workers
     return Plan(
         n_dim=config.space.n_dim,

@@ -94,6 +94,7 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
             ("held_out_low", pa.float64()),
             ("held_out_high", pa.float64()),
             ("held_out_tasks", pa.int32()),
+            ("held_out_failed", pa.int32()),
             *((f"strategy_{name}", pa.float64()) for name in summary),
             ("wall_s", pa.float64()),
             ("work_s", pa.float64()),

@@ -8,12 +8,12 @@ from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator import manifest, tables
 from spikeloop.coordinator.config import RunConfig, TransferSettings
-from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.loop import Reporter, search
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.coordinator.transfer import Transfer, score_transfer
+from spikeloop.coordinator.transfer import Transfer, score_transfer, transfer_size
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
@@ -66,6 +66,7 @@ def transfer(
 ) -> Transfer:
     """Scores a run's recommended point on held-out tasks of the given number and seed."""
     point = recommended(config, store)
+    store.check_transfer(settings.seed, transfer_size(settings))
     with store.locked(), config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
         reporter.pool(pool.description)
         return _score(config, pool, store, settings, point, reporter)
@@ -81,6 +82,13 @@ def _score(
 ) -> Transfer:
     transfer = score_transfer(pool, config, settings, point, reporter)
     store.write_transfer(settings.seed, tables.transfer_table(transfer.lives, transfer.theta))
+    if not transfer.lives.ok[transfer.rows("learned")].any():
+        first = next(f for f in transfer.lives.failures if transfer.theta[f.tile.c0] == "learned")
+        raise RunFailed(
+            f"{store.folder}: every held-out life of the learned Θ failed; the first (task "
+            f"{first.tile.t0}): {first.message}",
+            first.traceback,
+        )
     return transfer
 
 

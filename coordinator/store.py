@@ -53,15 +53,18 @@ class RunStore:
                 else "choose another with --out"
             )
             raise ConfigError(f"{folder}: the run folder exists already; {hint}")
+        # Built under another name and then renamed, so that the folder is whole or not there.
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         try:
-            folder.mkdir(parents=True)
-            for name in (*PARTS, "transfer", "state", "figures"):
-                (folder / name).mkdir()
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            for name in ("", *PARTS, "transfer", "state", "figures"):
+                (temporary / name).mkdir()
             files.write_json(
-                folder / "run.json", {"schema_version": schemas.SCHEMA_VERSION, **manifest}
+                temporary / "run.json", {"schema_version": schemas.SCHEMA_VERSION, **manifest}
             )
+            temporary.rename(folder)
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
             raise ConfigError(
                 f"{folder}: the run folder cannot be written ({error.strerror}); "
                 "choose another with --out"
@@ -87,7 +90,7 @@ class RunStore:
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise ConfigError(
                     f"{self.folder}: another process is writing this run; wait for it or stop it"
                 ) from error
@@ -139,6 +142,15 @@ class RunStore:
                 self._write(name, generation, parts[name])
         files.write_arrays(self._state_path(generation), state)
 
+    def check_transfer(self, seed: int, n_lives: int) -> None:
+        """ConfigError if a transfer evaluation of another size stands under this seed."""
+        path = self._part_path("transfer", seed)
+        if path.exists() and (found := self.read_part(path).num_rows) != n_lives:
+            raise ConfigError(
+                f"{path}: holds an evaluation of {found} lives, this one has {n_lives} and would "
+                "replace it; choose another --seed"
+            )
+
     def write_transfer(self, seed: int, table: pa.Table) -> Path:
         """Writes held-out lives of one transfer evaluation."""
         return self._write("transfer", seed, table)
@@ -182,8 +194,11 @@ class RunStore:
     def _state_path(self, generation: int) -> Path:
         return self.folder / "state" / f"{generation:06d}.npz"
 
+    def _part_path(self, name: str, number: int) -> Path:
+        return self.folder / name / f"part-{number:06d}.parquet"
+
     def _write(self, name: str, number: int, table: pa.Table) -> Path:
-        path = self.folder / name / f"part-{number:06d}.parquet"
+        path = self._part_path(name, number)
         metadata = {"schema_version": str(schemas.SCHEMA_VERSION), "run": self.folder.name}
         files.write_parquet(path, table.replace_schema_metadata(metadata))
         return path

@@ -9,6 +9,7 @@ import pyarrow as pa
 from spikeloop.coordinator import schemas
 from spikeloop.coordinator.analysis.statistics import Estimate, score
 from spikeloop.coordinator.lives import GridLives
+from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import ParameterSpace
 
@@ -49,17 +50,19 @@ def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
     return table.filter(pa.array(lives.lived.ravel()))
 
 
-def candidates_table(lives: GridLives, space: ParameterSpace, generation: int) -> pa.Table:
+def candidates_table(
+    lives: GridLives, fitness: FloatArray, space: ParameterSpace, generation: int
+) -> pa.Table:
     """One row a candidate of a generation."""
     n = lives.grid.n_candidates
     schema = schemas.candidates(space)
     columns: dict[str, Any] = {
         "generation": np.full(n, generation),
         "candidate": np.arange(n),
-        "fitness": lives.fitness,
+        "fitness": fitness,
         "n_lives": np.full(n, lives.grid.n_tasks),
         "n_failed": (~lives.ok).sum(axis=1),
-        "status": np.where(np.isfinite(lives.fitness), "ok", "failed"),
+        "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
     if space.n_dim <= schemas.MAX_STORED_DIM:
         points = lives.grid.population.rows(0, n)
@@ -73,14 +76,17 @@ def candidates_table(lives: GridLives, space: ParameterSpace, generation: int) -
 
 def generation_table(
     lives: GridLives,
+    fitness: FloatArray,
     generation: int,
     total_lives: int,
     held_out: Estimate | None,
+    held_out_failed: int | None,
     summary: Mapping[str, float],
     timing: Mapping[str, Any],
 ) -> pa.Table:
     """The one row of a generation."""
-    fitness = lives.fitness[np.isfinite(lives.fitness)]
+    best_candidate = int(np.nanargmax(fitness))
+    fitness = fitness[np.isfinite(fitness)]
     row: dict[str, Any] = {
         "generation": generation,
         "best": fitness.max(),
@@ -88,7 +94,7 @@ def generation_table(
         "median": np.median(fitness),
         "sd": fitness.std(ddof=1) if fitness.size > 1 else 0.0,
         "worst": fitness.min(),
-        "best_candidate": int(np.nanargmax(lives.fitness)),
+        "best_candidate": best_candidate,
         "n_candidates": lives.grid.n_candidates,
         "n_tasks": lives.grid.n_tasks,
         "n_lives": lives.grid.n_lives,
@@ -99,6 +105,7 @@ def generation_table(
         "held_out_low": held_out and held_out.low,
         "held_out_high": held_out and held_out.high,
         "held_out_tasks": held_out and held_out.n_tasks,
+        "held_out_failed": held_out_failed,
         "retries": int((lives.attempts - 1).clip(min=0).sum()),
         **{f"strategy_{name}": value for name, value in summary.items()},
         **timing,

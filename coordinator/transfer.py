@@ -39,32 +39,45 @@ class Transfer:
         return [row for row, name in enumerate(self.theta) if name == theta]
 
 
-def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
-    """The held-out lives: default and learned point on all tasks, each random one on its share.
+def transfer_areas(settings: TransferSettings) -> list[Tile]:
+    """Which point meets which held-out task: rows are default, learned, then the random points.
 
-    The spread between random points is much larger than that between tasks, so it is points that an
-    interval needs. Points and tasks are cut into as many blocks, and block k of the points meets
-    block k of the tasks (a balanced design: all tasks are met, and as good as equally often).
+    Default and learned point meet all tasks. The spread between random points is much larger than
+    that between tasks, so it is points that an interval needs: points and tasks are cut into as
+    many blocks, and block k of the points meets block k of the tasks (a balanced design: all tasks
+    are met, and as good as equally often).
     """
-    space, n, n_random = config.space, settings.tasks, settings.random_points
-    rng = stream(config.run.seed, Purpose.RANDOM_POINTS, settings.seed)
-    grid = Grid(
-        config.family,
-        config.learner,
-        Explicit(np.vstack([space.default_point(), learned, space.sample(n_random, rng)])),
-        n_tasks=n,
-        run_seed=config.run.seed,
-        task_set=TaskSet.TRANSFER,
-        index=settings.seed,
-        common_noise=config.run.common_noise,
-    )
+    n, n_random = settings.tasks, settings.random_points
     n_blocks = -(-n // settings.random_tasks)
     areas = [Tile(0, 2, 0, n)]
     for k in range(n_blocks):
         rows, tasks = ([total * edge // n_blocks for edge in (k, k + 1)] for total in (n_random, n))
         areas.append(Tile(2 + rows[0], 2 + rows[1], *tasks))
-    tile = (config.run.tile_candidates, config.run.tile_tasks)
-    return [job for area in areas for job in cut(grid, *tile, "transfer,", area)]
+    return areas
+
+
+def transfer_size(settings: TransferSettings) -> int:
+    """Number of lives of a transfer evaluation."""
+    return sum(area.n_lives for area in transfer_areas(settings))
+
+
+def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
+    """The held-out lives, cut into jobs."""
+    space, run = config.space, config.run
+    rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.TRANSFER, settings.seed)
+    random = space.sample(settings.random_points, rng)
+    grid = Grid(
+        config.family,
+        config.learner,
+        Explicit(np.vstack([space.default_point(), learned, random])),
+        n_tasks=settings.tasks,
+        run_seed=run.seed,
+        task_set=TaskSet.TRANSFER,
+        index=settings.seed,
+        common_noise=run.common_noise,
+    )
+    tile = (run.tile_candidates, run.tile_tasks)
+    return [job for area in transfer_areas(settings) for job in cut(grid, *tile, "transfer,", area)]
 
 
 def score_transfer(
@@ -84,7 +97,7 @@ def score_transfer(
         reporter: told of the progress.
     """
     jobs = transfer_jobs(config, settings, learned)
-    reporter.started("transfer to held-out tasks", sum(job.tile.n_lives for job in jobs))
+    reporter.started("transfer to held-out tasks", transfer_size(settings))
     lives = evaluate_grid(pool, jobs, reporter.lived)
     theta = ("default", "learned", *["random"] * settings.random_points)
     return summarise(config.run.seed, settings.seed, lives, theta)

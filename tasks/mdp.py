@@ -26,7 +26,7 @@ class RandomMdp(Settings):
 
     kind: Literal["random_mdp"] = "random_mdp"
     n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
-    n_actions: int = Field(default=8, ge=1, le=1024, description="actions in every state")
+    n_actions: int = Field(default=8, ge=2, le=1024, description="actions in every state")
     n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one life")
 
     @property

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from spikeloop.workers.evaluate import evaluate, worker_name
 from spikeloop.workers.fingerprint import fingerprint
@@ -41,12 +42,13 @@ class LifeWorker:
     def __init__(self, import_path: str | None) -> None:
         if import_path is not None:
             sys.path.append(import_path)
+        self._own = None if import_path is None else Path(import_path)
         self._run = -1
         self._grids: dict[int, Grid] = {}
 
     def hello(self) -> tuple[str, dict[str, str]]:
         """Name and code of this process."""
-        return worker_name(), fingerprint()
+        return worker_name(), fingerprint(self._own)
 
     def warm_up(self, job: Job) -> None:
         """Does a small job, so that imports and compilation are over."""

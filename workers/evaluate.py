@@ -7,6 +7,7 @@ import traceback
 
 import numpy as np
 
+from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.base import Lives
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
 
@@ -67,8 +68,26 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
         n_simulated_steps=sum(part.n_simulated_steps for part in parts),
         failures=tuple(f for part in sorted(parts, key=lambda p: p.tile) for f in part.failures),
         wall_s=sum(part.wall_s for part in parts),
+        gradient=_mean_gradient(tile, parts),
         worker=", ".join(dict.fromkeys(part.worker for part in parts if part.worker)),
     )
+
+
+def _mean_gradient(tile: Tile, parts: list[JobResult]) -> FloatArray | None:
+    """(candidates, n_dim) mean over tasks of the parts' gradients; None if no part has one.
+
+    Parts without a gradient, because they failed, carry no weight.
+    """
+    given = [(part.tile, part.gradient) for part in parts if part.gradient is not None]
+    if not given:
+        return None
+    total = np.zeros((tile.shape[0], given[0][1].shape[1]))
+    n_tasks = np.zeros((tile.shape[0], 1))
+    for part, gradient in given:
+        rows, _ = part.within(tile)
+        total[rows] += gradient * part.shape[1]
+        n_tasks[rows] += part.shape[1]
+    return np.divide(total, n_tasks, out=np.full_like(total, np.nan), where=n_tasks > 0)
 
 
 def _live(job: Job) -> JobResult:

@@ -16,18 +16,34 @@ LIBRARIES = ("numpy", "numba", "pyarrow", "ray")
 
 
 @cache
-def fingerprint() -> dict[str, str]:
-    """A short hash of Spikeloop's sources, and the versions of Python and ``LIBRARIES``."""
-    digest = hashlib.sha256()
-    for name, path in sorted(_sources().items()):
-        digest.update(name.encode())
-        digest.update(path.read_bytes())
+def fingerprint(own: Path | None = None) -> dict[str, str]:
+    """A short hash of Spikeloop's sources, and the versions of Python and ``LIBRARIES``.
+
+    Args:
+        own: folder of the user's own classes; adds a hash of its modules and packages.
+    """
     versions = {library: version(library) for library in LIBRARIES}
+    own_classes = {} if own is None else {"own classes": _digest(_own_sources(own))}
     return {
-        "spikeloop": digest.hexdigest()[:12],
+        "spikeloop": _digest(_sources()),
         "python": platform.python_version(),
         **versions,
+        **own_classes,
     }
+
+
+def _digest(sources: dict[str, Path]) -> str:
+    digest = hashlib.sha256()
+    for name, path in sorted(sources.items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _own_sources(folder: Path) -> dict[str, Path]:
+    """The modules of a folder and of the packages in it, by their path."""
+    packages = [init.parent for init in folder.glob("*/__init__.py")]
+    paths = [*folder.glob("*.py"), *(path for p in packages for path in p.rglob("*.py"))]
+    return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def _sources() -> dict[str, Path]:

@@ -1,18 +1,21 @@
 """The figures of a run, drawn from its Parquet files: axes in, axes out, then one PNG each."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from spikeloop.coordinator.analysis.statistics import Bootstrap, Estimate, Sample, curve_band
+from spikeloop.coordinator import files
+from spikeloop.coordinator.analysis.statistics import Estimate, curve_band, held_out_score
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe & Ito's palette, which readers with any colour vision can tell apart.
 COLOURS = {
@@ -68,7 +71,7 @@ def draw_search(
     axes.plot(number, generations["best"], color=COLOURS["best"], lw=1, label="population: best")
     if curves is not None:
         held_out = [
-            (g, _held_out(lives, seed, int(str(g)))) for g, lives in curves.groupby("generation")
+            (g, held_out_of(lives, seed, int(str(g)))) for g, lives in curves.groupby("generation")
         ]
         g = np.array([number for number, _ in held_out], dtype=np.float64)
         value = np.array([e.value for _, e in held_out])
@@ -126,14 +129,13 @@ def draw_learning(axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int)
     return axes
 
 
-def _held_out(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
-    """The same estimate that the search wrote, from the lives."""
+def held_out_of(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
+    """The held-out score of a generation, from its rows of ``curves``."""
+    lives = lives.sort_values("task")
     ok = (lives["status"] == "ok").to_numpy()
     gain = np.where(ok, lives["return"] - lives["random"], 0.0)
     span = np.where(ok, lives["optimal"] - lives["random"], 0.0)
-    rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
-    bootstrap = Bootstrap.over(len(lives), rng, n_resamples=2000)
-    return bootstrap.estimate(Sample(gain[None, :], span[None, :]))
+    return held_out_score(gain, span, seed, generation)
 
 
 def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
@@ -141,6 +143,8 @@ def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
     return None if table is None or table.num_rows == 0 else table.to_pandas()
 
 
-def _save(figure: "object", path: Path) -> Path:
-    figure.savefig(path, dpi=150)  # type: ignore[attr-defined]
+def _save(figure: "Figure", path: Path) -> Path:
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150)
+    files.write_bytes(path, image.getbuffer())
     return path

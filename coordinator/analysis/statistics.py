@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
 def score(gain: FloatArray, span: FloatArray) -> FloatArray:
@@ -80,7 +81,13 @@ class Bootstrap:
         return self._interval(sample.score, self._scores(sample), sample)
 
     def difference(self, one: Sample, other: Sample) -> Estimate:
-        """How much higher ``one`` scores than ``other`` on the same tasks, paired by task."""
+        """How much higher ``one`` scores than ``other``, paired by task.
+
+        Only tasks on which both have a life that counts are compared: else a point would gain by
+        failing on hard tasks.
+        """
+        common = (one.span > 0).any(axis=0) & (other.span > 0).any(axis=0)
+        one, other = (Sample(s.gain * common, s.span * common) for s in (one, other))
         resampled = self._scores(one) - self._scores(other)
         return self._interval(one.score - other.score, resampled, one)
 
@@ -103,6 +110,20 @@ class Bootstrap:
         met = sample.span > 0
         n_points, n_tasks = (int(met.any(axis=axis).sum()) for axis in (1, 0))
         return Estimate(value, float(low), float(high), n_tasks, n_points)
+
+
+def held_out_score(gain: FloatArray, span: FloatArray, run_seed: int, generation: int) -> Estimate:
+    """The score of the point recommended after a generation, with its interval.
+
+    Args:
+        gain: (n_tasks,) return above the random policy; 0 for a life that does not count.
+        span: (n_tasks,) optimal minus random return; 0 for a life that does not count.
+        run_seed: of the run.
+        generation: the resampling depends on both.
+    """
+    rng = stream(run_seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
+    bootstrap = Bootstrap.over(gain.size, rng, n_resamples=2000)
+    return bootstrap.estimate(Sample(gain[None, :], span[None, :]))
 
 
 def curve_band(

@@ -87,6 +87,7 @@ def test_existing_run_folder_is_refused_with_the_resume_command(
         (["resume", "."], 2, "not a run folder"),
         (["verify", "nowhere"], 2, "not a run folder"),
         (["transfer", ".", "--tasks", "1"], 2, "--tasks"),
+        (["run", "small.toml", "--workers", "5000"], 2, "workers must be >= 1, <= 4096, got 5000"),
         (["list", "familys"], 2, "did you mean 'families'?"),
     ],
 )
@@ -124,7 +125,7 @@ def test_too_many_failed_lives_quote_one_traceback(
 def test_few_failed_lives_are_counted_and_the_run_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learner = {"kind": "faulty:Echo", "fault": "nan", "broken_from": 0.6}
+    learner = {"kind": "faulty:Echo", "fault": "nan", "broken_from": 0.75}
     config = small_toml(tmp_path / "small.toml", learner=learner, run={"max_failed_share": 1.0})
     (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
     assert cli("run", str(config), "--out", str(tmp_path)) == 0
@@ -149,6 +150,69 @@ def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[s
     assert learned["low"] <= learned["value"] <= learned["high"]
     assert set(result["differences"]) == {"learned - default", "learned - random"}
     assert len(pd.read_parquet(finished / "transfer" / "part-000003.parquet")) == 25
+
+
+def test_transfer_never_replaces_another_and_checks_its_options(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished / "transfer" / "part-000000.parquet").read_bytes()
+    assert cli("transfer", str(finished), "--tasks", "4") == 2
+    assert "choose another --seed" in capsys.readouterr().err
+    assert cli("transfer", str(finished), "--tasks", "500") == 2
+    errors = capsys.readouterr().err
+    assert "must be at least tasks" in errors
+    assert errors.count("\n") == 1
+    assert (finished / "transfer" / "part-000000.parquet").read_bytes() == before
+
+
+def test_code_that_changed_since_the_run_began_is_said(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = finished / "run.json"
+    intact = manifest.read_text()
+    changed = json.loads(intact)
+    changed["fingerprint"]["numpy"] = "0.1"
+    manifest.write_text(json.dumps(changed))
+    assert cli("resume", str(finished)) == 0
+    errors = capsys.readouterr().err
+    assert "was begun by other code" in errors
+    assert "0.1 there" in errors
+    manifest.write_text(intact)
+    assert cli("resume", str(finished)) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_family_without_anything_to_gain_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flat.py").write_text(FLAT_FAMILY)
+    config = small_toml(tmp_path / "small.toml")
+    text = config.read_text().replace('kind = "random_mdp"', 'kind = "flat:Flat"')
+    config.write_text(text)
+    assert cli("run", str(config), "--out", str(tmp_path)) == 1
+    assert "the random policy is as good as the optimal one" in capsys.readouterr().err
+
+
+FLAT_FAMILY = """
+from dataclasses import replace
+
+import numpy as np
+
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.settings import Settings
+
+
+class Flat(Settings):
+    n_states: int = 3
+    n_actions: int = 2
+    n_steps: int = 10
+    kind = property(lambda self: "flat")
+    interface = property(lambda self: RandomMdp(**self.model_dump()).interface)
+
+    def sample(self, n_tasks, rng):
+        tasks = RandomMdp(**self.model_dump()).sample(n_tasks, rng)
+        return replace(tasks, reward=np.zeros_like(tasks.reward))
+"""
 
 
 def test_plan_counts_the_lives_and_writes_nothing(

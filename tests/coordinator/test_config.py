@@ -28,6 +28,7 @@ def test_file_and_overrides_become_settings(tmp_path: Path) -> None:
     config = load(path, dict([override("strategy.sigma=0.25"), override("run.seed=9")]))
     assert (config.run.seed, config.strategy.sigma) == (9, 0.25)  # type: ignore[attr-defined]
     assert config.run.name == "my_run"
+    assert load(small_toml(tmp_path / "größe.toml", run={"name": ""})).run.name == "gr__e"
 
 
 def test_nested_override(tmp_path: Path) -> None:
@@ -52,6 +53,8 @@ def test_nested_override(tmp_path: Path) -> None:
         ("strategy", {"optimizer": {"kind": "adam", "beta1": 2.0}}, "optimizer.beta1 must be"),
         ("strategy", {"optimizer": {}}, "optimizer.kind is missing"),
         ("family", {"n_states": 40}, "[learner] "),
+        ("run", {"name": "../up"}, "[run] name"),
+        ("run", {"name": ".."}, "[run] name"),
     ],
 )
 def test_bad_key_gives_one_clear_line(table: str, keys: dict[str, Any], expected: str) -> None:
@@ -121,16 +124,39 @@ class Halved(Settings):
 '''
 
 
-def test_own_class_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("file", "module"), [("own.py", "own"), ("pkg/own.py", "pkg.own")])
+def test_own_class_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, module: str
+) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "own_family.py").write_text(OWN_FAMILY)
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(OWN_FAMILY)
+    kind = f"{module}:Halved"
     tables = small_tables()
-    tables["family"] = {"kind": "own_family:Halved", "n_steps": 30}
+    tables["family"] = {"kind": kind, "n_steps": 30}
     config = parse(tables, "small.toml", tmp_path)
     assert config.family.interface.n_steps == 15
     assert config.working_dir == tmp_path
-    assert config.tables()["family"] == {"kind": "own_family:Halved", "n_steps": 30}
-    tables["family"] = {"kind": "own_family:Halved", "n_steps": 1}
+    assert config.tables()["family"] == {"kind": kind, "n_steps": 30}
+    assert parse(config.tables(), "again", tmp_path) == config
+    tables["family"] = {"kind": kind, "n_steps": 1}
     with pytest.raises(ConfigError, match="n_steps must be >= 2, got 1"):
         parse(tables, "small.toml", tmp_path)
-    monkeypatch.delitem(sys.modules, "own_family")
+    for name in ("own", "pkg", "pkg.own"):
+        sys.modules.pop(name, None)
+
+
+def test_own_module_shadows_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    tables = small_tables()
+    tables["family"] = {"kind": "colorsys:Halved"}
+    (tmp_path / "colorsys.py").write_text(OWN_FAMILY)
+    with pytest.raises(ConfigError, match="must name a settings class"):
+        parse(tables, "small.toml", tmp_path)
+
+
+def test_installed_class_needs_no_folder(tmp_path: Path) -> None:
+    tables = small_tables()
+    tables["family"] = {"kind": "spikeloop.tasks.mdp:RandomMdp", "n_steps": 10}
+    assert parse(tables, "small.toml", tmp_path).working_dir is None

@@ -42,6 +42,20 @@ def test_existing_folder_is_refused_and_untouched(tmp_path: Path) -> None:
     assert list((tmp_path / "other").iterdir()) == []
 
 
+def test_folder_that_appears_meanwhile_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", lambda path: False)
+        folder.mkdir()
+        (folder / "run.json").write_text("another's")
+        with pytest.raises(ConfigError, match="cannot be written"):
+            RunStore.create(folder, MANIFEST)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (folder / "run.json").read_text() == "another's"
+
+
 def test_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
@@ -114,6 +128,16 @@ def test_flipped_byte_is_detected(tmp_path: Path) -> None:
 
 class Crash(BaseException):
     """A process that is gone at this point."""
+
+
+def test_transfer_of_another_size_is_not_replaced(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    store.check_transfer(0, 2)
+    store.write_transfer(0, table(1.0, 2.0))
+    store.check_transfer(0, 2)
+    store.check_transfer(1, 5)
+    with pytest.raises(ConfigError, match="choose another --seed"):
+        store.check_transfer(0, 5)
 
 
 @pytest.mark.parametrize("call", range(12))

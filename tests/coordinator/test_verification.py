@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> RunStore:
 def test_sound_run_has_no_problems(store: RunStore) -> None:
     report = verify(store)
     assert report.problems == []
-    assert "fitness, generation and failure counts follow from the lives" in report.checked
+    assert "fitness, held-out scores and counts follow from the lives" in report.checked
 
 
 def rewrite(store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -42,6 +42,7 @@ def rewrite(store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.Data
         ("generations", lambda f: f.assign(best=f["best"] + 1.0), "best does not follow"),
         ("generations", lambda f: f.assign(n_failed=1), "n_failed does not follow"),
         ("generations", lambda f: f.iloc[:0], "not exactly one row for each of 1..3"),
+        ("curves", lambda f: f.iloc[:0], "held-out lives of generations"),
     ],
 )
 def test_every_kind_of_disagreement_is_found(
@@ -49,6 +50,34 @@ def test_every_kind_of_disagreement_is_found(
 ) -> None:
     rewrite(store, name, change)
     assert any(complaint in problem for problem in verify(store).problems)
+
+
+def test_held_out_score_that_does_not_follow_is_found(store: RunStore) -> None:
+    path, _ = store.parts("curves")[1]
+    table = store.read_part(path)
+    frame = table.to_pandas().assign(random=0.0)
+    changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
+    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    problems = verify(store).problems
+    assert problems == ["generations: held-out score of 2 does not follow from its lives"]
+
+
+def test_missing_column_and_other_version_are_named(store: RunStore) -> None:
+    (path, _), (other, _) = store.parts("lives")[:2]
+    table = store.read_part(path)
+    files.write_parquet(path, table.drop_columns(["status"]))
+    files.write_parquet(other, table.replace_schema_metadata({"schema_version": "0"}))
+    problems = verify(store).problems
+    assert f"{path}: columns missing: status" in problems
+    assert f"{other}: schema version 0" in problems
+
+
+def test_missing_parts_of_a_finished_run_are_noticed(store: RunStore) -> None:
+    store.parts("curves")[1][0].unlink()
+    store.parts("transfer")[0][0].unlink()
+    report = verify(store)
+    assert "curves: held-out lives of generations [0, 3], not of [0, 2, 3]" in report.problems
+    assert any("transfer to held-out tasks is missing" in line for line in report.checked)
 
 
 @pytest.mark.parametrize("name", ["lives", "candidates", "generations", "curves", "transfer"])

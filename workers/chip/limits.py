@@ -14,7 +14,6 @@ N_SYNAPSES = N_ROWS * N_NEURONS
 
 # Digital widths (haldls v2): synapse weight and address, capmem code, spike counter.
 MAX_WEIGHT_U6 = 63
-MAX_LABEL_U6 = 63
 MAX_CODE_U10 = 1023
 MAX_COUNT_U10 = 1023
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.limits import (
+    FPGA_HZ,
     MAX_WEIGHT_U6,
     N_NEURONS,
     N_ROWS,
@@ -51,9 +52,9 @@ class Chip(NamedTuple):
     counters_u10: NDArray[np.int64]
 
 
-def steps(cycles: int, step_s: float) -> int:
-    """Integration steps in so many cycles of the plasticity processor."""
-    return max(1, round(cycles / PPU_HZ / step_s))
+def steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
+    """Integration steps in so many cycles, of the plasticity processor unless said otherwise."""
+    return max(1, round(cycles / clock_hz / step_s))
 
 
 def empty_chip(analog: NDArray[np.float32], step_s: float) -> Chip:
@@ -66,7 +67,7 @@ def empty_chip(analog: NDArray[np.float32], step_s: float) -> Chip:
         label_u6=np.zeros(N_SYNAPSES, dtype=np.uint8),
         row_sign=np.zeros(N_ROWS, dtype=np.int8),
         sums=np.zeros(2 * N_NEURONS, dtype=np.uint16),
-        ring=np.zeros(steps(ROUTER_DELAY_CYCLES, step_s) + 1, dtype=np.uint32),
+        ring=np.zeros(steps(ROUTER_DELAY_CYCLES, step_s, FPGA_HZ) + 1, dtype=np.uint32),
         cursor=np.zeros(1, dtype=np.int64),
         counters_u10=np.zeros(N_NEURONS, dtype=np.int64),
     )

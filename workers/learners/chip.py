@@ -25,11 +25,8 @@ from spikeloop.workers.chip.limits import (
 from spikeloop.workers.chip.mismatch import mismatched
 from spikeloop.workers.chip.network import connect, empty_chip, steps
 from spikeloop.workers.learners.curve import bin_lengths
-from spikeloop.workers.plasticity.program import program
+from spikeloop.workers.plasticity.program import SHORTEST_RESCALE, program
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
-
-SHORTEST_RESCALE = 0.0129
-"""Shortest published rescaling period, as a fraction of a life."""
 
 
 class ChipTd(Settings):
@@ -50,7 +47,7 @@ class ChipTd(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ in the published order; weights are 6-bit codes, rounded when they are written."""
-        check(interface)
+        require_neurons(interface)
         n_steps = interface.n_steps
         weight = MAX_WEIGHT_U6
         searched = [
@@ -124,7 +121,7 @@ class ChipTd(Settings):
         return Lives(curve.sum(axis=2), curve / lengths, seeds.size * n_steps)
 
 
-def check(interface: Interface) -> None:
+def require_neurons(interface: Interface) -> None:
     """Raises ValueError unless the chip has the neurons for a family."""
     if interface.actions != "discrete":
         raise ValueError(f"chip_td needs discrete actions, got {interface.actions} ones")

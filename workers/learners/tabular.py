@@ -14,6 +14,7 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Lives
 from spikeloop.workers.learners.curve import bin_lengths
+from spikeloop.workers.plasticity.program import SHORTEST_RESCALE
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 
@@ -47,9 +48,9 @@ class TabularTd(Settings):
                 Real("value_upper", "value_lower", 1, 0.75, description="rescaling: largest value"),
                 Real(
                     "rescale_period",
-                    0.0129 * interface.n_steps,
+                    SHORTEST_RESCALE * interface.n_steps,
                     interface.n_steps,
-                    (0.0129 + 1) / 2 * interface.n_steps,
+                    (SHORTEST_RESCALE + 1) / 2 * interface.n_steps,
                     "step",
                     description="steps between two rescalings",
                 ),

@@ -34,6 +34,10 @@ def table_weight(weight_codes: float) -> int:
     return weight_u6 << FRACTION_BITS
 
 
+SHORTEST_RESCALE = 0.0129
+"""Shortest published rescaling period, as a fraction of a life."""
+
+
 class Program(NamedTuple):
     """Constants and memory of SARSA(λ) with periodic rescaling.
 
