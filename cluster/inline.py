@@ -17,7 +17,8 @@ class Inline(Settings):
     """Jobs run one after another in the process of the coordinator.
 
     No start-up, no copies, and a debugger works. The price: a job that hangs is not noticed
-    (there is no deadline), and one that kills its process ends the run.
+    (there is no deadline), and one that kills its process ends the run. A signal raises at once in
+    Python code only: a compiled life ends first.
     """
 
     kind: Literal["inline"] = "inline"
@@ -41,11 +42,14 @@ class InlinePool:
     description = "in this process, one job after another"
 
     def __init__(self, stop: StopSignal) -> None:
-        self._stop = stop
+        self.stop = stop
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yields the outcomes in the order of the jobs; a signal raises in the middle of one."""
+        """Yields the outcomes in the order of the jobs; a signal raises in the middle of one.
+
+        Python handles signals between its own instructions, so a compiled life ends first.
+        """
         for index, job in enumerate(jobs):
-            with self._stop.raising():
+            with self.stop.raising():
                 result = evaluate(job)
             yield Outcome(index, result, np.ones(job.tile.shape, dtype=np.int64))

@@ -14,7 +14,14 @@ class PoolError(Exception):
 
 
 class WorkerPool(Protocol):
-    """Something that evaluates jobs."""
+    """Something that evaluates jobs.
+
+    Attributes:
+        stop: makes ``run`` raise ``Interrupted``; a caller wraps its own long computations in
+            ``stop.raising()``.
+    """
+
+    stop: StopSignal
 
     @property
     def n_workers(self) -> int:

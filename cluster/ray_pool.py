@@ -36,7 +36,7 @@ class RayPool:
         self._crew = crew
         self._job_timeout_s = job_timeout_s
         self._max_attempts = max_attempts
-        self._stop = stop
+        self.stop = stop
 
     @property
     def n_replaced(self) -> int:
@@ -46,7 +46,7 @@ class RayPool:
     def wait_until_ready(self) -> None:
         """Returns when every worker has started and done its warm-up job."""
         while not self._crew.complete:
-            self._stop.check()
+            self.stop.check()
             self._crew.fill(time.monotonic())
             self._crew.news(TICK_S)
 
@@ -58,7 +58,7 @@ class RayPool:
             ledger.join(worker)
         try:
             while not ledger.finished:
-                self._stop.check()
+                self.stop.check()
                 self._crew.fill(time.monotonic())
                 self._send(ledger, jobs)
                 outcomes = [

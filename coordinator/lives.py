@@ -99,7 +99,9 @@ def evaluate_grid(
     for outcome in pool.run(jobs):
         outcomes[outcome.index] = outcome
         # Computed while the workers are busy, so that it costs a generation no time.
-        references = references or grid.tasks().references()
+        if references is None:
+            with pool.stop.raising():
+                references = grid.tasks().references()
         progress(jobs[outcome.index].tile.n_lives)
     complete = [outcome for outcome in outcomes if outcome is not None]
     if references is None or len(complete) != len(jobs):
