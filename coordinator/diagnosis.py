@@ -54,10 +54,10 @@ def examine() -> list[Check]:
         _brian(),
         _memory(),
         _shared_memory(),
-        _writable("runs folder", Path.cwd()),
-        _writable("temporary folder", Path(tempfile.gettempdir())),
-        _guarded("emulator", _emulator),
-        _guarded("local Ray", _ray),
+        _writable("runs folder", Path.cwd(), "choose another with --out"),
+        _writable("temporary folder", Path(tempfile.gettempdir()), "set TMPDIR to another"),
+        _guarded("emulator", _emulator, "reinstall with: pip install --force-reinstall spikeloop"),
+        _guarded("local Ray", _ray, "until that is mended, runs work with --inline"),
     ]
 
 
@@ -109,12 +109,12 @@ def _shared_memory() -> Check:
     return Check("shared memory", "ok", f"{mib:.0f} MiB free in {folder}")
 
 
-def _writable(name: str, folder: Path) -> Check:
+def _writable(name: str, folder: Path, advice: str) -> Check:
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        return Check(name, "warning", f"{folder}: {error.strerror}", "choose another with --out")
+        return Check(name, "warning", f"{folder}: {error.strerror}", advice)
     gib = shutil.disk_usage(folder).free / 2**30
     return Check(name, "ok", f"{folder}, {gib:.0f} GiB free")
 
@@ -140,9 +140,8 @@ def _ray() -> str:
         return f"{pool.description}; ready after {time.perf_counter() - started:.1f} s"
 
 
-def _guarded(name: str, check: Callable[[], str]) -> Check:
+def _guarded(name: str, check: Callable[[], str], advice: str) -> Check:
     try:
         return Check(name, "ok", check())
     except (PoolError, ImportError, OSError, RuntimeError) as error:
-        advice = "reinstall with: pip install --force-reinstall spikeloop"
         return Check(name, "broken", " ".join(str(error).split()), advice)

@@ -1,8 +1,10 @@
-"""The import package: four links, one direction, light imports."""
+"""The import package: four links, one direction, light imports, complete when it is installed."""
 
 import ast
 import importlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -149,3 +151,52 @@ def test_the_tables_load_nothing_heavy(module: str) -> None:
 
 def test_the_check_sees_what_is_heavy() -> None:
     assert heavy_after("scipy") == ["scipy"]
+
+
+BUILD = (
+    "import setuptools; setuptools.setup(script_args=['--quiet', 'build', '--build-lib', 'built'])"
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder whose contents a wheel is zipped from, built from a copy of the sources.
+
+    By the setuptools that is installed, because a build in isolation, and the step from this folder
+    to a wheel in older versions, need the network. Only setuptools 77 and later understand the two
+    keys about the licence, which concern no module.
+    """
+    folder = tmp_path_factory.mktemp("build")
+    for layer in (*LAYERS, "spikeloop"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / layer, folder / layer, symlinks=True, ignore=ignored)
+    (folder / "README.md").touch()
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    settings = re.sub(r"^license.*$", "", settings, flags=re.M)
+    (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
+    process = subprocess.run(
+        [sys.executable, "-c", BUILD], cwd=folder, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    return folder / "built"
+
+
+def test_a_wheel_holds_every_module_and_the_mark_of_types_and_nothing_else(built: Path) -> None:
+    modules = {f"spikeloop/{path.relative_to(ROOT).as_posix()}" for path in SOURCES}
+    files = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
+    assert files == modules | {"spikeloop/__init__.py", "spikeloop/py.typed"}
+    assert not any(path.is_symlink() for path in built.rglob("*"))
+
+
+def test_what_a_wheel_holds_works_without_the_checkout(built: Path) -> None:
+    """Started by isolated Python, which sees neither this checkout nor the current folder."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(built)!r})\n"
+        "from spikeloop.coordinator import config\n"
+        "print(config.__file__)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", code], cwd=built, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert Path(process.stdout.strip()) == built / "spikeloop" / "coordinator" / "config.py"

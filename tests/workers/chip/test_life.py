@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_frequencies
+from statistical import assert_frequencies, assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
@@ -156,9 +156,11 @@ def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() ->
 
 
 def test_successors_follow_the_transition_probabilities() -> None:
+    """False alarms at 1e-4 in all. The most lopsided row is rejected if it is read backwards."""
     tasks = RandomMdp(n_states=4, n_actions=2).sample(1, np.random.default_rng(3))
     environment = environments(tasks)[0]
     random = np.array([99], dtype=np.int64)
+    drawn = []
     for action in range(2):
         for state in range(4):
             law = tasks.transition[0, action, state]
@@ -168,7 +170,12 @@ def test_successors_follow_the_transition_probabilities() -> None:
             possible = law > 0
             assert counts[~possible].sum() == 0
             if possible.sum() > 1:
-                assert_frequencies(counts[possible], law[possible], alpha=1e-4 / 8)
+                drawn.append((counts[possible], law[possible]))
+    for counts, law in drawn:
+        assert_frequencies(counts, law, alpha=1e-4 / 8)
+    counts, law = max(drawn, key=lambda pair: float(np.abs(pair[1] - pair[1][::-1]).max()))
+    with pytest.raises(AssertionError):
+        assert_frequencies(counts, law[::-1], alpha=1e-4 / 8)
 
 
 def test_impossible_successors_have_no_share_of_the_table() -> None:
@@ -201,11 +208,22 @@ def test_a_noiseless_chip_learns_a_two_armed_task_and_repeats_itself() -> None:
 
 
 def test_without_plasticity_weights_stay_and_reward_is_that_of_chance() -> None:
+    """Two equal actions, so a binomial number of 400 rewards: false alarms at 1e-4; sees 0.13.
+
+    Plasticity, or one weight above the other, is rejected.
+    """
     tasks = bandit([0.0, 1.0], 400)
     held = memory(4, eta=0.0)
-    lived = live_once(tasks, 400, Circuit(), 8, held)
+    n_paid = round(live_once(tasks, 400, Circuit(), 8, held).total)
     assert (held.table == 50 * 128).all()
-    assert 120 < lived.total < 280
+    assert_rate(n_paid, 400, 0.5, alpha=1e-4)
+
+    unequal = memory(4, eta=0.0)
+    unequal.table[1::2] += 5 * 128
+    for wrong in (memory(4, eta=0.5), unequal):
+        n_paid = round(live_once(tasks, 400, Circuit(), 8, wrong).total)
+        with pytest.raises(AssertionError):
+            assert_rate(n_paid, 400, 0.5, alpha=1e-4)
 
 
 def test_rescaling_happens_at_its_period() -> None:
