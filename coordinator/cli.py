@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.exits import explain, one_line
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.config import RunConfig
@@ -197,41 +197,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BaseException as error:  # Interrupted and KeyboardInterrupt are no Exceptions
         if debug:
             traceback.print_exc()
-        code = _explain(error)
+        code = explain(error)
     raise SystemExit(code)
-
-
-def _explain(error: BaseException) -> int:
-    """Prints one line for an error and gives its exit code."""
-    from spikeloop.cluster.pool import PoolError
-    from spikeloop.cluster.stop import Interrupted
-
-    if isinstance(error, TyperException):
-        message, code = " ".join(error.format_message().split()), 2
-    elif isinstance(error, RunFailed):
-        if error.traceback:
-            typer.echo(error.traceback.rstrip(), err=True)
-        message, code = str(error), 1
-    elif isinstance(error, ConfigError):
-        message, code = str(error), 2
-    elif isinstance(error, PoolError):
-        message, code = str(error), 3
-    elif isinstance(error, Interrupted | KeyboardInterrupt):
-        message, code = str(error) or "interrupted", 4
-    elif isinstance(error, OSError):
-        message, code = _line(error), 3
-    else:
-        message = f"unexpected {type(error).__name__}: {_line(error)} (--debug shows the traceback)"
-        code = 1
-    typer.echo(f"spikeloop: {message}", err=True)
-    return code
-
-
-def _line(error: BaseException) -> str:
-    """An error's message as one line; for an operating system's error, which file and why."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())
 
 
 def _load(path: Path, sets: list[str] | None, workers: int | None, inline: bool) -> "RunConfig":
@@ -299,7 +266,7 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
         if RunStore(folder).generation() < 0:
             raise
         raise PoolError(
-            f"{_line(error)}; what is committed is safe, mend this and resume with: "
+            f"{one_line(error)}; what is committed is safe, mend this and resume with: "
             f"spikeloop resume {folder}"
         ) from error
     from spikeloop.coordinator.analysis.figures import make_figures
