@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.coding import choose
 from spikeloop.workers.chip.compiling import kernel, part, source_digest
 from spikeloop.workers.chip.environment import FULL, Environment
 from spikeloop.workers.chip.limits import (
@@ -23,7 +24,7 @@ from spikeloop.workers.chip.limits import (
 )
 from spikeloop.workers.chip.network import Chip
 from spikeloop.workers.chip.noise import seed_words
-from spikeloop.workers.chip.ppu import below, lcg
+from spikeloop.workers.chip.ppu import draw
 from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
 from spikeloop.workers.plasticity.program import Program
 from spikeloop.workers.plasticity.td_lambda import rescale_integer, synapse_weight, update_integer
@@ -37,14 +38,6 @@ class Timing(NamedTuple):
 
 
 @part
-def draw(random: NDArray[np.int64], n: int) -> int:
-    """A number in [0, n) from the processor's generator."""
-    x = lcg(int(random[0]))
-    random[0] = x
-    return below(x, n)
-
-
-@part
 def stimulate(chip: Chip, state: int, n_states: int, timing: Timing) -> None:
     """Clears the counters, kicks a state neuron and lets the network settle."""
     for neuron in range(N_NEURONS):
@@ -53,27 +46,6 @@ def stimulate(chip: Chip, state: int, n_states: int, timing: Timing) -> None:
         send(chip, (state + 1) % n_states, state)
         advance(chip, timing.spike_interval)
     advance(chip, timing.settle)
-
-
-@part
-def choose(chip: Chip, random: NDArray[np.int64], n_states: int, n_actions: int) -> int:
-    """Reads the counters and draws uniformly among the actions that fired; if none, among all."""
-    fired = np.int64(0)
-    n_fired = 0
-    for action in range(n_actions):
-        if read_counter(chip, n_states + action) > 0:
-            fired |= np.int64(1) << action
-            n_fired += 1
-    if n_fired == 0:
-        return draw(random, n_actions)
-    rank = draw(random, n_fired)
-    chosen = 0
-    for action in range(n_actions):
-        if (fired >> action) & 1:
-            if rank == 0:
-                chosen = action
-            rank -= 1
-    return chosen
 
 
 @part
@@ -116,6 +88,7 @@ def build(digest: int) -> Callable[..., int]:
         program: Program,
         environment: Environment,
         timing: Timing,
+        coding: int,
         seed: np.uint64,
         n_steps: int,
         curve: FloatArray,
@@ -130,7 +103,7 @@ def build(digest: int) -> Callable[..., int]:
         reward_q7 = 0
         for step in range(n_steps):
             stimulate(chip, state, n_states, timing)
-            action = choose(chip, program.random, n_states, n_actions)
+            action = choose(chip, program.random, coding, n_states, n_actions)
             silence(chip, n_states, n_actions, timing)
             successor = next_state(environment, program.random, action, state)
             curve[step * n_bins // n_steps] += environment.reward[action, state, successor]

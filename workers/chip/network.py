@@ -38,6 +38,8 @@ class Chip(NamedTuple):
         ring: (delay + 1,) uint32, spikes on their way through the router, one bit per neuron.
         cursor: (1,) int64, the slot of ``ring`` that is due.
         counters_u10: (32,) int64 spike counters.
+        first_spike: (32,) int64, the step of a neuron's first spike since its counter was read.
+        clock: (1,) int64, steps that the chip has run.
     """
 
     analog: NDArray[np.float32]
@@ -50,6 +52,8 @@ class Chip(NamedTuple):
     ring: NDArray[np.uint32]
     cursor: NDArray[np.int64]
     counters_u10: NDArray[np.int64]
+    first_spike: NDArray[np.int64]
+    clock: NDArray[np.int64]
 
 
 def steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
@@ -70,6 +74,8 @@ def empty_chip(analog: NDArray[np.float32], step_s: float) -> Chip:
         ring=np.zeros(steps(ROUTER_DELAY_CYCLES, step_s, FPGA_HZ) + 1, dtype=np.uint32),
         cursor=np.zeros(1, dtype=np.int64),
         counters_u10=np.zeros(N_NEURONS, dtype=np.int64),
+        first_spike=np.zeros(N_NEURONS, dtype=np.int64),
+        clock=np.zeros(1, dtype=np.int64),
     )
 
 

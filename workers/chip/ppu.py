@@ -5,6 +5,9 @@ The processor has no floating point. Its vector unit knows saturating fractional
 Arguments are integers of the stated width, results are plain integers within it.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spikeloop.workers.chip.compiling import part
 
 
@@ -63,3 +66,11 @@ def lcg(x: int) -> int:
 def below(x: int, n: int) -> int:
     """A number in [0, n), n ≤ 2¹⁶, from the high 16 bits of the generator's state."""
     return ((x >> 16) * n) >> 16
+
+
+@part
+def draw(random: NDArray[np.int64], n: int) -> int:
+    """A number in [0, n) from the processor's generator."""
+    x = lcg(int(random[0]))
+    random[0] = x
+    return below(x, n)

@@ -1,7 +1,6 @@
 """Events: into a row of synapses, round through the spike router, and into the counters."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import I_EXC
 from spikeloop.workers.chip.compiling import part, routine
@@ -47,13 +46,15 @@ def send(chip: Chip, row: int, address_u6: int) -> None:
 
 
 @part
-def collect_spikes(spiked: NDArray[np.uint32], counters_u10: NDArray[np.int64]) -> np.uint32:
-    """The last step's spikes as a bit mask; each raises its counter, which stops at its limit."""
+def collect_spikes(chip: Chip, step: int) -> np.uint32:
+    """The spikes of step ``step`` as a bit mask; each raises its counter, up to its limit."""
     mask = NO_SPIKES
     for j in range(N_NEURONS):
-        if spiked[j] != NO_SPIKES:
+        if chip.spiked[j] != NO_SPIKES:
             mask |= np.uint32(1) << np.uint32(j)
-            counters_u10[j] = min(counters_u10[j] + 1, MAX_COUNT_U10)
+            if chip.counters_u10[j] == 0:
+                chip.first_spike[j] = step
+            chip.counters_u10[j] = min(chip.counters_u10[j] + 1, MAX_COUNT_U10)
     return np.uint32(mask)
 
 
@@ -67,18 +68,19 @@ def advance(chip: Chip, n_steps: int) -> None:
     """
     flush_inputs(chip.analog)
     cursor = chip.cursor[0]
-    for _ in range(n_steps):
+    for step in range(n_steps):
         due = chip.ring[cursor]
         if due != NO_SPIKES:
             send_rows(chip, due, ROUTER_ADDRESS_U6)
         if step_neurons(chip.analog, chip.lanes, chip.spiked):
-            chip.ring[cursor] = collect_spikes(chip.spiked, chip.counters_u10)
+            chip.ring[cursor] = collect_spikes(chip, chip.clock[0] + step)
         else:
             chip.ring[cursor] = NO_SPIKES
         cursor += 1
         if cursor == chip.ring.size:
             cursor = 0
     chip.cursor[0] = cursor
+    chip.clock[0] += n_steps
 
 
 @part

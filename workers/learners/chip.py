@@ -40,6 +40,10 @@ class ChipTd(Settings):
     chip: int = Field(default=20, ge=0, description="number of the chip: its mismatch pattern")
     calibrated: bool = Field(default=True, description="whether its neurons were calibrated")
     circuit: Circuit = Field(default=Circuit(), description="analog settings")
+    coding: Literal["fired", "first", "count"] = Field(
+        default="fired",
+        description="the action is drawn among the neurons that fired, fired first, or most often",
+    )
     search_trace_decay: bool = Field(
         default=False, description="whether λ is a hyperparameter or ``trace_decay``"
     )
@@ -97,6 +101,7 @@ class ChipTd(Settings):
         """Lets the lives happen one after the other, each from a chip at rest."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"chip_td needs tasks given as tables, got {type(tasks).__name__}")
+        from spikeloop.workers.chip.coding import CODINGS
         from spikeloop.workers.chip.life import Timing, live
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
@@ -104,6 +109,7 @@ class ChipTd(Settings):
         step_s = self.circuit.step_s
         analog = analog_block(cells, step_s)
         timing = Timing(steps(SPIKE_INTERVAL_CYCLES, step_s), steps(SETTLE_CYCLES, step_s))
+        coding = CODINGS.index(self.coding)
         problems = environments(tasks)
 
         lengths = bin_lengths(n_steps)
@@ -117,7 +123,7 @@ class ChipTd(Settings):
                 connect(chip, n_states, n_actions, inhibition_u6)
                 memory = program(n_states * n_actions, **theta)
                 sums = curve[candidate, task]
-                live(chip, memory, problem, timing, seeds[candidate, task], n_steps, sums)
+                live(chip, memory, problem, timing, coding, seeds[candidate, task], n_steps, sums)
         return Lives(curve.sum(axis=2), curve / lengths, seeds.size * n_steps)
 
 

@@ -11,9 +11,10 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.analog import Circuit, analog_block, neurons
+from spikeloop.workers.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.chip.compiling import source_digest
 from spikeloop.workers.chip.environment import FULL, environments
-from spikeloop.workers.chip.life import Timing, choose, live, next_state, silence, stimulate
+from spikeloop.workers.chip.life import Timing, live, next_state, silence, stimulate
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
 from spikeloop.workers.chip.network import Chip, connect, empty_chip
 from spikeloop.workers.chip.noise import seed_words, xorshift32
@@ -57,6 +58,9 @@ class Lived:
     lanes: NDArray[np.uint32]
 
 
+FIRED = CODINGS.index("fired")
+
+
 def live_once(
     tasks: TabularTasks, n_steps: int, circuit: Circuit, seed: int, held: Program
 ) -> Lived:
@@ -64,7 +68,9 @@ def live_once(
     chip = empty_chip(analog_block(neurons(circuit, tasks.n_states), STEP_S), STEP_S)
     connect(chip, tasks.n_states, tasks.n_actions, inhibition_u6=63)
     curve: FloatArray = np.zeros(1)
-    digest = live(chip, held, environments(tasks)[0], TIMING, np.uint64(seed), n_steps, curve)
+    digest = live(
+        chip, held, environments(tasks)[0], TIMING, FIRED, np.uint64(seed), n_steps, curve
+    )
     assert digest == source_digest()
     return Lived(float(curve[0]), held, chip.lanes)
 
@@ -100,7 +106,7 @@ def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) 
     counts = np.zeros(A, dtype=np.int64)
     for _ in range(4000):
         fired(chip, actions)
-        counts[choose(chip, random, S, A)] += 1
+        counts[choose(chip, random, FIRED, S, A)] += 1
     allowed = actions or list(range(A))
     assert counts[allowed].sum() == 4000
     if len(allowed) > 1:
@@ -110,10 +116,43 @@ def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) 
             assert_frequencies(counts[allowed], by_count / by_count.sum(), alpha=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("coding", "expected"), [(FIRED, [1, 2, 4, 6]), (FIRST, [2, 6]), (COUNT, [1, 4])]
+)
+def test_each_coding_draws_among_its_own_best_actions(coding: int, expected: list[int]) -> None:
+    """Actions 2 and 6 fire first, 1 and 4 most often; silent neurons never win by old times."""
+    random = np.array([99], dtype=np.int64)
+    chip = network(Circuit(noise_V=0.0))
+    counts = np.zeros(A, dtype=np.int64)
+    for _ in range(2000):
+        chip.counters_u10[:] = 0
+        chip.counters_u10[[S + a for a in (1, 2, 4, 6)]] = [5, 1, 5, 2]
+        chip.first_spike[:] = 0
+        chip.first_spike[[S + a for a in (1, 2, 4, 6)]] = [1040, 1017, 1030, 1017]
+        counts[choose(chip, random, coding, S, A)] += 1
+    assert counts[expected].sum() == 2000
+    assert_frequencies(counts[expected], np.full(len(expected), 1 / len(expected)), alpha=1e-4)
+
+
+def test_first_spike_is_recorded_once_and_anew_after_reading() -> None:
+    quiet = Circuit(noise_V=0.0)
+    chip = network(quiet, [63, 40, 0, 0, 0, 0, 0, 0])
+    stimulate(chip, 0, S, TIMING)
+    begun = chip.first_spike[0]
+    assert 0 < begun < 30  # the state neuron fires soon after its stimulus
+    assert chip.counters_u10[0] > 1
+    assert begun < chip.first_spike[S] < chip.clock[0]
+    silence(chip, S, A, TIMING)
+    advance(chip, TIMING.settle)
+    between = int(chip.clock[0])
+    stimulate(chip, 0, S, TIMING)
+    assert between < chip.first_spike[0] < between + 30
+
+
 def test_choosing_clears_the_counters() -> None:
     chip = network(Circuit(noise_V=0.0))
     fired(chip, [1, 2])
-    choose(chip, np.zeros(1, dtype=np.int64), S, A)
+    choose(chip, np.zeros(1, dtype=np.int64), FIRED, S, A)
     assert not chip.counters_u10[S : S + A].any()
 
 
