@@ -74,6 +74,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     strategy, run = config.strategy, config.run
     monitored = config.transfer.monitored(run.generations)
     done = store.generation()
+    failures: Counter[str] = Counter()
     if done >= 0:
         state: Any = from_arrays(type(strategy).State, store.state(done))
     else:
@@ -82,6 +83,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         if monitored:
             lives, _ = _monitor(config, pool, strategy.recommend(state), 0, reporter)
             parts["curves"] = tables.curves_table(lives, 0)
+            failures += count_failures(lives)  # told with the first generation
         store.commit(0, parts, to_arrays(state))
         done = 0
     total_lives = store.total_lives()
@@ -101,7 +103,8 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
             "lives": tables.lives_table(lives, generation),
             "candidates": tables.candidates_table(lives, fitness, config.space, generation),
         }
-        held_out, held_out_failed, failures = None, None, count_failures(lives)
+        held_out, held_out_failed = None, None
+        failures += count_failures(lives)
         if generation in monitored:
             point = strategy.recommend(state)
             held_out_lives, held_out = _monitor(config, pool, point, generation, reporter)
@@ -130,6 +133,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
                 wall_s,
             )
         )
+        failures = Counter()
     return state
 
 

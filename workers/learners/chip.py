@@ -25,7 +25,7 @@ from spikeloop.workers.chip.limits import (
 from spikeloop.workers.chip.mismatch import mismatched
 from spikeloop.workers.chip.network import connect, empty_chip, steps
 from spikeloop.workers.learners.curve import bin_lengths
-from spikeloop.workers.plasticity.program import SHORTEST_RESCALE, program
+from spikeloop.workers.plasticity.program import program, rescale_period
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 
@@ -84,14 +84,7 @@ class ChipTd(Settings):
                 "code",
                 description="weight between actions",
             ),
-            Real(
-                "rescale_period",
-                SHORTEST_RESCALE * n_steps,
-                n_steps,
-                (SHORTEST_RESCALE + 1) / 2 * n_steps,
-                "step",
-                description="steps between two rescalings",
-            ),
+            rescale_period(n_steps),
         ]
         if self.search_trace_decay:
             searched.append(Real("trace_decay", 0, 1, self.trace_decay, description="λ"))

@@ -14,7 +14,7 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Lives
 from spikeloop.workers.learners.curve import bin_lengths
-from spikeloop.workers.plasticity.program import SHORTEST_RESCALE
+from spikeloop.workers.plasticity.program import rescale_period
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 
@@ -46,14 +46,7 @@ class TabularTd(Settings):
             searched += [
                 Real("value_lower", 0, 1, 0.5, description="rescaling: least value"),
                 Real("value_upper", "value_lower", 1, 0.75, description="rescaling: largest value"),
-                Real(
-                    "rescale_period",
-                    SHORTEST_RESCALE * interface.n_steps,
-                    interface.n_steps,
-                    (SHORTEST_RESCALE + 1) / 2 * interface.n_steps,
-                    "step",
-                    description="steps between two rescalings",
-                ),
+                rescale_period(interface.n_steps),
             ]
         if self.search_trace_decay:
             searched.append(Real("trace_decay", 0, 1, self.trace_decay, description="λ"))

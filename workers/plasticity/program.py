@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.space import Real
 
 FRACTION_BITS = 7
 REWARD_SHIFT = 6
@@ -36,6 +37,22 @@ def table_weight(weight_codes: float) -> int:
 
 SHORTEST_RESCALE = 0.0129
 """Shortest published rescaling period, as a fraction of a life."""
+
+
+def rescale_period(n_steps: int) -> Real:
+    """The hyperparameter of how often weights are rescaled, with its published range.
+
+    Args:
+        n_steps: steps of a life.
+    """
+    return Real(
+        "rescale_period",
+        SHORTEST_RESCALE * n_steps,
+        n_steps,
+        (SHORTEST_RESCALE + 1) / 2 * n_steps,
+        "step",
+        description="steps between two rescalings",
+    )
 
 
 class Program(NamedTuple):
