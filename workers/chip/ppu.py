@@ -1,14 +1,16 @@
 """Arithmetic of the plasticity processor, as far as the programs need it.
 
-The processor has no floating point. Its vector unit knows saturating fractional arithmetic on bytes
-(Q7: value · 2⁷) and halfwords; the scalar core is 32 bits wide (electronicvisions/nux, libnux).
-Arguments are integers of the stated width, results are plain integers within it.
+The processor has no floating point. The scalar core is 32 bits wide; the vector unit's saturating
+arithmetic on bytes (Q7: value · 2⁷) and halfwords is in ``vector`` (electronicvisions/nux, libnux).
+Arguments are integers of the stated width, results are plain integers within it. Products here are
+rounded, which costs the scalar core one addition; the vector unit truncates.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.compiling import part
+from spikeloop.workers.chip.noise import xorshift32
 
 
 @part
@@ -21,6 +23,12 @@ def saturate_i8(x: int) -> int:
 def saturate_i16(x: int) -> int:
     """The nearest signed halfword."""
     return min(max(x, -32768), 32767)
+
+
+@part
+def saturate_i32(x: int) -> int:
+    """The nearest signed word."""
+    return min(max(x, -2147483648), 2147483647)
 
 
 @part
@@ -63,6 +71,15 @@ def lcg(x: int) -> int:
 
 
 @part
+def xorshift(x: int) -> int:
+    """The next 32-bit number of libnux' other generator (src/random.cpp, ``xorshift32``).
+
+    It never leaves 0, so start it elsewhere. All its bits are good, and it needs no product.
+    """
+    return int(np.int64(xorshift32(np.uint32(x))))
+
+
+@part
 def below(x: int, n: int) -> int:
     """A number in [0, n), n ≤ 2¹⁶, from the high 16 bits of the generator's state."""
     return ((x >> 16) * n) >> 16
@@ -72,5 +89,13 @@ def below(x: int, n: int) -> int:
 def draw(random: NDArray[np.int64], n: int) -> int:
     """A number in [0, n) from the processor's generator."""
     x = lcg(int(random[0]))
+    random[0] = x
+    return below(x, n)
+
+
+@part
+def draw_xorshift(random: NDArray[np.int64], n: int) -> int:
+    """A number in [0, n) from the other generator, whose state must not be 0."""
+    x = xorshift(int(random[0]))
     random[0] = x
     return below(x, n)

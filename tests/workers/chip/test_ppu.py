@@ -4,10 +4,23 @@ from fractions import Fraction
 from itertools import product
 from math import floor
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloop.workers.chip.ppu import add_i8, add_i16, below, lcg, mul_q7_i8, mul_q7_i16, sub_i16
+from spikeloop.workers.chip.ppu import (
+    add_i8,
+    add_i16,
+    below,
+    draw,
+    draw_xorshift,
+    lcg,
+    mul_q7_i8,
+    mul_q7_i16,
+    saturate_i32,
+    sub_i16,
+    xorshift,
+)
 
 BYTES = range(-128, 128)
 halfwords = st.integers(-32768, 32767)
@@ -44,6 +57,11 @@ def test_halfword_products_are_rounded_fractions(a: int, b: int) -> None:
     assert mul_q7_i16(a, b) == clip(rounded(Fraction(a * b, 128)), 16)
 
 
+@given(st.integers(-(2**40), 2**40) | st.sampled_from([2**31 - 1, 2**31, -(2**31), -(2**31) - 1]))
+def test_words_saturate(x: int) -> None:
+    assert saturate_i32(x) == clip(x, 32)
+
+
 def test_extreme_halfwords() -> None:
     assert add_i16(32767, 1) == 32767
     assert sub_i16(-32768, 1) == -32768
@@ -67,3 +85,23 @@ def test_the_generator_is_the_published_recurrence(x: int) -> None:
 def test_draws_lie_below_their_bound_and_use_the_high_bits(x: int, n: int) -> None:
     assert below(x, n) == (x >> 16) * n // 2**16
     assert 0 <= below(x, n) < n
+
+
+def test_the_other_generator_begins_as_in_marsaglias_paper() -> None:
+    assert xorshift(2463534242) == 723471715
+
+
+@given(st.integers(1, 2**32 - 1))
+def test_the_other_generator_shifts_by_13_17_and_5(x: int) -> None:
+    y = (x ^ x << 13) % 2**32
+    y ^= y >> 17
+    y = (y ^ y << 5) % 2**32
+    assert xorshift(x) == y != 0
+
+
+@given(st.integers(1, 2**32 - 1), st.integers(1, 2**16))
+def test_a_draw_moves_its_generator_on(x: int, n: int) -> None:
+    for generator, step in ((draw, lcg), (draw_xorshift, xorshift)):
+        random = np.array([x], dtype=np.int64)
+        assert generator(random, n) == below(step(x), n)
+        assert random[0] == step(x)
