@@ -1,0 +1,326 @@
+"""Correlation sensors: the STDP window, which spikes pair, and how synapses deviate."""
+
+import subprocess
+import sys
+from copy import deepcopy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from statistical import assert_mean
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.correlation import (
+    CALIBRATED,
+    NEVER,
+    UNCALIBRATED,
+    Correlation,
+    Sensors,
+    SensorSpread,
+    disabled_sensors,
+    sensors,
+)
+from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
+from spikeloop.workers.chip.sensors import reset_row, sense_post, sense_pre
+
+STEP_S = 1e-7
+NO_CALIBRATION = np.zeros(N_SYNAPSES, dtype=np.uint8)
+LABEL = np.full(N_SYNAPSES, 50, dtype=np.uint8)
+PRE, POST = 0, 1
+
+
+def ideal(**changes: float) -> Sensors:
+    return sensors(Correlation(**changes), STEP_S, NO_CALIBRATION, None, calibrated=False)
+
+
+def assert_same(cells: Sensors, expected: Sensors, *, but: tuple[str, ...] = ()) -> None:
+    for name in set(Sensors._fields) - set(but):
+        np.testing.assert_array_equal(getattr(cells, name), getattr(expected, name), err_msg=name)
+
+
+def play(train: str, cells: Sensors) -> None:
+    """Events and spikes of synapse 0: a ``<`` is an event, ``>`` a spike, ``.`` the next step."""
+    step = 1000
+    for mark in train:
+        if mark == "<":
+            sense_pre(cells, LABEL, 0, 50, step)
+        elif mark == ">":
+            sense_post(cells, 0, step)
+        else:
+            step += 1
+
+
+def window(distances: list[int]) -> float:
+    """The charge of ideal pairs, LSB: 0.5 · Σ e^(−Δt / 5 µs)."""
+    return float(0.5 * np.exp(-np.array(distances) * STEP_S / 5e-6).sum())
+
+
+# --- The window -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 5, 10, 30, 50, 100, 300, 1000])
+def test_a_pair_adds_the_exponential_window_of_its_own_synapse(distance: int) -> None:
+    cells = sensors(Correlation(), STEP_S, NO_CALIBRATION, 20, calibrated=False)
+    for row in range(N_ROWS):
+        sense_pre(cells, LABEL, row, 50, 7)
+    for column in range(N_NEURONS):
+        sense_post(cells, column, 7 + distance)
+    assert not cells.anticausal.any()
+    for row in range(N_ROWS):
+        sense_pre(cells, LABEL, row, 50, 7 + 2 * distance)
+    for charge, amplitude, rate in (
+        (cells.causal, cells.amplitude_causal, cells.rate_causal),
+        (cells.anticausal, cells.amplitude_anticausal, cells.rate_anticausal),
+    ):
+        decay = np.exp(-distance * rate.astype(np.float64))
+        np.testing.assert_allclose(charge, amplitude * decay, rtol=1e-6)
+
+
+def test_the_nominal_window_has_the_set_amplitude_and_time_constant() -> None:
+    cells = ideal(tau_s=20e-6, amplitude_lsb=1.5)
+    sense_pre(cells, LABEL, 3, 50, 0)
+    sense_post(cells, 9, 200)  # one time constant
+    assert cells.causal[3 * N_NEURONS + 9] == pytest.approx(1.5 / np.e, rel=1e-6)
+    assert np.count_nonzero(cells.causal) == 1
+
+
+# --- Which spikes pair ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("train", "causal", "anticausal"),
+    [
+        ("<...>", [3], []),
+        (">...<", [], [3]),
+        ("<", [], []),
+        (">", [], []),
+        ("<>", [0], []),  # the same step: the event comes first
+        ("<>..<>", [0, 0], [2]),
+        ("<..<...>", [3], []),  # a spike pairs with the latest event only,
+        ("<..>...>", [2], []),  # and an event with one spike only
+        (">..>...<", [], [3]),  # the same for an event after spikes
+        (">..<...<", [], [2]),
+        ("<>.>", [0], []),  # the event was used up in its own step
+        ("<.<>..<", [0], [2]),
+        ("<.>.<.>.<", [1, 1], [1, 1]),
+        ("<<.>", [1], []),  # two drivers' events in one step are one event to the sensor
+    ],
+)
+def test_trains_pair_their_nearest_neighbours(
+    train: str, causal: list[int], anticausal: list[int]
+) -> None:
+    cells = ideal()
+    play(train, cells)
+    assert cells.causal[0] == pytest.approx(window(causal), rel=1e-6)
+    assert cells.anticausal[0] == pytest.approx(window(anticausal), rel=1e-6)
+
+
+def adjacent_pairs(history: list[tuple[int, int]], first: int) -> list[int]:
+    """Distances of neighbours of unlike kind, of which the earlier is of kind ``first``."""
+    return [
+        late[0] - early[0]
+        for early, late in pairwise(history)
+        if early[1] == first and late[1] != first
+    ]
+
+
+events = st.tuples(
+    st.integers(0, 60),  # step
+    st.sampled_from([PRE, POST]),
+    st.sampled_from([0, 1, 31]),  # row or column
+    st.integers(0, 2),  # address
+)
+
+
+@given(st.sets(events, max_size=40), st.integers(0, 2**32 - 1))
+def test_random_trains_pair_as_in_a_merged_history(
+    train: set[tuple[int, int, int, int]], seed: int
+) -> None:
+    """In a synapse's history, causal pairs are an event right before a spike, and vice versa."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 3, N_SYNAPSES).astype(np.uint8)
+    calibration = rng.integers(0, 16, N_SYNAPSES).astype(np.uint8)
+    correlation = Correlation(amplitude_lsb=2.0, saturation_lsb=6.0)
+    cells = sensors(correlation, STEP_S, calibration, 3, calibrated=True)
+    histories: dict[int, list[tuple[int, int]]] = {s: [] for s in range(N_SYNAPSES)}
+    fired = set()
+    for step, kind, index, address in sorted(train):
+        if kind == PRE:
+            sense_pre(cells, label, index, address, step)
+            for synapse in range(index * N_NEURONS, (index + 1) * N_NEURONS):
+                if label[synapse] == address:
+                    histories[synapse].append((step, kind))
+        elif (step, index) not in fired:  # a neuron fires once a step
+            fired.add((step, index))
+            sense_post(cells, index, step)
+            for synapse in range(index, N_SYNAPSES, N_NEURONS):
+                histories[synapse].append((step, kind))
+
+    for charge, amplitude, rate, first in (
+        (cells.causal, cells.amplitude_causal, cells.rate_causal, PRE),
+        (cells.anticausal, cells.amplitude_anticausal, cells.rate_anticausal, POST),
+    ):
+        expected = np.zeros(N_SYNAPSES)
+        for synapse, history in histories.items():
+            distances = np.array(adjacent_pairs(history, first))
+            expected[synapse] = (amplitude[synapse] * np.exp(-rate[synapse] * distances)).sum()
+        np.testing.assert_allclose(charge, np.minimum(expected, 6.0), rtol=1e-5)
+
+
+def test_synapses_of_another_label_notice_nothing() -> None:
+    cells = ideal()
+    label = np.where(np.arange(N_SYNAPSES) % 2 == 0, 7, 8).astype(np.uint8)
+    for column in range(N_NEURONS):
+        sense_post(cells, column, 3)
+    before = deepcopy(cells)
+    sense_pre(cells, label, 5, 9, 4)
+    assert_same(cells, before)
+    sense_pre(cells, label, 5, 7, 4)
+    mine = np.arange(5 * N_NEURONS, 6 * N_NEURONS, 2)
+    np.testing.assert_array_equal(np.flatnonzero(cells.anticausal), mine)
+    np.testing.assert_array_equal(np.flatnonzero(cells.last_pre != NEVER), mine)
+    assert_same(cells, before, but=("anticausal", "last_pre"))
+
+
+def test_capacitors_saturate_each_for_itself() -> None:
+    cells = ideal(amplitude_lsb=2.0, saturation_lsb=5.0)
+    totals = []
+    for pair in range(4):
+        sense_pre(cells, LABEL, 0, 50, 1000 * pair)
+        sense_post(cells, 0, 1000 * pair)
+        totals.append(float(cells.causal[0]))
+    assert totals == [2.0, 4.0, 5.0, 5.0]
+    assert 0 < cells.anticausal[0] < 1e-6
+
+
+def test_a_reset_empties_the_capacitors_of_a_row_and_nothing_else() -> None:
+    cells = ideal()
+    for row in range(N_ROWS):
+        sense_pre(cells, LABEL, row, 50, 10)
+    for column in range(N_NEURONS):
+        sense_post(cells, column, 12)
+    for row in range(N_ROWS):
+        sense_pre(cells, LABEL, row, 50, 15)
+    assert cells.causal.all() and cells.anticausal.all()
+    before = deepcopy(cells)
+    reset_row(cells, 6)
+    row = np.arange(N_SYNAPSES) // N_NEURONS == 6
+    np.testing.assert_array_equal(cells.causal, np.where(row, 0, before.causal))
+    np.testing.assert_array_equal(cells.anticausal, np.where(row, 0, before.anticausal))
+    assert_same(cells, before, but=("causal", "anticausal"))
+    # An event before the reset still pairs with a spike after it.
+    sense_post(cells, 0, 20)
+    assert cells.causal[6 * N_NEURONS] == pytest.approx(window([5]), rel=1e-6)
+
+
+def test_distances_stay_exact_late_in_a_long_life() -> None:
+    late = 10**12
+    cells = ideal()
+    sense_pre(cells, LABEL, 0, 50, late)
+    sense_post(cells, 0, late + 1)
+    assert cells.causal[0] == pytest.approx(window([1]), rel=1e-6)
+
+
+# --- Construction ---------------------------------------------------------------------------------
+
+
+def test_calibration_bits_shorten_and_weaken_both_branches_by_their_steps() -> None:
+    bits = (np.arange(N_SYNAPSES) % 16).astype(np.uint8)
+    correlation = Correlation(tau_calibration=0.1, amplitude_calibration=0.2)
+    cells = sensors(correlation, STEP_S, bits, None, calibrated=False)
+    tau_steps = 50 * 0.9 ** (bits % 4)
+    amplitude = 0.5 * 0.8 ** (bits // 4)
+    for rate in (cells.rate_causal, cells.rate_anticausal):
+        np.testing.assert_allclose(1 / rate, tau_steps, rtol=1e-6)
+    for lsb in (cells.amplitude_causal, cells.amplitude_anticausal):
+        np.testing.assert_allclose(lsb, amplitude, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "bits", [np.full(N_SYNAPSES, 16, dtype=np.uint8), np.zeros(32, dtype=np.uint8)]
+)
+def test_calibration_bits_of_another_width_are_refused(bits: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match="calibration_u4"):
+        sensors(Correlation(), STEP_S, bits, None, calibrated=False)
+
+
+@pytest.mark.parametrize("setting", [{"tau_s": 1e-6}, {"amplitude_lsb": 2.1}, {"tau_ms": 1.0}])
+def test_settings_outside_the_calibrated_ranges_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Correlation(**setting)
+
+
+def relative(chip: int, *, calibrated: bool) -> dict[str, FloatArray]:
+    """(1024,) relative deviations: what the branches have in common, half their difference."""
+    cells = sensors(Correlation(), STEP_S, NO_CALIBRATION, chip, calibrated=calibrated)
+    tau = [1 / x.astype(np.float64) / 50 for x in (cells.rate_causal, cells.rate_anticausal)]
+    amplitude = [
+        x.astype(np.float64) / 0.5 for x in (cells.amplitude_causal, cells.amplitude_anticausal)
+    ]
+    return {
+        "tau": (tau[0] + tau[1]) / 2 - 1,
+        "tau asymmetry": (tau[0] - tau[1]) / 2,
+        "amplitude": (amplitude[0] + amplitude[1]) / 2 - 1,
+        "amplitude asymmetry": (amplitude[0] - amplitude[1]) / 2,
+    }
+
+
+@pytest.mark.parametrize(("calibrated", "spread"), [(False, UNCALIBRATED), (True, CALIBRATED)])
+def test_deviations_have_the_stated_magnitudes(calibrated: bool, spread: SensorSpread) -> None:
+    chips = [relative(chip, calibrated=calibrated) for chip in range(20)]
+    magnitudes = {
+        "tau": spread.tau,
+        "tau asymmetry": spread.asymmetry,
+        "amplitude": spread.amplitude,
+        "amplitude asymmetry": spread.asymmetry,
+    }
+    # Cutting a normal law at three deviations leaves 0.9733 of its variance.
+    alpha = 1e-4 / 14
+    draws = {n: np.array([c[n] for c in chips]).ravel() / m for n, m in magnitudes.items()}
+    for samples in draws.values():
+        assert_mean(samples, 0.0, alpha)
+        assert_mean(samples**2, 0.9733, alpha)
+        with pytest.raises(AssertionError):
+            assert_mean((1.1 * samples) ** 2, 0.9733, alpha)
+    names = list(draws)
+    for i, name in enumerate(names):
+        for other in names[:i]:
+            assert_mean(draws[name] * draws[other], 0.0, alpha)
+
+
+def test_a_chip_number_always_gives_the_same_pattern_and_calibration_keeps_the_asymmetry() -> None:
+    raw, again = relative(20, calibrated=False), relative(20, calibrated=False)
+    tuned, other = relative(20, calibrated=True), relative(22, calibrated=False)
+    for name, pattern in raw.items():
+        np.testing.assert_array_equal(pattern, again[name])
+        assert not np.allclose(pattern, other[name])
+        shrunk = 1.0 if "asymmetry" in name else 0.3
+        np.testing.assert_allclose(tuned[name], shrunk * pattern, atol=1e-6)
+
+
+def test_every_synapse_is_physical_without_calibration() -> None:
+    bits = np.full(N_SYNAPSES, 15, dtype=np.uint8)
+    for chip in range(50):
+        cells = sensors(Correlation(), STEP_S, bits, chip, calibrated=False)
+        for values in cells[5:9]:
+            assert (values > 0).all() and np.isfinite(values).all()
+
+
+def test_disabled_sensors_have_the_types_of_enabled_ones_and_are_their_own() -> None:
+    off, on = disabled_sensors(), ideal()
+    assert (off.enabled, on.enabled) == (0, 1)
+    assert off.causal is not disabled_sensors().causal
+    for name in Sensors._fields:
+        x, y = np.asarray(getattr(off, name)), np.asarray(getattr(on, name))
+        assert type(getattr(off, name)) is type(getattr(on, name)), name
+        assert (x.dtype, x.shape, x.flags.c_contiguous) == (y.dtype, y.shape, True), name
+
+
+def test_settings_can_be_read_without_numba() -> None:
+    names = "spikeloop.workers.chip.correlation, spikeloop.workers.chip.cadc, sys"
+    code = f"import {names}; sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

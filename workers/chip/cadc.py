@@ -1,0 +1,82 @@
+"""The parallel column ADC (CADC): its settings and the mismatch of its channels.
+
+8 bits, two channels a column, one for each branch of the correlation sensors (haldls, DLSv2). The
+conversion itself is in ``readout``; this module does not import numba.
+
+Sign. Here correlation *raises* the code, as it does in the plasticity program that was written for
+the prototype: it adds causal reading minus offset to the weights and subtracts the same of the
+anticausal one (libnux, ``examples/stdp.cpp``). On the full BrainScaleS-2 correlation lowers the
+code from an empty reading of 120 or more (calix, ``correlation_measurement.py``), so rules taken
+over from there must change sign.
+
+Magnitudes. calix trusts codes from 30 to 210 and expects offsets of uncalibrated channels to
+spread by less than 20 codes, readings of calibrated ones by less than 3; 10 and 1.5 are our choice
+within that. It does not calibrate the gain of single channels, for which 3 % is our choice. No
+figure of the temporal noise is known; 1 LSB, our choice, is the size at which the published
+programs' habit of dropping the lowest bit makes sense (libnux and brainscales2-demos).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.chip.limits import N_NEURONS
+from spikeloop.workers.chip.mismatch import LARGEST_DEVIATION_SD
+
+MAX_CODE_U8 = 255
+
+OFFSET_SPREAD_LSB = 10.0
+CALIBRATED_OFFSET_SPREAD_LSB = 1.5
+GAIN_SPREAD = 0.03
+
+# A stream of its own of the chip's random numbers, next to ``mismatch`` and ``correlation``.
+ADC_STREAM = 4
+
+
+class AdcSettings(Settings):
+    """How the column ADC is set."""
+
+    offset_lsb: float = Field(
+        default=40.0, ge=30, le=210, description="nominal code of an empty capacitor"
+    )
+    noise_lsb: float = Field(
+        default=1.0, ge=0, le=20, description="SD of the temporal noise of one reading, LSB"
+    )
+
+
+class Adc(NamedTuple):
+    """The 64 channels as kernels take them; row 0 of an array is causal, row 1 anticausal.
+
+    Attributes:
+        offset_lsb: (2, 32) float32 code of an empty capacitor, before rounding.
+        gain: (2, 32) float32 codes a LSB of charge.
+        noise_lsb: float32 standard deviation of the temporal noise.
+    """
+
+    offset_lsb: NDArray[np.float32]
+    gain: NDArray[np.float32]
+    noise_lsb: np.float32
+
+
+def adc(settings: AdcSettings, chip: int | None, *, calibrated: bool) -> Adc:
+    """The column ADC of one particular chip.
+
+    Args:
+        settings: settings of the whole chip.
+        chip: number of the chip, non-negative; None for one without mismatch.
+        calibrated: whether the offsets of its channels have been brought to a common target.
+    """
+    offset, gain = np.zeros((2, 2, N_NEURONS))
+    if chip is not None:
+        seed = np.random.SeedSequence(chip, spawn_key=(ADC_STREAM,))
+        draws = np.random.Generator(np.random.Philox(seed)).standard_normal((2, 2, N_NEURONS))
+        offset, gain = np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
+    spread_lsb = CALIBRATED_OFFSET_SPREAD_LSB if calibrated else OFFSET_SPREAD_LSB
+    return Adc(
+        offset_lsb=(settings.offset_lsb + spread_lsb * offset).astype(np.float32),
+        gain=(1 + GAIN_SPREAD * gain).astype(np.float32),
+        noise_lsb=np.float32(settings.noise_lsb),
+    )

@@ -1,0 +1,110 @@
+"""What the correlation sensors do at an event, at a spike and at a reset.
+
+Pairing is between nearest neighbours, and each spike is used once a branch: a neuron's spike pairs
+with the latest event only, and only if that is its first spike since; an event pairs with the
+neuron's latest spike only, and only if it is the synapse's first event since. This is the *reduced
+symmetric* scheme of Morrison, Diesmann and Gerstner 2008. Of the sensor circuit itself no
+description was at hand; the model of this chip in Wunderlich et al. 2019 (model-sw-pong,
+``pang.py``) skips a spike that follows another without an event between, the group documents the
+scheme for its earlier chip Spikey, and calix meets a state that remembers the kind of the last
+pulse, however long ago, which is what such a scheme needs.
+
+An event and a spike in the same step are a causal pair at Δt = 0 (our choice; calix refuses zero
+delays): events are delivered before neurons move on.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.workers.chip.compiling import part
+from spikeloop.workers.chip.correlation import Sensors
+from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
+
+EMPTY = np.float32(0)
+
+
+@part
+def add_pair(
+    charge: NDArray[np.float32],
+    synapse: int,
+    amplitude_lsb: np.float32,
+    rate: np.float32,
+    distance: int,
+    saturation_lsb: np.float32,
+) -> None:
+    """Adds amplitude · e^(−Δt/τ) to a capacitor, up to its limit; Δt in steps, ``rate`` is 1/τ.
+
+    In double precision, so that the last bit of the machine's exponential is rounded away.
+    """
+    total = charge[synapse] + np.float64(amplitude_lsb) * math.exp(-np.float64(rate) * distance)
+    charge[synapse] = np.float32(min(total, np.float64(saturation_lsb)))
+
+
+@part
+def sense_pre(
+    sensors: Sensors, label_u6: NDArray[np.uint8], row: int, address_u6: int, step: int
+) -> None:
+    """An event on a row: anticausal pairs in the synapses whose label is its address.
+
+    Args:
+        sensors: updated: ``anticausal`` and ``last_pre``.
+        label_u6: (1024,) uint8 addresses to which the synapses answer.
+        row: row of the event, whose driver is enabled.
+        address_u6: address of the event.
+        step: the chip's clock; never before that of an earlier call.
+    """
+    address = np.uint8(address_u6)
+    for column in range(N_NEURONS):
+        synapse = row * N_NEURONS + column
+        if label_u6[synapse] == address:
+            post = sensors.last_post[column]
+            # A spike in the step of the last event came after it.
+            if post >= 0 and post >= sensors.last_pre[synapse]:
+                add_pair(
+                    sensors.anticausal,
+                    synapse,
+                    sensors.amplitude_anticausal[synapse],
+                    sensors.rate_anticausal[synapse],
+                    step - post,
+                    sensors.saturation,
+                )
+            sensors.last_pre[synapse] = step
+
+
+@part
+def sense_post(sensors: Sensors, column: int, step: int) -> None:
+    """A spike of neuron ``column``: causal pairs in the synapses of its column.
+
+    Args:
+        sensors: updated: ``causal`` and ``last_post``.
+        column: the neuron.
+        step: the chip's clock; in its step, events come first.
+    """
+    last_post = sensors.last_post[column]
+    for row in range(N_ROWS):
+        synapse = row * N_NEURONS + column
+        pre = sensors.last_pre[synapse]
+        if pre > last_post:
+            add_pair(
+                sensors.causal,
+                synapse,
+                sensors.amplitude_causal[synapse],
+                sensors.rate_causal[synapse],
+                step - pre,
+                sensors.saturation,
+            )
+    sensors.last_post[column] = step
+
+
+@part
+def reset_row(sensors: Sensors, row: int) -> None:
+    """The processor's reset strobe: empties both capacitors of the 32 synapses of a row.
+
+    What the sensors know of earlier events and spikes stays: calix brings that into a known state
+    by a pulse that it sends before the reset.
+    """
+    for column in range(N_NEURONS):
+        sensors.causal[row * N_NEURONS + column] = EMPTY
+        sensors.anticausal[row * N_NEURONS + column] = EMPTY
