@@ -24,7 +24,7 @@ MIN_MEMORY_GIB = 2.0
 EXAMPLE = {
     "run": {"name": "doctor"},
     "family": {"kind": "random_mdp", "n_steps": 100},
-    "learner": {"kind": "chip_td"},
+    "learner": {"kind": "chip"},
     "strategy": {"kind": "evolution"},
     "target": {"kind": "local", "workers": 1, "dashboard": False},
 }

@@ -15,15 +15,24 @@ class TabularTasks:
     Attributes:
         transition: (n_tasks, n_actions, n_states, n_states) probability of the successor (last
             axis) given action and state; every row sums to 1.
-        reward: (n_tasks, n_actions, n_states, n_states) reward in [0, 1] of that transition.
+        reward: (n_tasks, n_actions, n_states, n_states) reward of that transition: what returns
+            and references are made of.
         start_state: (n_tasks,) state in which a life begins.
         n_steps: steps of one life; there is no reset within it.
+        signal: like ``reward``, what the agent is told of that transition; None where it is told
+            the reward itself. Learners read it as ``told``.
     """
 
     transition: FloatArray
     reward: FloatArray
     start_state: IntArray
     n_steps: int
+    signal: FloatArray | None = None
+
+    @property
+    def told(self) -> FloatArray:
+        """(n_tasks, n_actions, n_states, n_states) what the agent is told of a transition."""
+        return self.reward if self.signal is None else self.signal
 
     @property
     def n_tasks(self) -> int:
@@ -43,7 +52,11 @@ class TabularTasks:
     def __getitem__(self, tasks: slice) -> "TabularTasks":
         """The tasks of a slice, as a batch of its own."""
         return TabularTasks(
-            self.transition[tasks], self.reward[tasks], self.start_state[tasks], self.n_steps
+            self.transition[tasks],
+            self.reward[tasks],
+            self.start_state[tasks],
+            self.n_steps,
+            None if self.signal is None else self.signal[tasks],
         )
 
     def expected_reward(self) -> FloatArray:

@@ -21,12 +21,15 @@ class Lives:
         n_simulated_steps: interactions simulated, over all lives.
         gradient: (n_candidates, n_dim) gradient of the mean return with respect to the point, from
             a differentiable learner, else None.
+        action_values: (n_candidates, n_tasks, n_states, n_actions) what the learner holds each
+            action to be worth at the end of a life; None where a learner has no such thing.
     """
 
     returns: FloatArray
     curve: FloatArray
     n_simulated_steps: int
     gradient: FloatArray | None = None
+    action_values: FloatArray | None = None
 
 
 class Learner(Protocol):

@@ -167,7 +167,3 @@ def test_an_unsuitable_batch_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match=f"{kind} needs .* NoTables"):
         whole.learner.live(whole.parameters, NoTables(), whole.seeds)
 
-
-def test_reading_settings_does_not_load_the_compiler() -> None:
-    script = "import sys, spikeloop.workers.learners; sys.exit('numba' in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)

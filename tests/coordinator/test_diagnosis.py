@@ -16,7 +16,7 @@ from spikeloop.coordinator import diagnosis
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.diagnosis import Check, examine
 from spikeloop.coordinator.manifest import PACKAGES
-from spikeloop.workers.learners.chip import ChipTd
+from spikeloop.workers.learners.chip import ChipAgent
 
 Patch = pytest.MonkeyPatch
 Usage = namedtuple("Usage", ("total", "used", "free"))
@@ -169,7 +169,7 @@ def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:
     def live(*arguments: Any) -> None:
         raise RuntimeError("the compiler\nis gone")
 
-    monkeypatch.setattr(ChipTd, "live", live)
+    monkeypatch.setattr(ChipAgent, "live", live)
     check = verdict("emulator")
     assert check.state == "broken"
     assert "the compiler" in check.found

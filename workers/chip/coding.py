@@ -10,10 +10,9 @@ If no neuron fired, every code draws uniformly among all actions.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikeloop.workers.chip.compiling import part
-from spikeloop.workers.chip.network import Chip
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.ppu import draw
 from spikeloop.workers.chip.router import read_counter
 
@@ -22,26 +21,23 @@ FIRST, COUNT = CODINGS.index("first"), CODINGS.index("count")
 
 
 @part
-def choose(
-    chip: Chip, random: NDArray[np.int64], coding: int, n_states: int, n_actions: int
-) -> int:
+def choose(core: Core, coding: int, n_states: int, n_actions: int) -> int:
     """Reads and clears the counters and draws uniformly among the best actions.
 
     Args:
-        chip: after the network has settled.
-        random: (1,) the plasticity processor's generator.
+        core: the chip after the network has settled.
         coding: index into ``CODINGS``.
         n_states: neurons before the first action neuron.
         n_actions: action neurons.
     """
     best, candidates, n_candidates = np.int64(0), np.int64(0), 0
     for action in range(n_actions):
-        count = read_counter(chip, n_states + action)
+        count = read_counter(core, n_states + action)
         if count == 0:
             continue
         merit = np.int64(0)
         if coding == FIRST:
-            merit = -chip.first_spike[n_states + action]
+            merit = -core.first_spike[n_states + action]
         elif coding == COUNT:
             merit = np.int64(count)
         if n_candidates == 0 or merit > best:
@@ -50,8 +46,8 @@ def choose(
             candidates |= np.int64(1) << action
             n_candidates += 1
     if n_candidates == 0:
-        return draw(random, n_actions)
-    rank = draw(random, n_candidates)
+        return draw(core.random, n_actions)
+    rank = draw(core.random, n_candidates)
     chosen = 0
     for action in range(n_actions):
         if (candidates >> action) & 1:

@@ -1,5 +1,8 @@
 """How kernels are compiled: numba without the GIL, strict IEEE arithmetic, cached on disk.
 
+Reference counting is off: counting the arrays of a ``Core`` each time it is passed on would cost
+several times what the emulator does with them, and without it a kernel cannot allocate memory.
+
 Floating-point contraction and reordering stay off, so a life gives the same bits whatever the
 width of the machine's vector unit.
 """
@@ -13,32 +16,38 @@ from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
 
 def part(function: Function) -> Function:
     """Compiles a function that is merged into the kernels that call it."""
-    return cast(Function, njit(nogil=True, error_model="numpy", forceinline=True)(function))
+    return cast(Function, njit(**OPTIONS, forceinline=True)(function))
 
 
 def routine(function: Function) -> Function:
     """Compiles a function that kernels call often and that is better not merged into each place."""
-    return cast(Function, njit(nogil=True, error_model="numpy")(function))
+    return cast(Function, njit(**OPTIONS)(function))
 
 
 def kernel(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
-    return cast(Function, njit(nogil=True, error_model="numpy", cache=True)(function))
+    return cast(Function, njit(**OPTIONS, cache=True)(function))
 
 
-def source_digest() -> int:
+def source_digest(*others: Path) -> int:
     """A 62-bit digest of all sources that may end up in a kernel.
 
     numba's cache notices changes of a kernel's own file only, not of the functions merged into
     it. A kernel that refers to this number from an enclosing function has it in its cache key, and
     so is never run in a stale version.
+
+    Args:
+        others: further sources that do, such as a user's own plasticity program.
     """
     digest = hashlib.blake2b(digest_size=8)
     workers = Path(__file__).parent.parent
-    for folder in ("chip", "plasticity", "learners"):
-        for source in sorted((workers / folder).glob("*.py")):
-            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    folders = ("chip", "plasticity", "learners")
+    own = [source for folder in folders for source in sorted((workers / folder).glob("*.py"))]
+    for source in (*own, *others):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return int.from_bytes(digest.digest(), "little") >> 2

@@ -12,10 +12,13 @@ N_NEURONS = 32
 N_ROWS = 32
 N_SYNAPSES = N_ROWS * N_NEURONS
 
-# Digital widths (haldls v2): synapse weight and address, capmem code, spike counter.
+# Digital widths (haldls v2): synapse weight and address, capmem code, spike counter, length of a
+# synapse driver's pulse.
 MAX_WEIGHT_U6 = 63
+MAX_LABEL_U6 = 63
 MAX_CODE_U10 = 1023
 MAX_COUNT_U10 = 1023
+MAX_PULSE_U5 = 31
 
 # Clocks. The prototype's processor clock follows from its microsecond constants of 98 and 100
 # cycles (NHL2L, libnux); the FPGA's time unit is haldls'.

@@ -1,25 +1,39 @@
-"""One step of the 32 neurons: noise, exact integration, threshold, reset, refractory time.
+"""The 32 neurons: small steps that may fire, and strides over times in which nothing can happen.
 
-The loop has no branches, only selects, so that the compiler turns it into vector instructions; it
-is bound by their number, not by memory. Integers are cast back to 32 bits after each operation,
-because numba widens them and that would halve the vectors.
+The loops have no branches, only selects, so that the compiler turns them into vector instructions;
+they are bound by their number, not by memory. Integers are cast back to 32 bits after each
+operation, because numba widens them and that would halve the vectors.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import (
+    CEILING,
     DECAY_EXC,
     DECAY_INH,
     DECAY_V,
     DRIVE_EXC,
     DRIVE_INH,
+    FLOOR,
+    HOLD,
+    HOLD_INH,
     I_EXC,
     I_INH,
     LEAK,
     NOISE,
+    PEAK_EXC,
+    PEAK_INH,
     REFRACTORY,
     REFRACTORY_STEPS,
+    STRIDE_DECAY_EXC,
+    STRIDE_DECAY_INH,
+    STRIDE_EXC,
+    STRIDE_INH,
+    STRIDE_LEAK,
+    STRIDE_NOISE,
+    STRIDE_V,
+    V_LEAK,
     V_RESET,
     V_THRESH,
     V,
@@ -30,7 +44,7 @@ from spikeloop.workers.chip.noise import xorshift32
 
 ZERO, ONE, V_MAX = np.float32(0), np.float32(1), np.float32(V_MAX_V)
 NO_SPIKE = np.uint32(0)
-FIRED = np.uint32(1)
+FIRST_NEURON = np.uint32(1)
 
 # Weight codes. An input that decays for ever would reach subnormal numbers, on which processors are
 # a hundred times slower; below this it cannot move the membrane's float32 any more.
@@ -38,20 +52,17 @@ NEGLIGIBLE = np.float32(1e-9)
 
 
 @part
-def step_neurons(
-    analog: NDArray[np.float32], lanes: NDArray[np.uint32], spiked: NDArray[np.uint32]
-) -> bool:
-    """Moves all neurons on by one step and says whether any fired.
+def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.uint32:
+    """Moves all neurons on by one step and returns those that fired, one bit each.
 
     V ← clip(V·e^(−h/τ_m) + leak + drives + noise, supply range); at or above threshold the neuron
     fires and is held at reset for its refractory steps. Synaptic inputs decay throughout.
 
     Args:
-        analog: (14 · 32,) state and coefficients; V, inputs and refractory steps left are updated.
+        analog: (28 · 32,) state and coefficients; V, inputs and refractory steps left are updated.
         lanes: (32,) noise generators, updated.
-        spiked: (32,) written: 1 where the neuron fired.
     """
-    any_fired = NO_SPIKE
+    fired = NO_SPIKE
     for j in range(N_NEURONS):
         lane = xorshift32(lanes[j])
         lanes[j] = lane
@@ -72,9 +83,61 @@ def step_neurons(
         analog[REFRACTORY + j] = analog[REFRACTORY_STEPS + j] if fires else left - ONE
         analog[I_EXC + j] = i_exc * analog[DECAY_EXC + j]
         analog[I_INH + j] = i_inh * analog[DECAY_INH + j]
-        spiked[j] = FIRED if fires else NO_SPIKE
-        any_fired = np.uint32(any_fired | spiked[j])
-    return bool(any_fired != NO_SPIKE)
+        bit = np.uint32(FIRST_NEURON << np.uint32(j))
+        fired = np.uint32(fired | (bit if fires else NO_SPIKE))
+    return fired
+
+
+@part
+def can_stride(analog: NDArray[np.float32], n_steps: np.float32) -> bool:
+    """Whether ``n_steps`` small steps without events could neither fire nor change their course.
+
+    True only if for every neuron, with the largest noise in every step,
+
+    - the membrane stays below threshold and the upper end of the supply;
+    - it does not touch the lower end, or lies there and is held there throughout;
+    - it is refractory throughout, or not at all.
+
+    Then one stride does what the small steps would do, apart from drawing their noise at once.
+    """
+    blocked = NO_SPIKE
+    for j in range(N_NEURONS):
+        v, v_leak = analog[V + j], analog[V_LEAK + j]
+        i_exc, i_inh = analog[I_EXC + j], analog[I_INH + j]
+        left = analog[REFRACTORY + j]
+        highest = (v if v > v_leak else v_leak) + i_exc * analog[PEAK_EXC + j]
+        lowest = (v if v < v_leak else v_leak) - i_inh * analog[PEAK_INH + j]
+        pull = analog[HOLD + j] + i_exc * analog[DRIVE_EXC + j] - i_inh * analog[HOLD_INH + j]
+        rises = highest >= analog[CEILING + j]
+        free = left <= ZERO
+        sinks = free & (lowest <= analog[FLOOR + j]) & ((v > ZERO) | (pull >= ZERO))
+        wakes = (left > ZERO) & (left < n_steps)
+        blocked = np.uint32(blocked | (FIRST_NEURON if rises | sinks | wakes else NO_SPIKE))
+    return bool(blocked == NO_SPIKE)
+
+
+@part
+def stride_neurons(
+    analog: NDArray[np.float32], lanes: NDArray[np.uint32], n_steps: np.float32
+) -> None:
+    """Moves all neurons on by ``n_steps`` steps at once, where ``can_stride`` allows it."""
+    for j in range(N_NEURONS):
+        lane = xorshift32(lanes[j])
+        lanes[j] = lane
+        i_exc, i_inh = analog[I_EXC + j], analog[I_INH + j]
+        v = (
+            analog[V + j] * analog[STRIDE_V + j]
+            + analog[STRIDE_LEAK + j]
+            + i_exc * analog[STRIDE_EXC + j]
+            + i_inh * analog[STRIDE_INH + j]
+            + np.float32(np.int32(lane)) * analog[STRIDE_NOISE + j]
+        )
+        v = ZERO if v < ZERO else v
+        left = analog[REFRACTORY + j]
+        analog[V + j] = analog[V_RESET + j] if left > ZERO else v
+        analog[REFRACTORY + j] = left - n_steps
+        analog[I_EXC + j] = i_exc * analog[STRIDE_DECAY_EXC + j]
+        analog[I_INH + j] = i_inh * analog[STRIDE_DECAY_INH + j]
 
 
 @part

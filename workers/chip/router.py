@@ -4,88 +4,157 @@ import numpy as np
 
 from spikeloop.workers.chip.analog import I_EXC
 from spikeloop.workers.chip.compiling import part, routine
-from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, ROUTER_ADDRESS_U6
-from spikeloop.workers.chip.network import Chip
-from spikeloop.workers.chip.neurons import flush_inputs, step_neurons
+from spikeloop.workers.chip.core import NO_ROW, Core
+from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS
+from spikeloop.workers.chip.neurons import (
+    can_stride,
+    flush_inputs,
+    step_neurons,
+    stride_neurons,
+)
+from spikeloop.workers.chip.sensors import sense_post, sense_pre
 
 NO_SPIKES = np.uint32(0)
 ONE_ROW = np.uint32(1)
 NO_WEIGHT = np.uint8(0)
-
-
-@part
-def send_rows(chip: Chip, rows: np.uint32, address_u6: int) -> None:
-    """One event on each row of a bit mask: synapses whose label is the address add their weight.
-
-    A row's driver decides for the whole row whether that excites or inhibits. The weights of events
-    in the same step are summed as integers before they reach the analog inputs.
-    """
-    address = np.uint8(address_u6)
-    sums = chip.sums
-    for j in range(2 * N_NEURONS):
-        sums[j] = 0
-    row = 0
-    while rows != NO_SPIKES:
-        sign = chip.row_sign[row]
-        if (rows & ONE_ROW) != NO_SPIKES and sign != 0:
-            target = 0 if sign > 0 else N_NEURONS
-            synapse = row * N_NEURONS
-            for j in range(N_NEURONS):
-                answers = chip.label_u6[synapse + j] == address
-                sums[target + j] += chip.weight_u6[synapse + j] if answers else NO_WEIGHT
-        rows = np.uint32(rows >> ONE_ROW)
-        row += 1
-    for j in range(2 * N_NEURONS):  # the row of inhibitory inputs follows the excitatory one
-        chip.analog[I_EXC + j] += np.float32(sums[j])
-
-
-@part
-def send(chip: Chip, row: int, address_u6: int) -> None:
-    """One event on one row."""
-    send_rows(chip, np.uint32(ONE_ROW << np.uint32(row)), address_u6)
-
-
-@part
-def collect_spikes(chip: Chip, step: int) -> np.uint32:
-    """The spikes of step ``step`` as a bit mask; each raises its counter, up to its limit."""
-    mask = NO_SPIKES
-    for j in range(N_NEURONS):
-        if chip.spiked[j] != NO_SPIKES:
-            mask |= np.uint32(1) << np.uint32(j)
-            if chip.counters_u10[j] == 0:
-                chip.first_spike[j] = step
-            chip.counters_u10[j] = min(chip.counters_u10[j] + 1, MAX_COUNT_U10)
-    return np.uint32(mask)
+ZERO = np.float32(0)
 
 
 @routine
-def advance(chip: Chip, n_steps: int) -> None:
-    """Lets the chip run for ``n_steps`` integration steps.
+def collect_row(core: Core, row: int, address_u6: int, step: int) -> None:
+    """Adds one event on one row to ``sums``, where a synapse's label is its address.
 
-    Each step first delivers the spikes that are due, then moves the neurons on. The router keeps
-    one mask of neurons a step, so no spike is lost at any rate; a spike comes back exactly
-    ``ring.size − 1`` steps after the end of the step in which it occurred.
+    A row's driver decides for the whole row whether that excites or inhibits, and how strongly.
     """
-    flush_inputs(chip.analog)
-    cursor = chip.cursor[0]
-    for step in range(n_steps):
-        due = chip.ring[cursor]
-        if due != NO_SPIKES:
-            send_rows(chip, due, ROUTER_ADDRESS_U6)
-        if step_neurons(chip.analog, chip.lanes, chip.spiked):
-            chip.ring[cursor] = collect_spikes(chip, chip.clock[0] + step)
-        else:
-            chip.ring[cursor] = NO_SPIKES
-        cursor += 1
-        if cursor == chip.ring.size:
-            cursor = 0
-    chip.cursor[0] = cursor
-    chip.clock[0] += n_steps
+    sign = core.row_sign[row]
+    if sign == 0:
+        return
+    address = np.uint8(address_u6)
+    pulse = np.float32(core.pulse_u5[row])
+    # Views let the compiler see that no index is negative, without which it does not vectorise.
+    first = row * N_NEURONS
+    label = core.label_u6[first : first + N_NEURONS]
+    weight = core.weight_u6[first : first + N_NEURONS]
+    gain = core.gain[first : first + N_NEURONS]
+    sums = core.sums[:N_NEURONS] if sign > 0 else core.sums[N_NEURONS:]
+    for j in range(N_NEURONS):
+        answering = weight[j] if label[j] == address else NO_WEIGHT
+        sums[j] += np.float32(answering) * gain[j] * pulse
+    if core.sensors.enabled:
+        sense_pre(core.sensors, core.label_u6, row, address_u6, step)
 
 
 @part
-def read_counter(chip: Chip, neuron: int) -> int:
+def clear_sums(core: Core) -> None:
+    """Starts a set of simultaneous events."""
+    for j in range(2 * N_NEURONS):
+        core.sums[j] = ZERO
+
+
+@part
+def apply_sums(core: Core) -> None:
+    """Lets the events of this step reach the synaptic inputs."""
+    for j in range(2 * N_NEURONS):  # the row of inhibitory inputs follows the excitatory one
+        core.analog[I_EXC + j] += core.sums[j]
+
+
+@part
+def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
+    """One event, of the same address, on each row of a bit mask, now."""
+    clear_sums(core)
+    row = 0
+    while rows != NO_SPIKES:
+        if (rows & ONE_ROW) != NO_SPIKES:
+            collect_row(core, row, address_u6, core.clock[0])
+        rows = np.uint32(rows >> ONE_ROW)
+        row += 1
+    apply_sums(core)
+
+
+@part
+def send(core: Core, row: int, address_u6: int) -> None:
+    """One event on one row, now."""
+    clear_sums(core)
+    collect_row(core, row, address_u6, core.clock[0])
+    apply_sums(core)
+
+
+@part
+def deliver(core: Core, due: np.uint32, step: int) -> None:
+    """The events that spikes cause at the end of their way through the router."""
+    clear_sums(core)
+    neuron = 0
+    while due != NO_SPIKES:
+        if (due & ONE_ROW) != NO_SPIKES and core.route_row[neuron] != NO_ROW:
+            collect_row(core, int(core.route_row[neuron]), int(core.route_label_u6[neuron]), step)
+        due = np.uint32(due >> ONE_ROW)
+        neuron += 1
+    apply_sums(core)
+
+
+@part
+def count_spikes(core: Core, spikes: np.uint32, step: int) -> None:
+    """Lets the spikes of step ``step`` raise their counters, up to their limit."""
+    neuron = 0
+    while spikes != NO_SPIKES:
+        if (spikes & ONE_ROW) != NO_SPIKES:
+            if core.counters_u10[neuron] == 0:
+                core.first_spike[neuron] = step
+            core.counters_u10[neuron] = min(core.counters_u10[neuron] + 1, MAX_COUNT_U10)
+            if core.sensors.enabled:
+                sense_post(core.sensors, neuron, step)
+        spikes = np.uint32(spikes >> ONE_ROW)
+        neuron += 1
+
+
+@part
+def small_steps(core: Core, n_steps: int) -> None:
+    """Runs ``n_steps`` integration steps; each delivers the spikes that are due, then moves on."""
+    cursor, clock = core.cursor[0], core.clock[0]
+    for step in range(clock, clock + n_steps):
+        due = core.ring[cursor]
+        if due != NO_SPIKES:
+            deliver(core, due, step)
+            core.in_flight[0] -= 1
+        spikes = step_neurons(core.analog, core.lanes)
+        if spikes != NO_SPIKES:
+            count_spikes(core, spikes, step)
+            core.in_flight[0] += 1
+        core.ring[cursor] = spikes
+        cursor += 1
+        if cursor == core.ring.size:
+            cursor = 0
+    core.cursor[0] = cursor
+    core.clock[0] = clock + n_steps
+
+
+@routine
+def advance(core: Core, n_steps: int) -> None:
+    """Lets the chip run for ``n_steps`` integration steps.
+
+    The router keeps one mask of neurons a step, so no spike is lost at any rate; a spike comes back
+    exactly ``ring.size − 1`` steps after the end of the step in which it occurred. Where no spike
+    is on its way and no neuron can fire, the steps are taken in strides.
+    """
+    flush_inputs(core.analog)
+    stride = core.stride
+    length = np.float32(stride)
+    left = n_steps
+    while left > 0:
+        burst = min(stride, left) if stride > 1 else left
+        whole = stride > 1 and burst == stride
+        if whole and core.in_flight[0] == 0 and can_stride(core.analog, length):
+            stride_neurons(core.analog, core.lanes, length)
+            core.cursor[0] = (core.cursor[0] + stride) % core.ring.size
+            core.clock[0] += stride
+        else:
+            small_steps(core, burst)
+        left -= burst
+
+
+@part
+def read_counter(core: Core, neuron: int) -> int:
     """The spikes of a neuron since the counter was last read; reading clears it."""
-    count = chip.counters_u10[neuron]
-    chip.counters_u10[neuron] = 0
+    count = core.counters_u10[neuron]
+    core.counters_u10[neuron] = 0
     return int(count)

@@ -5,12 +5,12 @@ documentation read it. A new learner is one file in this folder and one row here
 """
 
 from spikeloop.workers.base import Learner
-from spikeloop.workers.learners.chip import ChipTd
+from spikeloop.workers.learners.chip import ChipAgent
 from spikeloop.workers.learners.tabular import TabularTd
 
 LEARNERS: dict[str, type[Learner]] = {
-    "chip_td": ChipTd,
+    "chip": ChipAgent,
     "tabular_td": TabularTd,
 }
 
-__all__ = ["LEARNERS", "ChipTd", "Learner", "TabularTd"]
+__all__ = ["LEARNERS", "ChipAgent", "Learner", "TabularTd"]

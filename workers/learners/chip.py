@@ -1,10 +1,10 @@
-"""TD(λ) on the emulated HICANN-DLS chip, with the hyperparameters of the published experiment.
+"""An agent on the emulated HICANN-DLS chip, learning by a plasticity program.
 
 Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn,
-hardware/mdp). The initial law of every hyperparameter is the published one.
+hardware/mdp). The initial law of every published hyperparameter is the published one.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,122 +13,186 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Lives
-from spikeloop.workers.chip.analog import Circuit, analog_block, neurons
+from spikeloop.workers.chip.cadc import AdcSettings, adc
+from spikeloop.workers.chip.capmem import physical
+from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
+from spikeloop.workers.chip.core import Core, clone, new_core
+from spikeloop.workers.chip.correlation import Correlation, sensors
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.chip.limits import (
-    INITIAL_WEIGHT_U6,
-    MAX_WEIGHT_U6,
-    N_NEURONS,
-    SETTLE_CYCLES,
-    SPIKE_INTERVAL_CYCLES,
-)
-from spikeloop.workers.chip.mismatch import mismatched
-from spikeloop.workers.chip.network import connect, empty_chip, steps
+from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
+from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
+from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.curve import bin_lengths
-from spikeloop.workers.plasticity.program import program, rescale_period
-from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.plasticity import TdLambda, TdPublished
+from spikeloop.workers.plasticity.program import VALUE_ONE
+from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
+
+Opened = Literal[
+    "v_leak",
+    "v_thresh",
+    "v_reset",
+    "state_gap",
+    "leak",
+    "resistor_exc",
+    "resistor_inh",
+    "refractory",
+    "gm_exc",
+    "gm_inh",
+    "pulse",
+    "router_delay",
+    "n_stimulus_spikes",
+]
 
 
-class ChipTd(Settings):
-    """A network of state and action neurons on the chip, learning by SARSA(λ) in integers.
+class ChipAgent(Settings):
+    """A network of state and action neurons on the chip, learning by a plasticity program.
 
     One neuron per state and action, so it takes discrete families with 2 or more states and at most
     32 states and actions together.
     """
 
-    kind: Literal["chip_td"] = "chip_td"
+    kind: Literal["chip"] = "chip"
     chip: int = Field(default=20, ge=0, description="number of the chip: its mismatch pattern")
-    calibrated: bool = Field(default=True, description="whether its neurons were calibrated")
+    mismatch: Literal["off", "uncalibrated", "calibrated"] = Field(
+        default="calibrated", description="an ideal chip, or this chip before or after calibration"
+    )
     circuit: Circuit = Field(default=Circuit(), description="analog settings")
     coding: Literal["fired", "first", "count"] = Field(
         default="fired",
         description="the action is drawn among the neurons that fired, fired first, or most often",
     )
-    search_trace_decay: bool = Field(
-        default=False, description="whether λ is a hyperparameter or ``trace_decay``"
+    opened: Literal["all"] | list[Opened] = Field(
+        default=[], description="hardware hyperparameters that are searched too"
     )
-    trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
+    correlation: Correlation = Field(
+        default=Correlation(), description="correlation sensors, for programs that use them"
+    )
+    adc: AdcSettings = Field(default=AdcSettings(), description="the ADC that reads them")
+    check_memory: bool = Field(
+        default=True, description="refuse what the plasticity processor's memory cannot hold"
+    )
+    program: Annotated[TdLambda | TdPublished, Field(discriminator="kind")] = Field(
+        default=TdLambda(), description="plasticity program"
+    )
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ in the published order; weights are 6-bit codes, rounded when they are written."""
+        """Θ: the program's, then the weight between actions, then the hardware that is opened.
+
+        Weights are 6-bit codes, rounded when they are written.
+        """
         require_neurons(interface)
-        n_steps = interface.n_steps
-        weight = MAX_WEIGHT_U6
-        searched = [
-            Real("gamma", 0, 1, 0.5, description="discount"),
-            Real("eta", 0, 1, 0.5, description="learning rate"),
-            Real(
-                "weight_lower", 0, weight, weight / 2, "code", description="rescaling: least weight"
-            ),
-            Real(
-                "weight_upper",
-                "weight_lower",
-                weight,
-                0.75 * weight,
-                "code",
-                description="rescaling: largest weight",
-            ),
-            Real(
-                "initial_weight",
-                0,
-                weight,
-                INITIAL_WEIGHT_U6,
-                "code",
-                description="all weights from states to actions at first",
-            ),
-            Real(
-                "inhibition",
-                0.1 * weight,
-                weight,
-                0.55 * weight,
-                "code",
-                description="weight between actions",
-            ),
-            rescale_period(n_steps),
-        ]
-        if self.search_trace_decay:
-            searched.append(Real("trace_decay", 0, 1, self.trace_decay, description="λ"))
-        return ParameterSpace(tuple(searched))
+        inhibition = Real(
+            "inhibition",
+            0.1 * MAX_WEIGHT_U6,
+            MAX_WEIGHT_U6,
+            0.55 * MAX_WEIGHT_U6,
+            "code",
+            description="weight between actions",
+        )
+        space = ParameterSpace(
+            (*self.program.parameters(interface), inhibition, *self._hardware_parameters())
+        )
+        if self.check_memory:
+            self._require_memory(space, interface)
+        return space
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
         """Lets the lives happen one after the other, each from a chip at rest."""
         if not isinstance(tasks, TabularTasks):
-            raise ValueError(f"chip_td needs tasks given as tables, got {type(tasks).__name__}")
+            raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
         from spikeloop.workers.chip.coding import CODINGS
-        from spikeloop.workers.chip.life import Timing, live
+        from spikeloop.workers.chip.life import live, timing
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
-        cells = mismatched(neurons(self.circuit, n_states), self.chip, calibrated=self.calibrated)
-        step_s = self.circuit.step_s
-        analog = analog_block(cells, step_s)
-        timing = Timing(steps(SPIKE_INTERVAL_CYCLES, step_s), steps(SETTLE_CYCLES, step_s))
         coding = CODINGS.index(self.coding)
         problems = environments(tasks)
 
         lengths = bin_lengths(n_steps)
-        curve = np.zeros((parameters.n_candidates, tasks.n_tasks, lengths.size))
+        shape = (parameters.n_candidates, tasks.n_tasks)
+        curve = np.zeros((*shape, lengths.size))
+        values = np.zeros((*shape, n_states, n_actions))
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
-            theta.setdefault("trace_decay", self.trace_decay)
-            inhibition_u6 = round(theta.pop("inhibition"))
+            circuit = self._circuit(theta)
+            prepared = self._core(circuit, n_states)
+            connect(prepared, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
+            protocol = timing(circuit)
             for task, problem in enumerate(problems):
-                chip = empty_chip(analog, step_s)
-                connect(chip, n_states, n_actions, inhibition_u6)
-                memory = program(n_states * n_actions, **theta)
+                core = clone(prepared)
+                memory = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
-                live(chip, memory, problem, timing, coding, seeds[candidate, task], n_steps, sums)
-        return Lives(curve.sum(axis=2), curve / lengths, seeds.size * n_steps)
+                live(core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums)
+                weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
+                values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
+        return Lives(
+            returns=curve.sum(axis=2),
+            curve=curve / lengths,
+            n_simulated_steps=seeds.size * n_steps,
+            action_values=values * 128 / VALUE_ONE,
+        )
+
+    def _hardware_parameters(self) -> list[Integer]:
+        """The opened hyperparameters, whose defaults are this circuit's codes."""
+        opened = [p for p in OPENED if self.opened == "all" or p.name in self.opened]
+        parameters = []
+        for p in opened:
+            default = getattr(self.circuit, opened_field(p.name))
+            if not p.low <= default <= p.high:
+                raise ValueError(
+                    f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
+                    f"circuit.{opened_field(p.name)}, got {default}"
+                )
+            parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
+        return parameters
+
+    def _require_memory(self, space: ParameterSpace, interface: Interface) -> None:
+        """Raises ValueError unless program and environment fit into the processor."""
+        n_states, n_actions = interface.n_observations, interface.n_actions
+        defaults = space.decode(space.default_point()[None]).values[0]
+        theta = dict(zip(space.columns, defaults, strict=True))
+        memory = self.program.memory(theta, n_states, n_actions)
+        require_memory(data_bytes(memory), environment_bytes(n_states, n_actions))
+
+    def _circuit(self, theta: dict[str, float]) -> Circuit:
+        """The circuit with the opened hyperparameters' values."""
+        set_ = {opened_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
+        return Circuit.model_validate({**self.circuit.model_dump(), **set_})
+
+    def _core(self, circuit: Circuit, n_states: int) -> Core:
+        """This chip at rest, with its mismatch and no synapses."""
+        ideal = physical(neuron_codes(circuit, n_states))
+        pattern = None if self.mismatch == "off" else self.chip
+        calibrated = self.mismatch == "calibrated"
+        sensing = self.program.uses_sensors
+        return new_core(
+            ideal if pattern is None else mismatched(ideal, pattern, calibrated=calibrated),
+            circuit.step_s,
+            noise_V=circuit.noise_V,
+            router_delay_cycles=circuit.router_delay_cycles,
+            gain=None if pattern is None else synapse_gain(pattern),
+            sensors=sensors(
+                self.correlation,
+                circuit.step_s,
+                np.zeros(N_SYNAPSES, dtype=np.uint8),
+                pattern,
+                calibrated=calibrated,
+            )
+            if sensing
+            else None,
+            adc=adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
+        )
 
 
 def require_neurons(interface: Interface) -> None:
     """Raises ValueError unless the chip has the neurons for a family."""
     if interface.actions != "discrete":
-        raise ValueError(f"chip_td needs discrete actions, got {interface.actions} ones")
+        raise ValueError(f"chip needs discrete actions, got {interface.actions} ones")
     if interface.n_observations < 2:
-        raise ValueError("chip_td needs at least 2 states, got 1")
+        raise ValueError("chip needs at least 2 states, got 1")
     n_neurons = interface.n_observations + interface.n_actions
     if n_neurons > N_NEURONS:
         raise ValueError(
-            f"chip_td needs a neuron per state and action and has {N_NEURONS}, got "
+            f"chip needs a neuron per state and action and has {N_NEURONS}, got "
             f"{interface.n_observations} states and {interface.n_actions} actions"
         )

@@ -58,22 +58,27 @@ class TabularTd(Settings):
             raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
         from spikeloop.workers.learners.tabular_life import live
 
-        n_pairs, n_steps = tasks.n_states * tasks.n_actions, tasks.n_steps
+        n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         cumulative = np.cumsum(tasks.transition, axis=-1)
         # Dividing makes the last possible successor's entry exactly 1, above every draw.
         cumulative /= cumulative[..., -1:]
-        reward = tasks.reward.copy()  # kernels are compiled for arrays of their own
+        # Kernels are compiled for arrays of their own.
+        reward, signal = tasks.reward.copy(), tasks.told.copy()
         low, high = (0.0, 1.0) if self.clip else (-np.inf, np.inf)
         lengths = bin_lengths(n_steps)
-        curve = np.zeros((parameters.n_candidates, tasks.n_tasks, lengths.size))
+        shape = (parameters.n_candidates, tasks.n_tasks)
+        curve = np.zeros((*shape, lengths.size))
+        values = np.empty((*shape, n_states * n_actions))
+        values[:] = parameters["initial_value"][:, None, None]
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             for task in range(tasks.n_tasks):
                 live(
-                    np.full(n_pairs, theta["initial_value"]),
-                    np.zeros(n_pairs),
+                    values[candidate, task],
+                    np.zeros(n_states * n_actions),
                     cumulative[task],
                     reward[task],
+                    signal[task],
                     tasks.start_state[task],
                     theta["gamma"],
                     theta.get("trace_decay", self.trace_decay),
@@ -87,4 +92,9 @@ class TabularTd(Settings):
                     n_steps,
                     curve[candidate, task],
                 )
-        return Lives(curve.sum(axis=2), curve / lengths, seeds.size * n_steps)
+        return Lives(
+            curve.sum(axis=2),
+            curve / lengths,
+            seeds.size * n_steps,
+            action_values=values.reshape(*shape, n_states, n_actions),
+        )

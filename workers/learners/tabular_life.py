@@ -22,6 +22,7 @@ def build(digest: int) -> Callable[..., int]:
         trace: FloatArray,
         cumulative: FloatArray,
         reward: FloatArray,
+        signal: FloatArray,
         state: int,
         gamma: float,
         trace_decay: float,
@@ -38,7 +39,7 @@ def build(digest: int) -> Callable[..., int]:
         n_actions, n_states, _ = reward.shape
         counter = np.uint64(seed)
         pair = -1
-        gained = 0.0
+        told = 0.0
         for step in range(n_steps):
             # The greedy action; ties are broken uniformly, by keeping the k-th with chance 1/k.
             first = state * n_actions
@@ -55,7 +56,7 @@ def build(digest: int) -> Callable[..., int]:
             next_pair = first + action
             if pair >= 0:
                 update_float(
-                    table, trace, pair, next_pair, gained, gamma, trace_decay, eta, low, high
+                    table, trace, pair, next_pair, told, gamma, trace_decay, eta, low, high
                 )
                 if rescale_period > 0 and step % rescale_period == 0:
                     rescale_float(table, n_states, n_actions, lower, upper)
@@ -64,8 +65,8 @@ def build(digest: int) -> Callable[..., int]:
             successor = 0
             while number >= cumulative[action, state, successor]:
                 successor += 1
-            gained = reward[action, state, successor]
-            curve[step * curve.size // n_steps] += gained
+            curve[step * curve.size // n_steps] += reward[action, state, successor]
+            told = signal[action, state, successor]
             pair = next_pair
             state = successor
         return digest

@@ -1,1 +1,16 @@
-"""Plasticity rules: one file per rule, in the chip's integer arithmetic and in floating point."""
+"""Plasticity programs for the chip: one file per program, settings, memory and rule together.
+
+``PROGRAMS`` is the table of what there is. A new program is one file in this folder, one row here
+and one in ``ChipAgent.program``; ``hooks`` says what its functions get.
+"""
+
+from spikeloop.workers.plasticity.program import Program
+from spikeloop.workers.plasticity.td_lambda import TdLambda
+from spikeloop.workers.plasticity.td_published import TdPublished
+
+PROGRAMS: dict[str, type[Program]] = {
+    "td_lambda": TdLambda,
+    "td_published": TdPublished,
+}
+
+__all__ = ["PROGRAMS", "Program", "TdLambda", "TdPublished"]

@@ -1,23 +1,49 @@
-"""What a plasticity program holds in the processor's memory, and its number formats.
+"""What every plasticity program is, and the number formats that programs share.
 
 Weights are halfwords in 1/128 codes; a value of 1 is 8128 of them, the reward's Q7 byte shifted by
 6 bits, as in the published program. Rates, rewards and traces are Q7 bytes, which end at 127/128.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
-from spikeloop.workers.space import Real
+from spikeloop.tasks.base import Interface
+from spikeloop.workers.chip.compiling import part
+from spikeloop.workers.chip.core import Core
+from spikeloop.workers.chip.environment import REWARD_ONE_Q7
+from spikeloop.workers.chip.limits import INITIAL_WEIGHT_U6, MAX_WEIGHT_U6, N_NEURONS
+from spikeloop.workers.space import Parameter, Real
 
 FRACTION_BITS = 7
 REWARD_SHIFT = 6
-REWARD_ONE_Q7 = 127
 MAX_TABLE = MAX_WEIGHT_U6 << FRACTION_BITS
 MAX_TRACE_Q7 = 127
 VALUE_ONE = REWARD_ONE_Q7 << REWARD_SHIFT
+
+
+class Program(Protocol):
+    """A plasticity program: frozen settings with a ``kind``; see ``hooks`` for what it does."""
+
+    @property
+    def kind(self) -> str:
+        """The name under which configuration files choose the program."""
+        ...
+
+    @property
+    def uses_sensors(self) -> bool:
+        """Whether the correlation sensors must be kept up to date for it."""
+        ...
+
+    def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
+        """Its part of the hyperparameters Θ."""
+        ...
+
+    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Any:
+        """What it keeps in the processor's memory, a registered NamedTuple, at a life's start."""
+        ...
 
 
 def q7(value: float) -> int:
@@ -27,12 +53,17 @@ def q7(value: float) -> int:
     return min(round(value * 128), 127)
 
 
-def table_weight(weight_codes: float) -> int:
-    """The 6-bit weight nearest to so many codes, in the table's unit."""
-    weight_u6 = round(weight_codes)
+def weight_code(weight: float) -> int:
+    """The 6-bit weight nearest to so many codes."""
+    weight_u6 = round(weight)
     if not 0 <= weight_u6 <= MAX_WEIGHT_U6:
-        raise ValueError(f"weight must be in [0, {MAX_WEIGHT_U6}], got {weight_codes}")
-    return weight_u6 << FRACTION_BITS
+        raise ValueError(f"weight must be in [0, {MAX_WEIGHT_U6}], got {weight}")
+    return weight_u6
+
+
+def table_weight(weight: float) -> int:
+    """The 6-bit weight nearest to so many codes, in the table's unit."""
+    return weight_code(weight) << FRACTION_BITS
 
 
 SHORTEST_RESCALE = 0.0129
@@ -55,52 +86,55 @@ def rescale_period(n_steps: int) -> Real:
     )
 
 
-class Program(NamedTuple):
-    """Constants and memory of SARSA(λ) with periodic rescaling.
-
-    Attributes:
-        table: (n_states · n_actions,) int16 weights.
-        trace_q7: (n_states · n_actions,) int8 traces.
-        random: (1,) int64 state of the 32-bit linear congruential generator.
-        gamma_q7: discount.
-        lambda_q7: trace decay.
-        eta_q7: learning rate.
-        weight_lower: table value on which rescaling puts a state's least weight.
-        weight_upper: table value on which it puts the largest one.
-        rescale_period: decisions between two rescalings, at least 1.
-    """
-
-    table: NDArray[np.int16]
-    trace_q7: NDArray[np.int8]
-    random: NDArray[np.int64]
-    gamma_q7: int
-    lambda_q7: int
-    eta_q7: int
-    weight_lower: int
-    weight_upper: int
-    rescale_period: int
-
-
-def program(
-    n_pairs: int,
-    *,
-    gamma: float,
-    trace_decay: float,
-    eta: float,
-    initial_weight: float,
-    weight_lower: float,
-    weight_upper: float,
-    rescale_period: float,
-) -> Program:
-    """A program at the start of a life; weights in codes, the period in decisions."""
-    return Program(
-        table=np.full(n_pairs, table_weight(initial_weight), dtype=np.int16),
-        trace_q7=np.zeros(n_pairs, dtype=np.int8),
-        random=np.zeros(1, dtype=np.int64),
-        gamma_q7=q7(gamma),
-        lambda_q7=q7(trace_decay),
-        eta_q7=q7(eta),
-        weight_lower=table_weight(weight_lower),
-        weight_upper=table_weight(weight_upper),
-        rescale_period=max(1, round(rescale_period)),
+def value_parameters(n_steps: int) -> tuple[Parameter, ...]:
+    """Hyperparameters of the value-learning programs, in the published order and with its laws."""
+    weight = MAX_WEIGHT_U6
+    return (
+        Real("gamma", 0, 1, 0.5, description="discount"),
+        Real("eta", 0, 1, 0.5, description="learning rate"),
+        Real("weight_lower", 0, weight, weight / 2, "code", description="rescaling: least weight"),
+        Real(
+            "weight_upper",
+            "weight_lower",
+            weight,
+            0.75 * weight,
+            "code",
+            description="rescaling: largest weight",
+        ),
+        initial_weight(),
+        rescale_period(n_steps),
     )
+
+
+def initial_weight() -> Real:
+    """The hyperparameter of what all weights from states to actions are at first."""
+    return Real(
+        "initial_weight",
+        0,
+        MAX_WEIGHT_U6,
+        INITIAL_WEIGHT_U6,
+        "code",
+        description="all weights from states to actions at first",
+    )
+
+
+@part
+def synapse(state: int, action: int, n_states: int) -> int:
+    """Index of the synapse from a state neuron to an action neuron."""
+    return state * N_NEURONS + n_states + action
+
+
+@part
+def synapse_weight(table_value: int) -> int:
+    """The 6-bit weight that a table value is written to its synapse as: rounded, clamped."""
+    half = 1 << (FRACTION_BITS - 1)
+    return min(max((table_value + half) >> FRACTION_BITS, 0), MAX_WEIGHT_U6)
+
+
+@part
+def write_table(core: Core, table: NDArray[np.int16], n_states: int, n_actions: int) -> None:
+    """Copies a table of weights into the synapses from states to actions."""
+    for state in range(n_states):
+        for action in range(n_actions):
+            value = int(table[state * n_actions + action])
+            core.weight_u6[synapse(state, action, n_states)] = synapse_weight(value)

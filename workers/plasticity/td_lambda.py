@@ -8,33 +8,155 @@ After the transition (s, a, r, s', a'), with the action a' that was really chose
 (Neuromorphic_Hardware_learns_to_learn, PPU/PPU.c) names it TD(λ). Weights are values: a reward of 1
 is worth 63.5 weight codes, and since weights are unsigned 6-bit numbers, values live in [0, 0.992].
 
-This is the rule as intended. The program as published truncates its traces to nothing after one
-step, lets weights below 0 wrap around to 63, and keeps a table that rescaling does not reach.
-
-Number formats of the integer rule are in ``program``. A trace saturates at 127/128 when its pair is
+This is the rule as intended; ``td_published`` is the program as it was published. Number formats of
+the integer rule are in ``program``. A trace saturates at 127/128 when its pair is
 visited, which is what makes it a replacing trace. Products are rounded, not truncated, since
 truncation would pull every value down by half a unit at every step.
 """
 
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.compiling import part
-from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.ppu import add_i8, add_i16, mul_q7_i8, mul_q7_i16, sub_i16
+from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import (
-    FRACTION_BITS,
     MAX_TABLE,
     MAX_TRACE_Q7,
     REWARD_SHIFT,
+    q7,
+    table_weight,
+    value_parameters,
+    write_table,
 )
+from spikeloop.workers.space import Parameter, Real
 
 
-@part
-def synapse_weight(table_value: int) -> int:
-    """The 6-bit weight that a table value is written to its synapse as: rounded, clamped."""
-    half = 1 << (FRACTION_BITS - 1)
-    return min(max((table_value + half) >> FRACTION_BITS, 0), MAX_WEIGHT_U6)
+class TdMemory(NamedTuple):
+    """Constants and memory of SARSA(λ) with periodic rescaling.
+
+    Attributes:
+        n_states: states, of neurons 0 to n_states − 1.
+        n_actions: actions, of the neurons that follow.
+        table: (n_states · n_actions,) int16 weights.
+        trace_q7: (n_states · n_actions,) int8 traces.
+        last: (2,) int64 the pair whose update is due, −1 for none, and the signal that it earned.
+        gamma_q7: discount.
+        lambda_q7: trace decay.
+        eta_q7: learning rate.
+        scale_q7: what a reward counts, 128 for 1.
+        weight_lower: table value on which rescaling puts a state's least weight.
+        weight_upper: table value on which it puts the largest one.
+        rescale_period: decisions between two rescalings, at least 1.
+    """
+
+    n_states: int
+    n_actions: int
+    table: NDArray[np.int16]
+    trace_q7: NDArray[np.int8]
+    last: NDArray[np.int64]
+    gamma_q7: int
+    lambda_q7: int
+    eta_q7: int
+    scale_q7: int
+    weight_lower: int
+    weight_upper: int
+    rescale_period: int
+
+
+class TdLambda(Settings):
+    """SARSA(λ) in saturating integers, as intended: rounded, clamped, one table."""
+
+    kind: Literal["td_lambda"] = "td_lambda"
+    search_trace_decay: bool = Field(
+        default=False, description="whether λ is a hyperparameter or ``trace_decay``"
+    )
+    trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
+    search_reward_scale: bool = Field(
+        default=False, description="whether the reward's scale is a hyperparameter, or 1"
+    )
+
+    @property
+    def uses_sensors(self) -> bool:
+        """It reads spike counters only."""
+        return False
+
+    def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
+        """The published ones, then λ and the reward's scale where they are searched.
+
+        The published scale lets a weight of 63.5 stand for a value of 1. Values reach 1/(1 − γ), so
+        that is enough for a small γ only; a smaller scale makes room for larger values.
+        """
+        searched = value_parameters(interface.n_steps)
+        if self.search_trace_decay:
+            searched += (Real("trace_decay", 0, 1, self.trace_decay, description="λ"),)
+        if self.search_reward_scale:
+            searched += (Real("reward_scale", 0.1, 1, 1, description="what a reward counts"),)
+        return searched
+
+    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdMemory:
+        """Memory at the start of a life; weights in codes, the period in decisions."""
+        n_pairs = n_states * n_actions
+        return TdMemory(
+            n_states=n_states,
+            n_actions=n_actions,
+            table=np.full(n_pairs, table_weight(theta["initial_weight"]), dtype=np.int16),
+            trace_q7=np.zeros(n_pairs, dtype=np.int8),
+            last=np.array([-1, 0], dtype=np.int64),
+            gamma_q7=q7(theta["gamma"]),
+            lambda_q7=q7(theta.get("trace_decay", self.trace_decay)),
+            eta_q7=q7(theta["eta"]),
+            scale_q7=round(128 * theta.get("reward_scale", 1.0)),
+            weight_lower=table_weight(theta["weight_lower"]),
+            weight_upper=table_weight(theta["weight_upper"]),
+            rescale_period=max(1, round(theta["rescale_period"])),
+        )
+
+
+def begin(core: Core, memory: TdMemory) -> None:
+    """Writes the initial weights."""
+    write_table(core, memory.table, memory.n_states, memory.n_actions)
+
+
+def decided(core: Core, memory: TdMemory, step: int, state: int, action: int) -> None:
+    """Updates the pair before, now that the action that followed it is known."""
+    pair = state * memory.n_actions + action
+    if memory.last[0] >= 0:
+        update_integer(
+            memory.table,
+            memory.trace_q7,
+            memory.last[0],
+            pair,
+            memory.last[1],
+            memory.gamma_q7,
+            memory.lambda_q7,
+            memory.eta_q7,
+        )
+        if step % memory.rescale_period == 0:
+            rescale_integer(
+                memory.table,
+                memory.n_states,
+                memory.n_actions,
+                memory.weight_lower,
+                memory.weight_upper,
+            )
+        write_table(core, memory.table, memory.n_states, memory.n_actions)
+    memory.last[0] = pair
+
+
+def rewarded(core: Core, memory: TdMemory, state: int, action: int, signal_q7: int) -> None:
+    """Keeps the reward until the next decision."""
+    memory.last[1] = mul_q7_i16(signal_q7, memory.scale_q7)
+
+
+register(TdMemory, begin=begin, decided=decided, rewarded=rewarded)
 
 
 @part
@@ -55,7 +177,7 @@ def update_integer(
         trace_q7: (n_states · n_actions,) traces, updated.
         pair: state · n_actions + action that earned the reward.
         next_pair: the same of the state and action that followed.
-        reward_q7: reward · 127.
+        reward_q7: reward · 127, in a signed halfword.
         gamma_q7: discount · 128, at most 127.
         lambda_q7: trace decay · 128, at most 127.
         eta_q7: learning rate · 128, at most 127.

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from recording import record
 
-from spikeloop.workers.chip.analog import Circuit, Neurons, V, analog_block, neurons
+from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+from spikeloop.workers.chip.core import NO_ROW, new_core
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 from spikeloop.workers.chip.mismatch import mismatched
-from spikeloop.workers.chip.network import empty_chip
-from spikeloop.workers.chip.router import advance, send
 
 pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]
 
@@ -44,21 +45,12 @@ def emulate(
     cells: Neurons, weight: NDArray[np.uint8], spikes_in: list[tuple[int, int]]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
     """Membranes after each step, and the steps in which each neuron fired; routing is off."""
-    chip = empty_chip(analog_block(cells, STEP_S), STEP_S)
-    chip.weight_u6[:] = weight.ravel()
-    chip.row_sign[:] = np.where(np.arange(N_ROWS) < 24, 1, -1)
-    membrane = np.empty((N_STEPS, N_NEURONS))
-    fired = np.empty((N_STEPS, N_NEURONS), dtype=bool)
-    waiting = iter([*spikes_in, (N_STEPS, 0)])
-    step_in, row = next(waiting)
-    for step in range(N_STEPS):
-        while step_in == step:
-            send(chip, row, 0)
-            step_in, row = next(waiting)
-        advance(chip, 1)
-        membrane[step] = chip.analog[V : V + N_NEURONS]
-        fired[step] = chip.spiked
-    return membrane, [np.flatnonzero(fired[:, j]) for j in range(N_NEURONS)]
+    core = new_core(cells, STEP_S)
+    core.weight_u6[:] = weight.ravel()
+    core.row_sign[:] = np.where(np.arange(N_ROWS) < 24, 1, -1)
+    core.route_row[:] = NO_ROW
+    membrane_V, fired = record(core, N_STEPS, [(step, row, 0) for step, row in spikes_in])
+    return membrane_V, [np.flatnonzero(fired[:, j]) for j in range(N_NEURONS)]
 
 
 def simulate(
@@ -114,7 +106,7 @@ def simulate(
 
 
 def test_post_synaptic_potentials_have_brians_shape() -> None:
-    cells = mismatched(neurons(Circuit(noise_V=0.0), 6), 20, calibrated=False)
+    cells = mismatched(physical(neuron_codes(Circuit(), 6)), 20, calibrated=False)
     weight = np.zeros((N_ROWS, N_NEURONS), dtype=np.uint8)
     weight[0], weight[31] = 15, 10
     spikes_in = [(10, 0), (600, 31), (900, 0), (905, 31)]
@@ -126,8 +118,8 @@ def test_post_synaptic_potentials_have_brians_shape() -> None:
 
 
 def test_spike_times_are_brians_to_the_step() -> None:
-    circuit = Circuit(noise_V=0.0, action_psp_u10=180.0, psp_inh_u10=60.0)
-    cells = mismatched(neurons(circuit, 6), 20, calibrated=False)
+    circuit = Circuit(gm_exc_u10=547, gm_inh_u10=182)
+    cells = mismatched(physical(neuron_codes(circuit, 6)), 20, calibrated=False)
     weight = np.random.default_rng(1).integers(0, 64, (N_ROWS, N_NEURONS)).astype(np.uint8)
     ours, our_spikes = emulate(cells, weight, events(seed=2))
     theirs, their_spikes = simulate(cells, weight, events(seed=2))

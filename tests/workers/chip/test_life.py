@@ -1,98 +1,115 @@
 """The decision protocol, the environment on the chip, and lives that can be foreseen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from recording import ideal
 from statistical import assert_frequencies, assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.analog import Circuit, analog_block, neurons
+from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.coding import CODINGS, COUNT, FIRST, choose
-from spikeloop.workers.chip.compiling import source_digest
+from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import FULL, environments
-from spikeloop.workers.chip.life import Timing, live, next_state, silence, stimulate
+from spikeloop.workers.chip.life import live, next_state, silence, stimulate, timing
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
-from spikeloop.workers.chip.network import Chip, connect, empty_chip
-from spikeloop.workers.chip.noise import seed_words, xorshift32
+from spikeloop.workers.chip.network import connect
+from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu import lcg
 from spikeloop.workers.chip.router import advance
-from spikeloop.workers.plasticity.program import Program, program
+from spikeloop.workers.plasticity import TdLambda
+from spikeloop.workers.plasticity.td_lambda import TdMemory
 
-STEP_S = 1e-7
-TIMING = Timing(spike_interval=10, settle=200)
+TIMING = timing(Circuit())
 S, A = 6, 8
 
 
-def network(circuit: Circuit, weights: list[int] | None = None, n_states: int = S) -> Chip:
-    """An ideal chip with the network; ``weights`` leave state 0."""
-    chip = empty_chip(analog_block(neurons(circuit, n_states), STEP_S), STEP_S)
-    n_actions = A if weights is None else len(weights)
-    connect(chip, n_states, n_actions, inhibition_u6=63)
-    seed_words(np.uint64(5), chip.lanes)
+def prepared(circuit: Circuit, n_states: int, n_actions: int, cells: Neurons | None = None) -> Core:
+    """An ideal chip with the network, without weights from states to actions."""
+    core = new_core(
+        physical(neuron_codes(circuit, n_states)) if cells is None else cells,
+        circuit.step_s,
+        noise_V=circuit.noise_V,
+    )
+    connect(core, n_states, n_actions, inhibition_u6=63)
+    return core
+
+
+def network(
+    circuit: Circuit, weights: list[int] | None = None, cells: Neurons | None = None
+) -> Core:
+    """An ideal chip with the network of 6 states; ``weights`` leave state 0."""
+    core = prepared(circuit, S, A, cells)
+    seed_words(np.uint64(5), core.lanes)
+    core.random[0] = 12345
     if weights is not None:
-        chip.weight_u6[n_states : n_states + n_actions] = weights
-    return chip
+        core.weight_u6[S : S + A] = weights
+    return core
 
 
-def memory(n_pairs: int = S * A, **changes: float) -> Program:
-    constants = {
+def memory(n_states: int = S, n_actions: int = A, **changes: float) -> TdMemory:
+    theta = {
         "gamma": 0.0,
-        "trace_decay": 0.0,
         "eta": 0.5,
         "initial_weight": 50.0,
         "weight_lower": 20.0,
         "weight_upper": 60.0,
         "rescale_period": 1e6,
     }
-    return program(n_pairs, **{**constants, **changes})
+    return TdLambda(trace_decay=0.0).memory({**theta, **changes}, n_states, n_actions)
 
 
 @dataclass
 class Lived:
     total: float
-    program: Program
-    lanes: NDArray[np.uint32]
+    memory: TdMemory
+    core: Core
 
 
 FIRED = CODINGS.index("fired")
 
 
 def live_once(
-    tasks: TabularTasks, n_steps: int, circuit: Circuit, seed: int, held: Program
+    tasks: TabularTasks, n_steps: int, circuit: Circuit, seed: int, held: TdMemory
 ) -> Lived:
     """One life on the first task, on an ideal chip."""
-    chip = empty_chip(analog_block(neurons(circuit, tasks.n_states), STEP_S), STEP_S)
-    connect(chip, tasks.n_states, tasks.n_actions, inhibition_u6=63)
+    core = prepared(circuit, tasks.n_states, tasks.n_actions)
     curve: FloatArray = np.zeros(1)
-    digest = live(
-        chip, held, environments(tasks)[0], TIMING, FIRED, np.uint64(seed), n_steps, curve
+    live(
+        core,
+        held,
+        environments(tasks)[0],
+        timing(circuit),
+        FIRED,
+        np.uint64(seed),
+        n_steps,
+        curve,
     )
-    assert digest == source_digest()
-    return Lived(float(curve[0]), held, chip.lanes)
+    return Lived(float(curve[0]), held, core)
 
 
-def test_a_decision_takes_5300_cycles_and_draws_one_action_and_one_successor() -> None:
-    """Every neuron's generator moves once a step, so the lanes tell how long the chip ran."""
+@pytest.mark.parametrize("step_s", [1e-7, 2e-7])
+def test_a_decision_takes_5300_cycles_and_draws_one_action_and_one_successor(
+    step_s: float,
+) -> None:
     assert DECISION_CYCLES == 5300
     n_decisions = 7
     tasks = RandomMdp().sample(1, np.random.default_rng(0))
-    lived = live_once(tasks, n_decisions, Circuit(), 11, memory())
+    lived = live_once(tasks, n_decisions, Circuit(step_s=step_s), 11, memory())
+    assert lived.core.clock[0] == round(n_decisions * DECISION_CYCLES / PPU_HZ / step_s)
     lanes = np.empty(N_NEURONS + 1, dtype=np.uint32)
     seed_words(np.uint64(11), lanes)
     random = int(lanes[N_NEURONS])
-    for _ in range(round(n_decisions * DECISION_CYCLES / PPU_HZ / STEP_S)):
-        lanes[0] = xorshift32(lanes[0])
-    assert lived.lanes[0] == lanes[0]
     for _ in range(2 * n_decisions):
         random = lcg(random)
-    assert lived.program.random[0] == random
+    assert lived.core.random[0] == random
 
 
-def fired(chip: Chip, actions: list[int]) -> None:
+def fired(chip: Core, actions: list[int]) -> None:
     chip.counters_u10[:] = 0
     chip.counters_u10[0] = 30
     for k, action in enumerate(actions):
@@ -102,11 +119,10 @@ def fired(chip: Chip, actions: list[int]) -> None:
 @pytest.mark.parametrize("actions", [[2], [0, 7], [1, 3, 4], list(range(A)), []])
 def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) -> None:
     chip = network(Circuit(noise_V=0.0))
-    random = np.array([12345], dtype=np.int64)
     counts = np.zeros(A, dtype=np.int64)
     for _ in range(4000):
         fired(chip, actions)
-        counts[choose(chip, random, FIRED, S, A)] += 1
+        counts[choose(chip, FIRED, S, A)] += 1
     allowed = actions or list(range(A))
     assert counts[allowed].sum() == 4000
     if len(allowed) > 1:
@@ -121,7 +137,6 @@ def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) 
 )
 def test_each_coding_draws_among_its_own_best_actions(coding: int, expected: list[int]) -> None:
     """Actions 2 and 6 fire first, 1 and 4 most often; silent neurons never win by old times."""
-    random = np.array([99], dtype=np.int64)
     chip = network(Circuit(noise_V=0.0))
     counts = np.zeros(A, dtype=np.int64)
     for _ in range(2000):
@@ -129,7 +144,7 @@ def test_each_coding_draws_among_its_own_best_actions(coding: int, expected: lis
         chip.counters_u10[[S + a for a in (1, 2, 4, 6)]] = [5, 1, 5, 2]
         chip.first_spike[:] = 0
         chip.first_spike[[S + a for a in (1, 2, 4, 6)]] = [1040, 1017, 1030, 1017]
-        counts[choose(chip, random, coding, S, A)] += 1
+        counts[choose(chip, coding, S, A)] += 1
     assert counts[expected].sum() == 2000
     assert_frequencies(counts[expected], np.full(len(expected), 1 / len(expected)), alpha=1e-4)
 
@@ -152,7 +167,7 @@ def test_first_spike_is_recorded_once_and_anew_after_reading() -> None:
 def test_choosing_clears_the_counters() -> None:
     chip = network(Circuit(noise_V=0.0))
     fired(chip, [1, 2])
-    choose(chip, np.zeros(1, dtype=np.int64), FIRED, S, A)
+    choose(chip, FIRED, S, A)
     assert not chip.counters_u10[S : S + A].any()
 
 
@@ -187,9 +202,8 @@ def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() ->
         assert np.flatnonzero(chip.counters_u10[S : S + A]).tolist() == [2]
         silence(chip, S, A, TIMING)
         advance(chip, TIMING.settle)
-    blocked = replace(neurons(Circuit(noise_V=0.0), S), inh_V=np.zeros(N_NEURONS))
-    chip = network(Circuit(noise_V=0.0), weights)
-    chip.analog[:] = analog_block(blocked, STEP_S)
+    blocked = ideal(S, inh_A=0.0)
+    chip = network(Circuit(noise_V=0.0), weights, blocked)
     stimulate(chip, 0, S, TIMING)
     assert np.flatnonzero(chip.counters_u10[S : S + A]).size > 4
 
@@ -237,12 +251,12 @@ def bandit(rewards: list[float], n_steps: int) -> TabularTasks:
 
 def test_a_noiseless_chip_learns_a_two_armed_task_and_repeats_itself() -> None:
     tasks = bandit([0.1, 0.9, 0.1], 200)
-    lives = [live_once(tasks, 200, Circuit(noise_V=0.0), 3, memory(6)) for _ in range(2)]
+    lives = [live_once(tasks, 200, Circuit(noise_V=0.0), 3, memory(2, 3)) for _ in range(2)]
     assert lives[0].total == lives[1].total
-    np.testing.assert_array_equal(lives[0].program.table, lives[1].program.table)
+    np.testing.assert_array_equal(lives[0].memory.table, lives[1].memory.table)
     # At most some tries of the poor actions; choosing at random would earn 73.
     assert lives[0].total > 165
-    table = lives[0].program.table.reshape(2, 3)
+    table = lives[0].memory.table.reshape(2, 3)
     assert (table.argmax(axis=1) == 1).all()
 
 
@@ -252,14 +266,14 @@ def test_without_plasticity_weights_stay_and_reward_is_that_of_chance() -> None:
     Plasticity, or one weight above the other, is rejected.
     """
     tasks = bandit([0.0, 1.0], 400)
-    held = memory(4, eta=0.0)
+    held = memory(2, 2, eta=0.0)
     n_paid = round(live_once(tasks, 400, Circuit(), 8, held).total)
     assert (held.table == 50 * 128).all()
     assert_rate(n_paid, 400, 0.5, alpha=1e-4)
 
-    unequal = memory(4, eta=0.0)
+    unequal = memory(2, 2, eta=0.0)
     unequal.table[1::2] += 5 * 128
-    for wrong in (memory(4, eta=0.5), unequal):
+    for wrong in (memory(2, 2, eta=0.5), unequal):
         n_paid = round(live_once(tasks, 400, Circuit(), 8, wrong).total)
         with pytest.raises(AssertionError):
             assert_rate(n_paid, 400, 0.5, alpha=1e-4)
@@ -267,10 +281,10 @@ def test_without_plasticity_weights_stay_and_reward_is_that_of_chance() -> None:
 
 def test_rescaling_happens_at_its_period() -> None:
     tasks = bandit([0.5, 0.5], 10)
-    untouched = live_once(tasks, 10, Circuit(), 1, memory(4, eta=0.0, rescale_period=10))
-    assert (untouched.program.table == 50 * 128).all()
-    rescaled = live_once(tasks, 10, Circuit(), 1, memory(4, eta=0.0, rescale_period=9))
-    assert (rescaled.program.table == 60 * 128).all()
+    untouched = live_once(tasks, 10, Circuit(), 1, memory(2, 2, eta=0.0, rescale_period=10))
+    assert (untouched.memory.table == 50 * 128).all()
+    rescaled = live_once(tasks, 10, Circuit(), 1, memory(2, 2, eta=0.0, rescale_period=9))
+    assert (rescaled.memory.table == 60 * 128).all()
 
 
 def test_another_seed_is_another_life() -> None:

@@ -7,10 +7,11 @@ import pytest
 from statistical import assert_mean
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.analog import Circuit, Neurons, neurons
+from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.mismatch import CALIBRATED, UNCALIBRATED, Spread, mismatched
 
-IDEAL = neurons(Circuit(), 6)
+IDEAL = physical(neuron_codes(Circuit(), 6))
 N_CHIPS = 200
 
 
@@ -23,7 +24,7 @@ def relative(cells: Neurons) -> dict[str, FloatArray]:
         "tau_inh": cells.tau_inh_s / IDEAL.tau_inh_s - 1,
         "refractory": cells.refractory_s / IDEAL.refractory_s - 1,
         "threshold_gap": gap - 1,
-        "weight": cells.exc_V / IDEAL.exc_V - 1,
+        "weight": cells.exc_A / IDEAL.exc_A - 1,
     }
 
 

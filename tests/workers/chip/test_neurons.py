@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recording import bits, ideal
 from scipy import stats
 from statistical import assert_mean
 
@@ -12,66 +13,69 @@ from spikeloop.workers.chip.analog import (
     DECAY_EXC,
     I_EXC,
     I_INH,
-    Circuit,
-    Neurons,
     V,
-    analog_block,
     membrane_response,
-    neurons,
     peak_response,
 )
-from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V, VOLT_PER_CODE
-from spikeloop.workers.chip.network import Chip, empty_chip
+from spikeloop.workers.chip.capmem import GM_A_PER_CODE, Neurons, physical
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+from spikeloop.workers.chip.core import Core, new_core
+from spikeloop.workers.chip.limits import N_NEURONS, V_LEAK_U10, V_MAX_V, VOLT_PER_CODE
 from spikeloop.workers.chip.neurons import step_neurons
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
 
-QUIET = Circuit(noise_V=0.0)
-N_STATES = 6
+STEP_S = 1e-7
 ACTION = 10
 
 
-def chip_of(cells: Neurons, step_s: float = QUIET.step_s, seed: int = 1) -> Chip:
-    chip = empty_chip(analog_block(cells, step_s), step_s)
-    seed_words(np.uint64(seed), chip.lanes)
-    return chip
+def chip_of(cells: Neurons, step_s: float = STEP_S, seed: int = 1, noise_V: float = 0.0) -> Core:
+    core = new_core(cells, step_s, noise_V=noise_V, strides=False)
+    seed_words(np.uint64(seed), core.lanes)
+    return core
 
 
-def run(chip: Chip, n_steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def run(core: Core, n_steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """(n_steps, 32) membrane after each step, and whether each neuron fired in it."""
     membrane = np.empty((n_steps, N_NEURONS))
-    spikes = np.empty((n_steps, N_NEURONS), dtype=bool)
+    masks = np.empty(n_steps, dtype=np.uint32)
     for step in range(n_steps):
-        step_neurons(chip.analog, chip.lanes, chip.spiked)
-        membrane[step] = chip.analog[V : V + N_NEURONS]
-        spikes[step] = chip.spiked
-    return membrane, spikes
+        masks[step] = step_neurons(core.analog, core.lanes)
+        membrane[step] = core.analog[V : V + N_NEURONS]
+    return membrane, bits(masks)
 
 
 @pytest.mark.parametrize("tau_syn_s", [0.5e-6, 1.8e-6, 10e-6, 20e-6])
 @pytest.mark.parametrize(("line", "sign"), [(I_EXC, 1), (I_INH, -1)])
 def test_one_event_gives_the_closed_form_potential(tau_syn_s: float, line: int, sign: int) -> None:
-    circuit = Circuit(noise_V=0.0, tau_exc_s=tau_syn_s, tau_inh_s=tau_syn_s)
-    cells = neurons(circuit, N_STATES)
+    cells = ideal(
+        tau_exc_s=tau_syn_s, tau_inh_s=tau_syn_s, exc_A=4e-9, inh_A=4e-9, v_thresh_V=V_MAX_V
+    )
     chip = chip_of(cells)
     weight = 20
     chip.analog[line + ACTION] += weight
     membrane, _ = run(chip, 400)
     drive_V = (cells.exc_V if sign > 0 else cells.inh_V)[ACTION] * weight
-    times = circuit.step_s * np.arange(1, 401)
-    expected = [membrane_response(t, circuit.tau_mem_s, tau_syn_s) for t in times]
+    times = STEP_S * np.arange(1, 401)
+    expected = [membrane_response(t, cells.tau_mem_s[ACTION], tau_syn_s) for t in times]
     deviation = membrane[:, ACTION] - cells.v_leak_V[ACTION] - sign * drive_V * np.array(expected)
     assert np.abs(deviation).max() < 1e-5
     assert np.abs(membrane[:, ACTION] - cells.v_leak_V[ACTION]).max() > 1e-2
 
 
-def test_full_weight_lifts_the_membrane_by_the_height_in_the_settings() -> None:
-    circuit = Circuit(noise_V=0.0, action_psp_u10=150.0)
-    chip = chip_of(neurons(circuit, N_STATES))
+@pytest.mark.parametrize("gm_u10", [76, 455])
+def test_full_weight_lifts_the_membrane_in_proportion_to_the_gm_code(gm_u10: int) -> None:
+    """By code · 16 pA · 63 / g_leak times the peak response: 25 codes at code 76 (``circuit``)."""
+    cells = physical(neuron_codes(Circuit(gm_exc_u10=gm_u10, v_thresh_u10=1023), 0))
+    chip = chip_of(cells)
     chip.analog[I_EXC + ACTION] += 63
     membrane, _ = run(chip, 400)
-    height_V = membrane[:, ACTION].max() - circuit.v_leak_u10 * VOLT_PER_CODE
-    assert height_V == pytest.approx(150 * VOLT_PER_CODE, rel=1e-3)
+    height_V = membrane[:, ACTION].max() - V_LEAK_U10 * VOLT_PER_CODE
+    leak_S = cells.capacitor_F[ACTION] / cells.tau_mem_s[ACTION]
+    drive_V = gm_u10 * GM_A_PER_CODE * 63 / leak_S
+    expected_V = drive_V * peak_response(cells.tau_mem_s[ACTION], cells.tau_exc_s[ACTION])
+    assert height_V == pytest.approx(expected_V, rel=1e-3)
+    assert height_V == pytest.approx(gm_u10 / 76 * 25 * VOLT_PER_CODE, rel=0.01)
 
 
 def test_equal_time_constants_are_the_limit_of_unequal_ones() -> None:
@@ -83,7 +87,7 @@ def test_equal_time_constants_are_the_limit_of_unequal_ones() -> None:
 def test_the_result_does_not_depend_on_the_step() -> None:
     ends = []
     for step_s in (1e-7, 2e-7, 4e-7):
-        chip = chip_of(neurons(QUIET, N_STATES), step_s)
+        chip = chip_of(ideal(), step_s)
         chip.analog[I_EXC + ACTION] += 63
         membrane, _ = run(chip, round(8e-6 / step_s))
         ends.append(membrane[-1, ACTION])
@@ -92,15 +96,15 @@ def test_the_result_does_not_depend_on_the_step() -> None:
 
 def test_a_driven_neuron_fires_at_the_closed_form_times() -> None:
     """With leak above threshold the interval is t_ref + τ ln((E − V_reset) / (E − V_th))."""
-    cells = neurons(QUIET, N_STATES)
+    cells = ideal()
     levels = np.linspace(1.05, 1.6, N_NEURONS)
     cells = replace(cells, v_leak_V=levels, v_thresh_V=np.full(N_NEURONS, 1.0144))
     chip = chip_of(cells)
     chip.analog[V : V + N_NEURONS] = cells.v_reset_V
     _, spikes = run(chip, 4000)
     rise_s = cells.tau_mem_s * np.log((levels - cells.v_reset_V) / (levels - cells.v_thresh_V))
-    rise_steps = np.ceil(rise_s / QUIET.step_s)
-    refractory_steps = np.rint(cells.refractory_s / QUIET.step_s)
+    rise_steps = np.ceil(rise_s / STEP_S)
+    refractory_steps = np.rint(cells.refractory_s / STEP_S)
     for j in range(N_NEURONS):
         fired = np.flatnonzero(spikes[:, j])
         assert fired.size > 10
@@ -110,19 +114,18 @@ def test_a_driven_neuron_fires_at_the_closed_form_times() -> None:
 
 @pytest.mark.parametrize("refractory_s", [0.0, 2e-7, 4e-6])
 def test_the_membrane_stays_at_reset_for_exactly_the_refractory_time(refractory_s: float) -> None:
-    circuit = Circuit(noise_V=0.0, refractory_s=refractory_s)
-    cells = neurons(circuit, N_STATES)
+    cells = ideal(refractory_s=refractory_s)
     chip = chip_of(cells)
     chip.analog[V + ACTION] = 1.5
     membrane, spikes = run(chip, 100)
     assert spikes[0, ACTION]
     assert spikes[:, ACTION].sum() == 1
     held = np.flatnonzero(membrane[:, ACTION] == np.float32(cells.v_reset_V[ACTION]))
-    np.testing.assert_array_equal(held, np.arange(round(refractory_s / circuit.step_s) + 1))
+    np.testing.assert_array_equal(held, np.arange(round(refractory_s / STEP_S) + 1))
 
 
 def test_the_membrane_stays_within_the_supply() -> None:
-    cells = neurons(QUIET, N_STATES)
+    cells = ideal()
     chip = chip_of(replace(cells, v_thresh_V=np.full(N_NEURONS, 9.0)))
     chip.analog[I_EXC : I_EXC + 16] = 1e5
     chip.analog[I_INH + 16 : I_INH + N_NEURONS] = 1e5
@@ -133,7 +136,7 @@ def test_the_membrane_stays_within_the_supply() -> None:
 
 
 def test_inputs_decay_to_zero_and_never_become_subnormal() -> None:
-    chip = chip_of(neurons(QUIET, N_STATES))
+    chip = chip_of(ideal())
     chip.analog[I_EXC + ACTION] = 63.0
     decay = float(chip.analog[DECAY_EXC + ACTION])
     run(chip, 100)
@@ -147,9 +150,8 @@ def test_inputs_decay_to_zero_and_never_become_subnormal() -> None:
 
 def resting(noise_V: float, seed: int) -> np.ndarray[Any, Any]:
     """(200, 32) membranes at rest, every five time constants, so nearly independent."""
-    cells = neurons(Circuit(noise_V=noise_V), 0)
-    cells = replace(cells, v_thresh_V=np.full(N_NEURONS, 9.0))
-    chip = chip_of(cells, seed=seed)
+    cells = ideal(v_thresh_V=9.0)
+    chip = chip_of(cells, seed=seed, noise_V=noise_V)
     samples = np.empty((200, N_NEURONS))
     for sample in samples:
         advance(chip, 500)
@@ -182,7 +184,7 @@ def test_noise_of_two_neurons_is_uncorrelated_and_depends_on_the_seed() -> None:
 
 
 def test_a_chip_without_noise_and_events_does_not_move() -> None:
-    chip = chip_of(neurons(QUIET, N_STATES))
+    chip = chip_of(ideal())
     membrane, spikes = run(chip, 1000)
-    np.testing.assert_allclose(membrane, QUIET.v_leak_u10 * VOLT_PER_CODE, rtol=1e-5)
+    np.testing.assert_allclose(membrane, V_LEAK_U10 * VOLT_PER_CODE, rtol=1e-5)
     assert not spikes.any()

@@ -2,30 +2,34 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from recording import ideal
 
-from spikeloop.workers.chip.analog import I_EXC, I_INH, Circuit, V, analog_block, neurons
+from spikeloop.workers.chip.analog import DECAY_EXC, I_EXC, I_INH, V
+from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.core import NO_ROW, Core, clone, new_core
 from spikeloop.workers.chip.limits import (
     MAX_COUNT_U10,
+    MAX_PULSE_U5,
     N_NEURONS,
     N_ROWS,
     ROUTER_ADDRESS_U6,
-    ROUTER_DELAY_CYCLES,
 )
-from spikeloop.workers.chip.network import Chip, connect, empty_chip, steps, stimulus_row
+from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
 
 STEP_S = 1e-7
 # Every neuron fires in every step.
-RESTLESS = Circuit(noise_V=0.0, refractory_s=0.0, v_leak_u10=1000, v_reset_u10=1000, tau_exc_s=1e-4)
+RESTLESS = ideal(refractory_s=0.0, v_leak_V=1.6, v_reset_V=1.6, tau_exc_s=1e-4)
 
 
-def quiet_chip(circuit: Circuit | None = None) -> Chip:
-    circuit = circuit or Circuit(noise_V=0.0)
-    return empty_chip(analog_block(neurons(circuit, 0), STEP_S), STEP_S)
+def quiet_chip(cells: Neurons | None = None) -> Core:
+    return new_core(ideal() if cells is None else cells, STEP_S)
 
 
-def inputs(chip: Chip) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def inputs(chip: Core) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return chip.analog[I_EXC : I_EXC + N_NEURONS], chip.analog[I_INH : I_INH + N_NEURONS]
 
 
@@ -76,7 +80,7 @@ def test_a_spike_comes_back_into_its_own_row_after_the_delay(neuron: int) -> Non
     weight[neuron], chip.row_sign[:] = 17, 1
     chip.label_u6[:] = ROUTER_ADDRESS_U6
     chip.analog[V + neuron] = 1.5
-    delay = steps(ROUTER_DELAY_CYCLES, STEP_S)
+    delay = chip.ring.size - 1
     assert delay == 10
     advance(chip, 1)  # fires at the end of this step
     assert chip.counters_u10[neuron] == 1
@@ -141,3 +145,52 @@ def test_a_network_too_large_or_a_weight_too_large_is_refused() -> None:
         connect(quiet_chip(), 20, 13, 40)
     with pytest.raises(ValueError, match=r"inhibition must be in \[0, 63\], got 64"):
         connect(quiet_chip(), 6, 8, 64)
+
+
+def test_spikes_go_to_the_row_and_under_the_address_that_the_router_is_told() -> None:
+    """Neurons 3 and 8 to row 20, under two addresses; neuron 5 nowhere."""
+    chip = quiet_chip()
+    weight, label = (m.reshape(N_ROWS, N_NEURONS) for m in (chip.weight_u6, chip.label_u6))
+    chip.row_sign[:] = 1
+    weight[:] = 1  # an event that went astray would be seen
+    weight[20, :16], weight[20, 16:] = 30, 40
+    label[:] = 63
+    label[20, :16], label[20, 16:] = 11, 12
+    label[[3, 5, 8]] = ROUTER_ADDRESS_U6
+    chip.route_row[[3, 5, 8]] = 20, NO_ROW, 20
+    chip.route_label_u6[[3, 5, 8]] = 11, 11, 12
+
+    def input_after_a_spike_of(neuron: int) -> NDArray[np.float32]:
+        core = clone(chip)
+        core.analog[V + neuron] = 1.5
+        advance(core, 1)
+        assert np.flatnonzero(core.counters_u10).tolist() == [neuron]
+        advance(core, core.ring.size - 1)
+        assert not inputs(core)[0].any()
+        advance(core, 1)
+        decay = core.analog[DECAY_EXC : DECAY_EXC + N_NEURONS]
+        return inputs(core)[0] / decay
+
+    half = np.arange(N_NEURONS) < 16
+    np.testing.assert_allclose(input_after_a_spike_of(3), np.where(half, 30, 0), rtol=1e-6)
+    np.testing.assert_allclose(input_after_a_spike_of(8), np.where(half, 0, 40), rtol=1e-6)
+    assert not input_after_a_spike_of(5).any()
+
+
+@given(st.integers(0, MAX_PULSE_U5), st.integers(0, 63), st.sampled_from([-1, 1]))
+def test_an_event_is_weight_times_gain_times_pulse_length(
+    pulse: int, weight: int, sign: int
+) -> None:
+    gain = np.linspace(0.8, 1.2, N_ROWS * N_NEURONS).astype(np.float32)
+    core = new_core(ideal(), STEP_S, gain=gain)
+    core.weight_u6[:], core.row_sign[:] = weight, sign
+    core.pulse_u5[:] = 1
+    core.pulse_u5[9] = pulse
+    send(core, 9, 0)
+    driven, other = inputs(core)[:: 1 if sign > 0 else -1]
+    of_row = gain.reshape(N_ROWS, N_NEURONS)[9]
+    np.testing.assert_allclose(driven, weight * of_row * pulse, rtol=1e-6)
+    assert not other.any()
+    send(core, 10, 0)
+    of_both = of_row * pulse + gain.reshape(N_ROWS, N_NEURONS)[10]
+    np.testing.assert_allclose(driven, weight * of_both, rtol=1e-6)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from statistical import assert_better, assert_mean
 
 from spikeloop.tasks.base import Interface, SeedArray
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.chip.analog import Circuit
-from spikeloop.workers.learners.chip import ChipTd
-from spikeloop.workers.space import Parameters, Real
+from spikeloop.workers.chip.circuit import OPENED, Circuit, opened_field
+from spikeloop.workers.learners.chip import ChipAgent, Opened
+from spikeloop.workers.plasticity import PROGRAMS, TdLambda
+from spikeloop.workers.space import Integer, Parameters, Real
 
 FAMILY = RandomMdp()
 COLUMNS = (
@@ -22,8 +24,8 @@ COLUMNS = (
     "weight_lower",
     "weight_upper",
     "initial_weight",
-    "inhibition",
     "rescale_period",
+    "inhibition",
 )
 
 
@@ -33,7 +35,7 @@ def seeds(n_candidates: int, n_tasks: int) -> SeedArray:
 
 
 def test_the_hyperparameters_are_the_published_seven_with_their_bounds() -> None:
-    space = ChipTd().space(FAMILY.interface)
+    space = ChipAgent().space(FAMILY.interface)
     assert space.columns == COLUMNS
     bounds = [(p.low, p.high) for p in space.parameters if isinstance(p, Real)]
     assert bounds == [
@@ -42,15 +44,15 @@ def test_the_hyperparameters_are_the_published_seven_with_their_bounds() -> None
         (0, 63),
         ("weight_lower", 63),
         (0, 63),
-        (pytest.approx(6.3), 63),
         (pytest.approx(25.8), 2000),
+        (pytest.approx(6.3), 63),
     ]
-    searched = ChipTd(search_trace_decay=True).space(FAMILY.interface)
-    assert searched.columns == (*COLUMNS, "trace_decay")
+    searched = ChipAgent(program=TdLambda(search_trace_decay=True)).space(FAMILY.interface)
+    assert searched.columns == (*COLUMNS[:-1], "trace_decay", "inhibition")
 
 
 def test_the_initial_law_keeps_the_upper_weight_above_the_lower_one() -> None:
-    space = ChipTd().space(FAMILY.interface)
+    space = ChipAgent().space(FAMILY.interface)
     law = space.decode(space.sample(500, np.random.default_rng(0)))
     assert (law["weight_upper"] >= law["weight_lower"]).all()
     assert law["weight_lower"].max() > 60
@@ -66,12 +68,12 @@ def test_the_initial_law_keeps_the_upper_weight_above_the_lower_one() -> None:
 )
 def test_families_without_enough_neurons_are_refused(interface: Interface, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ChipTd().space(interface)
+        ChipAgent().space(interface)
 
 
 def test_all_32_neurons_may_be_used() -> None:
     family = RandomMdp(n_states=20, n_actions=12, n_steps=5)
-    learner = ChipTd()
+    learner = ChipAgent(check_memory=False)
     space = learner.space(family.interface)
     tasks = family.sample(1, np.random.default_rng(0))
     lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds(1, 1))
@@ -82,26 +84,85 @@ def test_chip_number_calibration_and_circuit_change_the_life() -> None:
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
     returns = set()
     for learner in (
-        ChipTd(),
-        ChipTd(chip=21),
-        ChipTd(calibrated=False),
-        ChipTd(circuit=Circuit(noise_V=0.0)),
+        ChipAgent(),
+        ChipAgent(chip=21),
+        ChipAgent(mismatch="uncalibrated"),
+        ChipAgent(mismatch="off"),
+        ChipAgent(circuit=Circuit(noise_V=0.0)),
     ):
         space = learner.space(FAMILY.interface)
         parameters = space.decode(space.default_point()[None])
         returns.add(float(learner.live(parameters, tasks, seeds(1, 2)).returns.sum()))
-    assert len(returns) == 4
+    assert len(returns) == 5
+
+
+def test_what_the_processors_memory_cannot_hold_is_refused() -> None:
+    interface = RandomMdp(n_states=16, n_actions=8).interface
+    with pytest.raises(ValueError, match=r"needs \d+ bytes of memory .* take fewer states"):
+        ChipAgent().space(interface)
+    ChipAgent(check_memory=False).space(interface)
+
+
+def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
+    space = ChipAgent(opened=["gm_exc", "v_leak"]).space(FAMILY.interface)
+    assert space.columns == (*COLUMNS, "v_leak", "gm_exc")
+    everything = ChipAgent(opened="all").space(FAMILY.interface)
+    assert everything.columns == (*COLUMNS, *(p.name for p in OPENED))
+    assert set(get_args(Opened)) == {p.name for p in OPENED}
+    assert all(isinstance(p, Integer) for p in everything.parameters[len(COLUMNS) :])
+    own = ChipAgent(opened=["pulse"], circuit=Circuit(pulse_u5=3)).space(FAMILY.interface)
+    assert own.decode(own.default_point()[None])["pulse"] == 3
+    with pytest.raises(ValueError, match=r"pulse is searched in \[1, 4\] .* got 9"):
+        ChipAgent(opened=["pulse"], circuit=Circuit(pulse_u5=9)).space(FAMILY.interface)
+
+
+@pytest.mark.parametrize("name", [p.name for p in OPENED])
+def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(name: Opened) -> None:
+    """A life with the value in Θ is the life with the value in the circuit, and another one."""
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    parameter = next(p for p in OPENED if p.name == name)
+    value = parameter.low if parameter.default > parameter.low else parameter.high
+    opened, fixed = (
+        ChipAgent(opened=[name], circuit=Circuit(noise_V=0.0)),
+        ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, opened_field(name): value})),
+    )
+    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0, 40.0]
+    lives = [
+        learner.live(
+            Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
+        ).returns.tolist()
+        for learner, row in (
+            (opened, [*theta, value]),
+            (fixed, theta),
+            (opened, [*theta, parameter.default]),
+        )
+    ]
+    assert lives[0] == lives[1] != lives[2]
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_every_program_lives_and_says_what_actions_are_worth(kind: str) -> None:
+    learner = ChipAgent.model_validate({"program": {"kind": kind}})
+    assert learner.program.kind == kind
+    space = learner.space(FAMILY.interface)
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds(1, 2))
+    assert lives.action_values is not None
+    assert lives.action_values.shape == (1, 2, 6, 8)
+    assert (lives.action_values >= 0).all()
+    assert np.ptp(lives.action_values) > 0
 
 
 def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
-    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 40.0, 30.0]
-    fixed, searched = ChipTd(trace_decay=0.8), ChipTd(search_trace_decay=True)
+    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0]
+    fixed = ChipAgent(program=TdLambda(trace_decay=0.8))
+    searched = ChipAgent(program=TdLambda(search_trace_decay=True))
     one, other = (
         learner.live(
             Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
         )
-        for learner, row in ((fixed, theta), (searched, [*theta, 0.8]))
+        for learner, row in ((fixed, [*theta, 40.0]), (searched, [*theta, 0.8, 40.0]))
     )
     np.testing.assert_array_equal(one.returns, other.returns)
 
@@ -114,10 +175,10 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
     at 1e-4 each, and see 0.11 of the score and 0.05 more reward per step at the end of a life.
     """
     n_tasks = 60
-    learner = ChipTd()
+    learner = ChipAgent()
     tasks = FAMILY.sample(n_tasks, np.random.default_rng(5))
-    good = [0.03, 0.5, 20.0, 60.0, 55.0, 50.0, 2000.0]
-    frozen = [0.03, 0.0, 55.0, 55.0, 55.0, 50.0, 2000.0]
+    good = [0.03, 0.5, 20.0, 60.0, 55.0, 2000.0, 50.0]
+    frozen = [0.03, 0.0, 55.0, 55.0, 55.0, 2000.0, 50.0]
     parameters = Parameters(learner.space(FAMILY.interface), np.array([good, frozen]))
     lives = learner.live(parameters, tasks, np.broadcast_to(seeds(1, n_tasks), (2, n_tasks)))
 
@@ -139,8 +200,8 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
 BITS = """
 import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.learners.chip import ChipTd
-family, learner = RandomMdp(n_steps=100), ChipTd()
+from spikeloop.workers.learners.chip import ChipAgent, Opened
+family, learner = RandomMdp(n_steps=100), ChipAgent()
 space, tasks = learner.space(family.interface), family.sample(4, np.random.default_rng(0))
 parameters = space.decode(space.default_point()[None])
 lives = learner.live(parameters, tasks, np.arange(4, dtype=np.uint64)[None])

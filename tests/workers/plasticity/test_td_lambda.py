@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spikeloop.workers.plasticity.program import MAX_TABLE, VALUE_ONE, program, q7, table_weight
+from spikeloop.workers.plasticity.program import (
+    MAX_TABLE,
+    VALUE_ONE,
+    q7,
+    synapse_weight,
+    table_weight,
+)
 from spikeloop.workers.plasticity.td_lambda import (
+    TdLambda,
     rescale_float,
     rescale_integer,
-    synapse_weight,
     update_float,
     update_integer,
 )
@@ -197,16 +203,16 @@ def test_integer_rescaling_is_the_float_one_rounded(seed: int) -> None:
 
 
 def test_program_constants_are_rounded_and_checked() -> None:
-    made = program(
-        4,
-        gamma=1.0,
-        trace_decay=0.5,
-        eta=0.25,
-        initial_weight=34.6,
-        weight_lower=0.0,
-        weight_upper=63.0,
-        rescale_period=0.2,
-    )
+    theta = {
+        "gamma": 1.0,
+        "eta": 0.25,
+        "initial_weight": 34.6,
+        "weight_lower": 0.0,
+        "weight_upper": 63.0,
+        "rescale_period": 0.2,
+    }
+    made = TdLambda(trace_decay=0.5).memory(theta, 2, 2)
+    assert TdLambda().memory({**theta, "trace_decay": 0.25}, 2, 2).lambda_q7 == 32
     assert (made.gamma_q7, made.lambda_q7, made.eta_q7) == (127, 64, 32)
     assert made.table.tolist() == [35 * 128] * 4
     assert (made.weight_lower, made.weight_upper) == (0, MAX_TABLE)

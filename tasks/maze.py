@@ -1,0 +1,152 @@
+"""Random mazes with a hidden goal, after the published chip experiment.
+
+Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn,
+hardware/mdp at 812b9ee): a random depth-first maze of 2 × 2 cells on a grid of 3 × 3 fields, a goal
+that is hit as often as possible in 4000 steps, a random restart after every hit.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import IntArray, Interface
+from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks
+
+BoolArray = NDArray[np.bool_]
+
+MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
+"""Row and column steps of the actions north, east, south, west."""
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """What some mazes look like.
+
+    Attributes:
+        free: (n_tasks, height, width) whether a field is free, else it is wall.
+        goal: (n_tasks,) number of the goal's field, counted row by row; it is free.
+        start: (n_tasks,) number of the field in which a life begins: free and not the goal.
+    """
+
+    free: BoolArray
+    goal: IntArray
+    start: IntArray
+
+
+class Maze(Settings):
+    """The family of random mazes of a given size; the defaults are those of the chip experiment.
+
+    Cells and the walls between them are fields of one grid, (2 · n_rows − 1) × (2 · n_columns − 1),
+    without outer walls. Every field is a state, so wall fields are states that are never visited;
+    actions are steps north, east, south and west. A step against a wall or the border leaves the
+    agent where it is. The step into the goal is a hit and leads straight to a random free field
+    other than the goal, so nobody ever stands on the goal.
+
+    The return of a life is its number of hits. What the agent is told differs from it: ``goal`` at
+    a hit, ``bump`` at a wall or the border, else 0. The published program also restarted a trial
+    that had taken 100 steps; that is left out, because the time in a trial is no part of the state.
+    """
+
+    kind: Literal["maze"] = "maze"
+    n_rows: int = Field(default=2, ge=1, le=16, description="rows of cells")
+    n_columns: int = Field(default=2, ge=1, le=16, description="columns of cells")
+    n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one life")
+    bump: float = Field(default=-2.0, ge=-2, le=2, description="told at a wall or the border")
+    goal: float = Field(default=1.0, ge=-2, le=2, description="told at the goal")
+
+    @model_validator(mode="after")
+    def _two_cells(self) -> "Maze":
+        if self.n_rows * self.n_columns < 2:
+            raise ValueError("n_rows times n_columns must be at least 2: a goal and a way to it")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in fields."""
+        return 2 * self.n_rows - 1, 2 * self.n_columns - 1
+
+    @property
+    def interface(self) -> Interface:
+        """One state per field, four actions."""
+        height, width = self.shape
+        return Interface(height * width, len(MOVES), "discrete", self.n_steps)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
+        """Draws ``n_tasks`` independent mazes."""
+        return self.tables(self.layouts(n_tasks, rng))
+
+    def layouts(self, n_tasks: int, rng: np.random.Generator) -> Layouts:
+        """Draws what ``sample`` turns into tables; more tasks begin with the same ones."""
+        free = np.zeros((n_tasks, *self.shape), dtype=np.bool_)
+        goal, start = np.zeros((2, n_tasks), dtype=np.int64)
+        for task in range(n_tasks):
+            free[task] = carve(self.n_rows, self.n_columns, rng)
+            goal[task], start[task] = rng.choice(np.flatnonzero(free[task]), 2, replace=False)
+        return Layouts(free, goal, start)
+
+    def tables(self, layouts: Layouts) -> TabularTasks:
+        """The mazes as Markov decision processes.
+
+        States that are never occupied, walls and the goal, have the restart's row and no reward.
+        """
+        n_tasks, height, width = layouts.free.shape
+        free = layouts.free.reshape(n_tasks, -1)
+        state = np.arange(height * width)
+        is_goal = state == layouts.goal[:, None]
+        occupied = free & ~is_goal
+
+        ahead = neighbours(height, width)
+        target = np.where(free[:, ahead], ahead, state)
+        hit = occupied[:, None, :] & np.take_along_axis(is_goal[:, None, :], target, axis=2)
+        bumped = occupied[:, None, :] & (target == state)
+        moved = (occupied[:, None, :] & ~hit)[..., None]
+        restart = occupied / occupied.sum(axis=1, keepdims=True)
+        every = (*hit.shape, state.size)
+        told = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
+        return TabularTasks(
+            transition=np.where(moved, np.eye(state.size)[target], restart[:, None, None, :]),
+            reward=np.broadcast_to(hit[..., None], every).astype(np.float64),
+            start_state=layouts.start,
+            n_steps=self.n_steps,
+            signal=np.broadcast_to(told[..., None], every).copy(),
+        )
+
+
+def carve(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
+    """(2 · n_rows − 1, 2 · n_columns − 1) free fields of a random depth-first maze.
+
+    From a random cell the walk breaks into a random neighbour that it has not seen yet, and goes
+    back where there is none, until it has seen all cells. There is one way between any two fields.
+    """
+    free = np.zeros((2 * n_rows - 1, 2 * n_columns - 1), dtype=np.bool_)
+    path = [(int(rng.integers(n_rows)), int(rng.integers(n_columns)))]
+    free[2 * path[0][0], 2 * path[0][1]] = True
+    while path:
+        row, column = path[-1]
+        around = [(row + down, column + right) for down, right in MOVES]
+        unseen = [
+            (r, c)
+            for r, c in around
+            if 0 <= r < n_rows and 0 <= c < n_columns and not free[2 * r, 2 * c]
+        ]
+        if not unseen:
+            path.pop()
+            continue
+        r, c = unseen[rng.integers(len(unseen))]
+        free[row + r, column + c] = free[2 * r, 2 * c] = True
+        path.append((r, c))
+    return free
+
+
+def neighbours(height: int, width: int) -> IntArray:
+    """(4, n_states) the field one step ahead; the field itself where the border is in the way."""
+    row, column = np.indices((height, width))
+    fields = [
+        (row + down).clip(0, height - 1) * width + (column + right).clip(0, width - 1)
+        for down, right in MOVES
+    ]
+    return np.stack(fields).reshape(len(MOVES), -1)

@@ -1,0 +1,173 @@
+"""The analog parameter memory: the one place where 10-bit codes become volts, seconds and amperes.
+
+Each neuron has 10-bit cells for voltages and bias currents, whose full range is about 0 to 1.6 V
+and 0 to 1 µA (known of the full BrainScaleS-2, electronicvisions/calix). The published code names
+codes, not units, and no transfer curve of the prototype is public. The maps below are ours:
+voltages are linear, conductances and currents proportional to their bias, and times inversely so,
+with round factors that put the whole of the ranges that calix calls feasible (τ_mem up to 2 ms,
+τ_syn 0.1 to 100 µs) on 10 bits:
+
+    leak         g = code · 1 nS       τ_mem = C / g     10 µs at 236, with C = 2.36 pF (Pong)
+    resistor     τ_syn = 102.3 µs / code                  1.8 µs at 57 (Pong), 0.1 µs at 1023
+    refractory   204.4 µs / code                          4 µs at 51 (Pong), 0.2 µs at 1022
+    synaptic gm  16 pA · code for each weight code        1.03 µA at weight 63 and code 1023
+
+Real transfer curves are not that straight and differ from neuron to neuron; the second is what
+``mismatch`` models and ``calibration`` makes up for.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS, VOLT_PER_CODE
+
+CodeArray = NDArray[np.int64]
+
+LEAK_S_PER_CODE = 1e-9
+SYNAPSE_S_CODES = 102.3e-6
+REFRACTORY_S_CODES = 204.4e-6
+GM_A_PER_CODE = 16e-12
+
+# Membrane capacitors: 2.36 pF (Pong); the small one, a sixth of it, is our choice.
+LARGE_CAPACITOR_F = 2.36e-12
+SMALL_CAPACITOR_F = LARGE_CAPACITOR_F / 6
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The analog parameter memory of 32 neurons, each (32,) int64 in [0, 1023].
+
+    Attributes:
+        v_leak_u10: leak potential.
+        v_thresh_u10: threshold.
+        v_reset_u10: reset potential; one shared cell on the chip, so equal for all neurons.
+        leak_u10: bias of the leak conductance.
+        resistor_exc_u10: bias of the excitatory input's resistor, which sets its time constant.
+        resistor_inh_u10: the same of the inhibitory input.
+        refractory_u10: bias of the refractory circuit.
+        gm_exc_u10: bias of the excitatory input's transconductance, which sets its strength.
+        gm_inh_u10: the same of the inhibitory input.
+        large_capacitor: (32,) bool, a switch of the neuron.
+    """
+
+    v_leak_u10: CodeArray
+    v_thresh_u10: CodeArray
+    v_reset_u10: CodeArray
+    leak_u10: CodeArray
+    resistor_exc_u10: CodeArray
+    resistor_inh_u10: CodeArray
+    refractory_u10: CodeArray
+    gm_exc_u10: CodeArray
+    gm_inh_u10: CodeArray
+    large_capacitor: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        """Refuses codes that the memory cannot hold and biases that stop a neuron altogether."""
+        for name in (*VOLTAGES, *BIASES):
+            codes, least = getattr(self, name), int(name in BIASES and not name.startswith("gm"))
+            if codes.shape != (N_NEURONS,):
+                raise ValueError(f"{name} must have shape ({N_NEURONS},), got {codes.shape}")
+            if codes.min() < least or codes.max() > MAX_CODE_U10:
+                raise ValueError(
+                    f"{name} must be in [{least}, {MAX_CODE_U10}], "
+                    f"got {codes.min()} to {codes.max()}"
+                )
+
+
+VOLTAGES = ("v_leak_u10", "v_thresh_u10", "v_reset_u10")
+BIASES = (
+    "leak_u10",
+    "resistor_exc_u10",
+    "resistor_inh_u10",
+    "refractory_u10",
+    "gm_exc_u10",
+    "gm_inh_u10",
+)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Physical values of the 32 neurons, each (32,) float64.
+
+    Attributes:
+        capacitor_F: membrane capacitance.
+        tau_mem_s: membrane time constant.
+        tau_exc_s: time constant of the excitatory synaptic input.
+        tau_inh_s: time constant of the inhibitory synaptic input.
+        v_leak_V: leak potential.
+        v_thresh_V: threshold.
+        v_reset_V: potential after a spike and while refractory.
+        refractory_s: how long the membrane is held at reset.
+        exc_A: peak synaptic current of an event of weight code 1 and pulse length 1.
+        inh_A: the same for inhibition, positive.
+    """
+
+    capacitor_F: FloatArray
+    tau_mem_s: FloatArray
+    tau_exc_s: FloatArray
+    tau_inh_s: FloatArray
+    v_leak_V: FloatArray
+    v_thresh_V: FloatArray
+    v_reset_V: FloatArray
+    refractory_s: FloatArray
+    exc_A: FloatArray
+    inh_A: FloatArray
+
+    @property
+    def exc_V(self) -> FloatArray:
+        """(32,) where a steady current ``exc_A`` would lift the membrane above leak."""
+        drive: FloatArray = self.exc_A * self.tau_mem_s / self.capacitor_F
+        return drive
+
+    @property
+    def inh_V(self) -> FloatArray:
+        """(32,) how far a steady current ``inh_A`` would pull the membrane below leak."""
+        drive: FloatArray = self.inh_A * self.tau_mem_s / self.capacitor_F
+        return drive
+
+
+def physical(codes: Codes) -> Neurons:
+    """What an ideal chip makes of the codes."""
+    capacitor_F = np.where(codes.large_capacitor, LARGE_CAPACITOR_F, SMALL_CAPACITOR_F)
+
+    def times(unit: float, code: CodeArray) -> FloatArray:
+        return unit * code.astype(np.float64)
+
+    return Neurons(
+        capacitor_F=capacitor_F,
+        tau_mem_s=capacitor_F / times(LEAK_S_PER_CODE, codes.leak_u10),
+        tau_exc_s=SYNAPSE_S_CODES / codes.resistor_exc_u10,
+        tau_inh_s=SYNAPSE_S_CODES / codes.resistor_inh_u10,
+        v_leak_V=times(VOLT_PER_CODE, codes.v_leak_u10),
+        v_thresh_V=times(VOLT_PER_CODE, codes.v_thresh_u10),
+        v_reset_V=times(VOLT_PER_CODE, codes.v_reset_u10),
+        refractory_s=REFRACTORY_S_CODES / codes.refractory_u10,
+        exc_A=times(GM_A_PER_CODE, codes.gm_exc_u10),
+        inh_A=times(GM_A_PER_CODE, codes.gm_inh_u10),
+    )
+
+
+def nearest(cells: Neurons) -> Codes:
+    """The codes that bring an ideal chip nearest to physical values; the inverse of ``physical``.
+
+    Values beyond the memory's range give its nearest end.
+    """
+
+    def code(values: FloatArray, least: int = 1) -> CodeArray:
+        return np.clip(np.rint(values), least, MAX_CODE_U10).astype(np.int64)
+
+    return Codes(
+        v_leak_u10=code(cells.v_leak_V / VOLT_PER_CODE, 0),
+        v_thresh_u10=code(cells.v_thresh_V / VOLT_PER_CODE, 0),
+        v_reset_u10=code(cells.v_reset_V / VOLT_PER_CODE, 0),
+        leak_u10=code(cells.capacitor_F / cells.tau_mem_s / LEAK_S_PER_CODE),
+        resistor_exc_u10=code(SYNAPSE_S_CODES / cells.tau_exc_s),
+        resistor_inh_u10=code(SYNAPSE_S_CODES / cells.tau_inh_s),
+        refractory_u10=code(REFRACTORY_S_CODES / np.maximum(cells.refractory_s, 1e-12)),
+        gm_exc_u10=code(cells.exc_A / GM_A_PER_CODE, 0),
+        gm_inh_u10=code(cells.inh_A / GM_A_PER_CODE, 0),
+        large_capacitor=cells.capacitor_F > (LARGE_CAPACITOR_F + SMALL_CAPACITOR_F) / 2,
+    )

@@ -1,0 +1,147 @@
+"""Settings of the circuit that makes decisions: bias codes, drivers, router, and the protocol.
+
+The codes are those of the published experiment where it names them (Bohnstingl et al. 2019,
+Neuromorphic_Hardware_learns_to_learn, hardware/mdp) and otherwise bring the neurons to the time
+constants of the Pong experiment on the same chip (Wunderlich et al. 2019). State and action neurons
+differ in threshold, refractory time and the strength of their excitatory input.
+
+No published figure is known for the strengths, so they are our choice. A state neuron must keep
+reverberating through its own synapse of weight 63, from reset (118 codes below leak) to threshold
+(100 above), so one such event lifts it by a little over 218 codes of membrane potential. An action
+neuron sums the events of many state spikes, and its weight decides *when* it crosses its threshold.
+The first to fire ends the race, but only after the router's delay of 1 µs, so the crossing times of
+different weights must differ by more than that. They do if one event is a small part of the 176
+codes to threshold; if a single spike were enough, nearly all actions would fire together, and the
+agent would hardly learn. At a strength that lifts the membrane by 25 codes, weights below about 20
+do not fire within the 20 µs of a decision, and two or three of eight high weights do.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.chip.capmem import Codes
+from spikeloop.workers.chip.limits import (
+    MAX_CODE_U10,
+    MAX_PULSE_U5,
+    N_NEURONS,
+    N_STIMULUS_SPIKES,
+    ROUTER_DELAY_CYCLES,
+    STATE_GAP_U10,
+    V_LEAK_U10,
+    V_RESET_U10,
+    V_THRESH_U10,
+)
+from spikeloop.workers.space import Integer
+
+
+class Circuit(Settings):
+    """Analog settings of the chip in codes of its parameter memory (``capmem``), and protocol."""
+
+    step_s: float = Field(default=1e-7, gt=0, le=1e-6, description="integration step, s")
+    noise_V: float = Field(
+        default=0.02, ge=0, le=1, description="stationary SD of the membrane's temporal noise, V"
+    )
+    v_leak_u10: int = Field(default=V_LEAK_U10, ge=0, le=MAX_CODE_U10, description="leak code")
+    v_thresh_u10: int = Field(
+        default=V_THRESH_U10, ge=0, le=MAX_CODE_U10, description="action neurons: threshold code"
+    )
+    v_reset_u10: int = Field(default=V_RESET_U10, ge=0, le=MAX_CODE_U10, description="reset code")
+    state_gap_u10: int = Field(
+        default=STATE_GAP_U10,
+        ge=1,
+        le=MAX_CODE_U10,
+        description="state neurons: threshold above leak",
+    )
+    leak_u10: int = Field(
+        default=236, ge=1, le=MAX_CODE_U10, description="leak bias: τ_mem = 2.36 ms / code"
+    )
+    resistor_exc_u10: int = Field(
+        default=57, ge=1, le=MAX_CODE_U10, description="excitatory τ = 102.3 µs / code"
+    )
+    resistor_inh_u10: int = Field(
+        default=57, ge=1, le=MAX_CODE_U10, description="inhibitory τ = 102.3 µs / code"
+    )
+    refractory_u10: int = Field(
+        default=51,
+        ge=1,
+        le=MAX_CODE_U10,
+        description="action neurons: refractory time = 204.4 µs / code",
+    )
+    state_refractory_u10: int = Field(
+        default=1022, ge=1, le=MAX_CODE_U10, description="the same of state neurons"
+    )
+    gm_exc_u10: int = Field(
+        default=76, ge=0, le=MAX_CODE_U10, description="action neurons: strength of excitation"
+    )
+    state_gm_exc_u10: int = Field(
+        default=727, ge=0, le=MAX_CODE_U10, description="the same of state neurons"
+    )
+    gm_inh_u10: int = Field(
+        default=991, ge=0, le=MAX_CODE_U10, description="strength of inhibition"
+    )
+    pulse_u5: int = Field(
+        default=1, ge=0, le=MAX_PULSE_U5, description="pulse length of the synapse drivers"
+    )
+    router_delay_cycles: int = Field(
+        default=ROUTER_DELAY_CYCLES, ge=10, le=1000, description="router delay, FPGA cycles"
+    )
+    n_stimulus_spikes: int = Field(
+        default=N_STIMULUS_SPIKES, ge=1, le=10, description="spikes that kick a state neuron"
+    )
+
+
+OPENED = (
+    Integer("v_leak", 380, 500, V_LEAK_U10, "code", "leak potential"),
+    Integer("v_thresh", 500, 1000, V_THRESH_U10, "code", "threshold of action neurons"),
+    Integer("v_reset", 200, 450, V_RESET_U10, "code", "reset potential"),
+    Integer("state_gap", 50, 200, STATE_GAP_U10, "code", "threshold of state neurons above leak"),
+    Integer("leak", 60, 600, 236, "code", "leak bias"),
+    Integer("resistor_exc", 20, 300, 57, "code", "bias of the excitatory time constant"),
+    Integer("resistor_inh", 5, 300, 57, "code", "bias of the inhibitory time constant"),
+    Integer("refractory", 10, 300, 51, "code", "refractory bias of action neurons"),
+    Integer("gm_exc", 10, 400, 76, "code", "excitatory strength of action neurons"),
+    Integer("gm_inh", 200, 1023, 991, "code", "inhibitory strength"),
+    Integer("pulse", 1, 4, 1, "1", "pulse length of the synapse drivers"),
+    Integer("router_delay", 10, 200, ROUTER_DELAY_CYCLES, "cycle", "router delay"),
+    Integer("n_stimulus_spikes", 1, 6, N_STIMULUS_SPIKES, "1", "spikes that kick a state neuron"),
+)
+"""The hardware side of Θ: what a search may set, with its range in chip codes.
+
+Ranges are ours: wide around the published codes, narrow enough that most of their middle still
+makes decisions. Bandit code of the published repository uses pulse lengths 3 and 4.
+"""
+
+FIELDS = {
+    "pulse": "pulse_u5",
+    "router_delay": "router_delay_cycles",
+    "n_stimulus_spikes": "n_stimulus_spikes",
+}
+
+
+def opened_field(name: str) -> str:
+    """The field of ``Circuit`` that a hardware hyperparameter sets."""
+    return FIELDS.get(name, f"{name}_u10")
+
+
+def neuron_codes(circuit: Circuit, n_states: int) -> Codes:
+    """The parameter memory for a network whose first ``n_states`` neurons code states."""
+    state = np.arange(N_NEURONS) < n_states
+
+    def everywhere(code: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        return np.full(N_NEURONS, code, dtype=np.int64)
+
+    # A threshold cannot be set beyond the memory's range.
+    v_state = min(circuit.v_leak_u10 + circuit.state_gap_u10, MAX_CODE_U10)
+    return Codes(
+        v_leak_u10=everywhere(circuit.v_leak_u10),
+        v_thresh_u10=np.where(state, v_state, circuit.v_thresh_u10),
+        v_reset_u10=everywhere(circuit.v_reset_u10),
+        leak_u10=everywhere(circuit.leak_u10),
+        resistor_exc_u10=everywhere(circuit.resistor_exc_u10),
+        resistor_inh_u10=everywhere(circuit.resistor_inh_u10),
+        refractory_u10=np.where(state, circuit.state_refractory_u10, circuit.refractory_u10),
+        gm_exc_u10=np.where(state, circuit.state_gm_exc_u10, circuit.gm_exc_u10),
+        gm_inh_u10=everywhere(circuit.gm_inh_u10),
+        large_capacitor=np.ones(N_NEURONS, dtype=np.bool_),
+    )

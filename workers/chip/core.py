@@ -1,0 +1,137 @@
+"""All memory of one emulated chip, analog and digital, as kernels take it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.workers.chip.analog import analog_block, stride_steps
+from spikeloop.workers.chip.cadc import Adc, AdcSettings
+from spikeloop.workers.chip.cadc import adc as ideal_adc
+from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.correlation import Sensors, disabled_sensors
+from spikeloop.workers.chip.limits import (
+    FPGA_HZ,
+    N_NEURONS,
+    N_ROWS,
+    N_SYNAPSES,
+    PPU_HZ,
+    ROUTER_ADDRESS_U6,
+    ROUTER_DELAY_CYCLES,
+)
+
+NO_ROW = 255
+
+
+class Core(NamedTuple):
+    """One chip. A synapse's index is row · 32 + column.
+
+    Attributes:
+        analog: (28 · 32,) float32, see ``analog``.
+        lanes: (34,) uint32: a noise generator per neuron, the processor's seed, and the noise
+            generator of the column ADC.
+        weight_u6: (1024,) uint8.
+        label_u6: (1024,) uint8, the address to which a synapse answers.
+        gain: (1024,) float32, mismatch of the synapses' strength, 1 for ideal ones.
+        row_sign: (32,) int8 synapse drivers: 1 excitatory, −1 inhibitory, 0 disabled.
+        pulse_u5: (32,) uint8 pulse length of the synapse drivers; strength is proportional to it.
+        sums: (64,) float32 scratch: simultaneous events, excitatory then inhibitory.
+        route_row: (32,) uint8, the row into which the router sends a neuron's spikes, 255 for none.
+        route_label_u6: (32,) uint8, the address under which it sends them.
+        ring: (delay + 1,) uint32, spikes on their way through the router, one bit per neuron.
+        cursor: (1,) int64, the slot of ``ring`` that is due.
+        in_flight: (1,) int64, slots of ``ring`` that hold spikes.
+        counters_u10: (32,) int64 spike counters.
+        first_spike: (32,) int64, the step of a neuron's first spike since its counter was read.
+        clock: (1,) int64, steps that the chip has run.
+        random: (1,) int64, the plasticity processor's 32-bit random generator.
+        stride: steps in a stride; 1 forbids strides.
+        sensors: correlation sensors.
+        adc: the column ADC that reads them.
+    """
+
+    analog: NDArray[np.float32]
+    lanes: NDArray[np.uint32]
+    weight_u6: NDArray[np.uint8]
+    label_u6: NDArray[np.uint8]
+    gain: NDArray[np.float32]
+    row_sign: NDArray[np.int8]
+    pulse_u5: NDArray[np.uint8]
+    sums: NDArray[np.float32]
+    route_row: NDArray[np.uint8]
+    route_label_u6: NDArray[np.uint8]
+    ring: NDArray[np.uint32]
+    cursor: NDArray[np.int64]
+    in_flight: NDArray[np.int64]
+    counters_u10: NDArray[np.int64]
+    first_spike: NDArray[np.int64]
+    clock: NDArray[np.int64]
+    random: NDArray[np.int64]
+    stride: int
+    sensors: Sensors
+    adc: Adc
+
+
+SEED_LANE, ADC_LANE = N_NEURONS, N_NEURONS + 1
+
+
+def steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
+    """Integration steps in so many cycles, of the plasticity processor unless said otherwise."""
+    return max(1, round(cycles / clock_hz / step_s))
+
+
+def new_core(
+    cells: Neurons,
+    step_s: float = 1e-7,
+    *,
+    noise_V: float = 0.0,
+    router_delay_cycles: int = ROUTER_DELAY_CYCLES,
+    gain: NDArray[np.float32] | None = None,
+    sensors: Sensors | None = None,
+    adc: Adc | None = None,
+    strides: bool = True,
+) -> Core:
+    """A chip at rest whose synapses are all of weight 0, routed back row by row.
+
+    Args:
+        cells: the neurons, mismatch included.
+        step_s: integration step.
+        noise_V: stationary standard deviation of the membranes at rest.
+        router_delay_cycles: FPGA cycles from a spike to its event, at least 1 step.
+        gain: (1024,) strength of the synapses, 1 for ideal ones.
+        sensors: correlation sensors; none are kept up to date by default.
+        adc: their ADC, an ideal one by default.
+        strides: whether the chip may take strides where nothing can happen.
+    """
+    return Core(
+        analog=analog_block(cells, step_s, noise_V),
+        lanes=np.ones(N_NEURONS + 2, dtype=np.uint32),
+        weight_u6=np.zeros(N_SYNAPSES, dtype=np.uint8),
+        label_u6=np.zeros(N_SYNAPSES, dtype=np.uint8),
+        gain=np.ones(N_SYNAPSES, dtype=np.float32) if gain is None else gain,
+        row_sign=np.zeros(N_ROWS, dtype=np.int8),
+        pulse_u5=np.ones(N_ROWS, dtype=np.uint8),
+        sums=np.zeros(2 * N_NEURONS, dtype=np.float32),
+        route_row=np.arange(N_NEURONS, dtype=np.uint8),
+        route_label_u6=np.full(N_NEURONS, ROUTER_ADDRESS_U6, dtype=np.uint8),
+        ring=np.zeros(steps(router_delay_cycles, step_s, FPGA_HZ) + 1, dtype=np.uint32),
+        cursor=np.zeros(1, dtype=np.int64),
+        in_flight=np.zeros(1, dtype=np.int64),
+        counters_u10=np.zeros(N_NEURONS, dtype=np.int64),
+        first_spike=np.zeros(N_NEURONS, dtype=np.int64),
+        clock=np.zeros(1, dtype=np.int64),
+        random=np.zeros(1, dtype=np.int64),
+        stride=stride_steps(step_s) if strides else 1,
+        sensors=disabled_sensors() if sensors is None else sensors,
+        adc=ideal_adc(AdcSettings(), None, calibrated=True) if adc is None else adc,
+    )
+
+
+def clone(core: Core) -> Core:
+    """A chip in the same state that shares with the first only the ADC's constants."""
+    sensors = Sensors._make(_copied(value) for value in core.sensors)
+    return Core._make(_copied(value) for value in core)._replace(sensors=sensors)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,78 @@
+"""How a plasticity program meets the life kernel: three functions, found by the type of its memory.
+
+A program is a settings class, a NamedTuple with what it keeps in the processor's memory, and three
+plain functions that numba compiles into the life (``chip.life``):
+
+    begin(core, memory)                               before the first decision
+    decided(core, memory, step, state, action)        after a decision, before its reward
+    rewarded(core, memory, state, action, signal_q7)  after its reward
+
+They may use everything the processor has: weights, labels and counters in ``core``, the vector unit
+(``chip.vector``), the scalar unit and random generator (``chip.ppu``), correlation sensors and
+their ADC. ``register`` makes them known; the arguments must have these names.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numba import types
+from numba.extending import overload
+
+from spikeloop.workers.chip.compiling import OPTIONS as COMPILED
+from spikeloop.workers.chip.core import Core
+
+
+class Hooks(NamedTuple):
+    """The three functions of one program."""
+
+    begin: Callable[..., None]
+    decided: Callable[..., None]
+    rewarded: Callable[..., None]
+
+
+HOOKS: dict[type, Hooks] = {}
+
+
+def register(memory: type, *, begin: Any, decided: Any, rewarded: Any) -> None:
+    """Binds a program's functions to the NamedTuple that holds its memory."""
+    HOOKS[memory] = Hooks(begin, decided, rewarded)
+
+
+def begin(core: Core, memory: Any) -> None:
+    """Prepares weights and memory before a life's first decision."""
+    HOOKS[type(memory)].begin(core, memory)
+
+
+def decided(core: Core, memory: Any, step: int, state: int, action: int) -> None:
+    """Learns of a decision."""
+    HOOKS[type(memory)].decided(core, memory, step, state, action)
+
+
+def rewarded(core: Core, memory: Any, state: int, action: int, signal_q7: int) -> None:
+    """Learns of the decision's reward, value · 127 in a signed halfword."""
+    HOOKS[type(memory)].rewarded(core, memory, state, action, signal_q7)
+
+
+def _hooks(memory: Any) -> Hooks | None:
+    return HOOKS.get(memory.instance_class) if isinstance(memory, types.NamedTuple) else None
+
+
+OPTIONS: Any = COMPILED
+
+
+@overload(begin, jit_options=OPTIONS, strict=False)
+def _begin(core: Any, memory: Any) -> Any:
+    hooks = _hooks(memory)
+    return hooks and hooks.begin
+
+
+@overload(decided, jit_options=OPTIONS, strict=False)
+def _decided(core: Any, memory: Any, step: Any, state: Any, action: Any) -> Any:
+    hooks = _hooks(memory)
+    return hooks and hooks.decided
+
+
+@overload(rewarded, jit_options=OPTIONS, strict=False)
+def _rewarded(core: Any, memory: Any, state: Any, action: Any, signal_q7: Any) -> Any:
+    hooks = _hooks(memory)
+    return hooks and hooks.rewarded
