@@ -104,6 +104,27 @@ def transfer(
 
 
 @app.command()
+def policies(
+    run: RunPath,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="steps in each maze")] = 1000,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, max=20, help="new mazes")] = 3,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="which mazes")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="another PNG file")] = None,
+) -> None:
+    """Draw what the default and learned Θ of a run have learned in new mazes."""
+    from spikeloop.coordinator import console, session
+    from spikeloop.coordinator import policies as mazes
+
+    store, config = _open(run, None, False)
+    seed = config.transfer.seed if seed is None else seed
+    learned = session.recommended(config, store)
+    result = mazes.live(config, learned, steps, tasks, seed, str(run))
+    path = mazes.draw(result, out or run / "figures" / "policies.png")
+    mazes.show(result, console.stream())
+    typer.echo(f"figure:  {path}")
+
+
+@app.command()
 def plan(
     config: ConfigPath,
     sets: Sets = None,

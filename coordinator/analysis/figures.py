@@ -43,13 +43,13 @@ def make_figures(store: RunStore) -> list[Path]:
     if generations is not None:
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         draw_search(figure.subplots(), generations, curves, seed)
-        made.append(_save(figure, store.folder / "figures" / "search.png"))
+        made.append(save(figure, store.folder / "figures" / "search.png"))
     if transfer is not None:
         transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         draw_learning(figure.subplots(), transfer, n_steps, seed)
-        made.append(_save(figure, store.folder / "figures" / "learning.png"))
+        made.append(save(figure, store.folder / "figures" / "learning.png"))
     return made
 
 
@@ -138,13 +138,14 @@ def held_out_of(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
     return held_out_score(gain, span, seed, generation)
 
 
-def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
-    table = store.table(name)
-    return None if table is None or table.num_rows == 0 else table.to_pandas()
-
-
-def _save(figure: "Figure", path: Path) -> Path:
+def save(figure: "Figure", path: Path) -> Path:
+    """Writes a figure as PNG and gives its file."""
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=150)
     files.write_bytes(path, image.getbuffer())
     return path
+
+
+def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
+    table = store.table(name)
+    return None if table is None or table.num_rows == 0 else table.to_pandas()
