@@ -15,23 +15,30 @@ are repeated and averaged to get rid of the membranes' noise.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.analog import peak_response
+from spikeloop.workers.chip.calibration import Measured
 from spikeloop.workers.chip.capmem import CodeArray, Codes, physical
 from spikeloop.workers.chip.chip import Chip
-from spikeloop.workers.chip.limits import MAX_CODE_U10, MAX_PULSE_U5, MAX_WEIGHT_U6, N_NEURONS
-from spikeloop.workers.chip.limits import N_ROWS
+from spikeloop.workers.chip.limits import (
+    MAX_CODE_U10,
+    MAX_PULSE_U5,
+    MAX_WEIGHT_U6,
+    N_NEURONS,
+    N_ROWS,
+)
 from spikeloop.workers.chip.mismatch import Mismatch
 
 N_REPEATS = 20 * N_ROWS
 """Of decays and postsynaptic potentials; each row takes its turn equally often."""
 
-# Heights of mean postsynaptic potentials. The threshold can be moved 0.9 V away from leak, or 0.35 V
-# in the neuron with the smallest gap; below leak there is more room.
+# Heights of mean postsynaptic potentials. The threshold can be moved 0.9 V away from leak, in the
+# neuron with the smallest gap 0.35 V; below leak there is more room.
 EXCITATION_V = 0.15
 INHIBITION_V = -0.40
 
@@ -44,31 +51,6 @@ THRESHOLD_DURATION_S = 1e-3
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of the 32 neurons, each (32,); not a number where nothing could be seen.
-
-    Attributes:
-        tau_mem_s: membrane time constant.
-        tau_exc_s: time constant of the excitatory input.
-        tau_inh_s: time constant of the inhibitory input.
-        exc_V: where a steady excitatory input of weight code 1 would lift the membrane above leak.
-        inh_V: how far a steady inhibitory one would pull it below.
-        refractory_s: refractory time.
-        gap_V: threshold above leak.
-        rate_Hz: rate under the standard drive.
-    """
-
-    tau_mem_s: FloatArray
-    tau_exc_s: FloatArray
-    tau_inh_s: FloatArray
-    exc_V: FloatArray
-    inh_V: FloatArray
-    refractory_s: FloatArray
-    gap_V: FloatArray
-    rate_Hz: FloatArray
-
-
-@dataclass(frozen=True)
 class Bench:
     """One chip on the bench: the same in each experiment, with other codes.
 
@@ -76,7 +58,7 @@ class Bench:
         chip: number of the chip.
         mismatch: as in ``Chip``.
         codes: the codes whose effect is to be measured.
-        nominal: the codes from which drives and durations are chosen; what the experimenter expects.
+        nominal: what the experimenter expects, from which drives and durations are chosen.
         noise_V: the membranes' noise.
         seed: of the noise; each experiment adds its own number.
     """
@@ -90,7 +72,7 @@ class Bench:
 
     def set_up(self, experiment: int, step_s: float = 1e-7, **codes: int | CodeArray) -> Chip:
         """The chip at rest with all rows excitatory, and some codes changed in all neurons."""
-        memory = {
+        memory: dict[str, Any] = {
             name: np.broadcast_to(values, N_NEURONS).astype(np.int64)
             for name, values in codes.items()
         }
@@ -146,7 +128,8 @@ def membranes(bench: Bench) -> tuple[FloatArray, FloatArray]:
     seen = times > start_s
 
     def decay(p: FloatArray, t: FloatArray) -> FloatArray:
-        return p[:, :1] + p[:, 1:2] * np.exp(-t / np.exp(p[:, 2:3]))
+        potential: FloatArray = p[:, :1] + p[:, 1:2] * np.exp(-t / np.exp(p[:, 2:3]))
+        return potential
 
     first = np.stack([mean_V[:, -1], mean_V[:, seen][:, 0] - mean_V[:, -1], np.log(tau_s)], axis=1)
     fitted = fit(decay, first, times[seen] - start_s, mean_V[:, seen])
@@ -170,7 +153,7 @@ def potentials(
     peaks = [peak_response(*taus) for taus in zip(expected.tau_mem_s, tau_s, strict=True)]
     chip = bench.set_up(1 if excites else 2, v_thresh_u10=MAX_CODE_U10)
     chip.row_signs = 1 if excites else -1
-    codes = _drive(chip, abs(height_V) / (np.maximum(drive_V, 1e-6) * peaks))
+    sent = set_drive(chip, abs(height_V) / (np.maximum(drive_V, 1e-6) * peaks))
     length_s = 8 * float(max(expected.tau_mem_s.max(), tau_s.max()))
     times, mean_V = _repeated(chip, length_s, float(tau_s.min()) / 10)
 
@@ -179,11 +162,12 @@ def potentials(
         mem = tau_mem_s[:, None]
         x = t / mem - t / tau
         growth = np.divide(np.expm1(x), x, out=np.ones_like(x), where=np.abs(x) > 1e-9)
-        return p[:, :1] + p[:, 1:2] * t / mem * np.exp(-t / mem) * growth
+        potential: FloatArray = p[:, :1] + p[:, 1:2] * t / mem * np.exp(-t / mem) * growth
+        return potential
 
-    start_V = np.where(excites, 1, -1) * drive_V * codes
+    start_V = np.where(excites, 1, -1) * drive_V * sent
     fitted = fit(response, np.stack([mean_V[:, -1], start_V, np.log(tau_s)], axis=1), times, mean_V)
-    return np.abs(fitted[:, 1]) / codes, np.exp(fitted[:, 2])
+    return np.abs(fitted[:, 1]) / sent, np.exp(fitted[:, 2])
 
 
 def refractory_times(bench: Bench) -> FloatArray:
@@ -215,11 +199,11 @@ def thresholds(bench: Bench) -> FloatArray:
     return np.where(recording.counts > 0, highest, np.nan)
 
 
-def rates(bench: Bench, drive: float = RATE_DRIVE, duration_s: float = RATE_DURATION_S) -> FloatArray:
-    """Rates, Hz, under a steady drive in units of what would just lift the membrane to threshold."""
+def rates(bench: Bench) -> FloatArray:
+    """Rates, Hz, under the standard drive."""
     chip = bench.set_up(5)
-    _steady(chip, bench.nominal, drive, duration_s)
-    return chip.run(duration_s).rates_Hz
+    _steady(chip, bench.nominal, RATE_DRIVE, RATE_DURATION_S)
+    return chip.run(RATE_DURATION_S).rates_Hz
 
 
 def fit(
@@ -267,6 +251,22 @@ def fit(
     return found
 
 
+def set_drive(chip: Chip, codes: FloatArray) -> NDArray[np.int64]:
+    """Sets weights and pulse length so that an event on any row has about so many weight codes.
+
+    Args:
+        chip: the chip.
+        codes: (32,) weight times pulse length that is wanted in each column.
+
+    Returns:
+        (32,) weight times pulse length that was set.
+    """
+    pulse = int(np.clip(np.ceil(codes.max() / MAX_WEIGHT_U6), 1, MAX_PULSE_U5))
+    weights = np.clip(np.rint(codes / pulse), 1, MAX_WEIGHT_U6).astype(np.int64)
+    chip.weights, chip.pulse_lengths = np.tile(weights, (N_ROWS, 1)), pulse
+    return weights * pulse
+
+
 def _repeated(
     chip: Chip, period_s: float, sample_s: float, n_events: int = 1
 ) -> tuple[FloatArray, FloatArray]:
@@ -289,7 +289,7 @@ def _repeated(
     traces = recording.membrane_V.reshape(N_REPEATS, n_samples, N_NEURONS)
     # The first repeat starts from rest, the others from what the one before has left.
     mean_V: FloatArray = traces.mean(axis=0, dtype=np.float64).T
-    return sample_s * np.arange(1, n_samples + 1), mean_V
+    return sample_s * np.arange(1, n_samples + 1, dtype=np.float64), mean_V
 
 
 def _steady(chip: Chip, nominal: Codes, drive: float, duration_s: float) -> None:
@@ -297,22 +297,6 @@ def _steady(chip: Chip, nominal: Codes, drive: float, duration_s: float) -> None
     expected = physical(nominal)
     gap_V = np.maximum(expected.v_thresh_V - expected.v_leak_V, 0)
     charge_V = np.maximum(expected.exc_V * expected.tau_exc_s, 1e-15) / DRIVE_INTERVAL_S
-    _drive(chip, drive * gap_V / charge_V)
+    set_drive(chip, drive * gap_V / charge_V)
     times_s = np.arange(0, duration_s, DRIVE_INTERVAL_S)
     chip.send(chip.time_s + times_s, np.arange(times_s.size) % N_ROWS)
-
-
-def _drive(chip: Chip, codes: FloatArray) -> NDArray[np.int64]:
-    """Sets weights and pulse length so that an event on any row has about so many weight codes.
-
-    Args:
-        chip: the chip.
-        codes: (32,) weight times pulse length that is wanted in each column.
-
-    Returns:
-        (32,) weight times pulse length that was set.
-    """
-    pulse = int(np.clip(np.ceil(codes.max() / MAX_WEIGHT_U6), 1, MAX_PULSE_U5))
-    weights = np.clip(np.rint(codes / pulse), 1, MAX_WEIGHT_U6).astype(np.int64)
-    chip.weights, chip.pulse_lengths = np.tile(weights, (N_ROWS, 1)), pulse
-    return weights * pulse
