@@ -1,0 +1,366 @@
+"""Reward-modulated STDP: what the correlation sensors saw, times how much more it paid than usual.
+
+After a decision in state s the program reads the causal branch of that state's row of synapses: one
+pair, nearly at Δt = 0, in each synapse whose action neuron fired, because the state neuron fires
+every microsecond until an action ends it. With c, this reading without its offset, and reward R,
+
+    e ← λ e;  e(s, ·) ← e(s, ·) + c − mean of c over the actions;  w ← clip(w + η (R − b) e)
+
+after which the baseline b moves towards R by a fixed part. Δw = η (R − b) c is the rule of Pong on
+this chip, with η = 0.125 and b half-way to R at each trial (Wunderlich et al. 2019; model-sw-pong,
+``pang.py``). Ours are two things. The trace e lets it learn from delayed reward, as in GPOMDP
+(Baxter and Bartlett 2001). The mean that is taken off keeps the weights of a state together: else
+they drift until none of its action neurons fires, or all do, and either ends learning.
+
+One baseline serves the whole life. One for each state would spread less, but is wrong with traces:
+it takes the credit for leading to a good state from the action that led there.
+
+Formats. A row is 32 lanes of bytes. A weight has 13 bits: 6 in its synapse, 7 more in the
+processor's memory; put together they are a halfword that saturates by itself at the largest weight.
+A trace is a signed byte in 1/16 LSB of correlation. A pair is 0.2 to 2 LSB (``correlation``) and
+the noise of a reading about 1 (``cadc``), so ``readings`` of them are added up, as are those of the
+empty sensors before the life; of the difference the lowest bit is dropped as noise, as does the
+STDP example of brainscales2-demos. All is rounded, since truncation would pull every weight down.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.chip.compiling import part, routine
+from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.limits import N_NEURONS
+from spikeloop.workers.chip.ppu import add_i16, mul_q7_i16, saturate_i16, sub_i16
+from spikeloop.workers.chip.readout import read_row
+from spikeloop.workers.chip.sensors import reset_row
+from spikeloop.workers.chip.vector import (
+    BYTE_LANES,
+    EQ,
+    HALFWORD_LANES,
+    LT,
+    Bytes,
+    Halfwords,
+    compare,
+    pack_lower,
+    pack_upper,
+    select,
+    splat,
+    unpack_left,
+    unpack_right,
+)
+from spikeloop.workers.chip.vector_bytes import add_q7, mac_q7, sub_q7
+from spikeloop.workers.chip.vector_halfwords import (
+    add_mod16,
+    add_q15,
+    mul_q15,
+    shift_right_q15,
+    sub_mod16,
+)
+from spikeloop.workers.plasticity.hooks import register
+from spikeloop.workers.plasticity.program import (
+    FRACTION_BITS,
+    REWARD_SHIFT,
+    VALUE_ONE,
+    initial_weight,
+    q7,
+    weight_code,
+)
+from spikeloop.workers.space import Parameter, Real
+
+SPARE = 8 - FRACTION_BITS
+"""Unused bits of a byte of a weight; a halfword of weight has twice as many at its lower end."""
+
+HALF_FRACTION = 1 << (2 * SPARE - 1)
+"""Half of a weight's last bit, in a halfword."""
+
+HALF_CODE_U7 = 1 << (FRACTION_BITS - 1)
+"""Weights start in the middle of their code, as far from the next one as from the one before."""
+
+HALF_Q15 = 1 << 7
+"""Half of a byte's last bit, in the accumulator of bytes."""
+
+TRACE_DOUBLINGS = 13
+"""One reading's units of 2 LSB become 32 of a trace, in a halfword's upper byte."""
+
+ETA_SHIFT = 12
+ETA_ONE = 4096 / VALUE_ONE * (1 << ETA_SHIFT)
+"""One code a LSB. In halfwords, a LSB of trace is 4096 and a code of weight 512, so the Q15 factor
+that makes one of the other is 4096; the reward's error, which it multiplies, is in 1/8128."""
+
+
+class Scratch(NamedTuple):
+    """Rows of lanes: what the vector unit works on.
+
+    Attributes:
+        causal_u8: (32,) uint8 what the ADC converted.
+        anticausal_u8: (32,) uint8 the same of the other branch, not used.
+        correlation: (32,) int8.
+        constant: (32,) int8.
+        zero: (32,) int8, all 0.
+        total: (32,) int16.
+        lanes: (32,) int16.
+        condition: (32,) int16.
+    """
+
+    causal_u8: NDArray[np.uint8]
+    anticausal_u8: NDArray[np.uint8]
+    correlation: Bytes
+    constant: Bytes
+    zero: Bytes
+    total: Halfwords
+    lanes: Halfwords
+    condition: Halfwords
+
+
+class StdpMemory(NamedTuple):
+    """Constants and memory of reward-modulated STDP; rows are those of the state neurons.
+
+    Attributes:
+        n_states: states, of neurons 0 to n_states − 1.
+        n_actions: actions, of the neurons that follow.
+        initial_u6: all weights from states to actions at first.
+        fraction_u7: (32 · n_states,) uint8 the weights' bits below the code.
+        trace: (32 · n_states,) int8 eligibility in 1/16 LSB; 0 but for the actions' columns.
+        offset: (32 · n_states,) int16 sums of readings of the empty sensors.
+        baseline: (1,) int16 expected reward, of which 1 is 8128.
+        actions: (32,) int8, 1 in the actions' columns and 0 elsewhere.
+        scratch: rows of lanes.
+        readings: conversions of a row that are added up.
+        doublings: of a sum without its lowest bit, which bring a trace into the upper byte.
+        mean_q15: 1 / n_actions.
+        eta_u16: learning rate; one code a LSB is ``ETA_ONE``.
+        trace_decay_q7: λ.
+        baseline_rate_q7: part of the way to the reward that the baseline goes.
+        chosen_only: 1 if only the action that was taken is credited, 0 for all that fired.
+    """
+
+    n_states: int
+    n_actions: int
+    initial_u6: int
+    fraction_u7: NDArray[np.uint8]
+    trace: Bytes
+    offset: Halfwords
+    baseline: Halfwords
+    actions: Bytes
+    scratch: Scratch
+    readings: int
+    doublings: int
+    mean_q15: int
+    eta_u16: int
+    trace_decay_q7: int
+    baseline_rate_q7: int
+    chosen_only: int
+
+
+class RewardStdp(Settings):
+    """Reward-modulated STDP from the correlation sensors, with a trace and a running baseline."""
+
+    kind: Literal["reward_stdp"] = "reward_stdp"
+    readings: Literal[1, 2, 4, 8, 16, 32] = Field(
+        default=8, description="conversions of a row that are added up at each decision"
+    )
+    credit: Literal["fired", "chosen"] = Field(
+        default="fired",
+        description="whether correlation counts of every action, or only of the one that was taken",
+    )
+
+    @property
+    def uses_sensors(self) -> bool:
+        """It learns from nothing else."""
+        return True
+
+    def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
+        """η, λ, the baseline's rate and the initial weight.
+
+        Pong's η is 0.125 and its baseline's rate 0.5; but its trials have 20 stimuli and
+        correlations of up to 128, while here a trial is one pair. η |R − b| saturates at 8.
+        """
+        return (
+            Real(
+                "learning_rate",
+                0.05,
+                20,
+                4,
+                "code/LSB",
+                "log",
+                description="weight change by correlation and reward above the baseline",
+            ),
+            Real("trace_decay", 0, 0.99, 0.2, description="λ, what is left of a trace a step"),
+            Real(
+                "baseline_rate",
+                0.01,
+                1,
+                0.1,
+                scale="log",
+                description="part of the way to the reward that the baseline goes",
+            ),
+            initial_weight(),
+        )
+
+    def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> StdpMemory:
+        """Memory at the start of a life; the offsets are measured when it begins."""
+        n_synapses = n_states * N_NEURONS
+        actions = np.zeros(N_NEURONS, dtype=np.int8)
+        actions[n_states : n_states + n_actions] = 1
+        return StdpMemory(
+            n_states=n_states,
+            n_actions=n_actions,
+            initial_u6=weight_code(theta["initial_weight"]),
+            fraction_u7=np.full(n_synapses, HALF_CODE_U7, dtype=np.uint8),
+            trace=np.zeros(n_synapses, dtype=np.int8),
+            offset=np.zeros(n_synapses, dtype=np.int16),
+            baseline=np.zeros(1, dtype=np.int16),
+            actions=actions,
+            scratch=Scratch(
+                *np.zeros((2, N_NEURONS), dtype=np.uint8),
+                *np.zeros((3, N_NEURONS), dtype=np.int8),
+                *np.zeros((3, N_NEURONS), dtype=np.int16),
+            ),
+            readings=self.readings,
+            doublings=TRACE_DOUBLINGS - (self.readings.bit_length() - 1),
+            mean_q15=round(2**15 / n_actions),
+            eta_u16=round(theta["learning_rate"] * ETA_ONE),
+            trace_decay_q7=q7(theta["trace_decay"]),
+            baseline_rate_q7=q7(theta["baseline_rate"]),
+            chosen_only=int(self.credit == "chosen"),
+        )
+
+
+@part
+def of_row(row: int) -> slice:
+    """Where the 32 lanes of a row are."""
+    return slice(row * N_NEURONS, (row + 1) * N_NEURONS)
+
+
+@routine
+def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwords) -> None:
+    """Puts two rows of bytes together to one of halfwords (``unpack_left``, ``unpack_right``)."""
+    for first in range(0, N_NEURONS, BYTE_LANES):
+        middle, end = first + HALFWORD_LANES, first + BYTE_LANES
+        unpack_left(upper[first:end], lower[first:end], spare, out[first:middle])
+        unpack_right(upper[first:end], lower[first:end], spare, out[middle:end])
+
+
+@routine
+def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any]) -> None:
+    """Takes a row of halfwords apart (``pack_upper``, ``pack_lower``)."""
+    for first in range(0, N_NEURONS, BYTE_LANES):
+        middle, end = first + HALFWORD_LANES, first + BYTE_LANES
+        pack_upper(a[first:middle], a[middle:end], spare, upper[first:end])
+        pack_lower(a[first:middle], a[middle:end], spare, lower[first:end])
+
+
+@routine
+def read_sum(core: Core, memory: StdpMemory, row: int, total: Halfwords) -> None:
+    """Adds up readings of a row's causal branch."""
+    scratch = memory.scratch
+    splat(0, total)
+    for _ in range(memory.readings):
+        read_row(
+            core.sensors,
+            core.adc,
+            row,
+            core.lanes[ADC_LANE:],
+            scratch.causal_u8,
+            scratch.anticausal_u8,
+        )
+        unpack_row(scratch.zero, scratch.causal_u8, 0, scratch.lanes)
+        add_mod16(total, scratch.lanes, total)
+
+
+def begin(core: Core, memory: StdpMemory) -> None:
+    """Writes the initial weights and measures the offsets of the state neurons' rows.
+
+    ``readout.measure_offsets`` would do so for all rows, for which the memory is too small.
+    """
+    for row in range(memory.n_states):
+        weights = core.weight_u6[of_row(row)]
+        weights[memory.n_states : memory.n_states + memory.n_actions] = memory.initial_u6
+        reset_row(core.sensors, row)
+        read_sum(core, memory, row, memory.offset[of_row(row)])
+
+
+def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) -> None:
+    """Lets all traces decay, adds the correlation of the state's row, and resets its sensors."""
+    scratch = memory.scratch
+    splat(memory.trace_decay_q7, scratch.constant)
+    splat(HALF_Q15, scratch.lanes)
+    for row in range(memory.n_states):
+        trace = memory.trace[of_row(row)]
+        mac_q7(trace, scratch.constant, scratch.lanes, trace)
+
+    read_sum(core, memory, state, scratch.total)
+    reset_row(core.sensors, state)
+    to_correlation(memory, memory.offset[of_row(state)], scratch.correlation)
+    select(memory.actions, EQ, scratch.correlation, scratch.zero, scratch.correlation)
+    if memory.chosen_only:
+        credited = scratch.correlation[memory.n_states + action]
+        splat(0, scratch.correlation)
+        scratch.correlation[memory.n_states + action] = credited
+    subtract_mean(memory, scratch.correlation)
+    trace = memory.trace[of_row(state)]
+    add_q7(trace, scratch.correlation, trace)
+
+
+@routine
+def to_correlation(memory: StdpMemory, offset: Halfwords, correlation: Bytes) -> None:
+    """What ``scratch.total`` is above the offset, without its lowest bit, as a trace is."""
+    scratch = memory.scratch
+    sub_mod16(scratch.total, offset, scratch.total)
+    splat(1, scratch.lanes)
+    add_mod16(scratch.total, scratch.lanes, scratch.total)
+    shift_right_q15(scratch.total, 1, scratch.total)
+    for _ in range(memory.doublings):
+        add_q15(scratch.total, scratch.total, scratch.total)
+    pack_row(scratch.total, 0, correlation, scratch.constant)
+
+
+@routine
+def subtract_mean(memory: StdpMemory, correlation: Bytes) -> None:
+    """Takes the mean over the actions off their columns."""
+    scratch = memory.scratch
+    total = 0
+    for column in range(memory.n_states, memory.n_states + memory.n_actions):
+        total += int(correlation[column])
+    splat((total * memory.mean_q15 + (1 << 14)) >> 15, scratch.constant)
+    select(memory.actions, EQ, scratch.constant, scratch.zero, scratch.constant)
+    sub_q7(correlation, scratch.constant, correlation)
+
+
+def rewarded(core: Core, memory: StdpMemory, state: int, action: int, signal_q7: int) -> None:
+    """Changes all weights by their traces and the reward above the baseline, and that."""
+    error = sub_i16(signal_q7 << REWARD_SHIFT, int(memory.baseline[0]))
+    step = mul_q7_i16(error, memory.baseline_rate_q7)
+    memory.baseline[0] = add_i16(int(memory.baseline[0]), step)
+    half = 1 << (ETA_SHIFT - 1)
+    factor_q15 = saturate_i16((error * memory.eta_u16 + half) >> ETA_SHIFT)
+    for row in range(memory.n_states):
+        learn_row(core, memory, row, factor_q15)
+
+
+@routine
+def learn_row(core: Core, memory: StdpMemory, row: int, factor_q15: int) -> None:
+    """Adds factor times trace to a row's weights, rounded and saturating."""
+    scratch = memory.scratch
+    change, weight = scratch.lanes, scratch.total
+    unpack_row(memory.trace[of_row(row)], scratch.zero, 0, change)
+    splat(factor_q15, scratch.condition)
+    mul_q15(change, scratch.condition, change)
+
+    weight_u6, fraction_u7 = core.weight_u6[of_row(row)], memory.fraction_u7[of_row(row)]
+    unpack_row(weight_u6, fraction_u7, SPARE, weight)
+    add_q15(weight, change, weight)
+    splat(HALF_FRACTION, change)
+    add_q15(weight, change, weight)
+    compare(weight, scratch.condition)
+    splat(0, change)
+    select(scratch.condition, LT, weight, change, weight)
+    pack_row(weight, SPARE, weight_u6, fraction_u7)
+
+
+register(StdpMemory, begin=begin, decided=decided, rewarded=rewarded)
