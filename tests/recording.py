@@ -51,14 +51,14 @@ def record(core: Core, n_steps: int, events: Sequence[Event] = ()) -> Recording:
             send(core, row, address_u6)
         advance(core, 1)
         membrane_V[step] = core.analog[V : V + N_NEURONS]
-        masks[step] = core.ring[core.cursor[0] - 1]
+        masks[step] = latest_masks(core, 1)[0]
     return Recording(membrane_V, bits(masks))
 
 
 def record_spikes(core: Core, n_steps: int, events: Sequence[Event] = ()) -> NDArray[np.uint32]:
     """(n_steps,) the masks of neurons that fired; the chip takes strides where it may.
 
-    Between events it runs for as many steps at once as its router remembers.
+    Between events it runs for as many steps at once as spikes stay in the router.
     """
     masks = np.empty(n_steps, dtype=np.uint32)
     start = int(core.clock[0])
@@ -69,11 +69,21 @@ def record_spikes(core: Core, n_steps: int, events: Sequence[Event] = ()) -> NDA
         for _, row, address_u6 in due.get(start + step, ()):
             send(core, row, address_u6)
         stop = next(s for s in stops if s > step)
-        burst = min(core.ring.size - 1, stop - step)
+        burst = min(core.delay, stop - step)
         advance(core, burst)
-        ages = np.arange(burst, 0, -1)
-        masks[step : step + burst] = core.ring[(core.cursor[0] - ages) % core.ring.size]
+        masks[step : step + burst] = latest_masks(core, burst)
         step += burst
+    return masks
+
+
+def latest_masks(core: Core, n_steps: int) -> NDArray[np.uint32]:
+    """(n_steps,) the masks of the latest steps, at most the router's delay, from its queue."""
+    masks = np.zeros(n_steps, dtype=np.uint32)
+    head, count = core.queue
+    for place in (head + np.arange(count)) % core.due.size:
+        age = core.clock[0] + core.delay - core.due[place]
+        if age < n_steps:
+            masks[n_steps - 1 - age] = core.in_flight[place]
     return masks
 
 

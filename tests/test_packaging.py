@@ -124,7 +124,6 @@ def test_the_check_lets_legal_imports_pass(path: str, source: str) -> None:
 
 LIGHT = (
     "spikeloop.tasks",
-    "spikeloop.workers.learners",
     "spikeloop.cluster",
     "spikeloop.coordinator.strategies",
 )
@@ -147,6 +146,14 @@ def heavy_after(*modules: str) -> list[str]:
 def test_the_tables_load_nothing_heavy(module: str) -> None:
     """So reading a configuration and showing help stay fast."""
     assert heavy_after(module) == []
+
+
+def test_the_table_of_learners_loads_the_compiler_and_nothing_else_heavy() -> None:
+    """A plasticity program is one file, rule and settings, so its settings bring the compiler.
+
+    numba itself loads SciPy where it is installed.
+    """
+    assert heavy_after("spikeloop.workers.learners") == heavy_after("numba.extending")
 
 
 def test_the_check_sees_what_is_heavy() -> None:

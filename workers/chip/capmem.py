@@ -10,7 +10,7 @@ with round factors that put the whole of the ranges that calix calls feasible (�
     leak         g = code · 1 nS       τ_mem = C / g     10 µs at 236, with C = 2.36 pF (Pong)
     resistor     τ_syn = 102.3 µs / code                  1.8 µs at 57 (Pong), 0.1 µs at 1023
     refractory   204.4 µs / code                          4 µs at 51 (Pong), 0.2 µs at 1022
-    synaptic gm  16 pA · code for each weight code        1.03 µA at weight 63 and code 1023
+    synaptic gm  24 pA · code for each weight code        1.5 µA at weight 63 and code 1023
 
 Real transfer curves are not that straight and differ from neuron to neuron; the second is what
 ``mismatch`` models and ``calibration`` makes up for.
@@ -29,7 +29,7 @@ CodeArray = NDArray[np.int64]
 LEAK_S_PER_CODE = 1e-9
 SYNAPSE_S_CODES = 102.3e-6
 REFRACTORY_S_CODES = 204.4e-6
-GM_A_PER_CODE = 16e-12
+GM_A_PER_CODE = 24e-12
 
 # Membrane capacitors: 2.36 pF (Pong); the small one, a sixth of it, is our choice.
 LARGE_CAPACITOR_F = 2.36e-12

@@ -72,13 +72,13 @@ class Circuit(Settings):
         default=1022, ge=1, le=MAX_CODE_U10, description="the same of state neurons"
     )
     gm_exc_u10: int = Field(
-        default=76, ge=0, le=MAX_CODE_U10, description="action neurons: strength of excitation"
+        default=51, ge=0, le=MAX_CODE_U10, description="action neurons: strength of excitation"
     )
     state_gm_exc_u10: int = Field(
-        default=727, ge=0, le=MAX_CODE_U10, description="the same of state neurons"
+        default=485, ge=0, le=MAX_CODE_U10, description="the same of state neurons"
     )
     gm_inh_u10: int = Field(
-        default=991, ge=0, le=MAX_CODE_U10, description="strength of inhibition"
+        default=661, ge=0, le=MAX_CODE_U10, description="strength of inhibition"
     )
     pulse_u5: int = Field(
         default=1, ge=0, le=MAX_PULSE_U5, description="pulse length of the synapse drivers"
@@ -100,8 +100,8 @@ OPENED = (
     Integer("resistor_exc", 20, 300, 57, "code", "bias of the excitatory time constant"),
     Integer("resistor_inh", 5, 300, 57, "code", "bias of the inhibitory time constant"),
     Integer("refractory", 10, 300, 51, "code", "refractory bias of action neurons"),
-    Integer("gm_exc", 10, 400, 76, "code", "excitatory strength of action neurons"),
-    Integer("gm_inh", 200, 1023, 991, "code", "inhibitory strength"),
+    Integer("gm_exc", 7, 270, 51, "code", "excitatory strength of action neurons"),
+    Integer("gm_inh", 130, 1023, 661, "code", "inhibitory strength"),
     Integer("pulse", 1, 4, 1, "1", "pulse length of the synapse drivers"),
     Integer("router_delay", 10, 200, ROUTER_DELAY_CYCLES, "cycle", "router delay"),
     Integer("n_stimulus_spikes", 1, 6, N_STIMULUS_SPIKES, "1", "spikes that kick a state neuron"),

@@ -106,7 +106,7 @@ def live(
         n_steps: decisions.
         curve: (n_bins,) rewards are added to their part of the life.
     """
-    _compiled(type(memory))(core, memory, environment, timing, coding, seed, n_steps, curve)
+    _compiled(memory.__class__)(core, memory, environment, timing, coding, seed, n_steps, curve)
 
 
 @cache

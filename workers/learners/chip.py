@@ -4,6 +4,7 @@ Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardwar
 hardware/mdp). The initial law of every published hyperparameter is the published one.
 """
 
+from functools import cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,17 +15,17 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Lives
 from spikeloop.workers.chip.cadc import AdcSettings, adc
-from spikeloop.workers.chip.capmem import physical
+from spikeloop.workers.chip.calibration import Calibration, calibrate, calibrated_codes
 from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.curve import bin_lengths
-from spikeloop.workers.plasticity import TdLambda, TdPublished
+from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
 
@@ -54,8 +55,10 @@ class ChipAgent(Settings):
 
     kind: Literal["chip"] = "chip"
     chip: int = Field(default=20, ge=0, description="number of the chip: its mismatch pattern")
-    mismatch: Literal["off", "uncalibrated", "calibrated"] = Field(
-        default="calibrated", description="an ideal chip, or this chip before or after calibration"
+    mismatch: Literal["off", "uncalibrated", "calibrated", "routine"] = Field(
+        default="calibrated",
+        description="an ideal chip; this one as made; with the published spread after calibration; "
+        "with the codes that the calibration routine finds",
     )
     circuit: Circuit = Field(default=Circuit(), description="analog settings")
     coding: Literal["fired", "first", "count"] = Field(
@@ -72,7 +75,7 @@ class ChipAgent(Settings):
     check_memory: bool = Field(
         default=True, description="refuse what the plasticity processor's memory cannot hold"
     )
-    program: Annotated[TdLambda | TdPublished, Field(discriminator="kind")] = Field(
+    program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
         default=TdLambda(), description="plasticity program"
     )
 
@@ -161,12 +164,17 @@ class ChipAgent(Settings):
 
     def _core(self, circuit: Circuit, n_states: int) -> Core:
         """This chip at rest, with its mismatch and no synapses."""
-        ideal = physical(neuron_codes(circuit, n_states))
-        pattern = None if self.mismatch == "off" else self.chip
-        calibrated = self.mismatch == "calibrated"
+        codes = neuron_codes(circuit, n_states)
+        mismatch: Mismatch
+        if self.mismatch == "routine":
+            codes, mismatch = calibrated_codes(calibration_of(self.chip), codes), "uncalibrated"
+        else:
+            mismatch = self.mismatch
+        pattern = None if mismatch == "off" else self.chip
+        calibrated = self.mismatch != "uncalibrated"
         sensing = self.program.uses_sensors
         return new_core(
-            ideal if pattern is None else mismatched(ideal, pattern, calibrated=calibrated),
+            produced(codes, self.chip, mismatch),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router_delay_cycles=circuit.router_delay_cycles,
@@ -182,6 +190,12 @@ class ChipAgent(Settings):
             else None,
             adc=adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
         )
+
+
+@cache
+def calibration_of(chip: int) -> Calibration:
+    """A chip's calibration at the codes of ``Circuit``, kept for the process; takes half a second."""
+    return calibrate(chip)
 
 
 def require_neurons(interface: Interface) -> None:

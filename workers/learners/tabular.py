@@ -21,12 +21,16 @@ from spikeloop.workers.space import Parameters, ParameterSpace, Real
 class TabularTd(Settings):
     """SARSA(λ) with constant learning rate and optimistic start, greedy over a table of values.
 
-    Exploration comes from the initial value alone. Values are clipped to [0, 1], as weights are on
-    the chip; rescaling, if switched on, adds the chip's three hyperparameters for it, in values.
+    Exploration comes from the initial value alone. Values are clipped to [0, largest_value], as
+    weights are on the chip; rescaling, if switched on, adds the chip's three hyperparameters for
+    it, in values.
     """
 
     kind: Literal["tabular_td"] = "tabular_td"
-    clip: bool = Field(default=True, description="whether values are kept within [0, 1]")
+    largest_value: float = Field(
+        default=1.0, gt=0, le=100, description="end of the range of values, 1 as on the chip"
+    )
+    clip: bool = Field(default=True, description="whether values are kept within it")
     rescale: bool = Field(default=False, description="whether values are rescaled periodically")
     search_trace_decay: bool = Field(
         default=False, description="whether λ is a hyperparameter or ``trace_decay``"
@@ -37,15 +41,22 @@ class TabularTd(Settings):
         """Discount, learning rate, initial value, then rescaling and λ where they are searched."""
         if interface.actions != "discrete":
             raise ValueError(f"tabular_td needs discrete actions, got {interface.actions} ones")
+        most = self.largest_value
         searched = [
             Real("gamma", 0, 1, 0.5, description="discount"),
             Real("eta", 0, 1, 0.5, description="learning rate"),
-            Real("initial_value", 0, 1, 0.5, description="all values at first"),
+            Real("initial_value", 0, most, most / 2, description="all values at first"),
         ]
         if self.rescale:
             searched += [
-                Real("value_lower", 0, 1, 0.5, description="rescaling: least value"),
-                Real("value_upper", "value_lower", 1, 0.75, description="rescaling: largest value"),
+                Real("value_lower", 0, most, most / 2, description="rescaling: least value"),
+                Real(
+                    "value_upper",
+                    "value_lower",
+                    most,
+                    0.75 * most,
+                    description="rescaling: largest value",
+                ),
                 rescale_period(interface.n_steps),
             ]
         if self.search_trace_decay:
@@ -64,7 +75,7 @@ class TabularTd(Settings):
         cumulative /= cumulative[..., -1:]
         # Kernels are compiled for arrays of their own.
         reward, signal = tasks.reward.copy(), tasks.told.copy()
-        low, high = (0.0, 1.0) if self.clip else (-np.inf, np.inf)
+        low, high = (0.0, self.largest_value) if self.clip else (-np.inf, np.inf)
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
         curve = np.zeros((*shape, lengths.size))

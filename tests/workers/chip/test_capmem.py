@@ -83,7 +83,7 @@ def test_values_are_those_of_the_table() -> None:
         "tau_exc_s": 1.795e-6,
         "tau_inh_s": 0.1e-6,
         "refractory_s": 4.008e-6,
-        "exc_A": 1.03e-6 / 63,
+        "exc_A": 1.547e-6 / 63,
         "inh_A": 0.0,
     }
     for name, value in expected.items():

@@ -102,4 +102,4 @@ def test_the_strengths_are_what_the_documentation_says() -> None:
     assert reset_to_threshold == 218
     assert reset_to_threshold < heights[0] < 1.1 * reset_to_threshold
     assert heights[N_STATES] == pytest.approx(25, abs=0.5)
-    assert heights[N_STATES] < (V_THRESH_U10 - V_LEAK_U10) / 7
+    assert heights[N_STATES] < (V_THRESH_U10 - V_LEAK_U10) / 6

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from recording import ideal
+from recording import ideal, record
 from statistical import assert_frequencies, assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.workers.chip.analog import membrane_response
 from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.coding import CODINGS, COUNT, FIRST, choose
@@ -17,6 +18,7 @@ from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import FULL, environments
 from spikeloop.workers.chip.life import live, next_state, silence, stimulate, timing
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
+from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu import lcg
@@ -206,6 +208,42 @@ def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() ->
     chip = network(Circuit(noise_V=0.0), weights, blocked)
     stimulate(chip, 0, S, TIMING)
     assert np.flatnonzero(chip.counters_u10[S : S + A]).size > 4
+
+
+def test_who_wins_and_when_follow_from_the_states_spikes() -> None:
+    """The race in closed form, on an uncalibrated chip with unequal synapses.
+
+    An action's membrane is the sum of responses to the state's spikes, each a router's delay after
+    it, times the weight. Whoever crosses its threshold before the first one's inhibition arrives
+    fires in that very step, and nobody else does by then.
+    """
+    circuit = Circuit(noise_V=0.0)
+    n_steps, n_winners = 230, set()
+    for seed in range(20):
+        cells = mismatched(physical(neuron_codes(circuit, S)), seed, calibrated=False)
+        core = new_core(cells, circuit.step_s, gain=synapse_gain(seed))
+        connect(core, S, A, inhibition_u6=63)
+        weights = np.random.default_rng(seed).integers(20, 64, A)
+        core.weight_u6[S : S + A] = weights
+        _, fired = record(core, n_steps, [(0, 1, 0), (10, 1, 0), (20, 1, 0)])
+
+        arrivals = np.flatnonzero(fired[:, 0]) + core.delay + 1
+        crossings = {}
+        for action, neuron in enumerate(range(S, S + A)):
+            taus_s = cells.tau_mem_s[neuron], cells.tau_exc_s[neuron]
+            lift_V = weights[action] * core.gain[neuron] * cells.exc_V[neuron]
+            ages = np.arange(1, n_steps + 1)[:, None] - arrivals
+            response = np.vectorize(membrane_response)(circuit.step_s * ages.clip(0), *taus_s)
+            membrane_V = cells.v_leak_V[neuron] + lift_V * response.sum(axis=1)
+            above = np.flatnonzero(membrane_V >= cells.v_thresh_V[neuron])
+            if above.size:
+                crossings[neuron] = above[0]
+        ended = min(crossings.values(), default=n_steps) + core.delay + 1
+        expected = {neuron: step for neuron, step in crossings.items() if step < ended}
+        race = fired[:ended]
+        assert {n: race[:, n].argmax() for n in range(S, S + A) if race[:, n].any()} == expected
+        n_winners.add(len(expected))
+    assert {0, 1, 2} <= n_winners
 
 
 def test_successors_follow_the_transition_probabilities() -> None:

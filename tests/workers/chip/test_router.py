@@ -80,7 +80,7 @@ def test_a_spike_comes_back_into_its_own_row_after_the_delay(neuron: int) -> Non
     weight[neuron], chip.row_sign[:] = 17, 1
     chip.label_u6[:] = ROUTER_ADDRESS_U6
     chip.analog[V + neuron] = 1.5
-    delay = chip.ring.size - 1
+    delay = chip.delay
     assert delay == 10
     advance(chip, 1)  # fires at the end of this step
     assert chip.counters_u10[neuron] == 1
@@ -165,7 +165,7 @@ def test_spikes_go_to_the_row_and_under_the_address_that_the_router_is_told() ->
         core.analog[V + neuron] = 1.5
         advance(core, 1)
         assert np.flatnonzero(core.counters_u10).tolist() == [neuron]
-        advance(core, core.ring.size - 1)
+        advance(core, core.delay)
         assert not inputs(core)[0].any()
         advance(core, 1)
         decay = core.analog[DECAY_EXC : DECAY_EXC + N_NEURONS]

@@ -1,0 +1,453 @@
+"""Strides: ten small steps in one, taken only where that makes no difference.
+
+Without noise a chip with strides must fire in the very steps of one without. Both round to float32,
+differently, so a membrane that passes its threshold within that rounding may fire a step apart;
+such cases are recognised by chips whose thresholds differ by twice the rounding, and left out. With
+noise a stride draws its noise at once, so only statistics can agree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from recording import Event, ideal, record_spikes
+from statistical import assert_mean
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.chip.analog import (
+    CEILING,
+    FLOOR,
+    I_EXC,
+    I_INH,
+    NOISE,
+    REFRACTORY,
+    STRIDE_NOISE,
+    V_RESET,
+    V_THRESH,
+    V,
+)
+from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+from spikeloop.workers.chip.core import Core, clone, new_core
+from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.life import live, timing
+from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, N_ROWS, V_MAX_V
+from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.network import connect
+from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
+from spikeloop.workers.chip.noise import seed_words, xorshift32
+from spikeloop.workers.chip.router import advance, read_counter, send
+from spikeloop.workers.plasticity import TdLambda
+
+STEP_S = 1e-7
+N_STRIDE = 10
+# Half a unit in the last place of a float32 membrane per step, summed over the longest memory here,
+# 100 steps, and about as much again for the rounding of the coefficients.
+ROUNDING_V = 1e-5
+
+
+def row(analog: NDArray[np.float32], name: int) -> NDArray[np.float32]:
+    """One row of the analog block, a view."""
+    return analog[name : name + N_NEURONS]
+
+
+def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) -> Neurons:
+    """32 different neurons at rest below threshold, ``gap_V`` or a little more.
+
+    Some thresholds are above the supply, some refractory times are zero or those of a stride.
+    ``inhibition`` scales how far it pulls: at 1, some events pin the membrane to the ground.
+    """
+    n = N_NEURONS
+    v_leak_V = rng.uniform(0.05, 1.2, n)
+    tau_mem_s = 10 ** rng.uniform(-6, -5, n)
+    cells = ideal()
+    per_A = tau_mem_s / cells.capacitor_F
+    return replace(
+        cells,
+        tau_mem_s=tau_mem_s,
+        tau_exc_s=10 ** rng.uniform(-6.7, -5, n),
+        tau_inh_s=10 ** rng.uniform(-6.7, -4.5, n),
+        v_leak_V=v_leak_V,
+        v_thresh_V=np.where(rng.random(n) < 0.2, 1.7, v_leak_V + gap_V * rng.uniform(1, 3, n)),
+        v_reset_V=v_leak_V * rng.uniform(0, 1, n),
+        refractory_s=rng.choice([0, 1e-7, 9e-7, 1e-6, 1.1e-6, 4e-6, 2.3e-5], n),
+        exc_A=rng.uniform(0, 0.03, n) / per_A,
+        inh_A=inhibition * rng.uniform(0, 0.2, n) / per_A,
+    )
+
+
+def wired(cells: Neurons, rng: np.random.Generator, *, routed: float, strides: bool) -> Core:
+    """A chip with random synapses, of whose rows 24 excite and 8 inhibit."""
+    core = new_core(cells, STEP_S, strides=strides, router_delay_cycles=int(rng.integers(10, 200)))
+    core.weight_u6[:] = rng.integers(0, 64, N_ROWS * N_NEURONS)
+    core.row_sign[:24], core.row_sign[24:] = 1, -1
+    core.label_u6[:] = rng.integers(0, 2, N_ROWS * N_NEURONS)
+    core.route_label_u6[:] = 0
+    core.route_row[rng.random(N_NEURONS) >= routed] = 255
+    return core
+
+
+def drawn_events(rng: np.random.Generator, n_steps: int, every: int) -> list[Event]:
+    """Volleys of four events on random rows, one event every ``every`` steps on average."""
+    step = np.repeat(np.sort(rng.choice(n_steps, n_steps // every // 4 + 1)), 4)
+    row, address_u6 = rng.integers(0, N_ROWS, step.size), rng.integers(0, 2, step.size)
+    return list(zip(step.tolist(), row.tolist(), address_u6.tolist(), strict=True))
+
+
+def strides_taken(core: Core, n_steps: int) -> int:
+    """How many strides a chip took: its noise generators move once a step or stride."""
+    lane, moves = np.uint32(1), 0
+    while lane != core.lanes[0]:
+        lane, moves = np.uint32(xorshift32(lane)), moves + 1
+        assert moves <= n_steps
+    return (n_steps - moves) // (core.stride - 1)
+
+
+def chip_of(seed: int, gap_V: float, inhibition: float, routed: float, **how: float) -> Core:
+    """One chip for each seed; ``how`` shifts all thresholds by ``shift_V`` or forbids strides."""
+    rng = np.random.default_rng(seed)
+    cells = drawn_cells(rng, gap_V=gap_V, inhibition=inhibition)
+    shifted = replace(cells, v_thresh_V=cells.v_thresh_V + how.get("shift_V", 0.0))
+    return wired(shifted, rng, routed=routed, strides=bool(how.get("strides", True)))
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    gap_V=st.sampled_from([1e-3, 0.01, 0.1, 0.3]),
+    inhibition=st.sampled_from([0.01, 0.1, 1.0]),
+    every=st.sampled_from([20, 60, 200, 500]),
+    routed=st.sampled_from([0.0, 0.2, 1.0]),
+)
+def test_without_noise_strides_change_no_spike(
+    seed: int, gap_V: float, inhibition: float, every: int, routed: float
+) -> None:
+    n_steps, drawn = 1500, (seed, gap_V, inhibition, routed)
+    events = drawn_events(np.random.default_rng(seed), n_steps, every)
+    plain, strided = chip_of(*drawn, strides=False), chip_of(*drawn)
+    expected = record_spikes(plain, n_steps, events)
+    for shift_V in (-ROUNDING_V, ROUNDING_V):
+        shifted = chip_of(*drawn, strides=False, shift_V=shift_V)
+        assume(np.array_equal(record_spikes(shifted, n_steps, events), expected))
+    np.testing.assert_array_equal(record_spikes(strided, n_steps, events), expected)
+    np.testing.assert_allclose(row(strided.analog, V), row(plain.analog, V), atol=ROUNDING_V)
+    np.testing.assert_array_equal(strided.counters_u10, plain.counters_u10)
+    np.testing.assert_array_equal(strided.first_spike, plain.first_spike)
+
+
+def test_a_ceiling_too_high_changes_spikes() -> None:
+    """The negative control of the test above: it does see strides that should not be taken."""
+    n_steps, changed = 1500, 0
+    for seed in range(20):
+        drawn = (seed, 0.1, 0.1, 0.2)
+        events = drawn_events(np.random.default_rng(seed), n_steps, 100)
+        expected = record_spikes(chip_of(*drawn, strides=False), n_steps, events)
+        wrong = chip_of(*drawn)
+        row(wrong.analog, CEILING)[:] += 5
+        changed += not np.array_equal(record_spikes(wrong, n_steps, events), expected)
+    assert changed > 5
+
+
+@pytest.mark.parametrize(("lowered_V", "agrees"), [(0.0, True), (2.0, False)])
+def test_a_membrane_that_inhibition_pins_to_the_ground_leaves_it_on_time(
+    lowered_V: float, agrees: bool
+) -> None:
+    """32 volleys of different strength; with the floor out of reach the return is too late."""
+    differences = []
+    for pulse_u5 in range(32):
+        chips = [new_core(ideal(inh_A=4e-9), STEP_S, strides=strides) for strides in (False, True)]
+        row(chips[1].analog, FLOOR)[:] -= lowered_V
+        for core in chips:
+            core.weight_u6[:], core.row_sign[:] = 63, -1
+            core.pulse_u5[:] = pulse_u5
+            send(core, 0, 0)
+            send(core, 1, 0)
+        lowest = 1.0
+        for _ in range(40):
+            for core in chips:
+                advance(core, N_STRIDE)
+            plain, strided = (row(core.analog, V) for core in chips)
+            differences.append(np.abs(strided - plain).max())
+            lowest = min(lowest, plain.min())
+        assert (lowest == 0) == (pulse_u5 > 2)
+        assert strides_taken(chips[1], 400) > 20
+    assert (max(differences) < ROUNDING_V) == agrees
+
+
+def lived(seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: float) -> Core:
+    """A chip after a noiseless life of 15 decisions in a random MDP, thresholds shifted."""
+    circuit = Circuit(noise_V=0.0, step_s=step_s)
+    cells = physical(neuron_codes(circuit, 6))
+    cells = mismatched(cells, seed, calibrated=False) if mismatch else cells
+    core = new_core(
+        replace(cells, v_thresh_V=cells.v_thresh_V + shift_V),
+        step_s,
+        gain=synapse_gain(seed) if mismatch else None,
+        strides=strides,
+    )
+    connect(core, 6, 8, inhibition_u6=35)
+    environment = environments(RandomMdp().sample(1, np.random.default_rng(seed)))[0]
+    theta = {
+        "gamma": 0.1,
+        "eta": 0.5,
+        "initial_weight": 55,
+        "weight_lower": 20,
+        "weight_upper": 60,
+        "rescale_period": 6,
+    }
+    memory = TdLambda().memory(theta, 6, 8)
+    live(core, memory, environment, timing(circuit), 0, np.uint64(seed), 15, np.zeros(1))
+    return core
+
+
+@pytest.mark.parametrize(("step_s", "mismatch"), [(1e-7, True), (1e-7, False), (2e-7, True)])
+def test_without_noise_whole_lives_are_the_same(step_s: float, mismatch: bool) -> None:
+    """Weights, draws, first and latest spikes, which depend on every spike before."""
+    n_compared = 0
+    for seed in range(40):
+
+        def after_life(*, strides: bool, shift_V: float = 0.0, seed: int = seed) -> list[bytes]:
+            core = lived(seed, strides=strides, step_s=step_s, mismatch=mismatch, shift_V=shift_V)
+            names = ("weight_u6", "random", "first_spike", "counters_u10", "in_flight", "due")
+            return [getattr(core, name).tobytes() for name in names]
+
+        expected = after_life(strides=False)
+        if all(
+            after_life(strides=False, shift_V=shift_V) == expected
+            for shift_V in (-ROUNDING_V, ROUNDING_V)
+        ):
+            assert after_life(strides=True) == expected
+            n_compared += 1
+    assert n_compared > 10
+
+
+def test_a_chip_at_rest_takes_strides_and_a_shorter_time_does_not() -> None:
+    core = new_core(ideal(6), STEP_S, noise_V=0.02)
+    advance(core, 3007)
+    assert core.clock[0] == 3007
+    assert strides_taken(core, 3007) == 300
+    core = new_core(ideal(6), STEP_S, noise_V=0.02)
+    for _ in range(50):
+        advance(core, N_STRIDE - 1)
+    assert strides_taken(core, 450) == 0
+
+
+@pytest.mark.parametrize("n_steps", [1, 7])
+def test_a_chip_whose_strides_are_forbidden_takes_none(n_steps: int) -> None:
+    """Not even in a time of one step, which is the length that such a chip has for a stride."""
+    core = new_core(ideal(6), STEP_S, strides=False)
+    row(core.analog, I_EXC)[:] = 3.0
+    copy = clone(core)
+    advance(core, n_steps)
+    for _ in range(n_steps):
+        step_neurons(copy.analog, copy.lanes)
+    np.testing.assert_array_equal(core.analog, copy.analog)
+    np.testing.assert_array_equal(core.lanes, copy.lanes)
+
+
+def lane_before(output: int) -> int:
+    """The state of a noise generator whose next number is ``output``: xorshift32 backwards."""
+    x = output
+    for shift, left in ((5, True), (17, False), (13, True)):
+        y = x
+        for _ in range(32 // shift):
+            y = x ^ ((y << shift) & 0xFFFFFFFF if left else y >> shift)
+        x = y
+    return x
+
+
+MOST, LEAST = lane_before(0x7FFFFFFF), lane_before(0x80000000)
+
+
+def test_extreme_noise_is_extreme() -> None:
+    for lane, expected in ((MOST, 2**31 - 1), (LEAST, -(2**31))):
+        assert int(np.int32(np.uint32(xorshift32(np.uint32(lane))))) == expected
+
+
+def drawn_states(seed: int, n: int) -> Iterator[NDArray[np.float32]]:
+    """Chips in the middle of anything, mostly near what decides whether they may stride."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        gap_V, inhibition = rng.choice([0.01, 0.1, 0.3]), rng.choice([0.01, 0.1, 1.0])
+        cells = drawn_cells(rng, gap_V=gap_V, inhibition=inhibition)
+        noise_V = rng.choice([0.0, 1e-4, 1e-3, 0.005])
+        analog = new_core(cells, STEP_S, noise_V=noise_V).analog
+        v_thresh = np.minimum(row(analog, V_THRESH), V_MAX_V)
+        close = v_thresh * rng.uniform(0.98, 1, N_NEURONS)
+        v = np.where(rng.random(N_NEURONS) < 0.3, close, v_thresh * rng.random(N_NEURONS))
+        row(analog, V)[:] = np.where(rng.random(N_NEURONS) < 0.3, 0, v)
+        for line in (I_EXC, I_INH):
+            size = 10 ** rng.uniform(-3, 3, N_NEURONS)
+            row(analog, line)[:] = np.where(rng.random(N_NEURONS) < 0.5, 0, size)
+        left = rng.choice([-3, 0, 1, 5, 9, 10, 11, 30], N_NEURONS)
+        row(analog, REFRACTORY)[:] = left
+        held = left > 0
+        row(analog, V)[held] = row(analog, V_RESET)[held]
+        yield analog
+
+
+def alone(analog: NDArray[np.float32], neuron: int) -> NDArray[np.float32]:
+    """The same chip on which one neuron is left and the others cannot do anything."""
+    quiet = new_core(ideal(v_thresh_V=1.7), STEP_S).analog.reshape(-1, N_NEURONS)
+    quiet[:, neuron] = analog.reshape(-1, N_NEURONS)[:, neuron]
+    return quiet.ravel()
+
+
+def small_steps(analog: NDArray[np.float32], lanes: list[int]) -> tuple[bool, FloatArray]:
+    """Whether any neuron fires under this noise, and the membranes after each step."""
+    analog, fired = analog.copy(), False
+    membrane_V = np.empty((len(lanes), N_NEURONS))
+    for step, lane in enumerate(lanes):
+        mask = step_neurons(analog, np.full(N_NEURONS, lane, dtype=np.uint32))
+        fired = fired or mask != 0
+        membrane_V[step] = row(analog, V)
+    return fired, membrane_V
+
+
+def assert_sound(analog: NDArray[np.float32]) -> None:
+    """Of a chip that may stride: no noise can make small steps fire, clip anew or stop clipping."""
+    v, held = row(analog, V), row(analog, REFRACTORY) > 0
+    for lanes in ([MOST] * 10, [LEAST] * 10, [MOST, LEAST] * 5, [LEAST] * 5 + [MOST] * 5):
+        fired, membrane_V = small_steps(analog, lanes)
+        assert not fired
+        assert (membrane_V[:, ~held] < np.float32(V_MAX_V)).all()
+        bottom = (v == 0) & ~held
+        assert (membrane_V[:, bottom] == 0).all()
+        assert (membrane_V[:, ~bottom & ~held] > 0).all()
+    # And without noise the stride ends where they end.
+    silent, strided = analog.copy(), analog.copy()
+    for line in (NOISE, STRIDE_NOISE):
+        row(silent, line)[:] = row(strided, line)[:] = 0
+    lanes_array = np.ones(N_NEURONS, dtype=np.uint32)
+    for _ in range(N_STRIDE):
+        step_neurons(silent, lanes_array)
+    stride_neurons(strided, lanes_array, np.float32(N_STRIDE))
+    np.testing.assert_allclose(row(strided, V), row(silent, V), atol=ROUNDING_V)
+    for line in (I_EXC, I_INH):
+        np.testing.assert_allclose(row(strided, line), row(silent, line), rtol=1e-5, atol=1e-30)
+    np.testing.assert_array_equal(
+        np.maximum(row(strided, REFRACTORY), 0), np.maximum(row(silent, REFRACTORY), 0)
+    )
+
+
+def test_whoever_may_stride_cannot_fire_clip_or_wake_whatever_the_noise() -> None:
+    """Neuron by neuron, since one that may not stops all. Most that may not have a reason."""
+    n_allowed = n_refused = n_refused_rightly = 0
+    for analog in drawn_states(seed=1, n=60):
+        for neuron in range(N_NEURONS):
+            single = alone(analog, neuron)
+            if can_stride(single, np.float32(N_STRIDE)):
+                n_allowed += 1
+                assert_sound(single)
+            else:
+                n_refused += 1
+                try:
+                    assert_sound(single)
+                except AssertionError:
+                    n_refused_rightly += 1
+    assert n_allowed > 300
+    assert n_refused_rightly > n_refused / 2
+
+
+@pytest.mark.parametrize("bound", [CEILING, FLOOR])
+def test_soundness_is_lost_with_a_looser_bound(bound: int) -> None:
+    with pytest.raises(AssertionError):
+        for analog in drawn_states(seed=1, n=60):
+            row(analog, bound)[:] += 0.05 if bound == CEILING else -0.05
+            for neuron in range(N_NEURONS):
+                single = alone(analog, neuron)
+                if can_stride(single, np.float32(N_STRIDE)):
+                    assert_sound(single)
+
+
+def test_one_neuron_that_may_not_stride_stops_all() -> None:
+    for neuron in range(N_NEURONS):
+        analog = new_core(ideal(), STEP_S).analog
+        assert can_stride(analog, np.float32(N_STRIDE))
+        analog[V + neuron] = analog[V_THRESH + neuron]
+        assert not can_stride(analog, np.float32(N_STRIDE))
+
+
+def resting(seed: int, *, strides: bool, wrong: float = 1.0) -> FloatArray:
+    """(300, 32) membranes about rest, every five time constants, in units of their deviation.
+
+    Args:
+        seed: seed of the noise.
+        strides: whether strides are allowed.
+        wrong: factor on the noise of strides.
+    """
+    cells = ideal(v_thresh_V=1.6)
+    core = new_core(cells, STEP_S, noise_V=0.02, strides=strides)
+    row(core.analog, STRIDE_NOISE)[:] *= np.float32(wrong)
+    seed_words(np.uint64(seed), core.lanes)
+    samples = np.empty((300, N_NEURONS))
+    for sample in samples:
+        advance(core, 500)
+        sample[:] = row(core.analog, V) - cells.v_leak_V
+    return samples / 0.02
+
+
+def test_noise_has_the_same_mean_and_deviation_in_both_modes() -> None:
+    """9600 nearly independent samples a mode: false alarms at 1e-4 in all.
+
+    The deviation is seen to 4 %, the mean to 0.06 deviations. Noise 10 % too strong is rejected.
+    """
+    alpha = 1e-4 / 6
+    plain, strided = resting(3, strides=False), resting(4, strides=True)
+    assert_mean(plain, 0.0, alpha)
+    assert_mean(strided, 0.0, alpha)
+    assert_mean(plain**2, 1.0, alpha)
+    assert_mean(strided**2, 1.0, alpha)
+    assert_mean(strided - plain, 0.0, alpha)
+    assert_mean(strided**2 - plain**2, 0.0, alpha)
+    with pytest.raises(AssertionError):
+        assert_mean(resting(4, strides=True, wrong=1.1) ** 2, 1.0, alpha)
+
+
+def noisy(seed: int, *, strides: bool, raised_V: float = 0.0) -> Core:
+    """A chip on which noise makes neuron 9 fire, whose threshold is 2.8 deviations above rest.
+
+    Less than 2.45 deviations and no stride would ever be allowed.
+    """
+    cells = ideal()
+    one = np.arange(N_NEURONS) == 9
+    cells = replace(
+        cells,
+        v_thresh_V=np.where(one, cells.v_leak_V + 0.056, 1.7),
+        v_reset_V=cells.v_leak_V - 0.02,
+    )
+    core = new_core(cells, STEP_S, noise_V=0.02, strides=strides)
+    row(core.analog, CEILING)[:] += raised_V
+    seed_words(np.uint64(seed), core.lanes)
+    return core
+
+
+def n_spikes(core: Core) -> int:
+    """Spikes of neuron 9 in 150 ms."""
+    advance(core, 1_500_000)
+    count = read_counter(core, 9)
+    assert count < MAX_COUNT_U10
+    return count
+
+
+def test_noise_drives_as_many_spikes_in_both_modes() -> None:
+    """40 chips a mode, about 220 spikes each; false alarms at 1e-4, sees rates that differ by 7 %.
+
+    If strides were taken where the neuron may fire, spikes would be missed; that is rejected.
+    """
+    core = noisy(1, strides=True)
+    core.lanes[:] = 1
+    advance(core, 20_000)
+    assert strides_taken(core, 20_000) > 200
+
+    plain = np.array([n_spikes(noisy(seed, strides=False)) for seed in range(40)])
+    strided = np.array([n_spikes(noisy(seed, strides=True)) for seed in range(100, 140)])
+    assert_mean(strided - plain, 0.0, alpha=1e-4)
+    wrong = [n_spikes(noisy(seed, strides=True, raised_V=0.05)) for seed in range(100, 140)]
+    with pytest.raises(AssertionError):
+        assert_mean(np.array(wrong) - plain, 0.0, alpha=1e-4)
