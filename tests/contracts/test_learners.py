@@ -166,4 +166,3 @@ def test_an_unsuitable_batch_is_refused(kind: str) -> None:
     whole = case(kind)
     with pytest.raises(ValueError, match=f"{kind} needs .* NoTables"):
         whole.learner.live(whole.parameters, NoTables(), whole.seeds)
-

@@ -194,7 +194,7 @@ class ChipAgent(Settings):
 
 @cache
 def calibration_of(chip: int) -> Calibration:
-    """A chip's calibration at the codes of ``Circuit``, kept for the process; takes half a second."""
+    """Calibration of a chip at the codes of ``Circuit``, kept for the process; takes 0.5 s."""
     return calibrate(chip)
 
 

@@ -21,12 +21,18 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.analog import (
     CEILING,
+    DRIVE_EXC,
     FLOOR,
+    HOLD,
+    HOLD_INH,
     I_EXC,
     I_INH,
     NOISE,
+    PEAK_EXC,
+    PEAK_INH,
     REFRACTORY,
     STRIDE_NOISE,
+    V_LEAK,
     V_RESET,
     V_THRESH,
     V,
@@ -291,9 +297,40 @@ def drawn_states(seed: int, n: int) -> Iterator[NDArray[np.float32]]:
         yield analog
 
 
+def edge_states(seed: int, n: int) -> Iterator[NDArray[np.float32]]:
+    """Chips whose neurons may just stride: each is a microvolt within one of the bounds.
+
+    Just below the ceiling by its membrane, or by its input; just above the floor by either; or on
+    the ground, held there by just enough inhibition.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        cells = drawn_cells(rng, gap_V=rng.choice([0.01, 0.1, 0.3]), inhibition=1.0)
+        noise_V = rng.choice([0.0, 1e-4, 1e-3, 0.003])
+        analog = new_core(cells, STEP_S, noise_V=noise_V).analog
+        v, v_leak, i_exc, i_inh = (row(analog, name) for name in (V, V_LEAK, I_EXC, I_INH))
+        inside_V = 1e-6
+        which = rng.integers(0, 5, N_NEURONS)
+        below, above = row(analog, CEILING) - inside_V, row(analog, FLOOR) + inside_V
+        v[:] = np.choose(which, [below, v_leak, above, v_leak, 0])
+        i_exc[which == 1] = ((below - v_leak) / row(analog, PEAK_EXC))[which == 1]
+        i_inh[which == 3] = ((v_leak - above) / row(analog, PEAK_INH))[which == 3]
+        grounded = which == 4
+        i_exc[grounded] = rng.choice([0, 0.1, 1], grounded.sum())
+        share = rng.choice([0.5, 1], N_NEURONS)  # of the excitation; half is not enough
+        held = row(analog, HOLD) + share * i_exc * row(analog, DRIVE_EXC) + inside_V
+        i_inh[grounded] = (held / row(analog, HOLD_INH))[grounded]
+        np.maximum(i_exc, 0, out=i_exc)
+        np.maximum(i_inh, 0, out=i_inh)
+        yield analog
+
+
+QUIET = new_core(ideal(v_thresh_V=1.7), STEP_S).analog
+
+
 def alone(analog: NDArray[np.float32], neuron: int) -> NDArray[np.float32]:
     """The same chip on which one neuron is left and the others cannot do anything."""
-    quiet = new_core(ideal(v_thresh_V=1.7), STEP_S).analog.reshape(-1, N_NEURONS)
+    quiet = QUIET.copy().reshape(-1, N_NEURONS)
     quiet[:, neuron] = analog.reshape(-1, N_NEURONS)[:, neuron]
     return quiet.ravel()
 
@@ -352,6 +389,17 @@ def test_whoever_may_stride_cannot_fire_clip_or_wake_whatever_the_noise() -> Non
                     n_refused_rightly += 1
     assert n_allowed > 300
     assert n_refused_rightly > n_refused / 2
+
+
+def test_neither_can_a_neuron_that_only_just_may() -> None:
+    n_allowed = 0
+    for analog in edge_states(seed=2, n=60):
+        for neuron in range(N_NEURONS):
+            single = alone(analog, neuron)
+            if can_stride(single, np.float32(N_STRIDE)):
+                n_allowed += 1
+                assert_sound(single)
+    assert n_allowed > 60 * N_NEURONS / 2
 
 
 @pytest.mark.parametrize("bound", [CEILING, FLOOR])
