@@ -110,9 +110,9 @@ def open_loop(core: Core, states: NDArray[np.int64], protocol: Timing) -> int:
     n_spikes = 0
     for state in states:
         stimulate(core, state, S, protocol)
-        n_spikes += core.counters_u10.sum()
         silence(core, S, A, protocol)
         advance(core, protocol.settle)
+        n_spikes += core.counters_u10.sum()  # all since ``stimulate`` cleared them
     return n_spikes
 
 
@@ -133,7 +133,7 @@ def stimuli(life: int, n_decisions: int) -> tuple[NDArray[np.int64], NDArray[np.
     length = round(DECISION_S / CIRCUIT.step_s)
     source, step = [], []
     for decision, state in enumerate(visited(life, n_decisions)):
-        start = decision * length + 1  # Brian2 delivers an event after the step, not before it
+        start = decision * length + 1  # of all alike: the first step is not timed
         for k in range(protocol.n_stimulus_spikes):
             source.append(state)
             step.append(start + k * protocol.spike_interval)

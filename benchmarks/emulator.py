@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import Circuit
 from spikeloop.workers.chip.core import steps
-from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
+from spikeloop.workers.chip.limits import DECISION_CYCLES, PPU_HZ
 from spikeloop.workers.learners.chip import ChipAgent
 from spikeloop.workers.space import Parameters
 
@@ -56,6 +57,24 @@ def life_s(learner: ChipAgent, n_repeats: int) -> float:
         learner.live(parameters, tasks, np.full((1, 1), seed, dtype=np.uint64))
         times.append(time.perf_counter() - started)
     return min(times[1:])  # the first may have compiled
+
+
+def two_threads(n_rounds: int = 15, n_lives: int = 10) -> float:
+    """Lives a second on two cores over those on one: the median of rounds of both in turn."""
+
+    def lives(_: int) -> None:
+        life_s(ChipAgent(), n_lives)
+
+    ratios = []
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(n_rounds):
+            started = time.perf_counter()
+            lives(0)
+            one_s = time.perf_counter() - started
+            started = time.perf_counter()
+            list(threads.map(lives, range(2)))
+            ratios.append(2 * one_s / (time.perf_counter() - started))
+    return float(np.median(ratios))
 
 
 def compile_s() -> tuple[float, float]:
@@ -94,17 +113,23 @@ def main() -> None:
 
     print(f"{processor()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}")
     print()
-    print("| step (µs) | noise | life (ms) | ns / step | ns / neuron and step | × chip |")
+    print("| step (µs) | noise | strides | life (ms) | ns / step | × chip |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for step_s in (1e-7, 2e-7):
-        for noise_V in (0.02, 0.0):
-            wall_s = life_s(ChipAgent(circuit=Circuit(step_s=step_s, noise_V=noise_V)), repeats)
-            step_ns = 1e9 * wall_s / N_DECISIONS / steps(DECISION_CYCLES, step_s)
-            print(
-                f"| {step_s * 1e6:.1f} | {'on' if noise_V else 'off'} | {wall_s * 1e3:.1f} "
-                f"| {step_ns:.1f} | {step_ns / N_NEURONS:.2f} "
-                f"| {N_DECISIONS * DECISION_S / wall_s:.1f} |"
-            )
+    for step_s, noise_V, strides in (
+        (1e-7, 0.02, True),
+        (1e-7, 0.02, False),
+        (1e-7, 0.0, True),
+        (2e-7, 0.02, True),
+    ):
+        circuit = Circuit(step_s=step_s, noise_V=noise_V, strides=strides)
+        wall_s = life_s(ChipAgent(circuit=circuit), repeats)
+        step_ns = 1e9 * wall_s / N_DECISIONS / steps(DECISION_CYCLES, step_s)
+        print(
+            f"| {step_s * 1e6:.1f} | {'on' if noise_V else 'off'} | {'on' if strides else 'off'} "
+            f"| {wall_s * 1e3:.1f} | {step_ns:.1f} | {N_DECISIONS * DECISION_S / wall_s:.1f} |"
+        )
+    print()
+    print(f"Two threads live {two_threads():.2f} times as many lives as one.")
     cold, warm = compile_s()
     print()
     print(f"First life of a process: {cold:.1f} s compiling, {warm:.2f} s from the cache.")

@@ -24,6 +24,14 @@ AS_PUBLISHED = ["learner.program.kind=td_published"]
 CEILING = ["learner.kind=tabular_td", "learner.search_trace_decay=true"]
 FREE = [*CEILING, "learner.largest_value=3.0"]
 
+PUNISHED = "family.bump=-2.0"
+
+
+def fixed_trace(trace_decay: float, table: str = "learner") -> list[str]:
+    """λ fixed instead of searched."""
+    return [f"{table}.search_trace_decay=false", f"{table}.trace_decay={trace_decay}"]
+
+
 Search = tuple[str, str, list[str]]
 SETS: dict[str, list[Search]] = {
     "mdp": [
@@ -34,18 +42,25 @@ SETS: dict[str, list[Search]] = {
         ("tabular_td", "mdp_published", CEILING),
         ("tabular_td, values to 3", "mdp_published", FREE),
     ],
-    "limits": [
+    "rules": [
         ("fired, calibrated", "mdp_published", []),
         ("the program as published", "mdp_published", AS_PUBLISHED),
         ("first instead of fired", "mdp_published", ["learner.coding=first"]),
-        ("count instead of fired", "mdp_published", ["learner.coding=count"]),
-        ("no mismatch", "mdp_published", IDEAL),
-        ("no noise", "mdp_published", ["learner.circuit.noise_V=0.0"]),
-        ("hardware opened", "mdp_published", ["learner.opened=all"]),
+        ("first, no mismatch", "mdp_published", ["learner.coding=first", *IDEAL]),
     ],
     "maze": [
+        ("fired, λ = 0", "maze_evolution", fixed_trace(0.0, "learner.program")),
         ("fired, λ searched", "maze_evolution", []),
         ("opened, λ searched", "maze_evolution", ["learner.coding=first", "learner.opened=all"]),
+    ],
+    "trace": [
+        ("λ = 0", "maze_trace", fixed_trace(0.0)),
+        ("λ = 0.5", "maze_trace", fixed_trace(0.5)),
+        ("λ = 0.9", "maze_trace", fixed_trace(0.9)),
+        ("λ searched", "maze_trace", []),
+        ("bumps punished, λ = 0", "maze_trace", [*fixed_trace(0.0), PUNISHED]),
+        ("bumps punished, λ = 0.9", "maze_trace", [*fixed_trace(0.9), PUNISHED]),
+        ("bumps punished, λ searched", "maze_trace", [PUNISHED]),
     ],
 }
 

@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from small import small_toml
@@ -13,12 +15,13 @@ from spikeloop.coordinator.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHIP = (ROOT / "docs" / "chip.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def block(language: str, containing: str) -> str:
+def block(language: str, containing: str, page: str = README) -> str:
     """The code block of a language that contains a text."""
-    found = [b for b in re.findall(rf"```{language}\n(.*?)```", README, re.S) if containing in b]
+    found = [b for b in re.findall(rf"```{language}\n(.*?)```", page, re.S) if containing in b]
     assert len(found) == 1
     return str(found[0])
 
@@ -61,6 +64,19 @@ def test_the_duckdb_line(run: Path) -> None:
     relation = duckdb.sql(block("sql", "held_out_score").replace("runs/<run>", str(run)))
     assert relation is not None
     assert [row[0] for row in relation.fetchall()] == [1, 2, 3]
+
+
+def test_the_lines_for_the_chip(monkeypatch: pytest.MonkeyPatch) -> None:
+    plt.switch_backend("agg")
+    monkeypatch.setattr(plt, "show", lambda: None)
+    names: dict[str, Any] = {}
+    exec(block("python", "import Chip", CHIP), names)
+    (axes,) = plt.gcf().axes
+    assert len(axes.lines) == 3
+    plt.close("all")
+    recording = names["recording"]
+    assert (recording.counts > 0).sum() > 24  # mismatch may keep a few silent
+    assert recording.membrane_V.shape == (600, 3)
 
 
 def test_every_command_of_the_table_exists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,12 @@
 
 Between events a neuron with leak and two exponential synaptic inputs obeys
 
-    τ_m dV/dt = E − V + g (I_exc − r I_inh),    τ_x dI_x/dt = −I_x,
+    τ_m dV/dt = E − V + U_exc I_exc − U_inh I_inh,    τ_x dI_x/dt = −I_x,
 
 whose solution over a step h is linear in (V, I_exc, I_inh); these coefficients are exact (Rotter
 and Diesmann 1999, "Exact digital simulation of time-invariant linear systems"), so the step limits
-only the grid on which spikes and events lie. Synaptic inputs are kept in weight codes: an event
-through weight w adds w.
+only the grid on which spikes and events lie. Synaptic inputs I are kept in weight codes, to which
+an event adds weight · pulse length · gain; U (``Neurons.exc_V``, ``inh_V``) makes volts of them.
 
 There are two sets of coefficients, for one step and for a stride of many, which the emulator takes
 where it can prove that no neuron will fire or meet the supply within (``neurons.can_stride``).

@@ -7,7 +7,7 @@ voltages are linear, conductances and currents proportional to their bias, and t
 with round factors that put the whole of the ranges that calix calls feasible (τ_mem up to 2 ms,
 τ_syn 0.1 to 100 µs) on 10 bits:
 
-    leak         g = code · 1 nS       τ_mem = C / g     10 µs at 236, with C = 2.36 pF (Pong)
+    leak         g = code · 1 nS       τ_mem = C / g     10 µs (calix) at 236, with Pong's C
     resistor     τ_syn = 102.3 µs / code                  1.8 µs at 57 (Pong), 0.1 µs at 1023
     refractory   204.4 µs / code                          4 µs at 51 (Pong), 0.2 µs at 1022
     synaptic gm  24 pA · code for each weight code        1.5 µA at weight 63 and code 1023
@@ -70,6 +70,8 @@ class Codes:
             codes, least = getattr(self, name), int(name in BIASES and not name.startswith("gm"))
             if codes.shape != (N_NEURONS,):
                 raise ValueError(f"{name} must have shape ({N_NEURONS},), got {codes.shape}")
+            if name == "v_reset_u10" and np.ptp(codes) > 0:
+                raise ValueError("v_reset_u10 is one cell for all neurons, got different codes")
             if codes.min() < least or codes.max() > MAX_CODE_U10:
                 raise ValueError(
                     f"{name} must be in [{least}, {MAX_CODE_U10}], "

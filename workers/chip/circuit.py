@@ -1,9 +1,10 @@
 """Settings of the circuit that makes decisions: bias codes, drivers, router, and the protocol.
 
 The codes are those of the published experiment where it names them (Bohnstingl et al. 2019,
-Neuromorphic_Hardware_learns_to_learn, hardware/mdp) and otherwise bring the neurons to the time
-constants of the Pong experiment on the same chip (Wunderlich et al. 2019). State and action neurons
-differ in threshold, refractory time and the strength of their excitatory input.
+Neuromorphic_Hardware_learns_to_learn, hardware/mdp) and otherwise bring synapses and
+refractory times to those of the Pong experiment on the same chip (Wunderlich et al. 2019) and the
+membrane time constant to calix' default of 10 µs (Pong had 28.5). State and action neurons differ
+in threshold, refractory time and the strength of their excitatory input.
 
 No published figure is known for the strengths, so they are our choice. A state neuron must keep
 reverberating through its own synapse of weight 63, from reset (118 codes below leak) to threshold
@@ -39,6 +40,9 @@ class Circuit(Settings):
     """Analog settings of the chip in codes of its parameter memory (``capmem``), and protocol."""
 
     step_s: float = Field(default=1e-7, gt=0, le=1e-6, description="integration step, s")
+    strides: bool = Field(
+        default=True, description="take times in which nothing can happen in strides of 1 µs"
+    )
     noise_V: float = Field(
         default=0.02, ge=0, le=1, description="stationary SD of the membrane's temporal noise, V"
     )
@@ -108,9 +112,7 @@ OPENED = (
 )
 """The hardware side of Θ: what a search may set, with its range in chip codes.
 
-Ranges are ours: about half to twice the published codes, so that most circuits still make
-decisions. Over ranges of four times that width, random circuits mostly fail, and a search of 30
-generations loses more by it than it finds.
+Ranges are ours: about half to twice the codes above, so that most circuits still make decisions.
 """
 
 FIELDS = {

@@ -50,7 +50,7 @@ class Correlation(Settings):
     """
 
     tau_s: float = Field(
-        default=5e-6, ge=2e-6, le=30e-6, description="time constant at calibration code 0, s"
+        default=5e-6, ge=2e-6, le=500e-6, description="time constant at calibration code 0, s"
     )
     amplitude_lsb: float = Field(
         default=0.5, ge=0.2, le=2.0, description="charge of a pair at Δt = 0, calibration code 0"

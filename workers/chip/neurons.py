@@ -77,8 +77,9 @@ def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.u
         v = ZERO if v < ZERO else v
         v = V_MAX if v > V_MAX else v
         left = analog[REFRACTORY + j]  # negative once it is over, which costs nothing to keep
-        v = analog[V_RESET + j] if left > ZERO else v
-        fires = v >= analog[V_THRESH + j]
+        held = left > ZERO
+        v = analog[V_RESET + j] if held else v
+        fires = (v >= analog[V_THRESH + j]) & (not held)
         analog[V + j] = analog[V_RESET + j] if fires else v
         analog[REFRACTORY + j] = analog[REFRACTORY_STEPS + j] if fires else left - ONE
         analog[I_EXC + j] = i_exc * analog[DECAY_EXC + j]

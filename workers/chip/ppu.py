@@ -56,6 +56,12 @@ def mul_q7_i8(a: int, q7: int) -> int:
 
 
 @part
+def decayed_i8(a: int, q7: int) -> int:
+    """A byte of 0 or more times a Q7 fraction, truncated, so that it reaches 0 in the end."""
+    return (a * q7) >> 7
+
+
+@part
 def mul_q7_i16(a: int, q7: int) -> int:
     """A halfword times a Q7 fraction, rounded half up; −1 × −1 saturates."""
     return saturate_i16((a * q7 + 64) >> 7)

@@ -58,7 +58,7 @@ class ChipAgent(Settings):
     mismatch: Literal["off", "uncalibrated", "calibrated", "routine"] = Field(
         default="calibrated",
         description="an ideal chip; this one as made; with the published spread after calibration; "
-        "with the codes that the calibration routine finds",
+        "or with the neurons' codes that the calibration routine finds, up to 1023",
     )
     circuit: Circuit = Field(default=Circuit(), description="analog settings")
     coding: Literal["fired", "first", "count"] = Field(
@@ -171,13 +171,15 @@ class ChipAgent(Settings):
         else:
             mismatch = self.mismatch
         pattern = None if mismatch == "off" else self.chip
-        calibrated = self.mismatch != "uncalibrated"
+        # The routine measures neurons; sensors and ADC stay as they are.
+        calibrated = self.mismatch in ("off", "calibrated")
         sensing = self.program.uses_sensors
         return new_core(
             produced(codes, self.chip, mismatch),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router_delay_cycles=circuit.router_delay_cycles,
+            strides=circuit.strides,
             gain=None if pattern is None else synapse_gain(pattern),
             sensors=sensors(
                 self.correlation,

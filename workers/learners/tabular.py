@@ -1,6 +1,6 @@
 """The chip's learning rule without the chip: floating-point values, greedy choice, random ties.
 
-A ceiling for ``chip_td`` and a fast learner for tests: whatever the chip loses against it, it
+A ceiling for ``chip`` and a fast learner for tests: whatever the chip loses against it, it
 loses to quantisation, mismatch, noise and the choice by spikes.
 """
 

@@ -58,6 +58,7 @@ from spikeloop.workers.chip.vector_halfwords import (
     add_mod16,
     add_q15,
     mul_q15,
+    shift_16,
     shift_right_q15,
     sub_mod16,
 )
@@ -81,7 +82,6 @@ HALF_FRACTION = 1 << (2 * SPARE - 1)
 HALF_CODE_U7 = 1 << (FRACTION_BITS - 1)
 """Weights start in the middle of their code, as far from the next one as from the one before."""
 
-HALF_Q15 = 1 << 7
 """Half of a byte's last bit, in the accumulator of bytes."""
 
 TRACE_DOUBLINGS = 13
@@ -289,9 +289,12 @@ def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) 
     """Lets all traces decay, adds the correlation of the state's row, and resets its sensors."""
     scratch = memory.scratch
     splat(memory.trace_decay_q7, scratch.constant)
-    splat(HALF_Q15, scratch.lanes)
     for row in range(memory.n_states):
         trace = memory.trace[of_row(row)]
+        # One unit more for negative traces: rounded down, they would never reach 0.
+        unpack_row(trace, scratch.zero, 0, scratch.lanes)
+        shift_16(scratch.lanes, -15, scratch.lanes)
+        shift_16(scratch.lanes, 8, scratch.lanes)
         mac_q7(trace, scratch.constant, scratch.lanes, trace)
 
     read_sum(core, memory, state, scratch.total)

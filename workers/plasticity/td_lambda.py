@@ -10,7 +10,8 @@ is worth 63.5 weight codes, and since weights are unsigned 6-bit numbers, values
 
 This is the rule as intended; ``td_published`` is the program as it was published. Number formats of
 the integer rule are in ``program``. A trace saturates at 127/128 when its pair is
-visited, which is what makes it a replacing trace. Products are rounded, not truncated, since
+visited, which is what makes it a replacing trace, and its decay is truncated, since a rounded one
+would stop short of 0 and credit every pair for good. All other products are rounded, since
 truncation would pull every value down by half a unit at every step.
 """
 
@@ -25,7 +26,7 @@ from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.core import Core
-from spikeloop.workers.chip.ppu import add_i8, add_i16, mul_q7_i8, mul_q7_i16, sub_i16
+from spikeloop.workers.chip.ppu import add_i8, add_i16, decayed_i8, mul_q7_i8, mul_q7_i16, sub_i16
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import (
     MAX_TABLE,
@@ -186,7 +187,7 @@ def update_integer(
     step = mul_q7_i16(sub_i16(target, table[pair]), eta_q7)
     decay_q7 = mul_q7_i8(gamma_q7, lambda_q7)
     for i in range(table.size):
-        trace = mul_q7_i8(trace_q7[i], decay_q7)
+        trace = decayed_i8(trace_q7[i], decay_q7)
         if i == pair:
             trace = add_i8(trace, MAX_TRACE_Q7)
         trace_q7[i] = trace

@@ -35,6 +35,8 @@ def drawn(name: str) -> st.SearchStrategy[Any]:
     """What one field of the memory may hold."""
     if name == "large_capacitor":
         return arrays(np.bool_, N_NEURONS)
+    if name == "v_reset_u10":  # one cell for all neurons
+        return st.integers(0, MAX_CODE_U10).map(lambda code: np.full(N_NEURONS, code))
     least = 1 if name in BIASES and not name.startswith("gm") else 0
     return arrays(np.int64, N_NEURONS, elements=st.integers(least, MAX_CODE_U10))
 
@@ -119,6 +121,7 @@ def test_values_beyond_the_range_give_its_ends() -> None:
     ("changes", "message"),
     [
         ({"v_leak_u10": 1024}, r"v_leak_u10 must be in \[0, 1023\], got 1024 to 1024"),
+        ({"v_reset_u10": np.arange(N_NEURONS)}, "v_reset_u10 is one cell for all neurons"),
         ({"v_reset_u10": -1}, r"v_reset_u10 must be in \[0, 1023\], got -1 to -1"),
         (
             {"leak_u10": np.arange(N_NEURONS)},

@@ -120,7 +120,10 @@ def summed(core: Core, state: int, n_readings: int) -> list[int]:
 
 
 class Model:
-    """The rule in Python's unbounded integers; every quotient rounded half up, saturation last."""
+    """The rule in Python's unbounded integers, saturation last.
+
+    Every quotient is rounded half up, but a trace's decay goes towards 0.
+    """
 
     def __init__(self, memory: StdpMemory, offset: list[list[int]], credit: Credit) -> None:
         self.memory, self.offset, self.credit = memory, offset, credit
@@ -132,7 +135,7 @@ class Model:
 
     def decide(self, state: int, action: int, total: list[int]) -> None:
         decay, n = self.memory.trace_decay_q7, self.memory.readings
-        self.trace = [[halves_up(e * decay, 128) for e in row] for row in self.trace]
+        self.trace = [[e * decay // 128 + (e < 0) for e in row] for row in self.trace]
         above = [halves_up(x - o, 2) for x, o in zip(total, self.offset[state], strict=True)]
         seen = [clip(x * 32 // n, -128, 127) for x in above]
         if self.credit == "chosen":
@@ -209,6 +212,15 @@ def xorshift(x: int) -> int:
     x ^= (x << 13) & 0xFFFFFFFF
     x ^= x >> 17
     return x ^ (x << 5) & 0xFFFFFFFF
+
+
+@pytest.mark.parametrize("trace_decay", [0.5, 0.9, 0.99])
+def test_a_trace_that_is_not_refreshed_reaches_zero(trace_decay: float) -> None:
+    core, memory = start(chip(), trace_decay=trace_decay)
+    memory.trace[:] = np.tile([127, -128, 1, -1], memory.trace.size // 4)
+    for step in range(600):
+        decided(core, memory, step, 0, 0)
+    assert not traces(memory)[1:].any()
 
 
 def test_one_update_has_the_size_that_its_units_say() -> None:

@@ -1,5 +1,6 @@
 """SARSA(λ) in integers against the same rule in floating point, and against hand-made updates."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -36,8 +37,8 @@ def assert_follows_float(update: UpdateInteger, n_updates: int, seed: int) -> No
     """From the same table and traces, one integer update is the float one within its rounding.
 
     The bound, in table units of 1/128 code: half a unit for γ·w' (times η), half a unit for η·δ and
-    half a unit for its product with the trace; the trace is off by half a unit of 1/128 (γ·λ and
-    its product with e, each rounded) or saturates at 127/128, which counts times η·|δ|.
+    half a unit for its product with the trace; the trace is off by one and a half units of 1/128
+    (γ·λ rounded, its product with e truncated) or saturates at 127/128, which counts times η·|δ|.
     """
     rng = np.random.default_rng(seed)
     gamma, trace_decay, eta = constants(rng)
@@ -62,7 +63,7 @@ def assert_follows_float(update: UpdateInteger, n_updates: int, seed: int) -> No
         )
         update(table, trace, pair, next_pair, reward, gamma, trace_decay, eta)
         step = eta / 128 * abs(delta) * VALUE_ONE
-        trace_error = 1.0 / 128
+        trace_error = 1.5 / 128
         bound = 0.5 * eta / 128 + 0.5 + 0.5 + trace_error * step + 1e-9
         assert np.abs(trace / 128 - eligibility).max() <= trace_error
         assert np.abs(table - value * VALUE_ONE).max() <= bound
@@ -172,6 +173,19 @@ def test_tables_stay_between_zero_and_the_largest_weight() -> None:
     for _ in range(5):
         update_integer(table, np.array([0, 0], dtype=np.int8), 1, 0, -128, 0, 0, 127)
     assert table[1] == 0
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.9, 0.99])
+def test_the_trace_of_a_pair_that_is_not_visited_reaches_zero(decay: float) -> None:
+    """Rounded, it would stop at half a unit over 1 − γλ: at 64 of 128 for γλ = 127/128."""
+    table = np.array([3840, 1280], dtype=np.int16)
+    trace = np.array([127, 0], dtype=np.int8)
+    last = [127]
+    for _ in range(600):
+        update_integer(table, trace, 1, 1, 64, 127, q7(decay), 0)
+        last.append(int(trace[0]))
+    assert last[-1] == 0
+    assert all(later < earlier for earlier, later in itertools.pairwise(last) if earlier)
 
 
 @pytest.mark.parametrize(
