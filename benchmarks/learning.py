@@ -1,9 +1,10 @@
 """Learning to learn on the chip, over several search seeds: the tables of docs/results/.
 
-``python benchmarks/learning.py SET [--seeds 5] [--out runs/learning]`` runs every search of a set
-that is not there yet, one after the other on all cores, then prints its table. An interrupted one
-is resumed. Each row is a search repeated with different seeds, each with its own tasks, also the
-held-out ones; intervals are 95 % t-intervals over seeds, differences are paired by seed.
+``python benchmarks/learning.py SET [--seeds 5] [--out runs/learning] [--figure FILE]`` runs every
+search of a set that is not there yet, one after the other on all cores, then prints its table and
+draws it. An interrupted one is resumed. Each row is a search repeated with different seeds, each
+with its own tasks, also the held-out ones; intervals are 95 % t-intervals over seeds, differences
+are paired by seed.
 """
 
 import argparse
@@ -107,11 +108,42 @@ def interval(values: Sequence[float]) -> str:
     return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]"
 
 
+COLOURS = {"default": "0.55", "random": "#e69f00", "learned": "#0072b2"}
+NAMES = {"default": "default Θ", "random": "random Θ, mean of 50", "learned": "learned Θ"}
+
+
+def draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
+    """Scores of all searches, one row a kind of search: points are seeds, lines are means."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 0.9 + 0.5 * len(found)), layout="constrained", dpi=150)
+    axes = figure.subplots()
+    for row, rows in enumerate(found.values()):
+        for offset, (theta, colour) in zip((-0.2, 0.0, 0.2), COLOURS.items(), strict=True):
+            values = [scores[theta] for scores in rows]
+            place = row + offset
+            axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.6, markersize=4)
+            mean = float(np.mean(values))
+            axes.plot([mean, mean], [place - 0.12, place + 0.12], color=colour, linewidth=2)
+    axes.set_yticks(range(len(found)), list(found))
+    axes.invert_yaxis()
+    axes.set_xlim(min(0.0, axes.get_xlim()[0]), 1.0)
+    axes.set_xlabel("score on held-out tasks (0 random policy, 1 optimal policy)")
+    axes.grid(axis="x", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    for theta, colour in COLOURS.items():
+        axes.plot([], [], "o", color=colour, label=NAMES[theta])
+    figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("set", choices=SETS)
     parser.add_argument("--seeds", type=int, default=5, help="searches per row")
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
+    parser.add_argument("--figure", type=Path, help="a PNG file of the table")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
 
@@ -122,6 +154,8 @@ def main() -> None:
             folder = complete(search, seed, arguments.out)
             found.setdefault(search[0], []).append(scores(folder))
 
+    if arguments.figure:
+        draw(found, arguments.figure)
     first = SETS[arguments.set][0][0]
     print(f"n = {arguments.seeds} searches a row; scores of each: learned Θ, by seed")
     print()
