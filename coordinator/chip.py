@@ -1,6 +1,7 @@
 """``spikeloop chip``: calibrate one emulated chip, or look at it."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,8 +42,8 @@ def calibrate(
     path = Path(f"chip-{chip}.json") if out is None else out
     if path.suffix != ".json":
         raise ConfigError(f"--out must end in .json, got {path}")
+    _file(path)
     found = find(chip, seed=seed)
-    _folder(path.parent)
     files.write_json(path, found.values())
     figure = calibration_figure(found, path.with_suffix(".png"))
     if as_json:
@@ -92,6 +93,7 @@ def inspect(
     found = None if calibration is None else _load(calibration, chip)
     number = found.chip if found is not None else 20 if chip is None else chip
     folder = Path(f"chip-{number}") if out is None else out
+    _folder(folder)
     nominal = neuron_codes(Circuit(), 0) if found is None else found.nominal
     noise_V = Circuit().noise_V if found is None else found.noise_V
     states = {"uncalibrated": nominal}
@@ -102,7 +104,6 @@ def inspect(
         for state, codes in states.items()
     }
     target = target_of(number, nominal, noise_V, seed)
-    _folder(folder)
     figures = _draw(number, states, nominal, noise_V, seed, folder)
     if as_json:
         quantities = {state: _summary(values, target) for state, values in measured.items()}
@@ -132,10 +133,24 @@ def _load(path: Path, chip: int | None) -> "Calibration":
 
 
 def _folder(path: Path) -> None:
+    """Makes a folder to write to, before anything is measured."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except (FileExistsError, NotADirectoryError) as error:
         raise ConfigError(f"{path}: is no folder; choose another --out") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written to, {error.strerror}; choose another --out"
+        ) from error
+
+
+def _file(path: Path) -> None:
+    """Makes the folder of a file to write."""
+    _folder(path.parent)
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; --out must name a file")
 
 
 def _draw(

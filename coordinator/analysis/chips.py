@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spikeloop.coordinator.analysis.figures import COLOURS, save
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.calibration import QUANTITIES, RATES_WITHIN, Calibration
+from spikeloop.workers.chip.limits import N_NEURONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def draw_calibration(axes: "Axes", calibration: Calibration) -> "Axes":
     The shade is where 90 % of the rates belong.
     """
     # Within a row, neurons lie one below the other in the order of their number.
-    spread = np.linspace(-0.14, 0.14, 32)
+    spread = np.linspace(-0.14, 0.14, N_NEURONS)
     for row, name in enumerate(QUANTITIES):
         target = getattr(calibration.target, name)
         for measured, colour, at, label in (

@@ -66,6 +66,16 @@ def test_lives_have_the_stated_shapes_and_are_finite(kind: str) -> None:
     assert np.isfinite(lives.returns).all()
 
 
+def test_action_values_are_one_finite_number_per_state_and_action(kind: str) -> None:
+    values = case(kind).live().action_values
+    if values is not None:
+        interface = FAMILIES.get(kind, SMALL).interface
+        shape = (N_CANDIDATES, N_TASKS, interface.n_observations, interface.n_actions)
+        assert values.shape == shape
+        assert values.dtype == np.float64
+        assert np.isfinite(values).all()
+
+
 def test_the_curve_is_the_return_spread_over_the_life(kind: str) -> None:
     lives = case(kind).live()
     np.testing.assert_allclose(lives.curve.mean(axis=2), lives.returns / N_STEPS, rtol=1e-12)

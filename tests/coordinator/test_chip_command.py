@@ -87,6 +87,25 @@ def test_inspect_shows_a_chip_as_it_was_made(
     assert sorted(Path(f).stem for f in summary["figures"]) == list(FIGURES)
 
 
+def test_where_nothing_can_be_written_nothing_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = []
+    for name in ("calibration.calibrate", "measurement.measure"):
+        monkeypatch.setattr(f"spikeloop.workers.chip.{name}", lambda *a, **k: measured.append(1))
+    (tmp_path / "folder.json").mkdir()
+    nowhere = tmp_path / ("x" * 300)  # a name that no file system takes
+    for arguments, message in (
+        (("calibrate", "--out", str(nowhere / "y.json")), "cannot be written to, File name too"),
+        (("calibrate", "--out", str(tmp_path / "folder.json")), "is a folder; --out must name a"),
+        (("inspect", "--out", str(nowhere)), "cannot be written to, File name too long; choose"),
+    ):
+        assert cli(*arguments) == 2, arguments
+        output, errors = capsys.readouterr()
+        assert output == "" and errors.count("\n") == 1 and message in errors
+    assert measured == []
+
+
 def test_wrong_input_is_one_line_and_exit_code_2(
     calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

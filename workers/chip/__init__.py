@@ -1,15 +1,18 @@
 """The emulated HICANN-DLS prototype: neurons, synapses, router and plasticity processor.
 
 All times are chip time, in which everything runs 1000 times faster than in biology. ``Chip`` is the
-whole of it for a script. Modules with kernels import numba; ``limits``, ``capmem``, ``circuit``,
-``analog``, ``mismatch``, ``network``, ``environment`` and ``calibration`` do not, so that settings
-can be read without it; neither does this package until its ``Chip`` is asked for.
+whole of it for a script. Modules with kernels import numba; the package itself does so when its
+``Chip`` is asked for, and the modules of settings and of the command line (``limits``, ``capmem``,
+``circuit``, ``analog``, ``mismatch``, ``network``, ``environment``, ``correlation``, ``cadc``,
+``calibration``) do without. Reading the configuration of a learner imports numba all the same,
+since a plasticity program's settings and its rule are one file (``plasticity.hooks``).
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikeloop.workers.chip.chip import Chip, Recording
+    from spikeloop.workers.chip.chip import Chip
+    from spikeloop.workers.chip.recording import Recording
 
 __all__ = ["Chip", "Recording"]
 
@@ -17,7 +20,7 @@ __all__ = ["Chip", "Recording"]
 def __getattr__(name: str) -> Any:
     """Imports ``Chip`` and ``Recording``, and numba with them, when they are first used."""
     if name in __all__:
-        from spikeloop.workers.chip import chip
+        from spikeloop.workers.chip import chip, recording
 
-        return getattr(chip, name)
+        return chip.Chip if name == "Chip" else recording.Recording
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

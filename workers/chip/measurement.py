@@ -9,7 +9,9 @@ are repeated and averaged to get rid of the membranes' noise.
 - Synaptic inputs: the mean postsynaptic potential, with the threshold out of the way; a fit of the
   difference of exponentials whose membrane time constant is known by then.
 - Refractory time: the interval between spikes under a drive that leaves no time to charge.
-- Threshold: the highest membrane potential ever seen of a neuron that fires again and again.
+- Threshold: the highest membrane potential ever seen of a neuron that fires again and again. It is
+  biased low by about what drive and noise add to a membrane in one step: a neuron that has met its
+  threshold is at reset by the time it is seen.
 - Rate: spikes in 2 ms of a drive that would lift the membrane to twice the threshold's gap.
 """
 
@@ -146,16 +148,10 @@ def potentials(
         tau_mem_s: (32,) membrane time constants as measured.
         height_V: about how high postsynaptic potentials are to be; negative ones are inhibitory.
     """
-    expected = physical(bench.nominal)
-    excites = height_V > 0
-    drive_V = expected.exc_V if excites else expected.inh_V
-    tau_s = expected.tau_exc_s if excites else expected.tau_inh_s
-    peaks = [peak_response(*taus) for taus in zip(expected.tau_mem_s, tau_s, strict=True)]
-    chip = bench.set_up(1 if excites else 2, v_thresh_u10=MAX_CODE_U10)
-    chip.row_signs = 1 if excites else -1
-    sent = set_drive(chip, abs(height_V) / (np.maximum(drive_V, 1e-6) * peaks))
-    length_s = 8 * float(max(expected.tau_mem_s.max(), tau_s.max()))
-    times, mean_V = _repeated(chip, length_s, float(tau_s.min()) / 10)
+    chip = bench.set_up(1 if height_V > 0 else 2, v_thresh_u10=MAX_CODE_U10)
+    one = set_potential(chip, bench.nominal, height_V)
+    tau_s = one.tau_s
+    times, mean_V = _repeated(chip, 8 * one.slowest_s, float(tau_s.min()) / 10)
 
     def response(p: FloatArray, t: FloatArray) -> FloatArray:
         tau = np.exp(p[:, 2:3])
@@ -165,9 +161,9 @@ def potentials(
         potential: FloatArray = p[:, :1] + p[:, 1:2] * t / mem * np.exp(-t / mem) * growth
         return potential
 
-    start_V = np.where(excites, 1, -1) * drive_V * sent
+    start_V = np.sign(height_V) * one.drive_V * one.sent
     fitted = fit(response, np.stack([mean_V[:, -1], start_V, np.log(tau_s)], axis=1), times, mean_V)
-    return np.abs(fitted[:, 1]) / sent, np.exp(fitted[:, 2])
+    return np.abs(fitted[:, 1]) / one.sent, np.exp(fitted[:, 2])
 
 
 def refractory_times(bench: Bench) -> FloatArray:
@@ -249,6 +245,41 @@ def fit(
         error = np.where(better, trial_error, error)
         damping = np.where(better, damping / 10, damping * 10).clip(1e-9, 1e9)
     return found
+
+
+@dataclass(frozen=True)
+class Potential:
+    """What is expected of the potential that an event evokes.
+
+    Attributes:
+        sent: (32,) weight times pulse length of an event.
+        drive_V: (32,) strength per weight code.
+        tau_s: (32,) time constant of the synaptic input.
+        slowest_s: longest time constant, membranes included.
+    """
+
+    sent: NDArray[np.int64]
+    drive_V: FloatArray
+    tau_s: FloatArray
+    slowest_s: float
+
+
+def set_potential(chip: Chip, nominal: Codes, height_V: float) -> Potential:
+    """Sets all rows so that an event evokes a potential of about some height.
+
+    Args:
+        chip: the chip.
+        nominal: what the experimenter expects of it.
+        height_V: the peak; a negative one is inhibitory.
+    """
+    expected = physical(nominal)
+    excites = height_V > 0
+    drive_V = expected.exc_V if excites else expected.inh_V
+    tau_s = expected.tau_exc_s if excites else expected.tau_inh_s
+    peaks = [peak_response(*taus) for taus in zip(expected.tau_mem_s, tau_s, strict=True)]
+    chip.row_signs = 1 if excites else -1
+    sent = set_drive(chip, abs(height_V) / (np.maximum(drive_V, 1e-6) * peaks))
+    return Potential(sent, drive_V, tau_s, float(max(expected.tau_mem_s.max(), tau_s.max())))
 
 
 def set_drive(chip: Chip, codes: FloatArray) -> NDArray[np.int64]:

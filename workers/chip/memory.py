@@ -88,5 +88,6 @@ def require_memory(data: int, environment: int) -> None:
     if needed > DATA_BYTES:
         raise ValueError(
             f"the plasticity processor needs {needed} bytes of memory (program {data}, environment "
-            f"{environment}) and has {DATA_BYTES} beside its code: take fewer states or actions"
+            f"{environment}) and has {DATA_BYTES} beside its code: take fewer states or actions, "
+            "or set learner.check_memory = false"
         )

@@ -1,7 +1,7 @@
 """Spikes into a chip at their times, and its spikes and membranes out."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,32 @@ class Events(NamedTuple):
     step: NDArray[np.int64]
     row: NDArray[np.uint8]
     label_u6: NDArray[np.uint8]
+
+
+def no_events() -> Events:
+    """Nothing to send."""
+    return Events(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+
+
+def in_order(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
+    """Events sorted by their steps; those of one step stay in order."""
+    order = np.argsort(step, kind="stable")
+    return Events(step[order], row[order].astype(np.uint8), label_u6[order].astype(np.uint8))
+
+
+def merged(one: Events, other: Events) -> Events:
+    """All events; those of ``one`` first where steps are equal."""
+    return in_order(
+        np.concatenate([one.step, other.step]),
+        np.concatenate([one.row, other.row]),
+        np.concatenate([one.label_u6, other.label_u6]),
+    )
+
+
+def later(events: Events, core: Core) -> Events:
+    """The events that a chip has not reached yet."""
+    first = int(np.searchsorted(events.step, core.clock[0]))
+    return Events._make(values[first:] for values in events)
 
 
 class Tape(NamedTuple):

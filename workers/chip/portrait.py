@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.analog import peak_response
-from spikeloop.workers.chip.capmem import physical
 from spikeloop.workers.chip.chip import Chip
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
@@ -16,7 +14,7 @@ from spikeloop.workers.chip.limits import (
     N_NEURONS,
     N_ROWS,
 )
-from spikeloop.workers.chip.measurement import DRIVE_INTERVAL_S, Bench, set_drive
+from spikeloop.workers.chip.measurement import DRIVE_INTERVAL_S, Bench, set_potential
 from spikeloop.workers.chip.mismatch import Mismatch
 
 N_PAIRS = 100
@@ -48,14 +46,8 @@ def synapse_potentials(bench: Bench, height_V: float) -> tuple[FloatArray, Float
         (n_times,) s after the event, and (32, n_times, 32) V from rest by row and neuron.
     """
     chip = replace(bench, noise_V=0.0).set_up(0, v_thresh_u10=MAX_CODE_U10)
-    expected = physical(bench.nominal)
-    excites = height_V > 0
-    drive_V = expected.exc_V if excites else expected.inh_V
-    tau_s = expected.tau_exc_s if excites else expected.tau_inh_s
-    peaks = [peak_response(*taus) for taus in zip(expected.tau_mem_s, tau_s, strict=True)]
-    chip.row_signs = 1 if excites else -1
-    set_drive(chip, abs(height_V) / (np.maximum(drive_V, 1e-6) * peaks))
-    n_samples = round(12 * float(max(expected.tau_mem_s.max(), tau_s.max())) / chip.step_s)
+    one = set_potential(chip, bench.nominal, height_V)
+    n_samples = round(12 * one.slowest_s / chip.step_s)
     period_s = n_samples * chip.step_s
     rest_V = chip.membrane_V.astype(np.float64)
     chip.send(chip.time_s + period_s * np.arange(N_ROWS), np.arange(N_ROWS))

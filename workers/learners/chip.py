@@ -4,6 +4,7 @@ Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardwar
 hardware/mdp). The initial law of every published hyperparameter is the published one.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Literal
 
@@ -17,9 +18,11 @@ from spikeloop.workers.base import Lives
 from spikeloop.workers.chip.cadc import AdcSettings, adc
 from spikeloop.workers.chip.calibration import Calibration, calibrate, calibrated_codes
 from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
+from spikeloop.workers.chip.coding import CODINGS
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, sensors
 from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.life import live, timing
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
 from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
@@ -104,9 +107,6 @@ class ChipAgent(Settings):
         """Lets the lives happen one after the other, each from a chip at rest."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
-        from spikeloop.workers.chip.coding import CODINGS
-        from spikeloop.workers.chip.life import live, timing
-
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         coding = CODINGS.index(self.coding)
         problems = environments(tasks)
@@ -117,10 +117,8 @@ class ChipAgent(Settings):
         values = np.zeros((*shape, n_states, n_actions))
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
-            circuit = self._circuit(theta)
-            prepared = self._core(circuit, n_states)
-            connect(prepared, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
-            protocol = timing(circuit)
+            prepared = self.network(theta, n_states, n_actions)
+            protocol = timing(self.circuit_of(theta))
             for task, problem in enumerate(problems):
                 core = clone(prepared)
                 memory = self.program.memory(theta, n_states, n_actions)
@@ -157,10 +155,20 @@ class ChipAgent(Settings):
         memory = self.program.memory(theta, n_states, n_actions)
         require_memory(data_bytes(memory), environment_bytes(n_states, n_actions))
 
-    def _circuit(self, theta: dict[str, float]) -> Circuit:
-        """The circuit with the opened hyperparameters' values."""
+    def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
+        """The circuit with the values that a Θ gives to opened hyperparameters."""
         set_ = {opened_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
         return Circuit.model_validate({**self.circuit.model_dump(), **set_})
+
+    def network(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Core:
+        """This chip at rest, with its mismatch and the network of states and actions for a Θ.
+
+        Weights from states to actions are 0: they belong to the plasticity program.
+        """
+        circuit = self.circuit_of(theta)
+        core = self._core(circuit, n_states)
+        connect(core, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
+        return core
 
     def _core(self, circuit: Circuit, n_states: int) -> Core:
         """This chip at rest, with its mismatch and no synapses."""

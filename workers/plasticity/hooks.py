@@ -54,7 +54,9 @@ def rewarded(core: Core, memory: Any, state: int, action: int, signal_q7: int) -
 
 
 def _hooks(memory: Any) -> Hooks | None:
-    return HOOKS.get(memory.instance_class) if isinstance(memory, types.NamedTuple) else None
+    # Fields of one type make another kind of named tuple for numba.
+    named = isinstance(memory, types.NamedTuple | types.NamedUniTuple)
+    return HOOKS.get(memory.instance_class) if named else None
 
 
 OPTIONS: Any = COMPILED

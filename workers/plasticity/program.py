@@ -23,6 +23,9 @@ MAX_TABLE = MAX_WEIGHT_U6 << FRACTION_BITS
 MAX_TRACE_Q7 = 127
 VALUE_ONE = REWARD_ONE_Q7 << REWARD_SHIFT
 
+SHORTEST_RESCALE = 0.0129
+"""Shortest published rescaling period, as a fraction of a life."""
+
 
 class Program(Protocol):
     """A plasticity program: frozen settings with a ``kind``; see ``hooks`` for what it does."""
@@ -64,10 +67,6 @@ def weight_code(weight: float) -> int:
 def table_weight(weight: float) -> int:
     """The 6-bit weight nearest to so many codes, in the table's unit."""
     return weight_code(weight) << FRACTION_BITS
-
-
-SHORTEST_RESCALE = 0.0129
-"""Shortest published rescaling period, as a fraction of a life."""
 
 
 def rescale_period(n_steps: int) -> Real:

@@ -9,11 +9,12 @@ every microsecond until an action ends it. With c, this reading without its offs
 after which the baseline b moves towards R by a fixed part. Δw = η (R − b) c is the rule of Pong on
 this chip, with η = 0.125 and b half-way to R at each trial (Wunderlich et al. 2019; model-sw-pong,
 ``pang.py``). Ours are two things. The trace e lets it learn from delayed reward, as in GPOMDP
-(Baxter and Bartlett 2001). The mean that is taken off keeps the weights of a state together: else
-they drift until none of its action neurons fires, or all do, and either ends learning.
+(Baxter and Bartlett 2001). The mean that is taken off is meant to keep the weights of a state
+together: without it nothing keeps them from drifting until none of its action neurons fires, or all
+do. How much it contributes has not been measured.
 
-One baseline serves the whole life. One for each state would spread less, but is wrong with traces:
-it takes the credit for leading to a good state from the action that led there.
+One baseline serves the whole life. One for each state is not offered: it would spread less, but
+could take the credit for leading to a good state from the action that led there. That is untested.
 
 Formats. A row is 32 lanes of bytes. A weight has 13 bits: 6 in its synapse, 7 more in the
 processor's memory; put together they are a halfword that saturates by itself at the largest weight.
@@ -24,7 +25,7 @@ STDP example of brainscales2-demos. All is rounded, since truncation would pull 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,26 +33,19 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.chip.compiling import part, routine
-from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.compiling import routine
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.ppu import add_i16, mul_q7_i16, saturate_i16, sub_i16
-from spikeloop.workers.chip.readout import read_row
 from spikeloop.workers.chip.sensors import reset_row
 from spikeloop.workers.chip.vector import (
-    BYTE_LANES,
     EQ,
-    HALFWORD_LANES,
     LT,
     Bytes,
     Halfwords,
     compare,
-    pack_lower,
-    pack_upper,
     select,
     splat,
-    unpack_left,
-    unpack_right,
 )
 from spikeloop.workers.chip.vector_bytes import add_q7, mac_q7, sub_q7
 from spikeloop.workers.chip.vector_halfwords import (
@@ -71,6 +65,14 @@ from spikeloop.workers.plasticity.program import (
     q7,
     weight_code,
 )
+from spikeloop.workers.plasticity.rows import (
+    Scratch,
+    new_scratch,
+    of_row,
+    pack_row,
+    read_sum,
+    unpack_row,
+)
 from spikeloop.workers.space import Parameter, Real
 
 SPARE = 8 - FRACTION_BITS
@@ -82,8 +84,6 @@ HALF_FRACTION = 1 << (2 * SPARE - 1)
 HALF_CODE_U7 = 1 << (FRACTION_BITS - 1)
 """Weights start in the middle of their code, as far from the next one as from the one before."""
 
-"""Half of a byte's last bit, in the accumulator of bytes."""
-
 TRACE_DOUBLINGS = 13
 """One reading's units of 2 LSB become 32 of a trace, in a halfword's upper byte."""
 
@@ -91,30 +91,6 @@ ETA_SHIFT = 12
 ETA_ONE = 4096 / VALUE_ONE * (1 << ETA_SHIFT)
 """One code a LSB. In halfwords, a LSB of trace is 4096 and a code of weight 512, so the Q15 factor
 that makes one of the other is 4096; the reward's error, which it multiplies, is in 1/8128."""
-
-
-class Scratch(NamedTuple):
-    """Rows of lanes: what the vector unit works on.
-
-    Attributes:
-        causal_u8: (32,) uint8 what the ADC converted.
-        anticausal_u8: (32,) uint8 the same of the other branch, not used.
-        correlation: (32,) int8.
-        constant: (32,) int8.
-        zero: (32,) int8, all 0.
-        total: (32,) int16.
-        lanes: (32,) int16.
-        condition: (32,) int16.
-    """
-
-    causal_u8: NDArray[np.uint8]
-    anticausal_u8: NDArray[np.uint8]
-    correlation: Bytes
-    constant: Bytes
-    zero: Bytes
-    total: Halfwords
-    lanes: Halfwords
-    condition: Halfwords
 
 
 class StdpMemory(NamedTuple):
@@ -216,11 +192,7 @@ class RewardStdp(Settings):
             offset=np.zeros(n_synapses, dtype=np.int16),
             baseline=np.zeros(1, dtype=np.int16),
             actions=actions,
-            scratch=Scratch(
-                *np.zeros((2, N_NEURONS), dtype=np.uint8),
-                *np.zeros((3, N_NEURONS), dtype=np.int8),
-                *np.zeros((3, N_NEURONS), dtype=np.int16),
-            ),
+            scratch=new_scratch(),
             readings=self.readings,
             doublings=TRACE_DOUBLINGS - (self.readings.bit_length() - 1),
             mean_q15=round(2**15 / n_actions),
@@ -229,48 +201,6 @@ class RewardStdp(Settings):
             baseline_rate_q7=q7(theta["baseline_rate"]),
             chosen_only=int(self.credit == "chosen"),
         )
-
-
-@part
-def of_row(row: int) -> slice:
-    """Where the 32 lanes of a row are."""
-    return slice(row * N_NEURONS, (row + 1) * N_NEURONS)
-
-
-@routine
-def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwords) -> None:
-    """Puts two rows of bytes together to one of halfwords (``unpack_left``, ``unpack_right``)."""
-    for first in range(0, N_NEURONS, BYTE_LANES):
-        middle, end = first + HALFWORD_LANES, first + BYTE_LANES
-        unpack_left(upper[first:end], lower[first:end], spare, out[first:middle])
-        unpack_right(upper[first:end], lower[first:end], spare, out[middle:end])
-
-
-@routine
-def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any]) -> None:
-    """Takes a row of halfwords apart (``pack_upper``, ``pack_lower``)."""
-    for first in range(0, N_NEURONS, BYTE_LANES):
-        middle, end = first + HALFWORD_LANES, first + BYTE_LANES
-        pack_upper(a[first:middle], a[middle:end], spare, upper[first:end])
-        pack_lower(a[first:middle], a[middle:end], spare, lower[first:end])
-
-
-@routine
-def read_sum(core: Core, memory: StdpMemory, row: int, total: Halfwords) -> None:
-    """Adds up readings of a row's causal branch."""
-    scratch = memory.scratch
-    splat(0, total)
-    for _ in range(memory.readings):
-        read_row(
-            core.sensors,
-            core.adc,
-            row,
-            core.lanes[ADC_LANE:],
-            scratch.causal_u8,
-            scratch.anticausal_u8,
-        )
-        unpack_row(scratch.zero, scratch.causal_u8, 0, scratch.lanes)
-        add_mod16(total, scratch.lanes, total)
 
 
 def begin(core: Core, memory: StdpMemory) -> None:
@@ -282,7 +212,7 @@ def begin(core: Core, memory: StdpMemory) -> None:
         weights = core.weight_u6[of_row(row)]
         weights[memory.n_states : memory.n_states + memory.n_actions] = memory.initial_u6
         reset_row(core.sensors, row)
-        read_sum(core, memory, row, memory.offset[of_row(row)])
+        read_sum(core, memory.scratch, row, memory.readings, memory.offset[of_row(row)])
 
 
 def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) -> None:
@@ -297,7 +227,7 @@ def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) 
         shift_16(scratch.lanes, 8, scratch.lanes)
         mac_q7(trace, scratch.constant, scratch.lanes, trace)
 
-    read_sum(core, memory, state, scratch.total)
+    read_sum(core, scratch, state, memory.readings, scratch.total)
     reset_row(core.sensors, state)
     to_correlation(memory, memory.offset[of_row(state)], scratch.correlation)
     select(memory.actions, EQ, scratch.correlation, scratch.zero, scratch.correlation)

@@ -110,5 +110,6 @@ def test_the_limit_is_exact_and_told_in_one_line() -> None:
         require_memory(DATA_BYTES - 1000, 1001)
     assert str(failure.value) == (
         "the plasticity processor needs 3033 bytes of memory (program 2032, environment 1001) and "
-        "has 3032 beside its code: take fewer states or actions"
+        "has 3032 beside its code: take fewer states or actions, or set learner.check_memory = "
+        "false"
     )

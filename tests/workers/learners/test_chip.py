@@ -88,12 +88,14 @@ def test_chip_number_calibration_and_circuit_change_the_life() -> None:
         ChipAgent(chip=21),
         ChipAgent(mismatch="uncalibrated"),
         ChipAgent(mismatch="off"),
+        ChipAgent(mismatch="routine"),
         ChipAgent(circuit=Circuit(noise_V=0.0)),
     ):
         space = learner.space(FAMILY.interface)
         parameters = space.decode(space.default_point()[None])
         returns.add(float(learner.live(parameters, tasks, seeds(1, 2)).returns.sum()))
-    assert len(returns) == 5
+    assert len(returns) == 6
+    assert np.isfinite(list(returns)).all()
 
 
 def test_what_the_processors_memory_cannot_hold_is_refused() -> None:
@@ -228,3 +230,80 @@ def test_bits_do_not_depend_on_the_width_of_the_vector_unit(tmp_path: Path) -> N
     )
     assert len(here) > 4 * 16
     assert here == there
+
+
+OWN_PROGRAM = """
+from typing import NamedTuple
+from spikeloop.workers.plasticity.hooks import register
+
+CHANGE = 1
+
+class Mine(NamedTuple):
+    place: int
+
+def begin(core, memory):
+    core.weight_u6[memory.place] = 10
+
+def decided(core, memory, step, state, action):
+    pass
+
+def rewarded(core, memory, state, action, signal_q7):
+    core.weight_u6[memory.place] += CHANGE
+
+register(Mine, begin=begin, decided=decided, rewarded=rewarded)
+"""
+
+LIFE = """
+import sys
+import numpy as np
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.chip.capmem import physical
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+from spikeloop.workers.chip.core import new_core
+from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.life import _compiled, live, timing
+from spikeloop.workers.chip.network import connect
+from spikeloop.workers.plasticity import TdPublished
+
+family = RandomMdp(n_states=2, n_actions=2, n_steps=5)
+task = environments(family.sample(1, np.random.default_rng(0)))[0]
+if sys.argv[1] == "own":
+    from own_program import Mine
+    memory = Mine(1000)
+else:
+    program = TdPublished()
+    theta = {p.name: p.default for p in program.parameters(family.interface)}
+    memory = program.memory(theta, 2, 2)
+core = new_core(physical(neuron_codes(Circuit(), 2)))
+connect(core, 2, 2, 45)
+curve = np.zeros(5)
+live(core, memory, task, timing(Circuit()), 0, np.uint64(1), 5, curve)
+stats = _compiled(type(memory)).stats
+print(core.weight_u6[1000], sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+"""
+
+
+@pytest.mark.slow
+def test_a_users_own_program_is_compiled_anew_when_it_changes_and_spoils_no_other(
+    tmp_path: Path,
+) -> None:
+    """Two kernels that do not know each other share one cache, in processes of their own."""
+    own = tmp_path / "own_program.py"
+
+    def lived(program: str) -> list[int]:
+        """A weight at the end of a life, and how often its kernel was cached and was not."""
+        paths = {"own": {"PYTHONPATH": str(tmp_path)}, "built-in": {}}[program]
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), **paths}
+        process = subprocess.run(
+            [sys.executable, "-c", LIFE, program], env=environment, capture_output=True, text=True
+        )
+        assert process.returncode == 0, process.stderr
+        return [int(number) for number in process.stdout.split()]
+
+    own.write_text(OWN_PROGRAM)
+    assert lived("built-in") == [0, 0, 1]
+    assert lived("own") == [15, 0, 1]
+    assert lived("own") == [15, 1, 0]
+    own.write_text(OWN_PROGRAM.replace("CHANGE = 1", "CHANGE = 3"))
+    assert lived("own") == [25, 0, 1]
+    assert lived("built-in") == [0, 1, 0]
