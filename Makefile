@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint format bench clean
 
-# Learning to learn on the emulated chip, on all cores, in about three minutes.
+# Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
 	$(BIN)/spikeloop run examples/mdp_evolution.toml --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
