@@ -50,7 +50,6 @@ SETS: dict[str, list[Search]] = {
         ("first, no mismatch", "mdp_published", ["learner.coding=first", *IDEAL]),
     ],
     "maze": [
-        ("fired, λ = 0", "maze_evolution", fixed_trace(0.0, "learner.program")),
         ("fired, λ searched", "maze_evolution", []),
         ("opened, λ searched", "maze_evolution", ["learner.coding=first", "learner.opened=all"]),
     ],
