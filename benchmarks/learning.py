@@ -36,10 +36,10 @@ def fixed_trace(trace_decay: float, table: str = "learner") -> list[str]:
 Search = tuple[str, str, list[str]]
 SETS: dict[str, list[Search]] = {
     "mdp": [
-        ("fired, uncalibrated", "mdp_published", RAW),
         ("fired, calibrated", "mdp_published", []),
-        ("opened, uncalibrated", "mdp_opened", RAW),
         ("opened, calibrated", "mdp_opened", []),
+        ("fired, uncalibrated", "mdp_published", RAW),
+        ("opened, uncalibrated", "mdp_opened", RAW),
         ("tabular_td", "mdp_published", CEILING),
         ("tabular_td, values to 3", "mdp_published", FREE),
     ],
