@@ -5,14 +5,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.kinds import Kinds, build, nearest
+from spikeloop.coordinator.kinds import Kinds, build, nearest, read_value
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy
 from spikeloop.tasks import FAMILIES
@@ -32,6 +32,9 @@ class RunSettings(Settings):
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
     generations: int = Field(default=30, ge=1, description="rounds of ask, evaluate, tell")
     tasks: int = Field(default=20, ge=1, description="fresh tasks per generation")
+    start: Literal["default", "random"] = Field(
+        default="default", description="where the search begins: the default Θ, or a random one"
+    )
     tile_candidates: int = Field(default=2, ge=1, description="candidates of one job")
     tile_tasks: int = Field(default=20, ge=1, description="tasks of one job")
     common_noise: bool = Field(
@@ -181,10 +184,7 @@ def override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value
+    return key.strip(), read_value(value)
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:

@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,14 @@ def build(
         f"{where} kind must be one of {', '.join(rule.table)}, or my_module:MyClass, got {kind!r}"
         f"{nearest(kind, rule.table)}"
     )
+
+
+def read_value(text: str) -> Any:
+    """A value as TOML writes it; text that is no TOML value stands for itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def nearest(word: Any, words: Iterable[str]) -> str:

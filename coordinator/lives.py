@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.analysis.statistics import score
+from spikeloop.coordinator.analysis.scores import score
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.evaluate import assemble
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile

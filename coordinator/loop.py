@@ -11,7 +11,7 @@ import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator import tables
-from spikeloop.coordinator.analysis.statistics import Estimate, held_out_score
+from spikeloop.coordinator.analysis.scores import Estimate, held_out_score
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
@@ -78,7 +78,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     if done >= 0:
         state: Any = from_arrays(type(strategy).State, store.state(done))
     else:
-        state = strategy.init(config.space, stream(run.seed, Purpose.INIT))
+        state = begin(config)
         parts = {}
         if monitored:
             lives, _ = _monitor(config, pool, strategy.recommend(state), 0, reporter)
@@ -137,9 +137,16 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     return state
 
 
+def begin(config: RunConfig) -> Any:
+    """The strategy's state before the first generation."""
+    space, rng = config.space, stream(config.run.seed, Purpose.INIT)
+    start = space.default_point() if config.run.start == "default" else space.sample(1, rng)[0]
+    return config.strategy.init(space, start, rng)
+
+
 def n_candidates(config: RunConfig) -> int:
     """Candidates of a generation."""
-    state = config.strategy.init(config.space, stream(config.run.seed, Purpose.INIT))
+    state = begin(config)
     return config.strategy.ask(state, stream(config.run.seed, Purpose.ASK, 1)).n_candidates
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from spikeloop.coordinator import schemas
-from spikeloop.coordinator.analysis.statistics import Estimate, score
+from spikeloop.coordinator.analysis.scores import Estimate, score
 from spikeloop.coordinator.lives import GridLives
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Status

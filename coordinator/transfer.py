@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.analysis.statistics import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.analysis.scores import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.loop import Reporter

@@ -206,6 +206,19 @@ class Parameters:
         return Parameters(self.space, self.values[candidates])
 
 
+def fold(points: FloatArray, bounded: NDArray[np.bool_]) -> FloatArray:
+    """Points in [0, 1] wherever they are bounded, by reflection; they decode to the same values.
+
+    A strategy that averages or recombines points needs them folded: a coordinate of 1.1 and one of
+    0.9 mean the same value.
+
+    Args:
+        points: (..., n_dim).
+        bounded: (n_dim,) as ``ParameterSpace.bounded`` gives it.
+    """
+    return np.where(bounded, _fold(points), points)
+
+
 def _fold(coordinate: FloatArray) -> FloatArray:
     """Reflects the real line into [0, 1], leaving [0, 1] itself in place."""
     folded: FloatArray = 1.0 - np.abs(1.0 - np.mod(coordinate, 2.0))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator import files
-from spikeloop.coordinator.analysis.statistics import Estimate, curve_band, held_out_score
+from spikeloop.coordinator.analysis.scores import Estimate, curve_band, held_out_score
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream

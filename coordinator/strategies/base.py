@@ -37,14 +37,23 @@ class Strategy(Protocol[S]):
     """
 
     State: ClassVar[type]
+    tunable: ClassVar[ParameterSpace]
+    """What a comparison may tune: settings named by their keys (``optimizer.momentum``).
+
+    A ``Choice`` lists values as TOML writes them ("true", "40"), or plain words. Any point of this
+    space must give valid settings; its defaults are the settings' own defaults.
+    """
+
+    invariance: ClassVar[Literal["monotone", "affine", "none"]]
+    """Which increasing maps of fitness change nothing: all, those of the form a f + b, or none."""
 
     @property
     def kind(self) -> str:
         """The name under which configuration files choose the strategy."""
         ...
 
-    def init(self, space: ParameterSpace, rng: np.random.Generator) -> S:
-        """The state before the first generation."""
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> S:
+        """The state before the first generation of a search that begins at the point ``start``."""
         ...
 
     def ask(self, state: S, rng: np.random.Generator) -> Population:
@@ -68,6 +77,14 @@ class Strategy(Protocol[S]):
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
         """The settings as plain values, as pydantic writes them."""
         ...
+
+
+def counted(evaluation: Evaluation) -> NDArray[np.bool_]:
+    """(n_candidates,) which candidates have a fitness; ValueError if none has."""
+    alive: NDArray[np.bool_] = np.isfinite(evaluation.fitness)
+    if not alive.any():
+        raise ValueError("at least one candidate must have a fitness, all failed")
+    return alive
 
 
 def to_arrays(state: Any) -> dict[str, NDArray[Any]]:

@@ -19,14 +19,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer
 from spikeloop.coordinator.strategies.population import MirroredGaussian
 from spikeloop.coordinator.strategies.shaping import centered_ranks, whole_pairs
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import ParameterSpace
+from spikeloop.workers.space import Choice, ParameterSpace, Real
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,14 @@ class Evolution(Settings):
     """
 
     State: ClassVar[type] = EvolutionState
+    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    tunable: ClassVar[ParameterSpace] = ParameterSpace(
+        (
+            Choice("population_size", ("12", "24", "48", "96"), "48"),
+            Real("sigma", 0.02, 0.5, 0.15, scale="log"),
+            Real("learning_rate", 0.005, 0.5, 0.05, scale="log"),
+        )
+    )
 
     kind: Literal["evolution"] = "evolution"
     population_size: int = Field(
@@ -88,16 +96,15 @@ class Evolution(Settings):
     weight_decay: float = Field(
         default=0.0, ge=0, description="pull of the gradient towards the default point"
     )
-    start: Literal["default", "random"] = Field(
-        default="default", description="first centre: the default point, or one draw of the space"
-    )
 
-    def init(self, space: ParameterSpace, rng: np.random.Generator) -> EvolutionState:
+    def init(
+        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
+    ) -> EvolutionState:
         """The centre at its start, no moments yet."""
-        origin = space.default_point()
-        center = origin if self.start == "default" else space.sample(1, rng)[0]
+        del rng
         zeros = np.zeros(space.n_dim)
-        return EvolutionState(0, center, origin, first=zeros, second=zeros, step_norm=0.0)
+        origin = space.default_point()
+        return EvolutionState(0, start, origin, first=zeros, second=zeros, step_norm=0.0)
 
     def ask(self, state: EvolutionState, rng: np.random.Generator) -> MirroredGaussian:
         """Mirrored pairs around the centre."""
@@ -119,8 +126,7 @@ class Evolution(Settings):
         del rng
         if not isinstance(population, MirroredGaussian):
             raise TypeError(f"evolution needs its own population, got {type(population).__name__}")
-        if not np.isfinite(evaluation.fitness).any():
-            raise ValueError("at least one candidate must have a fitness, all failed")
+        counted(evaluation)
 
         fitness = whole_pairs(evaluation.fitness)
         n = int(np.isfinite(fitness).sum())

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,13 @@ class Explicit:
 
     Attributes:
         points: (n_candidates, n_dim).
+        slots: (n_candidates,) int64, for a strategy to which rows are not all alike: the place of
+            each row in its own layout, such as the chain that proposed it. Without it, rows are
+            exchangeable.
     """
 
     points: FloatArray
+    slots: NDArray[np.int64] | None = None
 
     @property
     def n_candidates(self) -> int:
@@ -89,13 +94,13 @@ class MirroredGaussian:
 
     Attributes:
         center: (n_dim,) x.
-        sigma: σ, in the units of the coordinates.
+        sigma: σ, in the units of the coordinates: one for all, or (n_dim,).
         seed: in [0, 2**64).
         n_pairs: number of mirrored pairs.
     """
 
     center: FloatArray
-    sigma: float
+    sigma: float | FloatArray
     seed: int
     n_pairs: int
 
@@ -107,7 +112,7 @@ class MirroredGaussian:
     @property
     def nbytes(self) -> int:
         """Size on the wire."""
-        return self.center.nbytes + 24
+        return self.center.nbytes + np.asarray(self.sigma).nbytes + 16
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """(stop - start, n_dim) points of these candidates."""
@@ -122,7 +127,9 @@ class MirroredGaussian:
                     self._fill(pair, block.start, noise)
                 point[block] = noise
         for point, row in zip(points, candidates, strict=True):
-            point *= self.sigma if row % 2 == 0 else -self.sigma
+            point *= self.sigma
+            if row % 2:
+                np.negative(point, out=point)
         points += self.center
         return points
 
@@ -134,14 +141,15 @@ class MirroredGaussian:
                 self._fill(pair, block.start, noise[block])
             yield noise
 
-    def weighted_noise(self, weights: FloatArray) -> FloatArray:
-        """(n_dim,) Σ_i weights_i ε_i, without ever holding the noise of all pairs.
+    def weighted_noise(self, weights: FloatArray, power: Literal[1, 2] = 1) -> FloatArray:
+        """(n_dim,) Σ_i weights_i ε_i (or ε_i²), without ever holding the noise of all pairs.
 
         Each coordinate is summed over the pairs in their order, in float64, by one thread, so the
         number of threads does not change a bit. Pairs of weight zero are not drawn.
 
         Args:
             weights: (n_pairs,).
+            power: of the noise, elementwise.
         """
         if weights.shape != (self.n_pairs,):
             raise ValueError(f"weights must have shape ({self.n_pairs},), got {weights.shape}")
@@ -152,6 +160,8 @@ class MirroredGaussian:
             noise = np.empty(block.stop - block.start, dtype=np.float32)
             for pair in pairs:
                 self._fill(int(pair), block.start, noise)
+                if power == 2:
+                    noise *= noise
                 noise *= np.float32(weights[pair])
                 total[block] += noise
 

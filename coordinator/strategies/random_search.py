@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.population import InitialLaw
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
-from spikeloop.workers.space import ParameterSpace
+from spikeloop.workers.space import Choice, ParameterSpace
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RandomSearchState:
 
     Attributes:
         generation: generations told so far.
-        incumbent: (n_dim,) the point that won the last generation; at first the default point.
+        incumbent: (n_dim,) the point that won the last generation; at first the starting point.
         bounded: (n_dim,) whether a coordinate is drawn from U[0, 1]; otherwise from N(0, 1).
         incumbent_age: generations that the incumbent has held its place.
     """
@@ -48,16 +48,22 @@ class RandomSearch(Settings):
     """Random search with re-evaluation of the incumbent."""
 
     State: ClassVar[type] = RandomSearchState
+    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    tunable: ClassVar[ParameterSpace] = ParameterSpace(
+        (Choice("population_size", ("12", "24", "48", "96"), "48"),)
+    )
 
     kind: Literal["random_search"] = "random_search"
     population_size: int = Field(
         default=48, ge=2, description="candidates of a generation, the incumbent included"
     )
 
-    def init(self, space: ParameterSpace, rng: np.random.Generator) -> RandomSearchState:
-        """The default point is the first incumbent."""
+    def init(
+        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
+    ) -> RandomSearchState:
+        """The starting point is the first incumbent."""
         del rng
-        return RandomSearchState(0, space.default_point(), space.bounded(), incumbent_age=0)
+        return RandomSearchState(0, start, space.bounded(), incumbent_age=0)
 
     def ask(self, state: RandomSearchState, rng: np.random.Generator) -> InitialLaw:
         """The incumbent, then fresh draws of the initial law."""
@@ -77,8 +83,7 @@ class RandomSearch(Settings):
     ) -> RandomSearchState:
         """The best candidate becomes the incumbent; of equals the first, so the incumbent stays."""
         del rng
-        if not np.isfinite(evaluation.fitness).any():
-            raise ValueError("at least one candidate must have a fitness, all failed")
+        counted(evaluation)
         best = int(np.nanargmax(evaluation.fitness))
         incumbent = population.rows(best, best + 1)[0]
         held = np.array_equal(incumbent, state.incumbent)

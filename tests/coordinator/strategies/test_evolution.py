@@ -64,7 +64,7 @@ def test_tell_takes_the_step_of_the_paper() -> None:
         population_size=10, optimizer=Sgd(momentum=0.0), learning_rate=0.2, weight_decay=0.3
     )
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     for _ in range(3):
         pop = strategy.ask(state, rng)
         points = pop.rows(0, 10)
@@ -84,7 +84,7 @@ def test_tell_takes_the_step_of_the_paper() -> None:
 def test_summary_follows_the_decays() -> None:
     strategy = Evolution(sigma=0.2, sigma_decay=0.5, learning_rate=0.1, learning_rate_decay=0.9)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     for generation in range(3):
         pop = strategy.ask(state, rng)
         assert pop.sigma == pytest.approx(0.2 * 0.5**generation)
@@ -96,7 +96,7 @@ def test_summary_follows_the_decays() -> None:
 def test_a_pair_with_a_failed_member_carries_no_weight() -> None:
     strategy = Evolution(population_size=8, optimizer=Sgd(momentum=0.0))
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     pop = strategy.ask(state, rng)
     fitness = quadratic(pop.rows(0, 8))
     steps = []
@@ -114,16 +114,16 @@ def test_a_pair_with_a_failed_member_carries_no_weight() -> None:
 def test_without_a_whole_pair_the_centre_stays_finite() -> None:
     strategy = Evolution(population_size=4)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     pop = strategy.ask(state, rng)
     after = strategy.tell(state, pop, Evaluation(np.array([1.0, np.nan, np.nan, 2.0])), rng)
     np.testing.assert_array_equal(after.center, state.center)
 
 
 def test_weight_decay_pulls_to_the_default_point() -> None:
-    strategy = Evolution(start="random", optimizer=Sgd(momentum=0.0), weight_decay=1.0)
+    strategy = Evolution(optimizer=Sgd(momentum=0.0), weight_decay=1.0)
     rng = np.random.default_rng(3)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.sample(1, rng)[0], rng)
     default = SPACE.default_point()
     assert not np.allclose(state.center, default)
     after = strategy.tell(state, strategy.ask(state, rng), Evaluation(np.ones(48)), rng)
@@ -132,7 +132,7 @@ def test_weight_decay_pulls_to_the_default_point() -> None:
 
 def test_a_foreign_population_is_refused() -> None:
     strategy = Evolution()
-    state = strategy.init(SPACE, np.random.default_rng(0))
+    state = strategy.init(SPACE, SPACE.default_point(), np.random.default_rng(0))
     with pytest.raises(TypeError, match="Explicit"):
         strategy.tell(
             state, Explicit(np.zeros((4, 4))), Evaluation(np.ones(4)), np.random.default_rng(0)

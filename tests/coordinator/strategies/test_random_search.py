@@ -17,7 +17,7 @@ SPACE = ParameterSpace((Real("a", 1.0, 5.0, 2.0), Weights("w", (2,), 3.0)))
 def test_candidate_0_is_the_incumbent_and_the_others_follow_the_initial_law() -> None:
     strategy = RandomSearch(population_size=5001)
     rng = np.random.default_rng(0)
-    points = strategy.ask(strategy.init(SPACE, rng), rng).rows(0, 5001)
+    points = strategy.ask(strategy.init(SPACE, SPACE.default_point(), rng), rng).rows(0, 5001)
     np.testing.assert_array_equal(points[0], SPACE.default_point())
     laws = (stats.uniform.cdf, stats.norm.cdf, stats.norm.cdf)
     for column, law in enumerate(laws):
@@ -31,7 +31,7 @@ def test_candidate_0_is_the_incumbent_and_the_others_follow_the_initial_law() ->
 def test_the_best_candidate_becomes_the_incumbent() -> None:
     strategy = RandomSearch(population_size=4)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     pop = strategy.ask(state, rng)
     state = strategy.tell(state, pop, Evaluation(np.array([0.0, 1.0, 3.0, 2.0])), rng)
     winner = pop.rows(2, 3)
@@ -43,7 +43,7 @@ def test_the_incumbent_is_judged_on_the_new_tasks_only() -> None:
     """A lucky generation long ago protects nobody."""
     strategy = RandomSearch(population_size=3)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     for fitness in ([1e9, 0.0, 0.0], [1.0, 2.0, 0.0]):
         pop = strategy.ask(state, rng)
         state = strategy.tell(state, pop, Evaluation(np.array(fitness)), rng)
@@ -53,7 +53,7 @@ def test_the_incumbent_is_judged_on_the_new_tasks_only() -> None:
 def test_the_incumbent_stays_on_a_tie_and_grows_older() -> None:
     strategy = RandomSearch(population_size=3)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     for age in (1, 2):
         state = strategy.tell(state, strategy.ask(state, rng), Evaluation(np.ones(3)), rng)
         assert strategy.summary(state) == {"incumbent_age": age}
@@ -63,7 +63,7 @@ def test_the_incumbent_stays_on_a_tie_and_grows_older() -> None:
 def test_a_failed_incumbent_gives_way() -> None:
     strategy = RandomSearch(population_size=3)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     pop = strategy.ask(state, rng)
     state = strategy.tell(state, pop, Evaluation(np.array([np.nan, -1e9, np.nan])), rng)
     np.testing.assert_array_equal(state.incumbent, pop.rows(1, 2)[0])
@@ -72,7 +72,7 @@ def test_a_failed_incumbent_gives_way() -> None:
 def test_the_incumbent_does_not_share_memory_with_the_population() -> None:
     strategy = RandomSearch(population_size=2)
     rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, rng)
+    state = strategy.init(SPACE, SPACE.default_point(), rng)
     pop = Explicit(np.ones((2, 3)))
     state = strategy.tell(state, pop, Evaluation(np.array([0.0, 1.0])), rng)
     pop.points[:] = 7.0
