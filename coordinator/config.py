@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -124,22 +124,36 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     Raises:
         ConfigError: naming file, table, key, and the allowed range or the nearest key.
     """
+    tables = read_tables(path, TABLES, overrides or {})
+    config = parse(tables, str(path), path.resolve().parent)
+    if not config.run.name:
+        tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+        config = parse(tables, str(path), path.resolve().parent)
+    return config
+
+
+def read_tables(
+    path: Path, names: Iterable[str], overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The tables of a TOML file, with overrides put in, not validated yet.
+
+    Args:
+        path: the file.
+        names: tables that an override may name.
+        overrides: "table.key" -> value.
+    """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    for key, value in (overrides or {}).items():
+    for key, value in overrides.items():
         table, _, name = key.partition(".")
-        if table not in TABLES or not name:
-            raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(TABLES)}")
+        if table not in names or not name:
+            raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(names)}")
         _set(tables, key.split("."), value, str(path))
-    config = parse(tables, str(path), path.resolve().parent)
-    if not config.run.name:
-        tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
-        config = parse(tables, str(path), path.resolve().parent)
-    return config
+    return tables
 
 
 def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
