@@ -220,7 +220,7 @@ def fold(points: FloatArray, bounded: NDArray[np.bool_]) -> FloatArray:
 
 
 def _fold(coordinate: FloatArray) -> FloatArray:
-    """Reflects the real line into [0, 1], leaving [0, 1] itself in place."""
+    """Reflects the real line into [0, 1], leaving [0, 1] itself in place, to rounding."""
     folded: FloatArray = 1.0 - np.abs(1.0 - np.mod(coordinate, 2.0))
     return folded
 

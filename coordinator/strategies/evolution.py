@@ -1,32 +1,61 @@
 """OpenAI's evolution strategy: Salimans, Ho, Chen, Sidor, Sutskever 2017, arXiv 1703.03864.
 
-The search distribution is N(x, σ² I). With mirrored candidates x ± σ ε_i and utilities u, centred
-ranks of their fitness, a generation of n = 2 n_pairs candidates gives (their Algorithm 1)
+The search distribution is N(x, σ² I). With mirrored candidates x ± σ ε_i and utilities u of their
+fitness, in the paper centred ranks, a generation of n = 2 n_pairs candidates gives (Algorithm 1)
 
     g = 1 / (n σ) Σ_i (u_i⁺ − u_i⁻) ε_i − λ (x − x₀)                                        (1)
     x ← x + α · optimizer(g)                                                               (2)
 
 with weight decay λ towards the default point x₀, which is 0 for weights as in the paper, and
 Adam or momentum as optimizer. A pair of which one member failed drops out of n and of the sum.
-Differences from the paper: σ and α may decay from generation to generation, and the noise is
-regenerated from counters instead of read from a shared table.
+
+In the paper σ is fixed. Here it follows the gradient of the same expectation along log σ, as in
+Wierstra et al. 2014, "Natural evolution strategies", measured in standard deviations of |ε|²,
+
+    σ ← δ σ exp(η / (n √(2 d)) Σ_i (u_i⁺ + u_i⁻) (|ε_i|² − d))                              (3)
+
+with d dimensions, rate η and a plain decay δ: it shrinks where the far candidates fare worse, as
+around an optimum, grows where they fare better, and keeps its value on average where fitness says
+nothing. The step goes with σ: with r = σ / σ₀, σ₀ being the first σ, (2) becomes
+
+    x ← x + α r · optimizer(r g)                                                           (2')
+
+so plain gradient ascent moves along the natural gradient σ² g, and for a fixed σ nothing changes.
+The noise is regenerated from counters instead of read from a shared table. At the bounds candidates
+and centre are clipped by default; docs/decisions/0008-bounds-by-reflection.md has the measurements.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer
-from spikeloop.coordinator.strategies.population import MirroredGaussian
-from spikeloop.coordinator.strategies.shaping import centered_ranks, whole_pairs
+from spikeloop.coordinator.strategies.optimizers import Optimizer, Sgd
+from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian
+from spikeloop.coordinator.strategies.shaping import (
+    centered_ranks,
+    log_rank_utilities,
+    standardised,
+    whole_pairs,
+)
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
+
+RANK_DEVIATION = 1 / np.sqrt(12)
+"""Standard deviation of many centred ranks; other shapings are brought to it."""
+
+SHAPINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "centered_ranks": centered_ranks,
+    "log_ranks": lambda fitness: RANK_DEVIATION * standardised(_log_ranks(fitness)),
+    "standardised": lambda fitness: RANK_DEVIATION * standardised(fitness),
+    "raw": lambda fitness: np.where(np.isfinite(fitness), fitness, 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +65,9 @@ class EvolutionState:
     Attributes:
         generation: generations told so far.
         center: (n_dim,) x, the mean of the search distribution.
+        sigma: σ, in coordinates.
         origin: (n_dim,) x₀, the default point.
+        bounded: (n_dim,) which coordinates have bounds.
         first: (n_dim,) the optimizer's first moment.
         second: (n_dim,) the optimizer's second moment.
         step_norm: Euclidean length of the last step of the centre.
@@ -44,20 +75,23 @@ class EvolutionState:
 
     generation: int
     center: FloatArray
+    sigma: float
     origin: FloatArray
+    bounded: NDArray[np.bool_]
     first: FloatArray
     second: FloatArray
     step_norm: float
 
 
 class Evolution(Settings):
-    """Evolution strategy with mirrored sampling, centred ranks and Adam or momentum.
+    """Evolution strategy with mirrored sampling and an adapted σ.
 
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one σ and
-    one learning rate serve them all. The defaults suit a handful of bounded parameters, noisy
-    fitness and some tens of generations: they were chosen on random smooth bumps in seven
-    dimensions with 6 % noise. Runs of many hundred generations need decays nearer to 1, or the
-    search freezes.
+    one learning rate serve them all. The defaults suit 7 to 22 bounded parameters, noisy fitness
+    and 10 to 60 generations of some 40 candidates; they were chosen on random bumps with and
+    without cliffs and irrelevant parameters, with 2 to 30 % noise. Momentum is the default where
+    the paper has Adam, as Adam turns the pure noise of an irrelevant parameter into full steps.
+    The paper's own algorithm has ``sigma_rate = 0`` and the Adam optimizer.
     """
 
     State: ClassVar[type] = EvolutionState
@@ -65,8 +99,9 @@ class Evolution(Settings):
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
-            Real("sigma", 0.02, 0.5, 0.15, scale="log"),
-            Real("learning_rate", 0.005, 0.5, 0.05, scale="log"),
+            Real("sigma", 0.05, 0.4, 0.15, scale="log"),
+            Real("learning_rate", 0.03, 0.6, 0.2, scale="log"),
+            Real("sigma_rate", 0.1, 3.0, 1.0, scale="log"),
         )
     )
 
@@ -74,27 +109,37 @@ class Evolution(Settings):
     population_size: int = Field(
         default=48, ge=2, multiple_of=2, description="candidates of a generation, in mirrored pairs"
     )
+    shaping: Literal["centered_ranks", "log_ranks", "standardised", "raw"] = Field(
+        default="centered_ranks",
+        description="from fitness to utilities; all but raw have the spread of centred ranks",
+    )
     sigma: float = Field(
-        default=0.15, gt=0, description="standard deviation of the search, in coordinates"
+        default=0.15, gt=0, description="first standard deviation of the search, in coordinates"
+    )
+    sigma_rate: float = Field(
+        default=1.0, ge=0, description="η, rate at which sigma adapts; 0 as in the paper"
     )
     sigma_decay: float = Field(
-        default=0.97,
-        gt=0,
-        le=1,
-        description="factor on sigma after each generation; 1 keeps it, as in the paper",
+        default=1.0, gt=0, le=1, description="δ, factor on sigma after each generation"
     )
-    optimizer: Optimizer = Field(default=Adam(), description="how a gradient becomes a step")
+    bounds: Bounds = Field(
+        default="clip",
+        description="what happens to candidates beyond the bounds; clip and resample keep the "
+        "centre inside, too",
+    )
+    optimizer: Optimizer = Field(
+        default=Sgd(momentum=0.3), description="how a gradient becomes a step"
+    )
     learning_rate: float = Field(
-        default=0.05, gt=0, description="length of a step per coordinate, for Adam"
+        default=0.2,
+        gt=0,
+        description="α, factor on the optimizer's step at the first sigma; 0.05 to 0.1 suit Adam",
     )
     learning_rate_decay: float = Field(
-        default=0.97,
-        gt=0,
-        le=1,
-        description="factor on the learning rate after each generation; 1 keeps it",
+        default=1.0, gt=0, le=1, description="factor on the learning rate after each generation"
     )
     weight_decay: float = Field(
-        default=0.0, ge=0, description="pull of the gradient towards the default point"
+        default=0.0, ge=0, description="λ, pull of the gradient towards the default point"
     )
 
     def init(
@@ -103,16 +148,18 @@ class Evolution(Settings):
         """The centre at its start, no moments yet."""
         del rng
         zeros = np.zeros(space.n_dim)
-        origin = space.default_point()
-        return EvolutionState(0, start, origin, first=zeros, second=zeros, step_norm=0.0)
+        origin, bounded = space.default_point(), space.bounded()
+        return EvolutionState(0, start, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
 
     def ask(self, state: EvolutionState, rng: np.random.Generator) -> MirroredGaussian:
         """Mirrored pairs around the centre."""
         return MirroredGaussian(
             center=state.center,
-            sigma=self._sigma(state),
+            sigma=state.sigma,
             seed=int(rng.integers(2**64, dtype=np.uint64)),
             n_pairs=self.population_size // 2,
+            bounds=self.bounds,
+            bounded=state.bounded if self._keeps_inside(state) else None,
         )
 
     def tell(
@@ -130,19 +177,27 @@ class Evolution(Settings):
 
         fitness = whole_pairs(evaluation.fitness)
         n = int(np.isfinite(fitness).sum())
-        gradient = estimate_gradient(population, centered_ranks(fitness), n)
+        gradient, widening = estimate_gradients(population, SHAPINGS[self.shaping](fitness), n)
         if self.weight_decay:
             gradient -= self.weight_decay * (state.center - state.origin)  # (1)
+
+        ratio = state.sigma / self.sigma
         generation = state.generation + 1
-        ascent = self.optimizer.ascend(gradient, state.first, state.second, generation)
-        step = self._learning_rate(state) * ascent.direction
+        ascent = self.optimizer.ascend(ratio * gradient, state.first, state.second, generation)
+        center = state.center + self._learning_rate(state) * ascent.direction  # (2')
+        if self._keeps_inside(state):
+            np.clip(center, 0.0, 1.0, out=center, where=state.bounded)
+        # Raw fitness has any scale, so one generation must not change sigma beyond all measure.
+        log_change = float(np.clip(self.sigma_rate * widening, -1.0, 1.0))
         return EvolutionState(
             generation=generation,
-            center=state.center + step,  # (2)
+            center=center,
+            sigma=state.sigma * self.sigma_decay * float(np.exp(log_change)),  # (3)
             origin=state.origin,
+            bounded=state.bounded,
             first=ascent.first,
             second=ascent.second,
-            step_norm=float(np.linalg.norm(step)),
+            step_norm=float(np.linalg.norm(center - state.center)),
         )
 
     def recommend(self, state: EvolutionState) -> FloatArray:
@@ -152,20 +207,32 @@ class Evolution(Settings):
     def summary(self, state: EvolutionState) -> Mapping[str, float]:
         """Width of the search, length of the last step and rate of the next."""
         return {
-            "sigma": self._sigma(state),
+            "sigma": state.sigma,
             "step_norm": state.step_norm,
             "learning_rate": self._learning_rate(state),
         }
 
-    def _sigma(self, state: EvolutionState) -> float:
-        return self.sigma * self.sigma_decay**state.generation
+    def _keeps_inside(self, state: EvolutionState) -> bool:
+        """Whether there are bounds to keep; reflected points mean the same as points inside."""
+        return self.bounds != "reflect" and bool(state.bounded.any())
 
     def _learning_rate(self, state: EvolutionState) -> float:
-        return self.learning_rate * self.learning_rate_decay**state.generation
+        decayed = self.learning_rate * self.learning_rate_decay**state.generation
+        return decayed * state.sigma / self.sigma
 
 
-def estimate_gradient(population: MirroredGaussian, utility: FloatArray, n: int) -> FloatArray:
-    """(n_dim,) first term of (1): gradient of the utility that the distribution expects.
+def _log_ranks(fitness: FloatArray) -> FloatArray:
+    """Log-rank utilities that say which candidates do not count."""
+    return np.where(np.isfinite(fitness), log_rank_utilities(fitness), np.nan)
+
+
+def estimate_gradients(
+    population: MirroredGaussian, utility: FloatArray, n: int
+) -> tuple[FloatArray, float]:
+    """Gradients of the utility that the distribution expects: along x and along log σ.
+
+    The first, (n_dim,), is the first term of (1); the second, the sum of (3) over n √(2 d), is in
+    standard deviations of |ε|².
 
     Args:
         population: the mirrored pairs.
@@ -173,4 +240,8 @@ def estimate_gradient(population: MirroredGaussian, utility: FloatArray, n: int)
         n: candidates that count.
     """
     plus, minus = utility.reshape(-1, 2).T
-    return population.weighted_noise((plus - minus) / (max(n, 1) * population.sigma))
+    n, n_dim = max(n, 1), population.center.size
+    slope, norms = population.noise_sums(
+        (plus - minus) / (n * population.sigma), (plus + minus) / n
+    )
+    return slope, (norms - n_dim * float(utility.sum()) / n) / np.sqrt(2 * n_dim)

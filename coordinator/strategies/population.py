@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from spikeloop.tasks.base import FloatArray
 
 BLOCK = 1 << 16
 """Coordinates whose noise comes from one counter: they fit the cache. Part of a run's identity."""
+
+Bounds: TypeAlias = Literal["reflect", "clip", "resample"]
+"""What happens to a mirrored pair that leaves the bounds; see ``MirroredGaussian.bounds``."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,18 @@ class MirroredGaussian:
         sigma: σ, in the units of the coordinates: one for all, or (n_dim,).
         seed: in [0, 2**64).
         n_pairs: number of mirrored pairs.
+        bounds: rows may leave [0, 1], where decoding reflects them; or they are clipped into it,
+            the noise unchanged; or the noise itself is drawn, for each coordinate, until both
+            x + σ ε and x − σ ε lie inside, which makes it a truncated normal.
+        bounded: (n_dim,) the coordinates which that concerns; None is none, or all reflected.
     """
 
     center: FloatArray
     sigma: float | FloatArray
     seed: int
     n_pairs: int
+    bounds: Bounds = field(default="reflect", kw_only=True)
+    bounded: NDArray[np.bool_] | None = field(default=None, kw_only=True)
 
     @property
     def n_candidates(self) -> int:
@@ -112,7 +121,8 @@ class MirroredGaussian:
     @property
     def nbytes(self) -> int:
         """Size on the wire."""
-        return self.center.nbytes + np.asarray(self.sigma).nbytes + 16
+        mask = 0 if self.bounded is None else self.bounded.nbytes
+        return self.center.nbytes + np.asarray(self.sigma).nbytes + mask + 16
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """(stop - start, n_dim) points of these candidates."""
@@ -131,6 +141,8 @@ class MirroredGaussian:
             if row % 2:
                 np.negative(point, out=point)
         points += self.center
+        if self.bounds != "reflect" and self.bounded is not None:
+            np.clip(points, 0.0, 1.0, out=points, where=self.bounded)
         return points
 
     def noise(self) -> Iterator[NDArray[np.float32]]:
@@ -151,27 +163,46 @@ class MirroredGaussian:
             weights: (n_pairs,).
             power: of the noise, elementwise.
         """
-        if weights.shape != (self.n_pairs,):
-            raise ValueError(f"weights must have shape ({self.n_pairs},), got {weights.shape}")
-        total = np.zeros(self.center.size)
-        pairs = np.flatnonzero(weights)
+        return self._sums(weights, np.zeros(self.n_pairs), power)[0]
 
-        def add(block: slice) -> None:
+    def noise_sums(self, weights: FloatArray, norm_weights: FloatArray) -> tuple[FloatArray, float]:
+        """Σ_i weights_i ε_i, (n_dim,), and Σ_i norm_weights_i |ε_i|², drawing the noise once.
+
+        Args:
+            weights: (n_pairs,).
+            norm_weights: (n_pairs,).
+        """
+        return self._sums(weights, norm_weights, 1)
+
+    def _sums(
+        self, weights: FloatArray, norm_weights: FloatArray, power: Literal[1, 2]
+    ) -> tuple[FloatArray, float]:
+        for name, given in (("weights", weights), ("norm_weights", norm_weights)):
+            if given.shape != (self.n_pairs,):
+                raise ValueError(f"{name} must have shape ({self.n_pairs},), got {given.shape}")
+        total = np.zeros(self.center.size)
+        pairs = np.flatnonzero((weights != 0) | (norm_weights != 0))
+
+        def add(block: slice) -> float:
             noise = np.empty(block.stop - block.start, dtype=np.float32)
+            squares = np.empty_like(noise)
+            norms = 0.0
             for pair in pairs:
                 self._fill(int(pair), block.start, noise)
-                if power == 2:
-                    noise *= noise
-                noise *= np.float32(weights[pair])
-                total[block] += noise
+                if power == 2 or norm_weights[pair]:
+                    np.square(noise, out=squares)
+                if norm_weights[pair]:
+                    norms += norm_weights[pair] * float(squares.sum(dtype=np.float64))
+                terms = squares if power == 2 else noise
+                terms *= np.float32(weights[pair])
+                total[block] += terms
+            return norms
 
         blocks = list(self._blocks())
         if len(blocks) == 1:
-            add(blocks[0])
-        else:
-            with ThreadPoolExecutor(min(len(blocks), os.cpu_count() or 1)) as threads:
-                list(threads.map(add, blocks))
-        return total
+            return total, add(blocks[0])
+        with ThreadPoolExecutor(min(len(blocks), os.cpu_count() or 1)) as threads:
+            return total, sum(threads.map(add, blocks))
 
     def _blocks(self) -> Iterator[slice]:
         n_dim = self.center.size
@@ -181,6 +212,32 @@ class MirroredGaussian:
         """Noise of the pair's coordinates from ``first`` on; the generator releases the GIL."""
         rng = _generator(self.seed, pair, block=first // BLOCK)
         rng.standard_normal(out=noise, dtype=np.float32)
+        if self.bounds == "resample" and self.bounded is not None:
+            block = slice(first, first + noise.size)
+            inside = np.flatnonzero(self.bounded[block])
+            x = self.center[block][inside]
+            sigma = np.broadcast_to(self.sigma, self.center.shape)[block][inside]
+            noise[inside] = _truncated(noise[inside], np.minimum(x, 1 - x) / sigma)
+
+
+def _truncated(normal: NDArray[np.float32], limit: FloatArray) -> FloatArray:
+    """Standard normal numbers as numbers of that law truncated to ± limit, in the same order.
+
+    The odd, monotone map between the two laws, by their distribution functions, gives the law of
+    redrawing until the number lies inside without ever redrawing.
+
+    Args:
+        normal: (n,).
+        limit: (n,); 0 leaves no room, negative ones count as 0.
+    """
+    from scipy.special import ndtr, ndtri  # a slow import, and only this setting needs it
+
+    limit = np.maximum(limit, 0.0)  # a centre may have been put outside
+    outside = ndtr(-limit)  # mass of one tail
+    tail = outside + ndtr(-np.abs(normal, dtype=np.float64)) * (1 - 2 * outside)
+    size = np.minimum(-ndtri(tail), limit)
+    truncated: FloatArray = np.copysign(size, normal)
+    return truncated
 
 
 def _generator(seed: int, index: int, block: int = 0) -> np.random.Generator:

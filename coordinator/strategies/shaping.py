@@ -40,3 +40,45 @@ def whole_pairs(fitness: FloatArray) -> FloatArray:
     pairs = fitness.reshape(-1, 2)
     whole = np.isfinite(pairs).all(axis=1, keepdims=True)
     return np.where(whole, pairs, np.nan).reshape(-1)
+
+
+def log_rank_utilities(fitness: FloatArray) -> FloatArray:
+    """max(0, ln(n/2 + 1) − ln k) for rank k from the best, over their sum, minus 1/n.
+
+    Wierstra et al. 2014, section 3.1: the better half counts, the best most, the worse half all
+    alike. Ties share the mean utility of their ranks. The utilities sum to 0; a single candidate
+    gets 0.
+
+    Args:
+        fitness: (n,); candidates that are not finite get 0 and are not counted.
+    """
+    alive = np.isfinite(fitness)
+    utility = np.zeros(fitness.shape)
+    n = np.count_nonzero(alive)
+    if n > 1:
+        _, level, n_tied = np.unique(-fitness[alive], return_inverse=True, return_counts=True)
+        by_rank = np.maximum(0.0, np.log(n / 2 + 1) - np.log(np.arange(1, n + 1)))
+        by_rank = by_rank / by_rank.sum() - 1 / n
+        first = np.cumsum(n_tied) - n_tied
+        utility[alive] = (np.add.reduceat(by_rank, first) / n_tied)[level]
+    return utility
+
+
+def standardised(fitness: FloatArray) -> FloatArray:
+    """Fitness minus its mean, over its standard deviation; 0 for all if there is no spread.
+
+    Mania, Guy and Recht 2018, "Simple random search", section 3.1, divide by the deviation, too;
+    between the members of mirrored pairs the mean cancels. Blind to affine maps only, and one
+    outlier takes all the weight.
+
+    Args:
+        fitness: (n,); candidates that are not finite get 0 and are not counted.
+    """
+    alive = np.isfinite(fitness)
+    utility = np.zeros(fitness.shape)
+    if alive.any():
+        offset = fitness[alive] - fitness[alive].mean()
+        deviation = offset.std()
+        if deviation > 1e-12 * np.abs(fitness[alive]).max():  # else there is only rounding
+            utility[alive] = offset / deviation
+    return utility

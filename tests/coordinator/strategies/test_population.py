@@ -14,6 +14,7 @@ from statistical import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies.population import (
     BLOCK,
+    Bounds,
     Explicit,
     InitialLaw,
     MirroredGaussian,
@@ -25,6 +26,13 @@ ALPHA = 1e-4
 def mirrored(n_dim: int, n_pairs: int = 3, sigma: float = 0.5, seed: int = 7) -> MirroredGaussian:
     center = np.linspace(-1.0, 1.0, n_dim, dtype=np.float64)
     return MirroredGaussian(center, sigma=sigma, seed=seed, n_pairs=n_pairs)
+
+
+def bounded_pairs(bounds: Bounds, n_dim: int = 5, n_pairs: int = 3) -> MirroredGaussian:
+    """Centres from one bound to the other; the last coordinate is a weight's, far outside."""
+    center = np.append(np.linspace(0.0, 1.0, n_dim - 1, dtype=np.float64), 3.0)
+    bounded = np.arange(n_dim) < n_dim - 1
+    return MirroredGaussian(center, 0.5, 7, n_pairs, bounds=bounds, bounded=bounded)
 
 
 def noise_matrix(pop: MirroredGaussian) -> NDArray[np.float32]:
@@ -104,6 +112,75 @@ def test_weighted_noise_does_not_depend_on_the_number_of_threads(
         monkeypatch.setattr(os, "cpu_count", lambda n=n_threads: n)
         sums.append(pop.weighted_noise(weights).tobytes())
     assert sums[0] == sums[1] == sums[2]
+
+
+def test_noise_sums_are_the_weighted_sum_and_the_weighted_squared_norms() -> None:
+    pop = mirrored(BLOCK + 5, n_pairs=4)
+    weights, norm_weights = np.array([0.5, 0.0, 0.0, 1.0]), np.array([0.0, 0.0, -2.0, 1.0])
+    slope, norms = pop.noise_sums(weights, norm_weights)
+    np.testing.assert_array_equal(slope, pop.weighted_noise(weights))
+    squared = (noise_matrix(pop).astype(np.float64) ** 2).sum(axis=1)
+    assert norms == pytest.approx(norm_weights @ squared, rel=1e-6)
+    squares = pop.weighted_noise(norm_weights, power=2)
+    np.testing.assert_allclose(squares.sum(), norms, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bounds", ["clip", "resample"])
+def test_bounded_rows_stay_inside_and_weights_do_not_care(bounds: Bounds) -> None:
+    pop, free = bounded_pairs(bounds, n_pairs=50), bounded_pairs("reflect", n_pairs=50)
+    rows, unbounded = pop.rows(0, 100), free.rows(0, 100)
+    assert ((rows[:, :4] >= 0) & (rows[:, :4] <= 1)).all()
+    assert (unbounded[:, :4] < 0).any()
+    np.testing.assert_array_equal(rows[:, 4], unbounded[:, 4])
+    for row in range(100):
+        np.testing.assert_array_equal(pop.rows(row, row + 1)[0], rows[row])
+
+
+def test_clipping_moves_the_rows_and_leaves_the_noise() -> None:
+    pop, free = bounded_pairs("clip"), bounded_pairs("reflect")
+    np.testing.assert_array_equal(noise_matrix(pop), noise_matrix(free))
+    expected = free.rows(0, 6)
+    expected[:, :4] = expected[:, :4].clip(0, 1)
+    np.testing.assert_array_equal(pop.rows(0, 6), expected)
+
+
+def test_redrawn_noise_keeps_both_members_inside() -> None:
+    pop = bounded_pairs("resample", n_pairs=200)
+    noise, rows = noise_matrix(pop).astype(np.float64), pop.rows(0, 400)
+    np.testing.assert_allclose(rows[0::2], pop.center + 0.5 * noise, atol=1e-7)
+    np.testing.assert_allclose(rows[1::2], pop.center - 0.5 * noise, atol=1e-7)
+    np.testing.assert_array_equal(noise[:, [0, 3]], 0.0)  # no room at the bounds themselves
+
+
+def test_redrawn_noise_is_the_truncated_normal() -> None:
+    """At half a σ, two σ and very far from the bound; across the border of blocks."""
+    n_dim = BLOCK + 3
+    for limit in (0.5, 2.0):
+        center = np.full(n_dim, limit * 0.1)
+        pop = MirroredGaussian(
+            center, 0.1, 7, 1, bounds="resample", bounded=np.ones(n_dim, dtype=np.bool_)
+        )
+        noise = noise_matrix(pop)[0].astype(np.float64)
+        law = stats.truncnorm(-limit, limit)
+        assert_law(noise, law.cdf, ALPHA / 4)
+        assert_mean(noise**2, law.var(), ALPHA / 4)
+        with pytest.raises(AssertionError):
+            assert_mean((1.03 * noise) ** 2, law.var(), ALPHA / 4)
+        with pytest.raises(AssertionError):  # pulled in instead of redrawn
+            clipped = noise_matrix(mirrored(n_dim, n_pairs=1))[0].clip(-limit, limit)
+            assert_law(clipped, law.cdf, ALPHA / 4)
+    inside = MirroredGaussian(
+        np.array([0.5]), 0.01, 7, 100, bounds="resample", bounded=np.array([True])
+    )
+    free = noise_matrix(MirroredGaussian(np.array([0.5]), 0.01, 7, 100))
+    np.testing.assert_allclose(noise_matrix(inside), free, rtol=1e-6)
+
+
+def test_redrawn_noise_of_a_centre_outside_is_none() -> None:
+    pop = MirroredGaussian(
+        np.array([-0.2, 1.3]), 0.1, 7, 2, bounds="resample", bounded=np.array([True, True])
+    )
+    np.testing.assert_array_equal(noise_matrix(pop), 0.0)
 
 
 def test_weighted_noise_refuses_weights_of_another_shape() -> None:

@@ -1,11 +1,16 @@
-"""Centred ranks: exact cases and properties."""
+"""Shapings: exact cases and properties."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloop.coordinator.strategies.shaping import centered_ranks, whole_pairs
+from spikeloop.coordinator.strategies.shaping import (
+    centered_ranks,
+    log_rank_utilities,
+    standardised,
+    whole_pairs,
+)
 
 NAN = np.nan
 fitnesses = st.lists(st.integers(-5, 5).map(float) | st.just(NAN), min_size=1, max_size=20).map(
@@ -56,3 +61,55 @@ def test_failed_candidates_change_nothing_for_the_others(fitness: np.ndarray) ->
 def test_half_a_pair_is_no_pair() -> None:
     fitness = np.array([1.0, 2.0, NAN, 3.0, 4.0, -np.inf, NAN, NAN])
     np.testing.assert_array_equal(whole_pairs(fitness), [1.0, 2.0, NAN, NAN, NAN, NAN, NAN, NAN])
+
+
+def test_log_rank_utilities() -> None:
+    """ln(n/2 + 1) − ln k of the better half, over the sum, minus 1/n."""
+    by_rank = np.log(3.0) - np.log([1.0, 2.0, 3.0, 4.0])
+    by_rank = np.maximum(by_rank, 0.0) / (by_rank[0] + by_rank[1]) - 0.25
+    fitness = np.array([5.0, NAN, 9.0, -1.0, 7.0])
+    best_first = [2, 4, 0, 3]
+    utility = log_rank_utilities(fitness)
+    np.testing.assert_allclose(utility[best_first], by_rank, atol=1e-15)
+    assert utility[1] == 0.0
+    tied = log_rank_utilities(np.array([5.0, 9.0, 9.0, -1.0]))
+    np.testing.assert_allclose(tied, [-0.25, 0.25, 0.25, -0.25], atol=1e-15)
+    np.testing.assert_array_equal(log_rank_utilities(np.array([3.0, NAN])), [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("fitness", "utility"),
+    [
+        ([1.0, 3.0], [-1.0, 1.0]),
+        ([2.0, NAN, 4.0, 2.0, 4.0], [-1.0, 0.0, 1.0, -1.0, 1.0]),
+        ([0.0, 0.0, 0.0, 4.0], [-(3**-0.5), -(3**-0.5), -(3**-0.5), 3**0.5]),
+        ([7.0, 7.0, NAN], [0.0, 0.0, 0.0]),
+        ([0.1] * 10, [0.0] * 10),  # of which the mean is not quite 0.1
+        ([NAN], [0.0]),
+    ],
+)
+def test_standardised(fitness: list[float], utility: list[float]) -> None:
+    np.testing.assert_allclose(standardised(np.array(fitness)), utility, atol=1e-15)
+
+
+@given(fitness=fitnesses)
+def test_standardised_has_unit_spread_and_ignores_affine_maps(fitness: np.ndarray) -> None:
+    utility = standardised(fitness)
+    alive = np.isfinite(fitness)
+    if np.unique(fitness[alive]).size > 1:
+        assert utility[alive].mean() == pytest.approx(0.0, abs=1e-12)
+        assert utility[alive].std() == pytest.approx(1.0)
+    np.testing.assert_allclose(standardised(3 * fitness - 7), utility, atol=1e-12)
+
+
+@given(fitness=fitnesses, seed=st.integers(0, 1000))
+def test_other_shapings_follow_a_permutation_and_skip_failures(
+    fitness: np.ndarray, seed: int
+) -> None:
+    order, alive = np.random.default_rng(seed).permutation(fitness.size), np.isfinite(fitness)
+    for shaping in (log_rank_utilities, standardised):
+        utility = shaping(fitness)
+        np.testing.assert_allclose(shaping(fitness[order]), utility[order], atol=1e-12)
+        np.testing.assert_allclose(shaping(fitness[alive]), utility[alive], atol=1e-12)
+        np.testing.assert_array_equal(utility[~alive], 0.0)
+        assert abs(utility.sum()) < 1e-9

@@ -1,0 +1,193 @@
+"""Grid search: the full factorial grid, walked in an order that spreads over it early.
+
+Each coordinate takes the middles of m equally likely parts of the initial law: (i + 1/2) / m within
+bounds, the quantiles of the normal law at those levels for weights; integers and choices have no
+more points than values. A point of the grid is a number in mixed radix, its digits by ``divmod``,
+so the grid is never in memory.
+
+The walk visits point (t · stride) mod N at step t, with a stride coprime to N, so it meets every
+point once in N steps. A generation sees only a stretch of the walk, and a stretch has to cover
+every axis and every pair of axes. The digit of an axis with place value P is a function of
+t · stride / P mod 1, a rotation of the circle by stride / P. By Weyl's criterion it spreads the
+faster the farther stride / P is from whole numbers, and two axes move independently if the sum and
+the difference of their rotations are. Of some strides near N / φ, φ the golden ratio, the one that
+keeps all of these farthest from whole numbers is taken.
+
+As in random search the incumbent is candidate 0 of each generation and gives way to what beats it
+on the very same tasks. When the grid is used up the walk starts anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import gcd, prod
+from statistics import NormalDist
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.job import Population
+from spikeloop.workers.space import Choice, Integer, ParameterSpace
+
+MAX_POINTS = 10_000_000
+"""More are refused: at 47 points a generation such a grid takes 200 000 generations."""
+
+N_STRIDES = 500
+"""Strides that are compared."""
+
+
+@dataclass(frozen=True)
+class GridState:
+    """Where the walk stands.
+
+    Attributes:
+        generation: generations told so far.
+        incumbent: (n_dim,) the point that won the last generation; at first the starting point.
+        incumbent_age: generations that the incumbent has held its place.
+        position: t, steps of the walk so far.
+        stride: of the walk.
+        levels: (n_dim,) int64 points of each axis; their product is N.
+        bounded: (n_dim,) whether a coordinate's points lie evenly in [0, 1].
+    """
+
+    generation: int
+    incumbent: FloatArray
+    incumbent_age: int
+    position: int
+    stride: int
+    levels: NDArray[np.int64]
+    bounded: NDArray[np.bool_]
+
+
+class Grid(Settings):
+    """Full factorial grid search with re-evaluation of the incumbent.
+
+    For few dimensions, to map a landscape: 3 points in each of 7 coordinates are 2187 points, 47
+    generations. A grid is poor at optimising, because each axis shows only its few values.
+    """
+
+    State: ClassVar[type] = GridState
+    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    tunable: ClassVar[ParameterSpace] = ParameterSpace(
+        (
+            Choice("population_size", ("12", "24", "48", "96"), "48"),
+            Choice("points_per_axis", ("2", "3"), "3"),
+        )
+    )
+
+    kind: Literal["grid"] = "grid"
+    population_size: int = Field(
+        default=48, ge=2, description="candidates of a generation, the incumbent included"
+    )
+    points_per_axis: int = Field(
+        default=3, ge=2, description="m, values of each coordinate, as far as it has so many"
+    )
+
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> GridState:
+        """The starting point is the first incumbent; ValueError if the grid is too large."""
+        del rng
+        levels = np.full(space.n_dim, self.points_per_axis, dtype=np.int64)
+        for parameter, columns in space.slices():
+            if isinstance(parameter, Integer):
+                levels[columns] = min(self.points_per_axis, parameter.high - parameter.low + 1)
+            elif isinstance(parameter, Choice):
+                levels[columns] = min(self.points_per_axis, len(parameter.options))
+        n_points = prod(levels.tolist())
+        if n_points > MAX_POINTS:
+            size = str(n_points) if n_points < 10**15 else "over 10^15"
+            raise ValueError(
+                f"a grid must have at most {MAX_POINTS} points, got {size} "
+                f"({self.points_per_axis} points in {space.n_dim} dimensions): lower "
+                "points_per_axis, search fewer parameters, or use random_search"
+            )
+        return GridState(
+            generation=0,
+            incumbent=start,
+            incumbent_age=0,
+            position=0,
+            stride=well_spread_stride(levels),
+            levels=levels,
+            bounded=space.bounded(),
+        )
+
+    def ask(self, state: GridState, rng: np.random.Generator) -> Explicit:
+        """The incumbent, then the next points of the walk; nothing is left to chance."""
+        del rng
+        n_points = int(np.prod(state.levels))
+        steps = state.position + np.arange(self._n_new(state), dtype=np.int64)
+        numbers = (steps % n_points) * state.stride % n_points
+        points = grid_points(numbers, state.levels, state.bounded)
+        return Explicit(np.vstack([state.incumbent, points]))
+
+    def tell(
+        self,
+        state: GridState,
+        population: Population,
+        evaluation: Evaluation,
+        rng: np.random.Generator,
+    ) -> GridState:
+        """The best candidate becomes the incumbent; of equals the first, so the incumbent stays."""
+        del rng
+        counted(evaluation)
+        best = int(np.nanargmax(evaluation.fitness))
+        incumbent = population.rows(best, best + 1)[0]
+        held = np.array_equal(incumbent, state.incumbent)
+        return GridState(
+            generation=state.generation + 1,
+            incumbent=incumbent.copy(),
+            incumbent_age=state.incumbent_age + 1 if held else 0,
+            position=state.position + self._n_new(state),
+            stride=state.stride,
+            levels=state.levels,
+            bounded=state.bounded,
+        )
+
+    def recommend(self, state: GridState) -> FloatArray:
+        """(n_dim,) the incumbent."""
+        return state.incumbent
+
+    def summary(self, state: GridState) -> Mapping[str, float]:
+        """How often the grid has been walked through, and the incumbent's age."""
+        return {
+            "walked": state.position / int(np.prod(state.levels)),
+            "incumbent_age": float(state.incumbent_age),
+        }
+
+    def _n_new(self, state: GridState) -> int:
+        return min(self.population_size - 1, int(np.prod(state.levels)))
+
+
+def grid_points(
+    numbers: NDArray[np.int64], levels: NDArray[np.int64], bounded: NDArray[np.bool_]
+) -> FloatArray:
+    """(n, n_dim) points of the grid by their numbers; the first axis is the lowest digit."""
+    points = np.empty((numbers.size, levels.size))
+    for axis, m in enumerate(levels.tolist()):
+        numbers, digit = np.divmod(numbers, m)
+        values = (np.arange(m) + 0.5) / m
+        if not bounded[axis]:
+            values = np.array([NormalDist().inv_cdf(level) for level in values])
+        points[:, axis] = values[digit]
+    return points
+
+
+def well_spread_stride(levels: NDArray[np.int64]) -> int:
+    """The stride, coprime to the number of points, by the criterion of the module's docstring."""
+    n_points = prod(levels.tolist())
+    first = int(n_points / ((1 + 5**0.5) / 2))
+    near = range(max(first, 1), min(first + 4 * N_STRIDES, n_points + 1))
+    strides = np.array([s for s in near if gcd(s, n_points) == 1][:N_STRIDES] or [1])
+    places = np.cumprod(levels[levels > 1])
+    turns = strides[:, None] / places
+    one, other = np.triu_indices(places.size, k=1)
+    pairs = turns[:, one], turns[:, other]
+    combined = np.hstack([turns, pairs[0] + pairs[1], pairs[0] - pairs[1]])
+    if not combined.size:
+        return 1
+    clearance = np.abs(combined - np.round(combined)).min(axis=1)
+    return int(strides[np.argmax(clearance)])

@@ -1,0 +1,253 @@
+"""CMA-ES against the plain library, and what is ours: failures, ties, folding, saved state."""
+
+from typing import Literal
+
+import numpy as np
+import pytest
+from cmaes import CMA, SepCMA
+from statistical import assert_better
+
+from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
+from spikeloop.coordinator.strategies.cma_es import CmaEs, CmaEsState, reflect, restore
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import ParameterSpace, Real, Weights, fold
+
+UNBOUNDED = ParameterSpace((Weights("w", (6,), 1.0),))
+BOX = ParameterSpace((Real("a", 0, 1, 0.2), Real("b", 0, 1, 0.7), Weights("w", (2,), 1.0)))
+LIBRARY = {"full": CMA, "diagonal": SepCMA}
+Covariance = Literal["full", "diagonal"]
+both = pytest.mark.parametrize("covariance", ["full", "diagonal"])
+
+
+def quadratic(points: FloatArray) -> FloatArray:
+    """Ill-conditioned and rotated, so that covariance and paths have something to learn."""
+    n = points.shape[-1]
+    mixed = (points - 0.6) @ (np.eye(n) + 0.4 * np.ones((n, n)))
+    return np.asarray(-(mixed**2 * np.logspace(0, 2, n)).sum(axis=-1))
+
+
+def advance(strategy: CmaEs, state: CmaEsState, n: int, rng: np.random.Generator) -> CmaEsState:
+    for _ in range(n):
+        pop = strategy.ask(state, rng)
+        state = strategy.tell(state, pop, Evaluation(quadratic(pop.points)), rng)
+    return state
+
+
+@both
+def test_twenty_generations_are_those_of_the_plain_library(covariance: Covariance) -> None:
+    """To the bit: samples, mean, step size, covariance and paths, through saved arrays each time.
+
+    One library object lives through; ours is built anew for every ask and every tell.
+    """
+    strategy = CmaEs(covariance=covariance, sigma=0.3, population_size=12)
+    rng, seeds = np.random.default_rng(0), np.random.default_rng(0)
+    start = np.linspace(-1, 1, 6)
+    state = strategy.init(UNBOUNDED, start, rng)
+    library = LIBRARY[covariance](mean=start.copy(), sigma=0.3, population_size=12)
+    for _ in range(20):
+        library.reseed_rng(int(seeds.integers(2**32)))
+        points = np.array([library.ask() for _ in range(12)])
+        library.tell([(point, -quadratic(point)) for point in points])
+
+        pop = strategy.ask(state, rng)
+        np.testing.assert_array_equal(pop.points, points)
+        state = strategy.tell(state, pop, Evaluation(quadratic(pop.points)), rng)
+        state = from_arrays(CmaEsState, to_arrays(state))
+        np.testing.assert_array_equal(state.mean, library._mean)
+        np.testing.assert_array_equal(state.covariance, library._C)
+        np.testing.assert_array_equal(state.path_sigma, library._p_sigma)
+        np.testing.assert_array_equal(state.path_covariance, library._pc)
+        assert (state.sigma, state.generation) == (library._sigma, library.generation)
+    assert strategy.summary(state)["axis_ratio"] > 1.5  # it did learn something
+
+
+@both
+@pytest.mark.parametrize("name", ["covariance", "path_sigma", "path_covariance"])
+def test_every_field_of_the_state_matters(covariance: Covariance, name: str) -> None:
+    """Negative control of the test above: without one of the fields the search differs."""
+    strategy = CmaEs(covariance=covariance, sigma=0.3, population_size=12)
+    rng = np.random.default_rng(1)
+    first = strategy.init(UNBOUNDED, np.zeros(6), rng)
+    state = advance(strategy, first, 5, rng)
+    lost = from_arrays(CmaEsState, {**to_arrays(state), name: to_arrays(first)[name]})
+    whole, without = (advance(strategy, s, 8, np.random.default_rng(2)) for s in (state, lost))
+    assert not np.array_equal(whole.mean, without.mean)
+
+
+@both
+def test_restoring_sets_no_attribute_that_the_library_does_not_have(covariance: Covariance) -> None:
+    """A renamed attribute would be set beside the real one, and ignored."""
+    strategy = CmaEs(covariance=covariance)
+    state = strategy.init(UNBOUNDED, np.zeros(6), np.random.default_rng(0))
+    plain = LIBRARY[covariance](mean=np.zeros(6), sigma=strategy.sigma)
+    assert vars(restore(state, 8)).keys() == vars(plain).keys()
+    later = from_arrays(CmaEsState, {**to_arrays(state), "generation": np.array(7)})
+    assert restore(later, 8).generation == 7
+
+
+@both
+def test_failures_leave_a_generation_of_the_others(covariance: Covariance) -> None:
+    """Constants too are those of the smaller population, as the library derives them."""
+    strategy = CmaEs(covariance=covariance, population_size=10)
+    rng = np.random.default_rng(0)
+    state = strategy.init(UNBOUNDED, np.zeros(6), rng)
+    pop = strategy.ask(state, rng)
+    fitness = quadratic(pop.points)
+    fitness[[0, 3, 4]] = np.nan
+    told = strategy.tell(state, pop, Evaluation(fitness), rng)
+    alive = np.isfinite(fitness)
+    library = LIBRARY[covariance](mean=np.zeros(6), sigma=0.15, population_size=7)
+    library.tell(list(zip(pop.points[alive], -fitness[alive], strict=True)))
+    np.testing.assert_array_equal(told.mean, library._mean)
+    np.testing.assert_array_equal(told.covariance, library._C)
+    assert told.sigma == library._sigma
+
+
+@both
+@pytest.mark.parametrize("n_alive", [1, 2, 3, 4])
+def test_too_few_survivors_teach_nothing(covariance: Covariance, n_alive: int) -> None:
+    strategy = CmaEs(covariance=covariance, population_size=8)
+    rng = np.random.default_rng(0)
+    state = advance(strategy, strategy.init(UNBOUNDED, np.zeros(6), rng), 2, rng)
+    pop = strategy.ask(state, rng)
+    fitness = np.where(np.arange(8) < n_alive, quadratic(pop.points), np.nan)
+    told = to_arrays(strategy.tell(state, pop, Evaluation(fitness), rng))
+    assert told["generation"] == 3
+    for name, before in to_arrays(state).items():
+        if name not in ("generation", "bounded"):
+            assert np.array_equal(told[name], before) == (n_alive < 4), name
+
+
+@both
+def test_ties_are_blind_to_the_order_of_rows(covariance: Covariance) -> None:
+    """With a plain sort the plateau's first rows would be its best."""
+    strategy = CmaEs(covariance=covariance, population_size=8)
+    rng = np.random.default_rng(0)
+    state = strategy.init(UNBOUNDED, np.zeros(6), rng)
+    points = strategy.ask(state, rng).points
+    fitness = np.array([1.0, 5, 1, 1, 7, 1, -2, 1])
+    told = strategy.tell(state, Explicit(points), Evaluation(fitness), rng)
+    shuffled = strategy.tell(state, Explicit(points[::-1]), Evaluation(fitness[::-1]), rng)
+    np.testing.assert_array_equal(told.mean, shuffled.mean)
+    np.testing.assert_array_equal(told.covariance, shuffled.covariance)
+
+
+@both
+def test_folding_the_mean_leaves_the_law_of_folded_points(covariance: Covariance) -> None:
+    """Exactly: the mirrored draws of the one law are draws of the other, point for point."""
+    strategy = CmaEs(covariance=covariance)
+    rng = np.random.default_rng(0)
+    state = advance(strategy, strategy.init(BOX, BOX.default_point(), rng), 4, rng)
+    outside = from_arrays(
+        CmaEsState, {**to_arrays(state), "mean": np.array([-0.3, 2.4, -0.3, 2.4])}
+    )
+    inside = reflect(outside)
+    np.testing.assert_allclose(inside.mean, [0.3, 0.4, -0.3, 2.4])
+    signs = np.array([-1.0, 1.0, 1.0, 1.0])  # 2.4 is two reflections away
+    draws = 0.5 * rng.standard_normal((100, 4))
+    np.testing.assert_allclose(
+        fold(outside.mean + draws, BOX.bounded()),
+        fold(inside.mean + signs * draws, BOX.bounded()),
+        atol=1e-12,
+    )
+    c = outside.covariance
+    expected = c if covariance == "diagonal" else np.diag(signs) @ c @ np.diag(signs)
+    np.testing.assert_array_equal(inside.covariance, expected)
+    np.testing.assert_array_equal(inside.path_sigma, signs * outside.path_sigma)
+    np.testing.assert_array_equal(inside.path_covariance, signs * outside.path_covariance)
+
+
+@both
+def test_a_mirrored_search_is_updated_to_the_mirrored_result(covariance: Covariance) -> None:
+    """Folding before an update or after it is the same, also through C and the paths."""
+    strategy = CmaEs(covariance=covariance, population_size=12)
+    rng = np.random.default_rng(0)
+    state = advance(strategy, strategy.init(BOX, BOX.default_point(), rng), 4, rng)
+    outside = from_arrays(CmaEsState, {**to_arrays(state), "mean": np.array([-0.3, 1.4, 0.5, 0.5])})
+    pop = strategy.ask(outside, rng)
+    evaluation = Evaluation(quadratic(fold(pop.points, BOX.bounded())))
+    late = strategy.tell(outside, pop, evaluation, rng)
+    mirrored = Explicit(
+        np.where([True, True, False, False], [0.0, 2.0, 0, 0] - pop.points, pop.points)
+    )
+    early = strategy.tell(reflect(outside), mirrored, evaluation, rng)
+    for name, array in to_arrays(late).items():
+        np.testing.assert_allclose(to_arrays(early)[name], array, atol=1e-9, err_msg=name)
+
+
+def test_the_mean_stays_in_the_box_on_a_slope() -> None:
+    """The best point is the corner; an unfolded mean would run away along the reflections."""
+    strategy = CmaEs(sigma=0.4)
+    rng = np.random.default_rng(0)
+    state = strategy.init(BOX, BOX.default_point(), rng)
+    for _ in range(30):
+        pop = strategy.ask(state, rng)
+        folded = fold(pop.points, BOX.bounded())
+        fitness = folded[:, 0] - folded[:, 1] - (folded[:, 2:] ** 2).sum(axis=1)
+        state = strategy.tell(state, pop, Evaluation(fitness), rng)
+        assert ((state.mean[:2] >= 0) & (state.mean[:2] <= 1)).all()
+    np.testing.assert_allclose(state.mean, [1, 0, 0, 0], atol=0.02)
+
+
+@both
+def test_a_converged_search_stays_as_it_is(covariance: Covariance) -> None:
+    """Without noise σ shrinks for ever, until the library divides by a covariance of 0."""
+    strategy = CmaEs(covariance=covariance)
+    rng = np.random.default_rng(0)
+    state = advance(strategy, strategy.init(UNBOUNDED, np.zeros(6), rng), 700, rng)
+    assert 1e-14 < strategy.summary(state)["sigma"] < 1e-12
+    later = advance(strategy, state, 3, rng)
+    assert later.generation == 703
+    np.testing.assert_array_equal(later.mean, state.mean)
+    np.testing.assert_array_equal(later.covariance, state.covariance)
+    np.testing.assert_allclose(later.mean, 0.6, atol=1e-7)
+
+
+def test_one_dimension_has_no_diagonal_variant_of_its_own() -> None:
+    space = ParameterSpace((Real("a", 0, 1, 0.2),))
+    told = []
+    for covariance in ("full", "diagonal"):
+        strategy = CmaEs.model_validate({"covariance": covariance})
+        rng = np.random.default_rng(0)
+        told.append(advance(strategy, strategy.init(space, np.array([0.2]), rng), 5, rng))
+    assert told[0].mean == told[1].mean
+    assert told[0].mean == pytest.approx(0.6, abs=0.05)
+
+
+def test_the_diagonal_works_where_a_matrix_would_not_fit() -> None:
+    """A hundred thousand dimensions: C would have 80 GB. A full covariance is refused there."""
+    space = ParameterSpace((Weights("w", (100_000,), 1.0),))
+    strategy = CmaEs(population_size=6)
+    rng = np.random.default_rng(0)
+    state = strategy.init(space, space.default_point(), rng)
+    pop = strategy.ask(state, rng)
+    state = strategy.tell(state, pop, Evaluation(-(pop.points**2).sum(axis=1)), rng)
+    assert all(np.size(array) <= 100_000 for array in to_arrays(state).values())
+    assert all(np.isfinite(value) for value in strategy.summary(state).values())
+    with pytest.raises(ValueError, match="'diagonal' above 1000 dimensions, got 'full' for 100000"):
+        CmaEs(covariance="full").init(space, space.default_point(), rng)
+
+
+def test_a_full_covariance_pays_where_parameters_belong_together() -> None:
+    """Without noise, on a rotated ellipsoid, 60 generations; the diagonal must not pass."""
+    reached = {}
+    for covariance in ("full", "diagonal"):
+        strategy = CmaEs.model_validate({"covariance": covariance, "population_size": 12})
+        reached[covariance] = [
+            float(
+                quadratic(
+                    advance(strategy, strategy.init(UNBOUNDED, np.zeros(6), rng), 60, rng).mean
+                )
+            )
+            for rng in map(np.random.default_rng, range(12))
+        ]
+    assert_better(reached["full"], reached["diagonal"], alpha=0.01)
+    with pytest.raises(AssertionError):
+        assert_better(reached["diagonal"], reached["full"], alpha=0.01)
+
+
+@pytest.mark.parametrize("wrong", [{"population_size": 3}, {"sigma": 0.0}, {"covariance": "block"}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float | str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CmaEs.model_validate(wrong)

@@ -1,0 +1,146 @@
+"""Grid search: every point once, spread over the axes, and what it keeps."""
+
+from math import gcd
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.grid import (
+    MAX_POINTS,
+    Grid,
+    GridState,
+    grid_points,
+    well_spread_stride,
+)
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
+
+SPACE = ParameterSpace(
+    (
+        Real("a", 0.0, 1.0, 0.3),
+        Integer("i", 5, 6, 5),
+        Choice("c", ("x", "y", "z"), "y"),
+        Weights("w", (1,), 2.0),
+    )
+)
+START = SPACE.default_point()
+
+
+def box(n_dim: int) -> ParameterSpace:
+    return ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(n_dim)))
+
+
+def walk(strategy: Grid, space: ParameterSpace, n_generations: int) -> list[FloatArray]:
+    """The new points of each generation, the incumbent left out."""
+    rng = np.random.default_rng(0)
+    state = strategy.init(space, space.default_point(), rng)
+    generations = []
+    for _ in range(n_generations):
+        pop = strategy.ask(state, rng)
+        generations.append(pop.points[1:])
+        state = strategy.tell(state, pop, Evaluation(np.zeros(pop.n_candidates)), rng)
+    return generations
+
+
+def test_the_values_of_an_axis_are_the_middles_of_equally_likely_parts() -> None:
+    numbers = np.arange(4, dtype=np.int64)
+    levels = np.array([4], dtype=np.int64)
+    bounded = grid_points(numbers, levels, np.array([True]))
+    np.testing.assert_allclose(bounded[:, 0], [1 / 8, 3 / 8, 5 / 8, 7 / 8], rtol=1e-15)
+    weights = grid_points(numbers, levels, np.array([False]))
+    np.testing.assert_allclose(weights[:, 0], stats.norm.ppf(bounded[:, 0]), rtol=1e-12)
+
+
+def test_numbers_are_read_in_mixed_radix() -> None:
+    levels = np.array([2, 3, 2], dtype=np.int64)
+    points = grid_points(np.array([0, 1, 2, 11], dtype=np.int64), levels, np.ones(3, bool))
+    digits = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 2, 1]])
+    np.testing.assert_allclose(points, (digits + 0.5) / levels, rtol=1e-15)
+
+
+def test_every_point_comes_once_before_any_comes_again() -> None:
+    """4 · 2 · 3 · 4 points in 12 generations of 8 new ones each, then the same order anew."""
+    generations = walk(Grid(population_size=9, points_per_axis=4), SPACE, 24)
+    first, second = np.vstack(generations[:12]), np.vstack(generations[12:])
+    assert len(np.unique(first, axis=0)) == len(first) == 96
+    np.testing.assert_array_equal(first, second)
+
+
+def test_integers_and_choices_have_no_more_points_than_values_and_show_all() -> None:
+    values = SPACE.decode(np.vstack(walk(Grid(population_size=97, points_per_axis=4), SPACE, 1)))
+    assert np.unique(values["i"]).tolist() == [5, 6]
+    assert np.unique(values["c"]).tolist() == [0, 1, 2]
+    assert len(np.unique(values["a"])) == 4
+    assert len(np.unique(values["w"])) == 4
+
+
+def test_a_few_points_of_many_values_decode_to_different_values() -> None:
+    space = ParameterSpace((Integer("i", 0, 6, 0),))
+    for m in range(2, 8):
+        points = np.vstack(walk(Grid(population_size=m + 1, points_per_axis=m), space, 1))
+        assert len(np.unique(space.decode(points)["i"])) == m
+
+
+def test_a_grid_smaller_than_a_generation_is_not_repeated_within_it() -> None:
+    generations = walk(Grid(population_size=48, points_per_axis=3), box(1), 2)
+    assert [len(points) for points in generations] == [3, 3]
+
+
+def worst_count(points: FloatArray, m: int) -> int:
+    """The fewest visits to any value of any axis."""
+    digits = np.floor(points * m).astype(np.int64)
+    return min(int(np.bincount(column, minlength=m).min()) for column in digits.T)
+
+
+@pytest.mark.parametrize(("n_dim", "m"), [(7, 3), (7, 2), (22, 2), (14, 3), (7, 5)])
+def test_each_generation_spreads_over_every_axis(n_dim: int, m: int) -> None:
+    """Half the even share at least, anywhere in the walk; the plain order leaves axes untouched."""
+    generations = walk(Grid(points_per_axis=m), box(n_dim), 30)
+    assert min(worst_count(points, m) for points in generations) >= 0.5 * 47 / m
+    levels = np.full(n_dim, m, dtype=np.int64)
+    plain = grid_points(np.arange(47, dtype=np.int64), levels, np.ones(n_dim, bool))
+    assert worst_count(plain, m) == 0
+
+
+@pytest.mark.parametrize("levels", [[1], [2], [1, 1], [2, 3], [7], [4, 6, 9], [3] * 14, [2] * 23])
+def test_the_stride_is_coprime_to_the_number_of_points(levels: list[int]) -> None:
+    each: NDArray[np.int64] = np.array(levels, dtype=np.int64)
+    stride = well_spread_stride(each)
+    assert stride >= 1
+    assert gcd(stride, int(np.prod(each))) == 1
+
+
+@pytest.mark.parametrize("n_dim", [15, 10_000])
+def test_a_grid_too_large_to_be_walked_is_refused_with_a_way_out(n_dim: int) -> None:
+    assert 3**14 <= MAX_POINTS < 3**15
+    space = box(n_dim)
+    with pytest.raises(ValueError, match=f"3 points in {n_dim} dimensions.*lower points_per_axis"):
+        Grid().init(space, space.default_point(), np.random.default_rng(0))
+
+
+def run(strategy: Grid, fitness: list[list[float]]) -> tuple[GridState, list[FloatArray]]:
+    rng = np.random.default_rng(0)
+    state, asked = strategy.init(SPACE, START, rng), []
+    for values in fitness:
+        pop = strategy.ask(state, rng)
+        asked.append(pop.points)
+        state = strategy.tell(state, pop, Evaluation(np.array(values)), rng)
+    return state, asked
+
+
+def test_the_best_candidate_becomes_the_incumbent_and_is_evaluated_again() -> None:
+    strategy = Grid(population_size=3, points_per_axis=2)
+    state, asked = run(strategy, [[1e9, 0.0, 0.0], [1.0, 2.0, 0.0], [2.0, 2.0, np.nan]])
+    np.testing.assert_array_equal(asked[0][0], START)
+    np.testing.assert_array_equal(asked[1][0], START)
+    np.testing.assert_array_equal(asked[2][0], asked[1][1])  # an old success protects nobody
+    np.testing.assert_array_equal(strategy.recommend(state), asked[1][1])  # a tie changes nothing
+    assert strategy.summary(state) == {"walked": 6 / 16, "incumbent_age": 1.0}
+
+
+def test_a_failed_incumbent_gives_way() -> None:
+    state, asked = run(Grid(population_size=3), [[np.nan, -1e9, np.nan]])
+    np.testing.assert_array_equal(state.incumbent, asked[0][1])

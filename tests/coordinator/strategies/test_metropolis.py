@@ -1,0 +1,48 @@
+"""Metropolis' rule: exact probabilities, detailed balance, and rows in their slots."""
+
+import numpy as np
+import pytest
+
+from spikeloop.coordinator.strategies.metropolis import (
+    acceptance,
+    by_slot,
+    normalised,
+    spread_of,
+)
+from spikeloop.coordinator.strategies.population import Explicit
+
+
+def test_acceptance_is_exact() -> None:
+    difference = np.array([3.0, 0.0, -0.5, -2.0, 1e9, -1e9, np.nan])
+    expected = [1.0, 1.0, np.exp(-1.0), np.exp(-4.0), 1.0, 0.0, np.nan]
+    np.testing.assert_allclose(acceptance(difference, 0.5), expected, rtol=1e-14)
+    hot = acceptance(np.array([-1.0, -1.0]), np.array([1.0, 2.0]))
+    np.testing.assert_allclose(hot, [np.exp(-1.0), np.exp(-0.5)], rtol=1e-14)
+
+
+def test_acceptance_holds_detailed_balance() -> None:
+    """π(x) a(x → y) = π(y) a(y → x) with π = exp(f / T)."""
+    f, temperature = np.random.default_rng(0).normal(size=20), 0.7
+    there = np.exp(f / temperature) * acceptance(np.roll(f, 1) - f, temperature)
+    back = np.exp(np.roll(f, 1) / temperature) * acceptance(f - np.roll(f, 1), temperature)
+    np.testing.assert_allclose(there, back, rtol=1e-12)
+
+
+def test_rows_find_their_slots_in_any_order_and_without_some() -> None:
+    points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])
+    fitness = np.array([1.0, 2.0, np.inf, 4.0])
+    told = by_slot(Explicit(points), fitness, 4)
+    np.testing.assert_array_equal(told.points, points)
+    np.testing.assert_array_equal(told.fitness, [1.0, 2.0, np.nan, 4.0])
+    some = np.array([3, 0, 1])
+    again = by_slot(Explicit(points[some], some), fitness[some], 4)
+    np.testing.assert_array_equal(again.fitness, told.fitness)
+    np.testing.assert_array_equal(again.points[some], points[some])
+
+
+def test_the_spread_is_the_standard_deviation_of_what_is_there() -> None:
+    assert spread_of(np.array([1.0, np.nan, 3.0])) == pytest.approx(1.0)
+    assert spread_of(np.array([np.nan, 7.0])) == 0.0
+    assert spread_of(np.full(7, 0.1)) == 0.0  # without the rounding of the mean
+    np.testing.assert_array_equal(normalised(np.array([2.0, np.nan]), 0.5), [4.0, np.nan])
+    np.testing.assert_array_equal(normalised(np.array([0.0, np.nan]), 0.0), [0.0, np.nan])

@@ -1,0 +1,236 @@
+"""Parallel tempering: exchange in detailed balance, stationary laws, failures and slots."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from statistical import assert_law, assert_mean
+
+from spikeloop.coordinator.strategies import parallel_tempering
+from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.parallel_tempering import (
+    ParallelTempering,
+    ParallelTemperingState,
+    exchange_chance,
+)
+from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import ParameterSpace, Real, Weights
+
+ALPHA = 1e-4
+LINE = ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
+SPACE = ParameterSpace((Real("a", 1.0, 5.0, 2.0), Weights("w", (2,), 3.0)))
+NAN = float("nan")
+
+
+def begin(strategy: ParallelTempering, space: ParameterSpace = SPACE) -> ParallelTemperingState:
+    return strategy.init(space, space.default_point(), np.random.default_rng(0))
+
+
+def tell(
+    strategy: ParallelTempering, state: ParallelTemperingState, fitness: list[float], seed: int = 1
+) -> tuple[FloatArray, ParallelTemperingState]:
+    """The candidates of a generation, and the state after these fitness values."""
+    pop = strategy.ask(state, np.random.default_rng(seed))
+    evaluation = Evaluation(np.array(fitness))
+    return pop.points, strategy.tell(state, pop, evaluation, np.random.default_rng(seed))
+
+
+def test_exchange_chance_is_exact() -> None:
+    ladder = np.array([0.5, 1.0, 2.0, 4.0])
+    fitness = np.array([1.0, 0.0, 3.0, NAN])
+    chance = exchange_chance(fitness, ladder, np.array([0, 1, 2]))
+    np.testing.assert_allclose(chance, [np.exp(-1.0), 1.0, 0.0], rtol=1e-14)
+
+
+def test_exchange_holds_detailed_balance() -> None:
+    """π_i(x) π_j(y) a(x, y) = π_i(y) π_j(x) a(y, x) with π_r = exp(f / T_r)."""
+    ladder = np.array([0.3, 0.8])
+    for f, g in np.random.default_rng(0).normal(size=(20, 2)):
+        there = np.exp(f / 0.3 + g / 0.8) * exchange_chance(np.array([f, g]), ladder, np.array([0]))
+        back = np.exp(g / 0.3 + f / 0.8) * exchange_chance(np.array([g, f]), ladder, np.array([0]))
+        np.testing.assert_allclose(there, back, rtol=1e-12)
+
+
+def two_hills(x: FloatArray) -> FloatArray:
+    """A low broad hill and a high narrow one, on [0, 1]."""
+    return np.asarray(
+        np.exp(-0.5 * ((x - 0.25) / 0.1) ** 2) + 1.5 * np.exp(-0.5 * ((x - 0.8) / 0.05) ** 2)
+    )
+
+
+GRID = (np.arange(20_000) + 0.5) / 20_000
+
+
+def law_at(temperature: float) -> Callable[[FloatArray], FloatArray]:
+    """The distribution function of exp(f / T) on [0, 1]."""
+    mass = np.exp(two_hills(GRID) / temperature)
+    levels = np.concatenate([[0.0], np.cumsum(mass) / mass.sum()])
+    edges = np.linspace(0.0, 1.0, GRID.size + 1)
+    return lambda x: np.interp(x, edges, levels)
+
+
+def generations(
+    strategy: ParallelTempering, state: ParallelTemperingState, n: int, rng: np.random.Generator
+) -> ParallelTemperingState:
+    for _ in range(n):
+        pop = strategy.ask(state, rng)
+        folded = LINE.decode(pop.points).values[:, 0]
+        state = strategy.tell(state, pop, Evaluation(two_hills(folded)), rng)
+    return state
+
+
+LADDER: dict[str, Any] = {
+    "population_size": 6,
+    "step": 0.4,
+    "temperature_cold": 0.3,
+    "temperature_hot": 1.2,
+    "exchange_rounds": 2,
+}
+TEMPERATURES = (0.3, 0.6, 1.2)
+
+
+def after_two_generations(n: int) -> FloatArray:
+    """(n, 3) replicas that were drawn from their exact laws and then lived on for a while."""
+    strategy, rng = ParallelTempering.model_validate(LADDER), np.random.default_rng(7)
+    start = np.stack(
+        [np.interp(rng.random(n), law_at(t)(GRID), GRID) for t in TEMPERATURES], axis=1
+    )
+    rows = []
+    for points in start:
+        state = ParallelTemperingState(0, points[:, None], points[:1], LINE.bounded(), 0.0, 0.0)
+        rows.append(generations(strategy, state, 2, rng).points[:, 0])
+    return np.array(rows)
+
+
+def test_moves_and_exchanges_leave_every_replica_its_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    """exp(f / T_r) is stationary, with temperatures in the unit of f itself."""
+    monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
+    replicas = after_two_generations(2500)
+    for r, temperature in enumerate(TEMPERATURES):
+        assert_law(replicas[:, r], law_at(temperature), ALPHA / 3)
+    with pytest.raises(AssertionError):  # 20 % off in temperature
+        assert_law(replicas[:, 0], law_at(0.36), ALPHA / 3)
+
+
+def test_a_wrong_exchange_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: neighbours that always exchange mix their laws."""
+    monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
+
+    def always(fitness: FloatArray, ladder: FloatArray, cold: NDArray[np.intp]) -> FloatArray:
+        return np.ones(cold.size)
+
+    monkeypatch.setattr(parallel_tempering, "exchange_chance", always)
+    replicas = after_two_generations(800)
+    with pytest.raises(AssertionError):
+        assert_law(replicas[:, 0], law_at(0.3), ALPHA)
+
+
+def test_the_cold_replica_finds_its_law_from_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Independent runs from the lower hill, to the mass that either hill has."""
+    monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
+    strategy, rng = ParallelTempering.model_validate(LADDER), np.random.default_rng(8)
+    left = ParallelTemperingState(
+        0, np.full((3, 1), 0.25), np.full(1, 0.25), LINE.bounded(), 0.0, 0.0
+    )
+    found = [generations(strategy, left, 25, rng).points[0, 0] for _ in range(150)]
+    assert_law(found, law_at(0.3), ALPHA)
+    too_soon = [generations(strategy, left, 1, rng).points[0, 0] for _ in range(150)]
+    with pytest.raises(AssertionError):
+        assert_law(too_soon, law_at(0.3), ALPHA)
+
+
+def test_the_coldest_replica_begins_at_the_start() -> None:
+    strategy = ParallelTempering(population_size=8)
+    state = strategy.init(SPACE, np.array([1.25, 2.0, -3.0]), np.random.default_rng(0))
+    np.testing.assert_allclose(strategy.recommend(state), [0.75, 2.0, -3.0])
+    assert len(np.unique(state.points[:, 0])) == 4
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.75])
+def test_the_fading_mean_of_the_coldest_replica_is_recommended(memory: float) -> None:
+    strategy = ParallelTempering(population_size=8, memory=memory)
+    state = begin(strategy)
+    expected = state.points[0]
+    for seed in range(4):
+        fitness = np.random.default_rng(seed).normal(size=8)
+        _, state = tell(strategy, state, fitness.tolist(), seed)
+        expected = memory * expected + (1 - memory) * state.points[0]
+        np.testing.assert_allclose(strategy.recommend(state), expected, rtol=1e-12)
+    assert not np.array_equal(expected, begin(strategy).points[0])
+
+
+def test_temperatures_are_geometric_and_steps_grow_with_their_root() -> None:
+    strategy = ParallelTempering(
+        population_size=6000, step=0.8, temperature_cold=0.01, temperature_hot=1.0
+    )
+    state = begin(strategy)
+    pop = strategy.ask(state, np.random.default_rng(1))
+    np.testing.assert_array_equal(pop.points[:3000], state.points)
+    temperatures = 0.01 ** (1 - np.arange(3000) / 2999)
+    normal = (pop.points[3000:] - state.points) / (0.8 * np.sqrt(temperatures)[:, None])
+    assert_mean(normal[:1000] ** 2, 1.0, ALPHA / 2)
+    assert_mean(normal[2000:] ** 2, 1.0, ALPHA / 2)
+    assert strategy.summary(state)["sigma"] == pytest.approx(0.08)
+
+
+def test_pairs_alternate_between_even_and_odd() -> None:
+    """Fitness that rises with temperature makes every exchange certain, all proposals failed."""
+    strategy = ParallelTempering(population_size=10, exchange_rounds=1)
+    fitness = [0.0, 1.0, 2.0, 3.0, 4.0] + [NAN] * 5
+    state = begin(strategy)
+    _, even = tell(strategy, state, fitness)
+    np.testing.assert_array_equal(even.points, state.points[[1, 0, 3, 2, 4]])
+    _, odd = tell(strategy, even, fitness)
+    np.testing.assert_array_equal(odd.points, even.points[[0, 2, 1, 4, 3]])
+    assert even.exchanged == odd.exchanged == 1.0
+    assert even.accepted == 0.0
+    twice = ParallelTempering(population_size=10, exchange_rounds=2)
+    _, both = tell(twice, state, fitness)
+    np.testing.assert_array_equal(both.points, state.points[[1, 3, 0, 4, 2]])
+
+
+def test_failures_leave_the_replica_or_free_it_and_take_no_part_in_exchanges() -> None:
+    strategy = ParallelTempering(
+        population_size=8, temperature_cold=1e-6, temperature_hot=1e-4, exchange_rounds=1
+    )
+    state = begin(strategy)
+    points, after = tell(strategy, state, [0.0, NAN, NAN, 1.0, NAN, -5.0, NAN, 0.0])
+    np.testing.assert_array_equal(after.points[[0, 2, 3]], state.points[[0, 2, 3]])
+    np.testing.assert_array_equal(after.points[1, 1:], points[5, 1:])
+    _, after = tell(strategy, state, [NAN, 1.0, 2.0, NAN] + [NAN] * 4)
+    np.testing.assert_array_equal(after.points, state.points)
+
+
+def test_rows_belong_to_their_slots() -> None:
+    strategy = ParallelTempering()
+    state = begin(strategy)
+    pop = strategy.ask(state, np.random.default_rng(1))
+    fitness = np.random.default_rng(2).normal(size=48)
+    order = np.random.default_rng(3).permutation(48)
+    assert pop.slots is not None
+    told = [
+        strategy.tell(state, p, Evaluation(f), np.random.default_rng(4))
+        for p, f in (
+            (pop, fitness),
+            (Explicit(pop.points[order], pop.slots[order]), fitness[order]),
+        )
+    ]
+    np.testing.assert_array_equal(told[0].points, told[1].points)
+
+
+def test_a_foreign_population_is_refused() -> None:
+    strategy, rng = ParallelTempering(), np.random.default_rng(0)
+    pop = MirroredGaussian(np.zeros(3), 0.1, seed=0, n_pairs=24)
+    with pytest.raises(TypeError, match="MirroredGaussian"):
+        strategy.tell(begin(strategy), pop, Evaluation(np.ones(48)), rng)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"population_size": 2}, {"step": 0.0}, {"temperature_hot": 1e-4}]
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ParallelTempering.model_validate(wrong)

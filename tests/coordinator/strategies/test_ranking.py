@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from statistical import assert_mean
+
+from spikeloop.coordinator.strategies.ranking import best_first
+
+ALPHA = 1e-4
+
+
+def test_the_best_come_first() -> None:
+    points = np.random.default_rng(0).standard_normal((4, 2))
+    np.testing.assert_array_equal(
+        best_first(points, np.array([2.0, -1.0, 1e300, 3.0])), [2, 3, 0, 1]
+    )
+
+
+def test_ties_are_blind_to_the_order_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((8, 3))
+    fitness = np.array([1.0, 5, 1, 1, 7, 1, -2, 1])
+    ranked = points[best_first(points, fitness)]
+    np.testing.assert_array_equal(ranked[[0, 1, 7]], points[[4, 1, 6]])
+    for _ in range(20):
+        order = rng.permutation(8)
+        shuffled = best_first(points[order], fitness[order])
+        np.testing.assert_array_equal(points[order][shuffled], ranked)
+
+
+def test_a_plateau_pulls_nowhere() -> None:
+    """The first of five equals is no different from the others; by coordinate it would be."""
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((4000, 5, 3))
+    first = np.array([p[best_first(p, np.zeros(5))[0]] for p in points])
+    for column in first.T:
+        assert_mean(column, 0.0, ALPHA / 3)
+    with pytest.raises(AssertionError):
+        assert_mean(points[:, :, 0].max(axis=1), 0.0, ALPHA / 3)
