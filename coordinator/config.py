@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import Kinds, build, nearest, read_value
+from spikeloop.coordinator.racing import generation_edges, n_halvings
+from spikeloop.coordinator.schemas import MAX_STORED_DIM
+from spikeloop.coordinator.stopping import StopSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy
 from spikeloop.tasks import FAMILIES
@@ -40,12 +43,24 @@ class RunSettings(Settings):
     common_noise: bool = Field(
         default=True, description="all candidates share the life seed of a task"
     )
+    racing: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of a generation's tasks that all candidates meet; only the better half "
+        "meets the rest",
+    )
     max_failed_share: float = Field(
         default=0.2,
         ge=0,
         le=1,
         description="share of failed lives in a generation that ends the run",
     )
+
+    @property
+    def edges(self) -> list[int]:
+        """Tasks up to which the rounds of a generation go."""
+        return generation_edges(self.tasks, self.racing)
 
 
 class TransferSettings(Settings):
@@ -80,6 +95,29 @@ class TransferSettings(Settings):
         return self
 
 
+class DeploySettings(Settings):
+    """Table ``[deploy]``: which of the points that a search recommends is deployed at the end."""
+
+    average: int = Field(
+        default=1, ge=1, description="generations whose recommended points are averaged"
+    )
+    finalists: int = Field(
+        default=1, ge=1, description="generations whose points race for it; 1 takes the last one's"
+    )
+    tasks: int = Field(
+        default=40, ge=1, description="fresh tasks of the race, per finalist on average"
+    )
+
+    @model_validator(mode="after")
+    def _a_task_each_round(self) -> Self:
+        if self.tasks < (rounds := n_halvings(self.finalists)):
+            raise ValueError(
+                f"tasks must be at least {rounds}, one for each round of a race of "
+                f"{self.finalists} finalists, got {self.tasks}"
+            )
+        return self
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that defines a run. Two runs with equal configurations have equal results."""
@@ -90,6 +128,8 @@ class RunConfig:
     strategy: Strategy[Any]
     target: Target
     transfer: TransferSettings
+    deploy: DeploySettings
+    stop: StopSettings
     working_dir: Path | None = None
     """Folder of the user's own classes, where there are any."""
 
@@ -110,8 +150,10 @@ TABLES: dict[str, Kinds | type[Settings]] = {
     "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
     "target": Kinds("target", TARGETS, needs="open"),
     "transfer": TransferSettings,
+    "deploy": DeploySettings,
+    "stop": StopSettings,
 }
-OPTIONAL = {"target": {"kind": "local"}, "transfer": {}}
+OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
@@ -132,9 +174,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     return config
 
 
-def read_tables(
-    path: Path, names: Iterable[str], overrides: Mapping[str, Any]
-) -> dict[str, Any]:
+def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The tables of a TOML file, with overrides put in, not validated yet.
 
     Args:
@@ -190,6 +230,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
         _ = config.space
     except ValueError as error:
         raise ConfigError(f"{source}: [learner] {error}") from error
+    _check_stop(config, source)
     return config
 
 
@@ -199,6 +240,28 @@ def override(text: str) -> tuple[str, Any]:
     if not equals:
         raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
     return key.strip(), read_value(value)
+
+
+def _check_stop(config: RunConfig, source: str) -> None:
+    """Refuses rules that could never fire, or that other tables contradict."""
+    stop = config.stop
+    if (stop.target or stop.patience) and not config.transfer.monitor_every:
+        raise ConfigError(
+            f"{source}: [stop] target and patience need held-out scores; set "
+            "transfer.monitor_every to 1 or more"
+        )
+    if stop.spread and config.space.n_dim > MAX_STORED_DIM:
+        raise ConfigError(
+            f"{source}: [stop] spread is known for at most {MAX_STORED_DIM} coordinates, here are "
+            f"{config.space.n_dim}"
+        )
+    if stop.then == "restart" and not (stop.spread or stop.patience):
+        raise ConfigError(f'{source}: [stop] then = "restart" needs spread or patience')
+    if stop.then == "restart" and config.deploy.finalists < 2:
+        raise ConfigError(
+            f'{source}: [stop] then = "restart" needs deploy.finalists >= 2, so that what '
+            "each epoch found can be compared"
+        )
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from spikeloop.coordinator.analysis.scores import Estimate
 from spikeloop.coordinator.config import RunConfig
-from spikeloop.coordinator.loop import GenerationReport, n_candidates
+from spikeloop.coordinator.deployment import race_size
+from spikeloop.coordinator.loop import GenerationReport, generation_lives, max_generations
 from spikeloop.coordinator.transfer import Transfer, transfer_size
 
 
@@ -62,13 +64,17 @@ class ConsoleReporter:
         self._started = time.perf_counter()
         self._console.print(description, highlight=False, soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """Prints a line."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
     def started(self, what: str, n_lives: int) -> None:
         """Begins a new bar."""
         if self._bar is not None:
             if self._grid is not None:
                 self._bar.remove_task(self._grid)
             self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
-        elif what.startswith("transfer"):
+        elif what.startswith(("transfer", "race")):
             self._console.print(f"{what}: {n_lives} lives", highlight=False)
 
     def lived(self, n_lives: int) -> None:
@@ -92,6 +98,8 @@ class ConsoleReporter:
             highlight=False,
             soft_wrap=True,
         )
+        if report.stopped.startswith("restarted"):  # an end is told once more, also on resuming
+            self.note(report.stopped)
 
     def _rate(self) -> str:
         elapsed = time.perf_counter() - self._started
@@ -103,12 +111,16 @@ class ConsoleReporter:
 
 
 def lives_to_come(config: RunConfig, done: int) -> int:
-    """Lives of a run that has ``done`` generations behind it, held-out ones included."""
-    run, transfer = config.run, config.transfer
-    to_monitor = [g for g in transfer.monitored(run.generations) if g > done or done == 0]
+    """Lives at most of a run that has ``done`` generations behind it, held-out ones included.
+
+    A rule of ``[stop]`` may end it earlier.
+    """
+    transfer, generations = config.transfer, max_generations(config)
+    to_monitor = [g for g in transfer.monitored(generations) if g > done or done == 0]
     return (
-        (run.generations - done) * n_candidates(config) * run.tasks
+        max(generations - done, 0) * generation_lives(config)
         + len(to_monitor) * transfer.monitor_tasks
+        + race_size(config)
         + transfer_size(transfer)
     )
 
@@ -144,21 +156,24 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
         )
     console.print(table)
     for name, gain in transfer.gains.items():
-        verdict = (
-            "not measured, too many lives failed"
-            if math.isnan(gain.value)
-            else "higher"
-            if gain.low > 0
-            else "lower"
-            if gain.high < 0
-            else "no difference detected"
-        )
-        console.print(
-            f"{name}: {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
-            f"n = {gain.n_tasks}: {verdict}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)
+
+
+def gain_words(gain: Estimate) -> str:
+    """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
+    verdict = (
+        "not measured, too many lives failed"
+        if math.isnan(gain.value)
+        else "higher"
+        if gain.low > 0
+        else "lower"
+        if gain.high < 0
+        else "no difference detected"
+    )
+    return (
+        f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
+        f"n = {gain.n_tasks}: {verdict}"
+    )
 
 
 def results(folder: Path, figures: list[Path], console: Console) -> None:

@@ -6,10 +6,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from spikeloop.cluster import TARGETS
-from spikeloop.coordinator.config import RunSettings, TransferSettings
+from spikeloop.coordinator.config import DeploySettings, RunSettings, TransferSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import allowed, nearest
 from spikeloop.coordinator.manifest import describe_space
+from spikeloop.coordinator.stopping import StopSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.learners import LEARNERS
@@ -23,7 +24,12 @@ TABLES: dict[str, dict[str, type[Any]]] = {
     "strategies": dict(STRATEGIES),
     "targets": dict(TARGETS),
 }
-FIXED: dict[str, type[Any]] = {"run": RunSettings, "transfer": TransferSettings}
+FIXED: dict[str, type[Any]] = {
+    "run": RunSettings,
+    "transfer": TransferSettings,
+    "deploy": DeploySettings,
+    "stop": StopSettings,
+}
 """Tables of a configuration that have no kinds."""
 
 

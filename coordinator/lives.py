@@ -64,16 +64,27 @@ class GridLives:
         """(n_candidates, n_tasks) optimal minus random return; 0 for failed lives."""
         return np.where(self.ok, self.references.optimal - self.references.random, 0.0)
 
-    def fitness(self, max_failed_share: float) -> FloatArray:
+    def fitness(self, max_failed_share: float, n_tasks: int | None = None) -> FloatArray:
         """(n_candidates,) score Σ gain / Σ span over the lives that count.
 
         It is nan, which means without weight, for a candidate of which no life counts, and for one
         that fails in more than ``max_failed_share`` of its lives: by failing on hard tasks it
         would be compared on easy ones.
+
+        Args:
+            max_failed_share: of a candidate's lives.
+            n_tasks: count lives on the first so many tasks only.
         """
-        share = (self.lived & ~self.ok).sum(axis=1) / self.lived.sum(axis=1).clip(min=1)
-        fitness = score(self.gain.sum(axis=1), self.span.sum(axis=1))
+        lived, ok = self.lived[:, :n_tasks], self.ok[:, :n_tasks]
+        gain, span = self.gain[:, :n_tasks], self.span[:, :n_tasks]
+        share = (lived & ~ok).sum(axis=1) / lived.sum(axis=1).clip(min=1)
+        fitness = score(gain.sum(axis=1), span.sum(axis=1))
         return np.where(share <= max_failed_share, fitness, np.nan)
+
+    @property
+    def n_lived(self) -> int:
+        """Lives that were wanted."""
+        return int(self.lived.sum())
 
     @property
     def n_failed(self) -> int:
@@ -85,6 +96,7 @@ def evaluate_grid(
     pool: WorkerPool,
     jobs: Sequence[Job],
     progress: Callable[[int], None] = lambda n_lives: None,
+    following: Callable[[GridLives], Sequence[Job]] = lambda lives: (),
 ) -> GridLives:
     """Lives the jobs of one grid.
 
@@ -92,21 +104,28 @@ def evaluate_grid(
         pool: where.
         jobs: tiles of the grid that do not overlap; usually they cover it.
         progress: called with the number of lives that each outcome brings.
+        following: which further jobs of the grid to do, given all lives so far; asked again after
+            those until there are none.
     """
     grid = jobs[0].grid
-    outcomes: list[Outcome | None] = [None] * len(jobs)
+    complete: list[Outcome] = []
     references = None
-    for outcome in pool.run(jobs):
-        outcomes[outcome.index] = outcome
-        # Computed while the workers are busy, so that it costs a generation no time.
-        if references is None:
-            with pool.stop.raising():
-                references = grid.tasks().references()
-        progress(jobs[outcome.index].tile.n_lives)
-    complete = [outcome for outcome in outcomes if outcome is not None]
-    if references is None or len(complete) != len(jobs):
-        raise RuntimeError(f"the pool gave {len(complete)} outcomes for {len(jobs)} jobs")
-    return _join(grid, references, complete)
+    while jobs:
+        outcomes: list[Outcome | None] = [None] * len(jobs)
+        for outcome in pool.run(jobs):
+            outcomes[outcome.index] = outcome
+            # Computed while the workers are busy, so that it costs a generation no time.
+            if references is None:
+                with pool.stop.raising():
+                    references = grid.tasks().references()
+            progress(jobs[outcome.index].tile.n_lives)
+        came = [outcome for outcome in outcomes if outcome is not None]
+        if references is None or len(came) != len(jobs):
+            raise RuntimeError(f"the pool gave {len(came)} outcomes for {len(jobs)} jobs")
+        complete += came
+        lives = _join(grid, references, complete)
+        jobs = following(lives)
+    return lives
 
 
 def _join(grid: Grid, references: References, outcomes: list[Outcome]) -> GridLives:

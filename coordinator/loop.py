@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -10,20 +10,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator import tables
-from spikeloop.coordinator.analysis.scores import Estimate, held_out_score
+from spikeloop.coordinator import racing, tables
+from spikeloop.coordinator.analysis.scores import Estimate
 from spikeloop.coordinator.config import RunConfig
-from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.lives import GridLives, evaluate_grid
+from spikeloop.coordinator.deployment import epoch_start, point_after
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.grids import count_failures, live_generation, live_held_out
+from spikeloop.coordinator.lives import GridLives
+from spikeloop.coordinator.schemas import MAX_STORED_DIM
+from spikeloop.coordinator.stopping import Row, Rule, epoch_of, spread, words
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.job import Grid, Job, Population, cut
-from spikeloop.workers.seeding import Purpose, TaskSet, stream
-
-MONITOR_JOBS = 16
-"""About so many jobs a held-out score is cut into."""
+from spikeloop.workers.seeding import Purpose, stream
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class GenerationReport:
         best: fitness of the best candidate on this generation's tasks.
         held_out: score of the recommended point on the monitor tasks, where it was measured.
         failures: number of failed lives by reason, those of the held-out score included.
+        stopped: why the search ends or begins anew after it, in words; "" if it goes on.
     """
 
     generation: int
@@ -43,6 +43,7 @@ class GenerationReport:
     failures: Mapping[str, int]
     summary: Mapping[str, float]
     wall_s: float
+    stopped: str = ""
 
 
 class Reporter(Protocol):
@@ -62,163 +63,212 @@ class Reporter(Protocol):
 
 
 def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Reporter) -> Any:
-    """Runs all generations that are still to come and commits each.
+    """Runs all generations that are still to come, until the last or a rule of ``[stop]``.
+
+    Each is committed, and so is what the rules decide after it.
 
     Returns:
         The strategy's last state.
 
     Raises:
+        ConfigError: if ``stop.lives`` does not suffice for a single generation.
         RunFailed: if more than ``run.max_failed_share`` of a generation's lives fail.
         Interrupted: after a signal; what was committed stays.
     """
-    strategy, run = config.strategy, config.run
-    monitored = config.transfer.monitored(run.generations)
-    done = store.generation()
+    max_generations(config)  # refuses
+    done, rows = store.generation(), store.rows()
     failures: Counter[str] = Counter()
     if done >= 0:
-        state: Any = from_arrays(type(strategy).State, store.state(done))
+        state: Any = from_arrays(type(config.strategy).State, store.state(done))
     else:
         state = begin(config)
         parts = {}
-        if monitored:
-            lives, _ = _monitor(config, pool, strategy.recommend(state), 0, reporter)
+        if config.transfer.monitor_every:
+            point = config.strategy.recommend(state)
+            lives, _ = live_held_out(config, pool, point, 0, reporter)
             parts["curves"] = tables.curves_table(lives, 0)
-            failures += count_failures(lives)  # told with the first generation
+            failures = count_failures(lives)  # told with the first generation
         store.commit(0, parts, to_arrays(state))
-        done = 0
-    total_lives = store.total_lives()
-    for generation in range(done + 1, run.generations + 1):
-        started = time.perf_counter()
-        population = strategy.ask(state, stream(run.seed, Purpose.ASK, generation))
-        lives = _live(config, pool, population, generation, reporter)
-        fitness = lives.fitness(run.max_failed_share)
-        evaluation = Evaluation(fitness, lives.gradient)
-        state = strategy.tell(
-            state, population, evaluation, stream(run.seed, Purpose.TELL, generation)
-        )
-        total_lives += lives.grid.n_lives
-        wall_s = time.perf_counter() - started
-
-        parts = {
-            "lives": tables.lives_table(lives, generation),
-            "candidates": tables.candidates_table(lives, fitness, config.space, generation),
-        }
-        held_out, held_out_failed = None, None
-        failures += count_failures(lives)
-        if generation in monitored:
-            point = strategy.recommend(state)
-            held_out_lives, held_out = _monitor(config, pool, point, generation, reporter)
-            parts["curves"] = tables.curves_table(held_out_lives, generation)
-            held_out_failed = held_out_lives.n_failed
-            failures += count_failures(held_out_lives)
-        summary = strategy.summary(state)
-        timing = {
-            "wall_s": wall_s,
-            "work_s": lives.work_s,
-            "overhead_s": wall_s - lives.work_s / pool.n_workers,
-            "finished": datetime.now(UTC),
-        }
-        parts["generations"] = tables.generation_table(
-            lives, fitness, generation, total_lives, held_out, held_out_failed, summary, timing
-        )
-        store.commit(generation, parts, to_arrays(state))
-        reporter.generation(
-            GenerationReport(
-                generation,
-                float(np.nanmax(fitness)),
-                float(np.nanmean(fitness)),
-                held_out,
-                failures,
-                summary,
-                wall_s,
-            )
-        )
+    while len(rows) < config.run.generations:
+        if rows and config.stop.ends(rows[-1].get("stopped")):
+            break
+        state, row = _generation(config, pool, store, reporter, state, rows, failures)
+        rows.append(dict(row))
         failures = Counter()
     return state
 
 
-def begin(config: RunConfig) -> Any:
-    """The strategy's state before the first generation."""
-    space, rng = config.space, stream(config.run.seed, Purpose.INIT)
-    start = space.default_point() if config.run.start == "default" else space.sample(1, rng)[0]
-    return config.strategy.init(space, start, rng)
+@dataclass(frozen=True)
+class _Told:
+    """A generation that the strategy was told of.
+
+    Attributes:
+        epoch: how often the search had begun anew.
+        first: the first generation of the epoch.
+        state: after the generation.
+        lived: lives of the search so far.
+        spread: of the population.
+        wall_s: seconds it took.
+    """
+
+    number: int
+    epoch: int
+    first: int
+    state: Any
+    lives: GridLives
+    fitness: FloatArray
+    lived: int
+    spread: float
+    wall_s: float
+
+
+def _tell(
+    config: RunConfig, pool: WorkerPool, state: Any, rows: Sequence[Row], reporter: Reporter
+) -> _Told:
+    """Asks, evaluates and tells the generation after those of the rows."""
+    started = time.perf_counter()
+    strategy, run, space = config.strategy, config.run, config.space
+    number, epoch, first = 1, 0, 1
+    if rows:
+        number, epoch = rows[-1]["generation"] + 1, epoch_of(rows[-1])
+        first = epoch_start(rows, number - 1)
+        if config.stop.restarts(rows[-1].get("stopped")):
+            state, epoch, first = begin(config, number), epoch + 1, number
+    population = strategy.ask(state, stream(run.seed, Purpose.ASK, number))
+    lives = live_generation(config, pool, population, number, reporter)
+    fitness = racing.fitness(lives, run.edges[0], run.max_failed_share)
+    evaluation = Evaluation(fitness, lives.gradient)
+    state = strategy.tell(state, population, evaluation, stream(run.seed, Purpose.TELL, number))
+    width = float("nan")
+    if space.n_dim <= MAX_STORED_DIM:
+        width = spread(population.rows(0, population.n_candidates), space.bounded())
+    return _Told(
+        number,
+        epoch,
+        first,
+        state,
+        lives,
+        fitness,
+        lived=sum(row["n_lives"] for row in rows) + lives.n_lived,
+        spread=width,
+        wall_s=time.perf_counter() - started,
+    )
+
+
+def _generation(
+    config: RunConfig,
+    pool: WorkerPool,
+    store: RunStore,
+    reporter: Reporter,
+    state: Any,
+    rows: Sequence[Row],
+    failures: Counter[str],
+) -> tuple[Any, Row]:
+    """One generation, from asking to committing it; gives the state after it and its row."""
+    strategy, run, stop = config.strategy, config.run, config.stop
+    told = _tell(config, pool, state, rows, reporter)
+    number, lives, fitness = told.number, told.lives, told.fitness
+    failures = failures + count_failures(lives)
+    parts = {
+        "lives": tables.lives_table(lives, number),
+        "candidates": tables.candidates_table(lives, fitness, config.space, number),
+    }
+    # These two rules come before the held-out score, because a search ends with such a score.
+    rule: Rule | None = "spread" if stop.collapsed(told.spread) else None
+    rule = _within_budget(config, told, rule)
+    held_out_lives, held_out = None, None
+    measured = config.transfer.monitored(run.generations)
+    if number in measured or (measured and stop.ends(rule)):
+        point = point_after(config, store, number, told.first, told.state)
+        held_out_lives, held_out = live_held_out(config, pool, point, number, reporter)
+        parts["curves"] = tables.curves_table(held_out_lives, number)
+        failures += count_failures(held_out_lives)
+    columns = {
+        "generation": number,
+        "total_lives": told.lived,
+        "epoch": told.epoch,
+        "spread": told.spread,
+        **tables.held_out_columns(held_out_lives, held_out),
+    }
+    if held_out and not stop.ends(rule):
+        if stop.reached(columns):
+            rule = "target"
+        elif rule is None and stop.stalled([*rows, columns]):
+            rule = _within_budget(config, told, "patience")
+    rule = rule if number < run.generations else None
+    summary = strategy.summary(told.state)
+    columns |= {
+        "stopped": rule,
+        "wall_s": told.wall_s,
+        "work_s": lives.work_s,
+        "overhead_s": told.wall_s - lives.work_s / pool.n_workers,
+        "finished": datetime.now(UTC),
+    }
+    table = tables.generation_table(lives, fitness, summary, columns)
+    store.commit(number, {**parts, "generations": table}, to_arrays(told.state))
+    reporter.generation(
+        GenerationReport(
+            number,
+            float(np.nanmax(fitness)),
+            float(np.nanmean(fitness)),
+            held_out,
+            failures,
+            summary,
+            told.wall_s,
+            words(rule, stop, columns) if rule else "",
+        )
+    )
+    return told.state, table.to_pylist()[0]
+
+
+def _within_budget(config: RunConfig, told: _Told, rule: Rule | None) -> Rule | None:
+    """The rule that has fired, or "lives" if the generation that it leads to costs too many."""
+    if not config.stop.lives or config.stop.ends(rule):
+        return rule
+    following = told.number + 1
+    restarts = config.stop.restarts(rule)
+    state = begin(config, following) if restarts else told.state
+    needed = racing.n_lives(_asked(config, state, following), config.run.edges)
+    return "lives" if config.stop.exhausted(told.lived, needed) else rule
+
+
+def begin(config: RunConfig, generation: int | None = None) -> Any:
+    """The strategy's state before the first generation, or before one that begins anew."""
+    space = config.space
+    if generation is None:
+        rng = stream(config.run.seed, Purpose.INIT)
+        default = config.run.start == "default"
+        return config.strategy.init(
+            space, space.default_point() if default else space.sample(1, rng)[0], rng
+        )
+    rng = stream(config.run.seed, Purpose.INIT, generation)
+    return config.strategy.init(space, space.sample(1, rng)[0], rng)
 
 
 def n_candidates(config: RunConfig) -> int:
-    """Candidates of a generation."""
-    state = begin(config)
-    return config.strategy.ask(state, stream(config.run.seed, Purpose.ASK, 1)).n_candidates
+    """Candidates of the first generation."""
+    return _asked(config, begin(config), 1)
 
 
-def count_failures(lives: GridLives) -> Counter[str]:
-    """Number of failed lives by reason, in words."""
-    return Counter(failure.status.words for failure in lives.failures)
-
-
-def _live(
-    config: RunConfig, pool: WorkerPool, population: Population, generation: int, reporter: Reporter
-) -> GridLives:
-    run = config.run
-    grid = Grid(
-        config.family,
-        config.learner,
-        population,
-        n_tasks=run.tasks,
-        run_seed=run.seed,
-        task_set=TaskSet.SEARCH,
-        index=generation,
-        common_noise=run.common_noise,
-    )
-    reporter.started(f"generation {generation}/{config.run.generations}", grid.n_lives)
-    jobs = cut(grid, run.tile_candidates, run.tile_tasks, f"generation {generation},")
-    lives = evaluate_grid(pool, jobs, reporter.lived)
-    _refuse_too_many_failures(config, lives, generation)
-    return lives
-
-
-def _monitor(
-    config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
-) -> tuple[GridLives, Estimate]:
-    """The recommended point on the monitor tasks, which are the same for every generation."""
-    reporter.started("held-out score", config.transfer.monitor_tasks)
-    lives = evaluate_grid(pool, monitor_jobs(config, point, generation), reporter.lived)
-    return lives, held_out_score(lives.gain[0], lives.span[0], config.run.seed, generation)
-
-
-def monitor_jobs(config: RunConfig, point: FloatArray, generation: int) -> list[Job]:
-    """The held-out lives of one point, in smaller jobs than the search's, to keep workers busy.
-
-    Their size is no function of the number of workers, on which nothing may depend.
-    """
-    grid = Grid(
-        config.family,
-        config.learner,
-        Explicit(point[None, :]),
-        n_tasks=config.transfer.monitor_tasks,
-        run_seed=config.run.seed,
-        task_set=TaskSet.MONITOR,
-        index=0,
-        common_noise=config.run.common_noise,
-    )
-    n_tasks = min(config.run.tile_tasks, -(-grid.n_tasks // MONITOR_JOBS))
-    return cut(grid, 1, n_tasks, f"generation {generation} held out,")
-
-
-def _refuse_too_many_failures(config: RunConfig, lives: GridLives, generation: int) -> None:
-    run = config.run
-    if np.isfinite(lives.fitness(run.max_failed_share)).any():
-        if lives.n_failed <= run.max_failed_share * lives.grid.n_lives:
-            return
-    elif not lives.failures:
-        raise RunFailed(
-            f"generation {generation}: on none of its {lives.grid.n_tasks} tasks is there anything "
-            "to gain, because the random policy is as good as the optimal one; change [family]"
+def max_generations(config: RunConfig) -> int:
+    """Generations at most, each as large as the first; ConfigError if not one is affordable."""
+    if not config.stop.lives:
+        return config.run.generations
+    needed = generation_lives(config)
+    if config.stop.exhausted(0, needed):
+        raise ConfigError(
+            f"[stop] lives must be at least {needed}, what one generation costs, got "
+            f"{config.stop.lives}"
         )
-    reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(lives).items())
-    first = lives.failures[0]
-    raise RunFailed(
-        f"generation {generation}: {lives.n_failed} of {lives.grid.n_lives} lives failed "
-        f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
-        f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",
-        next((failure.traceback for failure in lives.failures if failure.traceback), ""),
-    )
+    return min(config.run.generations, config.stop.lives // needed)
+
+
+def generation_lives(config: RunConfig) -> int:
+    """Lives of the first generation."""
+    return racing.n_lives(n_candidates(config), config.run.edges)
+
+
+def _asked(config: RunConfig, state: Any, generation: int) -> int:
+    """Candidates of a generation."""
+    rng = stream(config.run.seed, Purpose.ASK, generation)
+    return config.strategy.ask(state, rng).n_candidates

@@ -6,14 +6,17 @@ and the workers' competition for the machine are in the estimate. Nothing is wri
 
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.deployment import race_size
+from spikeloop.coordinator.grids import held_out_jobs
 from spikeloop.coordinator.lives import evaluate_grid
-from spikeloop.coordinator.loop import monitor_jobs, n_candidates
+from spikeloop.coordinator.loop import generation_lives, max_generations, n_candidates
 from spikeloop.coordinator.session import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.transfer import transfer_size
@@ -29,12 +32,13 @@ TILES_PER_WORKER = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run comes to.
+    """What a run comes to at most: a rule of ``[stop]`` may end it earlier.
 
     Attributes:
+        lives_race: of the finalists' race.
         seconds_per_life: of one worker, with all workers busy, dispatch included.
         start_s: seconds until the workers are ready, compilation included.
-        search_s, monitor_s, transfer_s: predicted seconds of the parts.
+        search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
         total_s: their sum.
     """
 
@@ -44,6 +48,7 @@ class Plan:
     tasks: int
     lives_search: int
     lives_monitor: int
+    lives_race: int
     lives_transfer: int
     steps_per_life: int
     jobs_per_generation: int
@@ -53,6 +58,7 @@ class Plan:
     start_s: float
     search_s: float
     monitor_s: float
+    race_s: float
     transfer_s: float
     total_s: float
 
@@ -87,22 +93,30 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         evaluate_grid(pool, cut(grid, *tile, "plan,"))
         per_life = (time.perf_counter() - started) * workers / grid.n_lives
 
-    jobs = _ceil(candidates, tile[0]) * _ceil(run.tasks, tile[1])
-    # A generation ends with its last job, so it takes whole rounds of jobs.
-    search_s = run.generations * _ceil(jobs, workers) * tile[0] * tile[1] * per_life
-    monitored = len(settings.monitored(run.generations))
+    generations = max_generations(config)
+    jobs, rounds = 0, 0
+    # Each round of a generation ends with its last job, so it takes whole rounds of jobs.
+    for number, (start, stop_) in enumerate(pairwise((0, *run.edges))):
+        in_round = _ceil(-(-candidates // 2**number), tile[0]) * _ceil(stop_ - start, tile[1])
+        jobs += in_round
+        rounds += _ceil(in_round, workers) * min(stop_ - start, tile[1])
+    search_s = generations * rounds * tile[0] * per_life
+    monitored = len(settings.monitored(generations))
     lives_monitor = monitored * settings.monitor_tasks
-    monitor = [j.tile.n_lives for j in monitor_jobs(config, config.space.default_point(), 0)]
+    monitor = [j.tile.n_lives for j in held_out_jobs(config, config.space.default_point(), 0)]
     monitor_s = monitored * _ceil(len(monitor), workers) * max(monitor) * per_life
     lives_transfer = transfer_size(settings)
     transfer_s = lives_transfer * per_life / workers
+    lives_race = race_size(config)
+    race_s = lives_race * per_life / workers
     return Plan(
         n_dim=config.space.n_dim,
-        generations=run.generations,
+        generations=generations,
         candidates=candidates,
         tasks=run.tasks,
-        lives_search=run.generations * candidates * run.tasks,
+        lives_search=generations * generation_lives(config),
         lives_monitor=lives_monitor,
+        lives_race=lives_race,
         lives_transfer=lives_transfer,
         steps_per_life=config.family.interface.n_steps,
         jobs_per_generation=jobs,
@@ -112,8 +126,9 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         start_s=start_s,
         search_s=search_s,
         monitor_s=monitor_s,
+        race_s=race_s,
         transfer_s=transfer_s,
-        total_s=start_s + search_s + monitor_s + transfer_s,
+        total_s=start_s + search_s + monitor_s + race_s + transfer_s,
     )
 
 
@@ -134,8 +149,10 @@ def show(plan: Plan, console: "Console") -> None:
         duration(plan.search_s),
     )
     table.add_row("held-out scores", str(plan.lives_monitor), duration(plan.monitor_s))
+    if plan.lives_race:
+        table.add_row("race of the finalists", str(plan.lives_race), duration(plan.race_s))
     table.add_row("transfer", str(plan.lives_transfer), duration(plan.transfer_s))
-    total = plan.lives_search + plan.lives_monitor + plan.lives_transfer
+    total = plan.lives_search + plan.lives_monitor + plan.lives_race + plan.lives_transfer
     table.add_row("total", str(total), duration(plan.total_s))
     console.print(table)
     console.print(

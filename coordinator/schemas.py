@@ -19,6 +19,9 @@ VOLATILE = frozenset(
 
 FAILURES = tuple(f"failed_{status.name.lower()}" for status in Status if status is not Status.OK)
 
+LATER = frozenset({"epoch", "spread", "stopped"})
+"""Columns that runs of earlier programs lack, without harm."""
+
 _LIFE = [
     ("task", pa.int32()),
     ("life_seed", pa.uint64()),
@@ -33,6 +36,9 @@ _CURVE = [("curve", pa.list_(pa.float32()))]
 
 LIVES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_LIFE, *_TRACE])
 """One row a life of the search."""
+
+FINALISTS = pa.schema([("generation", pa.int32()), *_LIFE, *_TRACE])
+"""One row a life of the race at the end: of the point recommended after a generation."""
 
 CURVES = pa.schema([("generation", pa.int32()), *_LIFE, *_CURVE, *_TRACE])
 """One row a held-out life of the point recommended after a generation, with its learning curve."""
@@ -89,6 +95,9 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
             ("n_failed", pa.int64()),
             *((name, pa.int64()) for name in FAILURES),
             ("total_lives", pa.int64()),
+            ("epoch", pa.int32()),
+            ("spread", pa.float64()),
+            ("stopped", pa.string()),
             ("simulated_steps", pa.int64()),
             ("held_out_score", pa.float64()),
             ("held_out_low", pa.float64()),

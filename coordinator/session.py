@@ -2,16 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator import manifest, tables
 from spikeloop.coordinator.config import RunConfig, TransferSettings
+from spikeloop.coordinator.deployment import deploy, deployed, deployed_generation
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.loop import Reporter, search
+from spikeloop.coordinator.loop import Reporter, max_generations, search
+from spikeloop.coordinator.stopping import words
 from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.transfer import Transfer, score_transfer, transfer_size
 from spikeloop.tasks.base import FloatArray
@@ -26,15 +27,20 @@ class SessionReporter(Reporter, Protocol):
         """The workers are ready."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something that needs a line of its own."""
+        ...
+
 
 def start(config: RunConfig, folder: Path, reporter: SessionReporter, stop: StopSignal) -> Transfer:
     """Runs a new search in a new folder.
 
     Raises:
-        ConfigError: the folder exists or cannot be written.
+        ConfigError: the folder exists or cannot be written, or ``stop.lives`` is too small.
         PoolError: no workers; nothing is left behind if not even the first state was committed.
         RunFailed, Interrupted: what was committed stays and can be resumed.
     """
+    max_generations(config)  # refuses before anything is written
     store = RunStore.create(folder, manifest.describe(config))
     try:
         return resume(config, store, reporter, stop)
@@ -52,8 +58,14 @@ def resume(
         store.remove_uncommitted()
         with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
             reporter.pool(pool.description)
-            state = search(config, pool, store, reporter)
-            point = config.strategy.recommend(state)
+            search(config, pool, store, reporter)
+            if reason := _ended(config, store):
+                reporter.note(reason)
+            point = deploy(config, pool, store, reporter)
+            if config.deploy.finalists > 1:
+                reporter.note(
+                    f"deployed: the point after generation {deployed_generation(config, store)}"
+                )
             return _score(config, pool, store, config.transfer, point, reporter)
 
 
@@ -93,11 +105,17 @@ def _score(
 
 
 def recommended(config: RunConfig, store: RunStore) -> FloatArray:
-    """(n_dim,) the point to deploy, from the last committed state."""
+    """(n_dim,) the point to deploy, from the files of a run; of an unfinished one as it stands."""
     if store.generation() < 0:
         raise ConfigError(f"{store.folder}: nothing is committed yet; resume the run first")
-    state: Any = from_arrays(type(config.strategy).State, store.state(store.generation()))
-    return config.strategy.recommend(state)
+    return deployed(config, store)
+
+
+def _ended(config: RunConfig, store: RunStore) -> str:
+    """Why a search ended before its last generation, in words; "" if it did not."""
+    rows = store.rows()
+    rule = rows[-1].get("stopped") if rows else None
+    return words(rule, config.stop, rows[-1]) if rule and config.stop.ends(rule) else ""
 
 
 def warm_up_job(config: RunConfig) -> Job:

@@ -5,6 +5,7 @@
     candidates/       part-000012.parquet   one row a candidate
     lives/            part-000012.parquet   one row a life
     curves/           part-000010.parquet   held-out lives of the recommended point
+    finalists/        part-000030.parquet   lives of the points that raced to be deployed
     transfer/         part-000000.parquet   held-out lives before and after, named by their seed
     state/            000012.npz            the strategy's state; 000000 is the state before it all
 
@@ -57,7 +58,7 @@ class RunStore:
         temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            for name in ("", *PARTS, "transfer", "state", "figures"):
+            for name in ("", *PARTS, "finalists", "transfer", "state", "figures"):
                 (temporary / name).mkdir()
             files.write_json(
                 temporary / "run.json", {"schema_version": schemas.SCHEMA_VERSION, **manifest}
@@ -155,6 +156,15 @@ class RunStore:
         """Writes held-out lives of one transfer evaluation."""
         return self._write("transfer", seed, table)
 
+    def finalists(self, generation: int) -> pa.Table | None:
+        """The lives of the race after the last generation; None if there was none."""
+        path = self._part_path("finalists", generation)
+        return self.read_part(path) if path.exists() else None
+
+    def write_finalists(self, generation: int, table: pa.Table) -> Path:
+        """Writes the lives of the race after the last generation."""
+        return self._write("finalists", generation, table)
+
     def remove_uncommitted(self) -> list[Path]:
         """Removes temporary files and parts beyond the last state, which no generation owns."""
         last = self.generation()
@@ -177,7 +187,8 @@ class RunStore:
     def table(self, name: str) -> pa.Table | None:
         """All parts of a folder as one table, checksums verified; None if there are none."""
         parts = [self.read_part(path) for path, _ in self.parts(name)]
-        return pa.concat_tables(parts) if parts else None
+        # A run that an earlier program began may lack some columns in its first parts.
+        return pa.concat_tables(parts, promote_options="default") if parts else None
 
     def read_part(self, path: Path) -> pa.Table:
         """One part; ConfigError that names it if it is damaged."""
@@ -185,6 +196,16 @@ class RunStore:
             return files.read_parquet(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise ConfigError(f"{path}: damaged: {error}") from error
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all committed generations, in order."""
+        last = self.generation()
+        return [
+            row
+            for path, number in self.parts("generations")
+            if number <= last
+            for row in self.read_part(path).to_pylist()
+        ]
 
     def total_lives(self) -> int:
         """Lives of the search up to the last committed generation."""

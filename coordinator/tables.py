@@ -1,6 +1,6 @@
 """Lives, candidates and generations as Arrow tables in the columns of ``schemas``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,23 @@ from spikeloop.workers.space import ParameterSpace
 def lives_table(lives: GridLives, generation: int) -> pa.Table:
     """The lives of a generation, candidate by candidate."""
     candidate, _ = np.indices(lives.returns.shape)
-    return _table(
+    table = _table(
         schemas.LIVES,
         generation=np.full(lives.returns.size, generation),
         candidate=candidate.ravel(),
         **_life_columns(lives),
     )
+    return table.filter(pa.array(lives.lived.ravel()))
+
+
+def finalists_table(lives: GridLives, generations: Sequence[int]) -> pa.Table:
+    """The lives of the race between the points recommended after these generations."""
+    table = _table(
+        schemas.FINALISTS,
+        generation=np.repeat(generations, lives.grid.n_tasks),
+        **_life_columns(lives),
+    )
+    return table.filter(pa.array(lives.lived.ravel()))
 
 
 def curves_table(lives: GridLives, generation: int) -> pa.Table:
@@ -60,8 +71,8 @@ def candidates_table(
         "generation": np.full(n, generation),
         "candidate": np.arange(n),
         "fitness": fitness,
-        "n_lives": np.full(n, lives.grid.n_tasks),
-        "n_failed": (~lives.ok).sum(axis=1),
+        "n_lives": lives.lived.sum(axis=1),
+        "n_failed": (lives.lived & ~lives.ok).sum(axis=1),
         "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
     if space.n_dim <= schemas.MAX_STORED_DIM:
@@ -77,18 +88,20 @@ def candidates_table(
 def generation_table(
     lives: GridLives,
     fitness: FloatArray,
-    generation: int,
-    total_lives: int,
-    held_out: Estimate | None,
-    held_out_failed: int | None,
     summary: Mapping[str, float],
-    timing: Mapping[str, Any],
+    columns: Mapping[str, Any],
 ) -> pa.Table:
-    """The one row of a generation."""
+    """The one row of a generation.
+
+    Args:
+        lives: of the generation.
+        fitness: (n_candidates,) of its candidates.
+        summary: what the strategy tells of itself.
+        columns: by name, those that do not follow from these.
+    """
     best_candidate = int(np.nanargmax(fitness))
     fitness = fitness[np.isfinite(fitness)]
     row: dict[str, Any] = {
-        "generation": generation,
         "best": fitness.max(),
         "mean": fitness.mean(),
         "median": np.median(fitness),
@@ -97,22 +110,27 @@ def generation_table(
         "best_candidate": best_candidate,
         "n_candidates": lives.grid.n_candidates,
         "n_tasks": lives.grid.n_tasks,
-        "n_lives": lives.grid.n_lives,
+        "n_lives": lives.n_lived,
         "n_failed": lives.n_failed,
-        "total_lives": total_lives,
         "simulated_steps": lives.n_simulated_steps,
+        "retries": int((lives.attempts - 1).clip(min=0).sum()),
+        **{f"strategy_{name}": value for name, value in summary.items()},
+        **columns,
+    }
+    for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
+        row[name] = int((lives.lived & (lives.status == status)).sum())
+    return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
+
+
+def held_out_columns(lives: GridLives | None, held_out: Estimate | None) -> dict[str, Any]:
+    """Columns of a generation about its held-out score; without values if it has none."""
+    return {
         "held_out_score": held_out and held_out.value,
         "held_out_low": held_out and held_out.low,
         "held_out_high": held_out and held_out.high,
         "held_out_tasks": held_out and held_out.n_tasks,
-        "held_out_failed": held_out_failed,
-        "retries": int((lives.attempts - 1).clip(min=0).sum()),
-        **{f"strategy_{name}": value for name, value in summary.items()},
-        **timing,
+        "held_out_failed": lives and lives.n_failed,
     }
-    for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
-        row[name] = int((lives.status == status).sum())
-    return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 
 def _life_columns(lives: GridLives) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Transfer: what the default, random and learned Θ earn on tasks that the search has never seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,17 +105,29 @@ def score_transfer(
 
 def summarise(run_seed: int, seed: int, lives: GridLives, theta: tuple[str, ...]) -> Transfer:
     """Scores and planned comparisons of lives; the resampling depends on the seeds only."""
+    return Transfer(lives, theta, *compare(run_seed, seed, lives.gain, lives.span, theta))
+
+
+def compare(
+    run_seed: int, seed: int, gain: FloatArray, span: FloatArray, theta: Sequence[str]
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Scores and planned comparisons of lives.
+
+    Args:
+        run_seed: of the run.
+        seed: of the held-out tasks.
+        gain: (n_points, n_tasks) return above the random policy; 0 for lives that do not count.
+        span: (n_points, n_tasks) optimal minus random return; 0 for lives that do not count.
+        theta: (n_points,) which of ``THETAS`` each row belongs to.
+    """
     bootstrap = Bootstrap.over(
-        lives.grid.n_tasks, stream(run_seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
+        gain.shape[1], stream(run_seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     )
     chosen = {name: np.array([t == name for t in theta]) for name in THETAS}
-    samples = {name: Sample(lives.gain[rows], lives.span[rows]) for name, rows in chosen.items()}
-    return Transfer(
-        lives,
-        theta,
-        scores={name: bootstrap.estimate(sample) for name, sample in samples.items()},
-        gains={
-            f"learned - {name}": bootstrap.difference(samples["learned"], samples[name])
-            for name in ("default", "random")
-        },
-    )
+    samples = {name: Sample(gain[rows], span[rows]) for name, rows in chosen.items()}
+    scores = {name: bootstrap.estimate(sample) for name, sample in samples.items()}
+    gains = {
+        f"learned - {name}": bootstrap.difference(samples["learned"], samples[name])
+        for name in ("default", "random")
+    }
+    return scores, gains

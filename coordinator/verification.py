@@ -1,23 +1,30 @@
 """Checks a run folder: every file readable, every number in agreement with the lives it sums up."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator import schemas
 from spikeloop.coordinator.analysis.figures import held_out_of
-from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.manifest import read_config
+from spikeloop.coordinator.replay import fitness, race_problems, rule_problems
 from spikeloop.coordinator.store import PARTS, RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
+
+ONCE = ("finalists", "transfer")
+"""Tables with parts that belong to the finished search and not to one generation."""
 
 KEYS = {
     "lives": ["generation", "candidate", "task"],
     "candidates": ["generation", "candidate"],
     "generations": ["generation"],
     "curves": ["generation", "task"],
+    "finalists": ["generation", "task"],
     "transfer": ["transfer_seed", "theta", "point", "task"],
 }
 """Columns that name a row; no two rows of a table may agree in all of them."""
@@ -42,11 +49,17 @@ def verify(store: RunStore) -> Report:
     config = read_config(store)
     last = store.generation()
     _verify_states(store, config.strategy, last, report)
-    frames = {name: _read(store, name, last, report) for name in (*PARTS, "transfer")}
-    lives, candidates, curves, generations, transfer = frames.values()
+    frames = {name: _read(store, name, last, report) for name in (*PARTS, *ONCE)}
+    lives, candidates, curves, generations, finalists, transfer = frames.values()
+    finished = last >= config.run.generations
     if lives is not None and candidates is not None and generations is not None:
-        _verify_sums(config.run.max_failed_share, lives, candidates, generations, report)
-        _verify_held_out(config, last, generations, curves, report)
+        rows = _rows(generations)
+        finished = finished or (bool(rows) and config.stop.ends(rows[-1].get("stopped")))
+        _verify_sums(config.run, lives, candidates, generations, report)
+        _verify_held_out(config, last, finished, generations, curves, report)
+        report.problems += rule_problems(config, rows, candidates)
+        if finalists is not None:
+            report.problems += race_problems(config, store, finalists)
         if sorted(generations["generation"]) != list(range(1, last + 1)):
             report.problems.append(f"generations: not exactly one row for each of 1..{last}")
         expected = generations["n_lives"].sum()
@@ -54,7 +67,7 @@ def verify(store: RunStore) -> Report:
             report.problems.append(f"lives: {len(lives)} rows, the generations count {expected}")
     elif last > 0:
         report.problems.append(f"{last} generations are committed, but not all their tables exist")
-    if last < config.run.generations:
+    if not finished:
         report.checked.append(f"unfinished: {last} of {config.run.generations} generations")
     elif transfer is None:
         report.checked.append("unfinished: the transfer to held-out tasks is missing; resume it")
@@ -87,7 +100,7 @@ def _read(store: RunStore, name: str, last: int, report: Report) -> pd.DataFrame
     """All parts of a table that belong to a committed generation and have the right columns."""
     frames: list[pd.DataFrame] = []
     for path, number in store.parts(name):
-        if name != "transfer" and number > last:
+        if name not in ONCE and number > last:
             continue
         try:
             part = store.read_part(path)
@@ -117,20 +130,31 @@ def _columns(store: RunStore, name: str) -> set[str]:
         "candidates": schemas.candidates(read_config(store).space),
         "generations": schemas.generations(()),
         "curves": schemas.CURVES,
+        "finalists": schemas.FINALISTS,
         "transfer": schemas.TRANSFER,
     }[name]
-    return set(schema.names)
+    return set(schema.names) - schemas.LATER
+
+
+def _rows(generations: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """The rows of all generations in order, with None where a value is missing."""
+    ordered = generations.sort_values("generation")
+    return ordered.astype(object).where(ordered.notna(), None).to_dict("records")
 
 
 def _verify_held_out(
     config: RunConfig,
     last: int,
+    finished: bool,
     generations: pd.DataFrame,
     curves: pd.DataFrame | None,
     report: Report,
 ) -> None:
     """Recomputes the held-out scores, intervals included, from their lives."""
-    expected = [g for g in config.transfer.monitored(config.run.generations) if g <= last]
+    planned = config.transfer.monitored(config.run.generations)
+    expected = [g for g in planned if g <= last]
+    if finished and planned and last not in expected:  # whatever ends a search, it ends with one
+        expected.append(last)
     found = [] if curves is None else sorted(set(curves["generation"]))
     if found != expected:
         report.problems.append(f"curves: held-out lives of generations {found}, not of {expected}")
@@ -149,27 +173,24 @@ def _verify_held_out(
 
 
 def _verify_sums(
-    max_failed_share: float,
+    run: RunSettings,
     lives: pd.DataFrame,
     candidates: pd.DataFrame,
     generations: pd.DataFrame,
     report: Report,
 ) -> None:
     """Recomputes fitness from lives, and generations from candidates."""
-    ok = lives["status"] == "ok"
-    sums = (
-        lives.assign(
-            gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-            span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
-            failed=~ok,
-        )
-        .groupby(["generation", "candidate"])
-        .agg(gain=("gain", "sum"), span=("span", "sum"), share=("failed", "mean"))
-    )
-    fitness = candidates.set_index(["generation", "candidate"])["fitness"]
-    again = (sums["gain"] / sums["span"]).where(sums["share"] <= max_failed_share)
-    if not np.allclose(fitness, again.reindex(fitness.index), rtol=1e-9, equal_nan=True):
-        report.problems.append("candidates: a fitness does not follow from its lives")
+    lived = dict(list(lives.groupby("generation")))
+    for generation, told in candidates.sort_values("candidate").groupby("generation"):
+        again, fair = fitness(lived.get(generation, lives.iloc[:0]), run, len(told))
+        if not np.allclose(told["fitness"], again, rtol=1e-9, equal_nan=True):
+            report.problems.append(
+                f"candidates: a fitness of generation {generation} does not follow from its lives"
+            )
+        elif not fair:
+            report.problems.append(
+                f"lives: who met all tasks of generation {generation} does not follow from the race"
+            )
     by_generation = candidates.groupby("generation")["fitness"]
     rows = generations.set_index("generation")
     for column, value in (("best", by_generation.max()), ("mean", by_generation.mean())):

@@ -16,6 +16,8 @@ TABLES: dict[str, dict[str, Any]] = {
     "strategy": {"kind": "evolution", "population_size": 6},
     "target": {"kind": "inline"},
     "transfer": {"tasks": 6, "random_points": 3, "monitor_every": 2, "monitor_tasks": 4},
+    "deploy": {},
+    "stop": {},
 }
 
 
@@ -45,7 +47,7 @@ def contents(folder: Path) -> dict[str, pd.DataFrame]:
     """Every table of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
-    for name in ("generations", "candidates", "lives", "curves", "transfer"):
+    for name in ("generations", "candidates", "lives", "curves", "finalists", "transfer"):
         table = store.table(name)
         if table is not None:
             frame = table.to_pandas()
@@ -72,6 +74,8 @@ class Silent:
     """A reporter that says nothing."""
 
     def pool(self, description: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def started(self, what: str, n_lives: int) -> None: ...
 

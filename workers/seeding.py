@@ -26,6 +26,7 @@ class Purpose(IntEnum):
     LIVES = 4
     RANDOM_POINTS = 5
     BOOTSTRAP = 6
+    COMPARISON = 7
 
 
 class TaskSet(IntEnum):
@@ -35,6 +36,7 @@ class TaskSet(IntEnum):
     MONITOR = 1
     TRANSFER = 2
     PLAN = 3
+    RACE = 4
 
 
 def _sequence(

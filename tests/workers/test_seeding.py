@@ -101,4 +101,4 @@ def test_coordinates_out_of_range_are_refused(wrong: int) -> None:
 def test_purposes_and_task_sets_keep_their_values() -> None:
     """They are part of a run's identity: a stored run could not be repeated."""
     assert [p.value for p in Purpose][:7] == list(range(7))
-    assert [t.value for t in TaskSet] == [0, 1, 2, 3]
+    assert [t.value for t in TaskSet] == [0, 1, 2, 3, 4]
