@@ -17,6 +17,7 @@ from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.exits import explain, one_line
 
 if TYPE_CHECKING:
+    from spikeloop.coordinator.comparison.config import ComparisonConfig
     from spikeloop.coordinator.config import RunConfig
     from spikeloop.coordinator.store import RunStore
     from spikeloop.coordinator.transfer import Transfer
@@ -66,12 +67,41 @@ def run(
 
 @app.command()
 def resume(run: RunPath, workers: Workers = None, inline: Inline = False) -> None:
-    """Go on from the last committed generation of a run."""
+    """Go on from the last committed generation of a run, or wherever a comparison stands."""
     from spikeloop.coordinator import session
 
+    if (run / "comparison.json").exists():
+        from spikeloop.coordinator.comparison import session as comparisons
+
+        config = comparisons.read_config(run)
+        config = config.retarget(_retarget(config.first, workers, inline).target)
+        _compare(run, lambda r, s: comparisons.resume(config, run, r, s), config, False)
+        return
     store, settings = _open(run, workers, inline)
     done = max(store.generation(), 0)
     _drive(settings, run, done, lambda r, s: session.resume(settings, store, r, s))
+
+
+@app.command()
+def compare(
+    config: ConfigPath,
+    sets: Sets = None,
+    out: Annotated[Path, typer.Option("--out", help="folder for comparisons")] = Path(
+        "comparisons"
+    ),
+    workers: Workers = None,
+    inline: Inline = False,
+    as_json: Json = False,
+) -> None:
+    """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
+    from spikeloop.coordinator.comparison import config as comparison_config
+    from spikeloop.coordinator.comparison import session as comparisons
+    from spikeloop.coordinator.config import override
+
+    settings = comparison_config.load(config, dict(override(text) for text in sets or []))
+    settings = settings.retarget(_retarget(settings.first, workers, inline).target)
+    folder = out / settings.comparison.name
+    _compare(folder, lambda r, s: comparisons.start(settings, folder, r, s), settings, as_json)
 
 
 @app.command()
@@ -181,6 +211,19 @@ def verify(run: RunPath, as_json: Json = False) -> None:
         raise RunFailed(
             f"{run}: {len(report.problems)} problem(s); the first: {report.problems[0]}"
         )
+
+
+@app.command()
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
+) -> None:
+    """Write one HTML file that shows a run or a comparison, figures included."""
+    from spikeloop.coordinator.analysis.report import write_report
+
+    typer.echo(f"report:  {write_report(folder, out)}")
 
 
 @app.command()
@@ -296,6 +339,37 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
 
     console.transfer_table(result, shown)
     console.results(folder, make_figures(RunStore(folder)), shown)
+
+
+def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool) -> None:
+    """Holds a comparison with progress, then shows its findings and where its files are."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.cluster.stop import Interrupted, StopSignal
+    from spikeloop.coordinator import console
+    from spikeloop.coordinator.comparison import console as shown
+    from spikeloop.coordinator.comparison.session import lives_to_come
+
+    stop = StopSignal()
+    stop.install()
+    printed = console.stream(stderr=as_json)
+    try:
+        found = work(shown.ComparisonConsole(lives_to_come(config), printed), stop)
+    except Interrupted as error:
+        raise Interrupted(
+            f"interrupted, everything finished is kept; resume with: spikeloop resume {folder}"
+        ) from error
+    except (OSError, PoolError) as error:
+        raise PoolError(
+            f"{one_line(error)}; what is finished is safe, mend this and resume with: "
+            f"spikeloop resume {folder}"
+        ) from error
+    from spikeloop.coordinator.analysis.report import write_report
+
+    report = write_report(folder)
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+    else:
+        shown.show(found, folder, report, printed)
 
 
 def _as_json(transfer: "Transfer") -> dict[str, Any]:

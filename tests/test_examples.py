@@ -1,17 +1,21 @@
 """Every example is a valid configuration, and a tiny version of it runs to the end."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from spikeloop.cluster import TARGETS
 from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.comparison import config as comparison_config
 from spikeloop.coordinator.config import load
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.learners import LEARNERS
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
+ALL = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
+COMPARISONS = [path for path in ALL if "[comparison]" in path.read_text()]
+EXAMPLES = [path for path in ALL if path not in COMPARISONS]
 
 TINY = {
     "run.generations": 1,
@@ -21,6 +25,16 @@ TINY = {
     "transfer.tasks": 4,
     "transfer.random_points": 2,
     "transfer.random_tasks": 4,
+    "transfer.monitor_tasks": 2,
+}
+
+TINY_COMPARISON = {
+    "comparison.budget": 100,
+    "comparison.seeds": 1,
+    "tuning.lives": 0,
+    "run.tasks": 2,
+    "family.n_steps": 50,
+    "transfer.tasks": 4,
     "transfer.monitor_tasks": 2,
 }
 
@@ -35,6 +49,7 @@ def cli(*arguments: str) -> int:
 
 def test_there_are_examples() -> None:
     assert "mdp_evolution" in [path.stem for path in EXAMPLES]
+    assert "compare_mdp" in [path.stem for path in COMPARISONS]
 
 
 @each
@@ -58,3 +73,21 @@ def test_a_tiny_version_of_an_example_runs_and_verifies(
     assert "generation 1/1" in output
     assert "Score on 4 held-out tasks" in output
     assert cli("verify", str(tmp_path / path.stem)) == 0
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_a_tiny_version_of_a_comparison_runs_to_its_findings(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its tuning and its pairs, which name tuned contestants."""
+    text = re.sub(r"pairs = \[.*?\n\]", "", path.read_text(), flags=re.DOTALL)
+    tiny = tmp_path / path.name
+    tiny.write_text(text)
+    sets = [word for key, value in TINY_COMPARISON.items() for word in ("--set", f"{key}={value}")]
+    assert comparison_config.load(path).comparison.name == path.stem
+    assert cli("compare", str(tiny), "--inline", "--out", str(tmp_path), *sets) == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    assert "Held-out score after 100 lives" in output
+    assert "n = 1" in output
+    assert (tmp_path / path.stem / "report.html").stat().st_size > 10_000

@@ -32,8 +32,6 @@ def make_figures(store: RunStore) -> list[Path]:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
     made = []
     config = read_config(store)
     seed = config.run.seed
@@ -41,16 +39,23 @@ def make_figures(store: RunStore) -> list[Path]:
         _frame(store, name) for name in ("generations", "curves", "transfer")
     )
     if generations is not None:
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        figure = new()
         draw_search(figure.subplots(), generations, curves, seed)
         made.append(save(figure, store.folder / "figures" / "search.png"))
     if transfer is not None:
         transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        figure = new()
         draw_learning(figure.subplots(), transfer, n_steps, seed)
         made.append(save(figure, store.folder / "figures" / "learning.png"))
     return made
+
+
+def new() -> "Figure":
+    """An empty figure of a page's width, whose parts make room for one another."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(7.2, 4.2), layout="constrained")
 
 
 def draw_search(

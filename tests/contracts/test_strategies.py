@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from statistical import assert_better
 
-from spikeloop.coordinator.comparison.tunables import named_values, settings_of
-from spikeloop.coordinator.kinds import read_value
+from spikeloop.coordinator.comparison.tunables import defaults, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
@@ -70,7 +69,7 @@ def assert_same(first: Any, second: Any, rtol: float = 0.0) -> None:
         np.testing.assert_allclose(one[name], two[name], rtol=rtol, atol=rtol, err_msg=name)
 
 
-DETERMINISTIC = {"grid"}
+DETERMINISTIC = {"evolution_published", "grid"}
 
 
 @dataclass(frozen=True)
@@ -281,22 +280,28 @@ def test_a_saved_state_continues_identically_in_another_process(
     assert_same(load(strategy, str(continued)), advance(strategy, state, 3, 6))
 
 
+def named_values(space: ParameterSpace, n: int) -> Iterator[dict[str, Any]]:
+    """Settings drawn from a space, choices as the text of their option."""
+    decoded = space.decode(space.sample(n, stream(5, Purpose.INIT)))
+    for row in decoded.values:
+        yield {
+            parameter.name: parameter.options[int(value)]
+            if isinstance(parameter, Choice)
+            else int(value)
+            if isinstance(parameter, Integer)
+            else float(value)
+            for parameter, value in zip(space.parameters, row, strict=True)
+        }
+
+
 def test_whatever_may_be_tuned_gives_valid_settings(strategy: Strategy[Any]) -> None:
     """Every point of the space that a comparison tunes, and its default is the default."""
-    space = type(strategy).tunable
-    points = np.vstack([space.default_point(), space.sample(50, stream(5, Purpose.INIT))])
     cls: Any = type(strategy)
-    for values in named_values(space.decode(points)):
+    for values in named_values(cls.tunable, 50):
         settings = cls.model_validate(settings_of(values))
         state = settings.init(SPACE, SPACE.default_point(), stream(5, Purpose.INIT))
         assert settings.ask(state, stream(5, Purpose.ASK)).n_candidates >= 1
-    default = next(named_values(space.decode(points[:1])))
-    settings = strategy.model_dump(mode="json")
-    for key, value in default.items():
-        inner: Any = settings
-        for name in key.split("."):
-            inner = inner[name]
-        assert inner == pytest.approx(read_value(value) if isinstance(value, str) else value)
+    assert cls.model_validate(settings_of(defaults(cls.tunable))) == strategy
 
 
 def test_a_state_with_other_fields_is_refused(strategy: Strategy[Any]) -> None:
@@ -332,6 +337,8 @@ def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
 
 SEEDS = range(20)
 NOT_BETTER_THAN_RANDOM = {
+    "annealing_published",  # its faults: steps of 0.03 and less, and it climbs on luck
+    "cross_entropy_published",  # its fault: noise keeps half of the coordinates on the bounds
     "random_search",
     "grid",  # two or three values in each of seven dimensions
 }

@@ -1,0 +1,87 @@
+"""How a run's learned Θ does on new tasks, for its report, from the rows of ``transfer`` alone."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from spikeloop.coordinator.analysis import figures
+from spikeloop.coordinator.analysis.page import Block, Drawing, Table, Text
+from spikeloop.coordinator.analysis.scores import Estimate
+from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.console import gain_words
+from spikeloop.coordinator.transfer import THETAS, compare
+
+
+def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> Iterator[Block]:
+    """Scores, planned comparisons and learning curves of held-out lives.
+
+    Args:
+        config: of the run.
+        transfer: rows of the table of that name, of one transfer seed or several; maybe none.
+        over: whether the search has ended.
+    """
+    if transfer.empty:
+        yield Text(
+            "The transfer to held-out tasks has not been measured."
+            if over
+            else "The transfer to held-out tasks has not been measured: the run is not finished."
+        )
+        return
+    for seed, lives in transfer.groupby("transfer_seed"):
+        scores, gains = transfer_scores(lives, config.run.seed)
+        yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
+        rows = []
+        for name in THETAS:
+            own, estimate = lives[lives["theta"] == name], scores[name]
+            returns = own["return"][own["status"] == "ok"]
+            points = "" if estimate.n_points == 1 else f", mean of {estimate.n_points}"
+            rows.append(
+                (
+                    f"{name} Θ{points}",
+                    f"{estimate.value:.3f}",
+                    f"[{estimate.low:.3f}, {estimate.high:.3f}]",
+                    f"{returns.mean():.1f}" if returns.size else "-",
+                    str(len(own)),
+                    str(len(own) - returns.size),
+                )
+            )
+        yield Table(
+            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed} "
+            "(0 random policy, 1 optimal policy)",
+            ("Θ", "score", "95 % interval", "mean return", "lives", "failed"),
+            rows,
+        )
+    yield Text(
+        "Intervals are percentile bootstraps over tasks, and over points where a row has several: "
+        "they speak about new tasks for this Θ, not about other runs of the search.",
+        "note",
+    )
+    lives = transfer[transfer["transfer_seed"] == config.transfer.seed]
+    if not lives.empty:
+        figure = figures.new()
+        steps = config.family.interface.n_steps
+        figures.draw_learning(figure.subplots(), lives, steps, config.run.seed)
+        yield Drawing(
+            figure,
+            "Reward per step within held-out lives, with pointwise 95 % intervals; dashed and "
+            "dotted lines are the optimal and the random policy.",
+            "Learning curves of the default, random and learned hyperparameters.",
+        )
+
+
+def transfer_scores(
+    lives: pd.DataFrame, run_seed: int
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Scores and planned comparisons from the rows of ``transfer`` with one transfer seed."""
+    seed = int(lives["transfer_seed"].iloc[0])
+    ok = lives["status"] == "ok"
+    sums = lives.assign(
+        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
+        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
+    )
+    gain, span = (
+        sums.pivot(index=["theta", "point"], columns="task", values=name).fillna(0.0)
+        for name in ("gain", "span")
+    )
+    theta = list(gain.index.get_level_values("theta"))
+    return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)

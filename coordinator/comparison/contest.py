@@ -1,0 +1,175 @@
+"""The contest: every contestant searches with the same fresh seeds, then its point is scored.
+
+Contestants are the strategies as given, and with the settings of their best trial. Search k of all
+of them has the same run seed: generation for generation the same tasks and life seeds, and in the
+end the same held-out tasks. None of these seeds was used for tuning.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator import files, tables
+from spikeloop.coordinator.analysis.scores import Bootstrap, Sample, score
+from spikeloop.coordinator.comparison import search as searches
+from spikeloop.coordinator.comparison.config import ComparisonConfig
+from spikeloop.coordinator.comparison.tuning import CONTEST, Tuned, run_seeds, with_settings
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.loop import Reporter
+from spikeloop.coordinator.store import RunStore
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+
+class ContestReporter(Reporter, Protocol):
+    """A reporter that is also told of the contest's searches."""
+
+    def result(self, row: Mapping[str, Any]) -> None:
+        """A search of the contest has been scored."""
+        ...
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A strategy with settings.
+
+    Attributes:
+        arm: its name in all tables.
+        strategy: the name of the table it comes from.
+        settings: "default" if nothing but the kind was given, "given", or "tuned".
+        searcher: the strategy.
+    """
+
+    arm: str
+    strategy: str
+    settings: str
+    searcher: Any
+
+
+def contestants(
+    config: ComparisonConfig, tuned: Mapping[str, Tuned | None]
+) -> Iterator[Contestant]:
+    """All contestants; a strategy whose every trial failed has no tuned one."""
+    for name, run in config.given.items():
+        default = run.strategy == type(run.strategy)()
+        yield Contestant(name, name, "default" if default else "given", run.strategy)
+    for name, best in tuned.items():
+        if best is not None:
+            searcher = with_settings(config, name, best.settings)
+            yield Contestant(f"{name}_tuned", name, "tuned", searcher)
+
+
+def hold(
+    config: ComparisonConfig,
+    entrants: list[Contestant],
+    folder: Path,
+    pool: WorkerPool,
+    reporter: ContestReporter,
+) -> None:
+    """Holds whatever part of the contest has not been held yet; seed by seed, for all."""
+    for number, seed in enumerate(run_seeds(config, CONTEST, config.comparison.seeds)):
+        for contestant in entrants:
+            path = folder / "contest" / contestant.arm / f"{number:06d}.json"
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                row = _search(config, contestant, number, seed, folder, pool, reporter)
+                files.write_json(path, row)
+                reporter.result(row)
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """One row for each search of the contest that has been scored, seed by seed."""
+    found = [files.read_json(path) for path in sorted((folder / "contest").glob("*/*.json"))]
+    return sorted(found, key=lambda row: (row["seed_index"], row["arm"]))
+
+
+def _search(
+    config: ComparisonConfig,
+    contestant: Contestant,
+    number: int,
+    seed: int,
+    folder: Path,
+    pool: WorkerPool,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """One search with its score on held-out tasks; a failed one has a reason and no score."""
+    comparison = config.comparison
+    run_folder = folder / "runs" / contestant.arm / f"{number:06d}"
+    name = f"{contestant.arm}-{number}"
+    row: dict[str, Any] = {
+        "arm": contestant.arm,
+        "strategy": contestant.strategy,
+        "settings": contestant.settings,
+        "seed_index": number,
+        "run_seed": seed,
+    }
+    started = time.perf_counter()
+    try:
+        plan = searches.plan(
+            config.given[contestant.strategy],
+            contestant.searcher,
+            seed,
+            comparison.budget,
+            comparison.measurements,
+            name,
+        )
+        found = searches.run(plan, run_folder, pool, reporter)
+    except (ConfigError, RunFailed) as error:
+        lives = RunStore(run_folder).total_lives() if run_folder.exists() else 0
+        return {**row, **_NOTHING, "lives": lives, "failed_lives": lives, "error": str(error)}
+    settings = plan.transfer
+    lived = searches.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
+    files.write_parquet(
+        folder / "contest" / contestant.arm / f"{number:06d}.parquet", tables.lives_table(lived, 0)
+    )
+    rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
+    estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(lived.gain, lived.span))
+    return {
+        **row,
+        "score": _plain(estimate.value),
+        "score_low": _plain(estimate.low),
+        "score_high": _plain(estimate.high),
+        "n_tasks": estimate.n_tasks,
+        "lives": found.lives,
+        "failed_lives": found.failed_lives,
+        "generations": plan.run.generations,
+        "error": "",
+        "anytime": list(_anytime(found.store)),
+        "wall_s": time.perf_counter() - started,
+    }
+
+
+_NOTHING: Mapping[str, Any] = {
+    "score": None,
+    "score_low": None,
+    "score_high": None,
+    "n_tasks": 0,
+    "generations": 0,
+    "anytime": [],
+    "wall_s": 0.0,
+}
+
+
+def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
+    """(generation, lives so far, held-out score) wherever it was measured while searching."""
+    curves, generations = store.table("curves"), store.table("generations")
+    if curves is None or generations is None:
+        return
+    columns = (generations[name].to_pylist() for name in ("generation", "total_lives"))
+    lives = dict(zip(*columns, strict=True))
+    frame = curves.select(["generation", "return", "random", "optimal", "status"]).to_pandas()
+    frame = frame[frame["status"] == "ok"]
+    gain = (frame["return"] - frame["random"]).groupby(frame["generation"]).sum()
+    span = (frame["optimal"] - frame["random"]).groupby(frame["generation"]).sum()
+    scores = score(gain.to_numpy(), span.to_numpy())
+    for generation, value in zip(gain.index, scores, strict=True):
+        yield [int(generation), lives.get(int(generation), 0), _plain(float(value))]
+
+
+def _plain(value: float) -> float | None:
+    """A number as JSON has it."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,108 @@
+"""A comparison as three data frames, one row a trial, a search of the contest, a measured score."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from spikeloop.coordinator import files
+from spikeloop.coordinator.comparison import contest
+from spikeloop.coordinator.comparison.config import ComparisonConfig, settings_text
+from spikeloop.coordinator.comparison.tuning import open_study
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+TRIALS = pa.schema(
+    [
+        ("strategy", pa.string()),
+        ("trial", pa.int32()),
+        ("state", pa.string()),
+        ("value", pa.float64()),
+        ("lives", pa.int64()),
+        ("charged", pa.int64()),
+        ("settings", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+"""One row a trial; ``settings`` is JSON text."""
+
+RESULTS = pa.schema(
+    [
+        ("arm", pa.string()),
+        ("strategy", pa.string()),
+        ("settings", pa.string()),
+        ("seed_index", pa.int32()),
+        ("run_seed", pa.int64()),
+        ("score", pa.float64()),
+        ("score_low", pa.float64()),
+        ("score_high", pa.float64()),
+        ("n_tasks", pa.int32()),
+        ("lives", pa.int64()),
+        ("failed_lives", pa.int64()),
+        ("generations", pa.int32()),
+        ("error", pa.string()),
+        ("wall_s", pa.float64()),
+    ]
+)
+"""One row a search of the contest; no score if it failed."""
+
+ANYTIME = pa.schema(
+    [
+        ("arm", pa.string()),
+        ("seed_index", pa.int32()),
+        ("generation", pa.int32()),
+        ("lives", pa.int64()),
+        ("score", pa.float64()),
+    ]
+)
+"""One row a held-out score that was measured while searching."""
+
+
+def write(config: ComparisonConfig, folder: Path) -> None:
+    """Writes trials, results and anytime scores as Parquet, from what has been finished."""
+    rows = contest.rows(folder)
+    anytime = [
+        {
+            "arm": row["arm"],
+            "seed_index": row["seed_index"],
+            **dict(zip(("generation", "lives", "score"), measured, strict=True)),
+        }
+        for row in rows
+        for measured in row["anytime"]
+    ]
+    trials = [
+        _trial_row(strategy, trial)
+        for strategy in config.tuned
+        for trial in open_study(config, folder, strategy).get_trials(deepcopy=False)
+        if trial.state.is_finished()
+    ]
+    for name, schema, content in (
+        ("trials", TRIALS, trials),
+        ("results", RESULTS, rows),
+        ("anytime", ANYTIME, anytime),
+    ):
+        known = [{field.name: row[field.name] for field in schema} for row in content]
+        files.write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(known, schema=schema))
+
+
+def read(folder: Path, name: str) -> pd.DataFrame:
+    """One of the frames of a comparison."""
+    frame: pd.DataFrame = files.read_parquet(folder / f"{name}.parquet").to_pandas()
+    return frame
+
+
+def _trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
+    attributes = trial.user_attrs
+    return {
+        "strategy": strategy,
+        "trial": trial.number,
+        "state": trial.state.name.lower().replace("fail", "failed"),
+        "value": trial.value,
+        "lives": attributes.get("lives", 0),
+        "charged": attributes.get("charged", 0),
+        "settings": settings_text(trial.params),
+        "reason": attributes.get("reason", ""),
+    }

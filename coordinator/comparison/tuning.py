@@ -1,0 +1,308 @@
+"""Tuning one strategy: an Optuna study over its own settings, at a budget counted in lives.
+
+Trials are asked and told one after the other by this process alone. Trial 0 has the settings as
+given, so that tuning starts from what it has to beat. The settings of a trial are a function of
+the trials before it and of a seed that follows from the comparison's and the trial's number, and
+they are stored before it begins: so the trials of a study that was interrupted and resumed are
+those of an undisturbed one.
+
+A trial is pruned if its held-out score at a quarter of its budget is below the median of what the
+finished trials of *its own* study had there. Other strategies never count: a strategy that starts
+slowly would be cut off by one that starts fast.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.comparison import search as searches
+from spikeloop.coordinator.comparison.config import ComparisonConfig
+from spikeloop.coordinator.comparison.tunables import (
+    around,
+    defaults,
+    distributions,
+    settings_of,
+)
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.loop import Reporter
+from spikeloop.coordinator.store import RunStore
+from spikeloop.workers.seeding import Purpose, TaskSet, seeds
+from spikeloop.workers.space import ParameterSpace
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, Trial
+
+TUNING, CONTEST = 0, 1
+"""Coordinates of the seeds: searches that tune never share a seed with those that count."""
+
+CHECKPOINTS = 4
+"""A trial reports at each quarter of its budget."""
+
+
+class TrialReporter(Reporter, Protocol):
+    """A reporter that is also told of trials and contests."""
+
+    def trial(self, strategy: str, number: int, state: str, value: float, spent: int) -> None:
+        """A trial has ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best trial of a study.
+
+    Attributes:
+        settings: of the strategy, nested, on top of those given.
+        number: of the trial.
+        value: its held-out score, biased upwards because it was chosen.
+        n_trials: that ended, pruned and failed ones included.
+    """
+
+    settings: Mapping[str, Any]
+    number: int
+    value: float
+    n_trials: int
+
+
+def run_seeds(config: ComparisonConfig, stage: int, n: int) -> list[int]:
+    """Seeds of the searches of a stage, the same for every strategy."""
+    drawn = seeds(config.comparison.seed, Purpose.COMPARISON, stage, n=n)
+    return [int(seed >> np.uint64(1)) for seed in drawn]  # run.seed is below 2**63
+
+
+def storage_url(config: ComparisonConfig, folder: Path) -> str:
+    """Where the studies are kept."""
+    return config.tuning.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
+
+
+def study_name(config: ComparisonConfig, strategy: str) -> str:
+    """Name of a strategy's study."""
+    return f"{config.comparison.name}/{strategy}"
+
+
+def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study":
+    """The study of a strategy, made if it is new."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        storage=storage_url(config, folder),
+        study_name=study_name(config, strategy),
+        direction="maximize",
+        pruner=_pruner(config),
+        load_if_exists=True,
+    )
+
+
+def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
+    """What is tuned of a strategy, with the settings as given for defaults."""
+    given = config.given[strategy].strategy
+    return around(type(given).tunable, given.model_dump(mode="json"))
+
+
+def tune(
+    config: ComparisonConfig,
+    strategy: str,
+    folder: Path,
+    pool: WorkerPool,
+    reporter: TrialReporter,
+) -> Tuned | None:
+    """Runs trials until the budget allows no further one.
+
+    Args:
+        config: of the comparison.
+        strategy: name of the strategy.
+        folder: of the comparison.
+        pool: where.
+        reporter: told of each trial.
+
+    Returns:
+        The best trial, or None if every trial failed.
+    """
+    from optuna.trial import TrialState
+
+    study = open_study(config, folder, strategy)
+    cost = config.comparison.budget * config.tuning.seeds
+    while True:
+        trials = study.get_trials(deepcopy=False)
+        spent = sum(trial.user_attrs.get("charged", 0) for trial in trials)
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        if not running and spent + cost > config.tuning.lives:
+            break
+        trial = _trial(config, study, strategy, running[0] if running else None)
+        _live(config, study, strategy, trial, folder, pool, reporter, spent)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete:
+        return None
+    best = max(complete, key=lambda trial: (trial.value, -trial.number))
+    return Tuned(settings_of(best.params), best.number, float(best.value or 0), len(trials))
+
+
+def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
+    """The strategy with some of its settings replaced."""
+    given = config.given[strategy].strategy
+    kind: Any = type(given)
+    return kind.model_validate(_merged(given.model_dump(mode="json"), settings))
+
+
+def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings on top of others; a nested table of another kind replaces the old one."""
+    merged = dict(given)
+    for key, value in settings.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            same = value.get("kind", old.get("kind")) == old.get("kind")
+            merged[key] = _merged(old if same else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _trial(
+    config: ComparisonConfig, study: "Study", strategy: str, running: "FrozenTrial | None"
+) -> "Trial":
+    """The trial that was interrupted, or a new one; either way with all its settings stored."""
+    from optuna.trial import Trial, TrialState
+
+    laws = distributions(tuned_space(config, strategy))
+    if running is None:
+        if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            study.enqueue_trial(_proposal(config, study, strategy))
+        return study.ask(laws)
+    trial = Trial(study, running._trial_id)
+    for name, law in laws.items():
+        trial._suggest(name, law)  # what ask() does: takes the enqueued value, if it has none yet
+    return trial
+
+
+def _proposal(config: ComparisonConfig, study: "Study", strategy: str) -> dict[str, Any]:
+    """Settings of the next trial, drawn in a copy of the study, which may be thrown away.
+
+    A sampler that draws into the study itself leaves a half-drawn trial when it is killed.
+    """
+    import optuna
+
+    space = tuned_space(config, strategy)
+    trials = study.get_trials(deepcopy=False)
+    if not trials:
+        return defaults(space)
+    copy = optuna.create_study(
+        direction="maximize", sampler=_sampler(config, strategy, len(trials))
+    )
+    copy.add_trials(trials)
+    return copy.ask(distributions(space)).params
+
+
+def _live(
+    config: ComparisonConfig,
+    study: "Study",
+    strategy: str,
+    trial: "Trial",
+    folder: Path,
+    pool: WorkerPool,
+    reporter: TrialReporter,
+    spent: int,
+) -> None:
+    """Lives one trial to its end and tells the study."""
+    from optuna import TrialPruned
+    from optuna.trial import TrialState
+
+    settings = with_settings(config, strategy, settings_of(trial.params))
+    budget = config.comparison.budget
+    scores: list[float] = []
+    lives = 0
+    state, reason = TrialState.COMPLETE, ""
+    for number, seed in enumerate(run_seeds(config, TUNING, config.tuning.seeds)):
+        where = folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
+        name = f"{strategy}, trial {trial.number}"
+        try:
+            plan = searches.plan(
+                config.given[strategy],
+                settings,
+                seed,
+                budget,
+                CHECKPOINTS,
+                f"{strategy}-{trial.number}-{number}",
+            )
+            watch = _pruning(trial, budget) if number == 0 else _nothing
+            found = searches.run(plan, where, pool, reporter, watch)
+            lived = searches.held_out(found, pool, config.tuning.tasks, TaskSet.MONITOR, reporter)
+            lives += found.lives
+            scores.append(float(lived.fitness(config.first.run.max_failed_share)[0]))
+        except TrialPruned as pruned:
+            lives += RunStore(where).total_lives()
+            state, reason = TrialState.PRUNED, str(pruned)
+            break
+        except (ConfigError, RunFailed) as error:
+            lives += RunStore(where).total_lives() if where.exists() else 0
+            state, reason = TrialState.FAIL, f"{name}: {error}"
+            break
+    value = float(np.mean(scores)) if scores else float("nan")
+    if state == TrialState.COMPLETE and not np.isfinite(value):
+        state, reason = TrialState.FAIL, f"{name}: every held-out life failed"
+    # A failed trial is charged in full: else failing would buy further trials, even for ever.
+    charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
+    trial.set_user_attr("lives", lives)
+    trial.set_user_attr("charged", charged)
+    if reason:
+        trial.set_user_attr("reason", reason)
+    study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
+    reporter.trial(strategy, trial.number, state.name.lower(), value, spent + charged)
+
+
+def _pruning(trial: "Trial", budget: int) -> Any:
+    """Reports the held-out score at each quarter of the budget and prunes on it."""
+    from optuna import TrialPruned
+
+    def measured(store: RunStore) -> None:
+        table = store.table("generations")
+        if table is None:
+            return
+        reported = trial.storage.get_trial(trial._trial_id).intermediate_values
+        rows = zip(
+            table["total_lives"].to_pylist(), table["held_out_score"].to_pylist(), strict=True
+        )
+        step = 0
+        for lives, score in rows:
+            quarter = lives * CHECKPOINTS // budget
+            if score is not None and step < quarter < CHECKPOINTS:
+                step = quarter
+                if step not in reported:
+                    trial.report(score, step)
+        if step and trial.should_prune():
+            raise TrialPruned(
+                f"below the median of its study at {step}/{CHECKPOINTS} of the budget"
+            )
+
+    return measured
+
+
+def _nothing(store: RunStore) -> None:
+    del store
+
+
+def _sampler(config: ComparisonConfig, strategy: str, number: int) -> "BaseSampler":
+    """A fresh sampler, a function of the comparison's seed, the strategy and the trial."""
+    from optuna.samplers import RandomSampler, TPESampler
+
+    coordinates = (2, zlib.crc32(strategy.encode()), number)
+    seed = int(seeds(config.comparison.seed, Purpose.COMPARISON, *coordinates, n=1)[0] >> 32)
+    if config.tuning.sampler == "random":
+        return RandomSampler(seed=seed)
+    return TPESampler(seed=seed, n_startup_trials=config.tuning.startup_trials, constant_liar=False)
+
+
+def _pruner(config: ComparisonConfig) -> "BasePruner":
+    from optuna.pruners import MedianPruner, NopPruner
+
+    if not config.tuning.prune:
+        return NopPruner()
+    return MedianPruner(n_startup_trials=config.tuning.startup_trials)

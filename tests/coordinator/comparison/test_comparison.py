@@ -1,0 +1,175 @@
+"""A whole comparison, small: what it leaves behind, and what its numbers mean."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from contest import TOML, write_toml
+
+from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.comparison import session
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.verification import verify
+
+
+def cli(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(arguments))
+    return int(exit_.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("comparison")
+    assert cli("compare", str(write_toml(folder / "small.toml")), "--out", str(folder)) == 0
+    return folder / "small"
+
+
+def frame(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def test_every_contestant_searches_with_every_seed(finished: Path) -> None:
+    results = frame(finished, "results")
+    arms = {"evolution", "random_search", "evolution_tuned"}
+    assert set(results["arm"]) == arms
+    assert len(results) == 2 * len(arms)
+    assert results.groupby("seed_index")["run_seed"].nunique().eq(1).all()  # paired
+    assert results["run_seed"].nunique() == 2
+    assert results["score"].notna().all()
+    assert (results["lives"] <= 96).all()
+    assert set(results["settings"]) == {"given", "tuned"}
+
+
+def test_budgets_are_kept_and_counted(finished: Path) -> None:
+    trials = frame(finished, "trials")
+    assert trials["charged"].sum() <= 480
+    assert trials["charged"].sum() > 480 - 96  # no whole trial would have fitted any more
+    for row in trials.itertuples():
+        folder = finished / "tuning" / str(row.strategy) / f"{row.trial:06d}" / "000000"
+        assert RunStore(folder).total_lives() == row.lives
+
+
+def test_trial_0_has_the_settings_as_given(finished: Path) -> None:
+    first = frame(finished, "trials").iloc[0]
+    settings = json.loads(first["settings"])
+    assert settings["population_size"] == "12"
+
+
+def test_tuning_and_contest_share_no_seed(finished: Path) -> None:
+    used = [
+        RunStore(path.parent).manifest()["config"]["run"]["seed"]
+        for path in finished.glob("tuning/*/*/*/run.json")
+    ]
+    assert used
+    assert not set(used) & set(frame(finished, "results")["run_seed"])
+
+
+def test_searches_with_one_seed_meet_the_same_tasks(finished: Path) -> None:
+    lives = [
+        pd.read_parquet(finished / "runs" / arm / "000000" / "lives").query("generation == 1")
+        for arm in ("evolution", "random_search")
+    ]
+    tasks = [frame.drop_duplicates("task").sort_values("task") for frame in lives]
+    np.testing.assert_array_equal(tasks[0]["optimal"], tasks[1]["optimal"])
+    held_out = [
+        pd.read_parquet(finished / "contest" / arm / "000000.parquet")
+        for arm in ("evolution", "random_search")
+    ]
+    np.testing.assert_array_equal(held_out[0]["life_seed"], held_out[1]["life_seed"])
+    np.testing.assert_array_equal(held_out[0]["optimal"], held_out[1]["optimal"])
+
+
+def test_scores_follow_from_the_held_out_lives(finished: Path) -> None:
+    for row in frame(finished, "results").itertuples():
+        path = finished / "contest" / str(row.arm) / f"{row.seed_index:06d}.parquet"
+        lives = pd.read_parquet(path)
+        gain = (lives["return"] - lives["random"]).sum()
+        span = (lives["optimal"] - lives["random"]).sum()
+        assert row.score == pytest.approx(gain / span)
+        assert len(lives) == row.n_tasks == 6
+
+
+def test_anytime_scores_begin_before_the_search_and_end_with_it(finished: Path) -> None:
+    anytime, results = frame(finished, "anytime"), frame(finished, "results")
+    for row in results.itertuples():
+        own = anytime[(anytime["arm"] == row.arm) & (anytime["seed_index"] == row.seed_index)]
+        assert own["lives"].iloc[0] == 0
+        assert own["lives"].iloc[-1] == row.lives
+        assert own["lives"].is_monotonic_increasing
+
+
+def test_every_search_is_an_ordinary_run(finished: Path) -> None:
+    for path in finished.glob("runs/*/*/run.json"):
+        report = verify(RunStore(path.parent))
+        assert report.problems == []
+
+
+def test_optuna_opens_the_study(finished: Path) -> None:
+    study = optuna.load_study(
+        study_name="small/evolution", storage=f"sqlite:///{finished / 'study.db'}"
+    )
+    trials = frame(finished, "trials")
+    assert len(study.trials) == len(trials)
+    assert study.best_value == pytest.approx(trials["value"].max())
+
+
+def test_the_best_trial_is_what_the_tuned_contestant_has(finished: Path) -> None:
+    trials = frame(finished, "trials")
+    complete = trials[trials["state"] == "complete"]
+    best = json.loads(complete.sort_values("value")["settings"].iloc[-1])
+    manifest = RunStore(finished / "runs" / "evolution_tuned" / "000000").manifest()
+    assert manifest["config"]["strategy"]["sigma"] == pytest.approx(best["sigma"])
+
+
+def test_resuming_what_is_finished_changes_nothing(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished / "findings.json").read_bytes()
+    assert cli("resume", str(finished)) == 0
+    assert (finished / "findings.json").read_bytes() == before
+    assert "trial" not in capsys.readouterr().out
+
+
+def test_a_second_comparison_in_the_same_folder_is_refused(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_toml(tmp_path / "small.toml")
+    assert cli("compare", str(config), "--out", str(finished.parent)) == 2
+    assert "spikeloop resume" in capsys.readouterr().err
+
+
+def test_json_is_all_that_stands_on_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_toml(tmp_path / "small.toml", lives="lives = 0", seeds="seeds = 1")
+    assert cli("compare", str(config), "--out", str(tmp_path), "--json") == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert [arm["arm"] for arm in found["arms"]] == ["evolution", "random_search"]
+
+
+def test_a_budget_too_small_for_one_generation_is_a_failed_search_not_a_crash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tuned population may be too large for the budget; the trial fails and is charged."""
+    text = TOML.replace("lives = 480", "lives = 960").replace("seeds = 2", "seeds = 1")
+    path = tmp_path / "small.toml"
+    path.write_text(text)
+    assert cli("compare", str(path), "--out", str(tmp_path)) == 0
+    trials = frame(tmp_path / "small", "trials")
+    failed = trials[trials["state"] == "failed"]
+    assert len(failed) > 0
+    assert failed["reason"].str.contains("one generation and the race").all()
+    assert (failed["charged"] == 96).all()
+    assert trials["charged"].sum() <= 960
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "comparison.json").write_text("{")
+    with pytest.raises(ConfigError, match="damaged"):
+        session.read_config(tmp_path)

@@ -1,0 +1,308 @@
+"""The report of a comparison: findings first, every figure, and the numbers of its files."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from html_page import HtmlPage, column, table_of
+from scipy import stats
+from small import Silent, small_config
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import files
+from spikeloop.coordinator import session as runs
+from spikeloop.coordinator.analysis import importance
+from spikeloop.coordinator.analysis.comparison_curves import looks, spread
+from spikeloop.coordinator.analysis.comparison_figures import write_comparison_figures
+from spikeloop.coordinator.analysis.report import write_report
+from spikeloop.coordinator.comparison import frames, session
+from spikeloop.coordinator.comparison.config import parse
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.workers.space import Choice, ParameterSpace, Real
+
+EVIL = "<script>alert('&')</script>"
+N_SEEDS = 8
+
+
+def tables(strategies: tuple[str, ...], tuned: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "comparison": {"name": "contest", "budget": 1000, "seeds": N_SEEDS, "target": 0.6},
+        "tuning": {"lives": 20_000, "strategies": list(tuned)},
+        "family": {"kind": "random_mdp", "n_states": 3, "n_actions": 2, "n_steps": 60},
+        "learner": {"kind": "tabular_td"},
+        "target": {"kind": "inline"},
+        "strategies": {name: {} for name in strategies},
+    }
+
+
+def contest(
+    folder: Path,
+    strategies: tuple[str, ...] = ("evolution", "random_search"),
+    tuned: tuple[str, ...] = ("evolution",),
+    n_trials: int = 20,
+) -> Path:
+    """A folder with made-up results: every arm a little better than the one before it."""
+    config = parse(tables(strategies, tuned), "here", Path())
+    folder.mkdir()
+    manifest = {"schema_version": 1, "config": config.tables(), "spikeloop": "0"}
+    files.write_json(folder / "comparison.json", manifest)
+    rng = np.random.default_rng(5)
+    arms = [(name, name, "default") for name in strategies]
+    arms += [(f"{name}_tuned", name, "tuned") for name in tuned]
+    results: list[dict[str, Any]] = []
+    anytime: list[dict[str, Any]] = []
+    for place, (arm, strategy, settings) in enumerate(arms):
+        for seed in range(N_SEEDS):
+            score = 0.5 + 0.05 * place + 0.03 * rng.standard_normal()
+            named = {"arm": arm, "seed_index": seed}
+            results.append(
+                named
+                | {"strategy": strategy, "settings": settings, "run_seed": 70 + seed}
+                | {"score": score, "score_low": score - 0.04, "score_high": score + 0.04}
+                | {"n_tasks": 50, "lives": 960, "failed_lives": place, "generations": 5}
+                | {"error": "", "wall_s": 1.5}
+            )
+            anytime += [
+                named | {"generation": g, "lives": 192 * g, "score": score * g / 5}
+                for g in range(6)
+            ]
+    trials = [
+        {"strategy": name, "trial": number, "state": "complete", "lives": 960, "charged": 960}
+        | {"value": 0.4 + 0.1 * rng.random(), "settings": json.dumps(drawn(rng)), "reason": ""}
+        for name in tuned
+        for number in range(n_trials)
+    ]
+    for name, schema, rows in (
+        ("results", frames.RESULTS, results),
+        ("anytime", frames.ANYTIME, anytime),
+        ("trials", frames.TRIALS, trials),
+    ):
+        files.write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows, schema=schema))
+    return folder
+
+
+def drawn(rng: np.random.Generator) -> dict[str, Any]:
+    sigma = float(np.exp(rng.uniform(np.log(0.05), np.log(0.4))))
+    return {"population_size": str(rng.choice(["12", "24", "48"])), "sigma": sigma}
+
+
+def change(folder: Path, name: str, row: int, **values: Any) -> None:
+    """Replaces cells of a row of a table."""
+    path = folder / f"{name}.parquet"
+    table = files.read_parquet(path)
+    rows = table.to_pylist()
+    rows[row] |= values
+    files.write_parquet(path, pa.Table.from_pylist(rows, schema=table.schema))
+
+
+def read(folder: Path) -> HtmlPage:
+    path = write_report(folder)
+    assert path.stat().st_size < 3_000_000
+    return HtmlPage(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return contest(tmp_path_factory.mktemp("report") / "contest")
+
+
+def test_report_is_one_sound_file_with_findings_and_every_figure(made: Path) -> None:
+    page = read(made)
+    assert page.faults == []
+    found = session.find(session.read_config(made), made)
+    for sentence in (*found.sentences, *found.cautions):
+        assert sentence in page.text
+    assert page.text.index(found.sentences[0]) < page.text.index("Final scores", 500)
+    starts = ("Interquartile means", "Performance profile", "Differences", "Held-out score")
+    for words in (*starts, "Trials of evolution"):
+        assert sum(drawing.startswith(words) for drawing in page.drawings) == 1, words
+    assert len(page.drawings) == 5
+    for words in ("primary metric", "random_search is the baseline", "Budget: every contestant"):
+        assert words in page.text
+
+
+def test_many_arms_get_a_panel_for_each_strategy(tmp_path: Path) -> None:
+    strategies = ("evolution", "random_search", "cross_entropy", "annealing", "cma_es")
+    folder = contest(tmp_path / "contest", strategies, tuned=strategies, n_trials=3)
+    page = read(folder)
+    assert page.faults == []
+    assert len(page.drawings) == 5 + len(strategies)
+    for strategy in strategies:
+        assert f"{strategy}_tuned" in page.text
+
+
+def test_tables_hold_the_numbers_of_the_files(made: Path) -> None:
+    page = read(made)
+    results = pd.read_parquet(made / "results.parquet")
+    scores = results.pivot(index="seed_index", columns="arm", values="score")
+    table = table_of(page, "Held-out score after 1,000 lives")
+    for arm, iqm, mean in zip(
+        column(table, "contestant"), column(table, "IQM"), column(table, "mean"), strict=True
+    ):
+        assert iqm == f"{stats.trim_mean(scores[arm], 0.25):.3f}"
+        assert mean == f"{scores[arm].mean():.3f}"
+    table = table_of(page, "Mean difference")
+    assert column(table, "comparison") == [
+        "evolution\u00a0− random_search",
+        "evolution_tuned\u00a0− random_search",
+    ]
+    for arm, difference, p in zip(
+        ("evolution", "evolution_tuned"),
+        column(table, "difference"),
+        column(table, "p"),
+        strict=True,
+    ):
+        differences = scores[arm] - scores["random_search"]
+        assert difference == f"{differences.mean():+.3f}"
+        assert p == f"{stats.wilcoxon(differences, method='exact').pvalue:.3g}"
+    assert len(table_of(page, "Every search of the contest")) == 1 + len(results)
+
+
+def test_table_of_tuning_shows_the_best_trial_beside_what_was_given(made: Path) -> None:
+    trials = pd.read_parquet(made / "trials.parquet")
+    best = trials.iloc[int(np.argmax(trials["value"].to_numpy()))]
+    settings = json.loads(best["settings"])
+    table = table_of(read(made), "Settings of the best trial")
+    given = session.read_config(made).given["evolution"].strategy.model_dump(mode="json")
+    size = str(given["population_size"])
+    chosen = ["evolution", str(best["trial"]), f"{best['value']:.3f}"]
+    assert table[1:] == [
+        [*chosen, "population_size", size, settings["population_size"]],
+        ["", "", "", "sigma", f"{given['sigma']:.4g}", f"{settings['sigma']:.4g}"],
+    ]
+
+
+def test_failed_searches_and_trials_are_listed_and_escaped(tmp_path: Path) -> None:
+    folder = contest(tmp_path / "contest")
+    nothing = {"score": None, "score_low": None, "score_high": None}
+    change(folder, "results", 3, error=EVIL, **nothing)
+    change(folder, "trials", 2, state="failed", value=None, reason=EVIL)
+    change(folder, "trials", 4, state="pruned", value=0.9)
+    page = read(folder)
+    assert page.faults == []
+    assert table_of(page, "Searches and trials that failed")[1:] == [
+        ["evolution, seed 3", EVIL],
+        ["evolution, trial 2", EVIL],
+    ]
+    table = table_of(page, "Held-out score after")
+    assert column(table, "failed") == ["1", "0", "0"]
+    assert "18 complete, 1 failed, 1 pruned" in page.text
+    # A pruned trial is never the best, whatever it reached.
+    assert table_of(page, "Settings of the best trial")[1][1] != "4"
+
+
+def test_nothing_tuned_is_said(tmp_path: Path) -> None:
+    folder = contest(tmp_path / "contest", tuned=())
+    manifest = json.loads((folder / "comparison.json").read_text())
+    manifest["config"]["tuning"]["lives"] = 0
+    files.write_json(folder / "comparison.json", manifest)
+    page = read(folder)
+    assert page.faults == []
+    assert "No strategy was tuned." in page.text
+    assert len(page.drawings) == 4
+
+
+@pytest.mark.parametrize(("n_trials", "words"), [(1, "too few for a figure"), (5, "too few to")])
+def test_too_few_trials_give_a_sentence(tmp_path: Path, n_trials: int, words: str) -> None:
+    page = read(contest(tmp_path / "contest", n_trials=n_trials))
+    assert page.faults == []
+    assert words in page.text
+
+
+def test_the_search_of_median_score_is_the_example(tmp_path: Path) -> None:
+    folder = contest(tmp_path / "contest", tuned=())
+    runs.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    for arm in ("evolution", "random_search"):
+        for seed in range(N_SEEDS):
+            shutil.copytree(tmp_path / "small", folder / "runs" / arm / f"{seed:06d}")
+    results = pd.read_parquet(folder / "results.parquet")
+    page = read(folder)
+    for name, rows in results.groupby("arm"):
+        median = rows.sort_values("score").iloc[(N_SEEDS - 1) // 2]
+        words = f"{name}, seed {median['seed_index']}, score {median['score']:.3f}"
+        assert words in page.text
+    assert sum("over the generations of a search" in drawing for drawing in page.drawings) == 2
+
+
+def test_unfinished_comparison_names_the_command(tmp_path: Path) -> None:
+    folder = contest(tmp_path / "contest")
+    (folder / "results.parquet").unlink()
+    with pytest.raises(ConfigError, match="spikeloop resume"):
+        write_report(folder)
+
+
+def test_figures_are_written_as_files_too(made: Path) -> None:
+    paths = write_comparison_figures(made)
+    names = ["anytime", "scores", "differences", "profile"]
+    assert paths == [made / "figures" / f"{name}.png" for name in names]
+    assert all(path.stat().st_size > 10_000 for path in paths)
+
+
+def test_a_strategy_has_one_colour_and_tuned_arms_are_solid(made: Path) -> None:
+    styles = looks(session.find(session.read_config(made), made))
+    assert styles["evolution"].colour == styles["evolution_tuned"].colour
+    assert styles["evolution"].colour != styles["random_search"].colour
+    assert [styles[arm].line for arm in ("evolution", "evolution_tuned")] == ["--", "-"]
+
+
+SPACE = ParameterSpace(
+    (
+        Choice("population_size", ("12", "24", "48"), "48"),
+        Real("sigma", 0.05, 0.4, 0.15, scale="log"),
+    )
+)
+
+
+def planted(n: int, important: str) -> pd.DataFrame:
+    """Trials whose value depends on one of the settings alone."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for number in range(n):
+        settings = drawn(rng)
+        log = np.log(settings["sigma"] / 0.1)
+        value = -(log**2) if important == "sigma" else int(settings["population_size"])
+        row = {"trial": number, "state": "complete", "value": float(value) + 1e-3 * rng.random()}
+        rows.append({**row, "settings": json.dumps(settings)})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("important", ["sigma", "population_size"])
+def test_the_setting_that_matters_is_the_important_one(important: str) -> None:
+    shares = importance.importances(planted(60, important), SPACE)
+    assert shares is not None
+    assert set(shares) == {"sigma", "population_size"}
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares[important] > 0.7
+
+
+def test_importance_is_not_told_from_too_little() -> None:
+    assert importance.importances(planted(importance.ENOUGH - 1, "sigma"), SPACE) is None
+    assert importance.importances(planted(60, "sigma").assign(value=0.5), SPACE) is None
+    other = ParameterSpace((Real("sigma", 0.2, 0.4, 0.3),))  # the range has changed since
+    assert importance.importances(planted(60, "sigma"), other) is None
+
+
+@pytest.mark.parametrize(
+    ("heights", "places"),
+    [
+        ([], []),
+        ([0.1, 0.5, 0.9], [0.1, 0.5, 0.9]),
+        ([0.5, 0.5], [0.45, 0.55]),
+        ([0.1, 0.5, 0.52, 0.9], [0.1, 0.46, 0.56, 0.9]),
+        ([0.4, 0.45, 0.5], [0.35, 0.45, 0.55]),
+    ],
+)
+def test_labels_move_apart_and_no_further(heights: list[float], places: list[float]) -> None:
+    np.testing.assert_allclose(spread(np.array(heights), 0.1), places)
+
+
+def test_labels_never_overlap_nor_change_order() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        placed = spread(np.sort(rng.random(8)), 0.07)
+        assert (np.diff(placed) >= 0.07 - 1e-9).all()

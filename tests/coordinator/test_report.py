@@ -1,0 +1,259 @@
+"""The report of a run: whole, self-contained, escaped, and of the very numbers of the folder."""
+
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from html_page import HtmlPage, column, table_of
+from small import Silent, small_config
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import files, session
+from spikeloop.coordinator.analysis.page import (
+    Folded,
+    Page,
+    Section,
+    Table,
+    Text,
+    render,
+    toml,
+)
+from spikeloop.coordinator.analysis.report import write_report
+from spikeloop.coordinator.analysis.transfer_report import transfer_scores
+from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.manifest import describe
+from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.transfer import Transfer
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
+    folder = tmp_path_factory.mktemp("report") / "small"
+    transfer = session.start(small_config(), folder, Silent(), StopSignal())
+    return folder, transfer
+
+
+@pytest.fixture
+def store(made: tuple[Path, Transfer], tmp_path: Path) -> RunStore:
+    """A copy of the run, to be changed."""
+    shutil.copytree(made[0], tmp_path / "small")
+    return RunStore(tmp_path / "small")
+
+
+def read(folder: Path) -> HtmlPage:
+    path = write_report(folder)
+    assert path == folder / "report.html"
+    assert path.stat().st_size < 3_000_000
+    return HtmlPage(path.read_text(encoding="utf-8"))
+
+
+def test_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer]) -> None:
+    page = read(made[0])
+    assert page.faults == []
+    assert len(page.drawings) == 4
+    for words in ("Learning curves", "Fitness", "Over generations: sigma", "Population median"):
+        assert any(words in drawing for drawing in page.drawings), words
+    for words in ("spikeloop", "pd.read_parquet(", "No life failed.", "evolution", "random_mdp"):
+        assert words in page.text
+    # Text of figures is text, and stands in the page.
+    for words in ("step of a life", "gamma", "step_norm", "recommended"):
+        assert words in page.text
+
+
+def test_the_same_run_gives_the_same_bytes(made: tuple[Path, Transfer]) -> None:
+    first = write_report(made[0]).read_bytes()
+    assert write_report(made[0]).read_bytes() == first
+
+
+def test_scores_from_parquet_are_those_of_the_run(made: tuple[Path, Transfer]) -> None:
+    folder, transfer = made
+    scores, gains = transfer_scores(pd.read_parquet(folder / "transfer"), run_seed=7)
+    assert scores == transfer.scores
+    assert gains == transfer.gains
+
+
+def test_table_of_transfer_holds_the_numbers_of_the_files(made: tuple[Path, Transfer]) -> None:
+    lives = pd.read_parquet(made[0] / "transfer")
+    table = table_of(read(made[0]), "Score on 6 held-out tasks")
+    for theta, score, mean in zip(
+        ("default", "random", "learned"),
+        column(table, "score"),
+        column(table, "mean return"),
+        strict=True,
+    ):
+        own = lives[lives["theta"] == theta]
+        gain, span = ((own[name] - own["random"]).sum() for name in ("return", "optimal"))
+        assert score == f"{gain / span:.3f}"
+        assert mean == f"{own['return'].mean():.1f}"
+    assert column(table, "lives") == ["6", "18", "6"]
+
+
+def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
+    made: tuple[Path, Transfer],
+) -> None:
+    folder, _ = made
+    page = read(folder)
+    generations = pd.read_parquet(folder / "generations").sort_values("generation")
+    table = table_of(page, "Fitness of each generation")
+    assert column(table, "mean") == [f"{value:.3f}" for value in generations["mean"]]
+    assert column(table, "lives") == [str(value) for value in generations["n_lives"]]
+    config = small_config()
+    point = session.recommended(config, RunStore(folder))
+    learned = config.space.decode(point[None, :]).values[0]
+    table = table_of(page, "The learned Θ")
+    assert column(table, "hyperparameter") == list(config.space.columns)
+    assert column(table, "learned") == [f"{value:.4g}" for value in learned]
+
+
+def change(store: RunStore, name: str, **columns: Any) -> None:
+    """Replaces columns of the first part of a table."""
+    path, _ = store.parts(name)[0]
+    table = store.read_part(path)
+    frame = table.to_pandas().assign(**columns)
+    changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
+    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+
+
+def test_failures_are_counted_by_reason_and_their_errors_escaped(store: RunStore) -> None:
+    error = "<script>alert('&')</script> \"quoted\""
+    change(store, "lives", status="raised", error=error)
+    change(store, "transfer", status="timed out", error=None)
+    page = read(store.folder)
+    assert page.faults == []
+    table = table_of(page, "Lives that failed")
+    assert table[1] == ["search", "raised", "24", "72", error]
+    assert table[2] == ["transfer", "timed out", "30", "30", ""]
+    assert "not measured, too many lives failed" in page.text
+
+
+def test_unfinished_run_says_so(store: RunStore) -> None:
+    shutil.rmtree(store.folder / "transfer")
+    (store.folder / "state" / "000003.npz").unlink()
+    page = read(store.folder)
+    assert page.faults == []
+    assert "unfinished, 2 of 3 generations" in page.text
+    assert "the run is not finished" in page.text
+    assert len(table_of(page, "Fitness of each generation")) == 1 + 2
+    assert len(page.drawings) == 3
+
+
+def test_run_without_a_generation_has_a_report(tmp_path: Path) -> None:
+    config = small_config()
+    RunStore.create(tmp_path / "small", describe(config))
+    page = read(tmp_path / "small")
+    assert page.faults == []
+    assert page.drawings == []
+    assert "No generation is committed yet." in page.text
+    assert "unfinished, 0 of 3 generations" in page.text
+
+
+def test_damaged_state_takes_only_what_follows_from_it(store: RunStore) -> None:
+    (store.folder / "state" / "000001.npz").write_bytes(b"nothing")
+    page = read(store.folder)
+    assert page.faults == []
+    assert "What the strategy recommended cannot be read" in page.text
+    assert "000001.npz" in page.text
+    assert len(page.drawings) == 4
+    assert not any(caption.startswith("The learned Θ") for caption in page.tables)
+
+
+def test_search_that_ended_early_is_finished(tmp_path: Path) -> None:
+    config = small_config(stop={"lives": 48})
+    session.start(config, tmp_path / "small", Silent(), StopSignal())
+    page = read(tmp_path / "small")
+    assert page.faults == []
+    assert ", 2 generations." in page.text
+    assert "Ended after generation 2: one more would exceed stop.lives = 48." in page.text
+
+
+def test_configuration_in_the_report_is_toml_of_the_run(made: tuple[Path, Transfer]) -> None:
+    text = read(made[0]).text
+    start = text.index("[run]")
+    block = text[start : text.index("Reading the data", start)]
+    tables = tomllib.loads(block)
+    assert tables == without_none(small_config().tables())
+
+
+def without_none(tables: Any) -> Any:
+    if isinstance(tables, dict):
+        return {key: without_none(value) for key, value in tables.items() if value is not None}
+    return tables
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {"a": {}},
+        {"a": {"b": {"c": 1, "d": {}}}},
+        {"x": 1, "a": {"s": 'a "quoted" \\ ü', "f": 1e-8, "b": True, "l": ["12", "24"]}},
+        {"a": {"lists": [{"k": 1}, {"k": 2}], "after": 1}},
+    ],
+)
+def test_toml_is_read_back(tables: dict[str, Any]) -> None:
+    assert tomllib.loads(toml(tables)) == tables
+
+
+def test_keys_without_a_value_are_comments() -> None:
+    assert toml({"a": {"b": None}}) == "[a]\n# b is not set"
+
+
+def test_report_goes_where_it_is_told(
+    made: tuple[Path, Transfer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "own.html"
+    with pytest.raises(SystemExit) as exit_:
+        main(["report", str(made[0]), "--out", str(out)])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"report:  {out}\n"
+    assert HtmlPage(out.read_text(encoding="utf-8")).faults == []
+
+
+def test_folder_that_is_none_and_file_that_cannot_be_are_named(
+    made: tuple[Path, Transfer], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="neither a run folder nor one of a comparison"):
+        write_report(tmp_path)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_report(made[0], tmp_path / "no" / "folder.html")
+
+
+def test_every_text_of_a_page_is_escaped() -> None:
+    evil = "<b onclick='x()'>&amp;</b>"
+    table = Table(evil, (evil, "b"), [(evil, "1")])
+    section = Section("name", evil, [Text(evil, "lead"), table, Folded(evil, [Text(evil)])])
+    page = HtmlPage(render(Page(evil, evil, [section])))
+    assert page.faults == []
+    assert (
+        page.text.count(evil) == 11
+    )  # title, heading, about; menu, heading; two texts, fold; table
+    assert page.tables == {evil: [[evil, "b"], [evil, "1"]]}
+
+
+@pytest.mark.parametrize(
+    ("html", "fault"),
+    [
+        ("<p>a", "<p> is never closed"),
+        ("<p>a</div></p>", "</div> closes nothing"),
+        ("<script>x</script>", "<script> has no place in a report"),
+        ("<p onclick='x()'>a</p>", "p onclick: a script"),
+        ("<a href='https://example.org'>a</a>", "a href: an address outside the page"),
+        ("<a href='#there'>a</a>", "nothing is #there"),
+        ("<p id='a'></p><p id='a'></p>", "id 'a' stands twice"),
+        ("<style>p { background: url(a.png) }</style>", "a style loads something"),
+        ("<svg role='img'></svg>", "a figure without description"),
+        ("<table><tr><td>1</td></tr></table>", "a table without caption"),
+    ],
+)
+def test_the_check_sees_faults(html: str, fault: str) -> None:
+    assert fault in HtmlPage(html).faults
+
+
+def test_the_check_lets_a_sound_page_pass() -> None:
+    html = "<h1 id='a'>a</h1><a href='#a'>b</a><table><caption>c</caption></table>"
+    assert HtmlPage(html).faults == []
