@@ -74,6 +74,12 @@ def resume(run: RunPath, workers: Workers = None, inline: Inline = False) -> Non
         from spikeloop.coordinator.comparison import session as comparisons
 
         config = comparisons.read_config(run)
+        if changes := comparisons.changed_code(config, run):
+            typer.echo(
+                f"spikeloop: warning: {run} was begun by other code, so results may differ from "
+                f"here on: {changes}",
+                err=True,
+            )
         config = config.retarget(_retarget(config.first, workers, inline).target)
         _compare(run, lambda r, s: comparisons.resume(config, run, r, s), config, False)
         return
@@ -353,7 +359,7 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
     stop.install()
     printed = console.stream(stderr=as_json)
     try:
-        found = work(shown.ComparisonConsole(lives_to_come(config), printed), stop)
+        found = work(shown.ComparisonConsole(lives_to_come(config, folder), printed), stop)
     except Interrupted as error:
         raise Interrupted(
             f"interrupted, everything finished is kept; resume with: spikeloop resume {folder}"

@@ -31,8 +31,11 @@ class GenerationReport:
 
     Attributes:
         best: fitness of the best candidate on this generation's tasks.
+        mean: fitness of the candidates that have one, on average.
         held_out: score of the recommended point on the monitor tasks, where it was measured.
         failures: number of failed lives by reason, those of the held-out score included.
+        summary: what the strategy tells of itself.
+        wall_s: seconds from asking to telling.
         stopped: why the search ends or begins anew after it, in words; "" if it goes on.
     """
 
@@ -103,11 +106,14 @@ class _Told:
     """A generation that the strategy was told of.
 
     Attributes:
+        number: of the generation, from 1.
         epoch: how often the search had begun anew.
         first: the first generation of the epoch.
         state: after the generation.
+        lives: of its candidates on its tasks.
+        fitness: (n_candidates,) as the strategy was told; nan without one.
         lived: lives of the search so far.
-        spread: of the population.
+        spread: of the population, in coordinates; nan where points are too long to be stored.
         wall_s: seconds it took.
     """
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeloop.coordinator.analysis import figures
-from spikeloop.coordinator.analysis.findings import ArmFinding, Findings
+from spikeloop.coordinator.analysis.arm_findings import ArmFinding
+from spikeloop.coordinator.analysis.findings import Findings
 from spikeloop.tasks.base import FloatArray
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from spikeloop.coordinator import files
 from spikeloop.coordinator.analysis import figures, traces
+from spikeloop.coordinator.analysis.arm_findings import ArmFinding
 from spikeloop.coordinator.analysis.comparison_figures import comparison_figures
-from spikeloop.coordinator.analysis.findings import ArmFinding, Findings
+from spikeloop.coordinator.analysis.findings import Findings
 from spikeloop.coordinator.analysis.page import (
     Block,
     Code,
@@ -238,6 +239,7 @@ def _failures(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Block]:
     ]
     if rows:
         yield Table("Searches and trials that failed", ("which", "reason"), rows, "ll")
+    results = results[results["same_as"] == ""]
     n_lives, n_failed = int(results["lives"].sum()), int(results["failed_lives"].sum())
     yield Text(
         f"{n_failed:,} of {n_lives:,} lives of the contest failed."
@@ -250,6 +252,7 @@ def _comparison(
 ) -> Iterator[Block]:
     manifest: dict[str, Any] = files.read_json(folder / "comparison.json")
     tables = config.tables()
+    results = results[results["same_as"] == ""]
     n_lives, n_tuning = int(results["lives"].sum()), int(trials["lives"].sum())
     yield Text(
         f"Budget: every contestant searches {config.comparison.seeds} times with "

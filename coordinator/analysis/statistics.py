@@ -6,9 +6,8 @@ seeds. Every function takes finite scores; a failed run is left out before, and 
 where runs are paired. An interval needs two runs: of one, it is nan.
 
 Sources: Agarwal et al. 2021 (NeurIPS, arXiv:2108.13264) for interquartile means, stratified
-bootstrap, probability of improvement and performance profiles; Efron 1987 (JASA 82:171) for BCa;
-Wilcoxon 1945 (Biometrics Bulletin 1:80), Holm 1979 (Scandinavian Journal of Statistics 6:65);
-Hansen et al. 2021 (COCO, Optimization Methods and Software 36:114) for expected running times.
+bootstrap and probability of improvement; Efron 1987 (JASA 82:171) for BCa; Wilcoxon 1945
+(Biometrics Bulletin 1:80), Holm 1979 (Scandinavian Journal of Statistics 6:65).
 """
 
 import warnings
@@ -16,95 +15,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from spikeloop.coordinator.analysis.intervals import (
+    Interval,
+    percentile_interval,
+    resample,
+    stratified,
+)
 from spikeloop.tasks.base import FloatArray
-
-CONFIDENCE = 0.95
-"""Of all intervals and bands."""
 
 Statistic = Callable[[FloatArray], FloatArray]
 """From (..., n_seeds, n_strata) scores to (...) numbers."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with its 95 % interval.
-
-    Attributes:
-        value: the number; nan if nothing was measured.
-        low, high: of the interval; both nan if it rests on fewer than two runs. Lives to a target
-            may be infinite: the target was not reached.
-        n: runs (or pairs of runs) that it rests on.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        """For example "0.512 [0.487, 0.537]"."""
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Performance profile: the share of runs that score at least tau, with a pointwise band.
-
-    Attributes:
-        taus: (n_taus,) scores, ascending.
-        share: (n_taus,) of all runs; a failed run reaches no score.
-        low, high: (n_taus,) pointwise 95 % band; nan for fewer than two runs.
-        n: runs, failed ones included.
-    """
-
-    taus: FloatArray
-    share: FloatArray
-    low: FloatArray
-    high: FloatArray
-    n: int
-
-
-@dataclass(frozen=True)
-class AnytimeBand:
-    """Held-out score of the recommended point against lives spent, over runs.
-
-    Attributes:
-        lives: (n_grid,) lives spent in the outer loop, ascending, evenly spaced in the logarithm.
-        runs: (n, n_grid) of each run the last score measured until then; nan before the first.
-        value: (n_grid,) interquartile mean over runs; nan where a run has no score yet.
-        low, high: (n_grid,) pointwise 95 % band over runs; nan for fewer than two runs.
-        n: runs.
-    """
-
-    lives: FloatArray
-    runs: FloatArray
-    value: FloatArray
-    low: FloatArray
-    high: FloatArray
-    n: int
-
-
-@dataclass(frozen=True)
-class Attainment:
-    """How many lives runs need to reach a target score.
-
-    Attributes:
-        expected_lives: the expected running time of COCO: lives of all runs, each until it reached
-            the target or ended, over the number of runs that reached it. inf if none did.
-        median: Kaplan–Meier median of the lives to target, with a 95 % interval; inf where fewer
-            than half of the runs reach it. The interval's upper end is often inf.
-        share: of runs that reached the target, with Wilson's 95 % interval.
-        n: runs.
-        n_reached: runs that reached the target.
-    """
-
-    expected_lives: float
-    median: Interval
-    share: Interval
-    n: int
-    n_reached: int
 
 
 @dataclass(frozen=True)
@@ -173,11 +95,11 @@ def bootstrap_interval(
         rng: for the resampling.
         n_resamples: number of resamples.
     """
-    x = _stratified(scores)
+    x = stratified(scores)
     if not x.size:
         return Interval(np.nan, np.nan, np.nan, 0)
-    resampled = statistic(_resample(x, rng, n_resamples)) if len(x) > 1 else None
-    return _interval(float(statistic(x)), resampled, len(x))
+    resampled = statistic(resample(x, rng, n_resamples)) if len(x) > 1 else None
+    return percentile_interval(float(statistic(x)), resampled, len(x))
 
 
 def paired_differences(one: ArrayLike, other: ArrayLike) -> FloatArray:
@@ -225,12 +147,10 @@ def paired_interval(
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # a degenerate resample: answered below
-        result = stats.bootstrap(
-            (d,), located, method="BCa", n_resamples=n_resamples, random_state=rng
-        )
+        result = stats.bootstrap((d,), located, method="BCa", n_resamples=n_resamples, rng=rng)
     low, high = result.confidence_interval
     if not np.isfinite([low, high]).all():
-        return _interval(value, result.bootstrap_distribution, n)
+        return percentile_interval(value, result.bootstrap_distribution, n)
     return Interval(value, float(low), float(high), n)
 
 
@@ -336,7 +256,7 @@ def probability_of_improvement(
         rng: for the resampling.
         n_resamples: number of resamples.
     """
-    a, b = _stratified(one), _stratified(other)
+    a, b = stratified(one), stratified(other)
     if a.shape != b.shape:
         raise ValueError("both strategies need a score on every seed and stratum")
     n, n_strata = a.shape
@@ -349,188 +269,4 @@ def probability_of_improvement(
     pairs = n**2 - (drawn**2).sum(axis=2)  # on different seeds; none if one seed fills a resample
     kept = (pairs > 0).all(axis=1)
     value = wins.sum() / (n * (n - 1) * n_strata)
-    return _interval(float(value), (won[kept] / pairs[kept]).mean(axis=1), n)
-
-
-def performance_profile(
-    scores: ArrayLike, taus: ArrayLike, rng: np.random.Generator, n_resamples: int = 2000
-) -> Profile:
-    """Share of runs that score at least tau, for each tau; seeds resampled within strata.
-
-    Args:
-        scores: (n_seeds,) or (n_seeds, n_strata); nan, a failed run, reaches no score.
-        taus: (n_taus,) ascending.
-        rng: for the resampling.
-        n_resamples: number of resamples.
-    """
-    grid = np.asarray(taus, dtype=np.float64)
-    x = np.asarray(scores, dtype=np.float64)
-    x = _stratified(np.where(np.isnan(x), -np.inf, x), finite=False)
-    if not len(x):
-        nothing = np.full(grid.size, np.nan)
-        return Profile(grid, nothing, nothing, nothing, 0)
-
-    n, n_strata = x.shape
-    reached = np.asarray(x[:, :, None] >= grid, dtype=np.float64)  # (n, n_strata, n_taus)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=(n_resamples, n_strata))  # (r, strata, n)
-    resampled = np.einsum("rsi,ist->rt", drawn, reached, optimize=True) / (n * n_strata)
-    low, high = _percentiles(resampled if n > 1 else None, (grid.size,))
-    return Profile(grid, reached.mean(axis=(0, 1)), low, high, n)
-
-
-def step_curve(lives: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray:
-    """(n_at,) score last measured when so many lives were spent; nan before the first measurement.
-
-    The score is that of the recommended point as measured on held-out tasks, not the best so far:
-    the best of noisy measurements is biased upwards, and a strategy that loses its point shall be
-    seen to lose it. After a run's last measurement the curve keeps its value.
-
-    Args:
-        lives: (n_measured,) spent in the outer loop, ascending.
-        scores: (n_measured,) held-out scores; a nan counts as not measured.
-        at: (n_at,) lives.
-    """
-    x, y = _measured(lives, scores)
-    last = np.searchsorted(x, np.asarray(at, dtype=np.float64), side="right") - 1
-    return np.concatenate([y, [np.nan]])[last]  # index −1 is the nan
-
-
-def area_under_curve(lives: ArrayLike, scores: ArrayLike, budget: float) -> float:
-    """Mean of the step curve over 0 to ``budget`` lives, ∫ score d(lives) / budget, exact.
-
-    In the unit of the score: a run at score 1 from the beginning has area 1. nan without a
-    measurement at 0 lives. Arguments as for ``step_curve``.
-    """
-    x, y = _measured(lives, scores)
-    if not x.size or x[0] > 0:
-        return float("nan")
-    edges = np.clip(np.append(x, budget), 0.0, budget)
-    return float((y * np.diff(edges)).sum() / budget)
-
-
-def lives_grid(first: float, budget: float, n: int = 120) -> FloatArray:
-    """(n,) lives from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
-    return np.geomspace(first, budget, n)
-
-
-def anytime_band(
-    runs: ArrayLike,
-    lives: ArrayLike,
-    rng: np.random.Generator,
-    statistic: Statistic = interquartile_mean,
-    n_resamples: int = 1000,
-) -> AnytimeBand:
-    """Location of step curves over runs, with a pointwise percentile band; whole runs resampled.
-
-    Args:
-        runs: (n, n_grid) of ``step_curve``.
-        lives: (n_grid,) at which.
-        rng: for the resampling.
-        statistic: interquartile mean or mean.
-        n_resamples: number of resamples.
-    """
-    grid = np.asarray(lives, dtype=np.float64)
-    curves = np.asarray(runs, dtype=np.float64).reshape(-1, grid.size)
-    value, low, high = np.full((3, grid.size), np.nan)
-    n = len(curves)
-    drawn = rng.integers(0, max(n, 1), (n_resamples, n))
-    for i in np.flatnonzero(np.isfinite(curves).all(axis=0)) if n else ():
-        value[i] = statistic(curves[:, i, None])
-        if n > 1:
-            low[i], high[i] = _percentiles(statistic(curves[drawn, i][..., None]))
-    return AnytimeBand(grid, curves, value, low, high, n)
-
-
-def lives_to_target(
-    lives: ArrayLike, scores: ArrayLike, target: float, end: float
-) -> tuple[float, bool]:
-    """Lives at the first measurement that reached the target; (end, False) if none did until then.
-
-    Args:
-        lives: (n_measured,) ascending.
-        scores: (n_measured,) held-out scores; a nan counts as not measured.
-        target: score to reach.
-        end: lives at which the run ended: the budget, or fewer if it failed.
-    """
-    x, y = _measured(lives, scores)
-    reached = np.flatnonzero((y >= target) & (x <= end))
-    return (float(x[reached[0]]), True) if reached.size else (float(end), False)
-
-
-def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
-    """Lives to a target over runs, those that never reached it censored where they ended.
-
-    The median is where the Kaplan–Meier curve of runs still below the target falls to a half, its
-    interval where the curve's log-log bands do (Brookmeyer and Crowley 1982, Biometrics 38:29).
-
-    Args:
-        lives: (n,) from ``lives_to_target``.
-        reached: (n,) whether the target was reached.
-    """
-    from scipy import stats
-
-    x = np.asarray(lives, dtype=np.float64)
-    success: NDArray[np.bool_] = np.asarray(reached, dtype=bool)
-    n, k = x.size, int(success.sum())
-    if n == 0:
-        nothing = Interval(np.nan, np.nan, np.nan, 0)
-        return Attainment(float("nan"), nothing, nothing, 0, 0)
-    # No band exists where every run has reached the target. There none of n is left below it, and
-    # Clopper and Pearson's bound for 0 of n takes its place.
-    nothing_left = 1.0 - ((1.0 - CONFIDENCE) / 2.0) ** (1.0 / n)
-    below = stats.ecdf(stats.CensoredData.right_censored(x, ~success)).sf
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # nan where the curve is 1, which is not a fall, or 0
-        bands = below.confidence_interval(CONFIDENCE, method="log-log")
-    empty = below.probabilities == 0
-
-    def falls(curve: FloatArray) -> float:
-        half = np.flatnonzero(curve <= 0.5)
-        return float(below.quantiles[half[0]]) if half.size else float("inf")
-
-    low = falls(np.where(empty, 0.0, bands.low.probabilities))
-    high = falls(np.where(empty, nothing_left, bands.high.probabilities))
-    low, high = (low, high) if n > 1 else (np.nan, np.nan)
-    median = Interval(falls(below.probabilities), low, high, n)
-    wilson = stats.binomtest(k, n).proportion_ci(CONFIDENCE, method="wilson")
-    share = Interval(k / n, float(wilson.low), float(wilson.high), n)
-    return Attainment(float(x.sum() / k) if k else float("inf"), median, share, n, k)
-
-
-def _stratified(scores: ArrayLike, finite: bool = True) -> FloatArray:
-    """(n_seeds, n_strata) scores, checked."""
-    x = np.asarray(scores, dtype=np.float64)
-    x = x[:, None] if x.ndim == 1 else x
-    if x.ndim != 2 or (finite and not np.isfinite(x).all()):
-        raise ValueError("scores must be finite, (n_seeds,) or (n_seeds, n_strata)")
-    return x
-
-
-def _resample(scores: FloatArray, rng: np.random.Generator, n_resamples: int) -> FloatArray:
-    """(n_resamples, n_seeds, n_strata) seeds drawn with replacement within each stratum."""
-    n, n_strata = scores.shape
-    drawn = rng.integers(0, n, (n_resamples, n, n_strata))
-    return np.asarray(scores[drawn, np.arange(n_strata)])
-
-
-def _interval(value: float, resampled: FloatArray | None, n: int) -> Interval:
-    low, high = _percentiles(resampled)
-    return Interval(value, float(low), float(high), n)
-
-
-def _percentiles(
-    resampled: FloatArray | None, shape: tuple[int, ...] = ()
-) -> tuple[FloatArray, FloatArray]:
-    tail = (1.0 - CONFIDENCE) / 2.0
-    if resampled is None:
-        return np.full(shape, np.nan), np.full(shape, np.nan)
-    low, high = np.quantile(resampled, [tail, 1.0 - tail], axis=0)
-    return low, high
-
-
-def _measured(lives: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Ascending lives and finite scores."""
-    x, y = (np.asarray(values, dtype=np.float64) for values in (lives, scores))
-    if x.shape != y.shape or (np.diff(x) < 0).any():
-        raise ValueError("lives must ascend, with one score each")
-    return x[np.isfinite(y)], y[np.isfinite(y)]
+    return percentile_interval(float(value), (won[kept] / pairs[kept]).mean(axis=1), n)

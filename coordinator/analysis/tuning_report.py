@@ -17,6 +17,7 @@ from spikeloop.coordinator.analysis.page import (
     records,
 )
 from spikeloop.coordinator.comparison.config import ComparisonConfig
+from spikeloop.coordinator.comparison.tuning import tuned_space
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
@@ -64,7 +65,7 @@ def _study(config: ComparisonConfig, name: str, trials: pd.DataFrame) -> Iterato
     if n_complete < 2:
         yield Text(f"{name}: {words or 'no'} trials, too few for a figure.")
         return
-    space = type(config.given[name].strategy).tunable
+    space = tuned_space(config, name)
     several = len(space.parameters) > 1
     shares = importance.importances(trials, space) if several else None
     told = (

@@ -209,6 +209,11 @@ def _check(config: ComparisonConfig, source: str) -> None:
                 f"{source}: [comparison] {name!r} is no contestant; there are {', '.join(names)}"
                 f"{nearest(name, names)}"
             )
+    for one, other in settings.pairs:
+        if one == other:
+            raise ConfigError(
+                f"{source}: [comparison] pairs: {one!r} cannot be compared with itself"
+            )
     for name in config.tuning.strategies or ():
         if name not in config.given:
             raise ConfigError(

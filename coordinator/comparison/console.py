@@ -17,7 +17,7 @@ class ComparisonConsole:
     """Prints the progress of a comparison, one plain line for whatever has ended.
 
     Args:
-        n_lives: search lives of the whole comparison, at most.
+        n_lives: lives still to come, about.
         console: where to print.
     """
 
@@ -64,7 +64,7 @@ class ComparisonConsole:
         if rate == 0:
             return ""
         left = duration(max(self._n_lives - self._lived, 0) / rate)
-        return f"{rate:.1f} lives/s  at most {left} left"
+        return f"{rate:.1f} lives/s  about {left} left"
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)

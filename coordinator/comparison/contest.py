@@ -50,17 +50,34 @@ class Contestant:
     searcher: Any
 
 
+def check(config: ComparisonConfig) -> None:
+    """ConfigError if a strategy as given cannot search this space within the budget."""
+    settings = config.comparison
+    for name, given in config.given.items():
+        try:
+            searches.plan(given, given.strategy, 0, settings.budget, settings.measurements, name)
+        except (searches.Refused, ValueError) as error:
+            raise ConfigError(f"[strategies.{name}] {error}") from error
+
+
 def contestants(
     config: ComparisonConfig, tuned: Mapping[str, Tuned | None]
 ) -> Iterator[Contestant]:
     """All contestants; a strategy whose every trial failed has no tuned one."""
     for name, run in config.given.items():
-        default = run.strategy == type(run.strategy)()
-        yield Contestant(name, name, "default" if default else "given", run.strategy)
+        yield Contestant(name, name, "default" if _default(run.strategy) else "given", run.strategy)
     for name, best in tuned.items():
         if best is not None:
             searcher = with_settings(config, name, best.settings)
             yield Contestant(f"{name}_tuned", name, "tuned", searcher)
+
+
+def _default(strategy: Any) -> bool:
+    """Whether a strategy has nothing but default settings; a user's own may need some."""
+    try:
+        return bool(strategy == type(strategy)())
+    except ValueError:
+        return False
 
 
 def hold(
@@ -73,10 +90,12 @@ def hold(
     """Holds whatever part of the contest has not been held yet; seed by seed, for all."""
     for number, seed in enumerate(run_seeds(config, CONTEST, config.comparison.seeds)):
         for contestant in entrants:
-            path = folder / "contest" / contestant.arm / f"{number:06d}.json"
+            path = _path(folder, contestant, number)
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                row = _search(config, contestant, number, seed, folder, pool, reporter)
+                row = _taken_over(entrants, contestant, number, folder) or _search(
+                    config, contestant, number, seed, folder, pool, reporter
+                )
                 files.write_json(path, row)
                 reporter.result(row)
 
@@ -85,6 +104,33 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     """One row for each search of the contest that has been scored, seed by seed."""
     found = [files.read_json(path) for path in sorted((folder / "contest").glob("*/*.json"))]
     return sorted(found, key=lambda row: (row["seed_index"], row["arm"]))
+
+
+def _path(folder: Path, contestant: Contestant, number: int) -> Path:
+    return folder / "contest" / contestant.arm / f"{number:06d}.json"
+
+
+def _taken_over(
+    entrants: list[Contestant], contestant: Contestant, number: int, folder: Path
+) -> dict[str, Any] | None:
+    """The row of an earlier contestant with the very same settings, whose search this would repeat.
+
+    It happens where tuning finds nothing better than the settings as given.
+    """
+    for other in entrants:
+        if other is contestant:
+            return None
+        if (other.strategy, other.searcher) == (contestant.strategy, contestant.searcher):
+            source = _path(folder, other, number)
+            lives = source.with_suffix(".parquet")
+            if lives.exists():
+                files.write_bytes(
+                    _path(folder, contestant, number).with_suffix(".parquet"), lives.read_bytes()
+                )
+            row: dict[str, Any] = files.read_json(source)
+            own = {"arm": contestant.arm, "settings": contestant.settings}
+            return {**row, **own, "same_as": other.arm, "wall_s": 0.0}
+    return None
 
 
 def _search(
@@ -106,6 +152,7 @@ def _search(
         "settings": contestant.settings,
         "seed_index": number,
         "run_seed": seed,
+        "same_as": "",
     }
     started = time.perf_counter()
     try:
@@ -118,9 +165,14 @@ def _search(
             name,
         )
         found = searches.run(plan, run_folder, pool, reporter)
-    except (ConfigError, RunFailed) as error:
-        lives = RunStore(run_folder).total_lives() if run_folder.exists() else 0
-        return {**row, **_NOTHING, "lives": lives, "failed_lives": lives, "error": str(error)}
+    except (searches.Refused, RunFailed) as error:
+        done = RunStore(run_folder).rows()
+        counts = {
+            "lives": sum(generation["n_lives"] for generation in done),
+            "failed_lives": sum(generation["n_failed"] for generation in done),
+        }
+        anytime = list(_anytime(RunStore(run_folder))) if done else []
+        return {**row, **_NOTHING, **counts, "anytime": anytime, "error": str(error)}
     settings = plan.transfer
     lived = searches.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
     files.write_parquet(
@@ -128,16 +180,24 @@ def _search(
     )
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
     estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(lived.gain, lived.span))
+    scored, reason = _NOTHING, ""
+    if np.isfinite(lived.fitness(plan.run.max_failed_share)[0]):
+        scored = {
+            "score": estimate.value,
+            "score_low": _plain(estimate.low),
+            "score_high": _plain(estimate.high),
+            "n_tasks": estimate.n_tasks,
+        }
+    else:  # by failing on hard tasks it would be scored on easy ones
+        reason = f"{lived.n_failed} of {settings.tasks} held-out lives failed"
     return {
         **row,
-        "score": _plain(estimate.value),
-        "score_low": _plain(estimate.low),
-        "score_high": _plain(estimate.high),
-        "n_tasks": estimate.n_tasks,
+        **scored,
+        "failed_held_out": lived.n_failed,
         "lives": found.lives,
         "failed_lives": found.failed_lives,
         "generations": plan.run.generations,
-        "error": "",
+        "error": reason,
         "anytime": list(_anytime(found.store)),
         "wall_s": time.perf_counter() - started,
     }
@@ -148,6 +208,7 @@ _NOTHING: Mapping[str, Any] = {
     "score_low": None,
     "score_high": None,
     "n_tasks": 0,
+    "failed_held_out": 0,
     "generations": 0,
     "anytime": [],
     "wall_s": 0.0,

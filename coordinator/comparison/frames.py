@@ -40,14 +40,17 @@ RESULTS = pa.schema(
         ("score_low", pa.float64()),
         ("score_high", pa.float64()),
         ("n_tasks", pa.int32()),
+        ("failed_held_out", pa.int32()),
         ("lives", pa.int64()),
         ("failed_lives", pa.int64()),
         ("generations", pa.int32()),
         ("error", pa.string()),
+        ("same_as", pa.string()),
         ("wall_s", pa.float64()),
     ]
 )
-"""One row a search of the contest; no score if it failed."""
+"""One row a search of the contest; no score if it failed. ``same_as`` names a contestant with the
+very same settings, whose search this is."""
 
 ANYTIME = pa.schema(
     [

@@ -11,12 +11,26 @@ from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import deploy, race_size
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
-from spikeloop.coordinator.loop import GenerationReport, Reporter, generation_lives, search
+from spikeloop.coordinator.loop import (
+    GenerationReport,
+    Reporter,
+    generation_lives,
+    max_generations,
+    search,
+)
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, cut
 from spikeloop.workers.seeding import TaskSet
+
+
+class Refused(ConfigError):
+    """Settings with which a search cannot begin: it counts as failed and others go on.
+
+    Whatever else is wrong, such as a folder that cannot be written, ends the comparison, which can
+    be resumed once that is mended.
+    """
 
 
 @dataclass(frozen=True)
@@ -50,13 +64,13 @@ def plan(
         name: of the run.
 
     Raises:
-        ConfigError: if the budget does not suffice for a single generation.
+        Refused: if the budget does not suffice for a single generation.
     """
     config = replace(given, strategy=settings)
     lives, race = generation_lives(config), race_size(config)
     generations = (budget - race) // lives
     if generations < 1:
-        raise ConfigError(
+        raise Refused(
             f"{name}: one generation and the race of finalists cost {lives} and {race} lives, the "
             f"budget is {budget}; raise comparison.budget or ask for fewer candidates"
         )
@@ -65,12 +79,17 @@ def plan(
     transfer = {**config.transfer.model_dump(), "monitor_every": every}
     # Generations may grow in the course of a search.
     stop = {**config.stop.model_dump(), "lives": min(config.stop.lives or budget, budget - race)}
-    return replace(
+    planned = replace(
         config,
         run=type(config.run).model_validate(run),
         transfer=type(config.transfer).model_validate(transfer),
         stop=type(config.stop).model_validate(stop),
     )
+    try:
+        max_generations(planned)
+    except ConfigError as error:
+        raise Refused(f"{name}: {error}") from error
+    return planned
 
 
 def run(

@@ -13,6 +13,7 @@ was finished; so a kill at any instant costs one generation, and changes no numb
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,9 +25,10 @@ from spikeloop.coordinator import files, manifest
 from spikeloop.coordinator.analysis.findings import Findings, findings
 from spikeloop.coordinator.comparison import contest, frames, tuning
 from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
-from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.session import warm_up_job
 from spikeloop.coordinator.store import RunStore
+from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
 SCHEMA_VERSION = 1
@@ -44,7 +46,10 @@ class ComparisonReporter(tuning.TrialReporter, contest.ContestReporter, Protocol
 def start(
     config: ComparisonConfig, folder: Path, reporter: ComparisonReporter, stop: StopSignal
 ) -> Findings:
-    """Holds a new comparison in a new folder; ConfigError if that exists."""
+    """Holds a new comparison in a new folder; ConfigError if that or one of its studies exists."""
+    contest.check(config)
+    with _database_errors(config):
+        tuning.check_new(config)
     if folder.exists() and any(folder.iterdir()):
         hint = (
             f"go on with: spikeloop resume {folder}"
@@ -66,6 +71,7 @@ def resume(
     config: ComparisonConfig, folder: Path, reporter: ComparisonReporter, stop: StopSignal
 ) -> Findings:
     """Goes on wherever the comparison stands, to the numbers of an undisturbed one."""
+    contest.check(config)
     with RunStore(folder).locked(), _database_errors(config):
         first = config.first
         with first.target.open(warm_up_job(first), stop, first.working_dir) as pool:
@@ -74,6 +80,7 @@ def resume(
                 name: tuning.tune(config, name, folder, pool, reporter) for name in config.tuned
             }
             entrants = list(contest.contestants(config, best))
+            _check_baseline(config, entrants)
             contest.hold(config, entrants, folder, pool, reporter)
         frames.write(config, folder)
         found = find(config, folder)
@@ -103,32 +110,63 @@ def find(config: ComparisonConfig, folder: Path) -> Findings:
     settings = config.comparison
     results = frames.read(folder, "results")
     present = set(results["arm"])
-    return findings(
+    held = [(one, other) for one, other in settings.pairs if present >= {one, other}]
+    missing = [" and ".join(pair) for pair in settings.pairs if not present.issuperset(pair)]
+    found = findings(
         results,
         frames.read(folder, "anytime"),
         budget=settings.budget,
         target=settings.target,
         baseline=settings.baseline,
-        pairs=[(one, other) for one, other in settings.pairs if present >= {one, other}],
+        pairs=held,
         rng=stream(settings.seed, Purpose.BOOTSTRAP),
     )
+    caution = "Planned, but not compared, because no trial of a study came to a value: {}."
+    cautions = [caution.format(pair) for pair in missing]
+    return replace(found, cautions=(*found.cautions, *cautions))
 
 
-def lives_to_come(config: ComparisonConfig) -> int:
-    """Search lives of the whole comparison, at most."""
-    settings = config.comparison
+def _check_baseline(config: ComparisonConfig, entrants: list[contest.Contestant]) -> None:
+    """RunFailed if tuning left nothing to compare with, before the contest is held in vain."""
+    baseline = config.comparison.baseline
+    if baseline not in {entrant.arm for entrant in entrants}:
+        raise RunFailed(
+            f"{baseline}: no trial of its study came to a value, so there is no such contestant to "
+            "compare with; choose another comparison.baseline"
+        )
+
+
+def lives_to_come(config: ComparisonConfig, folder: Path) -> int:
+    """Lives still to come, held-out ones included, about; the trial that is under way counts whole.
+
+    What was spent on tuning is known only to the studies, so it is estimated from the trials'
+    run folders.
+    """
+    settings, tuning_, transfer = config.comparison, config.tuning, config.first.transfer
+    measured = (settings.measurements + 2) * transfer.monitor_tasks
     n_searches = (len(config.given) + len(config.tuned)) * settings.seeds
-    return len(config.tuned) * config.tuning.lives + n_searches * settings.budget
+    n_searches -= len(list((folder / "contest").glob("*/*.json")))
+    n_trials = len(config.tuned) * tuning_.lives // settings.budget
+    n_trials -= len(list((folder / "tuning").glob("*/*/*/run.json")))
+    trial = settings.budget + (2 * tuning.CHECKPOINTS + 2) * transfer.monitor_tasks + tuning_.tasks
+    return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial
+
+
+def changed_code(config: ComparisonConfig, folder: Path) -> str:
+    """What differs between this code and the code that began a comparison; "" if nothing does."""
+    begun: Any = files.read_json(folder / MANIFEST)
+    return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
 
 
 @contextmanager
 def _database_errors(config: ComparisonConfig) -> Iterator[None]:
     """Says in one line that the studies' database cannot be used."""
+    from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, StorageInternalError) as error:
         where = "tuning.storage" if config.tuning.storage else "study.db"
         line = " ".join(str(error).split())[:300]
         raise PoolError(f"{where}: the studies cannot be read or written: {line}") from error

@@ -6,18 +6,21 @@ the trials before it and of a seed that follows from the comparison's and the tr
 they are stored before it begins: so the trials of a study that was interrupted and resumed are
 those of an undisturbed one.
 
-A trial is pruned if its held-out score at a quarter of its budget is below the median of what the
-finished trials of *its own* study had there. Other strategies never count: a strategy that starts
-slowly would be cut off by one that starts fast.
+A trial is pruned if, at the first held-out score after one, two or three quarters of its budget,
+the best of its scores so far is below the median of what the complete trials of *its own* study had
+there. Other strategies never count: a strategy that starts slowly would be cut off by one that
+starts fast.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from pydantic import ValidationError
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.comparison import search as searches
@@ -40,11 +43,11 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
 
-TUNING, CONTEST = 0, 1
+TUNING, CONTEST, SAMPLER = 0, 1, 2
 """Coordinates of the seeds: searches that tune never share a seed with those that count."""
 
 CHECKPOINTS = 4
-"""A trial reports at each quarter of its budget."""
+"""A trial reports once in each quarter of its budget but the first."""
 
 
 class TrialReporter(Reporter, Protocol):
@@ -88,18 +91,45 @@ def study_name(config: ComparisonConfig, strategy: str) -> str:
     return f"{config.comparison.name}/{strategy}"
 
 
+def check_new(config: ComparisonConfig) -> None:
+    """ConfigError if a database that comparisons share holds a study of this name already."""
+    if not config.tuning.storage:
+        return
+    import optuna
+
+    with _driver():
+        taken = set(optuna.get_all_study_names(storage=config.tuning.storage))
+    for strategy in config.tuned:
+        if (name := study_name(config, strategy)) in taken:
+            raise ConfigError(
+                f"tuning.storage holds a study {name!r} already; choose another comparison.name"
+            )
+
+
 def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study":
     """The study of a strategy, made if it is new."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        storage=storage_url(config, folder),
-        study_name=study_name(config, strategy),
-        direction="maximize",
-        pruner=_pruner(config),
-        load_if_exists=True,
-    )
+    with _driver():
+        return optuna.create_study(
+            storage=storage_url(config, folder),
+            study_name=study_name(config, strategy),
+            direction="maximize",
+            pruner=_pruner(config),
+            load_if_exists=True,
+        )
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """ConfigError if the database's URL is none, or needs a package that is not installed."""
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        yield
+    except (ImportError, ArgumentError) as error:
+        raise ConfigError(f"tuning.storage: {' '.join(str(error).split())}") from error
 
 
 def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
@@ -133,7 +163,8 @@ def tune(
     cost = config.comparison.budget * config.tuning.seeds
     while True:
         trials = study.get_trials(deepcopy=False)
-        spent = sum(trial.user_attrs.get("charged", 0) for trial in trials)
+        finished = [trial for trial in trials if trial.state.is_finished()]
+        spent = sum(trial.user_attrs.get("charged", 0) for trial in finished)
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         if not running and spent + cost > config.tuning.lives:
             break
@@ -147,10 +178,15 @@ def tune(
 
 
 def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
-    """The strategy with some of its settings replaced."""
+    """The strategy with some of its settings replaced; Refused if they contradict those given."""
     given = config.given[strategy].strategy
     kind: Any = type(given)
-    return kind.model_validate(_merged(given.model_dump(mode="json"), settings))
+    try:
+        return kind.model_validate(_merged(given.model_dump(mode="json"), settings))
+    except ValidationError as error:
+        raise searches.Refused(
+            f"{strategy}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from error
 
 
 def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +251,6 @@ def _live(
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
-    settings = with_settings(config, strategy, settings_of(trial.params))
     budget = config.comparison.budget
     scores: list[float] = []
     lives = 0
@@ -224,12 +259,13 @@ def _live(
         where = folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
         name = f"{strategy}, trial {trial.number}"
         try:
+            settings = with_settings(config, strategy, settings_of(trial.params))
             plan = searches.plan(
                 config.given[strategy],
                 settings,
                 seed,
                 budget,
-                CHECKPOINTS,
+                2 * CHECKPOINTS,
                 f"{strategy}-{trial.number}-{number}",
             )
             watch = _pruning(trial, budget) if number == 0 else _nothing
@@ -241,13 +277,13 @@ def _live(
             lives += RunStore(where).total_lives()
             state, reason = TrialState.PRUNED, str(pruned)
             break
-        except (ConfigError, RunFailed) as error:
+        except (searches.Refused, RunFailed) as error:
             lives += RunStore(where).total_lives() if where.exists() else 0
             state, reason = TrialState.FAIL, f"{name}: {error}"
             break
     value = float(np.mean(scores)) if scores else float("nan")
     if state == TrialState.COMPLETE and not np.isfinite(value):
-        state, reason = TrialState.FAIL, f"{name}: every held-out life failed"
+        state, reason = TrialState.FAIL, f"{name}: too many held-out lives failed"
     # A failed trial is charged in full: else failing would buy further trials, even for ever.
     charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
     trial.set_user_attr("lives", lives)
@@ -259,7 +295,11 @@ def _live(
 
 
 def _pruning(trial: "Trial", budget: int) -> Any:
-    """Reports the held-out score at each quarter of the budget and prunes on it."""
+    """Reports the held-out score at each quarter of the budget and prunes on it.
+
+    It is the last one that was measured within so many lives: trials of large populations, which
+    are measured at other moments, are not credited with what they had later.
+    """
     from optuna import TrialPruned
 
     def measured(store: RunStore) -> None:
@@ -267,16 +307,16 @@ def _pruning(trial: "Trial", budget: int) -> Any:
         if table is None:
             return
         reported = trial.storage.get_trial(trial._trial_id).intermediate_values
-        rows = zip(
-            table["total_lives"].to_pylist(), table["held_out_score"].to_pylist(), strict=True
-        )
+        columns = (table[name].to_pylist() for name in ("total_lives", "held_out_score"))
+        rows = [(lives, score) for lives, score in zip(*columns, strict=True) if score is not None]
         step = 0
-        for lives, score in rows:
-            quarter = lives * CHECKPOINTS // budget
-            if score is not None and step < quarter < CHECKPOINTS:
+        for quarter in range(1, CHECKPOINTS):
+            lives_then = quarter * budget / CHECKPOINTS
+            scores = [score for lives, score in rows if lives <= lives_then]
+            if scores and table["total_lives"][-1].as_py() >= lives_then:
                 step = quarter
                 if step not in reported:
-                    trial.report(score, step)
+                    trial.report(scores[-1], step)
         if step and trial.should_prune():
             raise TrialPruned(
                 f"below the median of its study at {step}/{CHECKPOINTS} of the budget"
@@ -293,7 +333,7 @@ def _sampler(config: ComparisonConfig, strategy: str, number: int) -> "BaseSampl
     """A fresh sampler, a function of the comparison's seed, the strategy and the trial."""
     from optuna.samplers import RandomSampler, TPESampler
 
-    coordinates = (2, zlib.crc32(strategy.encode()), number)
+    coordinates = (SAMPLER, zlib.crc32(strategy.encode()), number)
     seed = int(seeds(config.comparison.seed, Purpose.COMPARISON, *coordinates, n=1)[0] >> 32)
     if config.tuning.sampler == "random":
         return RandomSampler(seed=seed)

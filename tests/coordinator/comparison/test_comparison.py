@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
+import pyarrow as pa
 import pytest
 from contest import TOML, write_toml
 
+from spikeloop.coordinator import files
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.comparison import session
+from spikeloop.coordinator.comparison.tuning import _pruning
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
@@ -173,3 +176,72 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "comparison.json").write_text("{")
     with pytest.raises(ConfigError, match="damaged"):
         session.read_config(tmp_path)
+
+
+def test_tuning_that_keeps_the_given_settings_takes_their_searches_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One trial, the one with the settings as given: nothing is searched twice."""
+    config = write_toml(tmp_path / "small.toml", lives="lives = 96", seeds="seeds = 1")
+    assert cli("compare", str(config), "--out", str(tmp_path)) == 0
+    results = {row["arm"]: row for row in frame(tmp_path / "small", "results").to_dict("records")}
+    assert results["evolution_tuned"]["same_as"] == "evolution"
+    assert results["evolution_tuned"]["score"] == results["evolution"]["score"]
+    assert not (tmp_path / "small" / "runs" / "evolution_tuned").exists()
+
+
+def test_a_strategy_that_cannot_search_within_the_budget_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(
+        TOML.replace(
+            "[strategies.random_search]\npopulation_size = 12",
+            """
+[strategies.random_search]
+population_size = 49
+""",
+        )
+    )
+    assert cli("compare", str(path), "--out", str(tmp_path)) == 2
+    assert "[strategies.random_search]" in capsys.readouterr().err
+    assert not (tmp_path / "small").exists()
+
+
+def test_studies_in_another_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f'storage = "sqlite:///{tmp_path / "shared.db"}"'
+    config = write_toml(tmp_path / "small.toml", lives=f"lives = 96\n{url}", seeds="seeds = 1")
+    assert cli("compare", str(config), "--out", str(tmp_path / "one")) == 0
+    assert not (tmp_path / "one" / "small" / "study.db").exists()
+    capsys.readouterr()
+    assert cli("compare", str(config), "--out", str(tmp_path / "two")) == 2
+    assert "holds a study 'small/evolution' already" in capsys.readouterr().err
+    wrong = write_toml(tmp_path / "small.toml", lives='lives = 96\nstorage = "nosql://x"')
+    assert cli("compare", str(wrong), "--out", str(tmp_path / "three")) == 2
+    assert "tuning.storage" in capsys.readouterr().err
+
+
+def test_trials_are_pruned_on_what_they_had_within_the_same_lives(tmp_path: Path) -> None:
+    """Two histories of one score; the one measured rarely is not credited with later scores."""
+    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.NopPruner())
+    histories = {
+        "often": [(12, 0.1), (24, 0.2), (36, 0.3), (48, 0.4), (60, 0.5), (72, 0.6), (84, 0.7)],
+        "rarely": [(40, 0.3), (80, 0.7)],
+    }
+    reported = {}
+    for name, history in histories.items():
+        trial = study.ask()
+        store = RunStore(tmp_path / name)
+        for number, (lives, score) in enumerate(history, start=1):
+            table = pa.table({"total_lives": [lives], "held_out_score": [score]})
+            files.write_parquet(_part(store, number), table)
+            _pruning(trial, budget=96)(store)
+        reported[name] = study.get_trials()[-1].intermediate_values
+    assert reported["often"] == {1: 0.2, 2: 0.4, 3: 0.6}
+    assert reported["rarely"] == {2: 0.3, 3: 0.3}
+
+
+def _part(store: RunStore, number: int) -> Path:
+    folder = store.folder / "generations"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"part-{number:06d}.parquet"

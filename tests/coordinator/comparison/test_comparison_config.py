@@ -58,6 +58,7 @@ def test_overrides_reach_every_table(tmp_path: Path) -> None:
         ("seeds = 2", 'baseline = "evolutoin"', "did you mean 'evolution'"),
         ("seeds = 2", 'pairs = [["evolution"]]', "pairs.0"),
         ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is no contestant"),
+        ("seeds = 2", 'pairs = [["evolution", "evolution"]]', "compared with itself"),
         ('strategies = ["evolution"]', 'strategies = ["cma"]', "'cma' is not among"),
         ("lives = 480", "lives = 95", "must allow one trial, 1 x 96, got 95"),
         ("[strategies.random_search]", "[strategies.evolution.random]", "unknown key 'random'"),
