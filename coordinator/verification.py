@@ -70,7 +70,10 @@ def verify(store: RunStore) -> Report:
     if not finished:
         report.checked.append(f"unfinished: {last} of {config.run.generations} generations")
     elif transfer is None:
-        report.checked.append("unfinished: the transfer to held-out tasks is missing; resume it")
+        report.checked.append(
+            "unfinished: the transfer to held-out tasks is missing; resume it, unless it is a search "
+            "of a comparison, which has none"
+        )
     stray = [p.name for p in store.folder.glob("**/.*.tmp")]
     for name in PARTS:
         stray += [path.name for path, number in store.parts(name) if number > last]
