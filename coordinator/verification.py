@@ -71,8 +71,8 @@ def verify(store: RunStore) -> Report:
         report.checked.append(f"unfinished: {last} of {config.run.generations} generations")
     elif transfer is None:
         report.checked.append(
-            "unfinished: the transfer to held-out tasks is missing; resume it, unless it is a search "
-            "of a comparison, which has none"
+            "unfinished: the transfer to held-out tasks is missing; resume it, unless it is a "
+            "search of a comparison, which has none"
         )
     stray = [p.name for p in store.folder.glob("**/.*.tmp")]
     for name in PARTS:
