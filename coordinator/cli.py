@@ -365,6 +365,8 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
             f"interrupted, everything finished is kept; resume with: spikeloop resume {folder}"
         ) from error
     except (OSError, PoolError) as error:
+        if not (folder / "comparison.json").exists():
+            raise
         raise PoolError(
             f"{one_line(error)}; what is finished is safe, mend this and resume with: "
             f"spikeloop resume {folder}"

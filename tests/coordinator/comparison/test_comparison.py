@@ -221,6 +221,18 @@ def test_studies_in_another_database(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "tuning.storage" in capsys.readouterr().err
 
 
+def test_a_database_that_cannot_be_opened_leaves_nothing_to_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f'storage = "sqlite:///{tmp_path / "no" / "such" / "study.db"}"'
+    config = write_toml(tmp_path / "small.toml", lives=f"lives = 96\n{url}")
+    assert cli("compare", str(config), "--out", str(tmp_path)) == 3
+    errors = capsys.readouterr().err
+    assert "tuning.storage" in errors
+    assert "resume" not in errors
+    assert not (tmp_path / "small").exists()
+
+
 def test_trials_are_pruned_on_what_they_had_within_the_same_lives(tmp_path: Path) -> None:
     """Two histories of one score; the one measured rarely is not credited with later scores."""
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.NopPruner())
