@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.ranking import winner
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
@@ -133,13 +134,11 @@ class Grid(Settings):
     ) -> GridState:
         """The best candidate becomes the incumbent; of equals the first, so the incumbent stays."""
         del rng
-        counted(evaluation)
-        best = int(np.nanargmax(evaluation.fitness))
-        incumbent = population.rows(best, best + 1)[0]
+        incumbent = winner(population, evaluation)
         held = np.array_equal(incumbent, state.incumbent)
         return GridState(
             generation=state.generation + 1,
-            incumbent=incumbent.copy(),
+            incumbent=incumbent,
             incumbent_age=state.incumbent_age + 1 if held else 0,
             position=state.position + self._n_new(state),
             stride=state.stride,

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.population import InitialLaw
+from spikeloop.coordinator.strategies.ranking import winner
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
@@ -83,13 +84,11 @@ class RandomSearch(Settings):
     ) -> RandomSearchState:
         """The best candidate becomes the incumbent; of equals the first, so the incumbent stays."""
         del rng
-        counted(evaluation)
-        best = int(np.nanargmax(evaluation.fitness))
-        incumbent = population.rows(best, best + 1)[0]
+        incumbent = winner(population, evaluation)
         held = np.array_equal(incumbent, state.incumbent)
         return RandomSearchState(
             generation=state.generation + 1,
-            incumbent=incumbent.copy(),
+            incumbent=incumbent,
             bounded=state.bounded,
             incumbent_age=state.incumbent_age + 1 if held else 0,
         )

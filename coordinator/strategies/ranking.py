@@ -5,7 +5,9 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Population
 
 
 def best_first(points: FloatArray, fitness: FloatArray) -> NDArray[np.int64]:
@@ -21,3 +23,14 @@ def best_first(points: FloatArray, fitness: FloatArray) -> NDArray[np.int64]:
     hashes = [hashlib.blake2b(point.tobytes(), digest_size=8).digest() for point in points]
     order = sorted(range(len(points)), key=lambda row: (-fitness[row], hashes[row]))
     return np.array(order, dtype=np.int64)
+
+
+def winner(population: Population, evaluation: Evaluation) -> FloatArray:
+    """(n_dim,) the best candidate; of equals the first, so that an incumbent in row 0 stays.
+
+    ValueError if all failed.
+    """
+    counted(evaluation)
+    best = int(np.nanargmax(evaluation.fitness))
+    point: FloatArray = population.rows(best, best + 1)[0].copy()
+    return point
