@@ -6,10 +6,10 @@ the trials before it and of a seed that follows from the comparison's and the tr
 they are stored before it begins: so the trials of a study that was interrupted and resumed are
 those of an undisturbed one.
 
-A trial is pruned if, at the first held-out score after one, two or three quarters of its budget,
-the best of its scores so far is below the median of what the complete trials of *its own* study had
-there. Other strategies never count: a strategy that starts slowly would be cut off by one that
-starts fast.
+A trial is pruned if, once a quarter, half or three quarters of its budget are spent, the best of
+the held-out scores that it had within so many lives is below the median of what the complete trials
+of *its own* study had there. Other strategies never count: a strategy that starts slowly would be
+cut off by one that starts fast.
 """
 
 import zlib
@@ -47,7 +47,7 @@ TUNING, CONTEST, SAMPLER = 0, 1, 2
 """Coordinates of the seeds: searches that tune never share a seed with those that count."""
 
 CHECKPOINTS = 4
-"""A trial reports once in each quarter of its budget but the first."""
+"""A trial reports when each quarter of its budget but the last is spent."""
 
 
 class TrialReporter(Reporter, Protocol):
