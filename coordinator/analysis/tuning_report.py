@@ -17,7 +17,7 @@ from spikeloop.coordinator.analysis.page import (
     records,
 )
 from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.tuning import tuned_space
+from spikeloop.coordinator.comparison.studies import tuned_space
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:

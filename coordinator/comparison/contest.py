@@ -18,7 +18,8 @@ from spikeloop.coordinator import files, tables
 from spikeloop.coordinator.analysis.scores import Bootstrap, Sample, score
 from spikeloop.coordinator.comparison import search as searches
 from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.tuning import CONTEST, Tuned, run_seeds, with_settings
+from spikeloop.coordinator.comparison.studies import CONTEST, run_seeds
+from spikeloop.coordinator.comparison.tuning import Tuned, with_settings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.loop import Reporter
 from spikeloop.coordinator.store import RunStore

@@ -10,7 +10,7 @@ import pyarrow as pa
 from spikeloop.coordinator import files
 from spikeloop.coordinator.comparison import contest
 from spikeloop.coordinator.comparison.config import ComparisonConfig, settings_text
-from spikeloop.coordinator.comparison.tuning import open_study
+from spikeloop.coordinator.comparison.studies import open_study
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

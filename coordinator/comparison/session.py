@@ -23,7 +23,7 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator import files, manifest
 from spikeloop.coordinator.analysis.findings import Findings, findings
-from spikeloop.coordinator.comparison import contest, frames, tuning
+from spikeloop.coordinator.comparison import contest, frames, studies, tuning
 from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.session import warm_up_job
@@ -49,7 +49,7 @@ def start(
     """Holds a new comparison in a new folder; ConfigError if that or one of its studies exists."""
     contest.check(config)
     with _database_errors(config):
-        tuning.check_new(config)
+        studies.check_new(config)
     if folder.exists() and any(folder.iterdir()):
         hint = (
             f"go on with: spikeloop resume {folder}"

@@ -1,0 +1,127 @@
+"""The study of one strategy: where it is kept, what it may tune, and what its next trial has.
+
+The settings of a trial are a function of the trials before it and of a seed that follows from the
+comparison's and the trial's number, so they are the same however often a study was interrupted.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikeloop.coordinator.comparison.config import ComparisonConfig
+from spikeloop.coordinator.comparison.tunables import around, defaults, distributions
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.workers.seeding import Purpose, seeds
+from spikeloop.workers.space import ParameterSpace
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+TUNING, CONTEST, SAMPLER = 0, 1, 2
+"""Coordinates of the seeds: searches that tune never share a seed with those that count."""
+
+
+def run_seeds(config: ComparisonConfig, stage: int, n: int) -> list[int]:
+    """Seeds of the searches of a stage, the same for every strategy."""
+    drawn = seeds(config.comparison.seed, Purpose.COMPARISON, stage, n=n)
+    return [int(seed >> np.uint64(1)) for seed in drawn]  # run.seed is below 2**63
+
+
+def storage_url(config: ComparisonConfig, folder: Path) -> str:
+    """Where the studies are kept."""
+    return config.tuning.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
+
+
+def study_name(config: ComparisonConfig, strategy: str) -> str:
+    """Name of a strategy's study."""
+    return f"{config.comparison.name}/{strategy}"
+
+
+def check_new(config: ComparisonConfig) -> None:
+    """ConfigError if a database that comparisons share holds a study of this name already."""
+    if not config.tuning.storage:
+        return
+    import optuna
+
+    with _driver():
+        taken = set(optuna.get_all_study_names(storage=config.tuning.storage))
+    for strategy in config.tuned:
+        if (name := study_name(config, strategy)) in taken:
+            raise ConfigError(
+                f"tuning.storage holds a study {name!r} already; choose another comparison.name"
+            )
+
+
+def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study":
+    """The study of a strategy, made if it is new."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with _driver():
+        return optuna.create_study(
+            storage=storage_url(config, folder),
+            study_name=study_name(config, strategy),
+            direction="maximize",
+            pruner=_pruner(config),
+            load_if_exists=True,
+        )
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """ConfigError if the database's URL is none, or needs a package that is not installed."""
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        yield
+    except (ImportError, ArgumentError) as error:
+        raise ConfigError(f"tuning.storage: {' '.join(str(error).split())}") from error
+
+
+def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
+    """What is tuned of a strategy, with the settings as given for defaults."""
+    given = config.given[strategy].strategy
+    return around(type(given).tunable, given.model_dump(mode="json"))
+
+
+def proposal(config: ComparisonConfig, study: "Study", strategy: str) -> dict[str, Any]:
+    """Settings of the next trial, drawn in a copy of the study, which may be thrown away.
+
+    A sampler that draws into the study itself leaves a half-drawn trial when it is killed.
+    """
+    import optuna
+
+    space = tuned_space(config, strategy)
+    trials = study.get_trials(deepcopy=False)
+    if not trials:
+        return defaults(space)
+    copy = optuna.create_study(
+        direction="maximize", sampler=_sampler(config, strategy, len(trials))
+    )
+    copy.add_trials(trials)
+    return copy.ask(distributions(space)).params
+
+
+def _sampler(config: ComparisonConfig, strategy: str, number: int) -> "BaseSampler":
+    """A fresh sampler, a function of the comparison's seed, the strategy and the trial."""
+    from optuna.samplers import RandomSampler, TPESampler
+
+    coordinates = (SAMPLER, zlib.crc32(strategy.encode()), number)
+    seed = int(seeds(config.comparison.seed, Purpose.COMPARISON, *coordinates, n=1)[0] >> 32)
+    if config.tuning.sampler == "random":
+        return RandomSampler(seed=seed)
+    return TPESampler(seed=seed, n_startup_trials=config.tuning.startup_trials, constant_liar=False)
+
+
+def _pruner(config: ComparisonConfig) -> "BasePruner":
+    from optuna.pruners import MedianPruner, NopPruner
+
+    if not config.tuning.prune:
+        return NopPruner()
+    return MedianPruner(n_startup_trials=config.tuning.startup_trials)
