@@ -5,6 +5,7 @@ documentation read it. A new target is one file in this folder and one row here.
 does not import Ray.
 """
 
+from spikeloop.cluster.attached import Attached
 from spikeloop.cluster.inline import Inline
 from spikeloop.cluster.local import Local
 from spikeloop.cluster.pool import PoolError, Target, WorkerPool
@@ -13,6 +14,7 @@ from spikeloop.cluster.stop import Interrupted, StopSignal
 TARGETS: dict[str, type[Target]] = {
     "inline": Inline,
     "local": Local,
+    "ray": Attached,
 }
 
 __all__ = ["TARGETS", "Interrupted", "PoolError", "StopSignal", "Target", "WorkerPool"]

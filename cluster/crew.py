@@ -1,28 +1,35 @@
-"""The Ray actors behind a pool: started, warmed up, spoken to, and replaced when they are gone.
+"""The workers behind a pool: started, warmed up, spoken to, and replaced when they are gone.
 
-A crew knows processes and messages, nothing of jobs' fates: that is the ledger's. Its news are
-small values, so that the loop that joins the two is short.
+A crew knows actors and messages, nothing of jobs' fates: that is the ledger's. Its news are small
+values, so that the loop that joins the two is short.
+
+Each node of the cluster gets as many workers as it has cores for. A node that joins later gets its
+workers then; one that is about to leave gets no new work; one on which workers will not start is
+left alone for a while, and ends the run only if there is no other.
 """
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import ray
-from ray import exceptions
-
-from spikeloop.cluster.ledger import Piece
+from spikeloop.cluster.actors import ActorLost, Actors, CallRaised, Node
+from spikeloop.cluster.ledger import Message
 from spikeloop.cluster.pool import PoolError
-from spikeloop.workers.actor import LifeWorker, Order
+from spikeloop.workers.actor import Order
 from spikeloop.workers.fingerprint import difference, fingerprint
-from spikeloop.workers.job import Grid, Job, JobResult, Status
+from spikeloop.workers.job import Grid, Job, JobResult, Status, Tile
 
 MAX_FAILED_STARTS = 3
 """So many workers in a row may fail to start before the pool gives up."""
 
 MAX_INLINE_BYTES = 100_000
-"""A larger population goes through Ray's object store, once for all workers."""
+"""A larger population goes through the cluster's object store, once for all workers."""
+
+PAUSE_S = 1.0
+"""After a failed start a node is left alone so long, and twice as long after each further one."""
+
+MAX_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -30,34 +37,36 @@ class Ready:
     """A worker is warm and waits for work."""
 
     worker: int
+    cores: int
 
 
 @dataclass(frozen=True)
 class Done:
-    """A worker finished a piece."""
+    """A worker finished a message."""
 
     worker: int
-    piece: Piece
-    result: JobResult
+    message: Message
+    results: Sequence[JobResult]
 
 
 @dataclass(frozen=True)
 class Broke:
-    """A worker lives on but could not do a piece: our own code or the transport raised."""
+    """A worker lives on but could not do a message: our own code or the transport raised."""
 
     worker: int
-    piece: Piece
-    message: str
+    message: Message
+    text: str
     traceback: str
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A worker is gone."""
+    """A worker is gone, perhaps with its whole node."""
 
     worker: int
     status: Status
-    message: str
+    text: str
+    with_node: bool = False
 
 
 News = Ready | Done | Broke | Lost
@@ -68,105 +77,158 @@ class _Member:
     """One actor, and what is under way with it."""
 
     actor: Any
+    node: Node
+    cores: int
     hello: Any
     deadline: float
     warm_up: Any = None
     ready: bool = False
-    pieces: dict[Any, Piece] = field(default_factory=dict)
+    messages: dict[Any, Message] = field(default_factory=dict)
     grids: set[int] = field(default_factory=set)
 
     @property
-    def refs(self) -> list[Any]:
+    def calls(self) -> list[Any]:
         if self.ready:
-            return list(self.pieces)
+            return list(self.messages)
         return [self.hello if self.warm_up is None else self.warm_up]
 
 
+@dataclass
+class _Trouble:
+    """Starts that failed in a row on a node, and how long it is left alone."""
+
+    failures: int = 0
+    until: float = 0.0
+
+
 class Crew:
-    """A fixed number of workers, each one Ray actor with one core.
+    """Workers on all nodes of a cluster.
 
     Args:
-        size: number of workers.
+        actors: the cluster.
         warm_up: the job each worker does before it is ready.
         warm_up_timeout_s: for starting, and again for the warm-up job.
-        import_path: folder of the user's own classes on the workers, or None.
+        cores_per_worker: cores of a worker, or "node" for one worker with all cores of its node.
+        max_workers: at most so many; None for as many as there is room for.
+        own: folder of the user's own classes here, or None.
     """
 
     def __init__(
-        self, size: int, warm_up: Job, warm_up_timeout_s: float, import_path: str | None
+        self,
+        actors: Actors,
+        warm_up: Job,
+        warm_up_timeout_s: float,
+        cores_per_worker: int | Literal["node"] = 1,
+        max_workers: int | None = None,
+        own: Path | None = None,
     ) -> None:
         self.n_replaced = 0
-        self.size = size
+        self._actors = actors
         self._warm_up: Job | None = warm_up
         self._warm_up_timeout_s = warm_up_timeout_s
-        self._import_path = import_path
-        self._own = None if import_path is None else Path(import_path)
-        # Ray's own restarts and retries are off: who is tried again, where, is the ledger's affair.
-        self._actor_class: Any = ray.remote(LifeWorker).options(
-            num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=1
-        )
+        self._cores_per_worker = cores_per_worker
+        self._max_workers = max_workers
+        self._own = own
         self._members: dict[int, _Member] = {}
+        self._trouble: dict[str, _Trouble] = {}
         self._next_worker = 0
-        self._failed_starts = 0
         self._failed_warm_ups = 0
         self._run = 0
         self._grids: list[tuple[Grid, Any]] = []
 
     @property
     def ready(self) -> list[int]:
-        """Workers that can be given pieces."""
-        return [worker for worker, member in self._members.items() if member.ready]
+        """Workers that can be given messages."""
+        return [
+            worker
+            for worker, member in self._members.items()
+            if member.ready and not member.node.leaving
+        ]
 
     @property
-    def complete(self) -> bool:
-        """Whether all workers are ready."""
-        return len(self.ready) == self.size
+    def leaving(self) -> list[int]:
+        """Workers on nodes that will go soon and have nothing more to do."""
+        return [
+            worker
+            for worker, member in self._members.items()
+            if member.node.leaving and not member.messages
+        ]
 
-    def fill(self, now: float) -> None:
-        """Starts a worker for each one that is missing."""
-        while len(self._members) < self.size:
-            actor = self._actor_class.remote(self._import_path)
-            self._members[self._next_worker] = _Member(
-                actor, actor.hello.remote(), now + self._warm_up_timeout_s
-            )
-            self._next_worker += 1
+    @property
+    def starting(self) -> bool:
+        """Whether some workers are not ready yet."""
+        return any(not member.ready for member in self._members.values())
+
+    @property
+    def n_cores(self) -> int:
+        """Cores of the workers that are ready."""
+        return sum(member.cores for member in self._members.values() if member.ready)
+
+    def fill(self) -> None:
+        """Starts a worker wherever one is missing, and notes which nodes are about to leave."""
+        now = self._actors.now()
+        nodes = {node.identifier: node for node in self._actors.nodes()}
+        there = dict.fromkeys(nodes, 0)
+        for member in self._members.values():
+            member.node = nodes.get(member.node.identifier, member.node)
+            if member.node.identifier in there:
+                there[member.node.identifier] += 1
+        for node in nodes.values():
+            if node.leaving or self._trouble_with(node).until > now:
+                continue
+            cores = node.cores if self._cores_per_worker == "node" else self._cores_per_worker
+            for _ in range(there[node.identifier], node.cores // cores if cores else 0):
+                if self._max_workers is not None and len(self._members) >= self._max_workers:
+                    return
+                self._start(node, cores, now)
 
     def begin_run(self) -> None:
-        """Forgets the grids of the last run, here and, with the next piece, on the workers."""
+        """Forgets the grids of the last run, here and, with the next message, on the workers."""
         self._run += 1
         self._grids.clear()
         for member in self._members.values():
             member.grids.clear()
 
-    def send(self, worker: int, piece: Piece, job: Job) -> None:
-        """Sends a piece of a job to a ready worker."""
+    def send(self, worker: int, message: Message, jobs: Sequence[Job]) -> None:
+        """Sends a message to a ready worker.
+
+        Args:
+            worker: number.
+            message: pieces of the jobs of this run.
+            jobs: all of them.
+        """
         member = self._members[worker]
-        number, reference = self._number(job.grid)
-        new = number not in member.grids
-        inline = job.grid if new and reference is None else None
-        order = Order(self._run, number, inline, piece.tile, job.name)
-        beside = [reference] if new and reference is not None else []
-        # One argument, because Ray packs each on its own. The name is what its dashboard shows.
-        call = member.actor.evaluate.options(name=job.name or "job").remote(order, *beside)
-        member.grids.add(number)
-        member.pieces[call] = piece
+        tiles: list[tuple[int, Tile]] = []
+        inline: dict[int, Grid] = {}
+        shared: dict[int, Any] = {}
+        for piece in message:
+            grid = jobs[piece.job].grid
+            number, reference = self._number(grid)
+            tiles.append((number, piece.tile))
+            if number not in member.grids:
+                member.grids.add(number)
+                if reference is None:
+                    inline[number] = grid
+                else:
+                    shared[number] = reference
+        name = jobs[message[0].job].name
+        order = Order(self._run, tuple(tiles), inline, tuple(shared), name)
+        # One argument, because Ray packs each on its own; large grids travel beside it.
+        call = self._actors.call(
+            member.actor, "evaluate", order, *shared.values(), name=name or "job"
+        )
+        member.messages[call] = message
 
     def news(self, timeout_s: float) -> list[News]:
         """Waits for something to happen, at most ``timeout_s``, and tells all that has."""
-        owners = {ref: worker for worker, m in self._members.items() for ref in m.refs}
-        if not owners:
-            time.sleep(timeout_s)
-            return []
-        refs = list(owners)
-        happened, rest = ray.wait(refs, num_returns=1, timeout=timeout_s)
-        if rest and happened:
-            happened += ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        owners = {call: worker for worker, m in self._members.items() for call in m.calls}
         news: list[News] = []
-        for ref in happened:
-            if owners[ref] in self._members:  # else lost by an earlier piece of news
-                news += self._read(owners[ref], ref)
+        for call in self._actors.wait(list(owners), timeout_s):
+            if owners[call] in self._members:  # else lost by an earlier piece of news
+                news += self._read(owners[call], call)
+        now = self._actors.now()
         for worker, member in list(self._members.items()):
-            if not member.ready and time.monotonic() > member.deadline:
+            if not member.ready and now > member.deadline:
                 news.append(self._start_failed(worker, Status.TIMED_OUT, "took too long to start"))
         return news
 
@@ -174,52 +236,53 @@ class Crew:
         """Kills a worker; nothing more will be heard of it."""
         member = self._members.pop(worker, None)
         if member is not None:
-            ray.kill(member.actor, no_restart=True)
-            self.n_replaced += member.ready
+            self._actors.kill(member.actor)
+            self.n_replaced += member.ready and not member.node.leaving
 
     def close(self) -> None:
         """Kills all workers."""
         for worker in list(self._members):
-            ray.kill(self._members.pop(worker).actor, no_restart=True)
+            self._actors.kill(self._members.pop(worker).actor)
         self._grids.clear()
 
+    def _start(self, node: Node, cores: int, now: float) -> None:
+        actor = self._actors.start(node, cores)
+        hello = self._actors.call(actor, "hello")
+        deadline = now + self._warm_up_timeout_s
+        self._members[self._next_worker] = _Member(actor, node, cores, hello, deadline)
+        self._next_worker += 1
+
     def _number(self, grid: Grid) -> tuple[int, Any]:
-        """A grid's number in this run, and a reference to it in Ray's object store if large."""
+        """A grid's number in this run, and a reference to it in the object store if large."""
         for number, (known, reference) in enumerate(self._grids):
             if known is grid:
                 return number, reference
         large = grid.population.nbytes > MAX_INLINE_BYTES
-        self._grids.append((grid, ray.put(grid) if large else None))
+        self._grids.append((grid, self._actors.share(grid) if large else None))
         return len(self._grids) - 1, self._grids[-1][1]
 
-    def _read(self, worker: int, ref: Any) -> list[News]:
-        """What one finished call means."""
+    def _read(self, worker: int, call: Any) -> list[News]:
+        """What one ended call means."""
         member = self._members[worker]
         try:
-            value = ray.get(ref)
-        except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
-            raise PoolError(f"Ray cannot set up a worker: {_first_line(error)}") from error
-        except exceptions.RayTaskError as error:
-            return [self._raised(worker, ref, error)]
-        except exceptions.OutOfMemoryError:
-            return [self._gone(worker, Status.OUT_OF_MEMORY, "the worker ran out of memory")]
-        except exceptions.RayError as error:
-            started = not getattr(error, "actor_init_failed", False)
-            reason = "the worker process died" if started else _last_line(error)
-            return [self._gone(worker, Status.WORKER_DIED, reason)]
+            value = self._actors.result(call)
+        except CallRaised as error:
+            return [self._raised(worker, call, error)]
+        except ActorLost as error:
+            return [self._gone(worker, error)]
         if member.ready:
-            return [Done(worker, member.pieces.pop(ref), value)]
-        if ref == member.hello:
+            return [Done(worker, member.messages.pop(call), value)]
+        if call == member.hello:
             self._check(*value)
             if self._warm_up is not None:
-                member.warm_up = member.actor.warm_up.remote(self._warm_up)
-                member.deadline = time.monotonic() + self._warm_up_timeout_s
+                member.warm_up = self._actors.call(member.actor, "warm_up", self._warm_up)
+                member.deadline = self._actors.now() + self._warm_up_timeout_s
                 return []
         else:
             self._failed_warm_ups = 0
         member.ready = True
-        self._failed_starts = 0
-        return [Ready(worker)]
+        self._trouble.pop(member.node.identifier, None)
+        return [Ready(worker, member.cores)]
 
     def _check(self, name: str, theirs: dict[str, str]) -> None:
         differs = difference(fingerprint(self._own), theirs)
@@ -229,54 +292,58 @@ class Crew:
                 "install the same on all machines, and do not edit it while a run goes on"
             )
 
-    def _raised(self, worker: int, ref: Any, error: Exception) -> News:
+    def _raised(self, worker: int, call: Any, error: CallRaised) -> News:
         member = self._members[worker]
         if not member.ready:
             raise PoolError(
-                f"a worker cannot take jobs: {_last_line(error)}; "
+                f"a worker cannot take jobs: {error}; "
                 "its code and the folder of your own classes must be importable there"
             ) from error
         member.grids.clear()  # what broke may have been the arrival of one
-        return Broke(worker, member.pieces.pop(ref), _last_line(error), str(error))
+        return Broke(worker, member.messages.pop(call), str(error), error.traceback)
 
-    def _gone(self, worker: int, status: Status, reason: str) -> News:
+    def _gone(self, worker: int, error: ActorLost) -> News:
         if self._members[worker].ready:
             self.dismiss(worker)
-            return Lost(worker, status, reason)
-        return self._start_failed(worker, status, reason)
+            return Lost(worker, error.status, str(error), error.with_node)
+        if error.with_node:  # and it may still be listed for a moment
+            node = self._members[worker].node
+            self._trouble_with(node).until = self._actors.now() + PAUSE_S
+            self.dismiss(worker)
+            return Lost(worker, error.status, str(error), True)
+        return self._start_failed(worker, error.status, str(error))
 
     def _start_failed(self, worker: int, status: Status, reason: str) -> News:
         """A worker that never got ready. Decides whether it makes sense to try again.
 
         A learner that kills its process does so in the warm-up life too. That is no fault of the
         pool, and the lives of the run will say it best, so warming up is given up after two deaths
-        in a row. A learner that hangs in it would hang in every life; that is said at once.
+        in a row. A learner that hangs in it would hang in every life; that is said at once. What
+        one node cannot do another may: only where no worker is ready the pool gives up.
         """
         member = self._members[worker]
         self.dismiss(worker)
-        if member.warm_up is None:
-            self._failed_starts += 1
-            if status == Status.TIMED_OUT or self._failed_starts >= MAX_FAILED_STARTS:
-                raise PoolError(
-                    f"no worker can be started, {self._failed_starts} failed in a row: {reason}; "
-                    "run `spikeloop doctor`, or look into /tmp/ray/session_latest/logs"
-                )
-        elif status == Status.TIMED_OUT:
+        alone = not any(other.ready for other in self._members.values())
+        if member.warm_up is not None and status != Status.TIMED_OUT:
+            self._failed_warm_ups += 1
+            if self._failed_warm_ups >= 2:
+                self._warm_up = None
+            return Lost(worker, status, reason)
+        if member.warm_up is not None and alone:
             raise PoolError(
                 f"one life at the default parameters took longer than {self._warm_up_timeout_s:g} "
                 "s in the warm-up: the learner hangs, or raise warm_up_timeout_s in [target]"
             )
-        else:
-            self._failed_warm_ups += 1
-            if self._failed_warm_ups >= 2:
-                self._warm_up = None
+        trouble = self._trouble_with(member.node)
+        trouble.failures += 1
+        trouble.until = self._actors.now() + min(MAX_PAUSE_S, PAUSE_S * 2 ** (trouble.failures - 1))
+        failed = sum(one.failures for one in self._trouble.values())
+        if alone and (status == Status.TIMED_OUT or failed >= MAX_FAILED_STARTS):
+            raise PoolError(
+                f"no worker can be started, {failed} failed in a row: {reason}; "
+                "run `spikeloop doctor`, or look into /tmp/ray/session_latest/logs"
+            )
         return Lost(worker, status, reason)
 
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _last_line(error: Exception) -> str:
-    """A ``RayTaskError`` is the remote traceback, whose last line is the error itself."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    def _trouble_with(self, node: Node) -> _Trouble:
+        return self._trouble.setdefault(node.identifier, _Trouble())

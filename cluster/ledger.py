@@ -1,27 +1,46 @@
-"""The book of one run of a pool: which piece of work is where, and what becomes of it.
+"""The book of a pool: which piece of work is where, and what becomes of it.
 
 Pure bookkeeping in the spirit of dask.distributed's worker state machine: no Ray, no clock (time is
 an argument), no input or output. Whatever happens to a worker is told to the ledger, and the ledger
 says what follows, so every failure is a unit test.
 
-A job starts as one *piece*, its whole tile, and every worker holds a short queue of pieces; only
-the first one runs. Who is to blame when a worker is lost? The piece that was running; those behind
-it merely wait again. The suspect is tried again, alone on another worker, with the very same seeds:
-first whole, because machines fail too; then cut into single lives, so that only a broken life
-fails. A life fails when its last permitted start failed, and that one it had to itself. How often
-it may start depends on the reason: a death may be bad luck and gets ``max_attempts`` starts; a life
-that takes too long, which with the same seeds it will do again, gets two; and an error gets no
-second start of its own.
+A job starts as one *piece*, its whole tile. A *message* carries to a worker as many pieces as it
+has cores, which live at the same time; a second message may wait behind the first.
+
+Who is to blame when a worker is lost? If its node went with it, nobody. Else the pieces that may
+have been running; those behind them merely wait again. A suspect is tried again, alone on another
+worker, with the very same seeds: first whole, because machines fail too; then cut into single
+lives, so that only a broken life fails. A life fails when its last permitted start failed, and that
+one it had to itself. How often it may start depends on the reason: a death may be bad luck and gets
+``max_attempts`` starts; a life that takes too long, which with the same seeds it will do again,
+gets two; and an error gets no second start of its own.
+
+A worker that is slow or frozen says nothing. So when nothing waits any more, a piece that takes
+much longer than the others is started a second time, on an idle worker. The first result counts;
+the second is the same by construction and is dropped.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 
 from spikeloop.workers.evaluate import assemble, failed
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
+
+MAX_IN_FLIGHT = 2
+"""Messages per worker: the second hides the time that a message takes."""
+
+STRAGGLES = 3.0
+"""A piece that takes so many times the median gets a second copy, if it is among the last."""
+
+LOOK_EVERY_S = 0.1
+"""How often stragglers are looked for."""
+
+MAX_NODE_LOSSES = 8
+"""So often a piece may lose its node before it is suspected of bringing nodes down."""
 
 
 @dataclass(frozen=True)
@@ -29,144 +48,312 @@ class Piece:
     """A job's tile or, after a failure, one life of it.
 
     Attributes:
+        run: which call of the pool's ``run`` it belongs to.
         job: position of the job in the sequence given to the pool.
-        attempt: how often its lives have been started when it runs, this time included.
+        tile: what is to be lived.
     """
 
+    run: int
     job: int
     tile: Tile
-    attempt: int = 1
 
-    @property
-    def suspect(self) -> bool:
-        """Whether something went wrong with it before."""
-        return self.attempt > 1
+
+Message = tuple[Piece, ...]
+"""Pieces that travel to a worker together, and whose results come back together."""
+
+
+@dataclass
+class _Open:
+    """What is known of a piece that has no result yet, and where it is."""
+
+    starts: int = 0
+    blame: int = 0
+    node_losses: int = 0
+    sent: float = 0.0
+    holders: set[int] = field(default_factory=set)
+    waiting: bool = False
+
+
+@dataclass
+class _Worker:
+    """Messages on a worker, the first of which is being lived, and since when."""
+
+    cores: int
+    messages: deque[Message] = field(default_factory=deque)
+    since: float = 0.0
 
 
 class Ledger:
-    """Books of the jobs of one call, over any number of workers that come and go.
+    """Books of a pool over any number of workers that come and go.
 
     Workers are numbers, never used twice. Seconds are of any steady clock.
+
+    Args:
+        timeout_s: seconds that a piece may take.
+        max_attempts: starts of a life that keeps losing its worker.
     """
 
-    def __init__(
-        self, tiles: Sequence[Tile], timeout_s: float, max_attempts: int = 3, max_in_flight: int = 2
-    ) -> None:
-        self._tiles = tiles
+    def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
         self._timeout_s = timeout_s
-        self._max_in_flight = max_in_flight
         self._max_starts = {
             Status.RAISED: 1,
             Status.TIMED_OUT: 2,
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
         }
-        self._waiting = deque(Piece(job, tile) for job, tile in enumerate(tiles))
-        self._queues: dict[int, deque[Piece]] = {}
-        self._head_since: dict[int, float] = {}
-        self._parts: list[list[tuple[Piece, JobResult]]] = [[] for _ in tiles]
-        self._n_open = len(tiles)
+        self._workers: dict[int, _Worker] = {}
+        self._n_cores = 0
+        self._run = 0
+        self._tiles: Sequence[Tile] = ()
+        self._parts: list[list[tuple[int, JobResult]]] = []
+        self._waiting: deque[Piece] = deque()
+        self._open: dict[Piece, _Open] = {}
+        self._n_jobs_open = 0
+        self._took_s: list[float] = []
+        self._looked = 0.0
+        self.n_copies = 0
 
     @property
     def finished(self) -> bool:
-        """Whether every job has had its outcome."""
-        return self._n_open == 0
+        """Whether every job of this run has had its outcome."""
+        return self._n_jobs_open == 0
 
     @property
     def busy(self) -> list[int]:
-        """Workers with something to do."""
-        return [worker for worker, queue in self._queues.items() if queue]
+        """Workers with something to do, wanted or not."""
+        return [number for number, worker in self._workers.items() if worker.messages]
 
-    def join(self, worker: int) -> None:
+    def begin(self, tiles: Sequence[Tile]) -> None:
+        """Opens a run of one job per tile. What workers still do for an earlier one is unwanted."""
+        self._run += 1
+        self._tiles = tiles
+        self._parts = [[] for _ in tiles]
+        self._waiting = deque(Piece(self._run, job, tile) for job, tile in enumerate(tiles))
+        self._open = {piece: _Open(waiting=True) for piece in self._waiting}
+        self._n_jobs_open = len(tiles)
+        self._took_s = []
+
+    def join(self, worker: int, cores: int = 1) -> None:
         """A worker is ready for work."""
-        assert worker not in self._queues, f"worker {worker} joined twice"
-        self._queues[worker] = deque()
+        assert worker not in self._workers, f"worker {worker} joined twice"
+        self._workers[worker] = _Worker(cores)
+        self._n_cores += cores
 
-    def assign(self, worker: int, now: float) -> Piece | None:
-        """The piece to send to this worker now, or None.
+    def assign(self, number: int, now: float) -> Message:
+        """The message to send to this worker now; empty if there is none.
 
-        Queues hide the time a message takes, but what waits behind a long piece could have run
-        elsewhere. So the last pieces, one per worker, go to idle workers only; suspects always do,
-        so that they take nobody down with them.
+        What waits behind a long piece could have run elsewhere. So the last pieces, one per core,
+        go to idle workers only, in fair shares; suspects always do, each alone, so that they take
+        nobody down with them. A worker that is busy with unwanted pieces gets nothing behind them.
         """
-        queue = self._queues[worker]
-        if not self._waiting or len(queue) >= self._max_in_flight:
-            return None
-        scarce = len(self._waiting) <= len(self._queues)
-        if queue and (scarce or queue[0].suspect or self._waiting[0].suspect):
-            return None
-        piece = self._waiting.popleft()
-        queue.append(piece)
+        worker = self._workers[number]
+        queue = worker.messages
+        self._drop_unwanted()
+        if not self._waiting or len(queue) >= MAX_IN_FLIGHT:
+            return ()
+        n_waiting = len(self._waiting)
+        if queue:
+            scarce = n_waiting <= self._n_cores
+            if scarce or self._suspect(self._waiting[0]) or not self._healthy(queue[0]):
+                return ()
+        share = max(1, min(worker.cores, -(-n_waiting * worker.cores // self._n_cores)))
+        message = self._take_waiting(share)
+        for piece in message:
+            record = self._open[piece]
+            self.n_copies += bool(record.holders)
+            record.starts += 1
+            record.sent = now
+            record.holders.add(number)
+        queue.append(message)
         if len(queue) == 1:
-            self._head_since[worker] = now
-        return piece
+            worker.since = now
+        return message
+
+    def copy_stragglers(self, now: float) -> None:
+        """Lets pieces wait a second time that take much longer than the others did.
+
+        Only once nothing else waits, and so many as there are idle cores. Suspects are left alone:
+        a copy of what kills its worker would kill two.
+        """
+        if self._waiting or not self._took_s or now < self._looked + LOOK_EVERY_S:
+            return
+        self._looked = now
+        idle = sum(worker.cores for worker in self._workers.values() if not worker.messages)
+        limit = now - STRAGGLES * median(self._took_s)
+        late = [
+            (record.sent, piece)
+            for piece, record in (self._open.items() if idle else ())
+            if len(record.holders) == 1 and not record.blame and record.sent < limit
+        ]
+        late.sort(key=lambda one: one[0])
+        self._wait(piece for _, piece in late[:idle])
 
     def overdue(self, now: float) -> list[int]:
-        """Workers whose running piece has exceeded its time."""
-        return [w for w, since in self._head_since.items() if now - since > self._timeout_s]
+        """Workers whose running message has exceeded its time."""
+        return [
+            number
+            for number, worker in self._workers.items()
+            if worker.messages and now - worker.since > self._timeout_s
+        ]
 
-    def done(self, worker: int, piece: Piece, result: JobResult, now: float) -> list[Outcome]:
-        """A worker finished a piece. Anything not expected from it is a late duplicate: dropped."""
-        return self._close(piece, result) if self._take(worker, piece, now) else []
+    def done(
+        self, number: int, message: Message, results: Sequence[JobResult], now: float
+    ) -> list[Outcome]:
+        """A worker finished a message. What is not expected any more is dropped."""
+        worker = self._workers.get(number)
+        begun = now if worker is None else worker.since
+        if not self._take(number, message, now):
+            return []
+        outcomes: list[Outcome] = []
+        for piece, result in zip(message, results, strict=True):
+            if piece in self._open:
+                self._took_s.append(now - max(begun, self._open[piece].sent))
+                outcomes += self._close(piece, result)
+        return outcomes
 
     def error(
-        self, worker: int, piece: Piece, message: str, traceback: str, now: float
+        self, number: int, message: Message, text: str, traceback: str, now: float
     ) -> list[Outcome]:
-        """A worker lives on but could not do a piece, for example could not send its result."""
-        if not self._take(worker, piece, now):
+        """A worker lives on but could not do a message, for example not send its results."""
+        if not self._take(number, message, now):
             return []
-        return self._again(piece, Status.RAISED, message, traceback)
+        return self._again(number, message, Status.RAISED, text, traceback)
 
-    def lost(self, worker: int, status: Status, message: str) -> list[Outcome]:
-        """A worker is gone and will not be heard of again; a second notice changes nothing."""
-        queue = self._queues.pop(worker, None)
-        self._head_since.pop(worker, None)
-        if not queue:
+    def lost(
+        self, number: int, status: Status, text: str, with_node: bool = False
+    ) -> list[Outcome]:
+        """A worker is gone and will not be heard of again; a second notice changes nothing.
+
+        Args:
+            number: of the worker.
+            status: what lives are reported as that may not start again.
+            text: why, in one line.
+            with_node: whether its whole node went, which is no piece's fault.
+        """
+        worker = self._workers.pop(number, None)
+        if worker is None:
             return []
-        suspect = queue.popleft()
-        self._wait_first(queue)
-        return self._again(suspect, status, message)
+        self._n_cores -= worker.cores
+        messages = list(worker.messages)
+        # On one core the second message has not begun; on several it may have.
+        n_begun = 1 if worker.cores == 1 else len(messages)
+        for message in reversed(messages[n_begun:]):
+            self._take_back(number, message)
+        begun = [piece for message in messages[:n_begun] for piece in message]
+        return self._again(number, begun, status, text, with_node=with_node)
 
-    def _take(self, worker: int, piece: Piece, now: float) -> bool:
-        """Removes a piece from a worker's queue; the clock of the next one starts with it."""
-        queue = self._queues.get(worker, deque())
-        if piece not in queue:
+    def _suspect(self, piece: Piece) -> bool:
+        return self._open[piece].blame > 0
+
+    def _healthy(self, message: Message) -> bool:
+        """Whether a message holds something wanted, and nobody who may take the worker down."""
+        records = [self._open[piece] for piece in message if piece in self._open]
+        return bool(records) and not any(record.blame for record in records)
+
+    def _drop_unwanted(self) -> None:
+        """Forgets copies that wait although the first result has come."""
+        while self._waiting and self._waiting[0] not in self._open:
+            self._waiting.popleft()
+
+    def _take_waiting(self, n: int) -> Message:
+        """At most ``n`` waiting pieces: a suspect alone, else others up to the next suspect."""
+        message: list[Piece] = []
+        while self._waiting and len(message) < n:
+            suspect = self._suspect(self._waiting[0])
+            if suspect and message:
+                break
+            message.append(self._waiting.popleft())
+            self._open[message[-1]].waiting = False
+            if suspect:
+                break
+            self._drop_unwanted()
+        return tuple(message)
+
+    def _wait(self, pieces: Iterable[Piece], first: bool = False) -> None:
+        """Lets pieces wait, unless they do; in front of all others if they are late already."""
+        new = [piece for piece in pieces if not self._open[piece].waiting]
+        for piece in new:
+            self._open[piece].waiting = True
+        if first:
+            self._waiting.extendleft(reversed(new))
+        else:
+            self._waiting.extend(new)
+
+    def _take(self, number: int, message: Message, now: float) -> bool:
+        """Removes a message from a worker; the clock of the next one starts with it."""
+        worker = self._workers.get(number)
+        if worker is None or message not in worker.messages:
             return False
-        was_running = queue[0] == piece
-        queue.remove(piece)
-        if was_running:
-            del self._head_since[worker]
-            if queue:
-                self._head_since[worker] = now
+        if worker.messages[0] == message:
+            worker.since = now
+        worker.messages.remove(message)
         return True
 
-    def _again(
-        self, piece: Piece, status: Status, message: str, traceback: str = ""
-    ) -> list[Outcome]:
-        """Another start for a suspect, whole or in single lives, or its end."""
-        alone = piece.tile.n_lives == 1
-        if alone and piece.attempt >= self._max_starts[status]:
-            return self._close(piece, failed(piece.tile, status, message, traceback))
-        whole = alone or piece.attempt + 1 < self._max_starts[status]
-        tiles = [piece.tile] if whole else piece.tile.lives()
-        self._wait_first([Piece(piece.job, tile, piece.attempt + 1) for tile in tiles])
-        return []
+    def _take_back(self, number: int, message: Message) -> None:
+        """Lets pieces wait again that a worker had not begun."""
+        wanted = [piece for piece in message if piece in self._open]
+        for piece in wanted:
+            self._open[piece].starts -= 1
+            self._open[piece].holders.discard(number)
+        self._wait((piece for piece in wanted if not self._open[piece].holders), first=True)
 
-    def _wait_first(self, pieces: Iterable[Piece]) -> None:
-        """Puts pieces in front of all that wait: what was late already should not end last."""
-        self._waiting.extendleft(reversed(list(pieces)))
+    def _again(
+        self,
+        number: int,
+        pieces: Sequence[Piece],
+        status: Status,
+        text: str,
+        traceback: str = "",
+        with_node: bool = False,
+    ) -> list[Outcome]:
+        """Another start for pieces that a worker had begun, whole or in single lives, or the end.
+
+        Where a copy of a piece still runs elsewhere, that is its other start.
+        """
+        outcomes: list[Outcome] = []
+        again: list[Piece] = []
+        for piece in pieces:
+            record = self._open.get(piece)
+            if record is None:
+                continue
+            record.holders.discard(number)
+            blameless = with_node and record.node_losses < MAX_NODE_LOSSES
+            record.node_losses += blameless
+            record.blame += not blameless
+            alone = piece.tile.n_lives == 1 and len(pieces) == 1
+            if record.holders:
+                continue
+            if blameless or record.blame + (not alone) < self._max_starts[status]:
+                again.append(piece)
+            elif alone:
+                outcomes += self._close(piece, failed(piece.tile, status, text, traceback))
+            else:
+                again += self._cut(piece)
+        self._wait(again, first=True)
+        return outcomes
+
+    def _cut(self, piece: Piece) -> list[Piece]:
+        """The single lives of a piece, which take its place; a single life stays what it is."""
+        if piece.tile.n_lives == 1:
+            return [piece]
+        record = self._open.pop(piece)
+        lives = [Piece(piece.run, piece.job, tile) for tile in piece.tile.lives()]
+        for life in lives:
+            self._open[life] = _Open(record.starts, record.blame, record.node_losses)
+        return lives
 
     def _close(self, piece: Piece, result: JobResult) -> list[Outcome]:
         """Books a part; the outcome if it was the last one of its job."""
+        starts = self._open.pop(piece).starts
         tile, parts = self._tiles[piece.job], self._parts[piece.job]
-        parts.append((piece, result))
-        if sum(part.tile.n_lives for part, _ in parts) < tile.n_lives:
+        parts.append((starts, result))
+        if sum(part.tile.n_lives for _, part in parts) < tile.n_lives:
             return []
-        self._n_open -= 1
+        self._n_jobs_open -= 1
         attempts = np.empty(tile.shape, dtype=np.int64)
-        for part, _ in parts:
-            attempts[part.tile.within(tile)] = part.attempt
+        for part_starts, part in parts:
+            attempts[part.tile.within(tile)] = part_starts
         whole = piece.tile == tile
-        joined = result if whole else assemble(tile, [part_result for _, part_result in parts])
+        joined = result if whole else assemble(tile, [part for _, part in parts])
         parts.clear()
         return [Outcome(piece.job, joined, attempts)]

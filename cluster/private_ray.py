@@ -66,7 +66,7 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
         ray._private.worker._worker_logs_enabled = False
         before = _children()
         try:
-            with _signals(stop):
+            with breaking_off(stop):
                 context: Any = ray.init(
                     address="local",
                     num_cpus=n_cores,
@@ -158,7 +158,7 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 @contextmanager
-def _signals(stop: StopSignal) -> Iterator[None]:
+def breaking_off(stop: StopSignal) -> Iterator[None]:
     """Breaks ``ray.init`` off on SIGINT, and puts the handlers back that it replaces.
 
     Once its processes run, Ray connects to them within a moment; that must not be broken off.

@@ -1,108 +1,143 @@
-"""A pool on Ray: the loop that joins the ledger, which decides, and the crew, which acts."""
+"""A pool on a cluster: the loop that joins the ledger, which decides, and the crew, which acts."""
 
-import time
 from collections.abc import Iterator, Sequence
 
+from spikeloop.cluster.actors import Actors
 from spikeloop.cluster.crew import Broke, Crew, Done, Lost, News, Ready
 from spikeloop.cluster.ledger import Ledger
+from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.workers.job import Job, Outcome, Status
 
 TICK_S = 0.1
 """How late a stop signal or a deadline may be noticed."""
 
+START_GRACE_S = 10.0
+"""So long after the first worker is ready the others are waited for; they may join later too."""
+
 
 class RayPool:
-    """Evaluates jobs on a crew of Ray actors.
+    """Evaluates jobs on a crew of actors.
 
     Args:
-        crew: the workers.
+        actors: the cluster.
+        crew: the workers on it.
         job_timeout_s: seconds a worker may spend on one job or on one retried life.
         max_attempts: how often a life may lose its worker before it fails.
+        patience_s: seconds without any worker after which the pool gives up.
         stop: makes ``run`` raise.
         description: one line for people.
     """
 
     def __init__(
         self,
+        actors: Actors,
         crew: Crew,
         job_timeout_s: float,
         max_attempts: int,
+        patience_s: float,
         stop: StopSignal,
         description: str,
     ) -> None:
-        self.n_workers = crew.size
         self.description = description
-        self._crew = crew
-        self._job_timeout_s = job_timeout_s
-        self._max_attempts = max_attempts
         self.stop = stop
+        self._actors = actors
+        self._crew = crew
+        self._ledger = Ledger(job_timeout_s, max_attempts)
+        self._job_timeout_s = job_timeout_s
+        self._patience_s = patience_s
+        self._last_ready = actors.now()
+
+    @property
+    def n_workers(self) -> int:
+        """Cores that live jobs at the same time."""
+        return max(1, self._crew.n_cores)
 
     @property
     def n_replaced(self) -> int:
         """Workers that died or were killed and were replaced since the pool was opened."""
         return self._crew.n_replaced
 
+    @property
+    def n_copies(self) -> int:
+        """Jobs that were given to a second worker because the first was slow."""
+        return self._ledger.n_copies
+
     def wait_until_ready(self) -> None:
-        """Returns when every worker has started and done its warm-up job."""
-        while not self._crew.complete:
-            self.stop.check()
-            self._crew.fill(time.monotonic())
-            self._crew.news(TICK_S)
+        """Returns when all workers have started and done their warm-up job, or some have."""
+        first = None
+        while first is None or (self._crew.starting and self._actors.now() < first + START_GRACE_S):
+            self._turn()
+            if first is None and self._crew.ready:
+                first = self._actors.now()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yields one outcome per job, in order of completion."""
-        ledger = Ledger([job.tile for job in jobs], self._job_timeout_s, self._max_attempts)
+        self._ledger.begin([job.tile for job in jobs])
         self._crew.begin_run()
-        for worker in self._crew.ready:
-            ledger.join(worker)
+        self._last_ready = self._actors.now()
         try:
-            while not ledger.finished:
-                self.stop.check()
-                self._crew.fill(time.monotonic())
-                self._send(ledger, jobs)
-                outcomes = [
-                    outcome
-                    for news in self._crew.news(TICK_S)
-                    for outcome in self._book(ledger, news)
-                ]
-                outcomes += self._end_overdue(ledger)
+            while not self._ledger.finished:
+                self._send(jobs)
+                outcomes = self._turn()
                 if outcomes:
-                    self._send(ledger, jobs)  # nobody waits for whoever reads the outcomes
+                    self._send(jobs)  # nobody waits for whoever reads the outcomes
                 yield from outcomes
         finally:
-            for worker in ledger.busy:  # the reader left early: what still runs is of no use
-                self._crew.dismiss(worker)
+            if not self._ledger.finished:  # the reader left early: what still runs is of no use
+                self._ledger.begin([])
+                for worker in self._ledger.busy:
+                    self._dismiss(worker, Status.WORKER_DIED, "its work was no longer wanted")
 
-    def _send(self, ledger: Ledger, jobs: Sequence[Job]) -> None:
-        """Tops up the workers' queues, each by one piece in turn."""
+    def _turn(self) -> list[Outcome]:
+        """One turn of the loop: replaces who is missing, hears what happened, and books it."""
+        self.stop.check()
+        self._crew.fill()
+        outcomes = [outcome for news in self._crew.news(TICK_S) for outcome in self._book(news)]
+        for worker in self._ledger.overdue(self._actors.now()):
+            # A running actor cannot be stopped otherwise.
+            message = f"took longer than {self._job_timeout_s:g} s"
+            outcomes += self._dismiss(worker, Status.TIMED_OUT, message)
+        for worker in self._crew.leaving:
+            self._dismiss(worker, Status.WORKER_DIED, "its node leaves")
+        self._check_patience()
+        return outcomes
+
+    def _send(self, jobs: Sequence[Job]) -> None:
+        """Tops up the workers' queues, each by one message in turn."""
+        now = self._actors.now()
+        self._ledger.copy_stragglers(now)
         workers = self._crew.ready
         while workers:
-            now = time.monotonic()
-            given = [(worker, ledger.assign(worker, now)) for worker in workers]
-            for worker, piece in given:
-                if piece is not None:
-                    self._crew.send(worker, piece, jobs[piece.job])
-            workers = [worker for worker, piece in given if piece is not None]
+            given = [(worker, self._ledger.assign(worker, now)) for worker in workers]
+            for worker, message in given:
+                if message:
+                    self._crew.send(worker, message, jobs)
+            workers = [worker for worker, message in given if message]
 
-    def _book(self, ledger: Ledger, news: News) -> list[Outcome]:
-        now = time.monotonic()
+    def _book(self, news: News) -> list[Outcome]:
         match news:
-            case Ready(worker):
-                ledger.join(worker)
+            case Ready(worker, cores):
+                self._ledger.join(worker, cores)
                 return []
-            case Done(worker, piece, result):
-                return ledger.done(worker, piece, result, now)
-            case Broke(worker, piece, message, traceback):
-                return ledger.error(worker, piece, message, traceback, now)
-            case Lost(worker, status, message):
-                return ledger.lost(worker, status, message)
+            case Done(worker, message, results):
+                return self._ledger.done(worker, message, results, self._actors.now())
+            case Broke(worker, message, text, traceback):
+                return self._ledger.error(worker, message, text, traceback, self._actors.now())
+            case Lost(worker, status, text, with_node):
+                return self._ledger.lost(worker, status, text, with_node)
 
-    def _end_overdue(self, ledger: Ledger) -> list[Outcome]:
-        """Kills workers whose deadline has passed: a running actor cannot be stopped otherwise."""
-        outcomes: list[Outcome] = []
-        for worker in ledger.overdue(time.monotonic()):
-            self._crew.dismiss(worker)
-            message = f"took longer than {self._job_timeout_s:g} s"
-            outcomes += ledger.lost(worker, Status.TIMED_OUT, message)
-        return outcomes
+    def _dismiss(self, worker: int, status: Status, text: str) -> list[Outcome]:
+        self._crew.dismiss(worker)
+        return self._ledger.lost(worker, status, text)
+
+    def _check_patience(self) -> None:
+        """PoolError if there has been no worker, and none starting, for too long."""
+        now = self._actors.now()
+        if self._crew.ready or self._crew.starting:
+            self._last_ready = now
+        elif now > self._last_ready + self._patience_s:
+            raise PoolError(
+                f"no node has had room for a worker for {self._patience_s:g} s; bring nodes back "
+                "and go on with: spikeloop resume"
+            )

@@ -1,6 +1,8 @@
 """What runs in every worker process of a Ray pool."""
 
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,25 +13,28 @@ from spikeloop.workers.job import Grid, Job, JobResult, Tile
 
 @dataclass(frozen=True)
 class Order:
-    """One message to a worker: live this tile.
+    """One message to a worker: live these tiles.
 
     Attributes:
         run: which call of the pool's ``run`` this belongs to.
-        grid_number: which of that run's grids the tile is cut from.
-        grid: the grid itself, the first time this worker meets it, unless it comes beside.
-        tile: what to live.
-        name: of the job.
+        tiles: what to live: the number, in that run, of the grid a tile is cut from, and the tile.
+        grids: by number, the grids that this worker meets for the first time.
+        beside: numbers of those that come beside the order.
+        name: of the first job.
     """
 
     run: int
-    grid_number: int
-    grid: Grid | None
-    tile: Tile
+    tiles: tuple[tuple[int, Tile], ...]
+    grids: Mapping[int, Grid]
+    beside: tuple[int, ...]
     name: str
 
 
 class LifeWorker:
-    """One worker process: it lives tiles, one after another.
+    """One worker process: it lives the tiles of one message after another.
+
+    With several cores it lives several tiles at the same time, each in a thread. That pays for
+    learners whose kernels release the interpreter's lock, as compiled ones do.
 
     A grid comes with the first of its tiles only, and is kept until tiles of another run of the
     pool arrive.
@@ -37,14 +42,16 @@ class LifeWorker:
     Args:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
             file in it can stand in for a library.
+        cores: tiles to live at the same time.
     """
 
-    def __init__(self, import_path: str | None) -> None:
+    def __init__(self, import_path: str | None, cores: int = 1) -> None:
         if import_path is not None:
             sys.path.append(import_path)
         self._own = None if import_path is None else Path(import_path)
         self._run = -1
         self._grids: dict[int, Grid] = {}
+        self._threads = ThreadPoolExecutor(cores) if cores > 1 else None
 
     def hello(self) -> tuple[str, dict[str, str]]:
         """Name and code of this process."""
@@ -54,16 +61,17 @@ class LifeWorker:
         """Does a small job, so that imports and compilation are over."""
         evaluate(job)
 
-    def evaluate(self, order: Order, large_grid: Grid | None = None) -> JobResult:
-        """Lives a tile.
+    def evaluate(self, order: Order, *large_grids: Grid) -> list[JobResult]:
+        """Lives the tiles of a message; gives one result for each.
 
         Args:
-            order: which one.
-            large_grid: a grid that took the way through Ray's object store.
+            order: which ones.
+            large_grids: the grids that took the way through Ray's object store.
         """
         if order.run != self._run:
             self._run, self._grids = order.run, {}
-        grid = order.grid if large_grid is None else large_grid
-        if grid is not None:
-            self._grids[order.grid_number] = grid
-        return evaluate(Job(self._grids[order.grid_number], order.tile, order.name))
+        self._grids |= {**order.grids, **dict(zip(order.beside, large_grids, strict=True))}
+        jobs = [Job(self._grids[number], tile, order.name) for number, tile in order.tiles]
+        if self._threads is None:
+            return [evaluate(job) for job in jobs]
+        return list(self._threads.map(evaluate, jobs))

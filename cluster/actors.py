@@ -1,0 +1,102 @@
+"""What a pool needs of a cluster: machines, actors on them, calls to actors, and a clock.
+
+This is the seam between the pool's own decisions and Ray. ``RayActors`` fills it with the real
+thing; the tests fill it with a simulated cluster on a virtual clock, in which every failure can
+happen at every moment and happens again with the same seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from spikeloop.workers.job import Status
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine, or a container, that may host workers.
+
+    Attributes:
+        identifier: names it as long as it belongs to the cluster; never used twice.
+        cores: what it offers.
+        leaving: whether it will go soon and should get no new work.
+    """
+
+    identifier: str
+    cores: int
+    leaving: bool = False
+
+
+class CallRaised(Exception):
+    """The call itself raised, or its result could not be sent; the actor lives on.
+
+    Attributes:
+        traceback: of the other side.
+    """
+
+    def __init__(self, message: str, traceback: str) -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+class ActorLost(Exception):
+    """The actor is gone or cannot be reached. What it was doing may have been done all the same.
+
+    Attributes:
+        status: what its lives are to be reported as.
+        with_node: whether its whole node went, for which nobody's lives are to blame.
+    """
+
+    def __init__(self, message: str, status: Status, with_node: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.with_node = with_node
+
+
+class Actors(Protocol):
+    """A cluster, as a pool sees it. Actors and calls are opaque and hashable."""
+
+    def now(self) -> float:
+        """Seconds of a steady clock."""
+        ...
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes that are alive, as last heard; never waits.
+
+        Raises ``PoolError`` if the cluster has not answered for too long.
+        """
+        ...
+
+    def start(self, node: Node, cores: int) -> Any:
+        """Starts a ``LifeWorker`` with some cores of a node; never waits."""
+        ...
+
+    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
+        """Calls a method of an actor; never waits.
+
+        Args:
+            actor: from ``start``.
+            method: of ``LifeWorker``.
+            arguments: of the method; what ``share`` gave is replaced by its value.
+            name: what the cluster's dashboard shows.
+        """
+        ...
+
+    def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
+        """Those of the calls that have ended, as soon as one has, or none after the time."""
+        ...
+
+    def result(self, call: Any) -> Any:
+        """What an ended call gave.
+
+        Raises ``CallRaised``, ``ActorLost``, or ``PoolError`` if the cluster is set up wrongly.
+        """
+        ...
+
+    def kill(self, actor: Any) -> None:
+        """Ends an actor, whatever it is doing, if it can be reached; never waits."""
+        ...
+
+    def share(self, value: Any) -> Any:
+        """Puts a large value where every actor can read it."""
+        ...

@@ -1,0 +1,91 @@
+"""A Ray cluster that runs already: all its nodes, those included that join later."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.private_ray import ONE_THREAD_EACH, breaking_off
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.cluster.sturdy import Sturdy
+from spikeloop.workers.job import Job
+
+if TYPE_CHECKING:
+    from spikeloop.cluster.ray_pool import RayPool
+
+
+class Attached(Sturdy):
+    """Workers on every node of a running Ray cluster, as far as there are cores.
+
+    Nodes that join get their workers within seconds, nodes that are drained get no new work, and
+    nodes that are lost cost the time of the jobs that were on them. Every node needs the same
+    installation of Spikeloop; the folder of your own classes is sent along. The cluster decides who
+    may connect: this process uses the token that Ray finds (``RAY_AUTH_TOKEN`` or a file).
+    """
+
+    kind: Literal["ray"] = "ray"
+    address: str = Field(
+        default="auto",
+        description='of the head, as "host:6379"; "auto" for the one on this machine',
+    )
+    max_workers: int | None = Field(
+        default=None, ge=1, description="at most so many; default: all that there is room for"
+    )
+
+    @contextmanager
+    def open(self, warm_up: Job, stop: StopSignal, working_dir: Path | None) -> Iterator["RayPool"]:
+        """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
+        import_path = None if working_dir is None else "."  # where Ray unpacks the folder
+        with ExitStack() as stack:
+            stack.enter_context(self._connected(stack, stop, working_dir))
+            where = f"on the Ray cluster at {self.address}"
+            yield stack.enter_context(
+                self.crewed(warm_up, stop, working_dir, import_path, self.max_workers, where)
+            )
+
+    @contextmanager
+    def _connected(
+        self, stack: ExitStack, stop: StopSignal, working_dir: Path | None
+    ) -> Iterator[None]:
+        import logging
+
+        import ray
+        from ray import exceptions
+
+        if ray.is_initialized():
+            raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
+        # Without a folder of their own, workers would search the current one first, and might run
+        # another checkout's code.
+        folder: Any = working_dir or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="spikeloop-")
+        )
+        ray._private.worker._worker_logs_enabled = False  # the run reports deaths itself
+        try:
+            with breaking_off(stop):
+                ray.init(
+                    address=self.address,
+                    runtime_env={"working_dir": str(folder), "env_vars": dict(ONE_THREAD_EACH)},
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    namespace="spikeloop",
+                )
+        except exceptions.AuthenticationError as error:
+            raise PoolError(
+                f"the Ray cluster at {self.address} does not accept this process's token; set "
+                "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster"
+            ) from error
+        except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise PoolError(
+                f"the Ray cluster at {self.address} cannot be joined: {reason}; is it running, and "
+                "does it run the same versions of Python and Ray?"
+            ) from error
+        try:
+            stop.check()
+            yield
+        finally:
+            ray.shutdown()

@@ -1,0 +1,151 @@
+"""Ray as a pool sees it: actors and calls, and every failure of Ray's as one of two exceptions.
+
+Ray's own restarts and retries are off: who is tried again, and where, is the ledger's affair.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray import exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from spikeloop.cluster.actors import ActorLost, CallRaised, Node
+from spikeloop.cluster.pool import PoolError
+from spikeloop.workers.actor import LifeWorker
+from spikeloop.workers.job import Status
+
+POLL_S = 1.0
+"""How often Ray's head is asked for its nodes."""
+
+SILENCE_S = 30.0
+"""A head that has not answered for so long is given up. After 60 s Ray would end this process."""
+
+
+class RayActors:
+    """The Ray cluster that this process is connected to.
+
+    Args:
+        import_path: folder of the user's own classes on the workers, or None.
+    """
+
+    def __init__(self, import_path: str | None) -> None:
+        self._import_path = import_path
+        self._class: Any = ray.remote(LifeWorker)
+        self._closed = threading.Event()
+        self._nodes: list[Node] = _nodes()
+        self._heard = time.monotonic()
+        # A head that is gone lets this question wait; the loop must not.
+        self._poll = threading.Thread(target=self._keep_polling, name="nodes", daemon=True)
+
+    @contextmanager
+    def polling(self) -> Iterator["RayActors"]:
+        """Asks for the nodes again and again, until the end of the block."""
+        self._poll.start()
+        try:
+            yield self
+        finally:
+            self._closed.set()
+            self._poll.join(timeout=POLL_S)
+
+    def now(self) -> float:
+        """Seconds of the machine's steady clock."""
+        return time.monotonic()
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes that are alive and offer cores, as last heard."""
+        if time.monotonic() > self._heard + SILENCE_S:
+            raise PoolError(
+                f"Ray's head has not answered for {SILENCE_S:g} s; what was committed is safe, "
+                "go on with: spikeloop resume"
+            )
+        return self._nodes
+
+    def start(self, node: Node, cores: int) -> Any:
+        """Starts a worker on a node; its calls run one at a time, or two with several cores."""
+        options = self._class.options(
+            num_cpus=cores,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=1 if cores == 1 else 2,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.identifier, soft=False),
+        )
+        return options.remote(self._import_path, cores)
+
+    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
+        """Calls a method; the reference to its result."""
+        bound = getattr(actor, method)
+        return (bound.options(name=name) if name else bound).remote(*arguments)
+
+    def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
+        """Those that have ended, as soon as there is one."""
+        if not calls:
+            time.sleep(timeout_s)
+            return []
+        ended, rest = ray.wait(list(calls), num_returns=1, timeout=timeout_s)
+        if rest and ended:
+            ended += ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        return list(ended)
+
+    def result(self, call: Any) -> Any:
+        """What a call gave, or why it did not."""
+        try:
+            return ray.get(call)
+        except exceptions.RuntimeEnvSetupError as error:
+            raise PoolError(f"Ray cannot set up a worker: {_first_line(error)}") from error
+        except exceptions.RayTaskError as error:
+            # Its text is the remote traceback, whose last line is the error itself.
+            raise CallRaised(_last_line(error), str(error)) from error
+        except exceptions.OutOfMemoryError as error:
+            raise ActorLost("the worker ran out of memory", Status.OUT_OF_MEMORY) from error
+        except exceptions.RayError as error:
+            raise _lost(error) from error
+
+    def kill(self, actor: Any) -> None:
+        """Ends an actor's process."""
+        ray.kill(actor, no_restart=True)
+
+    def share(self, value: Any) -> Any:
+        """A reference to the value in the object store."""
+        return ray.put(value)
+
+    def _keep_polling(self) -> None:
+        while not self._closed.wait(POLL_S):
+            try:
+                self._nodes = _nodes()
+                self._heard = time.monotonic()
+            except Exception:  # whatever it is, the head did not answer; ``nodes`` says so in time
+                continue
+
+
+def _nodes() -> list[Node]:
+    leaving = ray._private.state.state.get_draining_nodes()
+    table: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [
+        Node(node["NodeID"], cores, node["NodeID"] in leaving)
+        for node in table
+        if node["Alive"] and (cores := int(node["Resources"].get("CPU", 0))) > 0
+    ]
+
+
+def _lost(error: exceptions.RayError) -> ActorLost:
+    """Why an actor is gone. That its node went is said in words only."""
+    text = str(error)
+    if isinstance(error, exceptions.NodeDiedError | exceptions.ActorUnschedulableError) or (
+        "node has died" in text or "node was terminated" in text
+    ):
+        return ActorLost("the worker's node was lost", Status.WORKER_DIED, with_node=True)
+    if getattr(error, "actor_init_failed", False):
+        return ActorLost(_last_line(error), Status.WORKER_DIED)
+    return ActorLost("the worker process died", Status.WORKER_DIED)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
