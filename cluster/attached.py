@@ -1,5 +1,6 @@
 """A Ray cluster that runs already: all its nodes, those included that join later."""
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,9 @@ from spikeloop.workers.job import Job
 
 if TYPE_CHECKING:
     from spikeloop.cluster.ray_pool import RayPool
+
+KNOCK_S = 10.0
+"""A head that does not take a connection within this time is not there."""
 
 
 class Attached(Sturdy):
@@ -58,6 +62,7 @@ class Attached(Sturdy):
 
         if ray.is_initialized():
             raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
+        self._knock()
         # Without a folder of their own, workers would search the current one first, and might run
         # another checkout's code.
         folder: Any = working_dir or stack.enter_context(
@@ -89,3 +94,17 @@ class Attached(Sturdy):
             yield
         finally:
             ray.shutdown()
+
+    def _knock(self) -> None:
+        """PoolError if nobody listens at the address; Ray would keep trying for minutes."""
+        host, _, port = self.address.rpartition(":")
+        if not host:
+            return  # "auto", or a name that Ray resolves
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S):
+                return
+        except (OSError, ValueError) as error:
+            raise PoolError(
+                f"the Ray cluster at {self.address} cannot be joined: {error}; is it running, and "
+                "is its head's port right?"
+            ) from error

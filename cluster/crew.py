@@ -21,7 +21,7 @@ from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.job import Grid, Job, JobResult, Status, Tile
 
 MAX_FAILED_STARTS = 3
-"""So many workers in a row may fail to start before the pool gives up."""
+"""So many workers in a row may fail to start on a node before nothing is hoped of it any more."""
 
 MAX_INLINE_BYTES = 100_000
 """A larger population goes through the cluster's object store, once for all workers."""
@@ -74,7 +74,14 @@ News = Ready | Done | Broke | Lost
 
 @dataclass
 class _Member:
-    """One actor, and what is under way with it."""
+    """One actor, and what is under way with it.
+
+    Attributes:
+        doubted: whether ``hello`` is to show that it still lives.
+        node_gone: whether the node is lost, and the actor with it.
+        grids: numbers of those that it has for certain.
+        bringing: by call, the numbers of the grids that it brings.
+    """
 
     actor: Any
     node: Node
@@ -83,13 +90,16 @@ class _Member:
     deadline: float
     warm_up: Any = None
     ready: bool = False
+    doubted: bool = False
+    node_gone: bool = False
     messages: dict[Any, Message] = field(default_factory=dict)
     grids: set[int] = field(default_factory=set)
+    bringing: dict[Any, list[int]] = field(default_factory=dict)
 
     @property
     def calls(self) -> list[Any]:
         if self.ready:
-            return list(self.messages)
+            return [*self.messages, self.hello] if self.doubted else list(self.messages)
         return [self.hello if self.warm_up is None else self.warm_up]
 
 
@@ -142,7 +152,7 @@ class Crew:
         return [
             worker
             for worker, member in self._members.items()
-            if member.ready and not member.node.leaving
+            if member.ready and not member.doubted and not member.node.leaving
         ]
 
     @property
@@ -171,16 +181,16 @@ class Crew:
         there = dict.fromkeys(nodes, 0)
         for member in self._members.values():
             member.node = nodes.get(member.node.identifier, member.node)
-            if member.node.identifier in there:
+            member.node_gone = member.node.identifier not in nodes
+            if not member.node_gone:
                 there[member.node.identifier] += 1
         for node in nodes.values():
             if node.leaving or self._trouble_with(node).until > now:
                 continue
-            cores = node.cores if self._cores_per_worker == "node" else self._cores_per_worker
-            for _ in range(there[node.identifier], node.cores // cores if cores else 0):
+            for _ in range(there[node.identifier], self._room(node)):
                 if self._max_workers is not None and len(self._members) >= self._max_workers:
                     return
-                self._start(node, cores, now)
+                self._start(node, now)
 
     def begin_run(self) -> None:
         """Forgets the grids of the last run, here and, with the next message, on the workers."""
@@ -188,6 +198,7 @@ class Crew:
         self._grids.clear()
         for member in self._members.values():
             member.grids.clear()
+            member.bringing.clear()
 
     def send(self, worker: int, message: Message, jobs: Sequence[Job]) -> None:
         """Sends a message to a ready worker.
@@ -205,8 +216,8 @@ class Crew:
             grid = jobs[piece.job].grid
             number, reference = self._number(grid)
             tiles.append((number, piece.tile))
+            # Until one message with it has come back: they may overtake each other, or break.
             if number not in member.grids:
-                member.grids.add(number)
                 if reference is None:
                     inline[number] = grid
                 else:
@@ -218,6 +229,7 @@ class Crew:
             member.actor, "evaluate", order, *shared.values(), name=name or "job"
         )
         member.messages[call] = message
+        member.bringing[call] = [*inline, *shared]
 
     def news(self, timeout_s: float) -> list[News]:
         """Waits for something to happen, at most ``timeout_s``, and tells all that has."""
@@ -228,7 +240,13 @@ class Crew:
                 news += self._read(owners[call], call)
         now = self._actors.now()
         for worker, member in list(self._members.items()):
-            if not member.ready and now > member.deadline:
+            if member.node_gone:
+                self.dismiss(worker)
+                news.append(Lost(worker, Status.WORKER_DIED, "the worker's node was lost", True))
+            elif member.doubted and now > member.deadline:
+                self.dismiss(worker)
+                news.append(Lost(worker, Status.TIMED_OUT, "it did not answer"))
+            elif not member.ready and now > member.deadline:
                 news.append(self._start_failed(worker, Status.TIMED_OUT, "took too long to start"))
         return news
 
@@ -245,7 +263,15 @@ class Crew:
             self._actors.kill(self._members.pop(worker).actor)
         self._grids.clear()
 
-    def _start(self, node: Node, cores: int, now: float) -> None:
+    def _room(self, node: Node) -> int:
+        """How many workers a node has cores for."""
+        return node.cores // self._cores_on(node)
+
+    def _cores_on(self, node: Node) -> int:
+        return node.cores if self._cores_per_worker == "node" else self._cores_per_worker
+
+    def _start(self, node: Node, now: float) -> None:
+        cores = self._cores_on(node)
         actor = self._actors.start(node, cores)
         hello = self._actors.call(actor, "hello")
         deadline = now + self._warm_up_timeout_s
@@ -270,7 +296,11 @@ class Crew:
             return [self._raised(worker, call, error)]
         except ActorLost as error:
             return [self._gone(worker, error)]
+        if member.ready and call == member.hello:
+            member.doubted = False
+            return []
         if member.ready:
+            member.grids.update(member.bringing.pop(call, ()))
             return [Done(worker, member.messages.pop(call), value)]
         if call == member.hello:
             self._check(*value)
@@ -299,51 +329,69 @@ class Crew:
                 f"a worker cannot take jobs: {error}; "
                 "its code and the folder of your own classes must be importable there"
             ) from error
-        member.grids.clear()  # what broke may have been the arrival of one
+        member.bringing.pop(call, None)  # what broke may have been the arrival of a grid
         return Broke(worker, member.messages.pop(call), str(error), error.traceback)
 
     def _gone(self, worker: int, error: ActorLost) -> News:
-        if self._members[worker].ready:
+        """A worker is lost, and seldom alone; idle ones say nothing, so they are asked."""
+        member = self._members[worker]
+        if member.ready:
             self.dismiss(worker)
+            for other in self._members.values():
+                if other.node.identifier == member.node.identifier and other.ready:
+                    if error.with_node:
+                        other.node_gone = True
+                    elif not other.messages and not other.doubted:
+                        self._doubt(other)
             return Lost(worker, error.status, str(error), error.with_node)
         if error.with_node:  # and it may still be listed for a moment
-            node = self._members[worker].node
-            self._trouble_with(node).until = self._actors.now() + PAUSE_S
+            self._trouble_with(member.node).until = self._actors.now() + PAUSE_S
             self.dismiss(worker)
             return Lost(worker, error.status, str(error), True)
         return self._start_failed(worker, error.status, str(error))
+
+    def _doubt(self, member: _Member) -> None:
+        """Gives no work to an idle worker until it has shown that it lives."""
+        member.doubted = True
+        member.hello = self._actors.call(member.actor, "hello")
+        member.deadline = self._actors.now() + self._warm_up_timeout_s
 
     def _start_failed(self, worker: int, status: Status, reason: str) -> News:
         """A worker that never got ready. Decides whether it makes sense to try again.
 
         A learner that kills its process does so in the warm-up life too. That is no fault of the
         pool, and the lives of the run will say it best, so warming up is given up after two deaths
-        in a row. A learner that hangs in it would hang in every life; that is said at once. What
-        one node cannot do another may: only where no worker is ready the pool gives up.
+        in a row. What one node cannot do another may: only when there is no worker at all, and
+        every node has failed again and again, the pool gives up. A start that takes too long, and
+        a learner that hangs in the warm-up as it would in every life, is not tried again and again.
         """
         member = self._members[worker]
         self.dismiss(worker)
-        alone = not any(other.ready for other in self._members.values())
         if member.warm_up is not None and status != Status.TIMED_OUT:
             self._failed_warm_ups += 1
             if self._failed_warm_ups >= 2:
                 self._warm_up = None
             return Lost(worker, status, reason)
-        if member.warm_up is not None and alone:
+        trouble = self._trouble_with(member.node)
+        trouble.failures += MAX_FAILED_STARTS if status == Status.TIMED_OUT else 1
+        trouble.until = self._actors.now() + min(MAX_PAUSE_S, PAUSE_S * 2 ** (trouble.failures - 1))
+        if self._members or not self._hopeless():
+            return Lost(worker, status, reason)
+        if member.warm_up is not None:
             raise PoolError(
                 f"one life at the default parameters took longer than {self._warm_up_timeout_s:g} "
                 "s in the warm-up: the learner hangs, or raise warm_up_timeout_s in [target]"
             )
-        trouble = self._trouble_with(member.node)
-        trouble.failures += 1
-        trouble.until = self._actors.now() + min(MAX_PAUSE_S, PAUSE_S * 2 ** (trouble.failures - 1))
-        failed = sum(one.failures for one in self._trouble.values())
-        if alone and (status == Status.TIMED_OUT or failed >= MAX_FAILED_STARTS):
-            raise PoolError(
-                f"no worker can be started, {failed} failed in a row: {reason}; "
-                "run `spikeloop doctor`, or look into /tmp/ray/session_latest/logs"
-            )
-        return Lost(worker, status, reason)
+        raise PoolError(
+            f"no worker can be started, {trouble.failures} failed in a row: {reason}; "
+            "run `spikeloop doctor`, or look into /tmp/ray/session_latest/logs"
+        )
+
+    def _hopeless(self) -> bool:
+        """Whether every node that has room has failed too often."""
+        nodes = [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
+        failures = [self._trouble_with(node).failures for node in nodes]
+        return bool(failures) and min(failures) >= MAX_FAILED_STARTS
 
     def _trouble_with(self, node: Node) -> _Trouble:
         return self._trouble.setdefault(node.identifier, _Trouble())

@@ -4,8 +4,9 @@ Pure bookkeeping in the spirit of dask.distributed's worker state machine: no Ra
 an argument), no input or output. Whatever happens to a worker is told to the ledger, and the ledger
 says what follows, so every failure is a unit test.
 
-A job starts as one *piece*, its whole tile. A *message* carries to a worker as many pieces as it
-has cores, which live at the same time; a second message may wait behind the first.
+A job starts as one *piece*, its whole tile. Pieces travel to a worker in *messages*: one piece each
+for a worker with one core, more for one with several, which lives as many pieces at the same time.
+A worker holds up to two pieces for each of its cores, so that no core waits for the next message.
 
 Who is to blame when a worker is lost? If its node went with it, nobody. Else the pieces that may
 have been running; those behind them merely wait again. A suspect is tried again, alone on another
@@ -13,7 +14,7 @@ worker, with the very same seeds: first whole, because machines fail too; then c
 lives, so that only a broken life fails. A life fails when its last permitted start failed, and that
 one it had to itself. How often it may start depends on the reason: a death may be bad luck and gets
 ``max_attempts`` starts; a life that takes too long, which with the same seeds it will do again,
-gets two; and an error gets no second start of its own.
+gets two; and so does an error, which may have been one of the way and not of the life.
 
 A worker that is slow or frozen says nothing. So when nothing waits any more, a piece that takes
 much longer than the others is started a second time, on an idle worker. The first result counts;
@@ -30,8 +31,11 @@ import numpy as np
 from spikeloop.workers.evaluate import assemble, failed
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
-MAX_IN_FLIGHT = 2
-"""Messages per worker: the second hides the time that a message takes."""
+PIECES_PER_CORE = 2
+"""Pieces that a worker may hold: the second hides the time that a message takes."""
+
+MESSAGES_PER_NODE = 4
+"""Messages in which the cores of a large worker are filled: it need not wait for its slowest."""
 
 STRAGGLES = 3.0
 """A piece that takes so many times the median gets a second copy, if it is among the last."""
@@ -80,7 +84,13 @@ class _Worker:
 
     cores: int
     messages: deque[Message] = field(default_factory=deque)
+    held: int = 0
     since: float = 0.0
+
+    @property
+    def free(self) -> int:
+        """Cores without a piece."""
+        return max(0, self.cores - self.held)
 
 
 class Ledger:
@@ -96,7 +106,7 @@ class Ledger:
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
         self._timeout_s = timeout_s
         self._max_starts = {
-            Status.RAISED: 1,
+            Status.RAISED: 2,
             Status.TIMED_OUT: 2,
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
@@ -143,42 +153,45 @@ class Ledger:
         """The message to send to this worker now; empty if there is none.
 
         What waits behind a long piece could have run elsewhere. So the last pieces, one per core,
-        go to idle workers only, in fair shares; suspects always do, each alone, so that they take
-        nobody down with them. A worker that is busy with unwanted pieces gets nothing behind them.
+        go to free cores only. Suspects go to idle workers, each alone, so that they take nobody
+        down with them. A worker that is busy with unwanted pieces gets nothing behind them.
         """
         worker = self._workers[number]
-        queue = worker.messages
         self._drop_unwanted()
-        if not self._waiting or len(queue) >= MAX_IN_FLIGHT:
+        if not self._waiting:
             return ()
-        n_waiting = len(self._waiting)
-        if queue:
-            scarce = n_waiting <= self._n_cores
-            if scarce or self._suspect(self._waiting[0]) or not self._healthy(queue[0]):
-                return ()
-        share = max(1, min(worker.cores, -(-n_waiting * worker.cores // self._n_cores)))
-        message = self._take_waiting(share)
+        scarce = len(self._waiting) <= self._n_cores
+        room = worker.free if scarce else PIECES_PER_CORE * worker.cores - worker.held
+        if room <= 0:
+            return ()
+        if worker.held and (self._suspect(self._waiting[0]) or not self._healthy(worker)):
+            return ()
+        n = min(room, max(1, worker.cores // MESSAGES_PER_NODE))
+        message = self._take_waiting(number, n)
+        if not message:
+            return ()
         for piece in message:
             record = self._open[piece]
             self.n_copies += bool(record.holders)
             record.starts += 1
             record.sent = now
             record.holders.add(number)
-        queue.append(message)
-        if len(queue) == 1:
+        worker.messages.append(message)
+        if not worker.held:
             worker.since = now
+        worker.held += len(message)
         return message
 
     def copy_stragglers(self, now: float) -> None:
         """Lets pieces wait a second time that take much longer than the others did.
 
-        Only once nothing else waits, and so many as there are idle cores. Suspects are left alone:
+        Only once nothing else waits, and so many as there are free cores. Suspects are left alone:
         a copy of what kills its worker would kill two.
         """
         if self._waiting or not self._took_s or now < self._looked + LOOK_EVERY_S:
             return
         self._looked = now
-        idle = sum(worker.cores for worker in self._workers.values() if not worker.messages)
+        idle = sum(worker.free for worker in self._workers.values())
         limit = now - STRAGGLES * median(self._took_s)
         late = [
             (record.sent, piece)
@@ -189,11 +202,15 @@ class Ledger:
         self._wait(piece for _, piece in late[:idle])
 
     def overdue(self, now: float) -> list[int]:
-        """Workers whose running message has exceeded its time."""
+        """Workers whose oldest message has exceeded its time.
+
+        On several cores it may have waited for a piece of the message before it.
+        """
         return [
             number
             for number, worker in self._workers.items()
-            if worker.messages and now - worker.since > self._timeout_s
+            if worker.held
+            and now - worker.since > self._timeout_s * (1 if worker.cores == 1 else PIECES_PER_CORE)
         ]
 
     def done(
@@ -235,7 +252,7 @@ class Ledger:
             return []
         self._n_cores -= worker.cores
         messages = list(worker.messages)
-        # On one core the second message has not begun; on several it may have.
+        # On one core the second piece has not begun; on several it may have.
         n_begun = 1 if worker.cores == 1 else len(messages)
         for message in reversed(messages[n_begun:]):
             self._take_back(number, message)
@@ -245,9 +262,10 @@ class Ledger:
     def _suspect(self, piece: Piece) -> bool:
         return self._open[piece].blame > 0
 
-    def _healthy(self, message: Message) -> bool:
-        """Whether a message holds something wanted, and nobody who may take the worker down."""
-        records = [self._open[piece] for piece in message if piece in self._open]
+    def _healthy(self, worker: _Worker) -> bool:
+        """Whether it holds something wanted, and nothing that may take it down."""
+        held = (piece for message in worker.messages for piece in message)
+        records = [self._open[piece] for piece in held if piece in self._open]
         return bool(records) and not any(record.blame for record in records)
 
     def _drop_unwanted(self) -> None:
@@ -255,12 +273,15 @@ class Ledger:
         while self._waiting and self._waiting[0] not in self._open:
             self._waiting.popleft()
 
-    def _take_waiting(self, n: int) -> Message:
-        """At most ``n`` waiting pieces: a suspect alone, else others up to the next suspect."""
+    def _take_waiting(self, number: int, n: int) -> Message:
+        """At most ``n`` waiting pieces: a suspect alone, else others up to the next suspect.
+
+        And up to a copy of what this worker holds itself.
+        """
         message: list[Piece] = []
         while self._waiting and len(message) < n:
             suspect = self._suspect(self._waiting[0])
-            if suspect and message:
+            if (suspect and message) or number in self._open[self._waiting[0]].holders:
                 break
             message.append(self._waiting.popleft())
             self._open[message[-1]].waiting = False
@@ -287,6 +308,7 @@ class Ledger:
         if worker.messages[0] == message:
             worker.since = now
         worker.messages.remove(message)
+        worker.held -= len(message)
         return True
 
     def _take_back(self, number: int, message: Message) -> None:

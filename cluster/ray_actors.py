@@ -14,6 +14,7 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from spikeloop.cluster.actors import ActorLost, CallRaised, Node
+from spikeloop.cluster.ledger import MESSAGES_PER_NODE, PIECES_PER_CORE
 from spikeloop.cluster.pool import PoolError
 from spikeloop.workers.actor import LifeWorker
 from spikeloop.workers.job import Status
@@ -58,19 +59,16 @@ class RayActors:
     def nodes(self) -> Sequence[Node]:
         """The nodes that are alive and offer cores, as last heard."""
         if time.monotonic() > self._heard + SILENCE_S:
-            raise PoolError(
-                f"Ray's head has not answered for {SILENCE_S:g} s; what was committed is safe, "
-                "go on with: spikeloop resume"
-            )
+            raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
         return self._nodes
 
     def start(self, node: Node, cores: int) -> Any:
-        """Starts a worker on a node; its calls run one at a time, or two with several cores."""
+        """Starts a worker on a node; with several cores, so many calls run as it may hold."""
         options = self._class.options(
             num_cpus=cores,
             max_restarts=0,
             max_task_retries=0,
-            max_concurrency=1 if cores == 1 else 2,
+            max_concurrency=1 if cores == 1 else PIECES_PER_CORE * (MESSAGES_PER_NODE + 1),
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.identifier, soft=False),
         )
         return options.remote(self._import_path, cores)

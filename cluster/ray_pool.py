@@ -67,6 +67,7 @@ class RayPool:
         """Returns when all workers have started and done their warm-up job, or some have."""
         first = None
         while first is None or (self._crew.starting and self._actors.now() < first + START_GRACE_S):
+            self._crew.fill()
             self._turn()
             if first is None and self._crew.ready:
                 first = self._actors.now()
@@ -78,21 +79,27 @@ class RayPool:
         self._last_ready = self._actors.now()
         try:
             while not self._ledger.finished:
+                self._crew.fill()  # first, because a node may have left while the reader was busy
                 self._send(jobs)
                 outcomes = self._turn()
                 if outcomes:
                     self._send(jobs)  # nobody waits for whoever reads the outcomes
-                yield from outcomes
-        finally:
-            if not self._ledger.finished:  # the reader left early: what still runs is of no use
-                self._ledger.begin([])
-                for worker in self._ledger.busy:
-                    self._dismiss(worker, Status.WORKER_DIED, "its work was no longer wanted")
+                    yield from outcomes
+                    self._last_ready = self._actors.now()  # the reader's time does not count
+        except GeneratorExit:
+            # The reader left early. Workers end what they have begun, and their results are
+            # dropped: a new worker would cost more time than that.
+            self._ledger.begin([])
+            raise
+        except BaseException:
+            self._ledger.begin([])
+            for worker in self._ledger.busy:
+                self._dismiss(worker, Status.WORKER_DIED, "its work was no longer wanted")
+            raise
 
     def _turn(self) -> list[Outcome]:
-        """One turn of the loop: replaces who is missing, hears what happened, and books it."""
+        """One turn of the loop: hears what happened, and books it."""
         self.stop.check()
-        self._crew.fill()
         outcomes = [outcome for news in self._crew.news(TICK_S) for outcome in self._book(news)]
         for worker in self._ledger.overdue(self._actors.now()):
             # A running actor cannot be stopped otherwise.
@@ -138,6 +145,5 @@ class RayPool:
             self._last_ready = now
         elif now > self._last_ready + self._patience_s:
             raise PoolError(
-                f"no node has had room for a worker for {self._patience_s:g} s; bring nodes back "
-                "and go on with: spikeloop resume"
+                f"no node has had room for a worker for {self._patience_s:g} s (patience_s)"
             )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from spikeloop.workers.evaluate import evaluate, worker_name
 from spikeloop.workers.fingerprint import fingerprint
@@ -18,7 +19,7 @@ class Order:
     Attributes:
         run: which call of the pool's ``run`` this belongs to.
         tiles: what to live: the number, in that run, of the grid a tile is cut from, and the tile.
-        grids: by number, the grids that this worker meets for the first time.
+        grids: by number, the grids that this worker may not have yet.
         beside: numbers of those that come beside the order.
         name: of the first job.
     """
@@ -33,11 +34,12 @@ class Order:
 class LifeWorker:
     """One worker process: it lives the tiles of one message after another.
 
-    With several cores it lives several tiles at the same time, each in a thread. That pays for
-    learners whose kernels release the interpreter's lock, as compiled ones do.
+    With several cores it lives several tiles at the same time, each in a thread, whatever message
+    they came in. That pays for learners whose kernels release the interpreter's lock, as compiled
+    ones do.
 
-    A grid comes with the first of its tiles only, and is kept until tiles of another run of the
-    pool arrive.
+    A grid comes with the first of its tiles only, and is kept until tiles of a later run of the
+    pool arrive. Messages may overtake each other where calls run in threads.
 
     Args:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
@@ -51,6 +53,7 @@ class LifeWorker:
         self._own = None if import_path is None else Path(import_path)
         self._run = -1
         self._grids: dict[int, Grid] = {}
+        self._lock = Lock()
         self._threads = ThreadPoolExecutor(cores) if cores > 1 else None
 
     def hello(self) -> tuple[str, dict[str, str]]:
@@ -68,10 +71,13 @@ class LifeWorker:
             order: which ones.
             large_grids: the grids that took the way through Ray's object store.
         """
-        if order.run != self._run:
-            self._run, self._grids = order.run, {}
-        self._grids |= {**order.grids, **dict(zip(order.beside, large_grids, strict=True))}
-        jobs = [Job(self._grids[number], tile, order.name) for number, tile in order.tiles]
+        brought = {**order.grids, **dict(zip(order.beside, large_grids, strict=True))}
+        with self._lock:
+            if order.run > self._run:
+                self._run, self._grids = order.run, {}
+            known = self._grids if order.run == self._run else {}
+            known |= brought
+            jobs = [Job(known[number], tile, order.name) for number, tile in order.tiles]
         if self._threads is None:
             return [evaluate(job) for job in jobs]
         return list(self._threads.map(evaluate, jobs))

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from faulty import Echo
+from nodes import cluster_of
 
 from spikeloop.cluster import TARGETS, Interrupted, StopSignal, WorkerPool
 from spikeloop.coordinator.strategies.population import Explicit
@@ -28,6 +30,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "local": {"workers": 2, "dashboard": False},
 }
 """What the tests need changed; a target that is not here is tested with its defaults."""
+
+OWN = Path(__file__).parents[1]
+"""The folder of the learners that break."""
 
 PATIENCE = {"impatient": {"job_timeout_s": 5.0}}
 """For lives that hang. All others get the default, minutes, so that no busy machine fails them.
@@ -73,10 +78,13 @@ class Opened:
 @pytest.fixture(scope="module", params=marked(list(TARGETS)))
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     name, _, patience = request.param.partition(" ")
-    target = TARGETS[name](**SETTINGS.get(name, {}), **PATIENCE.get(patience, {}))
+    settings = {**SETTINGS.get(name, {}), **PATIENCE.get(patience, {})}
     warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
-    with target.open(warm_up, stop, Path(__file__).parents[1]) as pool:
-        yield Opened(pool, stop)
+    with ExitStack() as stack:
+        if name == "ray":
+            settings["address"] = stack.enter_context(cluster_of(1, 1)).address
+        target = TARGETS[name](**settings)
+        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN)), stop)
 
 
 def assert_same_lives(one: JobResult, other: JobResult) -> None:

@@ -1,0 +1,111 @@
+"""Nodes that join, leave and are lost in the middle of a run: the same lives, and no stranger."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faulty import Echo
+from nodes import Nodes, cluster_of
+
+from spikeloop.cluster import PoolError, StopSignal, WorkerPool
+from spikeloop.cluster.attached import Attached
+from spikeloop.cluster.local import Local
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.evaluate import evaluate
+from spikeloop.workers.job import Grid, Job, Outcome, Status, Tile, cut
+from spikeloop.workers.seeding import TaskSet
+
+pytestmark = pytest.mark.ray
+
+FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
+OWN = Path(__file__).parents[1]
+
+
+def jobs(n: int, learner: Echo) -> list[Job]:
+    points = np.stack([np.linspace(0.0, 0.8, n), np.linspace(0.2, 0.7, n)], axis=1)
+    grid = Grid(FAMILY, learner, Explicit(points), 2, 1, TaskSet.SEARCH, index=0)
+    return cut(grid, 1, 2, "elastic")
+
+
+@contextmanager
+def attached(nodes: Nodes, **settings: Any) -> Iterator[WorkerPool]:
+    target = Attached(address=nodes.address, **settings)
+    with target.open(jobs(1, Echo())[0], StopSignal(), OWN) as pool:
+        yield pool
+
+
+def lives(outcomes: list[Outcome]) -> list[bytes]:
+    return [o.result.returns.tobytes() for o in sorted(outcomes, key=lambda o: o.index)]
+
+
+def expected(n: int) -> list[bytes]:
+    return [evaluate(job).returns.tobytes() for job in jobs(n, Echo())]
+
+
+def processes(outcomes: list[Outcome]) -> set[str]:
+    return {outcome.result.worker for outcome in outcomes}
+
+
+def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_life() -> None:
+    with cluster_of(1) as nodes, attached(nodes) as pool:
+        work = jobs(400, Echo(work_s=0.02))
+        outcomes: list[Outcome] = []
+        joined = None
+        for outcome in pool.run(work):
+            outcomes.append(outcome)
+            if joined is None:
+                joined = nodes.add(1)
+            elif joined and len(processes(outcomes)) == 2:
+                nodes.kill(joined)
+                joined = False
+    assert joined is False, "the node that joined was not used"
+    assert lives(outcomes) == expected(400)
+    assert all((outcome.result.status == Status.OK).all() for outcome in outcomes)
+
+
+def test_a_node_that_is_drained_gets_no_new_work() -> None:
+    with cluster_of(1, 1) as nodes, attached(nodes) as pool:
+        assert pool.n_workers == 2
+        leaving = nodes.add(1)
+        work = jobs(500, Echo(work_s=0.02))
+        outcomes: list[Outcome] = []
+        drained = False
+        for outcome in pool.run(work):
+            outcomes.append(outcome)
+            if not drained and len(processes(outcomes)) == 3:
+                nodes.drain(leaving, seconds=60)
+                drained = True
+        assert drained
+        assert len(processes(outcomes[-20:])) == 2
+        assert pool.n_replaced == 0
+    assert lives(outcomes) == expected(500)
+    assert all((outcome.attempts == 1).all() for outcome in outcomes), "a drained life was lost"
+
+
+def test_one_worker_may_own_a_node_and_live_in_threads() -> None:
+    own_node = Local(workers=1, cores_per_worker=4, dashboard=False)
+    with own_node.open(jobs(1, Echo())[0], StopSignal(), OWN) as pool:
+        assert pool.n_workers == 4
+        outcomes = list(pool.run(jobs(30, Echo())))
+        assert len(processes(outcomes)) == 1
+        assert lives(outcomes) == expected(30)
+        deadly = Echo(fault="exit", broken_from=0.79)
+        broken = sorted(pool.run(jobs(30, deadly)), key=lambda outcome: outcome.index)
+    assert [int(o.result.status.max()) for o in broken] == [0] * 29 + [Status.WORKER_DIED]
+    assert lives(broken)[:29] == expected(30)[:29]
+
+
+def test_a_cluster_that_is_not_there_is_one_clear_line() -> None:
+    nowhere = Attached(address="127.0.0.1:1")
+    warm_up = Job(jobs(1, Echo())[0].grid, Tile(0, 1, 0, 1))
+    with (
+        pytest.raises(
+            PoolError, match=r"127\.0\.0\.1:1 cannot be joined: .*refused; is it running"
+        ),
+        nowhere.open(warm_up, StopSignal(), None),
+    ):
+        pass
