@@ -1,81 +1,211 @@
-"""Writing files so that a kill at any instant leaves the old one or the new one, never half of one.
+"""Files that a kill leaves whole, and whose damage is told by name and never read as contents.
 
-Dot-prefixed temporary file, fsync, rename, fsync of the folder. Parquet readers ignore names that
-begin with a dot. Parquet pages carry checksums, because a flipped byte is otherwise read silently.
+Written to a dot-prefixed temporary file, fsync, rename, fsync of the folder: a kill at any instant
+leaves the old file or the new one, never half of one. Parquet readers ignore names that begin with
+a dot. Every file is sealed (``seals``); pages of Parquet carry checksums too, for readers that know
+nothing of seals.
 """
 
 import contextlib
 import io
 import json
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloop.coordinator import seals
+from spikeloop.coordinator.errors import ConfigError
+
+T = TypeVar("T")
+
+SEAL = "sha256"
+"""Name of the seal among the keys of a file."""
+
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Publishes ``data`` under ``path`` atomically and durably."""
+    """Publishes ``data`` under ``path`` atomically and durably; OSError names that path."""
     temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with _naming(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
-    """Removes a file durably."""
-    path.unlink()
-    _sync_folder(path.parent)
+    """Removes a file durably, if it is there."""
+    with _naming(path):
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Publishes ``value`` as indented JSON."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+def digest(path: Path) -> str:
+    """The digits of a file's seal, which name its contents; ConfigError if it is damaged."""
+    return _read(path, seals.check)
 
 
-def read_json(path: Path) -> Any:
-    """The value of a JSON file; ValueError if it is not valid."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Publishes a JSON object, indented and sealed."""
+    sealed = {**{k: v for k, v in value.items() if k != SEAL}, SEAL: seals.EMPTY}
+    text = json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
+    _write_sealed(path, io.BytesIO(text.encode()))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What ``write_json`` published; ConfigError if it is missing or damaged."""
+    return _read(path, _json)
+
+
+def read_versioned(path: Path, version: int) -> dict[str, Any]:
+    """A folder's manifest; ConfigError if damaged, or of another schema version.
+
+    Args:
+        path: of the manifest.
+        version: of the schema that this program reads.
+    """
+    try:
+        value = read_json(path)
+    except ConfigError:
+        # Version 1 had no seals: it is refused as what it is, not as damaged.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if json.loads(path.read_bytes()).get("schema_version") == 1:
+                raise _other_version(path, 1, version) from None
+        raise
+    if (found := value.get("schema_version")) != version:
+        raise _other_version(path, found, version)
+    return value
 
 
 def write_parquet(path: Path, table: Any) -> None:
-    """Publishes a ``pyarrow.Table`` with page checksums."""
+    """Publishes a ``pyarrow.Table``, sealed and with page checksums."""
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    write_bytes(path, buffer.getbuffer())
+    with pq.ParquetWriter(
+        buffer, table.schema, compression="zstd", write_page_checksum=True
+    ) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({SEAL: seals.EMPTY})
+    _write_sealed(path, buffer)
 
 
 def read_parquet(path: Path) -> Any:
-    """The ``pyarrow.Table`` of one file, its checksums verified; OSError if they do not match."""
-    import pyarrow.parquet as pq
-
-    with open(path, "rb") as file:
-        return pq.ParquetFile(file, page_checksum_verification=True).read()
+    """The ``pyarrow.Table`` that was published; ConfigError if it is missing or damaged."""
+    return _read(path, _table)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Publishes named arrays as ``.npz``; object arrays, which would need pickle, are refused."""
+def write_arrays(
+    path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Publishes named arrays as a sealed ``.npz``; object arrays, as pickles, are refused.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+        metadata: further words about them, kept as JSON in the archive's comment with the seal.
+    """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_bytes(path, buffer.getbuffer())
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = json.dumps({**(metadata or {}), SEAL: seals.EMPTY}).encode()
+    _write_sealed(path, buffer)
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a ``.npz``; its members' checksums are verified, pickles are refused."""
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """The arrays that were published, and their metadata; ConfigError if missing or damaged."""
+    return _read(path, _arrays)
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a Parquet file or a ``.npz`` says of itself; ConfigError if it is missing or damaged."""
+    return _read(path, _arrays_metadata if path.suffix == ".npz" else _table_metadata)
+
+
+def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
+    data = buffer.getbuffer()
+    seals.seal(data)
+    write_bytes(path, data)
+
+
+def _read(path: Path, parse: Callable[[bytes], T]) -> T:
+    try:
+        return parse(path.read_bytes())
+    except seals.Broken as error:
+        raise ConfigError(f"{path}: damaged: {error}") from error
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: missing") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:  # whole, but not its own
+        raise ConfigError(f"{path}: damaged: it holds something else") from error
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    seals.check(data)
+    value: dict[str, Any] = json.loads(data)
+    del value[SEAL]
+    return value
+
+
+def _table_metadata(data: bytes) -> dict[str, str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    seals.check(data)
+    found = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+    return {k.decode(): v.decode() for k, v in found.items() if k != SEAL.encode()}
+
+
+def _arrays_metadata(data: bytes) -> dict[str, str]:
+    seals.check(data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        found: dict[str, str] = json.loads(archive.comment)
+    del found[SEAL]
+    return found
+
+
+def _table(data: bytes) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    seals.check(data)
+    table = pq.read_table(pa.BufferReader(data))
+    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != SEAL.encode()}
+    return table.replace_schema_metadata(kept or None)
+
+
+def _arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    found = _arrays_metadata(data)
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}, found
+
+
+def _other_version(path: Path, found: Any, version: int) -> ConfigError:
+    return ConfigError(
+        f"{path.parent}: written with schema version {found}, this program reads {version}; "
+        "read it with the program that wrote it"
+    )
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """An error of the operating system names the file itself, not its temporary name."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import spikeloop
 from spikeloop.coordinator.config import RunConfig, parse
+from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.fingerprint import difference, fingerprint
@@ -42,9 +43,18 @@ def describe(config: RunConfig) -> dict[str, Any]:
 
 def read_config(store: RunStore) -> RunConfig:
     """The configuration of an existing run."""
-    manifest = store.manifest()
-    folder = Path(manifest.get("working_dir") or ".").resolve()
-    return parse(manifest["config"], str(store.folder / "run.json"), folder)
+    manifest, source = store.manifest(), str(store.folder / "run.json")
+    return parse(manifest["config"], source, working_folder(manifest, source))
+
+
+def working_folder(manifest: Mapping[str, Any], source: str) -> Path:
+    """Where a manifest says that the user's own classes lie; ConfigError if it is no path."""
+    try:
+        return Path(manifest.get("working_dir") or ".").resolve()
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"{source}: damaged: working_dir must be a path, got {manifest['working_dir']!r}"
+        ) from error
 
 
 def changed_code(store: RunStore, config: RunConfig) -> str:

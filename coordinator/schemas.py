@@ -9,7 +9,7 @@ import pyarrow as pa
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import ParameterSpace
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_STORED_DIM = 1024
 """Longer points are not stored per candidate: they follow from the state and the seeds."""
 
@@ -18,9 +18,6 @@ VOLATILE = frozenset(
 )
 
 FAILURES = tuple(f"failed_{status.name.lower()}" for status in Status if status is not Status.OK)
-
-LATER = frozenset({"epoch", "spread", "stopped"})
-"""Columns that runs of earlier programs lack, without harm."""
 
 _LIFE = [
     ("task", pa.int32()),

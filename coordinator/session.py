@@ -10,7 +10,9 @@ from spikeloop.coordinator import manifest, tables
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.deployment import deploy, deployed, deployed_generation
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.loop import Reporter, max_generations, search
+from spikeloop.coordinator.integrity import examine, refuse
+from spikeloop.coordinator.loop import max_generations, search
+from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.stopping import words
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
@@ -43,7 +45,8 @@ def start(config: RunConfig, folder: Path, reporter: SessionReporter, stop: Stop
     max_generations(config)  # refuses before anything is written
     store = RunStore.create(folder, manifest.describe(config))
     try:
-        return resume(config, store, reporter, stop)
+        with store.locked():
+            return _go_on(config, store, reporter, stop)
     except PoolError:
         if store.generation() < 0:
             shutil.rmtree(folder, ignore_errors=True)
@@ -51,22 +54,77 @@ def start(config: RunConfig, folder: Path, reporter: SessionReporter, stop: Stop
 
 
 def resume(
+    config: RunConfig,
+    store: RunStore,
+    reporter: SessionReporter,
+    stop: StopSignal,
+    after: int | None = None,
+) -> Transfer:
+    """Goes on from the last committed generation, to the very bits of an undisturbed run.
+
+    Args:
+        config: of the run.
+        store: of the run; all of its files are checked before anything is built on them.
+        reporter: told what was found and removed.
+        stop: ends the run on a signal.
+        after: first go back to this generation, -1 for before the search: whatever came after it
+            is removed and lived again.
+
+    Raises:
+        ConfigError: a file is damaged or missing, or there is no such generation; nothing was
+            changed.
+        PoolError, RunFailed, Interrupted: what was committed stays.
+    """
+    with store.locked():
+        last = store.generation()
+        if after is not None and not -1 <= after <= last:
+            raise ConfigError(
+                f"{store.folder}: --after must be -1 to {last}, the last generation that is "
+                f"committed, got {after}"
+            )
+        found = examine(config, store, after)
+        refuse(found.damages, lambda sound: _remedy(store.folder, sound))
+        if after is not None:
+            removed = store.go_back(after)
+            reporter.note(f"went back from generation {last} to {after}{_removed(store, removed)}")
+        removed = store.remove_uncommitted()
+        done, n = store.generation(), config.run.generations
+        where = f"after generation {done} of {n}" if done >= 0 else "before the search"
+        reporter.note(
+            f"resumed {where}, {found.n_files} files are sound"
+            + _removed(store, removed, " of an interrupted commit")
+        )
+        return _go_on(config, store, reporter, stop)
+
+
+def _go_on(
     config: RunConfig, store: RunStore, reporter: SessionReporter, stop: StopSignal
 ) -> Transfer:
-    """Goes on from the last committed generation, to the very bits of an undisturbed run."""
-    with store.locked():
-        store.remove_uncommitted()
-        with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
-            reporter.pool(pool.description)
-            search(config, pool, store, reporter)
-            if reason := _ended(config, store):
-                reporter.note(reason)
-            point = deploy(config, pool, store, reporter)
-            if config.deploy.finalists > 1:
-                reporter.note(
-                    f"deployed: the point after generation {deployed_generation(config, store)}"
-                )
-            return _score(config, pool, store, config.transfer, point, reporter)
+    with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+        reporter.pool(pool.description)
+        search(config, pool, store, reporter)
+        if reason := _ended(config, store):
+            reporter.note(reason)
+        point = deploy(config, pool, store, reporter)
+        if config.deploy.finalists > 1:
+            reporter.note(
+                f"deployed: the point after generation {deployed_generation(config, store)}"
+            )
+        return _score(config, pool, store, config.transfer, point, reporter)
+
+
+def _remedy(folder: Path, sound: int) -> str:
+    return f"go back to before it with: spikeloop resume {folder} --after {sound}"
+
+
+def _removed(store: RunStore, paths: list[Path], what: str = "") -> str:
+    """For example "; removed 4 files of an interrupted commit (lives/part-000008.parquet, ...)"."""
+    if not paths:
+        return ""
+    names = [path.relative_to(store.folder).as_posix() for path in paths[:3]]
+    more = ", ..." if len(paths) > 3 else ""
+    files = "file" if len(paths) == 1 else "files"
+    return f"; removed {len(paths)} {files}{what} ({', '.join(names)}{more})"
 
 
 def transfer(

@@ -10,16 +10,19 @@
     state/            000012.npz            the strategy's state; 000000 is the state before it all
 
 A generation exists once its state does: the parts are written before it, so a kill at any instant
-leaves the old or the new generation. Parts beyond the last state belong to no generation; opening
-the run removes them. One process writes; a lock keeps a second coordinator out.
+leaves the old or the new generation. Parts beyond the last state belong to no generation; resuming
+the run removes them. Every file is sealed and names its run, by the seal of ``run.json``, and its
+place in it: what is damaged, copied from another run or renamed is refused where it is read. One
+process writes; a lock keeps a second coordinator out. Readers need no lock: they see what is
+committed.
 """
 
-import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +32,13 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator import files, schemas
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.lock import locked
 
 PARTS = ("lives", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
+
+ONCE = ("finalists", "transfer")
+"""Folders with parts that belong to the finished search and not to one generation."""
 
 
 class RunStore:
@@ -43,6 +50,7 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._last: int | None = None
 
     @classmethod
     def create(cls, folder: Path, manifest: Mapping[str, Any]) -> "RunStore":
@@ -58,7 +66,7 @@ class RunStore:
         temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            for name in ("", *PARTS, "finalists", "transfer", "state", "figures"):
+            for name in ("", *PARTS, *ONCE, "state", "figures"):
                 (temporary / name).mkdir()
             files.write_json(
                 temporary / "run.json", {"schema_version": schemas.SCHEMA_VERSION, **manifest}
@@ -76,60 +84,50 @@ class RunStore:
     def open(cls, folder: Path) -> "RunStore":
         """An existing run folder; ConfigError if it is none, or of another schema version."""
         store = cls(folder)
-        version = store.manifest().get("schema_version")
-        if version != schemas.SCHEMA_VERSION:
-            raise ConfigError(
-                f"{folder}: written with schema version {version}, this program reads "
-                f"{schemas.SCHEMA_VERSION}"
-            )
+        store.manifest()
         return store
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps every other coordinator out while this one writes."""
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConfigError(
-                    f"{self.folder}: another process is writing this run; wait for it or stop it"
-                ) from error
-            yield
-        finally:
-            os.close(descriptor)
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps every other coordinator out while this one writes; ConfigError if there is one."""
+        return locked(self.folder)
 
     def manifest(self) -> dict[str, Any]:
-        """The contents of ``run.json``."""
+        """The contents of ``run.json``; ConfigError if damaged, or of another schema version."""
         path = self.folder / "run.json"
-        try:
-            value = files.read_json(path)
-        except OSError as error:
-            raise ConfigError(
-                f"{self.folder}: not a run folder ({path.name} cannot be read: {error.strerror})"
-            ) from error
-        except ValueError as error:
-            raise ConfigError(f"{path}: damaged: {error}") from error
-        if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
+        if not path.exists():
+            raise ConfigError(f"{self.folder}: not a run folder (there is no {path.name} in it)")
+        value = files.read_versioned(path, schemas.SCHEMA_VERSION)
+        if not isinstance(value.get("config"), dict):
             raise ConfigError(f"{path}: damaged: no configuration in it")
         return value
 
+    @cached_property
+    def identity(self) -> str:
+        """What the run's files have in common: the seal of its ``run.json``."""
+        return files.digest(self.folder / "run.json")
+
+    def as_of_now(self) -> "RunStore":
+        """The run up to the generation that is committed now, for readers while others write."""
+        store = RunStore(self.folder)
+        store._last = self.generation()
+        return store
+
     def generation(self) -> int:
         """The last committed generation: 0 before the first, -1 for a run that never started."""
-        numbers = [
-            int(path.stem)
-            for path in (self.folder / "state").glob("*.npz")
-            if re.fullmatch(r"\d{6,}", path.stem)
-        ]
-        return max(numbers, default=-1)
+        if self._last is not None:
+            return self._last
+        return max((number for _, number in self.states()), default=-1)
+
+    def states(self) -> list[tuple[Path, int]]:
+        """The files of all states with their generations, in order."""
+        return _numbered(self.folder / "state", r"(\d{6,})\.npz")
 
     def state(self, generation: int) -> dict[str, NDArray[Any]]:
         """The strategy's state after a generation; ConfigError if the file is damaged."""
-        path = self._state_path(generation)
-        try:
-            return files.read_arrays(path)
-        except Exception as error:  # zip, zlib and numpy each have their own
-            raise ConfigError(f"{path}: damaged or missing: {error}") from error
+        path = self.state_path(generation)
+        arrays, metadata = files.read_arrays(path)
+        self._check_place(path, metadata)
+        return arrays
 
     def commit(
         self,
@@ -141,11 +139,12 @@ class RunStore:
         for name in PARTS:
             if name in parts:
                 self._write(name, generation, parts[name])
-        files.write_arrays(self._state_path(generation), state)
+        path = self.state_path(generation)
+        files.write_arrays(path, state, self._place(path))
 
     def check_transfer(self, seed: int, n_lives: int) -> None:
         """ConfigError if a transfer evaluation of another size stands under this seed."""
-        path = self._part_path("transfer", seed)
+        path = self.part_path("transfer", seed)
         if path.exists() and (found := self.read_part(path).num_rows) != n_lives:
             raise ConfigError(
                 f"{path}: holds an evaluation of {found} lives, this one has {n_lives} and would "
@@ -158,53 +157,84 @@ class RunStore:
 
     def finalists(self, generation: int) -> pa.Table | None:
         """The lives of the race after the last generation; None if there was none."""
-        path = self._part_path("finalists", generation)
+        path = self.part_path("finalists", generation)
         return self.read_part(path) if path.exists() else None
 
     def write_finalists(self, generation: int, table: pa.Table) -> Path:
         """Writes the lives of the race after the last generation."""
         return self._write("finalists", generation, table)
 
-    def remove_uncommitted(self) -> list[Path]:
-        """Removes temporary files and parts beyond the last state, which no generation owns."""
+    def uncommitted(self) -> list[Path]:
+        """Temporary files, and parts beyond the last state, which no generation owns."""
         last = self.generation()
-        stray = list(self.folder.glob(".*.tmp")) + list(self.folder.glob("*/.*.tmp"))
+        stray = sorted([*self.folder.glob(".*.tmp"), *self.folder.glob("*/.*.tmp")])
         for name in PARTS:
             stray += [path for path, number in self.parts(name) if number > last]
+        return stray
+
+    def remove_uncommitted(self) -> list[Path]:
+        """Removes what an interrupted commit has left, and gives the names."""
+        stray = self.uncommitted()
         for path in stray:
             files.remove(path)
         return stray
 
+    def go_back(self, generation: int) -> list[Path]:
+        """Removes all that came after a generation, and gives the names.
+
+        The last things go first and a generation's state before its parts, so a kill at any
+        instant leaves the run as it once was after some generation.
+        """
+        later = [path for name in reversed(ONCE) for path, _ in self.parts(name)]
+        found = [(number, 0, path) for path, number in self.states()]
+        found += [
+            (number, place, path)
+            for place, name in enumerate(reversed(PARTS), start=1)
+            for path, number in self.parts(name)
+        ]
+        found.sort(key=lambda entry: (-entry[0], entry[1]))
+        later += [path for number, _, path in found if number > generation]
+        for path in later:
+            files.remove(path)
+        return later
+
     def parts(self, name: str) -> list[tuple[Path, int]]:
         """The parts of a folder with their numbers, in order."""
-        found = [
-            (path, int(match[1]))
-            for path in (self.folder / name).glob("part-*.parquet")
-            if (match := re.fullmatch(r"part-(\d{6,})\.parquet", path.name))
-        ]
-        return sorted(found, key=lambda part: part[1])
+        return _numbered(self.folder / name, r"part-(\d{6,})\.parquet")
 
     def table(self, name: str) -> pa.Table | None:
-        """All parts of a folder as one table, checksums verified; None if there are none."""
-        parts = [self.read_part(path) for path, _ in self.parts(name)]
-        # A run that an earlier program began may lack some columns in its first parts.
-        return pa.concat_tables(parts, promote_options="default") if parts else None
+        """All committed parts of a folder as one table; None if there are none.
+
+        Raises:
+            ConfigError: a part is damaged, or is not of this run.
+        """
+        last = self.generation()
+        parts = [
+            self.read_part(path)
+            for path, number in self.parts(name)
+            if name in ONCE or number <= last
+        ]
+        return pa.concat_tables(parts).replace_schema_metadata(None) if parts else None
 
     def read_part(self, path: Path) -> pa.Table:
-        """One part; ConfigError that names it if it is damaged."""
-        try:
-            return files.read_parquet(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise ConfigError(f"{path}: damaged: {error}") from error
+        """One part; ConfigError that names it if it is damaged, or is not of this run."""
+        table = files.read_parquet(path)
+        metadata = table.schema.metadata or {}
+        self._check_place(path, {k.decode(): v.decode() for k, v in metadata.items()})
+        return table
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of all committed generations, in order."""
+    def check(self, path: Path) -> None:
+        """ConfigError that names a part or a state if it is damaged, or is not of this run."""
+        self._check_place(path, files.metadata(path))
+
+    def rows(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The rows of all committed generations, in order; all columns or some."""
         last = self.generation()
+        tables = (self.read_part(path) for path, n in self.parts("generations") if n <= last)
         return [
             row
-            for path, number in self.parts("generations")
-            if number <= last
-            for row in self.read_part(path).to_pylist()
+            for table in tables
+            for row in (table if columns is None else table.select(columns)).to_pylist()
         ]
 
     def total_lives(self) -> int:
@@ -212,14 +242,39 @@ class RunStore:
         table = self.table("generations")
         return int(np.sum(table["n_lives"].to_numpy())) if table is not None else 0
 
-    def _state_path(self, generation: int) -> Path:
+    def state_path(self, generation: int) -> Path:
+        """The file of the state after a generation."""
         return self.folder / "state" / f"{generation:06d}.npz"
 
-    def _part_path(self, name: str, number: int) -> Path:
+    def part_path(self, name: str, number: int) -> Path:
+        """The file of a part."""
         return self.folder / name / f"part-{number:06d}.parquet"
 
     def _write(self, name: str, number: int, table: pa.Table) -> Path:
-        path = self._part_path(name, number)
-        metadata = {"schema_version": str(schemas.SCHEMA_VERSION), "run": self.folder.name}
-        files.write_parquet(path, table.replace_schema_metadata(metadata))
+        path = self.part_path(name, number)
+        files.write_parquet(path, table.replace_schema_metadata(self._place(path)))
         return path
+
+    def _place(self, path: Path) -> dict[str, str]:
+        """What a file says of itself: the run that it belongs to, and which of its files it is."""
+        return {
+            "schema_version": str(schemas.SCHEMA_VERSION),
+            "run": self.identity,
+            "file": path.relative_to(self.folder).as_posix(),
+        }
+
+    def _check_place(self, path: Path, found: Mapping[str, str]) -> None:
+        expected = self._place(path)
+        if found.get("run") != expected["run"]:
+            raise ConfigError(f"{path}: damaged: it was written by another run")
+        if found.get("file") != expected["file"]:
+            raise ConfigError(f"{path}: damaged: it was written as {found.get('file')}")
+
+
+def _numbered(folder: Path, pattern: str) -> list[tuple[Path, int]]:
+    found = [
+        (path, int(match[1]))
+        for path in folder.glob("*")
+        if (match := re.fullmatch(pattern, path.name))
+    ]
+    return sorted(found, key=lambda entry: entry[1])

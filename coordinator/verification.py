@@ -10,14 +10,11 @@ import pandas as pd
 from spikeloop.coordinator import schemas
 from spikeloop.coordinator.analysis.figures import held_out_of
 from spikeloop.coordinator.config import RunConfig, RunSettings
-from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.integrity import examine
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.replay import fitness, race_problems, rule_problems
-from spikeloop.coordinator.store import PARTS, RunStore
+from spikeloop.coordinator.store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
-
-ONCE = ("finalists", "transfer")
-"""Tables with parts that belong to the finished search and not to one generation."""
 
 KEYS = {
     "lives": ["generation", "candidate", "task"],
@@ -44,12 +41,32 @@ class Report:
 
 
 def verify(store: RunStore) -> Report:
-    """Reads every file of the run with its checksums and checks the run's invariants."""
+    """Reads every file of the run, checks its seal, and then the run's invariants.
+
+    Numbers are compared only if all files are sound: what follows from a damaged file says nothing.
+    """
     report = Report()
+    store = store.as_of_now()
     config = read_config(store)
     last = store.generation()
+    found = examine(config, store)
+    report.checked.append(
+        f"{found.n_files} files are as they were written, under their own names, by this run"
+    )
+    report.problems += [damage.what for damage in found.damages]
+    stray = store.uncommitted()
+    if stray:
+        report.checked.append(
+            f"{len(stray)} file(s) of a commit that is going on or was interrupted; resume removes "
+            "the latter"
+        )
+    if last < 0:
+        report.checked.append("no generation is committed yet")
+    if found.damages:
+        report.checked.append("numbers were not compared, because of the problems with files")
+        return report
     _verify_states(store, config.strategy, last, report)
-    frames = {name: _read(store, name, last, report) for name in (*PARTS, *ONCE)}
+    frames = {name: _read(store, name, report) for name in (*PARTS, *ONCE)}
     lives, candidates, curves, generations, finalists, transfer = frames.values()
     finished = last >= config.run.generations
     if lives is not None and candidates is not None and generations is not None:
@@ -74,46 +91,31 @@ def verify(store: RunStore) -> Report:
             "unfinished: the transfer to held-out tasks is missing; resume it, unless it is a "
             "search of a comparison, which has none"
         )
-    stray = [p.name for p in store.folder.glob("**/.*.tmp")]
-    for name in PARTS:
-        stray += [path.name for path, number in store.parts(name) if number > last]
     if not report.problems and last > 0:
         report.checked.append("fitness, held-out scores and counts follow from the lives")
-    if stray:
-        report.checked.append(f"{len(stray)} file(s) of an interrupted commit; resume removes them")
     return report
 
 
 def _verify_states(store: RunStore, strategy: object, last: int, report: Report) -> None:
-    if last < 0:
-        report.checked.append("no generation is committed yet")
-        return
-    found = 0
     for generation in range(last + 1):
         try:
             state = from_arrays(type(strategy).State, store.state(generation))  # type: ignore[attr-defined]
             strategy.recommend(state)  # type: ignore[attr-defined]
-            found += 1
-        except (ConfigError, ValueError) as error:
-            report.problems.append(f"state {generation}: {error}")
-    report.checked.append(f"state: {found} of {last + 1} files read")
+        except ValueError as error:
+            report.problems.append(f"{store.state_path(generation)}: {error}")
+    if last >= 0:
+        report.checked.append(f"state: {last + 1} file(s)")
 
 
-def _read(store: RunStore, name: str, last: int, report: Report) -> pd.DataFrame | None:
-    """All parts of a table that belong to a committed generation and have the right columns."""
+def _read(store: RunStore, name: str, report: Report) -> pd.DataFrame | None:
+    """All committed parts of a table that have the right columns."""
+    last = store.generation()
     frames: list[pd.DataFrame] = []
     for path, number in store.parts(name):
         if name not in ONCE and number > last:
             continue
-        try:
-            part = store.read_part(path)
-        except ConfigError as error:
-            report.problems.append(str(error))
-            continue
-        version = (part.schema.metadata or {}).get(b"schema_version", b"none").decode()
-        if version != str(schemas.SCHEMA_VERSION):
-            report.problems.append(f"{path}: schema version {version}")
-        elif missing := _columns(store, name) - set(part.column_names):
+        part = store.read_part(path)
+        if missing := _columns(store, name) - set(part.column_names):
             report.problems.append(f"{path}: columns missing: {', '.join(sorted(missing))}")
         else:
             frames.append(part.to_pandas())
@@ -136,7 +138,7 @@ def _columns(store: RunStore, name: str) -> set[str]:
         "finalists": schemas.FINALISTS,
         "transfer": schemas.TRANSFER,
     }[name]
-    return set(schema.names) - schemas.LATER
+    return set(schema.names)
 
 
 def _rows(generations: pd.DataFrame) -> list[dict[Hashable, Any]]:

@@ -35,7 +35,7 @@ def _page(folder: Path) -> Page:
     if (folder / "run.json").exists():
         from spikeloop.coordinator.analysis.run_report import run_page
 
-        return run_page(RunStore.open(folder))
+        return run_page(RunStore.open(folder).as_of_now())
     raise ConfigError(
         f"{folder}: neither a run folder nor one of a comparison (no run.json, no comparison.json)"
     )

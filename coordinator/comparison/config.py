@@ -13,7 +13,7 @@ from spikeloop.coordinator import config as runs
 from spikeloop.coordinator.comparison.tunables import distributions
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.kinds import build, nearest
+from spikeloop.coordinator.kinds import build, nearest, shown
 from spikeloop.tasks.settings import Settings
 
 
@@ -27,9 +27,14 @@ class ComparisonSettings(Settings):
     )
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
     budget: int = Field(
-        default=10_000, ge=1, description="lives of each search, failed ones included"
+        default=10_000,
+        ge=1,
+        le=runs.MAX_COUNT,
+        description="lives of each search, failed ones included",
     )
-    seeds: int = Field(default=10, ge=1, description="searches of each contestant, paired by seed")
+    seeds: int = Field(
+        default=10, ge=1, le=10_000, description="searches of each contestant, paired by seed"
+    )
     measurements: int = Field(
         default=10, ge=1, description="held-out scores while searching, about so many a search"
     )
@@ -59,9 +64,14 @@ class TuningSettings(Settings):
         description="search lives of each study, failed ones included; 0 tunes nothing",
     )
     seeds: int = Field(
-        default=1, ge=1, description="searches of a trial, the same seeds for every trial"
+        default=1,
+        ge=1,
+        le=10_000,
+        description="searches of a trial, the same seeds for every trial",
     )
-    tasks: int = Field(default=100, ge=2, description="held-out tasks that score each search")
+    tasks: int = Field(
+        default=100, ge=2, le=runs.MAX_COUNT, description="held-out tasks that score each search"
+    )
     startup_trials: int = Field(
         default=6, ge=1, description="trials before the sampler learns from them and any is pruned"
     )
@@ -157,7 +167,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path) -> ComparisonCon
                 hint = "; name each strategy in a table of its own, such as [strategies.evolution]"
             raise ConfigError(f"{source}: unknown table [{name}]{hint}")
         if not isinstance(value, dict):
-            raise ConfigError(f"{source}: {name} must be a table [{name}], got {value!r}")
+            raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
     if "comparison" not in tables:
         raise ConfigError(f"{source}: table [comparison] is missing")
     for key, reason in DERIVED.items():
@@ -175,10 +185,14 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path) -> ComparisonCon
                 f"{source}: [strategies.{name}] names may hold letters, digits, - and _ only"
             )
         if not isinstance(settings, dict):
-            raise ConfigError(f"{source}: strategies.{name} must be a table, got {settings!r}")
+            raise ConfigError(f"{source}: strategies.{name} must be a table, got {shown(settings)}")
         strategy = {"kind": name, **settings}
         build(runs.TABLES["strategy"], strategy, source, f"strategies.{name}", folder)
-        given[name] = runs.parse({**common, "strategy": strategy}, source, folder)
+        try:
+            given[name] = runs.parse({**common, "strategy": strategy}, source, folder)
+        except ConfigError as error:
+            message = str(error).replace("[strategy]", f"[strategies.{name}]", 1)
+            raise ConfigError(message) from error
     config = ComparisonConfig(comparison, tuning, given)
     _check(config, source)
     return config

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from spikeloop.coordinator.analysis.findings import Findings
 from spikeloop.coordinator.console import duration
-from spikeloop.coordinator.loop import GenerationReport
+from spikeloop.coordinator.reporter import GenerationReport
 
 
 class ComparisonConsole:
@@ -31,6 +31,10 @@ class ComparisonConsole:
         """Says where the work is done."""
         self._started = time.perf_counter()
         self._print(description)
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self._print(text)
 
     def started(self, what: str, n_lives: int) -> None:
         """Nothing: generations are too many to be told."""

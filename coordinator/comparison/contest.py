@@ -21,7 +21,7 @@ from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.studies import CONTEST, run_seeds
 from spikeloop.coordinator.comparison.tuning import Tuned, with_settings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.loop import Reporter
+from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -102,9 +102,28 @@ def hold(
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """One row for each search of the contest that has been scored, seed by seed."""
-    found = [files.read_json(path) for path in sorted((folder / "contest").glob("*/*.json"))]
+    """One row for each search of the contest that has been scored, seed by seed.
+
+    Raises:
+        ConfigError: a row, or the held-out lives that it sums up, are damaged.
+    """
+    found = [read(path) for path in sorted((folder / "contest").glob("*/*.json"))]
     return sorted(found, key=lambda row: (row["seed_index"], row["arm"]))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The row in a file; ConfigError if it, or the held-out lives beside it, are damaged."""
+    try:
+        row = files.read_json(path)
+        if (row["arm"], row["seed_index"]) != (path.parent.name, int(path.stem)):
+            raise ConfigError(f"{path}: damaged: it is of {row['arm']}, {row['seed_index']}")
+        if row["generations"]:
+            files.digest(path.with_suffix(".parquet"))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}; remove {path} and resume: the search is scored again, to the same numbers"
+        ) from error
+    return row
 
 
 def _path(folder: Path, contestant: Contestant, number: int) -> Path:
@@ -128,7 +147,7 @@ def _taken_over(
                 files.write_bytes(
                     _path(folder, contestant, number).with_suffix(".parquet"), lives.read_bytes()
                 )
-            row: dict[str, Any] = files.read_json(source)
+            row = read(source)
             own = {"arm": contestant.arm, "settings": contestant.settings}
             return {**row, **own, "same_as": other.arm, "wall_s": 0.0}
     return None

@@ -1,6 +1,6 @@
 """A comparison as three data frames, one row a trial, a search of the contest, a measured score."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from spikeloop.coordinator import files
 from spikeloop.coordinator.comparison import contest
 from spikeloop.coordinator.comparison.config import ComparisonConfig, settings_text
-from spikeloop.coordinator.comparison.studies import open_study
+from spikeloop.coordinator.comparison.studies import checked_trials, open_study
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -64,31 +64,41 @@ ANYTIME = pa.schema(
 """One row a held-out score that was measured while searching."""
 
 
+SCHEMAS = {"trials": TRIALS, "results": RESULTS, "anytime": ANYTIME}
+
+
 def write(config: ComparisonConfig, folder: Path) -> None:
     """Writes trials, results and anytime scores as Parquet, from what has been finished."""
-    rows = contest.rows(folder)
+    results, anytime = contest_rows(folder)
+    trials = [
+        trial_row(strategy, trial)
+        for strategy in config.tuned
+        for trial in _finished(config, folder, strategy)
+    ]
+    for name, rows in (("trials", trials), ("results", results), ("anytime", anytime)):
+        files.write_parquet(folder / f"{name}.parquet", table(name, rows))
+
+
+def contest_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """One row a search of the contest, and one a score that was measured while searching."""
+    results = contest.rows(folder)
     anytime = [
         {
             "arm": row["arm"],
             "seed_index": row["seed_index"],
             **dict(zip(("generation", "lives", "score"), measured, strict=True)),
         }
-        for row in rows
+        for row in results
         for measured in row["anytime"]
     ]
-    trials = [
-        _trial_row(strategy, trial)
-        for strategy in config.tuned
-        for trial in open_study(config, folder, strategy).get_trials(deepcopy=False)
-        if trial.state.is_finished()
-    ]
-    for name, schema, content in (
-        ("trials", TRIALS, trials),
-        ("results", RESULTS, rows),
-        ("anytime", ANYTIME, anytime),
-    ):
-        known = [{field.name: row[field.name] for field in schema} for row in content]
-        files.write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(known, schema=schema))
+    return results, anytime
+
+
+def table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows as the table of this name."""
+    schema = SCHEMAS[name]
+    known = [{field.name: row[field.name] for field in schema} for row in rows]
+    return pa.Table.from_pylist(known, schema=schema)
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
@@ -97,7 +107,14 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     return frame
 
 
-def _trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
+def _finished(config: ComparisonConfig, folder: Path, strategy: str) -> "list[FrozenTrial]":
+    study = open_study(config, folder, strategy)
+    trials, _ = checked_trials(config, folder, strategy, study)
+    return [trial for trial in trials if trial.state.is_finished()]
+
+
+def trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
+    """The row of a trial that has ended."""
     attributes = trial.user_attrs
     return {
         "strategy": strategy,

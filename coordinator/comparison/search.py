@@ -10,14 +10,10 @@ from spikeloop.coordinator import manifest
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import deploy, race_size
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.integrity import examine, refuse
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
-from spikeloop.coordinator.loop import (
-    GenerationReport,
-    Reporter,
-    generation_lives,
-    max_generations,
-    search,
-)
+from spikeloop.coordinator.loop import generation_lives, max_generations, search
+from spikeloop.coordinator.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -116,6 +112,10 @@ def run(
     else:
         store = RunStore.create(folder, manifest.describe(config))
     with store.locked():
+        refuse(
+            examine(manifest.read_config(store), store).damages,
+            lambda sound: f"remove {folder} and resume: it is searched again, to the same numbers",
+        )
         store.remove_uncommitted()
         measured(store)
         search(config, pool, store, _Watch(reporter, lambda: measured(store)))

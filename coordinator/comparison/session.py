@@ -11,6 +11,7 @@ A search goes on from its last committed generation, a trial and a contest from 
 was finished; so a kill at any instant costs one generation, and changes no number.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,12 +27,12 @@ from spikeloop.coordinator.analysis.findings import Findings, findings
 from spikeloop.coordinator.comparison import contest, frames, studies, tuning
 from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.lock import locked
 from spikeloop.coordinator.session import warm_up_job
-from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "comparison.json"
 
 
@@ -48,7 +49,7 @@ def start(
 ) -> Findings:
     """Holds a new comparison in a new folder; ConfigError if that or one of its studies exists."""
     contest.check(config)
-    with _database_errors(config):
+    with database_errors(config):
         studies.check_new(config)
     if folder.exists() and any(folder.iterdir()):
         hint = (
@@ -72,7 +73,9 @@ def resume(
 ) -> Findings:
     """Goes on wherever the comparison stands, to the numbers of an undisturbed one."""
     contest.check(config)
-    with RunStore(folder).locked(), _database_errors(config):
+    with locked(folder), database_errors(config):
+        if found := contest.rows(folder):
+            reporter.note(f"contest: {len(found)} results found, as written")
         first = config.first
         with first.target.open(warm_up_job(first), stop, first.working_dir) as pool:
             reporter.pool(pool.description)
@@ -83,25 +86,20 @@ def resume(
             _check_baseline(config, entrants)
             contest.hold(config, entrants, folder, pool, reporter)
         frames.write(config, folder)
-        found = find(config, folder)
-        files.write_json(folder / "findings.json", found.as_json())
-    return found
+        result = find(config, folder)
+        files.write_json(folder / "findings.json", result.as_json())
+    return result
 
 
 def read_config(folder: Path) -> ComparisonConfig:
     """The configuration of an existing comparison."""
     path = folder / MANIFEST
-    try:
-        value: Any = files.read_json(path)
-        tables, version = value["config"], value["schema_version"]
-    except OSError as error:
-        raise ConfigError(f"{folder}: not a comparison ({MANIFEST}: {error.strerror})") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path}: damaged: {error}") from error
-    if version != SCHEMA_VERSION:
-        raise ConfigError(
-            f"{folder}: written with schema version {version}, this program reads {SCHEMA_VERSION}"
-        )
+    if not path.exists():
+        raise ConfigError(f"{folder}: not a comparison (there is no {MANIFEST} in it)")
+    value = files.read_versioned(path, SCHEMA_VERSION)
+    tables: Any = value.get("config")
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{path}: damaged: no configuration in it")
     return parse(tables, str(path), Path(value.get("working_dir") or ".").resolve())
 
 
@@ -159,15 +157,15 @@ def changed_code(config: ComparisonConfig, folder: Path) -> str:
 
 
 @contextmanager
-def _database_errors(config: ComparisonConfig) -> Iterator[None]:
+def database_errors(config: ComparisonConfig) -> Iterator[None]:
     """Says in one line that the studies' database cannot be used."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError) as error:
-        where = "tuning.storage" if config.tuning.storage else "study.db"
+    except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
+        where = "tuning.storage" if config.tuning.storage else studies.DATABASE
         line = " ".join(str(error).split())[:300]
         raise PoolError(f"{where}: the studies cannot be read or written: {line}") from error
 

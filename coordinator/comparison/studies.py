@@ -4,14 +4,16 @@ The settings of a trial are a function of the trials before it and of a seed tha
 comparison's and the trial's number, so they are the same however often a study was interrupted.
 """
 
+import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikeloop.coordinator.comparison import records
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunables import around, defaults, distributions
 from spikeloop.coordinator.errors import ConfigError
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+DATABASE = "study.db"
+"""File of the studies, unless ``tuning.storage`` names another place."""
 
 TUNING, CONTEST, SAMPLER = 0, 1, 2
 """Coordinates of the seeds: searches that tune never share a seed with those that count."""
@@ -35,7 +41,7 @@ def run_seeds(config: ComparisonConfig, stage: int, n: int) -> list[int]:
 
 def storage_url(config: ComparisonConfig, folder: Path) -> str:
     """Where the studies are kept."""
-    return config.tuning.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
+    return config.tuning.storage or f"sqlite:///{folder.resolve() / DATABASE}"
 
 
 def study_name(config: ComparisonConfig, strategy: str) -> str:
@@ -59,11 +65,11 @@ def check_new(config: ComparisonConfig) -> None:
 
 
 def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study":
-    """The study of a strategy, made if it is new."""
+    """The study of a strategy, made if it is new, its trials compared with their records."""
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with _driver():
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with _driver(), _undamaged(config, folder, strategy):
         return optuna.create_study(
             storage=storage_url(config, folder),
             study_name=study_name(config, strategy),
@@ -71,6 +77,87 @@ def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study"
             pruner=_pruner(config),
             load_if_exists=True,
         )
+
+
+def existing_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study | None":
+    """The study of a strategy, checked in the same way; None if there is none."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if not config.tuning.storage and not (folder / DATABASE).exists():
+        return None
+    with _driver(), _undamaged(config, folder, strategy), suppress(KeyError):
+        return optuna.load_study(
+            storage=storage_url(config, folder),
+            study_name=study_name(config, strategy),
+        )
+    return None
+
+
+def checked_trials(
+    config: ComparisonConfig, folder: Path, strategy: str, study: "Study"
+) -> "tuple[list[FrozenTrial], list[int]]":
+    """The trials of a study, compared with their records, and numbers of recorded ones it lacks.
+
+    Raises:
+        ConfigError: the study, or a record, is damaged.
+    """
+    from optuna.study import StudyDirection
+
+    with _undamaged(config, folder, strategy):
+        trials = study.get_trials(deepcopy=False)
+        if study.direction != StudyDirection.MAXIMIZE:
+            raise ValueError(f"the study of {strategy} has another direction")
+        return trials, records.check(trials, folder, strategy)
+
+
+@contextmanager
+def _undamaged(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[None]:
+    """ConfigError that names the database and says what to do if it is damaged.
+
+    A full disk and the like are no damage, nor is a server that is gone: those errors pass.
+    """
+    from sqlalchemy.exc import ArgumentError
+
+    if config.tuning.storage:
+        where, what = "tuning.storage", f"delete the study {study_name(config, strategy)!r} there"
+    else:
+        where, what = str(folder / DATABASE), "remove it"
+    try:
+        if not config.tuning.storage:
+            _check_pages(folder / DATABASE)
+        yield
+    except (ConfigError, OSError, ImportError, ArgumentError):
+        raise
+    except Exception as error:  # whatever a garbled cell makes of the code that reads it
+        if _is_surroundings(error):
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ConfigError(
+            f"{where}: damaged: {reason}; {what} and resume: the trials are told again from their "
+            "folders, to the same numbers"
+        ) from error
+
+
+def _is_surroundings(error: Exception) -> bool:
+    """Whether a database cannot be used for reasons that lie outside it."""
+    from sqlalchemy.exc import OperationalError
+
+    own = error.orig if isinstance(error, OperationalError) else error
+    if isinstance(own, sqlite3.Error):
+        kinds = ("FULL", "BUSY", "LOCKED", "READONLY", "CANTOPEN", "IOERR", "PERM", "NOMEM")
+        return getattr(own, "sqlite_errorname", "").startswith(tuple(f"SQLITE_{k}" for k in kinds))
+    return isinstance(error, OperationalError)
+
+
+def _check_pages(database: Path) -> None:
+    """ValueError, or SQLite's own error, if the structure of the database is broken."""
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != ("ok",):
+        raise ValueError(found[0])
 
 
 @contextmanager

@@ -21,18 +21,20 @@ import numpy as np
 from pydantic import ValidationError
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.comparison import records
 from spikeloop.coordinator.comparison import search as searches
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.studies import (
     TUNING,
+    checked_trials,
     open_study,
     proposal,
     run_seeds,
     tuned_space,
 )
 from spikeloop.coordinator.comparison.tunables import distributions, settings_of
-from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.loop import Reporter
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.seeding import TaskSet
 
@@ -49,6 +51,10 @@ class TrialReporter(Reporter, Protocol):
 
     def trial(self, strategy: str, number: int, state: str, value: float, spent: int) -> None:
         """A trial has ended."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something that needs a line of its own."""
         ...
 
 
@@ -91,6 +97,9 @@ def tune(
     from optuna.trial import TrialState
 
     study = open_study(config, folder, strategy)
+    found, lacking = checked_trials(config, folder, strategy, study)
+    if found or lacking:
+        reporter.note(_found(strategy, len(found), lacking))
     cost = config.comparison.budget * config.tuning.seeds
     while True:
         trials = study.get_trials(deepcopy=False)
@@ -99,7 +108,7 @@ def tune(
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         if not running and spent + cost > config.tuning.lives:
             break
-        trial = _trial(config, study, strategy, running[0] if running else None)
+        trial = _trial(config, study, strategy, folder, running[0] if running else None)
         _live(config, study, strategy, trial, folder, pool, reporter, spent)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not complete:
@@ -134,7 +143,11 @@ def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, 
 
 
 def _trial(
-    config: ComparisonConfig, study: "Study", strategy: str, running: "FrozenTrial | None"
+    config: ComparisonConfig,
+    study: "Study",
+    strategy: str,
+    folder: Path,
+    running: "FrozenTrial | None",
 ) -> "Trial":
     """The trial that was interrupted, or a new one; either way with all its settings stored."""
     from optuna.trial import Trial, TrialState
@@ -142,7 +155,12 @@ def _trial(
     laws = distributions(tuned_space(config, strategy))
     if running is None:
         if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            study.enqueue_trial(proposal(config, study, strategy))
+            record = records.path_of(folder, strategy, len(study.get_trials(deepcopy=False)))
+            settings = records.settings(record)
+            if settings is None:
+                settings = proposal(config, study, strategy)
+                records.propose(record, settings)
+            study.enqueue_trial(settings)
         return study.ask(laws)
     trial = Trial(study, running._trial_id)
     for name, law in laws.items():
@@ -199,11 +217,14 @@ def _live(
         state, reason = TrialState.FAIL, f"{name}: too many held-out lives failed"
     # A failed trial is charged in full: else failing would buy further trials, even for ever.
     charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
-    trial.set_user_attr("lives", lives)
-    trial.set_user_attr("charged", charged)
-    if reason:
-        trial.set_user_attr("reason", reason)
-    study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
+    attributes = {"lives": lives, "charged": charged, **({"reason": reason} if reason else {})}
+    for name, attribute in attributes.items():
+        trial.set_user_attr(name, attribute)
+    told = value if state == TrialState.COMPLETE else None
+    frozen = trial.storage.get_trial(trial._trial_id)
+    record = records.path_of(folder, strategy, trial.number)
+    records.finish(record, frozen, state, told, attributes)
+    study.tell(trial, told, state=state)
     reporter.trial(strategy, trial.number, state.name.lower(), value, spent + charged)
 
 
@@ -230,12 +251,27 @@ def _pruning(trial: "Trial", budget: int) -> Any:
                 step = quarter
                 if step not in reported:
                     trial.report(scores[-1], step)
+                elif reported[step] != scores[-1]:
+                    raise ConfigError(
+                        f"{store.folder}: the score that trial {trial.number} reported at {step}/"
+                        f"{CHECKPOINTS} of its budget is not that of its lives: the studies or "
+                        "this run are damaged"
+                    )
         if step and trial.should_prune():
             raise TrialPruned(
                 f"below the median of its study at {step}/{CHECKPOINTS} of the budget"
             )
 
     return measured
+
+
+def _found(strategy: str, n_trials: int, lacking: list[int]) -> str:
+    """What a study was found to hold, in words."""
+    found = f"study of {strategy}: {n_trials} found, as recorded"
+    if not lacking:
+        return found
+    numbers = ", ".join(map(str, lacking))
+    return f"{found}; it lacks number {numbers}, which is told again from its folder"
 
 
 def _nothing(store: RunStore) -> None:

@@ -10,7 +10,7 @@ from small import Silent, contents, small_config
 
 from spikeloop.cluster.inline import InlinePool
 from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import deployment, files, session
+from spikeloop.coordinator import deployment, session
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.grids import held_out_jobs
 from spikeloop.coordinator.lives import evaluate_grid
@@ -125,7 +125,7 @@ def test_equal_points_race_only_once(tmp_path: Path) -> None:
     store = start(tmp_path / "small")
     strategy = config.strategy
     state: Any = from_arrays(type(strategy).State, store.state(3))
-    files.write_arrays(store.folder / "state" / "000002.npz", to_arrays(state))
+    store.commit(2, {}, to_arrays(state))
     generations, points = deployment.finalists(config, store)
     assert generations == [3]
     np.testing.assert_array_equal(points, recommended(store, config, 3)[None, :])

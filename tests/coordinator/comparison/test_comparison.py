@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from contest import TOML, write_toml
 
-from spikeloop.coordinator import files
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.comparison import session
 from spikeloop.coordinator.comparison.tuning import _pruning
@@ -243,17 +242,11 @@ def test_trials_are_pruned_on_what_they_had_within_the_same_lives(tmp_path: Path
     reported = {}
     for name, history in histories.items():
         trial = study.ask()
-        store = RunStore(tmp_path / name)
+        store = RunStore.create(tmp_path / name, {"config": {}})
         for number, (lives, score) in enumerate(history, start=1):
             table = pa.table({"total_lives": [lives], "held_out_score": [score]})
-            files.write_parquet(_part(store, number), table)
+            store.commit(number, {"generations": table}, {})
             _pruning(trial, budget=96)(store)
         reported[name] = study.get_trials()[-1].intermediate_values
     assert reported["often"] == {1: 0.2, 2: 0.4, 3: 0.6}
     assert reported["rarely"] == {2: 0.3, 3: 0.3}
-
-
-def _part(store: RunStore, number: int) -> Path:
-    folder = store.folder / "generations"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"part-{number:06d}.parquet"

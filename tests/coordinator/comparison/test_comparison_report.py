@@ -49,7 +49,8 @@ def contest(
     """A folder with made-up results: every arm a little better than the one before it."""
     config = parse(tables(strategies, tuned), "here", Path())
     folder.mkdir()
-    manifest = {"schema_version": 1, "config": config.tables(), "spikeloop": "0"}
+    version = session.SCHEMA_VERSION
+    manifest = {"schema_version": version, "config": config.tables(), "spikeloop": "0"}
     files.write_json(folder / "comparison.json", manifest)
     rng = np.random.default_rng(5)
     arms = [(name, name, "default") for name in strategies]

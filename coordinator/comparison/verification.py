@@ -1,0 +1,125 @@
+"""Checks a comparison's folder: its study, every search in it, and that the findings follow."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spikeloop.coordinator import files, verification
+from spikeloop.coordinator.comparison import contest, frames, records, session, studies
+from spikeloop.coordinator.comparison.config import ComparisonConfig
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.verification import Report
+
+
+def verify(folder: Path) -> Report:
+    """Reads every file of a comparison, checks its seal, and then what should follow from what.
+
+    Raises:
+        ConfigError: the folder is no comparison, or its ``comparison.json`` is damaged.
+    """
+    config = session.read_config(folder)
+    report = Report()
+    with session.database_errors(config):
+        trials = _verify_studies(config, folder, report)
+    _verify_searches(folder, report)
+    _verify_contest(config, folder, report)
+    _verify_findings(config, folder, trials, report)
+    return report
+
+
+def _verify_studies(
+    config: ComparisonConfig, folder: Path, report: Report
+) -> list[Mapping[str, Any]] | None:
+    """Compares each study with the records of its trials; gives rows of all trials, if sound."""
+    rows: list[Mapping[str, Any]] = []
+    sound = True
+    for strategy in config.tuned:
+        try:
+            study = studies.existing_study(config, folder, strategy)
+            found = (
+                None if study is None else studies.checked_trials(config, folder, strategy, study)
+            )
+        except ConfigError as error:
+            report.problems.append(str(error))
+            sound = False
+            continue
+        trials, lacking = found or ([], records.finished(folder, strategy))
+        if lacking:
+            numbers = ", ".join(map(str, lacking))
+            report.problems.append(
+                f"study of {strategy}: it lacks number {numbers}, which was recorded; resume tells "
+                "it again"
+            )
+            sound = False
+        report.checked.append(f"study of {strategy}: {len(trials)} trials, as recorded")
+        rows += [frames.trial_row(strategy, t) for t in trials if t.state.is_finished()]
+    return rows if sound else None
+
+
+def _verify_searches(folder: Path, report: Report) -> None:
+    """Verifies the run folder of every search."""
+    paths = sorted([*folder.glob("tuning/*/*/*/run.json"), *folder.glob("runs/*/*/run.json")])
+    for path in paths:
+        try:
+            found = verification.verify(RunStore.open(path.parent)).problems
+        except ConfigError as error:
+            found = [str(error)]
+        name = str(path.parent.relative_to(folder))
+        report.problems += [
+            line if str(path.parent) in line else f"{name}: {line}" for line in found
+        ]
+    report.checked.append(f"searches: {len(paths)} run folders verified, each like a run")
+
+
+def _verify_contest(config: ComparisonConfig, folder: Path, report: Report) -> None:
+    """Whether every score is that of its held-out lives."""
+    seeds = studies.run_seeds(config, studies.CONTEST, config.comparison.seeds)
+    paths = sorted((folder / "contest").glob("*/*.json"))
+    for path in paths:
+        try:
+            row = contest.read(path)
+            lives = path.with_suffix(".parquet")
+            frame = files.read_parquet(lives).to_pandas() if row["generations"] else None
+        except ConfigError as error:
+            report.problems.append(str(error))
+            continue
+        if row["run_seed"] != seeds[row["seed_index"]]:
+            report.problems.append(f"{path}: its seed is not that of this comparison")
+        if frame is not None and row["score"] is not None:
+            ok = frame[frame["status"] == "ok"]
+            gain, span = (ok["return"] - ok["random"]).sum(), (ok["optimal"] - ok["random"]).sum()
+            if abs(row["score"] - gain / span) > 1e-9 * max(1.0, abs(row["score"])):
+                report.problems.append(f"{path}: the score does not follow from {lives.name}")
+    report.checked.append(f"contest: {len(paths)} results, scores follow from held-out lives")
+
+
+def _verify_findings(
+    config: ComparisonConfig,
+    folder: Path,
+    trials: list[Mapping[str, Any]] | None,
+    report: Report,
+) -> None:
+    """Whether the tables follow from studies and contest, and the findings from the tables."""
+    path = folder / "findings.json"
+    if not path.exists():
+        report.checked.append("unfinished: there are no findings yet")
+        return
+    wrong = []
+    try:
+        results, anytime = frames.contest_rows(folder)
+        written = files.read_json(path)
+        for name, rows in (("trials", trials), ("results", results), ("anytime", anytime)):
+            found = frames.read(folder, name)
+            if rows is not None and not found.equals(frames.table(name, rows).to_pandas()):
+                wrong.append(f"{folder / name}.parquet: it does not follow from what it sums up")
+    except ConfigError as error:
+        if str(error) not in report.problems:
+            report.problems.append(str(error))
+        return
+    if not wrong and json.loads(json.dumps(session.find(config, folder).as_json())) != written:
+        wrong.append(f"{path}: the findings do not follow from the tables")
+    report.problems += wrong
+    if not report.problems:
+        report.checked.append("tables and findings follow from studies and contest")

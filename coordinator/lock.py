@@ -1,0 +1,35 @@
+"""One process writes a folder; the second is refused and told who the first one is."""
+
+import fcntl
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from spikeloop.coordinator.errors import ConfigError
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps every other writer out of a folder; ConfigError that names the one that is in it.
+
+    The lock is the operating system's (``flock`` on ``.lock``), so it ends with its process however
+    that ends. The words in the file are for people only.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 300, 0).decode(errors="replace").strip()
+            raise ConfigError(
+                f"{folder}: {holder or 'another process'} is writing it; wait for that to end, or "
+                "stop it"
+            ) from error
+        with suppress(OSError):  # on a full disk the lock holds without a name in it
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,451 @@
+"""Damaged files of a run are named and never read; what resume says and does about them."""
+
+import hashlib
+import io
+import os
+import platform
+import random
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from processes import child, wait_for
+from small import Silent, assert_same_contents, small_config, small_toml
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import files, session
+from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import RunStore
+
+DEPLOY = {"finalists": 2, "tasks": 4}
+TABLES = ("lives", "candidates", "curves", "generations", "finalists", "transfer")
+
+
+def start(folder: Path, **changes: Any) -> Path:
+    session.start(small_config(deploy=DEPLOY, **changes), folder, Silent(), StopSignal())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return start(tmp_path_factory.mktemp("undisturbed") / "small")
+
+
+@pytest.fixture
+def run(undisturbed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(undisturbed, tmp_path / "small"))
+
+
+def cli(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(arguments))
+    return int(exit_.value.code or 0)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+# --- every bit --------------------------------------------------------------------------------
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def assert_always_named(
+    path: Path, bits: Iterable[int], lengths: Iterable[int], read: Callable[[], Any]
+) -> None:
+    """With each of these bits flipped, cut to each length and with more at its end."""
+    data = path.read_bytes()
+    read()
+
+    def assert_named() -> None:
+        with pytest.raises(ConfigError) as error:
+            read()
+        assert str(error.value).startswith(f"{path}: damaged: ")
+
+    with open(path, "r+b", buffering=0) as file:
+        for bit in bits:
+            byte = data[bit // 8]
+            os.pwrite(file.fileno(), bytes([byte ^ 1 << bit % 8]), bit // 8)
+            assert_named()
+            os.pwrite(file.fileno(), bytes([byte]), bit // 8)
+        read()
+        for more in (b"\0", data):
+            os.pwrite(file.fileno(), more, len(data))
+            assert_named()
+        for length in sorted(lengths, reverse=True):
+            os.ftruncate(file.fileno(), length)
+            assert_named()
+    path.write_bytes(data)
+    read()
+
+
+def test_every_bit_and_every_length_of_a_state(run: Path) -> None:
+    path, store = run / "state" / "000002.npz", RunStore(run)
+    size = path.stat().st_size
+    assert_always_named(path, range(8 * size), range(size), lambda: store.state(2))
+
+
+def test_every_byte_and_every_length_of_the_manifest(run: Path) -> None:
+    path, store, drawn = run / "run.json", RunStore(run), random.Random(1)
+    size = path.stat().st_size
+    bits = (8 * byte + drawn.randrange(8) for byte in range(size))
+    assert_always_named(path, bits, range(size), store.manifest)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_thousands_of_bits_and_lengths_of_parts(run: Path, name: str) -> None:
+    store, drawn = RunStore(run), random.Random(1)
+    path, _ = store.parts(name)[-1]
+    size = path.stat().st_size
+    bits = drawn.sample(range(8 * size), 3000)
+    lengths = {0, 1, size - 1, *drawn.sample(range(size), 500)}
+    assert_always_named(path, bits, lengths, lambda: store.read_part(path))
+
+
+def test_without_the_seal_a_flipped_bit_of_a_state_can_be_read_silently(run: Path) -> None:
+    """The negative control: checksums of a zip's members do not protect what names them."""
+    data = (run / "state" / "000002.npz").read_bytes()
+
+    def read(data: bytes) -> dict[str, tuple[Any, ...]] | None:
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                return {k: (archive[k].dtype, archive[k].tobytes()) for k in archive.files}
+        except Exception:  # zip, zlib, struct and numpy each have their own
+            return None
+
+    intact = read(data)
+    directory = range(8 * data.index(b"PK\x01\x02"), 8 * data.rindex(b"PK\x05\x06"))
+    assert any(read(flipped(data, bit)) not in (intact, None) for bit in directory)
+
+
+def test_without_the_seal_a_renamed_column_passes_the_checksums_of_parquet(run: Path) -> None:
+    path = run / "lives" / "part-000002.parquet"
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    variant = flipped(data, 8 * data.index(b"optimal", footer))  # "nptimal"
+    reader = pq.ParquetFile(pa.BufferReader(variant), page_checksum_verification=True)
+    assert "nptimal" in reader.read().column_names
+    path.write_bytes(variant)
+    with pytest.raises(ConfigError, match="SHA-256 differs"):
+        RunStore(run).table("lives")
+
+
+def test_other_readers_need_to_know_nothing_of_seals(run: Path) -> None:
+    store = RunStore(run)
+    for name in TABLES:
+        own = store.table(name)
+        assert own is not None
+        frame = pd.read_parquet(run / name)
+        pd.testing.assert_frame_equal(frame, own.to_pandas())
+        relation = duckdb.sql(f"select count(*) from '{run / name}/*.parquet'")
+        assert relation is not None
+        assert relation.fetchall() == [(own.num_rows,)]
+    with np.load(run / "state" / "000003.npz") as archive:
+        assert set(archive.files) == set(store.state(3))
+
+
+def test_the_rule_in_two_lines_checks_every_file(run: Path) -> None:
+    checked = 0
+    for path in [run / "run.json", *run.glob("state/*.npz"), *run.glob("*/*.parquet")]:
+        data = path.read_bytes()
+        digits = re.findall(rb"sha256\W{2,4}([0-9a-f]{64})", data)[-1]
+        zeros = data.replace(digits, b"0" * 64)
+        assert hashlib.sha256(zeros).hexdigest().encode() == digits, path
+        checked += 1
+    assert checked == 1 + 4 + 3 * 3 + 3 + 2
+
+
+# --- what verify and resume say and do --------------------------------------------------------
+
+
+def flip(path: Path) -> None:
+    path.write_bytes(flipped(path.read_bytes(), 8 * (path.stat().st_size // 3)))
+
+
+def halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def swap_with_the_one_before(path: Path) -> None:
+    number = int(re.findall(r"\d+", path.name)[0])
+    other = path.with_name(path.name.replace(f"{number:06d}", f"{number - 1:06d}"))
+    one, two = path.read_bytes(), other.read_bytes()
+    path.write_bytes(two)
+    other.write_bytes(one)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+DAMAGES: list[tuple[str, Callable[[Path], None], str, int]] = [
+    ("state/000003.npz", flip, "SHA-256 differs", 2),
+    ("state/000003.npz", empty, "cut off", 2),
+    ("state/000001.npz", remove, "missing", 0),
+    ("state/000000.npz", halve, "cut off", -1),
+    ("state/000002.npz", swap_with_the_one_before, "it was written as state/", 0),
+    ("lives/part-000003.parquet", halve, "cut off", 2),
+    ("lives/part-000002.parquet", remove, "missing", 1),
+    ("curves/part-000002.parquet", remove, "missing", 1),
+    ("generations/part-000001.parquet", flip, "SHA-256 differs", 0),
+    ("candidates/part-000003.parquet", swap_with_the_one_before, "was written as candidates/", 1),
+    ("finalists/part-000003.parquet", flip, "SHA-256 differs", 3),
+    ("transfer/part-000000.parquet", halve, "cut off", 3),
+]
+
+
+@pytest.mark.parametrize(("name", "damage", "words", "sound"), DAMAGES)
+def test_damage_is_named_refused_and_mended_by_going_back(
+    undisturbed: Path,
+    run: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    damage: Callable[[Path], None],
+    words: str,
+    sound: int,
+) -> None:
+    damage(run / name)
+    before = snapshot(run)
+    assert cli("verify", str(run)) == 1
+    output, errors = capsys.readouterr()
+    problems = [line for line in output.splitlines() if line.startswith("PROBLEM: ")]
+    assert any(words in line for line in problems)
+    assert any(str(run / name) in line for line in problems)
+    assert errors.count("\n") == 1
+    assert cli("resume", str(run)) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.count("\n") == 1
+    assert words in errors
+    assert f"spikeloop resume {run} --after {sound}" in errors
+    assert snapshot(run) == before  # a refusal changes nothing
+    assert cli("resume", str(run), "--after", str(sound)) == 0
+    assert f"went back from generation 3 to {sound}; removed " in capsys.readouterr().out
+    assert_same_contents(run, undisturbed)
+    assert cli("verify", str(run)) == 0
+
+
+def test_going_back_not_far_enough_is_refused_and_changes_nothing(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip(run / "lives" / "part-000001.parquet")
+    before = snapshot(run)
+    assert cli("resume", str(run), "--after", "2") == 2
+    assert "--after 0" in capsys.readouterr().err
+    assert cli("resume", str(run), "--after", "4") == 2
+    assert "--after must be -1 to 3" in capsys.readouterr().err
+    assert snapshot(run) == before
+
+
+def test_many_damaged_files_are_all_found_and_the_earliest_decides(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip(run / "state" / "000003.npz")
+    flip(run / "lives" / "part-000002.parquet")
+    halve(run / "transfer" / "part-000000.parquet")
+    assert cli("verify", str(run)) == 1
+    assert capsys.readouterr().out.count("PROBLEM: ") == 3
+    assert cli("resume", str(run)) == 2
+    errors = capsys.readouterr().err
+    assert "lives/part-000002.parquet" in errors
+    assert "and 2 more" in errors
+    assert "--after 1" in errors
+
+
+def test_a_lost_newest_state_is_not_replaced_by_an_older_one(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "state" / "000003.npz").unlink()
+    (run / "state" / "000002.npz").unlink()
+    assert cli("resume", str(run)) == 2
+    errors = capsys.readouterr().err
+    assert "state/000002.npz: missing" in errors
+    assert "part-000003.parquet came after it" in errors
+    assert "--after 1" in errors
+
+
+@pytest.mark.parametrize("name", ["state/000003.npz", "lives/part-000002.parquet"])
+def test_a_file_of_another_run_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Even of a run with the same configuration: it is another run all the same."""
+    other = start(tmp_path / "other" / "small")
+    shutil.copy(other / name, run / name)
+    for command, code in (("verify", 1), ("resume", 2)):
+        assert cli(command, str(run)) == code
+        errors = capsys.readouterr().err
+        assert f"{run / name}: damaged: it was written by another run" in errors
+
+
+def test_a_moved_run_is_the_same_run(run: Path, tmp_path: Path) -> None:
+    run.rename(tmp_path / "elsewhere")
+    assert cli("verify", str(tmp_path / "elsewhere")) == 0
+    assert cli("resume", str(tmp_path / "elsewhere")) == 0
+
+
+def test_an_edited_manifest_is_refused_by_every_command(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / "run.json"
+    path.write_text(path.read_text().replace('"seed": 7', '"seed": 8'))
+    for command in ("verify", "resume", "transfer", "report"):
+        assert cli(command, str(run)) == 2
+        errors = capsys.readouterr().err
+        assert f"{path}: damaged" in errors
+        assert errors.count("\n") == 1
+
+
+def test_a_manifest_sealed_again_does_not_fit_the_files(run: Path) -> None:
+    path = run / "run.json"
+    manifest = files.read_json(path)
+    manifest["config"]["run"]["seed"] = 8
+    files.write_json(path, manifest)
+    assert cli("verify", str(run)) == 1
+    assert cli("resume", str(run)) == 2
+
+
+@pytest.mark.parametrize("command", ["transfer", "report"])
+def test_readers_refuse_what_they_read(
+    run: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    flip(run / "generations" / "part-000002.parquet")
+    assert cli(command, str(run)) == 2
+    assert f"{run / 'generations' / 'part-000002.parquet'}: damaged" in capsys.readouterr().err
+
+
+def test_what_an_interrupted_commit_left_is_said_and_removed(
+    undisturbed: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "state" / "000003.npz").rename(run / "state" / ".000003.npz.tmp")
+    for name in ("finalists", "transfer"):
+        shutil.rmtree(run / name)
+        (run / name).mkdir()
+    assert cli("verify", str(run)) == 0
+    assert "5 file(s) of a commit that is going on or was interrupted" in capsys.readouterr().out
+    assert cli("resume", str(run)) == 0
+    assert (
+        "resumed after generation 2 of 3, 12 files are sound; removed 5 files of an interrupted "
+        "commit (state/.000003.npz.tmp, lives/part-000003.parquet, candidates/part-000003.parquet"
+        ", ...)"
+    ) in capsys.readouterr().out
+    assert_same_contents(run, undisturbed)
+
+
+class Crash(BaseException):
+    """A process that is gone at this point."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deadline", range(4 + 3 * 3 + 3 + 2))
+def test_going_back_killed_at_any_removal_leaves_a_run_that_goes_on(
+    undisturbed: Path, run: Path, monkeypatch: pytest.MonkeyPatch, deadline: int
+) -> None:
+    """Killed before each removal in turn, then resumed: as it stands, or going back again."""
+    unlink, left = Path.unlink, deadline
+
+    def killing(path: Path, *arguments: Any, **keywords: Any) -> None:
+        nonlocal left
+        if left == 0:
+            raise Crash
+        left -= 1
+        unlink(path, *arguments, **keywords)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killing)
+        with pytest.raises(Crash):
+            RunStore(run).go_back(-1)
+    again = ["--after", "-1"] if deadline % 2 else []
+    assert cli("resume", str(run), *again) == 0
+    assert_same_contents(run, undisturbed)
+
+
+# --- two coordinators, and readers ------------------------------------------------------------
+
+
+ENDLESS = {"run": {"generations": 100_000}, "family": {"n_steps": 5000}}
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A coordinator in a process of its own, some generations into an endless run."""
+    small_toml(folder / "small.toml", **ENDLESS)
+    arguments = ["-m", "spikeloop.coordinator.cli", "run", "small.toml", "--out", "."]
+    with child(arguments, folder) as process:
+        wait_for(process, (folder / "small" / "state" / "000003.npz").exists)
+        yield process
+        process.send_signal(signal.SIGTERM)
+        output = process.communicate()
+    assert process.returncode == 4, output
+
+
+def test_a_second_coordinator_is_told_who_the_first_one_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with at_work(tmp_path) as process:
+        for command in (["resume"], ["resume", "--after", "1"], ["transfer"]):
+            assert cli(command[0], str(tmp_path / "small"), *command[1:], "--inline") == 2
+            output, errors = capsys.readouterr()
+            assert f"process {process.pid} on {platform.node()} is writing it" in errors
+            assert errors.count("\n") == 1
+            assert "removed" not in output
+    assert cli("verify", str(tmp_path / "small")) == 0
+
+
+@pytest.mark.slow
+def test_of_two_coordinators_that_start_at_once_one_writes(
+    run: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    RunStore(run).go_back(0)
+    arguments = ["-m", "spikeloop.coordinator.cli", "resume", str(run)]
+    with child(arguments, tmp_path) as one, child(arguments, tmp_path) as other:
+        told = [process.communicate() for process in (one, other)]
+        codes = [process.returncode for process in (one, other)]
+    assert set(codes) <= {0, 2}, told
+    assert 0 in codes, told
+    for code, (_, errors) in zip(codes, told, strict=True):
+        assert code == 0 or "is writing it" in errors
+    assert_same_contents(run, undisturbed)
+
+
+@pytest.mark.slow
+def test_readers_of_a_run_at_work_see_what_is_committed_and_disturb_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    with at_work(tmp_path) as process:
+        for command in (["verify"], ["report", "--out", str(tmp_path / "report.html")]):
+            assert cli(command[0], str(folder), *command[1:]) == 0
+        seen = RunStore(folder).generation()
+        wait_for(process, lambda: RunStore(folder).generation() > seen + 2)
+    assert cli("verify", str(folder)) == 0
+
+
+def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
+    small_toml(tmp_path / "small.toml", **ENDLESS)
+    arguments = ["-m", "spikeloop.coordinator.cli", "run", "small.toml", "--out", "."]
+    with child(arguments, tmp_path) as process:
+        wait_for(process, (tmp_path / "small" / "state" / "000001.npz").exists)
+        process.kill()
+        process.communicate()
+    with RunStore(tmp_path / "small").locked():
+        assert (tmp_path / "small" / ".lock").read_text().startswith(f"process {os.getpid()} on ")
