@@ -3,6 +3,7 @@
 Heavy modules are imported inside the commands, so that ``spikeloop --help`` answers at once.
 """
 
+import io
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import typer
 
 from spikeloop.coordinator.chip import app as chip_app
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.exits import explain, one_line
+from spikeloop.coordinator.exits import explain, one_line, warn
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.comparison.config import ComparisonConfig
@@ -40,6 +41,12 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="local workers (default: all cores)")
 ]
 Inline = Annotated[bool, typer.Option("--inline", help="no Ray: one life after another, here")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="HOST:PORT", help="a running Ray cluster; auto: on this machine"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
@@ -56,36 +63,44 @@ def run(
     out: Annotated[Path, typer.Option("--out", help="folder for run folders")] = Path("runs"),
     workers: Workers = None,
     inline: Inline = False,
+    address: Address = None,
 ) -> None:
     """Run one outer loop and end with its transfer to held-out tasks."""
     from spikeloop.coordinator import session
 
-    settings = _load(config, sets, workers, inline)
+    settings = _load(config, sets, workers, inline, address)
     folder = out / settings.run.name
     _drive(settings, folder, 0, lambda r, s: session.start(settings, folder, r, s))
 
 
 @app.command()
-def resume(run: RunPath, workers: Workers = None, inline: Inline = False) -> None:
+def resume(
+    run: RunPath,
+    after: Annotated[
+        int | None,
+        typer.Option("--after", min=-1, help="remove all after this generation and live it again"),
+    ] = None,
+    workers: Workers = None,
+    inline: Inline = False,
+    address: Address = None,
+) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
     from spikeloop.coordinator import session
 
     if (run / "comparison.json").exists():
         from spikeloop.coordinator.comparison import session as comparisons
 
+        if after is not None:
+            raise ConfigError("--after is for a run folder; a comparison has no generations")
         config = comparisons.read_config(run)
         if changes := comparisons.changed_code(config, run):
-            typer.echo(
-                f"spikeloop: warning: {run} was begun by other code, so results may differ from "
-                f"here on: {changes}",
-                err=True,
-            )
-        config = config.retarget(_retarget(config.first, workers, inline).target)
+            warn(f"{run} was begun by other code, so results may differ from here on: {changes}")
+        config = config.retarget(_retarget(config.first, workers, inline, address).target)
         _compare(run, lambda r, s: comparisons.resume(config, run, r, s), config, False)
         return
-    store, settings = _open(run, workers, inline)
-    done = max(store.generation(), 0)
-    _drive(settings, run, done, lambda r, s: session.resume(settings, store, r, s))
+    store, settings = _open(run, workers, inline, address)
+    done = max(store.generation() if after is None else after, 0)
+    _drive(settings, run, done, lambda r, s: session.resume(settings, store, r, s, after))
 
 
 @app.command()
@@ -97,6 +112,7 @@ def compare(
     ),
     workers: Workers = None,
     inline: Inline = False,
+    address: Address = None,
     as_json: Json = False,
 ) -> None:
     """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
@@ -105,7 +121,7 @@ def compare(
     from spikeloop.coordinator.config import override
 
     settings = comparison_config.load(config, dict(override(text) for text in sets or []))
-    settings = settings.retarget(_retarget(settings.first, workers, inline).target)
+    settings = settings.retarget(_retarget(settings.first, workers, inline, address).target)
     folder = out / settings.comparison.name
     _compare(folder, lambda r, s: comparisons.start(settings, folder, r, s), settings, as_json)
 
@@ -117,6 +133,7 @@ def transfer(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="which tasks")] = None,
     workers: Workers = None,
     inline: Inline = False,
+    address: Address = None,
     as_json: Json = False,
 ) -> None:
     """Score the default, random and learned Θ of a run on held-out tasks."""
@@ -125,7 +142,7 @@ def transfer(
     from spikeloop.coordinator.kinds import build
     from spikeloop.coordinator.transfer import transfer_size
 
-    store, config = _open(run, workers, inline)
+    store, config = _open(run, workers, inline, address)
     values = config.transfer.model_dump()
     values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
     settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())
@@ -153,7 +170,7 @@ def policies(
     from spikeloop.coordinator import console, session
     from spikeloop.coordinator import policies as mazes
 
-    store, config = _open(run, None, False)
+    store, config = _open(run, None, False, None)
     seed = config.transfer.seed if seed is None else seed
     learned = session.recommended(config, store)
     result = mazes.live(config, learned, steps, tasks, seed, str(run))
@@ -168,13 +185,14 @@ def plan(
     sets: Sets = None,
     workers: Workers = None,
     inline: Inline = False,
+    address: Address = None,
     as_json: Json = False,
 ) -> None:
     """Say what a run would evaluate and how long it will take, by measuring a few tiles."""
     from spikeloop.cluster.stop import StopSignal
     from spikeloop.coordinator import console, planning
 
-    settings = _load(config, sets, workers, inline)
+    settings = _load(config, sets, workers, inline, address)
     stop = StopSignal()
     stop.install()
     result = planning.measure(settings, stop)
@@ -203,11 +221,16 @@ def list_(
 
 @app.command()
 def verify(run: RunPath, as_json: Json = False) -> None:
-    """Check every file of a run: checksums, columns, and that the numbers agree."""
-    from spikeloop.coordinator import verification
-    from spikeloop.coordinator.store import RunStore
+    """Check every file of a run or a comparison: seals, columns, and that the numbers agree."""
+    if (run / "comparison.json").exists():
+        from spikeloop.coordinator.comparison import verification as comparisons
 
-    report = verification.verify(RunStore.open(run))
+        report = comparisons.verify(run)
+    else:
+        from spikeloop.coordinator import verification
+        from spikeloop.coordinator.store import RunStore
+
+        report = verification.verify(RunStore.open(run))
     if as_json:
         typer.echo(json.dumps({"ok": not report.problems, **vars(report)}))
     else:
@@ -258,7 +281,11 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if any("\0" in argument for argument in arguments):
+            raise ConfigError("arguments must not contain the character NUL")
         code = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -273,43 +300,48 @@ def main(arguments: list[str] | None = None) -> None:
     raise SystemExit(code)
 
 
-def _load(path: Path, sets: list[str] | None, workers: int | None, inline: bool) -> "RunConfig":
+def _load(
+    path: Path, sets: list[str] | None, workers: int | None, inline: bool, address: str | None
+) -> "RunConfig":
     from spikeloop.coordinator import config
 
     overrides = dict(config.override(text) for text in sets or [])
-    return _retarget(config.load(path, overrides), workers, inline)
+    return _retarget(config.load(path, overrides), workers, inline, address)
 
 
-def _open(run: Path, workers: int | None, inline: bool) -> "tuple[RunStore, RunConfig]":
+def _open(
+    run: Path, workers: int | None, inline: bool, address: str | None
+) -> "tuple[RunStore, RunConfig]":
     from spikeloop.coordinator import manifest
     from spikeloop.coordinator.store import RunStore
 
     store = RunStore.open(run)
     config = manifest.read_config(store)
     if changes := manifest.changed_code(store, config):
-        typer.echo(
-            f"spikeloop: warning: {run} was begun by other code, so results may differ from here "
-            f"on: {changes}",
-            err=True,
-        )
-    return store, _retarget(config, workers, inline)
+        warn(f"{run} was begun by other code, so results may differ from here on: {changes}")
+    return store, _retarget(config, workers, inline, address)
 
 
-def _retarget(config: "RunConfig", workers: int | None, inline: bool) -> "RunConfig":
+def _retarget(
+    config: "RunConfig", workers: int | None, inline: bool, address: str | None
+) -> "RunConfig":
     """Another target chosen on the command line; it changes no result."""
     from dataclasses import replace
 
     from spikeloop.coordinator.config import TABLES
     from spikeloop.coordinator.kinds import build
 
-    if inline and workers is not None:
-        raise ConfigError("--inline and --workers exclude each other")
-    if not inline and workers is None:
+    if (workers is not None) + inline + (address is not None) > 1:
+        raise ConfigError("--inline, --workers and --address exclude each other")
+    if workers is None and not inline and address is None:
         return config
-    values: dict[str, Any] = {"kind": "inline"}
+    chosen: dict[str, Any] = {"kind": "inline"}
     if workers is not None:
-        given = config.tables()["target"]
-        values = {**(given if given["kind"] == "local" else {"kind": "local"}), "workers": workers}
+        chosen = {"kind": "local", "workers": workers}
+    elif address is not None:
+        chosen = {"kind": "ray", "address": address}
+    given = config.tables()["target"]
+    values = {**(given if given["kind"] == chosen["kind"] else {}), **chosen}
     target, _ = build(TABLES["target"], values, "command line", "target", Path())
     return replace(config, target=target)
 
@@ -328,6 +360,9 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
         n_lives = console.lives_to_come(config, done)
         with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
             result = work(reporter, stop)
+        from spikeloop.coordinator.analysis.figures import make_figures
+
+        figures = make_figures(RunStore(folder))
     except Interrupted as error:
         committed = max(RunStore(folder).generation(), 0)
         raise Interrupted(
@@ -335,16 +370,14 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
             f"resume with: spikeloop resume {folder}"
         ) from error
     except (OSError, PoolError) as error:
-        if RunStore(folder).generation() < 0:
+        if not (folder / "run.json").exists():
             raise
         raise PoolError(
             f"{one_line(error)}; what is committed is safe, mend this and resume with: "
             f"spikeloop resume {folder}"
         ) from error
-    from spikeloop.coordinator.analysis.figures import make_figures
-
     console.transfer_table(result, shown)
-    console.results(folder, make_figures(RunStore(folder)), shown)
+    console.results(folder, figures, shown)
 
 
 def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.kinds import Kinds, build, nearest, read_value
-from spikeloop.coordinator.racing import generation_edges, n_halvings
+from spikeloop.coordinator.kinds import Kinds, allowed, build, nearest, read_value, shown
+from spikeloop.coordinator.racing import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.stopping import StopSettings
 from spikeloop.coordinator.strategies import STRATEGIES
@@ -25,6 +26,13 @@ from spikeloop.workers.base import Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import ParameterSpace
 
+MAX_COUNT = 1_000_000
+"""Of generations, tasks and candidates."""
+MAX_GRID = 10_000_000
+"""Lives of one grid, points times tasks: with their curves they take 3 GB."""
+LARGEST_FILE = 1_000_000
+"""Bytes of a configuration; what has more, such as /dev/zero, is none."""
+
 
 class RunSettings(Settings):
     """Table ``[run]``: the size of the search and everything that fixes its random numbers."""
@@ -33,13 +41,15 @@ class RunSettings(Settings):
         default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$", description="folder below runs/"
     )
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
-    generations: int = Field(default=30, ge=1, description="rounds of ask, evaluate, tell")
-    tasks: int = Field(default=20, ge=1, description="fresh tasks per generation")
+    generations: int = Field(
+        default=30, ge=1, le=MAX_COUNT, description="rounds of ask, evaluate, tell"
+    )
+    tasks: int = Field(default=20, ge=1, le=MAX_COUNT, description="fresh tasks per generation")
     start: Literal["default", "random"] = Field(
         default="default", description="where the search begins: the default Θ, or a random one"
     )
-    tile_candidates: int = Field(default=2, ge=1, description="candidates of one job")
-    tile_tasks: int = Field(default=20, ge=1, description="tasks of one job")
+    tile_candidates: int = Field(default=2, ge=1, le=1000, description="candidates of one job")
+    tile_tasks: int = Field(default=20, ge=1, le=1000, description="tasks of one job")
     common_noise: bool = Field(
         default=True, description="all candidates share the life seed of a task"
     )
@@ -66,18 +76,25 @@ class RunSettings(Settings):
 class TransferSettings(Settings):
     """Table ``[transfer]``: held-out tasks, while searching and at the end."""
 
-    tasks: int = Field(default=200, ge=2, description="held-out tasks of the final table")
-    random_points: int = Field(default=50, ge=1, description="random Θ to compare with")
+    tasks: int = Field(
+        default=200, ge=2, le=MAX_COUNT, description="held-out tasks of the final table"
+    )
+    random_points: int = Field(
+        default=50, ge=1, le=MAX_COUNT, description="random Θ to compare with"
+    )
     random_tasks: int = Field(
         default=40,
         ge=1,
+        le=MAX_COUNT,
         description="held-out tasks that each random Θ meets; together they meet all",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="which held-out tasks are drawn")
     monitor_every: int = Field(
         default=5, ge=0, description="generations between held-out scores; 0 means never"
     )
-    monitor_tasks: int = Field(default=50, ge=2, description="held-out tasks of each such score")
+    monitor_tasks: int = Field(
+        default=50, ge=2, le=MAX_COUNT, description="held-out tasks of each such score"
+    )
 
     def monitored(self, generations: int) -> list[int]:
         """The generations after which the held-out score is measured: 0 is before the search."""
@@ -92,6 +109,7 @@ class TransferSettings(Settings):
                 "random_points times random_tasks must be at least tasks, so that every held-out "
                 f"task is met, got {self.random_points} times {self.random_tasks} for {self.tasks}"
             )
+        _refuse_too_many((2 + self.random_points) * self.tasks, "random_points times tasks")
         return self
 
 
@@ -102,10 +120,16 @@ class DeploySettings(Settings):
         default=1, ge=1, description="generations whose recommended points are averaged"
     )
     finalists: int = Field(
-        default=1, ge=1, description="generations whose points race for it; 1 takes the last one's"
+        default=1,
+        ge=1,
+        le=1000,
+        description="generations whose points race for it; 1 takes the last one's",
     )
     tasks: int = Field(
-        default=40, ge=1, description="fresh tasks of the race, per finalist on average"
+        default=40,
+        ge=1,
+        le=MAX_COUNT,
+        description="fresh tasks of the race, per finalist on average",
     )
 
     @model_validator(mode="after")
@@ -115,6 +139,9 @@ class DeploySettings(Settings):
                 f"tasks must be at least {rounds}, one for each round of a race of "
                 f"{self.finalists} finalists, got {self.tasks}"
             )
+        if self.finalists > 1:
+            last = halving_edges(self.finalists, self.tasks)[-1]
+            _refuse_too_many(self.finalists * last, f"{self.finalists} finalists on {last} tasks")
         return self
 
 
@@ -183,10 +210,17 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
         overrides: "table.key" -> value.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(f"{path}: must have at most {LARGEST_FILE} bytes")
+    try:
+        tables = tomllib.loads(data.decode())
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid TOML: nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, no UTF-8, or numbers of very many digits
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     for key, value in overrides.items():
         table, _, name = key.partition(".")
@@ -208,7 +242,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
         if name not in TABLES:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{source}: {name} must be a table [{name}], got {value!r}")
+            raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
     parts: dict[str, Any] = {}
     own: set[Path] = set()
     for name, rule in TABLES.items():
@@ -230,6 +264,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
         _ = config.space
     except ValueError as error:
         raise ConfigError(f"{source}: [learner] {error}") from error
+    _check_search(config, source)
     _check_stop(config, source)
     return config
 
@@ -240,6 +275,34 @@ def override(text: str) -> tuple[str, Any]:
     if not equals:
         raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
     return key.strip(), read_value(value)
+
+
+def _check_search(config: RunConfig, source: str) -> None:
+    """Refuses a strategy that cannot begin in this space, or asks for more than memory holds."""
+    settings: Any = config.strategy
+    for key, field in type(settings).model_fields.items():
+        count = getattr(settings, key)
+        if isinstance(count, int) and count > MAX_COUNT and "<" not in allowed(field):
+            raise ConfigError(f"{source}: [strategy] {key} must be <= {MAX_COUNT}, got {count}")
+    rng = np.random.default_rng(0)
+    try:
+        state = config.strategy.init(config.space, config.space.default_point(), rng)
+        n_candidates = config.strategy.ask(state, rng).n_candidates
+    except ValueError as error:
+        raise ConfigError(f"{source}: [strategy] {error}") from error
+    try:
+        _refuse_too_many(
+            n_candidates * config.run.tasks,
+            f"tasks times {n_candidates} candidates of a generation",
+        )
+    except ValueError as error:
+        raise ConfigError(f"{source}: [run] {error}") from error
+
+
+def _refuse_too_many(n_lives: int, what: str) -> None:
+    """ValueError for a grid of more than ``MAX_GRID`` lives."""
+    if n_lives > MAX_GRID:
+        raise ValueError(f"{what} must be at most {MAX_GRID} lives, got {n_lives}")
 
 
 def _check_stop(config: RunConfig, source: str) -> None:
@@ -271,7 +334,7 @@ def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> No
     for name in names:
         inner = inner.setdefault(name, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"{source}: {name} must be a table, got {inner!r}")
+            raise ConfigError(f"{source}: {name} must be a table, got {shown(inner)}")
     inner[last] = value
 
 

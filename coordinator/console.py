@@ -14,7 +14,8 @@ from rich.table import Table
 from spikeloop.coordinator.analysis.scores import Estimate
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
-from spikeloop.coordinator.loop import GenerationReport, generation_lives, max_generations
+from spikeloop.coordinator.loop import generation_lives, max_generations
+from spikeloop.coordinator.reporter import GenerationReport
 from spikeloop.coordinator.transfer import Transfer, transfer_size
 
 

@@ -28,7 +28,7 @@ from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Choice, ParameterSpace, fold
 
 if TYPE_CHECKING:
-    from spikeloop.coordinator.loop import Reporter
+    from spikeloop.coordinator.reporter import Reporter
 
 ROUND_JOBS = 16
 """About so many jobs a round of the race is cut into."""

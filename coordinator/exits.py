@@ -5,6 +5,9 @@ from typer.exceptions import TyperException
 
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 
+LONGEST = 1000
+"""Characters of a line; what a message quotes may be a whole file."""
+
 
 def explain(error: BaseException) -> int:
     """Prints one line for an error and gives its exit code."""
@@ -25,13 +28,30 @@ def explain(error: BaseException) -> int:
         message, code = str(error) or "interrupted", 4
     elif isinstance(error, OSError):
         message, code = one_line(error), 3
+    elif isinstance(error, MemoryError):
+        message = f"not enough memory: {one_line(error)}; choose fewer or smaller tasks, or fewer "
+        message, code = f"{message}candidates", 1
     else:
         message = (
             f"unexpected {type(error).__name__}: {one_line(error)} (--debug shows the traceback)"
         )
         code = 1
-    typer.echo(f"spikeloop: {message}", err=True)
+    typer.echo(f"spikeloop: {printable(message)}", err=True)
     return code
+
+
+def warn(message: str) -> None:
+    """Prints one line that is no error."""
+    typer.echo(f"spikeloop: warning: {printable(message)}", err=True)
+
+
+def printable(message: str) -> str:
+    """A message as one line of at most ``LONGEST`` characters, whatever it quotes.
+
+    Names of files and keys may hold any character: line breaks, and bytes that are no text.
+    """
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
 def one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """The two grids of a search: a generation on its fresh tasks, and one point on held-out tasks."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from spikeloop.workers.job import Grid, Job, Population, cut
 from spikeloop.workers.seeding import TaskSet
 
 if TYPE_CHECKING:
-    from spikeloop.coordinator.loop import Reporter
+    from spikeloop.coordinator.reporter import Reporter
 
 HELD_OUT_JOBS = 16
 """About so many jobs a held-out score is cut into."""
@@ -29,8 +30,12 @@ def live_generation(
     population: Population,
     generation: int,
     reporter: "Reporter",
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> GridLives:
-    """A generation's candidates on its own fresh tasks; RunFailed if too many lives fail."""
+    """A generation's candidates on its own fresh tasks; RunFailed if too many lives fail.
+
+    ``meanwhile`` is called once while the workers are busy.
+    """
     run = config.run
     grid = Grid(
         config.family,
@@ -46,7 +51,9 @@ def live_generation(
     reporter.started(f"generation {generation}/{config.run.generations}", n_lives)
     tile = (run.tile_candidates, run.tile_tasks)
     name = f"generation {generation},"
-    lives = racing.race(pool, grid, run.edges, tile, run.max_failed_share, name, reporter.lived)
+    lives = racing.race(
+        pool, grid, run.edges, tile, run.max_failed_share, name, reporter.lived, meanwhile
+    )
     _refuse_too_many_failures(config, lives, generation)
     return lives
 

@@ -7,12 +7,16 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from spikeloop.coordinator.errors import ConfigError
+
+LONGEST_VALUE = 200
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,8 @@ def build(
         settings = {key: value for key, value in values.items() if key != "kind"}
         return _validate(cls, settings, where), module_folder
     raise ConfigError(
-        f"{where} kind must be one of {', '.join(rule.table)}, or my_module:MyClass, got {kind!r}"
-        f"{nearest(kind, rule.table)}"
+        f"{where} kind must be one of {', '.join(rule.table)}, or my_module:MyClass, got "
+        f"{shown(kind)}{nearest(kind, rule.table)}"
     )
 
 
@@ -75,13 +79,24 @@ def read_value(text: str) -> Any:
     """A value as TOML writes it; text that is no TOML value stands for itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # TOMLDecodeError, or numbers of very many digits
         return text
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it; a TOML value can be too deep or too long to be written."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        return f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def nearest(word: Any, words: Iterable[str]) -> str:
     """A "did you mean" for a misspelt word, or nothing."""
-    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.5)
+    if not isinstance(word, str) or len(word) > LONGEST_VALUE:
+        return ""
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -106,7 +121,7 @@ def _own_class(
         sys.path.append(str(folder))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # the user's module may raise anything, or be a script
         raise ConfigError(
             f"{where} kind: cannot import {module_name!r} (looked in {folder} too): "
             f"{type(error).__name__}: {error}"
@@ -129,24 +144,31 @@ def _validate(cls: type[BaseModel], values: Mapping[str, Any], where: str) -> An
         raise ConfigError(f"{where} {_line(cls, errors[0])}{more}") from error
 
 
+def _is_choice(annotation: Any) -> bool:
+    """Whether a value may be of several types, ``None`` apart."""
+    several = get_origin(annotation) in (Union, UnionType)
+    return several and len(set(get_args(annotation)) - {NoneType}) > 1
+
+
 def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     field = cls.model_fields.get(location[0]) if location else None
-    if field is not None and field.discriminator is not None:
-        del location[1:2]  # the kind of the nested table, which is no key of the file
+    if field is not None and (field.discriminator is not None or _is_choice(field.annotation)):
+        del location[1:2]  # the kind of the nested table or the type, which is no key of the file
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}{nearest(key, cls.model_fields)}"
     if error["type"] == "union_tag_invalid":
         kinds = error["ctx"]["expected_tags"].replace("'", "")
         kind = error["ctx"]["tag"]
-        return f"{key}.kind must be one of {kinds}, got {kind!r}{nearest(kind, kinds.split(', '))}"
+        hint = nearest(kind, kinds.split(", "))
+        return f"{key}.kind must be one of {kinds}, got {shown(kind)}{hint}"
     if error["type"] == "union_tag_not_found":
         return f"{key}.kind is missing"
     if error["type"] == "missing":
         return f"{key} is missing"
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
-    got = "" if not location else f", got {error['input']!r}"
+    got = "" if not location else f", got {shown(error['input'])}"
     span = allowed(field) if field is not None and len(location) == 1 else ""
     bounds = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
     if error["type"] in bounds and span:

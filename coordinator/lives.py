@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.analysis.scores import score
 from spikeloop.tasks.base import FloatArray, References
-from spikeloop.workers.evaluate import assemble
+from spikeloop.workers.evaluate import mean_gradient
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
 
 
@@ -97,6 +97,8 @@ def evaluate_grid(
     jobs: Sequence[Job],
     progress: Callable[[int], None] = lambda n_lives: None,
     following: Callable[[GridLives], Sequence[Job]] = lambda lives: (),
+    meanwhile: Callable[[], None] = lambda: None,
+    curves: bool = True,
 ) -> GridLives:
     """Lives the jobs of one grid.
 
@@ -106,47 +108,85 @@ def evaluate_grid(
         progress: called with the number of lives that each outcome brings.
         following: which further jobs of the grid to do, given all lives so far; asked again after
             those until there are none.
+        meanwhile: called once while the workers are busy, so that it costs no time.
+        curves: whether the learning curves are wanted.
     """
-    grid = jobs[0].grid
-    complete: list[Outcome] = []
+    gathered = _Gathered(jobs[0].grid, curves)
     references = None
     while jobs:
-        outcomes: list[Outcome | None] = [None] * len(jobs)
+        came: set[int] = set()
         for outcome in pool.run(jobs):
-            outcomes[outcome.index] = outcome
-            # Computed while the workers are busy, so that it costs a generation no time.
-            if references is None:
+            came.add(outcome.index)
+            gathered.add(outcome)
+            if references is None:  # here, because the workers are busy now
                 with pool.stop.raising():
-                    references = grid.tasks().references()
+                    references = gathered.grid.tasks().references()
+                meanwhile()
             progress(jobs[outcome.index].tile.n_lives)
-        came = [outcome for outcome in outcomes if outcome is not None]
         if references is None or len(came) != len(jobs):
             raise RuntimeError(f"the pool gave {len(came)} outcomes for {len(jobs)} jobs")
-        complete += came
-        lives = _join(grid, references, complete)
+        lives = gathered.lives(references)
         jobs = following(lives)
     return lives
 
 
-def _join(grid: Grid, references: References, outcomes: list[Outcome]) -> GridLives:
-    whole = Tile(0, grid.n_candidates, 0, grid.n_tasks)
-    result = assemble(whole, [outcome.result for outcome in outcomes])
-    attempts = np.zeros(whole.shape, dtype=np.int64)
-    workers = np.full(whole.shape, "", dtype=object)
-    for outcome in outcomes:
-        place = outcome.result.tile.within(whole)
-        attempts[place], workers[place] = outcome.attempts, outcome.result.worker
-    return GridLives(
-        grid,
-        references,
-        result.returns,
+class _Gathered:
+    """Results put in their places as they arrive.
+
+    Args:
+        grid: of all of them.
+        curves: whether the learning curves are kept.
+    """
+
+    def __init__(self, grid: Grid, curves: bool) -> None:
+        shape = (grid.n_candidates, grid.n_tasks)
+        self.grid = grid
+        self._returns = np.full(shape, np.nan)
+        self._status = np.full(shape, Status.RAISED, dtype=np.uint8)
+        self._attempts = np.zeros(shape, dtype=np.int64)
+        self._workers = np.full(shape, "", dtype=object)
         # Lives that all failed have no curve; one bin of nan keeps the shapes.
-        result.curve if result.curve.size else np.full((*whole.shape, 1), np.nan),
-        result.status,
-        attempts,
-        workers,
-        result.failures,
-        result.n_simulated_steps,
-        result.wall_s,
-        result.gradient,
-    )
+        self._curve: FloatArray = np.full((*shape, 1), np.nan)
+        self._curves = curves
+        self._failures: list[Failure] = []
+        self._gradients: list[tuple[Tile, FloatArray]] = []
+        self._n_simulated_steps = 0
+        self._work_s = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Takes one in."""
+        result = outcome.result
+        place = result.tile.within(self._whole)
+        self._returns[place], self._status[place] = result.returns, result.status
+        self._attempts[place], self._workers[place] = outcome.attempts, result.worker
+        n_bins = result.curve.shape[2]
+        if self._curves and n_bins:
+            if self._curve.shape[2] < n_bins:
+                self._curve = np.full((*self._returns.shape, n_bins), np.nan)
+            self._curve[place] = result.curve
+        self._failures += result.failures
+        if result.gradient is not None:
+            self._gradients.append((result.tile, result.gradient))
+        self._n_simulated_steps += result.n_simulated_steps
+        self._work_s += result.wall_s
+
+    def lives(self, references: References) -> GridLives:
+        """All so far."""
+        return GridLives(
+            self.grid,
+            references,
+            self._returns.copy(),
+            self._curve.copy(),
+            self._status.copy(),
+            self._attempts.copy(),
+            self._workers.copy(),
+            tuple(sorted(self._failures, key=lambda failure: failure.tile)),
+            self._n_simulated_steps,
+            self._work_s,
+            # Floating-point sums depend on their order, which must not be that of arrival.
+            mean_gradient(self._whole, sorted(self._gradients, key=lambda part: part[0])),
+        )
+
+    @property
+    def _whole(self) -> Tile:
+        return Tile(0, self.grid.n_candidates, 0, self.grid.n_tasks)

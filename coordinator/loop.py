@@ -2,21 +2,21 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator import racing, tables
-from spikeloop.coordinator.analysis.scores import Estimate
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import epoch_start, point_after
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.grids import count_failures, live_generation, live_held_out
 from spikeloop.coordinator.lives import GridLives
+from spikeloop.coordinator.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.stopping import Row, Rule, epoch_of, spread, words
 from spikeloop.coordinator.store import RunStore
@@ -24,51 +24,23 @@ from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_ar
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import Purpose, stream
 
-
-@dataclass(frozen=True)
-class GenerationReport:
-    """What people are told of a finished generation.
-
-    Attributes:
-        best: fitness of the best candidate on this generation's tasks.
-        mean: fitness of the candidates that have one, on average.
-        held_out: score of the recommended point on the monitor tasks, where it was measured.
-        failures: number of failed lives by reason, those of the held-out score included.
-        summary: what the strategy tells of itself.
-        wall_s: seconds from asking to telling.
-        stopped: why the search ends or begins anew after it, in words; "" if it goes on.
-    """
-
-    generation: int
-    best: float
-    mean: float
-    held_out: Estimate | None
-    failures: Mapping[str, int]
-    summary: Mapping[str, float]
-    wall_s: float
-    stopped: str = ""
-
-
-class Reporter(Protocol):
-    """Whoever shows the progress."""
-
-    def started(self, what: str, n_lives: int) -> None:
-        """A grid of ``n_lives`` is on its way."""
-        ...
-
-    def lived(self, n_lives: int) -> None:
-        """Some of its lives came in."""
-        ...
-
-    def generation(self, report: GenerationReport) -> None:
-        """A generation was committed."""
-        ...
+KEPT = (
+    "generation",
+    "epoch",
+    "total_lives",
+    "stopped",
+    "held_out_score",
+    "held_out_low",
+    "held_out_tasks",
+)
+"""Columns of earlier generations that the rest of a search depends on."""
 
 
 def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Reporter) -> Any:
     """Runs all generations that are still to come, until the last or a rule of ``[stop]``.
 
-    Each is committed, and so is what the rules decide after it.
+    Each is committed, and so is what the rules decide after it: while the first lives of the next
+    one are being lived, so that no worker waits for the disk.
 
     Returns:
         The strategy's last state.
@@ -79,7 +51,8 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         Interrupted: after a signal; what was committed stays.
     """
     max_generations(config)  # refuses
-    done, rows = store.generation(), store.rows()
+    done = store.generation()
+    rows: list[Row] = [*store.rows(KEPT)]
     failures: Counter[str] = Counter()
     if done >= 0:
         state: Any = from_arrays(type(config.strategy).State, store.state(done))
@@ -92,13 +65,31 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
             parts["curves"] = tables.curves_table(lives, 0)
             failures = count_failures(lives)  # told with the first generation
         store.commit(0, parts, to_arrays(state))
-    while len(rows) < config.run.generations:
-        if rows and config.stop.ends(rows[-1].get("stopped")):
-            break
-        state, row = _generation(config, pool, store, reporter, state, rows, failures)
-        rows.append(dict(row))
-        failures = Counter()
+    commit = _Once()
+    try:
+        while len(rows) < config.run.generations:
+            if rows and config.stop.ends(rows[-1].get("stopped")):
+                break
+            state, row, commit = _generation(
+                config, pool, store, reporter, state, rows, failures, commit
+            )
+            rows.append(row)
+            failures = Counter()
+    finally:
+        commit()  # whatever ends the search, a finished generation is not lost
     return state
+
+
+class _Once:
+    """Something that is done at most once, however often it is called."""
+
+    def __init__(self, work: Callable[[], None] = lambda: None) -> None:
+        self._work: Callable[[], None] | None = work
+
+    def __call__(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work()
 
 
 @dataclass(frozen=True)
@@ -129,7 +120,12 @@ class _Told:
 
 
 def _tell(
-    config: RunConfig, pool: WorkerPool, state: Any, rows: Sequence[Row], reporter: Reporter
+    config: RunConfig,
+    pool: WorkerPool,
+    state: Any,
+    rows: Sequence[Row],
+    reporter: Reporter,
+    meanwhile: Callable[[], None],
 ) -> _Told:
     """Asks, evaluates and tells the generation after those of the rows."""
     started = time.perf_counter()
@@ -141,7 +137,7 @@ def _tell(
         if config.stop.restarts(rows[-1].get("stopped")):
             state, epoch, first = begin(config, number), epoch + 1, number
     population = strategy.ask(state, stream(run.seed, Purpose.ASK, number))
-    lives = live_generation(config, pool, population, number, reporter)
+    lives = live_generation(config, pool, population, number, reporter, meanwhile)
     fitness = racing.fitness(lives, run.edges[0], run.max_failed_share)
     evaluation = Evaluation(fitness, lives.gradient)
     state = strategy.tell(state, population, evaluation, stream(run.seed, Purpose.TELL, number))
@@ -155,7 +151,7 @@ def _tell(
         state,
         lives,
         fitness,
-        lived=sum(row["n_lives"] for row in rows) + lives.n_lived,
+        lived=(rows[-1]["total_lives"] if rows else 0) + lives.n_lived,
         spread=width,
         wall_s=time.perf_counter() - started,
     )
@@ -169,16 +165,17 @@ def _generation(
     state: Any,
     rows: Sequence[Row],
     failures: Counter[str],
-) -> tuple[Any, Row]:
-    """One generation, from asking to committing it; gives the state after it and its row."""
+    commit_last: Callable[[], None],
+) -> tuple[Any, Row, _Once]:
+    """One generation, from asking to telling; gives the state after it, its row, and its commit.
+
+    The last generation's commit is done as soon as the workers are busy with this one.
+    """
     strategy, run, stop = config.strategy, config.run, config.stop
-    told = _tell(config, pool, state, rows, reporter)
+    told = _tell(config, pool, state, rows, reporter, commit_last)
     number, lives, fitness = told.number, told.lives, told.fitness
     failures = failures + count_failures(lives)
-    parts = {
-        "lives": tables.lives_table(lives, number),
-        "candidates": tables.candidates_table(lives, fitness, config.space, number),
-    }
+    parts: dict[str, Any] = {}
     # These two rules come before the held-out score, because a search ends with such a score.
     rule: Rule | None = "spread" if stop.collapsed(told.spread) else None
     rule = _within_budget(config, told, rule)
@@ -211,20 +208,25 @@ def _generation(
         "finished": datetime.now(UTC),
     }
     table = tables.generation_table(lives, fitness, summary, columns)
-    store.commit(number, {**parts, "generations": table}, to_arrays(told.state))
-    reporter.generation(
-        GenerationReport(
-            number,
-            float(np.nanmax(fitness)),
-            float(np.nanmean(fitness)),
-            held_out,
-            failures,
-            summary,
-            told.wall_s,
-            words(rule, stop, columns) if rule else "",
-        )
+    report = GenerationReport(
+        number,
+        float(np.nanmax(fitness)),
+        float(np.nanmean(fitness)),
+        held_out,
+        failures,
+        summary,
+        told.wall_s,
+        words(rule, stop, columns) if rule else "",
     )
-    return told.state, table.to_pylist()[0]
+
+    def commit() -> None:
+        parts["lives"] = tables.lives_table(lives, number)
+        parts["candidates"] = tables.candidates_table(lives, fitness, config.space, number)
+        store.commit(number, {**parts, "generations": table}, to_arrays(told.state))
+        reporter.generation(report)
+
+    row: Row = table.select(KEPT).to_pylist()[0]
+    return told.state, row, _Once(commit)
 
 
 def _within_budget(config: RunConfig, told: _Told, rule: Rule | None) -> Rule | None:

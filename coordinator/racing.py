@@ -80,6 +80,7 @@ def race(
     max_failed_share: float,
     name: str,
     progress: Callable[[int], None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> GridLives:
     """Lives a race of the candidates of a grid.
 
@@ -91,6 +92,7 @@ def race(
         max_failed_share: as for fitness; who exceeds it counts as worst.
         name: what the jobs' names begin with.
         progress: called with the number of lives that came in.
+        meanwhile: called once while the workers are busy.
     """
 
     def jobs(alive: NDArray[np.bool_], start: int, stop: int) -> list[Job]:
@@ -109,7 +111,8 @@ def race(
         return jobs(alive, done, stop)
 
     everyone = np.ones(grid.n_candidates, dtype=np.bool_)
-    return evaluate_grid(pool, jobs(everyone, 0, edges[0]), progress, following)
+    first = jobs(everyone, 0, edges[0])
+    return evaluate_grid(pool, first, progress, following, meanwhile, curves=False)
 
 
 def fitness(lives: GridLives, n_first: int, max_failed_share: float) -> FloatArray:

@@ -9,7 +9,7 @@ from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.analysis.scores import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
-from spikeloop.coordinator.loop import Reporter
+from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 import traceback
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,11 +53,12 @@ def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResu
 
 def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
     """Puts results of smaller tiles, which cover ``tile`` exactly, together."""
+    parts = sorted(parts, key=lambda part: part.tile)
     n_bins = max(part.curve.shape[2] for part in parts)
     returns = np.full(tile.shape, np.nan)
     curve = np.full((*tile.shape, n_bins), np.nan)
     status = np.full(tile.shape, Status.RAISED, dtype=np.uint8)
-    for part in sorted(parts, key=lambda part: part.tile):
+    for part in parts:
         place = part.tile.within(tile)
         returns[place], status[place] = part.returns, part.status
         curve[place][..., : part.curve.shape[2]] = part.curve
@@ -66,19 +68,25 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
         curve=curve,
         status=status,
         n_simulated_steps=sum(part.n_simulated_steps for part in parts),
-        failures=tuple(f for part in sorted(parts, key=lambda p: p.tile) for f in part.failures),
+        failures=tuple(failure for part in parts for failure in part.failures),
         wall_s=sum(part.wall_s for part in parts),
-        gradient=_mean_gradient(tile, parts),
+        gradient=mean_gradient(
+            tile, [(part.tile, part.gradient) for part in parts if part.gradient is not None]
+        ),
         worker=", ".join(dict.fromkeys(part.worker for part in parts if part.worker)),
     )
 
 
-def _mean_gradient(tile: Tile, parts: list[JobResult]) -> FloatArray | None:
-    """(candidates, n_dim) mean over tasks of the parts' gradients; None if no part has one.
+def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> FloatArray | None:
+    """(n_candidates, n_dim) mean over tasks of the gradients of parts; None if no part has one.
 
     Parts without a gradient, because they failed, carry no weight.
+
+    Args:
+        tile: the whole.
+        given: parts of it, and for each its (candidates, n_dim) gradient; their order matters to
+            the last bit.
     """
-    given = [(part.tile, part.gradient) for part in parts if part.gradient is not None]
     if not given:
         return None
     total = np.zeros((tile.shape[0], given[0][1].shape[1]))

@@ -39,7 +39,7 @@ from spikeloop.workers.space import Integer
 class Circuit(Settings):
     """Analog settings of the chip in codes of its parameter memory (``capmem``), and protocol."""
 
-    step_s: float = Field(default=1e-7, gt=0, le=1e-6, description="integration step, s")
+    step_s: float = Field(default=1e-7, ge=1e-9, le=1e-6, description="integration step, s")
     strides: bool = Field(
         default=True, description="take times in which nothing can happen in strides of 1 µs"
     )
