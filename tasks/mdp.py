@@ -7,14 +7,17 @@ varies from row to row; one successor is forced where none is allowed. Allowed s
 U[0, 1] masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
+
+MAX_ENTRIES = 2**24
+"""Of one table of one task: 128 MiB."""
 
 
 class RandomMdp(Settings):
@@ -28,6 +31,15 @@ class RandomMdp(Settings):
     n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
     n_actions: int = Field(default=8, ge=2, le=1024, description="actions in every state")
     n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one life")
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        if (n_entries := self.n_actions * self.n_states**2) > MAX_ENTRIES:
+            raise ValueError(
+                f"n_actions times n_states squared must be at most {MAX_ENTRIES}, the entries of "
+                f"a task's table, got {n_entries}"
+            )
+        return self
 
     @property
     def interface(self) -> Interface:

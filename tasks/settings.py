@@ -1,10 +1,17 @@
 """The pydantic configuration that every settings model of Spikeloop shares."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+MAX_INTEGER = 2**63 - 1
+"""What an array, a generator's seed and a column of a table can hold."""
+LEAST, LARGEST = 1e-30, 1e30
+"""Numbers nearer to the ends of double precision overflow when they are squared or divided by."""
 
 
 class Settings(BaseModel):
-    """Empty base of all settings: frozen, strict, no unknown keys, no infinities.
+    """Empty base of all settings: frozen, strict, no unknown keys, no infinities or near ones.
 
     A settings object *is* the family, learner, strategy or target it describes; there is no second
     configuration class. Use ``Field`` for ranges, and ``type(self).model_validate`` rather than
@@ -12,3 +19,19 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _plain_numbers(self) -> Self:
+        for key, value in self:
+            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise ValueError(f"{key} must have at most 64 bits, got {_shortened(value)}")
+            if isinstance(value, float) and value and not LEAST <= abs(value) <= LARGEST:
+                raise ValueError(
+                    f"{key} must be 0 or between {LEAST} and {LARGEST} in magnitude, got {value}"
+                )
+        return self
+
+
+def _shortened(value: int) -> str:
+    """A whole number of any length in a few characters."""
+    return f"{'-' if value < 0 else ''}2**{abs(value).bit_length() - 1} or more"

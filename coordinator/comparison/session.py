@@ -100,7 +100,7 @@ def read_config(folder: Path) -> ComparisonConfig:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    return parse(tables, str(path), Path(value.get("working_dir") or ".").resolve())
+    return parse(tables, str(path), manifest.working_folder(value, str(path)))
 
 
 def find(config: ComparisonConfig, folder: Path) -> Findings:
