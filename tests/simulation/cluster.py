@@ -1,0 +1,114 @@
+"""A cluster on a virtual clock, as a pool sees it. Nothing here ever sleeps."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from simulation.machines import Actor, Call
+from simulation.network import Network
+from simulation.processes import Processes
+from simulation.schedule import Fault
+from spikeloop.cluster.actors import ActorLost, Node
+from spikeloop.cluster.pool import PoolError
+from spikeloop.workers.job import Status
+
+
+class Watcher(Protocol):
+    """Is told what the pool does with its actors, at once."""
+
+    def called(self, call: Call) -> None: ...
+    def read(self, call: Call) -> None: ...
+    def killed(self, actor: Actor) -> None: ...
+    def started(self, actor: Actor) -> None: ...
+    def waits(self) -> None: ...
+    def waited(self, seconds: float) -> None: ...
+
+
+class SimulatedActors:
+    """``Actors`` without a cluster.
+
+    Args:
+        network: the machines.
+        processes: the workers on them.
+        watcher: sees everything.
+    """
+
+    def __init__(self, network: Network, processes: Processes, watcher: Watcher) -> None:
+        self.actors: list[Actor] = []
+        self._network = network
+        self._processes = processes
+        self._watcher = watcher
+        self._clock = network.clock
+        self._n_calls = 0
+
+    def now(self) -> float:
+        return self._clock.now
+
+    def nodes(self) -> Sequence[Node]:
+        if self._clock.now > self._network.schedule.silent_from:
+            self._network.happened[Fault.HEAD_GONE] = 1
+            raise PoolError("the cluster has not answered")
+        return self._network.picture()
+
+    def start(self, node: Node, cores: int) -> Actor:
+        machine = next(one for one in self._network.machines if one.identifier == node.identifier)
+        actor = Actor(len(self.actors), machine, cores)
+        self.actors.append(actor)
+        machine.actors.append(actor)
+        self._network.tell("actor %d starts on %s", actor.number, node.identifier)
+        if machine.listed:
+            self._clock.at(self._network.rng.uniform(0.1, 0.4), self._processes.construct, actor)
+        else:
+            self._network.lose(actor, ActorLost("no such node", Status.WORKER_DIED, with_node=True))
+        self._watcher.started(actor)
+        return actor
+
+    def call(self, actor: Actor, method: str, *arguments: Any, name: str = "") -> Call:
+        del name
+        call = Call(self._n_calls, actor, method, arguments, self._clock.now)
+        self._n_calls += 1
+        actor.unread.append(call)
+        self._network.tell("call %d of %s to actor %d", call.number, method, actor.number)
+        if actor.loss is not None:
+            self._clock.at(self._network.latency(), self._network.deliver, call, actor.loss)
+        else:
+            arrival = self._clock.now + self._network.latency()
+            if actor.cores == 1 or Fault.DISORDER not in self._network.schedule.active:
+                arrival = max(arrival, actor.last_arrival)
+            elif len(arguments) > 1:  # large values are fetched first
+                arrival += self._network.rng.uniform(0.0, 0.1)
+            if arrival < actor.last_arrival:
+                self._network.happened[Fault.DISORDER] += 1
+            actor.last_arrival = max(arrival, actor.last_arrival)
+            self._clock.at(arrival - self._clock.now, self._processes.arrive, call)
+        self._watcher.called(call)
+        return call
+
+    def wait(self, calls: Sequence[Call], timeout_s: float) -> list[Call]:
+        self._watcher.waits()
+        began = self._clock.now
+        until = began + timeout_s
+        wanted = set(calls)
+        ready = any(call.ended for call in calls)
+        while not ready and self._clock.step(until):
+            ready = self._network.latest in wanted
+        self._watcher.waited(self._clock.now - began)
+        return [call for call in calls if call.ended]
+
+    def result(self, call: Call) -> Any:
+        assert call.ended, f"call {call.number} has not ended"
+        self._watcher.read(call)
+        if not isinstance(call.outcome, ActorLost):  # else it may have been at work, for the books
+            call.actor.unread.remove(call)
+        if isinstance(call.outcome, Exception):
+            raise call.outcome
+        return call.outcome
+
+    def kill(self, actor: Actor) -> None:
+        self._network.tell("actor %d is killed by the pool", actor.number)
+        self._watcher.killed(actor)
+        actor.killed = True
+        network = self._network
+        network.post(actor.machine, network.die, actor, Status.WORKER_DIED)
+
+    def share(self, value: Any) -> Any:
+        return value

@@ -1,0 +1,64 @@
+"""Lives that cost nothing: their numbers are a function of the grid and the place in it alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from unittest.mock import patch
+
+import numpy as np
+
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers import actor
+from spikeloop.workers.job import Grid, Job, JobResult, Tile
+from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.seeding import TaskSet
+
+FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=2)
+LEARNER = TabularTd()
+
+Life = tuple[int, int, int]
+"""Index of the grid, candidate and task: one life of a whole schedule."""
+
+
+def grid(index: int, n_candidates: int, n_tasks: int, n_dim: int = 1) -> Grid:
+    """A grid; with many dimensions its population takes the way of large values."""
+    population = Explicit(np.zeros((n_candidates, n_dim)))
+    return Grid(FAMILY, LEARNER, population, n_tasks, 0, TaskSet.SEARCH, index)
+
+
+def lives(grid: Grid, tile: Tile) -> tuple[Life, ...]:
+    """The lives of a tile."""
+    return _lives(grid.index, tile)
+
+
+def live(job: Job) -> JobResult:
+    """What a worker makes of a job: numbers whose sum depends on the order of adding."""
+    grid, tile = job.grid, job.tile
+    whole = _returns(grid.run_seed, grid.index, grid.n_candidates, grid.n_tasks)
+    returns = whole[tile.c0 : tile.c1, tile.t0 : tile.t1].copy()
+    return JobResult(
+        tile=tile,
+        returns=returns,
+        curve=returns[..., None] / 2.0,
+        status=np.zeros(tile.shape, dtype=np.uint8),
+        n_simulated_steps=tile.n_lives,
+    )
+
+
+@contextmanager
+def cheap_lives() -> Iterator[None]:
+    """Within this block a ``LifeWorker`` lives such lives; all else of it is the real one."""
+    with patch.object(actor, "evaluate", live):
+        yield
+
+
+@lru_cache(maxsize=64)
+def _returns(run_seed: int, index: int, n_candidates: int, n_tasks: int) -> FloatArray:
+    return np.random.default_rng((run_seed, index)).lognormal(0.0, 3.0, (n_candidates, n_tasks))
+
+
+@lru_cache(maxsize=4096)
+def _lives(index: int, tile: Tile) -> tuple[Life, ...]:
+    return tuple((index, one.c0, one.t0) for one in tile.lives())

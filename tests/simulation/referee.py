@@ -1,0 +1,147 @@
+"""Keeps its own book of every life, from what passes between the pool and the cluster alone.
+
+The rule, life by life, as the pool promises it:
+
+- A life has been *started* as often as it was sent to a worker. What waits on a worker of one core
+  behind another message has not begun there, so it is no start if that worker is lost.
+- The first result counts. No life is started after its end.
+- A start that ends without a result is the life's own fault, unless the whole node was lost and
+  the life has not lost ``MAX_NODE_LOSSES`` nodes already.
+- If no other start of it is under way, a life that had its last start to itself fails once its
+  faults are as many as that kind of ending allows; its status is that kind.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from simulation.lives import Life, lives
+from simulation.machines import Actor, Call
+from spikeloop.cluster.actors import ActorLost, CallRaised
+from spikeloop.cluster.ledger import MAX_NODE_LOSSES
+from spikeloop.workers.actor import Order
+from spikeloop.workers.job import Grid, Status
+
+
+class Violation(AssertionError):
+    """The pool broke a promise."""
+
+
+def demand(promise: bool, broken: str) -> None:
+    """Raises ``Violation`` with a sentence if a promise is broken."""
+    if not promise:
+        raise Violation(broken)
+
+
+@dataclass
+class Book:
+    """What has happened to one life.
+
+    Attributes:
+        faults: how its starts ended that are held against it.
+        under_way: its starts that have not ended.
+        status: how it ended; None while it has not.
+    """
+
+    starts: int = 0
+    faults: list[Status] = field(default_factory=list)
+    node_losses: int = 0
+    under_way: set[int] = field(default_factory=set)
+    status: Status | None = None
+
+
+class Referee:
+    """The books of the run that is going on.
+
+    Args:
+        max_attempts: as given to the pool.
+    """
+
+    def __init__(self, max_attempts: int) -> None:
+        self.books: dict[Life, Book] = {}
+        self.n_retries = 0
+        self.n_copies = 0
+        self._allowed = {
+            Status.RAISED: 2,
+            Status.TIMED_OUT: 2,
+            Status.WORKER_DIED: max_attempts,
+            Status.OUT_OF_MEMORY: max_attempts,
+        }
+        self._grids: dict[tuple[int, int], Grid] = {}
+        self._carried: dict[int, list[Life]] = {}
+
+    def begin(self, everyone: Iterable[Life]) -> None:
+        """A run begins; nothing that belongs to an earlier one matters any more."""
+        self.books = {life: Book() for life in everyone}
+
+    def sent(self, call: Call) -> None:
+        """A message goes to a worker."""
+        order: Order = call.arguments[0]
+        brought = {**order.grids, **dict(zip(order.beside, call.arguments[1:], strict=True))}
+        self._grids.update({(order.run, number): grid for number, grid in brought.items()})
+        carried = [
+            life
+            for number, tile in order.tiles
+            for life in lives(self._grids[order.run, number], tile)
+        ]
+        self._carried[call.number] = carried
+        suspects = 0
+        for life in carried:
+            demand(life in self.books, f"life {life} of no job of this run is started")
+            book = self.books[life]
+            demand(book.status is None, f"life {life} is started after its end")
+            suspects += bool(book.faults)
+            self.n_retries += bool(book.starts and not book.under_way)
+            self.n_copies += bool(book.under_way)
+            book.starts += 1
+            book.under_way.add(call.number)
+        demand(
+            not suspects or len(order.tiles) == 1,
+            "a suspect travels with others",
+        )
+
+    def answered(self, call: Call) -> None:
+        """The pool has read that a worker lives on."""
+        pieces = len(call.arguments[0].tiles)
+        for life in self._open(call):
+            book = self.books[life]
+            book.under_way.discard(call.number)
+            if isinstance(call.outcome, CallRaised):
+                alone = pieces == 1 and len(self._carried[call.number]) == 1
+                self._fault(book, Status.RAISED, alone)
+            else:
+                book.status = Status.OK
+
+    def gone(self, actor: Actor, loss: ActorLost | None) -> None:
+        """The pool has given a worker up: it is lost or, without a loss, too late.
+
+        Its unread calls are in the order in which they were sent.
+        """
+        calls = [call for call in actor.unread if call.method == "evaluate"]
+        begun = calls[:1] if actor.cores == 1 else calls
+        for call in calls[len(begun) :]:
+            for life in self._open(call):
+                self.books[life].under_way.discard(call.number)
+                self.books[life].starts -= 1
+        n_carried = sum(len(self._carried.get(call.number, ())) for call in begun)
+        for call in begun:
+            for life in self._open(call):
+                book = self.books[life]
+                book.under_way.discard(call.number)
+                if loss is not None and loss.with_node and book.node_losses < MAX_NODE_LOSSES:
+                    book.node_losses += 1
+                    continue
+                status = Status.TIMED_OUT if loss is None else loss.status
+                self._fault(book, status, alone=n_carried == 1)
+
+    def _open(self, call: Call) -> list[Life]:
+        """Lives of this run that a call carries, unless they have ended."""
+        return [
+            life
+            for life in self._carried.get(call.number, ())
+            if life in self.books and self.books[life].status is None
+        ]
+
+    def _fault(self, book: Book, status: Status, alone: bool) -> None:
+        book.faults.append(status)
+        if alone and not book.under_way and len(book.faults) >= self._allowed[status]:
+            book.status = status

@@ -1,0 +1,51 @@
+"""The pool keeps its promises in every schedule of failures, and the simulation would notice."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from simulation.bugs import BUGS, first_seed
+from simulation.play import Tally, play
+from simulation.schedule import Fault
+
+RUN = Path(__file__).with_name("run.py")
+N_SEEDS = 200
+
+
+@cache
+def played(seed: int) -> Tally:
+    try:
+        return play(seed)
+    except Exception as error:
+        error.add_note(f"with all that happened: python {RUN} --replay {seed}")
+        raise
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+def test_a_schedule_of_failures_changes_no_number(seed: int) -> None:
+    assert played(seed).virtual_s > 0.0
+
+
+def test_every_fault_happens_in_these_schedules() -> None:
+    happened = {fault for seed in range(N_SEEDS) for fault in played(seed).happened}
+    assert happened == set(Fault)
+
+
+def test_most_schedules_come_to_their_end() -> None:
+    endings = [played(seed).ended_by for seed in range(N_SEEDS)]
+    assert endings.count("") > N_SEEDS / 2
+
+
+def test_the_same_seed_is_the_same_history() -> None:
+    first: list[str] = []
+    second: list[str] = []
+    play(3, first.append)
+    play(3, second.append)
+    assert first == second
+    assert any("evaluate" in line for line in first)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(bug: str) -> None:
+    assert first_seed(bug, 1000) is not None, "no schedule shows it: they are too tame"
