@@ -15,61 +15,12 @@ from typing import Any, Literal
 
 from spikeloop.cluster.actors import ActorLost, Actors, CallRaised, Node
 from spikeloop.cluster.ledger import Message
+from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
+from spikeloop.cluster.orders import Orders
 from spikeloop.cluster.pool import PoolError
-from spikeloop.workers.actor import Order
+from spikeloop.cluster.trouble import Trouble
 from spikeloop.workers.fingerprint import difference, fingerprint
-from spikeloop.workers.job import Grid, Job, JobResult, Status, Tile
-
-MAX_FAILED_STARTS = 3
-"""So many workers in a row may fail to start on a node before nothing is hoped of it any more."""
-
-MAX_INLINE_BYTES = 100_000
-"""A larger population goes through the cluster's object store, once for all workers."""
-
-PAUSE_S = 1.0
-"""After a failed start a node is left alone so long, and twice as long after each further one."""
-
-MAX_PAUSE_S = 60.0
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A worker is warm and waits for work."""
-
-    worker: int
-    cores: int
-
-
-@dataclass(frozen=True)
-class Done:
-    """A worker finished a message."""
-
-    worker: int
-    message: Message
-    results: Sequence[JobResult]
-
-
-@dataclass(frozen=True)
-class Broke:
-    """A worker lives on but could not do a message: our own code or the transport raised."""
-
-    worker: int
-    message: Message
-    text: str
-    traceback: str
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A worker is gone, perhaps with its whole node."""
-
-    worker: int
-    status: Status
-    text: str
-    with_node: bool = False
-
-
-News = Ready | Done | Broke | Lost
+from spikeloop.workers.job import Job, Status
 
 
 @dataclass
@@ -94,21 +45,13 @@ class _Member:
     node_gone: bool = False
     messages: dict[Any, Message] = field(default_factory=dict)
     grids: set[int] = field(default_factory=set)
-    bringing: dict[Any, list[int]] = field(default_factory=dict)
+    bringing: dict[Any, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def calls(self) -> list[Any]:
         if self.ready:
             return [*self.messages, self.hello] if self.doubted else list(self.messages)
         return [self.hello if self.warm_up is None else self.warm_up]
-
-
-@dataclass
-class _Trouble:
-    """Starts that failed in a row on a node, and how long it is left alone."""
-
-    failures: int = 0
-    until: float = 0.0
 
 
 class Crew:
@@ -140,11 +83,10 @@ class Crew:
         self._max_workers = max_workers
         self._own = own
         self._members: dict[int, _Member] = {}
-        self._trouble: dict[str, _Trouble] = {}
+        self._trouble = Trouble()
+        self._orders = Orders(actors)
         self._next_worker = 0
         self._failed_warm_ups = 0
-        self._run = 0
-        self._grids: list[tuple[Grid, Any]] = []
 
     @property
     def ready(self) -> list[int]:
@@ -185,7 +127,7 @@ class Crew:
             if not member.node_gone:
                 there[member.node.identifier] += 1
         for node in nodes.values():
-            if node.leaving or self._trouble_with(node).until > now:
+            if node.leaving or self._trouble.avoided(node, now):
                 continue
             for _ in range(there[node.identifier], self._room(node)):
                 if self._max_workers is not None and len(self._members) >= self._max_workers:
@@ -194,8 +136,7 @@ class Crew:
 
     def begin_run(self) -> None:
         """Forgets the grids of the last run, here and, with the next message, on the workers."""
-        self._run += 1
-        self._grids.clear()
+        self._orders.begin_run()
         for member in self._members.values():
             member.grids.clear()
             member.bringing.clear()
@@ -209,27 +150,13 @@ class Crew:
             jobs: all of them.
         """
         member = self._members[worker]
-        tiles: list[tuple[int, Tile]] = []
-        inline: dict[int, Grid] = {}
-        shared: dict[int, Any] = {}
-        for piece in message:
-            grid = jobs[piece.job].grid
-            number, reference = self._number(grid)
-            tiles.append((number, piece.tile))
-            # Until one message with it has come back: they may overtake each other, or break.
-            if number not in member.grids:
-                if reference is None:
-                    inline[number] = grid
-                else:
-                    shared[number] = reference
-        name = jobs[message[0].job].name
-        order = Order(self._run, tuple(tiles), inline, tuple(shared), name)
-        # One argument, because Ray packs each on its own; large grids travel beside it.
-        call = self._actors.call(
-            member.actor, "evaluate", order, *shared.values(), name=name or "job"
-        )
+        # A grid is known once one message with it has come back: they may overtake each other, or
+        # break. One argument for all the rest, because Ray packs each on its own.
+        parcel = self._orders.pack(message, jobs, member.grids)
+        name = parcel.order.name or "job"
+        call = self._actors.call(member.actor, "evaluate", parcel.order, *parcel.beside, name=name)
         member.messages[call] = message
-        member.bringing[call] = [*inline, *shared]
+        member.bringing[call] = parcel.brings
 
     def news(self, timeout_s: float) -> list[News]:
         """Waits for something to happen, at most ``timeout_s``, and tells all that has."""
@@ -261,7 +188,7 @@ class Crew:
         """Kills all workers."""
         for worker in list(self._members):
             self._actors.kill(self._members.pop(worker).actor)
-        self._grids.clear()
+        self._orders.begin_run()
 
     def _room(self, node: Node) -> int:
         """How many workers a node has cores for."""
@@ -277,15 +204,6 @@ class Crew:
         deadline = now + self._warm_up_timeout_s
         self._members[self._next_worker] = _Member(actor, node, cores, hello, deadline)
         self._next_worker += 1
-
-    def _number(self, grid: Grid) -> tuple[int, Any]:
-        """A grid's number in this run, and a reference to it in the object store if large."""
-        for number, (known, reference) in enumerate(self._grids):
-            if known is grid:
-                return number, reference
-        large = grid.population.nbytes > MAX_INLINE_BYTES
-        self._grids.append((grid, self._actors.share(grid) if large else None))
-        return len(self._grids) - 1, self._grids[-1][1]
 
     def _read(self, worker: int, call: Any) -> list[News]:
         """What one ended call means."""
@@ -311,7 +229,7 @@ class Crew:
         else:
             self._failed_warm_ups = 0
         member.ready = True
-        self._trouble.pop(member.node.identifier, None)
+        self._trouble.over(member.node)
         return [Ready(worker, member.cores)]
 
     def _check(self, name: str, theirs: dict[str, str]) -> None:
@@ -345,7 +263,7 @@ class Crew:
                         self._doubt(other)
             return Lost(worker, error.status, str(error), error.with_node)
         if error.with_node:  # and it may still be listed for a moment
-            self._trouble_with(member.node).until = self._actors.now() + PAUSE_S
+            self._trouble.pause(member.node, self._actors.now())
             self.dismiss(worker)
             return Lost(worker, error.status, str(error), True)
         return self._start_failed(worker, error.status, str(error))
@@ -372,10 +290,11 @@ class Crew:
             if self._failed_warm_ups >= 2:
                 self._warm_up = None
             return Lost(worker, status, reason)
-        trouble = self._trouble_with(member.node)
-        trouble.failures += MAX_FAILED_STARTS if status == Status.TIMED_OUT else 1
-        trouble.until = self._actors.now() + min(MAX_PAUSE_S, PAUSE_S * 2 ** (trouble.failures - 1))
-        if self._members or not self._hopeless():
+        n_failed = self._trouble.failed(
+            member.node, self._actors.now(), for_good=status == Status.TIMED_OUT
+        )
+        nodes = [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
+        if self._members or not self._trouble.hopeless(nodes):
             return Lost(worker, status, reason)
         if member.warm_up is not None:
             raise PoolError(
@@ -383,15 +302,6 @@ class Crew:
                 "s in the warm-up: the learner hangs, or raise warm_up_timeout_s in [target]"
             )
         raise PoolError(
-            f"no worker can be started, {trouble.failures} failed in a row: {reason}; "
+            f"no worker can be started, {n_failed} failed in a row: {reason}; "
             "run `spikeloop doctor`, or look into /tmp/ray/session_latest/logs"
         )
-
-    def _hopeless(self) -> bool:
-        """Whether every node that has room has failed too often."""
-        nodes = [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
-        failures = [self._trouble_with(node).failures for node in nodes]
-        return bool(failures) and min(failures) >= MAX_FAILED_STARTS
-
-    def _trouble_with(self, node: Node) -> _Trouble:
-        return self._trouble.setdefault(node.identifier, _Trouble())

@@ -12,16 +12,16 @@ Who is to blame when a worker is lost? If its node went with it, nobody. Else th
 have been running; those behind them merely wait again. A suspect is tried again, alone on another
 worker, with the very same seeds: first whole, because machines fail too; then cut into single
 lives, so that only a broken life fails. A life fails when its last permitted start failed, and that
-one it had to itself. How often it may start depends on the reason: a death may be bad luck and gets
-``max_attempts`` starts; a life that takes too long, which with the same seeds it will do again,
-gets two; and so does an error, which may have been one of the way and not of the life.
+one it had to itself. How often it may start is counted by reason: a death, or an error on the way,
+may be bad luck and gets ``max_attempts`` starts; a life that takes too long, which with the same
+seeds it will do again, gets two.
 
 A worker that is slow or frozen says nothing. So when nothing waits any more, a piece that takes
 much longer than the others is started a second time, on an idle worker. The first result counts;
 the second is the same by construction and is dropped.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -71,7 +71,7 @@ class _Open:
     """What is known of a piece that has no result yet, and where it is."""
 
     starts: int = 0
-    blame: int = 0
+    blame: Counter[Status] = field(default_factory=Counter)
     node_losses: int = 0
     sent: float = 0.0
     holders: set[int] = field(default_factory=set)
@@ -106,8 +106,8 @@ class Ledger:
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
         self._timeout_s = timeout_s
         self._max_starts = {
-            Status.RAISED: 2,
             Status.TIMED_OUT: 2,
+            Status.RAISED: max_attempts,
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
         }
@@ -260,7 +260,7 @@ class Ledger:
         return self._again(number, begun, status, text, with_node=with_node)
 
     def _suspect(self, piece: Piece) -> bool:
-        return self._open[piece].blame > 0
+        return bool(self._open[piece].blame)
 
     def _healthy(self, worker: _Worker) -> bool:
         """Whether it holds something wanted, and nothing that may take it down."""
@@ -340,12 +340,14 @@ class Ledger:
                 continue
             record.holders.discard(number)
             blameless = with_node and record.node_losses < MAX_NODE_LOSSES
-            record.node_losses += blameless
-            record.blame += not blameless
+            if blameless:
+                record.node_losses += 1
+            else:
+                record.blame[status] += 1
             alone = piece.tile.n_lives == 1 and len(pieces) == 1
             if record.holders:
                 continue
-            if blameless or record.blame + (not alone) < self._max_starts[status]:
+            if blameless or record.blame[status] + (not alone) < self._max_starts[status]:
                 again.append(piece)
             elif alone:
                 outcomes += self._close(piece, failed(piece.tile, status, text, traceback))
@@ -361,7 +363,7 @@ class Ledger:
         record = self._open.pop(piece)
         lives = [Piece(piece.run, piece.job, tile) for tile in piece.tile.lives()]
         for life in lives:
-            self._open[life] = _Open(record.starts, record.blame, record.node_losses)
+            self._open[life] = _Open(record.starts, record.blame.copy(), record.node_losses)
         return lives
 
     def _close(self, piece: Piece, result: JobResult) -> list[Outcome]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from spikeloop.cluster.actors import Actors
-from spikeloop.cluster.crew import Broke, Crew, Done, Lost, News, Ready
+from spikeloop.cluster.crew import Crew
 from spikeloop.cluster.ledger import Ledger
+from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.workers.job import Job, Outcome, Status

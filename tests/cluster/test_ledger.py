@@ -391,12 +391,24 @@ def test_a_deadly_life_costs_max_attempts_workers(max_attempts: int) -> None:
 
 
 def test_an_error_cuts_the_tile_and_spares_the_worker() -> None:
-    ledger = started(row(1, n_lives=2))
+    ledger = started(row(1, n_lives=2), max_attempts=2)
     assert ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0) == []
     assert finish(ledger, 0, give(ledger, 0)) == []
     (outcome,) = ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0)
     np.testing.assert_array_equal(outcome.result.status, [[Status.OK, Status.RAISED]])
     assert outcome.result.failures[0].traceback == "trace"
+
+
+def test_reasons_are_counted_apart() -> None:
+    """A life that lost its worker once and then met a frozen one is not given up."""
+    ledger = started(row(1), n_workers=0)
+    for worker, reason in enumerate([Status.WORKER_DIED, Status.TIMED_OUT, Status.WORKER_DIED]):
+        ledger.join(worker)
+        give(ledger, worker)
+        assert ledger.lost(worker, reason, "bad luck") == []
+    ledger.join(3)
+    (outcome,) = finish(ledger, 3, give(ledger, 3))
+    assert (outcome.result.status.item(), outcome.attempts.item()) == (Status.OK, 4)
 
 
 # Late duplicates

@@ -15,6 +15,7 @@ from simulation import play
 from spikeloop.cluster.crew import Crew
 from spikeloop.cluster.ledger import Ledger, Message, Piece
 from spikeloop.cluster.stop import StopSignal
+from spikeloop.cluster.trouble import Trouble
 from spikeloop.workers.job import Job, JobResult, Outcome, Status
 
 
@@ -129,7 +130,7 @@ def dead_are_trusted(crew: Crew, member: Any) -> None:
     """Who was idle when another worker of its node died gets work unasked."""
 
 
-def one_node_for_all(crew: Crew) -> bool:
+def one_node_for_all(trouble: Trouble, nodes: object) -> bool:
     """One bad node ends the run, though others are good."""
     return True
 
@@ -163,7 +164,7 @@ BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
     "work for leaving nodes": (Crew, "ready", property(work_for_leaving)),
     "old picture": (Crew, "fill", old_picture),
     "dead are trusted": (Crew, "_doubt", dead_are_trusted),
-    "one node for all": (Crew, "_hopeless", one_node_for_all),
+    "one node for all": (Trouble, "hopeless", one_node_for_all),
     "order-dependent sum": (play, "value", sum_in_order_of_arrival),
     "deaf": (StopSignal, "check", deaf),
 }

@@ -61,8 +61,8 @@ class Referee:
         self.n_retries = 0
         self.n_copies = 0
         self._allowed = {
-            Status.RAISED: 2,
             Status.TIMED_OUT: 2,
+            Status.RAISED: max_attempts,
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
         }
@@ -143,5 +143,5 @@ class Referee:
 
     def _fault(self, book: Book, status: Status, alone: bool) -> None:
         book.faults.append(status)
-        if alone and not book.under_way and len(book.faults) >= self._allowed[status]:
+        if alone and not book.under_way and book.faults.count(status) >= self._allowed[status]:
             book.status = status

@@ -5,8 +5,8 @@ from simulation.network import Network
 from simulation.referee import Referee, Violation, demand
 from spikeloop.cluster import ray_pool
 from spikeloop.cluster.actors import ActorLost
-from spikeloop.cluster.crew import MAX_FAILED_STARTS
 from spikeloop.cluster.ledger import PIECES_PER_CORE
+from spikeloop.cluster.trouble import MAX_FAILED_STARTS
 from spikeloop.workers.job import Status
 
 KNOWN_S = 2.5 * ray_pool.TICK_S
