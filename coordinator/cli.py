@@ -360,9 +360,6 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
         n_lives = console.lives_to_come(config, done)
         with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
             result = work(reporter, stop)
-        from spikeloop.coordinator.analysis.figures import make_figures
-
-        figures = make_figures(RunStore(folder))
     except Interrupted as error:
         committed = max(RunStore(folder).generation(), 0)
         raise Interrupted(
@@ -377,7 +374,7 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
             f"spikeloop resume {folder}"
         ) from error
     console.transfer_table(result, shown)
-    console.results(folder, figures, shown)
+    console.results(folder, sorted((folder / "figures").glob("*.png")), shown)
 
 
 def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool) -> None:

@@ -100,6 +100,8 @@ def resume(
 def _go_on(
     config: RunConfig, store: RunStore, reporter: SessionReporter, stop: StopSignal
 ) -> Transfer:
+    from spikeloop.coordinator.analysis.figures import make_figures
+
     with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
         reporter.pool(pool.description)
         search(config, pool, store, reporter)
@@ -110,7 +112,9 @@ def _go_on(
             reporter.note(
                 f"deployed: the point after generation {deployed_generation(config, store)}"
             )
-        return _score(config, pool, store, config.transfer, point, reporter)
+        result = _score(config, pool, store, config.transfer, point, reporter)
+    make_figures(store)  # under the lock: whoever resumes the run removes unfinished files
+    return result
 
 
 def _remedy(folder: Path, sound: int) -> str:

@@ -63,9 +63,9 @@ class RunStore:
             )
             raise ConfigError(f"{folder}: the run folder exists already; {hint}")
         # Built under another name and then renamed, so that the folder is whole or not there.
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+        temporary = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(folder.parent)
             for name in ("", *PARTS, *ONCE, "state", "figures"):
                 (temporary / name).mkdir()
             files.write_json(
@@ -78,6 +78,7 @@ class RunStore:
                 f"{folder}: the run folder cannot be written ({error.strerror}); "
                 "choose another with --out"
             ) from error
+        files.sync_folder(folder.parent)
         return cls(folder)
 
     @classmethod

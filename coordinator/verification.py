@@ -85,7 +85,7 @@ def verify(store: RunStore) -> Report:
     elif last > 0:
         report.problems.append(f"{last} generations are committed, but not all their tables exist")
     if not finished:
-        report.checked.append(f"unfinished: {last} of {config.run.generations} generations")
+        report.checked.append(f"unfinished: {max(last, 0)} of {config.run.generations} generations")
     elif transfer is None:
         report.checked.append(
             "unfinished: the transfer to held-out tasks is missing; resume it, unless it is a "

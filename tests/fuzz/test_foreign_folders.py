@@ -79,10 +79,13 @@ def test_another_manifest_in_a_run_folder(genuine: Path, data: st.DataObject) ->
     command, *options = data.draw(st.sampled_from(COMMANDS))
     with own_folder():
         shutil.copytree(genuine, "it")
-        manifest = files.read_json(Path("it/run.json"))
+        manifest: Any = files.read_json(Path("it/run.json"))
         for _ in range(data.draw(st.integers(1, 2))):
             manifest = data.draw(changed(manifest))
-        files.write_json(Path("it/run.json"), manifest)
+        if isinstance(manifest, dict):
+            files.write_json(Path("it/run.json"), manifest)
+        else:  # what no seal fits on
+            Path("it/run.json").write_text(json.dumps(manifest))
         kept(command, "it", *options)
 
 

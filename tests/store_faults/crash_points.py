@@ -1,0 +1,231 @@
+"""A tiny run in a process of its own, disturbed at a chosen operation on a file.
+
+In the spirit of SQLite's crash tests (https://sqlite.org/testing.html): every operation, in turn,
+is the last one, fails, or is followed by a power cut. What is done to the run, and what must hold
+afterwards, is in ``disturbances``.
+"""
+
+import errno
+import functools
+import io
+import os
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from small import small_config, small_toml
+
+from store_faults.file_operations import Fault, Kind, Operation, Watch
+from store_faults.power_cut import Disk, Survival
+from store_faults.warm import Ended, started
+
+ALL = bool(os.environ.get("SPIKELOOP_ALL_CRASH_POINTS"))
+"""Whether to test all points instead of some, which takes some minutes."""
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "run": {"tasks": 2},
+    "family": {"n_steps": 20},
+    "transfer": {"tasks": 3, "random_points": 2, "monitor_tasks": 2},
+    "deploy": {"finalists": 2, "tasks": 2},
+}
+FOLDER = "out/small"
+RUN = ("run", "../small.toml", "--inline", "--out", "out")
+RESUME = ("resume", FOLDER, "--inline")
+VERIFY = ("verify", FOLDER)
+
+SURVIVALS = (
+    Survival("none", "none"),
+    Survival("all", "none"),
+    Survival("none", "all"),
+    *(Survival("some", "some", seed) for seed in range(5)),
+)
+
+Program = Literal["as it is", "state before the parts"]
+Point = TypeVar("Point")
+
+
+def warm_up() -> None:
+    """Imports and compiles all that a run needs, without a second thread."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+    import pyarrow.parquet  # noqa: F401
+    import rich.console
+    import rich.table
+
+    from spikeloop.coordinator import cli, console, session, verification  # noqa: F401
+    from spikeloop.coordinator.analysis import figures, report  # noqa: F401
+    from spikeloop.workers.evaluate import evaluate
+    from spikeloop.workers.fingerprint import fingerprint
+
+    # Drawing takes longer than all the rest, and other tests look at figures: a page of noise will
+    # do, which is written like any figure.
+    save = matplotlib.figure.Figure.savefig
+    matplotlib.figure.Figure.savefig = functools.partialmethod(_save, save)  # type: ignore[assignment]
+    figures.new().subplots().legend([])
+    rich.console.Console(file=io.StringIO()).print(rich.table.Table("warm"))
+    evaluate(session.warm_up_job(small_config(**CHANGES)))
+    fingerprint(None)  # the sources may be edited while the tests are going on
+
+
+def _save(figure: Any, save: Any, file: Any, **options: Any) -> None:
+    if options["format"] == "png":
+        file.write(np.random.default_rng(1).bytes(20_000))
+    else:
+        save(figure, file, **options)
+
+
+def spikeloop(
+    arguments: Sequence[str],
+    folder: Path,
+    fault: Fault | None = None,
+    unsynced: frozenset[Kind] = frozenset(),
+    program: Program = "as it is",
+) -> Ended:
+    """A command in a forked child that works in a folder; its value are the operations there."""
+    return begun(arguments, folder, fault, unsynced, program)()
+
+
+def begun(
+    arguments: Sequence[str],
+    folder: Path,
+    fault: Fault | None = None,
+    unsynced: frozenset[Kind] = frozenset(),
+    program: Program = "as it is",
+) -> Callable[[], Ended]:
+    """A command like ``spikeloop``'s that has only begun; what comes back waits for its end."""
+    return started(functools.partial(_command, arguments, folder, fault, unsynced, program))
+
+
+def _command(
+    arguments: Sequence[str],
+    folder: Path,
+    fault: Fault | None,
+    unsynced: frozenset[Kind],
+    program: Program,
+) -> list[Operation]:
+    from spikeloop.coordinator.cli import main
+
+    os.chdir(folder)
+    os.getpid = lambda: 7  # as in a container, where every coordinator has the same number
+    if program == "state before the parts":
+        _commit_in_the_wrong_order()
+    with Watch(folder, fault, unsynced).watching() as watch:
+        try:
+            main(list(arguments))
+        except SystemExit as exit_:
+            if exit_.code:
+                raise
+    return watch.operations
+
+
+def _commit_in_the_wrong_order() -> None:
+    from spikeloop.coordinator.store import RunStore
+
+    commit = RunStore.commit
+
+    def wrong(self: RunStore, generation: int, parts: Any, state: Any) -> None:
+        commit(self, generation, {}, state)
+        commit(self, generation, parts, state)
+
+    RunStore.commit = wrong  # type: ignore[method-assign]
+
+
+class Recipe(NamedTuple):
+    """An undisturbed run, possibly of a program with a fault of its own."""
+
+    name: str
+    unsynced: frozenset[Kind] = frozenset()
+    program: Program = "as it is"
+
+
+def record(recipe: Recipe) -> list[Operation]:
+    """The operations of an undisturbed run in a new folder, in the folder of the warm process."""
+    folder = Path(recipe.name).resolve()
+    folder.mkdir()
+    ended = spikeloop(RUN, folder, None, recipe.unsynced, recipe.program)
+    assert ended.status == 0, ended
+    operations: list[Operation] = ended.value
+    return operations
+
+
+def write_config(folder: Path) -> None:
+    """Writes the run's configuration to where ``RUN`` looks for it."""
+    small_toml(folder / "small.toml", **CHANGES)
+
+
+def some(points: Sequence[Point], n: int) -> list[Point]:
+    """One of each n-th part of the points, drawn by chance; all of them where ``ALL`` is set.
+
+    Every file is written by the same few operations, so a fixed stride would meet the same ones.
+    """
+    if ALL or n >= len(points):
+        return list(points)
+    edges = [part * len(points) // n for part in range(n + 1)]
+    rng = np.random.default_rng(n)
+    return [points[int(rng.integers(*part))] for part in pairwise(edges)]
+
+
+def kills(operations: Sequence[Operation]) -> list[Fault]:
+    """Dying before each operation, which is after the one before, and within each write."""
+    points = []
+    for number, operation in enumerate(operations):
+        points.append(Fault(number))
+        if operation.kind == "write":
+            points.append(Fault(number, half=True))
+    return points
+
+
+def errors(operations: Sequence[Operation]) -> list[Fault]:
+    """Each operation but those that free space fails: a full disk that stays full, or once.
+
+    What is written into ``.lock`` is for people only and may fail unnoticed.
+    """
+    return [
+        Fault(number, half=True, error=error, lasting=error == errno.ENOSPC)
+        for number, operation in enumerate(operations)
+        if operation.kind not in ("remove", "rmdir", "cut")
+        and (operation.kind, operation.path) != ("write", f"{FOLDER}/.lock")
+        for error in (errno.ENOSPC, errno.EIO)
+    ]
+
+
+class PowerCut(NamedTuple):
+    """The power goes before operation ``at`` of a run, and, if given, ``again`` when resumed."""
+
+    at: int
+    survival: Survival
+    again: int | None = None
+
+
+def pages_kib(folder: Path) -> int:
+    """What a folder's files take on a disk with pages of 4 KiB."""
+    return sum(4 * -(-path.stat().st_size // 4096) for path in folder.rglob("*") if path.is_file())
+
+
+def power_cuts(
+    operations: Sequence[Operation], survivals: Iterable[Survival] = SURVIVALS
+) -> list[PowerCut]:
+    """Power cuts before each operation and after the last that leave different folders."""
+    cuts: dict[Hashable, PowerCut] = {}
+    disk, survivals = Disk(), list(survivals)
+    for number in range(len(operations) + 1):
+        for survival in survivals:
+            left = frozenset(disk.after_cut(survival).items())
+            cuts.setdefault((left, last_durable(operations[:number])), PowerCut(number, survival))
+        disk.do(operations[number : number + 1])
+    return list(cuts.values())
+
+
+def last_durable(operations: Sequence[Operation]) -> int:
+    """The last generation whose commit came to its end; -1 if none did."""
+    states = Path(FOLDER, "state")
+    renamed, durable = -1, -1
+    for operation in operations:
+        target = Path(operation.target)
+        if operation.kind == "rename" and target.parent == states and target.suffix == ".npz":
+            renamed = int(target.stem)
+        elif operation.kind == "sync_folder" and Path(operation.path) == states:
+            durable = renamed
+    return durable

@@ -1,0 +1,234 @@
+"""What is done to a run, and what must hold afterwards: a scenario each, for ``Warm.map``."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from small import assert_same_contents
+
+from store_faults.crash_points import (
+    FOLDER,
+    RESUME,
+    RUN,
+    VERIFY,
+    PowerCut,
+    begun,
+    last_durable,
+    spikeloop,
+)
+from store_faults.file_operations import Fault, Operation
+from store_faults.power_cut import Disk, write_tree
+from store_faults.warm import Ended, Warm
+
+
+def problems(warm: Warm, scenario: Callable[[Any, Path], None], points: Sequence[Any]) -> list[str]:
+    """What goes wrong if a scenario is played at each of the points."""
+    found = warm.map(functools.partial(_problem, scenario), list(enumerate(points)))
+    return [problem for problem in found if problem]
+
+
+def _problem(scenario: Callable[[Any, Path], None], numbered: tuple[int, Any]) -> str:
+    number, point = numbered
+    folder = Path(f"point-{number}").resolve()
+    folder.mkdir()
+    try:
+        scenario(point, folder)
+    except Exception:
+        return f"{point}: {traceback.format_exc(limit=-2)}"
+    finally:
+        shutil.rmtree(folder)
+    return ""
+
+
+def killed(faults: Sequence[Fault], folder: Path) -> None:
+    """A run is killed at the first fault, when it is resumed at the second, and so on."""
+    for fault in faults:
+        ended = spikeloop(_go_on(folder), folder, fault)
+        ended_before = fault is not faults[0] and ended.status == 0
+        assert ended.status == -signal.SIGKILL or ended_before, ended
+        assert_verifies(folder)
+    recover(folder)
+
+
+def power_lost(operations: Sequence[Operation], cut: PowerCut, folder: Path) -> None:
+    """A computer loses power in the middle of a run."""
+    done = operations[: cut.at]
+    write_tree(Disk().do(done).after_cut(cut.survival), folder)
+    committed = last_durable(done)
+    assert generation(folder) >= committed, f"generation {committed} was committed and is lost"
+    if cut.again is not None:
+        disk = Disk(folder)
+        ended = spikeloop(_go_on(folder), folder)
+        assert ended.status == 0, ended
+        left = disk.do(ended.value[: cut.again]).after_cut(cut.survival)
+        shutil.rmtree(folder)
+        folder.mkdir()
+        write_tree(left, folder)
+        committed = max(committed, last_durable(ended.value[: cut.again]))
+        assert generation(folder) >= committed, f"generation {committed} was committed and is lost"
+    assert_verifies(folder)
+    recover(folder)
+
+
+def failing(fault: Fault, folder: Path) -> None:
+    """An operation of a run fails."""
+    ended = spikeloop(RUN, folder, fault)
+    assert fault.error is not None
+    assert_one_line(ended, folder, os.strerror(fault.error))
+    assert_verifies(folder)
+    recover(folder)
+
+
+def disk_full(size_kib: int, folder: Path) -> None:
+    """A run on a real disk that is too small; afterwards the disk grows."""
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size_kib}k", "tmpfs", str(folder)], check=True
+    )
+    try:
+        ended = spikeloop(RUN, folder)
+        assert_one_line(ended, folder, "No space left on device")
+        assert_verifies(folder)
+        subprocess.run(["mount", "-o", "remount,size=4m", str(folder)], check=True)
+        recover(folder)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def read_only(at: int, folder: Path) -> None:
+    """A run is killed at an operation, and its disk can be read only for a while."""
+    assert spikeloop(RUN, folder, Fault(at)).status == -signal.SIGKILL
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+    report = folder.with_suffix(".html")
+    try:
+        ended = spikeloop(_go_on(folder), folder)
+        assert_one_line(ended, folder, "Read-only file system")
+        assert_verifies(folder)
+        if generation(folder) >= 1:
+            ended = spikeloop(("report", FOLDER, "--out", str(report)), folder)
+            assert ended.status == 0, ended
+            assert report.read_text().rstrip().endswith("</html>")
+            ended = spikeloop(("report", FOLDER), folder)
+            assert ended.status in (2, 3) and ended.errors.count("\n") == 1, ended
+            assert f"{FOLDER}/" in ended.errors, ended
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        report.unlink(missing_ok=True)
+    recover(folder)
+
+
+def raced(at: int, folder: Path) -> None:
+    """Three coordinators begin to write together; at 0 anew, else to resume what was killed."""
+    if at:
+        assert spikeloop(RUN, folder, Fault(at)).status == -signal.SIGKILL
+    resumed = _go_on(folder) == RESUME
+    (told, tell), (wait, go) = os.pipe(), os.pipe()
+    coordinators = [begun(_go_on(folder), folder, Fault(0, pause=(tell, wait))) for _ in range(3)]
+    for _ in coordinators:
+        assert os.read(told, 1)
+    os.write(go, b"...")
+    ended = [coordinator() for coordinator in coordinators]
+    won = [one for one in ended if one.status == 0]
+    # Whoever comes to resume a run that has just ended may do so.
+    assert len(won) >= 1 if resumed else len(won) == 1, ended
+    for one in ended:
+        if one.status != 0:
+            assert_refused(one)
+    recover(folder)
+
+
+def joined(at: int, folder: Path) -> None:
+    """While one coordinator stands before an operation, others come."""
+    (told, tell), (wait, go) = os.pipe(), os.pipe()
+    first = begun(RUN, folder, Fault(at, pause=(tell, wait)))
+    assert os.read(told, 1)
+    there = (folder / FOLDER).exists()
+    working = (folder / FOLDER / ".lock").exists()
+    again = spikeloop(RUN, folder)
+    resumed = spikeloop(RESUME, folder)
+    scored = spikeloop(("transfer", FOLDER, "--inline"), folder)
+    os.write(go, b".")
+    ended = first()
+    if not there:  # the second was faster
+        assert again.status == resumed.status == scored.status == 0, (again, resumed, scored)
+        assert_refused(ended)
+    else:
+        assert_refused(again)
+        assert ended.status == 0, ended
+        if working:
+            assert_refused(resumed)
+            assert_refused(scored)
+    recover(folder)
+
+
+# --- what must hold ---------------------------------------------------------------------------
+
+
+def _go_on(folder: Path) -> Sequence[str]:
+    """How a user goes on: from the start if there is no run folder."""
+    return RESUME if (folder / FOLDER).exists() else RUN
+
+
+def assert_one_line(ended: Ended, folder: Path, reason: str) -> None:
+    """A line of what, where, how to mend; exit code 3, or 2 if no run folder could be made."""
+    there = (folder / FOLDER).exists()
+    assert ended.status == (3 if there else 2), ended
+    way = f"spikeloop resume {FOLDER}" if there else "choose another with --out"
+    assert re.fullmatch(rf"spikeloop: out\S*: .*{reason}.*; .*{way}\n", ended.errors), ended
+
+
+def assert_refused(ended: Ended) -> None:
+    """Exit code 2 and one line that names the folder."""
+    assert ended.status == 2, ended
+    assert re.fullmatch(rf"spikeloop: {FOLDER}: .+\n", ended.errors), ended
+
+
+def assert_verifies(folder: Path) -> None:
+    """``verify`` finds no problem, and says so if something is still to come."""
+    ended = spikeloop(VERIFY, folder)
+    if not (folder / FOLDER).exists():
+        assert ended.status == 2, ended
+        return
+    assert ended.status == 0, ended
+    complete = any((folder / FOLDER / "transfer").glob("part-*.parquet"))
+    assert ("unfinished" in ended.output) == (not complete), ended
+
+
+def verified(name: str) -> str:
+    """What ``verify`` finds wrong with a run that is complete; "" if nothing."""
+    ended = spikeloop(VERIFY, Path(name).resolve())
+    return "" if ended.status == 0 and "unfinished" not in ended.output else str(ended)
+
+
+def recover(folder: Path) -> None:
+    """The run goes on to the bits of an undisturbed one."""
+    committed = generation(folder)
+    ended = spikeloop(_go_on(folder), folder)
+    assert (ended.status, ended.errors) == (0, ""), ended
+    assert generation(folder) >= committed
+    undisturbed = folder.parent / "undisturbed"
+    names = [
+        sorted(path.relative_to(run / FOLDER).as_posix() for path in (run / FOLDER).rglob("*"))
+        for run in (folder, undisturbed)
+    ]
+    assert names[0] == names[1]
+    assert_same_contents(folder / FOLDER, undisturbed / FOLDER)
+    assert _config(folder) == _config(undisturbed)
+
+
+def generation(folder: Path) -> int:
+    """The last generation in a folder; -1 if there is none, or no run."""
+    states = (folder / FOLDER / "state").glob("[0-9]*.npz")
+    return max((int(path.stem) for path in states), default=-1)
+
+
+def _config(folder: Path) -> Any:
+    return json.loads((folder / FOLDER / "run.json").read_text())["config"]

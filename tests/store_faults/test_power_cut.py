@@ -1,0 +1,91 @@
+"""After a power cut at any moment nothing committed is missing, and the run goes on to its bits.
+
+What was not synced may be there, gone or half there; see ``power_cut``. Some cuts are tested by
+default and all of them with SPIKELOOP_ALL_CRASH_POINTS=1.
+"""
+
+import functools
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from store_faults.crash_points import FOLDER, PowerCut, Recipe, power_cuts, record, some
+from store_faults.disturbances import power_lost, problems
+from store_faults.file_operations import Kind, Operation
+from store_faults.power_cut import Disk, Survival
+from store_faults.warm import Warm
+
+
+def test_a_run_is_resumed_after_a_power_cut(warm: Warm, operations: list[Operation]) -> None:
+    cuts = some(power_cuts(operations), 20)
+    assert problems(warm, functools.partial(power_lost, operations), cuts) == []
+
+
+def test_the_power_may_go_again(warm: Warm, operations: list[Operation]) -> None:
+    rng = np.random.default_rng(2)
+    cuts = [
+        cut._replace(again=int(rng.integers(len(operations) - cut.at + 1)))
+        for cut in some(power_cuts(operations), 6)
+    ]
+    assert problems(warm, functools.partial(power_lost, operations), cuts) == []
+
+
+@pytest.mark.parametrize("forgotten", ["sync", "sync_folder"])
+def test_a_missing_sync_would_be_found(
+    warm: Warm, operations: list[Operation], forgotten: Kind
+) -> None:
+    """A program that forgets to sync its files, or its folders, fails the tests above."""
+    recipe = Recipe(f"without-{forgotten}", unsynced=frozenset({forgotten}))
+    (careless,) = warm.map(record, [recipe])
+    assert forgotten not in {operation.kind for operation in careless}
+    disk, states = Disk().do(careless), f"{FOLDER}/state/000003.npz"
+    survivals = [
+        survival
+        for survival in (Survival("some", "some", seed) for seed in range(1000))
+        if {f"{FOLDER}/run.json", states} <= disk.after_cut(survival).keys()
+    ]
+    cuts = [PowerCut(len(careless), survival) for survival in survivals[:4]]
+    assert len(problems(warm, functools.partial(power_lost, careless), cuts)) == 4
+
+
+def test_only_what_was_synced_is_sure_to_stay() -> None:
+    write = [
+        Operation("mkdir", "a"),
+        Operation("open", "a/new", empties=True),
+        Operation("write", "a/new", data=b"12"),
+        Operation("write", "a/new", offset=2, data=b"34"),
+    ]
+    sync, rename = Operation("sync", "a/new"), Operation("rename", "a/new", "a/b")
+    folder, top = Operation("sync_folder", "a"), Operation("sync_folder", ".")
+
+    def left(
+        done: list[Operation], names: Literal["none", "all"], contents: Literal["none", "all"]
+    ) -> dict[str, bytes | None]:
+        return Disk().do(done).after_cut(Survival(names, contents))
+
+    assert left(write, "none", "all") == {}
+    assert left(write, "all", "none") == {"a": None, "a/new": b""}
+    assert left([*write, sync], "all", "none") == {"a": None, "a/new": b"1234"}
+    assert left([*write, sync, rename, top], "none", "none") == {"a": None}
+    assert left([*write, sync, rename, folder, top], "none", "none") == {"a": None, "a/b": b"1234"}
+    assert left([*write, rename, folder, top], "none", "none") == {"a": None, "a/b": b""}
+    removed = [*write, sync, folder, top, Operation("remove", "a/new")]
+    assert left(removed, "none", "none") == {"a": None, "a/new": b"1234"}
+    assert left(removed, "all", "none") == {"a": None}
+
+
+def test_some_of_what_was_not_synced_may_be_there() -> None:
+    done = [
+        Operation("open", "x", empties=True),
+        Operation("sync_folder", "."),
+        Operation("write", "x", data=b"1234"),
+        Operation("open", "y"),
+    ]
+    seen = {
+        tuple(sorted(Disk().do(done).after_cut(Survival("some", "some", seed)).items()))
+        for seed in range(50)
+    }
+    contents = {dict(tree)["x"] for tree in seen}
+    assert contents >= {b"", b"1234", bytes(4), b"12"}
+    assert {len(tree) for tree in seen} == {1, 2}
