@@ -6,6 +6,7 @@ All learners live in small random MDPs; a learner that needs another family adds
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +127,13 @@ def test_a_life_does_not_depend_on_its_neighbours(kind: str) -> None:
             )
             assert alone.returns[0, 0] == lives.returns[candidate, task]
             np.testing.assert_array_equal(alone.curve[0, 0], lives.curve[candidate, task])
+
+
+def test_lives_in_threads_are_the_lives_of_one(kind: str) -> None:
+    """A worker with several cores lives its tiles side by side in one process."""
+    one = bits(kind)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(bits, [kind] * 12)) == [one] * 12
 
 
 def test_inputs_are_not_written_to(kind: str) -> None:

@@ -251,7 +251,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
 def test_lives_that_hang_are_reported(opened: Opened, fault: Any) -> None:
     outcomes = opened.run(cut(grid(Echo(fault=fault), n_tasks=1), 2, 1, fault))
     assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
-    assert outcomes[-1].attempts.max() == 2
+    assert outcomes[-1].attempts.max() in (2, 3)  # a third, if an idle worker tried it as well
     assert "5 s" in outcomes[-1].result.failures[0].message
 
 
