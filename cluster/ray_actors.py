@@ -58,7 +58,7 @@ class RayActors:
 
     def nodes(self) -> Sequence[Node]:
         """The nodes that are alive and offer cores, as last heard."""
-        if time.monotonic() > self._heard + SILENCE_S:
+        if self._silent:
             raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
         return self._nodes
 
@@ -103,12 +103,17 @@ class RayActors:
             raise _lost(error) from error
 
     def kill(self, actor: Any) -> None:
-        """Ends an actor's process."""
-        ray.kill(actor, no_restart=True)
+        """Ends an actor's process; where the head is gone it ends with this process instead."""
+        if not self._silent:  # or Ray would wait for the head until it gives up everything
+            ray.kill(actor, no_restart=True)
 
     def share(self, value: Any) -> Any:
         """A reference to the value in the object store."""
         return ray.put(value)
+
+    @property
+    def _silent(self) -> bool:
+        return time.monotonic() > self._heard + SILENCE_S
 
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):

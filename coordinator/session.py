@@ -1,5 +1,6 @@
 """One run from its configuration to its last figure, new or resumed."""
 
+import gc
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -104,6 +105,10 @@ def _go_on(
 
     with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
         reporter.pool(pool.description)
+        # A large generation is hundreds of thousands of small objects and no cycles. Looking for
+        # some again and again would double the time in which all cores wait for this process.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         search(config, pool, store, reporter)
         if reason := _ended(config, store):
             reporter.note(reason)

@@ -1,0 +1,124 @@
+"""What the model of scaling is given: what things cost, the workers, and the work."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeloop.cluster.ledger import MESSAGES_PER_NODE
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that things take.
+
+    Attributes:
+        turn: of the coordinator, for each turn of its loop.
+        turn_worker: the same, for each worker of the pool.
+        turn_call: the same, for each message that is under way.
+        send_message: for sending a message.
+        send_piece: the same, for each piece in it.
+        read_message: for reading a reply.
+        read_piece: the same, for each piece in it.
+        read_life: the same, for each life in it.
+        generation: between the last reply of a generation and the first message of the next.
+        generation_piece: the same, for each job of a generation.
+        generation_life: the same, for each life of a generation.
+        commit: of the generation before, once, when the first reply has come.
+        commit_piece: the same, for each job.
+        commit_life: the same, for each life.
+        latency: of the network, for each message and each reply.
+        worker_message: of the worker's interpreter, before the first piece of a message lives.
+        worker_piece: the same, for each piece.
+    """
+
+    turn: float = 0.0
+    turn_worker: float = 0.0
+    turn_call: float = 0.0
+    send_message: float = 0.0
+    send_piece: float = 0.0
+    read_message: float = 0.0
+    read_piece: float = 0.0
+    read_life: float = 0.0
+    generation: float = 0.0
+    generation_piece: float = 0.0
+    generation_life: float = 0.0
+    commit: float = 0.0
+    commit_piece: float = 0.0
+    commit_life: float = 0.0
+    latency: float = 0.0
+    worker_message: float = 0.0
+    worker_piece: float = 0.0
+
+    def per_job(self, pieces: int = 1, lives: int = 1) -> float:
+        """The least a job of so many lives costs the coordinator, in messages of so many pieces."""
+        message = (self.send_message + self.read_message) / pieces
+        return message + self.send_piece + self.read_piece + self.read_life * lives
+
+    def serial(self, jobs: int, lives: int = 1) -> float:
+        """What a generation of so many jobs of so many lives costs while nothing is under way."""
+        return self.generation + jobs * (self.generation_piece + lives * self.generation_life)
+
+    def meanwhile(self, jobs: int, lives: int = 1) -> float:
+        """What committing a generation of so many jobs of so many lives costs."""
+        return self.commit + jobs * (self.commit_piece + lives * self.commit_life)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Workers of equal size.
+
+    Attributes:
+        n_workers: how many.
+        cores: of each.
+        n_messages: messages that fill the cores of a worker.
+        in_turn: whether a message waits until all pieces of the one before it are done. With one
+            core that is so; with several it is not what the pool does, but what it would cost.
+    """
+
+    n_workers: int
+    cores: int = 1
+    n_messages: int = MESSAGES_PER_NODE
+    in_turn: bool = False
+
+    @property
+    def n_cores(self) -> int:
+        """Cores of all workers."""
+        return self.n_workers * self.cores
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of a full message."""
+        return max(1, self.cores // self.n_messages)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done.
+
+    Attributes:
+        job_s: mean seconds of a job.
+        jobs_per_core: jobs of a generation for each core.
+        lives_per_job: lives of a job, one after the other.
+        variation: standard deviation over mean of the jobs' durations, which are lognormal; 0 makes
+            them equal.
+        n_generations: how many.
+        seed: of the durations.
+    """
+
+    job_s: float
+    jobs_per_core: float = 8
+    lives_per_job: int = 1
+    variation: float = 0.1
+    n_generations: int = 3
+    seed: int = 1
+
+    def durations(self, n_cores: int, generation: int) -> list[float]:
+        """Seconds of each job of a generation, in the order in which they wait."""
+        n = max(1, round(self.jobs_per_core * n_cores))
+        log_variance = math.log1p(self.variation**2)
+        rng = np.random.default_rng((self.seed, generation))
+        normal = rng.standard_normal(n)
+        factors = np.exp(math.sqrt(log_variance) * normal - log_variance / 2)
+        drawn: list[float] = (self.job_s * factors).tolist()
+        return drawn
