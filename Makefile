@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench chaos clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -24,6 +24,12 @@ format: $(VENV)/.installed-dev
 # Tables of docs/performance.md; run it on an otherwise idle machine.
 bench: $(VENV)/.installed
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+# Real runs on real Ray, disturbed at seeded moments: RUNS=50 SEED=1. As root it can do most.
+RUNS ?= 50
+SEED ?= 1
+chaos: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m chaos --runs $(RUNS) --seed $(SEED) --json runs/chaos.json --kept runs/chaos
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
