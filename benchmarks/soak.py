@@ -64,7 +64,9 @@ class Watch:
         if report.generation % EVERY:
             return
         children = self.me.children(recursive=True)
-        workers = [p for p in children if "LifeWorker" in " ".join(p.cmdline()[:1])]
+        # Ray names a worker's process after its actor's class or, at work, after its job.
+        names = ("ray::LifeWorker", "ray::generation")
+        workers = [p for p in children if " ".join(p.cmdline()).startswith(names)]
         self.points.append(
             (
                 report.generation,
