@@ -160,7 +160,7 @@ def _messages(
     grid = _grid(Sleeping(), n_pieces, tiles)
     c, t = tiles.candidates, tiles.tasks
     pieces = tuple((0, Tile(k * c, (k + 1) * c, 0, t)) for k in range(n_pieces))
-    first = Order(time.monotonic_ns(), pieces, {0: grid}, (), "first")
+    first = Order(time.monotonic_ns(), pieces, {0: grid}, ())
     actors.result(actors.call(actor, "evaluate", first))
     order = replace(first, grids={})
     rows = []
@@ -170,7 +170,7 @@ def _messages(
         for _ in range(n_messages):
             # Each alone, because results that wait in line are read faster than they came.
             started = time.thread_time()
-            call = actors.call(actor, "evaluate", order, name="message")
+            call = actors.call(actor, "evaluate", order)
             call_s += time.thread_time() - started
             actors.wait([call], WARM_UP_S)
             started = time.thread_time()
@@ -181,7 +181,7 @@ def _messages(
         trips = []
         for _ in range(n_messages):
             began = time.perf_counter()
-            actors.result(actors.call(actor, "evaluate", order, name="message"))
+            actors.result(actors.call(actor, "evaluate", order))
             trips.append(time.perf_counter() - began)
         each = [s / n_messages for s in (call_s, reply_s, worker_s, max(others))]
         rows.append([1.0, n_pieces, n_pieces * tiles.n_lives, *each, median(trips)])
@@ -191,7 +191,7 @@ def _messages(
 def _waits(actors: Actors, busy: Any, idle: Any, n_waits: int = 30) -> list[list[float]]:
     """Rows of a turn (1), the messages under way in it, and what waiting for them cost."""
     grid = _grid(Sleeping(life_s=JOB_S), 1, ONE_LIFE)
-    order = Order(1, ((0, Tile(0, 1, 0, 1)),), {0: grid}, (), "held")
+    order = Order(1, ((0, Tile(0, 1, 0, 1)),), {0: grid}, ())
     held: list[Any] = []
     rows = []
     for n in (1, 30, 100, 300, 1000, 3000, 10_000):

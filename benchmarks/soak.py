@@ -64,9 +64,7 @@ class Watch:
         if report.generation % EVERY:
             return
         children = self.me.children(recursive=True)
-        # Ray names a worker's process after its actor's class or, at work, after its job.
-        names = ("ray::LifeWorker", "ray::generation")
-        workers = [p for p in children if " ".join(p.cmdline()).startswith(names)]
+        workers = [p for p in children if " ".join(p.cmdline()).startswith("ray::LifeWorker")]
         self.points.append(
             (
                 report.generation,

@@ -153,18 +153,19 @@ class Crew:
         # A grid is known once one message with it has come back: they may overtake each other, or
         # break. One argument for all the rest, because Ray packs each on its own.
         parcel = self._orders.pack(message, jobs, member.grids)
-        name = parcel.order.name or "job"
-        call = self._actors.call(member.actor, "evaluate", parcel.order, *parcel.beside, name=name)
+        call = self._actors.call(member.actor, "evaluate", parcel.order, *parcel.beside)
         member.messages[call] = message
         member.bringing[call] = parcel.brings
 
     def news(self, timeout_s: float) -> list[News]:
         """Waits for something to happen, at most ``timeout_s``, and tells all that has."""
         owners = {call: worker for worker, m in self._members.items() for call in m.calls}
+        ended = [(call, self._result(call)) for call in self._actors.wait(list(owners), timeout_s)]
+        ended.sort(key=lambda one: isinstance(one[1], ActorLost))  # what was done before is done
         news: list[News] = []
-        for call in self._actors.wait(list(owners), timeout_s):
+        for call, value in ended:
             if owners[call] in self._members:  # else lost by an earlier piece of news
-                news += self._read(owners[call], call)
+                news += self._read(owners[call], call, value)
         now = self._actors.now()
         for worker, member in list(self._members.items()):
             if member.node_gone:
@@ -205,15 +206,20 @@ class Crew:
         self._members[self._next_worker] = _Member(actor, node, cores, hello, deadline)
         self._next_worker += 1
 
-    def _read(self, worker: int, call: Any) -> list[News]:
+    def _result(self, call: Any) -> Any:
+        """What an ended call gave, or why it did not."""
+        try:
+            return self._actors.result(call)
+        except (CallRaised, ActorLost) as error:
+            return error
+
+    def _read(self, worker: int, call: Any, value: Any) -> list[News]:
         """What one ended call means."""
         member = self._members[worker]
-        try:
-            value = self._actors.result(call)
-        except CallRaised as error:
-            return [self._raised(worker, call, error)]
-        except ActorLost as error:
-            return [self._gone(worker, error)]
+        if isinstance(value, CallRaised):
+            return [self._raised(worker, call, value)]
+        if isinstance(value, ActorLost):
+            return [self._gone(worker, value)]
         if member.ready and call == member.hello:
             member.doubted = False
             return []

@@ -133,8 +133,11 @@ class Ledger:
         """Workers with something to do, wanted or not."""
         return [number for number, worker in self._workers.items() if worker.messages]
 
-    def begin(self, tiles: Sequence[Tile]) -> None:
-        """Opens a run of one job per tile. What workers still do for an earlier one is unwanted."""
+    def begin(self, tiles: Sequence[Tile]) -> int:
+        """Opens a run of one job per tile, and gives its number.
+
+        What workers still do for an earlier one is unwanted from now on.
+        """
         self._run += 1
         self._tiles = tiles
         self._parts = [[] for _ in tiles]
@@ -142,6 +145,12 @@ class Ledger:
         self._open = {piece: _Open(waiting=True) for piece in self._waiting}
         self._n_jobs_open = len(tiles)
         self._took_s = []
+        return self._run
+
+    def end(self, run: int) -> None:
+        """Closes a run, unless another has begun since."""
+        if run == self._run:
+            self.begin([])
 
     def join(self, worker: int, cores: int = 1) -> None:
         """A worker is ready for work."""
@@ -253,12 +262,14 @@ class Ledger:
             return []
         self._n_cores -= worker.cores
         messages = list(worker.messages)
-        # On one core the second piece has not begun; on several it may have.
-        n_begun = 1 if worker.cores == 1 else len(messages)
-        for message in reversed(messages[n_begun:]):
-            self._take_back(number, message)
-        begun = [piece for message in messages[:n_begun] for piece in message]
-        return self._again(number, begun, status, text, with_node=with_node)
+        # On one core the second piece has not begun; on several it may have. But what was too late
+        # is the first message only.
+        alone = worker.cores == 1
+        n_blamed = 1 if alone or status == Status.TIMED_OUT else len(messages)
+        for message in reversed(messages[n_blamed:]):
+            self._take_back(number, message, begun=not alone)
+        blamed = [piece for message in messages[:n_blamed] for piece in message]
+        return self._again(number, blamed, status, text, with_node=with_node)
 
     def _suspect(self, piece: Piece) -> bool:
         return bool(self._open[piece].blame)
@@ -312,11 +323,11 @@ class Ledger:
         worker.held -= len(message)
         return True
 
-    def _take_back(self, number: int, message: Message) -> None:
-        """Lets pieces wait again that a worker had not begun."""
+    def _take_back(self, number: int, message: Message, begun: bool) -> None:
+        """Lets pieces wait again that are not to blame, whether or not a worker had begun them."""
         wanted = [piece for piece in message if piece in self._open]
         for piece in wanted:
-            self._open[piece].starts -= 1
+            self._open[piece].starts -= not begun
             self._open[piece].holders.discard(number)
         self._wait((piece for piece in wanted if not self._open[piece].holders), first=True)
 

@@ -57,8 +57,7 @@ class Orders:
                     inline[number] = grid
                 else:
                     shared[number] = reference
-        name = jobs[message[0].job].name
-        order = Order(self._run, tuple(tiles), inline, tuple(shared), name)
+        order = Order(self._run, tuple(tiles), inline, tuple(shared))
         return Parcel(order, tuple(shared.values()), (*inline, *shared))
 
     def _number(self, grid: Grid) -> tuple[int, Any]:

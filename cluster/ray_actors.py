@@ -23,7 +23,11 @@ POLL_S = 1.0
 """How often Ray's head is asked for its nodes."""
 
 SILENCE_S = 30.0
-"""A head that has not answered for so long is given up. After 60 s Ray would end this process."""
+"""A head that does not answer for so long is given up. After 60 s Ray would end this process."""
+
+BLINK_S = 1.0
+"""The clock advances by at most this between two looks at it. So the time in which this process was
+stopped, or was busy with something else, counts against nobody."""
 
 
 class RayActors:
@@ -38,7 +42,8 @@ class RayActors:
         self._class: Any = ray.remote(LifeWorker)
         self._closed = threading.Event()
         self._nodes: list[Node] = _nodes()
-        self._heard = time.monotonic()
+        self._looked = time.monotonic()
+        self._now = self._heard = 0.0
         # A head that is gone lets this question wait; the loop must not.
         self._poll = threading.Thread(target=self._keep_polling, name="nodes", daemon=True)
 
@@ -53,12 +58,12 @@ class RayActors:
             self._poll.join(timeout=POLL_S)
 
     def now(self) -> float:
-        """Seconds of the machine's steady clock."""
-        return time.monotonic()
+        """Seconds in which this process was there to hear of something."""
+        return self._clock()
 
     def nodes(self) -> Sequence[Node]:
         """The nodes that are alive and offer cores, as last heard."""
-        if self._silent:
+        if self._silent():
             raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
         return self._nodes
 
@@ -73,10 +78,13 @@ class RayActors:
         )
         return options.remote(self._import_path, cores)
 
-    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
-        """Calls a method; the reference to its result."""
-        bound = getattr(actor, method)
-        return (bound.options(name=name) if name else bound).remote(*arguments)
+    def call(self, actor: Any, method: str, *arguments: Any) -> Any:
+        """Calls a method; the reference to its result.
+
+        Calls get no names of their own: Ray keeps statistics of every name for ever, in this
+        process and on the workers, which came to 30 KiB for each name.
+        """
+        return getattr(actor, method).remote(*arguments)
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
         """Those that have ended, as soon as there is one."""
@@ -104,22 +112,31 @@ class RayActors:
 
     def kill(self, actor: Any) -> None:
         """Ends an actor's process; where the head is gone it ends with this process instead."""
-        if not self._silent:  # or Ray would wait for the head until it gives up everything
+        if not self._silent():  # or Ray would wait for the head until it gives up everything
             ray.kill(actor, no_restart=True)
 
     def share(self, value: Any) -> Any:
-        """A reference to the value in the object store."""
-        return ray.put(value)
+        """A reference to the value in the object store; PoolError if that is full."""
+        try:
+            return ray.put(value)
+        except exceptions.RayError as error:
+            raise PoolError(
+                f"Ray's object store does not take a population: {_first_line(error)}"
+            ) from error
 
-    @property
+    def _clock(self) -> float:
+        looked, self._looked = self._looked, time.monotonic()
+        self._now += min(self._looked - looked, BLINK_S)
+        return self._now
+
     def _silent(self) -> bool:
-        return time.monotonic() > self._heard + SILENCE_S
+        return self._clock() > self._heard + SILENCE_S
 
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):
             try:
                 self._nodes = _nodes()
-                self._heard = time.monotonic()
+                self._heard = self._now
             except Exception:  # whatever it is, the head did not answer; ``nodes`` says so in time
                 continue
 

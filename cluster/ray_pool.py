@@ -75,7 +75,7 @@ class RayPool:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yields one outcome per job, in order of completion."""
-        self._ledger.begin([job.tile for job in jobs])
+        run = self._ledger.begin([job.tile for job in jobs])
         self._crew.begin_run()
         self._last_ready = self._actors.now()
         try:
@@ -89,11 +89,11 @@ class RayPool:
                     self._last_ready = self._actors.now()  # the reader's time does not count
         except GeneratorExit:
             # The reader left early. Workers end what they have begun, and their results are
-            # dropped: a new worker would cost more time than that.
-            self._ledger.begin([])
+            # dropped: a new worker would cost more time than that. It may be long ago by now.
+            self._ledger.end(run)
             raise
         except BaseException:
-            self._ledger.begin([])
+            self._ledger.end(run)
             for worker in self._ledger.busy:
                 self._dismiss(worker, Status.WORKER_DIED, "its work was no longer wanted")
             raise

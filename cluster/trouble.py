@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spikeloop.cluster.actors import Node
 
 MAX_FAILED_STARTS = 3
-"""So many workers in a row may fail to start on a node before nothing is hoped of it any more."""
+"""So often in a row may workers fail to start on a node before nothing is hoped of it any more."""
 
 PAUSE_S = 1.0
 """After a failed start a node is left alone so long, and twice as long after each further one."""
@@ -16,7 +16,7 @@ MAX_PAUSE_S = 60.0
 
 @dataclass
 class _Record:
-    """Starts that failed in a row on a node, and how long it is left alone."""
+    """Rounds of starts that failed on a node, and how long it is left alone."""
 
     failures: int = 0
     until: float = 0.0
@@ -34,10 +34,13 @@ class Trouble:
 
     def pause(self, node: Node, now: float) -> None:
         """Leaves a node alone for a moment, for no fault of its own."""
-        self._of(node).until = now + PAUSE_S
+        record = self._of(node)
+        record.until = max(record.until, now + PAUSE_S)
 
     def failed(self, node: Node, now: float, for_good: bool) -> int:
-        """Notes a failed start; gives how many there were in a row.
+        """Notes a failed start; gives how many rounds of starts failed in a row.
+
+        Workers that were started together fail together, and count once.
 
         Args:
             node: where.
@@ -45,8 +48,13 @@ class Trouble:
             for_good: whether it makes no sense to try again and again.
         """
         record = self._of(node)
-        record.failures += MAX_FAILED_STARTS if for_good else 1
-        record.until = now + min(MAX_PAUSE_S, PAUSE_S * 2 ** (record.failures - 1))
+        if for_good:
+            record.failures = max(record.failures, MAX_FAILED_STARTS - 1)
+        elif record.until > now:
+            return record.failures
+        record.failures += 1
+        doublings = min(record.failures - 1, 10)  # past the longest pause, and no overflow
+        record.until = now + min(MAX_PAUSE_S, PAUSE_S * 2.0**doublings)
         return record.failures
 
     def over(self, node: Node) -> None:

@@ -116,6 +116,8 @@ def evaluate_grid(
     while jobs:
         came: set[int] = set()
         for outcome in pool.run(jobs):
+            if outcome.index in came:
+                raise RuntimeError(f"the pool gave two outcomes for job {outcome.index}")
             came.add(outcome.index)
             gathered.add(outcome)
             if references is None:  # here, because the workers are busy now
@@ -161,9 +163,10 @@ class _Gathered:
         self._attempts[place], self._workers[place] = outcome.attempts, result.worker
         n_bins = result.curve.shape[2]
         if self._curves and n_bins:
-            if self._curve.shape[2] < n_bins:
-                self._curve = np.full((*self._returns.shape, n_bins), np.nan)
-            self._curve[place] = result.curve
+            if (more := n_bins - self._curve.shape[2]) > 0:
+                wider = ((0, 0), (0, 0), (0, more))
+                self._curve = np.pad(self._curve, wider, constant_values=np.nan)
+            self._curve[place][..., :n_bins] = result.curve
         self._failures += result.failures
         if result.gradient is not None:
             self._gradients.append((result.tile, result.gradient))

@@ -171,11 +171,11 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    """The worker processes below a process: Ray names each after its actor's class, or its job."""
+    """The worker processes below a process: Ray names each after its actor's class."""
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # Ray starts short-lived helpers too
-            if any(part.startswith(("ray::LifeWorker", "ray::gen")) for part in process.cmdline()):
+            if any(part.startswith("ray::LifeWorker") for part in process.cmdline()):
                 found.append(process)
     return found
 

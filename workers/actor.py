@@ -21,14 +21,12 @@ class Order:
         tiles: what to live: the number, in that run, of the grid a tile is cut from, and the tile.
         grids: by number, the grids that this worker may not have yet.
         beside: numbers of those that come beside the order.
-        name: of the first job.
     """
 
     run: int
     tiles: tuple[tuple[int, Tile], ...]
     grids: Mapping[int, Grid]
     beside: tuple[int, ...]
-    name: str
 
 
 class LifeWorker:
@@ -77,7 +75,7 @@ class LifeWorker:
                 self._run, self._grids = order.run, {}
             known = self._grids if order.run == self._run else {}
             known |= brought
-            jobs = [Job(known[number], tile, order.name) for number, tile in order.tiles]
+            jobs = [Job(known[number], tile) for number, tile in order.tiles]
         if self._threads is None:
             return [evaluate(job) for job in jobs]
         return list(self._threads.map(evaluate, jobs))

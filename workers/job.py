@@ -115,7 +115,7 @@ class Job:
     """A tile on its way to a worker.
 
     Attributes:
-        name: what the Ray dashboard shows, for example "generation 3, candidates 4-5".
+        name: for people, for example "generation 3, candidates 4-5"; it stays with the coordinator.
     """
 
     grid: Grid

@@ -18,7 +18,7 @@ from typing import Self
 
 import psutil
 
-from chaos.sandbox import marked
+from chaos.sandbox import processes_of
 from chaos.stretched import MARKER
 
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -60,7 +60,7 @@ class Node:
 
     def processes(self) -> list[psutil.Process]:
         """All that live of its Ray."""
-        return marked(str(self.folder))
+        return processes_of(str(self.folder), self.folder)
 
     def kill(self) -> None:
         """Ends Ray on it as a power cut would, all at once."""
@@ -184,7 +184,7 @@ class Cluster:
 
     def _run(self, node: Node, *command: str) -> None:
         environment = {**os.environ, **self.environment, MARKER: str(node.folder)}
-        _check([*node.prefix(), *command], environment)
+        _check([*node.prefix(), *command], environment, node.folder)
 
     def _remove(self) -> None:
         for node in (*self.nodes.values(), self.head):
@@ -194,12 +194,20 @@ class Cluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _check(command: Sequence[str], environment: dict[str, str] | None = None) -> None:
+def _check(
+    command: Sequence[str], environment: dict[str, str] | None = None, folder: Path | None = None
+) -> None:
     """Runs a command; RuntimeError with its last words if it fails."""
     done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=LIMIT_S, check=False,
-    )  # fmt: skip
+        command,
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise RuntimeError(f"{' '.join(command)}: {' '.join(words)}")

@@ -68,8 +68,7 @@ class Sandbox:
         if self.limited:
             for path in (self.disk, self.shared_memory):
                 _run("umount", "--lazy", str(path))
-            with suppress(OSError):  # a zombie may hold it for a moment
-                self._group.rmdir()
+            _remove_group(self._group)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def confined(self, command: Sequence[str]) -> list[str]:
@@ -85,7 +84,7 @@ class Sandbox:
 
     def processes(self) -> list[psutil.Process]:
         """All that live of this run, whoever is their parent by now."""
-        return marked(str(self.marks))
+        return processes_of(str(self.marks), self.folder)
 
     def fill_disk(self) -> None:
         """Leaves no byte free."""
@@ -104,14 +103,19 @@ class Sandbox:
         return sorted(map(str, found))
 
 
-def marked(value: str) -> list[psutil.Process]:
-    """The living processes that inherited this value of the marker."""
-    wanted = f"{MARKER}={value}\0".encode()
+def processes_of(mark: str, folder: Path) -> list[psutil.Process]:
+    """The living processes that inherited this value of the marker, or work below the folder.
+
+    Both, because a process that gives itself a title, as Ray's do, writes it over the beginning of
+    what it shows of its environment.
+    """
+    wanted = f"{MARKER}={mark}\0".encode()
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, psutil.NoSuchProcess):
-            if wanted in (folder / "environ").read_bytes():
-                found.append(psutil.Process(int(folder.name)))
+            where = Path(os.readlink(entry / "cwd").removesuffix(" (deleted)"))
+            if where.is_relative_to(folder) or wanted in (entry / "environ").read_bytes():
+                found.append(psutil.Process(int(entry.name)))
     return found
 
 
@@ -128,6 +132,18 @@ def _own_group() -> Path:
         if controllers == "memory":
             return Path("/sys/fs/cgroup/memory") / path.lstrip("/")
     return Path("/sys/fs/cgroup/memory")
+
+
+def _remove_group(group: Path) -> None:
+    """Removes an empty control group, which its last zombies may hold for a moment."""
+    until = time.monotonic() + 30.0
+    while time.monotonic() < until:
+        try:
+            group.rmdir()
+            return
+        except OSError:
+            time.sleep(0.1)
+    print(f"  control group {group} cannot be removed", flush=True)
 
 
 def _run(*command: str) -> None:

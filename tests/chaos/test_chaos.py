@@ -110,8 +110,10 @@ def test_what_a_run_leaves_behind_is_found_and_ended(tmp_path: Path) -> None:
         # The parent of the orphan is gone at once.
         orphan = "import subprocess; subprocess.Popen(['sleep', '1000'])"
         subprocess.run([sys.executable, "-c", orphan], env=sandbox.environment, check=True)
+        # Another one has overwritten its environment with its title.
+        subprocess.run([sys.executable, "-c", orphan], env={}, cwd=sandbox.folder, check=True)
         left = sandbox.processes()
-        assert [process.name() for process in left] == ["sleep"]
+        assert [process.name() for process in left] == ["sleep", "sleep"]
         assert wait_until_gone(left, 0.0) is None
         (sandbox.temporary / "spikeloop-abc").mkdir()
         assert sandbox.litter() == [str(sandbox.temporary / "spikeloop-abc")]

@@ -629,9 +629,9 @@ class World:
     def lose(self, worker: int, status: Status, with_node: bool = False) -> None:
         queue = self.queues.pop(worker)
         self.stale += [(worker, message) for message in queue]
-        begun = queue[:1] if self.cores == 1 else queue
+        blamed = queue[:1] if self.cores == 1 or status == Status.TIMED_OUT else queue
         if not with_node:
-            self.suspects.update(piece for message in begun for piece in message)
+            self.suspects.update(piece for message in blamed for piece in message)
         self.outcomes += self.ledger.lost(worker, status, status.words, with_node)
 
     def step(self, worker: int, which: int = 0) -> None:

@@ -62,8 +62,7 @@ class SimulatedActors:
         self._watcher.started(actor)
         return actor
 
-    def call(self, actor: Actor, method: str, *arguments: Any, name: str = "") -> Call:
-        del name
+    def call(self, actor: Actor, method: str, *arguments: Any) -> Call:
         call = Call(self._n_calls, actor, method, arguments, self._clock.now)
         self._n_calls += 1
         actor.unread.append(call)

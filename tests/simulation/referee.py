@@ -117,13 +117,13 @@ class Referee:
         Its unread calls are in the order in which they were sent.
         """
         calls = [call for call in actor.unread if call.method == "evaluate"]
-        begun = calls[:1] if actor.cores == 1 else calls
-        for call in calls[len(begun) :]:
+        blamed = calls[:1] if actor.cores == 1 or loss is None else calls
+        for call in calls[len(blamed) :]:
             for life in self._open(call):
                 self.books[life].under_way.discard(call.number)
-                self.books[life].starts -= 1
-        n_carried = sum(len(self._carried.get(call.number, ())) for call in begun)
-        for call in begun:
+                self.books[life].starts -= actor.cores == 1
+        n_carried = sum(len(self._carried.get(call.number, ())) for call in blamed)
+        for call in blamed:
             for life in self._open(call):
                 book = self.books[life]
                 book.under_way.discard(call.number)
