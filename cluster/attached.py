@@ -1,16 +1,15 @@
 """A Ray cluster that runs already: all its nodes, those included that join later."""
 
 import socket
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.private_ray import ONE_THREAD_EACH, breaking_off
+from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
 from spikeloop.workers.job import Job
@@ -36,6 +35,9 @@ class Attached(Sturdy):
         default="auto",
         description='of the head, as "host:6379"; "auto" for the one on this machine',
     )
+    patience_s: float = Field(
+        default=300.0, gt=0, description="time without any node after which the run gives up"
+    )
     max_workers: int | None = Field(
         default=None, ge=1, description="at most so many; default: all that there is room for"
     )
@@ -44,17 +46,17 @@ class Attached(Sturdy):
     def open(self, warm_up: Job, stop: StopSignal, working_dir: Path | None) -> Iterator["RayPool"]:
         """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
         import_path = None if working_dir is None else "."  # where Ray unpacks the folder
-        with ExitStack() as stack:
-            stack.enter_context(self._connected(stack, stop, working_dir))
-            where = f"on the Ray cluster at {self.address}"
-            yield stack.enter_context(
-                self.crewed(warm_up, stop, working_dir, import_path, self.max_workers, where)
-            )
+        where, most = f"on the Ray cluster at {self.address}", self.max_workers
+        with (
+            self._connected(stop, working_dir),
+            self.crewed(
+                warm_up, stop, working_dir, import_path, most, self.patience_s, where
+            ) as pool,
+        ):
+            yield pool
 
     @contextmanager
-    def _connected(
-        self, stack: ExitStack, stop: StopSignal, working_dir: Path | None
-    ) -> Iterator[None]:
+    def _connected(self, stop: StopSignal, working_dir: Path | None) -> Iterator[None]:
         import logging
 
         import ray
@@ -63,17 +65,15 @@ class Attached(Sturdy):
         if ray.is_initialized():
             raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
         self._knock()
-        # Without a folder of their own, workers would search the current one first, and might run
-        # another checkout's code.
-        folder: Any = working_dir or stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="spikeloop-")
-        )
         ray._private.worker._worker_logs_enabled = False  # the run reports deaths itself
         try:
             with breaking_off(stop):
                 ray.init(
                     address=self.address,
-                    runtime_env={"working_dir": str(folder), "env_vars": dict(ONE_THREAD_EACH)},
+                    runtime_env={
+                        "working_dir": str(working_dir or EMPTY),
+                        "env_vars": dict(ONE_THREAD_EACH),
+                    },
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     namespace="spikeloop",

@@ -112,6 +112,11 @@ class Crew:
         return any(not member.ready for member in self._members.values())
 
     @property
+    def has_room(self) -> bool:
+        """Whether any node that stays has room for a worker, taken or not."""
+        return bool(self._usable())
+
+    @property
     def n_cores(self) -> int:
         """Cores of the workers that are ready."""
         return sum(member.cores for member in self._members.values() if member.ready)
@@ -190,6 +195,9 @@ class Crew:
         for worker in list(self._members):
             self._actors.kill(self._members.pop(worker).actor)
         self._orders.begin_run()
+
+    def _usable(self) -> list[Node]:
+        return [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
 
     def _room(self, node: Node) -> int:
         """How many workers a node has cores for."""
@@ -299,8 +307,7 @@ class Crew:
         n_failed = self._trouble.failed(
             member.node, self._actors.now(), for_good=status == Status.TIMED_OUT
         )
-        nodes = [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
-        if self._members or not self._trouble.hopeless(nodes):
+        if self._members or not self._trouble.hopeless(self._usable()):
             return Lost(worker, status, reason)
         if member.warm_up is not None:
             raise PoolError(

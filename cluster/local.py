@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeloop.cluster.cores import usable_cores
 from spikeloop.cluster.private_ray import private_ray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Local(Sturdy):
-    """Workers on this machine, one process per core, that survive whatever a learner does.
+    """Workers on this machine, processes that survive whatever a learner does.
 
     Starts its own Ray cluster and never joins another. It listens on the loopback interface only
     and asks for a token, because whoever can talk to a Ray cluster can run code in it.
@@ -30,18 +30,25 @@ class Local(Sturdy):
     )
     dashboard: bool = Field(default=True, description="whether Ray's dashboard runs")
 
+    @model_validator(mode="after")
+    def _one_worker_a_node(self) -> Self:
+        if self.cores_per_worker == "node" and self.workers not in (None, 1):
+            raise ValueError(
+                f'with cores_per_worker = "node" there is one worker, got workers = {self.workers}'
+            )
+        return self
+
     @contextmanager
     def open(self, warm_up: Job, stop: StopSignal, working_dir: Path | None) -> Iterator["RayPool"]:
         """Starts Ray and the workers, and leaves no process behind."""
         cores_each = usable_cores() if self.cores_per_worker == "node" else self.cores_per_worker
         workers = max(1, usable_cores() // cores_each) if self.workers is None else self.workers
-        if self.cores_per_worker == "node":
-            workers = 1
         import_path = None if working_dir is None else str(working_dir.resolve())
         where = f"{workers} Ray worker{'s' if workers > 1 else ''} on this machine"
         if cores_each > 1:
             where += f" with {cores_each} cores each"
         with private_ray(workers * cores_each, self.dashboard, stop) as dashboard:
             where += f", {dashboard}" if dashboard else ""
-            with self.crewed(warm_up, stop, working_dir, import_path, workers, where) as pool:
+            # The only node is this machine: once it is gone, no other will come.
+            with self.crewed(warm_up, stop, working_dir, import_path, workers, 0.0, where) as pool:
                 yield pool

@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,10 @@ from spikeloop.cluster.stop import Interrupted, StopSignal
 
 OBJECT_STORE_BYTES = 200_000_000
 """Shared memory for large populations; jobs and results travel beside it."""
+
+EMPTY = Path(__file__).with_name("empty.zip")
+"""Without a working folder of their own, workers would search the current folder first, and might
+run another checkout's code. Packed, so that no temporary folder is left behind by a kill."""
 
 ONE_THREAD_EACH = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
@@ -56,7 +59,7 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
         environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         login = "set RAY_AUTH_TOKEN before the run to know the token"
 
-    with tempfile.TemporaryDirectory(prefix="spikeloop-") as empty, _environment(environment):
+    with _environment(environment):
         import ray
 
         if ray.is_initialized():
@@ -73,9 +76,7 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
                     include_dashboard=dashboard,
                     dashboard_host="127.0.0.1",
                     object_store_memory=OBJECT_STORE_BYTES,
-                    # Without a working folder of their own, workers would search the current
-                    # folder first, and might run another checkout's code.
-                    runtime_env={"working_dir": empty},
+                    runtime_env={"working_dir": str(EMPTY)},
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )

@@ -25,7 +25,7 @@ class RayPool:
         crew: the workers on it.
         job_timeout_s: seconds a worker may spend on one job or on one retried life.
         max_attempts: how often a life may lose its worker before it fails.
-        patience_s: seconds without any worker after which the pool gives up.
+        patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
         description: one line for people.
     """
@@ -140,11 +140,10 @@ class RayPool:
         return self._ledger.lost(worker, status, text)
 
     def _check_patience(self) -> None:
-        """PoolError if there has been no worker, and none starting, for too long."""
+        """PoolError if there has been no worker, and no node for one, for too long."""
         now = self._actors.now()
-        if self._crew.ready or self._crew.starting:
+        if self._crew.ready or self._crew.starting or self._crew.has_room:
             self._last_ready = now
         elif now > self._last_ready + self._patience_s:
-            raise PoolError(
-                f"no node has had room for a worker for {self._patience_s:g} s (patience_s)"
-            )
+            how_long = f" for {self._patience_s:g} s" if self._patience_s else ""
+            raise PoolError(f"no node of the Ray cluster has had room for a worker{how_long}")

@@ -32,9 +32,6 @@ class Sturdy(Settings):
     max_attempts: int = Field(
         default=3, ge=2, le=10, description="how many workers a life may lose before it fails"
     )
-    patience_s: float = Field(
-        default=300.0, gt=0, description="time without any worker after which the run gives up"
-    )
 
     @contextmanager
     def crewed(
@@ -44,6 +41,7 @@ class Sturdy(Settings):
         own: Path | None,
         import_path: str | None,
         max_workers: int | None,
+        patience_s: float,
         where: str,
     ) -> Iterator["RayPool"]:
         """A pool on the Ray cluster that this process is connected to.
@@ -54,6 +52,7 @@ class Sturdy(Settings):
             own: folder of the user's own classes here, or None.
             import_path: the same on the workers.
             max_workers: at most so many; None for all that there is room for.
+            patience_s: how long to wait for nodes when all are gone.
             where: for the pool's description.
         """
         # Not before Ray is configured: importing it reads the environment.
@@ -71,7 +70,7 @@ class Sturdy(Settings):
                     crew,
                     self.job_timeout_s,
                     self.max_attempts,
-                    self.patience_s,
+                    patience_s,
                     stop,
                     where,
                 )

@@ -98,3 +98,9 @@ def test_settings_reject_what_cannot_work() -> None:
     for wrong in ({"workers": 0}, {"job_timeout_s": 0.0}, {"max_attempts": 1}):
         with pytest.raises(ValueError, match="greater than"):
             Local.model_validate(wrong)
+
+
+def test_one_worker_per_node_is_one_worker() -> None:
+    Local.model_validate({"cores_per_worker": "node", "workers": 1})
+    with pytest.raises(ValueError, match="there is one worker, got workers = 2"):
+        Local.model_validate({"cores_per_worker": "node", "workers": 2})
