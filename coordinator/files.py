@@ -211,9 +211,10 @@ def _naming(path: Path) -> Iterator[None]:
 def make_folder(path: Path) -> None:
     """Makes a folder and its parents durably; one that exists is left as it is."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in missing:
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
+    path.mkdir(exist_ok=True)  # fails if it is a file
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.errors import ConfigError
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps every other writer out of a folder; ConfigError that names the one that is in it.
+    """Keeps every other writer out of a folder.
 
     The lock is the operating system's (``flock`` on ``.lock``), so it ends with its process however
     that ends. The words in the file are for people only.
+
+    Raises:
+        ConfigError: another writer is in the folder; it is named.
+        PoolError: the folder cannot be locked, so no other writer could be kept out.
     """
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -26,6 +31,11 @@ def locked(folder: Path) -> Iterator[None]:
             raise ConfigError(
                 f"{folder}: {holder or 'another process'} is writing it; wait for that to end, or "
                 "stop it"
+            ) from error
+        except OSError as error:  # ENOSYS, EOPNOTSUPP or ENOLCK, depending on the file system
+            raise PoolError(
+                f"{folder}: cannot be locked ({error.strerror}), like folders on some network file "
+                "systems; keep it on another file system"
             ) from error
         with suppress(OSError):  # on a full disk the lock holds without a name in it
             os.ftruncate(descriptor, 0)

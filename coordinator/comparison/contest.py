@@ -93,7 +93,7 @@ def hold(
         for contestant in entrants:
             path = _path(folder, contestant, number)
             if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
+                files.make_folder(path.parent)
                 row = _taken_over(entrants, contestant, number, folder) or _search(
                     config, contestant, number, seed, folder, pool, reporter
                 )
@@ -118,7 +118,10 @@ def read(path: Path) -> dict[str, Any]:
         if (row["arm"], row["seed_index"]) != (path.parent.name, int(path.stem)):
             raise ConfigError(f"{path}: damaged: it is of {row['arm']}, {row['seed_index']}")
         if row["generations"]:
-            files.digest(path.with_suffix(".parquet"))
+            lives = path.with_suffix(".parquet")
+            seal = files.digest(lives)
+            if row.get("held_out_seal", seal) != seal:
+                raise ConfigError(f"{lives}: damaged: it is not what {path.name} was scored from")
     except ConfigError as error:
         raise ConfigError(
             f"{error}; remove {path} and resume: the search is scored again, to the same numbers"
@@ -195,9 +198,8 @@ def _search(
         return {**row, **_NOTHING, **counts, "anytime": anytime, "error": str(error)}
     settings = plan.transfer
     lived = searches.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
-    files.write_parquet(
-        folder / "contest" / contestant.arm / f"{number:06d}.parquet", tables.lives_table(lived, 0)
-    )
+    lives_path = _path(folder, contestant, number).with_suffix(".parquet")
+    files.write_parquet(lives_path, tables.lives_table(lived, 0))
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
     estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(lived.gain, lived.span))
     scored, reason = _NOTHING, ""
@@ -213,6 +215,7 @@ def _search(
     return {
         **row,
         **scored,
+        "held_out_seal": files.digest(lives_path),
         "failed_held_out": lived.n_failed,
         "lives": found.lives,
         "failed_lives": found.failed_lives,

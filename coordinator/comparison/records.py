@@ -6,7 +6,8 @@ its settings before it is enqueued, all facts before the study is told. Whatever
 is compared with these when the study is opened and when it is read for the last time.
 
 A database that was lost is made again from the same files: trials that are recorded but missing are
-told again from their run folders, and what they come to must be what was recorded.
+told again from their run folders, and what they come to must be what was recorded. Why a trial
+failed is for people only: the words of an exception need not be the same again.
 """
 
 import json
@@ -43,8 +44,22 @@ def settings(path: Path) -> dict[str, Any] | None:
 
 def propose(path: Path, given: Mapping[str, Any]) -> None:
     """Records the settings of a trial that is about to be enqueued."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
     files.write_json(path, {"settings": given})
+
+
+def restore(trials: Sequence["FrozenTrial"], folder: Path, strategy: str) -> None:
+    """Records the settings of an unfinished trial again, if its record was removed.
+
+    Args:
+        trials: all of a study, as ``check`` found them.
+        folder: of the comparison.
+        strategy: whose study it is.
+    """
+    for trial in trials[-1:]:
+        path = path_of(folder, strategy, trial.number)
+        if not trial.state.is_finished() and not path.exists():
+            propose(path, trial.system_attrs["fixed_params"])
 
 
 def finish(
@@ -73,10 +88,10 @@ def finish(
         value = None if math.isnan(last) else last
     facts = {**_facts(trial), "attributes": attributes, "state": state.name, "value": value}
     before = files.read_json(path)
-    if "state" in before and _differ(before, facts):
+    if "state" in before and _differ(_without_reason(before), _without_reason(facts)):
         raise ConfigError(
             f"{path}: the trial came to something else when it was recorded, by other code or from "
-            "other files; remove this file to go on with what it comes to now"
+            "other files; remove this file and resume to go on with what it comes to now"
         )
     files.write_json(path, facts)
 
@@ -93,20 +108,24 @@ def check(trials: Sequence["FrozenTrial"], folder: Path, strategy: str) -> list[
         The numbers of trials that are recorded as finished and that the study lacks.
 
     Raises:
-        ConfigError: a record is damaged or missing.
+        ConfigError: a record is damaged or missing; that of an unfinished trial may be missing.
         ValueError: the study says something else.
     """
     for number, trial in enumerate(trials):
-        record = files.read_json(path_of(folder, strategy, number))
+        path = path_of(folder, strategy, number)
         if trial.number != number:
             raise ValueError(f"trial {number} of {strategy} is numbered {trial.number}")
         if trial.state.is_finished():
+            record = files.read_json(path)
             if _differ(record, _facts(trial)):
                 raise ValueError(f"trial {number} of {strategy} is not what was recorded of it")
             continue
         enqueued = trial.system_attrs.get("fixed_params")
-        if _differ(enqueued, record["settings"]) or any(
-            _differ(value, record["settings"].get(name)) for name, value in trial.params.items()
+        given = files.read_json(path)["settings"] if path.exists() else enqueued
+        if (
+            given is None
+            or _differ(enqueued, given)
+            or any(_differ(value, given.get(name)) for name, value in trial.params.items())
         ):
             raise ValueError(f"trial {number} of {strategy} has not the settings it was given")
         if number + 1 < len(trials):
@@ -134,6 +153,12 @@ def _facts(trial: "FrozenTrial") -> dict[str, Any]:
         "state": trial.state.name,
         "value": trial.value if trial.state.is_finished() else None,
     }
+
+
+def _without_reason(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trial came to, without the words for it."""
+    attributes = {k: v for k, v in facts["attributes"].items() if k != "reason"}
+    return {**facts, "attributes": attributes}
 
 
 def _differ(one: Any, other: Any) -> bool:

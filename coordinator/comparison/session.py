@@ -59,7 +59,7 @@ def start(
         )
         raise ConfigError(f"{folder}: the folder exists already; {hint}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
         files.write_json(folder / MANIFEST, _describe(config))
     except OSError as error:
         raise ConfigError(

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 DATABASE = "study.db"
 """File of the studies, unless ``tuning.storage`` names another place."""
 
+TOLD_AGAIN = "the trials are told again from their folders, to the same numbers"
+"""What resuming does without a database."""
+
 TUNING, CONTEST, SAMPLER = 0, 1, 2
 """Coordinates of the seeds: searches that tune never share a seed with those that count."""
 
@@ -108,7 +111,14 @@ def checked_trials(
         trials = study.get_trials(deepcopy=False)
         if study.direction != StudyDirection.MAXIMIZE:
             raise ValueError(f"the study of {strategy} has another direction")
-        return trials, records.check(trials, folder, strategy)
+        try:
+            return trials, records.check(trials, folder, strategy)
+        except ConfigError as error:
+            shared = f"delete the study {study_name(config, strategy)!r} in tuning.storage"
+            mend = shared if config.tuning.storage else f"remove {folder / DATABASE}"
+            raise ConfigError(
+                f"{error}; remove that file if it is there, {mend} and resume: {TOLD_AGAIN}"
+            ) from error
 
 
 @contextmanager
@@ -133,10 +143,7 @@ def _undamaged(config: ComparisonConfig, folder: Path, strategy: str) -> Iterato
         if _is_surroundings(error):
             raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ConfigError(
-            f"{where}: damaged: {reason}; {what} and resume: the trials are told again from their "
-            "folders, to the same numbers"
-        ) from error
+        raise ConfigError(f"{where}: damaged: {reason}; {what} and resume: {TOLD_AGAIN}") from error
 
 
 def _is_surroundings(error: Exception) -> bool:

@@ -98,6 +98,7 @@ def tune(
 
     study = open_study(config, folder, strategy)
     found, lacking = checked_trials(config, folder, strategy, study)
+    records.restore(found, folder, strategy)
     if found or lacking:
         reporter.note(_found(strategy, len(found), lacking))
     cost = config.comparison.budget * config.tuning.seeds
@@ -217,7 +218,8 @@ def _live(
         state, reason = TrialState.FAIL, f"{name}: too many held-out lives failed"
     # A failed trial is charged in full: else failing would buy further trials, even for ever.
     charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
-    attributes = {"lives": lives, "charged": charged, **({"reason": reason} if reason else {})}
+    # A reason is stored even if there is none: it replaces one of before an interruption.
+    attributes = {"lives": lives, "charged": charged, "reason": reason}
     for name, attribute in attributes.items():
         trial.set_user_attr(name, attribute)
     told = value if state == TrialState.COMPLETE else None
@@ -251,7 +253,7 @@ def _pruning(trial: "Trial", budget: int) -> Any:
                 step = quarter
                 if step not in reported:
                     trial.report(scores[-1], step)
-                elif reported[step] != scores[-1]:
+                elif not np.array_equal(reported[step], scores[-1], equal_nan=True):
                     raise ConfigError(
                         f"{store.folder}: the score that trial {trial.number} reported at {step}/"
                         f"{CHECKPOINTS} of its budget is not that of its lives: the studies or "

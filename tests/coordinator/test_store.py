@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator import files
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
@@ -97,6 +99,21 @@ def test_second_coordinator_is_kept_out(tmp_path: Path) -> None:
         pass
     with RunStore(store.folder).locked():
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unsupported(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store = RunStore.create(tmp_path / "run", MANIFEST)
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(PoolError) as error, store.locked():
+        pass
+    assert str(error.value).startswith(f"{store.folder}: cannot be locked ({os.strerror(number)})")
+    assert str(error.value).endswith("keep it on another file system")
 
 
 def test_parts_beyond_the_last_state_are_removed(tmp_path: Path) -> None:

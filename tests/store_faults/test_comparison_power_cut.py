@@ -1,0 +1,65 @@
+"""What a comparison has written is there after a power cut, as the studies' database is.
+
+SQLite syncs its own commits, out of sight of what is recorded here: a trial that is in the database
+needs its record on the disk.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+from contest import write_toml
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import console
+from spikeloop.coordinator.comparison import config, session
+from spikeloop.coordinator.comparison.console import ComparisonConsole
+from store_faults.file_operations import Kind, Operation, Watch
+from store_faults.power_cut import Disk, Survival
+
+
+def held(folder: Path, unsynced: frozenset[Kind] = frozenset()) -> list[Operation]:
+    """What the smallest comparison does to its files; two folders are made on the way to it."""
+    settings = config.load(write_toml(folder / "x.toml", lives="lives = 96", seeds="seeds = 1"), {})
+    reporter = ComparisonConsole(0, console.stream())
+    with Watch(folder, None, unsynced).watching() as watch:
+        session.start(settings, folder / "new" / "comparisons" / "small", reporter, StopSignal())
+    return watch.operations
+
+
+def lost(operations: list[Operation]) -> set[str]:
+    """Files that were written to their end and yet need not be there after a power cut."""
+    disk, written = Disk(), ""
+    missing = set()
+    for operation in operations:
+        disk.do([operation])
+        if operation.kind == "rename":
+            written = operation.target
+        elif written and operation.kind == "sync_folder":
+            # What is made under a temporary name is there once its folder has its own.
+            if ".tmp" not in written and written not in disk.after_cut(Survival("none", "none")):
+                missing.add(written)
+            written = ""
+    return missing
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="operations are told from /proc")
+def test_whatever_a_comparison_has_written_outlasts_a_power_cut(tmp_path: Path) -> None:
+    operations = held(tmp_path)
+    targets = {Path(operation.target).name for operation in operations}
+    assert targets >= {"comparison.json", "trial.json", "000000.json", "findings.json"}
+    assert lost(operations) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="operations are told from /proc")
+def test_folders_that_are_not_synced_would_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(path: Path) -> None:
+        for folder in reversed([path, *path.parents]):
+            if not folder.exists():
+                folder.mkdir()
+
+    monkeypatch.setattr("spikeloop.coordinator.files.make_folder", careless)
+    names = {Path(name).name for name in lost(held(tmp_path))}
+    assert names >= {"comparison.json", "trial.json", "000000.json"}
