@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench chaos clean
+.PHONY: demo test lint format bench rivals scale soak chaos clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -22,8 +22,21 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # Tables of docs/performance.md; run it on an otherwise idle machine.
+BENCHMARKS := bounds brian dispatch emulator learning limits strategies competence
 bench: $(VENV)/.installed
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# Other people's pools beside ours; those that are not installed are left out.
+rivals: $(VENV)/.installed
+	$(BIN)/python benchmarks/rivals.py
+
+# Costs of the pool, measured points and the model's tables of docs/scaling.md, in half an hour.
+scale: $(VENV)/.installed
+	$(BIN)/python benchmarks/scale.py
+
+# Whether 10,000 generations make anything grow, in five minutes.
+soak: $(VENV)/.installed
+	$(BIN)/python benchmarks/soak.py
 
 # Real runs on real Ray, disturbed at seeded moments: RUNS=50 SEED=1. As root it can do most.
 RUNS ?= 50

@@ -52,7 +52,9 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     """
     max_generations(config)  # refuses
     done = store.generation()
-    rows: list[Row] = [*store.rows(KEPT)]
+    rows: list[Row] = []
+    for committed in store.rows(KEPT):
+        _remember(rows, committed)
     failures: Counter[str] = Counter()
     if done >= 0:
         state: Any = from_arrays(type(config.strategy).State, store.state(done))
@@ -67,17 +69,30 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         store.commit(0, parts, to_arrays(state))
     commit = _Once()
     try:
-        while len(rows) < config.run.generations:
+        while not rows or rows[-1]["generation"] < config.run.generations:
             if rows and config.stop.ends(rows[-1].get("stopped")):
                 break
             state, row, commit = _generation(
                 config, pool, store, reporter, state, rows, failures, commit
             )
-            rows.append(row)
+            _remember(rows, row)
             failures = Counter()
     finally:
         commit()  # whatever ends the search, a finished generation is not lost
     return state
+
+
+def _remember(rows: list[Row], row: Row) -> None:
+    """Adds a row and forgets what nobody asks for again, so that a long search does not grow.
+
+    The rules of ``[stop]`` ask for the last row, for those with a held-out score, and for the first
+    of an epoch.
+    """
+    if rows:
+        first = len(rows) == 1 or epoch_of(rows[-2]) != epoch_of(rows[-1])
+        if not first and rows[-1]["held_out_tasks"] is None:
+            rows.pop()
+    rows.append(row)
 
 
 class _Once:
