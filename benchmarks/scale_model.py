@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from scale_terms import Costs, Machine, Work
 
-from spikeloop.cluster.ledger import PIECES_PER_CORE
+from spikeloop.cluster.pieces import PIECES_PER_CORE
 
 
 @dataclass(frozen=True)

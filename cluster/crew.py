@@ -9,49 +9,18 @@ left alone for a while, and ends the run only if there is no other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from spikeloop.cluster.actors import ActorLost, Actors, CallRaised, Node
-from spikeloop.cluster.ledger import Message
+from spikeloop.cluster.member import Member
 from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
 from spikeloop.cluster.orders import Orders
+from spikeloop.cluster.pieces import Message
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.trouble import Trouble
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.job import Job, Status
-
-
-@dataclass
-class _Member:
-    """One actor, and what is under way with it.
-
-    Attributes:
-        doubted: whether ``hello`` is to show that it still lives.
-        node_gone: whether the node is lost, and the actor with it.
-        grids: numbers of those that it has for certain.
-        bringing: by call, the numbers of the grids that it brings.
-    """
-
-    actor: Any
-    node: Node
-    cores: int
-    hello: Any
-    deadline: float
-    warm_up: Any = None
-    ready: bool = False
-    doubted: bool = False
-    node_gone: bool = False
-    messages: dict[Any, Message] = field(default_factory=dict)
-    grids: set[int] = field(default_factory=set)
-    bringing: dict[Any, tuple[int, ...]] = field(default_factory=dict)
-
-    @property
-    def calls(self) -> list[Any]:
-        if self.ready:
-            return [*self.messages, self.hello] if self.doubted else list(self.messages)
-        return [self.hello if self.warm_up is None else self.warm_up]
 
 
 class Crew:
@@ -82,7 +51,7 @@ class Crew:
         self._cores_per_worker = cores_per_worker
         self._max_workers = max_workers
         self._own = own
-        self._members: dict[int, _Member] = {}
+        self._members: dict[int, Member] = {}
         self._trouble = Trouble()
         self._orders = Orders(actors)
         self._next_worker = 0
@@ -211,7 +180,7 @@ class Crew:
         actor = self._actors.start(node, cores)
         hello = self._actors.call(actor, "hello")
         deadline = now + self._warm_up_timeout_s
-        self._members[self._next_worker] = _Member(actor, node, cores, hello, deadline)
+        self._members[self._next_worker] = Member(actor, node, cores, hello, deadline)
         self._next_worker += 1
 
     def _result(self, call: Any) -> Any:
@@ -282,7 +251,7 @@ class Crew:
             return Lost(worker, error.status, str(error), True)
         return self._start_failed(worker, error.status, str(error))
 
-    def _doubt(self, member: _Member) -> None:
+    def _doubt(self, member: Member) -> None:
         """Gives no work to an idle worker until it has shown that it lives."""
         member.doubted = True
         member.hello = self._actors.call(member.actor, "hello")

@@ -21,21 +21,22 @@ much longer than the others is started a second time, on an idle worker. The fir
 the second is the same by construction and is dropped.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from statistics import median
 
 import numpy as np
 
+from spikeloop.cluster.pieces import (
+    MESSAGES_PER_NODE,
+    PIECES_PER_CORE,
+    Load,
+    Message,
+    Piece,
+    Progress,
+)
 from spikeloop.workers.evaluate import assemble, failed
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
-
-PIECES_PER_CORE = 2
-"""Pieces that a worker may hold: the second hides the time that a message takes."""
-
-MESSAGES_PER_NODE = 4
-"""Messages in which the cores of a large worker are filled: it need not wait for its slowest."""
 
 STRAGGLES = 3.0
 """A piece that takes so many times the median gets a second copy, if it is among the last."""
@@ -45,52 +46,6 @@ LOOK_EVERY_S = 0.1
 
 MAX_NODE_LOSSES = 8
 """So often a piece may lose its node before it is suspected of bringing nodes down."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A job's tile or, after a failure, one life of it.
-
-    Attributes:
-        run: which call of the pool's ``run`` it belongs to.
-        job: position of the job in the sequence given to the pool.
-        tile: what is to be lived.
-    """
-
-    run: int
-    job: int
-    tile: Tile
-
-
-Message = tuple[Piece, ...]
-"""Pieces that travel to a worker together, and whose results come back together."""
-
-
-@dataclass
-class _Open:
-    """What is known of a piece that has no result yet, and where it is."""
-
-    starts: int = 0
-    blame: Counter[Status] = field(default_factory=Counter)
-    node_losses: int = 0
-    sent: float = 0.0
-    holders: set[int] = field(default_factory=set)
-    waiting: bool = False
-
-
-@dataclass
-class _Worker:
-    """Messages on a worker, the first of which is being lived, and since when."""
-
-    cores: int
-    messages: deque[Message] = field(default_factory=deque)
-    held: int = 0
-    since: float = 0.0
-
-    @property
-    def free(self) -> int:
-        """Cores without a piece."""
-        return max(0, self.cores - self.held)
 
 
 class Ledger:
@@ -111,13 +66,13 @@ class Ledger:
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
         }
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Load] = {}
         self._n_cores = 0
         self._run = 0
         self._tiles: Sequence[Tile] = ()
         self._parts: list[list[tuple[int, JobResult]]] = []
         self._waiting: deque[Piece] = deque()
-        self._open: dict[Piece, _Open] = {}
+        self._open: dict[Piece, Progress] = {}
         self._n_jobs_open = 0
         self._took_s: list[float] = []
         self._looked = 0.0
@@ -142,7 +97,7 @@ class Ledger:
         self._tiles = tiles
         self._parts = [[] for _ in tiles]
         self._waiting = deque(Piece(self._run, job, tile) for job, tile in enumerate(tiles))
-        self._open = {piece: _Open(waiting=True) for piece in self._waiting}
+        self._open = {piece: Progress(waiting=True) for piece in self._waiting}
         self._n_jobs_open = len(tiles)
         self._took_s = []
         return self._run
@@ -155,7 +110,7 @@ class Ledger:
     def join(self, worker: int, cores: int = 1) -> None:
         """A worker is ready for work."""
         assert worker not in self._workers, f"worker {worker} joined twice"
-        self._workers[worker] = _Worker(cores)
+        self._workers[worker] = Load(cores)
         self._n_cores += cores
 
     def assign(self, number: int, now: float) -> Message:
@@ -274,7 +229,7 @@ class Ledger:
     def _suspect(self, piece: Piece) -> bool:
         return bool(self._open[piece].blame)
 
-    def _healthy(self, worker: _Worker) -> bool:
+    def _healthy(self, worker: Load) -> bool:
         """Whether it holds something wanted, and nothing that may take it down."""
         held = (piece for message in worker.messages for piece in message)
         records = [self._open[piece] for piece in held if piece in self._open]
@@ -375,7 +330,7 @@ class Ledger:
         record = self._open.pop(piece)
         lives = [Piece(piece.run, piece.job, tile) for tile in piece.tile.lives()]
         for life in lives:
-            self._open[life] = _Open(record.starts, record.blame.copy(), record.node_losses)
+            self._open[life] = Progress(record.starts, record.blame.copy(), record.node_losses)
         return lives
 
     def _close(self, piece: Piece, result: JobResult) -> list[Outcome]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spikeloop.cluster.ledger import Message
+from spikeloop.cluster.pieces import Message
 from spikeloop.workers.job import JobResult, Status
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikeloop.cluster.actors import Actors
-from spikeloop.cluster.ledger import Message
+from spikeloop.cluster.pieces import Message
 from spikeloop.workers.actor import Order
 from spikeloop.workers.job import Grid, Job, Tile
 

@@ -14,7 +14,7 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from spikeloop.cluster.actors import ActorLost, CallRaised, Node
-from spikeloop.cluster.ledger import MESSAGES_PER_NODE, PIECES_PER_CORE
+from spikeloop.cluster.pieces import MESSAGES_PER_NODE, PIECES_PER_CORE
 from spikeloop.cluster.pool import PoolError
 from spikeloop.workers.actor import LifeWorker
 from spikeloop.workers.job import Status

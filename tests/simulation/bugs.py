@@ -13,7 +13,8 @@ import numpy as np
 
 from simulation import play
 from spikeloop.cluster.crew import Crew
-from spikeloop.cluster.ledger import Ledger, Message, Piece
+from spikeloop.cluster.ledger import Ledger
+from spikeloop.cluster.pieces import Message, Piece
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.trouble import Trouble
 from spikeloop.workers.job import Job, JobResult, Outcome, Status

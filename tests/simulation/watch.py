@@ -5,7 +5,7 @@ from simulation.network import Network
 from simulation.referee import Referee, Violation, demand
 from spikeloop.cluster import ray_pool
 from spikeloop.cluster.actors import ActorLost
-from spikeloop.cluster.ledger import PIECES_PER_CORE
+from spikeloop.cluster.pieces import PIECES_PER_CORE
 from spikeloop.cluster.trouble import MAX_FAILED_STARTS
 from spikeloop.workers.job import Status
 
