@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,22 @@ class Interface:
         n_actions: number of discrete actions, or length of an action vector.
         actions: whether an action is an index or a real vector.
         n_steps: steps of one life.
+        observations: whether an observation is an index or a real vector.
+        observation_range: least and largest value of each element of an observation vector.
+        action_range: least and largest value of each element of an action vector.
+        told: what a learner is told after a step: a reward, or the target it should have given.
+        told_range: where that usually lies; encoders are spread over it.
     """
 
     n_observations: int
     n_actions: int
     actions: Literal["discrete", "continuous"]
     n_steps: int
+    observations: Literal["discrete", "continuous"] = "discrete"
+    observation_range: tuple[float, float] = (0.0, 1.0)
+    action_range: tuple[float, float] = (0.0, 1.0)
+    told: Literal["reward", "target"] = "reward"
+    told_range: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,31 @@ class References:
     optimal: FloatArray
 
 
+class Play(Protocol):
+    """Lives under way, side by side; row k belongs to the k-th life.
+
+    A life's numbers depend on its own task, actions and luck only, never on its neighbours.
+    """
+
+    def observe(self) -> IntArray | FloatArray:
+        """(n_lives,) index of what each life sees now, or (n_lives, n_observations) vector."""
+        ...
+
+    def step(
+        self, actions: IntArray | FloatArray, luck: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Lets every life take one step.
+
+        Args:
+            actions: (n_lives,) indices, or (n_lives, n_actions) vectors.
+            luck: (n_lives,) uniform random numbers in [0, 1), of which a step needs one each.
+
+        Returns:
+            (n_lives,) rewards, which returns are sums of, and (n_lives,) what each learner is told.
+        """
+        ...
+
+
 class TaskBatch(Protocol):
     """A fixed set of drawn problems. Owns no generator: playing it needs the learner's seeds."""
 
@@ -50,12 +85,38 @@ class TaskBatch(Protocol):
         """Number of tasks in the batch."""
         ...
 
+    @property
+    def interface(self) -> Interface:
+        """What every task of the batch looks like from outside, which is the family's."""
+        ...
+
     def __getitem__(self, tasks: slice) -> "TaskBatch":
         """The tasks of a slice, as a batch of its own."""
         ...
 
     def references(self) -> References:
         """Returns of the random and the optimal policy, over the very horizon and start used."""
+        ...
+
+    def play(self, task: IntArray) -> Play:
+        """Begins lives side by side.
+
+        Args:
+            task: (n_lives,) which task of the batch each life is for.
+        """
+        ...
+
+
+@runtime_checkable
+class Ruled(Protocol):
+    """A batch that knows further policies to measure learners against."""
+
+    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """(n_tasks,) expected return of each policy, by its name for tables.
+
+        Args:
+            rng: for policies whose return can only be estimated.
+        """
         ...
 
 

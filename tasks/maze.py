@@ -73,7 +73,15 @@ class Maze(Settings):
     def interface(self) -> Interface:
         """One state per field, four actions."""
         height, width = self.shape
-        return Interface(height * width, len(MOVES), "discrete", self.n_steps)
+        n_states = height * width
+        return Interface(
+            n_states, len(MOVES), "discrete", self.n_steps, told_range=self.told_range
+        )
+
+    @property
+    def told_range(self) -> tuple[float, float]:
+        """Least and largest of what the agent can be told."""
+        return min(self.bump, self.goal, 0.0), max(self.bump, self.goal, 0.0)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
         """Draws ``n_tasks`` independent mazes."""
@@ -113,6 +121,7 @@ class Maze(Settings):
             start_state=layouts.start,
             n_steps=self.n_steps,
             signal=np.broadcast_to(told[..., None], every).copy(),
+            told_range=self.told_range,
         )
 
 
