@@ -7,10 +7,12 @@ documentation read it. A new family is one file in this folder and one row here.
 from spikeloop.tasks.base import Interface, References, TaskBatch, TaskFamily
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.quadratic import Quadratic
 
 FAMILIES: dict[str, type[TaskFamily]] = {
     "random_mdp": RandomMdp,
     "maze": Maze,
+    "quadratic": Quadratic,
 }
 
 __all__ = ["FAMILIES", "Interface", "References", "TaskBatch", "TaskFamily"]

@@ -17,6 +17,7 @@ from statistical import assert_mean
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.tasks.tabular import TabularTasks
 
 ALPHA = 1e-4
@@ -71,12 +72,40 @@ def play_tabular(
     return returns
 
 
-PLAYERS: dict[type, Callable[..., FloatArray]] = {TabularTasks: play_tabular}
+def play_quadratic(
+    tasks: QuadraticTasks, policy: str, rng: np.random.Generator, sampled: bool = True
+) -> FloatArray:
+    """Like ``play_tabular``, for answers: "random" gives the prior mean, whatever it is shown.
+
+    Not ``sampled`` answers with the target of the sample before, as a program does that gives the
+    answer before it reads the question.
+    """
+    lives = np.repeat(np.arange(tasks.n_tasks), N_LIVES)
+    play = tasks.play(lives)
+    a, b, c, d, e, f = tasks.coefficients[lives].T
+    late = np.full(lives.size, 0.5)
+    returns = np.zeros(lives.size)
+    for _ in range(tasks.n_steps):
+        x1, x2 = play.observe().T
+        y = a * x1**2 + b * x2**2 + c * x1 * x2 + d * x1 + e * x2 + f
+        right = 0.5 + 0.3 * y / (3 * tasks.input_range**2 + 2 * tasks.input_range + 1)
+        answer = (right if sampled else late) if policy == "optimal" else np.full(lives.size, 0.5)
+        rewards, late = play.step(answer[:, None], rng.random(lives.size))
+        returns += rewards
+    return returns.reshape(tasks.n_tasks, N_LIVES)
+
+
+PLAYERS: dict[type, Callable[..., FloatArray]] = {
+    TabularTasks: play_tabular,
+    QuadraticTasks: play_quadratic,
+}
 
 
 def assert_returns(returns: FloatArray, reference: FloatArray) -> None:
     """Pooled over tasks, which sees a bias of 0.2 %, and task by task."""
     difference = returns - reference[:, None]
+    # Where luck has no say all lives of a task are the same, and so are their rounding errors.
+    difference[np.abs(difference) < 1e-9] = 0.0
     assert_mean(difference, 0.0, ALPHA)
     for of_task in difference:
         assert_mean(of_task, 0.0, ALPHA / len(difference))

@@ -1,0 +1,242 @@
+"""Quadratic functions of two inputs, learned from a teacher who is one sample late.
+
+Hochreiter, Younger and Conwell 2001 ("Learning to learn using gradient descent", ICANN), with the
+values of Maass' talk "Networks of spiking neurons learn to learn": y = a x1² + b x2² + c x1 x2 +
+d x1 + e x2 + f, coefficients U[-1, 1], inputs U[-10, 10] in the talk and U[-1, 1] in the paper,
+outputs scaled into [0.2, 0.8], and the input of a step is x(t) with the target of x(t - 1).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.references.least_squares import interpolation, regression, running_mean
+from spikeloop.tasks.settings import Settings
+
+N_COEFFICIENTS = 6
+COEFFICIENT_VARIANCE = 1 / 3
+"""Of U[-1, 1]."""
+TARGET_RANGE = 0.2, 0.8
+PRIOR_MEAN = 0.5
+"""Expected target before anything of a task is known: coefficients have mean 0."""
+
+
+def _interface(input_range: float, n_steps: int) -> Interface:
+    return Interface(
+        n_observations=2,
+        n_actions=1,
+        actions="continuous",
+        n_steps=n_steps,
+        observations="continuous",
+        observation_range=(-input_range, input_range),
+        action_range=TARGET_RANGE,
+        told="target",
+        told_range=TARGET_RANGE,
+    )
+
+
+class Quadratic(Settings):
+    """The family of quadratic functions of two inputs.
+
+    Each step shows two inputs and asks for the function's value there; after the answer the
+    learner is told the target. The reward is minus the squared error on the scale of y, before it
+    was squeezed into [0.2, 0.8], so −return / n_steps is the usual mean squared error: 0.726 for
+    the prior mean if inputs are U[-1, 1].
+
+    Score 0 is the policy that always answers the prior mean: it knows the family and learns
+    nothing about the task, which is the natural zero of a prediction. A uniformly random answer
+    would err 17.5 times as much and squeeze everything of interest into scores of 0.94 to 1.
+    Score 1 is answers without error.
+    """
+
+    kind: Literal["quadratic"] = "quadratic"
+    input_range: float = Field(
+        default=1.0, gt=0, le=1e6, description="inputs lie between minus and plus this"
+    )
+    n_steps: int = Field(default=100, ge=1, le=100_000, description="samples of one life")
+
+    @property
+    def interface(self) -> Interface:
+        """Two inputs, one answer, and the target that it should have been."""
+        return _interface(self.input_range, self.n_steps)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> "QuadraticTasks":
+        """Draws ``n_tasks`` functions with their inputs; more tasks begin with the same ones."""
+        drawn = rng.uniform(-1.0, 1.0, (n_tasks, N_COEFFICIENTS + 2 * self.n_steps))
+        inputs = drawn[:, N_COEFFICIENTS:].reshape(n_tasks, self.n_steps, 2)
+        return QuadraticTasks(
+            drawn[:, :N_COEFFICIENTS].copy(), inputs * self.input_range, self.input_range
+        )
+
+
+@dataclass(frozen=True)
+class QuadraticTasks:
+    """A batch of quadratic functions, each with the samples of a life.
+
+    Attributes:
+        coefficients: (n_tasks, 6) a, b, c, d, e, f, in [-1, 1].
+        inputs: (n_tasks, n_steps, 2) x1 and x2, between minus and plus ``input_range``.
+        input_range: of the family; sets the scale of the targets.
+    """
+
+    coefficients: FloatArray
+    inputs: FloatArray
+    input_range: float
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks in the batch."""
+        return len(self.coefficients)
+
+    @property
+    def n_steps(self) -> int:
+        """Samples of one life."""
+        return int(self.inputs.shape[1])
+
+    @property
+    def interface(self) -> Interface:
+        """That of the family."""
+        return _interface(self.input_range, self.n_steps)
+
+    def __getitem__(self, tasks: slice) -> "QuadraticTasks":
+        """The tasks of a slice, as a batch of its own."""
+        return QuadraticTasks(self.coefficients[tasks], self.inputs[tasks], self.input_range)
+
+    @property
+    def scale(self) -> float:
+        """Target per y: y lies within ±(3 r² + 2 r + 1) for input range r, targets within ±0.3."""
+        largest = (3 * self.input_range + 2) * self.input_range + 1
+        return (TARGET_RANGE[1] - TARGET_RANGE[0]) / 2 / largest
+
+    def basis(self) -> FloatArray:
+        """(n_tasks, n_steps, 6) what the coefficients are multiplied with."""
+        x1, x2 = self.inputs[..., 0], self.inputs[..., 1]
+        return np.stack([x1 * x1, x2 * x2, x1 * x2, x1, x2, np.ones_like(x1)], axis=-1)
+
+    def values(self) -> FloatArray:
+        """(n_tasks, n_steps) y, the functions' values, unscaled."""
+        basis = self.basis()
+        # Term by term, so that a task's numbers do not depend on the shape of the batch.
+        total = np.zeros(basis.shape[:2])
+        for term in range(N_COEFFICIENTS):
+            total += self.coefficients[:, None, term] * basis[..., term]
+        return total
+
+    def targets(self) -> FloatArray:
+        """(n_tasks, n_steps) right answers, in [0.2, 0.8]."""
+        return PRIOR_MEAN + self.scale * self.values()
+
+    def difficulty(self) -> FloatArray:
+        """(n_tasks, n_steps) in [0, 1], from small inputs to large ones, for orders of samples.
+
+        The larger of |x1| and |x2| in units of the input range: near 0 the function is its
+        constant, farther out the linear and then the quadratic terms matter. ``argsort`` along
+        the last axis is a curriculum from easy to hard.
+        """
+        larger: FloatArray = np.abs(self.inputs).max(axis=-1)
+        return larger / self.input_range
+
+    def references(self) -> References:
+        """Exact returns of always answering the prior mean, and of answering without error."""
+        return References(random=-(self.values() ** 2).sum(axis=1), optimal=np.zeros(self.n_tasks))
+
+    def ruler_errors(self) -> dict[str, FloatArray]:
+        """(n_tasks, n_steps) squared errors on the scale of y of predictors that learn online.
+
+        running mean: of the targets so far. Linear regression: on x1, x2 and 1, Bayesian, with
+        the family's own variances. Bayes regression: on all six terms, without noise; exact from
+        six samples on. Both priors are the Gaussians of the coefficients' mean and variance. For
+        a curriculum's errors, put ``inputs`` in its order.
+        """
+        y, basis = self.values(), self.basis()
+        squared = self.input_range**2
+        # Off x² and x1 x2, the best line takes the mean r² / 3 of each x² into its constant. What
+        # remains has variance 4 r⁴ / 45 for each x² and r⁴ / 9 for x1 x2; to a line it is noise.
+        constant = 1 + 2 * (squared / 3) ** 2
+        noise = (2 * 4 / 45 + 1 / 9) * squared**2
+        line = regression(
+            basis[..., 3:],
+            y,
+            COEFFICIENT_VARIANCE * np.array([1.0, 1.0, constant]),
+            COEFFICIENT_VARIANCE * noise,
+        )
+        predictions = {
+            "running mean": running_mean(y, first=0.0),
+            "linear regression": line,
+            "Bayes regression": interpolation(basis, y, np.full(6, COEFFICIENT_VARIANCE)),
+        }
+        return {name: (prediction - y) ** 2 for name, prediction in predictions.items()}
+
+    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """(n_tasks,) return of each predictor of ``ruler_errors``, exact.
+
+        Args:
+            rng: not used.
+        """
+        return {name: -errors.sum(axis=1) for name, errors in self.ruler_errors().items()}
+
+    def play(self, task: IntArray, order: IntArray | None = None) -> "QuadraticPlay":
+        """Begins lives side by side.
+
+        Args:
+            task: (n_lives,) which task of the batch each life is for.
+            order: (n_lives, n_steps) in which order each life meets the samples of its task, a
+                permutation; None for the order in which they were drawn.
+
+        Raises:
+            ValueError: if ``order`` has another shape or leaves samples out.
+        """
+        in_turn = np.arange(self.n_steps)
+        if order is not None:
+            shape = (len(task), self.n_steps)
+            if order.shape != shape or (np.sort(order, axis=1) != in_turn).any():
+                raise ValueError(
+                    f"order must have the shape {shape} and permute range({self.n_steps}) in "
+                    f"each row, got the shape {order.shape}"
+                )
+        return QuadraticPlay(self.inputs, self.targets(), self.scale, task, order)
+
+
+@dataclass
+class QuadraticPlay:
+    """Lives with quadratic functions.
+
+    Attributes:
+        inputs: as in ``QuadraticTasks``.
+        targets: (n_tasks, n_steps) right answers.
+        scale: target per y.
+        task: (n_lives,) whose task it is.
+        order: (n_lives, n_steps) in which order the samples come; None as they were drawn.
+        steps_done: answers given so far, the same in all lives.
+    """
+
+    inputs: FloatArray
+    targets: FloatArray
+    scale: float
+    task: IntArray
+    order: IntArray | None
+    steps_done: int = 0
+
+    def _sample(self, step: int) -> int | IntArray:
+        return step if self.order is None else self.order[:, step]
+
+    def observe(self) -> FloatArray:
+        """(n_lives, 2) inputs to answer now; after the last sample those of the last one."""
+        last = self.inputs.shape[1] - 1
+        shown: FloatArray = self.inputs[self.task, self._sample(min(self.steps_done, last))]
+        return shown
+
+    def step(
+        self, actions: IntArray | FloatArray, luck: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Minus the squared error of (n_lives, 1) answers on the scale of y, and the targets.
+
+        Nothing is left to luck. Answers beyond [0.2, 0.8] are taken as they are.
+        """
+        target: FloatArray = self.targets[self.task, self._sample(self.steps_done)]
+        self.steps_done += 1
+        return -(((actions[:, 0] - target) / self.scale) ** 2), target
