@@ -1,0 +1,157 @@
+"""Every family of tasks as a Gymnasium environment, for other people's learners.
+
+One episode is one life: a reset draws a fresh task of the family, so what learns *within* an
+episode learns a task, and what learns *across* episodes learns to learn. Needs the extra ``gym``.
+
+    import gymnasium
+    from spikeloop.tasks.gym import FamilyEnv
+    from spikeloop.tasks.maze import Maze
+    env = FamilyEnv(Maze(n_steps=1000))
+    copies = gymnasium.make_vec(env.spec, num_envs=8)
+"""
+
+from typing import Any
+
+import numpy as np
+
+from spikeloop.tasks import FAMILIES
+from spikeloop.tasks.base import FloatArray, Interface, Play, TaskBatch, TaskFamily
+
+try:
+    import gymnasium
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "spikeloop.tasks.gym needs Gymnasium: pip install 'spikeloop[gym]'"
+    ) from error
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box, Discrete
+
+ENTRY_POINT = "spikeloop.tasks.gym:FamilyEnv"
+"""A name and not the class, so that specifications reach other processes."""
+
+
+class FamilyEnv(gymnasium.Env[Any, Any]):
+    """Lives of a family, one per episode.
+
+    Observations are an index or a float32 vector, as the family's interface says. Where learners
+    are told a target, the target of the step before is appended to the vector, the middle of its
+    range in the first step. Discrete actions are indices. Continuous ones are vectors in [-1, 1],
+    which most policies expect, and are stretched linearly to the family's range; those beyond
+    [-1, 1] are clipped.
+
+    An episode is *terminated* after the interface's ``n_steps``, never truncated: the number of
+    steps belongs to the task, returns and references count to there, and nothing follows whose
+    value a learner would have to estimate.
+
+    The reward is what returns are sums of. ``info`` has ``told``, what learners of this package
+    are told of the step, and after the last step ``random`` and ``optimal``, the task's reference
+    returns, with which (return − random) / (optimal − random) is the score.
+    """
+
+    def __init__(self, family: TaskFamily, seed: int | None = None) -> None:
+        """Takes a family and, for the first resets without a seed of their own, a seed.
+
+        Raises:
+            ValueError: if the family tells targets and has discrete observations, for which
+                there is no vector that the target could be appended to.
+        """
+        self.family = family
+        interface = family.interface
+        if interface.told == "target" and interface.observations == "discrete":
+            raise ValueError(f"observations must be vectors to carry targets, got {interface}")
+        self.observation_space = _observation_space(interface)
+        self.action_space = _action_space(interface)
+        # With it Gymnasium can make copies of this environment, vectorised ones among them.
+        self.spec = EnvSpec(f"spikeloop/{family.kind}", ENTRY_POINT, kwargs={"family": family})
+        if seed is not None:
+            super().reset(seed=seed)
+        self._tasks: TaskBatch | None = None
+        self._play: Play | None = None
+        self._steps_left = 0
+        self._told = 0.0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Draws a task and begins its life.
+
+        Args:
+            seed: of the task and all luck from here on; None goes on with the generator.
+            options: not used.
+        """
+        super().reset(seed=seed)
+        interface = self.family.interface
+        self._tasks = self.family.sample(1, self.np_random)
+        self._play = self._tasks.play(np.zeros(1, dtype=np.int64))
+        self._steps_left = interface.n_steps
+        self._told = sum(interface.told_range) / 2
+        return self._observation(self._play), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Plays one step with luck from the environment's generator.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first reset and after the last step.
+            ValueError: if the action is not one of the action space, apart from clipping.
+        """
+        if self._tasks is None or self._play is None or not self._steps_left:
+            raise gymnasium.error.ResetNeeded("reset must be called before a life's first step")
+        rewards, told = self._play.step(self._action(action), self.np_random.random(1))
+        self._told = float(told[0])
+        self._steps_left -= 1
+        info = {"told": self._told}
+        if not self._steps_left:
+            references = self._tasks.references()
+            info["random"] = float(references.random[0])
+            info["optimal"] = float(references.optimal[0])
+        return self._observation(self._play), float(rewards[0]), not self._steps_left, False, info
+
+    def _observation(self, play: Play) -> Any:
+        interface, seen = self.family.interface, play.observe()[0]
+        if interface.observations == "discrete":
+            return int(seen)
+        if interface.told == "target":
+            seen = np.append(seen, self._told)
+        return np.asarray(seen, dtype=np.float32)
+
+    def _action(self, action: Any) -> Any:
+        """(1,) index or (1, n_actions) vector in the family's range."""
+        interface = self.family.interface
+        if interface.actions == "discrete":
+            if action not in self.action_space:
+                raise ValueError(f"action must be in {self.action_space}, got {action}")
+            return np.array([int(action)])
+        vector: FloatArray = np.asarray(action, dtype=np.float64)
+        if vector.shape != (interface.n_actions,) or np.isnan(vector).any():
+            raise ValueError(f"action must be in {self.action_space}, got {action}")
+        low, high = interface.action_range
+        return (low + (vector.clip(-1, 1) + 1) / 2 * (high - low))[None, :]
+
+
+def make(family: TaskFamily | str, seed: int | None = None) -> FamilyEnv:
+    """The environment of a family, given by its settings or, with default settings, by its kind.
+
+    Raises:
+        ValueError: if there is no such kind.
+    """
+    if not isinstance(family, str):
+        return FamilyEnv(family, seed)
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family}")
+    return FamilyEnv(FAMILIES[family](), seed)
+
+
+def _observation_space(interface: Interface) -> Discrete | Box:
+    if interface.observations == "discrete":
+        return Discrete(interface.n_observations)
+    ranges = [interface.observation_range] * interface.n_observations
+    if interface.told == "target":
+        ranges.append(interface.told_range)
+    low, high = np.array(ranges, dtype=np.float32).T
+    return Box(low, high)
+
+
+def _action_space(interface: Interface) -> Discrete | Box:
+    if interface.actions == "discrete":
+        return Discrete(interface.n_actions)
+    return Box(-1.0, 1.0, (interface.n_actions,))
