@@ -27,7 +27,7 @@ from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
 from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
 from spikeloop.workers.chip.network import connect
-from spikeloop.workers.learners.curve import bin_lengths
+from spikeloop.workers.curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real

@@ -13,7 +13,7 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Lives
-from spikeloop.workers.learners.curve import bin_lengths
+from spikeloop.workers.curve import bin_lengths
 from spikeloop.workers.plasticity.program import rescale_period
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
