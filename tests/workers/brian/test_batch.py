@@ -1,0 +1,228 @@
+"""Many lives in one Brian2 network are the lives of networks of their own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import IntArray, SeedArray
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
+from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.open_loop import OpenTarget, open_loop
+from spikeloop.workers.brian.targets import own_preferences
+
+pytestmark = pytest.mark.brian
+
+N, N_LIVES, N_STEPS = 12, 5, 400
+EQUATIONS = """
+dv/dt = (drive + g - v) / tau : 1 (unless refractory)
+dg/dt = -g / (5*ms) : 1
+dz/dt = -z / (20*ms) : 1
+drive : 1
+tau : second (constant)
+told : 1
+"""
+RNG = np.random.default_rng(3)
+PRE, POST = np.nonzero(RNG.random((N, N)) < 0.4)
+DELAYS = RNG.integers(0, 6, PRE.size)
+SYNAPSES = Synapses(
+    "cells",
+    "cells",
+    Wiring(PRE, POST, DELAYS),
+    equations="w : 1\ndpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1",
+    on_pre="g_post += w\npaired += 1",
+    on_post="late += paired",
+    on_told="w = clip(w + 0.01 * told * paired, -1, 1)",
+)
+CELLS = Neurons(
+    N, EQUATIONS, threshold="v > 1", reset="v = 0\nz += 1", refractory="2*ms", method="exact"
+)
+PLAIN = Blueprint(1e-3, {"cells": CELLS}, {"within": SYNAPSES})
+NOISY = replace(
+    PLAIN,
+    neurons={
+        "cells": replace(
+            CELLS,
+            equations=EQUATIONS.replace("- v) / tau", "- v) / tau + 0.2 * xi * tau**-0.5"),
+            method="euler",
+        )
+    },
+    synapses={"within": replace(SYNAPSES, on_pre="g_post += w * (rand() < 0.7)\npaired += 1")},
+)
+WEIGHTS = RNG.normal(0, 0.4, (N_LIVES, PRE.size))
+TAUS_S = RNG.uniform(0.01, 0.03, (N_LIVES, N))
+DRIVE = RNG.uniform(0.5, 2.5, (N_STEPS // 20, N_LIVES, N))
+SEEDS: SeedArray = RNG.integers(0, 2**64, N_LIVES, dtype=np.uint64)
+
+Spikes = list[tuple[int, int]]
+
+
+def by_life(found: tuple[IntArray, IntArray, IntArray], n_lives: int) -> list[Spikes]:
+    """Of each life, (step, neuron) of every spike."""
+    spikes: list[Spikes] = [[] for _ in range(n_lives)]
+    for life, neuron, step in zip(*(a.tolist() for a in found), strict=True):
+        spikes[life].append((step, neuron))
+    return [sorted(of_life) for of_life in spikes]
+
+
+def simulate(batch: Batch, lives: slice = slice(None)) -> list[Spikes]:
+    batch.reset(SEEDS[lives])
+    batch.array("within", "w")[:] = WEIGHTS[lives]
+    batch.array("cells", "tau")[:] = TAUS_S[lives]
+    drive, told = batch.array("cells", "drive"), batch.array("cells", "told")
+
+    def between(window: int) -> None:
+        if window < len(DRIVE):
+            drive[:] = DRIVE[window, lives]
+            told[:] = drive - 1
+            batch.tell()
+
+    batch.run(len(DRIVE), 20, between)
+    return by_life(batch.spikes("cells"), batch.n_lives)
+
+
+def written_by_hand(life: int) -> Spikes:
+    """The network of one life, as a user of Brian2 would write it, without learning."""
+    import brian2 as b2
+
+    with own_preferences():
+        clock = b2.Clock(1 * b2.ms)
+        drive = b2.TimedArray(DRIVE[:, life], dt=20 * b2.ms)
+        equations = EQUATIONS.replace("drive : 1", "drive = courses(t, i) : 1 (constant over dt)")
+        cells = b2.NeuronGroup(
+            N,
+            equations,
+            threshold="v > 1",
+            reset="v = 0",
+            refractory=2 * b2.ms,
+            method="exact",
+            namespace={"courses": drive},
+            clock=clock,
+        )
+        within = b2.Synapses(cells, cells, "w : 1", on_pre="g_post += w", clock=clock)
+        within.connect(i=PRE, j=POST)
+        within.delay = DELAYS * b2.ms
+        cells.tau, within.w = TAUS_S[life] * b2.second, WEIGHTS[life]
+        spikes = b2.SpikeMonitor(cells)
+        b2.Network(cells, within, spikes).run(N_STEPS * b2.ms)
+        steps = np.rint(spikes.t / b2.ms).astype(int)
+    return sorted(zip(steps.tolist(), np.asarray(spikes.i).tolist(), strict=True))
+
+
+def test_lives_are_those_of_networks_that_a_user_would_write() -> None:
+    still = replace(PLAIN, synapses={"within": replace(SYNAPSES, on_told="")})
+    with network(still, N_LIVES, record=("cells",)) as batch:
+        together = simulate(batch)
+    assert together == [written_by_hand(life) for life in range(N_LIVES)]
+    assert min(map(len, together)) > 50
+    assert together[0] != together[1]
+
+
+@pytest.mark.parametrize("blueprint", [PLAIN, NOISY], ids=["plain", "noisy"])
+def test_a_life_alone_has_the_spikes_that_it_has_among_others(blueprint: Blueprint) -> None:
+    with network(blueprint, N_LIVES, record=("cells",)) as batch:
+        together = simulate(batch)
+        weights, traces = batch.array("within", "w").copy(), batch.array("within", "late").copy()
+    assert not np.array_equal(weights, WEIGHTS)
+    for life in range(N_LIVES):
+        with network(blueprint, 1, record=("cells",)) as batch:
+            assert simulate(batch, slice(life, life + 1)) == [together[life]]
+            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[life])
+            np.testing.assert_array_equal(batch.array("within", "late")[0], traces[life])
+
+
+def test_a_network_that_is_used_again_begins_anew() -> None:
+    """Spikes that are on their way when a run ends must not arrive in the next one."""
+    with network(NOISY, N_LIVES, record=("cells",)) as batch:
+        first = simulate(batch)
+        assert simulate(batch) == first
+    with own_preferences():
+        assert simulate(Batch(NOISY, N_LIVES, record=("cells",))) == first
+
+
+def test_noise_is_the_seeds() -> None:
+    with network(NOISY, N_LIVES, record=("cells",)) as batch:
+        first = simulate(batch)
+        batch.reset(SEEDS ^ np.uint64(1))
+        SEEDS[0] ^= np.uint64(1)
+        try:
+            other = simulate(batch)
+        finally:
+            SEEDS[0] ^= np.uint64(1)
+    assert other[0] != first[0]
+    assert other[1:] == first[1:]
+
+
+def test_a_network_left_by_an_exception_is_not_used_again() -> None:
+    with pytest.raises(KeyError), network(PLAIN, N_LIVES) as batch:
+        raise KeyError
+    with network(PLAIN, N_LIVES) as another:
+        assert another is not batch
+    with network(PLAIN, N_LIVES) as again:
+        assert again is another
+
+
+def test_lives_can_be_wired_differently() -> None:
+    """The same wiring, given life by life, and one life without any."""
+    life = np.repeat(np.arange(N_LIVES), PRE.size)
+    kept = life != 2
+    pre, post, delays = (np.tile(part, N_LIVES)[kept] for part in (PRE, POST, DELAYS))
+    wiring = Wiring(pre, post, delays, life[kept])
+    each = replace(PLAIN, synapses={"within": replace(SYNAPSES, wiring=wiring)})
+    silent = WEIGHTS.copy()
+    silent[2] = 0
+    with network(PLAIN, N_LIVES, record=("cells",)) as batch:
+        batch.reset(SEEDS)
+        expected = _once(batch, silent)
+    with network(each, N_LIVES, record=("cells",)) as batch:
+        batch.reset(SEEDS)
+        assert _once(batch, WEIGHTS.ravel()[kept]) == expected
+
+
+def _once(batch: Batch, weights: NDArray[np.float64]) -> list[Spikes]:
+    """One window under constant drive."""
+    batch.array("within", "w")[...] = weights
+    batch.array("cells", "tau")[:] = TAUS_S
+    batch.array("cells", "drive")[:] = DRIVE[0]
+    batch.run(1, N_STEPS, lambda window: None)
+    return by_life(batch.spikes("cells"), batch.n_lives)
+
+
+def test_the_digest_sees_every_part_of_a_blueprint() -> None:
+    wired = replace(SYNAPSES, wiring=Wiring(PRE, POST, DELAYS + 1))
+    others = [
+        replace(PLAIN, dt_s=2e-3),
+        replace(PLAIN, constants={"a": "1*ms"}),
+        replace(PLAIN, neurons={"cells": replace(CELLS, initial={"v": "0.5"})}),
+        replace(PLAIN, synapses={"within": wired}),
+        replace(PLAIN, synapses={}),
+        NOISY,
+    ]
+    digests = {blueprint.digest() for blueprint in (PLAIN, *others)}
+    assert len(digests) == 1 + len(others)
+    assert replace(PLAIN).digest() == PLAIN.digest()
+
+
+TARGETS: list[OpenTarget] = ["cython", "cpp_standalone"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_compiled_targets_give_the_spikes_of_numpy(target: OpenTarget) -> None:
+    """Life by life, random numbers and delays included.
+
+    Spikes are counted in z, so they are equal where z agrees to rounding: another spike would
+    change it by more than 1e-9 for 400 ms. Membranes differ by the rounding of exp, log and cos.
+    """
+    values = {("within", "w"): WEIGHTS, ("cells", "tau"): TAUS_S}
+    read = [("cells", "z"), ("cells", "v")]
+    expected = open_loop(NOISY, SEEDS, values, {("cells", "drive"): DRIVE}, 20, read)
+    for lives in (slice(None), slice(1, 3)):
+        some = {variable: value[lives] for variable, value in values.items()}
+        drive = {("cells", "drive"): DRIVE[:, lives]}
+        found = open_loop(NOISY, SEEDS[lives], some, drive, 20, read, target)
+        for variable, value in found.items():
+            np.testing.assert_allclose(value, expected[variable][:, lives], atol=1e-11, rtol=0)
+    assert np.ptp(expected["cells", "z"]) > 1

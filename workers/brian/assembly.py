@@ -1,0 +1,192 @@
+"""From the blueprint of one life to Brian2 objects that hold many lives, side by side.
+
+Every population becomes one ``NeuronGroup`` in which the neurons of a life lie together, every
+group of synapses one block-diagonal ``Synapses`` in the order of lives, so that the sums at a
+neuron are taken in the same order whoever else is there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from spikeloop.tasks.base import IntArray
+from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
+from spikeloop.workers.brian.noise import functions, per_life
+from spikeloop.workers.brian.quantities import quantity
+from spikeloop.workers.brian.simulator import brian2
+
+KEY_LOW, KEY_HIGH = "life_key_low", "life_key_high"
+RANDOM_WORDS = ("rand", "xi", "poisson", "binomial")
+
+
+class Assembly:
+    """Brian2's objects for ``n_lives`` lives, on a clock of their own.
+
+    Attributes:
+        groups: by the names of the blueprint.
+        pathways: each with the longest delay of its synapses, in time steps.
+        tellers: what runs ``on_told`` code: of synapses, then of neurons. They are not active, so
+            the network does not run them by itself.
+        callers: by name, what runs ``on_call`` code, likewise.
+
+    Args:
+        blueprint: of one life.
+        n_lives: lives side by side.
+        code: Brian2's class of code objects, or None for the active device's own.
+        timed: by population, parameters that become ``name = name_timed(t, i)``; ``name_timed`` is
+            to be found in ``namespace``.
+        namespace: further symbols.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        n_lives: int,
+        code: type[Any] | None,
+        timed: Mapping[str, Iterable[str]] | None = None,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
+        b2 = brian2()
+        self.blueprint, self.n_lives = blueprint, n_lives
+        self.clock = b2.Clock(blueprint.dt_s * b2.second, name="lives_clock")
+        self.groups: dict[str, Any] = {}
+        self.pathways: list[tuple[Any, int]] = []
+        self.tellers: list[Any] = []
+        self.callers: dict[str, list[Any]] = {}
+        constants = {name: quantity(text) for name, text in blueprint.constants.items()}
+        self._shared = {
+            "clock": self.clock,
+            "codeobj_class": code,
+            "namespace": {**constants, **functions(), **(namespace or {})},
+        }
+        self._n_streams = 0
+        for name, neurons in blueprint.neurons.items():
+            self.groups[name] = self._neurons(name, neurons, (timed or {}).get(name, ()))
+        for name, synapses in blueprint.synapses.items():
+            self.groups[name] = self._synapses(name, synapses)
+        for name, part in (*blueprint.synapses.items(), *blueprint.neurons.items()):
+            if part.on_told:
+                self.tellers.append(self._runner(name, part, part.on_told))
+            for call, code in part.on_call.items():
+                self.callers.setdefault(call, []).append(self._runner(name, part, code))
+
+    def _neurons(self, name: str, neurons: Neurons, timed: Iterable[str]) -> Any:
+        noisy = self._is_noisy(name, neurons)
+        equations = self._per_life(neurons.equations, "life_element", equations=True)
+        if noisy:
+            added = (KEY_LOW, KEY_HIGH, "life_element")
+            equations += "".join(f"\n{word} : integer (constant)" for word in added)
+        threshold, reset, refractory = (
+            self._per_life(text, "life_element")
+            for text in (neurons.threshold, neurons.reset, neurons.refractory)
+        )
+        group = brian2().NeuronGroup(
+            neurons.n * self.n_lives,
+            _with_timed(equations, timed),
+            threshold=threshold or None,
+            reset=reset or None,
+            refractory=refractory or False,
+            method=neurons.method,
+            name=name,
+            **self._shared,
+        )
+        if noisy:
+            group.life_element = np.tile(np.arange(neurons.n), self.n_lives)
+        _set(group, neurons.initial)
+        return group
+
+    def _is_noisy(self, name: str, neurons: Neurons) -> bool:
+        """Whether the population's code, or that of synapses onto it, draws random numbers."""
+        incoming = [s for s in self.blueprint.synapses.values() if s.target == name]
+        code = [neurons.equations, neurons.threshold, neurons.reset, neurons.refractory]
+        code += [neurons.on_told, *neurons.on_call.values()]
+        for s in incoming:
+            code += [s.on_pre, s.on_post, s.on_told, *s.on_call.values()]
+        return any(word in text for text in code for word in RANDOM_WORDS)
+
+    def _synapses(self, name: str, synapses: Synapses) -> Any:
+        element, equations = f"{name}_element", synapses.equations
+        on_pre, on_post = (
+            self._per_life(text, element) for text in (synapses.on_pre, synapses.on_post)
+        )
+        code = [synapses.on_pre, synapses.on_post, synapses.on_told, *synapses.on_call.values()]
+        if noisy := any(word in text for text in code for word in RANDOM_WORDS):
+            equations += f"\n{element} : integer (constant)"
+        group = brian2().Synapses(
+            self.groups[synapses.source],
+            self.groups[synapses.target],
+            equations or None,
+            on_pre=on_pre or None,
+            on_post=on_post or None,
+            method=synapses.method,
+            name=name,
+            **self._shared,
+        )
+        life, wiring = self._repeated(synapses.wiring)
+        neurons = self.blueprint.neurons
+        group.connect(
+            i=life * neurons[synapses.source].n + wiring.pre,
+            j=life * neurons[synapses.target].n + wiring.post,
+        )
+        longest = 0
+        if wiring.delay_steps is not None and on_pre:
+            group.pre.delay = wiring.delay_steps * self.blueprint.dt_s * brian2().second
+            longest = int(wiring.delay_steps.max(initial=0))
+        if noisy:
+            setattr(group, element, np.arange(life.size) - np.searchsorted(life, life))
+        self.pathways += [(pathway, longest) for pathway in group._pathways]
+        _set(group, synapses.initial)
+        return group
+
+    def _runner(self, name: str, part: Neurons | Synapses, code: str) -> Any:
+        group = self.groups[name]
+        element = "life_element" if isinstance(part, Neurons) else f"{name}_element"
+        text = self._per_life(code, element)
+        if isinstance(part, Synapses) and part.up_to_date and group.event_driven is not None:
+            text = f"{_event_driven(group)}\n{text}\nlastupdate = t"
+        runner = group.run_regularly(text, clock=self.clock)
+        runner.active = False
+        return runner
+
+    def _repeated(self, wiring: Wiring) -> tuple[IntArray, Wiring]:
+        """The life of every synapse of the batch, and its ends and delay within the life."""
+        if wiring.life is not None:
+            return wiring.life, wiring
+        life = np.repeat(np.arange(self.n_lives), wiring.pre.size)
+        pre, post = (np.tile(ends, self.n_lives) for ends in (wiring.pre, wiring.post))
+        delay = wiring.delay_steps
+        return life, Wiring(pre, post, None if delay is None else np.tile(delay, self.n_lives))
+
+    def _per_life(self, code: str, element: str, equations: bool = False) -> str:
+        """Code whose random numbers are the life's own; each occurrence has a stream."""
+        text, self._n_streams = per_life(code, self._n_streams, element, equations=equations)
+        return text
+
+
+def _set(group: Any, initial: Mapping[str, str]) -> None:
+    for variable, text in initial.items():
+        setattr(group, variable, text)
+
+
+def _event_driven(synapses: Any) -> str:
+    """Code that brings event-driven variables from their last event to now, as at a spike."""
+    from brian2.stateupdaters.exact import linear
+
+    code = linear(synapses.event_driven, synapses.variables)
+    return re.sub(r"\bdt\b", "(t - lastupdate)", code)
+
+
+def _with_timed(equations: str, timed: Iterable[str]) -> str:
+    """The equations, in which some parameters are read from arrays of their values over time."""
+    for name in timed:
+        equations, n = re.subn(
+            rf"^\s*{name}\s*:\s*([^(\n]+).*$",
+            rf"{name} = {name}_timed(t, i) : \1 (constant over dt)",
+            equations,
+            flags=re.MULTILINE,
+        )
+        if n != 1:
+            raise ValueError(f"{name} must be a parameter of the equations, got {equations!r}")
+    return equations

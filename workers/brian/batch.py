@@ -1,0 +1,172 @@
+"""One Brian2 network that holds the networks of many lives, built once and run again and again.
+
+A time step costs about the same for 1 life and for 100, because its price is Brian2's call of each
+piece of code. A life's spikes do not depend on its neighbours: see ``assembly`` for sums and
+``noise`` for random numbers.
+"""
+
+import gc
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import IntArray, SeedArray
+from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
+from spikeloop.workers.brian.blueprint import Blueprint, Synapses
+from spikeloop.workers.brian.noise import keys
+from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.targets import Target, codeobject_class
+
+
+class Batch:
+    """The networks of ``n_lives`` lives in one Brian2 network.
+
+    Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions.
+
+    Args:
+        blueprint: of one life.
+        n_lives: lives side by side.
+        target: what Brian2 generates code for.
+        record: populations whose spikes are kept, see ``spikes``.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        n_lives: int,
+        target: Target = "numpy",
+        record: Sequence[str] = (),
+    ) -> None:
+        b2 = brian2()
+        self.blueprint, self.n_lives = blueprint, n_lives
+        self._parts = parts = Assembly(blueprint, n_lives, codeobject_class(target))
+        self._caller = _caller_class()(parts.clock)
+        self._monitors = {
+            name: b2.SpikeMonitor(
+                parts.groups[name], name=f"{name}_spikes", codeobj_class=codeobject_class(target)
+            )
+            for name in record
+        }
+        self._network = b2.Network(
+            *parts.groups.values(), *self._monitors.values(), self._caller, name="lives"
+        )
+        self._at_start = self._snapshot()
+        self._has_run = False
+
+    def array(self, group: str, variable: str) -> NDArray[Any]:
+        """The values themselves of a variable, to read and to write.
+
+        Returns:
+            (n_lives, n) of neurons, or of synapses where all lives are wired alike, in the order
+            of the wiring; (n_synapses,) where lives are wired differently.
+        """
+        values = self._parts.groups[group].variables[variable].get_value()
+        part = self.blueprint.neurons.get(group) or self.blueprint.synapses[group]
+        if isinstance(part, Synapses) and part.wiring.life is not None:
+            return np.asarray(values)
+        return np.asarray(values).reshape(self.n_lives, -1)
+
+    def reset(self, seeds: SeedArray) -> None:
+        """Takes everything back to time 0 and to the initial values.
+
+        Args:
+            seeds: (n_lives,) of the lives' own randomness inside the network.
+        """
+        for variable, values in self._at_start:
+            variable.get_value()[...] = values
+        if self._has_run:
+            for pathway, delay_steps in self._parts.pathways:
+                for _ in range(delay_steps + 1):
+                    pathway.queue.advance()  # spikes that are still on their way
+        for monitor in self._monitors.values():
+            monitor.resize(0)
+            monitor.variables["N"].set_value(0)
+        self._network.t_ = 0.0
+        low, high = keys(seeds)
+        for name in self.blueprint.neurons:
+            if KEY_LOW in self._parts.groups[name].variables:
+                self.array(name, KEY_LOW)[:] = low[:, None]
+                self.array(name, KEY_HIGH)[:] = high[:, None]
+
+    def run(self, n_decisions: int, decision_steps: int, between: Callable[[int], None]) -> None:
+        """Runs all lives, in one go.
+
+        Args:
+            n_decisions: windows of simulated time, one for each decision.
+            decision_steps: time steps of one window.
+            between: called with k before window k begins, and once more with ``n_decisions`` after
+                the last one: reads what the window before came to, writes what the next one needs.
+        """
+        self._has_run = True
+        self._caller.begin(decision_steps, between)
+        for runner in (*self._parts.tellers, *chain(*self._parts.callers.values())):
+            runner.before_run({})
+        duration = n_decisions * decision_steps * self.blueprint.dt_s
+        # Brian2 collects garbage before every run, which takes as long as a tile's simulation if it
+        # has to look through everything that the process has ever loaded.
+        gc.freeze()
+        try:
+            self._network.run(duration * brian2().second, namespace={})
+        finally:
+            gc.unfreeze()
+        between(n_decisions)
+
+    def tell(self) -> None:
+        """Runs the ``on_told`` code of synapses, then of neurons; call it in ``between``."""
+        for teller in self._parts.tellers:
+            teller.run()
+
+    def call(self, name: str) -> None:
+        """Runs the ``on_call`` code of that name, like ``tell``."""
+        for caller in self._parts.callers.get(name, ()):
+            caller.run()
+
+    def spikes(self, group: str) -> tuple[IntArray, IntArray, IntArray]:
+        """Life, neuron within the life and time step of each recorded spike, in order of time."""
+        monitor = self._monitors[group]
+        index = np.asarray(monitor.i[:], dtype=np.int64)
+        step = np.rint(np.asarray(monitor.t_[:]) / self.blueprint.dt_s).astype(np.int64)
+        life, neuron = np.divmod(index, self.blueprint.neurons[group].n)
+        return life, neuron, step
+
+    def _snapshot(self) -> list[tuple[Any, NDArray[Any]]]:
+        """All arrays that a run can change, with their values now."""
+        from brian2.core.variables import ArrayVariable
+
+        found = []
+        for owner in (*self._parts.groups.values(), self._parts.clock):
+            for variable in owner.variables.values():
+                if isinstance(variable, ArrayVariable) and variable.owner.name == owner.name:
+                    found.append((variable, np.array(variable.get_value())))
+        return found
+
+
+@cache
+def _caller_class() -> type[Any]:
+    """The object in the network that calls back between decisions.
+
+    Brian2's own ``network_operation`` with a step of its own would bring a second clock, which
+    costs more per time step than looking at the time.
+    """
+    from brian2.core.base import BrianObject
+
+    class Caller(BrianObject):  # type: ignore[misc]
+        add_to_magic_network = False
+
+        def __init__(self, clock: Any) -> None:
+            super().__init__(clock=clock, when="start", order=-1, name="between_decisions")
+            self._timestep = clock.variables["timestep"].get_value()
+
+        def begin(self, every: int, function: Callable[[int], None]) -> None:
+            self._every, self._function = every, function
+
+        def run(self) -> None:
+            decision, rest = divmod(int(self._timestep[0]), self._every)
+            if rest == 0:
+                self._function(decision)
+
+    return Caller

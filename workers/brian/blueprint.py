@@ -1,0 +1,146 @@
+"""A spiking network as one life has it: Brian2 code, sizes and wiring, without Brian2 itself.
+
+A blueprint says nothing of how many lives there are; ``batch`` builds one network out of as many
+copies as a tile has lives.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spikeloop.tasks.base import IntArray
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """One population of neurons, in Brian2's own words.
+
+    What differs between lives or is written between decisions is a parameter of the equations, for
+    example ``tau : second (constant)``.
+
+    Attributes:
+        n: neurons of one life.
+        equations: differential equations, subexpressions and parameters, with units.
+        threshold: condition of a spike; "" for none.
+        reset: statements after a spike.
+        refractory: condition or expression of a time; "" for none.
+        method: state updater, such as "exact", "exponential_euler", "euler".
+        on_told: statements for every neuron, once a decision, after learning signals are set.
+        initial: value of a variable at the start of a life, as Brian2 code; 0 where none is given.
+        on_call: further statements for every neuron, by the name that ``Batch.call`` runs them by.
+    """
+
+    n: int
+    equations: str
+    threshold: str = ""
+    reset: str = ""
+    refractory: str = ""
+    method: str = "exact"
+    on_told: str = ""
+    initial: Mapping[str, str] = field(default_factory=dict)
+    on_call: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Which neuron reaches which, as indices within one life.
+
+    Attributes:
+        pre: (n_synapses,) index of the source.
+        post: (n_synapses,) index of the target.
+        delay_steps: (n_synapses,) time steps from a spike to its effect, or None for none.
+        life: (n_synapses,) the life that a synapse belongs to, in ascending order, where lives are
+            wired differently; None if every life has all of these synapses.
+    """
+
+    pre: IntArray
+    post: IntArray
+    delay_steps: IntArray | None = None
+    life: IntArray | None = None
+
+
+def all_to_all(n_pre: int, n_post: int) -> Wiring:
+    """Every source to every target, in C order of (source, target)."""
+    pre, post = np.divmod(np.arange(n_pre * n_post), n_post)
+    return Wiring(pre, post)
+
+
+def all_to_others(n: int) -> Wiring:
+    """Every neuron of a population to all others of it."""
+    pre, post = np.divmod(np.arange(n * n), n)
+    return Wiring(pre[pre != post], post[pre != post])
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """Synapses between two populations of the same life, in Brian2's own words.
+
+    Names without a suffix that the synapses do not define are the target neuron's.
+
+    Attributes:
+        source: name of a population.
+        target: name of a population.
+        wiring: who reaches whom.
+        equations: variables of a synapse, with units.
+        on_pre: statements at a spike of the source.
+        on_post: statements at a spike of the target.
+        on_told: statements for every synapse, once a decision, after learning signals are set.
+        method: state updater of differential equations.
+        initial: as for ``Neurons``.
+        on_call: as for ``Neurons``.
+        up_to_date: whether ``on_told`` and ``on_call`` see event-driven variables as they are now,
+            and not as they were at the last event.
+    """
+
+    source: str
+    target: str
+    wiring: Wiring
+    equations: str = ""
+    on_pre: str = ""
+    on_post: str = ""
+    on_told: str = ""
+    method: str = "exact"
+    initial: Mapping[str, str] = field(default_factory=dict)
+    on_call: Mapping[str, str] = field(default_factory=dict)
+    up_to_date: bool = False
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """The network of one life.
+
+    Attributes:
+        dt_s: time step, in seconds.
+        neurons: populations by name.
+        synapses: groups of synapses by name; names differ from those of populations.
+        constants: symbols that are the same for all lives, as text with units such as "-60*mV".
+    """
+
+    dt_s: float
+    neurons: Mapping[str, Neurons]
+    synapses: Mapping[str, Synapses] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """A hash of everything in it: networks of the same digest are the same."""
+        digest = hashlib.blake2b(digest_size=16)
+        _update(digest, self)
+        return digest.hexdigest()
+
+
+def _update(digest: "hashlib.blake2b", value: object) -> None:
+    if isinstance(value, np.ndarray):
+        digest.update(str((value.dtype, value.shape)).encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, Mapping):
+        for key, item in value.items():  # the order of populations is theirs in the network
+            digest.update(repr(key).encode())
+            _update(digest, item)
+    elif isinstance(value, Blueprint | Neurons | Synapses | Wiring):
+        digest.update(type(value).__name__.encode())
+        _update(digest, vars(value))
+    else:
+        digest.update(repr(value).encode())
+    digest.update(b"\0")

@@ -1,0 +1,37 @@
+"""The networks a process has built, kept for the next tile of the same shape."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.blueprint import Blueprint
+from spikeloop.workers.brian.targets import Target, own_preferences
+
+MOST = 4
+"""Networks kept: the shapes of a search's tiles, of its last tile and of the held-out lives."""
+
+_built: dict[tuple[str, int, Target, tuple[str, ...]], Batch] = {}
+
+
+@contextmanager
+def network(
+    blueprint: Blueprint, n_lives: int, target: Target = "numpy", record: tuple[str, ...] = ()
+) -> Iterator[Batch]:
+    """The network of a tile, for this thread alone; ``reset`` it before use.
+
+    Building takes some tenths of a second, taking one back to time 0 a thousandth. One that was
+    left by an exception is not used again.
+
+    Args:
+        blueprint: of one life.
+        n_lives: lives of the tile.
+        target: what Brian2 generates code for.
+        record: populations whose spikes are kept.
+    """
+    key = (blueprint.digest(), n_lives, target, record)
+    with own_preferences():
+        batch = _built.pop(key, None) or Batch(blueprint, n_lives, target, record)
+        yield batch
+        _built[key] = batch
+        while len(_built) > MOST:
+            del _built[next(iter(_built))]

@@ -1,0 +1,269 @@
+"""Random numbers that belong to a life, whatever else is simulated beside it.
+
+Brian2's own ``rand()`` hands numbers out in the order of the neurons of a whole group, so a life's
+luck would depend on its neighbours in the tile. Here a number is a function of five coordinates:
+the life's 64-bit seed, the element (which neuron or synapse *of the life*), the time step, and the
+stream (which occurrence of a random function in the model). It is the Philox4x32-10 generator
+(Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 4), which turns a
+counter and a key into 128 random bits without any state:
+
+    key     = (seed mod 2³², seed div 2³²)
+    counter = (step mod 2³², element, stream, step div 2³²)
+
+A block of four words w gives the uniform number ((w₀ div 2⁵) 2²⁶ + (w₁ div 2⁶)) / 2⁵³ in [0, 1), or
+the normal number sqrt(−2 log(1 − u)) cos(2π u′) with u of w₀, w₁ and u′ of w₂, w₃ (Box and Muller
+1958). Uniform numbers are the same bits in Python, with every code generation target and on every
+machine; normal ones agree but for the rounding of the C library's log and cos.
+
+``uniforms`` serves Python, ``functions`` and ``per_life`` serve models in Brian2.
+"""
+
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import vectorize
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray, SeedArray
+from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.chip.compiling import kernel, part
+
+PYTHON_STREAMS = 2**31
+"""Streams from here on cannot be asked for inside Brian2, whose integers have 32 bits with sign."""
+
+MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+S5, S6, S26 = np.uint64(5), np.uint64(6), np.uint64(26)
+TURN = 6.283185307179586
+
+Word = int | np.int64
+
+
+@part
+def philox(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Ten rounds of Philox4x32; all words are 32 bits in 64."""
+    for _ in range(10):
+        p0, p1 = MULTIPLIER_0 * c0, MULTIPLIER_1 * c2
+        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1 & LOW, (p0 >> HALF) ^ c3 ^ k1, p0 & LOW
+        k0, k1 = (k0 + WEYL_0) & LOW, (k1 + WEYL_1) & LOW
+    return c0, c1, c2, c3
+
+
+@part
+def fraction(high: np.uint64, low: np.uint64) -> float:
+    """A number in [0, 1) of 53 bits."""
+    return np.float64(((high >> S5) << S26) | (low >> S6)) * (1.0 / 9007199254740992.0)
+
+
+@part
+def uniform(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
+    """One uniform number; words of a key may come as signed integers."""
+    t = np.uint64(step)
+    w0, w1, _, _ = philox(
+        t & LOW,
+        np.uint64(element) & LOW,
+        np.uint64(stream) & LOW,
+        t >> HALF,
+        np.uint64(k0) & LOW,
+        np.uint64(k1) & LOW,
+    )
+    return float(fraction(w0, w1))
+
+
+@part
+def normal(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
+    """One standard normal number."""
+    t = np.uint64(step)
+    w0, w1, w2, w3 = philox(
+        t & LOW,
+        np.uint64(element) & LOW,
+        np.uint64(stream) & LOW,
+        t >> HALF,
+        np.uint64(k0) & LOW,
+        np.uint64(k1) & LOW,
+    )
+    # 1 − u is in (0, 1], so the logarithm is finite.
+    return float(np.sqrt(-2.0 * np.log(1.0 - fraction(w0, w1))) * np.cos(TURN * fraction(w2, w3)))
+
+
+@kernel
+def _fill(seeds: SeedArray, stream: int, step: int, out: FloatArray) -> None:
+    for life in range(out.shape[0]):
+        k0, k1 = np.int64(seeds[life] & LOW), np.int64(seeds[life] >> HALF)
+        for element in range(out.shape[1]):
+            out[life, element] = uniform(k0, k1, element, step, stream)
+
+
+def uniforms(seeds: SeedArray, stream: int, step: int, n: int = 1) -> FloatArray:
+    """Uniform numbers for the Python side of a closed loop: the environment's luck, ties.
+
+    Row l, column e is what ``life_uniform`` gives element e of the life inside Brian2.
+
+    Args:
+        seeds: (n_lives,) of the lives.
+        stream: in [0, 2³²), what the numbers are for; from ``PYTHON_STREAMS`` on, they are no
+            model's.
+        step: in [0, 2⁶³), time step or decision.
+        n: numbers for each life.
+
+    Returns:
+        (n_lives, n) in [0, 1); a wider request starts the same.
+    """
+    out = np.empty((seeds.shape[0], n))
+    _fill(seeds, stream, step, out)
+    return out
+
+
+def keys(seeds: SeedArray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Low and high words of seeds, as Brian2's integer variables hold them."""
+    words = np.ascontiguousarray(seeds, dtype="<u8").view("<i4").reshape(*seeds.shape, 2)
+    return words[..., 0].astype(np.int32), words[..., 1].astype(np.int32)
+
+
+CPP = """
+#ifndef SPIKELOOP_LIFE_NOISE
+#define SPIKELOOP_LIFE_NOISE
+#include <math.h>
+#include <stdint.h>
+static inline void _life_philox(
+    int64_t key_low, int64_t key_high, int64_t element, int64_t step, int64_t stream, uint32_t *c)
+{
+    uint32_t k0 = (uint32_t)key_low, k1 = (uint32_t)key_high;
+    c[0] = (uint32_t)step; c[1] = (uint32_t)element;
+    c[2] = (uint32_t)stream; c[3] = (uint32_t)((uint64_t)step >> 32);
+    for (int round = 0; round < 10; round++) {
+        const uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
+        c[0] = (uint32_t)(p1 >> 32) ^ c[1] ^ k0; c[1] = (uint32_t)p1;
+        c[2] = (uint32_t)(p0 >> 32) ^ c[3] ^ k1; c[3] = (uint32_t)p0;
+        k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
+    }
+}
+static inline double _life_fraction(uint32_t high, uint32_t low)
+{
+    return (double)(((uint64_t)(high >> 5) << 26) | (low >> 6)) * (1.0 / 9007199254740992.0);
+}
+static inline double _life_uniform(
+    int64_t key_low, int64_t key_high, int64_t element, int64_t step, int64_t stream)
+{
+    uint32_t c[4];
+    _life_philox(key_low, key_high, element, step, stream, c);
+    return _life_fraction(c[0], c[1]);
+}
+static inline double _life_normal(
+    int64_t key_low, int64_t key_high, int64_t element, int64_t step, int64_t stream)
+{
+    uint32_t c[4];
+    _life_philox(key_low, key_high, element, step, stream, c);
+    return sqrt(-2.0 * log(1.0 - _life_fraction(c[0], c[1])))
+        * cos(6.283185307179586 * _life_fraction(c[2], c[3]));
+}
+#endif
+"""
+
+CYTHON = '''
+cdef extern from *:
+    """{cpp}"""
+    double {name}(int64_t, int64_t, int64_t, int64_t, int64_t) noexcept nogil
+'''
+
+
+@cache
+def functions() -> dict[str, Any]:
+    """Brian2's ``life_uniform`` and ``life_normal``, for the namespace of a group.
+
+    Both take (key_low, key_high, element, step, stream), integers without units, and give a number
+    without unit; with the targets numpy, cython and cpp (standalone).
+
+    Raises:
+        MissingBrian: Brian2 is not there.
+    """
+    function = brian2().Function
+    signature = "float64(int64, int64, int64, int64, int64)"
+    table = {}
+    for name, scalar in (("life_uniform", uniform), ("life_normal", normal)):
+        compile_ufunc: Any = vectorize([signature], nopython=True, cache=True)  # type: ignore[no-untyped-call]
+        compiled = compile_ufunc(scalar.py_func)  # type: ignore[attr-defined]
+        # Pure functions of their arguments, so whatever Brian2 rearranges is right.
+        made = function(
+            compiled,
+            arg_units=[1] * 5,
+            return_unit=1,
+            arg_types=["integer"] * 5,
+            return_type="float",
+            stateless=True,
+        )
+        add = made.implementations.add_implementation
+        add("numpy", compiled)
+        add("cython", CYTHON.format(cpp=CPP, name=f"_{name}"), name=f"_{name}")
+        add("cpp", {"support_code": CPP}, name=f"_{name}")
+        table[name] = made
+    return table
+
+
+RANDOM = re.compile(r"\b(rand|randn|poisson|binomial)\s*\((\s*\))?")
+XI = re.compile(r"\bxi(?:_\w+)?\b")
+
+
+def per_life(
+    code: str, first_stream: int, element: str, equations: bool = False
+) -> tuple[str, int]:
+    """Rewrites a model's random numbers into the lives' own.
+
+    Every occurrence of ``rand()`` and ``randn()`` becomes a call of ``life_uniform`` or
+    ``life_normal`` with a stream of its own. They refer to the integer variables ``life_key_low``
+    and ``life_key_high`` (see ``keys``), and to ``t_in_timesteps``, which Brian2 provides.
+
+    In equations, white noise ``xi`` or ``xi_name`` becomes a subexpression that is constant over a
+    time step and has the same variance, ``dt**-0.5 * randn()``: one stream for each name, as in
+    Brian2. The state updater then sees a plain number. "euler" is the scheme of Euler and Maruyama,
+    as Brian2's own (Itô's integral); "exact" and "exponential_euler", which refuse ``xi``, work for
+    additive noise, with the stationary variance of dx/dt = −x/τ + σ sqrt(2/τ) ξ too small by the
+    factor (2τ/dt) tanh(dt/2τ), by 0.08 % for dt = τ/10.
+
+    Args:
+        code: statements, an expression, or equations.
+        first_stream: number of the first stream to use.
+        element: name of the integer variable that numbers neurons or synapses within their life.
+        equations: whether the code is equations.
+
+    Returns:
+        The new code, and the first stream that is still free.
+
+    Raises:
+        ValueError: ``poisson(...)`` or ``binomial(...)``, or a random function with arguments.
+    """
+    stream = first_stream
+
+    def call(function: str) -> str:
+        nonlocal stream
+        stream += 1
+        return f"{function}(life_key_low, life_key_high, {element}, t_in_timesteps, {stream - 1})"
+
+    def rewritten(match: re.Match[str]) -> str:
+        name, closing = match.groups()
+        if name not in ("rand", "randn"):
+            raise ValueError(
+                f"{name}() has no version of a life's own, use rand() < rate*dt, got {code!r}"
+            )
+        if closing is None:
+            raise ValueError(f"{name}() must be called without arguments, got {code!r}")
+        return call("life_uniform" if name == "rand" else "life_normal")
+
+    lines, noises = [], dict[str, None]()
+    for line in code.split("\n"):
+        text, mark, comment = line.partition("#")
+        text = RANDOM.sub(rewritten, text)
+        if equations:
+            noises.update(dict.fromkeys(XI.findall(text)))
+            text = XI.sub(lambda match: f"life_{match[0]}", text)
+        lines.append(text + mark + comment)
+    lines += [
+        f"life_{xi} = dt**-0.5 * {call('life_normal')} : second**-0.5 (constant over dt)"
+        for xi in noises
+    ]
+    return "\n".join(lines), stream

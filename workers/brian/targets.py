@@ -1,0 +1,206 @@
+"""What Brian2 turns a model into: NumPy calls, or C++ by way of Cython.
+
+Brian2 chooses by global preferences, compiles with ``-ffast-math``, and falls back to NumPy where
+compiling fails. Here the target is named, a missing compiler is an error, and numbers follow IEEE
+754 whatever the compiler: with ``-ffast-math``, or with a multiplication and an addition contracted
+into one instruction, the elements that fill a vector register are rounded differently from the rest
+at the end of an array, so a life would depend on where in the tile it lies.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import stat
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from spikeloop.workers.brian.simulator import LOCK, brian2
+
+Target = Literal["numpy", "cython"]
+
+FLAGS = ("-w", "-O3", "-march=native", "-fno-fast-math", "-ffp-contract=off", "-std=c++11")
+"""How C++ is compiled; the machine's own instructions are wider, but round the same."""
+
+MARK = "# compiled by spikeloop: IEEE 754\n"
+"""Keeps our modules and those of a user's own models apart, of which Brian2 only sees the code."""
+
+
+class MissingCompiler(RuntimeError):
+    """The target "cython" cannot be used on this machine."""
+
+
+def require(target: Target) -> None:
+    """Raises MissingCompiler, with what to do in one line, unless code of this target can be made.
+
+    Brian2 itself is not needed for the answer, which is kept for the process.
+    """
+    missing = _missing() if target == "cython" else ""
+    if missing:
+        raise MissingCompiler(
+            f'brian target "cython" needs {missing} or set learner.target = "numpy"'
+        )
+
+
+def codeobject_class(target: Target) -> Any:
+    """The class for ``codeobj_class`` of groups, synapses and monitors.
+
+    Raises:
+        MissingBrian: Brian2 is not there.
+        MissingCompiler: see ``require``.
+    """
+    b2 = brian2()
+    require(target)
+    return b2.NumpyCodeObject if target == "numpy" else _strict_cython()
+
+
+@contextmanager
+def own_preferences() -> Iterator[None]:
+    """Brian2 under ``LOCK``, with the preferences that results depend on, put back afterwards.
+
+    Enclose building and running: some code of synapses takes no ``codeobj_class`` and would ask
+    the preference, which by default tries out the compiler. That code is not worth compiling.
+    """
+    with (
+        LOCK,
+        _preferences(
+            {
+                "codegen.target": "numpy",
+                "codegen.string_expression_target": "numpy",
+                "codegen.loop_invariant_optimisations": True,
+                "core.default_float_dtype": np.float64,
+                # Otherwise Ctrl+C ends a run early, and its numbers look like those of a whole one.
+                "core.stop_on_keyboard_interrupt": False,
+            }
+        ),
+    ):
+        yield
+
+
+@contextmanager
+def standalone_preferences() -> Iterator[None]:
+    """How programs of the device "cpp_standalone" are compiled: as modules are, on two cores."""
+    with _preferences(
+        {
+            "codegen.cpp.extra_compile_args": list(FLAGS),
+            "devices.cpp_standalone.extra_make_args_unix": ["-j2", "--silent"],
+        }
+    ):
+        yield
+
+
+@contextmanager
+def _preferences(values: Mapping[str, Any]) -> Iterator[None]:
+    preferences = brian2().prefs
+    before = {name: preferences[name] for name in values}
+    try:
+        for name, value in values.items():
+            preferences[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            preferences[name] = value
+
+
+@cache
+def _strict_cython() -> type[Any]:
+    """Brian2's Cython target with ``FLAGS``, its own cache, and no silent failure."""
+    compiling = {
+        "codegen.cpp.extra_compile_args": list(FLAGS),
+        "codegen.runtime.cython.cache_dir": str(cache_folder()),
+        "codegen.runtime.cython.multiprocess_safe": True,
+    }
+
+    class StrictCython(brian2().CythonCodeObject):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            with LOCK, _preferences(compiling):
+                super().__init__(*args, **options)
+            for block, code in self.code.items():
+                if code.strip():
+                    setattr(self.code, block, MARK + code)
+
+        def compile_block(self, block: str) -> Any:
+            with LOCK, _preferences(compiling):
+                module = super().compile_block(block)
+            code = getattr(self.code, block, "").strip()
+            # Brian2 then goes on as if there were nothing to run.
+            if module is None and code and "EMPTY_CODE_BLOCK" not in code:
+                raise RuntimeError(f"Cython cannot translate the code of {self.name}:\n{code}")
+            return module
+
+    return StrictCython
+
+
+@cache
+def cache_folder() -> Path:
+    """Where compiled modules are kept, made for this user alone.
+
+    ``$XDG_CACHE_HOME/spikeloop/cython``, or ``~/.cache/...``, then a folder for the kind of
+    processor, because home folders are shared between machines and modules are made for one. Where
+    nothing can be written there it is in the temporary folder, and if that is unsafe too, in a
+    folder of this process alone. A folder on a network file system makes locks slow: point
+    ``XDG_CACHE_HOME`` to a local disk.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    user = os.getuid()
+    for base in (Path(home) / "spikeloop", Path(tempfile.gettempdir()) / f"spikeloop-{user}"):
+        folder = base / "cython" / _machine()
+        try:
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Whoever can write into it decides what this process runs.
+            found = base.lstat()
+            writable_by_others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == user and not writable_by_others:
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    return folder
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="spikeloop-cython-"))
+
+
+def _machine() -> str:
+    """A digest of what compiled modules depend on and Brian2's cache does not look at."""
+    parts = [platform.machine(), platform.libc_ver()[1], version("brian2"), *FLAGS]
+    try:
+        # The first processor's model and instruction sets.
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        parts += [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    except OSError:
+        parts.append(platform.processor())
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+@cache
+def _missing() -> str:
+    """What has to be installed for "cython", "" if nothing."""
+    if importlib.util.find_spec("Cython") is None:
+        return "Cython: pip install cython"
+    command = shlex.split(os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "g++")
+    if shutil.which(command[0]) is None:
+        return "a C++ compiler: install g++"
+    include = sysconfig.get_path("include")
+    test = "#include <Python.h>\n#include <set>\n"
+    run = subprocess.run(
+        [*command, *FLAGS, f"-I{include}", "-fsyntax-only", "-x", "c++", "-"],
+        input=test,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode == 0:
+        return ""
+    if "Python.h" in run.stderr:
+        return "Python's headers: install python3-dev"
+    return f"a C++ compiler that works ({command[0]} does not): install g++"
