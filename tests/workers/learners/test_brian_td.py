@@ -1,0 +1,162 @@
+"""SARSA(λ) on the synapses of a Brian2 network: neurons, choice, rule and learning."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from statistical import assert_better
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import Lives
+from spikeloop.workers.brian.course import Course
+from spikeloop.workers.brian.networks import network
+from spikeloop.workers.learners.brian_td import CONSTANTS, NEVER, BrianTd
+from spikeloop.workers.space import Parameters
+
+pytestmark = pytest.mark.brian
+
+QUICK = BrianTd(window_ms=6, onset_ms=0.5)
+FAMILY = RandomMdp(n_states=4, n_actions=3, n_steps=100)
+GOOD = {
+    "gamma": 0.05,
+    "trace_decay": 0.1,
+    "eta": 0.7,
+    "eta_decay": 0.0,
+    "scale": 600.0,
+    "prior": 350.0,
+    "epsilon": 0.0,
+}
+
+
+def parameters(learner: BrianTd, **values: float) -> Parameters:
+    """One candidate: the defaults, but for some values."""
+    space = learner.space(FAMILY.interface)
+    theta = space.decode(space.default_point()[None])
+    for name, value in values.items():
+        theta.values[:, space.columns.index(name)] = value
+    return theta
+
+
+def live(learner: BrianTd, n_tasks: int, **values: float) -> Lives:
+    tasks = FAMILY.sample(n_tasks, np.random.default_rng(5))
+    seeds = np.arange(n_tasks, dtype=np.uint64)[None] + np.uint64(17)
+    return learner.live(parameters(learner, **values), tasks, seeds)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[IntArray, IntArray, FloatArray]]]:
+    """State, action and reward of every step that is lived, (n_lives,) each."""
+    seen: list[tuple[IntArray, IntArray, FloatArray]] = []
+    step = Course.step
+
+    def spy(course: Course, actions: NDArray[np.int64]) -> FloatArray:
+        state = course.observe().astype(np.int64)
+        told = step(course, actions)
+        seen.append((state, actions, told))
+        return told
+
+    monkeypatch.setattr(Course, "step", spy)
+    yield seen
+
+
+@pytest.mark.parametrize("eta_decay", [0.0, 0.7])
+def test_values_are_those_of_the_rule(
+    steps: list[tuple[IntArray, IntArray, FloatArray]], eta_decay: float
+) -> None:
+    theta = GOOD | {"eta_decay": eta_decay, "trace_decay": 0.9, "gamma": 0.3}
+    theta |= {"epsilon": 0.8, "scale": 300.0, "eta": 0.3}
+    lives = live(QUICK, 5, **theta)
+    assert lives.action_values is not None
+    for life in range(5):
+        value, trace = np.full((4, 3), theta["prior"]), np.zeros((4, 3))
+        visits = [(int(s[life]), int(a[life]), float(r[life])) for s, a, r in steps]
+        for n, ((s, a, r), (s_next, a_next, _)) in enumerate(pairwise(visits), start=1):
+            trace *= theta["gamma"] * theta["trace_decay"]
+            trace[s, a] += 1
+            delta = theta["scale"] * r + theta["gamma"] * value[s_next, a_next] - value[s, a]
+            value += theta["eta"] / (1 + n) ** eta_decay * delta * trace
+            value = value.clip(0, 500)
+        np.testing.assert_allclose(lives.action_values[0, life] * theta["scale"], value, rtol=1e-9)
+        assert np.ptp(value) > 10
+
+
+def test_returns_are_the_rewards_that_were_told(
+    steps: list[tuple[IntArray, IntArray, FloatArray]],
+) -> None:
+    lives = live(QUICK, 5, **GOOD)
+    np.testing.assert_allclose(lives.returns[0], sum(r for _, _, r in steps), rtol=1e-12)
+
+
+def latency_s(weight_pA: float) -> float:
+    """When a neuron at rest reaches its threshold after one spike, by the exact solution."""
+    tau_m, tau_s, capacity_F, gap_V = 30e-3, 3e-3, 30e-12, 5e-3
+    share = tau_m * tau_s / (tau_m - tau_s)
+
+    def above(t: float) -> float:
+        current = weight_pA * 1e-12 / capacity_F
+        return current * share * (np.exp(-t / tau_m) - np.exp(-t / tau_s)) - gap_V
+
+    return float(brentq(above, 0, 7e-3))
+
+
+def test_stronger_synapses_fire_earlier_as_the_neurons_equation_says() -> None:
+    """To one step: a spike takes effect in the step after it, and is noticed at a step's end."""
+    assert CONSTANTS["tau_m"] == "30*ms"
+    learner = BrianTd(step_ms=0.01)
+    weights_pA = np.linspace(90, 500, 12)
+    with network(learner.blueprint(1, 12), 1) as batch:
+        batch.reset(np.zeros(1, dtype=np.uint64))
+        batch.array("states", "onset")[:] = 100
+        batch.array("plastic", "w")[:] = weights_pA * 1e-12
+        batch.array("actions", "first")[:] = NEVER
+        batch.run(1, 1000, lambda window: None)
+        first = batch.array("actions", "first")[0].copy()
+    expected = 100 + np.array([latency_s(w) for w in weights_pA]) / 1e-5
+    assert (np.diff(first) <= 0).all()
+    np.testing.assert_allclose(first, expected + 1, atol=1)
+
+
+def test_inhibition_lets_the_first_one_win_alone() -> None:
+    def n_firing(inhibition_pA: float) -> int:
+        learner = BrianTd(inhibition_pA=inhibition_pA)
+        with network(learner.blueprint(1, 4), 1) as batch:
+            batch.reset(np.zeros(1, dtype=np.uint64))
+            batch.array("states", "onset")[:] = 10
+            batch.array("plastic", "w")[:] = np.array([100, 110, 120, 400]) * 1e-12
+            batch.array("actions", "first")[:] = NEVER
+            batch.run(1, 200, lambda window: None)
+            return int((batch.array("actions", "first") < NEVER).sum())
+
+    assert n_firing(0.0) == 4
+    assert n_firing(1000.0) == 1
+
+
+def test_weights_act_rounded_but_learn_exactly() -> None:
+    coarse = BrianTd(window_ms=6, onset_ms=0.5, weight_levels=2)
+    lives = live(coarse, 3, **GOOD)
+    assert lives.action_values is not None
+    assert np.unique(lives.action_values).size > 10
+    assert (lives.returns != live(QUICK, 3, **GOOD).returns).any()
+
+
+def test_it_learns() -> None:
+    """Against the same agent that does not: a sign test that passes by luck once in 1,000.
+
+    The negative control is another agent that does not learn.
+    """
+    learned = live(QUICK, 40, **GOOD).returns[0]
+    without = live(QUICK, 40, **(GOOD | {"eta": 0.0})).returns[0]
+    assert_better(learned, without, 1e-3)
+    with pytest.raises(AssertionError):
+        assert_better(
+            live(QUICK, 40, **(GOOD | {"eta": 0.0, "prior": 300.0})).returns[0], without, 1e-3
+        )
+
+
+def test_continuous_observations_are_refused() -> None:
+    with pytest.raises(ValueError, match="brian_td needs discrete actions and observations"):
+        BrianTd().space(Interface(2, 2, "discrete", 10, observations="continuous"))

@@ -1,0 +1,198 @@
+"""Temporal-difference learning on the synapses of a Brian2 network of state and action neurons.
+
+The NEST variant of Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository
+Neuromorphic_Hardware_learns_to_learn, software/): one neuron per state and action, the state's
+neuron fires once, the action neuron that fires first wins. Synapses from states to actions hold the
+values. The rule is SARSA(λ), since the successor's value is that of the action that is really taken
+next: δ = scale · r + γ w(s', a') − w(s, a), w += η δ e.
+"""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Lives
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.blueprint import (
+    Blueprint,
+    Neurons,
+    Synapses,
+    all_to_all,
+    all_to_others,
+)
+from spikeloop.workers.brian.course import Course, Stream
+from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.space import Parameters, ParameterSpace, Real
+
+# iaf_psc_exp with the published constants; the refractory time is NEST's default of 2 ms.
+NEURON = """
+dv/dt = (E_L - v) / tau_m + (i_exc - i_inh) / C_m : volt (unless refractory)
+di_exc/dt = -i_exc / tau_exc : amp
+di_inh/dt = -i_inh / tau_inh : amp
+first : integer
+"""
+CONSTANTS = {
+    "C_m": "30*pF",
+    "tau_m": "30*ms",
+    "E_L": "-60*mV",
+    "V_th": "-55*mV",
+    "tau_exc": "3*ms",
+    "tau_inh": "2*ms",
+}
+PICOAMPERE = 1e-12
+NEVER = 2**31 - 1
+
+
+class BrianTd(Settings):
+    """An agent of one neuron per state and action, learning by SARSA(λ) on its synapses.
+
+    Actions compete through ``inhibition``, which the published network leaves out. Published are
+    windows of 50 ms and steps of 0.1 ms; membranes are not reset between decisions.
+    """
+
+    kind: Literal["brian_td"] = "brian_td"
+    window_ms: float = Field(default=50.0, ge=1, le=1000, description="time of one decision")
+    onset_ms: float = Field(default=5.0, ge=0, le=1000, description="when the state neuron fires")
+    step_ms: float = Field(default=0.1, ge=0.01, le=1, description="time step of Brian2")
+    largest_weight_pA: float = Field(default=500.0, gt=0, le=1e6, description="end of the range")
+    weight_levels: int = Field(
+        default=0, ge=0, le=2**16, description="weights act rounded to so many levels; 0: exactly"
+    )
+    inhibition_pA: float = Field(default=0.0, ge=0, le=1e6, description="between action neurons")
+    target: Target = Field(default="numpy", description="what Brian2 generates code for")
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """Θ: of the learning rule, the two scales between values and weights, and exploration."""
+        if interface.actions != "discrete" or interface.observations != "discrete":
+            raise ValueError(
+                f"brian_td needs discrete actions and observations, got {interface.actions} "
+                f"actions and {interface.observations} observations"
+            )
+        most = self.largest_weight_pA
+        return ParameterSpace(
+            (
+                Real("gamma", 0, 1, 0.5, description="discount"),
+                Real("trace_decay", 0, 1, 0.5, description="λ"),
+                Real("eta", 0, 1, 0.5, description="learning rate at first"),
+                Real("eta_decay", 0, 1, 0.5, description="of it: η_t = η / (1 + t)^decay"),
+                Real("scale", 200, 4000, 1000, "pA", "log", "weight that a reward of 1 is worth"),
+                Real("prior", 0.3 * most, most, 0.65 * most, "pA", description="weights at first"),
+                Real("epsilon", 0, 1, 0.5, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
+            )
+        )
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets the lives happen side by side in one network."""
+        course = Course(self.kind, tasks, seeds)
+        n_states, n_actions = course.interface.n_observations, course.interface.n_actions
+        blueprint = self.blueprint(n_states, n_actions)
+        with network(blueprint, course.n_lives, self.target) as batch:
+            batch.reset(course.seeds)
+            agents = Agents(self, parameters, course, batch)
+            batch.run(course.n_steps, self._steps(self.window_ms), agents.between)
+        return course.lives(action_values=agents.value_pA / agents.scale_pA)
+
+    def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
+        """The network of one life."""
+        states = Neurons(
+            n_states,
+            "onset : integer",
+            threshold="t_in_timesteps == onset",
+            initial={"onset": "-1"},
+        )
+        actions = Neurons(
+            n_actions,
+            NEURON,
+            threshold="v > V_th",
+            reset="v = E_L\nfirst = clip(first, 0, t_in_timesteps)",
+            refractory="2*ms",
+            initial={"v": "E_L"},
+        )
+        plastic = Synapses(
+            "states", "actions", all_to_all(n_states, n_actions), "w : amp", "i_exc_post += w"
+        )
+        synapses = {"plastic": plastic}
+        if self.inhibition_pA:
+            synapses["inhibition"] = Synapses(
+                "actions", "actions", all_to_others(n_actions), on_pre="i_inh_post += inhibition"
+            )
+        constants = CONSTANTS | {"inhibition": f"{self.inhibition_pA!r}*pA"}
+        return Blueprint(
+            self.step_ms * 1e-3, {"states": states, "actions": actions}, synapses, constants
+        )
+
+    def _steps(self, time_ms: float) -> int:
+        return max(1, round(time_ms / self.step_ms))
+
+
+class Agents:
+    """What the agents of a tile do between two windows of simulated time."""
+
+    def __init__(
+        self, settings: BrianTd, parameters: Parameters, course: Course, batch: Batch
+    ) -> None:
+        n_states, n_actions = course.interface.n_observations, course.interface.n_actions
+        shape = course.n_lives, n_states, n_actions
+        theta = {p.name: course.of_lives(parameters[p.name]) for p in parameters.space.parameters}
+        self.scale_pA = theta["scale"][:, None, None]
+        self.value_pA: FloatArray = np.broadcast_to(theta["prior"][:, None, None], shape).copy()
+        self._theta, self._settings, self._course = theta, settings, course
+        self._trace = np.zeros(shape)
+        self._weight_A = batch.array("plastic", "w").reshape(shape)
+        self._onset = batch.array("states", "onset")
+        self._first = batch.array("actions", "first")
+        self._lives = np.arange(course.n_lives)
+        self._told: FloatArray | None = None
+        self._state: IntArray = course.observe().astype(np.int64)
+
+    def between(self, decision: int) -> None:
+        """Reads who fired first, acts, learns, and sets off the next state's neuron."""
+        if decision > 0:
+            self._act()
+        if decision < self._course.n_steps:
+            settings = self._settings
+            start = decision * settings._steps(settings.window_ms)
+            self._onset[:] = -1
+            self._onset[self._lives, self._state] = start + round(
+                settings.onset_ms / settings.step_ms
+            )
+            self._first[:] = NEVER
+            self._weight_A[:] = self._effective() * PICOAMPERE
+
+    def _act(self) -> None:
+        course, theta, n = self._course, self._theta, self._course.n_taken
+        action = course.pick(-self._first.astype(np.float64))
+        luck, other = course.uniform(Stream.EXPLORATION, 2).T
+        explores = luck < theta["epsilon"] / np.log(n + 2.0)
+        n_actions = course.interface.n_actions
+        action = np.where(explores, (other * n_actions).astype(np.int64), action)
+
+        pair = self._lives, self._state, action
+        if self._told is not None:
+            self._learn(self._told, self.value_pA[pair])
+        self._trace *= (theta["gamma"] * theta["trace_decay"])[:, None, None]
+        self._trace[pair] += 1.0
+        self._last_pA = self.value_pA[pair]
+        self._told = course.step(action)
+        self._state = course.observe().astype(np.int64)
+
+    def _learn(self, told: FloatArray, next_pA: FloatArray) -> None:
+        """SARSA(λ), one decision late, because it takes the action that follows."""
+        theta, n = self._theta, self._course.n_taken
+        eta = theta["eta"] / (1.0 + n) ** theta["eta_decay"]
+        delta_pA = theta["scale"] * told + theta["gamma"] * next_pA - self._last_pA
+        self.value_pA += (eta * delta_pA)[:, None, None] * self._trace
+        np.clip(self.value_pA, 0.0, self._settings.largest_weight_pA, out=self.value_pA)
+
+    def _effective(self) -> FloatArray:
+        """Weights as they act: of so many levels between 0 and the largest."""
+        settings = self._settings
+        if not settings.weight_levels:
+            return self.value_pA
+        step_pA = settings.largest_weight_pA / settings.weight_levels
+        rounded: FloatArray = np.rint(self.value_pA / step_pA) * step_pA
+        return rounded
