@@ -1,18 +1,15 @@
-"""The emulator against Brian2 running the same equations, both without noise.
-
-Brian2 integrates in double precision and takes no strides. It clips the membrane where the chip's
-supply does.
-"""
+"""The emulator against Brian2 running the same equations, both without noise."""
 
 import numpy as np
 import pytest
+from brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
 from numpy.typing import NDArray
 from recording import Event, ideal, record, record_spikes
 
 from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import NO_ROW, Core, clone, new_core
-from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, ROUTER_ADDRESS_U6, V_MAX_V
+from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, ROUTER_ADDRESS_U6
 from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
 from spikeloop.workers.chip.network import connect
 
@@ -20,23 +17,6 @@ pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]
 
 STEP_S = 1e-7
 N_STEPS = 3000
-# Half a unit in the last place of a float32 membrane per step, summed over up to two hundred steps
-# of memory: an eightieth of a code.
-ROUNDING_V = 2e-5
-EQUATIONS = """
-dv/dt = (v_leak - v + exc * i_exc - inh * i_inh) / tau_mem : 1 (unless refractory)
-di_exc/dt = -i_exc / tau_exc : 1
-di_inh/dt = -i_inh / tau_inh : 1
-v_leak : 1
-v_thresh : 1
-v_reset : 1
-exc : 1
-inh : 1
-tau_mem : second
-tau_exc : second
-tau_inh : second
-hold : second
-"""
 
 
 def simulate(
@@ -53,57 +33,21 @@ def simulate(
     """
     import brian2 as b2
 
-    b2.prefs.codegen.target = "numpy"
-    b2.start_scope()
-    b2.defaultclock.dt = step_s * b2.second
-    group = b2.NeuronGroup(
-        N_NEURONS,
-        EQUATIONS,
-        threshold="v >= v_thresh",
-        reset="v = v_reset",
-        refractory="hold",
-        method="exact",
-        namespace={"v_max": V_MAX_V},
-        name="cells",
-    )
-    group.run_regularly("v = clip(v, 0, v_max)", when="after_groups")
-    group.v = group.v_leak = cells.v_leak_V
-    group.v_thresh, group.v_reset = cells.v_thresh_V, cells.v_reset_V
-    group.exc, group.inh = cells.exc_V, cells.inh_V
-    group.tau_mem = cells.tau_mem_s * b2.second
-    group.tau_exc = cells.tau_exc_s * b2.second
-    group.tau_inh = cells.tau_inh_s * b2.second
-    # Brian2 counts from the start of the step in which a neuron fired, the emulator from its end.
-    group.hold = (np.rint(cells.refractory_s / step_s) + 1) * step_s * b2.second
-    # Brian2 delivers after a step's integration, the emulator before it: one step earlier. Only one
-    # event per row and step is allowed there, so every event gets a source of its own.
+    begin_anew(step_s)
+    group = neurons(cells, step_s)
+    # An event before a step comes at the end of Brian2's step before. Only one event per row and
+    # step is allowed there, so every event gets a source of its own.
     at = np.array([step for step, _, _ in events], dtype=np.int64)
     source = b2.SpikeGeneratorGroup(
         max(at.size, 1), np.arange(at.size), (at - 1) * step_s * b2.second, name="events"
     )
-    objects = [group, source]
     outside = [(row, address_u6) for _, row, address_u6 in events]
-    routed = list(zip(core.route_row.tolist(), core.route_label_u6.tolist(), strict=True))
-    # A spike's event reaches the emulator's inputs before the step that Brian2 delivers it after.
-    delay = core.delay * step_s * b2.second
-    for name, pre, sources, later in (
-        ("outside", source, outside, 0 * b2.second),
-        ("routed", group, routed, delay),
-    ):
-        for sign, line in ((1, "i_exc"), (-1, "i_inh")):
-            i, j, w = synapses_of(core, sources, sign)
-            if i.size:
-                synapses = b2.Synapses(
-                    pre,
-                    group,
-                    "w : 1",
-                    on_pre=f"{line}_post += w",
-                    delay=later,
-                    name=f"{name}_{line}",
-                )
-                synapses.connect(i=i, j=j)
-                synapses.w = w
-                objects.append(synapses)
+    objects = [
+        group,
+        source,
+        *synapses(core, source, outside, group, name="outside"),
+        *synapses(core, group, routes(core), group, delay_s=core.delay * step_s, name="routed"),
+    ]
     # Recorded at the start of the next step: after integration, threshold, events and reset.
     membrane = b2.StateMonitor(group, "v", record=True, when="start", name="membrane")
     spikes = b2.SpikeMonitor(group, name="spikes")
@@ -112,23 +56,6 @@ def simulate(
     fired = np.zeros((n_steps + 1, N_NEURONS), dtype=bool)
     fired[np.rint(spikes.t / (step_s * b2.second)).astype(int), np.asarray(spikes.i)] = True
     return np.asarray(membrane.v)[:, 1:].T, fired[:n_steps]
-
-
-def synapses_of(
-    core: Core, sources: list[tuple[int, int]], sign: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Source, neuron and strength of every synapse that answers to rows and addresses."""
-    shape = (N_ROWS, N_NEURONS)
-    label_u6, weight_u6 = core.label_u6.reshape(shape), core.weight_u6.reshape(shape)
-    strength = weight_u6 * core.gain.reshape(shape).astype(np.float64) * core.pulse_u5[:, None]
-    found = [
-        (source, column, strength[row, column])
-        for source, (row, address_u6) in enumerate(sources)
-        if row != NO_ROW and core.row_sign[row] == sign
-        for column in np.flatnonzero((label_u6[row] == address_u6) & (weight_u6[row] > 0))
-    ]
-    i, j, w = zip(*found, strict=True) if found else ((), (), ())
-    return np.array(i, dtype=np.int64), np.array(j, dtype=np.int64), np.array(w)
 
 
 def unrouted(cells: Neurons, weight_u6: NDArray[np.int64] | int) -> Core:
