@@ -88,7 +88,8 @@ class Actors(Protocol):
     def result(self, call: Any) -> Any:
         """What an ended call gave.
 
-        Raises ``CallRaised``, ``ActorLost``, or ``PoolError`` if the cluster is set up wrongly.
+        Raises ``CallRaised``, ``ActorLost``, or ``PoolError`` if the cluster is set up wrongly
+        or a worker lacks what the learner needs.
         """
         ...
 

@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.evaluate import evaluate
+from spikeloop.workers.base import Unavailable
+from spikeloop.workers.evaluate import evaluate, rehearse
 from spikeloop.workers.job import Job, Outcome
 
 
@@ -27,10 +29,17 @@ class Inline(Settings):
     def open(
         self, warm_up: Job, stop: StopSignal, working_dir: Path | None
     ) -> Iterator["InlinePool"]:
-        """Does the warm-up job; ``working_dir`` matters to other processes only."""
+        """Does the warm-up job; ``working_dir`` matters to other processes only.
+
+        Raises:
+            PoolError: the learner needs something that is not installed here.
+        """
         del working_dir
         with stop.raising():
-            evaluate(warm_up)
+            try:
+                rehearse(warm_up)
+            except Unavailable as error:
+                raise PoolError(str(error)) from error
         yield InlinePool(stop)
 
 

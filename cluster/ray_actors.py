@@ -17,6 +17,7 @@ from spikeloop.cluster.actors import ActorLost, CallRaised, Node
 from spikeloop.cluster.pieces import MESSAGES_PER_NODE, PIECES_PER_CORE
 from spikeloop.cluster.pool import PoolError
 from spikeloop.workers.actor import LifeWorker
+from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Status
 
 POLL_S = 1.0
@@ -103,6 +104,8 @@ class RayActors:
         except exceptions.RuntimeEnvSetupError as error:
             raise PoolError(f"Ray cannot set up a worker: {_first_line(error)}") from error
         except exceptions.RayTaskError as error:
+            if isinstance(error.cause, Unavailable):  # of a warm-up: no life can succeed there
+                raise PoolError(str(error.cause)) from error
             # Its text is the remote traceback, whose last line is the error itself.
             raise CallRaised(_last_line(error), str(error)) from error
         except exceptions.OutOfMemoryError as error:

@@ -13,6 +13,7 @@ def explain(error: BaseException) -> int:
     """Prints one line for an error and gives its exit code."""
     from spikeloop.cluster.pool import PoolError
     from spikeloop.cluster.stop import Interrupted
+    from spikeloop.workers.base import Unavailable
 
     if isinstance(error, TyperException):
         message, code = " ".join(error.format_message().split()), 2
@@ -22,7 +23,7 @@ def explain(error: BaseException) -> int:
         message, code = str(error), 1
     elif isinstance(error, ConfigError):
         message, code = str(error), 2
-    elif isinstance(error, PoolError):
+    elif isinstance(error, PoolError | Unavailable):
         message, code = str(error), 3
     elif isinstance(error, Interrupted | KeyboardInterrupt):
         message, code = str(error) or "interrupted", 4

@@ -13,6 +13,7 @@ from spikeloop.coordinator.manifest import describe_space
 from spikeloop.coordinator.stopping import StopSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.tasks import FAMILIES
+from spikeloop.workers.base import Unavailable
 from spikeloop.workers.learners import LEARNERS
 
 if TYPE_CHECKING:
@@ -34,28 +35,15 @@ FIXED: dict[str, type[Any]] = {
 
 
 def entries(what: str = "") -> list[dict[str, Any]]:
-    """One entry a kind: its table, name, first docstring line, settings and hyperparameters."""
+    """One entry a kind: its table, name, first docstring line, settings and hyperparameters.
+
+    A learner that cannot be used here has no hyperparameters and says why under "unavailable".
+    """
     if what and what not in TABLES:
         raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
-    fixed = [
-        {
-            "table": "configuration",
-            "kind": f"[{name}]",
-            "about": (cls.__doc__ or "").strip().splitlines()[0],
-            "settings": _settings(cls),
-            "hyperparameters": [],
-        }
-        for name, cls in FIXED.items()
-        if not what
-    ]
+    fixed = [_entry("configuration", f"[{name}]", cls) for name, cls in FIXED.items() if not what]
     return fixed + [
-        {
-            "table": table,
-            "kind": kind,
-            "about": (cls.__doc__ or "").strip().splitlines()[0],
-            "settings": _settings(cls),
-            "hyperparameters": _hyperparameters(cls) if table == "learners" else [],
-        }
+        _entry(table, kind, cls)
         for table, kinds in TABLES.items()
         if what in ("", table)
         for kind, cls in kinds.items()
@@ -69,6 +57,8 @@ def show(listed: list[dict[str, Any]], console: "Console") -> None:
     for entry in listed:
         console.print(f"{entry['table']}: {entry['kind']}", style="bold", highlight=False)
         console.print(f"  {entry['about']}", highlight=False)
+        if entry["unavailable"]:
+            console.print(f"  not here: {entry['unavailable']}", highlight=False, soft_wrap=True)
         for title, rows in (
             ("settings", entry["settings"]),
             ("hyperparameters", entry["hyperparameters"]),
@@ -83,6 +73,23 @@ def show(listed: list[dict[str, Any]], console: "Console") -> None:
                 table.add_row(*(str(row.get(column, "")) for column in columns))
             console.print(table)
         console.print()
+
+
+def _entry(table: str, kind: str, cls: type[Any]) -> dict[str, Any]:
+    hyperparameters, unavailable = [], ""
+    if table == "learners":
+        try:
+            hyperparameters = _hyperparameters(cls)
+        except Unavailable as error:
+            unavailable = str(error)
+    return {
+        "table": table,
+        "kind": kind,
+        "about": (cls.__doc__ or "").strip().splitlines()[0],
+        "settings": _settings(cls),
+        "hyperparameters": hyperparameters,
+        "unavailable": unavailable,
+    }
 
 
 def _settings(cls: type[Any], prefix: str = "") -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from spikeloop.workers.evaluate import evaluate, worker_name
+from spikeloop.workers.base import Unavailable
+from spikeloop.workers.evaluate import evaluate, rehearse, worker_name
 from spikeloop.workers.fingerprint import fingerprint
 from spikeloop.workers.job import Grid, Job, JobResult, Tile
 
@@ -59,8 +60,11 @@ class LifeWorker:
         return worker_name(), fingerprint(self._own)
 
     def warm_up(self, job: Job) -> None:
-        """Does a small job, so that imports and compilation are over."""
-        evaluate(job)
+        """Does a small job, so that imports and compilation are over; may raise Unavailable."""
+        try:
+            rehearse(job)
+        except Unavailable as error:
+            raise Unavailable(f"worker {worker_name()}: {error}") from error
 
     def evaluate(self, order: Order, *large_grids: Grid) -> list[JobResult]:
         """Lives the tiles of a message; gives one result for each.

@@ -32,6 +32,13 @@ class Lives:
     action_values: FloatArray | None = None
 
 
+class Unavailable(RuntimeError):
+    """The learner needs a package or compiler that is not installed here.
+
+    Its message is one line: what is missing and how to get it.
+    """
+
+
 class Learner(Protocol):
     """An inner-loop model. Implementations are frozen settings with a ``kind``."""
 
@@ -41,7 +48,12 @@ class Learner(Protocol):
         ...
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """The hyperparameters Θ for a family; ValueError if the learner cannot live there."""
+        """The hyperparameters Θ for a family.
+
+        Raises:
+            ValueError: the learner cannot live there.
+            Unavailable: it needs something that is not installed here; so may ``live``.
+        """
         ...
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Lives, Unavailable
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
 
 
@@ -32,6 +32,22 @@ def evaluate(job: Job) -> JobResult:
         result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
     wall_s = time.perf_counter() - started
     return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker_name()})
+
+
+def rehearse(job: Job) -> None:
+    """Lives a small job once, so that imports and compilation are over.
+
+    A life that breaks here breaks nothing: the lives of the run will say it best.
+
+    Raises:
+        Unavailable: no life can succeed here, because something is not installed.
+    """
+    try:
+        _live(job)
+    except Unavailable:
+        raise
+    except (Exception, SystemExit):  # as in ``evaluate``
+        return
 
 
 def worker_name() -> str:

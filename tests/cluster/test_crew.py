@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from faulty import Echo
+from lacking import LINE, Lacking
 from processes import assert_gone
 
 from spikeloop.cluster import PoolError, StopSignal
 from spikeloop.cluster.private_ray import private_ray
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import Learner
 from spikeloop.workers.job import Grid, Job, Status, Tile, cut
 from spikeloop.workers.seeding import TaskSet
 
@@ -50,7 +52,7 @@ def open_pool() -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start(
-            learner: Echo,
+            learner: Learner,
             own: Path | None = TESTS,
             late: Callable[[], float] = lambda: 0.0,
             actor: type | None = None,
@@ -71,7 +73,7 @@ def open_pool() -> Iterator[Start]:
         yield start
 
 
-def grid(learner: Echo) -> Grid:
+def grid(learner: Learner) -> Grid:
     points = Explicit(Echo().space(FAMILY.interface).default_point()[None])
     return Grid(FAMILY, learner, points, 1, 1, TaskSet.SEARCH, 0)
 
@@ -86,6 +88,14 @@ def test_a_learner_that_raises_in_its_warm_up_is_no_trouble(open_pool: Start) ->
     raising = Echo(fault="raise", broken_from=0.0)
     (outcome,) = open_pool(raising).run(cut(grid(raising), 1, 1, "raising"))
     assert outcome.result.status == Status.RAISED
+
+
+@pytest.mark.parametrize("found_in", ["space", "live"])
+def test_a_learner_whose_package_workers_lack_ends_the_run(
+    open_pool: Start, found_in: Literal["space", "live"]
+) -> None:
+    with pytest.raises(PoolError, match=rf"^worker \S+:\d+: {LINE}$"):
+        open_pool(Lacking(found_in=found_in))
 
 
 def test_a_learner_that_hangs_in_its_warm_up_ends_the_run(open_pool: Start, tmp_path: Path) -> None:
