@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from spikeloop.coordinator.comparison.config import ComparisonConfig
     from spikeloop.coordinator.config import RunConfig
     from spikeloop.coordinator.store import RunStore
-    from spikeloop.coordinator.transfer import Transfer
 
 app = typer.Typer(
     name="spikeloop",
@@ -153,7 +152,7 @@ def transfer(
     with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
         result = session.transfer(config, store, settings, reporter, stop)
     if as_json:
-        typer.echo(json.dumps(_as_json(result)))
+        typer.echo(json.dumps(result.as_json()))
     else:
         console.transfer_table(result, shown)
 
@@ -408,20 +407,6 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
         typer.echo(json.dumps(found.as_json()))
     else:
         shown.show(found, folder, report, printed)
-
-
-def _as_json(transfer: "Transfer") -> dict[str, Any]:
-    def plain(estimates: Any) -> dict[str, Any]:
-        return {
-            name: {k: None if v != v else v for k, v in vars(estimate).items()}  # nan is no JSON
-            for name, estimate in estimates.items()
-        }
-
-    return {
-        "scores": plain(transfer.scores),
-        "differences": plain(transfer.gains),
-        "n_failed": transfer.lives.n_failed,
-    }
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from spikeloop.coordinator.analysis.scores import Estimate
+from spikeloop.coordinator.analysis.scores import Estimate, ends
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
 from spikeloop.coordinator.loop import generation_lives, max_generations
@@ -134,10 +134,11 @@ def duration(seconds: float) -> str:
 
 
 def transfer_table(transfer: Transfer, console: Console) -> None:
-    """Prints the score of each Θ on the held-out tasks, and the planned comparisons."""
-    n_tasks = transfer.lives.grid.n_tasks
+    """Prints the score of each Θ and each ruler on the held-out tasks, and the comparisons."""
+    grid = transfer.lives.grid
+    zero, one = ends(grid.family.interface)
     table = Table(
-        title=f"Score on {n_tasks} held-out tasks (0 random policy, 1 optimal policy)",
+        title=f"Score on {grid.n_tasks} held-out tasks (0 {zero}, 1 {one})",
         title_justify="left",
     )
     for column in ("Θ", "score", "95 % interval", "mean return", "lives", "failed"):
@@ -155,6 +156,9 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
             str(lived),
             str(lived - returns.size),
         )
+    table.add_section()
+    for name, ruler in transfer.rulers.items():
+        table.add_row(name, *ruler.cells, "", "")
     console.print(table)
     for name, gain in transfer.gains.items():
         console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)

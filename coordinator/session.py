@@ -2,12 +2,13 @@
 
 import gc
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import manifest, tables
+from spikeloop.coordinator import manifest, rulers, tables
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.deployment import deploy, deployed, deployed_generation
 from spikeloop.coordinator.errors import ConfigError, RunFailed
@@ -168,7 +169,9 @@ def _score(
             f"{first.tile.t0}): {first.message}",
             first.traceback,
         )
-    return transfer
+    with pool.stop.raising():
+        known = rulers.measure(config, settings.seed, transfer.lives.references)
+    return replace(transfer, rulers=known)
 
 
 def recommended(config: RunConfig, store: RunStore) -> FloatArray:

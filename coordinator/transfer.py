@@ -1,7 +1,8 @@
 """Transfer: what the default, random and learned Θ earn on tasks that the search has never seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from spikeloop.coordinator.analysis.scores import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.reporter import Reporter
+from spikeloop.coordinator.rulers import Ruler
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut
@@ -27,16 +29,35 @@ class Transfer:
         theta: which of ``THETAS`` each row belongs to.
         scores: of each theta.
         gains: planned comparisons, learned minus default and learned minus random, paired by task.
+        rulers: further policies on the same tasks, where the family knows some.
     """
 
     lives: GridLives
     theta: tuple[str, ...]
     scores: Mapping[str, Estimate]
     gains: Mapping[str, Estimate]
+    rulers: Mapping[str, Ruler] = field(default_factory=dict)
 
     def rows(self, theta: str) -> list[int]:
         """Rows of ``lives`` that belong to a theta."""
         return [row for row, name in enumerate(self.theta) if name == theta]
+
+    def as_json(self) -> dict[str, Any]:
+        """Scores, differences and rulers as plain values; None where a number is nan."""
+        rulers = {
+            name: {**_plain(ruler.score), "mean_return": ruler.mean_return}
+            for name, ruler in self.rulers.items()
+        }
+        return {
+            "scores": {name: _plain(estimate) for name, estimate in self.scores.items()},
+            "differences": {name: _plain(estimate) for name, estimate in self.gains.items()},
+            "rulers": rulers,
+            "n_failed": self.lives.n_failed,
+        }
+
+
+def _plain(estimate: Estimate) -> dict[str, Any]:
+    return {k: None if v != v else v for k, v in vars(estimate).items()}  # nan is no JSON
 
 
 def transfer_areas(settings: TransferSettings) -> list[Tile]:

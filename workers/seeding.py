@@ -27,6 +27,7 @@ class Purpose(IntEnum):
     RANDOM_POINTS = 5
     BOOTSTRAP = 6
     COMPARISON = 7
+    RULERS = 8
 
 
 class TaskSet(IntEnum):

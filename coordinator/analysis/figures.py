@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator import files
-from spikeloop.coordinator.analysis.scores import Estimate, curve_band, held_out_score
+from spikeloop.coordinator.analysis.scores import Estimate, curve_band, ends, held_out_score
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -34,19 +34,19 @@ def make_figures(store: RunStore) -> list[Path]:
     matplotlib.use("Agg")
     made = []
     config = read_config(store)
-    seed = config.run.seed
+    seed, scale = config.run.seed, ends(config.family.interface)
     generations, curves, transfer = (
         _frame(store, name) for name in ("generations", "curves", "transfer")
     )
     if generations is not None:
         figure = new()
-        draw_search(figure.subplots(), generations, curves, seed)
+        draw_search(figure.subplots(), generations, curves, seed, scale)
         made.append(save(figure, store.folder / "figures" / "search.png"))
     if transfer is not None:
         transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
         figure = new()
-        draw_learning(figure.subplots(), transfer, n_steps, seed)
+        draw_learning(figure.subplots(), transfer, n_steps, seed, scale)
         made.append(save(figure, store.folder / "figures" / "learning.png"))
     return made
 
@@ -59,12 +59,16 @@ def new() -> "Figure":
 
 
 def draw_search(
-    axes: "Axes", generations: pd.DataFrame, curves: pd.DataFrame | None, seed: int
+    axes: "Axes",
+    generations: pd.DataFrame,
+    curves: pd.DataFrame | None,
+    seed: int,
+    scale: tuple[str, str],
 ) -> "Axes":
     """Fitness of the population and held-out score of the recommended point over generations.
 
     The fitness of each generation comes from its own fresh tasks, so its line moves with their
-    luck; the held-out tasks are the same throughout.
+    luck; the held-out tasks are the same throughout. ``scale`` says what scores 0 and 1.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -93,7 +97,7 @@ def draw_search(
             label=f"recommended Θ, {held_out[0][1].n_tasks} held-out tasks (95 %)",
         )
     axes.axhline(0.0, color=COLOURS["reference"], lw=0.8, ls=":")
-    axes.set(xlabel="generation", ylabel="score (0 random, 1 optimal policy)")
+    axes.set(xlabel="generation", ylabel=f"score (0 {scale[0]}, 1 {scale[1]})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title("The search", loc="left", pad=30)
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize="small")
@@ -101,8 +105,14 @@ def draw_search(
     return axes
 
 
-def draw_learning(axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int) -> "Axes":
-    """Reward per step within held-out lives, for each Θ, with pointwise 95 % intervals."""
+def draw_learning(
+    axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
+) -> "Axes":
+    """Reward per step within held-out lives, for each Θ, with pointwise 95 % intervals.
+
+    ``scale`` names the policies that score 0 and 1. Rulers have no line here: they may learn, and
+    a level line beside learning curves would hide that.
+    """
     n_bins = len(transfer["curve"].iloc[0])
     step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
     labels = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
@@ -117,10 +127,10 @@ def draw_learning(axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int)
         axes.fill_between(step, low, high, color=COLOURS[theta], alpha=0.25, lw=0)
         axes.plot(step, mean, color=COLOURS[theta], label=label)
     tasks = transfer.drop_duplicates("task")
-    for name, style in (("optimal", "--"), ("random", ":")):
+    for name, label, style in (("optimal", scale[1], "--"), ("random", scale[0], ":")):
         axes.axhline(tasks[name].mean() / n_steps, color=COLOURS["reference"], lw=0.9, ls=style)
         axes.annotate(
-            f"{name} policy",
+            label,
             (n_steps, tasks[name].mean() / n_steps),
             ha="right",
             va="bottom",

@@ -20,6 +20,7 @@ from spikeloop.coordinator.analysis.page import (
     records,
     toml,
 )
+from spikeloop.coordinator.analysis.scores import ends
 from spikeloop.coordinator.analysis.transfer_report import transfer_blocks
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.console import duration
@@ -77,7 +78,11 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
         return
     figure = figures.new()
     figures.draw_search(
-        figure.subplots(), generations, None if curves.empty else curves, config.run.seed
+        figure.subplots(),
+        generations,
+        None if curves.empty else curves,
+        config.run.seed,
+        ends(config.family.interface),
     )
     figure.axes[0].set_title("", loc="left")  # the heading says it
     yield Drawing(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
@@ -17,6 +17,17 @@ def score(gain: FloatArray, span: FloatArray) -> FloatArray:
     """Scores gain / span, elementwise; nan where the span is 0, as where no life counts."""
     ratio: FloatArray = np.divide(gain, span, out=np.full_like(gain, np.nan), where=span > 0)
     return ratio
+
+
+def ends(interface: Interface) -> tuple[str, str]:
+    """What scores 0 and what scores 1 in a family, in words for titles.
+
+    Where a learner is told what it should have answered, the answer without any learning is the
+    mean of all that may come.
+    """
+    if interface.told == "target":
+        return "prior mean", "optimal answer"
+    return "random policy", "optimal policy"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from spikeloop.coordinator import rulers
 from spikeloop.coordinator.analysis import figures
 from spikeloop.coordinator.analysis.page import Block, Drawing, Table, Text
-from spikeloop.coordinator.analysis.scores import Estimate
+from spikeloop.coordinator.analysis.scores import Estimate, ends
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.console import gain_words
+from spikeloop.coordinator.rulers import OtherTasks, Ruler
 from spikeloop.coordinator.transfer import THETAS, compare
+from spikeloop.tasks.base import References
 
 
 def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> Iterator[Block]:
@@ -27,6 +30,7 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
             else "The transfer to held-out tasks has not been measured: the run is not finished."
         )
         return
+    zero, one = ends(config.family.interface)
     for seed, lives in transfer.groupby("transfer_seed"):
         scores, gains = transfer_scores(lives, config.run.seed)
         yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
@@ -45,12 +49,20 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
                     str(len(own) - returns.size),
                 )
             )
+        note = ""
+        try:
+            for name, ruler in transfer_rulers(config, lives).items():
+                rows.append((name, *ruler.cells, "", ""))
+                note = "Rows without lives are other policies, on the same tasks, for comparison."
+        except OtherTasks as error:
+            note = f"Policies for comparison cannot be shown: {error}."
         yield Table(
-            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed} "
-            "(0 random policy, 1 optimal policy)",
+            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed} (0 {zero}, 1 {one})",
             ("Θ", "score", "95 % interval", "mean return", "lives", "failed"),
             rows,
         )
+        if note:
+            yield Text(note, "note")
     yield Text(
         "Intervals are percentile bootstraps over tasks, and over points where a row has several: "
         "they speak about new tasks for this Θ, not about other runs of the search.",
@@ -60,11 +72,11 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
     if not lives.empty:
         figure = figures.new()
         steps = config.family.interface.n_steps
-        figures.draw_learning(figure.subplots(), lives, steps, config.run.seed)
+        figures.draw_learning(figure.subplots(), lives, steps, config.run.seed, (zero, one))
         yield Drawing(
             figure,
             "Reward per step within held-out lives, with pointwise 95 % intervals; dashed and "
-            "dotted lines are the optimal and the random policy.",
+            f"dotted lines are the {one} and the {zero}.",
             "Learning curves of the default, random and learned hyperparameters.",
         )
 
@@ -85,3 +97,15 @@ def transfer_scores(
     )
     theta = list(gain.index.get_level_values("theta"))
     return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)
+
+
+def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
+    """Rulers, computed again for the rows of ``transfer`` with one transfer seed.
+
+    Raises:
+        OtherTasks: the family's code has changed, so they would be those of other tasks.
+    """
+    seed = int(lives["transfer_seed"].iloc[0])
+    tasks = lives.drop_duplicates("task").sort_values("task")
+    references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
+    return rulers.measure(config, seed, references)
