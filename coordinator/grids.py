@@ -99,7 +99,7 @@ def _refuse_too_many_failures(config: RunConfig, lives: GridLives, generation: i
     elif not lives.failures:
         raise RunFailed(
             f"generation {generation}: on none of its {lives.grid.n_tasks} tasks is there anything "
-            "to gain, because the random policy is as good as the optimal one; change [family]"
+            "to gain, because chance is as good as the optimum; change [family]"
         )
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(lives).items())
     first = lives.failures[0]

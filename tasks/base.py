@@ -44,7 +44,8 @@ class References:
     """Expected return of the two policies that fix the score's scale, one pair per task.
 
     Attributes:
-        random: (n_tasks,) expected return of the uniformly random policy: score 0.
+        random: (n_tasks,) expected return without learning: score 0. It is that of the uniformly
+            random policy, or where targets are told, of always answering their mean.
         optimal: (n_tasks,) expected return of the optimal policy: score 1.
     """
 

@@ -65,7 +65,7 @@ def draw_scores(found: Findings) -> "Figure":
         _estimate(axes, arm.iqm, row, look)
         if arm.n_failed:
             _note(axes, row, f"{arm.n_failed} failed")
-    axes.set_xlabel("held-out score at the end of the budget (0 random, 1 optimal policy)")
+    axes.set_xlabel("held-out score at the end of the budget (0 by chance, 1 at the optimum)")
     return figure
 
 

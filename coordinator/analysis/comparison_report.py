@@ -93,7 +93,7 @@ def _findings(config: ComparisonConfig, found: Findings, results: pd.DataFrame) 
     yield Text(
         "Declared beforehand: the primary metric is the held-out score of the recommended point "
         f"after {found.budget:,} lives of search, on {tasks} tasks that no search has seen "
-        f"(0 random policy, 1 optimal policy); {found.baseline} is the baseline. All contestants "
+        f"(0 by chance, 1 at the optimum); {found.baseline} is the baseline. All contestants "
         f"search with the same {config.comparison.seeds} seeds, none of which was used for tuning, "
         "so differences are taken seed by seed."
     )

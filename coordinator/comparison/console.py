@@ -77,7 +77,7 @@ class ComparisonConsole:
 def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
     """Prints the table of contestants, the sentences, and where everything is."""
     table = Table(
-        title=f"Held-out score after {found.budget} lives (0 random policy, 1 optimal policy)",
+        title=f"Held-out score after {found.budget} lives (0 by chance, 1 at the optimum)",
         title_justify="left",
     )
     columns = ("contestant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")

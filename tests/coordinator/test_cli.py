@@ -189,7 +189,7 @@ def test_family_without_anything_to_gain_is_named(
     text = config.read_text().replace('kind = "random_mdp"', 'kind = "flat:Flat"')
     config.write_text(text)
     assert cli("run", str(config), "--out", str(tmp_path)) == 1
-    assert "the random policy is as good as the optimal one" in capsys.readouterr().err
+    assert "chance is as good as the optimum" in capsys.readouterr().err
 
 
 FLAT_FAMILY = """
