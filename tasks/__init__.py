@@ -4,6 +4,7 @@
 documentation read it. A new family is one file in this folder and one row here.
 """
 
+from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import Interface, References, TaskBatch, TaskFamily
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
@@ -12,6 +13,7 @@ from spikeloop.tasks.quadratic import Quadratic
 FAMILIES: dict[str, type[TaskFamily]] = {
     "random_mdp": RandomMdp,
     "maze": Maze,
+    "bandit": Bandit,
     "quadratic": Quadratic,
 }
 

@@ -74,9 +74,7 @@ class Maze(Settings):
         """One state per field, four actions."""
         height, width = self.shape
         n_states = height * width
-        return Interface(
-            n_states, len(MOVES), "discrete", self.n_steps, told_range=self.told_range
-        )
+        return Interface(n_states, len(MOVES), "discrete", self.n_steps, told_range=self.told_range)
 
     @property
     def told_range(self) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from statistical import assert_mean
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
+from spikeloop.tasks.bandit import BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.tasks.tabular import TabularTasks
@@ -95,8 +96,24 @@ def play_quadratic(
     return returns.reshape(tasks.n_tasks, N_LIVES)
 
 
+def play_bandit(
+    tasks: BanditTasks, policy: str, rng: np.random.Generator, sampled: bool = True
+) -> FloatArray:
+    """Like ``play_tabular``; not ``sampled``, an arm pays if it does so more often than not."""
+    task = np.arange(tasks.n_tasks)[:, None]
+    returns = np.zeros((tasks.n_tasks, N_LIVES))
+    for _ in range(tasks.n_steps):
+        if policy == "optimal":
+            action = np.repeat(tasks.mean.argmax(axis=1)[:, None], N_LIVES, axis=1)
+        else:
+            action = rng.integers(tasks.mean.shape[1], size=returns.shape)
+        returns += (rng.random(returns.shape) if sampled else 0.5) < tasks.mean[task, action]
+    return returns
+
+
 PLAYERS: dict[type, Callable[..., FloatArray]] = {
     TabularTasks: play_tabular,
+    BanditTasks: play_bandit,
     QuadraticTasks: play_quadratic,
 }
 

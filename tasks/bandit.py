@@ -1,0 +1,215 @@
+"""Bandits: one state, several arms, and nothing to learn but which arm pays best.
+
+Families and the 100 pulls of a life are those of Wang et al. 2016 ("Learning to reinforcement
+learn", arXiv 1611.05763) and of the second experiment on the chip (Bohnstingl et al. 2019, Front.
+Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn, hardware/mab).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.settings import Settings
+
+Rewards = Literal["bernoulli", "gaussian"]
+Arms = Literal["independent", "dependent", "dependent_easy", "dependent_medium", "dependent_hard"]
+
+TWO_POINTS: dict[Arms, float] = {
+    "dependent_easy": 0.1,
+    "dependent_medium": 0.25,
+    "dependent_hard": 0.4,
+}
+"""What the worse of two arms pays, where that is no secret, but only which arm it is."""
+LEAST_LUCK = 2.0**-54
+"""Half the least positive number that a generator draws, in place of 0, whose quantile is -inf."""
+USUAL = 3.0
+"""Standard deviations from 0 within which a Gaussian reward usually lies."""
+
+
+def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> Interface:
+    """With the standard deviations of means and of rewards about them, if rewards are Gaussian."""
+    usual = None if scale is None else USUAL * float(np.hypot(*scale))
+    told = (0.0, 1.0) if usual is None else (-usual, usual)
+    return Interface(1, n_arms, "discrete", n_steps, told_range=told)
+
+
+class Bandit(Settings):
+    """The family of bandits of a given number of arms; the defaults are the chip experiment's.
+
+    Each pull of arm a pays 1 with probability p[a], else 0; with Gaussian rewards it pays
+    N(m[a], noise²). Chances of independent arms are U[0, 1], means N(0, mean_spread²). Dependent
+    arms are two Bernoulli arms with p[1] = 1 − p[0]: p[0] is U[0, 1], or one of {.1, .9} (easy),
+    {.25, .75} (medium), {.4, .6} (hard) with equal chances. There is nothing to see: every
+    observation is 0.
+    """
+
+    kind: Literal["bandit"] = "bandit"
+    n_arms: int = Field(default=2, ge=2, le=1024, description="arms of one bandit")
+    n_steps: int = Field(default=100, ge=1, le=1_000_000, description="pulls of one life")
+    rewards: Rewards = Field(default="bernoulli", description="law of one arm's rewards")
+    arms: Arms = Field(default="independent", description="law of the arms of one bandit")
+    mean_spread: float = Field(
+        default=1.0, gt=0, le=1e6, description="standard deviation of the means of Gaussian arms"
+    )
+    noise: float = Field(
+        default=1.0, gt=0, le=1e6, description="standard deviation of rewards of a Gaussian arm"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_law(self) -> Self:
+        if self.arms != "independent" and self.rewards == "gaussian":
+            raise ValueError(f'arms of Gaussian rewards must be "independent", got "{self.arms}"')
+        if self.arms != "independent" and self.n_arms != 2:
+            raise ValueError(f'n_arms must be 2 where arms is "{self.arms}", got {self.n_arms}')
+        if self.rewards == "bernoulli" and (self.mean_spread, self.noise) != (1.0, 1.0):
+            raise ValueError(
+                "mean_spread and noise must be 1, their default, without Gaussian rewards, got "
+                f"{self.mean_spread} and {self.noise}"
+            )
+        return self
+
+    @property
+    def interface(self) -> Interface:
+        """One observation, one action an arm."""
+        scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
+        return _interface(self.n_arms, self.n_steps, scale)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> "BanditTasks":
+        """Draws ``n_tasks`` independent bandits."""
+        if self.rewards == "gaussian":
+            mean = self.mean_spread * rng.standard_normal((n_tasks, self.n_arms))
+        elif self.arms == "independent":
+            mean = rng.random((n_tasks, self.n_arms))
+        else:
+            first = rng.random(n_tasks)
+            if (worse := TWO_POINTS.get(self.arms)) is not None:
+                first = np.where(first < 0.5, worse, 1.0 - worse)
+            mean = np.stack([first, 1.0 - first], axis=1)
+        return BanditTasks(
+            mean, self.n_steps, self.rewards, self.arms, self.mean_spread, self.noise
+        )
+
+
+@dataclass(frozen=True)
+class BanditTasks:
+    """A batch of bandits.
+
+    Attributes:
+        mean: (n_tasks, n_arms) expected reward of a pull; a probability with Bernoulli rewards.
+        n_steps: pulls of one life.
+        rewards: law of one arm's rewards.
+        arms: law that the arms of a bandit were drawn from.
+        mean_spread: standard deviation of that law with Gaussian rewards.
+        noise: standard deviation of Gaussian rewards.
+    """
+
+    mean: FloatArray
+    n_steps: int
+    rewards: Rewards = "bernoulli"
+    arms: Arms = "independent"
+    mean_spread: float = 1.0
+    noise: float = 1.0
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks in the batch."""
+        return len(self.mean)
+
+    @property
+    def interface(self) -> Interface:
+        """That of the family."""
+        scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
+        return _interface(self.mean.shape[1], self.n_steps, scale)
+
+    def __getitem__(self, tasks: slice) -> "BanditTasks":
+        """The tasks of a slice, as a batch of its own."""
+        return replace(self, mean=self.mean[tasks])
+
+    def references(self) -> References:
+        """Exact expected returns of uniform pulls, and of the best arm pulled from the start.
+
+        Optimal is who knows the task, so no learner earns a score of 1: with the regret, which is
+        what a learner earns less than that, the score is 1 − regret / regret of the random policy.
+        What can be learned at all is among the ``rulers``.
+        """
+        return References(
+            random=self.n_steps * self.mean.mean(axis=1),
+            optimal=self.n_steps * self.mean.max(axis=1),
+        )
+
+    def play(self, task: IntArray) -> "BanditPlay":
+        """Begins lives side by side."""
+        noise = self.noise if self.rewards == "gaussian" else None
+        return BanditPlay(self.mean[task], noise)
+
+    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """(n_tasks,) expected returns of policies that begin without knowledge of the task.
+
+        "UCB1", "Thompson" and "greedy posterior mean" believe in independent arms, whatever they
+        are, with the family's own prior; all ties are broken by lot. With two Bernoulli arms and
+        up to 200 pulls their returns are exact, else estimated from lives played with ``rng``.
+
+        "Bayes optimum" has the highest mean return over the family that a policy can have. It is
+        exact, and left out where it is not known: for more than two arms, for Gaussian rewards,
+        and for two independent arms with more pulls.
+        """
+        # Scores need no rulers, so that neither the command line nor a worker waits for them.
+        from spikeloop.tasks.references import bandit_exact as exact
+        from spikeloop.tasks.references import bandit_indices as indices
+        from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
+        from spikeloop.tasks.references.bandit_simulation import simulated_return
+
+        mean, n_steps = self.mean, self.n_steps
+        gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
+        rulers: dict[str, FloatArray] = {}
+        if not gaussian and mean.shape[1] == 2 and n_steps <= exact.MAX_STEPS:
+            choices = exact.choices()
+            if independent:
+                choices["Bayes optimum"] = best_choices(n_steps)
+            for name, choose in choices.items():
+                rulers[name] = exact.expected_return(choose, mean, n_steps)
+        else:
+            policies = (
+                indices.gaussian_policies(self.mean_spread, self.noise)
+                if gaussian
+                else indices.bernoulli_policies()
+            )
+            for name, index in policies.items():
+                rulers[name] = simulated_return(self.play, mean, n_steps, index, rng)
+        if not independent:
+            rulers["Bayes optimum"] = majority_return(mean, n_steps)
+        return rulers
+
+
+@dataclass
+class BanditPlay:
+    """Lives with bandits; there is no state.
+
+    Attributes:
+        mean: (n_lives, n_arms) expected reward of each arm.
+        noise: standard deviation of Gaussian rewards; None where they are 0 or 1.
+    """
+
+    mean: FloatArray
+    noise: float | None
+
+    def observe(self) -> IntArray:
+        """Nothing: zeros."""
+        return np.zeros(len(self.mean), dtype=np.int64)
+
+    def step(
+        self, actions: IntArray | FloatArray, luck: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Draws rewards by inversion of their distribution function; all of them are told."""
+        mean = self.mean[np.arange(len(self.mean)), actions]
+        if self.noise is None:
+            reward = (luck < mean).astype(np.float64)
+        else:
+            from scipy.special import ndtri
+
+            reward = mean + self.noise * ndtri(np.maximum(luck, LEAST_LUCK))
+        return reward, reward

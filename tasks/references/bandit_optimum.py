@@ -1,0 +1,80 @@
+"""What nobody can beat on average who does not know which Bernoulli bandit of a family it is."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.references.bandit_exact import Choice, successes
+from spikeloop.tasks.references.bandit_indices import chance_mean
+
+TIE = 1e-10
+"""Values nearer to each other differ by rounding only; either arm is best then."""
+
+
+def best_choices(n_steps: int) -> Choice:
+    """The policy with the highest mean return for two independent arms of chances U[0, 1].
+
+    Backward induction over the counts, whose posterior is Beta(s + 1, n − s + 1) for either arm
+    (Bellman 1956, Sankhyā 16:221; Berry and Fristedt 1985, "Bandit problems"): with the chances
+    m = (s + 1) / (n + 2) of a success and V = 0 after the last pull,
+
+        V(counts) = max over arms of m · [1 + V(counts, success)] + (1 − m) · V(counts, failure).
+
+    What is stored is one byte for each of the C(n_steps + 3, 4) counts before a pull.
+    """
+    stored: list[list[NDArray[np.int8]]] = []
+    value = [np.zeros((n0 + 1, n_steps - n0 + 1)) for n0 in range(n_steps + 1)]
+    for step in reversed(range(n_steps)):
+        signs: list[NDArray[np.int8]] = []
+        values: list[FloatArray] = []
+        for n0 in range(step + 1):
+            n1 = step - n0
+            chance = chance_mean(successes(n0), n0)[:, None]
+            won, lost = value[n0 + 1][1:], value[n0 + 1][:-1]
+            first = chance * (1.0 + won - lost) + lost
+            chance = chance_mean(successes(n1), n1)
+            won, lost = value[n0][:, 1:], value[n0][:, :-1]
+            second = chance * (1.0 + won - lost) + lost
+            gain = first - second
+            signs.append((gain > TIE).astype(np.int8) - (gain < -TIE))
+            values.append(np.maximum(first, second))
+        stored.append(signs)
+        value = values
+    stored.reverse()
+
+    def choose(n0: int, n1: int) -> FloatArray:
+        return (1.0 + stored[n0 + n1][n0].astype(np.float64)) / 2.0
+
+    return choose
+
+
+def majority_return(mean: FloatArray, n_steps: int) -> FloatArray:
+    """Expected return of the best policy for two arms of which one pays when the other would not.
+
+    Where p1 = 1 − p0, a success of arm 0 says what a failure of arm 1 says. So every pull tells the
+    same whichever arm it is, nothing is to be gained by exploring, and the best arm to pull is that
+    in whose favour most pulls have spoken, under every prior that prefers neither arm; either with
+    1/2 if they are equal. With p the chance of the better arm and q = 1 − p, the probability to
+    pull it is r(0) = 1/2, r(2m) = r(2m − 1), and
+
+        r(1) = p,   r(2m + 1) = r(2m − 1) + (p − q) · C(2m − 1, m) · (p q)^m.
+
+    Args:
+        mean: (n_tasks, 2) chances of the arms, which sum to 1.
+        n_steps: pulls of a life.
+
+    Returns:
+        (n_tasks,) expected successes.
+    """
+    better, worse = mean.max(axis=1), mean.min(axis=1)
+    right = np.full_like(better, 0.5)
+    term = right.copy()
+    total: FloatArray = np.zeros_like(better)
+    for step in range(n_steps):
+        if step % 2:
+            m = (step - 1) // 2
+            # term is C(2m − 1, m) · (p q)^m; its formal value at m = 0 is 1/2.
+            right = right + (better - worse) * term
+            term = term * better * worse * (2 * (2 * m + 1) / (m + 1))
+        total += right * better + (1.0 - right) * worse
+    return total
