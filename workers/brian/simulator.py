@@ -24,6 +24,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from spikeloop.workers.base import Unavailable
+
 LOCK = threading.RLock()
 """Held by every use of Brian2, from building a network to reading its numbers."""
 
@@ -40,7 +42,7 @@ QUIET: dict[str, Any] = {
 """Brian2's preferences that an import by ``brian2()`` starts with instead of those in files."""
 
 
-class MissingBrian(RuntimeError):
+class MissingBrian(Unavailable):
     """Brian2 is not installed, or cannot be imported."""
 
 

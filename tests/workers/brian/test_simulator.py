@@ -1,0 +1,109 @@
+"""Brian2 arrives without changing the process that asked for it."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spikeloop.workers.brian.simulator import MissingBrian, brian2
+
+PROBE = """
+import logging, os, signal, sys, threading, warnings
+import numpy as np
+from spikeloop.workers.brian.simulator import QUIET, brian2
+
+def state():
+    return {
+        "filters": list(warnings.filters),
+        "showwarning": warnings.showwarning,
+        "captured": logging._warnings_showwarning,
+        "excepthook": sys.excepthook,
+        "handler": signal.getsignal(signal.SIGINT),
+        "signal": signal.signal,
+        "log handlers": list(logging.getLogger("py.warnings").handlers),
+        "errors": np.geterr(),
+        "temporary files": os.listdir(os.environ["TMPDIR"]),
+    }
+
+before = state()
+modules = []
+thread = threading.Thread(target=lambda: modules.append(brian2()))
+thread.start()
+thread.join()
+after = state()
+changed = [name for name in before if before[name] != after[name]]
+assert not changed, changed
+b2 = modules[0]
+assert brian2() is b2
+assert all(b2.prefs[name] == value for name, value in QUIET.items())
+assert b2.prefs["core.default_float_dtype"] is np.float64
+b2.prefs.load_preferences()  # the program's own wish
+assert b2.prefs["core.default_float_dtype"] is np.float32
+"""
+
+
+IMPORT = """thread = threading.Thread(target=lambda: modules.append(brian2()))
+thread.start()
+thread.join()"""
+
+
+def _run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.brian
+def test_importing_changes_nothing_in_the_process(tmp_path: Path) -> None:
+    """In a thread, where Brian2's own import would fail because it sets a signal handler."""
+    (tmp_path / "brian_preferences").write_text("core.default_float_dtype = float32\n")
+    done = _run(PROBE, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.brian
+def test_the_probe_sees_a_programs_own_import_and_we_leave_that_as_it_is(tmp_path: Path) -> None:
+    """Negative control: the same probe around Brian2's own import finds the changes."""
+    own = PROBE.replace(IMPORT, "import brian2 as b2\nmodules.append(b2)").replace(
+        "assert not changed, changed",
+        "hook = sys.excepthook\n"
+        "assert brian2() is b2 and b2.prefs['logging.file_log'] and sys.excepthook is hook\n"
+        "assert not changed, changed",
+    )
+    done = _run("import warnings; warnings.simplefilter('ignore')\n" + own, tmp_path)
+    found = done.stderr.strip().splitlines()[-1]
+    for name in ("showwarning", "captured", "excepthook", "handler", "temporary files"):
+        assert repr(name) in found
+
+
+def test_a_missing_brian_is_one_line_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'brian2'", name="brian2")
+
+    monkeypatch.delitem(sys.modules, "brian2", raising=False)
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(MissingBrian) as caught:
+        brian2('learner "brian"')
+    assert str(caught.value) == ("learner \"brian\" needs Brian2: pip install 'spikeloop[brian]'")
+
+
+def test_an_import_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("numpy is outdated")
+
+    monkeypatch.delitem(sys.modules, "brian2", raising=False)
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(MissingBrian, match=r"this learner needs Brian2: .* \(numpy is outdated\)$"):
+        brian2()

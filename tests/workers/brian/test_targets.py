@@ -1,0 +1,206 @@
+"""Targets are named, never guessed; compiled code is ours, kept, and rounds like IEEE 754."""
+
+import importlib.util
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikeloop.tasks.base import SeedArray
+from spikeloop.workers.brian import targets
+from spikeloop.workers.brian.noise import functions, keys, per_life, uniforms
+from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.targets import (
+    MissingCompiler,
+    cache_folder,
+    codeobject_class,
+    own_preferences,
+    require,
+)
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """What this process has found out about the machine is forgotten before and after."""
+    kept = (targets._missing, cache_folder, targets._strict_cython)
+    for function in kept:
+        function.cache_clear()
+    yield
+    for function in kept:
+        function.cache_clear()
+
+
+def test_numpy_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    require("numpy")
+
+
+@pytest.mark.parametrize("compiler", ["/nowhere/g++", "no-such-compiler -O2"])
+def test_a_missing_compiler_is_one_line_that_says_what_to_do(
+    compiler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("Cython")
+    monkeypatch.setenv("CXX", compiler)
+    with pytest.raises(MissingCompiler) as caught:
+        require("cython")
+    assert str(caught.value) == (
+        'brian target "cython" needs a C++ compiler: install g++ or set learner.target = "numpy"'
+    )
+
+
+def test_a_compiler_that_fails_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("Cython")
+    monkeypatch.setenv("CXX", "false")
+    with pytest.raises(MissingCompiler, match=r"a C\+\+ compiler that works \(false does not\)"):
+        require("cython")
+
+
+def test_a_missing_cython_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingCompiler, match=r"needs Cython: pip install cython or set learner"):
+        require("cython")
+
+
+@pytest.mark.brian
+def test_a_missing_compiler_never_becomes_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("Cython")
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    with pytest.raises(MissingCompiler):
+        codeobject_class("cython")
+
+
+@pytest.mark.brian
+def test_modules_are_kept_where_the_user_keeps_caches(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = cache_folder()
+    assert folder.is_dir() and folder.parent == tmp_path / "cache" / "spikeloop" / "cython"
+    assert stat.S_IMODE((tmp_path / "cache" / "spikeloop").stat().st_mode) == 0o700
+
+
+@pytest.mark.brian
+@pytest.mark.parametrize("spoiled", ["a file", "open to others"])
+def test_an_unsafe_or_unusable_cache_is_not_used(
+    spoiled: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    fallback = tmp_path / f"spikeloop-{os.getuid()}"
+    for base, expected in ((tmp_path / "spikeloop", fallback), (fallback, None)):
+        if spoiled == "a file":
+            base.write_text("")
+        else:
+            base.mkdir()
+            base.chmod(0o777)
+        cache_folder.cache_clear()
+        folder = cache_folder()
+        if expected is not None:
+            assert folder.is_relative_to(expected)
+            for path in sorted(expected.rglob("*"), reverse=True):
+                path.rmdir()
+            expected.rmdir()
+        else:
+            assert folder.name.startswith("spikeloop-cython-")
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.brian
+def test_preferences_are_put_back_whatever_happens() -> None:
+    b2 = brian2()
+    before = dict(b2.prefs)
+    with pytest.raises(KeyError), own_preferences():
+        assert b2.prefs["codegen.target"] == "numpy"
+        assert not b2.prefs["core.stop_on_keyboard_interrupt"]
+        raise KeyError
+    assert dict(b2.prefs) == before
+
+
+MODEL = """
+dv/dt = (1.5*exp(-v) - v)/tau : 1
+u = rand() : 1 (constant over dt)
+z = randn() : 1 (constant over dt)
+tau : second (constant)
+life_key_low : integer (constant)
+life_key_high : integer (constant)
+element : integer (constant)
+"""
+
+
+def _simulate(code: Any, seeds: SeedArray, n: int, tau_s: float) -> dict[str, Any]:
+    b2 = brian2()
+    with own_preferences():
+        text, _ = per_life(MODEL, 0, "element", equations=True)
+        group = b2.NeuronGroup(
+            seeds.size * n,
+            text,
+            method="euler",
+            namespace=functions(),
+            codeobj_class=code,
+            clock=b2.Clock(b2.ms, name="beat"),  # names stand in the code
+            name="compiled",
+        )
+        group.life_key_low, group.life_key_high = (np.repeat(word, n) for word in keys(seeds))
+        group.element = np.tile(np.arange(n), seeds.size)
+        group.tau_ = tau_s
+        group.v = "element"
+        b2.Network(group).run(7 * b2.ms, namespace={})
+        return {name: np.array(group.state(name)).reshape(-1, n) for name in "vuz"}
+
+
+@pytest.mark.brian
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_cython_draws_the_same_numbers_and_compiles_once_for_all_sizes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = dict(brian2().prefs)
+    seeds = np.arange(50, dtype=np.uint64) * np.uint64(2**63 + 2**40 + 1)
+    cython = codeobject_class("cython")
+    alone = _simulate(cython, seeds[49:], 3, 0.01)
+    compiled = sorted(cache_folder().glob("*.so"))
+    together = _simulate(cython, seeds, 3, 0.02)
+    _simulate(cython, seeds, 4, 0.01)
+    assert compiled == sorted(cache_folder().glob("*.so"))
+    assert len(compiled) == 2  # subexpressions and state update
+    assert dict(brian2().prefs) == before
+
+    np.testing.assert_array_equal(together["u"], uniforms(seeds, 0, 6, 3))
+    for name in "uz":
+        np.testing.assert_array_equal(together[name][49:], alone[name])
+    numpy = _simulate(codeobject_class("numpy"), seeds, 3, 0.02)
+    np.testing.assert_array_equal(together["u"], numpy["u"])
+    for name in "vz":
+        np.testing.assert_allclose(together[name], numpy[name], rtol=1e-14, atol=1e-14)
+    # Elements at the end of an array are rounded like the others.
+    tail = _simulate(cython, seeds[:5], 3, 0.02)
+    np.testing.assert_array_equal(tail["v"], together["v"][:5])
+
+
+@pytest.mark.brian
+@pytest.mark.filterwarnings("ignore")
+def test_code_that_cython_cannot_translate_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Brian2 takes such code for code with nothing to do."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    b2 = brian2()
+    odd = b2.Function(np.abs, arg_units=[1], return_unit=1)
+    odd.implementations.add_implementation("cython", "cdef double odd(double x): return nothing(x")
+    with own_preferences():
+        group = b2.NeuronGroup(
+            1,
+            "dv/dt = odd(v)/second : 1",
+            method="euler",
+            namespace={"odd": odd},
+            codeobj_class=codeobject_class("cython"),
+        )
+        with pytest.raises(b2.BrianObjectException) as caught:
+            b2.Network(group).run(b2.ms, namespace={})
+    assert "Cython cannot translate" in str(caught.value.__cause__)
