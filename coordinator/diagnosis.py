@@ -79,10 +79,20 @@ def _brian() -> Check:
     if util.find_spec("brian2") is None:
         advice = "pip install 'spikeloop[brian]' for Brian2 networks; nothing else needs it"
         return Check("brian2", "warning", "not installed", advice)
+    from spikeloop.workers.base import Unavailable
+    from spikeloop.workers.brian.simulator import brian2
+    from spikeloop.workers.brian.targets import cache_folder, require
+
     found = metadata.version("brian2")
-    if shutil.which("g++") is None:
-        return Check("brian2", "ok", f"{found}, numpy target only (no g++ found)")
-    return Check("brian2", "ok", f"{found}, with g++")
+    try:
+        brian2()
+    except Unavailable as error:
+        return Check("brian2", "warning", found, str(error))
+    try:
+        require("cython")
+    except Unavailable as error:
+        return Check("brian2", "ok", f"{found}, target numpy only; {error}")
+    return Check("brian2", "ok", f"{found}, all targets; modules are kept in {cache_folder()}")
 
 
 def _memory() -> Check:

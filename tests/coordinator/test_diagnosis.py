@@ -16,6 +16,7 @@ from spikeloop.coordinator import diagnosis
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.diagnosis import Check, examine
 from spikeloop.coordinator.manifest import PACKAGES
+from spikeloop.workers.brian import targets
 from spikeloop.workers.learners.chip import ChipAgent
 
 Patch = pytest.MonkeyPatch
@@ -80,9 +81,11 @@ def test_versions_of_python(monkeypatch: Patch, version: tuple[int, ...], state:
 @pytest.mark.usefixtures("no_ray")
 @pytest.mark.brian
 def test_brian_is_welcome_but_not_needed(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda program: None)
+    assert "all targets" in verdict("brian2").found
+    monkeypatch.setattr(targets, "_missing", lambda: "a C++ compiler: install g++")
     assert verdict("brian2").state == "ok"
-    assert "no g++" in verdict("brian2").found
+    assert "target numpy only" in verdict("brian2").found
+    assert "install g++" in verdict("brian2").found
     find = util.find_spec
     monkeypatch.setattr(util, "find_spec", lambda name: None if name == "brian2" else find(name))
     assert verdict("brian2").state == "warning"
