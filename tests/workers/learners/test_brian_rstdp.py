@@ -1,0 +1,324 @@
+"""Reward-modulated STDP: exact changes of weights by hand, then what whole lives come to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pytest
+from statistical import assert_better
+
+from spikeloop.tasks.bandit import Bandit, BanditTasks
+from spikeloop.tasks.base import (
+    FloatArray,
+    IntArray,
+    Interface,
+    Play,
+    References,
+    SeedArray,
+)
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.course import Course
+from spikeloop.workers.brian.networks import network
+from spikeloop.workers.learners.brian_rstdp import Agents, BrianRstdp
+from spikeloop.workers.space import Parameters
+
+MS, MV = 1e-3, 1e-3
+STEP_MS = 1.0
+ALWAYS, NEVER = 1.0, -1.0
+"""Membranes, in V, from which a neuron is sure to fire and sure not to."""
+
+Steps = Sequence[int]
+
+
+def play(
+    learner: BrianRstdp,
+    pre: Mapping[int, Steps],
+    post: Mapping[int, Steps],
+    told: Mapping[int, float],
+    n_steps: int = 30,
+    **values: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Two states and two actions whose neurons fire in the given steps, and nothing else.
+
+    Args:
+        learner: its settings.
+        pre: by input neuron, the time steps in which it fires.
+        post: by action neuron.
+        told: reward by the step before which the outcome comes.
+        n_steps: of the whole.
+        values: parameters of the action neurons, or ``w`` at first, in SI units.
+
+    Returns:
+        (2, 2) weights and eligibility of input neuron and action neuron at the end.
+    """
+    with network(learner.blueprint(2, 2), 1) as batch:
+        batch.reset(np.array([7], dtype=np.uint64))
+        constants = {
+            "noise": MV,
+            "A_plus": 1.0,
+            "A_minus": 0.7,
+            "tau_plus": 20 * MS,
+            "tau_minus": 30 * MS,
+            "tau_eligibility": 50 * MS,
+            "eta": 0.1 * MV,
+            "inhibition": 3 * MV,
+            "w": 5 * MV,
+        }
+        for name, value in (constants | values).items():
+            batch.array("plastic" if name == "w" else "actions", name)[:] = value
+
+        def between(step: int) -> None:
+            if step in told:
+                batch.array("actions", "told")[:] = told[step]
+                batch.tell()
+            for neuron in range(2):
+                fires = step in pre.get(neuron, ())
+                batch.array("states", "rate")[0, neuron] = 1 / (STEP_MS * MS) if fires else 0.0
+                fires = step in post.get(neuron, ())
+                batch.array("actions", "v")[0, neuron] = ALWAYS if fires else NEVER
+
+        batch.run(n_steps, 1, between)
+        age = n_steps * STEP_MS * MS - batch.array("plastic", "lastupdate")
+        tau = (constants | values)["tau_eligibility"]
+        eligibility = batch.array("plastic", "c") * np.exp(-age / tau)
+        return batch.array("plastic", "w").reshape(2, 2).copy(), eligibility.reshape(2, 2)
+
+
+def pairs(pre: Steps, post: Steps, until: int, a_minus: float = 0.7, tau_c: float = 50.0) -> float:
+    """The eligibility before a step, as a sum over all pairs of spikes; time constants in ms."""
+    total = 0.0
+    for i, j in product(pre, post):
+        if max(i, j) < until:
+            made = np.exp(-(j - i) / 20.0) if i <= j else -a_minus * np.exp(-(i - j) / 30.0)
+            total += made * np.exp(-(until - max(i, j)) / tau_c)
+    return total
+
+
+def test_one_causal_pair_by_hand() -> None:
+    w, c = play(BrianRstdp(), {0: [2]}, {1: [5]}, {10: 0.5}, n_steps=12)
+    by_hand = np.exp(-3 / 20) * np.exp(-5 / 50)
+    np.testing.assert_allclose(w[0, 1], 5 * MV + 0.1 * MV * 0.5 * by_hand, rtol=1e-12)
+    np.testing.assert_allclose(c[0, 1], by_hand * np.exp(-2 / 50), rtol=1e-12)
+    # The three others saw no pair.
+    assert (w.ravel()[[0, 2, 3]] == 5 * MV).all()
+    assert (c.ravel()[[0, 2, 3]] == 0).all()
+
+
+def test_one_acausal_pair_by_hand() -> None:
+    w, _ = play(BrianRstdp(), {1: [9]}, {0: [3]}, {10: 0.5}, n_steps=12)
+    by_hand = -0.7 * np.exp(-6 / 30) * np.exp(-1 / 50)
+    np.testing.assert_allclose(w[1, 0], 5 * MV + 0.1 * MV * 0.5 * by_hand, rtol=1e-12)
+
+
+def test_spikes_of_one_step_are_a_causal_pair() -> None:
+    _, c = play(BrianRstdp(), {0: [4]}, {0: [4]}, {}, n_steps=5)
+    np.testing.assert_allclose(c[0, 0], np.exp(-1 / 50), rtol=1e-12)
+
+
+def test_all_pairs_of_two_trains_count_at_each_of_several_outcomes() -> None:
+    rng = np.random.default_rng(0)
+    pre = {k: np.flatnonzero(rng.random(60) < 0.3).tolist() for k in range(2)}
+    post = {k: np.flatnonzero(rng.random(60) < 0.3).tolist() for k in range(2)}
+    told = {15: 1.0, 30: -0.4, 59: 0.3}
+    w, c = play(BrianRstdp(), pre, post, told, n_steps=60)
+    for i, j in product(range(2), range(2)):
+        change = sum(r * pairs(pre[i], post[j], step) for step, r in told.items())
+        np.testing.assert_allclose(w[i, j], 5 * MV + 0.1 * MV * change, rtol=1e-12)
+        np.testing.assert_allclose(c[i, j], pairs(pre[i], post[j], 60), rtol=1e-11)
+    # A negative control: without depression the same sums differ.
+    other = pairs(pre[0], post[0], 60, a_minus=0.0)
+    assert abs(other - c[0, 0]) > 0.1
+
+
+TRAINS: tuple[dict[int, Steps], dict[int, Steps]] = {0: [1, 4, 8], 1: [2]}, {0: [3, 9], 1: [6]}
+
+
+def test_what_was_expected_changes_nothing() -> None:
+    w, c = play(BrianRstdp(), *TRAINS, {12: 0.25}, baseline=0.25)
+    assert (w == 5 * MV).all()
+    assert np.abs(c).min() > 0.1
+
+
+def test_the_change_is_linear_in_the_surprise_so_its_sign_is_the_surprise_s() -> None:
+    more, less, twice = (
+        play(BrianRstdp(), *TRAINS, {12: told}, baseline=0.25)[0] - 5 * MV
+        for told in (0.75, -0.25, 1.25)
+    )
+    assert (more[:, 0] != 0).all()
+    np.testing.assert_allclose(less, -more, rtol=1e-11)
+    np.testing.assert_allclose(twice, 2 * more, rtol=1e-11)
+
+
+def test_the_baseline_follows_what_is_told() -> None:
+    """0.5, then half-way to 1, then a quarter of the way: the second surprise is 0.25."""
+    once, _ = play(BrianRstdp(), {0: [2]}, {0: [3]}, {5: 1.0}, baseline=0.5, baseline_rate=0.5)
+    both, _ = play(
+        BrianRstdp(), {0: [2]}, {0: [3]}, {5: 1.0, 10: 1.0}, baseline=0.5, baseline_rate=0.5
+    )
+    second = 0.1 * MV * 0.25 * np.exp(-1 / 20) * np.exp(-7 / 50)
+    np.testing.assert_allclose(both[0, 0] - once[0, 0], second, rtol=1e-10)
+
+
+def test_lasting_dopamine_acts_at_the_next_outcome() -> None:
+    left = np.exp(-5 / 10)
+    w, _ = play(BrianRstdp(), {0: [2]}, {0: [3]}, {5: 1.0, 10: 0.0}, dopamine_left=left)
+    pair = np.exp(-1 / 20)
+    change = pair * (np.exp(-2 / 50) + left * np.exp(-7 / 50))
+    np.testing.assert_allclose(w[0, 0], 5 * MV + 0.1 * MV * change, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("told", "bound"), [(1.0, 10 * MV), (-1.0, 0.0)])
+def test_hard_bounds_stop_weights(told: float, bound: float) -> None:
+    w, _ = play(BrianRstdp(), {0: [2]}, {0: [3]}, {5: told}, eta=50 * MV)
+    assert w[0, 0] == bound
+
+
+@pytest.mark.parametrize(("told", "part"), [(1.0, 1 - 0.3), (-1.0, 0.3)])
+def test_soft_bounds_slow_weights_by_their_distance(told: float, part: float) -> None:
+    learner = BrianRstdp(bounds="soft")
+    w, _ = play(learner, {0: [2]}, {0: [3]}, {5: told}, w=3 * MV)
+    change = 0.1 * MV * told * np.exp(-1 / 20) * np.exp(-2 / 50)
+    np.testing.assert_allclose(w[0, 0], 3 * MV + part * change, rtol=1e-12)
+
+
+def random_life(
+    n_candidates: int, n_tasks: int
+) -> tuple[BrianRstdp, RandomMdp, Parameters, SeedArray]:
+    learner = BrianRstdp(neurons_per_state=2, neurons_per_action=2, dopamine="lasting")
+    family = RandomMdp(n_states=3, n_actions=2, n_steps=20)
+    rng = np.random.default_rng(1)
+    space = learner.space(family.interface)
+    seeds = rng.integers(0, 2**64, (n_candidates, n_tasks), dtype=np.uint64)
+    return learner, family, space.decode(space.sample(n_candidates, rng)), seeds
+
+
+def spikes_and_weights(
+    learner: BrianRstdp, parameters: Parameters, course: Course
+) -> tuple[IntArray, FloatArray]:
+    """(n, 3) life, neuron and step of the action neurons' spikes; (n_lives, ...) weights."""
+    batch = Batch(learner.blueprint(3, 2), course.n_lives, record=("actions",))
+    batch.reset(course.seeds)
+    agents = Agents(learner, parameters, course, batch)
+    batch.run(course.n_steps, learner.window_steps, agents.between)
+    return np.stack(batch.spikes("actions"), axis=1), agents.preferences()
+
+
+def test_a_life_has_the_same_spikes_and_weights_alone_to_the_bit() -> None:
+    learner, family, parameters, seeds = random_life(3, 2)
+    tasks = family.sample(2, np.random.default_rng(2))
+    spikes, weights = spikes_and_weights(learner, parameters, Course("a", tasks, seeds))
+    assert len(spikes) > 100
+    for candidate, task in ((0, 0), (2, 1)):
+        row, life = slice(candidate, candidate + 1), 2 * candidate + task
+        course = Course("a", tasks[task : task + 1], seeds[row, task : task + 1])
+        alone, alone_weights = spikes_and_weights(learner, parameters.rows(row), course)
+        np.testing.assert_array_equal(alone[:, 1:], spikes[spikes[:, 0] == life][:, 1:])
+        np.testing.assert_array_equal(alone_weights[0], weights[life])
+
+
+EASY = Bandit(arms="dependent_easy", n_steps=60)
+N_TASKS = 40
+
+
+def point(learner: BrianRstdp, **values: float) -> Parameters:
+    """The default Θ but for some values."""
+    space = learner.space(EASY.interface)
+    parameters = space.decode(space.default_point()[None])
+    for name, value in values.items():
+        parameters.values[0, space.columns.index(name)] = value
+    return parameters
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """Bandits that pay as ever, but tell fair coins."""
+
+    tasks: BanditTasks
+
+    @property
+    def n_tasks(self) -> int:
+        return self.tasks.n_tasks
+
+    @property
+    def interface(self) -> Interface:
+        return self.tasks.interface
+
+    def __getitem__(self, tasks: slice) -> "Shuffled":
+        return Shuffled(self.tasks[tasks])
+
+    def references(self) -> References:
+        return self.tasks.references()
+
+    def play(self, task: IntArray) -> "ShuffledPlay":
+        return ShuffledPlay(self.tasks.play(task))
+
+
+@dataclass
+class ShuffledPlay:
+    play: Play
+
+    def observe(self) -> IntArray | FloatArray:
+        return self.play.observe()
+
+    def step(
+        self, actions: IntArray | FloatArray, luck: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        reward, _ = self.play.step(actions, luck)
+        # Later digits of the luck, which the reward hardly depends on.
+        return reward, (luck * 2**20 % 1 < 0.5).astype(np.float64)
+
+
+def test_reward_teaches_and_a_shuffled_reward_does_not() -> None:
+    """Against lives without plasticity; what learns nothing passes once in 10,000 seeds."""
+    learner = BrianRstdp()
+    tasks = EASY.sample(N_TASKS, np.random.default_rng(3))
+    seeds = np.arange(N_TASKS, dtype=np.uint64)[None]
+    taught = learner.live(point(learner), tasks, seeds).returns[0]
+    untaught = learner.live(point(learner, eta=0.0), tasks, seeds).returns[0]
+    assert_better(taught, untaught, alpha=1e-4)
+
+    fooled = learner.live(point(learner), Shuffled(tasks), seeds).returns[0]
+    with pytest.raises(AssertionError):
+        assert_better(fooled, untaught, alpha=1e-4)
+    assert_better(taught, fooled, alpha=1e-4)
+
+
+def test_fixed_parameters_leave_the_space_and_act() -> None:
+    free, fixed = BrianRstdp(), BrianRstdp(fixed={"tau_eligibility": 50.0, "eta": 0.1})
+    tasks = EASY.sample(3, np.random.default_rng(0))
+    seeds = np.arange(3, dtype=np.uint64)[None]
+    names = fixed.space(EASY.interface).columns
+    assert set(free.space(EASY.interface).columns) - set(names) == {"tau_eligibility", "eta"}
+    lives = fixed.live(point(fixed), tasks, seeds)
+    same = free.live(point(free, tau_eligibility=50.0, eta=0.1), tasks, seeds)
+    np.testing.assert_array_equal(lives.curve, same.curve)
+    assert (lives.returns != free.live(point(free), tasks, seeds).returns).any()
+
+
+def test_what_cannot_be_fixed_is_said() -> None:
+    with pytest.raises(ValueError, match=r"fixed must name some of .*, got 'tau'"):
+        BrianRstdp(fixed={"tau": 1.0})
+    with pytest.raises(ValueError, match=r"fixed eta must be in \[.*\], got -1.0"):
+        BrianRstdp(fixed={"eta": -1.0}).space(EASY.interface)
+
+
+def test_families_that_tell_targets_are_refused() -> None:
+    with pytest.raises(ValueError, match="brian_rstdp needs to be told rewards, got targets"):
+        BrianRstdp().space(Interface(2, 2, "discrete", 10, told="target"))
+
+
+@pytest.mark.parametrize("baseline", ["none", "mean", "state"])
+@pytest.mark.parametrize("input_", ["poisson", "regular"])
+def test_every_variant_lives(baseline: str, input_: str) -> None:
+    learner = BrianRstdp.model_validate({"baseline": baseline, "input": input_, "bounds": "soft"})
+    family = RandomMdp(n_states=3, n_actions=2, n_steps=10)
+    space = learner.space(family.interface)
+    assert ("expected" in space.columns) == (baseline != "none")
+    tasks = family.sample(2, np.random.default_rng(0))
+    seeds = np.arange(2, dtype=np.uint64)[None]
+    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds)
+    assert lives.action_values is not None
+    assert (lives.action_values != 0.5).any()
+    assert ((lives.action_values >= 0) & (lives.action_values <= 1)).all()
