@@ -66,11 +66,13 @@ class Assembly:
             self.groups[name] = self._neurons(name, neurons, (timed or {}).get(name, ()))
         for name, synapses in blueprint.synapses.items():
             self.groups[name] = self._synapses(name, synapses)
-        for name, part in (*blueprint.synapses.items(), *blueprint.neurons.items()):
+        parts: dict[str, Neurons | Synapses] = {**blueprint.synapses, **blueprint.neurons}
+        for name, part in parts.items():
             if part.on_told:
                 self.tellers.append(self._runner(name, part, part.on_told))
-            for call, code in part.on_call.items():
-                self.callers.setdefault(call, []).append(self._runner(name, part, code))
+            for call, statements in part.on_call.items():
+                runner = self._runner(name, part, statements)
+                self.callers.setdefault(call, []).append(runner)
 
     def _neurons(self, name: str, neurons: Neurons, timed: Iterable[str]) -> Any:
         noisy = self._is_noisy(name, neurons)
@@ -145,7 +147,7 @@ class Assembly:
         element = "life_element" if isinstance(part, Neurons) else f"{name}_element"
         text = self._per_life(code, element)
         if isinstance(part, Synapses) and part.up_to_date and group.event_driven is not None:
-            text = f"{_event_driven(group)}\n{text}\nlastupdate = t"
+            text = f"{_event_driven(group)}\n{text}\nlastupdate = t - dt"
         runner = group.run_regularly(text, clock=self.clock)
         runner.active = False
         return runner
@@ -171,11 +173,15 @@ def _set(group: Any, initial: Mapping[str, str]) -> None:
 
 
 def _event_driven(synapses: Any) -> str:
-    """Code that brings event-driven variables from their last event to now, as at a spike."""
+    """Code that brings event-driven variables from their last event to now.
+
+    They then are what clock-driven ones would be: those have been integrated up to the step before,
+    and begin to decay in the step after a spike.
+    """
     from brian2.stateupdaters.exact import linear
 
     code = linear(synapses.event_driven, synapses.variables)
-    return re.sub(r"\bdt\b", "(t - lastupdate)", code)
+    return re.sub(r"\bdt\b", "(t - dt - lastupdate)", code)
 
 
 def _with_timed(equations: str, timed: Iterable[str]) -> str:

@@ -1,7 +1,9 @@
 """The networks a process has built, kept for the next tile of the same shape."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.blueprint import Blueprint
@@ -10,7 +12,11 @@ from spikeloop.workers.brian.targets import Target, own_preferences
 MOST = 4
 """Networks kept: the shapes of a search's tiles, of its last tile and of the held-out lives."""
 
+COLLECT_EVERY = 100
+"""Tiles from one collection of garbage to the next; one also precedes every network built."""
+
 _built: dict[tuple[str, int, Target, tuple[str, ...]], Batch] = {}
+_tiles = count(1)
 
 
 @contextmanager
@@ -30,8 +36,13 @@ def network(
     """
     key = (blueprint.digest(), n_lives, target, record)
     with own_preferences():
+        if key not in _built:
+            while len(_built) >= MOST:
+                del _built[next(iter(_built))]
+        if key not in _built or next(_tiles) % COLLECT_EVERY == 0:
+            # Brian2's objects refer to each other in circles, and ``Batch.run`` hides what is there
+            # from the collector so often that it would never be due by itself.
+            gc.collect()
         batch = _built.pop(key, None) or Batch(blueprint, n_lives, target, record)
         yield batch
         _built[key] = batch
-        while len(_built) > MOST:
-            del _built[next(iter(_built))]

@@ -5,12 +5,9 @@ child process. Weights, parameters, seeds and the input over time are arguments 
 one program serves all tiles of a shape.
 """
 
-import shutil
-import tempfile
-import weakref
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.noise import keys
+from spikeloop.workers.brian.scratch import scratch_folder
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import own_preferences, require, standalone_preferences
 
@@ -51,6 +49,8 @@ def program(
     require("cython")
     key = (blueprint.digest(), n_lives, n_windows, decision_steps, drive, read)
     with own_preferences(), standalone_preferences():
+        if key not in _built:
+            gc.collect()  # what programs before have left: objects that refer to each other
         built = _built.pop(key, None) or Program(
             blueprint, n_lives, n_windows, decision_steps, drive, read
         )
@@ -77,8 +77,7 @@ class Program:
 
         b2 = brian2()
         self._blueprint, self._n_lives, self._n_windows = blueprint, n_lives, n_windows
-        self._folder = Path(tempfile.mkdtemp(prefix="spikeloop-brian-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder = scratch_folder(self)
         self._device = CPPStandaloneDevice()
         set_device(self._device, build_on_run=False)
         try:

@@ -1,0 +1,53 @@
+"""A model of your own with a rule in Python: the network of own_model.toml, told by a critic.
+
+Equations speak of single neurons and synapses. A rule in numpy sees a whole life between two
+decisions: this one keeps a table of what each action in each state is worth (Watkins and Dayan
+1992, Machine Learning 8:279), and tells the synapses, instead of the reward, by how much the chosen
+action falls short of the best one.
+"""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Lives
+from spikeloop.workers.learners.brian_model import BrianModel, Moment
+from spikeloop.workers.space import Parameters, ParameterSpace, Real
+
+MODEL = BrianModel(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["learner"])
+OF_THE_CRITIC = (Real("gamma", 0, 1, 0.5), Real("eta_critic", 0.01, 1, 0.1, scale="log"))
+
+
+def critic(now: Moment) -> None:
+    """Q-learning beside the network; every life has a table of its own."""
+    lives, n_states = now.array("input", "activity").shape
+    shape = lives, n_states, now.array("actions", "told").shape[1]
+    worth, visits = (now.memory.setdefault(name, np.zeros(shape)) for name in ("worth", "visits"))
+    life = np.arange(lives)
+    taken = life, now.observation, now.action
+    visits[taken] += 1
+    rate = np.maximum(now.theta["eta_critic"], 1 / visits[taken])
+    best_next = worth[life, now.next_observation].max(axis=1)
+    worth[taken] += rate * (now.told + now.theta["gamma"] * best_next - worth[taken])
+    regret = worth[life, now.observation].max(axis=1) - worth[taken]
+    now.array("actions", "told")[:] = -regret[:, None]
+
+
+class OwnModel(Settings):
+    """The model of own_model.toml, told by a critic."""
+
+    @property
+    def kind(self) -> str:
+        """Whose name messages bear."""
+        return MODEL.kind
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """The model's hyperparameters and the critic's."""
+        return ParameterSpace((*MODEL.space(interface).parameters, *OF_THE_CRITIC))
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """The model's lives, with the critic between decisions."""
+        return MODEL.live(parameters, tasks, seeds, rule=critic)

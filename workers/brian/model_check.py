@@ -1,0 +1,267 @@
+"""Whether a user's model can live: every name, unit and method of it, before anything runs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.equations import fail, parsed, reason, statements
+from spikeloop.workers.brian.expansion import START, Expansion
+from spikeloop.workers.brian.model_names import INPUT, SIGNALS
+from spikeloop.workers.brian.noise import per_life
+from spikeloop.workers.brian.quantities import quantity, unit
+from spikeloop.workers.brian.scope import Scope
+from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.tables import NeuronTable, SynapseTable
+from spikeloop.workers.brian.targets import own_preferences
+
+if TYPE_CHECKING:
+    from spikeloop.workers.learners.brian_model import BrianModel
+
+KEYS = {
+    "stateupdater": "method",
+    "spike_thresholder": "threshold",
+    "spike_resetter": "reset",
+    "subexpression_update": "equations",
+    "pre": "on_pre",
+    "post": "on_post",
+    "run_regularly": "on_told",
+}
+"""How the names of Brian2's objects end, and whose code they run."""
+METHODS = ("exact", "exponential_euler", "euler", "heun", "milstein", "rk2", "rk4")
+
+_checked: set[str] = set()
+
+
+def check(model: "BrianModel", expansion: Expansion) -> None:
+    """Checks a model, once in a process.
+
+    Raises:
+        ValueError: one line that names table, key and the piece of code.
+    """
+    key = expansion.blueprint.digest() + model.model_dump_json()
+    if key in _checked:
+        return
+    with own_preferences():
+        scopes = _check_code(model, expansion)
+        for name in model.hyperparameters:
+            if not expansion.holders[name]:
+                fail(f"hyperparameters.{name}", "no equation, statement or expression uses it")
+        _check_weights(model, scopes)
+        _check_set(model)
+        _try_out(expansion)
+    _checked.add(key)
+
+
+def _check_code(model: "BrianModel", expansion: Expansion) -> dict[str, Scope]:
+    b2 = brian2()
+    shared = {
+        "clock": b2.Clock(expansion.blueprint.dt_s * b2.second),
+        "namespace": _symbols(expansion),
+    }
+    groups: dict[str, Any] = {}
+    scopes: dict[str, Scope] = {}
+    for name, table in expansion.tables.items():
+        neurons, where = expansion.blueprint.neurons[name], f"neurons.{name}"
+        _check_random(table, where)
+        with _located(f"{where}.equations"):
+            groups[name] = b2.NeuronGroup(
+                1,
+                neurons.equations,
+                threshold=neurons.threshold or None,
+                refractory=neurons.refractory or False,
+                **shared,
+            )
+        scopes[name] = scope = _scope(model, groups[name])
+        if name == INPUT:
+            _check_input(model, scope)
+        else:
+            _check_neurons(table, scope, where)
+    for name, synapses in model.synapses.items():
+        where = f"synapses.{name}"
+        _check_random(synapses, where)
+        _check_driven(synapses, where)
+        source, target = groups[synapses.source], groups[synapses.target]
+        with _located(f"{where}.equations"):
+            made = b2.Synapses(source, target, synapses.equations or None, **shared)
+        _check_event_driven(made, where)
+        scopes[name] = scope = _scope(model, made)
+        scope.equations(parsed(synapses.equations, f"{where}.equations"), f"{where}.equations")
+        for key in ("on_pre", "on_post", "on_told"):
+            scope.statements(getattr(synapses, key), f"{where}.{key}")
+        _check_initial(synapses.initial, scope, where)
+    if model.readout.by not in ("count", "first"):
+        scopes[model.readout.group].expression(model.readout.by, 1, "readout.by")
+    return scopes
+
+
+def _check_input(model: "BrianModel", scope: Scope) -> None:
+    if model.input.coding == "poisson":
+        scope.expression(model.input.rate, brian2().hertz, "input.rate")
+    if model.input.coding == "spike":
+        scope.expression(model.input.at, brian2().second, "input.at")
+
+
+def _check_neurons(table: NeuronTable, scope: Scope, where: str) -> None:
+    scope.equations(parsed(table.equations, f"{where}.equations"), f"{where}.equations")
+    if table.threshold:
+        scope.boolean(table.threshold, f"{where}.threshold")
+    elif table.reset or table.refractory:
+        fail(f"{where}.threshold", "must be given where there is a reset or refractory time")
+    if table.refractory:
+        scope.refractory(table.refractory, f"{where}.refractory")
+    elif "unless refractory" in table.equations:
+        fail(f"{where}.refractory", "must be given for equations with (unless refractory)")
+    scope.statements(table.reset, f"{where}.reset")
+    scope.statements(table.on_told, f"{where}.on_told")
+    _check_initial(table.initial, scope, where)
+
+
+def _check_initial(initial: Mapping[str, str], scope: Scope, where: str) -> None:
+    for variable, text in initial.items():
+        scope.variable(variable, f"{where}.initial")
+        scope.statements(f"{variable} = {text}", f"{where}.initial")
+
+
+def _check_driven(table: SynapseTable, where: str) -> None:
+    for equation in parsed(table.equations, f"{where}.equations").values():
+        if equation.type == "differential equation" and not equation.flags:
+            what = "must say (event-driven), or (clock-driven), which costs time in every step"
+            fail(f"{where}.equations", what, f"d{equation.varname}/dt")
+
+
+def _check_event_driven(synapses: Any, where: str) -> None:
+    from brian2.stateupdaters.base import UnsupportedEquationsException
+    from brian2.stateupdaters.exact import linear
+
+    if synapses.event_driven is not None:
+        try:
+            linear(synapses.event_driven, synapses.variables)
+        except UnsupportedEquationsException as error:
+            what = "only linear equations can be (event-driven), use (clock-driven)"
+            fail(f"{where}.equations", f"{what}: {reason(error)}")
+
+
+def _check_random(table: NeuronTable | SynapseTable, where: str) -> None:
+    """Random numbers must be of the kinds that a life can have of its own."""
+    for key, code in table:
+        for text in code.values() if isinstance(code, dict) else [code]:
+            if isinstance(text, str):
+                try:
+                    per_life(text, 0, "element", equations=key == "equations")
+                except ValueError as error:
+                    raise ValueError(f"{where}.{key}: {error}") from None
+
+
+def _check_weights(model: "BrianModel", scopes: Mapping[str, Scope]) -> None:
+    for name, table in model.weights.items():
+        where = f"weights.{name}"
+        if table.group not in scopes or table.group == INPUT:
+            there = ", ".join((*model.neurons, *model.synapses))
+            fail(f"{where}.group", f"no population or synapses {table.group!r}; there are {there}")
+        variable = scopes[table.group].variable(table.variable, f"{where}.variable")
+        try:
+            given = brian2().get_dimensions(unit(table.unit))
+        except ValueError as error:
+            raise ValueError(f"{where}.unit: {error}") from None
+        if given is not variable.dim:
+            what = f"{table.variable!r} is in {variable.unit!r}, got {table.unit}"
+            fail(f"{where}.unit", what)
+
+
+def _check_set(model: "BrianModel") -> None:
+    """A parameter that nothing sets is 0 for ever, which nobody means."""
+    for kind in ("neurons", "synapses"):
+        for name, table in getattr(model, kind).items():
+            given = {t.variable for t in model.weights.values() if t.group == name}
+            given |= set(table.initial) | _set_by(model, name)
+            for equation in parsed(table.equations, f"{kind}.{name}.equations").values():
+                if equation.type == "parameter" and equation.varname not in given:
+                    what = "is 0 for ever: give it an initial value, or set it in statements"
+                    fail(f"{kind}.{name}.equations", what, equation.varname)
+
+
+def _set_by(model: "BrianModel", name: str) -> set[str]:
+    """Variables of a population or group of synapses that statements set."""
+    if name in model.synapses:
+        own = model.synapses[name]
+        return _targets(own.on_pre, own.on_post, own.on_told)
+    found = _targets(model.neurons[name].reset, model.neurons[name].on_told)
+    for synapses in model.synapses.values():
+        words = _targets(synapses.on_pre, synapses.on_post, synapses.on_told)
+        words |= set(parsed(synapses.equations, "").names)  # summed variables
+        if synapses.target == name:
+            found |= words | {word.removesuffix("_post") for word in words}
+        if synapses.source == name:
+            found |= {word.removesuffix("_pre") for word in words if word.endswith("_pre")}
+    return found
+
+
+def _targets(*code: str) -> set[str]:
+    lines = [line for text in code for line in statements(text)]
+    return {match[0] for line in lines if (match := re.match(r"[A-Za-z_]\w*", line))}
+
+
+def _try_out(expansion: Expansion) -> None:
+    """Generates all code and runs it for a step: what Brian2 refuses shows here at the latest."""
+    blueprint = expansion.blueprint
+    with _from_brian(expansion), np.errstate(all="ignore"):
+        batch = Batch(blueprint, 1)
+        batch.reset(np.zeros(1, dtype=np.uint64))
+
+        def between(decision: int) -> None:
+            batch.call(START)
+            batch.tell()
+
+        batch.run(1, 1, between)
+
+
+@contextmanager
+def _from_brian(expansion: Expansion) -> Iterator[None]:
+    """Names table and key of what fails inside Brian2."""
+    try:
+        yield
+    except Exception as error:  # of any kind, from parser, code generation or the model's numbers
+        text = str(error)
+        where = "neurons"
+        if match := re.search(r"object named '(\w+)'", text):
+            groups = (*expansion.blueprint.neurons, *expansion.blueprint.synapses)
+            named = [g for g in groups if match[1] == g or match[1].startswith(f"{g}_")]
+            if named:
+                group = max(named, key=len)
+                table = "neurons" if group in expansion.blueprint.neurons else "synapses"
+                ending = re.sub(r"_\d+$", "", match[1][len(group) + 1 :])
+                where = f"{table}.{group}.{KEYS.get(ending, 'equations')}"
+        method = expansion.tables[where.split(".")[1]].method if where.endswith("method") else ""
+        what = reason(error)
+        if "No state updater" in what:
+            what = f"must be one of {', '.join(METHODS)}, got {method!r}"
+        elif where.endswith("method"):
+            try_ = "exponential_euler or euler" if method == "exact" else "euler"
+            what = f"{method!r} cannot solve these equations, try {try_}: {what}"
+        raise ValueError(f"{where}: {what}") from error
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of names, flags or dependencies; Brian2 has no common class
+        fail(where, reason(error))
+
+
+def _scope(model: "BrianModel", group: Any) -> Scope:
+    forbidden = {name: "a hyperparameter" for name in model.hyperparameters}
+    forbidden |= {name: "a constant" for name in model.constants}
+    forbidden |= {name: "provided by the learner" for name in (*SIGNALS, "activity", "window")}
+    for name, what in list(forbidden.items()):
+        forbidden |= {f"{name}_pre": what, f"{name}_post": what}
+    units = {name: table.unit for name, table in model.hyperparameters.items()}
+    return Scope(group, forbidden, units)
+
+
+def _symbols(expansion: Expansion) -> dict[str, Any]:
+    return {name: quantity(text) for name, text in expansion.blueprint.constants.items()}

@@ -1,0 +1,126 @@
+"""The TOML tables of a user's own Brian2 model: populations, synapses, input, readout, symbols."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from spikeloop.tasks.settings import Settings
+
+LARGEST = 100_000
+"""Neurons of one population."""
+SIZE = re.compile(r"(?:(\d{1,6})\s*\*\s*)?(observations|actions)")
+
+
+def _size(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST
+    if whole or (isinstance(value, str) and SIZE.fullmatch(value.strip())):
+        return value
+    raise ValueError(
+        f'must be a whole number in [1, {LARGEST}], "actions", "observations", or a multiple such '
+        'as "5*actions"'
+    )
+
+
+def _connect(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value in CONNECT if isinstance(value, str) else number and 0 < value <= 1:
+        return value
+    raise ValueError(f"must be {', '.join(map(repr, CONNECT))} or a probability in (0, 1]")
+
+
+CONNECT = ("all", "others", "one_to_one")
+# A validator of our own, since the errors of a union name the types that failed, not the key.
+Size = Annotated[int | str, BeforeValidator(_size)]
+Connect = Annotated[float | str, BeforeValidator(_connect)]
+Initial = dict[str, str]
+
+
+class InputTable(Settings):
+    """``[learner.input]``: the population "input", whose units carry the observation.
+
+    One unit for each discrete observation; of an observation vector, ``per_dimension`` units with
+    bell-shaped tuning curves for each element. A unit's ``activity`` lies in [0, 1].
+    """
+
+    coding: Literal["poisson", "spike", "graded"] = Field(
+        default="poisson",
+        description="random spikes, one spike, or none: synapses read activity_pre",
+    )
+    rate: str = Field(
+        default="200*Hz", description="poisson: of a unit of activity 1; an expression"
+    )
+    at: str = Field(
+        default="1*ms", description="spike: time of active units in a window; an expression"
+    )
+    per_dimension: int = Field(
+        default=10, ge=2, le=10_000, description="units per element of an observation vector"
+    )
+    width: float = Field(
+        default=1.0, gt=0, le=1000, description="of tuning curves, in distances between units"
+    )
+
+
+class NeuronTable(Settings):
+    """``[learner.neurons.NAME]``: a population in Brian2's words."""
+
+    n: Size = Field(description='how many: a number, "actions", "observations", "5*actions"')
+    equations: str = Field(description="differential equations, subexpressions, parameters")
+    threshold: str = Field(default="", description="condition of a spike")
+    reset: str = Field(default="", description="statements after a spike")
+    refractory: str = Field(default="", description="a time or a condition")
+    method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
+    on_told: str = Field(default="", description="statements after each decision")
+    initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
+
+
+class SynapseTable(Settings):
+    """``[learner.synapses.NAME]``: synapses in Brian2's words.
+
+    A name without ``_pre`` or ``_post`` that the equations do not define is the target neuron's.
+    """
+
+    source: str = Field(description='a population, "input" for the observation')
+    target: str = Field(description="a population")
+    connect: Connect = Field(
+        default="all", description="all, others (than itself), one_to_one, or a probability"
+    )
+    delay_ms: float = Field(default=0.0, ge=0, le=1000, description="from a spike to its effect")
+    equations: str = Field(default="", description="variables of a synapse")
+    on_pre: str = Field(default="", description="statements at a spike of the source")
+    on_post: str = Field(default="", description="statements at a spike of the target")
+    on_told: str = Field(default="", description="statements after each decision")
+    method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
+    initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
+
+
+class ReadoutTable(Settings):
+    """``[learner.readout]``: how a window of simulated time becomes an action."""
+
+    group: str = Field(default="actions", description="population; as many neurons for each action")
+    by: str = Field(
+        default="count",
+        description="count: most spikes; first: first spike; or an expression without unit, "
+        "largest wins, a continuous action is its mean",
+    )
+
+
+class HyperparameterTable(Settings):
+    """``[learner.hyperparameters.NAME]``: a symbol that is searched, the same for a whole life."""
+
+    low: float = Field(description="lower bound, in unit")
+    high: float = Field(description="upper bound, in unit")
+    default: float = Field(description="before learning to learn, in unit")
+    unit: str = Field(default="1", description="such as ms or nS; 1 for none")
+    scale: Literal["linear", "log"] = Field(default="linear", description="of the search")
+    description: str = Field(default="", description="for tables")
+
+
+class WeightTable(Settings):
+    """``[learner.weights.NAME]``: a variable whose values at birth are all searched."""
+
+    group: str = Field(description="synapses or population that has the variable")
+    variable: str = Field(description="one weight for each synapse or neuron of a life")
+    scale: float = Field(gt=0, description="standard deviation at first, in unit")
+    unit: str = Field(default="1", description="such as pA; 1 for none")
+    description: str = Field(default="", description="for tables")
