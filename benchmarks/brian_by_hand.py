@@ -59,7 +59,7 @@ def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> f
     trace = np.zeros_like(value_pA)
     life: dict[str, Any] = {"state": int(tasks.start_state[0]), "return": 0.0}
 
-    @b2.network_operation(dt=window_ms * b2.ms)
+    @b2.network_operation(dt=window_ms * b2.ms)  # type: ignore[untyped-decorator]
     def decide(t: Any) -> None:
         state = life["state"]
         if t > 0 * b2.second:
@@ -120,7 +120,7 @@ def bandit_life(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) 
     readout = rng.normal(0, n**-0.5, (n, mean.size))
     life: dict[str, Any] = {"return": 0.0}
 
-    @b2.network_operation(dt=20 * b2.ms)
+    @b2.network_operation(dt=20 * b2.ms)  # type: ignore[untyped-decorator]
     def decide(t: Any) -> None:
         channels = np.zeros(n_channels)
         channels[0] = 1

@@ -150,6 +150,19 @@ def _is_choice(annotation: Any) -> bool:
     return several and len(set(get_args(annotation)) - {NoneType}) > 1
 
 
+def _keys(cls: type[BaseModel], location: list[str]) -> Iterable[str]:
+    """The keys of a table within the table of a class, as far as its type tells."""
+    annotation: Any = cls
+    for key in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(key)
+            annotation = None if field is None else field.annotation
+        elif get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation.model_fields if is_model else ()
+
+
 def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     field = cls.model_fields.get(location[0]) if location else None
@@ -157,7 +170,8 @@ def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
         del location[1:2]  # the kind of the nested table or the type, which is no key of the file
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{nearest(key, cls.model_fields)}"
+        near = nearest(location[-1], _keys(cls, location[:-1]))
+        return f"unknown key {key!r}{near}"
     if error["type"] == "union_tag_invalid":
         kinds = error["ctx"]["expected_tags"].replace("'", "")
         kind = error["ctx"]["tag"]

@@ -41,6 +41,7 @@ def test_nested_override(tmp_path: Path) -> None:
     ("table", "keys", "expected"),
     [
         ("strategy", {"sigmma": 0.1}, "[strategy] unknown key 'sigmma'; did you mean 'sigma'?"),
+        ("learner", {"kind": "chip", "circuit": {"nois_V": 0.1}}, "did you mean 'noise_V'?"),
         ("strategy", {"sigma": -1.0}, "[strategy] sigma must be > 0, got -1.0"),
         ("strategy", {"sigma": "a"}, "[strategy] sigma must be a valid number (> 0), got 'a'"),
         ("run", {"seed": True}, "[run] seed must be a valid integer"),

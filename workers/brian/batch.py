@@ -113,6 +113,7 @@ class Batch:
             self._network.run(duration * brian2().second, namespace={})
         finally:
             gc.unfreeze()
+            self._caller.begin(decision_steps, _nothing)  # and keep nothing of the tile
         between(n_decisions)
 
     def tell(self) -> None:
@@ -143,6 +144,10 @@ class Batch:
                 if isinstance(variable, ArrayVariable) and variable.owner.name == owner.name:
                     found.append((variable, np.array(variable.get_value())))
         return found
+
+
+def _nothing(decision: int) -> None:
+    pass
 
 
 @cache

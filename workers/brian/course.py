@@ -81,7 +81,8 @@ class Course:
         """
         best = preference == preference.max(axis=1, keepdims=True)
         ties = self.uniform(Stream.TIES, preference.shape[1])
-        return np.where(best, ties, -1.0).argmax(axis=1)
+        picked: IntArray = np.where(best, ties, -1.0).argmax(axis=1)
+        return picked
 
     def lives(self, action_values: FloatArray | None = None) -> Lives:
         """What the lives came to.

@@ -98,7 +98,8 @@ def latency_s(weight_pA: float) -> float:
 
     def above(t: float) -> float:
         current = weight_pA * 1e-12 / capacity_F
-        return current * share * (np.exp(-t / tau_m) - np.exp(-t / tau_s)) - gap_V
+        shape = np.exp(-t / tau_m) - np.exp(-t / tau_s)
+        return float(current * share * shape - gap_V)
 
     return float(brentq(above, 0, 7e-3))
 
