@@ -59,7 +59,7 @@ def test_nested_override(tmp_path: Path) -> None:
     ],
 )
 def test_bad_key_gives_one_clear_line(table: str, keys: dict[str, Any], expected: str) -> None:
-    changes = {table: keys, "learner": {"kind": "chip"}}
+    changes = {"learner": {"kind": "chip"}, table: keys}
     assert expected in refusal(small_tables(**changes))
 
 

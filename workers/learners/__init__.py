@@ -5,12 +5,32 @@ documentation read it. A new learner is one file in this folder and one row here
 """
 
 from spikeloop.workers.base import Learner
+from spikeloop.workers.learners.brian_liquid import BrianLiquid
+from spikeloop.workers.learners.brian_model import BrianModel
+from spikeloop.workers.learners.brian_recurrent import BrianRecurrent
+from spikeloop.workers.learners.brian_rstdp import BrianRstdp
+from spikeloop.workers.learners.brian_td import BrianTd
 from spikeloop.workers.learners.chip import ChipAgent
 from spikeloop.workers.learners.tabular import TabularTd
 
 LEARNERS: dict[str, type[Learner]] = {
     "chip": ChipAgent,
     "tabular_td": TabularTd,
+    "brian_td": BrianTd,
+    "brian_rstdp": BrianRstdp,
+    "brian_recurrent": BrianRecurrent,
+    "brian_model": BrianModel,
+    "brian_liquid": BrianLiquid,
 }
 
-__all__ = ["LEARNERS", "ChipAgent", "Learner", "TabularTd"]
+__all__ = [
+    "LEARNERS",
+    "BrianLiquid",
+    "BrianModel",
+    "BrianRecurrent",
+    "BrianRstdp",
+    "BrianTd",
+    "ChipAgent",
+    "Learner",
+    "TabularTd",
+]
