@@ -127,7 +127,7 @@ LIGHT = (
     "spikeloop.cluster",
     "spikeloop.coordinator.strategies",
 )
-HEAVY = ("numba", "ray", "pandas", "pyarrow", "matplotlib", "scipy", "brian2")
+HEAVY = ("numba", "ray", "pandas", "pyarrow", "matplotlib", "scipy", "brian2", "gymnasium")
 
 
 def heavy_after(*modules: str) -> list[str]:

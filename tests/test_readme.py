@@ -66,6 +66,13 @@ def test_the_duckdb_line(run: Path) -> None:
     assert [row[0] for row in relation.fetchall()] == [1, 2, 3]
 
 
+def test_the_gymnasium_lines() -> None:
+    names: dict[str, Any] = {}
+    exec(block("python", "tasks.gym"), names)
+    observation, _ = names["environment"].reset()
+    assert observation in names["environment"].observation_space
+
+
 def test_the_lines_for_the_chip(monkeypatch: pytest.MonkeyPatch) -> None:
     plt.switch_backend("agg")
     monkeypatch.setattr(plt, "show", lambda: None)
