@@ -1,0 +1,49 @@
+"""Every learner's lives are the same whatever Brian2 generates code for.
+
+Compiling takes about half a minute for each learner and target, so one pair is tested by default
+and all of them with SPIKELOOP_ALL_TARGETS=1.
+"""
+
+import os
+from typing import get_args
+
+import numpy as np
+import pytest
+from learner_cases import case
+from spikes import recorded
+
+from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers.learners import LEARNERS
+
+ALL = bool(os.environ.get("SPIKELOOP_ALL_TARGETS"))
+
+
+def compiled() -> list[tuple[str, str]]:
+    """Every learner with every target that is compiled for it."""
+    pairs = []
+    for kind, learner in LEARNERS.items():
+        target = getattr(learner, "model_fields").get("target")  # noqa: B009
+        names = get_args(target.annotation) if target is not None else ()
+        pairs += [(kind, name) for name in names if name != "numpy"]
+    return pairs if ALL else [("brian_td", "cython")]
+
+
+@pytest.mark.brian
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the compilers' own packages
+@pytest.mark.parametrize(("kind", "target"), compiled())
+def test_lives_are_those_of_numpy(kind: str, target: str) -> None:
+    """Spike for spike where Python can see them; 1e-9 for what exp and log may round otherwise.
+
+    A program of its own (cpp_standalone) shows no spikes, but its returns depend on their number
+    in every window. It needs input that does not depend on the answers.
+    """
+    family = Quadratic(n_steps=80) if target == "cpp_standalone" else None
+    with recorded() as runs:
+        expected = case(kind, family).live()
+        found = case(kind, family, target=target).live()
+    if target == "cython":
+        assert runs[1] == runs[0]
+    assert sum(len(spikes) for lives in runs[0].values() for spikes in lives) > 200
+    np.testing.assert_allclose(found.returns, expected.returns, rtol=1e-9)
+    np.testing.assert_allclose(found.curve, expected.curve, rtol=1e-9, atol=1e-12)
