@@ -1,0 +1,267 @@
+"""A recurrent spiking network without plasticity: what it learns about a task is in its state.
+
+Input, recurrent and readout weights are the hyperparameters Θ, so the outer loop writes a learning
+algorithm into them; within a life no weight changes. Before each decision the network is shown the
+observation, its last action and what it was told for it, runs for a window of time, and answers by
+a linear readout of its filtered spikes. Systems 5 to 7 of Maass' talk "Networks of spiking neurons
+learn to learn"; Wang et al. 2016 (arXiv 1611.05763) for rewards, Hochreiter, Younger and Conwell
+2001 (ICANN) for targets, Bellec et al. 2018 (NeurIPS) for spikes, Subramoney et al. 2024 (Sci. Rep.
+14:8557) for learning without plasticity. All of these train by gradients; here any strategy does.
+
+Θ are deviations from a random network, in units of its initial weights' standard deviation, so the
+search starts with a living network at 0.
+"""
+
+from typing import Literal, Self, get_args
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Lives
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.channels import Channels
+from spikeloop.workers.brian.course import Course, Stream
+from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.open_loop import OpenTarget, Variable, open_loop
+from spikeloop.workers.brian.reservoir import PHYSICAL, Circuit, Physical, Reservoir, weighted
+from spikeloop.workers.brian.reservoir_lives import HEARD, reservoirs
+from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
+
+Array = Literal["input_weights", "recurrent_weights", "readout_weights"]
+ARRAYS: tuple[Array, ...] = get_args(Array)
+LARGEST_FACTOR = 8.0
+
+
+class BrianRecurrent(Settings):
+    """A recurrent spiking network whose state learns.
+
+    Continuous actions are the readout in units of half the action range, from its middle, clipped.
+    """
+
+    kind: Literal["brian_recurrent"] = "brian_recurrent"
+    reservoir: Reservoir = Field(default=Reservoir(), description="the network")
+    window_ms: float = Field(default=20.0, ge=1, le=1000, description="time of one decision")
+    searched: list[Array | Physical] = Field(
+        default=list(ARRAYS),
+        min_length=1,
+        description="Θ: weights, and factors on physical values of all neurons",
+    )
+    readout_gain: float = Field(
+        default=1.0, ge=1e-3, le=1000, description="of initial readout weights, times sqrt(neurons)"
+    )
+    choice: Literal["largest", "softmax"] = Field(
+        default="largest", description="a discrete action is of the largest readout, or drawn"
+    )
+    feed_action: Literal["discrete", "always", "never"] = Field(
+        default="discrete", description="which last actions the network is shown"
+    )
+    channels_per_value: int = Field(
+        default=10, ge=2, le=1000, description="input channels of each number seen or done"
+    )
+    told_channels: int = Field(
+        default=2, ge=2, le=1000, description="input channels of what was told"
+    )
+    tuning_width: float = Field(
+        default=0.5, ge=0.05, le=10, description="of a channel, in spacings between channels"
+    )
+    target: OpenTarget = Field(
+        default="numpy",
+        description="what Brian2 generates code for; cpp_standalone if targets are told and "
+        "actions are not shown",
+    )
+
+    @model_validator(mode="after")
+    def _searches_what_is_there(self) -> Self:
+        if "tau_synapse" in self.searched and not self.reservoir.tau_synapse_ms:
+            raise ValueError("tau_synapse can be searched if tau_synapse_ms > 0, got 0")
+        adaptive = round(self.reservoir.adaptive_share * self.reservoir.n_neurons)
+        if {"tau_adaptation", "beta"} & set(self.searched) and not adaptive:
+            raise ValueError("tau_adaptation and beta can be searched with adaptive neurons only")
+        if set(self.searched) == {"recurrent_weights"} and not self.reservoir.circuit().pre.size:
+            raise ValueError("recurrent_weights can be searched if there are any, got none")
+        return self
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """Θ: what is searched of the weights, then of the factors."""
+        fed_back = interface.told != "target" or "action" in self.channels(interface).parts
+        if self.target == "cpp_standalone" and fed_back:
+            raise ValueError(
+                'brian_recurrent needs target "numpy" or "cython" where its input depends on its '
+                'answers, got "cpp_standalone"'
+            )
+        shapes = self._shapes(interface)
+        scales = self._scales(interface)
+        found: list[Parameter] = [
+            Weights(name, shapes[name], scales[name], description=f"deviations of {name}")
+            for name in ARRAYS
+            if name in self.searched and np.prod(shapes[name])
+        ]
+        found += [
+            Real(
+                f"{name}_factor",
+                1 / LARGEST_FACTOR,
+                LARGEST_FACTOR,
+                1.0,
+                scale="log",
+                description=f"{name} of all neurons, times this",
+            )
+            for name in PHYSICAL
+            if name in self.searched
+        ]
+        return ParameterSpace(tuple(found))
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets the lives happen side by side in one network."""
+        course = Course(self.kind, tasks, seeds)
+        channels, circuit = self.channels(course.interface), self.reservoir.circuit()
+        agents = Agents(self, parameters, course, circuit, channels)
+        window_steps = self.reservoir.steps(self.window_ms)
+        blueprint = self.reservoir.blueprint(circuit, channels.n, window_steps)
+        if self.target == "cpp_standalone":
+            lesson = agents.lesson(Course(self.kind, tasks, seeds))
+            start, nets = agents.start(), agents.nets
+            heard = open_loop(
+                blueprint,
+                course.seeds,
+                start,
+                {nets.entry: np.stack([nets.shown(shown) for shown in lesson])},
+                window_steps,
+                [HEARD],
+                self.target,
+            )[HEARD]
+            for window in heard:
+                course.observe()
+                agents.act(window)
+            return course.lives()
+        with network(blueprint, course.n_lives, self.target) as batch:
+            batch.reset(course.seeds)
+            agents.enter(batch)
+            batch.run(course.n_steps, window_steps, agents.between)
+        return course.lives()
+
+    def channels(self, interface: Interface) -> Channels:
+        """How decisions are shown to the network."""
+        fed = {"discrete": interface.actions == "discrete", "always": True, "never": False}
+        return Channels(
+            interface,
+            self.channels_per_value,
+            self.told_channels,
+            self.tuning_width,
+            fed[self.feed_action],
+        )
+
+    def _shapes(self, interface: Interface) -> dict[str, tuple[int, ...]]:
+        n = self.reservoir.n_neurons
+        return {
+            "input_weights": (self.channels(interface).n, n),
+            "recurrent_weights": (self.reservoir.circuit().pre.size,),
+            "readout_weights": (n, interface.n_actions),
+        }
+
+    def _scales(self, interface: Interface) -> dict[str, float]:
+        return {
+            "input_weights": self.reservoir.input_gain / self.channels(interface).n_shown ** 0.5,
+            "recurrent_weights": self.reservoir.recurrent_scale,
+            "readout_weights": self.readout_gain / self.reservoir.n_neurons**0.5,
+        }
+
+    def weights(
+        self, parameters: Parameters, interface: Interface, circuit: Circuit
+    ) -> dict[str, FloatArray]:
+        """Weights as they act, by name, (n_candidates, ...) as in ``space``."""
+        scales, shapes = self._scales(interface), self._shapes(interface)
+        searched = {parameter.name for parameter in parameters.space.parameters}
+        deviations = {
+            name: parameters[name]
+            if name in searched
+            else np.zeros((parameters.n_candidates, *shape))
+            for name, shape in shapes.items()
+        }
+        initial = {
+            name: self.reservoir.initial(name, shapes[name], scales[name])
+            for name in ("input_weights", "readout_weights")
+        }
+        acting = {name: start + deviations[name] for name, start in initial.items()}
+        return acting | {"recurrent_weights": circuit.acting(deviations["recurrent_weights"])}
+
+
+class Agents:
+    """What the agents of a tile do between two windows of simulated time."""
+
+    def __init__(
+        self,
+        settings: BrianRecurrent,
+        parameters: Parameters,
+        course: Course,
+        circuit: Circuit,
+        channels: Channels,
+    ) -> None:
+        weights = settings.weights(parameters, course.interface, circuit)
+        self.nets = reservoirs(
+            settings.reservoir,
+            circuit,
+            settings.reservoir.steps(settings.window_ms),
+            weights["recurrent_weights"],
+            weights["input_weights"],
+            {
+                parameter.name.removesuffix("_factor"): parameters[parameter.name]
+                for parameter in parameters.space.parameters
+                if isinstance(parameter, Real)
+            },
+        )
+        self._readout = weights["readout_weights"]
+        self._settings, self._course, self._channels = settings, course, channels
+        shape = course.n_lives, settings.reservoir.n_neurons
+        self._filtered, self._heard_before = np.zeros(shape), np.zeros(shape)
+        self._action: IntArray | FloatArray | None = None
+        self._told: FloatArray | None = None
+
+    def start(self) -> dict[Variable, FloatArray]:
+        """(n_lives, n) values of the network's parameters."""
+        return {name: self._course.of_lives(values) for name, values in self.nets.start.items()}
+
+    def enter(self, batch: Batch) -> None:
+        """Writes the parameters into the network, and keeps hold of what the windows need."""
+        for variable, values in self.start().items():
+            batch.array(*variable)[:] = values
+        self._entry, self._heard = batch.array(*self.nets.entry), batch.array(*HEARD)
+
+    def between(self, decision: int) -> None:
+        """Reads the window that is over, acts, and shows what is needed for the next decision."""
+        course = self._course
+        if decision > 0:
+            self.act(self._heard)
+        if decision < course.n_steps:
+            shown = self._channels.encode(course.observe(), self._action, self._told)
+            self._entry[:] = self.nets.shown(shown)
+
+    def act(self, heard: FloatArray) -> None:
+        """Answers by what has been heard of the network until now, (n_lives, n_neurons)."""
+        self._filtered = self.nets.filtered(self._filtered, heard - self._heard_before)
+        self._heard_before = heard.copy()
+        self._action = self.answer(weighted(self._filtered, self._readout))
+        self._told = self._course.step(self._action)
+
+    def answer(self, readout: FloatArray) -> IntArray | FloatArray:
+        """(n_lives,) indices or (n_lives, n_actions) vectors, from (n_lives, n_actions)."""
+        course = self._course
+        if course.interface.actions == "continuous":
+            low, high = course.interface.action_range
+            middle, half = (low + high) / 2, (high - low) / 2
+            vectors: FloatArray = np.clip(middle + readout * half, low, high)
+            return vectors
+        if self._settings.choice == "softmax":
+            # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
+            luck = np.maximum(course.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
+            readout = readout - np.log(-np.log(luck))
+        return course.pick(readout)
+
+    def lesson(self, course: Course) -> list[FloatArray]:
+        """What the lives are shown in each window, where it does not depend on their answers."""
+        shown, told, nothing = [], None, np.zeros((course.n_lives, course.interface.n_actions))
+        for _ in range(course.n_steps):
+            shown.append(self._channels.encode(course.observe(), None, told))
+            told = course.step(nothing)
+        return shown
