@@ -100,7 +100,7 @@ def _recurrent(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
     cells.tau_a = np.exp(rng.uniform(np.log(0.2), np.log(2.0), n)) * b2.second
     cells.beta = 0.2 * (np.arange(n) % 2)
     within = b2.Synapses(cells, cells, "w : 1", on_pre="v_post += w")
-    within.connect(condition="i != j")
+    within.connect(condition="i != j", p=0.2)
     within.w = rng.normal(0, 0.5 / np.sqrt(n), len(within))
     within.delay = rng.integers(0, 5, len(within)) * b2.ms
     return cells, within
@@ -173,7 +173,7 @@ def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> lis
         namespace={"course": course},
     )
     within = b2.Synapses(cells, cells, "w : 1", on_pre="v_post += w")
-    within.connect(condition="i != j and i // n == j // n", namespace={"n": n})
+    within.connect(condition="i != j and i // n == j // n", p=0.2, namespace={"n": n})
     read = b2.StateMonitor(cells, "z", record=True, dt=10 * b2.ms)
     net = b2.Network(cells, within, read)
     net.store()

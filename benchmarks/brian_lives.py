@@ -4,7 +4,8 @@ Run ``python benchmarks/brian_lives.py`` (``--markdown FILE`` keeps the tables) 
 machine; it takes about a quarter of an hour. Three kinds of lives:
 
 - MDP: ``brian_td`` in 6 states and 4 actions, 50 decisions of 20 ms in steps of 0.1 ms;
-- bandit: ``brian_recurrent`` with 48 neurons, 100 pulls of 20 ms in steps of 1 ms;
+- bandit: ``brian_recurrent`` with 48 neurons, wired with a chance of 0.2, 100 pulls of 20 ms in
+  steps of 1 ms;
 - driven: the same network under input that is known beforehand, 100 windows of 10 ms.
 
 Ways to live them:
@@ -85,6 +86,7 @@ def tile(kind: str, target: OpenTarget, n_lives: int) -> Callable[[], object]:
             ("recurrent", "w"): weights.copy(),
             ("neurons", "leak"): np.full((n_lives, N_NEURONS), 50.0),
             ("neurons", "fade"): np.full((n_lives, N_NEURONS), 2.0),
+            ("neurons", "forget"): np.full((n_lives, N_NEURONS), 0.05),
             ("neurons", "rise"): np.tile(0.2 * circuit.adaptive, (n_lives, 1)),
         }
         drive = {("neurons", "drive"): drives(n_lives)}
