@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import IntArray
-from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
+from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses
 from spikeloop.workers.brian.noise import functions, per_life
 from spikeloop.workers.brian.quantities import quantity
 from spikeloop.workers.brian.simulator import brian2
@@ -88,7 +88,7 @@ class Assembly:
             neurons.n * self.n_lives,
             _with_timed(equations, timed),
             threshold=threshold or None,
-            reset=reset or None,
+            reset=reset if threshold else None,
             refractory=refractory or False,
             method=neurons.method,
             name=name,
@@ -104,17 +104,17 @@ class Assembly:
         incoming = [s for s in self.blueprint.synapses.values() if s.target == name]
         code = [neurons.equations, neurons.threshold, neurons.reset, neurons.refractory]
         code += [neurons.on_told, *neurons.on_call.values()]
-        for s in incoming:
-            code += [s.on_pre, s.on_post, s.on_told, *s.on_call.values()]
-        return any(word in text for text in code for word in RANDOM_WORDS)
+        for synapses in incoming:
+            code += _code_of(synapses)
+        return _draws(code)
 
     def _synapses(self, name: str, synapses: Synapses) -> Any:
-        element, equations = f"{name}_element", synapses.equations
+        element, noisy = f"{name}_element", _draws(_code_of(synapses))
+        equations = self._per_life(synapses.equations, element, equations=True)
         on_pre, on_post = (
             self._per_life(text, element) for text in (synapses.on_pre, synapses.on_post)
         )
-        code = [synapses.on_pre, synapses.on_post, synapses.on_told, *synapses.on_call.values()]
-        if noisy := any(word in text for text in code for word in RANDOM_WORDS):
+        if noisy:
             equations += f"\n{element} : integer (constant)"
         group = brian2().Synapses(
             self.groups[synapses.source],
@@ -126,18 +126,18 @@ class Assembly:
             name=name,
             **self._shared,
         )
-        life, wiring = self._repeated(synapses.wiring)
-        neurons = self.blueprint.neurons
+        wiring, neurons = synapses.wiring, self.blueprint.neurons
         group.connect(
-            i=life * neurons[synapses.source].n + wiring.pre,
-            j=life * neurons[synapses.target].n + wiring.post,
+            i=self._repeated(wiring.pre, neurons[synapses.source].n),
+            j=self._repeated(wiring.post, neurons[synapses.target].n),
         )
         longest = 0
         if wiring.delay_steps is not None and on_pre:
-            group.pre.delay = wiring.delay_steps * self.blueprint.dt_s * brian2().second
-            longest = int(wiring.delay_steps.max(initial=0))
+            delay_steps = np.tile(wiring.delay_steps, self.n_lives)
+            group.pre.delay = delay_steps * self.blueprint.dt_s * brian2().second
+            longest = int(delay_steps.max(initial=0))
         if noisy:
-            setattr(group, element, np.arange(life.size) - np.searchsorted(life, life))
+            setattr(group, element, np.tile(np.arange(wiring.pre.size), self.n_lives))
         self.pathways += [(pathway, longest) for pathway in group._pathways]
         _set(group, synapses.initial)
         return group
@@ -152,19 +152,26 @@ class Assembly:
         runner.active = False
         return runner
 
-    def _repeated(self, wiring: Wiring) -> tuple[IntArray, Wiring]:
-        """The life of every synapse of the batch, and its ends and delay within the life."""
-        if wiring.life is not None:
-            return wiring.life, wiring
-        life = np.repeat(np.arange(self.n_lives), wiring.pre.size)
-        pre, post = (np.tile(ends, self.n_lives) for ends in (wiring.pre, wiring.post))
-        delay = wiring.delay_steps
-        return life, Wiring(pre, post, None if delay is None else np.tile(delay, self.n_lives))
+    def _repeated(self, ends: IntArray, n: int) -> IntArray:
+        """Indices among all neurons of the batch of one end of every synapse."""
+        repeated: IntArray = (np.arange(self.n_lives)[:, None] * n + ends).ravel()
+        return repeated
 
     def _per_life(self, code: str, element: str, equations: bool = False) -> str:
         """Code whose random numbers are the life's own; each occurrence has a stream."""
         text, self._n_streams = per_life(code, self._n_streams, element, equations=equations)
         return text
+
+
+def _code_of(synapses: Synapses) -> list[str]:
+    """All code of some synapses."""
+    calls = synapses.on_call.values()
+    return [synapses.equations, synapses.on_pre, synapses.on_post, synapses.on_told, *calls]
+
+
+def _draws(code: Iterable[str]) -> bool:
+    """Whether code may draw random numbers."""
+    return any(word in text for text in code for word in RANDOM_WORDS)
 
 
 def _set(group: Any, initial: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import IntArray, SeedArray
 from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
-from spikeloop.workers.brian.blueprint import Blueprint, Synapses
+from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.noise import keys
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import Target, codeobject_class
@@ -61,13 +61,9 @@ class Batch:
         """The values themselves of a variable, to read and to write.
 
         Returns:
-            (n_lives, n) of neurons, or of synapses where all lives are wired alike, in the order
-            of the wiring; (n_synapses,) where lives are wired differently.
+            (n_lives, n) of neurons, or of synapses in the order of the wiring.
         """
         values = self._parts.groups[group].variables[variable].get_value()
-        part = self.blueprint.neurons.get(group) or self.blueprint.synapses[group]
-        if isinstance(part, Synapses) and part.wiring.life is not None:
-            return np.asarray(values)
         return np.asarray(values).reshape(self.n_lives, -1)
 
     def reset(self, seeds: SeedArray) -> None:
@@ -155,7 +151,8 @@ def _caller_class() -> type[Any]:
     """The object in the network that calls back between decisions.
 
     Brian2's own ``network_operation`` with a step of its own would bring a second clock, which
-    costs more per time step than looking at the time.
+    costs more per time step than looking at the time. The slot is the first of a step, so that
+    subexpressions that are constant over a step see what was written.
     """
     from brian2.core.base import BrianObject
 
@@ -163,7 +160,7 @@ def _caller_class() -> type[Any]:
         add_to_magic_network = False
 
         def __init__(self, clock: Any) -> None:
-            super().__init__(clock=clock, when="start", order=-1, name="between_decisions")
+            super().__init__(clock=clock, when="before_start", order=-1, name="between_decisions")
             self._timestep = clock.variables["timestep"].get_value()
 
         def begin(self, every: int, function: Callable[[int], None]) -> None:

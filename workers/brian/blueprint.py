@@ -51,14 +51,11 @@ class Wiring:
         pre: (n_synapses,) index of the source.
         post: (n_synapses,) index of the target.
         delay_steps: (n_synapses,) time steps from a spike to its effect, or None for none.
-        life: (n_synapses,) the life that a synapse belongs to, in ascending order, where lives are
-            wired differently; None if every life has all of these synapses.
     """
 
     pre: IntArray
     post: IntArray
     delay_steps: IntArray | None = None
-    life: IntArray | None = None
 
 
 def all_to_all(n_pre: int, n_post: int) -> Wiring:

@@ -76,9 +76,12 @@ class Course:
     def pick(self, preference: FloatArray) -> IntArray:
         """(n_lives,) the action of largest preference; among equals one is drawn.
 
+        A life whose preferences are not all numbers has broken: its return is nan from here on.
+
         Args:
             preference: (n_lives, n_actions).
         """
+        self._sums[np.isnan(preference).any(axis=1)] = np.nan
         best = preference == preference.max(axis=1, keepdims=True)
         ties = self.uniform(Stream.TIES, preference.shape[1])
         picked: IntArray = np.where(best, ties, -1.0).argmax(axis=1)

@@ -7,10 +7,10 @@ values. The rule is SARSA(λ), since the successor's value is that of the action
 next: δ = scale · r + γ w(s', a') − w(s, a), w += η δ e.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
@@ -26,6 +26,7 @@ from spikeloop.workers.brian.blueprint import (
 from spikeloop.workers.brian.course import Course, Stream
 from spikeloop.workers.brian.networks import network
 from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 # iaf_psc_exp with the published constants; the refractory time is NEST's default of 2 ms.
@@ -60,13 +61,32 @@ class BrianTd(Settings):
     step_ms: float = Field(default=0.1, ge=0.01, le=1, description="time step of Brian2")
     largest_weight_pA: float = Field(default=500.0, gt=0, le=1e6, description="end of the range")
     weight_levels: int = Field(
-        default=0, ge=0, le=2**16, description="weights act rounded to so many levels; 0: exactly"
+        default=0,
+        ge=0,
+        le=2**16,
+        description="values that a weight can act with, 64 for 6 bits; 0: any",
     )
     inhibition_pA: float = Field(default=0.0, ge=0, le=1e6, description="between action neurons")
     target: Target = Field(default="numpy", description="what Brian2 generates code for")
 
+    @model_validator(mode="after")
+    def _can_decide(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
+        if self.onset_ms >= self.window_ms:
+            raise ValueError(
+                f"onset_ms must be less than window_ms = {self.window_ms:g}, or no state's neuron "
+                f"fires, got {self.onset_ms:g}"
+            )
+        if self.weight_levels == 1:
+            raise ValueError("weight_levels must be 0 or at least 2, got 1")
+        return self
+
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: of the learning rule, the two scales between values and weights, and exploration."""
+        """Θ: of the learning rule, the two scales between values and weights, and exploration.
+
+        Ranges are the published ones, in parts of the largest weight. The defaults are set by hand,
+        with a small discount, to learn random MDPs; other families want others.
+        """
         if interface.actions != "discrete" or interface.observations != "discrete":
             raise ValueError(
                 f"brian_td needs discrete actions and observations, got {interface.actions} "
@@ -75,13 +95,21 @@ class BrianTd(Settings):
         most = self.largest_weight_pA
         return ParameterSpace(
             (
-                Real("gamma", 0, 1, 0.5, description="discount"),
+                Real("gamma", 0, 1, 0.1, description="discount"),
                 Real("trace_decay", 0, 1, 0.5, description="λ"),
-                Real("eta", 0, 1, 0.5, description="learning rate at first"),
-                Real("eta_decay", 0, 1, 0.5, description="of it: η_t = η / (1 + t)^decay"),
-                Real("scale", 200, 4000, 1000, "pA", "log", "weight that a reward of 1 is worth"),
-                Real("prior", 0.3 * most, most, 0.65 * most, "pA", description="weights at first"),
-                Real("epsilon", 0, 1, 0.5, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
+                Real("eta", 0, 1, 0.3, description="learning rate at first"),
+                Real("eta_decay", 0, 1, 0.2, description="of it: η / t^decay at update t"),
+                Real(
+                    "scale",
+                    0.4 * most,
+                    8 * most,
+                    0.6 * most,
+                    "pA",
+                    "log",
+                    "weight of a reward of 1",
+                ),
+                Real("prior", 0.3 * most, most, 0.6 * most, "pA", description="weights at first"),
+                Real("epsilon", 0, 1, 0.1, description="ε-greedy: ε_t = epsilon / ln(t + 2)"),
             )
         )
 
@@ -93,7 +121,8 @@ class BrianTd(Settings):
         with network(blueprint, course.n_lives, self.target) as batch:
             batch.reset(course.seeds)
             agents = Agents(self, parameters, course, batch)
-            batch.run(course.n_steps, self._steps(self.window_ms), agents.between)
+            window_steps = whole_steps(self.window_ms, self.step_ms)
+            batch.run(course.n_steps, window_steps, agents.between)
         return course.lives(action_values=agents.value_pA / agents.scale_pA)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
@@ -125,9 +154,6 @@ class BrianTd(Settings):
             self.step_ms * 1e-3, {"states": states, "actions": actions}, synapses, constants
         )
 
-    def _steps(self, time_ms: float) -> int:
-        return max(1, round(time_ms / self.step_ms))
-
 
 class Agents:
     """What the agents of a tile do between two windows of simulated time."""
@@ -155,11 +181,9 @@ class Agents:
             self._act()
         if decision < self._course.n_steps:
             settings = self._settings
-            start = decision * settings._steps(settings.window_ms)
+            at_ms = decision * settings.window_ms + settings.onset_ms
             self._onset[:] = -1
-            self._onset[self._lives, self._state] = start + round(
-                settings.onset_ms / settings.step_ms
-            )
+            self._onset[self._lives, self._state] = round(at_ms / settings.step_ms)
             self._first[:] = NEVER
             self._weight_A[:] = self._effective() * PICOAMPERE
 
@@ -183,7 +207,7 @@ class Agents:
     def _learn(self, told: FloatArray, next_pA: FloatArray) -> None:
         """SARSA(λ), one decision late, because it takes the action that follows."""
         theta, n = self._theta, self._course.n_taken
-        eta = theta["eta"] / (1.0 + n) ** theta["eta_decay"]
+        eta = theta["eta"] / float(n) ** theta["eta_decay"]
         delta_pA = theta["scale"] * told + theta["gamma"] * next_pA - self._last_pA
         self.value_pA += (eta * delta_pA)[:, None, None] * self._trace
         np.clip(self.value_pA, 0.0, self._settings.largest_weight_pA, out=self.value_pA)
@@ -193,6 +217,6 @@ class Agents:
         settings = self._settings
         if not settings.weight_levels:
             return self.value_pA
-        step_pA = settings.largest_weight_pA / settings.weight_levels
+        step_pA = settings.largest_weight_pA / (settings.weight_levels - 1)
         rounded: FloatArray = np.rint(self.value_pA / step_pA) * step_pA
         return rounded

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from spikeloop.tasks.base import IntArray, SeedArray
 from spikeloop.workers.brian.batch import Batch
@@ -164,30 +163,43 @@ def test_a_network_left_by_an_exception_is_not_used_again() -> None:
         assert again is another
 
 
-def test_lives_can_be_wired_differently() -> None:
-    """The same wiring, given life by life, and one life without any."""
-    life = np.repeat(np.arange(N_LIVES), PRE.size)
-    kept = life != 2
-    pre, post, delays = (np.tile(part, N_LIVES)[kept] for part in (PRE, POST, DELAYS))
-    wiring = Wiring(pre, post, delays, life[kept])
-    each = replace(PLAIN, synapses={"within": replace(SYNAPSES, wiring=wiring)})
-    silent = WEIGHTS.copy()
-    silent[2] = 0
-    with network(PLAIN, N_LIVES, record=("cells",)) as batch:
-        batch.reset(SEEDS)
-        expected = _once(batch, silent)
-    with network(each, N_LIVES, record=("cells",)) as batch:
-        batch.reset(SEEDS)
-        assert _once(batch, WEIGHTS.ravel()[kept]) == expected
+def test_noise_in_the_equations_of_synapses_is_the_lives_own_too() -> None:
+    """A subexpression that is drawn anew each step, and white noise."""
+    drawn = replace(
+        SYNAPSES,
+        equations="dw/dt = -w / (50*ms) + 0.1 * xi / (50*ms)**0.5 : 1 (clock-driven)\n"
+        "dpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1\n"
+        "luck = rand() : 1 (constant over dt)",
+        on_pre="g_post += w * luck\npaired += 1",
+        on_told="",
+        method="euler",
+    )
+    blueprint = replace(PLAIN, synapses={"within": drawn})
+    with network(blueprint, N_LIVES, record=("cells",)) as batch:
+        together = simulate(batch)
+        assert simulate(batch) == together
+        weights = batch.array("within", "w").copy()
+    assert np.ptp(weights, axis=0).min() > 1e-6
+    with network(blueprint, 1, record=("cells",)) as batch:
+        for life in range(N_LIVES):
+            assert simulate(batch, slice(life, life + 1)) == [together[life]]
+            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[life])
 
 
-def _once(batch: Batch, weights: NDArray[np.float64]) -> list[Spikes]:
-    """One window under constant drive."""
-    batch.array("within", "w")[...] = weights
-    batch.array("cells", "tau")[:] = TAUS_S
-    batch.array("cells", "drive")[:] = DRIVE[0]
-    batch.run(1, N_STEPS, lambda window: None)
-    return by_life(batch.spikes("cells"), batch.n_lives)
+@pytest.mark.parametrize("flag", ["", " (constant over dt)"])
+def test_what_is_written_between_decisions_acts_from_the_first_step_on(flag: str) -> None:
+    equations = f"dsum/dt = twice / (2*ms) : 1\ntwice = 2 * written : 1{flag}\nwritten : 1"
+    cells = Neurons(1, equations, method="euler")
+    with network(Blueprint(1e-3, {"cells": cells}), 1) as batch:
+        batch.reset(SEEDS[:1])
+        sums = []
+
+        def between(window: int) -> None:
+            sums.append(float(batch.array("cells", "sum")[0, 0]))
+            batch.array("cells", "written")[:] = window + 1
+
+        batch.run(3, 5, between)
+    np.testing.assert_allclose(sums, [0, 5, 15, 30], rtol=1e-12)
 
 
 def test_the_digest_sees_every_part_of_a_blueprint() -> None:

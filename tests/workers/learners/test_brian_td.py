@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.networks import network
-from spikeloop.workers.learners.brian_td import CONSTANTS, NEVER, BrianTd
+from spikeloop.workers.learners.brian_td import CONSTANTS, NEVER, Agents, BrianTd
 from spikeloop.workers.space import Parameters
 
 pytestmark = pytest.mark.brian
@@ -78,7 +79,7 @@ def test_values_are_those_of_the_rule(
             trace *= theta["gamma"] * theta["trace_decay"]
             trace[s, a] += 1
             delta = theta["scale"] * r + theta["gamma"] * value[s_next, a_next] - value[s, a]
-            value += theta["eta"] / (1 + n) ** eta_decay * delta * trace
+            value += theta["eta"] / n**eta_decay * delta * trace
             value = value.clip(0, 500)
         np.testing.assert_allclose(lives.action_values[0, life] * theta["scale"], value, rtol=1e-9)
         assert np.ptp(value) > 10
@@ -136,12 +137,35 @@ def test_inhibition_lets_the_first_one_win_alone() -> None:
     assert n_firing(1000.0) == 1
 
 
-def test_weights_act_rounded_but_learn_exactly() -> None:
-    coarse = BrianTd(window_ms=6, onset_ms=0.5, weight_levels=2)
+def test_weights_act_rounded_but_learn_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    acting: set[float] = set()
+    between = Agents.between
+
+    def spy(agents: Agents, decision: int) -> None:
+        between(agents, decision)
+        acting.update(np.round(agents._weight_A.ravel() / 1e-12, 6).tolist())
+
+    monkeypatch.setattr(Agents, "between", spy)
+    coarse = BrianTd(window_ms=6, onset_ms=0.5, weight_levels=3)
     lives = live(coarse, 3, **GOOD)
     assert lives.action_values is not None
     assert np.unique(lives.action_values).size > 10
-    assert (lives.returns != live(QUICK, 3, **GOOD).returns).any()
+    assert acting == {0.0, 250.0, 500.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"window_ms": 5.0}, "onset_ms must be less than window_ms = 5"),
+        ({"weight_levels": 1}, "weight_levels must be 0 or at least 2"),
+        ({"window_ms": 20.0, "step_ms": 0.3}, "window_ms must be"),
+    ],
+)
+def test_settings_with_which_it_cannot_decide_are_refused(
+    settings: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(ValueError, match=expected):
+        BrianTd(**settings)
 
 
 def test_it_learns() -> None:
