@@ -1,8 +1,9 @@
 """Lives as a user of Brian2 would write them: one network for each life, built and run anew.
 
-The same models as the learners ``brian_td`` and ``brian_recurrent``, with the same sizes and time
-steps, one environment each, and Brian2's own means: ``network_operation`` between decisions and
-``TimedArray`` for input that is known beforehand.
+Models like those of the learners ``brian_td`` and ``brian_recurrent``: the same neurons, synapses,
+windows and time steps, one environment each, and Brian2's own means: ``network_operation`` between
+decisions and ``TimedArray`` for input that is known beforehand. Objects have names, which a user
+who lives many lives with "cython" soon gives them: with automatic ones each life compiles anew.
 """
 
 from typing import Any
@@ -32,7 +33,9 @@ def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> f
     rng = np.random.default_rng(seed)
     transition, reward = tasks.transition[0], tasks.reward[0]
     n_actions, n_states = transition.shape[:2]
-    states = b2.NeuronGroup(n_states, "onset : second", threshold="abs(t - onset) < dt / 2")
+    states = b2.NeuronGroup(
+        n_states, "onset : second", threshold="abs(t - onset) < dt / 2", reset="", name="states"
+    )
     actions = b2.NeuronGroup(
         n_actions,
         """dv/dt = (E_L - v) / tau_m + (i_exc - i_inh) / C_m : volt (unless refractory)
@@ -51,15 +54,16 @@ def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> f
             "tau_exc": 3 * b2.ms,
             "tau_inh": 2 * b2.ms,
         },
+        name="actions",
     )
     actions.v = -60 * b2.mV
-    plastic = b2.Synapses(states, actions, "w : amp", on_pre="i_exc_post += w")
+    plastic = b2.Synapses(states, actions, "w : amp", on_pre="i_exc_post += w", name="plastic")
     plastic.connect()
     value_pA = np.full((n_states, n_actions), 350.0)
     trace = np.zeros_like(value_pA)
     life: dict[str, Any] = {"state": int(tasks.start_state[0]), "return": 0.0}
 
-    @b2.network_operation(dt=window_ms * b2.ms)  # type: ignore[untyped-decorator]
+    @b2.network_operation(dt=window_ms * b2.ms, name="decide")  # type: ignore[untyped-decorator]
     def decide(t: Any) -> None:
         state = life["state"]
         if t > 0 * b2.second:
@@ -86,20 +90,24 @@ def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> f
     return float(life["return"])
 
 
-def _recurrent(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
+def _recurrent(
+    rng: np.random.Generator, n: int, equations: str = CELLS, course: Any = None
+) -> tuple[Any, Any]:
     import brian2 as b2
 
     cells = b2.NeuronGroup(
         n,
-        CELLS,
+        equations,
         threshold="v > 1 + a",
         reset="v -= 1 + a\na += beta\nz += 1",
         refractory=2 * b2.ms,
         method="exact",
+        namespace={} if course is None else {"course": course},
+        name="cells",
     )
     cells.tau_a = np.exp(rng.uniform(np.log(0.2), np.log(2.0), n)) * b2.second
     cells.beta = 0.2 * (np.arange(n) % 2)
-    within = b2.Synapses(cells, cells, "w : 1", on_pre="v_post += w")
+    within = b2.Synapses(cells, cells, "w : 1", on_pre="v_post += w", name="within")
     within.connect(condition="i != j", p=0.2)
     within.w = rng.normal(0, 0.5 / np.sqrt(n), len(within))
     within.delay = rng.integers(0, 5, len(within)) * b2.ms
@@ -120,7 +128,7 @@ def bandit_life(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) 
     readout = rng.normal(0, n**-0.5, (n, mean.size))
     life: dict[str, Any] = {"return": 0.0}
 
-    @b2.network_operation(dt=20 * b2.ms)  # type: ignore[untyped-decorator]
+    @b2.network_operation(dt=20 * b2.ms, name="decide")  # type: ignore[untyped-decorator]
     def decide(t: Any) -> None:
         channels = np.zeros(n_channels)
         channels[0] = 1
@@ -136,12 +144,33 @@ def bandit_life(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) 
     return float(life["return"])
 
 
+def driven_life(drives: FloatArray, seed: int, target: str) -> float:
+    """A recurrent network under input that is known beforehand; gives the sum of what is read.
+
+    Args:
+        drives: (n_windows, n) input currents, 10 ms each.
+        seed: of wiring and weights.
+        target: of code generation.
+    """
+    import brian2 as b2
+
+    b2.prefs.codegen.target = target
+    b2.start_scope()
+    b2.defaultclock.dt = 1 * b2.ms
+    course = b2.TimedArray(drives, dt=10 * b2.ms, name="course")
+    equations = CELLS.replace("drive : 1", "drive = course(t, i) : 1 (constant over dt)")
+    cells, within = _recurrent(np.random.default_rng(seed), drives.shape[1], equations, course)
+    read = b2.StateMonitor(cells, "z", record=True, dt=10 * b2.ms, name="read")
+    b2.Network(cells, within, read).run(len(drives) * 10 * b2.ms)
+    return float(np.asarray(read.z).sum())
+
+
 def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> list[float]:
     """Recurrent networks under input that is known beforehand, in rounds of the same network.
 
     All lives are in one group whose input is a ``TimedArray``, and each round begins with
     ``restore()``: the way in which brian2modelfitting evaluates many parameters at once (there, of
-    single neurons). One life a round is what a user would write for one.
+    single neurons). Synapses have no delays, which ``restore()`` loses in Brian2 2.9.
 
     Args:
         drives: (n_windows, n_lives, n) input currents, 10 ms each.
@@ -162,7 +191,7 @@ def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> lis
     b2.defaultclock.dt = 1 * b2.ms
     n_windows, n_lives, n = drives.shape
     rng = np.random.default_rng(seed)
-    course = b2.TimedArray(drives.reshape(n_windows, -1), dt=10 * b2.ms)
+    course = b2.TimedArray(drives.reshape(n_windows, -1), dt=10 * b2.ms, name="course")
     cells = b2.NeuronGroup(
         n_lives * n,
         CELLS.replace("drive : 1", "drive = course(t, i) : 1 (constant over dt)"),
@@ -171,10 +200,11 @@ def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> lis
         refractory=2 * b2.ms,
         method="exact",
         namespace={"course": course},
+        name="cells",
     )
-    within = b2.Synapses(cells, cells, "w : 1", on_pre="v_post += w")
+    within = b2.Synapses(cells, cells, "w : 1", on_pre="v_post += w", name="within")
     within.connect(condition="i != j and i // n == j // n", p=0.2, namespace={"n": n})
-    read = b2.StateMonitor(cells, "z", record=True, dt=10 * b2.ms)
+    read = b2.StateMonitor(cells, "z", record=True, dt=10 * b2.ms, name="read")
     net = b2.Network(cells, within, read)
     net.store()
     times = []
