@@ -43,8 +43,9 @@ from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Learner
-from spikeloop.workers.brian.open_loop import OpenTarget, open_loop
+from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.brian.reservoir import Reservoir
+from spikeloop.workers.brian.targets import OpenTarget
 from spikeloop.workers.learners.brian_recurrent import BrianRecurrent
 from spikeloop.workers.learners.brian_td import BrianTd
 

@@ -5,7 +5,7 @@ simulated time, and so can run as a program without Python (``standalone``).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.targets import OpenTarget
 
 Variable = tuple[str, str]
 """Name of a population or group of synapses, and of one of its variables."""
-OpenTarget = Literal["numpy", "cython", "cpp_standalone"]
 
 
 def open_loop(

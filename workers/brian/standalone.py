@@ -46,7 +46,7 @@ def program(
     Raises:
         MissingCompiler: there is no C++ compiler.
     """
-    require("cython")
+    require("cpp_standalone")
     key = (blueprint.digest(), n_lives, n_windows, decision_steps, drive, read)
     with own_preferences(), standalone_preferences():
         if key not in _built:

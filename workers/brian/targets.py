@@ -30,6 +30,8 @@ from spikeloop.workers.base import Unavailable
 from spikeloop.workers.brian.simulator import LOCK, brian2
 
 Target = Literal["numpy", "cython"]
+OpenTarget = Literal["numpy", "cython", "cpp_standalone"]
+"""Of lives in which nothing has to be decided, see ``open_loop``."""
 
 FLAGS = ("-w", "-g0", "-O2", "-march=native", "-fno-fast-math", "-ffp-contract=off", "-std=c++17")
 """How C++ is compiled. The machine's own instructions are wider, but round the same.
@@ -44,18 +46,19 @@ MARK = "# compiled by spikeloop: IEEE 754\n"
 
 
 class MissingCompiler(Unavailable):
-    """The target "cython" cannot be used on this machine."""
+    """A compiled target cannot be used on this machine."""
 
 
-def require(target: Target) -> None:
+def require(target: OpenTarget) -> None:
     """Raises MissingCompiler, with what to do in one line, unless code of this target can be made.
 
     Brian2 itself is not needed for the answer, which is kept for the process.
     """
-    missing = _missing() if target == "cython" else ""
-    if missing:
+    if target == "numpy":
+        return
+    if missing := _missing() if target == "cython" else _missing_for_programs():
         raise MissingCompiler(
-            f'brian target "cython" needs {missing} or set learner.target = "numpy"'
+            f'brian target "{target}" needs {missing} or set learner.target = "numpy"'
         )
 
 
@@ -209,4 +212,13 @@ def _missing() -> str:
             return "Python's headers: install python3-dev"
         if found.returncode != 0:
             return f"a C++ compiler that works ({command[0]} does not): install g++"
+    return ""
+
+
+@cache
+def _missing_for_programs() -> str:
+    """What has to be installed for "cpp_standalone", "" if nothing."""
+    for command, name in (("g++", "a C++ compiler: install g++"), ("make", "make: install make")):
+        if shutil.which(command) is None:
+            return name
     return ""

@@ -9,8 +9,8 @@ from spikeloop.tasks.base import IntArray, SeedArray
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
 from spikeloop.workers.brian.networks import network
-from spikeloop.workers.brian.open_loop import OpenTarget, open_loop
-from spikeloop.workers.brian.targets import own_preferences
+from spikeloop.workers.brian.open_loop import open_loop
+from spikeloop.workers.brian.targets import OpenTarget, own_preferences
 
 pytestmark = pytest.mark.brian
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +28,12 @@ from spikeloop.workers.brian.targets import (
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
     """What this process has found out about the machine is forgotten before and after."""
-    kept = (targets._missing, cache_folder, targets._strict_cython)
+    kept = (
+        targets._missing,
+        targets._missing_for_programs,
+        cache_folder,
+        targets._strict_cython,
+    )
     for function in kept:
         function.cache_clear()
     yield
@@ -64,6 +70,15 @@ def test_a_missing_cython_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingCompiler, match=r"needs Cython: pip install cython or set learner"):
         require("cython")
+
+
+@pytest.mark.parametrize("missing", ["g++", "make"])
+def test_programs_need_a_compiler_and_make(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == missing else f"/bin/{name}")
+    with pytest.raises(MissingCompiler) as caught:
+        require("cpp_standalone")
+    assert '"cpp_standalone" needs' in str(caught.value)
+    assert f"install {missing} or set learner.target" in str(caught.value)
 
 
 @pytest.mark.brian
