@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.workers.brian.circuit import Circuit
 from spikeloop.workers.brian.noise import PYTHON_STREAMS, uniforms
-from spikeloop.workers.brian.reservoir import Circuit
 
 
 class Drawn(IntEnum):

@@ -6,10 +6,12 @@ of its threshold. In steps of dt, with α = exp(−dt/τ) of the time constant t
     v ← α_m v + (1 − α_m) (I + c)      a ← α_a a      c ← α_s c
     spike if v > 1 + a, unless refractory;  then  v ← v − (1 + a),  a ← a + β
 
-with the input I of the decision and, if synapses have a time constant, the current c of spikes. A
-spike of neuron j reaches i after 1, 2, ... steps and moves v by w_ji as a whole: at once, or by way
-of c ← c + w_ji (1 − α_s) / (1 − α_m). It is the network of Bellec et al. 2018 (NeurIPS, "Long
-short-term memory and learning-to-learn in networks of spiking neurons"; code lsnn,
+with the input I of the decision and, if synapses have a time constant, the current c of spikes,
+both as they were before the step. A spike of neuron j reaches i just before the step that comes 1,
+2, ... steps after it: v ← v + w_ji, of which the leak of that step leaves α_m w_ji for the
+threshold to see, or c ← c + w_ji (1 − α_s) / (1 − α_m), which would move v, did it not leak, by
+w_ji in all. Spikes of Poisson channels do so after 1 step. It is the network of Bellec et al. 2018
+(NeurIPS, "Long short-term memory and learning-to-learn in networks of spiking neurons"; code lsnn,
 spiking_models.py), whose β is β_Bellec (1 − α_a) / θ₀ here: the rise of one spike.
 
 Brian2 steps these equations with ``euler`` and rates (1 − α) / dt, which is exact for an input that
@@ -19,16 +21,15 @@ What a readout sees are the spikes filtered by r ← α_r r + (1 − α_r) z n, 
 steps of a decision: the number of spikes per decision, averaged over the last τ_r.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring, all_to_all
+from spikeloop.workers.brian.circuit import Circuit, generator
 from spikeloop.workers.chip.compiling import kernel
 
 
@@ -85,37 +86,33 @@ class Reservoir(Settings):
     )
     step_ms: float = Field(default=1.0, ge=0.01, le=10, description="time step of Brian2")
 
+    @model_validator(mode="after")
+    def _one_spike_a_step(self) -> Self:
+        if self.input == "poisson" and self.input_rate_Hz * self.step_ms > 1000:
+            raise ValueError(
+                f"input_rate_Hz must be at most {1000 / self.step_ms:g}, one spike in each step of "
+                f"{self.step_ms:g} ms, got {self.input_rate_Hz:g}"
+            )
+        return self
+
     @property
     def recurrent_scale(self) -> float:
         """Standard deviation of initial recurrent weights."""
         n_in = max(1.0, self.connectivity * (self.n_neurons - 1))
         return self.recurrent_gain / float(np.sqrt(n_in))
 
-    def circuit(self) -> "Circuit":
+    def circuit(self) -> Circuit:
         """Draws the network; it is a function of these settings alone."""
-        n = self.n_neurons
-        wires, delays, adapts, adaptation, readout, weights = self._generators()
-        pre, post = np.divmod(np.arange(n * n), n)
-        kept = (pre != post) & (wires.random(n * n) < self.connectivity)
-        pre, post = pre[kept], post[kept]
-        longest = max(1, round(self.longest_delay_ms / self.step_ms))
-        adaptive = np.zeros(n, dtype=np.bool_)
-        adaptive[adapts.permutation(n)[: round(self.adaptive_share * n)]] = True
-        n_excitatory = round(self.excitatory_share * n)
-        dale = np.zeros(n)
-        if self.excitatory_share:
-            # Few inhibitory neurons are as strong as many excitatory ones.
-            inhibition = n_excitatory / max(1, n - n_excitatory)
-            dale = np.where(np.arange(n) < n_excitatory, 1.0, -inhibition)
-        return Circuit(
-            pre=pre,
-            post=post,
-            delay_steps=delays.integers(1, longest, pre.size, endpoint=True),
-            adaptive=adaptive,
-            dale=dale,
-            tau_adaptation_ms=_log_uniform(self.tau_adaptation_ms, n, adaptation),
-            tau_readout_ms=_log_uniform(self.tau_readout_ms, n, readout),
-            weights=self.recurrent_scale * weights.standard_normal((n, n))[pre, post],
+        return Circuit.draw(
+            self.network,
+            self.n_neurons,
+            connectivity=self.connectivity,
+            longest_delay=self.steps(self.longest_delay_ms),
+            adaptive_share=self.adaptive_share,
+            excitatory_share=self.excitatory_share,
+            tau_adaptation_ms=self.tau_adaptation_ms,
+            tau_readout_ms=self.tau_readout_ms,
+            scale=self.recurrent_scale,
         )
 
     def initial(self, name: str, shape: tuple[int, ...], scale: float) -> FloatArray:
@@ -127,13 +124,13 @@ class Reservoir(Settings):
             scale: standard deviation.
         """
         words = [self.network, 1, *name.encode()]
-        return scale * _generator(np.random.SeedSequence(words)).standard_normal(shape)
+        return scale * generator(np.random.SeedSequence(words)).standard_normal(shape)
 
     def steps(self, time_ms: float) -> int:
         """Time steps of a time, at least one."""
         return max(1, round(time_ms / self.step_ms))
 
-    def blueprint(self, circuit: "Circuit", n_channels: int, window_steps: int) -> Blueprint:
+    def blueprint(self, circuit: Circuit, n_channels: int, window_steps: int) -> Blueprint:
         """The network of one life; weights and time constants are written by ``reservoir_lives``.
 
         Args:
@@ -183,45 +180,6 @@ class Reservoir(Settings):
         constants = {"window_steps": str(window_steps)}
         return Blueprint(self.step_ms * 1e-3, neurons, synapses, constants)
 
-    def _generators(self) -> list[np.random.Generator]:
-        children = np.random.SeedSequence([self.network, 0]).spawn(6)
-        return [_generator(child) for child in children]
-
-
-@dataclass(frozen=True)
-class Circuit:
-    """A drawn network.
-
-    Attributes:
-        pre: (n_synapses,) source of each recurrent synapse.
-        post: (n_synapses,) target, another neuron.
-        delay_steps: (n_synapses,) from 1.
-        adaptive: (n_neurons,) which are.
-        dale: (n_neurons,) sign and strength of a neuron's synapses by Dale's law; all 0 without.
-        tau_adaptation_ms: (n_neurons,) also of neurons that are not adaptive.
-        tau_readout_ms: (n_neurons,).
-        weights: (n_synapses,) initial weights, before Dale's law.
-    """
-
-    pre: IntArray
-    post: IntArray
-    delay_steps: IntArray
-    adaptive: NDArray[np.bool_]
-    dale: FloatArray
-    tau_adaptation_ms: FloatArray
-    tau_readout_ms: FloatArray
-    weights: FloatArray
-
-    def acting(self, deviation: FloatArray) -> FloatArray:
-        """(n_candidates, n_synapses) weights that act, given deviations from the initial ones.
-
-        w = w₀ + Δ; by Dale's law w = dale |w₀ + Δ| with the value of the source neuron.
-        """
-        weights = self.weights + deviation
-        if self.dale.any():
-            weights = self.dale[self.pre] * np.abs(weights)
-        return weights
-
 
 def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Σ_c values[l, c] weights[g, c, k] of each life l, whose numbers depend on no other life's.
@@ -249,13 +207,3 @@ def _add_weighted(values: FloatArray, weights: FloatArray, out: FloatArray) -> N
             if value != 0.0:
                 for k in range(weights.shape[2]):
                     out[life, k] += value * weights[life // each, c, k]
-
-
-def _generator(sequence: np.random.SeedSequence) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(sequence))
-
-
-def _log_uniform(ends_ms: tuple[float, float], n: int, rng: np.random.Generator) -> FloatArray:
-    low, high = np.log(ends_ms)
-    times_ms: FloatArray = np.exp(low + (high - low) * rng.random(n))
-    return times_ms

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.brian.circuit import Circuit
 from spikeloop.workers.brian.open_loop import Variable
-from spikeloop.workers.brian.reservoir import PHYSICAL, Circuit, Physical, Reservoir, weighted
+from spikeloop.workers.brian.reservoir import PHYSICAL, Physical, Reservoir, weighted
 
 HEARD: Variable = ("neurons", "heard")
 """Where the blueprint sums up each neuron's spikes, as they are worth at the end of a window."""
@@ -105,7 +106,7 @@ def reservoirs(
         start["recurrent", "w"] = recurrent * jump[:, circuit.post]
     chance = settings.input_rate_Hz * dt_s
     if settings.input == "poisson":
-        # As much as the current brings on average.
+        # The potential that a step's spikes leave is on average that of the current.
         share = (1 - membrane) * jump / chance
         start["feeding", "w"] = (feeding * share[:, None, :]).reshape(n_candidates, -1)
     return Reservoirs(

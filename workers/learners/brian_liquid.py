@@ -23,18 +23,14 @@ from spikeloop.workers.brian.channels import Channels
 from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.curriculum import curriculum_order
 from spikeloop.workers.brian.liquid import Liquid
-from spikeloop.workers.brian.open_loop import OpenTarget, open_loop
+from spikeloop.workers.brian.liquid_features import Values, features
 from spikeloop.workers.brian.readout import delta_rule, recursive_least_squares
-from spikeloop.workers.brian.reservoir import Reservoir
-from spikeloop.workers.brian.reservoir_lives import HEARD, reservoirs
+from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.searchable import searchable, searchables
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
 
 Kind = Literal["architecture", "physics", "readout", "curriculum"]
-Values = dict[str, FloatArray]
-"""(n_candidates,) each hyperparameter, by name."""
-UNITS: dict[str, Any] = {"tau_membrane_ms": 1.0, "tau_synapse_ms": 1.0, "beta": 1.0}
-"""Of which candidates have multiples."""
 RULES: dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]] = {
     "rls": (recursive_least_squares, ("ridge", "forgetting")),
     "delta": (delta_rule, ("eta", "eta_decay")),
@@ -125,6 +121,11 @@ class BrianLiquid(Settings):
                 raise ValueError(f"{name} must be at most {largest}, got {value} and {most}")
         return self
 
+    @model_validator(mode="after")
+    def _window_of_whole_steps(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
+        return self
+
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: the hyperparameters of the kinds that are searched."""
         if interface.told != "target":
@@ -154,19 +155,21 @@ class BrianLiquid(Settings):
         values = self.values(parameters)
         course = Course(self.kind, tasks, seeds, **self._how(values, tasks))
         inputs, targets = self.lesson(Course(self.kind, tasks, seeds, **self._how(values, tasks)))
-        features = self.features(values, course, inputs)
+        seen = features(self, values, course, inputs)
 
         of_lives = {name: course.of_lives(value) for name, value in values.items()}
         low, high = course.interface.action_range
         middle, half = (low + high) / 2, (high - low) / 2
         learn, settings = RULES[self.readout]
         answers = learn(
-            features,
+            seen,
             (targets - middle) / half,
             of_lives["n_neurons"].astype(np.int64),
             *(of_lives[name] for name in settings),
         )
-        answers = np.clip(middle + half * answers, low, high)
+        # A potential that is no number never spikes, so its life would look like one in silence.
+        broken = ~np.isfinite(np.stack([*of_lives.values()])).all(axis=0)
+        answers = np.where(broken, np.nan, np.clip(middle + half * answers, low, high))
         for sample in answers:
             course.observe()
             course.step(sample[:, None])
@@ -197,51 +200,6 @@ class BrianLiquid(Settings):
             targets.append(told)
         return inputs, np.stack(targets)
 
-    def features(self, values: Values, course: Course, inputs: list[FloatArray]) -> FloatArray:
-        """(n_samples, n_lives, n) spikes per sample, filtered: what the readouts see.
-
-        Args:
-            values: (n_candidates,) of each hyperparameter.
-            course: of the lives.
-            inputs: of each sample, (n_lives, n_channels).
-        """
-        liquid, window_steps = self.liquid(), self._steps(self.window_ms)
-        circuit, n_neurons = liquid.circuit(self._adapts), values["n_neurons"]
-        settings = Reservoir(
-            n_neurons=liquid.n,
-            refractory_ms=self.refractory_ms,
-            step_ms=self.step_ms,
-            **UNITS,
-        )
-        weights = liquid.weights(
-            n_neurons,
-            values["connectivity"],
-            values["excitatory_share"],
-            values["spectral_radius"],
-        )
-        feeding = self._feeding(values, liquid, course.interface)
-        multiples = {name.removesuffix("_ms"): value for name, value in values.items()}
-        nets = reservoirs(settings, circuit, window_steps, weights, feeding, multiples)
-        start = dict(nets.start)
-        if self._adapts:
-            adaptive = liquid.adaptive(n_neurons, values["adaptive_share"])
-            start["neurons", "rise"] = values["beta"][:, None] * adaptive
-        heard = open_loop(
-            settings.blueprint(circuit, 0, window_steps),
-            course.seeds,
-            {variable: course.of_lives(value) for variable, value in start.items()},
-            {nets.entry: np.stack([nets.shown(shown) for shown in inputs])},
-            window_steps,
-            [HEARD],
-            self.target,
-        )[HEARD]
-        filtered, before = np.zeros(heard.shape[1:]), np.zeros(heard.shape[1:])
-        for window in heard:
-            filtered = nets.filtered(filtered, window - before)
-            before = window.copy()
-            window[:] = filtered
-        return heard
-
     def liquid(self) -> Liquid:
         """The largest network of a search, or the only one."""
         searched = "architecture" in self.searched
@@ -249,7 +207,7 @@ class BrianLiquid(Settings):
             self.network,
             self.largest_n if searched else self.n_neurons,
             self.largest_connectivity if searched else self.connectivity,
-            self._steps(self.longest_delay_ms),
+            max(1, round(self.longest_delay_ms / self.step_ms)),
         )
 
     def channels(self, interface: Interface) -> Channels:
@@ -261,16 +219,6 @@ class BrianLiquid(Settings):
             self.tuning_width,
             feeds_action=False,
         )
-
-    def _feeding(self, values: Values, liquid: Liquid, interface: Interface) -> FloatArray:
-        """(n_candidates, n_channels, n) input weights."""
-        channels = self.channels(interface)
-        scale = np.repeat(values["input_scale"][:, None], channels.n, axis=1)
-        first = sum(n for name, n in channels.parts.items() if name == "observation")
-        scale[:, first : first + channels.parts["told"]] *= values["told_scale"][:, None]
-        weights = liquid.feeding(channels.n, values["n_neurons"])
-        fed: FloatArray = weights * (scale / np.sqrt(channels.n_shown))[:, :, None]
-        return fed
 
     def _how(self, values: Values, tasks: TaskBatch) -> dict[str, IntArray]:
         """The order of samples, for ``play``, if it is not the one in which they were drawn."""
@@ -291,9 +239,6 @@ class BrianLiquid(Settings):
         return Real(name, how["low"], high, default, how["unit"], how["scale"], how["description"])
 
     @property
-    def _adapts(self) -> bool:
+    def adapts(self) -> bool:
         """Whether any neuron can be adaptive."""
         return "architecture" in self.searched or self.adaptive_share > 0
-
-    def _steps(self, time_ms: float) -> int:
-        return max(1, round(time_ms / self.step_ms))

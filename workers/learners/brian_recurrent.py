@@ -17,16 +17,19 @@ from typing import Literal, Self, get_args
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
-from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.channels import Channels
-from spikeloop.workers.brian.course import Course, Stream
+from spikeloop.workers.brian.circuit import Circuit
+from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.networks import network
-from spikeloop.workers.brian.open_loop import OpenTarget, Variable, open_loop
-from spikeloop.workers.brian.reservoir import PHYSICAL, Circuit, Physical, Reservoir, weighted
-from spikeloop.workers.brian.reservoir_lives import HEARD, reservoirs
+from spikeloop.workers.brian.open_loop import open_loop
+from spikeloop.workers.brian.recurrent_life import Agents
+from spikeloop.workers.brian.reservoir import PHYSICAL, Physical, Reservoir
+from spikeloop.workers.brian.reservoir_lives import HEARD
+from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
 
 Array = Literal["input_weights", "recurrent_weights", "readout_weights"]
@@ -83,6 +86,16 @@ class BrianRecurrent(Settings):
             raise ValueError("recurrent_weights can be searched if there are any, got none")
         return self
 
+    @model_validator(mode="after")
+    def _window_of_whole_steps(self) -> Self:
+        whole_steps(self.window_ms, self.reservoir.step_ms)
+        return self
+
+    @property
+    def window_steps(self) -> int:
+        """Time steps of one decision."""
+        return whole_steps(self.window_ms, self.reservoir.step_ms)
+
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: what is searched of the weights, then of the factors."""
         fed_back = interface.told != "target" or "action" in self.channels(interface).parts
@@ -117,8 +130,7 @@ class BrianRecurrent(Settings):
         course = Course(self.kind, tasks, seeds)
         channels, circuit = self.channels(course.interface), self.reservoir.circuit()
         agents = Agents(self, parameters, course, circuit, channels)
-        window_steps = self.reservoir.steps(self.window_ms)
-        blueprint = self.reservoir.blueprint(circuit, channels.n, window_steps)
+        blueprint = self.reservoir.blueprint(circuit, channels.n, self.window_steps)
         if self.target == "cpp_standalone":
             lesson = agents.lesson(Course(self.kind, tasks, seeds))
             start, nets = agents.start(), agents.nets
@@ -127,7 +139,7 @@ class BrianRecurrent(Settings):
                 course.seeds,
                 start,
                 {nets.entry: np.stack([nets.shown(shown) for shown in lesson])},
-                window_steps,
+                self.window_steps,
                 [HEARD],
                 self.target,
             )[HEARD]
@@ -138,7 +150,7 @@ class BrianRecurrent(Settings):
         with network(blueprint, course.n_lives, self.target) as batch:
             batch.reset(course.seeds)
             agents.enter(batch)
-            batch.run(course.n_steps, window_steps, agents.between)
+            batch.run(course.n_steps, self.window_steps, agents.between)
         return course.lives()
 
     def channels(self, interface: Interface) -> Channels:
@@ -185,83 +197,3 @@ class BrianRecurrent(Settings):
         }
         acting = {name: start + deviations[name] for name, start in initial.items()}
         return acting | {"recurrent_weights": circuit.acting(deviations["recurrent_weights"])}
-
-
-class Agents:
-    """What the agents of a tile do between two windows of simulated time."""
-
-    def __init__(
-        self,
-        settings: BrianRecurrent,
-        parameters: Parameters,
-        course: Course,
-        circuit: Circuit,
-        channels: Channels,
-    ) -> None:
-        weights = settings.weights(parameters, course.interface, circuit)
-        self.nets = reservoirs(
-            settings.reservoir,
-            circuit,
-            settings.reservoir.steps(settings.window_ms),
-            weights["recurrent_weights"],
-            weights["input_weights"],
-            {
-                parameter.name.removesuffix("_factor"): parameters[parameter.name]
-                for parameter in parameters.space.parameters
-                if isinstance(parameter, Real)
-            },
-        )
-        self._readout = weights["readout_weights"]
-        self._settings, self._course, self._channels = settings, course, channels
-        shape = course.n_lives, settings.reservoir.n_neurons
-        self._filtered, self._heard_before = np.zeros(shape), np.zeros(shape)
-        self._action: IntArray | FloatArray | None = None
-        self._told: FloatArray | None = None
-
-    def start(self) -> dict[Variable, FloatArray]:
-        """(n_lives, n) values of the network's parameters."""
-        return {name: self._course.of_lives(values) for name, values in self.nets.start.items()}
-
-    def enter(self, batch: Batch) -> None:
-        """Writes the parameters into the network, and keeps hold of what the windows need."""
-        for variable, values in self.start().items():
-            batch.array(*variable)[:] = values
-        self._entry, self._heard = batch.array(*self.nets.entry), batch.array(*HEARD)
-
-    def between(self, decision: int) -> None:
-        """Reads the window that is over, acts, and shows what is needed for the next decision."""
-        course = self._course
-        if decision > 0:
-            self.act(self._heard)
-        if decision < course.n_steps:
-            shown = self._channels.encode(course.observe(), self._action, self._told)
-            self._entry[:] = self.nets.shown(shown)
-
-    def act(self, heard: FloatArray) -> None:
-        """Answers by what has been heard of the network until now, (n_lives, n_neurons)."""
-        self._filtered = self.nets.filtered(self._filtered, heard - self._heard_before)
-        self._heard_before = heard.copy()
-        self._action = self.answer(weighted(self._filtered, self._readout))
-        self._told = self._course.step(self._action)
-
-    def answer(self, readout: FloatArray) -> IntArray | FloatArray:
-        """(n_lives,) indices or (n_lives, n_actions) vectors, from (n_lives, n_actions)."""
-        course = self._course
-        if course.interface.actions == "continuous":
-            low, high = course.interface.action_range
-            middle, half = (low + high) / 2, (high - low) / 2
-            vectors: FloatArray = np.clip(middle + readout * half, low, high)
-            return vectors
-        if self._settings.choice == "softmax":
-            # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
-            luck = np.maximum(course.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
-            readout = readout - np.log(-np.log(luck))
-        return course.pick(readout)
-
-    def lesson(self, course: Course) -> list[FloatArray]:
-        """What the lives are shown in each window, where it does not depend on their answers."""
-        shown, told, nothing = [], None, np.zeros((course.n_lives, course.interface.n_actions))
-        for _ in range(course.n_steps):
-            shown.append(self._channels.encode(course.observe(), None, told))
-            told = course.step(nothing)
-        return shown

@@ -1,12 +1,7 @@
 """Reward-modulated spike-timing-dependent plasticity on a Brian2 network of states and actions.
 
 A three-factor rule: pairs of spikes leave an eligibility c at the synapse, and what an action
-earned turns it into a change of weight. Traces x and y follow presynaptic and postsynaptic spikes,
-
-    dx/dt = −x / τ₊,  x += 1 at a presynaptic spike,   which also does c −= A₋ y,
-    dy/dt = −y / τ₋,  y += 1 at a postsynaptic spike,  which also does c += A₊ x,
-    dc/dt = −c / τ_c,
-    w += η c d  at the outcome of every decision, with d = reward − baseline.
+earned turns it into a change of weight. The equations are those of ``plastic_network``.
 
 Izhikevich 2007 ("Solving the distal reward problem through linkage of STDP and dopamine signaling",
 Cerebral Cortex 17:2443) has dw/dt = c d with the concentration d of dopamine, τ₊ = τ₋ = 20 ms,
@@ -17,9 +12,7 @@ from what is expected, and that in each state, is found by Frémaux, Sprekeler a
 (Journal of Neuroscience 30:13326); Frémaux and Gerstner 2016 (Frontiers in Neural Circuits 9:85)
 review all of these rules.
 
-Action neurons are leaky integrators that fire by chance, ever more likely the nearer the membrane
-is to its threshold (escape noise), and silence each other. Sizes of the network, constants of the
-membrane, all ranges and all other defaults are ours.
+Sizes of the network, constants of the membrane, all ranges and all other defaults are ours.
 """
 
 from typing import Literal, Self
@@ -31,69 +24,14 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, Tas
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring, all_to_all
+from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.plastic_network import plastic_network
 from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
-FIRES = {
-    "poisson": "rand() < rate * dt",
-    "regular": "floor((t_in_timesteps + 1) * rate * dt) > floor(t_in_timesteps * rate * dt)",
-}
-
-# Membranes are counted from rest. What a life's plasticity needs lies with its action neurons,
-# where all of its synapses can read it.
-ACTION = """
-dv/dt = -v / tau_m : volt
-count : integer
-noise : volt (constant)
-inhibition : volt (constant)
-tau_plus : second (constant)
-tau_minus : second (constant)
-tau_eligibility : second (constant)
-A_plus : 1 (constant)
-A_minus : 1 (constant)
-eta : volt
-told : 1
-baseline : 1
-baseline_rate : 1 (constant)
-dopamine : 1
-dopamine_left : 1 (constant)
-"""
-ESCAPES = "rand() < 1 - exp(-dt * rho * exp(clip((v - V_th) / noise, -50, 50)))"
-# After what an outcome does to the synapses; decisions start at rest, as if they lay far apart.
-AFTER_AN_OUTCOME = """
-dopamine = dopamine_left * (dopamine + told - baseline)
-baseline += baseline_rate * (told - baseline)
-count = 0
-v = 0*mV
-"""
-
-SYNAPSE = """
-w : volt
-dx/dt = -x / tau_plus : 1 (event-driven)
-dy/dt = -y / tau_minus : 1 (event-driven)
-dc/dt = -c / tau_eligibility : 1 (event-driven)
-"""
-ON_PRE = """
-v_post += w
-x += 1
-c -= A_minus * y
-"""
-ON_POST = """
-y += 1
-c += A_plus * x
-"""
-# Brian2 brings c up to date at spikes only.
-ON_TOLD = """
-eligibility = c * exp(-(t - lastupdate) / tau_eligibility)
-change = eta * eligibility * (dopamine + told - baseline)
-w = clip(w + change{softly}, 0*mV, w_max)
-"""
-SOFTLY = " * (int(change > 0*mV) * (1 - w / w_max) + int(change <= 0*mV) * w / w_max)"
-
-CONSTANTS = {"V_th": "10*mV", "tau_m": "20*ms", "rho": "1/ms"}
 MILLI = 1e-3
 
 
@@ -136,6 +74,13 @@ class BrianRstdp(Settings):
         for name in self.fixed:
             if name not in names:
                 raise ValueError(f"fixed must name some of {', '.join(names)}, got {name!r}")
+        if len(self.fixed) == len(names):
+            raise ValueError("fixed must leave a parameter to be searched, got all of them")
+        return self
+
+    @model_validator(mode="after")
+    def _window_of_whole_steps(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
         return self
 
     def space(self, interface: Interface) -> ParameterSpace:
@@ -196,38 +141,19 @@ class BrianRstdp(Settings):
     @property
     def window_steps(self) -> int:
         """Time steps of one decision."""
-        return max(1, round(self.window_ms / self.step_ms))
+        return whole_steps(self.window_ms, self.step_ms)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
         """The network of one life."""
-        n_in, n_out = n_states * self.neurons_per_state, n_actions * self.neurons_per_action
-        states = Neurons(n_in, "rate : Hz", threshold=FIRES[self.input])
-        actions = Neurons(
-            n_out,
-            ACTION,
-            threshold=ESCAPES,
-            reset="v = 0*mV\ncount += 1",
-            on_told=AFTER_AN_OUTCOME,
-        )
-        plastic = Synapses(
-            "states",
-            "actions",
-            all_to_all(n_in, n_out),
-            SYNAPSE,
-            on_pre=ON_PRE,
-            on_post=ON_POST,
-            on_told=ON_TOLD.format(softly=SOFTLY if self.bounds == "soft" else ""),
-        )
-        pre, post = np.divmod(np.arange(n_out**2), n_out)
-        rivals = pre // self.neurons_per_action != post // self.neurons_per_action
-        lateral = Synapses(
-            "actions", "actions", Wiring(pre[rivals], post[rivals]), on_pre="v_post -= inhibition"
-        )
-        return Blueprint(
-            self.step_ms * MILLI,
-            {"states": states, "actions": actions},
-            {"plastic": plastic, "lateral": lateral},
-            CONSTANTS | {"w_max": f"{self.largest_weight_mV!r}*mV"},
+        return plastic_network(
+            n_states,
+            n_actions,
+            self.neurons_per_state,
+            self.neurons_per_action,
+            self.input,
+            self.bounds,
+            self.largest_weight_mV,
+            self.step_ms,
         )
 
 
@@ -239,6 +165,7 @@ class Agents:
     ) -> None:
         theta = {p.name: course.of_lives(parameters[p.name]) for p in parameters.space.parameters}
         theta |= {name: np.full(course.n_lives, x) for name, x in settings.fixed.items()}
+        self._broken = ~np.asarray(np.isfinite([*theta.values()]).all(axis=0))
         self._settings, self._course, self._batch = settings, course, batch
         self._rate = batch.array("states", "rate")
         self._rate_of = theta["input_rate"]
@@ -275,7 +202,9 @@ class Agents:
         course, n = self._course, self._course.n_taken
         count = self._batch.array("actions", "count")
         spikes = count.reshape(course.n_lives, course.interface.n_actions, -1).sum(axis=2)
-        told = course.step(course.pick(spikes.astype(np.float64))) / self._unit
+        # A membrane that is no number never fires, so its life would look like one of chance.
+        preference = np.where(self._broken[:, None], np.nan, spikes)
+        told = course.step(course.pick(preference)) / self._unit
         self._learn(told, self._eta / (1.0 + n) ** self._eta_decay)
         self._state = course.observe().astype(np.int64)
 

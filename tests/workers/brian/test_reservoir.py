@@ -6,8 +6,9 @@ from pydantic import ValidationError
 
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.circuit import Circuit
 from spikeloop.workers.brian.networks import network
-from spikeloop.workers.brian.reservoir import Circuit, Reservoir, weighted
+from spikeloop.workers.brian.reservoir import Reservoir, weighted
 from spikeloop.workers.brian.reservoir_lives import HEARD, Reservoirs, reservoirs
 
 WINDOW = 10
@@ -105,6 +106,15 @@ def test_a_spike_arrives_after_its_delay() -> None:
     assert echo - first == 7
     expected = by_hand(feeding[0, 0], weights[0], 3 * WINDOW, delay=7)
     assert [(neuron, step) for _, neuron, step in spikes] == expected
+
+
+@pytest.mark.parametrize(("part", "fires"), [(1 - 1e-9, False), (1 + 1e-9, True)])
+def test_the_threshold_sees_what_the_leak_has_left_of_a_jump(part: float, fires: bool) -> None:
+    """α_m w, and not w: a weight of 1 / α_m reaches the threshold of 1, and no more."""
+    weight = part * np.exp(1 / 20)
+    spikes, _ = lived(PAIR, np.array([[[30.0, 0.0]]]), np.array([[weight, 0.0]]), n_windows=1)
+    assert spikes[0] == (0, 0, 0)
+    assert ((0, 1, 1) in spikes) == fires
 
 
 def test_synaptic_currents_move_the_potential_as_much_as_a_jump() -> None:
@@ -218,6 +228,29 @@ def test_poisson_channels_fire_by_the_life_s_own_seed() -> None:
     )
     of = [[s[1:] for s in spikes if s[0] == life] for life in range(3)]
     assert of[0] == of[1] != of[2]
+
+
+def test_poisson_channels_fire_once_a_step_at_most() -> None:
+    """At the limit they do in every step and bring the current; more is refused."""
+    settings = Reservoir(n_neurons=1, input="poisson", input_rate_Hz=10_000, step_ms=0.1)
+    spikes, _ = lived(settings, np.array([[[40.0]]]), np.zeros((1, 0)), n_windows=4)
+    assert [step for *_, step in spikes] == fed_in_every_step(40.0, np.exp(-0.1 / 20), 4 * WINDOW)
+    message = r"input_rate_Hz must be at most 10000, one spike in each step of 0.1 ms, got 10001"
+    with pytest.raises(ValidationError, match=message):
+        Reservoir(input="poisson", input_rate_Hz=10_001, step_ms=0.1)
+    Reservoir(input_rate_Hz=10_001, step_ms=0.1)  # currents have no rate
+
+
+def fed_in_every_step(current: float, keep: float, n_steps: int) -> list[int]:
+    """Spikes of a neuron that is refractory for 20 steps, and gets (1 - α) I after each step."""
+    v, spikes = 0.0, list[int]()
+    for step in range(n_steps):
+        v *= keep
+        if v > 1 and (not spikes or step >= spikes[-1] + 20):
+            spikes.append(step)
+            v -= 1
+        v += (1 - keep) * current
+    return spikes
 
 
 def test_poisson_channels_bring_the_current_on_average() -> None:

@@ -13,8 +13,9 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian.course import Course
-from spikeloop.workers.brian.open_loop import OpenTarget
+from spikeloop.workers.brian.liquid_features import features
 from spikeloop.workers.brian.readout import delta_rule, recursive_least_squares
+from spikeloop.workers.brian.targets import OpenTarget
 from spikeloop.workers.learners.brian_liquid import BrianLiquid, Kind
 from spikeloop.workers.space import Integer, Parameters
 
@@ -47,7 +48,7 @@ def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS)
     """(n_samples, n_lives, n) features of the readouts."""
     seeds = np.zeros((theta.n_candidates, tasks.n_tasks), dtype=np.uint64)
     inputs, _ = learner.lesson(Course("", tasks, seeds))
-    return learner.features(learner.values(theta), Course("", tasks, seeds), inputs)
+    return features(learner, learner.values(theta), Course("", tasks, seeds), inputs)
 
 
 @pytest.mark.parametrize("readout", ["rls", "delta"])
@@ -55,7 +56,7 @@ def test_a_life_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -
     """Errors of the rule, which ``test_readout`` checks, on the features; in units of y."""
     learner = BrianLiquid(**SMALL, readout=readout, searched=["readout"])
     theta = parameters(learner)
-    features = seen(learner, theta)
+    inputs = seen(learner, theta)
     targets = TASKS.targets().T
     rule, first, second = (
         (recursive_least_squares, learner.ridge, learner.forgetting)
@@ -63,7 +64,7 @@ def test_a_life_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -
         else (delta_rule, learner.eta, learner.eta_decay)
     )
     answers = rule(
-        features,
+        inputs,
         (targets - 0.5) / 0.3,
         np.full(4, 16),
         np.full(4, float(first)),
@@ -112,13 +113,13 @@ def test_a_candidate_is_the_network_of_its_own_size() -> None:
     """Room for larger candidates adds silent neurons; another spike would change 1e-3 or more."""
     learner = BrianLiquid(**SMALL, spectral_radius=1.0, connectivity=0.2)
     theta = parameters(learner, n_neurons=9)
-    features = seen(learner, theta)
-    assert not features[:, :, 9:].any()
-    assert features[:, :, :9].any(axis=(0, 1)).sum() > 5
+    with_room = seen(learner, theta)
+    assert not with_room[:, :, 9:].any()
+    assert with_room[:, :, :9].any(axis=(0, 1)).sum() > 5
     own = BrianLiquid(
         n_neurons=9, searched=["readout"], spectral_radius=1.0, connectivity=0.2, adaptive_share=0.0
     )
-    np.testing.assert_allclose(seen(own, parameters(own)), features[:, :, :9], atol=1e-9)
+    np.testing.assert_allclose(seen(own, parameters(own)), with_room[:, :, :9], atol=1e-9)
 
 
 def test_recurrent_synapses_act_only_with_a_spectral_radius() -> None:
@@ -245,3 +246,22 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
     with pytest.raises(ValidationError, match=message):
         BrianLiquid(**settings)
     BrianLiquid(n_neurons=101, connectivity=0.5, searched=["readout"])
+
+
+@pytest.mark.parametrize("name", ["spectral_radius", "tau_membrane_ms", "told_scale", "ridge"])
+def test_values_that_are_no_numbers_fail_their_lives_only(name: str) -> None:
+    learner = BrianLiquid(**SMALL)
+    theta = parameters(learner, 2)
+    expected = live(learner, theta)
+    theta.values[0, theta.space.columns.index(name)] = np.nan
+    found = live(learner, theta)
+    assert np.isnan(found.returns[0]).all()
+    assert np.isnan(found.curve[0]).all()
+    np.testing.assert_array_equal(found.returns[1], expected.returns[1])
+    np.testing.assert_array_equal(found.curve[1], expected.curve[1])
+
+
+def test_a_window_is_a_whole_number_of_steps() -> None:
+    message = r"window_ms must be a whole number of steps of 0.4 ms, got 5"
+    with pytest.raises(ValidationError, match=message):
+        BrianLiquid(**SMALL, window_ms=5.0, step_ms=0.4)

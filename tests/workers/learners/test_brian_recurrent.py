@@ -111,7 +111,7 @@ def test_weights_of_no_effect_are_answered_by_lot_or_from_the_middle() -> None:
 def test_softmax_draws_by_the_readout() -> None:
     """Of actions with readouts 0 and ln 3, the second is drawn three times as often."""
     from spikeloop.workers.brian.course import Course
-    from spikeloop.workers.learners.brian_recurrent import Agents
+    from spikeloop.workers.brian.recurrent_life import Agents
 
     n = 20_000
     agents = object.__new__(Agents)
@@ -199,3 +199,38 @@ def test_what_is_not_there_cannot_be_searched(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         BrianRecurrent.model_validate({"searched": searched, "reservoir": reservoir})
+
+
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [
+        (QUADRATIC, {"feed_action": "never"}),
+        (QUADRATIC, {"feed_action": "always"}),
+        (BANDIT, {"choice": "largest"}),
+        (BANDIT, {"choice": "softmax"}),
+    ],
+)
+@pytest.mark.parametrize("array", ARRAYS)
+def test_weights_that_are_no_numbers_fail_their_lives_only(
+    family: TaskFamily, settings: dict[str, Any], array: str
+) -> None:
+    """One weight is enough, though a network whose potentials are no numbers is but silent."""
+    learner = BrianRecurrent.model_validate({"reservoir": SMALL, **settings})
+    points = points_of(learner, family)
+    expected = lived(learner, family, points)
+    columns = learner.space(family.interface).columns
+    points[1, next(k for k, name in enumerate(columns) if name.startswith(array))] = np.nan
+    found = lived(learner, family, points)
+    assert np.isnan(found.returns[1]).all()
+    assert np.isnan(found.curve[1]).all()
+    for candidate in (0, 2):
+        assert found.returns[candidate].tobytes() == expected.returns[candidate].tobytes()
+        assert found.curve[candidate].tobytes() == expected.curve[candidate].tobytes()
+
+
+def test_a_window_is_a_whole_number_of_steps() -> None:
+    message = r"window_ms must be a whole number of steps of 0.3 ms, got 20"
+    with pytest.raises(ValidationError, match=message):
+        BrianRecurrent.model_validate({"reservoir": {"step_ms": 0.3}})
+    fits = BrianRecurrent.model_validate({"reservoir": {"step_ms": 0.1}})
+    assert fits.window_steps == 200

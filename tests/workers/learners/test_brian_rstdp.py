@@ -80,25 +80,29 @@ def play(
                 batch.array("actions", "v")[0, neuron] = ALWAYS if fires else NEVER
 
         batch.run(n_steps, 1, between)
-        age = n_steps * STEP_MS * MS - batch.array("plastic", "lastupdate")
+        # Up to the last step, as for outcomes: a spike does not yet decay in its own step.
+        age = (n_steps - 1) * STEP_MS * MS - batch.array("plastic", "lastupdate")
         tau = (constants | values)["tau_eligibility"]
         eligibility = batch.array("plastic", "c") * np.exp(-age / tau)
         return batch.array("plastic", "w").reshape(2, 2).copy(), eligibility.reshape(2, 2)
 
 
 def pairs(pre: Steps, post: Steps, until: int, a_minus: float = 0.7, tau_c: float = 50.0) -> float:
-    """The eligibility before a step, as a sum over all pairs of spikes; time constants in ms."""
+    """The eligibility before a step, as a sum over all pairs of spikes; time constants in ms.
+
+    A spike's trace and eligibility begin to decay in the step after it.
+    """
     total = 0.0
     for i, j in product(pre, post):
         if max(i, j) < until:
             made = np.exp(-(j - i) / 20.0) if i <= j else -a_minus * np.exp(-(i - j) / 30.0)
-            total += made * np.exp(-(until - max(i, j)) / tau_c)
+            total += made * np.exp(-(until - 1 - max(i, j)) / tau_c)
     return total
 
 
 def test_one_causal_pair_by_hand() -> None:
     w, c = play(BrianRstdp(), {0: [2]}, {1: [5]}, {10: 0.5}, n_steps=12)
-    by_hand = np.exp(-3 / 20) * np.exp(-5 / 50)
+    by_hand = np.exp(-3 / 20) * np.exp(-4 / 50)
     np.testing.assert_allclose(w[0, 1], 5 * MV + 0.1 * MV * 0.5 * by_hand, rtol=1e-12)
     np.testing.assert_allclose(c[0, 1], by_hand * np.exp(-2 / 50), rtol=1e-12)
     # The three others saw no pair.
@@ -108,13 +112,13 @@ def test_one_causal_pair_by_hand() -> None:
 
 def test_one_acausal_pair_by_hand() -> None:
     w, _ = play(BrianRstdp(), {1: [9]}, {0: [3]}, {10: 0.5}, n_steps=12)
-    by_hand = -0.7 * np.exp(-6 / 30) * np.exp(-1 / 50)
+    by_hand = -0.7 * np.exp(-6 / 30)  # at the outcome the second spike is but a step old
     np.testing.assert_allclose(w[1, 0], 5 * MV + 0.1 * MV * 0.5 * by_hand, rtol=1e-12)
 
 
 def test_spikes_of_one_step_are_a_causal_pair() -> None:
     _, c = play(BrianRstdp(), {0: [4]}, {0: [4]}, {}, n_steps=5)
-    np.testing.assert_allclose(c[0, 0], np.exp(-1 / 50), rtol=1e-12)
+    np.testing.assert_allclose(c[0, 0], 1.0, rtol=1e-12)
 
 
 def test_all_pairs_of_two_trains_count_at_each_of_several_outcomes() -> None:
@@ -157,7 +161,7 @@ def test_the_baseline_follows_what_is_told() -> None:
     both, _ = play(
         BrianRstdp(), {0: [2]}, {0: [3]}, {5: 1.0, 10: 1.0}, baseline=0.5, baseline_rate=0.5
     )
-    second = 0.1 * MV * 0.25 * np.exp(-1 / 20) * np.exp(-7 / 50)
+    second = 0.1 * MV * 0.25 * np.exp(-1 / 20) * np.exp(-6 / 50)
     np.testing.assert_allclose(both[0, 0] - once[0, 0], second, rtol=1e-10)
 
 
@@ -165,7 +169,7 @@ def test_lasting_dopamine_acts_at_the_next_outcome() -> None:
     left = np.exp(-5 / 10)
     w, _ = play(BrianRstdp(), {0: [2]}, {0: [3]}, {5: 1.0, 10: 0.0}, dopamine_left=left)
     pair = np.exp(-1 / 20)
-    change = pair * (np.exp(-2 / 50) + left * np.exp(-7 / 50))
+    change = pair * (np.exp(-1 / 50) + left * np.exp(-6 / 50))
     np.testing.assert_allclose(w[0, 0], 5 * MV + 0.1 * MV * change, rtol=1e-12)
 
 
@@ -179,7 +183,7 @@ def test_hard_bounds_stop_weights(told: float, bound: float) -> None:
 def test_soft_bounds_slow_weights_by_their_distance(told: float, part: float) -> None:
     learner = BrianRstdp(bounds="soft")
     w, _ = play(learner, {0: [2]}, {0: [3]}, {5: told}, w=3 * MV)
-    change = 0.1 * MV * told * np.exp(-1 / 20) * np.exp(-2 / 50)
+    change = 0.1 * MV * told * np.exp(-1 / 20) * np.exp(-1 / 50)
     np.testing.assert_allclose(w[0, 0], 3 * MV + part * change, rtol=1e-12)
 
 
@@ -302,6 +306,51 @@ def test_what_cannot_be_fixed_is_said() -> None:
         BrianRstdp(fixed={"tau": 1.0})
     with pytest.raises(ValueError, match=r"fixed eta must be in \[.*\], got -1.0"):
         BrianRstdp(fixed={"eta": -1.0}).space(EASY.interface)
+
+
+def test_something_is_left_to_be_searched() -> None:
+    space = BrianRstdp().space(EASY.interface)
+    everything = {parameter.name: 0.5 for parameter in space.parameters}
+    with pytest.raises(ValueError, match="fixed must leave a parameter to be searched, got all"):
+        BrianRstdp(fixed=everything)
+    del everything["noise"]
+    BrianRstdp(fixed=everything)
+
+
+def test_a_window_is_a_whole_number_of_steps() -> None:
+    message = r"window_ms must be a whole number of steps of 0.3 ms, got 20"
+    with pytest.raises(ValueError, match=message):
+        BrianRstdp(step_ms=0.3)
+    assert BrianRstdp(step_ms=0.1).window_steps == 200
+
+
+def test_the_learning_rate_is_the_first_one_at_the_first_outcome() -> None:
+    """η_t = η / (1 + t)^decay with t = 0, 1, ... at the outcomes of decisions 0, 1, ..."""
+    learner, tasks = BrianRstdp(), EASY.sample(2, np.random.default_rng(0))
+    course = Course("a", tasks, np.arange(2, dtype=np.uint64)[None])
+    with network(learner.blueprint(1, 2), 2) as batch:
+        batch.reset(course.seeds)
+        agents = Agents(learner, point(learner, eta=0.2, eta_decay=0.5), course, batch)
+        for t in range(3):
+            agents.between(t)
+            if t:
+                eta = batch.array("actions", "eta")
+                np.testing.assert_allclose(eta, 0.2 * MV / np.sqrt(t), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["eta", "weight", "noise", "input_rate", "tau_eligibility"])
+def test_values_that_are_no_numbers_fail_their_lives_only(name: str) -> None:
+    learner, tasks = BrianRstdp(), EASY.sample(3, np.random.default_rng(0))
+    seeds = np.arange(6, dtype=np.uint64).reshape(2, 3)
+    space = learner.space(EASY.interface)
+    parameters = space.decode(np.tile(space.default_point(), (2, 1)))
+    expected = learner.live(parameters, tasks, seeds)
+    parameters.values[0, space.columns.index(name)] = np.nan
+    found = learner.live(parameters, tasks, seeds)
+    assert np.isnan(found.returns[0]).all()
+    assert np.isnan(found.curve[0]).all()
+    np.testing.assert_array_equal(found.returns[1], expected.returns[1])
+    np.testing.assert_array_equal(found.curve[1], expected.curve[1])
 
 
 def test_families_that_tell_targets_are_refused() -> None:
