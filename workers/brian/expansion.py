@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.brian.blueprint import (
-    Blueprint,
-    Neurons,
-    Synapses,
-    Wiring,
-    all_to_all,
-    all_to_others,
-)
+from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
 from spikeloop.workers.brian.equations import dimension_text, fail, names_in, parsed
 from spikeloop.workers.brian.model_names import (
     ACTIVITY,
@@ -34,14 +27,15 @@ from spikeloop.workers.brian.model_names import (
     located,
     needs_threshold,
 )
+from spikeloop.workers.brian.model_wiring import wiring_of
 from spikeloop.workers.brian.quantities import unit
 from spikeloop.workers.brian.tables import SIZE, NeuronTable, Size, SynapseTable
 
 if TYPE_CHECKING:
     from spikeloop.workers.learners.brian_model import BrianModel
 
-START, READ = "start", "read"
-"""Code that runs at birth and at the end of a window."""
+START, READ, UPDATE = "start", "read", "update"
+"""Code that runs at birth, at the end of a window, and before a rule in Python looks."""
 VALUE, FIRST = "life_value", "life_first"
 """What a readout neuron is worth, and the time step of its first spike in a window."""
 
@@ -63,8 +57,14 @@ class Expansion:
     n_per_action: int
 
 
-def expand(model: "BrianModel", interface: Interface) -> Expansion:
+def expand(model: "BrianModel", interface: Interface, has_rule: bool = False) -> Expansion:
     """The network of one life in a family.
+
+    Args:
+        model: the user's tables.
+        interface: of the family.
+        has_rule: whether a rule in Python looks at the synapses, whose event-driven variables must
+            then be brought up to date for it.
 
     Raises:
         ValueError: one line that names table and key of what does not fit together.
@@ -92,7 +92,9 @@ def expand(model: "BrianModel", interface: Interface) -> Expansion:
         name: _neurons(table, n[name], used[name], units, reads.get(name, ""))
         for name, table in tables.items()
     }
-    synapses = {name: _synapses(model, name, table, n) for name, table in model.synapses.items()}
+    synapses = {
+        name: _synapses(model, name, table, n, has_rule) for name, table in model.synapses.items()
+    }
     constants = {**model.constants, WINDOW: f"{model.window_ms!r}*ms"}
     holders = {
         name: tuple(group for group, names in used.items() if name in names)
@@ -208,12 +210,15 @@ def _neurons(
 
 
 def _synapses(
-    model: "BrianModel", name: str, table: SynapseTable, n: Mapping[str, int]
+    model: "BrianModel", name: str, table: SynapseTable, n: Mapping[str, int], has_rule: bool
 ) -> Synapses:
-    wiring = _wiring(model, name, table, n[table.source], n[table.target])
+    wiring = wiring_of(model, name, table, n[table.source], n[table.target])
     delay_steps = round(table.delay_ms / model.step_ms)
     if delay_steps:
         wiring = Wiring(wiring.pre, wiring.post, np.full(wiring.pre.size, delay_steps))
+    on_call = _at_start(table.initial)
+    if has_rule and any("event-driven" in e.flags for e in parsed(table.equations, name).values()):
+        on_call[UPDATE] = ""  # no statements but those that all code of synapses begins with
     return Synapses(
         table.source,
         table.target,
@@ -223,36 +228,9 @@ def _synapses(
         on_post=table.on_post,
         on_told=table.on_told,
         method=table.method,
-        on_call=_at_start(table.initial),
+        on_call=on_call,
         up_to_date=True,
     )
-
-
-def _wiring(model: "BrianModel", name: str, table: SynapseTable, n_pre: int, n_post: int) -> Wiring:
-    where, same = f"synapses.{name}.connect", table.source == table.target
-    if table.connect == "all":
-        return all_to_all(n_pre, n_post)
-    if table.connect == "others":
-        if not same:
-            fail(where, '"others" needs a population that is both source and target')
-        if n_pre < 2:
-            fail(where, f"{table.source!r} has one neuron and no others")
-        return all_to_others(n_pre)
-    if table.connect == "one_to_one":
-        if n_pre != n_post:
-            fail(where, f'"one_to_one" needs as many sources as targets, got {n_pre} and {n_post}')
-        return Wiring(np.arange(n_pre), np.arange(n_pre))
-    # Of its own stream, so that another group of synapses in the file changes nothing here.
-    key = np.random.SeedSequence(model.wiring_seed, spawn_key=tuple(name.encode()))
-    wired = np.random.Generator(np.random.Philox(key)).random((n_pre, n_post)) < float(
-        table.connect
-    )
-    if same:
-        np.fill_diagonal(wired, False)
-    pre, post = np.nonzero(wired)
-    if not pre.size:
-        fail(where, f"no synapse came of the probability {table.connect}")
-    return Wiring(pre, post)
 
 
 def _at_start(initial: Mapping[str, str]) -> dict[str, str]:

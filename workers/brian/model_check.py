@@ -5,79 +5,71 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from spikeloop.workers.brian.batch import Batch
+from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.equations import fail, parsed, reason, statements
-from spikeloop.workers.brian.expansion import START, Expansion
+from spikeloop.workers.brian.expansion import Expansion
+from spikeloop.workers.brian.model_input import check_input
 from spikeloop.workers.brian.model_names import INPUT, SIGNALS
+from spikeloop.workers.brian.model_trial import try_out
 from spikeloop.workers.brian.noise import per_life
 from spikeloop.workers.brian.quantities import quantity, unit
-from spikeloop.workers.brian.scope import Scope
+from spikeloop.workers.brian.scope import Scope, specimen
 from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.brian.tables import NeuronTable, SynapseTable
+from spikeloop.workers.brian.tables import InputTable, NeuronTable, SynapseTable
 from spikeloop.workers.brian.targets import own_preferences
 
 if TYPE_CHECKING:
     from spikeloop.workers.learners.brian_model import BrianModel
 
-KEYS = {
-    "stateupdater": "method",
-    "spike_thresholder": "threshold",
-    "spike_resetter": "reset",
-    "subexpression_update": "equations",
-    "pre": "on_pre",
-    "post": "on_post",
-    "run_regularly": "on_told",
-}
-"""How the names of Brian2's objects end, and whose code they run."""
-METHODS = ("exact", "exponential_euler", "euler", "heun", "milstein", "rk2", "rk4")
-
 _checked: set[str] = set()
 
 
-def check(model: "BrianModel", expansion: Expansion) -> None:
+def check(model: "BrianModel", expansion: Expansion, interface: Interface) -> None:
     """Checks a model, once in a process.
 
     Raises:
         ValueError: one line that names table, key and the piece of code.
     """
-    key = expansion.blueprint.digest() + model.model_dump_json()
+    key = expansion.blueprint.digest() + model.model_dump_json() + interface.observations
     if key in _checked:
         return
     with own_preferences():
-        scopes = _check_code(model, expansion)
+        scopes = _check_code(model, expansion, interface)
         for name in model.hyperparameters:
             if not expansion.holders[name]:
                 fail(f"hyperparameters.{name}", "no equation, statement or expression uses it")
         _check_weights(model, scopes)
         _check_set(model)
-        _try_out(expansion)
+        try_out(model, expansion)
     _checked.add(key)
 
 
-def _check_code(model: "BrianModel", expansion: Expansion) -> dict[str, Scope]:
+def _check_code(
+    model: "BrianModel", expansion: Expansion, interface: Interface
+) -> dict[str, Scope]:
     b2 = brian2()
     shared = {
-        "clock": b2.Clock(expansion.blueprint.dt_s * b2.second),
+        "clock": b2.Clock(expansion.blueprint.dt_s * b2.second, name="lives_clock"),
         "namespace": _symbols(expansion),
     }
     groups: dict[str, Any] = {}
     scopes: dict[str, Scope] = {}
     for name, table in expansion.tables.items():
         neurons, where = expansion.blueprint.neurons[name], f"neurons.{name}"
-        _check_random(table, where)
+        _check_random(*((model.input, "input") if name == INPUT else (table, where)))
+        _check_refractory(table, where)
         with _located(f"{where}.equations"):
-            groups[name] = b2.NeuronGroup(
+            groups[name] = specimen("NeuronGroup")(
                 1,
                 neurons.equations,
                 threshold=neurons.threshold or None,
+                reset="" if neurons.threshold else None,
                 refractory=neurons.refractory or False,
                 **shared,
             )
         scopes[name] = scope = _scope(model, groups[name])
         if name == INPUT:
-            _check_input(model, scope)
+            check_input(model, neurons.equations, interface, scope, shared)
         else:
             _check_neurons(table, scope, where)
     for name, synapses in model.synapses.items():
@@ -86,7 +78,7 @@ def _check_code(model: "BrianModel", expansion: Expansion) -> dict[str, Scope]:
         _check_driven(synapses, where)
         source, target = groups[synapses.source], groups[synapses.target]
         with _located(f"{where}.equations"):
-            made = b2.Synapses(source, target, synapses.equations or None, **shared)
+            made = specimen("Synapses")(source, target, synapses.equations or None, **shared)
         _check_event_driven(made, where)
         scopes[name] = scope = _scope(model, made)
         scope.equations(parsed(synapses.equations, f"{where}.equations"), f"{where}.equations")
@@ -98,13 +90,6 @@ def _check_code(model: "BrianModel", expansion: Expansion) -> dict[str, Scope]:
     return scopes
 
 
-def _check_input(model: "BrianModel", scope: Scope) -> None:
-    if model.input.coding == "poisson":
-        scope.expression(model.input.rate, brian2().hertz, "input.rate")
-    if model.input.coding == "spike":
-        scope.expression(model.input.at, brian2().second, "input.at")
-
-
 def _check_neurons(table: NeuronTable, scope: Scope, where: str) -> None:
     scope.equations(parsed(table.equations, f"{where}.equations"), f"{where}.equations")
     if table.threshold:
@@ -113,11 +98,14 @@ def _check_neurons(table: NeuronTable, scope: Scope, where: str) -> None:
         fail(f"{where}.threshold", "must be given where there is a reset or refractory time")
     if table.refractory:
         scope.refractory(table.refractory, f"{where}.refractory")
-    elif "unless refractory" in table.equations:
-        fail(f"{where}.refractory", "must be given for equations with (unless refractory)")
     scope.statements(table.reset, f"{where}.reset")
     scope.statements(table.on_told, f"{where}.on_told")
     _check_initial(table.initial, scope, where)
+
+
+def _check_refractory(table: NeuronTable, where: str) -> None:
+    if not table.refractory and "unless refractory" in table.equations:
+        fail(f"{where}.refractory", "must be given for equations with (unless refractory)")
 
 
 def _check_initial(initial: Mapping[str, str], scope: Scope, where: str) -> None:
@@ -145,7 +133,7 @@ def _check_event_driven(synapses: Any, where: str) -> None:
             fail(f"{where}.equations", f"{what}: {reason(error)}")
 
 
-def _check_random(table: NeuronTable | SynapseTable, where: str) -> None:
+def _check_random(table: InputTable | NeuronTable | SynapseTable, where: str) -> None:
     """Random numbers must be of the kinds that a life can have of its own."""
     for key, code in table:
         for text in code.values() if isinstance(code, dict) else [code]:
@@ -157,6 +145,7 @@ def _check_random(table: NeuronTable | SynapseTable, where: str) -> None:
 
 
 def _check_weights(model: "BrianModel", scopes: Mapping[str, Scope]) -> None:
+    searched: dict[str, str] = {}
     for name, table in model.weights.items():
         where = f"weights.{name}"
         if table.group not in scopes or table.group == INPUT:
@@ -170,6 +159,13 @@ def _check_weights(model: "BrianModel", scopes: Mapping[str, Scope]) -> None:
         if given is not variable.dim:
             what = f"{table.variable!r} is in {variable.unit!r}, got {table.unit}"
             fail(f"{where}.unit", what)
+        tables: Mapping[str, NeuronTable | SynapseTable] = {**model.neurons, **model.synapses}
+        at_birth = f"{table.group}.{table.variable}"
+        if table.variable in tables[table.group].initial:
+            fail(where, f"{at_birth} has an initial value too, which the weights would replace")
+        if at_birth in searched:
+            fail(where, f"{at_birth} has {searched[at_birth]} too; one of them is in vain")
+        searched[at_birth] = where
 
 
 def _check_set(model: "BrianModel") -> None:
@@ -203,46 +199,6 @@ def _set_by(model: "BrianModel", name: str) -> set[str]:
 def _targets(*code: str) -> set[str]:
     lines = [line for text in code for line in statements(text)]
     return {match[0] for line in lines if (match := re.match(r"[A-Za-z_]\w*", line))}
-
-
-def _try_out(expansion: Expansion) -> None:
-    """Generates all code and runs it for a step: what Brian2 refuses shows here at the latest."""
-    blueprint = expansion.blueprint
-    with _from_brian(expansion), np.errstate(all="ignore"):
-        batch = Batch(blueprint, 1)
-        batch.reset(np.zeros(1, dtype=np.uint64))
-
-        def between(decision: int) -> None:
-            batch.call(START)
-            batch.tell()
-
-        batch.run(1, 1, between)
-
-
-@contextmanager
-def _from_brian(expansion: Expansion) -> Iterator[None]:
-    """Names table and key of what fails inside Brian2."""
-    try:
-        yield
-    except Exception as error:  # of any kind, from parser, code generation or the model's numbers
-        text = str(error)
-        where = "neurons"
-        if match := re.search(r"object named '(\w+)'", text):
-            groups = (*expansion.blueprint.neurons, *expansion.blueprint.synapses)
-            named = [g for g in groups if match[1] == g or match[1].startswith(f"{g}_")]
-            if named:
-                group = max(named, key=len)
-                table = "neurons" if group in expansion.blueprint.neurons else "synapses"
-                ending = re.sub(r"_\d+$", "", match[1][len(group) + 1 :])
-                where = f"{table}.{group}.{KEYS.get(ending, 'equations')}"
-        method = expansion.tables[where.split(".")[1]].method if where.endswith("method") else ""
-        what = reason(error)
-        if "No state updater" in what:
-            what = f"must be one of {', '.join(METHODS)}, got {method!r}"
-        elif where.endswith("method"):
-            try_ = "exponential_euler or euler" if method == "exact" else "euler"
-            what = f"{method!r} cannot solve these equations, try {try_}: {what}"
-        raise ValueError(f"{where}: {what}") from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.equations import parsed
-from spikeloop.workers.brian.expansion import FIRST, READ, START, VALUE, Expansion
+from spikeloop.workers.brian.expansion import FIRST, READ, START, UPDATE, VALUE, Expansion
 from spikeloop.workers.brian.model_names import ACTIVITY, INPUT
 from spikeloop.workers.brian.quantities import in_unit
 from spikeloop.workers.encoding import PopulationCode, one_hot
@@ -36,7 +36,8 @@ class Moment:
         next_observation: what is seen now.
         theta: hyperparameter or weights -> (n_lives, ...) values in their own units.
         array: values of a variable of a population or of synapses, (n_lives, n) in SI units, to be
-            read and to be written in place: ``moment.array("plastic", "w")``.
+            read and to be written in place: ``moment.array("plastic", "w")``. They are those of the
+            end of the window, of event-driven variables too.
         memory: arrays of the rule's own; empty at the first decision.
     """
 
@@ -128,6 +129,7 @@ class Agents:
         seen, self._observation = self._observation, course.observe()
         self._set("told", told[:, None])
         if self._rule is not None:
+            batch.call(UPDATE)
             moment = partial(Moment, decision, seen, action, told, self._observation)
             self._rule(moment(self._theta, batch.array, self._memory))
         batch.tell()

@@ -16,6 +16,11 @@ from spikeloop.workers.brian.simulator import brian2
 NUMBER_UNIT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(?=[A-Za-z])")
 """A number, blanks, and a letter: "2.5 nS"."""
 
+WORDS = re.compile(
+    r"(?:\s|[-+*/()]|(?:[0-9]+\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?(?![\w.])|[^\W\d]\w*+)*+"
+)
+"""Blanks, operators, numbers and names. Python reads more than these, and warns of "80and.5"."""
+
 MAX_LENGTH = 200
 """Of a text; deeper nesting than fits would exhaust Python's stack."""
 
@@ -92,6 +97,8 @@ def _parsed(text: str) -> tuple[float, Any]:
         raise ValueError(
             f"a quantity must have at most {MAX_LENGTH} characters, got {text[:20]!r}..."
         )
+    if not WORDS.fullmatch(text):
+        raise _not_arithmetic(text)
     try:
         tree = ast.parse(NUMBER_UNIT.sub(r"\1*", text), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

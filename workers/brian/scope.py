@@ -2,12 +2,27 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from spikeloop.workers.brian.equations import fail, names_in, nearest, reason, statements, unit_name
+from spikeloop.workers.brian.model_names import SIGNALS
 from spikeloop.workers.brian.simulator import brian2
 
 DIFFERENTIAL = "differential equation"
+
+
+@cache
+def specimen(kind: str) -> type[Any]:
+    """Brian2's class of that name, for objects that are looked at and never run."""
+
+    class Specimen(getattr(brian2(), kind)):  # type: ignore[misc]
+        add_to_magic_network = False
+
+        def __del__(self) -> None:
+            """Brian2's own warns of objects that no network has run."""
+
+    return Specimen
 
 
 class Scope:
@@ -151,13 +166,16 @@ class Scope:
                 try:
                     found.update(self._group.resolve_all([name], {}, user_identifiers=set()))
                 except KeyError:
-                    hint = nearest(name, self._names())
+                    hint = nearest(name, self._names()) or self._if_empty()
                     fail(where, f"unknown symbol {name!r}{hint}", line)
         return found
 
     def _names(self) -> set[str]:
         variables = {name for name in self._group.variables if not name.startswith("_")}
-        return variables | set(self._group.namespace) | set(self._units)
+        return variables | set(self._group.namespace) | set(self._units) | set(SIGNALS)
+
+    def _if_empty(self) -> str:
+        return "" if self._group.equations else "; the equations are empty"
 
 
 def _line(equation: Any) -> str:

@@ -29,11 +29,18 @@ def _connect(value: Any) -> Any:
     raise ValueError(f"must be {', '.join(map(repr, CONNECT))} or a probability in (0, 1]")
 
 
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    raise ValueError('must be text, with a unit where there is one, such as "281 pF" or "3"')
+
+
 CONNECT = ("all", "others", "one_to_one")
 # A validator of our own, since the errors of a union name the types that failed, not the key.
 Size = Annotated[int | str, BeforeValidator(_size)]
 Connect = Annotated[float | str, BeforeValidator(_connect)]
-Initial = dict[str, str]
+Text = Annotated[str, BeforeValidator(_text)]
+Initial = dict[str, Text]
 
 
 class InputTable(Settings):
@@ -47,11 +54,12 @@ class InputTable(Settings):
         default="poisson",
         description="random spikes, one spike, or none: synapses read activity_pre",
     )
-    rate: str = Field(
-        default="200*Hz", description="poisson: of a unit of activity 1; an expression"
+    rate: Text = Field(
+        default="200*Hz",
+        description="poisson: of a unit of activity 1; an expression, at most 1/step_ms",
     )
-    at: str = Field(
-        default="1*ms", description="spike: time of active units in a window; an expression"
+    at: Text = Field(
+        default="1*ms", description="spike: time of active units in the window; an expression"
     )
     per_dimension: int = Field(
         default=10, ge=2, le=10_000, description="units per element of an observation vector"

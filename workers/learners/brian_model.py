@@ -14,10 +14,7 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian.course import Course
-from spikeloop.workers.brian.expansion import (
-    Expansion,
-    expand,
-)
+from spikeloop.workers.brian.expansion import Expansion, expand
 from spikeloop.workers.brian.model_check import check
 from spikeloop.workers.brian.model_life import Agents, Moment, Rule
 from spikeloop.workers.brian.networks import network
@@ -28,9 +25,11 @@ from spikeloop.workers.brian.tables import (
     NeuronTable,
     ReadoutTable,
     SynapseTable,
+    Text,
     WeightTable,
 )
 from spikeloop.workers.brian.targets import Target, require
+from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
 
 __all__ = ["BrianModel", "Moment", "Rule"]
@@ -52,7 +51,7 @@ class BrianModel(Settings):
     neurons: dict[str, NeuronTable] = Field(default={}, description="populations by name")
     synapses: dict[str, SynapseTable] = Field(default={}, description="synapses by name")
     readout: ReadoutTable = ReadoutTable()
-    constants: dict[str, str] = Field(
+    constants: dict[str, Text] = Field(
         default={}, description='symbols with units, such as v_rest = "-60*mV"'
     )
     hyperparameters: dict[str, HyperparameterTable] = Field(
@@ -64,17 +63,13 @@ class BrianModel(Settings):
 
     @model_validator(mode="after")
     def _whole_steps(self) -> Self:
-        steps = self.window_ms / self.step_ms
-        if abs(steps - round(steps)) > 1e-6 * steps or round(steps) < 1:
-            raise ValueError(
-                f"window_ms must be a multiple of step_ms, got {self.window_ms} and {self.step_ms}"
-            )
+        whole_steps(self.window_ms, self.step_ms)
         return self
 
     @property
     def window_steps(self) -> int:
         """Time steps of one decision."""
-        return round(self.window_ms / self.step_ms)
+        return whole_steps(self.window_ms, self.step_ms)
 
     def space(self, interface: Interface) -> ParameterSpace:
         """The hyperparameters and weights of the tables.
@@ -86,13 +81,12 @@ class BrianModel(Settings):
         require(self.target)
         with LOCK:
             expansion = expand(self, interface)
-            check(self, expansion)
+            check(self, expansion, interface)
         try:
             searched = [
                 Real(name, table.low, table.high, table.default, table.unit, table.scale)
                 for name, table in self.hyperparameters.items()
             ]
-
             return ParameterSpace((*searched, *self._weights(expansion)))
         except ValueError as error:
             raise ValueError(f"hyperparameters.{error}") from None
@@ -116,7 +110,7 @@ class BrianModel(Settings):
         """
         course = Course(self.kind, tasks, seeds)
         with LOCK:
-            expansion = expand(self, course.interface)
+            expansion = expand(self, course.interface, has_rule=rule is not None)
         with (
             network(expansion.blueprint, course.n_lives, self.target) as batch,
             np.errstate(all="ignore"),  # a life whose numbers break is found by them at its end

@@ -1,7 +1,10 @@
 """Every mistake in a user's model is one line that says where it is and what is wrong."""
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +60,7 @@ MODEL: dict[str, Any] = {
 }
 
 A, P = "neurons.actions.", "synapses.plastic."
+CLOCKED = "w : amp\ndc/dt = -c/tau_c : 1 (clock-driven)"
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:
@@ -224,6 +228,12 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
         "neurons.actions.method: 'exact' cannot solve these equations, try exponential_euler or "
         "euler: ",
     ),
+    "unknown method of synapses": (
+        "synapses.plastic",
+        {**MODEL["synapses"]["plastic"], "method": "rk5", "equations": CLOCKED},
+        "synapses.plastic.method: must be one of exact, exponential_euler, euler, heun, milstein, "
+        "rk2, rk4, got 'rk5'",
+    ),
     "initial value of nothing": (
         A + "initial",
         {"u": "1"},
@@ -326,6 +336,29 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
         "200",
         "input.rate: 200: must be in Hz, got an expression in no unit",
     ),
+    "rate above one spike per step": (
+        "input.rate",
+        "4*kHz",
+        "input.rate: must be in [0, 2000] Hz, at most one spike in each step_ms = 0.5, got 4000 Hz",
+    ),
+    "rate without a life": (
+        "input.rate",
+        "poisson(3)*Hz",
+        "input.rate: poisson() has no version of a life's own, use rand() < rate*dt, got "
+        "'poisson(3)*Hz'",
+    ),
+    "negative rate": ("input.rate", "-1*Hz", "input.rate: must be in [0, 2000] Hz"),
+    "spike after the window": (
+        "input",
+        {"coding": "spike", "at": "window"},
+        "input.at: must be at least 0 ms and before the end of window_ms = 20, or no unit ever "
+        "fires, got 20 ms",
+    ),
+    "spike before the window": (
+        "input",
+        {"coding": "spike", "at": "-1*ms"},
+        "or no unit ever fires, got -1 ms",
+    ),
     "input without spikes": (
         "input.coding",
         "graded",
@@ -340,6 +373,29 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
         "weights.w",
         {"group": "plastic", "variable": "w", "scale": 1.0, "unit": "mV"},
         "weights.w.unit: 'w' is in amp, got mV",
+    ),
+    "weights and initial value": (
+        "weights.w",
+        {"group": "plastic", "variable": "w", "scale": 1.0, "unit": "pA"},
+        "weights.w: plastic.w has an initial value too, which the weights would replace",
+    ),
+    "weights twice": (
+        "weights",
+        {
+            name: {"group": "actions", "variable": "baseline", "scale": 1.0}
+            for name in ("one", "two")
+        },
+        "weights.two: actions.baseline has weights.one too; one of them is in vain",
+    ),
+    "readout misspelt": (
+        "readout.by",
+        "counts",
+        "readout.by: counts: unknown symbol 'counts'; did you mean 'count'?",
+    ),
+    "no equations of synapses": (
+        P + "equations",
+        "",
+        "synapses.plastic.on_pre: i_syn_post += w: unknown symbol 'w'; the equations are empty",
     ),
     "no neurons": ("neurons", {}, "neurons: must have at least one population"),
 }
@@ -368,6 +424,86 @@ def test_a_parameter_that_nothing_sets_is_a_mistake() -> None:
     BrianModel(**model).space(INTERFACE)
 
 
+@pytest.mark.parametrize(
+    ("table", "unit", "expected"),
+    [
+        ({"rate": "x*activity"}, "kHz", "got 4000 Hz at x = 4 kHz"),
+        ({"rate": "x*kHz"}, "1", "got 4000 Hz at x = 4"),
+        ({"rate": "x*eta/pA"}, "Hz", "got 4000 Hz at eta = 1000 pA, x = 4 Hz"),
+        ({"coding": "spike", "at": "x"}, "second", "got 1000 ms at x = 1 second"),
+        ({"coding": "spike", "at": "7*ms + x"}, "ms", None),
+        ({"coding": "spike", "at": "8*ms*x - 12.5*ms"}, "1", "got -4.5 ms at x = 1"),
+        ({"coding": "spike", "at": "6*ms*x - 4.5*ms"}, "1", None),
+        ({"coding": "spike", "at": "x + window*rand()"}, "second", None),
+        ({"rate": "x*index"}, "kHz", None),
+        ({"rate": "x"}, "Hz", None),
+    ],
+)
+def test_input_must_fire_at_all_bounds_of_its_hyperparameters(
+    table: dict[str, str], unit: str, expected: str | None
+) -> None:
+    bounds = {"low": 1.0, "high": 4.0, "default": 2.0, "unit": unit}
+    model = changed("hyperparameters.x", bounds) | {"input": table}
+    if expected is None:
+        BrianModel(**model).space(INTERFACE)
+    else:
+        found = line(model)
+        assert found.startswith(f"input.{'at' if 'at' in table else 'rate'}: must be ")
+        assert found.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("n", "connect", "expected"),
+    [
+        ("20000*actions", "others", "at most 1000000 synapses for one life, got about 3600000000"),
+        ("1500*actions", 0.5, "got about 10125000, from 4500 neurons to 4500"),
+        ("20000*actions", 1e-5, "must choose among at most 100000000 pairs of neurons"),
+    ],
+)
+def test_synapses_that_would_fill_the_memory_are_refused_at_once(
+    n: str, connect: str | float, expected: str
+) -> None:
+    model = changed(A + "n", n)
+    model["synapses"]["many"] = {"source": "actions", "target": "actions", "connect": connect}
+    found = line(model)
+    assert found.startswith("synapses.many.connect: must ")
+    assert expected in found
+
+
+def test_units_of_little_activity_may_stay_silent() -> None:
+    model = changed("input", {"coding": "spike", "at": "1*ms + 40*ms*(1 - activity)"})
+    model["readout"] = {"by": "0.05*count"}
+    BrianModel(**model).space(INTERFACE)
+    BrianModel(**model).space(Quadratic().interface)
+    model["input"]["at"] = "40*ms*activity"
+    BrianModel(**model).space(Quadratic().interface)
+    assert "got 40 ms" in line(model)
+
+
+WARNS = """
+import gc, sys
+import brian2
+sys.path[:0] = {path!r}
+from test_equations import INTERFACE, MODEL, BrianModel, changed
+unless = changed("neurons.actions.refractory", "")
+for model in (MODEL, changed("neurons.actions.equations", "v = 1 : 1"), unless):
+    try:
+        BrianModel(**model).space(INTERFACE)
+    except ValueError as error:
+        print(error)
+gc.collect()
+"""
+
+
+def test_a_check_is_quiet_where_a_program_has_imported_brian2() -> None:
+    """Brian2 warns of objects that no network has run, of thresholds without a reset, and such."""
+    code = WARNS.format(path=[str(Path(__file__).parent)])
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("neurons.actions.") == 2
+    assert "WARNING" not in ran.stderr
+
+
 def test_a_vector_of_actions_needs_an_expression() -> None:
     model = BrianModel(**MODEL)
     with pytest.raises(ValueError, match="brian_model needs discrete actions"):
@@ -383,7 +519,10 @@ def test_a_vector_of_actions_needs_an_expression() -> None:
         (P + "connect", "most", "synapses.plastic.connect must be 'all', 'others', 'one_to_one'"),
         (P + "connect", 0, "or a probability in (0, 1], got 0"),
         (A + "treshold", "v > v_th", "unknown key 'neurons.actions.treshold'"),
-        ("window_ms", 20.3, "window_ms must be a multiple of step_ms, got 20.3 and 0.5"),
+        ("window_ms", 20.3, "window_ms must be a whole number of steps of 0.5 ms, got 20.3"),
+        ("constants.C", 281, "constants.C must be text, with a unit where there is one, such as"),
+        ("input.rate", 200, "input.rate must be text, with a unit where there is one"),
+        (A + "initial", {"v": 0}, "neurons.actions.initial.v must be text, with a unit"),
         ("hyperparameters.eta.scale", "lin", "hyperparameters.eta.scale must be 'linear' or 'log'"),
     ],
 )

@@ -14,7 +14,7 @@ from spikeloop.workers.brian.quantities import (
 )
 from spikeloop.workers.brian.simulator import brian2
 
-pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = pytest.mark.brian
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,12 @@ def test_arithmetic_is_brians_own(text: str) -> None:
         ("True*mV", "a quantity must be numbers and units"),
         ("2j*mV", "a quantity must be numbers and units"),
         ("mV if 1 else mV", "a quantity must be numbers and units"),
+        ("80and.5", "a quantity must be numbers and units"),
+        ("80 and .5", "a quantity must be numbers and units"),
+        ("80#.5", "a quantity must be numbers and units"),
+        ("8_0", "a quantity must be numbers and units"),
+        ("0x10", "a quantity must be numbers and units"),
+        ("µV", "a unit must be one of Brian2's"),
         ("2 // 1", "a quantity must be numbers and units"),
         ("1 mV + 2 ms", "terms of a sum must have the same dimension"),
         ("ms**ms", "an exponent must be a number in [-12, 12]"),
@@ -107,7 +113,7 @@ def test_mistakes_are_one_line(text: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@given(st.text(alphabet="mVsS 0123456789.()*/+-_e'[]\n\\#", max_size=30))
+@given(st.text(alphabet="mVsS 0123456789.()*/+-_eandor'[]\n\\#", max_size=30))
 def test_any_text_is_a_quantity_or_a_value_error(text: str) -> None:
     try:
         assert np.isfinite(float(quantity(text)))

@@ -201,11 +201,9 @@ def test_hyperparameters_arrive_in_base_units_in_the_lives_of_their_candidate() 
 def test_whole_arrays_of_weights_are_searched() -> None:
     weights = {"group": "plastic", "variable": "w", "scale": 300.0, "unit": "pA"}
     learner = model(
-        {"weights.w_in": weights, "synapses.plastic.on_told": "", "hyperparameters": {}}
-    )
-    learner = model(
         {
             "weights.w_in": weights,
+            "synapses.plastic.initial": {},
             "synapses.plastic.on_told": "w *= 1",
             "hyperparameters": {},
             "constants.tau_m": "20*ms",
@@ -364,6 +362,65 @@ def test_a_rule_in_python_teaches_the_network() -> None:
     live(model({"constants.tau_s": "1 ms"}), rule=forget)
     assert silent[0] > 0
     assert sum(silent[1:]) == 0
+
+
+def test_a_rule_in_python_sees_event_driven_variables_as_of_now() -> None:
+    """One spike of the input 18.5 ms of integration ago, and traces that decay by exp(-t/10 ms)."""
+    equations = FIXED["synapses"]["plastic"]["equations"] + "\nseen : 1"
+    learner = model(
+        {
+            "window_ms": 20.0,
+            "synapses.plastic.equations": equations,
+            "synapses.plastic.on_pre": "c += 1",
+            "synapses.plastic.on_post": "x += w/nA",
+            "synapses.plastic.on_told": "seen = c + eta*told/pA*0",
+            "constants.tau_c": "10 ms",
+        }
+    )
+    diary = Diary(("plastic", "c"), ("plastic", "seen"))
+    live(learner, 2, rule=diary)
+    traces, seen = (np.array(diary.values["plastic", name]) for name in ("c", "seen"))
+    assert np.unique(traces[0]).size == 2  # of states seen and not seen
+    np.testing.assert_allclose(traces[0].max(axis=1), np.exp(-18.5 / 10), rtol=1e-12)
+    # What on_told code saw just after the rule.
+    np.testing.assert_array_equal(traces[:-1], seen[1:])
+
+
+def test_a_rule_that_only_looks_changes_nothing() -> None:
+    learner = model()
+    plain, looked = live(learner, 2), live(learner, 2, rule=Diary(("plastic", "c")))
+    np.testing.assert_array_equal(plain.curve, looked.curve)
+
+
+SYNAPTIC_NOISE = {
+    "subexpression": "w = w_0*(0.5 + rand()) : amp (constant over dt)\nw_0 : amp",
+    "white": "w : amp\ndz/dt = -z/tau_c + tau_c**-0.5*xi : 1 (clock-driven)\nw_0 : amp",
+}
+
+
+@pytest.mark.parametrize("of", SYNAPTIC_NOISE)
+def test_random_numbers_of_synapses_are_a_life_s_own(of: str) -> None:
+    learner = model(
+        {
+            "synapses.plastic.equations": SYNAPTIC_NOISE[of],
+            "synapses.plastic.method": "euler",
+            "synapses.plastic.on_pre": "i_syn_post += w"
+            if of == "subexpression"
+            else "i_syn_post += (1 + z)*w_0",
+            "synapses.plastic.on_post": "",
+            "synapses.plastic.on_told": "w_0 += 0*eta" if of == "subexpression" else "w = 0*eta",
+            "synapses.plastic.initial": {"w_0": "1.5*nA"},
+        }
+    )
+    variable = ("actions", "i_syn")
+    diaries = [Diary(variable) for _ in range(3)]
+    for diary, n_tasks in zip(diaries, (3, 3, 1), strict=True):
+        live(learner, n_tasks, rule=diary)
+    three, again, alone = (np.array(diary.values[variable]) for diary in diaries)
+    np.testing.assert_array_equal(three, again)
+    np.testing.assert_array_equal(three[:, :1], alone)
+    # Every synapse, and every life, draws numbers of its own.
+    assert np.unique(three[0]).size == three[0].size
 
 
 def test_it_says_which_compiler_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
