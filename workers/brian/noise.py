@@ -61,10 +61,12 @@ def fraction(high: np.uint64, low: np.uint64) -> float:
 
 
 @part
-def uniform(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
-    """One uniform number; words of a key may come as signed integers."""
+def block(
+    k0: Word, k1: Word, element: int, step: int, stream: int
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """The four words of these coordinates; words of a key may come as signed integers."""
     t = np.uint64(step)
-    w0, w1, _, _ = philox(
+    return philox(
         t & LOW,
         np.uint64(element) & LOW,
         np.uint64(stream) & LOW,
@@ -72,21 +74,19 @@ def uniform(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
         np.uint64(k0) & LOW,
         np.uint64(k1) & LOW,
     )
+
+
+@part
+def uniform(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
+    """One uniform number."""
+    w0, w1, _, _ = block(k0, k1, element, step, stream)
     return float(fraction(w0, w1))
 
 
 @part
 def normal(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
     """One standard normal number."""
-    t = np.uint64(step)
-    w0, w1, w2, w3 = philox(
-        t & LOW,
-        np.uint64(element) & LOW,
-        np.uint64(stream) & LOW,
-        t >> HALF,
-        np.uint64(k0) & LOW,
-        np.uint64(k1) & LOW,
-    )
+    w0, w1, w2, w3 = block(k0, k1, element, step, stream)
     # 1 − u is in (0, 1], so the logarithm is finite.
     return float(np.sqrt(-2.0 * np.log(1.0 - fraction(w0, w1))) * np.cos(TURN * fraction(w2, w3)))
 
