@@ -8,6 +8,8 @@ episode learns a task, and what learns *across* episodes learns to learn. Needs 
     from spikeloop.tasks.maze import Maze
     env = FamilyEnv(Maze(n_steps=1000))
     copies = gymnasium.make_vec(env.spec, num_envs=8)
+
+The id of ``env.spec`` is not registered, so ``gymnasium.make`` does not know it by name.
 """
 
 from typing import Any
