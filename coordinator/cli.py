@@ -195,6 +195,11 @@ def plan(
     stop = StopSignal()
     stop.install()
     result = planning.measure(settings, stop)
+    if result.lives_failed:
+        warn(
+            f"{result.lives_failed} of {result.lives_measured} lives that were measured failed, so "
+            f"times may be wrong; the first: {result.first_failure}"
+        )
     if as_json:
         typer.echo(json.dumps(result.values()))
     else:

@@ -12,11 +12,24 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from spikeloop.coordinator.analysis.scores import Estimate, ends
+from spikeloop.coordinator.analysis.shortfall import CAPTION, amount, plus_minus
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
 from spikeloop.coordinator.loop import generation_lives, max_generations
 from spikeloop.coordinator.reporter import GenerationReport
 from spikeloop.coordinator.transfer import Transfer, transfer_size
+
+TRANSFER_COLUMNS = (
+    "Θ",
+    "score",
+    "95 % interval",
+    "mean return",
+    "below optimal",
+    "lives",
+    "failed",
+)
+WIDE = 100
+"""Columns of a terminal from which on there is room between the columns of a table."""
 
 
 class ConsoleReporter:
@@ -140,8 +153,11 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     table = Table(
         title=f"Score on {grid.n_tasks} held-out tasks (0 {zero}, 1 {one})",
         title_justify="left",
+        caption=CAPTION,
+        caption_justify="left",
+        padding=(0, 1 if console.width >= WIDE else 0),
     )
-    for column in ("Θ", "score", "95 % interval", "mean return", "lives", "failed"):
+    for column in TRANSFER_COLUMNS:
         table.add_column(column, justify="left" if column == "Θ" else "right")
     labels = {"default": "default", "learned": "learned"}
     for name, estimate in transfer.scores.items():
@@ -152,7 +168,8 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
             labels.get(name, f"{name}, mean of {estimate.n_points}"),
             f"{estimate.value:.3f}",
             f"[{estimate.low:.3f}, {estimate.high:.3f}]",
-            f"{returns.mean():.1f}" if returns.size else "-",
+            amount(returns.mean()) if returns.size else "-",
+            plus_minus(transfer.below_optimal[name]),
             str(lived),
             str(lived - returns.size),
         )

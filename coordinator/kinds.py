@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -101,7 +101,10 @@ def nearest(word: Any, words: Iterable[str]) -> str:
 
 
 def allowed(field: FieldInfo) -> str:
-    """The range of a field in words, for example ">= 1, < 10", or "" if it has none."""
+    """What a field may be, in words, or "" if its type says all.
+
+    For example ">= 1, < 10", "numpy | cython", "> 0 | node", "list of a | b" or "each >= 0".
+    """
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
     parts = [
         f"{sign} {getattr(rule, attribute)}"
@@ -109,7 +112,18 @@ def allowed(field: FieldInfo) -> str:
         for attribute, sign in signs.items()
         if getattr(rule, attribute, None) is not None
     ]
-    return ", ".join(parts)
+    annotation = field.annotation
+    inner = [FieldInfo.from_annotation(a) for a in get_args(annotation) if _is_type(a)]
+    if get_origin(annotation) is Literal:
+        parts.append(" | ".join(map(str, get_args(annotation))))
+    elif get_origin(annotation) in (Union, UnionType):
+        parts.append(" | ".join(text for text in map(allowed, inner) if text))
+    elif get_origin(annotation) in (list, tuple):
+        options = all(_is_options(option.annotation) for option in inner)
+        word = f"{get_origin(annotation).__name__} of" if options else "each"  # type: ignore[union-attr]
+        # Elements that may be the same are told of once; those of a tuple can differ.
+        parts += [f"{word} {text}" for text in dict.fromkeys(map(allowed, inner)) if text]
+    return ", ".join(part for part in parts if part)
 
 
 def _own_class(
@@ -140,37 +154,93 @@ def _validate(cls: type[BaseModel], values: Mapping[str, Any], where: str) -> An
         return cls.model_validate(dict(values))
     except ValidationError as error:
         errors = error.errors()
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        # A value that may be of several types has an error for each.
+        keys = {".".join(_locate(cls, one["loc"]).keys) for one in errors}
+        more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
         raise ConfigError(f"{where} {_line(cls, errors[0])}{more}") from error
 
 
-def _is_choice(annotation: Any) -> bool:
-    """Whether a value may be of several types, ``None`` apart."""
+def _is_type(argument: Any) -> bool:
+    """Whether an argument of a type stands for values: no value of a literal, no None, no dots."""
+    return argument not in (NoneType, None, ...) and not isinstance(argument, str | int)
+
+
+def _is_options(annotation: Any) -> bool:
+    """Whether a type is one of a few values."""
     several = get_origin(annotation) in (Union, UnionType)
-    return several and len(set(get_args(annotation)) - {NoneType}) > 1
+    options = get_args(annotation) if several else (annotation,)
+    return all(get_origin(option) is Literal for option in options)
 
 
-def _keys(cls: type[BaseModel], location: list[str]) -> Iterable[str]:
-    """The keys of a table within the table of a class, as far as its type tells."""
-    annotation: Any = cls
-    for key in location:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(key)
-            annotation = None if field is None else field.annotation
-        elif get_origin(annotation) is dict:
-            annotation = get_args(annotation)[1]
-    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return annotation.model_fields if is_model else ()
+def _types(annotation: Any) -> list[Any]:
+    """The types that a value may be of, ``None`` apart."""
+    several = get_origin(annotation) in (Union, UnionType)
+    return [a for a in get_args(annotation) if a is not NoneType] if several else [annotation]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a validation error lies.
+
+    Attributes:
+        keys: of the file, from the table down.
+        field: what the last key stands for.
+        within: the type of what lies there, as chosen among several.
+    """
+
+    keys: list[str]
+    field: FieldInfo
+    within: Any
+
+
+def _locate(cls: type[BaseModel], location: Iterable[int | str]) -> _Place:
+    """Follows a location down the types of a class, as far as these tell."""
+    keys: list[str] = []
+    field = FieldInfo.from_annotation(cls)
+    within: Any = cls
+    choice = False
+    for part in map(str, location):
+        if choice:  # the kind of the nested table or the type, which is no key of the file
+            within = next((t for t in _types(within) if _is_called(t, part)), None)
+            choice = False
+            continue
+        keys.append(part)
+        field = _inner(within, part)
+        types = _types(field.annotation)
+        choice = field.discriminator is not None or len(types) > 1
+        within = field.annotation if choice else types[0]
+    return _Place(keys, field, within)
+
+
+def _is_called(annotation: Any, name: str) -> bool:
+    """Whether a validation error calls a type, one of several, by a name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = annotation.model_fields.get("kind")
+        return name in (annotation.__name__, None if kind is None else kind.default)
+    origin = get_origin(annotation)
+    return isinstance(origin, type) and name.startswith(f"{origin.__name__}[")
+
+
+def _inner(annotation: Any, key: str) -> FieldInfo:
+    """What a key stands for within something of a type."""
+    unknown = FieldInfo.from_annotation(Any)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation.model_fields.get(key, unknown)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is dict:
+        return FieldInfo.from_annotation(arguments[1])
+    if origin is tuple and key.isdigit() and int(key) < len(arguments) and ... not in arguments:
+        return FieldInfo.from_annotation(arguments[int(key)])
+    return FieldInfo.from_annotation(arguments[0]) if origin in (list, tuple) else unknown
 
 
 def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
-    location = [str(part) for part in error["loc"]]
-    field = cls.model_fields.get(location[0]) if location else None
-    if field is not None and (field.discriminator is not None or _is_choice(field.annotation)):
-        del location[1:2]  # the kind of the nested table or the type, which is no key of the file
-    key = ".".join(location)
+    place = _locate(cls, error["loc"])
+    key, field = ".".join(place.keys), place.field
     if error["type"] == "extra_forbidden":
-        near = nearest(location[-1], _keys(cls, location[:-1]))
+        table = _locate(cls, error["loc"][:-1]).within
+        is_model = isinstance(table, type) and issubclass(table, BaseModel)
+        near = nearest(place.keys[-1], table.model_fields if is_model else ())
         return f"unknown key {key!r}{near}"
     if error["type"] == "union_tag_invalid":
         kinds = error["ctx"]["expected_tags"].replace("'", "")
@@ -181,12 +251,16 @@ def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
         return f"{key}.kind is missing"
     if error["type"] == "missing":
         return f"{key} is missing"
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
-    got = "" if not location else f", got {shown(error['input'])}"
-    span = allowed(field) if field is not None and len(location) == 1 else ""
+    message: str = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    if not key:
+        return message
+    span = allowed(field)
     bounds = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
-    if error["type"] in bounds and span:
+    choice = len(_types(field.annotation)) > 1 and error["type"] != "value_error"
+    if error["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        message = "must be a table"
+    elif span and (choice or error["type"] in bounds):
         message = f"must be {span}"
-    elif span:
+    elif span and error["type"] != "literal_error":  # which lists the values itself
         message = f"{message} ({span})"
-    return f"{key} {message}{got}" if key else message
+    return f"{key} {message}, got {shown(error['input'])}"

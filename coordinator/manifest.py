@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +18,10 @@ from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.space import ParameterSpace, Weights
 
-PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic")
+PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
+"""Without which there is no run."""
+OPTIONAL_PACKAGES = ("brian2", "cython", "gymnasium")
+"""Of some learners and families: results depend on their versions where they are installed."""
 
 
 def describe(config: RunConfig) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def describe(config: RunConfig) -> dict[str, Any]:
         "spikeloop": spikeloop.__version__,
         "commit": _commit(),
         "fingerprint": fingerprint(config.working_dir),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
+        "versions": versions(),
         "python": platform.python_version(),
         "machine": {
             "host": platform.node(),
@@ -39,6 +43,15 @@ def describe(config: RunConfig) -> dict[str, Any]:
             "cores": os.cpu_count(),
         },
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that results can depend on, of those that are installed."""
+    found = {name: metadata.version(name) for name in PACKAGES}
+    for name in OPTIONAL_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def read_config(store: RunStore) -> RunConfig:

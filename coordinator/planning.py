@@ -14,8 +14,9 @@ import numpy as np
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
+from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.grids import held_out_jobs
-from spikeloop.coordinator.lives import evaluate_grid
+from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.loop import generation_lives, max_generations, n_candidates
 from spikeloop.coordinator.session import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
@@ -36,6 +37,8 @@ class Plan:
 
     Attributes:
         lives_race: of the finalists' race.
+        lives_failed: of those measured.
+        first_failure: why the first of these failed, or "".
         seconds_per_life: of one worker, with all workers busy, dispatch included.
         start_s: seconds until the workers are ready, compilation included.
         search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
@@ -54,6 +57,8 @@ class Plan:
     jobs_per_generation: int
     workers: int
     lives_measured: int
+    lives_failed: int
+    first_failure: str
     seconds_per_life: float
     start_s: float
     search_s: float
@@ -68,7 +73,11 @@ class Plan:
 
 
 def measure(config: RunConfig, stop: StopSignal) -> Plan:
-    """Starts the target, lives a few tiles of the first generation's kind and extrapolates."""
+    """Starts the target, lives a few tiles of the first generation's kind and extrapolates.
+
+    Raises:
+        RunFailed: every life that was measured failed.
+    """
     run, settings = config.run, config.transfer
     candidates = n_candidates(config)
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
@@ -90,8 +99,10 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
             common_noise=run.common_noise,
         )
         started = time.perf_counter()
-        evaluate_grid(pool, cut(grid, *tile, "plan,"))
+        lives = evaluate_grid(pool, cut(grid, *tile, "plan,"))
         per_life = (time.perf_counter() - started) * workers / grid.n_lives
+    if lives.n_failed == lives.n_lived:
+        raise _failed(lives)
 
     generations = max_generations(config)
     jobs, rounds = 0, 0
@@ -122,6 +133,8 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         jobs_per_generation=jobs,
         workers=workers,
         lives_measured=grid.n_lives,
+        lives_failed=lives.n_failed,
+        first_failure=lives.failures[0].message if lives.failures else "",
         seconds_per_life=per_life,
         start_s=start_s,
         search_s=search_s,
@@ -132,13 +145,26 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
     )
 
 
+def _failed(lives: GridLives) -> RunFailed:
+    """The error of a plan without one life that counts."""
+    first = lives.failures[0]
+    hint = " (--debug shows the traceback)" if first.traceback else ""
+    error = RunFailed(
+        f"all {lives.n_lived} lives that were measured failed; the first: {first.message}{hint}"
+    )
+    error.__cause__ = RuntimeError(first.traceback) if first.traceback else None
+    return error
+
+
 def show(plan: Plan, console: "Console") -> None:
     """Prints a plan as a table."""
     from rich.table import Table
 
     from spikeloop.coordinator.console import duration
 
-    table = Table(title="Nothing was run or written", title_justify="left")
+    table = Table(
+        title=f"Nothing was written; measured on {plan.lives_measured} lives", title_justify="left"
+    )
     for column in ("part", "lives", "time"):
         table.add_column(column, justify="left" if column == "part" else "right")
     table.add_row("start workers, compile", "", duration(plan.start_s))
@@ -158,7 +184,7 @@ def show(plan: Plan, console: "Console") -> None:
     console.print(
         f"{plan.n_dim} hyperparameters, {plan.steps_per_life} steps a life, "
         f"{plan.seconds_per_life * 1000:.1f} ms a life on each of {plan.workers} worker(s), "
-        f"measured on {plan.lives_measured} lives; {plan.jobs_per_generation} jobs a generation",
+        f"{plan.jobs_per_generation} jobs a generation",
         highlight=False,
         soft_wrap=True,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.coordinator.analysis.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.analysis.shortfall import amount, plus_minus, shortfall
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.strategies.population import Explicit
@@ -27,17 +28,20 @@ class Ruler:
         score: over all tasks; its interval is about new tasks, and resamples them just as the
             scores of the transfer do.
         mean_return: over all tasks.
+        below_optimal: mean over all tasks of the optimal minus the expected return.
     """
 
     score: Estimate
     mean_return: float
+    below_optimal: Estimate
 
     @property
-    def cells(self) -> tuple[str, str, str]:
-        """Score, interval and mean return, as tables show them."""
+    def cells(self) -> tuple[str, str, str, str]:
+        """Score, interval, mean return and how much that is below the optimum, for tables."""
         score = self.score
         interval = f"[{score.low:.3f}, {score.high:.3f}]"
-        return f"{score.value:.3f}", interval, f"{self.mean_return:.1f}"
+        below = plus_minus(self.below_optimal)
+        return f"{score.value:.3f}", interval, amount(self.mean_return), below
 
 
 class OtherTasks(Exception):
@@ -65,10 +69,12 @@ def measure(config: RunConfig, seed: int, references: References) -> dict[str, R
     rng = stream(config.run.seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(tasks.n_tasks, rng)  # the transfer's own weights of the tasks
     span = (references.optimal - references.random)[None, :]
+    everywhere = np.ones_like(span, dtype=np.bool_)
     return {
         name: Ruler(
             bootstrap.estimate(Sample((earned - references.random)[None, :], span)),
             float(np.mean(earned)),
+            shortfall((references.optimal - earned)[None, :], everywhere, bootstrap),
         )
         for name, earned in returns.items()
     }

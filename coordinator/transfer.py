@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.analysis.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.analysis.shortfall import shortfall
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.reporter import Reporter
@@ -42,15 +45,27 @@ class Transfer:
         """Rows of ``lives`` that belong to a theta."""
         return [row for row, name in enumerate(self.theta) if name == theta]
 
+    @cached_property
+    def below_optimal(self) -> dict[str, Estimate]:
+        """Mean over the lives of each theta of the optimal minus the earned return."""
+        lives, grid = self.lives, self.lives.grid
+        missed = lives.references.optimal - lives.returns
+        return shortfalls(grid.run_seed, grid.index, missed, lives.ok, self.theta)
+
     def as_json(self) -> dict[str, Any]:
-        """Scores, differences and rulers as plain values; None where a number is nan."""
+        """Scores, differences, returns below the optimum and rulers; None for nan."""
         rulers = {
-            name: {**_plain(ruler.score), "mean_return": ruler.mean_return}
+            name: {
+                **_plain(ruler.score),
+                "mean_return": ruler.mean_return,
+                "below_optimal": _plain(ruler.below_optimal),
+            }
             for name, ruler in self.rulers.items()
         }
         return {
             "scores": {name: _plain(estimate) for name, estimate in self.scores.items()},
             "differences": {name: _plain(estimate) for name, estimate in self.gains.items()},
+            "below_optimal": {name: _plain(e) for name, e in self.below_optimal.items()},
             "rulers": rulers,
             "n_failed": self.lives.n_failed,
         }
@@ -152,3 +167,26 @@ def compare(
         for name in ("default", "random")
     }
     return scores, gains
+
+
+def shortfalls(
+    run_seed: int,
+    seed: int,
+    missed: FloatArray,
+    counts: NDArray[np.bool_],
+    theta: Sequence[str],
+) -> dict[str, Estimate]:
+    """How much less than the optimal policy the lives of each theta earned, on average.
+
+    Args:
+        run_seed: of the run.
+        seed: of the held-out tasks.
+        missed: (n_points, n_tasks) optimal minus earned return.
+        counts: (n_points, n_tasks) which lives count.
+        theta: (n_points,) which of ``THETAS`` each row belongs to.
+    """
+    # A generator of its own leaves the resampling of the scores as it was.
+    rng = stream(run_seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
+    bootstrap = Bootstrap.over(missed.shape[1], rng)
+    chosen = {name: np.array([t == name for t in theta]) for name in THETAS if name in theta}
+    return {name: shortfall(missed[r], counts[r], bootstrap) for name, r in chosen.items()}

@@ -34,7 +34,7 @@ def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> 
     """With the standard deviations of means and of rewards about them, if rewards are Gaussian."""
     usual = None if scale is None else USUAL * float(np.hypot(*scale))
     told = (0.0, 1.0) if usual is None else (-usual, usual)
-    return Interface(1, n_arms, "discrete", n_steps, told_range=told)
+    return Interface(1, n_arms, "discrete", n_steps, told_range=told, tables=False)
 
 
 class Bandit(Settings):

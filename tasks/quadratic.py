@@ -36,6 +36,7 @@ def _interface(input_range: float, n_steps: int) -> Interface:
         action_range=TARGET_RANGE,
         told="target",
         told_range=TARGET_RANGE,
+        tables=False,
     )
 
 

@@ -8,6 +8,12 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
 from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
 
 
+def require_tables(interface: Interface, learner: str) -> None:
+    """ValueError if a family says that its tasks are not given as tables, which a learner reads."""
+    if interface.tables is False:
+        raise ValueError(f"{learner} needs tasks given as tables, as random_mdp and maze are")
+
+
 @dataclass(frozen=True)
 class TabularTasks:
     """A batch of finite Markov decision processes.

@@ -8,10 +8,11 @@ from spikeloop.coordinator import rulers
 from spikeloop.coordinator.analysis import figures
 from spikeloop.coordinator.analysis.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.analysis.scores import Estimate, ends
+from spikeloop.coordinator.analysis.shortfall import CAPTION, amount, plus_minus
 from spikeloop.coordinator.config import RunConfig
-from spikeloop.coordinator.console import gain_words
+from spikeloop.coordinator.console import TRANSFER_COLUMNS, gain_words
 from spikeloop.coordinator.rulers import OtherTasks, Ruler
-from spikeloop.coordinator.transfer import THETAS, compare
+from spikeloop.coordinator.transfer import THETAS, compare, shortfalls
 from spikeloop.tasks.base import References
 
 
@@ -33,6 +34,7 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
     zero, one = ends(config.family.interface)
     for seed, lives in transfer.groupby("transfer_seed"):
         scores, gains = transfer_scores(lives, config.run.seed)
+        below = transfer_shortfalls(lives, config.run.seed)
         yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
         rows = []
         for name in THETAS:
@@ -44,7 +46,8 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
                     f"{name} Θ{points}",
                     f"{estimate.value:.3f}",
                     f"[{estimate.low:.3f}, {estimate.high:.3f}]",
-                    f"{returns.mean():.1f}" if returns.size else "-",
+                    amount(returns.mean()) if returns.size else "-",
+                    plus_minus(below[name]),
                     str(len(own)),
                     str(len(own) - returns.size),
                 )
@@ -58,11 +61,12 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
             note = f"Policies for comparison cannot be shown: {error}."
         yield Table(
             f"Score on {lives['task'].nunique()} held-out tasks, seed {seed} (0 {zero}, 1 {one})",
-            ("Θ", "score", "95 % interval", "mean return", "lives", "failed"),
+            TRANSFER_COLUMNS,
             rows,
         )
         if note:
             yield Text(note, "note")
+    yield Text(f"{CAPTION[0].upper()}{CAPTION[1:]}.", "note")
     yield Text(
         "Intervals are percentile bootstraps over tasks, and over points where a row has several: "
         "they speak about new tasks for this Θ, not about other runs of the search.",
@@ -97,6 +101,17 @@ def transfer_scores(
     )
     theta = list(gain.index.get_level_values("theta"))
     return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)
+
+
+def transfer_shortfalls(lives: pd.DataFrame, run_seed: int) -> dict[str, Estimate]:
+    """Returns below the optimum from the rows of ``transfer`` with one transfer seed."""
+    seed = int(lives["transfer_seed"].iloc[0])
+    missed = (lives["optimal"] - lives["return"]).where(lives["status"] == "ok")
+    table = lives.assign(missed=missed).pivot(
+        index=["theta", "point"], columns="task", values="missed"
+    )
+    theta = list(table.index.get_level_values("theta"))
+    return shortfalls(run_seed, seed, table.to_numpy(), table.notna().to_numpy(), theta)
 
 
 def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:

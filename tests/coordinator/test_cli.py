@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,11 @@ def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[s
     assert learned["n_tasks"] == 5
     assert learned["low"] <= learned["value"] <= learned["high"]
     assert set(result["differences"]) == {"learned - default", "learned - random"}
+    lives = pd.read_parquet(finished / "transfer" / "part-000003.parquet").groupby("theta")
+    missed = (lives["optimal"].mean() - lives["return"].mean()).to_dict()
+    below = result["below_optimal"]
+    assert {name: entry["value"] for name, entry in below.items()} == pytest.approx(missed)
+    assert below["random"]["low"] < below["random"]["value"] < below["random"]["high"]
     assert len(pd.read_parquet(finished / "transfer" / "part-000003.parquet")) == 25
 
 
@@ -165,6 +171,26 @@ def test_transfer_never_replaces_another_and_checks_its_options(
     assert "must be at least tasks" in errors
     assert errors.count("\n") == 1
     assert (finished / "transfer" / "part-000000.parquet").read_bytes() == before
+
+
+def test_run_json_holds_the_versions_of_what_is_installed(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = json.loads((finished / "run.json").read_text())["versions"]
+    assert noted == manifest.versions()
+    assert noted["scipy"] == metadata.version("scipy")
+    for name in manifest.OPTIONAL_PACKAGES:
+        assert noted.get(name) == installed(name)
+    monkeypatch.setattr(manifest, "OPTIONAL_PACKAGES", ("no-such-package",))
+    assert set(manifest.versions()) == set(manifest.PACKAGES)
+
+
+def installed(name: str) -> str | None:
+    """The version of a package, if there is one."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def test_code_that_changed_since_the_run_began_is_said(
@@ -230,6 +256,47 @@ def test_plan_counts_the_lives_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
+def faulty_toml(folder: Path, **learner: Any) -> Path:
+    """A small run with a learner that breaks, its module beside it."""
+    (folder / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
+    return small_toml(folder / "small.toml", learner={"kind": "faulty:Echo", **learner})
+
+
+def test_plan_of_a_learner_that_always_fails_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = faulty_toml(tmp_path, fault="raise", broken_from=0.0)
+    assert cli("plan", str(config)) == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.count("\n") == 1
+    assert "lives that were measured failed; the first: " in errors
+    assert "this life was told to raise (--debug shows the traceback)" in errors
+    assert cli("plan", str(config), "--json", "--debug") == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "in _break" in errors  # of the learner, where it failed
+
+
+def test_plan_counts_the_lives_that_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = faulty_toml(tmp_path, fault="nan", broken_from=0.5)
+    assert cli("plan", str(config), "--json") == 0
+    output, errors = capsys.readouterr()
+    plan = json.loads(output)
+    failed, measured = plan["lives_failed"], plan["lives_measured"]
+    assert 0 < failed < measured
+    assert f"warning: {failed} of {measured} lives that were measured failed" in errors
+    assert errors.rstrip().endswith("not finite")
+    assert errors.count("\n") == 1
+    assert cli("plan", str(config)) == 0
+    output, _ = capsys.readouterr()
+    assert f"Nothing was written; measured on {measured} lives" in output
+    assert cli("plan", str(faulty_toml(tmp_path))) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("what", ["families", "learners", "strategies", "targets"])
 def test_list_shows_every_kind_with_its_settings(
     what: str, capsys: pytest.CaptureFixture[str]
@@ -243,7 +310,29 @@ def test_list_shows_every_kind_with_its_settings(
         for setting in entry["settings"]:
             assert setting["about"], f"{entry['kind']}.{setting['key']} has no description"
     if what == "learners":
-        assert all(entry["hyperparameters"] or entry["unavailable"] for entry in entries)
+        assert all(
+            entry["hyperparameters"]
+            or entry["unavailable"]
+            or any(setting["key"] == "hyperparameters" for setting in entry["settings"])  # named
+            for entry in entries
+        )
+
+
+def test_list_shows_what_may_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("list", "--json") == 0
+    ranges = {
+        (entry["kind"], setting["key"]): setting["range"]
+        for entry in json.loads(capsys.readouterr().out)
+        for setting in entry["settings"]
+    }
+    assert ranges["brian_td", "target"] == "numpy | cython"
+    assert ranges["bandit", "rewards"] == "bernoulli | gaussian"
+    assert ranges["[stop]", "then"] == "end | restart"
+    assert ranges["ray", "cores_per_worker"] == "> 0 | node"
+    assert ranges["chip", "opened"].startswith("all | list of v_leak | v_thresh | ")
+    assert ranges["brian_recurrent", "searched"].startswith("list of input_weights | ")
+    assert ranges["[run]", "tasks"] == ">= 1, <= 1000000"
+    assert ranges["[run]", "common_noise"] == ""
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -1,12 +1,17 @@
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 from small import TABLES, small_config, small_tables, small_toml
 
 from spikeloop.coordinator.config import load, override, parse
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.kinds import allowed
+from spikeloop.tasks.settings import Settings
+
+DELAY = "synapses.s.delay_ms must be >= 0, <= 1000, got -1.0"
 
 
 def refusal(tables: dict[str, Any]) -> str:
@@ -53,6 +58,29 @@ def test_nested_override(tmp_path: Path) -> None:
         ("strategy", {"optimizer": {"kind": "sgdx"}}, "optimizer.kind must be one of"),
         ("strategy", {"optimizer": {"kind": "adam", "beta1": 2.0}}, "optimizer.beta1 must be"),
         ("strategy", {"optimizer": {}}, "optimizer.kind is missing"),
+        ("strategy", {"optimizer": 3}, "[strategy] optimizer must be a table, got 3"),
+        ("learner", {"kind": "chip", "circuit": 3}, "[learner] circuit must be a table, got 3"),
+        (
+            "learner",
+            {"kind": "chip", "circuit": {"step_s": -1.0}},
+            "circuit.step_s must be >= 1e-09, <= ",
+        ),
+        (
+            "learner",
+            {"kind": "chip", "program": {"kind": "td_lambda", "x": 1}},
+            "unknown key 'program.x'",
+        ),
+        (
+            "learner",
+            {"kind": "chip", "coding": "last"},
+            "coding must be 'fired', 'first' or 'count', got 'last'",
+        ),
+        (
+            "learner",
+            {"kind": "chip", "opened": "some"},
+            "opened must be all | list of v_leak | v_thresh | ",
+        ),
+        ("target", {"kind": "local", "cores_per_worker": 0}, "must be > 0 | node, got 0"),
         ("family", {"n_states": 40}, "[learner] "),
         ("run", {"name": "../up"}, "[run] name"),
         ("run", {"name": ".."}, "[run] name"),
@@ -98,6 +126,45 @@ def test_optional_tables_get_defaults() -> None:
     config = parse(tables, "small.toml", Path())
     assert config.target.kind == "local"
     assert config.transfer.tasks == 200
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"synapses": {"s": {"source": "a", "target": "b", "delay_ms": -1.0}}}, DELAY),
+        ({"hyperparameters": {"x": {"low": "0"}}}, "hyperparameters.x.low must be a valid number"),
+        ({"weights": {"w": 3}}, "weights.w must be a table, got 3"),
+        ({"synapses": 3}, "synapses must be a table, got 3"),
+    ],
+)
+def test_keys_of_named_tables_are_told_like_others(keys: dict[str, Any], line: str) -> None:
+    learner = {"kind": "brian_model", **keys}
+    assert line in refusal({**TABLES, "learner": learner})
+
+
+@pytest.mark.parametrize("kind", ["tabular_td", "chip"])
+def test_learners_of_tables_refuse_bandits_when_the_file_is_read(kind: str) -> None:
+    message = refusal({**TABLES, "family": {"kind": "bandit"}, "learner": {"kind": kind}})
+    line = f"[learner] {kind} needs tasks given as tables, as random_mdp and maze are"
+    assert message.endswith(line)
+
+
+def test_ranges_of_elements_are_told() -> None:
+    positive, share = Annotated[int, Field(gt=0)], Annotated[float, Field(ge=0, le=1)]
+
+    class Elements(Settings):
+        pair: tuple[positive, share]  # type: ignore[valid-type]
+        same: tuple[share, ...] | None  # type: ignore[valid-type]
+        words: list[Literal["a", "b"] | Literal["c"]]
+        names: list[str]
+
+    told = {name: allowed(field) for name, field in Elements.model_fields.items()}
+    assert told == {
+        "pair": "each > 0, each >= 0, <= 1",
+        "same": "each >= 0, <= 1",
+        "words": "list of a | b | c",
+        "names": "",
+    }
 
 
 OWN_FAMILY = '''

@@ -23,7 +23,7 @@ from spikeloop.coordinator.analysis.page import (
     toml,
 )
 from spikeloop.coordinator.analysis.report import write_report
-from spikeloop.coordinator.analysis.transfer_report import transfer_scores
+from spikeloop.coordinator.analysis.transfer_report import transfer_scores, transfer_shortfalls
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.manifest import describe
@@ -75,21 +75,26 @@ def test_scores_from_parquet_are_those_of_the_run(made: tuple[Path, Transfer]) -
     scores, gains = transfer_scores(pd.read_parquet(folder / "transfer"), run_seed=7)
     assert scores == transfer.scores
     assert gains == transfer.gains
+    below = transfer_shortfalls(pd.read_parquet(folder / "transfer"), run_seed=7)
+    assert below == transfer.below_optimal
 
 
 def test_table_of_transfer_holds_the_numbers_of_the_files(made: tuple[Path, Transfer]) -> None:
     lives = pd.read_parquet(made[0] / "transfer")
     table = table_of(read(made[0]), "Score on 6 held-out tasks")
-    for theta, score, mean in zip(
+    for theta, score, mean, below in zip(
         ("default", "random", "learned"),
         column(table, "score"),
         column(table, "mean return"),
+        column(table, "below optimal"),
         strict=True,
     ):
         own = lives[lives["theta"] == theta]
         gain, span = ((own[name] - own["random"]).sum() for name in ("return", "optimal"))
         assert score == f"{gain / span:.3f}"
-        assert mean == f"{own['return'].mean():.1f}"
+        assert float(mean) == pytest.approx(own["return"].mean(), rel=5e-4)
+        missed = (own["optimal"] - own["return"]).mean()
+        assert float(below.split(" ± ")[0]) == pytest.approx(missed, rel=5e-3)
     assert column(table, "lives") == ["6", "18", "6"]
 
 

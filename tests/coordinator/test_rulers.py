@@ -1,5 +1,6 @@
 """Further policies on the held-out tasks: exact, seeded, and the same wherever they are shown."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from html_page import HtmlPage, column, table_of
+from rich.console import Console
 from ruled import MDP
 from small import Silent, small_config, small_tables
 
@@ -16,6 +18,7 @@ from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator import files, rulers, session
 from spikeloop.coordinator.analysis.report import write_report
 from spikeloop.coordinator.analysis.scores import ends
+from spikeloop.coordinator.analysis.shortfall import plus_minus
 from spikeloop.coordinator.analysis.transfer_report import transfer_rulers
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.config import RunConfig, parse
@@ -59,6 +62,11 @@ def test_exact_policies_score_exactly() -> None:
         np.testing.assert_allclose([score.value, score.low, score.high], value, rtol=1e-12)
         assert score.n_tasks == 8
     assert found["<optimum>"].mean_return == known.optimal.mean()
+    assert vars(found["<optimum>"].below_optimal).items() >= {"value": 0.0, "low": 0.0}.items()
+    half = found["half"].below_optimal
+    assert half.value == pytest.approx((known.optimal - known.random).mean() / 2, rel=1e-12)
+    assert half.low < half.value < half.high
+    assert half.n_tasks == 8
 
 
 def test_a_ruler_is_resampled_like_a_life_with_the_same_return() -> None:
@@ -122,8 +130,19 @@ def test_a_run_ends_with_its_rulers(
     optimal = transfer.lives.references.optimal.mean()
     names = [row[0] for row in cells]
     assert names == ["default", "random, mean of 3", "learned", "<optimum>", "half", "drawn"]
-    assert cells[3] == ["<optimum>", "1.000", "[1.000, 1.000]", f"{optimal:.1f}", "", ""]
+    assert float(cells[3][3]) == pytest.approx(optimal, rel=5e-4)
+    del cells[3][3]
+    assert cells[3] == ["<optimum>", "1.000", "[1.000, 1.000]", "0.0 ± 0.0", "", ""]
+    assert cells[2][4] == plus_minus(transfer.below_optimal["learned"])
     assert "(0 random policy, 1 optimal policy)" in lines[0]
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_terminal_of_80_columns_holds_the_table(made: tuple[RunStore, Transfer]) -> None:
+    file = io.StringIO()
+    transfer_table(made[1], Console(file=file, width=80))
+    lines = file.getvalue().splitlines()
+    assert sum(line.startswith("│") for line in lines) == 6  # a row is a line
 
 
 def test_report_computes_the_rulers_of_the_run(made: tuple[RunStore, Transfer]) -> None:
@@ -150,7 +169,9 @@ def test_json_and_report_know_rulers_of_further_transfers_and_other_tasks(
     assert exit_.value.code == 0
     found = json.loads(capsys.readouterr().out)["rulers"]
     assert found["half"]["n_tasks"] == 5
-    assert set(found["half"]) == {"value", "low", "high", "n_tasks", "n_points", "mean_return"}
+    estimate = {"value", "low", "high", "n_tasks", "n_points"}
+    assert set(found["half"]) == {*estimate, "mean_return", "below_optimal"}
+    assert set(found["half"]["below_optimal"]) == estimate
     assert found["<optimum>"]["value"] == pytest.approx(1.0, rel=1e-12)
     # A folder whose tasks are no longer those that the code draws is still shown.
     path = next(path for path, number in store.parts("transfer") if number == 3)

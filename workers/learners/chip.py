@@ -13,7 +13,7 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Lives
 from spikeloop.workers.chip.cadc import AdcSettings, adc
 from spikeloop.workers.chip.calibration import Calibration, calibrate, calibrated_codes
@@ -87,6 +87,7 @@ class ChipAgent(Settings):
 
         Weights are 6-bit codes, rounded when they are written.
         """
+        require_tables(interface, self.kind)
         require_neurons(interface)
         inhibition = Real(
             "inhibition",

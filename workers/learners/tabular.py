@@ -11,7 +11,7 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Lives
 from spikeloop.workers.curve import bin_lengths
 from spikeloop.workers.plasticity.program import rescale_period
@@ -41,6 +41,7 @@ class TabularTd(Settings):
         """Discount, learning rate, initial value, then rescaling and λ where they are searched."""
         if interface.actions != "discrete":
             raise ValueError(f"tabular_td needs discrete actions, got {interface.actions} ones")
+        require_tables(interface, self.kind)
         most = self.largest_value
         searched = [
             Real("gamma", 0, 1, 0.5, description="discount"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statistical import assert_better, assert_frequencies
 
-from spikeloop.tasks.base import FloatArray, SeedArray
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray
 from spikeloop.tasks.maze import Layouts, Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
@@ -182,3 +182,13 @@ def test_traces_help_in_mazes_unless_they_carry_punishments_back() -> None:
     assert_better(with_traces, without, alpha=1e-3)
     without, with_traces = hits(bump=-2.0)
     assert_better(without, with_traces, alpha=1e-3)
+
+
+def test_a_family_that_says_nothing_of_tables_is_taken_and_one_that_denies_them_is_not() -> None:
+    """Users' own families give tables without saying so."""
+    learner = TabularTd()
+    silent = Interface(6, 8, "discrete", 2000)
+    assert learner.space(silent) == learner.space(FAMILY.interface)
+    assert learner.space(replace(silent, tables=True)).n_dim == 3
+    with pytest.raises(ValueError, match="tabular_td needs tasks given as tables, as random_mdp"):
+        learner.space(replace(silent, tables=False))
