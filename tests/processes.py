@@ -37,7 +37,7 @@ def child(arguments: list[str], cwd: Path, **options: Any) -> Iterator[subproces
             process.kill()
 
 
-def wait_for(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+def wait_for(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
     """Returns as soon as a point is reached; fails if the child ends before it."""
     while not reached():
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import LIMIT_S, wait_for
 from small import Silent, small_config
 
 from chaos import invariants
@@ -160,7 +161,9 @@ def test_a_victim_without_workers_is_asked_again(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "box", limited=False) as sandbox:
         process = subprocess.Popen(["sleep", "1000"], env=sandbox.environment)
         victim = Victim(psutil.Process(process.pid), sandbox, np.random.default_rng(0))
+        # For an instant after the program has been started, it shows an empty environment.
+        wait_for(process, lambda: MARKER in victim.coordinator.environ())
         assert not kill_worker(victim)
-    process.wait()
+    process.wait(LIMIT_S)
     assert MARKER in sandbox.environment
     assert not pause_coordinator(victim)
