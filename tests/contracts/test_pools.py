@@ -247,9 +247,9 @@ def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
 
 
 @impatient
-@pytest.mark.parametrize("fault", ["hang", "hang_compiled"])
-def test_lives_that_hang_are_reported(opened: Opened, fault: Any) -> None:
-    outcomes = opened.run(cut(grid(Echo(fault=fault), n_tasks=1), 2, 1, fault))
+def test_lives_that_hang_are_reported(opened: Opened) -> None:
+    """In compiled code, which no signal reaches; the test below has one that hangs in Python."""
+    outcomes = opened.run(cut(grid(Echo(fault="hang_compiled"), n_tasks=1), 2, 1, "hang"))
     assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
     assert outcomes[-1].attempts.max() in (2, 3)  # a third, if an idle worker tried it as well
     assert "5 s" in outcomes[-1].result.failures[0].message

@@ -1,21 +1,18 @@
 """Every learner's lives are the same whatever Brian2 generates code for.
 
-Compiling takes about half a minute for each learner and target, so one pair is tested by default
-and all of them with SPIKELOOP_ALL_TARGETS=1.
+Compiling takes up to half a minute for each learner and target, so this is done with
+SPIKELOOP_ALL_TARGETS=1 only; ``test_batch`` compares the targets in one network always.
 """
 
-import os
 from typing import get_args
 
 import numpy as np
 import pytest
-from learner_cases import case
+from learner_cases import ALL_TARGETS, case
 from spikes import recorded
 
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners import LEARNERS
-
-ALL = bool(os.environ.get("SPIKELOOP_ALL_TARGETS"))
 
 
 def compiled() -> list[tuple[str, str]]:
@@ -25,11 +22,12 @@ def compiled() -> list[tuple[str, str]]:
         target = getattr(learner, "model_fields").get("target")  # noqa: B009
         names = get_args(target.annotation) if target is not None else ()
         pairs += [(kind, name) for name in names if name != "numpy"]
-    return pairs if ALL else [("brian_td", "cython")]
+    return pairs
 
 
 @pytest.mark.brian
 @pytest.mark.slow
+@pytest.mark.skipif(not ALL_TARGETS, reason="without SPIKELOOP_ALL_TARGETS=1")
 @pytest.mark.filterwarnings("ignore")  # of the compilers' own packages
 @pytest.mark.parametrize(("kind", "target"), compiled())
 def test_lives_are_those_of_numpy(kind: str, target: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from learner_cases import ALL_TARGETS
 from pydantic import ValidationError
 from statistical import assert_better
 
@@ -200,6 +201,7 @@ TARGETS: list[OpenTarget] = ["cython", "cpp_standalone"]
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not ALL_TARGETS, reason="without SPIKELOOP_ALL_TARGETS=1")
 @pytest.mark.parametrize("target", TARGETS)
 def test_compiled_targets_show_the_features_of_numpy(target: OpenTarget) -> None:
     settings: dict[str, Any] = {**SMALL, "longest_delay_ms": 3.0, "window_ms": 5.0}
