@@ -43,14 +43,16 @@ class Attached(Sturdy):
     )
 
     @contextmanager
-    def open(self, warm_up: Job, stop: StopSignal, working_dir: Path | None) -> Iterator["RayPool"]:
+    def open(
+        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+    ) -> Iterator["RayPool"]:
         """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
         import_path = None if working_dir is None else "."  # where Ray unpacks the folder
         where, most = f"on the Ray cluster at {self.address}", self.max_workers
         with (
             self._connected(stop, working_dir),
             self.crewed(
-                warm_up, stop, working_dir, import_path, most, self.patience_s, where
+                warm_up, stop, working_dir, import_path, most, self.patience_s, where, run
             ) as pool,
         ):
             yield pool

@@ -27,14 +27,14 @@ class Inline(Settings):
 
     @contextmanager
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None
+        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
     ) -> Iterator["InlinePool"]:
-        """Does the warm-up job; ``working_dir`` matters to other processes only.
+        """Does the warm-up job; the rest matters to other processes only.
 
         Raises:
             PoolError: the learner needs something that is not installed here.
         """
-        del working_dir
+        del working_dir, run
         with stop.raising():
             try:
                 rehearse(warm_up)

@@ -39,7 +39,9 @@ class Local(Sturdy):
         return self
 
     @contextmanager
-    def open(self, warm_up: Job, stop: StopSignal, working_dir: Path | None) -> Iterator["RayPool"]:
+    def open(
+        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+    ) -> Iterator["RayPool"]:
         """Starts Ray and the workers, and leaves no process behind."""
         cores_each = usable_cores() if self.cores_per_worker == "node" else self.cores_per_worker
         workers = max(1, usable_cores() // cores_each) if self.workers is None else self.workers
@@ -50,5 +52,7 @@ class Local(Sturdy):
         with private_ray(workers * cores_each, self.dashboard, stop) as dashboard:
             where += f", {dashboard}" if dashboard else ""
             # The only node is this machine: once it is gone, no other will come.
-            with self.crewed(warm_up, stop, working_dir, import_path, workers, 0.0, where) as pool:
+            with self.crewed(
+                warm_up, stop, working_dir, import_path, workers, 0.0, where, run
+            ) as pool:
                 yield pool

@@ -56,7 +56,7 @@ class Target(Protocol):
         ...
 
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None
+        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
     ) -> AbstractContextManager[WorkerPool]:
         """Starts the workers and stops them again at the end.
 
@@ -65,6 +65,7 @@ class Target(Protocol):
                 compilation and imports are over; its outcome is thrown away.
             stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
             working_dir: folder of the user's own classes, which workers must be able to import.
+            run: what the work is called where people watch it.
         """
         ...
 

@@ -36,10 +36,12 @@ class RayActors:
 
     Args:
         import_path: folder of the user's own classes on the workers, or None.
+        run: what the work is called, for the workers' names.
     """
 
-    def __init__(self, import_path: str | None) -> None:
+    def __init__(self, import_path: str | None, run: str = "") -> None:
         self._import_path = import_path
+        self._run = run
         self._class: Any = ray.remote(LifeWorker)
         self._closed = threading.Event()
         self._nodes: list[Node] = _nodes()
@@ -77,7 +79,7 @@ class RayActors:
             max_concurrency=1 if cores == 1 else PIECES_PER_CORE * (MESSAGES_PER_NODE + 1),
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.identifier, soft=False),
         )
-        return options.remote(self._import_path, cores)
+        return options.remote(self._import_path, cores, self._run)
 
     def call(self, actor: Any, method: str, *arguments: Any) -> Any:
         """Calls a method; the reference to its result.

@@ -43,6 +43,7 @@ class Sturdy(Settings):
         max_workers: int | None,
         patience_s: float,
         where: str,
+        run: str,
     ) -> Iterator["RayPool"]:
         """A pool on the Ray cluster that this process is connected to.
 
@@ -54,13 +55,14 @@ class Sturdy(Settings):
             max_workers: at most so many; None for all that there is room for.
             patience_s: how long to wait for nodes when all are gone.
             where: for the pool's description.
+            run: what the work is called, for people who watch the cluster.
         """
         # Not before Ray is configured: importing it reads the environment.
         from spikeloop.cluster.crew import Crew
         from spikeloop.cluster.ray_actors import RayActors
         from spikeloop.cluster.ray_pool import RayPool
 
-        with RayActors(import_path).polling() as actors:
+        with RayActors(import_path, run).polling() as actors:
             crew = Crew(
                 actors, warm_up, self.warm_up_timeout_s, self.cores_per_worker, max_workers, own
             )

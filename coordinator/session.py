@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -104,7 +105,7 @@ def _go_on(
 ) -> Transfer:
     from spikeloop.coordinator.analysis.figures import make_figures
 
-    with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+    with _workers(config, stop) as pool:
         reporter.pool(pool.description)
         # A large generation is hundreds of thousands of small objects and no cycles. Looking for
         # some again and again would double the time in which all cores wait for this process.
@@ -121,6 +122,10 @@ def _go_on(
         result = _score(config, pool, store, config.transfer, point, reporter)
     make_figures(store)  # under the lock: whoever resumes the run removes unfinished files
     return result
+
+
+def _workers(config: RunConfig, stop: StopSignal) -> AbstractContextManager[WorkerPool]:
+    return config.target.open(warm_up_job(config), stop, config.working_dir, config.run.name)
 
 
 def _remedy(folder: Path, sound: int) -> str:
@@ -147,7 +152,7 @@ def transfer(
     """Scores a run's recommended point on held-out tasks of the given number and seed."""
     point = recommended(config, store)
     store.check_transfer(settings.seed, transfer_size(settings))
-    with store.locked(), config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+    with store.locked(), _workers(config, stop) as pool:
         reporter.pool(pool.description)
         return _score(config, pool, store, settings, point, reporter)
 

@@ -44,9 +44,11 @@ class LifeWorker:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
             file in it can stand in for a library.
         cores: tiles to live at the same time.
+        work: what it lives for, which Ray's dashboard shows beside the worker's name.
     """
 
-    def __init__(self, import_path: str | None, cores: int = 1) -> None:
+    def __init__(self, import_path: str | None, cores: int = 1, work: str = "") -> None:
+        self._work = work
         if import_path is not None:
             sys.path.append(import_path)
         self._own = None if import_path is None else Path(import_path)
@@ -54,6 +56,9 @@ class LifeWorker:
         self._grids: dict[int, Grid] = {}
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(cores) if cores > 1 else None
+
+    def __repr__(self) -> str:
+        return f"{self._work or 'spikeloop'}: {worker_name()}"
 
     def hello(self) -> tuple[str, dict[str, str]]:
         """Name and code of this process."""

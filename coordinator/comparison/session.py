@@ -77,7 +77,7 @@ def resume(
         if found := contest.rows(folder):
             reporter.note(f"contest: {len(found)} results found, as written")
         first = config.first
-        with first.target.open(warm_up_job(first), stop, first.working_dir) as pool:
+        with first.target.open(warm_up_job(first), stop, first.working_dir, folder.name) as pool:
             reporter.pool(pool.description)
             best = {
                 name: tuning.tune(config, name, folder, pool, reporter) for name in config.tuned
