@@ -123,7 +123,7 @@ def test_workers_with_other_code_end_the_run(
 
 def test_workers_that_never_start_end_the_run(open_pool: Start) -> None:
     class Broken:
-        def __init__(self, import_path: str | None, cores: int) -> None:
+        def __init__(self, import_path: str | None, cores: int, work: str) -> None:
             raise OSError("no such device")
 
         def hello(self) -> None: ...
