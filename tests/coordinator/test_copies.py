@@ -1,0 +1,584 @@
+"""The copy of a run: on an S3 server and in a folder, sound at any instant, brought back, refused.
+
+Kills at chosen operations are in ``store_faults/test_copies.py``.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pyarrow import fs
+from s3 import BUCKET, ENVIRONMENT, S3
+from small import Silent, assert_same_contents, small_config, small_toml
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import copies, copying, places, session
+from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.copies import Copy, rank
+from spikeloop.coordinator.copying import Copying
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import RunStore
+
+
+def cli(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(arguments))
+    return int(exit_.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in ENVIRONMENT.items():
+            patched.setenv(name, value)
+        server = S3()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def run(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose copy is at ``lab/small`` of the server."""
+    folder = tmp_path_factory.mktemp("copies")
+    config = small_toml(folder / "small.toml", run={"copy": s3.uri("lab")})
+    assert cli("run", str(config), "--out", str(folder)) == 0
+    return folder / "small"
+
+
+@pytest.fixture
+def copied(run: Path, s3: S3, request: pytest.FixtureRequest) -> str:
+    """A prefix with a copy of its own, for a test to spoil."""
+    prefix = f"spoilt/{request.node.name}/small"
+    for name, data in s3.objects("lab/small").items():
+        s3.write(f"{prefix}/{name}", data)
+    return prefix
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1, errors
+    return errors
+
+
+# --- what a copy is -------------------------------------------------------------------------------
+
+
+def test_a_copy_holds_the_very_files_of_the_run(run: Path, s3: S3) -> None:
+    assert s3.objects("lab/small") == contents(run)
+    assert len(contents(run)) > 15
+
+
+def test_pandas_reads_a_copy_where_it_is(run: Path, s3: S3) -> None:
+    store = fs.S3FileSystem(endpoint_override=f"127.0.0.1:{s3.port}", scheme="http")
+    there = pd.read_parquet(f"{BUCKET}/lab/small/lives", filesystem=store)
+    pd.testing.assert_frame_equal(there, pd.read_parquet(run / "lives"))
+
+
+class Recorder:
+    """A place that remembers in which order files come and go."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.written: list[str] = []
+        self.removed: list[str] = []
+        self.failing: Callable[[], Exception | None] = lambda: None
+
+    def __str__(self) -> str:
+        return "there"
+
+    def _fail(self) -> None:
+        if error := self.failing():
+            raise error
+
+    def names(self) -> set[str]:
+        self._fail()
+        return set(self.files)
+
+    def read(self, name: str) -> bytes | None:
+        self._fail()
+        return self.files.get(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        self._fail()
+        self.files[name] = data
+        self.written.append(name)
+
+    def remove(self, name: str) -> None:
+        self._fail()
+        del self.files[name]
+        self.removed.append(name)
+
+
+def test_files_come_in_the_order_of_commits_and_go_in_the_opposite_one(run: Path) -> None:
+    place, store = Recorder(), RunStore(run)
+    copy = Copy(place)
+    copy.push(store, store.generation())
+    copy.push_results(store)
+    assert place.written[0] == "run.json"
+    assert [n for n in place.written if n.startswith("state")] == [
+        f"state/{number:06d}.npz" for number in range(4)
+    ]
+    assert place.written.index("state/000002.npz") == 1 + max(
+        place.written.index(f"{name}/part-000002.parquet")
+        for name in ("lives", "candidates", "curves", "generations")
+    )
+    assert place.written.index("transfer/part-000000.parquet") > place.written.index(
+        "state/000003.npz"
+    )
+    ranks = [rank(name) for name in place.written]
+    assert None not in ranks
+    assert ranks == sorted(ranks, key=lambda found: found or (0, 0))
+
+    copy.go_back(1)
+    assert place.removed == [n for n in reversed(place.written) if n in place.removed]
+    assert place.removed[:2] == ["transfer/part-000000.parquet", "state/000003.npz"]
+    assert copy.generation == Copy(place).generation == 1
+    again = Copy(place)
+    again.push(store, store.generation())
+    assert place.files.keys() == contents(run).keys() - {"transfer/part-000000.parquet"} | {
+        "figures/search.png",
+        "figures/learning.png",
+    }
+
+
+def test_what_is_there_is_not_written_again_and_what_is_lost_is(run: Path) -> None:
+    place, store = Recorder(), RunStore(run)
+    Copy(place).push(store, 2)
+    place.written.clear()
+    Copy(place).push(store, 2)
+    assert place.written == []
+    del place.files["lives/part-000001.parquet"]
+    place.files["lives/part-000003.parquet"] = b"begun and never committed"
+    Copy(place).push(store, 3)
+    assert place.written[0] == "lives/part-000001.parquet"
+    assert place.files["lives/part-000003.parquet"] == contents(run)["lives/part-000003.parquet"]
+
+
+# --- a run that has lost its folder ---------------------------------------------------------------
+
+
+def test_a_lost_folder_is_brought_back_by_the_same_command(
+    run: Path, s3: S3, tmp_path: Path, copied: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the copy was after generation 2, a third begun."""
+    for name in s3.objects(copied):
+        if name == "state/000003.npz" or name.startswith(("transfer", "figures")):
+            s3.remove(f"{copied}/{name}")
+    uri = s3.uri(copied.removesuffix("/small"))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy": uri}))
+    assert cli("run", config, "--resume", "--out", str(tmp_path)) == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    assert "up to generation 2, from s3://bucket/" in output
+    assert "resumed after generation 2 of 3" in output
+    assert_same_contents(tmp_path / "small", run)
+    assert s3.objects(copied) == contents(tmp_path / "small")
+    assert cli("verify", str(tmp_path / "small")) == 0
+
+
+def test_a_copy_is_resumed_by_its_address(
+    run: Path, s3: S3, tmp_path: Path, copied: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3.remove(f"{copied}/state/000003.npz")
+    assert cli("resume", s3.uri(copied), "--out", str(tmp_path)) == 0
+    assert f"copy: s3://bucket/{copied}?" in capsys.readouterr().out
+    assert_same_contents(tmp_path / "small", run)
+    assert "state/000003.npz" in s3.objects(copied)  # and not in lab, as run.json says
+
+
+def test_fetch_brings_what_is_missing(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
+    last = s3.read(f"{copied}/state/000003.npz")
+    s3.remove(f"{copied}/state/000003.npz")
+    folder = copies.fetch(s3.uri(copied), tmp_path)
+    assert folder == tmp_path / "small"
+    store = RunStore.open(folder)
+    assert (store.generation(), store.uncommitted()) == (2, [])
+    s3.write(f"{copied}/state/000003.npz", last)
+    with store.locked(), pytest.raises(ConfigError, match="is writing it"):
+        copies.fetch(s3.uri(copied), tmp_path)
+    copies.fetch(s3.uri(copied), tmp_path)
+    assert contents(folder) == contents(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
+    folder = copies.fetch(s3.uri(copied), tmp_path)
+    uri = s3.uri(copied.removesuffix("/small"))
+    config = small_config(run={"copy": uri})
+    session.transfer(
+        config,
+        RunStore.open(folder),
+        config.transfer.model_copy(update={"seed": 4}),
+        Silent(),
+        StopSignal(),
+    )
+    assert s3.objects(copied) == contents(folder)
+    assert "transfer/part-000004.parquet" in s3.objects(copied)
+
+
+def test_going_back_goes_back_in_the_copy(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
+    folder = copies.fetch(s3.uri(copied), tmp_path)
+    assert cli("resume", s3.uri(copied), "--out", str(tmp_path), "--after", "1") == 0
+    assert_same_contents(folder, run)
+    assert s3.objects(copied) == contents(folder)
+
+
+# --- a folder as the place ------------------------------------------------------------------------
+
+
+def test_a_folder_holds_a_copy_that_is_a_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = str(small_toml(tmp_path / "small.toml"))
+    shared = tmp_path / "shared"
+    start = ("run", config, "--resume", "--out", str(tmp_path), "--set")
+    assert cli(*start, f"run.copy={shared}") == 3
+    assert f"{shared}: there is no such folder; make or mount it" in one_line(capsys)
+    assert not (tmp_path / "small").exists()
+    shared.mkdir()
+    assert cli(*start, f"run.copy=file://{shared}") == 0
+    assert contents(shared / "small") == contents(tmp_path / "small")
+    shutil.rmtree(tmp_path / "small")
+    assert cli(*start, f"run.copy={shared}") == 0
+    assert cli("verify", str(shared / "small")) == 0
+    assert_same_contents(shared / "small", run)
+    capsys.readouterr()
+    # Resumed where it lies, it is the run itself and has no copy.
+    assert cli("resume", str(shared / "small"), "--trust") == 0
+    assert "copy:" not in capsys.readouterr().out
+
+
+# --- a store that fails ---------------------------------------------------------------------------
+
+
+class Listener(Silent):
+    """A reporter that does something at a generation or a note."""
+
+    def __init__(self, on_generation: Callable[[], None], on_trouble: Callable[[], None]) -> None:
+        self.notes: list[str] = []
+        self._on_generation, self._on_trouble = on_generation, on_trouble
+
+    def generation(self, report: Any) -> None:
+        if report.generation == 1:
+            self._on_generation()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        if "trying again" in text:
+            self._on_trouble()
+
+
+def test_a_server_that_fails_for_a_while_is_told_of_and_caught_up_with(
+    run: Path, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "PAUSE_S", 0.05)
+    listener = Listener(on_generation=s3.stop, on_trouble=s3.start)
+    config = small_config(run={"copy": s3.uri("outage")})
+    session.start(config, tmp_path / "small", listener, StopSignal())
+    assert len([note for note in listener.notes if "trying again" in note]) == 1
+    assert listener.notes[-1] == f"copy: {s3.uri('outage/small')}"
+    assert s3.objects("outage/small") == contents(tmp_path / "small")
+    assert_same_contents(tmp_path / "small", run)
+
+
+def test_a_server_that_stays_away_ends_a_run_that_is_whole_here(
+    run: Path, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "PAUSE_S", 0.05)
+    monkeypatch.setattr(copying, "LAST_S", 0.0)
+    listener = Listener(on_generation=s3.stop, on_trouble=lambda: None)
+    config = small_config(run={"copy": s3.uri("away")})
+    with pytest.raises(PoolError, match=r"^s3://bucket/away/small.*is the store up"):
+        session.start(config, tmp_path / "small", listener, StopSignal())
+    assert_same_contents(tmp_path / "small", run)
+    s3.start()
+    session.resume(config, RunStore.open(tmp_path / "small"), Silent(), StopSignal())
+    assert s3.objects("away/small") == contents(tmp_path / "small")
+
+
+def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "PAUSE_S", 0.0)
+    place, store, notes = Recorder(), RunStore(run), list[str]()
+    keeper = Copying(Copy(place), store, notes.append, StopSignal())
+    tried: list[None] = []
+
+    def failing() -> PoolError:
+        tried.append(None)
+        return PoolError("there: no")
+
+    place.failing = failing
+    keeper.begin()
+    give_up = time.monotonic() + 60
+    while len(tried) < 2:  # the second attempt comes when the first is known to have failed
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+    store.after_commit(1)
+    assert notes[0] == "copy: there: no; going on, and trying again"
+    monkeypatch.setattr(copying, "PATIENCE_S", -1.0)
+    with pytest.raises(PoolError, match="the copy is behind"):
+        store.after_commit(2)
+    keeper.end(finished=False)
+    assert notes[-1].startswith("the copy is 3 generations behind (there: no)")
+
+
+def test_an_interrupted_run_copies_what_it_has_committed(run: Path) -> None:
+    place, store, notes = Recorder(), RunStore(run), list[str]()
+    keeper = Copying(Copy(place), store, notes.append, StopSignal())
+    keeper.end(finished=False)
+    assert Copy(place).generation == 3
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("s3://bucket/lab?endpoint_override=127.0.0.1:1&scheme=http", "is the store up, and"),
+        ("s3://other/lab{options}", "there is no bucket other; make it first"),
+    ],
+)
+def test_a_store_that_is_not_there_is_told_before_work_begins(
+    s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str], uri: str, words: str
+) -> None:
+    copy = uri.format(options=s3.options)
+    config = str(small_toml(tmp_path / "small.toml", run={"copy": copy}))
+    for more in ((), ("--resume",)):
+        assert cli("run", config, "--out", str(tmp_path), *more) == 3
+        errors = one_line(capsys)
+        assert errors.startswith("spikeloop: s3://")
+        assert words in errors
+        assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def flip(s3: S3, key: str) -> None:
+    data = bytearray(s3.read(key))
+    data[len(data) // 3] ^= 4
+    s3.write(key, bytes(data))
+
+
+def foreign(s3: S3, copied: str, tmp_path: Path) -> None:
+    """A part of another run with the same configuration."""
+    folder = tmp_path / "another" / "small"
+    session.start(small_config(), folder, Silent(), StopSignal())
+    s3.write(
+        f"{copied}/lives/part-000002.parquet",
+        (folder / "lives" / "part-000002.parquet").read_bytes(),
+    )
+    shutil.rmtree(tmp_path / "another")
+
+
+def emptied(s3: S3, copied: str, tmp_path: Path) -> None:
+    for name in s3.objects(copied):
+        s3.remove(f"{copied}/{name}")
+
+
+SPOILERS: dict[str, tuple[Callable[[S3, str, Path], None], str]] = {
+    "manifest flipped": (lambda s3, at, _: flip(s3, f"{at}/run.json"), "run.json is damaged"),
+    "manifest lost": (lambda s3, at, _: s3.remove(f"{at}/run.json"), "without its run.json"),
+    "nothing there": (emptied, "there is no run here"),
+    "part flipped": (
+        lambda s3, at, _: flip(s3, f"{at}/lives/part-000001.parquet"),
+        "lives/part-000001.parquet: damaged",
+    ),
+    "state cut": (
+        lambda s3, at, _: s3.write(
+            f"{at}/state/000002.npz", s3.read(f"{at}/state/000002.npz")[:99]
+        ),
+        "state/000002.npz: damaged",
+    ),
+    "part lost": (
+        lambda s3, at, _: s3.remove(f"{at}/candidates/part-000002.parquet"),
+        "candidates/part-000002.parquet is missing",
+    ),
+    "part of another run": (foreign, "damaged: it was written by another run"),
+    "part renamed": (
+        lambda s3, at, _: s3.write(
+            f"{at}/lives/part-000002.parquet", s3.read(f"{at}/lives/part-000001.parquet")
+        ),
+        "it was written as lives/part-000001.parquet",
+    ),
+    "later program": (
+        lambda s3, at, _: s3.write(f"{at}/run.json", resealed(s3.read(f"{at}/run.json"))),
+        "written with schema version 99",
+    ),
+}
+
+
+def resealed(manifest: bytes) -> bytes:
+    from spikeloop.coordinator import seals
+
+    value = {**json.loads(manifest), "schema_version": 99}
+    data = bytearray(json.dumps({**value, "sha256": seals.EMPTY}, indent=2).encode())
+    seals.seal(memoryview(data))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("how", SPOILERS)
+def test_a_damaged_copy_is_refused_and_nothing_is_left(
+    s3: S3, copied: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    spoil, words = SPOILERS[how]
+    spoil(s3, copied, tmp_path)
+    assert cli("resume", s3.uri(copied), "--out", str(tmp_path)) == 2
+    errors = one_line(capsys)
+    assert errors.startswith("spikeloop: s3://bucket/spoilt/")
+    assert words in errors
+    assert str(tmp_path) not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../evil.parquet",
+        "lives/../../../evil.parquet",
+        "figures/../../evil.png",
+        "/evil.png",
+        "figures/.evil.png",
+        "lives/part-1.parquet",
+        "lives/part-000001.parquet.exe",
+        "lives/part-00000١.parquet",  # a digit, but of another alphabet
+        "state/000003.npz\n",
+        "evil/part-000001.parquet",
+        "report.html/evil.png",
+        "lives\\part-000001.parquet",
+    ],
+)
+def test_hostile_names_are_no_files_of_a_run(key: str) -> None:
+    assert rank(key) is None
+
+
+def test_nothing_but_a_runs_files_is_brought(
+    run: Path, s3: S3, copied: str, tmp_path: Path
+) -> None:
+    for key in ("..\\evil.png", "evil.sh", "lives/part-000001.parquet.exe", "lives/.x.tmp"):
+        s3.write(f"{copied}/{key}", b"evil")
+    s3.write(f"{copied}/report.html", b"<script>evil()</script>")
+    out = tmp_path / "here" / "runs"
+    copies.fetch(s3.uri(copied), out)
+    assert contents(out / "small") == contents(run)
+    assert contents(tmp_path).keys() == {f"here/runs/small/{name}" for name in contents(run)}
+
+
+def test_a_copy_of_another_run_is_left_alone(
+    run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = s3.objects("lab/small")
+    config = str(small_toml(tmp_path / "small.toml", run={"copy": s3.uri("lab")}))
+    assert cli("run", config, "--out", str(tmp_path)) == 2
+    assert "the copy of another run" in one_line(capsys)
+    assert not (tmp_path / "small").exists()
+    seed = ("--set", "run.seed=8")
+    assert cli("run", config, "--resume", "--out", str(tmp_path), *seed) == 2
+    errors = one_line(capsys)
+    assert errors.startswith("spikeloop: s3://bucket/lab/small")
+    assert "begun with run.seed = 7, not 8" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+    assert s3.objects("lab/small") == before
+
+
+def test_another_run_that_takes_the_place_ends_this_one(run: Path, tmp_path: Path) -> None:
+    """Two of the same name began at the same time on different machines."""
+    session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    place = Recorder()
+    mine, theirs = Copy(place), Copy(place)
+    mine.push(RunStore(run), 1)
+    theirs.push(RunStore(tmp_path / "small"), 1)
+    place.files["run.json"] = (tmp_path / "small" / "run.json").read_bytes()
+    with pytest.raises(ConfigError, match="the copy of another run"):
+        mine.push(RunStore(run), 2)
+
+
+def test_a_copy_that_is_ahead_is_not_overwritten(
+    run: Path, s3: S3, copied: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copies.fetch(s3.uri(copied), tmp_path)
+    RunStore(folder).go_back(1)
+    uri = s3.uri(copied.removesuffix("/small"))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy": uri}))
+    assert cli("run", config, "--resume", "--out", str(tmp_path)) == 2
+    errors = one_line(capsys)
+    assert "has generation 3" in errors
+    assert f"spikeloop fetch '{s3.uri(copied)}' --out {tmp_path}" in errors
+    copies.fetch(s3.uri(copied), tmp_path)
+    assert cli("run", config, "--resume", "--out", str(tmp_path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("copy", "words"),
+    [
+        ("s3://key:hunter2@bucket/x", "must hold no credentials; give them in the environment"),
+        ("s3://bucket/x?secret_key=hunter2", "must have no option 'secret_key' after the ?"),
+        ("s3://bucket/../x", "must have no # and no . or .. in its path"),
+        ("s3://", "must be s3:// and the name of a bucket"),
+        ("s3://bucket:99999999/x", "must be a URI"),
+        ("ftp://bucket/x", "must be an absolute path, or begin with one of s3://, gs://, hdfs://"),
+        ("hunter2", "must be an absolute path"),
+        ("file://host/x", "must be file:/// and an absolute path"),
+    ],
+)
+def test_places_that_are_none_are_refused_without_being_quoted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], copy: str, words: str
+) -> None:
+    config = str(small_toml(tmp_path / "small.toml", run={"copy": copy}))
+    assert cli("run", config, "--out", str(tmp_path)) == 2
+    errors = one_line(capsys)
+    assert f"{config}: [run] copy {words}" in errors
+    assert "hunter2" not in errors
+    if "://" in copy:
+        assert cli("resume", f"{copy}/small", "--out", str(tmp_path)) == 2
+        assert "hunter2" not in one_line(capsys)
+
+
+def test_a_comparison_says_that_it_is_not_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text('[comparison]\nbudget = 100\n[run]\ncopy = "/tmp"\n')
+    assert cli("compare", str(path), "--out", str(tmp_path)) == 2
+    assert "comparisons are not copied" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "above", "name"),
+    [
+        ("s3://bucket/a/b/name?scheme=http", "s3://bucket/a/b?scheme=http", "name"),
+        ("s3://bucket/name/", "s3://bucket", "name"),
+        ("/mnt/runs/name", "/mnt/runs", "name"),
+        ("/name", "/", "name"),
+    ],
+)
+def test_an_address_is_a_place_and_a_name(text: str, above: str, name: str) -> None:
+    assert places.split(text) == (above, name)
+
+
+@pytest.mark.parametrize("scheme", ["hdfs"])
+def test_what_needs_a_library_says_so(scheme: str) -> None:
+    with pytest.raises(PoolError, match=r"hdfs://127\.0\.0\.1:1/x/small: .*Hadoop's library"):
+        places.below("hdfs://127.0.0.1:1/x", "small").names()
+
+
+def test_file_systems_without_atomic_files_rename(tmp_path: Path) -> None:
+    """As HDFS does; pyarrow's view of this machine's disk stands for it."""
+    store = places.Store("disk", fs.LocalFileSystem(), str(tmp_path / "small"))
+    assert store.names() == set()
+    store.write("lives/part-000001.parquet", b"one")
+    store.write("lives/part-000001.parquet", b"two")
+    assert store.read("lives/part-000001.parquet") == b"two"
+    assert store.names() == {"lives/part-000001.parquet"}
+    store.remove("lives/part-000001.parquet")
+    store.remove("lives/part-000001.parquet")
+    assert store.read("lives/part-000001.parquet") is None

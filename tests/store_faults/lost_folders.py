@@ -1,0 +1,89 @@
+"""A run with a copy is killed and, at every other point, loses its folder: what must hold then."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+from s3 import ENVIRONMENT
+from small import assert_same_contents
+
+from store_faults.crash_points import FOLDER, RUN, spikeloop
+from store_faults.file_operations import Fault
+
+
+class Loss(NamedTuple):
+    """A kill at an operation.
+
+    Attributes:
+        fault: the kill; None for none.
+        lost: whether the run's folder is lost then.
+        copy: where the run is copied to, a new place; "" for a folder beside it.
+    """
+
+    fault: Fault | None
+    lost: bool
+    copy: str = ""
+
+
+def operations(name: str) -> int:
+    """How many operations an undisturbed run makes that is copied to a folder."""
+    folder = Path(name).resolve()
+    folder.mkdir()
+    ended = spikeloop(_command(folder, ""), folder)
+    assert ended.status == 0, ended
+    return len(ended.value)
+
+
+def lost(loss: Loss, folder: Path) -> None:
+    """The copy is a sound run, and the same command goes on from it, or from the folder."""
+    os.environ.update(ENVIRONMENT)
+    command = _command(folder, loss.copy)
+    ended = spikeloop(command, folder, loss.fault)
+    # The copy is written at the same time, so that the last operations may not be reached.
+    assert ended.status in (-signal.SIGKILL, 0), ended
+    generation = assert_sound(folder, loss.copy)
+    if loss.lost:
+        shutil.rmtree(folder / "out", ignore_errors=True)
+    ended = spikeloop(command, folder)
+    assert (ended.status, ended.errors) == (0, ""), ended
+    brought = f"up to generation {generation}, from" in ended.output
+    assert brought == (loss.lost and generation is not None), ended
+    assert_same_contents(folder / FOLDER, folder.parent / "undisturbed" / FOLDER)
+    assert assert_sound(folder, loss.copy) == 3
+    if not loss.copy:
+        here, there = (_files(path) for path in (folder / FOLDER, folder / "shared" / "small"))
+        assert here == there
+
+
+def assert_sound(folder: Path, copy: str) -> int | None:
+    """The copy verifies as it is; its last generation, None if nothing was copied yet."""
+    there = folder / "shared" / "small"
+    if copy:
+        base, _, options = copy.partition("?")
+        fetched = spikeloop(("fetch", f"{base}/small?{options}", "--out", "shared"), folder)
+        if "there is no run here" in fetched.errors:
+            return None
+        assert fetched.status == 0, fetched
+    elif not (there / "run.json").exists():
+        assert not [path for path in there.rglob("*.*") if not path.name.startswith(".")]
+        return None
+    ended = spikeloop(("verify", "shared/small"), folder)
+    assert ended.status == 0, ended
+    states = (there / "state").glob("[0-9]*.npz")
+    generation = max((int(path.stem) for path in states), default=-1)
+    if copy:
+        shutil.rmtree(there)
+    return generation
+
+
+def _command(folder: Path, copy: str) -> tuple[str, ...]:
+    shared = folder / "shared"
+    shared.mkdir()
+    return (*RUN, "--resume", "--set", f"run.copy={copy or shared}")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
