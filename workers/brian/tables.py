@@ -3,12 +3,21 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from spikeloop.tasks.settings import Settings
 
 LARGEST = 100_000
 """Neurons of one population."""
+CODE = re.compile(
+    r"(?:[A-Za-z0-9_ \t\n+\-*/%().,:;<>=!]|#[^\n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]*)*+"
+)
+"""What code may be written with, comments apart.
+
+Brian2 hands strings in it to sympy, which evaluates them as Python, and writes comments into what
+it generates, where a carriage return ends them. Settings may come from strangers' files, so neither
+may be there.
+"""
 SIZE = re.compile(r"(?:(\d{1,6})\s*\*\s*)?(observations|actions)")
 
 
@@ -35,12 +44,24 @@ def _text(value: Any) -> Any:
     raise ValueError('must be text, with a unit where there is one, such as "281 pF" or "3"')
 
 
+def _code(value: str) -> str:
+    rest = value[match.end() :] if (match := CODE.match(value)) else value
+    if rest:
+        raise ValueError(
+            "must be written with letters, digits, _ and + - * / % ( ) . , : ; < > = ! only, found "
+            f"{rest[0]!r}"
+        )
+    return value
+
+
 CONNECT = ("all", "others", "one_to_one")
 # A validator of our own, since the errors of a union name the types that failed, not the key.
 Size = Annotated[int | str, BeforeValidator(_size)]
 Connect = Annotated[float | str, BeforeValidator(_connect)]
 Text = Annotated[str, BeforeValidator(_text)]
-Initial = dict[str, Text]
+Code = Annotated[str, AfterValidator(_code)]
+CodeText = Annotated[str, BeforeValidator(_text), AfterValidator(_code)]
+Initial = dict[str, CodeText]
 
 
 class InputTable(Settings):
@@ -54,11 +75,11 @@ class InputTable(Settings):
         default="poisson",
         description="random spikes, one spike, or none: synapses read activity_pre",
     )
-    rate: Text = Field(
+    rate: CodeText = Field(
         default="200*Hz",
         description="poisson: of a unit of activity 1; an expression, at most 1/step_ms",
     )
-    at: Text = Field(
+    at: CodeText = Field(
         default="1*ms", description="spike: time of active units in the window; an expression"
     )
     per_dimension: int = Field(
@@ -73,12 +94,12 @@ class NeuronTable(Settings):
     """``[learner.neurons.NAME]``: a population in Brian2's words."""
 
     n: Size = Field(description='how many: a number, "actions", "observations", "5*actions"')
-    equations: str = Field(description="differential equations, subexpressions, parameters")
-    threshold: str = Field(default="", description="condition of a spike")
-    reset: str = Field(default="", description="statements after a spike")
-    refractory: str = Field(default="", description="a time or a condition")
+    equations: Code = Field(description="differential equations, subexpressions, parameters")
+    threshold: Code = Field(default="", description="condition of a spike")
+    reset: Code = Field(default="", description="statements after a spike")
+    refractory: Code = Field(default="", description="a time or a condition")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    on_told: str = Field(default="", description="statements after each decision")
+    on_told: Code = Field(default="", description="statements after each decision")
     initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
 
 
@@ -94,10 +115,10 @@ class SynapseTable(Settings):
         default="all", description="all, others (than itself), one_to_one, or a probability"
     )
     delay_ms: float = Field(default=0.0, ge=0, le=1000, description="from a spike to its effect")
-    equations: str = Field(default="", description="variables of a synapse")
-    on_pre: str = Field(default="", description="statements at a spike of the source")
-    on_post: str = Field(default="", description="statements at a spike of the target")
-    on_told: str = Field(default="", description="statements after each decision")
+    equations: Code = Field(default="", description="variables of a synapse")
+    on_pre: Code = Field(default="", description="statements at a spike of the source")
+    on_post: Code = Field(default="", description="statements at a spike of the target")
+    on_told: Code = Field(default="", description="statements after each decision")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
     initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
 
@@ -106,7 +127,7 @@ class ReadoutTable(Settings):
     """``[learner.readout]``: how a window of simulated time becomes an action."""
 
     group: str = Field(default="actions", description="population; as many neurons for each action")
-    by: str = Field(
+    by: Code = Field(
         default="count",
         description="count: most spikes; first: first spike; or an expression without unit, "
         "largest wins, a continuous action is its mean",

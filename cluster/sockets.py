@@ -1,0 +1,120 @@
+"""Which Ray clusters of this machine can be reached from elsewhere, and who must show a token.
+
+Whoever reaches the ports of a cluster and need not show a token runs code as the user who started
+it. What belongs to other users may be invisible; that is said, not guessed.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+SESSION = re.compile(r"session_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d+_\d+")
+"""How Ray names a cluster's folder, which stands on the command line of its helpers."""
+ROLES = (
+    ("gcs_server", "head service"),
+    ("raylet/raylet", "node service"),
+    ("dashboard/dashboard.py", "dashboard"),
+    ("ray::DashboardAgent", "dashboard agent"),
+    ("ray::RuntimeEnvAgent", "environment agent"),
+    ("ray::", "worker"),
+)
+"""Words on the command lines of Ray's processes, and what these are."""
+ANSWER_S = 2.0
+"""A dashboard that takes longer is not asked any more."""
+
+
+@dataclass
+class Exposed:
+    """What is known of one Ray cluster on this machine.
+
+    Attributes:
+        session: Ray's name of it.
+        public: what its processes are -> ports on which they listen beyond the loopback interface.
+        hidden: processes whose sockets this user may not see.
+        token: whether it asks for one; None if that cannot be known.
+    """
+
+    session: str
+    public: dict[str, list[int]] = field(default_factory=dict)
+    hidden: int = 0
+    token: bool | None = None
+
+    def __str__(self) -> str:
+        """For example "head service on port 6379, worker on 34567 and 3 more"."""
+        return "; ".join(f"{role} on {_ports(ports)}" for role, ports in self.public.items())
+
+
+def clusters() -> list[Exposed]:
+    """All Ray clusters that have processes on this machine, in the order of their start."""
+    import psutil  # Ray brings it along
+
+    found: dict[str, Exposed] = {}
+    dashboards: dict[str, tuple[str, int]] = {}
+    sessions: dict[int, str] = {}
+    for process in sorted(psutil.process_iter(), key=lambda process: process.pid):
+        with suppress(psutil.NoSuchProcess):
+            try:
+                words = " ".join(process.cmdline())
+            except psutil.AccessDenied:
+                continue
+            role = next((role for word, role in ROLES if word in words), "")
+            # A worker's title has no session in it; its parent is a node service.
+            match = SESSION.search(words)
+            session = match[0] if match else sessions.get(process.ppid(), "")
+            if not role or not session:
+                continue
+            sessions[process.pid] = session
+            cluster = found.setdefault(session, Exposed(session))
+            try:
+                sockets = list(_listening(process))
+            except psutil.AccessDenied:
+                cluster.hidden += 1
+                continue
+            public = [port for host, port in sockets if not _is_loopback(host)]
+            if public:
+                cluster.public.setdefault(role, []).extend(public)
+            if role == "dashboard" and (own := re.search(r"--port=(\d+)", words)):
+                dashboards |= [(session, one) for one in sockets if one[1] == int(own[1])]
+    for session, (host, port) in dashboards.items():
+        found[session].token = asks_for_token(host, port)
+    return list(found.values())
+
+
+def asks_for_token(host: str, port: int) -> bool | None:
+    """Whether a dashboard refuses who shows no token; None if it does not answer as one."""
+    import http.client
+
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    connection = http.client.HTTPConnection(here, port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/api/version")
+        answer = connection.getresponse()
+        if answer.status == 200 and b"ray_version" in answer.read(10_000):
+            return False
+        return True if answer.status == 401 else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _listening(process: Any) -> Iterator[tuple[str, int]]:
+    """Host and port of each socket on which a process waits for connections."""
+    for connection in process.net_connections("tcp"):
+        if connection.status == "LISTEN":
+            yield connection.laddr.ip, connection.laddr.port
+
+
+def _is_loopback(host: str) -> bool:
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _ports(ports: Sequence[int], shown: int = 3) -> str:
+    first = ", ".join(str(port) for port in sorted(set(ports))[:shown])
+    more = len(set(ports)) - shown
+    return f"{first} and {more} more" if more > 0 else first
