@@ -1,0 +1,75 @@
+"""The command ``spikeloop watch``: a live view on terminals, one frame of plain text elsewhere."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spikeloop.coordinator.watch.view import View
+
+
+def watch(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
+    ],
+    once: Annotated[bool, typer.Option("--once", help="one frame, then end")] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.1, max=3600, help="seconds between two looks")
+    ] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="one frame, machine-readable")] = False,
+) -> None:
+    """Watch a run or a comparison on the terminal, from its folder alone, while others write it.
+
+    It ends with the run or on Ctrl-C, which disturbs nobody. Where its output is no terminal, it
+    prints one frame and ends.
+    """
+    from rich.console import Console
+
+    from spikeloop.coordinator.watch.frame import Room
+
+    view = _view(run)
+    console = Console(markup=False, highlight=False)
+    if as_json:
+        view.look()
+        typer.echo(json.dumps(view.as_json()))
+        return
+    if once or not console.is_terminal or console.is_dumb_terminal:
+        view.look()
+    else:
+        _follow(view, console, interval)
+    console.print(view.show(Room.of(console)))
+
+
+def _view(folder: Path) -> "View":
+    from spikeloop.coordinator.watch.comparison import ComparisonView
+    from spikeloop.coordinator.watch.view import RunView
+
+    if (folder / "comparison.json").exists():
+        return ComparisonView(folder)
+    return RunView(folder)
+
+
+def _follow(view: "View", console: "Console", interval: float) -> None:
+    """Shows the view on a screen of its own until it is over or somebody has seen enough."""
+    from rich.live import Live
+
+    from spikeloop.coordinator.watch.frame import Room
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the screen stays as it is
+    try:
+        with Live(console=console, screen=True, auto_refresh=False) as screen:
+            while not view.over:
+                started = time.monotonic()
+                view.look(interval)
+                screen.update(view.show(Room.of(console)), refresh=True)
+                if not view.over and not view.behind:
+                    # A huge run costs a tenth of a core at most, beside workers who need them all.
+                    time.sleep(max(9 * (time.monotonic() - started), interval))
+    except KeyboardInterrupt:
+        pass
