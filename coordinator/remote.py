@@ -1,0 +1,236 @@
+"""``spikeloop submit``, ``status``, ``logs``, ``stop``, ``fetch``: a run as a job of Ray.
+
+The job has the run's name, so that a run is submitted once however often that is asked for. When it
+has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``.
+"""
+
+import json
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikeloop.coordinator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spikeloop.cluster.jobs import JobInfo, Jobs
+    from spikeloop.coordinator.config import RunConfig
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="of the run")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="URL",
+        help="the cluster's dashboard [default: $RAY_API_SERVER_ADDRESS or http://127.0.0.1:8265]",
+    ),
+]
+Follow = Annotated[bool, typer.Option("--follow", help="show what it prints until it has ended")]
+Wait = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+def submit(
+    config: ConfigPath,
+    sets: Sets = None,
+    address: Address = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="for run folders, on the cluster [default: its $SPIKELOOP_RUNS or "
+            "~/spikeloop-runs]",
+        ),
+    ] = None,
+    wait: Wait = False,
+    follow: Follow = False,
+    any_code: Annotated[
+        bool, typer.Option("--any-code", help="do not compare the cluster's code with this one")
+    ] = False,
+) -> None:
+    """Run one outer loop on a Ray cluster, or go on with it there."""
+    from spikeloop.cluster.jobs import Jobs
+    from spikeloop.coordinator import remote_runs
+    from spikeloop.coordinator.config import load, override
+
+    settings = load(config, dict(override(text) for text in sets or []))
+    if out is not None and not PurePosixPath(out).is_absolute():
+        raise ConfigError(f"--out must be an absolute path on the cluster, got {out}")
+    name = settings.run.name
+    jobs = Jobs(address)
+    job = remote_runs.last_job(jobs, name)
+    if job is not None:
+        _check_same(job, settings, out)
+    if job is not None and job.active:
+        typer.echo(f"{name} is {job.state} already; nothing was submitted")
+    else:
+        again = "" if job is None else " again"
+        job = _submit(jobs, job, config, settings, sets or [], out, any_code)
+        typer.echo(f"{name} submitted{again} to {jobs.address}")
+    if follow:
+        remote_runs.follow(jobs, job)
+    if wait or follow:
+        remote_runs.conclude(remote_runs.ended(jobs, job))
+    else:
+        typer.echo(f"look at it with: spikeloop status {name}, spikeloop logs {name} --follow")
+
+
+def status(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", show_default=False)] = "",
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Show the runs on a Ray cluster: state, generation, scores, and where results are."""
+    from spikeloop.cluster.jobs import Jobs
+    from spikeloop.coordinator import remote_runs
+
+    jobs = Jobs(address)
+    chosen = [remote_runs.find(jobs, name)] if name else list(remote_runs.last_jobs(jobs).values())
+    rows = [remote_runs.state_of(jobs, job) for job in chosen]
+    if as_json:
+        typer.echo(json.dumps(rows[0] if name else rows))
+    elif rows:
+        _show(rows)
+        for row in rows:
+            if row["reason"]:
+                typer.echo(f"{row['name']}: {row['reason']}")
+    else:
+        typer.echo(f"no runs at {jobs.address}; submit one with: spikeloop submit CONFIG")
+
+
+def logs(name: Name, follow: Follow = False, address: Address = None) -> None:
+    """Print what a run on a Ray cluster has printed."""
+    from spikeloop.cluster.jobs import Jobs
+    from spikeloop.coordinator import remote_runs
+
+    jobs = Jobs(address)
+    job = remote_runs.find(jobs, name)
+    if follow:
+        remote_runs.follow(jobs, job)
+        remote_runs.conclude(remote_runs.ended(jobs, job))
+    else:
+        typer.echo(jobs.logs(job.name), nl=False)
+
+
+def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
+    """End a run on a Ray cluster so that it can be resumed by submitting it again."""
+    from spikeloop.cluster.jobs import Jobs
+    from spikeloop.coordinator import remote_runs
+
+    jobs = Jobs(address)
+    job = remote_runs.find(jobs, name)
+    if not job.active or not jobs.stop(job.name):
+        typer.echo(f"{name} is not running, it has {job.state}")
+        return
+    if wait:
+        job = remote_runs.ended(jobs, job)
+        typer.echo(f"{name} has {job.state}; go on with it by submitting it again")
+    else:
+        typer.echo(f"{name} is being stopped; what it has committed stays")
+
+
+def fetch(
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", help="folder for run folders")] = Path("runs"),
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the folder of a run back from a Ray cluster, as far as it has come.
+
+    NAME may also be the address of a run's copy, such as s3://bucket/prefix/name.
+    """
+    from spikeloop.cluster.jobs import Jobs
+    from spikeloop.coordinator import copies, fetching, remote_runs
+    from spikeloop.coordinator.exits import warn
+    from spikeloop.coordinator.lent import LentRun
+    from spikeloop.coordinator.places import is_place
+
+    if is_place(name):
+        copied = copies.fetch(name, out)
+        typer.echo(json.dumps({"folder": str(copied)}) if as_json else f"results: {copied}")
+        return
+    jobs = Jobs(address)
+    job = remote_runs.find(jobs, name)
+    folder = out / name
+    found = fetching.fetch(LentRun(jobs, job, name), folder)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "state": job.state, **vars(found)}))
+        return
+    if found.note:
+        warn(f"every file is sound, but numbers were not compared: {found.note}")
+    generations = job.metadata.get(remote_runs.GENERATIONS, "?")
+    typer.echo(
+        f"fetched {found.n_new} new files, {found.n_files} in all, sound; generation "
+        f"{max(found.generation, 0)} of {generations}, {job.state}"
+    )
+    typer.echo(f"results: {folder}")
+
+
+def _submit(
+    jobs: "Jobs",
+    last: "JobInfo | None",
+    path: Path,
+    settings: "RunConfig",
+    sets: list[str],
+    out: str | None,
+    any_code: bool,
+) -> "JobInfo":
+    from spikeloop.coordinator import remote_runs, shipping
+
+    name = settings.run.name
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / f"{name}.zip"
+        code = shipping.pack(path, settings, package)
+        metadata = {
+            remote_runs.RUN: name,
+            remote_runs.CONFIG: shipping.digest(settings),
+            remote_runs.CODE: "" if any_code else json.dumps(code),
+            remote_runs.OUT: out or "",
+            remote_runs.GENERATIONS: str(settings.run.generations),
+        }
+        job = remote_runs.next_name(last, name)
+        jobs.submit(job, shipping.entrypoint(path, settings, sets), package, {}, metadata)
+    return jobs.info(job)
+
+
+def _check_same(job: "JobInfo", settings: "RunConfig", out: str | None) -> None:
+    """ConfigError unless a job of the same name is the same run."""
+    from spikeloop.coordinator import remote_runs, shipping
+
+    name, other = settings.run.name, "give the run another name with --set run.name=NAME"
+    if job.metadata.get(remote_runs.CONFIG) != shipping.digest(settings):
+        raise ConfigError(f"{name}: was submitted with another configuration; {other}")
+    if (before := job.metadata.get(remote_runs.OUT, "")) != (out or ""):
+        shown = f"--out {before}" if before else "no --out"
+        raise ConfigError(f"{name}: was submitted with {shown}; give that again, or {other}")
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from spikeloop.coordinator import console
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "state", "generation", "best", "held-out", "submitted (UTC)", "results"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["state"],
+            f"{_text(row['generation'])} of {_text(row['generations'])}",
+            _text(row["best"]),
+            _text(row["held_out"]),
+            _text(row["submitted"])[:19].replace("T", " "),
+            _text(row["folder"]),
+        )
+    console.stream().print(table)
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

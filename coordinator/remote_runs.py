@@ -1,0 +1,148 @@
+"""Runs on a Ray cluster, known by the jobs that carry them and by the metadata of these.
+
+The job has the run's name, so that a run is submitted once however often that is asked for. When it
+has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``: Ray
+keeps watching the name of a job for some seconds after its end, and would take the next for dead.
+"""
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from spikeloop.cluster.jobs import JobInfo, Jobs
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.stop import Interrupted
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.kinds import nearest
+from spikeloop.coordinator.lent import LentRun
+
+RUN = "spikeloop.run"
+"""Metadata: the run's name; jobs that have it are ours."""
+CONFIG = "spikeloop.config"
+"""Metadata: digest of the configuration."""
+GENERATIONS = "spikeloop.generations"
+"""Metadata: how many the run has."""
+CODE = "spikeloop.code"
+"""Metadata: the fingerprint of the code that submitted, as JSON; "" for any."""
+OUT = "spikeloop.out"
+"""Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
+
+POLL_S = 0.5
+"""Between two looks at a job that is waited for."""
+
+
+def next_name(last: JobInfo | None, run: str) -> str:
+    """The name of a run's next job."""
+    return run if last is None else f"{run}~{_number(last) + 1}"
+
+
+def last_jobs(jobs: Jobs) -> dict[str, JobInfo]:
+    """The last job of each run by the run's name, the run begun first in front."""
+    found: dict[str, JobInfo] = {}
+    for job in jobs.all():
+        if name := job.metadata.get(RUN):
+            found[name] = max(found.get(name, job), job, key=_number)
+    return found
+
+
+def last_job(jobs: Jobs, name: str) -> JobInfo | None:
+    """The last job of a run; ConfigError if its name is taken by a job that is no run."""
+    job = last_jobs(jobs).get(name)
+    if job is None and any(other.name == name for other in jobs.all()):
+        raise ConfigError(
+            f"{name}: the cluster has a job of that name that is no run; give the run another name "
+            "with --set run.name=NAME"
+        )
+    return job
+
+
+def find(jobs: Jobs, name: str) -> JobInfo:
+    """The last job of a run; ConfigError with the nearest name if there is none."""
+    runs = last_jobs(jobs)
+    if name not in runs:
+        raise ConfigError(
+            f"no run {name!r} at {jobs.address}{nearest(name, runs)}; a cluster that was started "
+            "anew knows a run once it is submitted again, and then goes on with it"
+        )
+    return runs[name]
+
+
+def run_of(job: JobInfo) -> str:
+    """The name of the run that a job carries."""
+    return job.metadata[RUN]
+
+
+def reason(job: JobInfo) -> str:
+    """Why a job has failed, in one line."""
+    lines = [line for line in job.message.splitlines() if line.strip()]
+    return lines[-1].removeprefix("spikeloop: ") if lines else "no word why"
+
+
+def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
+    """What is known of a run, as plain values; None where nothing is."""
+    run, folder = LentRun(jobs, job, run_of(job)), ""
+    latest: Any = {}
+    known: Any = {}
+    try:
+        folder = run.folder()
+        with tempfile.TemporaryDirectory() as temporary:
+            latest, known = run.last_rows(Path(temporary))
+    except (PoolError, ConfigError):  # its node is gone, or it has just begun
+        pass
+    generations = job.metadata.get(GENERATIONS, "")
+    return {
+        "name": run_of(job),
+        "job": job.name,
+        "state": job.state,
+        "reason": reason(job) if job.state == "failed" else None,
+        "generation": latest.get("generation"),
+        "generations": int(generations) if generations.isdigit() else None,
+        "best": latest.get("best"),
+        "held_out": known.get("held_out_score"),
+        "submitted": job.submitted.isoformat(timespec="seconds") if job.submitted else None,
+        "folder": folder or None,
+    }
+
+
+def follow(jobs: Jobs, job: JobInfo) -> None:
+    """Prints a job's log as it grows."""
+
+    async def show() -> None:
+        async for piece in jobs.tail(job.name):
+            typer.echo(piece, nl=False)
+
+    try:
+        asyncio.run(show())
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"no longer followed; {run_of(job)} goes on on the cluster") from error
+
+
+def ended(jobs: Jobs, job: JobInfo) -> JobInfo:
+    """Waits for a job to end."""
+    try:
+        while job.active:
+            time.sleep(POLL_S)
+            job = jobs.info(job.name)
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"no longer waited for; {run_of(job)} goes on on the cluster") from error
+    return job
+
+
+def conclude(job: JobInfo) -> None:
+    """Ends as the run did: RunFailed, or Interrupted if it can be resumed."""
+    name = run_of(job)
+    if job.state == "stopped" or job.exit_code == 4:
+        raise Interrupted(f"{name} has {job.state}; go on with it by submitting it again")
+    if job.state == "failed":
+        raise RunFailed(f"{name} has failed on the cluster: {reason(job)}")
+    typer.echo(f"{name} has succeeded; bring it back with: spikeloop fetch {name}")
+
+
+def _number(job: JobInfo) -> int:
+    """How often the run had been submitted with this job."""
+    number = job.name.rpartition("~")[2]
+    return int(number) if "~" in job.name and number.isdigit() else 1

@@ -1,0 +1,107 @@
+"""The way to a cluster's dashboard, and what a process knows of the Ray job it runs in."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from head import free_ports
+
+from spikeloop.cluster import attached, inside_job
+from spikeloop.cluster.jobs import Jobs
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Some other web server."""
+
+    def do_GET(self) -> None:
+        status, body = self.server.answer  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, b"<html>"), (200, b"[]"), (404, b""), (302, b""), (500, b"{}")]
+)
+def test_another_web_server_is_told_from_a_dashboard(
+    server: HTTPServer, answer: tuple[int, bytes]
+) -> None:
+    server.answer = answer  # type: ignore[attr-defined]
+    with pytest.raises(PoolError, match="is no Ray dashboard; is this the address of the head's"):
+        Jobs(f"http://127.0.0.1:{server.server_port}")
+
+
+def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", url)
+    with pytest.raises(PoolError, match=f"nobody answers at {url}: Connection refused; is the"):
+        Jobs()
+
+
+@pytest.mark.parametrize(
+    "address", ["ray://head:10001", "http://", "http://h:port", "//", "http://["]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(PoolError, match="must be like http://HOST:8265"):
+        Jobs(address)
+
+
+def test_an_unreadable_token_is_one_line(
+    server: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(PoolError, match="the token cannot be read: "):
+        Jobs(f"http://127.0.0.1:{server.server_port}")
+
+
+def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:
+    monkeypatch.setenv(inside_job.VARIABLE, json.dumps(told))
+
+
+def test_what_a_job_has_brought_is_not_given_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    everything = {"working_dir": str(EMPTY), "env_vars": dict(ONE_THREAD_EACH)}
+    assert attached._runtime_env(None) == everything
+    in_a_job(monkeypatch, runtime_env={"env_vars": {"OMP_NUM_THREADS": "3", "MINE": "1"}})
+    needed = attached._runtime_env(tmp_path)
+    assert needed["working_dir"] == str(tmp_path)
+    assert needed["env_vars"].keys() == ONE_THREAD_EACH.keys() - {"OMP_NUM_THREADS"}
+    in_a_job(monkeypatch, runtime_env={"working_dir": "gcs://package.zip"})
+    assert attached._runtime_env(tmp_path) == {"env_vars": dict(ONE_THREAD_EACH)}
+
+
+def test_own_classes_are_where_the_job_has_brought_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert attached._on_workers(tmp_path / "sub") == "."
+    in_a_job(monkeypatch, runtime_env={"working_dir": "gcs://package.zip"})
+    assert attached._on_workers(tmp_path) == "."
+    assert attached._on_workers(tmp_path / "sub") == "sub"
+    with pytest.raises(PoolError, match="so the workers cannot have it"):
+        attached._on_workers(tmp_path.parent)
+
+
+def test_nothing_is_lent_outside_a_job(tmp_path: Path) -> None:
+    assert not inside_job.lend(tmp_path, "run")
+    assert inside_job.metadata() == {}
