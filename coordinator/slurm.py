@@ -1,0 +1,103 @@
+"""``spikeloop slurm``: a run as a batch job."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikeloop.coordinator.errors import ConfigError
+
+
+def slurm(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")],
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=10_000, help="nodes of the job")],
+    time: Annotated[
+        str, typer.Option("--time", metavar="HH:MM:SS", help="limit of one start of the job")
+    ],
+    cpus_per_task: Annotated[
+        int | None,
+        typer.Option("--cpus-per-task", min=1, help="cores of each node (default: whole nodes)"),
+    ] = None,
+    mem: Annotated[
+        str | None, typer.Option("--mem", metavar="SIZE", help="of each node, such as 4G")
+    ] = None,
+    partition: Annotated[str | None, typer.Option("--partition", help="of the site")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="that pays")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", envvar="SPIKELOOP_RUNS", help="folder for run folders")
+    ] = Path("runs"),
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value"),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="--NAME=VALUE", help="any other option of sbatch"),
+    ] = None,
+    setup: Annotated[
+        str,
+        typer.Option(
+            "--setup",
+            metavar="FILE_OR_TEXT",
+            help="shell lines that activate the environment (default: the installation in use)",
+        ),
+    ] = "",
+    notice: Annotated[
+        int,
+        typer.Option(
+            "--notice", min=1, max=65_535, help="seconds before the limit to commit and requeue"
+        ),
+    ] = 120,
+    patience: Annotated[
+        int, typer.Option("--patience", min=1, help="seconds until all nodes must be there")
+    ] = 300,
+    printed: Annotated[
+        bool, typer.Option("--print", help="only print the script, submit nothing")
+    ] = False,
+) -> None:
+    """Write the batch script of a run and submit it to SLURM."""
+    from spikeloop.cluster import slurm as jobs
+    from spikeloop.coordinator import config as configuration
+
+    overrides = dict(configuration.override(text) for text in sets or [])
+    name = configuration.load(config, overrides).run.name
+    try:
+        batch = jobs.Batch(
+            nodes=nodes,
+            time=time,
+            cpus_per_task=cpus_per_task,
+            mem=mem,
+            partition=partition,
+            account=account,
+            options=options or (),
+            setup=_lines(setup),
+            notice_s=notice,
+            patience_s=patience,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    text = jobs.script(batch, name, config, out, sets or ())
+    if printed:
+        typer.echo(text, nl=False)
+        return
+    path = jobs.write(text, name, out)
+    job = jobs.submit(path)
+    log, run = (shlex.quote(str(out / part)) for part in (f"{name}-{job}.log", name))
+    for what, command in (
+        ("job", job),
+        ("script", shlex.quote(str(path))),
+        ("queue", f"squeue --jobs={job}"),
+        ("log", f"tail -F {log}"),
+        ("watch", f"spikeloop watch {run}"),
+        ("stop", f"scancel {job}"),
+    ):
+        typer.echo(f"{what + ':':8} {command}")
+
+
+def _lines(setup: str) -> str:
+    """The text, or that of the file it names."""
+    try:
+        return Path(setup).read_text() if setup and Path(setup).is_file() else setup
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--setup {setup}: cannot be read ({error})") from error

@@ -1,0 +1,139 @@
+"""The batch script, read by bash itself; ``make slurm-test`` submits it to a real SLURM."""
+
+import os
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small import small_toml
+
+from spikeloop.cluster.slurm import Batch, script
+from spikeloop.coordinator.cli import main
+
+PLAIN = Batch(nodes=2, time="01:00:00")
+MARK = "PWNED"
+HOSTILE = (
+    f"a b;touch {MARK}",
+    f"$(touch {MARK})",
+    f"`touch {MARK}`",
+    f'it\'s"$HOME" & touch {MARK}',
+    "-rf",
+    "%j \\ *?[x] {{ nodes }}",
+    "two\nlines",
+)
+
+
+def bash(text: str, *options: str) -> str:
+    """What bash says of a script; it must not complain."""
+    done = subprocess.run(
+        ["bash", *options], input=text, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        PLAIN,
+        replace(PLAIN, nodes=1),
+        replace(PLAIN, cpus_per_task=4, mem="4G", partition="a,b", account="lab"),
+        replace(PLAIN, nodes=10_000, options=["--qos=long", "--exclude=n[1-3]"]),
+        replace(PLAIN, setup="module load python\nsource ~/env/bin/activate\n"),
+    ],
+)
+def test_bash_reads_the_script_and_slurm_all_its_lines(batch: Batch) -> None:
+    text = script(batch, "mdp", Path("mdp.toml"), Path("runs"))
+    bash(text, "-n")
+    head, _, body = text.partition("\n\n")
+    assert "#SBATCH" not in body  # SLURM reads no line below the first that is no comment
+    lines = [line for line in head.splitlines() if line.startswith("#SBATCH ")]
+    assert f"#SBATCH --nodes={batch.nodes}" in lines
+    assert {"#SBATCH --requeue", "#SBATCH --signal=B:TERM@120"} <= set(lines)
+    assert ("#SBATCH --exclusive" in lines) == (batch.cpus_per_task is None)
+    assert all(f"#SBATCH {option}" in lines for option in batch.options)
+    assert "None" not in text and "  \n" not in text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_names_of_files_and_values_are_only_words(tmp_path: Path, hostile: str) -> None:
+    """The line that runs the search is run by bash, with a program that prints its arguments."""
+    folder, sets = tmp_path / hostile, [f"run.x={hostile}"]
+    folder.mkdir()
+    text = script(PLAIN, "mdp", folder / f"{hostile}.toml", folder, sets)
+    bash(text, "-n")
+    assert str(folder) not in text.partition("\n\n")[0]
+    start = text.index("\nspikeloop run ") + 1
+    command = text[start : text.index(' --address "$address" & driver=$!')]
+    place = text[text.index("cd ") : text.index(" || exit 3  # where")]
+    shown = bash(f'spikeloop() {{ printf \'%s\\0\' "$PWD" "$@"; }}\n{place}\n{command}\n')
+    assert shown.split("\0")[:-1] == [
+        str(folder),
+        *("run", f"./{hostile}.toml", "--resume", "--out", str(folder), "--set", sets[0]),
+    ]
+    assert not list(tmp_path.rglob(MARK))
+
+
+def test_the_token_is_in_no_command_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    text = script(PLAIN, "mdp", Path("mdp.toml"), tmp_path)
+    start = text.index("export RAY_AUTH_MODE")
+    lines = text[start : text.index("# shellcheck disable=SC2329")]
+    bash(f"SLURM_JOB_ID=7 folder=/x out={shlex.quote(str(tmp_path))}\n{lines}")
+    token = tmp_path / ".mdp-7.token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert len(token.read_text()) == 64
+    assert text.count("RAY_AUTH_TOKEN_PATH=") == 1
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("90", 5400), ("90:30", 5430), ("01:00:10", 3610), ("2-1", 176_400), ("1-02:03:04", 93_784)],
+)
+def test_time_is_read_as_slurm_reads_it(time: str, seconds: int) -> None:
+    assert replace(PLAIN, time=time).time_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--time", "soon"], "--time must be minutes, HH:MM:SS or D-HH:MM:SS"),
+        (["--time", "2"], "--time must be longer than the notice of 120 s (--notice), got 2"),
+        (["--time", "9", "--mem", "much"], "--mem must be a number with K, M, G or T"),
+        (["--time", "9", "--partition", "a b"], "--partition must be a plain name, got 'a b'"),
+        (["--time", "9", "--account", "a\n#SBATCH --x"], "--account must be a plain name"),
+        (["--time", "9", "--option", "qos=long"], "--option must look like --qos=long"),
+        (["--time", "9", "--option", "--qos=a\nrm"], "--option must look like --qos=long"),
+        (["--time", "9", "--option", "--nodes=4"], "--option --nodes=4 would break the script"),
+        (["--time", "9", "--set", "run.tasks=0"], "[run] tasks must be >= 1, <= 1000000, got 0"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    config = small_toml(tmp_path / "small.toml")
+    out = tmp_path / "runs"
+    with pytest.raises(SystemExit) as exit_:
+        main(["slurm", str(config), "--nodes", "2", "--out", str(out), *arguments])
+    output, errors = capsys.readouterr()
+    assert (exit_.value.code, output, errors.count("\n")) == (2, "", 1), errors
+    assert words in errors
+    assert not out.exists()
+
+
+def test_without_slurm_the_script_is_written_and_the_line_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    config = small_toml(tmp_path / "small.toml")
+    arguments = ["slurm", str(config), "--nodes", "1", "--time", "9", "--out", str(tmp_path / "r")]
+    with pytest.raises(SystemExit) as exit_:
+        main([*arguments, "--print"])
+    printed = capsys.readouterr().out
+    assert (exit_.value.code, (tmp_path / "r").exists()) == (0, False)
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 3
+    assert "small.sbatch: written, but sbatch is not found here" in capsys.readouterr().err
+    assert (tmp_path / "r" / "small.sbatch").read_text() == printed
