@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench rivals scale soak chaos clean
+.PHONY: demo test lint format bench rivals scale soak chaos slurm-test compose-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -43,6 +43,15 @@ RUNS ?= 50
 SEED ?= 1
 chaos: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m chaos --runs $(RUNS) --seed $(SEED) --json runs/chaos.json --kept runs/chaos
+
+# Jobs on a real SLURM of two nodes, made of namespaces, in a quarter of an hour. As root.
+slurm-test: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m deploy.slurm
+
+# The compose cluster for real, on a Docker engine of its own, in some ten minutes. Needs root, docker.io,
+# docker-buildx, docker-compose and mmdebstrap; BASES=folder keeps the base images for the next time.
+compose-test: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m deploy.compose $(if $(BASES),--bases $(BASES))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -58,9 +58,9 @@ class InstantActors:
         del node, cores
         return object()
 
-    def call(self, actor: Any, method: str, *arguments: Any) -> Any:
+    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
         """Keeps the call until it is waited for."""
-        del actor
+        del actor, name
         if method == "evaluate" and arguments[0].run != self._run:
             self._begin(arguments[0].run)
         started = time.thread_time()

@@ -71,13 +71,14 @@ class Actors(Protocol):
         """Starts a ``LifeWorker`` with some cores of a node; never waits."""
         ...
 
-    def call(self, actor: Any, method: str, *arguments: Any) -> Any:
+    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
         """Calls a method of an actor; never waits.
 
         Args:
             actor: from ``start``.
             method: of ``LifeWorker``.
             arguments: of the method; what ``share`` gave is replaced by its value.
+            name: of the call for people who watch; else it is named after the method.
         """
         ...
 

@@ -4,14 +4,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from spikeloop.cluster import inside_job
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off
+from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off, named
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
+from spikeloop.cluster.tokens import check_token
 from spikeloop.workers.job import Job
 
 if TYPE_CHECKING:
@@ -47,10 +49,10 @@ class Attached(Sturdy):
         self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
     ) -> Iterator["RayPool"]:
         """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
-        import_path = None if working_dir is None else "."  # where Ray unpacks the folder
+        import_path = None if working_dir is None else _on_workers(working_dir)
         where, most = f"on the Ray cluster at {self.address}", self.max_workers
         with (
-            self._connected(stop, working_dir),
+            self._connected(stop, working_dir, run),
             self.crewed(
                 warm_up, stop, working_dir, import_path, most, self.patience_s, where, run
             ) as pool,
@@ -58,7 +60,7 @@ class Attached(Sturdy):
             yield pool
 
     @contextmanager
-    def _connected(self, stop: StopSignal, working_dir: Path | None) -> Iterator[None]:
+    def _connected(self, stop: StopSignal, working_dir: Path | None, run: str) -> Iterator[None]:
         import logging
 
         import ray
@@ -66,19 +68,18 @@ class Attached(Sturdy):
 
         if ray.is_initialized():
             raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
-        self._knock()
+        if self._knock():
+            check_token(self.address)
         ray._private.worker._worker_logs_enabled = False  # the run reports deaths itself
         try:
             with breaking_off(stop):
                 ray.init(
                     address=self.address,
-                    runtime_env={
-                        "working_dir": str(working_dir or EMPTY),
-                        "env_vars": dict(ONE_THREAD_EACH),
-                    },
+                    runtime_env=_runtime_env(working_dir),
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     namespace="spikeloop",
+                    job_config=named(run),
                 )
         except exceptions.AuthenticationError as error:
             raise PoolError(
@@ -88,8 +89,9 @@ class Attached(Sturdy):
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PoolError(
-                f"the Ray cluster at {self.address} cannot be joined: {reason}; is it running, and "
-                "does it run the same versions of Python and Ray?"
+                f"the Ray cluster at {self.address} cannot be joined: {reason}; is it running, "
+                "does it run the same versions of Python and Ray, and is the token (RAY_AUTH_MODE, "
+                "RAY_AUTH_TOKEN) the same?"
             ) from error
         try:
             stop.check()
@@ -97,16 +99,45 @@ class Attached(Sturdy):
         finally:
             ray.shutdown()
 
-    def _knock(self) -> None:
-        """PoolError if nobody listens at the address; Ray would keep trying for minutes."""
+    def _knock(self) -> bool:
+        """Whether the address has a port; PoolError if nobody listens there.
+
+        Ray would keep trying for minutes.
+        """
         host, _, port = self.address.rpartition(":")
         if not host:
-            return  # "auto", or a name that Ray resolves
+            return False  # "auto", or a name that Ray resolves
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S):
-                return
+                return True
         except (OSError, ValueError) as error:
             raise PoolError(
                 f"the Ray cluster at {self.address} cannot be joined: {error}; is it running, and "
                 "is its head's port right?"
             ) from error
+
+
+def _runtime_env(working_dir: Path | None) -> dict[str, Any]:
+    """What the workers need, without what the job that this process is in has brought already.
+
+    Ray refuses to be told twice; a job's own folder reaches the workers by itself.
+    """
+    given = inside_job.runtime_env()
+    variables = given.get("env_vars", {})
+    needed = {name: value for name, value in ONE_THREAD_EACH.items() if name not in variables}
+    folder = {} if "working_dir" in given else {"working_dir": str(working_dir or EMPTY)}
+    return {**folder, "env_vars": needed}
+
+
+def _on_workers(working_dir: Path) -> str:
+    """Where the folder of the user's own classes is, seen from the folder that workers run in."""
+    if "working_dir" not in inside_job.runtime_env():
+        return "."  # where Ray unpacks the folder
+    here = Path.cwd()  # a job runs in the folder that it brought
+    try:
+        return str(working_dir.resolve().relative_to(here.resolve()))
+    except ValueError as error:
+        raise PoolError(
+            f"the folder of your own classes, {working_dir}, is not in the folder that was "
+            f"submitted with this job, {here}, so the workers cannot have it"
+        ) from error

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from spikeloop.cluster.actors import ActorLost, Actors, CallRaised, Node
 from spikeloop.cluster.member import Member
+from spikeloop.cluster.names import Names
 from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
 from spikeloop.cluster.orders import Orders
 from spikeloop.cluster.pieces import Message
@@ -54,6 +55,7 @@ class Crew:
         self._members: dict[int, Member] = {}
         self._trouble = Trouble()
         self._orders = Orders(actors)
+        self._names = Names()
         self._next_worker = 0
         self._failed_warm_ups = 0
 
@@ -127,7 +129,8 @@ class Crew:
         # A grid is known once one message with it has come back: they may overtake each other, or
         # break. One argument for all the rest, because Ray packs each on its own.
         parcel = self._orders.pack(message, jobs, member.grids)
-        call = self._actors.call(member.actor, "evaluate", parcel.order, *parcel.beside)
+        name = self._names.name(message, jobs)
+        call = self._actors.call(member.actor, "evaluate", parcel.order, *parcel.beside, name=name)
         member.messages[call] = message
         member.bringing[call] = parcel.brings
 

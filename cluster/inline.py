@@ -1,12 +1,13 @@
 """The simplest place to run: this very process, one job after another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.tasks.settings import Settings
@@ -62,3 +63,6 @@ class InlinePool:
             with self.stop.raising():
                 result = evaluate(job)
             yield Outcome(index, result, np.ones(job.tile.shape, dtype=np.int64))
+
+    def publish(self, measures: Mapping[str, Measure]) -> None:
+        """Does nothing: without Ray there is nowhere to look."""

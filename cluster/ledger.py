@@ -88,6 +88,16 @@ class Ledger:
         """Workers with something to do, wanted or not."""
         return [number for number, worker in self._workers.items() if worker.messages]
 
+    @property
+    def n_in_flight(self) -> int:
+        """Pieces that workers hold, wanted or not."""
+        return sum(worker.held for worker in self._workers.values())
+
+    @property
+    def n_waiting(self) -> int:
+        """Pieces in line."""
+        return len(self._waiting)
+
     def begin(self, tiles: Sequence[Tile]) -> int:
         """Opens a run of one job per tile, and gives its number.
 

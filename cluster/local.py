@@ -49,7 +49,7 @@ class Local(Sturdy):
         where = f"{workers} Ray worker{'s' if workers > 1 else ''} on this machine"
         if cores_each > 1:
             where += f" with {cores_each} cores each"
-        with private_ray(workers * cores_each, self.dashboard, stop) as dashboard:
+        with private_ray(workers * cores_each, self.dashboard, stop, run) as dashboard:
             where += f", {dashboard}" if dashboard else ""
             # The only node is this machine: once it is gone, no other will come.
             with self.crewed(

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.workers.job import Job, Outcome
 
@@ -43,6 +44,13 @@ class WorkerPool(Protocol):
 
         Whatever breaks in a life, a worker or a machine comes back as failed lives of an outcome.
         Raises ``Interrupted`` soon after the stop signal, ``PoolError`` if no worker can be had.
+        """
+        ...
+
+    def publish(self, measures: Mapping[str, Measure]) -> None:
+        """Shows numbers of the work, by names of ``METRICS``, to people who watch the cluster.
+
+        Numbers that are not mentioned stay as they are. Where nobody can watch, nothing happens.
         """
         ...
 

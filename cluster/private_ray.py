@@ -28,7 +28,7 @@ ONE_THREAD_EACH = {
 
 
 @contextmanager
-def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str]:
+def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") -> Iterator[str]:
     """Starts Ray, and ends it with all its processes.
 
     A signal may come at any time. While Ray starts, which takes some seconds, it breaks the start
@@ -39,6 +39,7 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
         n_cores: cores that Ray may give to workers.
         dashboard: whether its dashboard runs.
         stop: raises ``Interrupted`` here when it has been set.
+        run: what the work is called, for people who watch.
 
     Yields:
         The dashboard's address and how to get in, or an empty text.
@@ -53,6 +54,8 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
         # Ray's single-machine mode, the default elsewhere than on Linux: everything binds to
         # 127.0.0.1 instead of all interfaces.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # Inside a job of another cluster: its working folder is not this one's.
+        "RAY_JOB_CONFIG_JSON_ENV_VAR": None,
     }
     login = "token: ray get-auth-token"
     if not _has_token():
@@ -79,6 +82,7 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
                     runtime_env={"working_dir": str(EMPTY)},
                     log_to_driver=False,
                     logging_level=logging.ERROR,
+                    job_config=named(run),
                 )
         except BaseException as error:
             _end(before)
@@ -97,6 +101,13 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal) -> Iterator[str
         yield f"dashboard http://{url} ({login})" if url else ""
     finally:
         _end(before)
+
+
+def named(run: str) -> Any:
+    """Ray's settings for a job that its dashboard shows under a name; None without one."""
+    from ray.job_config import JobConfig
+
+    return JobConfig(metadata={"job_name": run}) if run else None
 
 
 def _children() -> set[Any]:
@@ -127,16 +138,38 @@ def _end(before: set[Any]) -> None:
 
 
 def _has_token() -> bool:
-    """Whether there is a token, or Ray can write one to the home folder."""
+    """Whether there is a token, if need be a new one in the home folder.
+
+    Ray would write it where every user of the machine can read it, and with it they could run code
+    as this one.
+    """
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return True
     try:
-        folder = Path.home() / ".ray"
+        path = Path.home() / ".ray" / "auth_token"
     except RuntimeError:  # a user without a home
         return False
-    if (folder / "auth_token").exists():
-        return os.access(folder / "auth_token", os.R_OK)
-    return os.access(folder if folder.exists() else folder.parent, os.W_OK)
+    new = path.with_name(f".auth_token.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if path.exists():
+            path.chmod(0o600)
+        else:
+            with open(new, "x", opener=_for_this_user) as file:
+                file.write(secrets.token_hex(32))
+            with suppress(FileExistsError):  # another run was faster
+                os.link(new, path)
+    except OSError:
+        return os.access(path, os.R_OK)
+    finally:
+        with suppress(OSError):
+            new.unlink()
+    return True
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    """Opens a file that no other user can read."""
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -81,13 +81,10 @@ class RayActors:
         )
         return options.remote(self._import_path, cores, self._run)
 
-    def call(self, actor: Any, method: str, *arguments: Any) -> Any:
-        """Calls a method; the reference to its result.
-
-        Calls get no names of their own: Ray keeps statistics of every name for ever, in this
-        process and on the workers, which came to 30 KiB for each name.
-        """
-        return getattr(actor, method).remote(*arguments)
+    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
+        """Calls a method; the reference to its result."""
+        bound = getattr(actor, method)
+        return (bound.options(name=name) if name else bound).remote(*arguments)
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
         """Those that have ended, as soon as there is one."""

@@ -1,10 +1,11 @@
 """A pool on a cluster: the loop that joins the ledger, which decides, and the crew, which acts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from spikeloop.cluster.actors import Actors
 from spikeloop.cluster.crew import Crew
 from spikeloop.cluster.ledger import Ledger
+from spikeloop.cluster.metrics import Measure, Metrics
 from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
@@ -12,6 +13,9 @@ from spikeloop.workers.job import Job, Outcome, Status
 
 TICK_S = 0.1
 """How late a stop signal or a deadline may be noticed."""
+
+MEASURE_S = 1.0
+"""How often the pool publishes what it is doing."""
 
 START_GRACE_S = 10.0
 """So long after the first worker is ready the others are waited for; they may join later too."""
@@ -28,6 +32,7 @@ class RayPool:
         patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
         description: one line for people.
+        metrics: where numbers are published; None for nowhere.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class RayPool:
         patience_s: float,
         stop: StopSignal,
         description: str,
+        metrics: Metrics | None = None,
     ) -> None:
         self.description = description
         self.stop = stop
@@ -47,7 +53,8 @@ class RayPool:
         self._ledger = Ledger(job_timeout_s, max_attempts)
         self._job_timeout_s = job_timeout_s
         self._patience_s = patience_s
-        self._last_ready = actors.now()
+        self._last_ready = self._measured = actors.now()
+        self._metrics = metrics or Metrics()
 
     @property
     def n_workers(self) -> int:
@@ -63,6 +70,10 @@ class RayPool:
     def n_copies(self) -> int:
         """Jobs that were given to a second worker because the first was slow."""
         return self._ledger.n_copies
+
+    def publish(self, measures: Mapping[str, Measure]) -> None:
+        """Shows numbers of the work beside the pool's own."""
+        self._metrics.publish(measures)
 
     def wait_until_ready(self) -> None:
         """Returns when all workers have started and done their warm-up job, or some have."""
@@ -85,6 +96,8 @@ class RayPool:
                 outcomes = self._turn()
                 if outcomes:
                     self._send(jobs)  # nobody waits for whoever reads the outcomes
+                    for outcome in outcomes:
+                        self._metrics.lived(jobs[outcome.index], outcome)
                     yield from outcomes
                     self._last_ready = self._actors.now()  # the reader's time does not count
         except GeneratorExit:
@@ -97,6 +110,8 @@ class RayPool:
             for worker in self._ledger.busy:
                 self._dismiss(worker, Status.WORKER_DIED, "its work was no longer wanted")
             raise
+        finally:
+            self._measure()
 
     def _turn(self) -> list[Outcome]:
         """One turn of the loop: hears what happened, and books it."""
@@ -109,7 +124,15 @@ class RayPool:
         for worker in self._crew.leaving:
             self._dismiss(worker, Status.WORKER_DIED, "its node leaves")
         self._check_patience()
+        if self._actors.now() >= self._measured + MEASURE_S:
+            self._measure()
         return outcomes
+
+    def _measure(self) -> None:
+        """Publishes what the pool is doing."""
+        self._measured = self._actors.now()
+        ledger, crew = self._ledger, self._crew
+        self._metrics.busy(ledger.n_in_flight, ledger.n_waiting, crew.n_cores, crew.n_replaced)
 
     def _send(self, jobs: Sequence[Job]) -> None:
         """Tops up the workers' queues, each by one message in turn."""

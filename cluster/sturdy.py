@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
+from spikeloop.cluster.metrics import Metrics
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Job
@@ -62,7 +63,10 @@ class Sturdy(Settings):
         from spikeloop.cluster.ray_actors import RayActors
         from spikeloop.cluster.ray_pool import RayPool
 
-        with RayActors(import_path, run).polling() as actors:
+        with (
+            RayActors(import_path, run).polling() as actors,
+            Metrics(run).publishing() as metrics,
+        ):
             crew = Crew(
                 actors, warm_up, self.warm_up_timeout_s, self.cores_per_worker, max_workers, own
             )
@@ -75,6 +79,7 @@ class Sturdy(Settings):
                     patience_s,
                     stop,
                     where,
+                    metrics,
                 )
                 pool.wait_until_ready()
                 yield pool

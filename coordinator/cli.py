@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spikeloop.coordinator import remote
 from spikeloop.coordinator.chip import app as chip_app
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.exits import explain, one_line, warn
+from spikeloop.coordinator.exits import explain, one_line, printable, warn
+from spikeloop.coordinator.kubernetes import kubernetes
+from spikeloop.coordinator.slurm import slurm
+from spikeloop.coordinator.watch.command import watch
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.comparison.config import ComparisonConfig
@@ -30,12 +34,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(chip_app, name="chip")
+app.command()(watch)
+app.command()(kubernetes)
+app.command()(slurm)
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
 ]
+RUNS = "SPIKELOOP_RUNS"
+"""Environment variable: the folder for run folders where ``--out`` names none."""
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="local workers (default: all cores)")
 ]
@@ -45,6 +54,10 @@ Address = Annotated[
     typer.Option(
         "--address", metavar="HOST:PORT", help="a running Ray cluster; auto: on this machine"
     ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
@@ -59,7 +72,12 @@ def options(debug: Debug = False) -> None:
 def run(
     config: ConfigPath,
     sets: Sets = None,
-    out: Annotated[Path, typer.Option("--out", help="folder for run folders")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for run folders")] = Path(
+        "runs"
+    ),
+    again: Annotated[
+        bool, typer.Option("--resume", help="go on with the run if its folder exists")
+    ] = False,
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
@@ -69,44 +87,61 @@ def run(
 
     settings = _load(config, sets, workers, inline, address)
     folder = out / settings.run.name
-    _drive(settings, folder, 0, lambda r, s: session.start(settings, folder, r, s))
+    store = session.begun(settings, folder, typer.echo) if again else None
+    if store is None:
+        _drive(settings, folder, 0, lambda r, s: session.start(settings, folder, r, s, again))
+        return
+    _warn_of_changed_code(store, settings)
+    done = max(store.generation(), 0)
+    _drive(settings, folder, done, lambda r, s: session.resume(settings, store, r, s))
 
 
 @app.command()
 def resume(
-    run: RunPath,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run folder, or the URI of a copy")],
     after: Annotated[
         int | None,
         typer.Option("--after", min=-1, help="remove all after this generation and live it again"),
     ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", envvar=RUNS, help="where to bring a run from its copy")
+    ] = Path("runs"),
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    trust: Trust = False,
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
     from spikeloop.coordinator import session
+    from spikeloop.coordinator.trust import require
 
-    if (run / "comparison.json").exists():
+    folder, copy = Path(run), ""
+    if "://" in run:
+        from spikeloop.coordinator import copies, places
+
+        folder, copy = copies.fetch(run, out), places.split(run)[0]
+    if (folder / "comparison.json").exists():
         from spikeloop.coordinator.comparison import session as comparisons
 
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")
-        config = comparisons.read_config(run)
-        if changes := comparisons.changed_code(config, run):
-            warn(f"{run} was begun by other code, so results may differ from here on: {changes}")
+        config = comparisons.read_config(folder, trust)
+        if changes := comparisons.changed_code(config, folder):
+            warn(f"{folder} was begun by other code, so results may differ from here on: {changes}")
         config = config.retarget(_retarget(config.first, workers, inline, address).target)
-        _compare(run, lambda r, s: comparisons.resume(config, run, r, s), config, False)
+        require(folder, comparisons.reaches(config), trust)
+        _compare(folder, lambda r, s: comparisons.resume(config, folder, r, s), config, False)
         return
-    store, settings = _open(run, workers, inline, address)
+    store, settings = _open(folder, workers, inline, address, trust, copy)
     done = max(store.generation() if after is None else after, 0)
-    _drive(settings, run, done, lambda r, s: session.resume(settings, store, r, s, after))
+    _drive(settings, folder, done, lambda r, s: session.resume(settings, store, r, s, after))
 
 
 @app.command()
 def compare(
     config: ConfigPath,
     sets: Sets = None,
-    out: Annotated[Path, typer.Option("--out", help="folder for comparisons")] = Path(
+    out: Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for comparisons")] = Path(
         "comparisons"
     ),
     workers: Workers = None,
@@ -133,6 +168,7 @@ def transfer(
     workers: Workers = None,
     inline: Inline = False,
     address: Address = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Score the default, random and learned Θ of a run on held-out tasks."""
@@ -141,7 +177,7 @@ def transfer(
     from spikeloop.coordinator.kinds import build
     from spikeloop.coordinator.transfer import transfer_size
 
-    store, config = _open(run, workers, inline, address)
+    store, config = _open(run, workers, inline, address, trust)
     values = config.transfer.model_dump()
     values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
     settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())
@@ -164,12 +200,13 @@ def policies(
     tasks: Annotated[int, typer.Option("--tasks", min=1, max=20, help="new mazes")] = 3,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="which mazes")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="another PNG file")] = None,
+    trust: Trust = False,
 ) -> None:
     """Draw what the default and learned Θ of a run have learned in new mazes."""
     from spikeloop.coordinator import console, session
     from spikeloop.coordinator import policies as mazes
 
-    store, config = _open(run, None, False, None)
+    store, config = _open(run, None, True, None, trust)
     seed = config.transfer.seed if seed is None else seed
     learned = session.recommended(config, store)
     result = mazes.live(config, learned, steps, tasks, seed, str(run))
@@ -224,12 +261,13 @@ def list_(
 
 
 @app.command()
-def verify(run: RunPath, as_json: Json = False) -> None:
+def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
     """Check every file of a run or a comparison: seals, columns, and that the numbers agree."""
+    _trusted(run, trust)
     if (run / "comparison.json").exists():
         from spikeloop.coordinator.comparison import verification as comparisons
 
-        report = comparisons.verify(run)
+        report = comparisons.verify(run, trust)
     else:
         from spikeloop.coordinator import verification
         from spikeloop.coordinator.store import RunStore
@@ -239,7 +277,7 @@ def verify(run: RunPath, as_json: Json = False) -> None:
         typer.echo(json.dumps({"ok": not report.problems, **vars(report)}))
     else:
         for line in (*report.checked, *(f"PROBLEM: {problem}" for problem in report.problems)):
-            typer.echo(line)
+            typer.echo(printable(line))
     if report.problems:
         raise RunFailed(
             f"{run}: {len(report.problems)} problem(s); the first: {report.problems[0]}"
@@ -252,10 +290,12 @@ def report(
         Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
     ],
     out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
+    trust: Trust = False,
 ) -> None:
     """Write one HTML file that shows a run or a comparison, figures included."""
     from spikeloop.coordinator.analysis.report import write_report
 
+    _trusted(folder, trust)
     typer.echo(f"report:  {write_report(folder, out)}")
 
 
@@ -278,6 +318,10 @@ def doctor(as_json: Json = False) -> None:
         raise PoolError(f"{broken[0].name}: {broken[0].found}; {broken[0].advice}")
 
 
+for command in (remote.submit, remote.status, remote.logs, remote.stop, remote.fetch):
+    app.command()(command)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
 
@@ -285,6 +329,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
+    # Else numba follows a file of the current folder, maybe a stranger's, to a cache of pickles.
+    os.environ.setdefault("NUMBA_CACHE_DIR", "")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -314,16 +360,50 @@ def _load(
 
 
 def _open(
-    run: Path, workers: int | None, inline: bool, address: str | None
+    run: Path,
+    workers: int | None,
+    inline: bool,
+    address: str | None,
+    trust: bool,
+    copy: str = "",
 ) -> "tuple[RunStore, RunConfig]":
     from spikeloop.coordinator import manifest
     from spikeloop.coordinator.store import RunStore
+    from spikeloop.coordinator.trust import reaches, require
 
     store = RunStore.open(run)
-    config = manifest.read_config(store)
+    config = manifest.read_config(store, trust)
+    _warn_of_changed_code(store, config)
+    config = _retarget(config, workers, inline, address)
+    if copy:  # which the user named, not the folder
+        require(run, reaches(config.copied_to("")), trust)
+        return store, config.copied_to(copy)
+    require(run, reaches(config), trust)
+    return store, config
+
+
+def _trusted(folder: Path, trust: bool) -> None:
+    """Loads the own classes of a run or a comparison, if the user wants that."""
+    if not trust:
+        return
+    if (folder / "comparison.json").exists():
+        from spikeloop.coordinator.comparison import session
+
+        session.read_config(folder, trust)
+    elif (folder / "run.json").exists():
+        from spikeloop.coordinator import manifest
+        from spikeloop.coordinator.store import RunStore
+
+        manifest.read_config(RunStore.open(folder), trust)
+
+
+def _warn_of_changed_code(store: "RunStore", config: "RunConfig") -> None:
+    from spikeloop.coordinator import manifest
+
     if changes := manifest.changed_code(store, config):
-        warn(f"{run} was begun by other code, so results may differ from here on: {changes}")
-    return store, _retarget(config, workers, inline, address)
+        warn(
+            f"{store.folder} was begun by other code, so results may differ from here on: {changes}"
+        )
 
 
 def _retarget(
@@ -356,6 +436,7 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
     from spikeloop.cluster.stop import Interrupted, StopSignal
     from spikeloop.coordinator import console
     from spikeloop.coordinator.store import RunStore
+    from spikeloop.coordinator.trust import again
 
     stop = StopSignal()
     stop.install()
@@ -368,14 +449,14 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
         committed = max(RunStore(folder).generation(), 0)
         raise Interrupted(
             f"interrupted after generation {committed}, everything committed; "
-            f"resume with: spikeloop resume {folder}"
+            f"resume with: spikeloop resume {again(folder, config)}"
         ) from error
     except (OSError, PoolError) as error:
         if not (folder / "run.json").exists():
             raise
         raise PoolError(
             f"{one_line(error)}; what is committed is safe, mend this and resume with: "
-            f"spikeloop resume {folder}"
+            f"spikeloop resume {again(folder, config)}"
         ) from error
     console.transfer_table(result, shown)
     console.results(folder, sorted((folder / "figures").glob("*.png")), shown)
@@ -388,6 +469,7 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
     from spikeloop.coordinator import console
     from spikeloop.coordinator.comparison import console as shown
     from spikeloop.coordinator.comparison.session import lives_to_come
+    from spikeloop.coordinator.trust import again
 
     stop = StopSignal()
     stop.install()
@@ -396,14 +478,15 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
         found = work(shown.ComparisonConsole(lives_to_come(config, folder), printed), stop)
     except Interrupted as error:
         raise Interrupted(
-            f"interrupted, everything finished is kept; resume with: spikeloop resume {folder}"
+            "interrupted, everything finished is kept; resume with: spikeloop resume "
+            f"{again(folder, config.first)}"
         ) from error
     except (OSError, PoolError) as error:
         if not (folder / "comparison.json").exists():
             raise
         raise PoolError(
             f"{one_line(error)}; what is finished is safe, mend this and resume with: "
-            f"spikeloop resume {folder}"
+            f"spikeloop resume {again(folder, config.first)}"
         ) from error
     from spikeloop.coordinator.analysis.report import write_report
 

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
+from spikeloop.coordinator import places
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import Kinds, allowed, build, nearest, read_value, shown
 from spikeloop.coordinator.racing import generation_edges, halving_edges, n_halvings
@@ -32,6 +34,10 @@ MAX_GRID = 10_000_000
 """Lives of one grid, points times tasks: with their curves they take 3 GB."""
 LARGEST_FILE = 1_000_000
 """Bytes of a configuration; what has more, such as /dev/zero, is none."""
+
+
+# Pydantic would warn that the key ``copy`` hides a method that it has given up.
+warnings.filterwarnings("ignore", 'Field name "copy" in "RunSettings" shadows', UserWarning)
 
 
 class RunSettings(Settings):
@@ -66,6 +72,19 @@ class RunSettings(Settings):
         le=1,
         description="share of failed lives in a generation that ends the run",
     )
+    copy: str = Field(  # type: ignore[assignment]  # pydantic's method of this name is obsolete
+        default="",
+        description="folder or URI (s3://bucket/prefix) that the run is copied to; empty: none",
+    )
+
+    @model_validator(mode="after")
+    def _a_place(self) -> Self:
+        if self.copy:
+            try:
+                places.check(self.copy)
+            except ValueError as error:  # which does not quote it, because it may hold a secret
+                raise ValueError(f"copy {error}") from error
+        return self
 
     @property
     def edges(self) -> list[int]:
@@ -165,6 +184,11 @@ class RunConfig:
         """The hyperparameters that are searched."""
         return self.learner.space(self.family.interface)
 
+    def copied_to(self, place: str) -> Self:
+        """The same run with its copy elsewhere, which changes no result."""
+        run = RunSettings.model_validate({**self.run.model_dump(), "copy": place})
+        return replace(self, run=run)
+
     def tables(self) -> dict[str, dict[str, Any]]:
         """The configuration as resolved, every default written out; ``parse`` reads it back."""
         return {name: _dump(name, getattr(self, name)) for name in TABLES}
@@ -230,13 +254,14 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
     return tables
 
 
-def parse(tables: Mapping[str, Any], source: str, folder: Path) -> RunConfig:
+def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunConfig:
     """Builds a configuration from its tables.
 
     Args:
         tables: table name -> keys and values.
         source: where they come from, for messages.
-        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for.
+        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
+            runs the code there; None allows only those of modules that are imported already.
     """
     for name, value in tables.items():
         if name not in TABLES:

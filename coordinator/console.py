@@ -15,6 +15,7 @@ from spikeloop.coordinator.analysis.scores import Estimate, ends
 from spikeloop.coordinator.analysis.shortfall import CAPTION, amount, plus_minus
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
+from spikeloop.coordinator.exits import printable
 from spikeloop.coordinator.loop import generation_lives, max_generations
 from spikeloop.coordinator.reporter import GenerationReport
 from spikeloop.coordinator.transfer import Transfer, transfer_size
@@ -80,7 +81,7 @@ class ConsoleReporter:
 
     def note(self, text: str) -> None:
         """Prints a line."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), highlight=False, soft_wrap=True)
 
     def started(self, what: str, n_lives: int) -> None:
         """Begins a new bar."""

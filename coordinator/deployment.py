@@ -63,7 +63,7 @@ def deploy(
         tile = (1, min(config.run.tile_tasks, -(-n_lives // (len(edges) * ROUND_JOBS))))
         reporter.started("race of the finalists", n_lives)
         share = config.run.max_failed_share
-        lives = racing.race(pool, grid, edges, tile, share, "finalists,", reporter.lived)
+        lives = racing.race(pool, grid, edges, tile, share, "finalists", reporter.lived)
         store.write_finalists(last, tables.finalists_table(lives, generations))
     return deployed(config, store)
 

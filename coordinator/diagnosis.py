@@ -11,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator.manifest import PACKAGES
 from spikeloop.coordinator.session import warm_up_job
+
+if TYPE_CHECKING:
+    from spikeloop.cluster.sockets import Exposed
 
 MIN_MEMORY_GIB = 2.0
 """A local Ray with its dashboard and two workers takes about this much."""
@@ -56,6 +59,7 @@ def examine() -> list[Check]:
         _shared_memory(),
         _writable("runs folder", Path.cwd(), "choose another with --out"),
         _writable("temporary folder", Path(tempfile.gettempdir()), "set TMPDIR to another"),
+        *_listening(),
         _guarded("emulator", _emulator, "reinstall with: pip install --force-reinstall spikeloop"),
         _guarded("local Ray", _ray, "until that is mended, runs work with --inline"),
     ]
@@ -127,6 +131,36 @@ def _writable(name: str, folder: Path, advice: str) -> Check:
         return Check(name, "warning", f"{folder}: {error.strerror}", advice)
     gib = shutil.disk_usage(folder).free / 2**30
     return Check(name, "ok", f"{folder}, {gib:.0f} GiB free")
+
+
+def _listening() -> list[Check]:
+    """A finding for each Ray cluster that can be reached from elsewhere, or that all is closed."""
+    from spikeloop.cluster.sockets import clusters
+
+    found = clusters()
+    checks = [_open(cluster) for cluster in found if cluster.public]
+    hidden = [cluster for cluster in found if cluster.hidden]
+    if hidden:
+        sessions = ", ".join(cluster.session for cluster in hidden)
+        checks.append(Check("open ports", "ok", f"unknown of another user's Ray: {sessions}"))
+    closed = "no Ray process on this machine listens beyond 127.0.0.1"
+    return checks or [Check("open ports", "ok", closed)]
+
+
+def _open(cluster: "Exposed") -> Check:
+    ports = f"Ray's {cluster} can be reached from other machines"
+    if cluster.token:
+        advice = (
+            "tokens travel in plain text: let a firewall or VPN keep strangers from these ports"
+        )
+        return Check("open ports", "ok", f"{ports}, with a token", advice)
+    without = (
+        "without a token, so whoever reaches them runs code here"
+        if cluster.token is False
+        else "whether a token is needed is unknown, as it has no dashboard here"
+    )
+    advice = "start it with RAY_AUTH_MODE=token, or let a firewall close these ports"
+    return Check("open ports", "warning", f"{ports}, {without}", advice)
 
 
 def _emulator() -> str:

@@ -32,7 +32,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with _naming(path):
         try:
-            with open(temporary, "wb") as file:
+            with open(temporary, "wb", opener=_no_link) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -42,6 +42,11 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
                 temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Opens a file, but none elsewhere to which a foreign folder has laid a link."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def remove(path: Path) -> None:

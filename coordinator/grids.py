@@ -50,7 +50,7 @@ def live_generation(
     n_lives = racing.n_lives(grid.n_candidates, run.edges)
     reporter.started(f"generation {generation}/{config.run.generations}", n_lives)
     tile = (run.tile_candidates, run.tile_tasks)
-    name = f"generation {generation},"
+    name = f"generation {generation}"
     lives = racing.race(
         pool, grid, run.edges, tile, run.max_failed_share, name, reporter.lived, meanwhile
     )
@@ -83,7 +83,7 @@ def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list
         common_noise=config.run.common_noise,
     )
     n_tasks = min(config.run.tile_tasks, -(-grid.n_tasks // HELD_OUT_JOBS))
-    return cut(grid, 1, n_tasks, f"generation {generation} held out,")
+    return cut(grid, 1, n_tasks, f"generation {generation} held out")
 
 
 def count_failures(lives: GridLives) -> Counter[str]:

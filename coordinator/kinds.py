@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType, UnionType
+from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -47,9 +47,17 @@ def build(
     values: Mapping[str, Any],
     source: str,
     name: str,
-    folder: Path,
+    folder: Path | None,
 ) -> tuple[Any, Path | None]:
     """Makes the object of one table.
+
+    Args:
+        rule: which class, or whose names choose it.
+        values: keys and values of the table.
+        source: where they come from, for messages.
+        name: of the table.
+        folder: where a user's own class is looked for, which runs the code there; None allows only
+            classes of modules that are imported already.
 
     Returns:
         The object, and ``folder`` if its class is the user's own and lies there.
@@ -127,26 +135,39 @@ def allowed(field: FieldInfo) -> str:
 
 
 def _own_class(
-    kind: str, rule: Kinds, where: str, folder: Path
+    kind: str, rule: Kinds, where: str, folder: Path | None
 ) -> tuple[type[BaseModel], Path | None]:
     """The class, and ``folder`` if it was found there and not among the installed packages."""
     module_name, _, class_name = kind.partition(":")
-    if str(folder) not in sys.path:  # last, as on the workers, so that it shadows no library
-        sys.path.append(str(folder))
-    try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # the user's module may raise anything, or be a script
-        raise ConfigError(
-            f"{where} kind: cannot import {module_name!r} (looked in {folder} too): "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    module = _imported(module_name, kind, where, folder)
     cls = getattr(module, class_name, None)
     if not (isinstance(cls, type) and issubclass(cls, BaseModel) and hasattr(cls, rule.needs)):
         raise ConfigError(
             f"{where} kind: {kind!r} must name a settings class with a method {rule.needs!r}"
         )
     file = Path(getattr(module, "__file__", None) or "/")
-    return cls, folder if file.resolve().is_relative_to(folder.resolve()) else None
+    inside = folder is not None and file.resolve().is_relative_to(folder.resolve())
+    return cls, folder if inside else None
+
+
+def _imported(name: str, kind: str, where: str, folder: Path | None) -> ModuleType:
+    """The module of that name, imported if there is a folder to look in."""
+    if folder is None:
+        if name in sys.modules:
+            return sys.modules[name]
+        raise ConfigError(
+            f"{where} kind: {shown(kind)} is a class of its author's own, whose code would run "
+            "with your rights; if you trust them, add --trust"
+        )
+    if str(folder) not in sys.path:  # last, as on the workers, so that it shadows no library
+        sys.path.append(str(folder))
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # the user's module may raise anything, or be a script
+        raise ConfigError(
+            f"{where} kind: cannot import {name!r} (looked in {folder} too): "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _validate(cls: type[BaseModel], values: Mapping[str, Any], where: str) -> Any:

@@ -19,10 +19,17 @@ def locked(folder: Path) -> Iterator[None]:
     that ends. The words in the file are for people only.
 
     Raises:
-        ConfigError: another writer is in the folder; it is named.
+        ConfigError: another writer is in the folder; it is named. Or something in the
+            folder is a link, through which a foreign folder could have files changed elsewhere.
         PoolError: the folder cannot be locked, so no other writer could be kept out.
     """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    for path in folder.iterdir():
+        if path.is_symlink():
+            raise ConfigError(
+                f"{path}: is a link, and nothing is written through links; put what it stands for "
+                "in its place"
+            )
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator import racing, tables
+from spikeloop.coordinator import measures, racing, tables
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import epoch_start, point_after
 from spikeloop.coordinator.errors import ConfigError
@@ -31,9 +31,10 @@ KEPT = (
     "stopped",
     "held_out_score",
     "held_out_low",
+    "held_out_high",
     "held_out_tasks",
 )
-"""Columns of earlier generations that the rest of a search depends on."""
+"""Columns of earlier generations that the rest of a search, or who watches it, depends on."""
 
 
 def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Reporter) -> Any:
@@ -50,7 +51,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         RunFailed: if more than ``run.max_failed_share`` of a generation's lives fail.
         Interrupted: after a signal; what was committed stays.
     """
-    max_generations(config)  # refuses
+    planned = max_generations(config)  # refuses
     done = store.generation()
     rows: list[Row] = []
     for committed in store.rows(KEPT):
@@ -68,6 +69,8 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
             failures = count_failures(lives)  # told with the first generation
         store.commit(0, parts, to_arrays(state))
     commit = _Once()
+    last = store.row(done) if done > 0 else None
+    pool.publish(measures.at_start(planned, last, rows))
     try:
         while not rows or rows[-1]["generation"] < config.run.generations:
             if rows and config.stop.ends(rows[-1].get("stopped")):
@@ -79,6 +82,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
             failures = Counter()
     finally:
         commit()  # whatever ends the search, a finished generation is not lost
+        pool.publish(measures.at_end())
     return state
 
 
@@ -237,11 +241,13 @@ def _generation(
     def commit() -> None:
         parts["lives"] = tables.lives_table(lives, number)
         parts["candidates"] = tables.candidates_table(lives, fitness, config.space, number)
+        started = time.perf_counter()
         store.commit(number, {**parts, "generations": table}, to_arrays(told.state))
+        pool.publish(measures.after_commit(row, time.perf_counter() - started))
         reporter.generation(report)
 
-    row: Row = table.select(KEPT).to_pylist()[0]
-    return told.state, row, _Once(commit)
+    row: Row = table.to_pylist()[0]
+    return told.state, {name: row[name] for name in KEPT}, _Once(commit)
 
 
 def _within_budget(config: RunConfig, told: _Told, rule: Rule | None) -> Rule | None:

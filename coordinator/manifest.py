@@ -1,5 +1,6 @@
 """``run.json``: everything needed to repeat a run, and to know what made its numbers."""
 
+import json
 import os
 import platform
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import spikeloop
 from spikeloop.coordinator.config import RunConfig, parse
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.kinds import LONGEST_VALUE
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.fingerprint import difference, fingerprint
@@ -22,6 +24,8 @@ PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
 """Without which there is no run."""
 OPTIONAL_PACKAGES = ("brian2", "cython", "gymnasium")
 """Of some learners and families: results depend on their versions where they are installed."""
+CHANGES_NOTHING = ("run.copy",)
+"""Keys that may differ between a run's beginning and its resumption, beside the whole target."""
 
 
 def describe(config: RunConfig) -> dict[str, Any]:
@@ -54,10 +58,49 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read_config(store: RunStore) -> RunConfig:
-    """The configuration of an existing run."""
+def read_config(store: RunStore, trust: bool = False) -> RunConfig:
+    """The configuration of an existing run.
+
+    Args:
+        store: of the run.
+        trust: load the own classes that it names, which runs their author's code; otherwise it may
+            name only those of modules that are imported already.
+    """
     manifest, source = store.manifest(), str(store.folder / "run.json")
-    return parse(manifest["config"], source, working_folder(manifest, source))
+    folder = working_folder(manifest, source)
+    return parse(manifest["config"], source, folder if trust else None)
+
+
+def check_same(store: RunStore, config: RunConfig) -> None:
+    """ConfigError, with the first key that differs, if a run was begun with another configuration.
+
+    Where a run is lived and copied to changes no result, so that may differ.
+    """
+    given = config.tables()
+    begun = {**store.manifest()["config"], "target": given["target"]}
+    for table, values in given.items():
+        there = begun.get(table)
+        if isinstance(there, dict) and there.get("kind") != values.get("kind"):
+            raise _other(store, f"{table}.kind", there.get("kind"), values.get("kind"))
+    # Read, not compared as it stands, because a later program may have more keys.
+    folder = config.working_dir or Path()
+    for table, read in parse(begun, str(store.folder / "run.json"), folder).tables().items():
+        for key, value in given[table].items():
+            if f"{table}.{key}" not in CHANGES_NOTHING and read[key] != value:
+                raise _other(store, f"{table}.{key}", read[key], value)
+
+
+def _other(store: RunStore, key: str, there: Any, given: Any) -> ConfigError:
+    return ConfigError(
+        f"{store.folder}: begun with {key} = {_toml(there)}, not {_toml(given)}; give it that "
+        "value again, or the run another name with --set run.name=NAME"
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value about as a configuration file writes it."""
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def working_folder(manifest: Mapping[str, Any], source: str) -> Path:

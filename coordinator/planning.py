@@ -99,7 +99,7 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
             common_noise=run.common_noise,
         )
         started = time.perf_counter()
-        lives = evaluate_grid(pool, cut(grid, *tile, "plan,"))
+        lives = evaluate_grid(pool, cut(grid, *tile, "plan"))
         per_life = (time.perf_counter() - started) * workers / grid.n_lives
     if lives.n_failed == lives.n_lived:
         raise _failed(lives)

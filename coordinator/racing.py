@@ -90,7 +90,7 @@ def race(
         edges: increasing; round r is about the tasks from edge r - 1 (or 0) to edge r.
         tile: candidates and tasks of a job at most; it changes no result.
         max_failed_share: as for fitness; who exceeds it counts as worst.
-        name: what the jobs' names begin with.
+        name: what the jobs are part of, for people.
         progress: called with the number of lives that came in.
         meanwhile: called once while the workers are busy.
     """

@@ -2,7 +2,8 @@
 
 import gc
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,8 @@ from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator import manifest, rulers, tables
 from spikeloop.coordinator.config import RunConfig, TransferSettings
+from spikeloop.coordinator.copies import BadCopy
+from spikeloop.coordinator.copying import Copying, copy_of, copying
 from spikeloop.coordinator.deployment import deploy, deployed, deployed_generation
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.integrity import examine, refuse
@@ -37,8 +40,46 @@ class SessionReporter(Reporter, Protocol):
         ...
 
 
-def start(config: RunConfig, folder: Path, reporter: SessionReporter, stop: StopSignal) -> Transfer:
+def begun(config: RunConfig, folder: Path, note: Callable[[str], None]) -> RunStore | None:
+    """The run of this configuration in a folder, to be resumed; None if it is still to be started.
+
+    A folder that is lost is brought back from the run's copy.
+
+    Args:
+        config: of the run.
+        folder: where it is, or was.
+        note: told what was brought.
+
+    Raises:
+        ConfigError: there is a run that was begun with another configuration, or a damaged copy.
+        PoolError: the copy cannot be reached.
+    """
+    if not (folder / "run.json").exists():
+        copy = copy_of(config, folder)
+        if copy is None or not copy.identity:
+            return None
+        n_files = copy.pull(folder, lambda store: manifest.check_same(store, config))
+        note(f"brought {n_files} files, up to generation {copy.generation}, from {copy.place}")
+    store = RunStore.open(folder)
+    manifest.check_same(store, config)
+    return store
+
+
+def start(
+    config: RunConfig,
+    folder: Path,
+    reporter: SessionReporter,
+    stop: StopSignal,
+    or_resume: bool = False,
+) -> Transfer:
     """Runs a new search in a new folder.
+
+    Args:
+        config: of the run.
+        folder: where.
+        reporter: told of the progress.
+        stop: ends the run on a signal.
+        or_resume: an empty folder will do, and if another process was faster, go on with its run.
 
     Raises:
         ConfigError: the folder exists or cannot be written, or ``stop.lives`` is too small.
@@ -46,11 +87,19 @@ def start(config: RunConfig, folder: Path, reporter: SessionReporter, stop: Stop
         RunFailed, Interrupted: what was committed stays and can be resumed.
     """
     max_generations(config)  # refuses before anything is written
-    store = RunStore.create(folder, manifest.describe(config))
+    if or_resume:
+        with suppress(OSError):  # it is not there, or not empty
+            folder.rmdir()
     try:
-        with store.locked():
-            return _go_on(config, store, reporter, stop)
-    except PoolError:
+        store = RunStore.create(folder, manifest.describe(config))
+    except ConfigError:
+        if or_resume and (faster := begun(config, folder, reporter.note)):
+            return resume(config, faster, reporter, stop)
+        raise
+    try:
+        with store.locked(), copying(config, store, reporter.note, stop) as copy:
+            return _go_on(config, store, reporter, stop, copy)
+    except (PoolError, BadCopy):
         if store.generation() < 0:
             shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -78,7 +127,7 @@ def resume(
             changed.
         PoolError, RunFailed, Interrupted: what was committed stays.
     """
-    with store.locked():
+    with store.locked(), copying(config, store, reporter.note, stop) as copy:
         last = store.generation()
         if after is not None and not -1 <= after <= last:
             raise ConfigError(
@@ -88,6 +137,8 @@ def resume(
         found = examine(config, store, after)
         refuse(found.damages, lambda sound: _remedy(store.folder, sound))
         if after is not None:
+            if copy is not None:
+                copy.go_back(after)
             removed = store.go_back(after)
             reporter.note(f"went back from generation {last} to {after}{_removed(store, removed)}")
         removed = store.remove_uncommitted()
@@ -97,14 +148,20 @@ def resume(
             f"resumed {where}, {found.n_files} files are sound"
             + _removed(store, removed, " of an interrupted commit")
         )
-        return _go_on(config, store, reporter, stop)
+        return _go_on(config, store, reporter, stop, copy)
 
 
 def _go_on(
-    config: RunConfig, store: RunStore, reporter: SessionReporter, stop: StopSignal
+    config: RunConfig,
+    store: RunStore,
+    reporter: SessionReporter,
+    stop: StopSignal,
+    copy: Copying | None,
 ) -> Transfer:
     from spikeloop.coordinator.analysis.figures import make_figures
 
+    if copy is not None:
+        copy.begin()
     with _workers(config, stop) as pool:
         reporter.pool(pool.description)
         # A large generation is hundreds of thousands of small objects and no cycles. Looking for
@@ -152,7 +209,11 @@ def transfer(
     """Scores a run's recommended point on held-out tasks of the given number and seed."""
     point = recommended(config, store)
     store.check_transfer(settings.seed, transfer_size(settings))
-    with store.locked(), _workers(config, stop) as pool:
+    with (
+        store.locked(),
+        copying(config, store, reporter.note, stop),
+        _workers(config, stop) as pool,
+    ):
         reporter.pool(pool.description)
         return _score(config, pool, store, settings, point, reporter)
 

@@ -20,7 +20,7 @@ committed.
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -46,10 +46,12 @@ class RunStore:
 
     Attributes:
         folder: the run folder.
+        after_commit: called with the generation that was committed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.after_commit: Callable[[int], None] = lambda generation: None
         self._last: int | None = None
 
     @classmethod
@@ -142,6 +144,7 @@ class RunStore:
                 self._write(name, generation, parts[name])
         path = self.state_path(generation)
         files.write_arrays(path, state, self._place(path))
+        self.after_commit(generation)
 
     def check_transfer(self, seed: int, n_lives: int) -> None:
         """ConfigError if a transfer evaluation of another size stands under this seed."""
@@ -237,6 +240,13 @@ class RunStore:
             for table in tables
             for row in (table if columns is None else table.select(columns)).to_pylist()
         ]
+
+    def row(self, generation: int) -> dict[str, Any]:
+        """The row of one committed generation."""
+        row: dict[str, Any] = self.read_part(self.part_path("generations", generation)).to_pylist()[
+            0
+        ]
+        return row
 
     def total_lives(self) -> int:
         """Lives of the search up to the last committed generation."""

@@ -113,7 +113,7 @@ def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatA
         common_noise=run.common_noise,
     )
     tile = (run.tile_candidates, run.tile_tasks)
-    return [job for area in transfer_areas(settings) for job in cut(grid, *tile, "transfer,", area)]
+    return [job for area in transfer_areas(settings) for job in cut(grid, *tile, "transfer", area)]
 
 
 def score_transfer(

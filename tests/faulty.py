@@ -34,6 +34,11 @@ class Echo(Settings):
     )
     work_s: float = Field(default=0.0, ge=0, description="time each life keeps its core busy")
 
+    @property
+    def interaction_s(self) -> float:
+        """Each of the ten interactions of a life stands for so much time."""
+        return 0.002
+
     def space(self, interface: Interface) -> ParameterSpace:
         return ParameterSpace((Real("a", 0.0, 1.0, 0.5), Real("b", 0.0, 1.0, 0.5)))
 

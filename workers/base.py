@@ -40,7 +40,11 @@ class Unavailable(RuntimeError):
 
 
 class Learner(Protocol):
-    """An inner-loop model. Implementations are frozen settings with a ``kind``."""
+    """An inner-loop model. Implementations are frozen settings with a ``kind``.
+
+    A learner with a time of its own may have a property ``interaction_s``: seconds of chip time or
+    biological time that an interaction stands for. It is for people who watch.
+    """
 
     @property
     def kind(self) -> str:

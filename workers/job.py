@@ -115,7 +115,7 @@ class Job:
     """A tile on its way to a worker.
 
     Attributes:
-        name: for people, for example "generation 3, candidates 4-5"; it stays with the coordinator.
+        name: what it is part of, for people, for example "generation 3".
     """
 
     grid: Grid
@@ -132,7 +132,7 @@ def cut(
         grid: what is cut.
         n_candidates: candidates of a job.
         n_tasks: tasks of a job.
-        name: what the jobs' names begin with.
+        name: what the jobs are part of, for people.
         area: the part of the grid that is wanted, else all of it.
     """
     area = area or Tile(0, grid.n_candidates, 0, grid.n_tasks)
@@ -140,7 +140,7 @@ def cut(
         Job(
             grid,
             Tile(c, min(c + n_candidates, area.c1), t, min(t + n_tasks, area.t1)),
-            f"{name} candidates {c}-{min(c + n_candidates, area.c1) - 1}",
+            name,
         )
         for c in range(area.c0, area.c1, n_candidates)
         for t in range(area.t0, area.t1, n_tasks)

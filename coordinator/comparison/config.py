@@ -137,6 +137,7 @@ DERIVED = {
     "generations": "it follows from comparison.budget",
     "seed": "seeds follow from comparison.seed",
     "name": "the comparison has one, comparison.name",
+    "copy": "comparisons are not copied while they go on",
 }
 """Keys of ``[run]`` that a comparison sets itself, and why."""
 OWN = ("comparison", "tuning", "strategies")
@@ -152,13 +153,14 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonCo
     return parse(tables, str(path), path.resolve().parent)
 
 
-def parse(tables: Mapping[str, Any], source: str, folder: Path) -> ComparisonConfig:
+def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> ComparisonConfig:
     """Builds a comparison from its tables.
 
     Args:
         tables: table name -> keys and values.
         source: where they come from, for messages.
-        folder: where the user's own classes are looked for.
+        folder: where the user's own classes are looked for; None allows only those of
+            modules that are imported already.
     """
     for name, value in tables.items():
         if name not in (*OWN, *COMMON):

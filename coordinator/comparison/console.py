@@ -10,6 +10,7 @@ from rich.table import Table
 
 from spikeloop.coordinator.analysis.findings import Findings
 from spikeloop.coordinator.console import duration
+from spikeloop.coordinator.exits import printable
 from spikeloop.coordinator.reporter import GenerationReport
 
 
@@ -71,7 +72,7 @@ class ComparisonConsole:
         return f"{rate:.1f} lives/s  about {left} left"
 
     def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), highlight=False, soft_wrap=True)
 
 
 def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
@@ -85,7 +86,7 @@ def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
         table.add_column(column, justify="left" if column == "contestant" else "right")
     for arm in found.arms:
         cells = [
-            arm.arm,
+            printable(arm.arm),
             str(arm.n_runs),
             str(arm.n_failed),
             f"{arm.iqm.value:.3f}",
@@ -98,7 +99,7 @@ def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
         table.add_row(*cells)
     console.print(table)
     for sentence in (*found.sentences, *found.cautions):
-        console.print(sentence, highlight=False, soft_wrap=True)
+        console.print(printable(sentence), highlight=False, soft_wrap=True)
     console.print(f"results: {folder}", highlight=False, soft_wrap=True)
     console.print(f"report:  {report}", highlight=False, soft_wrap=True)
     console.print(

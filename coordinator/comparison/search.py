@@ -152,7 +152,7 @@ def held_out(
         common_noise=config.run.common_noise,
     )
     reporter.started("held-out score", grid.n_lives)
-    jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out,")
+    jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out")
     return evaluate_grid(pool, jobs, reporter.lived)
 
 

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator import files, manifest
+from spikeloop.coordinator import trust as trusting
 from spikeloop.coordinator.analysis.findings import Findings, findings
 from spikeloop.coordinator.comparison import contest, frames, studies, tuning
 from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
@@ -91,8 +92,13 @@ def resume(
     return result
 
 
-def read_config(folder: Path) -> ComparisonConfig:
-    """The configuration of an existing comparison."""
+def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
+    """The configuration of an existing comparison.
+
+    Args:
+        folder: of the comparison.
+        trust: load the own classes that it names, as for a run.
+    """
     path = folder / MANIFEST
     if not path.exists():
         raise ConfigError(f"{folder}: not a comparison (there is no {MANIFEST} in it)")
@@ -100,7 +106,20 @@ def read_config(folder: Path) -> ComparisonConfig:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    return parse(tables, str(path), manifest.working_folder(value, str(path)))
+    own = manifest.working_folder(value, str(path))
+    return parse(tables, str(path), own if trust else None)
+
+
+def reaches(config: ComparisonConfig) -> Iterator[str]:
+    """What a comparison would use that lies outside of its folder and of this machine."""
+    yield from trusting.reaches(config.first)
+    yield from databases(config)
+
+
+def databases(config: ComparisonConfig) -> Iterator[str]:
+    """The part of ``reaches`` that is of the studies."""
+    if config.tuning.storage:
+        yield "would use the database that tuning.storage names"
 
 
 def find(config: ComparisonConfig, folder: Path) -> Findings:

@@ -10,16 +10,23 @@ from spikeloop.coordinator.comparison import contest, frames, records, session, 
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.trust import require
 from spikeloop.coordinator.verification import Report
 
 
-def verify(folder: Path) -> Report:
+def verify(folder: Path, trust: bool = False) -> Report:
     """Reads every file of a comparison, checks its seal, and then what should follow from what.
 
+    Args:
+        folder: of the comparison.
+        trust: whether what its configuration names elsewhere is used.
+
     Raises:
-        ConfigError: the folder is no comparison, or its ``comparison.json`` is damaged.
+        ConfigError: the folder is no comparison, its ``comparison.json`` is damaged, or it needs
+            trust.
     """
-    config = session.read_config(folder)
+    config = session.read_config(folder, trust)
+    require(folder, session.databases(config), trust)
     report = Report()
     with session.database_errors(config):
         trials = _verify_studies(config, folder, report)

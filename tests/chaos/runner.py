@@ -136,7 +136,7 @@ class Play:
     def _start(self) -> subprocess.Popen[bytes]:
         """What a user does: resumes a run that there is, else starts it."""
         if (self.folder / "run.json").exists():
-            arguments = ["resume", str(self.folder)]
+            arguments = ["resume", str(self.folder), "--trust"]
         else:
             arguments = ["run", str(self._config), "--out", str(self._sandbox.disk)]
         self._started_at = time.time()

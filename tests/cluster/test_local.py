@@ -61,6 +61,14 @@ def is_public(process: psutil.Process) -> bool:
     )
 
 
+def shown(process: psutil.Process) -> str:
+    """What anybody on the machine may read of a process: its command line and its title."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 @pytest.mark.ray
 def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
@@ -70,7 +78,7 @@ def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> Non
         description, n_replaced, hanging = (run.stdout.readline().strip() for _ in range(3))
         assert hanging == "hanging", run.communicate()
         processes = psutil.Process(run.pid).children(recursive=True)
-        public = [process for process in processes if is_public(process)]
+        public = [p for p in (psutil.Process(run.pid), *processes) if is_public(p)]
 
         found = re.search(
             r"dashboard (http://127\.0\.0\.1:\d+) \(token: ray get-auth-token\)", description
@@ -79,7 +87,10 @@ def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> Non
         with pytest.raises(urllib.error.HTTPError, match="401") as refused:
             urllib.request.urlopen(f"{found[1]}/api/version", timeout=LIMIT_S)
         refused.value.close()
-        token = (tmp_path / ".ray" / "auth_token").read_text()
+        secret = tmp_path / ".ray" / "auth_token"
+        token = secret.read_text()
+        assert secret.stat().st_mode & 0o077 == 0
+        assert not [process for process in processes if token in shown(process)]
         request = urllib.request.Request(f"{found[1]}/api/version")
         request.add_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=LIMIT_S) as reply:

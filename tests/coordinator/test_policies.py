@@ -96,7 +96,7 @@ def test_runs_without_policies_to_draw_give_one_line(
     config.write_text(config.read_text().replace("tabular_td", learner))
     assert cli("run", str(config), "--out", str(tmp_path)) == 0
     capsys.readouterr()
-    assert cli("policies", str(tmp_path / "small")) == 2
+    assert cli("policies", str(tmp_path / "small"), "--trust") == 2
     output, errors = capsys.readouterr()
     assert output == ""
     assert words in errors

@@ -62,7 +62,8 @@ class SimulatedActors:
         self._watcher.started(actor)
         return actor
 
-    def call(self, actor: Actor, method: str, *arguments: Any) -> Call:
+    def call(self, actor: Actor, method: str, *arguments: Any, name: str = "") -> Call:
+        del name
         call = Call(self._n_calls, actor, method, arguments, self._clock.now)
         self._n_calls += 1
         actor.unread.append(call)

@@ -51,6 +51,13 @@ def timing(circuit: Circuit) -> Timing:
     )
 
 
+def duration_s(circuit: Circuit) -> float:
+    """Seconds of chip time of one decision; the network settles after stimulus and silence."""
+    protocol = timing(circuit)
+    n_intervals = protocol.n_stimulus_spikes + N_SILENCE_SPIKES
+    return (n_intervals * protocol.spike_interval + 2 * protocol.settle) * circuit.step_s
+
+
 @part
 def stimulate(core: Core, state: int, n_states: int, timing: Timing) -> None:
     """Clears the counters, kicks a state neuron and lets the network settle."""

@@ -126,6 +126,11 @@ class BrianLiquid(Settings):
         whole_steps(self.window_ms, self.step_ms)
         return self
 
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one sample takes."""
+        return self.window_ms * 1e-3
+
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: the hyperparameters of the kinds that are searched."""
         if interface.told != "target":

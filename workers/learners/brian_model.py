@@ -71,6 +71,11 @@ class BrianModel(Settings):
         """Time steps of one decision."""
         return whole_steps(self.window_ms, self.step_ms)
 
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one decision takes."""
+        return self.window_ms * 1e-3
+
     def space(self, interface: Interface) -> ParameterSpace:
         """The hyperparameters and weights of the tables.
 

@@ -96,6 +96,11 @@ class BrianRecurrent(Settings):
         """Time steps of one decision."""
         return whole_steps(self.window_ms, self.reservoir.step_ms)
 
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one decision takes."""
+        return self.window_ms * 1e-3
+
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: what is searched of the weights, then of the factors."""
         fed_back = interface.told != "target" or "action" in self.channels(interface).parts

@@ -83,6 +83,11 @@ class BrianRstdp(Settings):
         whole_steps(self.window_ms, self.step_ms)
         return self
 
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one decision takes."""
+        return self.window_ms * 1e-3
+
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: of the plasticity, of the weights at first, and of the two populations."""
         if "continuous" in (interface.actions, interface.observations):

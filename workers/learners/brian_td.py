@@ -81,6 +81,11 @@ class BrianTd(Settings):
             raise ValueError("weight_levels must be 0 or at least 2, got 1")
         return self
 
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one decision takes."""
+        return self.window_ms * 1e-3
+
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: of the learning rule, the two scales between values and weights, and exploration.
 

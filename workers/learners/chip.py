@@ -22,7 +22,7 @@ from spikeloop.workers.chip.coding import CODINGS
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, sensors
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.chip.life import live, timing
+from spikeloop.workers.chip.life import duration_s, live, timing
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
 from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
@@ -81,6 +81,11 @@ class ChipAgent(Settings):
     program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
         default=TdLambda(), description="plasticity program"
     )
+
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
+        return duration_s(self.circuit)
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: the program's, then the weight between actions, then the hardware that is opened.
