@@ -1,9 +1,13 @@
-"""What all tests share: reproducible hypothesis runs. Statistical asserts are in statistical.py."""
+"""What all tests share: reproducible hypothesis runs, and which of them may run side by side.
+
+Statistical asserts are in statistical.py.
+"""
 
 import os
 import secrets
 
 import hypothesis
+import pytest
 
 # Ray reads its token once per process, so all clusters that a test process meets share one.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -11,3 +15,13 @@ os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 # Derandomised, so that a red test is red again; no deadline, because machines are busy.
 hypothesis.settings.register_profile("spikeloop", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("spikeloop")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files run side by side where there are several processes; tests on Ray one after another.
+
+    Two Ray clusters that start at the same time on a small machine want the same ports.
+    """
+    for item in items:
+        on_ray = item.get_closest_marker("ray") is not None
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else str(item.path)))
