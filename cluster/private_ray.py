@@ -26,6 +26,9 @@ ONE_THREAD_EACH = {
 } | {"VECLIB_MAXIMUM_THREADS": "1"}
 """A worker is one core: libraries that start threads of their own would fight for it."""
 
+LEFT_TO_RAY = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Names of the processes that ``ray.shutdown`` ends itself."""
+
 
 @contextmanager
 def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") -> Iterator[str]:
@@ -120,8 +123,10 @@ def _children() -> set[Any]:
 def _end(before: set[Any]) -> None:
     """Shuts Ray down with all its processes, those of a start that was broken off included.
 
-    Raylet and head are left to ``ray.shutdown``, which asks them to end. Their helpers and the
-    workers hold nothing worth a farewell, and the raylet would wait a second for them.
+    Raylet and head are left to ``ray.shutdown``, which asks them to end, and so are the raylet's
+    agents: it ends when one of them is gone, and Ray would end this process in the middle of
+    ``ray.shutdown`` once it noticed. The other helpers and the workers hold nothing worth a
+    farewell, and the raylet would wait a second for them.
     """
     import psutil
     import ray
@@ -129,7 +134,7 @@ def _end(before: set[Any]) -> None:
     started = _children() - before
     for process in started:
         with suppress(psutil.NoSuchProcess):
-            if process.name() not in ("raylet", "gcs_server"):
+            if process.name() not in LEFT_TO_RAY:
                 process.kill()
     ray.shutdown()
     for process in started:
