@@ -1,0 +1,21 @@
+#!/bin/sh
+# Lives the smallest runs of all that is compiled, so that the image holds the machine code of the
+# processor that builds it. Another kind of processor compiles once more, in each new container.
+set -eu
+
+life() {
+    config=$1
+    shift
+    spikeloop run "examples/$config.toml" --inline --out /tmp/warm --set run.name=warm \
+        --set run.generations=1 --set run.tasks=2 --set run.tile_tasks=2 --set family.n_steps=10 \
+        --set transfer.tasks=2 --set transfer.random_points=2 --set transfer.random_tasks=2 \
+        --set transfer.monitor_tasks=2 "$@" > /dev/null
+    rm -r /tmp/warm
+}
+
+life mdp_evolution
+life mdp_evolution --set learner.kind=tabular_td
+life mdp_reward_stdp
+life maze_trace
+life brian_td_mdp
+life brian_liquid_quadratic
