@@ -2,16 +2,14 @@
 
 import itertools
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # Ray brings it along
 from board import BOARD, filled_in, panels
+from tools import run_tool
 from watched import GRAFANA, PROMETHEUS, expressions, metric_names
 
 from spikeloop.cluster.metrics import METRICS, exported
@@ -23,16 +21,8 @@ CONFIGS = ("prometheus.yml", "plain.yml")
 
 
 def promtool(*arguments: str | Path) -> str:
-    """What Prometheus' own tool says; a skipped test without it."""
-    found = shutil.which("promtool")
-    if found is None:
-        reason = "promtool is not installed (Debian: prometheus)"
-        if os.environ.get("SPIKELOOP_ALL_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """What Prometheus' own tool says (Debian: prometheus)."""
+    return run_tool("promtool", *map(str, arguments), cwd=PROMETHEUS)
 
 
 def read(name: str) -> Any:
