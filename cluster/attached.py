@@ -11,6 +11,7 @@ from pydantic import Field
 from spikeloop.cluster import inside_job
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off, named
+from spikeloop.cluster.reasons import first_line
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
 from spikeloop.cluster.tokens import check_token
@@ -87,11 +88,10 @@ class Attached(Sturdy):
                 "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster"
             ) from error
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PoolError(
-                f"the Ray cluster at {self.address} cannot be joined: {reason}; is it running, "
-                "does it run the same versions of Python and Ray, and is the token (RAY_AUTH_MODE, "
-                "RAY_AUTH_TOKEN) the same?"
+                f"the Ray cluster at {self.address} cannot be joined: {first_line(error)}; is it "
+                "running, does it run the same versions of Python and Ray, and is the token "
+                "(RAY_AUTH_MODE, RAY_AUTH_TOKEN) the same?"
             ) from error
         try:
             stop.check()

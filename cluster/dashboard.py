@@ -7,9 +7,12 @@ would wait, or be asked with a token only if ``RAY_AUTH_MODE`` is set.
 import os
 import socket
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.reasons import first_line
+from spikeloop.cluster.tokens import found_token
 
 VARIABLE = "RAY_API_SERVER_ADDRESS"
 """Names the dashboard where no address is given."""
@@ -33,8 +36,12 @@ def reach(address: str | None) -> tuple[str, Mapping[str, str]]:
     """
     url = _url(address or os.environ.get(VARIABLE) or DEFAULT)
     _knock(url)
-    headers = _authorization()
-    _greet(url, headers)
+    headers: Mapping[str, str] = {}
+    if _asks_for_token(url):
+        disabled = os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
+        shown = "" if disabled else found_token()
+        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        _show(url, headers)
     return url, headers
 
 
@@ -43,20 +50,6 @@ def refused(url: str, status: int, headers: Mapping[str, str]) -> PoolError:
     if status == 401 and not headers:
         return PoolError(f"the cluster at {url} asks for a token; {TOKEN}")
     return PoolError(f"the cluster at {url} does not accept this token; {TOKEN}")
-
-
-def first_line(error: object) -> str:
-    """The first line of a message that says something.
-
-    That is the last one of a traceback, as the dashboard sends it; of an operating system's error
-    its words.
-    """
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    if "Traceback (most recent call last)" in lines[0]:
-        return next(line.strip() for line in reversed(lines) if line.strip(" ."))
-    return lines[0]
 
 
 def _url(address: str) -> str:
@@ -89,46 +82,41 @@ def _knock(url: str) -> None:
         ) from error
 
 
-def _authorization() -> Mapping[str, str]:
-    """The header with the token that Ray finds, whether or not ``RAY_AUTH_MODE`` is set."""
-    if os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
-        return {}
-    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # compiled
-    from ray.exceptions import AuthenticationError
+def _asks_for_token(url: str) -> bool:
+    """Whether a Ray dashboard asks for a token; PoolError if it is none.
 
-    loader = AuthenticationTokenLoader.instance()
-    loader.reset_cache()  # the environment may have changed since
+    That is public, so nothing is shown to whatever listens before it has answered as Ray does.
+    """
+    answer = _get(url, "/api/authentication_mode", {})
     try:
-        token = loader.get_raw_token(ignore_auth_mode=True)
-    except AuthenticationError as error:
-        raise PoolError(f"the token cannot be read: {first_line(error)}") from error
-    loader.reset_cache()  # a token in it would be shown by Ray, whatever RAY_AUTH_MODE says
-    return {"Authorization": f"Bearer {token}"} if token else {}
+        told = answer.json() if answer.status_code == 200 else None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or "authentication_mode" not in told:
+        raise _strange(url)
+    return bool(told["authentication_mode"] != "disabled")
 
 
-def _greet(url: str, headers: Mapping[str, str]) -> None:
-    """PoolError unless a Ray dashboard answers, and takes the token."""
+def _show(url: str, headers: Mapping[str, str]) -> None:
+    """PoolError unless the dashboard takes the token."""
+    answer = _get(url, "/api/version", headers)
+    if answer.status_code in (401, 403):
+        raise refused(url, answer.status_code, headers)
+
+
+def _get(url: str, path: str, headers: Mapping[str, str]) -> Any:
     import requests
 
-    strange = (
-        f"what listens at {url} is no Ray dashboard; is this the address of the "
-        "head's dashboard, whose port is 8265 by default?"
-    )
     try:
-        answer = requests.get(
-            f"{url}/api/version",
-            headers=headers,
-            timeout=PATIENCE_S,
-            allow_redirects=False,
-        )
+        return requests.get(url + path, headers=headers, timeout=PATIENCE_S, allow_redirects=False)
     except requests.exceptions.SSLError as error:
         raise PoolError(f"{url}: no secure connection: {first_line(error)}") from error
     except (requests.RequestException, ValueError) as error:
-        raise PoolError(strange) from error
-    if answer.status_code in (401, 403):
-        raise refused(url, answer.status_code, headers)
-    try:
-        if answer.status_code != 200 or "ray_version" not in answer.json():
-            raise PoolError(strange)
-    except ValueError as error:
-        raise PoolError(strange) from error
+        raise _strange(url) from error
+
+
+def _strange(url: str) -> PoolError:
+    return PoolError(
+        f"what listens at {url} is no Ray dashboard; is this the address of the head's dashboard, "
+        "whose port is 8265 by default?"
+    )

@@ -24,9 +24,16 @@ def gather(address: str, n_nodes: int, patience_s: float) -> list[str]:
 
     import ray
 
+    from spikeloop.cluster.private_ray import EMPTY
+
     nodes: Any = ray.nodes
     until = time.monotonic() + patience_s
-    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    ray.init(
+        address=address,
+        runtime_env={"working_dir": str(EMPTY)},
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
     try:
         while True:
             there = sorted(node["NodeManagerAddress"] for node in nodes() if node["Alive"])

@@ -31,7 +31,7 @@ def lend(folder: Path, name: str) -> bool:
     """Puts a folder in reach of the log interface of Ray's dashboard, which asks for the token.
 
     Ray follows links out of its log folder, so nothing is copied, and what the run commits later
-    can be read as well. Beside the link, ``NAME.txt`` says where the folder is.
+    can be read as well. Beside the link a file of text says where the folder is (``told_in``).
 
     Args:
         folder: it may be still to be made.
@@ -49,11 +49,16 @@ def lend(folder: Path, name: str) -> bool:
         return False
     shelf = log.parent / LENT
     shelf.mkdir(exist_ok=True)
-    (shelf / f"{name}.txt").write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
+    (shelf / told_in(name)).write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
     link = shelf / name
     link.unlink(missing_ok=True)
     link.symlink_to(folder, target_is_directory=True)
     return True
+
+
+def told_in(name: str) -> str:
+    """The file that says where a folder is which is lent under a name; no run's name begins so."""
+    return f".{name}.txt"
 
 
 def _told(what: str) -> Mapping[str, Any]:

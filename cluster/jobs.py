@@ -4,7 +4,6 @@ A thin client over Ray's own, in which every trouble is one line. ``inside_job``
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spikeloop.cluster.dashboard import PATIENCE_S, VARIABLE, first_line, reach, refused
+from spikeloop.cluster.dashboard import PATIENCE_S, VARIABLE, reach, refused
+from spikeloop.cluster.environment import environment
 from spikeloop.cluster.inside_job import LENT
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.reasons import first_line
 
 LIST_S, DOWNLOAD_S = 60, 3600
 """Time for a list of files, and for one file."""
@@ -68,7 +69,7 @@ class Jobs:
         for module in ("dashboard_sdk", "job.sdk"):  # which tell of uploads and closed connections
             logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.WARNING)
         # Ray lets this variable beat the address that it is given.
-        with _environment(VARIABLE, self.address), self._clear():
+        with environment({VARIABLE: self.address}), self._clear():
             self._client = JobSubmissionClient(self.address, headers=dict(self._headers))
 
     def submit(
@@ -214,20 +215,6 @@ def pack(folder: Path, package: Path, without: Sequence[str]) -> None:
     quiet.setLevel(logging.ERROR)
     left_out = [*ray_constants.get_runtime_env_default_excludes(), *without]
     create_package(str(folder), package, include_gitignore=True, excludes=left_out, logger=quiet)
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Sets one variable for a moment."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def _info(job: Any) -> JobInfo:

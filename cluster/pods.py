@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from spikeloop.cluster.jobs import STOP_WAIT_S
+from spikeloop.cluster.patterns import matching
 from spikeloop.tasks.settings import Settings
 
 Object = dict[str, Any]
@@ -23,8 +25,6 @@ RESULTS = "/results"
 CLUSTER_LABEL = "spikeloop/cluster"
 """Tells the pods of a cluster from all others. KubeRay's own labels hold a generated name."""
 
-STOP_WAIT_S = 60
-"""Time that a stopped driver has to finish what it writes; Ray gives 3 s of its own accord."""
 DRAIN_S = 30
 """Time that a node which has to go waits for its work to end, Ray's own value."""
 
@@ -41,29 +41,16 @@ UNPRIVILEGED: Object = {
 """Of a pod, as the same standard asks for it."""
 
 
-def _matching(pattern: str, what: str) -> AfterValidator:
-    """A text that follows a pattern; messages say in words what it must be."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"must be {what}")
-        return text
-
-    return AfterValidator(check)
-
-
 Image = Annotated[
-    str, _matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.1.0")
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.1.0")
 ]
-Size = Annotated[str, _matching(r"[1-9][0-9]{0,5}(Mi|Gi|Ti)", "a size such as 512Mi or 4Gi")]
+Size = Annotated[str, matching(r"[1-9][0-9]{0,5}(Mi|Gi|Ti)", "a size such as 512Mi or 4Gi")]
 Name = Annotated[
     str,
-    _matching(
-        r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?", "small letters, digits, hyphens and dots"
-    ),
+    matching(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?", "small letters, digits, hyphens and dots"),
 ]
 Label = Annotated[
-    str, _matching(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?", "small letters, digits and hyphens")
+    str, matching(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?", "small letters, digits and hyphens")
 ]
 
 

@@ -5,13 +5,15 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from spikeloop.cluster.environment import environment
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.reasons import first_line
 from spikeloop.cluster.stop import Interrupted, StopSignal
 
 OBJECT_STORE_BYTES = 200_000_000
@@ -47,7 +49,7 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
     Yields:
         The dashboard's address and how to get in, or an empty text.
     """
-    environment: dict[str, str | None] = {
+    variables: dict[str, str | None] = {
         **ONE_THREAD_EACH,
         # Where nothing is said, Ray turns tokens on for a cluster of its own; and unlike a word
         # said here, that also works if Ray was imported before.
@@ -62,10 +64,10 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
     }
     login = "token: ray get-auth-token"
     if not _has_token():
-        environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        variables["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         login = "set RAY_AUTH_TOKEN before the run to know the token"
 
-    with _environment(environment):
+    with environment(variables):
         import ray
 
         if ray.is_initialized():
@@ -93,9 +95,9 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
                 stop.requested = True
                 raise Interrupted from error
             if isinstance(error, Exception):
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise PoolError(
-                    f"Ray cannot be started on this machine: {reason}; run `spikeloop doctor`"
+                    f"Ray cannot be started on this machine: {first_line(error)}; run "
+                    "`spikeloop doctor`"
                 ) from error
             raise
     try:
@@ -175,25 +177,6 @@ def _has_token() -> bool:
 def _for_this_user(path: str, flags: int) -> int:
     """Opens a file that no other user can read."""
     return os.open(path, flags, 0o600)
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Sets or removes variables for the processes that Ray starts, and puts the old ones back."""
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @contextmanager

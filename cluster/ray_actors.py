@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from spikeloop.cluster.actors import ActorLost, CallRaised, Node
 from spikeloop.cluster.pieces import MESSAGES_PER_NODE, PIECES_PER_CORE
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.reasons import first_line, last_line
 from spikeloop.workers.actor import LifeWorker
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Status
@@ -101,12 +102,12 @@ class RayActors:
         try:
             return ray.get(call)
         except exceptions.RuntimeEnvSetupError as error:
-            raise PoolError(f"Ray cannot set up a worker: {_first_line(error)}") from error
+            raise PoolError(f"Ray cannot set up a worker: {first_line(error)}") from error
         except exceptions.RayTaskError as error:
             if isinstance(error.cause, Unavailable):  # of a warm-up: no life can succeed there
                 raise PoolError(str(error.cause)) from error
             # Its text is the remote traceback, whose last line is the error itself.
-            raise CallRaised(_last_line(error), str(error)) from error
+            raise CallRaised(last_line(error), str(error)) from error
         except exceptions.OutOfMemoryError as error:
             raise ActorLost("the worker ran out of memory", Status.OUT_OF_MEMORY) from error
         except exceptions.RayError as error:
@@ -123,7 +124,7 @@ class RayActors:
             return ray.put(value)
         except exceptions.RayError as error:
             raise PoolError(
-                f"Ray's object store does not take a population: {_first_line(error)}"
+                f"Ray's object store does not take a population: {first_line(error)}"
             ) from error
 
     def _clock(self) -> float:
@@ -161,13 +162,5 @@ def _lost(error: exceptions.RayError) -> ActorLost:
     ):
         return ActorLost("the worker's node was lost", Status.WORKER_DIED, with_node=True)
     if getattr(error, "actor_init_failed", False):
-        return ActorLost(_last_line(error), Status.WORKER_DIED)
+        return ActorLost(last_line(error), Status.WORKER_DIED)
     return ActorLost("the worker process died", Status.WORKER_DIED)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

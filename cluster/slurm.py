@@ -10,11 +10,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Self
 
+from pydantic import AfterValidator, Field, model_validator
+
+from spikeloop.cluster.patterns import matching
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.private_ray import OBJECT_STORE_BYTES, ONE_THREAD_EACH
+from spikeloop.tasks.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("deploy") / "slurm.sh.jinja"
 
@@ -25,54 +29,55 @@ OWN = (
 """Options of sbatch that the script sets, or that would break it."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What is asked of SLURM.
+def _free(text: str) -> str:
+    """Refuses an option that the script sets, or that would break it."""
+    if text[2:].partition("=")[0] in OWN:
+        raise ValueError("would break the script, which sets it itself")
+    return text
 
-    Attributes:
-        nodes: how many, at least 1.
-        time: limit as SLURM writes it: "90", "HH:MM:SS", "D-HH:MM:SS" and so on.
-        cpus_per_task: cores of each node; None for whole nodes, with all of their cores.
-        mem: of each node, such as "4G"; None for the site's default.
-        partition, account: None for the site's default.
-        options: other options of sbatch, such as "--qos=long".
-        setup: lines of shell that make ``spikeloop`` available on a node, or "" for the
-            installation that runs now.
-        notice_s: seconds before the limit at which the run commits and is queued again.
-        patience_s: seconds to wait until Ray runs on all nodes.
-    """
 
-    nodes: int
-    time: str
-    cpus_per_task: int | None = None
-    mem: str | None = None
-    partition: str | None = None
-    account: str | None = None
-    options: Sequence[str] = ()
-    setup: str = ""
-    notice_s: int = 120
-    patience_s: int = 300
+Memory = Annotated[str, matching(r"\d+[KMGT]?", "a number with K, M, G or T, such as 4G")]
+Name = Annotated[str, matching(r"[\w.,@+-]+", "a plain name")]
+# SLURM would read the words of a line as several options.
+Option = Annotated[
+    str,
+    matching(r"--[a-z][a-z-]*(=[!-~]+)?", "one word such as --qos=long"),
+    AfterValidator(_free),
+]
 
-    def __post_init__(self) -> None:
-        """ValueError, naming the option, for what SLURM or the script would not take."""
+
+class Batch(Settings):
+    """What is asked of SLURM."""
+
+    nodes: int = Field(ge=1, le=10_000, description="nodes of the job")
+    time: str = Field(description='limit of one start, as "90" (minutes), "HH:MM:SS", "D-HH:MM:SS"')
+    cpus_per_task: int | None = Field(
+        default=None, ge=1, description="cores of each node; default: whole nodes"
+    )
+    mem: Memory | None = Field(default=None, description="of each node; default: the site's")
+    partition: Name | None = Field(default=None, description="default: the site's")
+    account: Name | None = Field(default=None, description="that pays; default: the site's")
+    options: tuple[Option, ...] = Field(default=(), description="other options of sbatch")
+    setup: str = Field(
+        default="",
+        description="lines of shell that make spikeloop available on a node; default: the "
+        "installation that runs now",
+    )
+    notice_s: int = Field(
+        default=120,
+        ge=1,
+        le=65_535,
+        description="time before the limit at which the run commits and is queued again",
+    )
+    patience_s: int = Field(default=300, ge=1, description="time until all nodes must be there")
+
+    @model_validator(mode="after")
+    def _has_notice(self) -> Self:
         if self.time_s <= self.notice_s:
             raise ValueError(
-                f"--time must be longer than the notice of {self.notice_s} s (--notice), got "
-                f"{self.time}"
+                f"time must be longer than the notice of {self.notice_s} s, got {self.time}"
             )
-        if self.mem is not None and not re.fullmatch(r"\d+[KMGT]?", self.mem, re.ASCII):
-            raise ValueError(
-                f"--mem must be a number with K, M, G or T, such as 4G, got {self.mem!r}"
-            )
-        for option, value in (("partition", self.partition), ("account", self.account)):
-            if value is not None and not re.fullmatch(r"[\w.,@+-]+", value, re.ASCII):
-                raise ValueError(f"--{option} must be a plain name, got {value!r}")
-        for text in self.options:
-            found = re.fullmatch(r"--([a-z][a-z-]*)(=.+)?", text)
-            if found is None or not text.isprintable():
-                raise ValueError(f"--option must look like --qos=long, got {text!r}")
-            if found[1] in OWN:
-                raise ValueError(f"--option {text} would break the script, which sets it itself")
+        return self
 
     @property
     def time_s(self) -> int:
@@ -82,8 +87,7 @@ class Batch:
         )
         if found is None:
             raise ValueError(
-                "--time must be minutes, HH:MM:SS or D-HH:MM:SS, such as 02:30:00, got "
-                f"{self.time!r}"
+                f"time must be minutes, HH:MM:SS or D-HH:MM:SS, such as 02:30:00, got {self.time!r}"
             )
         days, *parts = (int(found[part] or 0) for part in "dabc")
         if found["d"] is not None or found["c"] is not None:

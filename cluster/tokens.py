@@ -4,13 +4,34 @@ Ray's own words on a token that does not fit are those for a cluster that is not
 only this side has a token, its workers die without a word.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.reasons import first_line
 
 GREETING = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 """A call that changes nothing, with an empty message."""
 ANSWER_S = 10.0
+
+
+def found_token() -> str:
+    """The token that Ray finds, whether or not ``RAY_AUTH_MODE`` is set; "" if there is none.
+
+    Raises:
+        PoolError: it cannot be read where ``RAY_AUTH_TOKEN_PATH`` points.
+    """
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # compiled
+    from ray.exceptions import AuthenticationError
+
+    loader = AuthenticationTokenLoader.instance()
+    loader.reset_cache()  # the environment may have changed since
+    try:
+        return str(loader.get_raw_token(ignore_auth_mode=True) or "")
+    except AuthenticationError as error:
+        raise PoolError(f"the token cannot be read: {first_line(error)}") from error
+    finally:
+        loader.reset_cache()  # a token in it would be shown by Ray, whatever RAY_AUTH_MODE says
 
 
 def check_token(address: str) -> None:
@@ -19,16 +40,12 @@ def check_token(address: str) -> None:
     Heads that do not answer as such are left to Ray.
     """
     import ray
-    from ray.exceptions import AuthenticationError
 
     inner: Any = ray._raylet
     shown = inner.get_authentication_mode() == inner.AuthenticationMode.TOKEN
-    loader = inner.AuthenticationTokenLoader.instance()
-    try:
-        token = loader.get_raw_token(ignore_auth_mode=True)
-    except AuthenticationError:  # there is no file where RAY_AUTH_TOKEN_PATH points
-        token = ""
-    loader.reset_cache()  # a token in it would be shown, whatever RAY_AUTH_MODE says
+    token = ""
+    with suppress(PoolError):  # there is no file where RAY_AUTH_TOKEN_PATH points
+        token = found_token()
     asked = not _takes(address, "")
     where = f"the Ray cluster at {address}"
     if asked and not shown:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.options import Json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,6 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Calibrate one emulated chip, or look at it."
 )
 
-Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="of the noise while measuring")]
 
 

@@ -1,19 +1,19 @@
 """A run's configuration: strict TOML tables, each of which becomes the very object it names."""
 
 import re
+import shlex
 import tomllib
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
-from spikeloop.coordinator import places
+from spikeloop.coordinator import addresses
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import Kinds, allowed, build, nearest, read_value, shown
 from spikeloop.coordinator.racing import generation_edges, halving_edges, n_halvings
@@ -36,16 +36,20 @@ LARGEST_FILE = 1_000_000
 """Bytes of a configuration; what has more, such as /dev/zero, is none."""
 
 
-# Pydantic would warn that the key ``copy`` hides a method that it has given up.
-warnings.filterwarnings("ignore", 'Field name "copy" in "RunSettings" shadows', UserWarning)
+def _folder_name(value: str) -> str:
+    if not re.fullmatch(r"([A-Za-z0-9_-][A-Za-z0-9_.-]*)?", value):
+        raise ValueError("must hold the letters a-z and A-Z, digits, _, - and . only, no . first")
+    return value
+
+
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+"""A name that is a folder's on every system and needs no quotes in a shell; or empty."""
 
 
 class RunSettings(Settings):
     """Table ``[run]``: the size of the search and everything that fixes its random numbers."""
 
-    name: str = Field(
-        default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$", description="folder below runs/"
-    )
+    name: FolderName = Field(default="", description="folder below runs/")
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
     generations: int = Field(
         default=30, ge=1, le=MAX_COUNT, description="rounds of ask, evaluate, tell"
@@ -72,18 +76,18 @@ class RunSettings(Settings):
         le=1,
         description="share of failed lives in a generation that ends the run",
     )
-    copy: str = Field(  # type: ignore[assignment]  # pydantic's method of this name is obsolete
+    copy_to: str = Field(
         default="",
         description="folder or URI (s3://bucket/prefix) that the run is copied to; empty: none",
     )
 
     @model_validator(mode="after")
     def _a_place(self) -> Self:
-        if self.copy:
+        if self.copy_to:
             try:
-                places.check(self.copy)
+                addresses.check(self.copy_to)
             except ValueError as error:  # which does not quote it, because it may hold a secret
-                raise ValueError(f"copy {error}") from error
+                raise ValueError(f"copy_to {error}") from error
         return self
 
     @property
@@ -186,7 +190,7 @@ class RunConfig:
 
     def copied_to(self, place: str) -> Self:
         """The same run with its copy elsewhere, which changes no result."""
-        run = RunSettings.model_validate({**self.run.model_dump(), "copy": place})
+        run = RunSettings.model_validate({**self.run.model_dump(), "copy_to": place})
         return replace(self, run=run)
 
     def tables(self) -> dict[str, dict[str, Any]]:
@@ -263,6 +267,11 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
         folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
             runs the code there; None allows only those of modules that are imported already.
     """
+    if "comparison" in tables:
+        raise ConfigError(
+            f"{source}: is a comparison, not a run; hold it with: "
+            f"{shlex.join(['spikeloop', 'compare', source])} (on a Ray cluster with --address)"
+        )
     for name, value in tables.items():
         if name not in TABLES:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 
 from spikeloop.cluster.pool import PoolError
@@ -18,6 +19,7 @@ from spikeloop.coordinator import places
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.copies import Copy
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.mirror import Mirror
 from spikeloop.coordinator.store import RunStore
 
 PATIENCE_S = 900.0
@@ -34,18 +36,18 @@ class Copying:
     """What a process that writes a run does for its copy.
 
     Args:
-        copy: of the run.
+        mirror: the run's copy.
         store: of the run.
         note: prints a line.
         stop: ends the waiting for a store that fails.
     """
 
     def __init__(
-        self, copy: Copy, store: RunStore, note: Callable[[str], None], stop: StopSignal
+        self, mirror: Mirror, store: RunStore, note: Callable[[str], None], stop: StopSignal
     ) -> None:
-        self._copy, self._store, self._note, self._stop = copy, store, note, stop
+        self._mirror, self._store, self._note, self._stop = mirror, store, note, stop
         self._last = store.generation()
-        self._behind_since = 0.0
+        self._behind_since, self._give_up = 0.0, inf
         self._trouble: Exception | None = None
         self._told = False
         self._wake, self._ending = threading.Event(), threading.Event()
@@ -56,7 +58,7 @@ class Copying:
 
         A kill between the two leaves a copy that is behind, which the next start brings up to date.
         """
-        self._copy.go_back(generation)
+        self._mirror.go_back(generation)
         self._last = min(self._last, generation)
 
     def begin(self) -> None:
@@ -69,24 +71,26 @@ class Copying:
     def end(self, finished: bool) -> None:
         """Copies what is still missing; the results too, if the run has come to its end.
 
+        An interrupted run goes on to its end after ``LEAVING_S`` at the latest, even if a write
+        hangs. There pyarrow waits for a request under way, which a store's limits bring to an end.
+
         Raises:
             ConfigError, PoolError: the run is finished but its copy is behind.
         """
         self._store.after_commit = lambda generation: None
+        self._give_up = time.monotonic() + (0.0 if finished else LEAVING_S)
         self._ending.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(PATIENCE_S if finished else LEAVING_S)
+        hangs = self._thread.is_alive()
+        if finished and hangs:
+            raise PoolError(f"{self._mirror.place}: does not answer; the copy is behind")
         if finished:
             self._finish()
-        elif self._trouble is None and self._last > self._copy.generation:
-            give_up = time.monotonic() + LEAVING_S
-            try:
-                self._copy.push(self._store, self._last, lambda: time.monotonic() < give_up)
-            except (ConfigError, PoolError, OSError) as error:
-                self._trouble = error
-        if not finished and (behind := self._last - self._copy.generation):
-            reason = f" ({self._trouble})" if self._trouble else ""
+        elif behind := self._last - self._mirror.generation:
+            trouble = self._trouble or (f"{self._mirror.place} is too slow" if hangs else "")
+            reason = f" ({trouble})" if trouble else ""
             self._note(
                 f"the copy is {behind} generation{'s' * (behind > 1)} behind{reason}; they are "
                 f"copied when the run in {self._store.folder} is resumed"
@@ -109,13 +113,15 @@ class Copying:
 
     def _work(self) -> None:
         """The life of the thread."""
-        while True:
+        ending = False
+        while not ending:
             self._wake.wait()
             self._wake.clear()
-            if self._ending.is_set():
+            ending = self._ending.is_set()  # before the last look at what is committed
+            if ending and (self._trouble or self._last <= self._mirror.generation):
                 return
             try:
-                self._copy.push(self._store, self._last, lambda: not self._ending.is_set())
+                self._mirror.push(self._store, self._last, lambda: time.monotonic() < self._give_up)
                 self._trouble = None
             except (ConfigError, PoolError, OSError) as error:
                 if self._trouble is None:
@@ -130,8 +136,8 @@ class Copying:
         give_up = time.monotonic() + LAST_S
         while True:
             try:
-                self._copy.push(self._store, self._last)
-                self._copy.push_results(self._store)
+                self._mirror.push(self._store, self._last)
+                self._mirror.push_results(self._store)
             except (PoolError, OSError) as error:
                 self._stop.check()
                 if time.monotonic() > give_up:
@@ -141,7 +147,7 @@ class Copying:
                 self._told = True
                 time.sleep(PAUSE_S)
             else:
-                self._note(f"copy: {self._copy.place}")
+                self._note(f"copy: {self._mirror.place}")
                 return
 
 
@@ -155,12 +161,13 @@ def copying(
         ConfigError: the copy is of another run, damaged, or ahead of this one.
         PoolError: it cannot be reached at the beginning, or not at the end.
     """
-    copy = copy_of(config, store.folder)
-    if copy is None:
+    place = place_of(config, store.folder)
+    if place is None:
         yield None
         return
-    copy.check(store)
-    keeper = Copying(copy, store, note, stop)
+    mirror = Mirror(place)
+    mirror.check(store)
+    keeper = Copying(mirror, store, note, stop)
     finished = False
     try:
         yield keeper
@@ -171,9 +178,15 @@ def copying(
 
 def copy_of(config: RunConfig, folder: Path) -> Copy | None:
     """The copy of a run as it is now; None if the run has none, or is written in its place."""
-    if not config.run.copy:
+    place = place_of(config, folder)
+    return None if place is None else Copy(place)
+
+
+def place_of(config: RunConfig, folder: Path) -> places.Place | None:
+    """Where a run is copied to; None if nowhere, or if that is its own folder."""
+    if not config.run.copy_to:
         return None
-    place = places.below(config.run.copy, folder.resolve().name)
+    place = places.below(config.run.copy_to, folder.resolve().name)
     if isinstance(place, places.Folder) and place.path.resolve() == folder.resolve():
         return None
-    return Copy(place)
+    return place

@@ -68,6 +68,13 @@ def deploy(
     return deployed(config, store)
 
 
+def raced(config: RunConfig, store: RunStore) -> bool:
+    """Whether a finished search has had its race, or needs none."""
+    if store.finalists(store.generation()) is not None:
+        return True
+    return len(finalists(config, store)[0]) == 1
+
+
 def deployed(config: RunConfig, store: RunStore) -> FloatArray:
     """(n_dim,) the point to deploy as things stand, from the files alone."""
     generation = deployed_generation(config, store)

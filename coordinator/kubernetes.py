@@ -2,8 +2,6 @@
 
 import json
 import re
-import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.options import Sets
 
 if TYPE_CHECKING:
     from spikeloop.cluster.pods import Kubernetes
@@ -22,10 +21,7 @@ STANDING = "spikeloop"
 
 def kubernetes(
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="a TOML file")] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value"),
-    ] = None,
+    sets: Sets = None,
     image: Annotated[
         str | None, typer.Option("--image", help="of all pods  [default: spikeloop:0.1.0]")
     ] = None,
@@ -110,9 +106,9 @@ def kubernetes(
         made = objects.reader_objects(name, settings)
     else:
         assert config is not None and found is not None
-        if settings.claim == "none" and not found.run.model_dump().get("copy"):
+        if settings.claim == "none" and not found.run.copy_to:
             raise ConfigError(
-                "--claim none: the results would be lost with the head's pod; set run.copy to a "
+                "--claim none: the results would be lost with the head's pod; set run.copy_to to a "
                 "place in an object store, for example s3://bucket/runs"
             )
         made = _run_objects(config, found, sets or [], any_code, settings)
@@ -169,20 +165,22 @@ def _ray_version() -> str:
 
 
 def _load(path: Path, sets: list[str]) -> "RunConfig":
-    from spikeloop.coordinator import config
+    from spikeloop.coordinator import opening
 
     for text in sets:
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise ConfigError(f"--set {text}: must be text in UTF-8") from error
-    return config.load(path, dict(config.override(text) for text in sets))
+    return opening.load(path, sets)
 
 
 def _run_objects(
     path: Path, config: "RunConfig", sets: list[str], any_code: bool, settings: "Kubernetes"
 ) -> list[dict[str, Any]]:
     """The same job that ``spikeloop submit`` would start, so that its fellows know it."""
+    import tempfile
+
     from spikeloop.cluster.kubernetes import MAX_CONFIG_MAP, run_objects
     from spikeloop.coordinator import remote_runs, shipping
 
@@ -213,6 +211,8 @@ def _run_objects(
 
 def _files(package: Path, source: Path) -> dict[str, bytes]:
     """What goes along, by its path."""
+    import zipfile
+
     with zipfile.ZipFile(package) as archive:
         paths = [path for path in archive.namelist() if not path.endswith("/")]
         files = {path: archive.read(path) for path in paths}

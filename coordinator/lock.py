@@ -44,9 +44,19 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder}: cannot be locked ({error.strerror}), like folders on some network file "
                 "systems; keep it on another file system"
             ) from error
+        if not _is_there(descriptor, folder):
+            raise ConfigError(f"{folder}: was removed by the process that wrote it; try again")
         with suppress(OSError):  # on a full disk the lock holds without a name in it
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_there(descriptor: int, folder: Path) -> bool:
+    """Whether the file that was locked is still the folder's."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder / ".lock"))
+    except FileNotFoundError:
+        return False

@@ -72,9 +72,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     last = store.row(done) if done > 0 else None
     pool.publish(measures.at_start(planned, last, rows))
     try:
-        while not rows or rows[-1]["generation"] < config.run.generations:
-            if rows and config.stop.ends(rows[-1].get("stopped")):
-                break
+        while not is_over(config, rows[-1] if rows else None):
             state, row, commit = _generation(
                 config, pool, store, reporter, state, rows, failures, commit
             )
@@ -84,6 +82,19 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         commit()  # whatever ends the search, a finished generation is not lost
         pool.publish(measures.at_end())
     return state
+
+
+def is_over(config: RunConfig, last: Row | None) -> bool:
+    """Whether a search is: by its last generation, or by a rule of ``[stop]``.
+
+    Args:
+        config: of the run.
+        last: the row of the last committed generation, if there is one.
+    """
+    if last is None:
+        return False
+    ended = config.stop.ends(last.get("stopped"))
+    return ended or bool(last["generation"] >= config.run.generations)
 
 
 def _remember(rows: list[Row], row: Row) -> None:

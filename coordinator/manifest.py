@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import spikeloop
+from spikeloop.coordinator import began
+from spikeloop.coordinator.analysis.scores import ends
 from spikeloop.coordinator.config import RunConfig, parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import LONGEST_VALUE
@@ -24,7 +26,7 @@ PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
 """Without which there is no run."""
 OPTIONAL_PACKAGES = ("brian2", "cython", "gymnasium")
 """Of some learners and families: results depend on their versions where they are installed."""
-CHANGES_NOTHING = ("run.copy",)
+CHANGES_NOTHING = ("run.copy_to",)
 """Keys that may differ between a run's beginning and its resumption, beside the whole target."""
 
 
@@ -35,6 +37,7 @@ def describe(config: RunConfig) -> dict[str, Any]:
         "config": config.tables(),
         "working_dir": str(config.working_dir) if config.working_dir else None,
         "space": describe_space(config.space),
+        "scale": ends(config.family.interface),
         "spikeloop": spikeloop.__version__,
         "commit": _commit(),
         "fingerprint": fingerprint(config.working_dir),
@@ -58,17 +61,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read_config(store: RunStore, trust: bool = False) -> RunConfig:
-    """The configuration of an existing run.
+def read(store: RunStore, trust: bool = False) -> tuple[RunConfig, bool]:
+    """The configuration of an existing run, and whether it is trusted.
+
+    Own classes of a run that is not may only be those of modules that are imported already.
 
     Args:
         store: of the run.
-        trust: load the own classes that it names, which runs their author's code; otherwise it may
-            name only those of modules that are imported already.
+        trust: load the own classes that it names, which runs their author's code, also if it was
+            not begun here by this user.
     """
     manifest, source = store.manifest(), str(store.folder / "run.json")
-    folder = working_folder(manifest, source)
-    return parse(manifest["config"], source, folder if trust else None)
+    folder, trusted = working_folder(manifest, source), trust or began.here(manifest)
+    return parse(manifest["config"], source, folder if trusted else None), trusted
+
+
+def read_config(store: RunStore, trust: bool = False) -> RunConfig:
+    """The part of ``read`` that most want."""
+    return read(store, trust)[0]
 
 
 def check_same(store: RunStore, config: RunConfig) -> None:
@@ -104,9 +114,13 @@ def _toml(value: Any) -> str:
 
 
 def working_folder(manifest: Mapping[str, Any], source: str) -> Path:
-    """Where a manifest says that the user's own classes lie; ConfigError if it is no path."""
+    """Where a manifest says that the user's own classes lie; ConfigError if it is no path.
+
+    Nowhere if it names no folder: its classes were installed then, and are not to be looked for in
+    the current folder, which may be anybody's.
+    """
     try:
-        return Path(manifest.get("working_dir") or ".").resolve()
+        return Path(manifest.get("working_dir") or os.devnull).resolve()
     except (TypeError, ValueError, OSError, RuntimeError) as error:
         raise ConfigError(
             f"{source}: damaged: working_dir must be a path, got {manifest['working_dir']!r}"

@@ -1,20 +1,10 @@
-"""Where a copy of a run lies: a folder, or whatever pyarrow's file systems know by a URI.
-
-    /mnt/shared/runs                                    a folder, by its absolute path
-    file:///mnt/shared/runs                             the same
-    s3://bucket/prefix?region=eu-central-1              an object store, Amazon's or another one's:
-    s3://bucket/prefix?endpoint_override=127.0.0.1:9000&scheme=http
-    gs://bucket/prefix                                  Google's
-    hdfs://host:port/folder                             Hadoop's; needs libhdfs
+"""Where a run lies beside its own folder: a mounted folder, or an object store that pyarrow knows.
 
 A place stores whole files by name. A file appears at once and whole, or not at all: object stores
-work that way, and elsewhere it is written under a temporary name and renamed. Credentials come from
-the environment or from the files of the store's own tools, never from a URI, because a run keeps
-that in its ``run.json``.
+work that way, and in a folder it is written under a temporary name and renamed.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,24 +13,19 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator import files
+from spikeloop.coordinator.addresses import scheme
+from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.exits import one_line
 
-OPTIONS = {
-    "s3": ("endpoint_override", "scheme", "region", "force_virtual_addressing"),
-    "gs": ("endpoint_override", "scheme", "retry_limit_seconds"),
-    "hdfs": ("user", "replication"),
-    "file": (),
-}
-"""Schemes, and what may stand after the ? of each. None of it is a secret."""
 CONNECT_S, ANSWER_S, ATTEMPTS = 3, 6, 3
 """A store that is down is known to be within twenty seconds: it is asked so often, and waited for
 so long each time."""
 LARGEST_FILE = 2**32
-"""Bytes of a file that is read from a place: far more than a generation has."""
+"""Bytes of a file that is read: far more than a generation has."""
 
 
-class Place(Protocol):
-    """A folder somewhere. All methods raise PoolError, one line, if it cannot be reached."""
+class Source(Protocol):
+    """A folder somewhere, to be read. All methods raise PoolError, one line, if it is cut off."""
 
     def __str__(self) -> str:
         """Its path or URI."""
@@ -54,6 +39,10 @@ class Place(Protocol):
         """The bytes of a file; None if there is none."""
         ...
 
+
+class Place(Source, Protocol):
+    """A folder somewhere, to be read and written."""
+
     def write(self, name: str, data: bytes) -> None:
         """Publishes a file, at once and whole; it may replace one."""
         ...
@@ -63,64 +52,17 @@ class Place(Protocol):
         ...
 
 
-def is_place(text: str) -> bool:
-    """Whether a text is meant as a place rather than as a name or a relative path."""
-    return "://" in text or text.startswith("/")
-
-
-def check(text: str) -> None:
-    """ValueError that says what is wrong, without quoting it, if a text names no place."""
-    scheme = _scheme(text)
-    if not is_place(text) or scheme not in OPTIONS:
-        known = ", ".join(f"{name}://" for name in OPTIONS)
-        raise ValueError(f"must be an absolute path, or begin with one of {known}")
-    if scheme == "file" and "://" not in text:
-        return
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-    except ValueError as error:
-        raise ValueError(f"must be a URI: {error}") from error
-    if "@" in parts.netloc and not (scheme == "gs" and parts.netloc.startswith("anonymous@")):
-        raise ValueError(
-            "must hold no credentials; give them in the environment (AWS_ACCESS_KEY_ID, "
-            "AWS_SECRET_ACCESS_KEY) or in ~/.aws/credentials"
-        )
-    for key, _value in options:
-        if key not in OPTIONS[scheme]:
-            words = f" but {', '.join(OPTIONS[scheme])}" if OPTIONS[scheme] else ""
-            raise ValueError(f"must have no option {key!r} after the ?{words}")
-    if parts.fragment or any(part in (".", "..") for part in unquote(parts.path).split("/")):
-        raise ValueError("must have no # and no . or .. in its path")
-    if scheme == "file" and (parts.netloc not in ("", "localhost") or parts.path in ("", "/")):
-        raise ValueError("must be file:/// and an absolute path")
-    if scheme in ("s3", "gs") and not re.fullmatch(r"(anonymous@)?[A-Za-z0-9._-]+", parts.netloc):
-        raise ValueError(f"must be {scheme}:// and the name of a bucket")
-
-
-def split(text: str) -> tuple[str, str]:
-    """The place above one, and the last name in its path."""
-    base, question, options = text.partition("?")
-    above, _, name = base.rstrip("/").rpartition("/")
-    return f"{above or '/'}{question}{options}", name
-
-
 def below(text: str, name: str) -> Place:
-    """The folder of a name below a place, which must be there itself.
+    """The folder of a name, which need not be there, below a place, which must; or PoolError.
 
     Args:
-        text: that ``check`` finds nothing wrong with.
-        name: of the folder, which need not be there.
-
-    Raises:
-        PoolError: the place cannot be reached, or its package or library is missing.
+        text: an address of a place that ``addresses.check`` finds nothing wrong with.
+        name: of the folder.
     """
+    if scheme(text) == "file":
+        return Folder(Path(unquote(urlsplit(text).path) if "://" in text else text), name)
     base, question, options = text.partition("?")
     shown = f"{base.rstrip('/')}/{name}{question}{options}"
-    if _scheme(text) == "file":
-        path = unquote(urlsplit(text).path) if "://" in text else text
-        return Folder(Path(path), name)
     with _naming(shown):
         filesystem, root = _open(text)
     return Store(shown, filesystem, f"{root.strip('/')}/{name}")
@@ -128,6 +70,8 @@ def below(text: str, name: str) -> Place:
 
 class Folder:
     """A folder of a file system that is mounted, durable and atomic as a run's own folder is.
+
+    No link in it is followed: a foreign folder could lead to files elsewhere.
 
     Attributes:
         path: of the folder.
@@ -143,16 +87,26 @@ class Folder:
         return str(self.path)
 
     def names(self) -> set[str]:
-        """Names of all files."""
+        """Names of all files; ConfigError if there is a link among them."""
         with _naming(str(self)):
-            found = (path for path in self.path.rglob("*") if path.is_file())
-            return {path.relative_to(self.path).as_posix() for path in found}
+            found = list(self.path.rglob("*"))
+        for path in found:
+            if path.is_symlink():
+                raise ConfigError(
+                    f"{path}: is a link, and no links are followed there; put what it stands for "
+                    "in its place"
+                )
+        return {path.relative_to(self.path).as_posix() for path in found if path.is_file()}
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file."""
-        with _naming(str(self)), suppress(FileNotFoundError), open(self.path / name, "rb") as file:
-            return _limited(file.read(LARGEST_FILE + 1), name)
-        return None
+        with _naming(f"{self}/{name}"):
+            try:
+                opened = self._open(name)
+            except FileNotFoundError:
+                return None
+            with open(opened, "rb") as file:
+                return _limited(file.read(LARGEST_FILE + 1), name)
 
     def write(self, name: str, data: bytes) -> None:
         """Publishes a file durably."""
@@ -168,21 +122,37 @@ class Folder:
             if (self.path / name).exists():
                 files.remove(self.path / name)
 
+    def _open(self, name: str) -> int:
+        """Opens a file, part by part of its name, so that none of them is a link."""
+        *folders, last = name.split("/")
+        at = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for folder in folders:
+                inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                os.close(at)
+                at = inner
+            return os.open(last, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=at)
+        finally:
+            os.close(at)
+
 
 class Store:
-    """A folder of one of pyarrow's file systems.
+    """A folder of an object store, as one of pyarrow's file systems.
 
     Args:
         shown: its URI.
         filesystem: of pyarrow.
-        root: path of the folder in it.
+        root: path of the folder in it; its first part is the bucket, which must be there.
     """
 
     def __init__(self, shown: str, filesystem: Any, root: str) -> None:
+        from pyarrow import fs
+
         self._shown, self._filesystem, self._root = shown, filesystem, root
-        self._renames = filesystem.type_name not in ("s3", "gcs")
-        if not self._renames:
-            self._require_bucket()
+        bucket = root.partition("/")[0]
+        with _naming(shown):
+            if filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
+                raise PoolError(f"{shown}: there is no bucket {bucket}; make it first")
 
     def __str__(self) -> str:
         """Its URI."""
@@ -212,37 +182,17 @@ class Store:
         return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Publishes a file: one request of an object store, else a rename."""
-        path = f"{self._root}/{name}"
-        with _naming(self._shown):
-            if not self._renames:
-                self._put(path, data)
-                return
-            folder, _, last = path.rpartition("/")
-            self._filesystem.create_dir(folder, recursive=True)
-            self._put(f"{folder}/.{last}.tmp", data)
-            self._filesystem.move(f"{folder}/.{last}.tmp", path)
+        """Publishes a file."""
+        with (
+            _naming(self._shown),
+            self._filesystem.open_output_stream(f"{self._root}/{name}") as stream,
+        ):
+            stream.write(data)
 
     def remove(self, name: str) -> None:
         """Removes a file."""
         with _naming(self._shown), suppress(FileNotFoundError):
             self._filesystem.delete_file(f"{self._root}/{name}")
-
-    def _require_bucket(self) -> None:
-        from pyarrow import fs
-
-        bucket = self._root.partition("/")[0]
-        with _naming(self._shown):
-            if self._filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
-                raise PoolError(f"{self._shown}: there is no bucket {bucket}; make it first")
-
-    def _put(self, path: str, data: bytes) -> None:
-        with self._filesystem.open_output_stream(path) as stream:
-            stream.write(data)
-
-
-def _scheme(text: str) -> str:
-    return text.partition("://")[0].lower() if "://" in text else "file"
 
 
 def _open(text: str) -> tuple[Any, str]:
@@ -250,16 +200,16 @@ def _open(text: str) -> tuple[Any, str]:
     from pyarrow import fs
 
     parts = urlsplit(text)
-    if _scheme(text) != "s3":
-        if _scheme(text) == "gs" and "retry_limit_seconds" not in parts.query:
-            limit = f"retry_limit_seconds={CONNECT_S * ATTEMPTS}"
-            text += f"{'&' if parts.query else '?'}{limit}"
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    if scheme(text) == "gs":
+        if "retry_limit_seconds" not in options:
+            text += f"{'&' if parts.query else '?'}retry_limit_seconds={CONNECT_S * ATTEMPTS}"
         filesystem, path = fs.FileSystem.from_uri(text)
         return filesystem, path
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
     if "force_virtual_addressing" in options:
         options["force_virtual_addressing"] = options["force_virtual_addressing"] == "true"
-    if not options.keys() & {"region", "endpoint_override"} and not _region_is_set():
+    region_is_set = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not options.keys() & {"region", "endpoint_override"} and not region_is_set:
         options["region"] = fs.resolve_s3_region(parts.netloc)
     filesystem = fs.S3FileSystem(
         **options,
@@ -269,10 +219,6 @@ def _open(text: str) -> tuple[Any, str]:
         allow_delayed_open=True,  # a small file is one request, not the three of a large one
     )
     return filesystem, f"{parts.netloc}{unquote(parts.path)}"
-
-
-def _region_is_set() -> bool:
-    return bool(os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"))
 
 
 def _limited(data: bytes, name: str) -> bytes:
@@ -287,7 +233,6 @@ HINTS: Mapping[str, str] = {
     "SIGNATURE": "check the credentials (AWS_ACCESS_KEY_ID or ~/.aws)",
     "OAuth2": "check the credentials (GOOGLE_APPLICATION_CREDENTIALS)",
     "NETWORK_CONNECTION": "is the store up, and endpoint_override right?",
-    "libhdfs": "Hadoop's library is needed where this runs",
 }
 """What to do, by a word of the message."""
 

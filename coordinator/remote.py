@@ -5,23 +5,19 @@ has ended, submitting it again goes on with it in a job called ``NAME~2``, then 
 """
 
 import json
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.options import ConfigPath, Json, Sets
 
 if TYPE_CHECKING:
     from spikeloop.cluster.jobs import JobInfo, Jobs
     from spikeloop.coordinator.config import RunConfig
 
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="of the run")]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
-]
 Address = Annotated[
     str | None,
     typer.Option(
@@ -32,7 +28,6 @@ Address = Annotated[
 ]
 Follow = Annotated[bool, typer.Option("--follow", help="show what it prints until it has ended")]
 Wait = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
-Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
 def submit(
@@ -137,7 +132,9 @@ def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
 
 def fetch(
     name: Name,
-    out: Annotated[Path, typer.Option("--out", help="folder for run folders")] = Path("runs"),
+    out: Annotated[
+        Path, typer.Option("--out", envvar="SPIKELOOP_RUNS", help="folder for run folders")
+    ] = Path("runs"),
     address: Address = None,
     as_json: Json = False,
 ) -> None:
@@ -145,31 +142,35 @@ def fetch(
 
     NAME may also be the address of a run's copy, such as s3://bucket/prefix/name.
     """
-    from spikeloop.cluster.jobs import Jobs
-    from spikeloop.coordinator import copies, fetching, remote_runs
+    from spikeloop.coordinator import fetching
+    from spikeloop.coordinator.addresses import is_place
+    from spikeloop.coordinator.copies import Copy, located
     from spikeloop.coordinator.exits import warn
-    from spikeloop.coordinator.lent import LentRun
-    from spikeloop.coordinator.places import is_place
 
+    state, of = "", ""
     if is_place(name):
-        copied = copies.fetch(name, out)
-        typer.echo(json.dumps({"folder": str(copied)}) if as_json else f"results: {copied}")
-        return
-    jobs = Jobs(address)
-    job = remote_runs.find(jobs, name)
-    folder = out / name
-    found = fetching.fetch(LentRun(jobs, job, name), folder)
+        place, name = located(name)
+        copy = Copy(place)
+    else:
+        from spikeloop.cluster.jobs import Jobs
+        from spikeloop.coordinator import remote_runs
+
+        jobs = Jobs(address)
+        job = remote_runs.find(jobs, name)
+        copy = remote_runs.lent(jobs, job)
+        state, of = job.state, f" of {job.metadata.get(remote_runs.GENERATIONS, '?')}, {job.state}"
+    found = fetching.fetch(copy, out / name)
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "state": job.state, **vars(found)}))
+        told = {"state": state} if state else {}
+        typer.echo(json.dumps({"folder": str(out / name), **told, **vars(found)}))
         return
     if found.note:
         warn(f"every file is sound, but numbers were not compared: {found.note}")
-    generations = job.metadata.get(remote_runs.GENERATIONS, "?")
     typer.echo(
         f"fetched {found.n_new} new files, {found.n_files} in all, sound; generation "
-        f"{max(found.generation, 0)} of {generations}, {job.state}"
+        f"{max(found.generation, 0)}{of}"
     )
-    typer.echo(f"results: {folder}")
+    typer.echo(f"results: {out / name}")
 
 
 def _submit(
@@ -181,6 +182,8 @@ def _submit(
     out: str | None,
     any_code: bool,
 ) -> "JobInfo":
+    import tempfile
+
     from spikeloop.coordinator import remote_runs, shipping
 
     name = settings.run.name

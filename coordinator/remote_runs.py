@@ -6,9 +6,8 @@ keeps watching the name of a job for some seconds after its end, and would take 
 """
 
 import asyncio
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -16,9 +15,10 @@ import typer
 from spikeloop.cluster.jobs import JobInfo, Jobs
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import Interrupted
+from spikeloop.coordinator.copies import Copy
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.kinds import nearest
-from spikeloop.coordinator.lent import LentRun
+from spikeloop.coordinator.lent import Lent, last_rows
 
 RUN = "spikeloop.run"
 """Metadata: the run's name; jobs that have it are ours."""
@@ -31,6 +31,8 @@ CODE = "spikeloop.code"
 OUT = "spikeloop.out"
 """Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
 
+FAILURES: Mapping[int, type[Exception]] = {1: RunFailed, 2: ConfigError, 3: PoolError}
+"""What a failed driver's exit code means."""
 POLL_S = 0.5
 """Between two looks at a job that is waited for."""
 
@@ -82,23 +84,34 @@ def reason(job: JobInfo) -> str:
     return lines[-1].removeprefix("spikeloop: ") if lines else "no word why"
 
 
+def lent(jobs: Jobs, job: JobInfo) -> Copy:
+    """The run's folder on the cluster; PoolError if there is none yet, or not any more."""
+    copy = Copy(Lent(jobs, job, run_of(job)))
+    if not copy.identity:
+        raise PoolError(
+            f"{run_of(job)}: there is no run.json on the cluster (any more); the run is "
+            f"{job.state}, try again once it has begun"
+        )
+    return copy
+
+
 def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
     """What is known of a run, as plain values; None where nothing is."""
-    run, folder = LentRun(jobs, job, run_of(job)), ""
+    folder, trouble = "", None
     latest: Any = {}
     known: Any = {}
     try:
-        folder = run.folder()
-        with tempfile.TemporaryDirectory() as temporary:
-            latest, known = run.last_rows(Path(temporary))
-    except (PoolError, ConfigError):  # its node is gone, or it has just begun
-        pass
+        place = Lent(jobs, job, run_of(job))
+        folder = place.folder()
+        latest, known = last_rows(Copy(place))
+    except (PoolError, ConfigError) as error:
+        trouble = None if job.state == "pending" else str(error)
     generations = job.metadata.get(GENERATIONS, "")
     return {
         "name": run_of(job),
         "job": job.name,
         "state": job.state,
-        "reason": reason(job) if job.state == "failed" else None,
+        "reason": reason(job) if job.state == "failed" else trouble,
         "generation": latest.get("generation"),
         "generations": int(generations) if generations.isdigit() else None,
         "best": latest.get("best"),
@@ -133,12 +146,13 @@ def ended(jobs: Jobs, job: JobInfo) -> JobInfo:
 
 
 def conclude(job: JobInfo) -> None:
-    """Ends as the run did: RunFailed, or Interrupted if it can be resumed."""
+    """Ends as the run did: one of ``FAILURES``, or Interrupted if it can be resumed."""
     name = run_of(job)
     if job.state == "stopped" or job.exit_code == 4:
         raise Interrupted(f"{name} has {job.state}; go on with it by submitting it again")
     if job.state == "failed":
-        raise RunFailed(f"{name} has failed on the cluster: {reason(job)}")
+        failure = FAILURES.get(job.exit_code or 1, RunFailed)
+        raise failure(f"{name} has failed on the cluster: {reason(job)}")
     typer.echo(f"{name} has succeeded; bring it back with: spikeloop fetch {name}")
 
 

@@ -1,16 +1,15 @@
 """One run from its configuration to its last figure, new or resumed."""
 
 import gc
-import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import manifest, rulers, tables
+from spikeloop.coordinator import finished, manifest, rulers, tables
 from spikeloop.coordinator.config import RunConfig, TransferSettings
 from spikeloop.coordinator.copies import BadCopy
 from spikeloop.coordinator.copying import Copying, copy_of, copying
@@ -23,6 +22,7 @@ from spikeloop.coordinator.stopping import words
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.transfer import Transfer, score_transfer, transfer_size
+from spikeloop.coordinator.trust import again
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
@@ -96,13 +96,15 @@ def start(
         if or_resume and (faster := begun(config, folder, reporter.note)):
             return resume(config, faster, reporter, stop)
         raise
-    try:
-        with store.locked(), copying(config, store, reporter.note, stop) as copy:
-            return _go_on(config, store, reporter, stop, copy)
-    except (PoolError, BadCopy):
-        if store.generation() < 0:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(store.locked())
+            with copying(config, store, reporter.note, stop) as copy:
+                return _go_on(config, store, reporter, stop, copy)
+        except (PoolError, BadCopy):
+            if store.generation() < 0:  # before the lock ends, or it may be another's by then
+                store.discard()
+            raise
 
 
 def resume(
@@ -113,6 +115,8 @@ def resume(
     after: int | None = None,
 ) -> Transfer:
     """Goes on from the last committed generation, to the very bits of an undisturbed run.
+
+    A finished run ends once more as it did, from its files: no workers are started.
 
     Args:
         config: of the run.
@@ -162,6 +166,13 @@ def _go_on(
 
     if copy is not None:
         copy.begin()
+    with stop.raising():
+        known = finished.transfer(config, store)
+    if known is not None:
+        _tell_end(config, store, reporter)
+        _tell_deployed(config, store, reporter)
+        make_figures(store)
+        return known
     with _workers(config, stop) as pool:
         reporter.pool(pool.description)
         # A large generation is hundreds of thousands of small objects and no cycles. Looking for
@@ -169,13 +180,9 @@ def _go_on(
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         search(config, pool, store, reporter)
-        if reason := _ended(config, store):
-            reporter.note(reason)
+        _tell_end(config, store, reporter)
         point = deploy(config, pool, store, reporter)
-        if config.deploy.finalists > 1:
-            reporter.note(
-                f"deployed: the point after generation {deployed_generation(config, store)}"
-            )
+        _tell_deployed(config, store, reporter)
         result = _score(config, pool, store, config.transfer, point, reporter)
     make_figures(store)  # under the lock: whoever resumes the run removes unfinished files
     return result
@@ -186,7 +193,8 @@ def _workers(config: RunConfig, stop: StopSignal) -> AbstractContextManager[Work
 
 
 def _remedy(folder: Path, sound: int) -> str:
-    return f"go back to before it with: spikeloop resume {folder} --after {sound}"
+    command = again("resume", folder, "--after", str(sound))
+    return f"go back to before it with: {command}"
 
 
 def _removed(store: RunStore, paths: list[Path], what: str = "") -> str:
@@ -206,7 +214,11 @@ def transfer(
     reporter: SessionReporter,
     stop: StopSignal,
 ) -> Transfer:
-    """Scores a run's recommended point on held-out tasks of the given number and seed."""
+    """Scores a run's recommended point on held-out tasks of the given number and seed.
+
+    They are lived also if the run has these very lives on file: whoever asks for them wants to know
+    whether they come out the same here and now. ``resume`` shows those on file.
+    """
     point = recommended(config, store)
     store.check_transfer(settings.seed, transfer_size(settings))
     with (
@@ -247,11 +259,19 @@ def recommended(config: RunConfig, store: RunStore) -> FloatArray:
     return deployed(config, store)
 
 
-def _ended(config: RunConfig, store: RunStore) -> str:
-    """Why a search ended before its last generation, in words; "" if it did not."""
+def _tell_end(config: RunConfig, store: RunStore, reporter: SessionReporter) -> None:
+    """Says why a search ended before its last generation, if it did."""
     rows = store.rows()
     rule = rows[-1].get("stopped") if rows else None
-    return words(rule, config.stop, rows[-1]) if rule and config.stop.ends(rule) else ""
+    if rule and config.stop.ends(rule):
+        reporter.note(words(rule, config.stop, rows[-1]))
+
+
+def _tell_deployed(config: RunConfig, store: RunStore, reporter: SessionReporter) -> None:
+    """Says which point a race has chosen, if there was one."""
+    if config.deploy.finalists > 1:
+        generation = deployed_generation(config, store)
+        reporter.note(f"deployed: the point after generation {generation}")
 
 
 def warm_up_job(config: RunConfig) -> Job:

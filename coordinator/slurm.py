@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.options import ConfigPath, Out, Sets
 
 
 def slurm(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")],
+    config: ConfigPath,
     nodes: Annotated[int, typer.Option("--nodes", min=1, max=10_000, help="nodes of the job")],
     time: Annotated[
         str, typer.Option("--time", metavar="HH:MM:SS", help="limit of one start of the job")
@@ -24,13 +25,8 @@ def slurm(
     ] = None,
     partition: Annotated[str | None, typer.Option("--partition", help="of the site")] = None,
     account: Annotated[str | None, typer.Option("--account", help="that pays")] = None,
-    out: Annotated[
-        Path, typer.Option("--out", envvar="SPIKELOOP_RUNS", help="folder for run folders")
-    ] = Path("runs"),
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value"),
-    ] = None,
+    out: Out = Path("runs"),
+    sets: Sets = None,
     options: Annotated[
         list[str] | None,
         typer.Option("--option", metavar="--NAME=VALUE", help="any other option of sbatch"),
@@ -58,38 +54,36 @@ def slurm(
 ) -> None:
     """Write the batch script of a run and submit it to SLURM."""
     from spikeloop.cluster import slurm as jobs
-    from spikeloop.coordinator import config as configuration
+    from spikeloop.coordinator import opening
+    from spikeloop.coordinator.kinds import build
+    from spikeloop.coordinator.trust import again
 
-    overrides = dict(configuration.override(text) for text in sets or [])
-    name = configuration.load(config, overrides).run.name
-    try:
-        batch = jobs.Batch(
-            nodes=nodes,
-            time=time,
-            cpus_per_task=cpus_per_task,
-            mem=mem,
-            partition=partition,
-            account=account,
-            options=options or (),
-            setup=_lines(setup),
-            notice_s=notice,
-            patience_s=patience,
-        )
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    name = opening.load(config, sets).run.name
+    values = {
+        "nodes": nodes,
+        "time": time,
+        "cpus_per_task": cpus_per_task,
+        "mem": mem,
+        "partition": partition,
+        "account": account,
+        "options": tuple(options or ()),
+        "setup": _lines(setup),
+        "notice_s": notice,
+        "patience_s": patience,
+    }
+    batch, _ = build(jobs.Batch, values, "command line", "slurm", Path())
     text = jobs.script(batch, name, config, out, sets or ())
     if printed:
         typer.echo(text, nl=False)
         return
     path = jobs.write(text, name, out)
     job = jobs.submit(path)
-    log, run = (shlex.quote(str(out / part)) for part in (f"{name}-{job}.log", name))
     for what, command in (
         ("job", job),
         ("script", shlex.quote(str(path))),
         ("queue", f"squeue --jobs={job}"),
-        ("log", f"tail -F {log}"),
-        ("watch", f"spikeloop watch {run}"),
+        ("log", shlex.join(["tail", "-F", str(out / f"{name}-{job}.log")])),
+        ("watch", again("watch", out / name)),
         ("stop", f"scancel {job}"),
     ):
         typer.echo(f"{what + ':':8} {command}")

@@ -21,7 +21,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from spikeloop.coordinator import files, schemas
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.lock import locked
+from spikeloop.coordinator.trust import again, remember
 
 PARTS = ("lives", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
@@ -59,7 +60,7 @@ class RunStore:
         """Makes a new run folder; ConfigError if it exists or cannot be written."""
         if folder.exists():
             hint = (
-                f"resume it with: spikeloop resume {folder}"
+                f"resume it with: {again('resume', folder)}"
                 if (folder / "run.json").exists()
                 else "choose another with --out"
             )
@@ -81,7 +82,15 @@ class RunStore:
                 "choose another with --out"
             ) from error
         files.sync_folder(folder.parent)
+        remember(files.read_json(folder / "run.json"))
         return cls(folder)
+
+    def discard(self) -> None:
+        """Removes a run that never began, whole at once; only for whoever holds the lock."""
+        hidden = self.folder.with_name(f".{self.folder.name}.{os.urandom(4).hex()}.tmp")
+        with suppress(OSError):
+            self.folder.rename(hidden)
+            shutil.rmtree(hidden)
 
     @classmethod
     def open(cls, folder: Path) -> "RunStore":
@@ -263,7 +272,8 @@ class RunStore:
 
     def _write(self, name: str, number: int, table: pa.Table) -> Path:
         path = self.part_path(name, number)
-        files.write_parquet(path, table.replace_schema_metadata(self._place(path)))
+        metadata = {**(table.schema.metadata or {}), **self._place(path)}
+        files.write_parquet(path, table.replace_schema_metadata(metadata))
         return path
 
     def _place(self, path: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Lives, candidates and generations as Arrow tables in the columns of ``schemas``."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,11 @@ from spikeloop.coordinator import schemas
 from spikeloop.coordinator.analysis.scores import Estimate, score
 from spikeloop.coordinator.lives import GridLives
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.job import Status
+from spikeloop.workers.job import Grid, Status
 from spikeloop.workers.space import ParameterSpace
+
+POINTS = b"points"
+"""Key of a transfer's metadata: the digest of the points that met the tasks."""
 
 
 def lives_table(lives: GridLives, generation: int) -> pa.Table:
@@ -47,7 +51,11 @@ def curves_table(lives: GridLives, generation: int) -> pa.Table:
 
 
 def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
-    """Held-out lives of several points, with their curves; ``point`` counts within a theta."""
+    """Held-out lives of several points, with their curves; ``point`` counts within a theta.
+
+    Its metadata name the points, which it does not hold: a run that goes on after a transfer
+    learns another Θ.
+    """
     n_tasks = lives.grid.n_tasks
     number = [theta[:row].count(name) for row, name in enumerate(theta)]
     table = _table(
@@ -58,7 +66,14 @@ def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
         curve=_curves(lives),
         **_life_columns(lives),
     )
-    return table.filter(pa.array(lives.lived.ravel()))
+    named = table.replace_schema_metadata({POINTS: points_digest(lives.grid)})
+    return named.filter(pa.array(lives.lived.ravel()))
+
+
+def points_digest(grid: Grid) -> bytes:
+    """What names the points of a grid: the SHA-256 of their coordinates."""
+    points = grid.population.rows(0, grid.n_candidates)
+    return hashlib.sha256(points.tobytes()).hexdigest().encode()
 
 
 def candidates_table(

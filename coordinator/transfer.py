@@ -97,12 +97,17 @@ def transfer_size(settings: TransferSettings) -> int:
     return sum(area.n_lives for area in transfer_areas(settings))
 
 
-def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
-    """The held-out lives, cut into jobs."""
+def transfer_theta(settings: TransferSettings) -> tuple[str, ...]:
+    """Which of ``THETAS`` each row of the grid belongs to."""
+    return ("default", "learned", *["random"] * settings.random_points)
+
+
+def transfer_grid(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> Grid:
+    """All points and all held-out tasks; ``transfer_areas`` says which of them meet."""
     space, run = config.space, config.run
     rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.TRANSFER, settings.seed)
     random = space.sample(settings.random_points, rng)
-    grid = Grid(
+    return Grid(
         config.family,
         config.learner,
         Explicit(np.vstack([space.default_point(), learned, random])),
@@ -112,7 +117,12 @@ def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatA
         index=settings.seed,
         common_noise=run.common_noise,
     )
-    tile = (run.tile_candidates, run.tile_tasks)
+
+
+def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
+    """The held-out lives, cut into jobs."""
+    grid = transfer_grid(config, settings, learned)
+    tile = (config.run.tile_candidates, config.run.tile_tasks)
     return [job for area in transfer_areas(settings) for job in cut(grid, *tile, "transfer", area)]
 
 
@@ -135,8 +145,7 @@ def score_transfer(
     jobs = transfer_jobs(config, settings, learned)
     reporter.started("transfer to held-out tasks", transfer_size(settings))
     lives = evaluate_grid(pool, jobs, reporter.lived)
-    theta = ("default", "learned", *["random"] * settings.random_points)
-    return summarise(config.run.seed, settings.seed, lives, theta)
+    return summarise(config.run.seed, settings.seed, lives, transfer_theta(settings))
 
 
 def summarise(run_seed: int, seed: int, lives: GridLives, theta: tuple[str, ...]) -> Transfer:

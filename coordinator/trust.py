@@ -3,40 +3,91 @@
 A run folder or a comparison is data, whoever made it. Its configuration can name what lies beyond:
 classes of its author's own, whose code would run here; a cluster that is not this machine's, which
 would be shown this user's token and could send back code; a database; a place for copies. None
-of it is used unless the user says so, by ``--trust`` or by naming another target on the command
-line.
+of it is used unless its user says so, by ``--trust``, by naming another target on the command line,
+or by having begun it here themselves.
 """
 
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from spikeloop.cluster.attached import Attached
-from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator import began, files
 from spikeloop.coordinator.errors import ConfigError
 
 
-def require(folder: Path, reaches: Iterable[str], trust: bool) -> None:
+def require(folder: Path, reaches: Iterable[str], trusted: bool) -> None:
     """ConfigError if a folder's word leads outside and its user has not said that it may."""
     for reach in reaches:
-        if not trust:
+        if not trusted:
             raise ConfigError(
                 f"{folder}: its configuration {reach}; if you trust its author, add --trust"
             )
 
 
-def reaches(config: RunConfig) -> Iterator[str]:
-    """What a run would use that lies outside of its folder and of this machine."""
-    target = config.target
-    if isinstance(target, Attached) and target.address != "auto":
+def reaches(tables: Mapping[str, Any]) -> Iterator[str]:
+    """What a run or comparison would use that lies outside of its folder and of this machine.
+
+    Args:
+        tables: of its configuration, as resolved.
+    """
+    target, run = _table(tables, "target"), _table(tables, "run")
+    if target.get("kind") == "ray" and (address := target.get("address", "auto")) != "auto":
         yield (
-            f"would connect to the Ray cluster at {target.address} with your token (choose another "
+            f"would connect to the Ray cluster at {address} with your token (choose another "
             "target with --address, --workers or --inline)"
         )
-    if copy := config.tables()["run"].get("copy"):
+    if copy := run.get("copy_to"):
         yield f"would copy its files to {copy}"
+    yield from databases(tables)
 
 
-def again(folder: Path, config: RunConfig) -> str:
-    """The arguments of commands that go on with one's own run: its folder, and what is needed."""
-    own = any(":" in table.get("kind", "") for table in config.tables().values())
-    return f"{folder} --trust" if own or any(reaches(config)) else str(folder)
+def databases(tables: Mapping[str, Any]) -> Iterator[str]:
+    """The part of ``reaches`` that is of the studies."""
+    if _table(tables, "tuning").get("storage"):
+        yield "would use the database that tuning.storage names"
+
+
+def own_classes(tables: Mapping[str, Any]) -> bool:
+    """Whether a configuration names classes of its author's own."""
+    places = [*tables.values(), *_table(tables, "strategies").values()]
+    kinds = [place.get("kind") for place in places if isinstance(place, Mapping)]
+    return any(isinstance(kind, str) and ":" in kind for kind in kinds)
+
+
+def remember(manifest: Mapping[str, Any]) -> None:
+    """Notes that its user begins a run or comparison here, where that would be asked later."""
+    tables = _table(manifest, "config")
+    if own_classes(tables) or any(reaches(tables)):
+        began.note(manifest)
+
+
+def again(command: str, folder: Path, *options: str) -> str:
+    """The command line that goes on with a folder, as a shell takes it.
+
+    Args:
+        command: such as "resume".
+        folder: of a run or a comparison, which need not be there.
+        options: further words.
+    """
+    manifest = _manifest(folder)
+    tables = _table(manifest, "config")
+    outside = {"resume": reaches, "transfer": reaches, "verify": databases}.get(command)
+    asked = own_classes(tables) or (outside is not None and any(outside(tables)))
+    trust = ["--trust"] if asked and command != "watch" and not began.here(manifest) else []
+    return shlex.join(["spikeloop", command, str(folder), *options, *trust])
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What a folder says of itself; nothing if that cannot be read."""
+    for name in ("comparison.json", "run.json"):
+        with suppress(ConfigError):
+            return files.read_json(folder / name)
+    return {}
+
+
+def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """One of several tables; what is none has no keys."""
+    found = tables.get(name)
+    return found if isinstance(found, Mapping) else {}

@@ -40,14 +40,18 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def verify(store: RunStore) -> Report:
+def verify(store: RunStore, trust: bool = False) -> Report:
     """Reads every file of the run, checks its seal, and then the run's invariants.
 
     Numbers are compared only if all files are sound: what follows from a damaged file says nothing.
+
+    Args:
+        store: of the run.
+        trust: load the own classes that it names, as for ``read_config``.
     """
     report = Report()
     store = store.as_of_now()
-    config = read_config(store)
+    config = read_config(store, trust)
     last = store.generation()
     found = examine(config, store)
     report.checked.append(

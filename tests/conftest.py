@@ -17,6 +17,12 @@ hypothesis.settings.register_profile("spikeloop", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("spikeloop")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Runs that tests begin are not noted among those of the user who tests."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files run side by side where there are several processes; tests on Ray one after another.
 

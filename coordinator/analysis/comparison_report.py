@@ -35,6 +35,7 @@ from spikeloop.coordinator.console import duration
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.trust import again
 
 CAPTIONS = {
     "anytime": "Held-out score of the recommended point against lives spent, as the interquartile "
@@ -51,12 +52,12 @@ CAPTIONS = {
 }
 
 
-def comparison_page(folder: Path) -> Page:
-    """Everything that is known of a comparison."""
-    config = session.read_config(folder)
+def comparison_page(folder: Path, trust: bool = False) -> Page:
+    """Everything that is known of a comparison; own classes are loaded as by ``read_config``."""
+    config = session.read_config(folder, trust)
     if not (folder / "results.parquet").exists():
         raise ConfigError(
-            f"{folder}: the comparison is not finished; go on with: spikeloop resume {folder}"
+            f"{folder}: the comparison is not finished; go on with: {again('resume', folder)}"
         )
     found = session.find(config, folder)
     trials, results = (frames.read(folder, name) for name in ("trials", "results"))

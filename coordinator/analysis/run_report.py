@@ -35,9 +35,9 @@ TABLES = ("generations", "candidates", "lives", "curves", "finalists", "transfer
 LONGEST_ERROR = 300
 
 
-def run_page(store: RunStore) -> Page:
-    """Everything that is known of a run."""
-    manifest, config = store.manifest(), read_config(store)
+def run_page(store: RunStore, trust: bool = False) -> Page:
+    """Everything that is known of a run, whose own classes are loaded as by ``read_config``."""
+    manifest, config = store.manifest(), read_config(store, trust)
     frames = {name: frame(store, name) for name in TABLES}
     done, planned = max(store.generation(), 0), config.run.generations
     ended = list(_stops(config, frames["generations"]))

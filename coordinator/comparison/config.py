@@ -20,11 +20,7 @@ from spikeloop.tasks.settings import Settings
 class ComparisonSettings(Settings):
     """Table ``[comparison]``: the contest, declared before it is held."""
 
-    name: str = Field(
-        default="",
-        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*)?$",
-        description="folder below comparisons/",
-    )
+    name: runs.FolderName = Field(default="", description="folder below comparisons/")
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
     budget: int = Field(
         default=10_000,
@@ -137,7 +133,7 @@ DERIVED = {
     "generations": "it follows from comparison.budget",
     "seed": "seeds follow from comparison.seed",
     "name": "the comparison has one, comparison.name",
-    "copy": "comparisons are not copied while they go on",
+    "copy_to": "comparisons are not copied while they go on",
 }
 """Keys of ``[run]`` that a comparison sets itself, and why."""
 OWN = ("comparison", "tuning", "strategies")

@@ -22,19 +22,23 @@ from typing import Any, Protocol
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files, manifest
-from spikeloop.coordinator import trust as trusting
+from spikeloop.coordinator import began, files, manifest
 from spikeloop.coordinator.analysis.findings import Findings, findings
-from spikeloop.coordinator.comparison import contest, frames, studies, tuning
+from spikeloop.coordinator.comparison import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    contest,
+    frames,
+    studies,
+    tuning,
+)
 from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.lock import locked
 from spikeloop.coordinator.session import warm_up_job
+from spikeloop.coordinator.trust import again, remember
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
-
-SCHEMA_VERSION = 2
-MANIFEST = "comparison.json"
 
 
 class ComparisonReporter(tuning.TrialReporter, contest.ContestReporter, Protocol):
@@ -54,7 +58,7 @@ def start(
         studies.check_new(config)
     if folder.exists() and any(folder.iterdir()):
         hint = (
-            f"go on with: spikeloop resume {folder}"
+            f"go on with: {again('resume', folder)}"
             if (folder / MANIFEST).exists()
             else "choose another with --out"
         )
@@ -62,6 +66,7 @@ def start(
     try:
         files.make_folder(folder)
         files.write_json(folder / MANIFEST, _describe(config))
+        remember(files.read_json(folder / MANIFEST))
     except OSError as error:
         raise ConfigError(
             f"{folder}: cannot be written ({error.strerror}); choose another with --out"
@@ -92,8 +97,8 @@ def resume(
     return result
 
 
-def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
-    """The configuration of an existing comparison.
+def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
+    """The configuration of an existing comparison, and whether it is trusted.
 
     Args:
         folder: of the comparison.
@@ -106,20 +111,13 @@ def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own = manifest.working_folder(value, str(path))
-    return parse(tables, str(path), own if trust else None)
+    own, trusted = manifest.working_folder(value, str(path)), trust or began.here(value)
+    return parse(tables, str(path), own if trusted else None), trusted
 
 
-def reaches(config: ComparisonConfig) -> Iterator[str]:
-    """What a comparison would use that lies outside of its folder and of this machine."""
-    yield from trusting.reaches(config.first)
-    yield from databases(config)
-
-
-def databases(config: ComparisonConfig) -> Iterator[str]:
-    """The part of ``reaches`` that is of the studies."""
-    if config.tuning.storage:
-        yield "would use the database that tuning.storage names"
+def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
+    """The part of ``read`` that most want."""
+    return read(folder, trust)[0]
 
 
 def find(config: ComparisonConfig, folder: Path) -> Findings:

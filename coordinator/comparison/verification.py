@@ -10,7 +10,7 @@ from spikeloop.coordinator.comparison import contest, frames, records, session, 
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.trust import require
+from spikeloop.coordinator.trust import databases, require
 from spikeloop.coordinator.verification import Report
 
 
@@ -25,8 +25,8 @@ def verify(folder: Path, trust: bool = False) -> Report:
         ConfigError: the folder is no comparison, its ``comparison.json`` is damaged, or it needs
             trust.
     """
-    config = session.read_config(folder, trust)
-    require(folder, session.databases(config), trust)
+    config, trusted = session.read(folder, trust)
+    require(folder, databases(config.tables()), trusted)
     report = Report()
     with session.database_errors(config):
         trials = _verify_studies(config, folder, report)

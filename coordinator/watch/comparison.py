@@ -14,15 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeloop.coordinator import files
+from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.exits import printable
 from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.trust import again
 from spikeloop.coordinator.watch.frame import Room, span
 from spikeloop.coordinator.watch.status import plain
 from spikeloop.coordinator.watch.writer import Writer, writer
-
-SCHEMA_VERSION = 2
-"""Of comparisons; their own module would import Optuna."""
 
 
 class ComparisonView:
@@ -37,7 +36,7 @@ class ComparisonView:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / "comparison.json"
+        path = folder / MANIFEST
         config: Any = files.read_versioned(path, SCHEMA_VERSION).get("config")
         try:
             self._about = config["comparison"]
@@ -56,10 +55,8 @@ class ComparisonView:
 
     def look(self, limit_s: float = float("inf")) -> None:
         """Reads the records that are new."""
-        if not (self.folder / "comparison.json").exists():
-            raise ConfigError(
-                f"{self.folder}: not a comparison (there is no comparison.json in it)"
-            )
+        if not (self.folder / MANIFEST).exists():
+            raise ConfigError(f"{self.folder}: not a comparison (there is no {MANIFEST} in it)")
         self._writer = writer(self.folder)
         self._problems = []
         until = time.monotonic() + limit_s
@@ -96,7 +93,7 @@ class ComparisonView:
 
     @property
     def over(self) -> bool:
-        """Whether its findings are written and nobody writes any more."""
+        """Whether its findings are written, which comes last, and nobody is known to write."""
         alive = self._writer is not None and self._writer.alive
         return (self.folder / "findings.json").exists() and not alive
 
@@ -147,11 +144,10 @@ class ComparisonView:
     def _notes(self) -> Iterator[Text]:
         for problem in self._problems[:3]:
             yield Text(f"problem: {problem}", "red")
-        folder = printable(str(self.folder))
         if (self.folder / "findings.json").exists():
-            yield Text(f"report:  spikeloop report {folder}")
+            yield Text(printable(f"report:  {again('report', self.folder)}"))
         elif self._writer is not None and self._writer.alive is False:
-            yield Text(f"go on:   spikeloop resume {folder}")
+            yield Text(printable(f"go on:   {again('resume', self.folder)}"))
         elif self._writer is not None:
             yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.exits import printable
+from spikeloop.coordinator.trust import again
 from spikeloop.coordinator.watch.follow import Follower
 
 
@@ -30,7 +31,7 @@ class Ending:
             transfer_shortfalls,
         )
 
-        self._folder = follower.folder
+        self._folder, self._scale = follower.folder, follower.plan.scale
         lives = follower.transfer_lives().to_pandas()
         try:
             self._n_tasks = lives["task"].nunique()
@@ -45,8 +46,12 @@ class Ending:
         from spikeloop.coordinator.analysis.shortfall import CAPTION, plus_minus
         from spikeloop.coordinator.console import TRANSFER_COLUMNS, WIDE, gain_words
 
+        zero, one = self._scale
         table = Table(
-            title=f"Score on {self._n_tasks} held-out tasks (0 without learning, 1 optimal)",
+            # The words are the run's: text, in which nothing is markup.
+            title=Text(
+                f"Score on {self._n_tasks} held-out tasks (0 {zero}, 1 {one})", "table.title"
+            ),
             title_justify="left",
             caption=CAPTION,
             caption_justify="left",
@@ -81,8 +86,8 @@ def next_steps(folder: Path) -> Iterator[str]:
     """Where the figures are and which commands tell more."""
     for figure in sorted((folder / "figures").glob("*.png")):
         yield printable(f"figure:  {figure}")
-    yield printable(f"report:  spikeloop report {folder}")
-    yield printable(f"check:   spikeloop verify {folder}")
+    yield printable(f"report:  {again('report', folder)}")
+    yield printable(f"check:   {again('verify', folder)}")
 
 
 def _cells(lives: Any) -> tuple[str, str, str]:

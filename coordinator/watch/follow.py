@@ -145,6 +145,16 @@ class Follower:
             self._store.part_path("transfer", self.plan.transfer_seed)
         ).replace_schema_metadata(None)
 
+    def drawn(self) -> bool:
+        """Whether the figures were drawn after the transfer; a comparison's search has none."""
+        figure, transfer = self.folder / "figures" / "learning.png", self.transfer()
+        if transfer is None:
+            return True
+        try:
+            return figure.stat().st_mtime_ns >= transfer.stat().st_mtime_ns
+        except OSError:
+            return False
+
     def raced(self) -> bool:
         """Whether the points of several generations have raced for being deployed."""
         return any(True for _ in (self.folder / "finalists").glob("part-*.parquet"))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from spikeloop.coordinator.analysis.scores import Estimate
 from spikeloop.coordinator.exits import printable
+from spikeloop.coordinator.trust import again
 from spikeloop.coordinator.watch.follow import Row
 from spikeloop.coordinator.watch.plot import Series, draw
 from spikeloop.coordinator.watch.status import Status
@@ -169,7 +170,7 @@ def _facts(status: Status) -> Iterator[tuple[str, Text]]:
     if status.stopped:
         yield "ended", Text(status.stopped)
     if status.state == "interrupted":
-        yield "go on", Text(f"spikeloop resume {printable(str(status.resumed))}")
+        yield "go on", Text(printable(again("resume", status.resumed)))
     elif status.state != "finished" and status.commit_s is not None:
         yield "commit", Text(f"the last one {span(status.commit_s)} ago")
     if status.unread:

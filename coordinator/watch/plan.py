@@ -29,6 +29,7 @@ class Plan:
         last_lives: lives after the search, those of the race and of the transfer, about.
         race: whether points race for being deployed.
         stop: the rules that may end the search.
+        scale: what scores 0 and what scores 1, in words.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Plan:
     last_lives: int
     race: bool
     stop: StopSettings
+    scale: tuple[str, str] = ("without learning", "optimal")
 
 
 def plan(manifest: Mapping[str, Any], source: str) -> Plan:
@@ -83,7 +85,16 @@ def plan(manifest: Mapping[str, Any], source: str) -> Plan:
         + race * finalists * value("deploy", "tasks", int),
         race=race,
         stop=stop,
+        scale=_scale(manifest.get("scale")),
     )
+
+
+def _scale(words: Any) -> tuple[str, str]:
+    """What scores 0 and 1, as the run says; runs of older programs do not say it."""
+    match words:
+        case [str(zero), str(one)]:
+            return printable(zero), printable(one)
+    return Plan.scale
 
 
 def _size(space: Any) -> int:

@@ -89,5 +89,8 @@ class RunView:
     @property
     def over(self) -> bool:
         """Whether it is finished and nobody writes any more; figures come last."""
-        writer = self.status.writer
-        return self.status.state == "finished" and (writer is None or not writer.alive)
+        if self.status.state != "finished":
+            return False
+        if self.status.writer is None or self.status.writer.alive is not None:
+            return self.status.writer is None or not self.status.writer.alive
+        return self._follower.drawn()  # nobody here can look whether that process has ended

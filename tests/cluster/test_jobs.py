@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from head import free_ports
@@ -19,7 +20,9 @@ class Stranger(BaseHTTPRequestHandler):
     """Some other web server."""
 
     def do_GET(self) -> None:
-        status, body = self.server.answer  # type: ignore[attr-defined]
+        server: Any = self.server
+        status, body = server.answer
+        server.shown = self.headers.get("Authorization")
         self.send_response(status)
         self.end_headers()
         self.wfile.write(body)
@@ -30,7 +33,7 @@ class Stranger(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
     with HTTPServer(("127.0.0.1", 0), Stranger) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
@@ -38,14 +41,16 @@ def server() -> Iterator[HTTPServer]:
 
 
 @pytest.mark.parametrize(
-    "answer", [(200, b"<html>"), (200, b"[]"), (404, b""), (302, b""), (500, b"{}")]
+    "answer", [(200, b"<html>"), (200, b"[]"), (404, b""), (302, b""), (500, b"{}"), (401, b"")]
 )
 def test_another_web_server_is_told_from_a_dashboard(
-    server: HTTPServer, answer: tuple[int, bytes]
+    server: Any, answer: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.answer = answer  # type: ignore[attr-defined]
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "a secret")
+    server.answer = answer
     with pytest.raises(PoolError, match="is no Ray dashboard; is this the address of the head's"):
         Jobs(f"http://127.0.0.1:{server.server_port}")
+    assert server.shown is None
 
 
 def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +69,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_an_unreadable_token_is_one_line(
-    server: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    server.answer = (200, b'{"authentication_mode": "token"}')
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "nowhere"))

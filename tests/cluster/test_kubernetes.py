@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import inspect
 import itertools
 import json
 import re
@@ -29,7 +30,7 @@ from spikeloop.cluster.kubernetes import (
 from spikeloop.cluster.pods import CONFIG, RESULTS, Kubernetes, key
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.config import load, override
-from spikeloop.coordinator.kubernetes import as_yaml
+from spikeloop.coordinator.kubernetes import as_yaml, kubernetes
 
 ROOT = Path(__file__).parents[2]
 RUN_NAMES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", fullmatch=True)
@@ -55,6 +56,19 @@ def made(capsys: Capture, *arguments: str | Path) -> dict[str, Object]:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     return small_toml(tmp_path / "small.toml")
+
+
+def test_help_tells_the_defaults_that_there_are() -> None:
+    told = {}
+    for option in inspect.signature(kubernetes).parameters.values():
+        help_ = option.annotation.__metadata__[0].help
+        if found := re.search(r"\[default: (\S+)\]", help_ or ""):
+            told[option.name] = found[1]
+    fields = Kubernetes.model_fields
+    assert told == {
+        name: str(fields[name].default)
+        for name in ("image", "workers", "cpus", "memory", "head_memory", "size")
+    }
 
 
 OPTIONS: list[tuple[tuple[str, ...], ...]] = [
@@ -170,7 +184,7 @@ def test_secrets_are_named_and_never_told(
         (("--secret", "x\n  y"), "secret must be small letters"),
         (("--set", "strategy.sgima=1"), "did you mean 'sigma'"),
         (("--standing", "--reader"), "exclude each other"),
-        (("--claim", "none"), "set run.copy to a place in an object store"),
+        (("--claim", "none"), "set run.copy_to to a place in an object store"),
         (("--claim", "none", "--reader"), "--claim none has none"),
         (("--set", "run.seed=\udcff"), "must be text in UTF-8"),
     ],

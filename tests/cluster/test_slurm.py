@@ -3,8 +3,8 @@
 import os
 import shlex
 import subprocess
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small import small_toml
@@ -12,7 +12,13 @@ from small import small_toml
 from spikeloop.cluster.slurm import Batch, script
 from spikeloop.coordinator.cli import main
 
-PLAIN = Batch(nodes=2, time="01:00:00")
+
+def changed(**values: Any) -> Batch:
+    """What is asked for below, but for some values."""
+    return Batch.model_validate({"nodes": 2, "time": "01:00:00", **values})
+
+
+PLAIN = changed()
 MARK = "PWNED"
 HOSTILE = (
     f"a b;touch {MARK}",
@@ -38,10 +44,10 @@ def bash(text: str, *options: str) -> str:
     "batch",
     [
         PLAIN,
-        replace(PLAIN, nodes=1),
-        replace(PLAIN, cpus_per_task=4, mem="4G", partition="a,b", account="lab"),
-        replace(PLAIN, nodes=10_000, options=["--qos=long", "--exclude=n[1-3]"]),
-        replace(PLAIN, setup="module load python\nsource ~/env/bin/activate\n"),
+        changed(nodes=1),
+        changed(cpus_per_task=4, mem="4G", partition="a,b", account="lab"),
+        changed(nodes=10_000, options=("--qos=long", "--exclude=n[1-3]")),
+        changed(setup="module load python\nsource ~/env/bin/activate\n"),
     ],
 )
 def test_bash_reads_the_script_and_slurm_all_its_lines(batch: Batch) -> None:
@@ -92,20 +98,36 @@ def test_the_token_is_in_no_command_and_only_its_owner_reads_it(tmp_path: Path) 
     [("90", 5400), ("90:30", 5430), ("01:00:10", 3610), ("2-1", 176_400), ("1-02:03:04", 93_784)],
 )
 def test_time_is_read_as_slurm_reads_it(time: str, seconds: int) -> None:
-    assert replace(PLAIN, time=time).time_s == seconds
+    assert changed(time=time).time_s == seconds
+
+
+@pytest.mark.parametrize("missing", ["spikeloop", "ray", "python", ""])
+def test_each_program_that_the_job_needs_is_looked_for(tmp_path: Path, missing: str) -> None:
+    for name in {"spikeloop", "ray", "python"} - {missing}:
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    text = script(PLAIN, "mdp", Path("mdp.toml"), tmp_path)
+    start, stop = text.index("if ! hash"), text.index("\nfi\n")
+    before = f"PATH={shlex.quote(str(tmp_path))}\nSLURMD_NODENAME=n1\nsay() {{ echo said; }}\n"
+    done = subprocess.run(["bash", "-c", f"{before}{text[start:stop]}\nfi\n"], check=False)
+    assert done.returncode == (3 if missing else 0)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--time", "soon"], "--time must be minutes, HH:MM:SS or D-HH:MM:SS"),
-        (["--time", "2"], "--time must be longer than the notice of 120 s (--notice), got 2"),
-        (["--time", "9", "--mem", "much"], "--mem must be a number with K, M, G or T"),
-        (["--time", "9", "--partition", "a b"], "--partition must be a plain name, got 'a b'"),
-        (["--time", "9", "--account", "a\n#SBATCH --x"], "--account must be a plain name"),
-        (["--time", "9", "--option", "qos=long"], "--option must look like --qos=long"),
-        (["--time", "9", "--option", "--qos=a\nrm"], "--option must look like --qos=long"),
-        (["--time", "9", "--option", "--nodes=4"], "--option --nodes=4 would break the script"),
+        (["--time", "soon"], "command line: [slurm] time must be minutes, HH:MM:SS or D-HH:MM:SS"),
+        (["--time", "2"], "[slurm] time must be longer than the notice of 120 s, got 2"),
+        (["--time", "9", "--mem", "much"], "[slurm] mem must be a number with K, M, G or T"),
+        (["--time", "9", "--partition", "a b"], "partition must be a plain name, got 'a b'"),
+        (["--time", "9", "--account", "a\n#SBATCH --x"], "[slurm] account must be a plain name"),
+        (["--time", "9", "--option", "qos=long"], "options.0 must be one word such as --qos=long"),
+        (["--time", "9", "--option", "--comment=a b --nodes=7"], "must be one word"),
+        (["--time", "9", "--option", "--qos=a\nrm"], "must be one word such as"),
+        (
+            ["--time", "9", "--option", "--nodes=4"],
+            "options.0 would break the script, which sets it itself",
+        ),
         (["--time", "9", "--set", "run.tasks=0"], "[run] tasks must be >= 1, <= 1000000, got 0"),
     ],
 )

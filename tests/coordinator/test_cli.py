@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,14 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from small import small_toml
+from small import small_config, small_toml
 
+from spikeloop.cluster.attached import Attached
+from spikeloop.cluster.inline import Inline
+from spikeloop.cluster.local import Local
 from spikeloop.coordinator import manifest
 from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.opening import retarget
 from spikeloop.workers.fingerprint import fingerprint
 
 
@@ -111,6 +116,18 @@ def test_bad_input_gives_one_line_and_leaves_nothing(
     assert errors.startswith("spikeloop: ")
     assert errors.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_another_target_keeps_what_both_have() -> None:
+    patient = {"job_timeout_s": 3600.0, "max_attempts": 7, "workers": 4}
+    config = small_config(target={"kind": "local", **patient})
+    target = retarget(config, None, False, "auto").target
+    assert isinstance(target, Attached)
+    assert (target.address, target.job_timeout_s, target.max_attempts) == ("auto", 3600.0, 7)
+    assert retarget(config, None, True, None).target == Inline()
+    again = retarget(replace(config, target=target), 2, False, None).target
+    assert again == Local(job_timeout_s=3600.0, max_attempts=7, workers=2)
+    assert retarget(config, None, False, None) is config
 
 
 def test_too_many_failed_lives_quote_one_traceback(

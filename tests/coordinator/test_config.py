@@ -6,6 +6,7 @@ import pytest
 from pydantic import Field
 from small import TABLES, small_config, small_tables, small_toml
 
+from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.config import load, override, parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import allowed
@@ -82,8 +83,12 @@ def test_nested_override(tmp_path: Path) -> None:
         ),
         ("target", {"kind": "local", "cores_per_worker": 0}, "must be > 0 | node, got 0"),
         ("family", {"n_states": 40}, "[learner] "),
-        ("run", {"name": "../up"}, "[run] name"),
-        ("run", {"name": ".."}, "[run] name"),
+        ("run", {"name": "../up"}, "[run] name must hold the letters a-z and A-Z, digits, "),
+        ("run", {"name": "a b"}, "_, - and . only, no . first, got 'a b'"),
+        ("run", {"name": ".."}, "[run] name must hold"),
+        ("run", {"name": "a\n"}, "[run] name must hold"),
+        ("run", {"name": "größe"}, "[run] name must hold"),
+        ("run", {"name": 3}, "[run] name must be a valid string, got 3"),
     ],
 )
 def test_bad_key_gives_one_clear_line(table: str, keys: dict[str, Any], expected: str) -> None:
@@ -103,6 +108,24 @@ def test_missing_kind_lists_the_kinds() -> None:
 
 def test_unknown_table_suggests_the_nearest() -> None:
     assert "did you mean 'transfer'?" in refusal({**TABLES, "transfr": {}})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["plan"], ["submit"], ["slurm", "--nodes", "2", "--time", "1:00:00"], ["kubernetes"]],
+)
+def test_comparison_is_told_from_a_run(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "my contest.toml"
+    path.write_text("[tuning]\nlives = 0\n[comparison]\nbudget = 100\n")
+    with pytest.raises(SystemExit) as exit_:
+        main([*command, str(path)])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == (
+        f"spikeloop: {path}: is a comparison, not a run; hold it with: spikeloop compare "
+        f"'{path}' (on a Ray cluster with --address)\n"
+    )
 
 
 def test_table_that_is_no_table() -> None:

@@ -5,6 +5,7 @@ Kills at chosen operations are in ``store_faults/test_copies.py``.
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +19,16 @@ from small import Silent, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import copies, copying, places, session
+from spikeloop.coordinator import addresses, copies, copying, places, session
 from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.copies import Copy, rank
+from spikeloop.coordinator.commit_order import rank
+from spikeloop.coordinator.copies import Copy
 from spikeloop.coordinator.copying import Copying
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.mirror import Mirror
 from spikeloop.coordinator.store import RunStore
+
+PART = "lives/part-000001.parquet"
 
 
 def cli(*arguments: str) -> int:
@@ -46,7 +51,7 @@ def s3() -> Iterator[S3]:
 def run(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run whose copy is at ``lab/small`` of the server."""
     folder = tmp_path_factory.mktemp("copies")
-    config = small_toml(folder / "small.toml", run={"copy": s3.uri("lab")})
+    config = small_toml(folder / "small.toml", run={"copy_to": s3.uri("lab")})
     assert cli("run", str(config), "--out", str(folder)) == 0
     return folder / "small"
 
@@ -122,9 +127,9 @@ class Recorder:
 
 def test_files_come_in_the_order_of_commits_and_go_in_the_opposite_one(run: Path) -> None:
     place, store = Recorder(), RunStore(run)
-    copy = Copy(place)
-    copy.push(store, store.generation())
-    copy.push_results(store)
+    mirror = Mirror(place)
+    mirror.push(store, store.generation())
+    mirror.push_results(store)
     assert place.written[0] == "run.json"
     assert [n for n in place.written if n.startswith("state")] == [
         f"state/{number:06d}.npz" for number in range(4)
@@ -140,11 +145,11 @@ def test_files_come_in_the_order_of_commits_and_go_in_the_opposite_one(run: Path
     assert None not in ranks
     assert ranks == sorted(ranks, key=lambda found: found or (0, 0))
 
-    copy.go_back(1)
+    mirror.go_back(1)
     assert place.removed == [n for n in reversed(place.written) if n in place.removed]
     assert place.removed[:2] == ["transfer/part-000000.parquet", "state/000003.npz"]
-    assert copy.generation == Copy(place).generation == 1
-    again = Copy(place)
+    assert mirror.generation == Copy(place).generation == 1
+    again = Mirror(place)
     again.push(store, store.generation())
     assert place.files.keys() == contents(run).keys() - {"transfer/part-000000.parquet"} | {
         "figures/search.png",
@@ -154,13 +159,13 @@ def test_files_come_in_the_order_of_commits_and_go_in_the_opposite_one(run: Path
 
 def test_what_is_there_is_not_written_again_and_what_is_lost_is(run: Path) -> None:
     place, store = Recorder(), RunStore(run)
-    Copy(place).push(store, 2)
+    Mirror(place).push(store, 2)
     place.written.clear()
-    Copy(place).push(store, 2)
+    Mirror(place).push(store, 2)
     assert place.written == []
     del place.files["lives/part-000001.parquet"]
     place.files["lives/part-000003.parquet"] = b"begun and never committed"
-    Copy(place).push(store, 3)
+    Mirror(place).push(store, 3)
     assert place.written[0] == "lives/part-000001.parquet"
     assert place.files["lives/part-000003.parquet"] == contents(run)["lives/part-000003.parquet"]
 
@@ -176,7 +181,7 @@ def test_a_lost_folder_is_brought_back_by_the_same_command(
         if name == "state/000003.npz" or name.startswith(("transfer", "figures")):
             s3.remove(f"{copied}/{name}")
     uri = s3.uri(copied.removesuffix("/small"))
-    config = str(small_toml(tmp_path / "small.toml", run={"copy": uri}))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy_to": uri}))
     assert cli("run", config, "--resume", "--out", str(tmp_path)) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
@@ -207,15 +212,35 @@ def test_fetch_brings_what_is_missing(run: Path, s3: S3, tmp_path: Path, copied:
     s3.write(f"{copied}/state/000003.npz", last)
     with store.locked(), pytest.raises(ConfigError, match="is writing it"):
         copies.fetch(s3.uri(copied), tmp_path)
+    flipped = bytearray((folder / PART).read_bytes())
+    flipped[99] ^= 4
+    (folder / PART).write_bytes(flipped)
+    (folder / "figures" / "search.png").write_bytes(b"drawn earlier")
     copies.fetch(s3.uri(copied), tmp_path)
     assert contents(folder) == contents(run)
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
+def test_fetch_leaves_what_is_no_such_run(
+    run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetch = ("fetch", s3.uri("lab/small"), "--out", str(tmp_path))
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "mine").touch()
+    assert cli(*fetch) == 2
+    assert f"{tmp_path / 'small'}: is in the way" in one_line(capsys)
+    (tmp_path / "small" / "mine").unlink()
+    session.start(small_config(), tmp_path / "small", Silent(), StopSignal(), or_resume=True)
+    before = contents(tmp_path)
+    assert cli(*fetch) == 2
+    assert f"{tmp_path / 'small'}: holds another run than s3://bucket/lab/" in one_line(capsys)
+    assert contents(tmp_path) == before
+
+
 def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
     folder = copies.fetch(s3.uri(copied), tmp_path)
     uri = s3.uri(copied.removesuffix("/small"))
-    config = small_config(run={"copy": uri})
+    config = small_config(run={"copy_to": uri})
     session.transfer(
         config,
         RunStore.open(folder),
@@ -243,20 +268,39 @@ def test_a_folder_holds_a_copy_that_is_a_run(
     config = str(small_toml(tmp_path / "small.toml"))
     shared = tmp_path / "shared"
     start = ("run", config, "--resume", "--out", str(tmp_path), "--set")
-    assert cli(*start, f"run.copy={shared}") == 3
+    assert cli(*start, f"run.copy_to={shared}") == 3
     assert f"{shared}: there is no such folder; make or mount it" in one_line(capsys)
     assert not (tmp_path / "small").exists()
     shared.mkdir()
-    assert cli(*start, f"run.copy=file://{shared}") == 0
+    assert cli(*start, f"run.copy_to=file://{shared}") == 0
     assert contents(shared / "small") == contents(tmp_path / "small")
     shutil.rmtree(tmp_path / "small")
-    assert cli(*start, f"run.copy={shared}") == 0
+    assert cli(*start, f"run.copy_to={shared}") == 0
     assert cli("verify", str(shared / "small")) == 0
     assert_same_contents(shared / "small", run)
     capsys.readouterr()
     # Resumed where it lies, it is the run itself and has no copy.
     assert cli("resume", str(shared / "small"), "--trust") == 0
     assert "copy:" not in capsys.readouterr().out
+
+
+def test_links_in_a_folder_are_not_followed(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    for name in ("figures/b.png", "run.json", "lives"):
+        there = shutil.copytree(run, tmp_path / name.replace("/", "_") / "small")
+        if (there / name).is_dir():
+            shutil.rmtree(there / name)
+        (there / name).unlink(missing_ok=True)
+        (there / name).symlink_to(
+            run / name if name != "figures/b.png" else tmp_path / "secret.png"
+        )
+        assert cli("fetch", str(there), "--out", str(tmp_path / "out")) == 2
+        assert f"{there / name}: is a link, and no links are followed there" in one_line(capsys)
+        with pytest.raises(PoolError, match=r"symbolic links|Not a directory"):
+            places.below(str(there.parent), "small").read(name if name != "lives" else PART)
+    assert not (tmp_path / "out").exists()
 
 
 # --- a store that fails ---------------------------------------------------------------------------
@@ -284,7 +328,7 @@ def test_a_server_that_fails_for_a_while_is_told_of_and_caught_up_with(
 ) -> None:
     monkeypatch.setattr(copying, "PAUSE_S", 0.05)
     listener = Listener(on_generation=s3.stop, on_trouble=s3.start)
-    config = small_config(run={"copy": s3.uri("outage")})
+    config = small_config(run={"copy_to": s3.uri("outage")})
     session.start(config, tmp_path / "small", listener, StopSignal())
     assert len([note for note in listener.notes if "trying again" in note]) == 1
     assert listener.notes[-1] == f"copy: {s3.uri('outage/small')}"
@@ -298,7 +342,7 @@ def test_a_server_that_stays_away_ends_a_run_that_is_whole_here(
     monkeypatch.setattr(copying, "PAUSE_S", 0.05)
     monkeypatch.setattr(copying, "LAST_S", 0.0)
     listener = Listener(on_generation=s3.stop, on_trouble=lambda: None)
-    config = small_config(run={"copy": s3.uri("away")})
+    config = small_config(run={"copy_to": s3.uri("away")})
     with pytest.raises(PoolError, match=r"^s3://bucket/away/small.*is the store up"):
         session.start(config, tmp_path / "small", listener, StopSignal())
     assert_same_contents(tmp_path / "small", run)
@@ -310,7 +354,7 @@ def test_a_server_that_stays_away_ends_a_run_that_is_whole_here(
 def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "PAUSE_S", 0.0)
     place, store, notes = Recorder(), RunStore(run), list[str]()
-    keeper = Copying(Copy(place), store, notes.append, StopSignal())
+    keeper = Copying(Mirror(place), store, notes.append, StopSignal())
     tried: list[None] = []
 
     def failing() -> PoolError:
@@ -334,10 +378,34 @@ def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_interrupted_run_copies_what_it_has_committed(run: Path) -> None:
     place, store, notes = Recorder(), RunStore(run), list[str]()
-    keeper = Copying(Copy(place), store, notes.append, StopSignal())
+    keeper = Copying(Mirror(place), store, notes.append, StopSignal())
+    keeper.begin()
     keeper.end(finished=False)
     assert Copy(place).generation == 3
     assert notes == []
+
+
+def test_an_interrupted_run_does_not_wait_for_a_write_that_hangs(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "LEAVING_S", 0.05)
+    place, store, notes = Recorder(), RunStore(run), list[str]()
+    keeper = Copying(Mirror(place), store, notes.append, StopSignal())
+    hanging, released = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        released.wait()
+
+    place.failing = hang
+    keeper.begin()
+    try:
+        assert hanging.wait(60)
+        keeper.end(finished=False)
+        assert notes[0].startswith("the copy is 4 generations behind (there is too slow)")
+        assert place.written == []
+    finally:
+        released.set()
 
 
 @pytest.mark.parametrize(
@@ -351,7 +419,7 @@ def test_a_store_that_is_not_there_is_told_before_work_begins(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str], uri: str, words: str
 ) -> None:
     copy = uri.format(options=s3.options)
-    config = str(small_toml(tmp_path / "small.toml", run={"copy": copy}))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy_to": copy}))
     for more in ((), ("--resume",)):
         assert cli("run", config, "--out", str(tmp_path), *more) == 3
         errors = one_line(capsys)
@@ -409,6 +477,10 @@ SPOILERS: dict[str, tuple[Callable[[S3, str, Path], None], str]] = {
             f"{at}/lives/part-000002.parquet", s3.read(f"{at}/lives/part-000001.parquet")
         ),
         "it was written as lives/part-000001.parquet",
+    ),
+    "figure that is none": (
+        lambda s3, at, _: s3.write(f"{at}/figures/search.png", b"<script>evil()</script>"),
+        "figures/search.png: damaged: it is no PNG image",
     ),
     "later program": (
         lambda s3, at, _: s3.write(f"{at}/run.json", resealed(s3.read(f"{at}/run.json"))),
@@ -477,7 +549,7 @@ def test_a_copy_of_another_run_is_left_alone(
     run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = s3.objects("lab/small")
-    config = str(small_toml(tmp_path / "small.toml", run={"copy": s3.uri("lab")}))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy_to": s3.uri("lab")}))
     assert cli("run", config, "--out", str(tmp_path)) == 2
     assert "the copy of another run" in one_line(capsys)
     assert not (tmp_path / "small").exists()
@@ -494,7 +566,7 @@ def test_another_run_that_takes_the_place_ends_this_one(run: Path, tmp_path: Pat
     """Two of the same name began at the same time on different machines."""
     session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
     place = Recorder()
-    mine, theirs = Copy(place), Copy(place)
+    mine, theirs = Mirror(place), Mirror(place)
     mine.push(RunStore(run), 1)
     theirs.push(RunStore(tmp_path / "small"), 1)
     place.files["run.json"] = (tmp_path / "small" / "run.json").read_bytes()
@@ -508,7 +580,7 @@ def test_a_copy_that_is_ahead_is_not_overwritten(
     folder = copies.fetch(s3.uri(copied), tmp_path)
     RunStore(folder).go_back(1)
     uri = s3.uri(copied.removesuffix("/small"))
-    config = str(small_toml(tmp_path / "small.toml", run={"copy": uri}))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy_to": uri}))
     assert cli("run", config, "--resume", "--out", str(tmp_path)) == 2
     errors = one_line(capsys)
     assert "has generation 3" in errors
@@ -525,7 +597,7 @@ def test_a_copy_that_is_ahead_is_not_overwritten(
         ("s3://bucket/../x", "must have no # and no . or .. in its path"),
         ("s3://", "must be s3:// and the name of a bucket"),
         ("s3://bucket:99999999/x", "must be a URI"),
-        ("ftp://bucket/x", "must be an absolute path, or begin with one of s3://, gs://, hdfs://"),
+        ("ftp://bucket/x", "must be an absolute path, or begin with one of s3://, gs://, file://"),
         ("hunter2", "must be an absolute path"),
         ("file://host/x", "must be file:/// and an absolute path"),
     ],
@@ -533,10 +605,10 @@ def test_a_copy_that_is_ahead_is_not_overwritten(
 def test_places_that_are_none_are_refused_without_being_quoted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], copy: str, words: str
 ) -> None:
-    config = str(small_toml(tmp_path / "small.toml", run={"copy": copy}))
+    config = str(small_toml(tmp_path / "small.toml", run={"copy_to": copy}))
     assert cli("run", config, "--out", str(tmp_path)) == 2
     errors = one_line(capsys)
-    assert f"{config}: [run] copy {words}" in errors
+    assert f"{config}: [run] copy_to {words}" in errors
     assert "hunter2" not in errors
     if "://" in copy:
         assert cli("resume", f"{copy}/small", "--out", str(tmp_path)) == 2
@@ -547,7 +619,7 @@ def test_a_comparison_says_that_it_is_not_copied(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "x.toml"
-    path.write_text('[comparison]\nbudget = 100\n[run]\ncopy = "/tmp"\n')
+    path.write_text('[comparison]\nbudget = 100\n[run]\ncopy_to = "/tmp"\n')
     assert cli("compare", str(path), "--out", str(tmp_path)) == 2
     assert "comparisons are not copied" in one_line(capsys)
 
@@ -556,29 +628,30 @@ def test_a_comparison_says_that_it_is_not_copied(
     ("text", "above", "name"),
     [
         ("s3://bucket/a/b/name?scheme=http", "s3://bucket/a/b?scheme=http", "name"),
-        ("s3://bucket/name/", "s3://bucket", "name"),
+        ("s3://bucket/name/", "s3://bucket/", "name"),
+        ("gs://anonymous@bucket/a/name", "gs://anonymous@bucket/a", "name"),
+        ("file:///small", "file:///", "small"),
+        ("file:///mnt/small", "file:///mnt", "small"),
+        ("/mnt/a?b/name", "/mnt/a?b", "name"),
         ("/mnt/runs/name", "/mnt/runs", "name"),
         ("/name", "/", "name"),
     ],
 )
 def test_an_address_is_a_place_and_a_name(text: str, above: str, name: str) -> None:
-    assert places.split(text) == (above, name)
+    assert addresses.split(text) == (above, name)
+    addresses.check(above)  # so that it can be kept as run.copy_to
 
 
-@pytest.mark.parametrize("scheme", ["hdfs"])
-def test_what_needs_a_library_says_so(scheme: str) -> None:
-    with pytest.raises(PoolError, match=r"hdfs://127\.0\.0\.1:1/x/small: .*Hadoop's library"):
-        places.below("hdfs://127.0.0.1:1/x", "small").names()
+def test_a_folder_of_the_root_is_found_by_its_address() -> None:
+    above, name = addresses.split("file:///small")
+    assert str(places.below(above, name)) == "/small"
 
 
-def test_file_systems_without_atomic_files_rename(tmp_path: Path) -> None:
-    """As HDFS does; pyarrow's view of this machine's disk stands for it."""
-    store = places.Store("disk", fs.LocalFileSystem(), str(tmp_path / "small"))
-    assert store.names() == set()
-    store.write("lives/part-000001.parquet", b"one")
-    store.write("lives/part-000001.parquet", b"two")
-    assert store.read("lives/part-000001.parquet") == b"two"
-    assert store.names() == {"lives/part-000001.parquet"}
-    store.remove("lives/part-000001.parquet")
-    store.remove("lives/part-000001.parquet")
-    assert store.read("lives/part-000001.parquet") is None
+@pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/?scheme=http", "file:///", "/"])
+def test_an_address_without_a_name_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    with pytest.raises(ValueError, match="must end with a name"):
+        addresses.split(text)
+    assert cli("fetch", text, "--out", str(tmp_path)) == 2
+    assert "the address of a copy must end with a name" in one_line(capsys)

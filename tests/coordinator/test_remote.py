@@ -14,17 +14,20 @@ from head import TOKEN, Head, free_ports, head
 from processes import LIMIT_S
 from small import assert_same_contents, small_toml
 
+from spikeloop.cluster.inside_job import told_in
+from spikeloop.cluster.jobs import JobInfo, Jobs
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator import job, shipping
+from spikeloop.cluster.stop import Interrupted
+from spikeloop.coordinator import job, remote_runs, shipping
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.config import load
-from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
 from spikeloop.workers.fingerprint import fingerprint
 
 TESTS = Path(__file__).parents[1]
-N, WORK_S = 25, 0.03
+N, WORK_S = 16, 0.03
 """Generations, and time of a life: some seconds, so that the run can be stopped in the middle."""
 
 
@@ -50,6 +53,7 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:1")  # --address beats it
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # the run was not begun by it
 
 
 def own_classes(folder: Path, module: str) -> Path:
@@ -128,8 +132,11 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     assert f"generation {N}/{N}" not in (log := cli("logs", "own").output)
     assert "interrupted after generation" in log
     assert "own is not running, it has stopped" in cli("stop", "own").output
-    assert cli("logs", "own", "--follow").code == 4
     assert verify(RunStore(cluster.runs / "own")).problems == []
+    jobs = Jobs(cluster.url)
+    on_a_lost_node = dataclasses.replace(remote_runs.find(jobs, "own"), node="0" * 56)
+    reason = remote_runs.state_of(jobs, on_a_lost_node)["reason"]
+    assert "is the node that the job ran on gone?" in reason
 
     again = cli("submit", config, "--follow")
     assert (again.code, again.errors) == (0, ""), again
@@ -139,46 +146,27 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     table = cli("status").output
     assert f"own  succeeded  {N} of {N}" in table
 
-    fetched = cli("fetch", "own")
-    assert fetched.code == 0, fetched
-    assert f"generation {N} of {N}, succeeded" in fetched.output
-    at_once = ("--set", "learner.work_s=0.0")
-    assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
-    assert_same_contents(tmp_path / "runs" / "own", tmp_path / "here" / "own")
-    assert verify(RunStore(tmp_path / "runs" / "own")).problems == []
-
     with monkeypatch.context() as elsewhere:  # where nobody has these classes
         elsewhere.delitem(sys.modules, "own_echo")
         elsewhere.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
+        elsewhere.setenv("SPIKELOOP_RUNS", str(tmp_path / "runs"))
         elsewhere.chdir(tmp_path.parent)
-        alone = cli("fetch", "own", "--out", tmp_path / "alone")
-    assert alone.code == 0, alone
-    assert "every file is sound, but numbers were not compared" in alone.errors
-    assert_same_contents(tmp_path / "alone" / "own", tmp_path / "here" / "own")
+        fetched = cli("fetch", "own")
+    assert fetched.code == 0, fetched
+    assert f"generation {N} of {N}, succeeded" in fetched.output
+    folder = tmp_path / "runs" / "own"
+    assert f"compare them with: spikeloop verify {folder} --trust\n" in fetched.errors
+    assert main_of("verify", folder, "--trust") == 0
+    at_once = ("--set", "learner.work_s=0.0")
+    assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
+    assert_same_contents(folder, tmp_path / "here" / "own")
 
     part = cluster.runs / "own" / "lives" / "part-000003.parquet"
-    sound = part.read_bytes()
-    for broken in (sound[:-100], sound.replace(b"a", b"b", 1), b"", sound_of_another(part)):
-        part.write_bytes(broken)
-        refused = cli("fetch", "own", "--out", tmp_path / "elsewhere")
-        assert refused.code == 2, refused
-        assert "lives/part-000003.parquet: damaged" in refused.errors
-        assert list((tmp_path / "elsewhere").iterdir()) == []
-    part.write_bytes(sound)
-
-    (tmp_path / "foreign" / "own").mkdir(parents=True)
-    assert cli("fetch", "own", "--out", tmp_path / "foreign").code == 2  # no run folder
-    (tmp_path / "foreign" / "own").rmdir()
-    other_run = (*at_once, "--set", "run.seed=8", "--set", "run.generations=1")
-    assert main_of("run", config, "--inline", "--out", tmp_path / "foreign", *other_run) == 0
-    foreign = cli("fetch", "own", "--out", tmp_path / "foreign")
-    assert foreign.code == 2
-    assert "foreign/own: holds another run of that name; choose another --out" in foreign.errors
-
-
-def sound_of_another(part: Path) -> bytes:
-    """A whole file of the same run, which stands for another generation."""
-    return part.with_name("part-000002.parquet").read_bytes()
+    part.write_bytes(part.read_bytes().replace(b"a", b"b", 1))
+    refused = cli("fetch", "own", "--out", tmp_path / "elsewhere")
+    assert refused.code == 2, refused
+    assert f"own at {cluster.url}: lives/part-000003.parquet: damaged" in refused.errors
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def main_of(*arguments: object) -> int:
@@ -196,7 +184,7 @@ def test_other_code_on_the_cluster_ends_the_run_before_it_begins(
 
     monkeypatch.setattr(shipping, "fingerprint", other)
     said = cli("submit", small_toml(tmp_path / "other.toml", run={"name": "other"}), "--follow")
-    assert said.code == 1, said
+    assert said.code == 3, said
     assert said.errors.count("\n") == 1
     assert "other has failed on the cluster: the cluster has other code than" in said.errors
     assert "0123456789ab there); install the same" in said.errors
@@ -208,6 +196,31 @@ def test_other_code_on_the_cluster_ends_the_run_before_it_begins(
     assert nothing.code == 3
     assert "there is no run.json on the cluster" in nothing.errors
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_code", "error"),
+    [
+        ("failed", None, RunFailed),
+        ("failed", 1, RunFailed),
+        ("failed", 137, RunFailed),
+        ("failed", 2, ConfigError),
+        ("failed", 3, PoolError),
+        ("failed", 4, Interrupted),
+        ("stopped", None, Interrupted),
+    ],
+)
+def test_it_ends_as_the_driver_did(
+    state: str, exit_code: int | None, error: type[BaseException]
+) -> None:
+    told = {remote_runs.RUN: "own"}
+    with pytest.raises(error, match="own has"):
+        remote_runs.conclude(JobInfo("own~2", state, None, told, "why", exit_code, ""))
+
+
+def test_no_run_has_the_name_of_what_is_lent_beside_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\[run\] name must"):
+        load(small_toml(tmp_path / "small.toml"), {"run.name": told_in("own")})
 
 
 @pytest.mark.ray

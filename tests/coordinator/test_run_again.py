@@ -1,5 +1,6 @@
 """``run --resume``: the same command starts a run, goes on with it, and shows it once more."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from small import assert_same_contents, small_toml
 
 from spikeloop.coordinator import session
 from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.lock import locked
 from spikeloop.coordinator.store import RunStore
 
 
@@ -154,6 +157,45 @@ def test_whoever_loses_the_race_to_begin_goes_on(
     assert cli(*winner, "--resume") == 0
     assert [path.name for path in tmp_path.glob(".small*")] == []
     assert RunStore(folder).generation() == 3
+
+
+def test_a_run_that_never_began_goes_before_another_can_have_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, tried = small_toml(tmp_path / "small.toml"), []
+    discard = RunStore.discard
+
+    def late(store: RunStore) -> None:
+        second = os.open(store.folder / ".lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(second)
+        tried.append(store.folder)
+        discard(store)
+
+    monkeypatch.setattr(RunStore, "discard", late)
+    nowhere = ("--address", "127.0.0.1:1")  # no cluster
+    assert cli("run", str(config), "--out", str(tmp_path), *nowhere) == 3
+    assert tried == [tmp_path / "small"]
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_a_lock_of_a_folder_that_was_removed_is_none(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    opened = os.open
+
+    def slow(path: Path, *arguments: int) -> int:
+        descriptor = opened(path, *arguments)
+        path.unlink()
+        return descriptor
+
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        pytest.raises(ConfigError, match="was removed by the process that wrote it"),
+    ):
+        patched.setattr(os, "open", slow)
+        with locked(tmp_path / "run"):
+            raise AssertionError("it locked what is gone")
 
 
 def test_a_run_that_another_configuration_began_meanwhile_is_refused(

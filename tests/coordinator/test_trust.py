@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shlex
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from contest import write_toml
 from processes import child
 from small import small_toml
 
-from spikeloop.coordinator import files
+from spikeloop.coordinator import began, files
 from spikeloop.coordinator.cli import app, main
+from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.comparison import config as comparisons
-from spikeloop.coordinator.comparison.session import SCHEMA_VERSION
+from spikeloop.coordinator.trust import again
 
 MODULE = """
 from pathlib import Path
@@ -39,6 +41,16 @@ RUN = {
 """Every command on an existing folder, with what it needs to end at once."""
 NEVER_LOAD = {"watch"}
 """Commands without --trust: they load no classes at all."""
+
+
+@pytest.fixture(autouse=True)
+def somebody_else(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Whoever runs the test has begun none of the runs that were there before it."""
+    state = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    return state
 
 
 def cli(*arguments: str) -> int:
@@ -109,6 +121,29 @@ def test_no_command_runs_a_strangers_code(
 
 
 @pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("noted", [True, False])
+def test_ones_own_run_needs_no_word(tmp_path: Path, somebody_else: Path, noted: bool) -> None:
+    if not noted:  # the state folder cannot be written
+        (somebody_else / "spikeloop").write_text("")
+    (tmp_path / "stranger.py").write_text(MODULE)
+    toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
+    toml.write_text(toml.read_text().replace('"tabular_td"', '"stranger:Mine"'))
+    run = tmp_path / "it's mine"
+    assert cli("run", str(toml), "--out", str(run)) == 0
+    run /= "small"
+    advised = shlex.split(again("verify", run))
+    assert advised == ["spikeloop", "verify", str(run), *([] if noted else ["--trust"])]
+    for command in ("verify", "report", "resume"):
+        sys.modules.pop("stranger", None)
+        assert cli(command, str(run)) == (0 if noted else 2)
+        assert ("stranger" in sys.modules) == noted
+    sys.modules.pop("stranger", None)
+    changed(run, "run", name="other")  # it is not what was begun any more
+    assert cli("report", str(run)) == 2
+    assert "stranger" not in sys.modules
+
+
+@pytest.mark.usefixtures("forgetful")
 @pytest.mark.parametrize("command", ["resume", "verify", "report", "watch"])
 def test_nor_that_of_a_comparison(tmp_path: Path, command: str) -> None:
     (tmp_path / "stranger.py").write_text(MODULE)
@@ -173,11 +208,35 @@ def test_a_strangers_place_gets_no_copies(
 ) -> None:
     toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
     assert cli("run", str(toml), "--out", str(tmp_path)) == 0
-    changed(tmp_path / "small", "run", copy=str(tmp_path / "elsewhere"))
+    changed(tmp_path / "small", "run", copy_to=str(tmp_path / "elsewhere"))
     for command in ("resume", "transfer"):
         assert cli(command, str(tmp_path / "small"), "--inline") == 2
     assert capsys.readouterr().err.count("would copy its files to ") == 2
+    assert cli("policies", str(tmp_path / "small")) == 2  # which copies nothing
+    assert "was written by another run" in capsys.readouterr().err
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "asked"),
+    [
+        ("target", {"kind": "ray", "address": "head:6379"}, {"resume", "transfer"}),
+        ("target", {"kind": "ray", "address": "auto"}, set()),
+        ("run", {"copy_to": "s3://lab/runs"}, {"resume", "transfer"}),
+        ("tuning", {"storage": "sqlite:///x.db"}, {"resume", "transfer", "verify"}),
+        ("strategies", {"a": {"kind": "its:Own"}}, RUN.keys() - NEVER_LOAD),
+        ("learner", {"kind": "its:Own"}, RUN.keys() - NEVER_LOAD),
+        ("learner", "no table", set()),
+    ],
+)
+def test_commands_that_are_printed_ask_for_trust_where_they_need_it(
+    tmp_path: Path, table: str, values: Any, asked: set[str]
+) -> None:
+    files.write_json(tmp_path / "run.json", {"config": {table: values}})
+    advised = {command for command in RUN if again(command, tmp_path).endswith(" --trust")}
+    assert advised == asked
+    began.note(files.read_json(tmp_path / "run.json"))
+    assert again("resume", tmp_path, "--after", "3") == f"spikeloop resume {tmp_path} --after 3"
 
 
 def test_a_strangers_database_is_not_opened(

@@ -196,6 +196,21 @@ def test_whether_the_writer_lives_is_told_or_left_open(
     assert ("spikeloop resume" in text) == (holder != "another machine")
 
 
+def test_a_run_on_another_machine_is_over_once_its_figures_are_drawn(
+    finished: tuple[Path, Transfer], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for _ in grow(finished[0], folder):
+        (folder / ".lock").write_text("process 7 on elsewhere\n")
+        view = RunView(folder)
+        view.look()
+        assert not view.over
+    assert view.status.state == "finished"
+    (folder / "figures" / "learning.png").touch()
+    view.look()
+    assert view.over
+
+
 def test_a_search_of_a_comparison_ends_without_a_transfer(
     finished: tuple[Path, Transfer], tmp_path: Path
 ) -> None:

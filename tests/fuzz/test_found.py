@@ -10,7 +10,7 @@ from processes import child
 from small import small_toml
 
 from fuzz.promise import broken, ended, kept, own_folder
-from spikeloop.coordinator import cli, files
+from spikeloop.coordinator import files, opening
 from spikeloop.coordinator.errors import ConfigError
 
 
@@ -121,7 +121,7 @@ def test_a_failure_that_nobody_has_foreseen_is_noticed(monkeypatch: pytest.Monke
         raise KeyError("kind")
 
     with own_folder():
-        monkeypatch.setattr(cli, "_load", load)
+        monkeypatch.setattr(opening, "load", load)
         assert broken(ended("run", "x.toml")) == ["a failure that nobody has foreseen"]
 
 
@@ -138,9 +138,9 @@ def test_a_second_line_a_wrong_code_and_something_left_are_noticed(
         raise ConfigError("no")
 
     with own_folder():
-        monkeypatch.setattr(cli, "_load", load)
+        monkeypatch.setattr(opening, "load", load)
         found = broken(ended("run", "x.toml"))
         assert found[:2] == ["the exit code is 5", "a failure that nobody has foreseen"]
         assert "the last line does not begin with the program's name" in found
-        monkeypatch.setattr(cli, "_load", wrong)
+        monkeypatch.setattr(opening, "load", wrong)
         assert broken(ended("run", "x.toml")) == ["something is left behind: ['left behind']"]

@@ -81,7 +81,7 @@ def assert_sound(folder: Path, copy: str) -> int | None:
 def _command(folder: Path, copy: str) -> tuple[str, ...]:
     shared = folder / "shared"
     shared.mkdir()
-    return (*RUN, "--resume", "--set", f"run.copy={copy or shared}")
+    return (*RUN, "--resume", "--set", f"run.copy_to={copy or shared}")
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -20,7 +20,7 @@ from spikeloop.coordinator.analysis import importance
 from spikeloop.coordinator.analysis.comparison_curves import looks, spread
 from spikeloop.coordinator.analysis.comparison_figures import write_comparison_figures
 from spikeloop.coordinator.analysis.report import write_report
-from spikeloop.coordinator.comparison import frames, session
+from spikeloop.coordinator.comparison import SCHEMA_VERSION, frames, session
 from spikeloop.coordinator.comparison.config import parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.workers.space import Choice, ParameterSpace, Real
@@ -49,7 +49,7 @@ def contest(
     """A folder with made-up results: every arm a little better than the one before it."""
     config = parse(tables(strategies, tuned), "here", Path())
     folder.mkdir()
-    version = session.SCHEMA_VERSION
+    version = SCHEMA_VERSION
     manifest = {"schema_version": version, "config": config.tables(), "spikeloop": "0"}
     files.write_json(folder / "comparison.json", manifest)
     rng = np.random.default_rng(5)

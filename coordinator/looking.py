@@ -1,0 +1,137 @@
+"""The commands that look at something: a run, a configuration, an installation, what there is."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikeloop.coordinator.errors import RunFailed
+from spikeloop.coordinator.exits import printable, warn
+from spikeloop.coordinator.options import (
+    Address,
+    ConfigPath,
+    Inline,
+    Json,
+    RunPath,
+    Sets,
+    Trust,
+    Workers,
+)
+
+
+def policies(
+    run: RunPath,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="steps in each maze")] = 1000,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, max=20, help="new mazes")] = 3,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="which mazes")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="another PNG file")] = None,
+    trust: Trust = False,
+) -> None:
+    """Draw what the default and learned Θ of a run have learned in new mazes."""
+    from spikeloop.coordinator import console, opening, session
+    from spikeloop.coordinator import policies as mazes
+
+    store, config, _ = opening.open_run(run, trust)
+    seed = config.transfer.seed if seed is None else seed
+    learned = session.recommended(config, store)
+    result = mazes.live(config, learned, steps, tasks, seed, str(run))
+    path = mazes.draw(result, out or run / "figures" / "policies.png")
+    mazes.show(result, console.stream())
+    typer.echo(f"figure:  {path}")
+
+
+def plan(
+    config: ConfigPath,
+    sets: Sets = None,
+    workers: Workers = None,
+    inline: Inline = False,
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would evaluate and how long it will take, by measuring a few tiles."""
+    from spikeloop.cluster.stop import StopSignal
+    from spikeloop.coordinator import console, opening, planning
+
+    settings = opening.load(config, sets, workers, inline, address)
+    stop = StopSignal()
+    stop.install()
+    result = planning.measure(settings, stop)
+    if result.lives_failed:
+        warn(
+            f"{result.lives_failed} of {result.lives_measured} lives that were measured failed, so "
+            f"times may be wrong; the first: {result.first_failure}"
+        )
+    if as_json:
+        typer.echo(json.dumps(result.values()))
+    else:
+        planning.show(result, console.stream())
+
+
+def list_(
+    what: Annotated[
+        str, typer.Argument(metavar="[families|learners|strategies|targets]", show_default=False)
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what there is, with settings, ranges, units and defaults."""
+    from spikeloop.coordinator import console, listing
+
+    entries = listing.entries(what)
+    if as_json:
+        typer.echo(json.dumps(entries))
+    else:
+        listing.show(entries, console.stream())
+
+
+def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
+    """Check every file of a run or a comparison: seals, columns, and that the numbers agree."""
+    if (run / "comparison.json").exists():
+        from spikeloop.coordinator.comparison import verification as comparisons
+
+        report = comparisons.verify(run, trust)
+    else:
+        from spikeloop.coordinator import verification
+        from spikeloop.coordinator.store import RunStore
+
+        report = verification.verify(RunStore.open(run), trust)
+    if as_json:
+        typer.echo(json.dumps({"ok": not report.problems, **vars(report)}))
+    else:
+        for line in (*report.checked, *(f"PROBLEM: {problem}" for problem in report.problems)):
+            typer.echo(printable(line))
+    if report.problems:
+        raise RunFailed(
+            f"{run}: {len(report.problems)} problem(s); the first: {report.problems[0]}"
+        )
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
+    trust: Trust = False,
+) -> None:
+    """Write one HTML file that shows a run or a comparison, figures included."""
+    from spikeloop.coordinator.analysis.report import write_report
+
+    typer.echo(f"report:  {write_report(folder, out, trust)}")
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check the installation, compiler, Ray and memory, and say what to do."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.coordinator import diagnosis
+
+    checks = diagnosis.examine()
+    if as_json:
+        typer.echo(json.dumps([vars(check) for check in checks]))
+    else:
+        for check in checks:
+            typer.echo(f"{check.state:7} {check.name}: {check.found}")
+            if check.advice:
+                typer.echo(f"{'':8}-> {check.advice}")
+    broken = [check for check in checks if check.state == "broken"]
+    if broken:
+        raise PoolError(f"{broken[0].name}: {broken[0].found}; {broken[0].advice}")

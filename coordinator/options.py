@@ -1,0 +1,31 @@
+"""Arguments and options that several commands have, each declared once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RUNS = "SPIKELOOP_RUNS"
+"""Environment variable: the folder for run folders where ``--out`` names none."""
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
+]
+Out = Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for run folders")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="local workers (default: all cores)")
+]
+Inline = Annotated[bool, typer.Option("--inline", help="no Ray: one life after another, here")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="HOST:PORT", help="a running Ray cluster; auto: on this machine"
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="let it use its author's own classes, cluster and database"),
+]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]

@@ -1,0 +1,202 @@
+"""A finished run ends once more as it did, from its files: nothing is lived again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small import Silent, assert_same_contents, small_tables
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import finished, manifest, session
+from spikeloop.coordinator.analysis.scores import ends
+from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.config import load
+from spikeloop.coordinator.store import ONCE, PARTS, RunStore
+from spikeloop.workers.job import Status
+
+NO_CLUSTER = ("--address", "127.0.0.1:1")
+"""Whoever wants workers there fails."""
+
+CHANGES: dict[str, Any] = {
+    "run": {"generations": 9, "max_failed_share": 1.0},
+    "learner": {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.7},
+    "transfer": {"random_tasks": 3, "random_points": 8},
+    "deploy": {"finalists": 3, "tasks": 4},
+    "stop": {"lives": 72},
+}
+"""A race, failed lives, rulers, and a rule that ends the search after its third generation."""
+
+
+def cli(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(arguments))
+    return int(exit_.value.code or 0)
+
+
+def table(output: str) -> str:
+    return output[output.index("Score on") :]
+
+
+def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """A run's files, figures apart, each with the time of its writing."""
+    found = [folder / "run.json"]
+    found += [path for name in ("state", *PARTS, *ONCE) for path in (folder / name).iterdir()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tables = {**small_tables(**CHANGES), "family": {"kind": "ruled:Ruled"}}
+    lines = []
+    for name, values in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    path = tmp_path_factory.mktemp("finished") / "small.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(config: Path) -> Path:
+    """The folder of the finished run."""
+    session.start(load(config), config.parent / "small", Silent(), StopSignal())
+    return config.parent / "small"
+
+
+@pytest.mark.parametrize("command", ["run", "resume"])
+def test_the_second_end_is_the_first_without_workers(
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    assert cli("run", str(config), "--out", str(tmp_path)) == 0
+    first = capsys.readouterr().out
+    folder = tmp_path / "small"
+    for figure in (folder / "figures").iterdir():
+        figure.unlink()  # as after a kill between the transfer and its figures
+    before = files(folder)
+    again = ["run", str(config), "--resume", "--out", str(tmp_path)]
+    again = again if command == "run" else ["resume", str(folder)]
+    assert cli(*again, *NO_CLUSTER) == 0
+    second = capsys.readouterr()
+    assert second.err == ""
+    assert table(second.out) == table(first)
+    for line in ("ended after generation 3", "deployed: the point after", "<optimum>", "half"):
+        assert line in first
+        assert line in second.out
+    assert files(folder) == before
+    assert [path.name for path in sorted((folder / "figures").iterdir())] == [
+        "learning.png",
+        "search.png",
+    ]
+    # It was the cluster that nobody asked for: without the transfer the same command needs it.
+    next((folder / "transfer").iterdir()).unlink()
+    assert cli(*again, *NO_CLUSTER) == 3
+
+
+def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -> None:
+    settings = load(config)
+    lived = session.start(settings, tmp_path / "small", Silent(), StopSignal())
+    read = finished.transfer(settings, RunStore(tmp_path / "small"))
+    assert read is not None
+    assert json.dumps(read.as_json()) == json.dumps(lived.as_json())
+    assert read.theta == lived.theta
+    assert 0 < lived.lives.n_failed < lived.lives.n_lived < lived.lives.grid.n_lives
+    for name in ("returns", "status", "attempts", "workers", "lived", "ok", "gain", "span"):
+        wanted = lived.lives.lived
+        np.testing.assert_array_equal(
+            getattr(read.lives, name)[wanted], getattr(lived.lives, name)[wanted], strict=True
+        )
+        assert getattr(read.lives, name).shape == getattr(lived.lives, name).shape
+    told = [[(f.tile, f.status, f.message) for f in end.lives.failures] for end in (read, lived)]
+    assert told[0] == told[1]
+
+
+def test_a_run_says_in_words_what_scores_0_and_1(run: Path) -> None:
+    """For those who show its scores without its family's code, as ``watch`` does."""
+    store = RunStore(run)
+    words = ends(manifest.read_config(store).family.interface)
+    assert tuple(store.manifest()["scale"]) == words == ("random policy", "optimal policy")
+
+
+def no_transfer(store: RunStore, path: Path) -> None:
+    path.unlink()
+
+
+def no_race(store: RunStore, path: Path) -> None:
+    next((store.folder / "finalists").iterdir()).unlink()
+
+
+def part_of_it(store: RunStore, path: Path) -> None:
+    store.write_transfer(0, store.read_part(path).slice(1))
+
+
+def other_order(store: RunStore, path: Path) -> None:
+    lives = store.read_part(path)
+    store.write_transfer(0, lives.take(np.arange(lives.num_rows)[::-1]))
+
+
+def unnamed_points(store: RunStore, path: Path) -> None:
+    store.write_transfer(0, store.read_part(path).replace_schema_metadata(None))
+
+
+def other_tasks(store: RunStore, path: Path) -> None:
+    lives = store.read_part(path)
+    column = lives.schema.get_field_index("optimal")
+    twice = lives["optimal"].to_numpy() * 2
+    store.write_transfer(0, lives.set_column(column, lives.schema.field(column), [twice]))
+
+
+def no_learned_life(store: RunStore, path: Path) -> None:
+    lives = store.read_part(path)
+    learned = lives["theta"].to_numpy() == "learned"
+    status = np.where(learned, Status.TIMED_OUT.words, lives["status"].to_numpy())
+    column = lives.schema.get_field_index("status")
+    store.write_transfer(0, lives.set_column(column, lives.schema.field(column), [status]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        no_transfer,
+        no_race,
+        part_of_it,
+        other_order,
+        unnamed_points,
+        other_tasks,
+        no_learned_life,
+    ],
+)
+def test_what_is_missing_or_does_not_fit_is_lived(
+    run: Path, tmp_path: Path, change: Callable[[RunStore, Path], None]
+) -> None:
+    shutil.copytree(run, tmp_path / "small")
+    store = RunStore(tmp_path / "small")
+    settings = manifest.read_config(store)
+    assert finished.transfer(settings, store) is not None
+    change(store, store.part_path("transfer", 0))
+    assert finished.transfer(settings, store) is None
+    session.resume(settings, store, Silent(), StopSignal())
+    assert_same_contents(store.folder, run)
+
+
+def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_path: Path) -> None:
+    """It has the same size and tasks, and is left alone by a search that goes on."""
+    shutil.copytree(run, tmp_path / "small")
+    store = RunStore(tmp_path / "small")
+    settings = manifest.read_config(store)
+    store.go_back(1)
+    assert finished.transfer(settings, store) is None
+    session.transfer(settings, store, settings.transfer, Silent(), StopSignal())
+    assert finished.transfer(settings, store) is None
+    # The search goes on and is killed after the race.
+    early = store.part_path("transfer", 0).read_bytes()
+    shutil.copytree(run, store.folder, dirs_exist_ok=True)
+    store.part_path("transfer", 0).write_bytes(early)
+    assert finished.transfer(settings, store) is None
+    session.resume(settings, store, Silent(), StopSignal())
+    assert_same_contents(store.folder, run)
