@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,6 +118,9 @@ def kubernetes(
         typer.echo(text, nl=False)
     else:
         out.write_text(text, encoding="utf-8")
+        for one in made:
+            typer.echo(f"{one['kind']}: {one['metadata']['name']}")
+        typer.echo(f"create: {shlex.join(['kubectl', 'apply', '--server-side', '-f', str(out)])}")
 
 
 def as_yaml(objects: Sequence[Mapping[str, Any]]) -> str:

@@ -53,6 +53,7 @@ def run(
 
 
 def resume(
+    context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run folder, or the URI of a copy")],
     after: Annotated[
         int | None,
@@ -71,6 +72,12 @@ def resume(
     from spikeloop.coordinator.trust import reaches, require
 
     folder, copy = Path(run), ""
+    given = context.get_parameter_source("out")
+    if "://" not in run and given is not None and given.name == "COMMANDLINE":
+        raise ConfigError(
+            f"--out {out}: a run folder is resumed where it is; name a copy by its URI, such as "
+            f"{folder.absolute().as_uri()}, or leave --out away"
+        )
     if "://" in run:
         from spikeloop.coordinator import addresses, copies
 

@@ -91,6 +91,9 @@ def slurm(
 
 def _lines(setup: str) -> str:
     """The text, or that of the file it names."""
+    meant_as_file = not set(setup) & set(" ;\n") and ("/" in setup or setup.endswith(".sh"))
+    if meant_as_file and not Path(setup).is_file():
+        raise ConfigError(f"--setup {setup}: no such file")
     try:
         return Path(setup).read_text() if setup and Path(setup).is_file() else setup
     except (OSError, UnicodeDecodeError) as error:
