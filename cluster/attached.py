@@ -51,17 +51,17 @@ class Attached(Sturdy):
     ) -> Iterator["RayPool"]:
         """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
         import_path = None if working_dir is None else _on_workers(working_dir)
-        where, most = f"on the Ray cluster at {self.address}", self.max_workers
-        with (
-            self._connected(stop, working_dir, run),
-            self.crewed(
-                warm_up, stop, working_dir, import_path, most, self.patience_s, where, run
-            ) as pool,
-        ):
-            yield pool
+        patience_s, most = self.patience_s, self.max_workers
+        with self._connected(stop, working_dir, run) as address:
+            where = f"on the Ray cluster at {address}"
+            with self.crewed(
+                warm_up, stop, working_dir, import_path, most, patience_s, where, run
+            ) as pool:
+                yield pool
 
     @contextmanager
-    def _connected(self, stop: StopSignal, working_dir: Path | None, run: str) -> Iterator[None]:
+    def _connected(self, stop: StopSignal, working_dir: Path | None, run: str) -> Iterator[str]:
+        """The address of the head."""
         import logging
 
         import ray
@@ -95,7 +95,7 @@ class Attached(Sturdy):
             ) from error
         try:
             stop.check()
-            yield
+            yield str(ray.get_runtime_context().gcs_address)
         finally:
             ray.shutdown()
 

@@ -58,7 +58,8 @@ def _url(address: str) -> str:
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port = parts.port or (None if "://" in address else 8265)
-    except ValueError:  # no number, or an open bracket
+        (parts.hostname or "").encode("idna")  # as the system asks for it
+    except ValueError:  # no number, an open bracket, or no name of a host
         parts = parts._replace(netloc="")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise PoolError(

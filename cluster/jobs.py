@@ -15,7 +15,7 @@ from spikeloop.cluster.dashboard import PATIENCE_S, VARIABLE, reach, refused
 from spikeloop.cluster.environment import environment
 from spikeloop.cluster.inside_job import LENT
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.reasons import first_line
+from spikeloop.cluster.reasons import first_line, origin
 
 LIST_S, DOWNLOAD_S = 60, 3600
 """Time for a list of files, and for one file."""
@@ -192,7 +192,7 @@ class Jobs:
             raise refused(self.address, 403, self._headers) from error
         except (ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
             raise PoolError(
-                f"the cluster at {self.address} does not answer any more: {first_line(error)}"
+                f"the cluster at {self.address} does not answer any more: {origin(error)}"
             ) from error
         except (RuntimeError, ValueError) as error:
             raise PoolError(f"the cluster at {self.address}: {first_line(error)}") from error

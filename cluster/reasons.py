@@ -13,6 +13,13 @@ def first_line(error: object) -> str:
     return last_line(error) if "Traceback (most recent call last)" in lines[0] else lines[0]
 
 
+def origin(error: BaseException) -> str:
+    """The first line of the error that others were raised after, as clients of HTTP wrap them."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return first_line(error)
+
+
 def last_line(error: object) -> str:
     """The last line that says something: the error itself, where the text is a traceback."""
     lines = _lines(error)

@@ -4,6 +4,7 @@ Ray's own words on a token that does not fit are those for a cluster that is not
 only this side has a token, its workers die without a word.
 """
 
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +30,11 @@ def found_token() -> str:
     try:
         return str(loader.get_raw_token(ignore_auth_mode=True) or "")
     except AuthenticationError as error:
+        if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):  # Ray's words go on to give bad advice
+            raise PoolError(
+                f"the token cannot be read: {path}, which RAY_AUTH_TOKEN_PATH names, cannot be "
+                "opened or is empty"
+            ) from error
         raise PoolError(f"the token cannot be read: {first_line(error)}") from error
     finally:
         loader.reset_cache()  # a token in it would be shown by Ray, whatever RAY_AUTH_MODE says

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 
-from spikeloop.coordinator import addresses, files, places, seals
+from spikeloop.coordinator import addresses, files, lock, places, seals
 from spikeloop.coordinator.commit_order import REPORT, is_drawn, rank, ranked, state_of
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.places import Place, Source
@@ -81,7 +81,8 @@ class Copy:
         """Brings what a folder lacks, and gives the number of files.
 
         A folder that is not there appears at once and whole; into one that is there files come in
-        the order of commits, also instead of damaged ones.
+        the order of commits, also instead of damaged ones. Its ``.lock`` says that it was fetched,
+        until somebody resumes it here: whether its writer lives, nobody here can know.
 
         Args:
             folder: a run folder, or where to make one.
@@ -104,26 +105,27 @@ class Copy:
                     raise ConfigError(
                         f"{folder}: holds another run than {self.place}; choose another --out"
                     )
-                with store.locked():
+                with lock.locked(folder, fetching=True):
                     store.remove_uncommitted()
                     wanted = [name for name in wanted if self._lacks(store, name)]
                     self.bring(wanted, temporary, check)
                     self._require_whole(store, temporary)
                     _publish(wanted, temporary, folder)
-            else:
-                files.make_folder(folder.parent)
-                store = self.bring(wanted, temporary, check)
-                self._require_whole(store, temporary)
-                try:
-                    temporary.rename(folder)
-                except OSError as error:
-                    raise ConfigError(
-                        f"{folder}: is in the way ({error.strerror}); choose another with --out"
-                    ) from error
-                files.sync_folder(folder.parent)
+                    return len(wanted)
+            files.make_folder(folder.parent)
+            store = self.bring(wanted, temporary, check)
+            self._require_whole(store, temporary)
+            (temporary / ".lock").write_text(lock.words(fetching=True), encoding="utf-8")
+            try:
+                temporary.rename(folder)
+            except OSError as error:
+                raise ConfigError(
+                    f"{folder}: is in the way ({error.strerror}); choose another with --out"
+                ) from error
+            files.sync_folder(folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return len(wanted)
+        return 1 + len(wanted)  # run.json too
 
     def bring(
         self,

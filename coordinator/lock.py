@@ -12,11 +12,15 @@ from spikeloop.coordinator.errors import ConfigError
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
     """Keeps every other writer out of a folder.
 
     The lock is the operating system's (``flock`` on ``.lock``), so it ends with its process however
     that ends. The words in the file are for people only.
+
+    Args:
+        folder: of a run or a comparison.
+        fetching: what is written is a run that is at home elsewhere.
 
     Raises:
         ConfigError: another writer is in the folder; it is named. Or something in the
@@ -48,10 +52,15 @@ def locked(folder: Path) -> Iterator[None]:
             raise ConfigError(f"{folder}: was removed by the process that wrote it; try again")
         with suppress(OSError):  # on a full disk the lock holds without a name in it
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+            os.pwrite(descriptor, words(fetching).encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def words(fetching: bool = False) -> str:
+    """What stands in ``.lock``: who writes the folder, or wrote it last."""
+    return f"{'a fetch by ' if fetching else ''}process {os.getpid()} on {platform.node()}\n"
 
 
 def _is_there(descriptor: int, folder: Path) -> bool:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from spikeloop.coordinator.config import RunConfig
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="of the run")]
+Attempt = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="of the run; NAME~1, NAME~2… for what it was submitted as before"
+    ),
+]
 Address = Annotated[
     str | None,
     typer.Option(
@@ -61,7 +67,7 @@ def submit(
     jobs = Jobs(address)
     job = remote_runs.last_job(jobs, name)
     if job is not None:
-        _check_same(job, settings, out)
+        out = _same(jobs, job, settings, out)
     if job is not None and job.active:
         typer.echo(f"{name} is {job.state} already; nothing was submitted")
     else:
@@ -86,7 +92,9 @@ def status(
     from spikeloop.coordinator import remote_runs
 
     jobs = Jobs(address)
-    chosen = [remote_runs.find(jobs, name)] if name else list(remote_runs.last_jobs(jobs).values())
+    chosen = (
+        [remote_runs.attempt(jobs, name)] if name else list(remote_runs.last_jobs(jobs).values())
+    )
     rows = [remote_runs.state_of(jobs, job) for job in chosen]
     if as_json:
         typer.echo(json.dumps(rows[0] if name else rows))
@@ -99,13 +107,13 @@ def status(
         typer.echo(f"no runs at {jobs.address}; submit one with: spikeloop submit CONFIG")
 
 
-def logs(name: Name, follow: Follow = False, address: Address = None) -> None:
+def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None:
     """Print what a run on a Ray cluster has printed."""
     from spikeloop.cluster.jobs import Jobs
     from spikeloop.coordinator import remote_runs
 
     jobs = Jobs(address)
-    job = remote_runs.find(jobs, name)
+    job = remote_runs.attempt(jobs, name)
     if follow:
         remote_runs.follow(jobs, job)
         remote_runs.conclude(remote_runs.ended(jobs, job))
@@ -151,6 +159,8 @@ def fetch(
     if is_place(name):
         place, name = located(name)
         copy = Copy(place)
+    elif "/" in name:  # which no run's name has
+        raise ConfigError(f"a copy's folder must be an absolute path, got {name}")
     else:
         from spikeloop.cluster.jobs import Jobs
         from spikeloop.coordinator import remote_runs
@@ -166,10 +176,8 @@ def fetch(
         return
     if found.note:
         warn(f"every file is sound, but numbers were not compared: {found.note}")
-    typer.echo(
-        f"fetched {found.n_new} new files, {found.n_files} in all, sound; generation "
-        f"{max(found.generation, 0)}{of}"
-    )
+    done = f"generation {found.generation}" if found.generation > 0 else "no generation yet"
+    typer.echo(f"fetched {found.n_new} new files, {found.n_files} in all, sound; {done}{of}")
     typer.echo(f"results: {out / name}")
 
 
@@ -202,16 +210,21 @@ def _submit(
     return jobs.info(job)
 
 
-def _check_same(job: "JobInfo", settings: "RunConfig", out: str | None) -> None:
-    """ConfigError unless a job of the same name is the same run."""
+def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) -> str:
+    """``--out`` as the run was submitted first; ConfigError unless that is the same run."""
     from spikeloop.coordinator import remote_runs, shipping
+    from spikeloop.coordinator.lent import Lent
 
     name, other = settings.run.name, "give the run another name with --set run.name=NAME"
     if job.metadata.get(remote_runs.CONFIG) != shipping.digest(settings):
         raise ConfigError(f"{name}: was submitted with another configuration; {other}")
-    if (before := job.metadata.get(remote_runs.OUT, "")) != (out or ""):
-        shown = f"--out {before}" if before else "no --out"
-        raise ConfigError(f"{name}: was submitted with {shown}; give that again, or {other}")
+    before = job.metadata.get(remote_runs.OUT, "")
+    if before != (out or ""):
+        used = Lent(jobs, job, name).folder()  # which the cluster's own --out may be, too
+        if out is None or str(PurePosixPath(out, name)) != used:
+            shown = f"--out {before}; give that again" if before else "no --out; leave it away"
+            raise ConfigError(f"{name}: was submitted with {shown}, or {other}")
+    return before
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -6,8 +6,10 @@ keeps watching the name of a job for some seconds after its end, and would take 
 """
 
 import asyncio
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -67,10 +69,24 @@ def find(jobs: Jobs, name: str) -> JobInfo:
     runs = last_jobs(jobs)
     if name not in runs:
         raise ConfigError(
-            f"no run {name!r} at {jobs.address}{nearest(name, runs)}; a cluster that was started "
-            "anew knows a run once it is submitted again, and then goes on with it"
+            f"no run {name!r} at {jobs.address}; a cluster that was started anew knows a run once "
+            f"it is submitted again, and then goes on with it{nearest(name, runs)}"
         )
     return runs[name]
+
+
+def attempt(jobs: Jobs, name: str) -> JobInfo:
+    """The last job of a run, or that of ``NAME~N``, the first being ``NAME~1``; or ConfigError."""
+    run, tilde, number = name.rpartition("~")  # no run's name has one
+    if not tilde:
+        return find(jobs, name)
+    last = find(jobs, run)
+    for job in jobs.all():
+        if job.metadata.get(RUN) == run and str(_number(job)) == number:
+            return job
+    raise ConfigError(
+        f"no attempt {name!r} at {jobs.address}; the last one is {run}~{_number(last)}"
+    )
 
 
 def run_of(job: JobInfo) -> str:
@@ -81,7 +97,12 @@ def run_of(job: JobInfo) -> str:
 def reason(job: JobInfo) -> str:
     """Why a job has failed, in one line."""
     lines = [line for line in job.message.splitlines() if line.strip()]
-    return lines[-1].removeprefix("spikeloop: ") if lines else "no word why"
+    ours = [line for line in lines if re.match("spikeloop: (?!warning: )", line)]
+    if ours:
+        return ours[-1].removeprefix("spikeloop: ")
+    if job.exit_code is not None and not 0 <= job.exit_code < 128:  # a signal's: no word of its own
+        return "its driver ended without a word (killed?); submit it again to go on"
+    return lines[-1] if lines else "no word why"
 
 
 def lent(jobs: Jobs, job: JobInfo) -> Copy:
@@ -129,7 +150,8 @@ def follow(jobs: Jobs, job: JobInfo) -> None:
             typer.echo(piece, nl=False)
 
     try:
-        asyncio.run(show())
+        with _safe(job):
+            asyncio.run(show())
     except KeyboardInterrupt as error:
         raise Interrupted(f"no longer followed; {run_of(job)} goes on on the cluster") from error
 
@@ -139,7 +161,8 @@ def ended(jobs: Jobs, job: JobInfo) -> JobInfo:
     try:
         while job.active:
             time.sleep(POLL_S)
-            job = jobs.info(job.name)
+            with _safe(job):
+                job = jobs.info(job.name)
     except KeyboardInterrupt as error:
         raise Interrupted(f"no longer waited for; {run_of(job)} goes on on the cluster") from error
     return job
@@ -154,6 +177,18 @@ def conclude(job: JobInfo) -> None:
         failure = FAILURES.get(job.exit_code or 1, RunFailed)
         raise failure(f"{name} has failed on the cluster: {reason(job)}")
     typer.echo(f"{name} has succeeded; bring it back with: spikeloop fetch {name}")
+
+
+@contextmanager
+def _safe(job: JobInfo) -> Iterator[None]:
+    """What to do when the cluster is lost says whoever waited for a run there."""
+    try:
+        yield
+    except PoolError as error:
+        raise PoolError(
+            f"{error}; once it is back, look at {run_of(job)} there, or submit it again to go on "
+            "from its last commit"
+        ) from error
 
 
 def _number(job: JobInfo) -> int:

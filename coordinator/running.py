@@ -167,7 +167,6 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
     from spikeloop.cluster.stop import Interrupted, StopSignal
     from spikeloop.coordinator import console
     from spikeloop.coordinator.store import RunStore
-    from spikeloop.coordinator.trust import again
 
     stop = StopSignal()
     stop.install()
@@ -179,18 +178,27 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
     except Interrupted as error:
         committed = max(RunStore(folder).generation(), 0)
         raise Interrupted(
-            f"interrupted after generation {committed}, everything committed; "
-            f"resume with: {again('resume', folder)}"
+            f"interrupted after generation {committed}, everything committed; {_go_on(folder)}"
         ) from error
     except (OSError, PoolError) as error:
         if not (folder / "run.json").exists():
             raise
         raise PoolError(
-            f"{one_line(error)}; what is committed is safe, mend this and resume with: "
-            f"{again('resume', folder)}"
+            f"{one_line(error)}; what is committed is safe, mend this and {_go_on(folder)}"
         ) from error
     console.transfer_table(result, shown)
     console.results(folder, sorted((folder / "figures").glob("*.png")), shown)
+
+
+def _go_on(folder: Path) -> str:
+    """How to go on with a run; one that was submitted is at home on the cluster."""
+    from spikeloop.cluster import inside_job
+    from spikeloop.coordinator.remote_runs import RUN
+    from spikeloop.coordinator.trust import again
+
+    if inside_job.metadata().get(RUN):
+        return "submit it again"
+    return f"resume with: {again('resume', folder)}"
 
 
 def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool) -> None:

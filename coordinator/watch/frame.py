@@ -121,12 +121,18 @@ def _state(status: Status) -> Text:
         "transfer": f"transfer to held-out tasks, for {state_s}",
         "finished": f"finished {after}",
         "interrupted": f"interrupted {after}",
+        "fetched": f"fetched {after}{_as_of(status)}; fetch it again for what came since",
     }[status.state]
     line = Text(words, STYLES.get(status.state, "bold"))
-    if status.writer is not None and status.state != "finished":
+    if status.writer is not None and status.state not in ("finished", "fetched"):
         alive = {True: "which is alive", False: "which has ended", None: "another machine"}
         line.append(f"; {status.writer}, {alive[status.writer.alive]}", "not bold")
     return line
+
+
+def _as_of(status: Status) -> str:
+    """How old what was fetched is."""
+    return "" if status.commit_s is None else f", as of its last commit {span(status.commit_s)} ago"
 
 
 def _progress(status: Status, room: Room) -> Text:
@@ -171,7 +177,7 @@ def _facts(status: Status) -> Iterator[tuple[str, Text]]:
         yield "ended", Text(status.stopped)
     if status.state == "interrupted":
         yield "go on", Text(printable(again("resume", status.resumed)))
-    elif status.state != "finished" and status.commit_s is not None:
+    elif status.state not in ("finished", "fetched") and status.commit_s is not None:
         yield "commit", Text(f"the last one {span(status.commit_s)} ago")
     if status.unread:
         yield "reading", Text(f"{status.unread:,} more generations", "yellow")

@@ -18,7 +18,7 @@ from spikeloop.coordinator.watch.plan import Plan
 from spikeloop.coordinator.watch.writer import Writer, writer
 
 State: TypeAlias = Literal[
-    "starting", "searching", "quiet", "racing", "transfer", "finished", "interrupted"
+    "starting", "searching", "quiet", "racing", "transfer", "finished", "interrupted", "fetched"
 ]
 
 RECENT = 20
@@ -119,7 +119,8 @@ def status(follower: Follower, now: float | None = None) -> Status:
     state_s = max(now - since, 0.0) if since else 0.0
     state = _state(follower, over, at_work, state_s, generation_s)
     left_s = None
-    if generation_s and lives_per_s and state not in ("finished", "interrupted", "quiet"):
+    at_rest = state in ("finished", "interrupted", "quiet", "fetched")
+    if generation_s and lives_per_s and not at_rest:
         left_s = to_come * generation_s + plan.last_lives / lives_per_s
         left_s = max(left_s - state_s, 0.0)
     measured = [row for row in rows if row["held_out_score"] is not None]
@@ -174,6 +175,8 @@ def _state(
 ) -> State:
     if over and (follower.transfer() or follower.comparison):  # whose searches end without one
         return "finished"
+    if at_work is not None and at_work.fetching:  # whether it goes on elsewhere, nobody here knows
+        return "fetched"
     if at_work is not None and at_work.alive is False:
         return "interrupted"
     if over:

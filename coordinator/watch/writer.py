@@ -23,12 +23,14 @@ class Writer:
         host: the name of that.
         alive: whether it still writes; None if that is another host, where nobody here can look.
         since: when it began, seconds since 1970.
+        fetching: it brings, or brought, a run that may go on elsewhere.
     """
 
     process: int
     host: str
     alive: bool | None
     since: float
+    fetching: bool = False
 
     def __str__(self) -> str:
         """For example "process 17 on node3"."""
@@ -43,13 +45,13 @@ def writer(folder: Path) -> Writer | None:
     except OSError:
         return None
     match = re.fullmatch(
-        r"process (\d{1,10}) on ([\w.:-]{1,255})\s*", words.decode(errors="replace")
+        r"(a fetch by )?process (\d{1,10}) on ([\w.:-]{1,255})\s*", words.decode(errors="replace")
     )
     if match is None:
         return None
-    process, host = int(match[1]), match[2]
+    process, host = int(match[2]), match[3]
     alive = _holds(process, lock) if host == platform.node() else None
-    return Writer(process, host, alive, min(since, time.time()))
+    return Writer(process, host, alive, min(since, time.time()), bool(match[1]))
 
 
 def _holds(process: int, path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from head import free_ports
 
 from spikeloop.cluster import attached, inside_job
@@ -61,7 +62,7 @@ def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["ray://head:10001", "http://", "http://h:port", "//", "http://["]
+    "address", ["ray://head:10001", "http://", "http://h:port", "//", "http://[", "nonsense..host"]
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(PoolError, match="must be like http://HOST:8265"):
@@ -75,8 +76,18 @@ def test_an_unreadable_token_is_one_line(
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(PoolError, match="the token cannot be read: "):
+    with pytest.raises(PoolError, match=r"the token cannot be read: .*nowhere, .* is empty$"):
         Jobs(f"http://127.0.0.1:{server.server_port}")
+
+
+def test_a_dashboard_that_goes_away_is_one_short_line(server: Any) -> None:
+    told = {"authentication_mode": "disabled", "version": "4", "ray_version": ray.__version__}
+    server.answer = (200, json.dumps(told).encode())
+    jobs = Jobs(f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(PoolError, match=r"does not answer any more: Connection refused$"):
+        jobs.info("own")
 
 
 def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:

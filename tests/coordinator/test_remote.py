@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import sys
 import time
@@ -126,11 +127,15 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     assert fetched.code == 0, fetched
     partly = json.loads(fetched.output)
     assert 2 <= partly["generation"] < N
+    assert partly["n_new"] == partly["n_files"]
     assert RunStore(tmp_path / "runs" / "own").generation() == partly["generation"]
 
     assert "own has stopped; go on with it" in cli("stop", "own", "--wait").output
     assert f"generation {N}/{N}" not in (log := cli("logs", "own").output)
-    assert "interrupted after generation" in log
+    assert re.search(
+        r"interrupted after generation \d+, everything committed; submit it again$", log
+    )
+    assert f"on the Ray cluster at 127.0.0.1:{cluster.gcs_port}" in log
     assert "own is not running, it has stopped" in cli("stop", "own").output
     assert verify(RunStore(cluster.runs / "own")).problems == []
     jobs = Jobs(cluster.url)
@@ -138,11 +143,16 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     reason = remote_runs.state_of(jobs, on_a_lost_node)["reason"]
     assert "is the node that the job ran on gone?" in reason
 
-    again = cli("submit", config, "--follow")
+    refused = cli("submit", config, "--out", "/elsewhere")
+    assert "own: was submitted with no --out; leave it away, or" in refused.errors
+    again = cli("submit", config, "--follow", "--out", cluster.runs)  # as the cluster would itself
     assert (again.code, again.errors) == (0, ""), again
     assert "own submitted again" in again.output
     assert "resumed after generation" in again.output
     assert cli("logs", "own").output in again.output
+    assert cli("logs", "own~1").output == log
+    assert cli("logs", "own~2").output == cli("logs", "own").output
+    assert "no attempt 'own~3' at" in cli("status", "own~3").errors
     table = cli("status").output
     assert f"own  succeeded  {N} of {N}" in table
 
@@ -218,6 +228,21 @@ def test_it_ends_as_the_driver_did(
         remote_runs.conclude(JobInfo("own~2", state, None, told, "why", exit_code, ""))
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "log", "expected"),
+    [
+        (-9, "generation 3/50 best 0.1", "its driver ended without a word (killed?); submit it"),
+        (137, "spikeloop: warning: other numpy\ngeneration 3/50", "its driver ended without a"),
+        (3, "spikeloop: no workers\ngeneration 3/50 best 0.1", "no workers"),
+        (1, "python: No module named spikeloop", "python: No module named spikeloop"),
+        (None, "", "no word why"),
+    ],
+)
+def test_why_a_job_has_failed(exit_code: int | None, log: str, expected: str) -> None:
+    job = JobInfo("own", "failed", None, {}, log, exit_code, "")
+    assert remote_runs.reason(job).startswith(expected)
+
+
 def test_no_run_has_the_name_of_what_is_lent_beside_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\[run\] name must"):
         load(small_toml(tmp_path / "small.toml"), {"run.name": told_in("own")})
@@ -253,6 +278,9 @@ def test_a_token_is_found_in_a_file(
 
 @pytest.mark.ray
 def test_what_is_not_there_is_one_line(cli: Cli, cluster: Head) -> None:
+    relative = cli("fetch", "copies/own")
+    assert relative.code == 2
+    assert "a copy's folder must be an absolute path, got copies/own" in relative.errors
     unknown = cli("logs", "owm")
     assert unknown.code == 2
     assert "no run 'owm' at" in unknown.errors

@@ -22,7 +22,7 @@ from rich.console import Console
 from small import Silent, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files, session
+from spikeloop.coordinator import copies, files, session
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.lock import locked
@@ -194,6 +194,24 @@ def test_whether_the_writer_lives_is_told_or_left_open(
     text = " ".join(shown(view).split())
     assert f"process {process} on {host}" in text
     assert ("spikeloop resume" in text) == (holder != "another machine")
+
+
+def test_what_was_fetched_may_go_on_elsewhere(
+    finished: tuple[Path, Transfer], tmp_path: Path
+) -> None:
+    home, folder = tmp_path / "home" / "run", tmp_path / "run"
+    home.parent.mkdir()
+    for name in grow(finished[0], home):
+        if name in ("state/000001.npz", "state/000002.npz"):  # a new folder, and one that grows
+            fetched = copies.fetch(str(home), tmp_path)
+            assert fetched == folder
+            text = " ".join(shown_run(folder).split())
+            assert f"fetched after generation {int(name[6:12])}, as of its last commit" in text
+            assert "spikeloop resume" not in text
+    with locked(folder):  # it is resumed here
+        assert "which is alive" in shown_run(folder)
+    copies.fetch(str(home), tmp_path)
+    assert "finished after generation 3" in shown_run(folder)
 
 
 def test_a_run_on_another_machine_is_over_once_its_figures_are_drawn(
