@@ -238,8 +238,8 @@ def test_a_search_of_a_comparison_ends_without_a_transfer(
     for name in grow(finished[0], folder):
         (folder / ".lock").write_text(f"process {os.getpid()} on {platform.node()}\n")
         if name == "state/000002.npz":
-            words = " ".join(shown_run(folder).split())
-            assert words.endswith(f"spikeloop resume {tmp_path}")
+            letters = "".join(shown_run(folder).split())  # a long path is cut at the frame's end
+            assert letters.endswith(f"spikeloopresume{tmp_path}")
         if name == "state/000003.npz":
             break
     assert "finished after generation 3" in shown_run(folder)
