@@ -53,6 +53,7 @@ def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
         return None
     result = summarise(config.run.seed, config.transfer.seed, lives, theta)
     try:
+        rulers.check_tasks(config, config.transfer.seed, lives.references)
         known = rulers.measure(config, config.transfer.seed, lives.references)
     except rulers.OtherTasks:
         return None

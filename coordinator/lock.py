@@ -27,12 +27,7 @@ def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
             folder is a link, through which a foreign folder could have files changed elsewhere.
         PoolError: the folder cannot be locked, so no other writer could be kept out.
     """
-    for path in folder.iterdir():
-        if path.is_symlink():
-            raise ConfigError(
-                f"{path}: is a link, and nothing is written through links; put what it stands for "
-                "in its place"
-            )
+    refuse_links(folder)
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         try:
@@ -56,6 +51,21 @@ def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def refuse_links(folder: Path) -> None:
+    """ConfigError if a file of a folder, or a folder anywhere in it, is a link.
+
+    Files further down are written under another name and renamed, which replaces a link.
+    """
+    links = [path for path in folder.iterdir() if path.is_symlink()]
+    for inner, folders, _ in os.walk(folder):
+        links += [path for name in folders if (path := Path(inner, name)).is_symlink()]
+    for link in links:
+        raise ConfigError(
+            f"{link}: is a link, and nothing is written through links; put what it stands for in "
+            "its place"
+        )
 
 
 def words(fetching: bool = False) -> str:

@@ -31,8 +31,10 @@ def policies(
     """Draw what the default and learned Θ of a run have learned in new mazes."""
     from spikeloop.coordinator import console, opening, session
     from spikeloop.coordinator import policies as mazes
+    from spikeloop.coordinator.lock import refuse_links
 
     store, config, _ = opening.open_run(run, trust)
+    refuse_links(run)
     seed = config.transfer.seed if seed is None else seed
     learned = session.recommended(config, store)
     result = mazes.live(config, learned, steps, tasks, seed, str(run))

@@ -80,6 +80,11 @@ def measure(config: RunConfig, seed: int, references: References) -> dict[str, R
     }
 
 
+def check_tasks(config: RunConfig, seed: int, references: References) -> None:
+    """OtherTasks if a transfer's held-out tasks, by their references, are not those of today."""
+    _refuse_others(_held_out(config, seed, len(references.random)).references(), references)
+
+
 def _held_out(config: RunConfig, seed: int, n_tasks: int) -> TaskBatch:
     """The tasks of a transfer."""
     nobody = Explicit(config.space.default_point()[None, :])

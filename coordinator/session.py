@@ -179,6 +179,7 @@ def _go_on(
         # some again and again would double the time in which all cores wait for this process.
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
+        store.forget_transfer(config.transfer.seed)  # of a point on the way, if somebody asked
         search(config, pool, store, reporter)
         _tell_end(config, store, reporter)
         point = deploy(config, pool, store, reporter)

@@ -164,6 +164,12 @@ class RunStore:
                 "replace it; choose another --seed"
             )
 
+    def forget_transfer(self, seed: int) -> None:
+        """Removes a transfer evaluation, if there is one."""
+        path = self.part_path("transfer", seed)
+        if path.exists():
+            files.remove(path)
+
     def write_transfer(self, seed: int, table: pa.Table) -> Path:
         """Writes held-out lives of one transfer evaluation."""
         return self._write("transfer", seed, table)

@@ -29,6 +29,9 @@ NUMBERS = (
 )
 """Columns of every generation that are numbers."""
 
+DRAWING_S = 60.0
+"""Longer than figures take."""
+
 HELD_OUT = ("held_out_score", "held_out_low", "held_out_high")
 
 KEPT = (
@@ -146,12 +149,18 @@ class Follower:
         ).replace_schema_metadata(None)
 
     def drawn(self) -> bool:
-        """Whether the figures were drawn after the transfer; a comparison's search has none."""
+        """Whether the figures were drawn after the transfer, or will not come any more.
+
+        A comparison's search has none, and what was copied from elsewhere may be in any order.
+        """
         figure, transfer = self.folder / "figures" / "learning.png", self.transfer()
         if transfer is None:
             return True
+        written_s = transfer.stat().st_mtime
+        if time.time() > written_s + DRAWING_S:
+            return True
         try:
-            return figure.stat().st_mtime_ns >= transfer.stat().st_mtime_ns
+            return figure.stat().st_mtime >= written_s
         except OSError:
             return False
 

@@ -69,6 +69,8 @@ def frame(status: Status, rows: Sequence[Row], room: Room) -> RenderableType:
     )
     head = [about, _state(status), _progress(status, room)]
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")  # a long path goes on in the next line
     for name, value in _facts(status):
         facts.add_row(Text(name, "dim"), value)
     console = Console(width=room.columns, color_system=None, legacy_windows=False)

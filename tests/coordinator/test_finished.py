@@ -185,7 +185,7 @@ def test_what_is_missing_or_does_not_fit_is_lived(
 
 
 def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_path: Path) -> None:
-    """It has the same size and tasks, and is left alone by a search that goes on."""
+    """It has the same size and tasks; a search that goes on removes it."""
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
     settings = manifest.read_config(store)
@@ -193,8 +193,16 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     assert finished.transfer(settings, store) is None
     session.transfer(settings, store, settings.transfer, Silent(), StopSignal())
     assert finished.transfer(settings, store) is None
-    # The search goes on and is killed after the race.
     early = store.part_path("transfer", 0).read_bytes()
+
+    class Broken(Silent):
+        def started(self, what: str, n_lives: int) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        session.resume(settings, store, Broken(), StopSignal())
+    assert not store.part_path("transfer", 0).exists()
+    # An older program left it, and was killed after the race.
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
     assert finished.transfer(settings, store) is None
