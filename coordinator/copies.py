@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 
@@ -27,6 +27,10 @@ from spikeloop.coordinator.store import ONCE, PARTS, RunStore
 
 AT_ONCE = 8
 """Files; a store or a cluster answers many requests at a time, and each takes a while."""
+
+
+REWRITTEN = (*ONCE, "figures")
+"""Folders with files that are written again and again: a whole one need not be the last."""
 
 
 class BadCopy(ConfigError):
@@ -89,7 +93,7 @@ class Copy:
             check: raises ConfigError if what was begun there is not wanted.
 
         Raises:
-            ConfigError: there is no run at the place, or a damaged or another one.
+            ConfigError: there is no run at the place, or a damaged, another or relived one.
             PoolError: the place cannot be reached.
         """
         if not self.identity:
@@ -106,6 +110,7 @@ class Copy:
                         f"{folder}: holds another run than {self.place}; choose another --out"
                     )
                 with lock.locked(folder, fetching=True):
+                    self.require_same_history(store, "choose another --out")
                     store.remove_uncommitted()
                     wanted = [name for name in wanted if self._lacks(store, name)]
                     self.bring(wanted, temporary, check)
@@ -126,6 +131,25 @@ class Copy:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return 1 + len(wanted)  # run.json too
+
+    def require_same_history(self, store: RunStore, remedy: str) -> None:
+        """ConfigError, with a remedy, if the last generation here and there is not the same.
+
+        A run that went back keeps its ``run.json``, but may have gone on with changed code.
+        """
+        for path, number in reversed(store.states()):
+            name, here = f"state/{path.name}", ""
+            with suppress(ConfigError):
+                here = files.digest(path)
+            data = self.place.read(name) if here and name in self.names else None
+            if data is None:
+                continue
+            if self._seal(data, name) != here:
+                raise ConfigError(
+                    f"{store.folder}: its generation {number} is not that of {self.place}: the run "
+                    f"went back and was lived again elsewhere; {remedy}"
+                )
+            return
 
     def bring(
         self,
@@ -166,11 +190,11 @@ class Copy:
         return store
 
     def _lacks(self, store: RunStore, name: str) -> bool:
-        """Whether a run here has a file not yet, or damaged, or drawn earlier."""
+        """Whether a run here has a file not yet, or damaged, or as it was written earlier."""
         if not (store.folder / name).exists():
             return True
-        if is_drawn(name):
-            return store.generation() <= self.generation
+        if name.partition("/")[0] in REWRITTEN and store.generation() <= self.generation:
+            return True
         try:
             _check(store, name)
         except ConfigError:
@@ -187,11 +211,11 @@ class Copy:
                 if not path.exists() and not (temporary / name).exists():
                     raise ConfigError(f"{self.place}: {name} is missing")
 
-    def _seal(self, data: bytes) -> str:
+    def _seal(self, data: bytes, name: str = "run.json") -> str:
         try:
             return seals.check(data)
         except seals.Broken as error:
-            raise BadCopy(f"{self.place}: run.json is damaged: {error}") from error
+            raise BadCopy(f"{self.place}: {name} is damaged: {error}") from error
 
     @contextmanager
     def _naming(self, folder: Path) -> Iterator[None]:

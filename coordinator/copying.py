@@ -19,6 +19,7 @@ from spikeloop.coordinator import places
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.copies import Copy
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.exits import one_line
 from spikeloop.coordinator.mirror import Mirror
 from spikeloop.coordinator.store import RunStore
 
@@ -123,14 +124,19 @@ class Copying:
             try:
                 self._mirror.push(self._store, self._last, lambda: time.monotonic() < self._give_up)
                 self._trouble = None
-            except (ConfigError, PoolError, OSError) as error:
+            except Exception as error:  # else this thread would end, and nobody be told
                 if self._trouble is None:
                     self._behind_since = time.monotonic()
-                self._trouble = error
+                known = isinstance(error, ConfigError | PoolError | OSError)
+                self._trouble = error if known else self._unexpected(error)
                 if isinstance(error, ConfigError):
                     return
                 self._ending.wait(PAUSE_S)
                 self._wake.set()
+
+    def _unexpected(self, error: Exception) -> PoolError:
+        what = f"unexpected {type(error).__name__}: {one_line(error)}"
+        return PoolError(f"{self._mirror.place}: {what}")
 
     def _finish(self) -> None:
         give_up = time.monotonic() + LAST_S

@@ -38,9 +38,10 @@ class Mirror:
         self._compared = False
 
     def check(self, store: RunStore) -> None:
-        """ConfigError unless the copy is of this run, and not ahead of it."""
+        """ConfigError unless the copy is of this run and its history, and not ahead of it."""
         if self._identity not in ("", store.identity):
             raise self._of_another(store)
+        self._copy.require_same_history(store, "choose another place for its copy")
         if self.generation > store.generation():
             raise ConfigError(
                 f"{self.place}: this copy has generation {self.generation}, {store.folder} only "

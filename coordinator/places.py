@@ -5,6 +5,7 @@ work that way, and in a folder it is written under a temporary name and renamed.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,15 +88,10 @@ class Folder:
         return str(self.path)
 
     def names(self) -> set[str]:
-        """Names of all files; ConfigError if there is a link among them."""
+        """Names of all files; ConfigError if there is a link among them, or it is one itself."""
         with _naming(str(self)):
             found = list(self.path.rglob("*"))
-        for path in found:
-            if path.is_symlink():
-                raise ConfigError(
-                    f"{path}: is a link, and no links are followed there; put what it stands for "
-                    "in its place"
-                )
+        _refuse_links(self.path, *found)
         return {path.relative_to(self.path).as_posix() for path in found if path.is_file()}
 
     def read(self, name: str) -> bytes | None:
@@ -111,7 +107,7 @@ class Folder:
     def write(self, name: str, data: bytes) -> None:
         """Publishes a file durably."""
         with _naming(str(self)):
-            path = self.path / name
+            path = self._unlinked(name)
             if not path.parent.is_dir():
                 files.make_folder(path.parent)
             files.write_bytes(path, data)
@@ -119,21 +115,34 @@ class Folder:
     def remove(self, name: str) -> None:
         """Removes a file durably."""
         with _naming(str(self)):
-            if (self.path / name).exists():
-                files.remove(self.path / name)
+            path = self._unlinked(name)
+            if path.exists():
+                files.remove(path)
 
     def _open(self, name: str) -> int:
         """Opens a file, part by part of its name, so that none of them is a link."""
         *folders, last = name.split("/")
-        at = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        at = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             for folder in folders:
                 inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
                 os.close(at)
                 at = inner
-            return os.open(last, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=at)
+            # A pipe would keep whoever opens it waiting for somebody to write.
+            opened = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
         finally:
             os.close(at)
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            os.close(opened)
+            raise OSError("is no regular file")
+        return opened
+
+    def _unlinked(self, name: str) -> Path:
+        """The path of a file to be changed; ConfigError if a folder on the way is a link."""
+        path = self.path / name
+        inner = [folder for folder in path.parents if folder.is_relative_to(self.path)]
+        _refuse_links(*inner)
+        return path
 
 
 class Store:
@@ -219,6 +228,15 @@ def _open(text: str) -> tuple[Any, str]:
         allow_delayed_open=True,  # a small file is one request, not the three of a large one
     )
     return filesystem, f"{parts.netloc}{unquote(parts.path)}"
+
+
+def _refuse_links(*paths: Path) -> None:
+    for path in paths:
+        if path.is_symlink():
+            raise ConfigError(
+                f"{path}: is a link, and no links are followed there; put what it stands for in "
+                "its place"
+            )
 
 
 def _limited(data: bytes, name: str) -> bytes:

@@ -1,6 +1,7 @@
 """The commands that let learners live: ``run``, ``resume``, ``compare``, ``transfer``."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +101,8 @@ def resume(
     require(folder, reaches(named.tables()), trusted)
     settings = settings.copied_to(copy) if copy else settings
     done = max(store.generation() if after is None else after, 0)
-    _drive(settings, folder, done, lambda r, s: session.resume(settings, store, r, s, after))
+    place = shlex.join(["spikeloop", "resume", run, "--out", str(out)]) if copy else ""
+    _drive(settings, folder, done, lambda r, s: session.resume(settings, store, r, s, after), place)
 
 
 def compare(
@@ -161,8 +163,16 @@ def transfer(
         console.transfer_table(result, shown)
 
 
-def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
-    """Runs a search with progress, then shows its transfer table, figures and folder."""
+def _drive(config: "RunConfig", folder: Path, done: int, work: Any, again: str = "") -> None:
+    """Runs a search with progress, then shows its transfer table, figures and folder.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        done: generations that it has behind it.
+        work: does it, for a reporter and a stop signal.
+        again: the command that goes on with it, if it is not the usual one.
+    """
     from spikeloop.cluster.pool import PoolError
     from spikeloop.cluster.stop import Interrupted, StopSignal
     from spikeloop.coordinator import console
@@ -178,19 +188,20 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any) -> None:
     except Interrupted as error:
         committed = max(RunStore(folder).generation(), 0)
         raise Interrupted(
-            f"interrupted after generation {committed}, everything committed; {_go_on(folder)}"
+            f"interrupted after generation {committed}, everything committed; "
+            f"{_go_on(folder, again)}"
         ) from error
     except (OSError, PoolError) as error:
         if not (folder / "run.json").exists():
             raise
         raise PoolError(
-            f"{one_line(error)}; what is committed is safe, mend this and {_go_on(folder)}"
+            f"{one_line(error)}; what is committed is safe, mend this and {_go_on(folder, again)}"
         ) from error
     console.transfer_table(result, shown)
     console.results(folder, sorted((folder / "figures").glob("*.png")), shown)
 
 
-def _go_on(folder: Path) -> str:
+def _go_on(folder: Path, command: str) -> str:
     """How to go on with a run; one that was submitted is at home on the cluster."""
     from spikeloop.cluster import inside_job
     from spikeloop.coordinator.remote_runs import RUN
@@ -198,7 +209,7 @@ def _go_on(folder: Path) -> str:
 
     if inside_job.metadata().get(RUN):
         return "submit it again"
-    return f"resume with: {again('resume', folder)}"
+    return f"resume with: {command or again('resume', folder)}"
 
 
 def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool) -> None:

@@ -4,6 +4,7 @@ Kills at chosen operations are in ``store_faults/test_copies.py``.
 """
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -221,6 +222,43 @@ def test_fetch_brings_what_is_missing(run: Path, s3: S3, tmp_path: Path, copied:
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
+def test_fetch_brings_a_table_that_was_written_again(
+    run: Path, s3: S3, tmp_path: Path, copied: str
+) -> None:
+    """``spikeloop transfer`` before the end of a search, and the search's own at its end."""
+    last, table = "state/000003.npz", "transfer/part-000000.parquet"
+    at_the_end = {name: s3.read(f"{copied}/{name}") for name in (last, table)}
+    s3.remove(f"{copied}/{last}")
+    store = RunStore.open(copies.fetch(s3.uri(copied), tmp_path))
+    store.write_transfer(0, store.read_part(store.folder / table).slice(1))
+    s3.write(f"{copied}/{last}", at_the_end[last])
+    copies.fetch(s3.uri(copied), tmp_path)
+    assert (store.folder / table).read_bytes() == at_the_end[table]
+    RunStore(run).check(run / table)
+
+
+def test_two_histories_of_one_run_are_not_mixed(
+    run: Path, s3: S3, tmp_path: Path, copied: str
+) -> None:
+    """Gone back to generation 1 and lived again by other code, up to generation 2."""
+    store = RunStore.open(copies.fetch(s3.uri(copied), tmp_path))
+    other = {name: array + 1 for name, array in store.state(2).items() if array.dtype.kind == "f"}
+    parts = {"lives": store.read_part(store.part_path("lives", 2))}
+    store.go_back(1)
+    copies.fetch(s3.uri(copied), tmp_path)  # nothing was lived again yet
+    assert store.generation() == 3
+    store.go_back(1)
+    store.commit(2, parts, other)
+    before, there = contents(tmp_path), s3.objects(copied)
+    with pytest.raises(ConfigError, match=r"lived again elsewhere; choose another --out"):
+        copies.fetch(s3.uri(copied), tmp_path)
+    config = small_config(run={"copy_to": s3.uri(copied.removesuffix("/small"))})
+    with pytest.raises(ConfigError, match="lived again elsewhere; choose another place"):
+        session.resume(config, store, Silent(), StopSignal())
+    assert contents(tmp_path) == before
+    assert s3.objects(copied) == there
+
+
 def test_fetch_leaves_what_is_no_such_run(
     run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,6 +341,37 @@ def test_links_in_a_folder_are_not_followed(
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_is_changed_through_a_link(run: Path, tmp_path: Path) -> None:
+    for linked in ("small", "small/lives"):
+        above, target = tmp_path / linked.replace("/", "_"), tmp_path / f"target{len(linked)}"
+        victim = target / (PART if linked == "small" else Path(PART).name)
+        victim.parent.mkdir(parents=True)
+        victim.write_bytes(b"precious")
+        (above / linked).parent.mkdir(parents=True)
+        (above / linked).symlink_to(target)
+        place = places.below(str(above), "small")
+        changes = (place.names, lambda p=place: p.write(PART, b""), lambda p=place: p.remove(PART))
+        for change in changes:
+            with pytest.raises(ConfigError, match=f"{linked}: is a link, and no links"):
+                change()
+        with pytest.raises(PoolError):
+            place.read(PART)
+        assert [path for path in target.rglob("*") if path.is_file()] == [victim]
+        assert victim.read_bytes() == b"precious"
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "small"
+    there.mkdir()
+    os.mkfifo(there / "run.json")
+    for command in ("fetch", "resume"):
+        assert cli(command, there.as_uri(), "--out", str(tmp_path / "out")) == 3
+        assert f"{there}/run.json: is no regular file" in one_line(capsys)
+    assert not (tmp_path / "out").exists()
+
+
 # --- a store that fails ---------------------------------------------------------------------------
 
 
@@ -374,6 +443,34 @@ def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -
         store.after_commit(2)
     keeper.end(finished=False)
     assert notes[-1].startswith("the copy is 3 generations behind (there: no)")
+
+
+def test_an_error_that_nobody_expected_is_told_and_tried_again(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "PAUSE_S", 0.0)
+    place, store, notes = Recorder(), RunStore(run), list[str]()
+    keeper = Copying(Mirror(place), store, notes.append, StopSignal())
+    tried: list[None] = []
+
+    def failing() -> Exception:
+        tried.append(None)
+        return KeyError("no such thing")
+
+    place.failing = failing
+    keeper.begin()
+    give_up = time.monotonic() + 60
+    while len(tried) < 2:
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+    store.after_commit(1)
+    assert notes[0].startswith("copy: there: unexpected KeyError: 'no such thing'; going on, and")
+    place.failing = lambda: None
+    while not place.files.keys() >= {"state/000003.npz"}:
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+    keeper.end(finished=True)
+    assert notes[-1] == "copy: there"
 
 
 def test_an_interrupted_run_copies_what_it_has_committed(run: Path) -> None:
