@@ -203,7 +203,8 @@ def test_the_manifest_may_go_to_a_file(config: Path, capsys: Capture, tmp_path: 
     assert cli(config) == 0
     shown = capsys.readouterr().out
     assert cli(config, "--out", tmp_path / "run.yaml") == 0
-    assert capsys.readouterr().out == ""
+    told = capsys.readouterr().out
+    assert "RayJob: small\n" in told and "kubectl apply --server-side -f" in told
     assert (tmp_path / "run.yaml").read_text() == shown
 
 
