@@ -48,7 +48,7 @@ chaos: $(VENV)/.installed-dev
 slurm-test: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m deploy.slurm
 
-# The compose cluster for real, on a Docker engine of its own, in some ten minutes. Needs root, docker.io,
+# The compose cluster for real, on a Docker engine of its own, in five to ten minutes. Needs root, docker.io,
 # docker-buildx, docker-compose and mmdebstrap; BASES=folder keeps the base images for the next time.
 compose-test: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m deploy.compose $(if $(BASES),--bases $(BASES))
