@@ -26,6 +26,7 @@ class Interface:
         action_range: least and largest value of each element of an action vector.
         told: what a learner is told after a step: a reward, or the target it should have given.
         told_range: where that usually lies; encoders are spread over it.
+        told_values: all values that it can have, in ascending order, where they are few; else none.
         tables: False says that tasks are never given as tables (``TabularTasks``), so that learners
             which read tables refuse the family before anything is lived; None says nothing.
     """
@@ -39,6 +40,7 @@ class Interface:
     action_range: tuple[float, float] = (0.0, 1.0)
     told: Literal["reward", "target"] = "reward"
     told_range: tuple[float, float] = (0.0, 1.0)
+    told_values: tuple[float, ...] = ()
     tables: bool | None = None
 
 
