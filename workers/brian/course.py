@@ -1,22 +1,13 @@
 """The environment's side of a tile: lives side by side, what they earn, and their own luck."""
 
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, SeedArray, TaskBatch
 from spikeloop.workers.base import Lives
-from spikeloop.workers.brian.noise import PYTHON_STREAMS, uniforms
 from spikeloop.workers.curve import bin_lengths
-
-
-class Stream(IntEnum):
-    """What random numbers outside the network are for."""
-
-    LUCK = PYTHON_STREAMS
-    TIES = PYTHON_STREAMS + 1
-    EXPLORATION = PYTHON_STREAMS + 2
+from spikeloop.workers.philox import Stream, uniforms
 
 
 class Course:

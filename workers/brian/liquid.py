@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.brian.circuit import Circuit
-from spikeloop.workers.brian.noise import PYTHON_STREAMS, uniforms
+from spikeloop.workers.philox import PYTHON_STREAMS, uniforms
 
 
 class Drawn(IntEnum):

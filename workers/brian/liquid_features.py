@@ -11,7 +11,7 @@ from spikeloop.workers.brian.liquid import Liquid
 from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.brian.reservoir import Reservoir
 from spikeloop.workers.brian.reservoir_lives import HEARD, reservoirs
-from spikeloop.workers.brian.windows import whole_steps
+from spikeloop.workers.windows import whole_steps
 
 if TYPE_CHECKING:
     from spikeloop.workers.learners.brian_liquid import BrianLiquid

@@ -8,10 +8,11 @@ from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.channels import Channels
 from spikeloop.workers.brian.circuit import Circuit
-from spikeloop.workers.brian.course import Course, Stream
+from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.open_loop import Variable
 from spikeloop.workers.brian.reservoir import weighted
 from spikeloop.workers.brian.reservoir_lives import HEARD, reservoirs
+from spikeloop.workers.philox import Stream
 from spikeloop.workers.space import Parameters, Real
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ from spikeloop.workers.brian.liquid import Liquid
 from spikeloop.workers.brian.liquid_features import Values, features
 from spikeloop.workers.brian.readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.targets import OpenTarget
-from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.searchable import searchable, searchables
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
+from spikeloop.workers.windows import whole_steps
 
 Kind = Literal["architecture", "physics", "readout", "curriculum"]
 RULES: dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]] = {

@@ -29,8 +29,8 @@ from spikeloop.workers.brian.tables import (
     WeightTable,
 )
 from spikeloop.workers.brian.targets import Target, require
-from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
+from spikeloop.workers.windows import whole_steps
 
 __all__ = ["BrianModel", "Moment", "Rule"]
 

@@ -29,8 +29,8 @@ from spikeloop.workers.brian.recurrent_life import Agents
 from spikeloop.workers.brian.reservoir import PHYSICAL, Physical, Reservoir
 from spikeloop.workers.brian.reservoir_lives import HEARD
 from spikeloop.workers.brian.targets import OpenTarget
-from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
+from spikeloop.workers.windows import whole_steps
 
 Array = Literal["input_weights", "recurrent_weights", "readout_weights"]
 ARRAYS: tuple[Array, ...] = get_args(Array)

@@ -29,8 +29,8 @@ from spikeloop.workers.brian.course import Course
 from spikeloop.workers.brian.networks import network
 from spikeloop.workers.brian.plastic_network import plastic_network
 from spikeloop.workers.brian.targets import Target
-from spikeloop.workers.brian.windows import whole_steps
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.windows import whole_steps
 
 MILLI = 1e-3
 

@@ -12,9 +12,10 @@ from scipy import stats
 from statistical import assert_law, assert_mean
 
 from spikeloop.tasks.base import SeedArray
-from spikeloop.workers.brian.noise import functions, keys, per_life, philox, uniforms
+from spikeloop.workers.brian.noise import functions, keys, per_life
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import codeobject_class, own_preferences
+from spikeloop.workers.philox import philox, uniforms
 
 ALPHA = 1e-4
 

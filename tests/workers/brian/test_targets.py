@@ -14,7 +14,7 @@ import pytest
 
 from spikeloop.tasks.base import SeedArray
 from spikeloop.workers.brian import targets
-from spikeloop.workers.brian.noise import functions, keys, per_life, uniforms
+from spikeloop.workers.brian.noise import functions, keys, per_life
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import (
     MissingCompiler,
@@ -23,6 +23,7 @@ from spikeloop.workers.brian.targets import (
     own_preferences,
     require,
 )
+from spikeloop.workers.philox import uniforms
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ def whole_steps(window_ms: float, step_ms: float) -> int:
 
     Args:
         window_ms: time of one decision.
-        step_ms: time step of Brian2.
+        step_ms: time step of the simulation.
 
     Raises:
         ValueError: the window is no whole number of steps, to a part in 10⁹.
