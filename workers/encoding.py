@@ -15,10 +15,11 @@ Every number is computed for itself, so a value has the same rates to the bit be
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.base import FloatArray
 
 
 @dataclass(frozen=True)
@@ -52,39 +53,39 @@ class PopulationCode:
         """(n_per_dimension,) preferred values, evenly spaced from ``low`` to ``high``."""
         return np.linspace(self.low, self.high, self.n_per_dimension)
 
-    def encode(self, values: FloatArray) -> FloatArray:
+    def encode(self, values: Any, xp: Any = np) -> Any:
         """Rates of all neurons.
 
         Args:
             values: (n, d), any finite numbers; those beyond the range count as its nearer end,
                 because far from all centres the neurons would fall silent.
+            xp: the array library that they are of.
 
         Returns:
             (n, d · n_per_dimension) rates in [0, 1], the neurons of the first dimension first.
         """
         n, n_dimensions = values.shape
         spacing = (self.high - self.low) / (self.n_per_dimension - 1)
-        within = np.clip(values, self.low, self.high)[:, :, None]
-        distance = (within - self.centres) / (self.width * spacing)
-        rates = np.exp(-0.5 * distance * distance)
-        flat: FloatArray = rates.reshape(n, n_dimensions * self.n_per_dimension)
-        return flat
+        within = xp.clip(values, self.low, self.high)[:, :, None]
+        distance = (within - xp.asarray(self.centres, values.dtype)) / (self.width * spacing)
+        rates = xp.exp(-0.5 * distance * distance)
+        return rates.reshape(n, n_dimensions * self.n_per_dimension)
 
 
-def one_hot(indices: IntArray, n_values: int) -> FloatArray:
+def one_hot(indices: Any, n_values: int, xp: Any = np) -> Any:
     """Rates of one neuron per possible value: 1 for the value shown, 0 for all others.
 
     Args:
         indices: (n,) values, in [0, n_values).
         n_values: how many there are.
+        xp: the array library that they are of.
 
     Returns:
         (n, n_values) rates.
 
     Raises:
-        ValueError: if an index is out of range.
+        ValueError: if an index is out of range; only NumPy looks.
     """
-    if ((indices < 0) | (indices >= n_values)).any():
+    if xp is np and ((indices < 0) | (indices >= n_values)).any():
         raise ValueError(f"indices must be in [0, {n_values}), got {indices}")
-    rates: FloatArray = (indices[:, None] == np.arange(n_values)).astype(np.float64)
-    return rates
+    return (indices[:, None] == xp.arange(n_values)).astype(float)

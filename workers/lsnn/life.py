@@ -1,0 +1,196 @@
+"""Lives of one candidate, side by side, as one program: environment, inputs, network, decisions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.program import Arrays, Program
+from spikeloop.workers.lsnn.inputs import Inputs
+from spikeloop.workers.lsnn.network import Network, NetworkState
+from spikeloop.workers.lsnn.objective import Decisions
+from spikeloop.workers.lsnn.xla import jax
+
+
+class Acting(NamedTuple):
+    """Weights as they act.
+
+    Attributes:
+        inputs: current of each neuron for given channels: (n_lives, n_channels) to (n_lives, n).
+        matrix: as ``Network.matrix`` gives it.
+        bias: (n_readouts,) of the readouts.
+    """
+
+    inputs: Callable[[Any], Any]
+    matrix: Any
+    bias: Any
+
+
+class Chance(NamedTuple):
+    """Everything random in lives side by side, drawn beforehand.
+
+    Attributes:
+        luck: (n_steps, n_lives) the environment's.
+        choice: (n_steps, n_lives) uniform in [0, 1): which action is taken.
+        keys: (n_lives, 2) uint32 of the spikes of inputs.
+    """
+
+    luck: Any
+    choice: Any
+    keys: Any
+
+
+class Recorded(NamedTuple):
+    """What is kept of each decision, first axis n_steps.
+
+    Attributes:
+        decisions: rewards, and what the objective needs.
+        action: (n_steps, n_lives) or (n_steps, n_lives, n_actions).
+        told: (n_steps, n_lives) what the learner was told.
+        counts: (n_steps, n_neurons) spikes per life of each neuron.
+        drive: (n_steps, ..., n_lives, n_neurons) input currents, for traces; else None.
+        spikes: (n_steps, n_time_steps, n_lives, n_neurons), for traces; else None.
+        threshold: like ``drive`` once a decision, b of the neurons at its end, for traces; or None.
+    """
+
+    decisions: Decisions
+    action: Any
+    told: Any
+    counts: Any
+    drive: Any = None
+    spikes: Any = None
+    adaptation: Any = None
+
+
+@dataclass(frozen=True)
+class Life:
+    """How lives happen.
+
+    Attributes:
+        interface: of the family.
+        program: rules of the tasks.
+        inputs: what the network is shown.
+        network: constants of the network.
+        explores: whether actions are drawn from the policy; otherwise the likeliest is taken.
+        spiking_input: spikes for each unit of an input channel in a time step; 0 for currents.
+        stretch: decisions after which the gradient is cut; 0 for never.
+        checkpoint: decisions of which only the beginning is kept for the gradient; 0 keeps all.
+    """
+
+    interface: Interface
+    program: Program
+    inputs: Inputs
+    network: Network
+    explores: bool
+    spiking_input: float
+    stretch: int
+    checkpoint: int
+
+    def live(
+        self, acting: Acting, arrays: Arrays, task: Any, chance: Chance, traced: bool = False
+    ) -> Recorded:
+        """Lets all decisions of the lives happen.
+
+        Args:
+            acting: weights.
+            arrays: of the batch of tasks.
+            task: (n_lives,) which task each life is for.
+            chance: everything random.
+            traced: whether spikes and currents are kept.
+        """
+        module, interface = jax(), self.interface
+        xp, n_lives, n_steps = module.numpy, task.shape[0], interface.n_steps
+        shape = (n_lives,) if interface.actions == "discrete" else (n_lives, interface.n_actions)
+        begin = (
+            self.program.start(xp, arrays, task),
+            self.network.at_rest(n_lives),
+            xp.zeros(shape, int if interface.actions == "discrete" else float),
+            xp.zeros(n_lives),
+        )
+
+        def decide(before: Any, given: Any) -> Any:
+            environment, network, action, told = before
+            step, luck, choice = given
+            observation = self.program.observe(xp, arrays, environment)
+            shown = self.inputs.encode(xp, observation, action, told, step)
+            drive = self._drive(acting, shown, chance.keys, step)
+            sent = None
+            if traced:
+                network, sent = self.network.run(acting.matrix, network, drive)
+                counts = sent.sum(axis=0)
+            else:
+                network, counts = self.network.decide(acting.matrix, network, drive)
+            action, log_chance, entropy, value = self._act(network.y + acting.bias, choice)
+            environment, reward, told = self.program.step(xp, arrays, environment, action, luck)
+            told = told.astype(before[3].dtype)
+            kept = Recorded(
+                Decisions(reward, log_chance, entropy, value),
+                action,
+                told,
+                counts[:, : self.network.neurons.n].mean(axis=0),
+                *((drive, sent, network.neurons.b) if traced else ()),
+            )
+            return (environment, network, action, told), kept
+
+        return self._in_stretches(decide, begin, (xp.arange(n_steps), chance.luck, chance.choice))
+
+    def _drive(self, acting: Acting, shown: Any, keys: Any, step: Any) -> Any:
+        """Input current of each neuron: constant, or by time steps where inputs are spikes."""
+        if not self.spiking_input:
+            return acting.inputs(shown)
+        module = jax()
+
+        def noise(key: Any) -> Any:
+            here = module.random.fold_in(module.random.wrap_key_data(key), step)
+            return module.random.uniform(here, (self.network.n_steps, shown.shape[1]))
+
+        uniform = module.vmap(noise, out_axes=1)(keys)
+        spikes = (uniform < self.spiking_input * shown).astype(shown.dtype)
+        flat = acting.inputs(spikes.reshape(-1, shown.shape[1]))
+        return flat.reshape(*spikes.shape[:2], -1)
+
+    def _act(self, readout: Any, choice: Any) -> tuple[Any, Any, Any, Any]:
+        """Actions, log π of them, entropies and values."""
+        xp, n_actions = jax().numpy, self.interface.n_actions
+        nothing = xp.zeros(readout.shape[0], readout.dtype)
+        if self.interface.actions == "continuous":
+            low, high = self.interface.action_range
+            answer = (low + high) / 2 + (high - low) / 2 * readout
+            return answer, nothing, nothing, nothing
+        log_policy = jax().nn.log_softmax(readout[:, :n_actions])
+        policy = xp.exp(log_policy)
+        action = log_policy.argmax(axis=1)
+        if self.explores:
+            passed = xp.cumsum(policy, axis=1) <= choice[:, None]
+            action = xp.minimum(passed.sum(axis=1), n_actions - 1)
+        log_chance = xp.take_along_axis(log_policy, action[:, None], axis=1)[:, 0]
+        return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
+
+    def _in_stretches(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
+        """Scans the decisions, in pieces where the gradient is cut or its memory is saved."""
+        module = jax()
+        n_steps = self.interface.n_steps
+        piece = self.stretch or self.checkpoint
+        if not piece or piece >= n_steps:
+            return module.lax.scan(decide, begin, given)[1]
+
+        def whole_piece(before: Any, inside: Any) -> Any:
+            if self.stretch:
+                environment, network, action, told = before
+                network = NetworkState(*module.lax.stop_gradient(network))
+                before = environment, network, action, module.lax.stop_gradient(told)
+            return module.lax.scan(decide, before, inside)
+
+        if self.checkpoint:
+            whole_piece = module.checkpoint(whole_piece)
+        n_pieces, rest = divmod(n_steps, piece)
+        cut = module.tree.map(
+            lambda a: a[: n_pieces * piece].reshape(n_pieces, piece, *a.shape[1:]), given
+        )
+        state, kept = module.lax.scan(whole_piece, begin, cut)
+        kept = module.tree.map(lambda a: a.reshape(n_pieces * piece, *a.shape[2:]), kept)
+        if not rest:
+            return kept
+        last = module.tree.map(lambda a: a[n_pieces * piece :], given)
+        _, more = whole_piece(state, last)
+        return module.tree.map(lambda a, b: module.numpy.concatenate([a, b]), kept, more)

@@ -1,0 +1,191 @@
+"""Tiles of lives: candidates × tasks in one compiled program each, with or without the gradient."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.program import Program, Programmed
+from spikeloop.workers.base import Lives
+from spikeloop.workers.curve import bin_lengths
+from spikeloop.workers.lsnn import xla
+from spikeloop.workers.lsnn.life import Acting, Chance, Life, Recorded
+from spikeloop.workers.lsnn.wiring import exact_product, on_grid
+from spikeloop.workers.philox import Stream, uniforms
+from spikeloop.workers.space import Parameters
+
+if TYPE_CHECKING:
+    from spikeloop.workers.learners.lsnn import Lsnn
+
+PROGRAMS = 32
+"""Compiled programs that a process keeps."""
+
+
+def live(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    """Lives of a tile, without gradient."""
+    program, given = _given(learner, parameters, tasks, seeds)
+    with xla.precision(learner.precision):
+        rewards = np.asarray(_forward(learner, tasks.interface, program)(*given))
+    return _lives(parameters, rewards)
+
+
+def differentiate(
+    learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
+) -> Lives:
+    """Lives of a tile, and the gradient of the objective with respect to each point."""
+    program, given = _given(learner, parameters, tasks, seeds)
+    with xla.precision(learner.precision):
+        compiled = _backward(learner, tasks.interface, program)
+        gradient, rewards = map(np.asarray, compiled(*given, float(progress)))
+    scale = np.concatenate([np.full(p.size, p.scale) for p in parameters.space.parameters])
+    return _lives(parameters, rewards, gradient.astype(np.float64) * scale)
+
+
+def trace(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
+    """Everything that happens in lives, in NumPy: see ``Recorded``, with candidates first."""
+    program, given = _given(learner, parameters, tasks, seeds)
+    with xla.precision(learner.precision):
+        kept = _tracing(learner, tasks.interface, program)(*given)
+        recorded: Recorded = xla.jax().tree.map(np.asarray, kept)
+    return recorded
+
+
+def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
+    """How the learner lives in tasks with these rules."""
+    return Life(
+        interface,
+        program,
+        learner.inputs(interface),
+        learner.circuit(interface),
+        learner.explores,
+        learner.spiking_input,
+        learner.stretch,
+        learner.checkpoint,
+    )
+
+
+def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
+    """From one candidate's weights, (n_dim,) physical values, to those that act."""
+    space, wiring = learner.space(interface), learner.wiring()
+    inputs, recurrent, readout, _ = space.parameters
+    places = [(place, p.shape) for p, place in space.slices() if hasattr(p, "shape")]
+    circuit = learner.circuit(interface)
+
+    def act(weights: Any) -> Acting:
+        w_in, w_rec, w_out, b = (weights[place].reshape(shape) for place, shape in places)
+        return Acting(
+            lambda shown: exact_product(shown, w_in, inputs.scale),
+            circuit.matrix(
+                wiring.acting(w_rec, recurrent.scale),
+                on_grid(w_out, readout.scale, learner.n_neurons),
+            ),
+            b,
+        )
+
+    return act
+
+
+@lru_cache(PROGRAMS)
+def _forward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
+    module, live_ = xla.jax(), _candidate(learner, interface, program)
+    return module.jit(_each(lambda *given: live_(*given).decisions.reward))
+
+
+@lru_cache(PROGRAMS)
+def _tracing(learner: "Lsnn", interface: Interface, program: Program) -> Any:
+    live_ = _candidate(learner, interface, program, traced=True)
+    return xla.jax().jit(_each(live_))
+
+
+@lru_cache(PROGRAMS)
+def _backward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
+    module, live_ = xla.jax(), _candidate(learner, interface, program)
+    n_steps = learner.circuit(interface).n_steps
+
+    def value(*given: Any) -> tuple[Any, Any]:
+        *lived, progress = given
+        kept, objective = live_(*lived), learner.objective
+        gained = (
+            objective.of_targets(kept.decisions)
+            if interface.told == "target"
+            else objective.of_rewards(kept.decisions, progress, learner.stretch)
+        )
+        rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
+        return gained + rates, kept.decisions.reward
+
+    return module.jit(_each(module.grad(value, has_aux=True)))
+
+
+def _candidate(
+    learner: "Lsnn", interface: Interface, program: Program, traced: bool = False
+) -> Callable[..., Recorded]:
+    """The lives of one candidate, as a function of its weights, the tasks and all chance."""
+    how, act = life(learner, interface, program), acting(learner, interface)
+
+    def lived(weights: Any, chance: Chance, arrays: Any, task: Any) -> Recorded:
+        return how.live(act(weights), arrays, task, chance, traced)
+
+    return lived
+
+
+def _each(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Over candidates, whose weights and chance differ; in one program even for a single one."""
+
+    def every(weights: Any, chance: Any, *shared: Any) -> Any:
+        if weights.shape[0] == 1:  # the same numbers without a batch of matrix products
+            alone = function(*xla.jax().tree.map(lambda a: a[0], (weights, chance)), *shared)
+            return xla.jax().tree.map(lambda a: a[None], alone)
+        axes = (0, 0, *(None for _ in shared))
+        return xla.jax().vmap(function, in_axes=axes)(weights, chance, *shared)
+
+    return every
+
+
+def _given(
+    learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+) -> tuple[Program, tuple[Any, ...]]:
+    """The rules of the tasks, and what a compiled program takes."""
+    if not isinstance(tasks, Programmed):
+        raise ValueError(f"lsnn needs tasks whose rules are a program, got {type(tasks).__name__}")
+    program = tasks.program()
+    n_candidates, n_tasks = seeds.shape
+    flat, n_steps = np.ascontiguousarray(seeds).ravel(), tasks.interface.n_steps
+    discrete = tasks.interface.actions == "discrete"
+
+    def drawn(stream: Stream) -> FloatArray:
+        """(n_candidates, n_steps, n_tasks) uniform numbers."""
+        numbers = np.stack([uniforms(flat, stream, step)[:, 0] for step in range(n_steps)])
+        return numbers.reshape(n_steps, n_candidates, n_tasks).swapaxes(0, 1)
+
+    nothing = np.zeros((n_candidates, n_steps, n_tasks))
+    chance = Chance(
+        program.luck(drawn(Stream.LUCK)),
+        drawn(Stream.EXPLORATION) if discrete and learner.explores else nothing,
+        flat.view(np.uint32).reshape(n_candidates, n_tasks, 2),
+    )
+    wanted = np.dtype(learner.precision)
+    exact = {k: a.astype(wanted) if a.dtype.kind == "f" else a for k, a in tasks.arrays().items()}
+    chance = Chance(*(a.astype(wanted) if a.dtype.kind == "f" else a for a in chance))
+    task = np.arange(n_tasks)
+    return program, (parameters.values.astype(wanted), chance, exact, task)
+
+
+def _lives(
+    parameters: Parameters, rewards: FloatArray, gradient: FloatArray | None = None
+) -> Lives:
+    """What (n_candidates, n_steps, n_tasks) rewards come to."""
+    n_candidates, n_steps, n_tasks = rewards.shape
+    rewards = rewards.astype(np.float64).swapaxes(1, 2)
+    # A potential that is no number never spikes, so its life would look like one in silence.
+    rewards[~np.isfinite(parameters.values).all(axis=1)] = np.nan
+    lengths = bin_lengths(n_steps)
+    edges = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    sums = np.add.reduceat(rewards, edges, axis=2)
+    return Lives(
+        returns=sums.sum(axis=2),
+        curve=sums / lengths,
+        n_simulated_steps=n_candidates * n_steps * n_tasks,
+        gradient=gradient,
+    )

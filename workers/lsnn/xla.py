@@ -1,0 +1,59 @@
+"""The one door to JAX: imported late, once, with one thread per program and full precision.
+
+Results must not depend on how many cores a worker has. XLA cuts a matrix product into as many
+pieces as it has threads, and with them the order of its sums, so its programs run in one thread
+each; a worker with several cores runs several tiles at the same time. On graphics cards the memory
+is taken as it is needed, because the workers of a machine may share one card.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from spikeloop.workers.base import Unavailable
+
+Precision = Literal["float32", "float64"]
+"""Of everything inside a program."""
+
+FLAGS = "--xla_cpu_multi_thread_eigen=false"
+_LOCK = threading.Lock()
+
+
+def jax(needed_by: str = "lsnn") -> Any:
+    """The module ``jax``, imported on the first call.
+
+    Where a program has imported JAX before, its flags are that program's.
+
+    Args:
+        needed_by: what asks for it, the first words of the error message.
+
+    Raises:
+        Unavailable: it cannot be imported; one line that says what to install.
+    """
+    with _LOCK:
+        if "jax" not in sys.modules:
+            os.environ["XLA_FLAGS"] = f"{FLAGS} {os.environ.get('XLA_FLAGS', '')}".strip()
+            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        try:
+            import jax as module
+        except ImportError as error:
+            cause = "" if error.name == "jax" else f" ({error})"
+            raise Unavailable(
+                f"{needed_by} needs JAX: pip install 'spikeloop[lsnn]'{cause}"
+            ) from error
+    return module
+
+
+@contextmanager
+def precision(wanted: Precision) -> Iterator[None]:
+    """Numbers of that precision in programs that are traced and run meanwhile, in this thread.
+
+    Matrix products of float32 are computed in float32, where graphics cards would round to fewer
+    bits.
+    """
+    module = jax()
+    with module.enable_x64(wanted == "float64"), module.default_matmul_precision("highest"):
+        yield
