@@ -7,12 +7,13 @@ Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn, hardware/mab
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.program import Arrays, ProgramPlay
 from spikeloop.tasks.settings import Settings
 
 Rewards = Literal["bernoulli", "gaussian"]
@@ -32,9 +33,11 @@ USUAL = 3.0
 
 def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> Interface:
     """With the standard deviations of means and of rewards about them, if rewards are Gaussian."""
-    usual = None if scale is None else USUAL * float(np.hypot(*scale))
-    told = (0.0, 1.0) if usual is None else (-usual, usual)
-    return Interface(1, n_arms, "discrete", n_steps, told_range=told, tables=False)
+    if scale is None:
+        values = (0.0, 1.0)
+        return Interface(1, n_arms, "discrete", n_steps, told_values=values, tables=False)
+    usual = USUAL * float(np.hypot(*scale))
+    return Interface(1, n_arms, "discrete", n_steps, told_range=(-usual, usual), tables=False)
 
 
 class Bandit(Settings):
@@ -141,10 +144,17 @@ class BanditTasks:
             optimal=self.n_steps * self.mean.max(axis=1),
         )
 
-    def play(self, task: IntArray) -> "BanditPlay":
+    def program(self) -> "BanditProgram":
+        """The rules."""
+        return BanditProgram(self.noise if self.rewards == "gaussian" else None)
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """``mean``."""
+        return {"mean": self.mean}
+
+    def play(self, task: IntArray) -> ProgramPlay:
         """Begins lives side by side."""
-        noise = self.noise if self.rewards == "gaussian" else None
-        return BanditPlay(self.mean[task], noise)
+        return ProgramPlay.begin(self, task)
 
     def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """(n_tasks,) expected returns of policies that begin without knowledge of the task.
@@ -185,31 +195,40 @@ class BanditTasks:
         return rulers
 
 
-@dataclass
-class BanditPlay:
-    """Lives with bandits; there is no state.
+@dataclass(frozen=True)
+class BanditProgram:
+    """The rules of bandits: rewards by inversion of their distribution function; all are told.
+
+    A Bernoulli arm pays where the luck is below its chance. In single precision both are rounded:
+    with a probability below 1e-7 a pull then pays otherwise than in double precision.
 
     Attributes:
-        mean: (n_lives, n_arms) expected reward of each arm.
         noise: standard deviation of Gaussian rewards; None where they are 0 or 1.
     """
 
-    mean: FloatArray
     noise: float | None
 
-    def observe(self) -> IntArray:
+    def luck(self, uniform: FloatArray) -> FloatArray:
+        """Gaussian rewards' deviation from their mean, else the uniform numbers themselves."""
+        if self.noise is None:
+            return uniform
+        from scipy.special import ndtri
+
+        deviation: FloatArray = self.noise * ndtri(np.maximum(uniform, LEAST_LUCK))
+        return deviation
+
+    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
+        """Nothing changes during a life."""
+        return {"task": task}
+
+    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
         """Nothing: zeros."""
-        return np.zeros(len(self.mean), dtype=np.int64)
+        return xp.zeros_like(state["task"])
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Draws rewards by inversion of their distribution function; all of them are told."""
-        mean = self.mean[np.arange(len(self.mean)), actions]
-        if self.noise is None:
-            reward = (luck < mean).astype(np.float64)
-        else:
-            from scipy.special import ndtri
-
-            reward = mean + self.noise * ndtri(np.maximum(luck, LEAST_LUCK))
-        return reward, reward
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+    ) -> tuple[Arrays, Any, Any]:
+        """What the arms pay."""
+        mean = arrays["mean"][state["task"], actions]
+        reward = (luck < mean).astype(mean.dtype) if self.noise is None else mean + luck
+        return state, reward, reward

@@ -8,12 +8,13 @@ outputs scaled into [0.2, 0.8], and the input of a step is x(t) with the target 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.program import Arrays, ProgramPlay
 from spikeloop.tasks.references.least_squares import interpolation, regression, running_mean
 from spikeloop.tasks.settings import Settings
 
@@ -180,7 +181,15 @@ class QuadraticTasks:
         """
         return {name: -errors.sum(axis=1) for name, errors in self.ruler_errors().items()}
 
-    def play(self, task: IntArray, order: IntArray | None = None) -> "QuadraticPlay":
+    def program(self) -> "QuadraticProgram":
+        """The rules."""
+        return QuadraticProgram(self.scale)
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """``inputs``, and the right answers as ``targets``."""
+        return {"inputs": self.inputs, "targets": self.targets()}
+
+    def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
         """Begins lives side by side.
 
         Args:
@@ -191,53 +200,58 @@ class QuadraticTasks:
         Raises:
             ValueError: if ``order`` has another shape or leaves samples out.
         """
-        in_turn = np.arange(self.n_steps)
+        play = ProgramPlay.begin(self, task)
         if order is not None:
             shape = (len(task), self.n_steps)
-            if order.shape != shape or (np.sort(order, axis=1) != in_turn).any():
+            if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
                 raise ValueError(
                     f"order must have the shape {shape} and permute range({self.n_steps}) in "
                     f"each row, got the shape {order.shape}"
                 )
-        return QuadraticPlay(self.inputs, self.targets(), self.scale, task, order)
+            play.state = {**play.state, "order": order}
+        return play
 
 
-@dataclass
-class QuadraticPlay:
-    """Lives with quadratic functions.
+@dataclass(frozen=True)
+class QuadraticProgram:
+    """The rules of quadratic functions.
+
+    The state has ``task`` and ``done``, (n_lives,) answers given so far. Lives that meet their
+    samples in an order of their own have it in their state as well: ``order`` (n_lives, n_steps).
 
     Attributes:
-        inputs: as in ``QuadraticTasks``.
-        targets: (n_tasks, n_steps) right answers.
         scale: target per y.
-        task: (n_lives,) whose task it is.
-        order: (n_lives, n_steps) in which order the samples come; None as they were drawn.
-        steps_done: answers given so far, the same in all lives.
     """
 
-    inputs: FloatArray
-    targets: FloatArray
     scale: float
-    task: IntArray
-    order: IntArray | None
-    steps_done: int = 0
 
-    def _sample(self, step: int) -> int | IntArray:
-        return step if self.order is None else self.order[:, step]
+    def luck(self, uniform: FloatArray) -> FloatArray:
+        """Not used: nothing is left to luck."""
+        return uniform
 
-    def observe(self) -> FloatArray:
+    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
+        """Before the first sample, in the order in which they were drawn."""
+        return {"task": task, "done": xp.zeros_like(task)}
+
+    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
         """(n_lives, 2) inputs to answer now; after the last sample those of the last one."""
-        last = self.inputs.shape[1] - 1
-        shown: FloatArray = self.inputs[self.task, self._sample(min(self.steps_done, last))]
-        return shown
+        now = xp.minimum(state["done"], arrays["inputs"].shape[1] - 1)
+        return arrays["inputs"][state["task"], _sample(xp, state, now)]
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+    ) -> tuple[Arrays, Any, Any]:
         """Minus the squared error of (n_lives, 1) answers on the scale of y, and the targets.
 
-        Nothing is left to luck. Answers beyond [0.2, 0.8] are taken as they are.
+        Answers beyond [0.2, 0.8] are taken as they are.
         """
-        target: FloatArray = self.targets[self.task, self._sample(self.steps_done)]
-        self.steps_done += 1
-        return -(((actions[:, 0] - target) / self.scale) ** 2), target
+        target = arrays["targets"][state["task"], _sample(xp, state, state["done"])]
+        reward = -(((actions[:, 0] - target) / self.scale) ** 2)
+        return {**state, "done": state["done"] + 1}, reward, target
+
+
+def _sample(xp: Any, state: Arrays, step: Any) -> Any:
+    """(n_lives,) which sample each life meets in its given step."""
+    if "order" not in state:
+        return step
+    return xp.take_along_axis(state["order"], step[:, None], axis=1)[:, 0]

@@ -1,10 +1,12 @@
 """Markov decision processes as tables, shared by every family with few states and actions."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.program import Arrays, ProgramPlay
 from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
 
 
@@ -85,41 +87,59 @@ class TabularTasks:
         tables = (self.transition, self.expected_reward(), self.start_state, self.n_steps)
         return References(random=random_return(*tables), optimal=optimal_return(*tables))
 
-    def play(self, task: IntArray) -> "TabularPlay":
-        """Begins lives side by side, each in the start state of its task."""
+    def program(self) -> "TabularProgram":
+        """The rules."""
+        return TabularProgram()
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """``start_state``, ``reward`` and ``told``, and how probabilities of successors add up.
+
+        ``cumulative`` is (n_tasks, n_actions, n_states, n_states), and from the last possible
+        successor on 2: above every luck, even one that single precision rounds to 1. So no
+        successor of probability 0 is ever reached.
+        """
         cumulative = np.cumsum(self.transition, axis=-1)
-        # Dividing makes the last possible successor's entry exactly 1, above every draw.
+        # Dividing makes the last possible successor's entry, and all after it, exactly 1.
         cumulative /= cumulative[..., -1:]
-        return TabularPlay(cumulative, self.reward, self.told, task, self.start_state[task])
+        cumulative[cumulative == 1.0] = 2.0
+        return {
+            "start_state": self.start_state,
+            "cumulative": cumulative,
+            "reward": self.reward,
+            "told": self.told,
+        }
+
+    def play(self, task: IntArray) -> ProgramPlay:
+        """Begins lives side by side, each in the start state of its task."""
+        return ProgramPlay.begin(self, task)
 
 
-@dataclass
-class TabularPlay:
-    """Lives in Markov decision processes.
+@dataclass(frozen=True)
+class TabularProgram:
+    """The rules of Markov decision processes as tables.
 
-    Attributes:
-        cumulative: (n_tasks, n_actions, n_states, n_states) successors' probabilities, summed up.
-        reward: as in ``TabularTasks``.
-        told: as in ``TabularTasks``.
-        task: (n_lives,) whose task it is.
-        state: (n_lives,) where each life is.
+    In single precision a luck close to the border between two successors may fall to the other
+    side, with a probability below 1e-7 for each border of a row.
     """
 
-    cumulative: FloatArray
-    reward: FloatArray
-    told: FloatArray
-    task: IntArray
-    state: IntArray
+    def luck(self, uniform: FloatArray) -> FloatArray:
+        """The uniform numbers themselves."""
+        return uniform
 
-    def observe(self) -> IntArray:
+    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
+        """Each life in the start state of its task; its ``place`` is the state it is in."""
+        return {"task": task, "place": arrays["start_state"][task]}
+
+    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
         """The states."""
-        return self.state
+        return state["place"]
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+    ) -> tuple[Arrays, Any, Any]:
         """Draws successors by inversion: the first whose cumulative probability exceeds luck."""
-        row = self.task, actions, self.state
-        successor = (self.cumulative[row] <= luck[:, None]).sum(axis=-1)
-        self.state = successor
-        return self.reward[(*row, successor)], self.told[(*row, successor)]
+        row = state["task"], actions, state["place"]
+        passed = arrays["cumulative"][row] <= luck[:, None]
+        successor = passed.sum(axis=-1, dtype=state["place"].dtype)
+        there = (*row, successor)
+        return {**state, "place": successor}, arrays["reward"][there], arrays["told"][there]

@@ -50,9 +50,10 @@ def test_the_joints_are_met() -> None:
     seen = tasks.interface
     assert seen == family.interface
     assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.told) == (1, 5, 7, "reward")
-    assert seen.told_range == (0.0, 1.0)
+    assert seen.told_range == seen.told_values == (0.0, 1.0)
     gaussian = Bandit(rewards="gaussian", mean_spread=3.0, noise=4.0)
     assert gaussian.interface.told_range == (-15.0, 15.0)
+    assert gaussian.interface.told_values == ()
     assert gaussian.sample(1, np.random.default_rng(0)).interface == gaussian.interface
 
 
