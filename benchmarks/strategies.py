@@ -4,12 +4,13 @@ Run ``python benchmarks/strategies.py``; it takes some minutes and prints two ta
 comes from a fresh process. Memory is the peak above what the process held with its first state: by
 Python's own accounting, which NumPy takes part in, and by the operating system's resident size.
 
-The second table sets all strategies but the published ones, and other people's searches as far as
-they are installed, side by side in 7 dimensions and in a million. There a *generation* is ask +
-tell and all rows of the population, which peers, and those of ours that carry their points, make
-within ask. The rows of the others are made by the workers, one tile after the other, so their
-memory has no place here. JAX and the peers' compiled parts escape Python's accounting, not the
-resident size; a peer's first generation, whose peak the latter is, includes compilation.
+The second table sets all strategies but the published ones and ``bptt``, which needs gradients, and
+other people's searches as far as they are installed, side by side in 7 dimensions and in a million.
+There a *generation* is ask + tell and all rows of the population, which peers, and those of ours
+that carry their points, make within ask. The rows of the others are made by the workers, one tile
+after the other, so their memory has no place here. JAX and the peers' compiled parts escape
+Python's accounting, not the resident size; a peer's first generation, whose peak the latter is,
+includes compilation.
 """
 
 import argparse

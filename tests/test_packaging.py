@@ -127,7 +127,18 @@ LIGHT = (
     "spikeloop.cluster",
     "spikeloop.coordinator.strategies",
 )
-HEAVY = ("numba", "ray", "pandas", "pyarrow", "matplotlib", "scipy", "brian2", "gymnasium")
+HEAVY = (
+    "numba",
+    "ray",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "scipy",
+    "brian2",
+    "gymnasium",
+    "jax",
+    "optax",
+)
 
 
 def heavy_after(*modules: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from spikeloop.coordinator.strategies.annealing import Annealing
 from spikeloop.coordinator.strategies.annealing_published import AnnealingPublished
 from spikeloop.coordinator.strategies.base import Evaluation, Strategy
+from spikeloop.coordinator.strategies.bptt import Bptt
 from spikeloop.coordinator.strategies.cma_es import CmaEs
 from spikeloop.coordinator.strategies.cross_entropy import CrossEntropy
 from spikeloop.coordinator.strategies.cross_entropy_published import CrossEntropyPublished
@@ -24,6 +25,7 @@ from spikeloop.coordinator.strategies.random_search import RandomSearch
 STRATEGIES: dict[str, type[Strategy[Any]]] = {
     "annealing": Annealing,
     "annealing_published": AnnealingPublished,
+    "bptt": Bptt,
     "cma_es": CmaEs,
     "cross_entropy": CrossEntropy,
     "cross_entropy_published": CrossEntropyPublished,

@@ -16,7 +16,7 @@ from statistical import assert_better
 
 from spikeloop.coordinator.comparison.tunables import defaults, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
-from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
+from spikeloop.coordinator.strategies.base import from_arrays, to_arrays, wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
@@ -45,13 +45,20 @@ def fitness_of(points: FloatArray) -> FloatArray:
     return np.asarray(-((points - 0.6) ** 2).sum(axis=1))
 
 
+def gradient_of(points: FloatArray) -> FloatArray:
+    return np.asarray(-2 * (points - 0.6))
+
+
 def begin(strategy: Strategy[Any]) -> Any:
     return strategy.init(SPACE, SPACE.default_point(), stream(5, Purpose.INIT))
 
 
 def generation(strategy: Strategy[Any], state: Any, g: int) -> tuple[Population, Evaluation]:
     pop = strategy.ask(state, stream(5, Purpose.ASK, g))
-    return pop, Evaluation(fitness_of(pop.rows(0, pop.n_candidates)))
+    points = pop.rows(0, pop.n_candidates)
+    return pop, Evaluation(
+        fitness_of(points), gradient_of(points) if wants_gradient(strategy) else None
+    )
 
 
 def advance(strategy: Strategy[Any], state: Any, start: int, stop: int) -> Any:
@@ -69,7 +76,9 @@ def assert_same(first: Any, second: Any, rtol: float = 0.0) -> None:
         np.testing.assert_allclose(one[name], two[name], rtol=rtol, atol=rtol, err_msg=name)
 
 
-DETERMINISTIC = {"evolution_published", "grid"}
+DETERMINISTIC = {"bptt", "evolution_published", "grid"}
+OF_MANY = [kind for kind, cls in STRATEGIES.items() if not wants_gradient(cls())]
+"""Strategies that learn from differences between candidates; gradients need a single one."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,9 @@ def test_ask_and_tell_are_pure(strategy: Strategy[Any]) -> None:
     )
 
 
-def test_the_order_of_candidates_does_not_matter(strategy: Strategy[Any]) -> None:
+@pytest.mark.parametrize("kind", OF_MANY)
+def test_the_order_of_candidates_does_not_matter(kind: str) -> None:
+    strategy = STRATEGIES[kind]()
     state = advance(strategy, begin(strategy), 0, 2)
     pop, evaluation = generation(strategy, state, 2)
     order = stream(5, Purpose.BOOTSTRAP).permutation(n_groups(pop)).tolist()
@@ -215,8 +226,10 @@ def test_the_scale_of_fitness_does_not_matter(kind: str, name: str) -> None:
     assert_same(told, strategy.tell(state, pop, mapped, stream(5, Purpose.TELL, 0)), rtol)
 
 
-def test_a_failed_candidate_carries_no_weight(strategy: Strategy[Any]) -> None:
+@pytest.mark.parametrize("kind", OF_MANY)
+def test_a_failed_candidate_carries_no_weight(kind: str) -> None:
     """Telling a failure is telling the generation without it (without its pair, if mirrored)."""
+    strategy = STRATEGIES[kind]()
     state = begin(strategy)
     pop, evaluation = generation(strategy, state, 0)
     whole = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 0))
@@ -326,12 +339,16 @@ def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
         z = (BOX.decode(points).values - top) / width
         return np.asarray(np.exp(-0.5 * (z**2).sum(axis=1)))
 
+    def slope(points: FloatArray) -> FloatArray:  # inside the box
+        return -height(points)[:, None] * (points - top) / width**2
+
     state = strategy.init(BOX, BOX.default_point(), rng)
     for _ in range(n_generations):
         pop = strategy.ask(state, rng)
         points = pop.rows(0, pop.n_candidates)
         fitness = height(points) + 0.06 * rng.standard_normal(pop.n_candidates)
-        state = strategy.tell(state, pop, Evaluation(fitness), rng)
+        gradient = slope(points) if wants_gradient(strategy) else None
+        state = strategy.tell(state, pop, Evaluation(fitness, gradient), rng)
     return float(height(strategy.recommend(state)[None])[0])
 
 
@@ -353,7 +370,10 @@ def test_the_start_is_improved_upon(strategy: Strategy[Any]) -> None:
 
 @pytest.mark.parametrize("kind", sorted(STRATEGIES.keys() - NOT_BETTER_THAN_RANDOM))
 def test_random_search_is_beaten_at_equal_budget(kind: str) -> None:
-    """With defaults, which ask for 48 candidates each; the baseline itself must not pass."""
+    """With defaults, which ask for 48 candidates each, or for one and its gradient.
+
+    The baseline itself must not pass.
+    """
     ours = [reached(STRATEGIES[kind](), seed, 30) for seed in SEEDS]
     baseline = [reached(STRATEGIES["random_search"](), seed, 30) for seed in SEEDS]
     assert_better(ours, baseline, alpha=0.001)

@@ -131,12 +131,17 @@ def kinds_of(name: str) -> list[type[BaseModel]]:
     return list(rule.table.values()) if isinstance(rule, Kinds) else [rule]
 
 
+def small_population(cls: type[BaseModel]) -> dict[str, Any]:
+    """The setting of a strategy that makes its population small, if it has one."""
+    sizes = ("n_pairs", "population_size")
+    return {size: 6 for size in sizes if size in cls.model_fields}
+
+
 def small_table(cls: type[BaseModel], keys: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Right values for some keys of a table, and these."""
-    size = "n_pairs" if "n_pairs" in cls.model_fields else "population_size"
     fixed = {"n_steps": 20} if cls in kinds_of("family") else keys
     if cls in kinds_of("strategy"):
-        fixed = {size: 6, "kind": cls.model_fields["kind"].default}
+        fixed = {**small_population(cls), "kind": cls.model_fields["kind"].default}
     if cls in kinds_of("learner") or cls in kinds_of("target"):
         fixed = {}
     return table(cls).map(lambda drawn: {**drawn, **fixed})
@@ -203,8 +208,7 @@ def test_tables_of_a_comparison(data: st.DataObject) -> None:
     strategies = {}
     kinds: dict[str, Any] = dict(STRATEGIES)
     for name in data.draw(st.lists(st.sampled_from(sorted(STRATEGIES)), max_size=3)):
-        size = "n_pairs" if "n_pairs" in kinds[name].model_fields else "population_size"
-        keys = {size: 6}
+        keys = small_population(kinds[name])
         strategies[name] = data.draw(st.just(keys) | disturbed(kinds[name], keys))
     tables["strategies"] = data.draw(st.just(strategies) | anything | st.just({"a": strategies}))
     with own_folder():
