@@ -142,7 +142,9 @@ class Life:
 
         def noise(key: Any) -> Any:
             here = module.random.fold_in(module.random.wrap_key_data(key), step)
-            return module.random.uniform(here, (self.network.n_steps, shown.shape[1]))
+            # As many bits in either precision, so that both see the same spikes.
+            shape = (self.network.n_steps, shown.shape[1])
+            return module.random.uniform(here, shape, module.numpy.float32)
 
         uniform = module.vmap(noise, out_axes=1)(keys)
         spikes = (uniform < self.spiking_input * shown).astype(shown.dtype)

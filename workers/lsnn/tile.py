@@ -27,8 +27,8 @@ def live(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedA
     """Lives of a tile, without gradient."""
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
-        rewards = np.asarray(_forward(learner, tasks.interface, program)(*given))
-    return _lives(parameters, rewards)
+        lived = _forward(learner, tasks.interface, program)(*given)
+    return _lives(parameters, _rewards(tasks, *map(np.asarray, lived)))
 
 
 def differentiate(
@@ -38,9 +38,10 @@ def differentiate(
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
         compiled = _backward(learner, tasks.interface, program)
-        gradient, rewards = map(np.asarray, compiled(*given, float(progress)))
+        gradient, lived = compiled(*given, float(progress))
+    rewards = _rewards(tasks, *map(np.asarray, lived))
     scale = np.concatenate([np.full(p.size, p.scale) for p in parameters.space.parameters])
-    return _lives(parameters, rewards, gradient.astype(np.float64) * scale)
+    return _lives(parameters, rewards, np.asarray(gradient, dtype=np.float64) * scale)
 
 
 def trace(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
@@ -90,7 +91,12 @@ def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
 @lru_cache(PROGRAMS)
 def _forward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
-    return module.jit(_each(lambda *given: live_(*given).decisions.reward))
+
+    def lived(*given: Any) -> tuple[Any, Any]:
+        kept = live_(*given)
+        return kept.decisions.reward, kept.action
+
+    return module.jit(_each(lived))
 
 
 @lru_cache(PROGRAMS)
@@ -113,7 +119,7 @@ def _backward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
             else objective.of_rewards(kept.decisions, progress, learner.stretch)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
-        return gained + rates, kept.decisions.reward
+        return gained + rates, (kept.decisions.reward, kept.action)
 
     return module.jit(_each(module.grad(value, has_aux=True)))
 
@@ -172,12 +178,28 @@ def _given(
     return program, (parameters.values.astype(wanted), chance, exact, task)
 
 
+def _rewards(tasks: TaskBatch, reward: FloatArray, action: FloatArray) -> FloatArray:
+    """(n_candidates, n_steps, n_tasks) rewards in full precision.
+
+    Those of discrete actions are read from tables. Those of answers are computed, which a compiled
+    program rounds differently for different numbers of lives, so NumPy computes them once more.
+    """
+    if tasks.interface.actions == "discrete":
+        return reward.astype(np.float64)
+    n_candidates, n_steps, n_tasks = reward.shape
+    play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
+    answers = action.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, -1)
+    no_luck = np.zeros(n_candidates * n_tasks)  # what targets are told for leaves nothing to it
+    paid = np.stack([play.step(answer.astype(np.float64), no_luck)[0] for answer in answers])
+    return paid.reshape(n_steps, n_candidates, n_tasks).swapaxes(0, 1)
+
+
 def _lives(
     parameters: Parameters, rewards: FloatArray, gradient: FloatArray | None = None
 ) -> Lives:
     """What (n_candidates, n_steps, n_tasks) rewards come to."""
     n_candidates, n_steps, n_tasks = rewards.shape
-    rewards = rewards.astype(np.float64).swapaxes(1, 2)
+    rewards = rewards.swapaxes(1, 2).copy()
     # A potential that is no number never spikes, so its life would look like one in silence.
     rewards[~np.isfinite(parameters.values).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)

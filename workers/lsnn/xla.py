@@ -1,9 +1,9 @@
 """The one door to JAX: imported late, once, with one thread per program and full precision.
 
-Results must not depend on how many cores a worker has. XLA cuts a matrix product into as many
-pieces as it has threads, and with them the order of its sums, so its programs run in one thread
-each; a worker with several cores runs several tiles at the same time. On graphics cards the memory
-is taken as it is needed, because the workers of a machine may share one card.
+Results must not depend on how many cores a worker has. XLA cuts sums and matrix products into as
+many pieces as it has threads, and with them the order of additions, so it gets one thread; a worker
+with several cores runs several tiles at the same time. On graphics cards the memory is taken as it
+is needed, because the workers of a machine may share one card.
 """
 
 import os
@@ -18,14 +18,18 @@ from spikeloop.workers.base import Unavailable
 Precision = Literal["float32", "float64"]
 """Of everything inside a program."""
 
-FLAGS = "--xla_cpu_multi_thread_eigen=false"
+ENVIRONMENT = {
+    "NPROC": "1",  # threads of XLA on the processor, which it asks for when it starts
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+"""What JAX reads when it starts and that is not the user's to choose."""
 _LOCK = threading.Lock()
 
 
 def jax(needed_by: str = "lsnn") -> Any:
     """The module ``jax``, imported on the first call.
 
-    Where a program has imported JAX before, its flags are that program's.
+    Where a program has started JAX before, its threads are that program's.
 
     Args:
         needed_by: what asks for it, the first words of the error message.
@@ -34,10 +38,12 @@ def jax(needed_by: str = "lsnn") -> Any:
         Unavailable: it cannot be imported; one line that says what to install.
     """
     with _LOCK:
-        if "jax" not in sys.modules:
-            os.environ["XLA_FLAGS"] = f"{FLAGS} {os.environ.get('XLA_FLAGS', '')}".strip()
-            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         try:
+            if "jax" not in sys.modules:
+                with _environment():
+                    import jax as module
+
+                    module.devices()  # starts it
             import jax as module
         except ImportError as error:
             cause = "" if error.name == "jax" else f" ({error})"
@@ -45,6 +51,21 @@ def jax(needed_by: str = "lsnn") -> Any:
                 f"{needed_by} needs JAX: pip install 'spikeloop[lsnn]'{cause}"
             ) from error
     return module
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """``ENVIRONMENT`` for the moment; other libraries and child processes keep their own."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
