@@ -6,14 +6,20 @@ documentation read it. A new family is one file in this folder and one row here.
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import Interface, References, TaskBatch, TaskFamily
+from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.tasks.restless_bandit import RestlessBandit
+from spikeloop.tasks.two_step import TwoStep
 
 FAMILIES: dict[str, type[TaskFamily]] = {
     "random_mdp": RandomMdp,
     "maze": Maze,
     "bandit": Bandit,
+    "informative_bandit": InformativeBandit,
+    "restless_bandit": RestlessBandit,
+    "two_step": TwoStep,
     "quadratic": Quadratic,
 }
 

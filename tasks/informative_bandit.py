@@ -1,0 +1,201 @@
+"""Bandits in which one pull that pays little tells which arm pays much.
+
+The 11-armed bandit of Wang et al. 2016 ("Learning to reinforcement learn", arXiv 1611.05763,
+section 3.1, "Bandits with dependent arms (II)"): to do well a learner must give up reward for
+information, which neither Thompson sampling nor UCB does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.settings import Settings
+
+CLUES = 10
+"""The informative arm pays the target's number, counted from 1, divided by this."""
+
+
+class InformativeBandit(Settings):
+    """The family of bandits with one target arm and one informative arm, all without luck.
+
+    The last arm is the informative one. The target is one of the others, each with the same
+    chance; it pays ``target_reward``, the informative arm a tenth of the target's number, counted
+    from 1, and every other arm ``other_reward``. There is nothing to see: every observation is 0.
+
+    Other arms pay 1 in the text of the paper, whose 1.4 for a first blind pull agrees with that,
+    and 1.1 in a re-implementation (ThomasLecat/learning-to-learn-1).
+    """
+
+    kind: Literal["informative_bandit"] = "informative_bandit"
+    n_arms: int = Field(default=11, ge=3, le=1024, description="arms, the informative one included")
+    n_steps: int = Field(default=5, ge=1, le=1_000_000, description="pulls of one life")
+    target_reward: float = Field(default=5.0, gt=0, le=1e6, description="paid by the target")
+    other_reward: float = Field(
+        default=1.0, ge=0, le=1e6, description="paid by arms that are neither"
+    )
+
+    @model_validator(mode="after")
+    def _target_is_best(self) -> Self:
+        clue = (self.n_arms - 1) / CLUES
+        if self.target_reward <= max(self.other_reward, clue):
+            raise ValueError(
+                f"target_reward must be more than other_reward and than {clue}, the most that the "
+                f"informative one of {self.n_arms} arms pays, got {self.target_reward}"
+            )
+        return self
+
+    @property
+    def interface(self) -> Interface:
+        """One observation, one action an arm, and few rewards."""
+        return self._program.interface(self.n_steps)
+
+    @property
+    def _program(self) -> "InformativeProgram":
+        return InformativeProgram(self.n_arms, self.target_reward, self.other_reward)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> "InformativeTasks":
+        """Draws ``n_tasks`` independent targets; more tasks begin with the same ones."""
+        return InformativeTasks(
+            (rng.random(n_tasks) * (self.n_arms - 1)).astype(np.int64), self.n_steps, self._program
+        )
+
+
+@dataclass(frozen=True)
+class InformativeTasks:
+    """A batch of bandits with an informative arm.
+
+    Attributes:
+        target: (n_tasks,) the target arm, from 0 to n_arms − 2.
+        n_steps: pulls of one life.
+        rules: the numbers that all tasks share.
+    """
+
+    target: IntArray
+    n_steps: int
+    rules: "InformativeProgram"
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks in the batch."""
+        return len(self.target)
+
+    @property
+    def interface(self) -> Interface:
+        """That of the family."""
+        return self.rules.interface(self.n_steps)
+
+    def __getitem__(self, tasks: slice) -> "InformativeTasks":
+        """The tasks of a slice, as a batch of its own."""
+        return replace(self, target=self.target[tasks])
+
+    @property
+    def clue(self) -> FloatArray:
+        """(n_tasks,) what the informative arm pays."""
+        return (self.target + 1) / CLUES
+
+    def references(self) -> References:
+        """Exact expected returns of uniform pulls, and of the target pulled from the start.
+
+        As with all bandits, optimal is who knows the task (25 with the defaults), so no learner
+        earns a score of 1: what can be learned at all is among the ``rulers``.
+        """
+        rules = self.rules
+        others = (rules.n_arms - 2) * rules.other_reward
+        random = self.n_steps * (rules.target_reward + others + self.clue) / rules.n_arms
+        return References(random, np.full(self.n_tasks, self.n_steps * rules.target_reward))
+
+    def program(self) -> "InformativeProgram":
+        """The rules."""
+        return self.rules
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """``target``."""
+        return {"target": self.target}
+
+    def play(self, task: IntArray) -> ProgramPlay:
+        """Begins lives side by side."""
+        return ProgramPlay.begin(self, task)
+
+    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """(n_tasks,) returns of policies that know the family but not the task, exact.
+
+        "informative arm first" pulls that arm once and the target from then on. "blind search"
+        pulls other arms, each once, in an order drawn by lot, until it finds the target; that is
+        what Thompson sampling with the right prior does.
+
+        "Bayes optimum" has the highest mean return over the family that a policy can have. It is
+        the better one of the two, with the defaults the first: another blind pull before the
+        question pays the more, compared with the question now, the fewer arms are left, so that
+        it is best to ask at once or never.
+
+        Args:
+            rng: not used: the mean over orders is known.
+        """
+        rules, numbers = self.rules, np.arange(self.rules.n_arms - 1)
+        wrong = np.minimum(numbers, self.n_steps)
+        right = self.n_steps - wrong
+        # Of a mean over orders every task has the same.
+        blind = float((wrong * rules.other_reward + right * rules.target_reward).mean())
+        known = (self.n_steps - 1) * rules.target_reward
+        rulers = {
+            "informative arm first": self.clue + known,
+            "blind search": np.full(self.n_tasks, blind),
+        }
+        asks = (numbers + 1).mean() / CLUES + known > blind
+        best = "informative arm first" if asks else "blind search"
+        return {**rulers, "Bayes optimum": rulers[best]}
+
+
+@dataclass(frozen=True)
+class InformativeProgram:
+    """The rules of bandits with an informative arm; nothing is left to luck, and all is told.
+
+    Attributes:
+        n_arms: arms, the informative one included.
+        target_reward: paid by the target.
+        other_reward: paid by arms that are neither.
+    """
+
+    n_arms: int
+    target_reward: float
+    other_reward: float
+
+    def interface(self, n_steps: int) -> Interface:
+        """What such bandits look like from outside."""
+        clues = {number / CLUES for number in range(1, self.n_arms)}
+        values = tuple(sorted(clues | {self.target_reward, self.other_reward}))
+        return Interface(
+            n_observations=1,
+            n_actions=self.n_arms,
+            actions="discrete",
+            n_steps=n_steps,
+            told_range=(values[0], values[-1]),
+            told_values=values,
+            tables=False,
+        )
+
+    def luck(self, uniform: FloatArray) -> FloatArray:
+        """Not used: nothing is left to luck."""
+        return uniform
+
+    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
+        """Nothing changes during a life."""
+        return {"target": arrays["target"][task]}
+
+    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
+        """Nothing: zeros."""
+        return xp.zeros_like(state["target"])
+
+    def step(
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+    ) -> tuple[Arrays, Any, Any]:
+        """What the arms pay."""
+        target = state["target"]
+        blind = xp.where(actions == target, self.target_reward, self.other_reward)
+        reward = xp.where(actions == self.n_arms - 1, (target + 1) / CLUES, blind)
+        return state, reward, reward

@@ -1,0 +1,69 @@
+"""Guessing which of two states it is, from trials that speak for the right one more often than not.
+
+In trial t the state is ``good[t]``, 0 or 1, and after the guess the trial speaks for one of them:
+for the right one with probability ``agrees``, whatever was guessed. Between trials the state
+changes with probability ``reversal``. A right guess earns ``pays`` on average, a wrong one
+1 − ``pays``.
+
+Shapes: good (n_tasks, n_trials); returns (n_tasks,).
+"""
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray, IntArray
+
+MAX_LIVES = 400
+"""Lives a task: the standard error of its return is then 1/20 of a life's standard deviation."""
+MAX_GUESSES = 2**24
+"""Guesses of all lives together: a second. One life a task there always is."""
+TIE = 1e-9
+"""Beliefs nearer to 1/2 than this differ from it by rounding only; either guess is best then."""
+
+
+def last_return(good: IntArray, agrees: float, pays: float) -> FloatArray:
+    """Expected return of guessing the state that the last trial spoke for; exact.
+
+    The first guess is made by lot. A later one is right with probability ``agrees`` if the state
+    has not changed since the last trial, else with 1 − ``agrees``.
+    """
+    right = np.full(good.shape, 0.5)
+    right[:, 1:] = np.where(good[:, 1:] == good[:, :-1], agrees, 1.0 - agrees)
+    total: FloatArray = (1.0 - pays + (2.0 * pays - 1.0) * right).sum(axis=1)
+    return total
+
+
+def filtered_return(
+    good: IntArray, agrees: float, reversal: float, pays: float, rng: np.random.Generator
+) -> FloatArray:
+    """Expected return of guessing the more probable state after all trials; estimated.
+
+    With b the belief that the state is 1, and s what the trial spoke for,
+
+        b ← b P(s | 1) / [b P(s | 1) + (1 − b) P(s | 0)],   b ← b + reversal · (1 − 2 b),
+
+    from b = 1/2 on (Bayes' rule for a hidden Markov chain of two states). What a guess earns is
+    averaged over, so that only the trials' words are left to chance.
+    """
+    n_tasks, n_trials = good.shape
+    n_lives = int(np.clip(MAX_GUESSES // max(good.size, 1), 1, MAX_LIVES))
+    belief = np.full((n_tasks, n_lives), 0.5)
+    total = np.zeros((n_tasks, n_lives))
+    for trial in range(n_trials):
+        state = good[:, trial, None]
+        right = np.where(np.abs(belief - 0.5) < TIE, 0.5, (belief > 0.5) == (state == 1))
+        total += 1.0 - pays + (2.0 * pays - 1.0) * right
+        says_1 = (rng.random(belief.shape) < agrees) == (state == 1)
+        belief = updated(belief, says_1, agrees, reversal)
+    mean: FloatArray = total.mean(axis=1)
+    return mean
+
+
+def updated(belief: FloatArray, says_1: np.ndarray, agrees: float, reversal: float) -> FloatArray:
+    """Beliefs in state 1 at the next trial, after this one spoke for it or for state 0."""
+    if_1 = belief * np.where(says_1, agrees, 1.0 - agrees)
+    if_0 = (1.0 - belief) * np.where(says_1, 1.0 - agrees, agrees)
+    # Certain beliefs that are contradicted are impossible but for rounding: begin anew.
+    both = if_1 + if_0
+    after = np.divide(if_1, both, out=np.full_like(both, 0.5), where=both > 0)
+    moved: FloatArray = after + reversal * (1.0 - 2.0 * after)
+    return moved

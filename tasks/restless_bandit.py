@@ -1,0 +1,205 @@
+"""Bandits whose arms change while they are pulled, slowly in some lives and quickly in others.
+
+The restless bandits of Wang et al. 2016 ("Learning to reinforcement learn", arXiv 1611.05763,
+section 3.1, after Behrens et al. 2007, Nat. Neurosci. 10:1214): to do well a learner must track the
+better arm, and infer from its rewards alone how quickly it has to forget.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
+from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.settings import Settings
+
+Volatility = Literal["low", "high", "mixed"]
+Arms = Literal["dependent", "independent"]
+
+MAX_CHANCES = 2**22
+"""Of one task: 32 MiB."""
+
+
+class RestlessBandit(Settings):
+    """The family of Bernoulli bandits whose chances walk at random.
+
+    Each pull of arm a in step t pays 1 with probability p[t, a], else 0. A chance begins at U[0, 1]
+    and takes a step of N(0, volatility²) after every pull, reflected at 0 and 1, so that it is
+    U[0, 1] at all times. Of dependent arms, which are two, the first one walks and p[t, 1] =
+    1 − p[t, 0]; independent arms walk each for itself, equally quickly. A life's volatility is the
+    low or the high one, if they are mixed with equal chances, and is not told. There is nothing to
+    see: every observation is 0.
+
+    Two dependent arms, a Gaussian random walk, 100 pulls, and two volatilities that are not told
+    are those of Wang et al. 2016. Its text gives neither their sizes nor what happens at 0 and 1:
+    these are our choice. A walk forgets where it was in about 0.2 / volatility² pulls, which is 500
+    pulls at the low one and 20 at the high one.
+    """
+
+    kind: Literal["restless_bandit"] = "restless_bandit"
+    n_arms: int = Field(default=2, ge=2, le=64, description="arms of one bandit")
+    n_steps: int = Field(default=100, ge=1, le=100_000, description="pulls of one life")
+    arms: Arms = Field(default="dependent", description="whether two arms share one walk")
+    volatility: Volatility = Field(default="mixed", description="which of the two a life has")
+    low_volatility: float = Field(
+        default=0.02, gt=0, le=1, description="standard deviation of a step of a slow walk"
+    )
+    high_volatility: float = Field(
+        default=0.1, gt=0, le=1, description="standard deviation of a step of a quick walk"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_law(self) -> Self:
+        if self.arms == "dependent" and self.n_arms != 2:
+            raise ValueError(f'n_arms must be 2 where arms is "dependent", got {self.n_arms}')
+        if self.low_volatility >= self.high_volatility:
+            raise ValueError(
+                "low_volatility must be less than high_volatility, got "
+                f"{self.low_volatility} and {self.high_volatility}"
+            )
+        if (n_chances := self.n_arms * self.n_steps) > MAX_CHANCES:
+            raise ValueError(
+                f"n_arms times n_steps must be at most {MAX_CHANCES}, the chances of a task, got "
+                f"{n_chances}"
+            )
+        return self
+
+    @property
+    def interface(self) -> Interface:
+        """One observation, one action an arm, rewards 0 and 1."""
+        return _interface(self.n_arms, self.n_steps)
+
+    def sample(self, n_tasks: int, rng: np.random.Generator) -> "RestlessTasks":
+        """Draws ``n_tasks`` independent bandits with all chances of their lives."""
+        possible = {
+            "low": (self.low_volatility,),
+            "high": (self.high_volatility,),
+            "mixed": (self.low_volatility, self.high_volatility),
+        }[self.volatility]
+        n_walks = 1 if self.arms == "dependent" else self.n_arms
+        volatility = rng.choice(possible, n_tasks)
+        walk = rng.standard_normal((n_tasks, self.n_steps, n_walks)) * volatility[:, None, None]
+        walk[:, 0] = rng.random((n_tasks, n_walks))
+        # A free walk that is folded into [0, 1] has the law of one that is reflected at every step.
+        folded = walk.cumsum(axis=1) % 2.0
+        mean = np.where(folded > 1.0, 2.0 - folded, folded)
+        if self.arms == "dependent":
+            mean = np.concatenate([mean, 1.0 - mean], axis=2)
+        return RestlessTasks(mean, self.arms, possible)
+
+
+def _interface(n_arms: int, n_steps: int) -> Interface:
+    return Interface(1, n_arms, "discrete", n_steps, told_values=(0.0, 1.0), tables=False)
+
+
+@dataclass(frozen=True)
+class RestlessTasks:
+    """A batch of restless bandits.
+
+    Attributes:
+        mean: (n_tasks, n_steps, n_arms) chance that a pull pays, in each step.
+        arms: law of the arms of a bandit.
+        volatilities: standard deviations of a step that lives may have, with equal chances.
+    """
+
+    mean: FloatArray
+    arms: Arms
+    volatilities: tuple[float, ...]
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks in the batch."""
+        return len(self.mean)
+
+    @property
+    def interface(self) -> Interface:
+        """That of the family."""
+        _, n_steps, n_arms = self.mean.shape
+        return _interface(n_arms, n_steps)
+
+    def __getitem__(self, tasks: slice) -> "RestlessTasks":
+        """The tasks of a slice, as a batch of its own."""
+        return replace(self, mean=self.mean[tasks])
+
+    def references(self) -> References:
+        """Exact expected returns of uniform pulls, and of the best arm of each step.
+
+        As with all bandits, optimal is who knows the task, its future included, so no learner
+        earns a score of 1: what can be learned at all is among the ``rulers``.
+        """
+        return References(
+            random=self.mean.mean(axis=2).sum(axis=1), optimal=self.mean.max(axis=2).sum(axis=1)
+        )
+
+    def program(self) -> "RestlessProgram":
+        """The rules."""
+        return RestlessProgram()
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """``mean``."""
+        return {"mean": self.mean}
+
+    def play(self, task: IntArray) -> ProgramPlay:
+        """Begins lives side by side."""
+        return ProgramPlay.begin(self, task)
+
+    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """(n_tasks,) expected returns of policies that begin without knowledge of the task.
+
+        "UCB1" believes that nothing changes. "Rescorla-Wagner" moves an arm's value by half the way
+        to each reward, the best fixed rate of the paper, and pulls the arm of the larger value.
+        "Thompson" and the last one know how chances walk and infer the volatility: the one draws
+        chances from its posterior, the other takes their means. With dependent arms the latter is
+        the "Bayes optimum": a success of one arm says what a failure of the other one says, so
+        there is nothing to explore, and no policy has a higher mean return over the family. With
+        independent ones it is the "greedy posterior mean", and the optimum is not known.
+
+        All are estimated from lives played with ``rng``; ties are broken by lot.
+        """
+        # Scores need no rulers, so that neither the command line nor a worker waits for them.
+        from spikeloop.tasks.references import restless_policies as policies
+        from spikeloop.tasks.references.walk_filter import WalkLaw
+
+        n_arms, dependent = self.mean.shape[2], self.arms == "dependent"
+        law = WalkLaw(1 if dependent else n_arms, dependent, self.volatilities)
+        of_name: dict[str, policies.Policy] = {
+            "UCB1": policies.Ucb(n_arms),
+            "Rescorla-Wagner": policies.RescorlaWagner(n_arms),
+            "Thompson": policies.Thompson(law),
+            "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(law),
+        }
+        return {
+            name: policies.simulated_return(self.play, self.mean, policy, rng)
+            for name, policy in of_name.items()
+        }
+
+
+@dataclass(frozen=True)
+class RestlessProgram:
+    """The rules of restless bandits: an arm pays where the luck is below its chance; all is told.
+
+    The state has ``task`` and ``done``, (n_lives,) pulls so far.
+    """
+
+    def luck(self, uniform: FloatArray) -> FloatArray:
+        """The uniform numbers themselves."""
+        return uniform
+
+    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
+        """Before the first pull."""
+        return {"task": task, "done": xp.zeros_like(task)}
+
+    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
+        """Nothing: zeros."""
+        return xp.zeros_like(state["task"])
+
+    def step(
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+    ) -> tuple[Arrays, Any, Any]:
+        """What the arms pay."""
+        mean = arrays["mean"][state["task"], state["done"], actions]
+        reward = (luck < mean).astype(mean.dtype)
+        return {**state, "done": state["done"] + 1}, reward, reward

@@ -1,0 +1,350 @@
+"""Restless bandits: how chances walk, what is believed about them, and what policies earn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from scipy import stats
+from statistical import assert_law, assert_mean, assert_rate
+
+from spikeloop.tasks.base import FloatArray, IntArray, Ruled, TaskBatch, TaskFamily
+from spikeloop.tasks.references import bandit_exact, restless_policies
+from spikeloop.tasks.references.bandit_optimum import majority_return
+from spikeloop.tasks.references.restless_policies import (
+    Greedy,
+    RescorlaWagner,
+    Thompson,
+    Ucb,
+    simulated_return,
+)
+from spikeloop.tasks.references.walk_filter import Memory, WalkLaw, moves, points
+from spikeloop.tasks.restless_bandit import RestlessBandit, RestlessTasks
+
+ALPHA = 1e-4
+STILL: dict[str, Any] = {"volatility": "low", "low_volatility": 1e-9, "high_volatility": 2e-9}
+
+
+def sample(n_tasks: int, seed: int = 0, **settings: Any) -> RestlessTasks:
+    return RestlessBandit(**settings).sample(n_tasks, np.random.default_rng(seed))
+
+
+def rulers(tasks: RestlessTasks, seed: int = 1) -> dict[str, FloatArray]:
+    return dict(tasks.rulers(np.random.default_rng(seed)))
+
+
+def forgetting(volatility: float, n_steps: int, order: int = 1) -> float:
+    """What is left of a deviation cos(order π p) after some steps of a reflected Gaussian walk."""
+    return float(np.exp(-0.5 * n_steps * (order * np.pi * volatility) ** 2))
+
+
+# The family
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"n_arms": 3}, 'n_arms must be 2 where arms is "dependent", got 3'),
+        ({"low_volatility": 0.1}, r"low_volatility must be less than high_volatility, got 0\.1"),
+        ({"high_volatility": 2.0}, "less than or equal to 1"),
+        (
+            {"arms": "independent", "n_arms": 64, "n_steps": 100_000},
+            "n_arms times n_steps must be at most 4194304, the chances of a task, got 6400000",
+        ),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as refused:
+        RestlessBandit(**settings)
+    assert refused.value.error_count() == 1
+
+
+def test_the_joints_are_met() -> None:
+    family: TaskFamily = RestlessBandit(arms="independent", n_arms=4, n_steps=7)
+    tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
+    assert isinstance(tasks, Ruled)
+    seen = tasks.interface
+    assert seen == family.interface
+    assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (1, 4, 7, False)
+    assert (seen.told, seen.told_values) == ("reward", (0.0, 1.0))
+
+
+def test_dependent_arms_mirror_each_other_and_independent_ones_do_not() -> None:
+    mirrored = sample(50).mean
+    np.testing.assert_array_equal(mirrored[:, :, 1], 1.0 - mirrored[:, :, 0])
+    free = sample(2000, arms="independent").mean[:, 50]
+    assert abs(np.corrcoef(free.T)[0, 1]) < 3.9 / 2000**0.5  # 1e-4 of normal noise
+
+
+@pytest.mark.parametrize("arms", ["dependent", "independent"])
+@pytest.mark.parametrize("volatility", ["low", "high", "mixed"])
+def test_chances_are_uniform_at_all_times(arms: str, volatility: str) -> None:
+    """The control is the mean of two steps."""
+    mean = sample(2000, arms=arms, volatility=volatility, high_volatility=0.4).mean
+    assert ((mean >= 0) & (mean <= 1)).all()
+    for step in (0, 1, 99):
+        assert_law(mean[:, step, 0], stats.uniform.cdf, ALPHA / 3)
+    with pytest.raises(AssertionError):
+        assert_law((mean[:, 0, 0] + mean[:1000:-1, 0, 0].mean()) / 2, stats.uniform.cdf, ALPHA / 3)
+
+
+@pytest.mark.parametrize("lag", [1, 5, 40])
+def test_chances_forget_at_the_rate_of_a_reflected_walk(lag: int) -> None:
+    """E cos(π p) cos(π p') is half of what is left; the control is the other volatility.
+
+    Sees, at the larger lags, a volatility that is off by 10 %.
+    """
+    left = {}
+    for name, volatility in (("low", 0.02), ("high", 0.1)):
+        wave = np.cos(np.pi * sample(20_000, volatility=name, n_steps=lag + 1).mean[:, :, 0])
+        left[name] = wave[:, 0] * wave[:, lag]
+        assert_mean(left[name], forgetting(volatility, lag) / 2, ALPHA / 6)
+    mixed = np.cos(np.pi * sample(20_000, n_steps=lag + 1).mean[:, :, 0])
+    expected = (forgetting(0.02, lag) + forgetting(0.1, lag)) / 4
+    assert_mean(mixed[:, 0] * mixed[:, lag], expected, ALPHA / 6)
+    if lag > 1:
+        with pytest.raises(AssertionError):
+            assert_mean(left["low"], forgetting(0.1, lag) / 2, ALPHA / 6)
+
+
+def test_every_life_has_one_of_the_two_volatilities() -> None:
+    """Both arms the same; the control is a rate of 0.6."""
+    tasks = sample(2000, arms="independent", n_steps=400)
+    step = np.median(np.abs(np.diff(tasks.mean, axis=1)), axis=1) / stats.norm.ppf(0.75)
+    quick = step > 0.045
+    assert (quick[:, 0] == quick[:, 1]).all()
+    assert_rate(int(quick[:, 0].sum()), 2000, 0.5, ALPHA)
+    with pytest.raises(AssertionError):
+        assert_rate(int(quick[:, 0].sum()), 2000, 0.6, ALPHA)
+
+
+def test_rewards_are_paid_below_the_chance_of_the_step_and_told() -> None:
+    mean = np.array([[[0.25, 1.0], [0.0, 0.5]], [[0.5, 0.5], [0.75, 0.1]]])
+    play = RestlessTasks(mean, "independent", (0.1,)).play(np.array([0, 0, 1, 1]))
+    for arm, luck, paid in (
+        ([0, 1, 0, 1], [np.nextafter(0.25, 0), np.nextafter(1, 0), 0.5, 0.49], [1, 1, 0, 1]),
+        ([0, 1, 0, 1], [0.0, 0.5, 0.7, 0.1], [0, 0, 1, 0]),
+    ):
+        np.testing.assert_array_equal(play.observe(), np.zeros(4))
+        reward, told = play.step(np.array(arm), np.array(luck))
+        np.testing.assert_array_equal(reward, paid)
+        np.testing.assert_array_equal(told, paid)
+    np.testing.assert_array_equal(play.observe(), np.zeros(4))
+
+
+def test_references_by_hand() -> None:
+    mean = np.array([[[0.2, 0.6], [0.9, 0.5]], [[1.0, 0.0], [0.0, 1.0]]])
+    references = RestlessTasks(mean, "independent", (0.1,)).references()
+    np.testing.assert_allclose(references.random, [1.1, 1.0])
+    np.testing.assert_allclose(references.optimal, [1.5, 2.0])
+
+
+def test_references_have_the_familys_means() -> None:
+    """The larger of n uniform chances is n / (n + 1), and 3/4 of two mirrored ones, a pull."""
+    dependent = sample(4000).references()
+    np.testing.assert_allclose(dependent.random, 50.0)
+    assert_mean(dependent.optimal, 75.0, ALPHA / 2)
+    independent = sample(4000, arms="independent", n_arms=4).references()
+    assert_mean(independent.optimal, 80.0, ALPHA / 2)
+    with pytest.raises(AssertionError):
+        assert_mean(independent.optimal, 75.0, ALPHA / 2)
+
+
+# Beliefs
+
+
+@pytest.mark.parametrize("volatility", [0.02, 0.1, 0.4, 1.0])
+def test_a_step_of_beliefs_is_a_reflected_gaussian(volatility: float) -> None:
+    """Its waves decay as they should: Fourier's solution of diffusion between two walls."""
+    step = moves(volatility)
+    np.testing.assert_allclose(step.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(step, step.T, atol=1e-14)
+    for order in range(1, 8):
+        wave = np.cos(order * np.pi * points())
+        np.testing.assert_allclose(step @ wave, forgetting(volatility, 1, order) * wave, atol=1e-9)
+
+
+def learned(law: WalkLaw, pulls: list[tuple[int, int]]) -> Memory:
+    memory = law.start(1)
+    for arm, reward in pulls:
+        memory = law.learn(memory, np.array([arm]), np.array([float(reward)]))
+    return memory
+
+
+def after_a_success(volatility: float) -> float:
+    """Mean of a chance one step after it paid: 1/2 + 16 / π⁴ Σ over odd k of left(k) / k⁴."""
+    odd = np.arange(1, 200, 2)
+    left = np.array([forgetting(volatility, 1, int(k)) for k in odd])
+    return float(0.5 + 16 / np.pi**4 * (left / odd**4).sum())
+
+
+@pytest.mark.parametrize("volatility", [0.02, 0.1, 0.4])
+def test_beliefs_after_one_reward_are_those_of_theory(volatility: float) -> None:
+    """The series at 0 is Laplace's 2/3. The control is another volatility."""
+    assert abs(after_a_success(0.0) - 2 / 3) < 1e-6
+    greedy = Greedy(WalkLaw(1, True, (volatility,)))
+    for arm, reward, sign in ((0, 1, 1), (0, 0, -1), (1, 1, -1), (1, 0, 1)):
+        memory = learned(greedy.law, [(arm, reward)])
+        chance = greedy.numbers(memory, np.random.default_rng(0))[0]
+        expected = 0.5 + sign * (after_a_success(volatility) - 0.5)
+        np.testing.assert_allclose(chance, [expected, 1 - expected], atol=5e-5)
+        assert abs(chance[0] - 0.5 - sign * (after_a_success(1.3 * volatility) - 0.5)) > 1e-4
+
+
+def test_beliefs_about_still_chances_are_laplaces() -> None:
+    greedy = Greedy(WalkLaw(3, False, (1e-9,)))
+    memory = learned(greedy.law, [(0, 1), (0, 1), (0, 0), (2, 0), (0, 1)])
+    chance = greedy.numbers(memory, np.random.default_rng(0))[0]
+    np.testing.assert_allclose(chance, [4 / 6, 1 / 2, 1 / 3], atol=1e-4)
+
+
+def test_beliefs_are_those_of_the_familys_own_walks_weighted_by_what_they_explain() -> None:
+    """Drawn walks have E weight · (chance − belief) = 0, and so have volatilities.
+
+    The weight is the probability of the rewards. Sees a belief that is off by 0.01. The control
+    believes in the high volatility alone.
+    """
+    pulls = [(0, 1), (1, 0), (0, 1), (0, 1), (1, 1), (0, 0), (1, 1), (1, 1)]
+    tasks = [sample(60_000, seed, n_steps=9, volatility=v) for seed, v in ((5, "low"), (6, "high"))]
+    mean = np.concatenate([part.mean for part in tasks])
+    weight = np.ones(len(mean))
+    for step, (arm, reward) in enumerate(pulls):
+        weight *= np.abs(1 - reward - mean[:, step, arm])
+    weight /= weight.mean()
+
+    greedy = Greedy(WalkLaw(1, True, (0.02, 0.1)))
+    memory = learned(greedy.law, pulls)
+    chance = greedy.numbers(memory, np.random.default_rng(0))[0, 0]
+    assert_mean(weight * (mean[:, 8, 0] - chance), 0.0, ALPHA / 2)
+    is_low = np.repeat([1.0, 0.0], 60_000)
+    assert_mean(weight * (is_low - memory["probability"][0, 0]), 0.0, ALPHA / 2)
+    alone = Greedy(WalkLaw(1, True, (0.1,)))
+    wrong = alone.numbers(learned(alone.law, pulls), np.random.default_rng(0))[0, 0]
+    with pytest.raises(AssertionError):
+        assert_mean(weight * (mean[:, 8, 0] - wrong), 0.0, ALPHA / 2)
+    with pytest.raises(AssertionError):
+        assert_mean(weight * (is_low - 0.5), 0.0, ALPHA / 2)
+
+
+def test_thompson_draws_from_the_posterior() -> None:
+    """Means of drawn chances are the posterior means; the control has seen one reward less."""
+    law = WalkLaw(1, True, (0.02, 0.1))
+    pulls = [(0, 1), (1, 0), (0, 1)]
+    rng = np.random.default_rng(7)
+    memory = {name: np.repeat(value, 20_000, axis=0) for name, value in learned(law, pulls).items()}
+    drawn = Thompson(law).numbers(memory, rng)
+    np.testing.assert_allclose(drawn.sum(axis=1), 1.0)
+    expected = Greedy(law).numbers(learned(law, pulls), rng)[0, 0]
+    assert_mean(drawn[:, 0], expected, ALPHA)
+    with pytest.raises(AssertionError):
+        assert_mean(drawn[:, 0], Greedy(law).numbers(learned(law, pulls[1:]), rng)[0, 0], ALPHA)
+
+
+# Returns
+
+
+class Fixed:
+    """Always the last arm."""
+
+    size = 1
+
+    def start(self, n_lives: int) -> Memory:
+        return {"last": np.tile([0.0, 0.0, 1.0], (n_lives, 1))}
+
+    def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
+        return memory["last"]
+
+    def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
+        return memory
+
+
+def test_a_fixed_arms_return_is_the_sum_of_its_chances() -> None:
+    tasks = sample(7, arms="independent", n_arms=3)
+    returns = simulated_return(tasks.play, tasks.mean, Fixed(), np.random.default_rng(8))
+    np.testing.assert_allclose(returns, tasks.mean[:, :, 2].sum(axis=1), rtol=1e-12)
+
+
+def test_two_pulls_earn_what_theory_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After one pull the optimum and Rescorla–Wagner repeat what paid, and UCB tries the other arm.
+
+    The control is the optimum of chances that stay what they are.
+    """
+    # Tasks differ more than lives, of which few are enough.
+    monkeypatch.setattr(restless_policies, "MAX_LIVES", 10)
+    settings: dict[str, Any] = {"n_steps": 2, "low_volatility": 0.1, "high_volatility": 0.4}
+    of_name = rulers(sample(4000, **settings))
+    best = (after_a_success(0.1) + after_a_success(0.4)) / 2
+    for name, second in (("Bayes optimum", best), ("Rescorla-Wagner", best), ("UCB1", 0.5)):
+        assert_mean(of_name[name], 0.5 + second, ALPHA / 3)
+    with pytest.raises(AssertionError):
+        assert_mean(of_name["Bayes optimum"], 0.5 + 2 / 3, ALPHA / 3)
+
+
+def test_still_dependent_bandits_have_the_exact_optimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sees a return that is off by 0.4 %; the control is Thompson sampling."""
+    monkeypatch.setattr(restless_policies, "MAX_LIVES", 100)
+    tasks = sample(60, n_steps=30, **STILL)
+    exact = majority_return(tasks.mean[:, 0], 30)
+    law = WalkLaw(1, True, tasks.volatilities)
+    rng = np.random.default_rng(9)
+    returns = simulated_return(tasks.play, tasks.mean, Greedy(law), rng)
+    assert_mean(returns - exact, 0.0, ALPHA)
+    returns = simulated_return(tasks.play, tasks.mean, Thompson(law), rng)
+    with pytest.raises(AssertionError):
+        assert_mean(returns - exact, 0.0, ALPHA)
+
+
+def test_still_independent_bandits_have_the_exact_returns_of_policies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of static bandits; the controls are one another's returns."""
+    monkeypatch.setattr(restless_policies, "MAX_LIVES", 100)
+    tasks = sample(60, n_steps=20, arms="independent", **STILL)
+    law = WalkLaw(2, False, tasks.volatilities)
+    exact = {
+        name: bandit_exact.expected_return(choose, tasks.mean[:, 0], 20)
+        for name, choose in bandit_exact.choices().items()
+    }
+    policies: dict[str, Any] = {
+        "UCB1": Ucb(2),
+        "Thompson": Thompson(law),
+        "greedy posterior mean": Greedy(law),
+    }
+    assert policies.keys() == exact.keys()
+    for name, policy in policies.items():
+        returns = simulated_return(tasks.play, tasks.mean, policy, np.random.default_rng(10))
+        assert_mean(returns - exact[name], 0.0, ALPHA / 3)
+        for other in exact.keys() - {name}:
+            with pytest.raises(AssertionError):
+                assert_mean(returns - exact[other], 0.0, ALPHA / 3)
+
+
+def test_rescorla_wagner_moves_half_the_way() -> None:
+    policy = RescorlaWagner(2)
+    memory = policy.start(1)
+    for arm, reward in ((0, 1), (1, 0), (0, 1)):
+        memory = policy.learn(memory, np.array([arm]), np.array([float(reward)]))
+    np.testing.assert_array_equal(memory["value"], [[0.875, 0.25]])
+
+
+def test_nothing_earns_more_than_the_bayes_optimum_on_average(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Paired by task; it passes wrongly with a probability below 1e-4 a policy."""
+    monkeypatch.setattr(restless_policies, "MAX_LIVES", 20)
+    tasks = sample(200)
+    references, of_name = tasks.references(), rulers(tasks)
+    best = of_name.pop("Bayes optimum")
+    for worse in (references.random, *of_name.values()):
+        ahead = best - worse
+        assert ahead.mean() > 3.8 * ahead.std(ddof=1) / np.sqrt(len(ahead))
+    assert (best < references.optimal).all()
+
+
+def test_the_names_say_whether_the_optimum_is_known() -> None:
+    few = sample(2, n_steps=5)
+    assert list(rulers(few)) == ["UCB1", "Rescorla-Wagner", "Thompson", "Bayes optimum"]
+    free = sample(2, n_steps=5, arms="independent", n_arms=3)
+    assert list(rulers(free))[-1] == "greedy posterior mean"
+    for returns in rulers(few[:0]).values():
+        assert returns.shape == (0,)

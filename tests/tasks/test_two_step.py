@@ -1,0 +1,317 @@
+"""The two-step task: what is drawn, what a step does, and strategies with and without a model."""
+
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from statistical import assert_mean, assert_rate
+
+from spikeloop.tasks.base import FloatArray, Ruled, TaskBatch, TaskFamily
+from spikeloop.tasks.references.bandit_optimum import majority_return
+from spikeloop.tasks.references.two_state_filter import filtered_return, last_return, updated
+from spikeloop.tasks.two_step import TwoStep, TwoStepTasks
+
+ALPHA = 1e-4
+
+
+def sample(n_tasks: int, **settings: Any) -> TwoStepTasks:
+    return TwoStep(**settings).sample(n_tasks, np.random.default_rng(0))
+
+
+def rulers(tasks: TwoStepTasks, seed: int = 1) -> dict[str, FloatArray]:
+    return dict(tasks.rulers(np.random.default_rng(seed)))
+
+
+# The family
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"n_steps": 7}, "n_steps must be even, as a trial has two steps, got 7"),
+        ({"common": 0.5}, "greater than 0.5"),
+        ({"reward": 0.5}, "greater than 0.5"),
+        ({"reversal": 0.6}, "less than or equal to 0.5"),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as refused:
+        TwoStep(**settings)
+    assert refused.value.error_count() == 1
+
+
+def test_the_joints_are_met() -> None:
+    family: TaskFamily = TwoStep(n_steps=10)
+    tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
+    assert isinstance(tasks, Ruled)
+    seen = tasks.interface
+    assert seen == family.interface
+    assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (3, 2, 10, False)
+    assert (seen.told, seen.told_values) == ("reward", (0.0, 1.0))
+
+
+def test_the_good_state_is_drawn_at_first_and_reversed_at_its_rate() -> None:
+    """The controls are a reversal rate of 0.03 and a first state that is never 1."""
+    good = sample(1000).good
+    assert good.shape == (1000, 100)
+    assert set(np.unique(good)) == {0, 1}
+    assert_rate(int(good[:, 0].sum()), 1000, 0.5, ALPHA)
+    reversals = int(np.abs(np.diff(good, axis=1)).sum())
+    assert_rate(reversals, 1000 * 99, 0.025, ALPHA)
+    with pytest.raises(AssertionError):
+        assert_rate(reversals, 1000 * 99, 0.03, ALPHA)
+    assert (np.diff(sample(100, reversal=0.0).good, axis=1) == 0).all()
+
+
+def test_more_tasks_begin_with_the_same_ones() -> None:
+    np.testing.assert_array_equal(sample(9).good[:3], sample(3).good)
+
+
+# Steps
+
+
+def test_a_trial_leads_to_a_state_and_pays_there() -> None:
+    """Luck just below and at each chance, for either action and either state."""
+    tasks = TwoStepTasks(np.array([[0, 1], [1, 1]]), common=0.75, reward=0.9, reversal=0.0)
+    below, at = np.nextafter(0.75, 0), 0.75
+    actions, luck = np.array([0, 0, 1, 1]), np.array([below, at, below, at])
+    for task in (0, 1):
+        play = tasks.play(np.full(4, task))
+        for good in tasks.good[task]:
+            np.testing.assert_array_equal(play.observe(), np.zeros(4))
+            reward, told = play.step(actions, luck)
+            np.testing.assert_array_equal(reward, np.zeros(4))
+            np.testing.assert_array_equal(told, np.zeros(4))
+            np.testing.assert_array_equal(play.observe(), [1, 2, 2, 1])
+            # What is done at the second stage does not matter.
+            spare = np.array([0, 1, 1, 0])
+            few, many = np.full(4, 0.11), np.full(4, np.nextafter(0.9, 0))
+            reward, told = play.step(spare, few if good else many)
+            is_good = np.array([1, 2, 2, 1]) == good + 1
+            np.testing.assert_array_equal(reward, is_good)
+            np.testing.assert_array_equal(told, reward)
+
+
+def test_chances_are_those_of_the_states() -> None:
+    tasks = TwoStepTasks(np.array([[0]]), common=0.75, reward=0.9, reversal=0.0)
+    for state, luck, paid in ((1, 0.899, 1), (1, 0.9, 0), (2, 0.099, 1), (2, 0.11, 0)):
+        play = tasks.play(np.zeros(1, dtype=np.int64))
+        play.step(np.array([state - 1]), np.zeros(1))
+        assert play.observe()[0] == state
+        reward, _ = play.step(np.zeros(1, dtype=np.int64), np.array([luck]))
+        assert reward[0] == paid
+
+
+def test_a_life_does_not_depend_on_its_neighbours() -> None:
+    tasks, rng = sample(4), np.random.default_rng(2)
+    task, actions, luck = np.array([3, 0, 2]), rng.integers(2, size=(20, 3)), rng.random((20, 3))
+    together = tasks.play(task)
+    alone = [tasks.play(task[k : k + 1]) for k in range(3)]
+    for step in range(20):
+        rewards, _ = together.step(actions[step], luck[step])
+        for k in range(3):
+            reward, _ = alone[k].step(actions[step, k : k + 1], luck[step, k : k + 1])
+            assert reward[0] == rewards[k]
+            assert alone[k].observe()[0] == together.observe()[k]
+
+
+# References and rulers
+
+
+def test_references_by_hand() -> None:
+    """The better action pays 0.75 · 0.9 + 0.25 · 0.1 = 0.7 a trial, uniform ones 0.5."""
+    references = sample(3).references()
+    np.testing.assert_allclose(references.random, [50.0] * 3)
+    np.testing.assert_allclose(references.optimal, [70.0] * 3)
+    np.testing.assert_allclose(sample(1, common=1.0, reward=1.0).references().optimal, [100.0])
+
+
+def test_policies_that_remember_one_trial_by_hand() -> None:
+    """Right with 0.9 by the state and 0.7 by the action, unless the state has changed."""
+    tasks = TwoStepTasks(np.array([[0, 0, 1], [1, 1, 1]]), 0.75, 0.9, 0.025)
+    of_name = rulers(tasks)
+    right, wrong = 0.3 + 0.4 * 0.9, 0.3 + 0.4 * 0.1
+    np.testing.assert_allclose(of_name["stay by state"], [0.5 + right + wrong, 0.5 + 2 * right])
+    right, wrong = 0.3 + 0.4 * 0.7, 0.3 + 0.4 * 0.3
+    np.testing.assert_allclose(of_name["stay by action"], [0.5 + right + wrong, 0.5 + 2 * right])
+
+
+def test_their_means_over_the_family_are_those_of_theory() -> None:
+    """After a trial of agreement a the right state is known with (1 − h) a + h (1 − a).
+
+    The control leaves reversals out.
+    """
+    of_name = rulers(sample(2000))
+    for name, agrees in (("stay by state", 0.9), ("stay by action", 0.7)):
+        right = 0.975 * agrees + 0.025 * (1 - agrees)
+        assert_mean(of_name[name], 0.5 + 99 * (0.3 + 0.4 * right), ALPHA / 2)
+        with pytest.raises(AssertionError):
+            assert_mean(of_name[name], 0.5 + 99 * (0.3 + 0.4 * agrees), ALPHA / 2)
+
+
+def posterior(words: tuple[int, ...], agrees: float, reversal: float) -> float:
+    """Belief in state 1 after some trials, by summing over all courses of the state."""
+    weight = [0.0, 0.0]
+    for course in product((0, 1), repeat=len(words) + 1):
+        p = 0.5
+        for before, after in pairwise(course):
+            p *= reversal if before != after else 1 - reversal
+        for word, state in zip(words, course, strict=False):
+            p *= agrees if word == state else 1 - agrees
+        weight[course[-1]] += p
+    return weight[1] / sum(weight)
+
+
+def best_return(good: NDArray[Any], agrees: float, reversal: float, pays: float) -> float:
+    """Exact return of guessing by ``posterior``, by summing over all that trials may say."""
+    total = 0.0
+    for words in product((0, 1), repeat=len(good)):
+        said = np.array(words) == good
+        p = np.where(said, agrees, 1 - agrees).prod()
+        for trial, state in enumerate(good):
+            belief = round(posterior(words[:trial], agrees, reversal), 12)
+            right = 0.5 if belief == 0.5 else float((belief > 0.5) == (state == 1))
+            total += p * (1 - pays + (2 * pays - 1) * right)
+    return float(total)
+
+
+@pytest.mark.parametrize(("agrees", "reversal"), [(0.9, 0.025), (0.7, 0.2), (1.0, 0.1), (0.8, 0)])
+def test_beliefs_are_those_of_brute_force(agrees: float, reversal: float) -> None:
+    for words in product((0, 1), repeat=5):
+        belief = np.full(1, 0.5)
+        for trial, word in enumerate(words):
+            belief = updated(belief, np.array([word == 1]), agrees, reversal)
+            np.testing.assert_allclose(
+                belief[0], posterior(words[: trial + 1], agrees, reversal), rtol=1e-12
+            )
+
+
+@pytest.mark.parametrize(
+    ("good", "agrees", "reversal"),
+    [([0, 0, 1, 1, 1, 1], 0.9, 0.025), ([1, 0, 0, 0, 1, 0], 0.7, 0.2), ([1] * 6, 0.8, 0.0)],
+)
+def test_returns_of_the_filter_are_those_of_brute_force(
+    good: list[int], agrees: float, reversal: float
+) -> None:
+    """Sees 0.5 % of a trial; the control is the filter that hears less than it is told."""
+    exact = best_return(np.array(good), agrees, reversal, 0.7)
+    many = np.repeat(np.array([good]), 500, axis=0)
+    rng = np.random.default_rng(3)
+    assert_mean(filtered_return(many, agrees, reversal, 0.7, rng), exact, ALPHA / 3)
+    with pytest.raises(AssertionError):
+        assert_mean(filtered_return(many, agrees - 0.05, reversal, 0.7, rng), exact, ALPHA / 3)
+
+
+def test_without_reversals_the_optimum_is_the_majority() -> None:
+    """Trials are then pulls of two arms of which one pays when the other would not."""
+    tasks = sample(500, n_steps=60, reversal=0.0)
+    of_name = rulers(tasks)
+    (blind,) = majority_return(np.array([[0.7, 0.3]]), 30)
+    assert_mean(of_name["blind to states"], float(blind), ALPHA / 2)
+    (majority,) = majority_return(np.array([[0.9, 0.1]]), 30)
+    right = (majority - 30 * 0.1) / 0.8
+    assert_mean(of_name["Bayes optimum"], 30 * 0.3 + 0.4 * right, ALPHA / 2)
+    with pytest.raises(AssertionError):
+        assert_mean(of_name["blind to states"], 30 * 0.3 + 0.4 * right, ALPHA / 2)
+
+
+def test_policies_stand_in_the_right_order() -> None:
+    tasks = sample(300)
+    references, of_name = tasks.references(), rulers(tasks)
+    names = ("stay by action", "blind to states", "stay by state", "Bayes optimum")
+    means = [references.random, *(of_name[name] for name in names), references.optimal]
+    assert (np.diff([returns.mean() for returns in means]) > 1.0).all()
+
+
+# Played
+
+
+def played(
+    tasks: TwoStepTasks, task: NDArray[Any], agrees: float, by_state: bool, filters: bool
+) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
+    """(n_lives,) returns, and (n_trials, n_lives) actions, states and rewards of a policy.
+
+    It guesses from the last trial, or if it ``filters``, from all of them.
+    """
+    rng = np.random.default_rng(4)
+    play, belief = tasks.play(task), np.full(len(task), 0.5)
+    course: dict[str, list[NDArray[Any]]] = {"action": [], "state": [], "reward": []}
+    for _ in range(tasks.n_trials):
+        tied = np.abs(belief - 0.5) < 1e-9
+        action = np.where(tied, rng.integers(2, size=len(task)), belief > 0.5).astype(np.int64)
+        play.step(action, rng.random(len(task)))
+        state = play.observe() - 1
+        reward, _ = play.step(rng.integers(2, size=len(task)), rng.random(len(task)))
+        for name, value in (("action", action), ("state", state), ("reward", reward)):
+            course[name].append(value)
+        says_1 = (state if by_state else action) == (reward > 0)
+        prior = belief if filters else np.full_like(belief, 0.5)
+        belief = updated(prior, says_1, agrees, tasks.reversal)
+    stacked = {name: np.array(values) for name, values in course.items()}
+    return stacked["reward"].sum(axis=0), stacked
+
+
+POLICIES = {
+    "stay by state": (0.9, True, False),
+    "Bayes optimum": (0.9, True, True),
+    "stay by action": (0.7, False, False),
+    "blind to states": (0.7, False, True),
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_rulers_are_what_the_policies_earn(name: str) -> None:
+    """Sees a return that is off by 0.4; the control is the next better policy's ruler."""
+    tasks = sample(20)
+    task = np.repeat(np.arange(20), 200)
+    returns, _ = played(tasks, task, *POLICIES[name])
+    of_name = rulers(tasks)
+    assert_mean(returns - of_name[name][task], 0.0, ALPHA / 4)
+    other = "Bayes optimum" if name != "Bayes optimum" else "stay by state"
+    with pytest.raises(AssertionError):
+        assert_mean(returns - of_name[other][task], 0.0, ALPHA / 4)
+
+
+def stays(course: dict[str, NDArray[Any]]) -> dict[tuple[bool, bool], float]:
+    """How often an action is repeated, by whether it was rewarded and its transition common."""
+    same = course["action"][1:] == course["action"][:-1]
+    rewarded = course["reward"][:-1] > 0
+    common = course["action"][:-1] == course["state"][:-1]
+    return {
+        (r, c): float(same[(rewarded == r) & (common == c)].mean())
+        for r, c in product((True, False), repeat=2)
+    }
+
+
+def test_stay_probabilities_tell_a_model_from_none() -> None:
+    """Who remembers one trial shows them pure.
+
+    Who credits the action on all trials shows an interaction too: no reward after a rare transition
+    often follows a good action, of which much is believed. It is less than the effect of reward.
+    """
+    tasks, task = sample(20), np.repeat(np.arange(20), 100)
+    stay = {name: stays(played(tasks, task, *POLICIES[name])[1]) for name in POLICIES}
+    for (rewarded, common), rate in stay["stay by state"].items():
+        assert rate == (rewarded == common)
+    for (rewarded, _), rate in stay["stay by action"].items():
+        assert rate == rewarded
+    effect = {}
+    for name, rate_of in stay.items():
+        after_common = rate_of[True, True] - rate_of[False, True]
+        after_rare = rate_of[True, False] - rate_of[False, False]
+        effect[name] = (after_common + after_rare, after_common - after_rare)
+    reward, interaction = effect["Bayes optimum"]
+    assert interaction > 0.6
+    assert abs(reward) < 0.05
+    reward, interaction = effect["blind to states"]
+    assert reward > 0.4
+    assert abs(interaction) < reward / 2
+
+
+def test_last_and_filtered_returns_of_no_tasks_are_none() -> None:
+    good = np.zeros((0, 5), dtype=np.int64)
+    assert last_return(good, 0.9, 0.7).shape == (0,)
+    assert filtered_return(good, 0.9, 0.1, 0.7, np.random.default_rng(5)).shape == (0,)
