@@ -24,7 +24,10 @@ N_STEPS = 80
 N_CANDIDATES, N_TASKS = 3, 4
 SMALL = RandomMdp(n_states=4, n_actions=3, n_steps=N_STEPS)
 
-FAMILIES: dict[str, TaskFamily] = {"brian_liquid": Quadratic(n_steps=N_STEPS)}
+FAMILIES: dict[str, TaskFamily] = {
+    "brian_liquid": Quadratic(n_steps=N_STEPS),
+    "lsnn": Quadratic(n_steps=N_STEPS),
+}
 
 REWARDS = {"random_mdp": (0.0, 1.0), "quadratic": (-np.inf, 0.0)}
 """Smallest and largest reward of a step, by kind of family."""
@@ -67,6 +70,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "brian_recurrent": {"window_ms": 4.0, "reservoir": {"n_neurons": 12, "longest_delay_ms": 3.0}},
     "brian_model": MODEL,
     "brian_liquid": {"window_ms": 4.0, "n_neurons": 12, "largest_n": 16, "longest_delay_ms": 3.0},
+    "lsnn": {
+        "n_neurons": 12,
+        "window_ms": 4.0,
+        "longest_delay_ms": 3.0,
+        "channels_per_value": 4,
+        "told_channels": 5,
+    },
 }
 
 

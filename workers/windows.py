@@ -1,12 +1,13 @@
 """How many time steps a decision has."""
 
 
-def whole_steps(window_ms: float, step_ms: float) -> int:
+def whole_steps(window_ms: float, step_ms: float, name: str = "window_ms") -> int:
     """Time steps of ``step_ms`` in a window, at least one.
 
     Args:
         window_ms: time of one decision.
         step_ms: time step of the simulation.
+        name: of the window, for the message.
 
     Raises:
         ValueError: the window is no whole number of steps, to a part in 10⁹.
@@ -15,6 +16,6 @@ def whole_steps(window_ms: float, step_ms: float) -> int:
     n_steps = round(steps)
     if n_steps < 1 or abs(steps - n_steps) > 1e-9 * steps:
         raise ValueError(
-            f"window_ms must be a whole number of steps of {step_ms:g} ms, got {window_ms:g}"
+            f"{name} must be a whole number of steps of {step_ms:g} ms, got {window_ms:g}"
         )
     return n_steps

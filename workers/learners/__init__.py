@@ -11,6 +11,7 @@ from spikeloop.workers.learners.brian_recurrent import BrianRecurrent
 from spikeloop.workers.learners.brian_rstdp import BrianRstdp
 from spikeloop.workers.learners.brian_td import BrianTd
 from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.learners.lsnn import Lsnn
 from spikeloop.workers.learners.tabular import TabularTd
 
 LEARNERS: dict[str, type[Learner]] = {
@@ -21,6 +22,7 @@ LEARNERS: dict[str, type[Learner]] = {
     "brian_recurrent": BrianRecurrent,
     "brian_model": BrianModel,
     "brian_liquid": BrianLiquid,
+    "lsnn": Lsnn,
 }
 
 __all__ = [
@@ -32,5 +34,6 @@ __all__ = [
     "BrianTd",
     "ChipAgent",
     "Learner",
+    "Lsnn",
     "TabularTd",
 ]

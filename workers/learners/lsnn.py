@@ -48,8 +48,12 @@ class Lsnn(Settings):
         description="τ_a: least and largest, log-uniform over the adaptive neurons",
     )
     refractory_ms: float = Field(default=2.0, ge=0, le=1000, description="no spikes after a spike")
-    longest_delay_ms: float = Field(
-        default=1.0, ge=0, le=100, description="delays are 1, 2, ... steps up to this"
+    delays_ms: tuple[float, ...] = Field(
+        default=(1.0,),
+        min_length=1,
+        max_length=100,
+        strict=False,
+        description="axonal delays, dealt to the neurons in turn",
     )
     connectivity: float = Field(default=1.0, gt=0, le=1, description="chance of each synapse")
     excitatory_share: float = Field(
@@ -113,6 +117,8 @@ class Lsnn(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         whole_steps(self.window_ms, self.step_ms)
+        for delay in self.delays_ms:
+            whole_steps(delay, self.step_ms, "each of delays_ms")
         low, high = self.tau_adaptation_ms
         if not 0 < low <= high <= 1e6:
             raise ValueError(
@@ -162,7 +168,7 @@ class Lsnn(Settings):
                     "readout_weights",
                     (n, n_readouts),
                     self.readout_scale / float(np.sqrt(n)),
-                    seed=seed,
+                    # None: an untrained network answers the mean, or chooses by lot.
                     description="from neuron to readout",
                 ),
                 Weights(
@@ -213,7 +219,6 @@ class Lsnn(Settings):
             self.n_neurons,
             self.connectivity,
             self.excitatory_share,
-            max(1, round(self.longest_delay_ms / self.step_ms)),
             self._rng(0),
         )
 
@@ -236,7 +241,9 @@ class Lsnn(Settings):
         """Neurons, synapses and readouts, as they run."""
         return Network(
             self.neurons(),
-            self.wiring().longest_delay,
+            tuple(
+                whole_steps(delay, self.step_ms, "each of delays_ms") for delay in self.delays_ms
+            ),
             self.n_readouts(interface),
             decay(self.tau_readout_ms, self.step_ms),
             whole_steps(self.window_ms, self.step_ms),

@@ -17,12 +17,14 @@ class Acting(NamedTuple):
 
     Attributes:
         inputs: current of each neuron for given channels: (n_lives, n_channels) to (n_lives, n).
-        matrix: as ``Network.matrix`` gives it.
+        recurrent: (n, n) from neuron to neuron.
+        readout: (n, n_readouts) from neuron to readout.
         bias: (n_readouts,) of the readouts.
     """
 
     inputs: Callable[[Any], Any]
-    matrix: Any
+    recurrent: Any
+    readout: Any
     bias: Any
 
 
@@ -50,7 +52,9 @@ class Recorded(NamedTuple):
         counts: (n_steps, n_neurons) spikes per life of each neuron.
         drive: (n_steps, ..., n_lives, n_neurons) input currents, for traces; else None.
         spikes: (n_steps, n_time_steps, n_lives, n_neurons), for traces; else None.
-        threshold: like ``drive`` once a decision, b of the neurons at its end, for traces; or None.
+        adaptation: (n_steps, n_lives, n_neurons) b after each decision, for traces; else None.
+        seen: what reached the network, for traces: (n_steps, n_lives, n_channels), or (n_steps,
+            n_time_steps, n_lives, n_channels) spikes where inputs are spikes; else None.
     """
 
     decisions: Decisions
@@ -60,6 +64,7 @@ class Recorded(NamedTuple):
     drive: Any = None
     spikes: Any = None
     adaptation: Any = None
+    seen: Any = None
 
 
 @dataclass(frozen=True)
@@ -113,13 +118,9 @@ class Life:
             step, luck, choice = given
             observation = self.program.observe(xp, arrays, environment)
             shown = self.inputs.encode(xp, observation, action, told, step)
-            drive = self._drive(acting, shown, chance.keys, step)
-            sent = None
-            if traced:
-                network, sent = self.network.run(acting.matrix, network, drive)
-                counts = sent.sum(axis=0)
-            else:
-                network, counts = self.network.decide(acting.matrix, network, drive)
+            seen = self._seen(shown, chance.keys, step)
+            drive = self._drive(acting, seen)
+            network, spikes = self.network.decide(acting.recurrent, acting.readout, network, drive)
             action, log_chance, entropy, value = self._act(network.y + acting.bias, choice)
             environment, reward, told = self.program.step(xp, arrays, environment, action, luck)
             told = told.astype(before[3].dtype)
@@ -127,17 +128,17 @@ class Life:
                 Decisions(reward, log_chance, entropy, value),
                 action,
                 told,
-                counts[:, : self.network.neurons.n].mean(axis=0),
-                *((drive, sent, network.neurons.b) if traced else ()),
+                spikes.sum(axis=0).mean(axis=0),
+                *((drive, spikes, network.neurons.b, seen) if traced else ()),
             )
             return (environment, network, action, told), kept
 
         return self._in_stretches(decide, begin, (xp.arange(n_steps), chance.luck, chance.choice))
 
-    def _drive(self, acting: Acting, shown: Any, keys: Any, step: Any) -> Any:
-        """Input current of each neuron: constant, or by time steps where inputs are spikes."""
+    def _seen(self, shown: Any, keys: Any, step: Any) -> Any:
+        """The channels as they are, or (n_time_steps, n_lives, n_channels) spikes of theirs."""
         if not self.spiking_input:
-            return acting.inputs(shown)
+            return shown
         module = jax()
 
         def noise(key: Any) -> Any:
@@ -147,9 +148,14 @@ class Life:
             return module.random.uniform(here, shape, module.numpy.float32)
 
         uniform = module.vmap(noise, out_axes=1)(keys)
-        spikes = (uniform < self.spiking_input * shown).astype(shown.dtype)
-        flat = acting.inputs(spikes.reshape(-1, shown.shape[1]))
-        return flat.reshape(*spikes.shape[:2], -1)
+        return (uniform < self.spiking_input * shown).astype(shown.dtype)
+
+    def _drive(self, acting: Acting, seen: Any) -> Any:
+        """Input current of each neuron: constant, or by time steps where inputs are spikes."""
+        if not self.spiking_input:
+            return acting.inputs(seen)
+        flat = acting.inputs(seen.reshape(-1, seen.shape[2]))
+        return flat.reshape(*seen.shape[:2], -1)
 
     def _act(self, readout: Any, choice: Any) -> tuple[Any, Any, Any, Any]:
         """Actions, log π of them, entropies and values."""

@@ -1,20 +1,22 @@
 """The time steps of one decision: neurons, their synapses, and linear readouts of filtered spikes.
 
-With spikes z of the last step (those of slower synapses are older), drive D from the inputs, and
-κ = exp(−dt / τ_out):
+With spikes z of a step, input current D, axonal delays d_i and κ = exp(−dt / τ_out):
 
-    I = D + Σ_d z(t − d) W_d             y ← κ y + (1 − κ) z W_out                          (1)
+    I_j(t) = D_j(t) + Σ_i W_ij z_i(t − d_i)                                                (1)
+    y ← κ y + (1 − κ) Σ_i z_i(t) R_i                                                       (2)
 
-Both products are one. Its gradient with respect to the weights is not gathered step by step, as
-automatic differentiation would, but by one product over all time steps of the decision at the end,
-which takes a third off training:
+A gradient with respect to W is not gathered step by step, as automatic differentiation would, but
+by one product over all time steps of the decision at the end, which is much of what training costs:
 
-    ∂L/∂W = Σ_t z(t − d)ᵀ ∂L/∂I(t)                                                        (2)
+    ∂L/∂W_ij = Σ_t z_i(t − d_i) ∂L/∂I_j(t)                                                 (3)
 """
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from spikeloop.tasks.base import IntArray
 from spikeloop.workers.lsnn.neurons import Neurons, NeuronState
 from spikeloop.workers.lsnn.xla import jax
 
@@ -24,12 +26,15 @@ class NetworkState(NamedTuple):
 
     Attributes:
         neurons: theirs.
-        history: (n_lives, (longest_delay − 1) n_neurons) spikes before the last step, latest first.
+        under_way: for each delay d, (d − 1, n_lives, its neurons) spikes older than the last step's
+            that have not arrived yet, in a ring.
+        clock: time steps so far.
         y: (n_lives, n_readouts) filtered readouts, without their bias.
     """
 
     neurons: NeuronState
-    history: Any
+    under_way: tuple[Any, ...]
+    clock: Any
     y: Any
 
 
@@ -39,104 +44,133 @@ class Network:
 
     Attributes:
         neurons: constants of the population.
-        longest_delay: steps of the slowest synapse.
+        delays: axonal delays in steps, each 1 or more, dealt to the neurons in turn: neuron i has
+            ``delays[i % len(delays)]``.
         n_readouts: linear readouts.
         kappa: κ, what is left of a readout after a step.
         n_steps: time steps of a decision.
     """
 
     neurons: Neurons
-    longest_delay: int
+    delays: tuple[int, ...]
     n_readouts: int
     kappa: float
     n_steps: int
 
+    @property
+    def order(self) -> IntArray:
+        """(n,) the neurons sorted by their place among the delays, as spikes are sent."""
+        n, n_delays = self.neurons.n, len(self.delays)
+        return np.concatenate([np.arange(first, n, n_delays) for first in range(n_delays)])
+
     def at_rest(self, n_lives: int) -> NetworkState:
         """The state in which lives begin."""
-        zeros = jax().numpy.zeros
+        zeros, n, n_delays = jax().numpy.zeros, self.neurons.n, len(self.delays)
+        under_way = tuple(
+            zeros((delay - 1, n_lives, len(range(first, n, n_delays))))
+            for first, delay in enumerate(self.delays)
+        )
+        clock = jax().numpy.zeros((), int)
         return NetworkState(
-            self.neurons.at_rest(n_lives),
-            zeros((n_lives, (self.longest_delay - 1) * self.neurons.n)),
-            zeros((n_lives, self.n_readouts)),
+            self.neurons.at_rest(n_lives), under_way, clock, zeros((n_lives, self.n_readouts))
         )
 
-    def matrix(self, recurrent: Any, readout: Any) -> Any:
-        """(longest_delay n, n + n_readouts) all weights that spikes go through.
-
-        Args:
-            recurrent: (longest_delay, n, n) by delay less one.
-            readout: (n, n_readouts).
-        """
-        xp = jax().numpy
-        d, n, _ = recurrent.shape
-        slower = xp.zeros(((d - 1) * n, readout.shape[1]), readout.dtype)
-        return xp.concatenate(
-            [recurrent.reshape(d * n, n), xp.concatenate([readout, slower])], axis=1
-        )
-
-    def run(
-        self, matrix: Any, state: NetworkState, drive: Any, nudge: Any = None
+    def decide(
+        self, recurrent: Any, readout: Any, state: NetworkState, drive: Any
     ) -> tuple[NetworkState, Any]:
         """Lets the time steps of one decision happen.
 
         Args:
-            matrix: as ``matrix`` gives it.
+            recurrent: (n, n) W, from row to column.
+            readout: (n, n_readouts) R.
             state: before.
             drive: (n_lives, n) constant input current, or (n_steps, n_lives, n).
-            nudge: (n_steps, n_lives, n + n_readouts) added to what synapses carry; None for 0.
 
         Returns:
-            The state after it, and (n_steps, n_lives, longest_delay n) the spikes that each step
-            began with, the last step's first.
+            The state after it, and (n_steps, n_lives, n) all spikes.
         """
-        xp, n = jax().numpy, self.neurons.n
+        xp = jax().numpy
+        moved, spikes = self._run(recurrent[self.order], state, drive)
+        flat = spikes.reshape(-1, self.neurons.n) @ readout
+        carried = flat.reshape(*spikes.shape[:2], self.n_readouts)
 
-        def step(before: NetworkState, given: Any) -> tuple[NetworkState, Any]:
+        def filtered(y: Any, now: Any) -> tuple[Any, None]:
+            return self.kappa * y + xp.asarray(1 - self.kappa, y.dtype) * now, None
+
+        y, _ = jax().lax.scan(filtered, state.y, carried)
+        return NetworkState(*moved, y), spikes
+
+    def step(self, rows: Any, moving: Any, drive: Any, nudge: Any = None) -> tuple[Any, Any]:
+        """One time step.
+
+        Args:
+            rows: (n, n) W, its rows in the order of ``order``.
+            moving: state of the neurons, spikes under way, clock.
+            drive: (n_lives, n).
+            nudge: (n_lives, n) added to what synapses carry; None for 0.
+
+        Returns:
+            The same after it, and (n_lives, n) the spikes that arrived, in that order.
+        """
+        lax, xp = jax().lax, jax().numpy
+        neurons, under_way, clock = moving
+        arriving, rings = [], []
+        for first, ring in enumerate(under_way):
+            latest = neurons.z[:, first :: len(self.delays)]
+            if ring.shape[0]:
+                slot = clock % ring.shape[0]
+                arriving.append(lax.dynamic_index_in_dim(ring, slot, keepdims=False))
+                ring = lax.dynamic_update_index_in_dim(ring, latest, slot, 0)
+            else:
+                arriving.append(latest)
+            rings.append(ring)
+        arrived = xp.concatenate(arriving, axis=1)
+        carried = arrived @ rows
+        if nudge is not None:
+            carried = carried + nudge
+        return (self.neurons.step(neurons, carried + drive), tuple(rings), clock + 1), arrived
+
+    def _scan(self, rows: Any, moving: Any, drive: Any, nudge: Any = None) -> Any:
+        """All time steps: what moves afterwards, arrived and sent spikes of each step."""
+
+        def step(before: Any, given: Any) -> tuple[Any, Any]:
             current, push = given
-            sent = xp.concatenate([before.neurons.z, before.history], axis=1)
-            carried = sent @ matrix
-            if push is not None:
-                carried = carried + push
-            current = drive if current is None else current
-            neurons = self.neurons.step(before.neurons, carried[:, :n] + current)
-            y = self.kappa * before.y + (1 - self.kappa) * carried[:, n:]
-            return NetworkState(neurons, sent[:, : before.history.shape[1]], y), sent
+            after, arrived = self.step(rows, before, drive if current is None else current, push)
+            return after, (arrived, after[0].z)
 
         varying = drive if drive.ndim == 3 else None
-        after, sent = jax().lax.scan(step, state, (varying, nudge), length=self.n_steps)
-        return after, sent
+        after, (arrived, spikes) = jax().lax.scan(
+            step, moving, (varying, nudge), length=self.n_steps
+        )
+        return after, arrived, spikes
 
-    def decide(self, matrix: Any, state: NetworkState, drive: Any) -> tuple[NetworkState, Any]:
-        """Like ``run``, differentiated by (2); gives (n_lives, n) spikes of each neuron, counted.
-
-        The spikes of a decision are those that its steps began with, so that those of the last
-        step count in the next decision.
-        """
-        module, n = jax(), self.neurons.n
+    def _run(self, rows: Any, state: NetworkState, drive: Any) -> tuple[Any, Any]:
+        """What moves after all time steps, and their spikes; differentiated by (3)."""
+        module = jax()
         xp = module.numpy
 
         @module.custom_vjp
-        def whole(matrix: Any, state: NetworkState, drive: Any) -> Any:
-            after, sent = self.run(matrix, state, drive)
-            return after, sent[:, :, :n].sum(axis=0)
+        def whole(rows: Any, moving: Any, drive: Any) -> Any:
+            after, _, spikes = self._scan(rows, moving, drive)
+            return after, spikes
 
-        def forwards(matrix: Any, state: NetworkState, drive: Any) -> Any:
-            shape = (self.n_steps, drive.shape[-2], matrix.shape[1])
+        def forwards(rows: Any, moving: Any, drive: Any) -> Any:
+            shape = (self.n_steps, drive.shape[-2], self.neurons.n)
 
-            def nudged(state: NetworkState, drive: Any, nudge: Any) -> Any:
-                after, sent = self.run(matrix, state, drive, nudge)
-                return (after, sent[:, :, :n].sum(axis=0)), sent
+            def nudged(moving: Any, drive: Any, nudge: Any) -> Any:
+                after, arrived, spikes = self._scan(rows, moving, drive, nudge)
+                return (after, spikes), arrived
 
-            out, back, sent = module.vjp(
-                nudged, state, drive, xp.zeros(shape, matrix.dtype), has_aux=True
+            out, back, arrived = module.vjp(
+                nudged, moving, drive, xp.zeros(shape, rows.dtype), has_aux=True
             )
-            return out, (back, sent)
+            return out, (back, arrived)
 
         def backwards(kept: Any, change: Any) -> Any:
-            back, sent = kept
-            of_state, of_drive, of_carried = back(change)
-            return xp.einsum("tbi,tbj->ij", sent, of_carried), of_state, of_drive
+            back, arrived = kept
+            of_moving, of_drive, of_carried = back(change)
+            return xp.einsum("tbi,tbj->ij", arrived, of_carried), of_moving, of_drive
 
         whole.defvjp(forwards, backwards)
-        after, counts = whole(matrix, state, drive)
-        return after, counts
+        after, spikes = whole(rows, (state.neurons, state.under_way, state.clock), drive)
+        return after, spikes

@@ -72,16 +72,13 @@ def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
     space, wiring = learner.space(interface), learner.wiring()
     inputs, recurrent, readout, _ = space.parameters
     places = [(place, p.shape) for p, place in space.slices() if hasattr(p, "shape")]
-    circuit = learner.circuit(interface)
 
     def act(weights: Any) -> Acting:
         w_in, w_rec, w_out, b = (weights[place].reshape(shape) for place, shape in places)
         return Acting(
             lambda shown: exact_product(shown, w_in, inputs.scale),
-            circuit.matrix(
-                wiring.acting(w_rec, recurrent.scale),
-                on_grid(w_out, readout.scale, learner.n_neurons),
-            ),
+            wiring.acting(w_rec, recurrent.scale),
+            on_grid(w_out, readout.scale, learner.n_neurons),
             b,
         )
 

@@ -1,4 +1,4 @@
-"""The synapses of a network: which there are, of which sign and delay, and their exact sums.
+"""The synapses of a network: which there are, of which sign, and their exact sums.
 
 What a neuron receives is a sum over many synapses. Floating-point sums depend on their order, and
 matrix products choose it by the shape of the whole batch, so that a life could differ in its last
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.lsnn.xla import jax
 
 LARGEST = 16.0
@@ -32,22 +32,15 @@ class Wiring:
 
     Attributes:
         exists: (n, n) which synapses there are; never one from a neuron to itself.
-        delay: (n, n) steps from a spike to its effect, 1 or more.
         sign: (n,) +1 for excitatory, -1 for inhibitory neurons, 0 where weights choose it.
     """
 
     exists: NDArray[np.bool_]
-    delay: IntArray
     sign: FloatArray
 
     @classmethod
     def draw(
-        cls,
-        n: int,
-        connectivity: float,
-        excitatory_share: float,
-        longest_delay: int,
-        rng: np.random.Generator,
+        cls, n: int, connectivity: float, excitatory_share: float, rng: np.random.Generator
     ) -> "Wiring":
         """Draws one.
 
@@ -55,24 +48,17 @@ class Wiring:
             n: neurons.
             connectivity: chance of each synapse.
             excitatory_share: of the neurons, the others are inhibitory; 0 lets weights choose.
-            longest_delay: delays are 1, 2, ... steps up to this with equal chances.
             rng: of the network.
         """
         exists = (rng.random((n, n)) < connectivity) & ~np.eye(n, dtype=np.bool_)
-        delay = rng.integers(1, longest_delay + 1, (n, n))
         sign = np.zeros(n)
         if excitatory_share:
             order = rng.permutation(n)
             sign = np.where(order < round(excitatory_share * n), 1.0, -1.0)
-        return cls(exists, delay, sign)
-
-    @property
-    def longest_delay(self) -> int:
-        """Steps of the slowest synapse, at least 1."""
-        return int(self.delay.max(initial=1, where=self.exists))
+        return cls(exists, sign)
 
     def acting(self, weights: Any, scale: float) -> Any:
-        """(longest_delay, n, n) weights as they act, by delay less one.
+        """(n, n) weights as they act.
 
         A weight of the wrong sign counts with the right one (Dale's law); synapses that do not
         exist count as 0.
@@ -84,9 +70,7 @@ class Wiring:
         xp = jax().numpy
         if self.sign.any():
             weights = xp.abs(weights) * self.sign[:, None]
-        weights = on_grid(weights, scale, self.exists.shape[0])
-        masks = [self.exists & (self.delay == d + 1) for d in range(self.longest_delay)]
-        return xp.stack([xp.where(mask, weights, 0.0) for mask in masks])
+        return xp.where(self.exists, on_grid(weights, scale, self.exists.shape[0]), 0.0)
 
 
 def grid(scale: float, n: int, bits: int = SIGNIFICAND) -> float:
