@@ -36,6 +36,18 @@ def rank(name: str) -> Rank | None:
     return (inf, ONCE.index(folder)) if folder in ONCE else None
 
 
+def due(found: Iterable[float], every: int, last: int) -> list[int]:
+    """The generations, in order, that must have files of their own.
+
+    Args:
+        found: generations of which there is some file.
+        every: ``run.commit_every``; each so many generations were committed, others perhaps.
+        last: leave out what came after this generation.
+    """
+    numbers = {int(number) for number in found if 0 <= number <= last}
+    return sorted(numbers.union(range(0, last + 1, every)))
+
+
 def ranked(names: Iterable[str]) -> list[tuple[Rank, str]]:
     """The files of a run among some, in the order of commits."""
     return sorted((place, name) for name in names if (place := rank(name)) is not None)

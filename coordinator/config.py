@@ -5,19 +5,20 @@ import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from spikeloop.cluster import TARGETS
 from spikeloop.cluster.pool import Target
-from spikeloop.coordinator import addresses
+from spikeloop.coordinator import addresses, checks
+from spikeloop.coordinator.curriculum import Stage, refuse_disorder, stage_families
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.kinds import Kinds, allowed, build, nearest, read_value, shown
+from spikeloop.coordinator.kinds import Kinds, build, nearest, read_value, shown
+from spikeloop.coordinator.limits import MAX_COUNT, refuse_too_many
 from spikeloop.coordinator.racing import generation_edges, halving_edges, n_halvings
-from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.stopping import StopSettings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy
@@ -28,10 +29,6 @@ from spikeloop.workers.base import Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import ParameterSpace
 
-MAX_COUNT = 1_000_000
-"""Of generations, tasks and candidates."""
-MAX_GRID = 10_000_000
-"""Lives of one grid, points times tasks: with their curves they take 3 GB."""
 LARGEST_FILE = 1_000_000
 """Bytes of a configuration; what has more, such as /dev/zero, is none."""
 
@@ -70,11 +67,23 @@ class RunSettings(Settings):
         description="share of a generation's tasks that all candidates meet; only the better half "
         "meets the rest",
     )
+    commit_every: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_COUNT,
+        description="generations that are written together; it changes no number, only what a "
+        "crash costs",
+    )
     max_failed_share: float = Field(
         default=0.2,
         ge=0,
         le=1,
         description="share of failed lives in a generation that ends the run",
+    )
+    curriculum: list[Stage] = Field(
+        default=[],
+        description="stages of other tasks before the family's own, which held-out tasks always "
+        "are",
     )
     copy_to: str = Field(
         default="",
@@ -88,6 +97,11 @@ class RunSettings(Settings):
                 addresses.check(self.copy_to)
             except ValueError as error:  # which does not quote it, because it may hold a secret
                 raise ValueError(f"copy_to {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _stages_in_order(self) -> Self:
+        refuse_disorder(self.curriculum)
         return self
 
     @property
@@ -125,6 +139,12 @@ class TransferSettings(Settings):
             return []
         return sorted({0, *range(0, generations, self.monitor_every), generations})
 
+    def monitors(self, generation: int, generations: int) -> bool:
+        """Whether a generation is among those ``monitored``."""
+        if not self.monitor_every:
+            return False
+        return generation % self.monitor_every == 0 or generation == generations
+
     @model_validator(mode="after")
     def _meet_all(self) -> "TransferSettings":
         if self.random_points * self.random_tasks < self.tasks:
@@ -132,7 +152,7 @@ class TransferSettings(Settings):
                 "random_points times random_tasks must be at least tasks, so that every held-out "
                 f"task is met, got {self.random_points} times {self.random_tasks} for {self.tasks}"
             )
-        _refuse_too_many((2 + self.random_points) * self.tasks, "random_points times tasks")
+        refuse_too_many((2 + self.random_points) * self.tasks, "random_points times tasks")
         return self
 
 
@@ -164,7 +184,7 @@ class DeploySettings(Settings):
             )
         if self.finalists > 1:
             last = halving_edges(self.finalists, self.tasks)[-1]
-            _refuse_too_many(self.finalists * last, f"{self.finalists} finalists on {last} tasks")
+            refuse_too_many(self.finalists * last, f"{self.finalists} finalists on {last} tasks")
         return self
 
 
@@ -182,11 +202,20 @@ class RunConfig:
     stop: StopSettings
     working_dir: Path | None = None
     """Folder of the user's own classes, where there are any."""
+    stages: tuple[TaskFamily, ...] = ()
+    """The family of each stage of ``run.curriculum``."""
 
-    @property
+    @cached_property
     def space(self) -> ParameterSpace:
         """The hyperparameters that are searched."""
         return self.learner.space(self.family.interface)
+
+    def family_at(self, generation: int) -> TaskFamily:
+        """The family that the search tasks of a generation, from 1, are drawn from."""
+        for stage, family in zip(self.run.curriculum, self.stages, strict=True):
+            if stage.covers(generation, self.run.generations):
+                return family
+        return self.family
 
     def copied_to(self, place: str) -> Self:
         """The same run with its copy elsewhere, which changes no result."""
@@ -198,9 +227,10 @@ class RunConfig:
         return {name: _dump(name, getattr(self, name)) for name in TABLES}
 
 
+FAMILY = Kinds("family", FAMILIES, needs="sample")
 TABLES: dict[str, Kinds | type[Settings]] = {
     "run": RunSettings,
-    "family": Kinds("family", FAMILIES, needs="sample"),
+    "family": FAMILY,
     "learner": Kinds("learner", LEARNERS, needs="live"),
     "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
     "target": Kinds("target", TARGETS, needs="open"),
@@ -293,13 +323,9 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
         parts[name] = part
         if module_folder is not None:
             own.add(module_folder)
-    config = RunConfig(**parts, working_dir=own.pop() if own else None)
-    try:
-        _ = config.space
-    except ValueError as error:
-        raise ConfigError(f"{source}: [learner] {error}") from error
-    _check_search(config, source)
-    _check_stop(config, source)
+    stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
+    config = RunConfig(**parts, working_dir=own.pop() if own else None, stages=stages)
+    checks.check(config, source)
     return config
 
 
@@ -309,56 +335,6 @@ def override(text: str) -> tuple[str, Any]:
     if not equals:
         raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
     return key.strip(), read_value(value)
-
-
-def _check_search(config: RunConfig, source: str) -> None:
-    """Refuses a strategy that cannot begin in this space, or asks for more than memory holds."""
-    settings: Any = config.strategy
-    for key, field in type(settings).model_fields.items():
-        count = getattr(settings, key)
-        if isinstance(count, int) and count > MAX_COUNT and "<" not in allowed(field):
-            raise ConfigError(f"{source}: [strategy] {key} must be <= {MAX_COUNT}, got {count}")
-    rng = np.random.default_rng(0)
-    try:
-        state = config.strategy.init(config.space, config.space.default_point(), rng)
-        n_candidates = config.strategy.ask(state, rng).n_candidates
-    except ValueError as error:
-        raise ConfigError(f"{source}: [strategy] {error}") from error
-    try:
-        _refuse_too_many(
-            n_candidates * config.run.tasks,
-            f"tasks times {n_candidates} candidates of a generation",
-        )
-    except ValueError as error:
-        raise ConfigError(f"{source}: [run] {error}") from error
-
-
-def _refuse_too_many(n_lives: int, what: str) -> None:
-    """ValueError for a grid of more than ``MAX_GRID`` lives."""
-    if n_lives > MAX_GRID:
-        raise ValueError(f"{what} must be at most {MAX_GRID} lives, got {n_lives}")
-
-
-def _check_stop(config: RunConfig, source: str) -> None:
-    """Refuses rules that could never fire, or that other tables contradict."""
-    stop = config.stop
-    if (stop.target or stop.patience) and not config.transfer.monitor_every:
-        raise ConfigError(
-            f"{source}: [stop] target and patience need held-out scores; set "
-            "transfer.monitor_every to 1 or more"
-        )
-    if stop.spread and config.space.n_dim > MAX_STORED_DIM:
-        raise ConfigError(
-            f"{source}: [stop] spread is known for at most {MAX_STORED_DIM} coordinates, here are "
-            f"{config.space.n_dim}"
-        )
-    if stop.then == "restart" and not (stop.spread or stop.patience):
-        raise ConfigError(f'{source}: [stop] then = "restart" needs spread or patience')
-    if stop.then == "restart" and config.deploy.finalists < 2:
-        raise ConfigError(
-            f'{source}: [stop] then = "restart" needs deploy.finalists >= 2, so that what '
-            "each epoch found can be compared"
-        )
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees of a run: one line a generation, a live bar on terminals, the final table."""
+"""What a person sees of a run: one line a commit, a live bar on terminals, the final table."""
 
 import math
 import sys
@@ -37,7 +37,7 @@ class ConsoleReporter:
     """Prints the progress of a run.
 
     On a terminal a bar shows the lives of the grid that is on its way; elsewhere there is one plain
-    line a generation. Nothing else writes to standard output while a run is going on.
+    line a commit. Nothing else writes to standard output while a run is going on.
 
     Args:
         generations: of the run.
@@ -84,11 +84,12 @@ class ConsoleReporter:
         self._console.print(printable(text), highlight=False, soft_wrap=True)
 
     def started(self, what: str, n_lives: int) -> None:
-        """Begins a new bar."""
+        """Begins the bar anew; drawing it at once would cost more than a short generation."""
         if self._bar is not None:
-            if self._grid is not None:
-                self._bar.remove_task(self._grid)
-            self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
+            if self._grid is None:
+                self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
+            shown: dict[str, Any] = {"description": what, "total": n_lives, "rate": self._rate()}
+            self._bar.update(self._grid, completed=0, **shown)
         elif what.startswith(("transfer", "race")):
             self._console.print(f"{what}: {n_lives} lives", highlight=False)
 
@@ -100,7 +101,7 @@ class ConsoleReporter:
             self._bar.update(self._grid, advance=n_lives, rate=self._rate())
 
     def generation(self, report: GenerationReport) -> None:
-        """Prints the line of a generation."""
+        """Prints the line of the generation that a commit ended with."""
         self._failures.update(report.failures)
         held_out = f"  held-out {report.held_out}" if report.held_out else ""
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())

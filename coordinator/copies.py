@@ -20,7 +20,7 @@ from math import inf
 from pathlib import Path
 
 from spikeloop.coordinator import addresses, files, lock, places, seals
-from spikeloop.coordinator.commit_order import REPORT, is_drawn, rank, ranked, state_of
+from spikeloop.coordinator.commit_order import REPORT, due, is_drawn, rank, ranked, state_of
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.places import Place, Source
 from spikeloop.coordinator.store import ONCE, PARTS, RunStore
@@ -202,8 +202,9 @@ class Copy:
         return False
 
     def _require_whole(self, store: RunStore, temporary: Path) -> None:
-        """ConfigError unless every generation has its files, in one of two folders."""
-        for number in range(self.generation + 1):
+        """ConfigError unless every commit has its files, in one of two folders."""
+        found = [number for (number, _), _ in ranked(self.names)]
+        for number in due(found, store.commit_every, self.generation):
             names = ("lives", "candidates", "generations") if number else ()
             paths = [store.part_path(name, number) for name in names]
             for path in (*paths, store.state_path(number)):

@@ -12,6 +12,7 @@ from spikeloop.coordinator.analysis.scores import Estimate, held_out_score
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
+from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Population, cut
@@ -38,7 +39,7 @@ def live_generation(
     """
     run = config.run
     grid = Grid(
-        config.family,
+        config.family_at(generation),
         config.learner,
         population,
         n_tasks=run.tasks,
@@ -46,6 +47,8 @@ def live_generation(
         task_set=TaskSet.SEARCH,
         index=generation,
         common_noise=run.common_noise,
+        gradient=wants_gradient(config.strategy),
+        progress=(generation - 1) / run.generations,
     )
     n_lives = racing.n_lives(grid.n_candidates, run.edges)
     reporter.started(f"generation {generation}/{config.run.generations}", n_lives)

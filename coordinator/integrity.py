@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikeloop.coordinator.commit_order import due
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import ONCE, PARTS, RunStore
@@ -44,13 +45,19 @@ def examine(config: RunConfig, store: RunStore, last: int | None = None) -> Foun
         last: leave out what came after this generation; by default everything is examined.
     """
     committed = store.generation()
+    found = {number for name in PARTS for _, number in store.parts(name)}
+    found.update(number for _, number in store.states())
+    found.update(config.transfer.monitored(config.run.generations))
+    up_to = committed if last is None else min(last, committed)
     wanted: list[tuple[Path, int]] = []
-    for number in range((committed if last is None else min(last, committed)) + 1):
-        wanted.append((store.state_path(number), number - 1))
+    before = -1
+    for number in due(found, config.run.commit_every, up_to):
+        wanted.append((store.state_path(number), before))
         for name in PARTS:
             path = store.part_path(name, number)
             if path.exists() or _planned(config, name, number):
-                wanted.append((path, number - 1))
+                wanted.append((path, before))
+        before = number
     if last is None:
         for name in ONCE:
             wanted += [(path, committed) for path, _ in store.parts(name)]
@@ -62,7 +69,7 @@ def examine(config: RunConfig, store: RunStore, last: int | None = None) -> Foun
             damages.append(Damage(str(error), sound))
     n_files = 1 + len(wanted) - len(damages)  # run.json is one of them
     if last is None:
-        damages += _lost(store)
+        damages += _lost(store, config.run.commit_every)
     return Found(n_files, tuple(damages))
 
 
@@ -83,15 +90,16 @@ def refuse(damages: tuple[Damage, ...], remedy: Callable[[int], str]) -> None:
 def _planned(config: RunConfig, name: str, number: int) -> bool:
     """Whether a committed generation must have this part."""
     if name == "curves":
-        return number in config.transfer.monitored(config.run.generations)
+        return config.transfer.monitors(number, config.run.generations)
     return number > 0
 
 
-def _lost(store: RunStore) -> list[Damage]:
+def _lost(store: RunStore, every: int) -> list[Damage]:
     """States that must have been there, because more came after them than one commit leaves."""
     found = [(number, path) for name in PARTS for path, number in store.parts(name)]
     committed = RunStore(store.folder).generation()  # after the parts: somebody may be writing
-    if not found or max(found)[0] <= committed + 1:
+    later = {number for number, _ in found if number > committed}
+    if len(later) < 2 and max(later, default=0) <= committed + every:
         return []
-    lost = store.state_path(committed + 1)
+    lost = store.state_path(min(*later, committed + every))
     return [Damage(f"{lost}: missing, though {max(found)[1]} came after it", committed)]

@@ -55,7 +55,8 @@ def last_rows(copy: Copy) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return {}, {}
     with tempfile.TemporaryDirectory() as temporary:
         store = copy.bring(wanted, Path(temporary) / "run")
-        rows = {name: store.read_part(store.folder / name).to_pylist()[0] for name in wanted}
+        # A part has the number of its last row.
+        rows = {name: store.read_part(store.folder / name).to_pylist()[-1] for name in wanted}
     return rows.get(latest, {}), rows.get(known, {})
 
 

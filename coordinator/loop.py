@@ -11,6 +11,7 @@ import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator import measures, racing, tables
+from spikeloop.coordinator.commits import Commits, Finished
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import epoch_start, point_after
 from spikeloop.coordinator.errors import ConfigError
@@ -40,8 +41,9 @@ KEPT = (
 def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Reporter) -> Any:
     """Runs all generations that are still to come, until the last or a rule of ``[stop]``.
 
-    Each is committed, and so is what the rules decide after it: while the first lives of the next
-    one are being lived, so that no worker waits for the disk.
+    They are committed, as many together as ``run.commit_every`` says, and so is what the rules
+    decide after them: while the first lives of the next one are being lived, so that no worker
+    waits for the disk.
 
     Returns:
         The strategy's last state.
@@ -69,17 +71,19 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
             failures = count_failures(lives)  # told with the first generation
         store.commit(0, parts, to_arrays(state))
     commit = _Once()
+    commits = Commits(config.run.commit_every, store, pool, reporter)
     last = store.row(done) if done > 0 else None
     pool.publish(measures.at_start(planned, last, rows))
     try:
         while not is_over(config, rows[-1] if rows else None):
             state, row, commit = _generation(
-                config, pool, store, reporter, state, rows, failures, commit
+                config, pool, store, reporter, commits, state, rows, failures, commit
             )
             _remember(rows, row)
             failures = Counter()
     finally:
         commit()  # whatever ends the search, a finished generation is not lost
+        commits.write()
         pool.publish(measures.at_end())
     return state
 
@@ -129,7 +133,6 @@ class _Told:
     Attributes:
         number: of the generation, from 1.
         epoch: how often the search had begun anew.
-        first: the first generation of the epoch.
         state: after the generation.
         lives: of its candidates on its tasks.
         fitness: (n_candidates,) as the strategy was told; nan without one.
@@ -140,7 +143,6 @@ class _Told:
 
     number: int
     epoch: int
-    first: int
     state: Any
     lives: GridLives
     fitness: FloatArray
@@ -160,12 +162,11 @@ def _tell(
     """Asks, evaluates and tells the generation after those of the rows."""
     started = time.perf_counter()
     strategy, run, space = config.strategy, config.run, config.space
-    number, epoch, first = 1, 0, 1
+    number, epoch = 1, 0
     if rows:
         number, epoch = rows[-1]["generation"] + 1, epoch_of(rows[-1])
-        first = epoch_start(rows, number - 1)
         if config.stop.restarts(rows[-1].get("stopped")):
-            state, epoch, first = begin(config, number), epoch + 1, number
+            state, epoch = begin(config, number), epoch + 1
     population = strategy.ask(state, stream(run.seed, Purpose.ASK, number))
     lives = live_generation(config, pool, population, number, reporter, meanwhile)
     fitness = racing.fitness(lives, run.edges[0], run.max_failed_share)
@@ -177,7 +178,6 @@ def _tell(
     return _Told(
         number,
         epoch,
-        first,
         state,
         lives,
         fitness,
@@ -192,6 +192,7 @@ def _generation(
     pool: WorkerPool,
     store: RunStore,
     reporter: Reporter,
+    commits: Commits,
     state: Any,
     rows: Sequence[Row],
     failures: Counter[str],
@@ -210,9 +211,10 @@ def _generation(
     rule: Rule | None = "spread" if stop.collapsed(told.spread) else None
     rule = _within_budget(config, told, rule)
     held_out_lives, held_out = None, None
-    measured = config.transfer.monitored(run.generations)
-    if number in measured or (measured and stop.ends(rule)):
-        point = point_after(config, store, number, told.first, told.state)
+    transfer = config.transfer
+    if transfer.monitors(number, run.generations) or (transfer.monitor_every and stop.ends(rule)):
+        first = epoch_start([*rows, {"generation": number, "epoch": told.epoch}], number)
+        point = point_after(config, store, number, first, told.state)
         held_out_lives, held_out = live_held_out(config, pool, point, number, reporter)
         parts["curves"] = tables.curves_table(held_out_lives, number)
         failures += count_failures(held_out_lives)
@@ -252,10 +254,8 @@ def _generation(
     def commit() -> None:
         parts["lives"] = tables.lives_table(lives, number)
         parts["candidates"] = tables.candidates_table(lives, fitness, config.space, number)
-        started = time.perf_counter()
-        store.commit(number, {**parts, "generations": table}, to_arrays(told.state))
-        pool.publish(measures.after_commit(row, time.perf_counter() - started))
-        reporter.generation(report)
+        parts["generations"] = table
+        commits.add(Finished(parts, to_arrays(told.state), row, report))
 
     row: Row = table.to_pylist()[0]
     return told.state, {name: row[name] for name in KEPT}, _Once(commit)

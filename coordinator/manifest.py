@@ -71,7 +71,17 @@ def read(store: RunStore, trust: bool = False) -> tuple[RunConfig, bool]:
         trust: load the own classes that it names, which runs their author's code, also if it was
             not begun here by this user.
     """
-    manifest, source = store.manifest(), str(store.folder / "run.json")
+    return configured(store.manifest(), str(store.folder / "run.json"), trust)
+
+
+def configured(manifest: Mapping[str, Any], source: str, trust: bool) -> tuple[RunConfig, bool]:
+    """As ``read``, of what a run says of itself.
+
+    Args:
+        manifest: of the run.
+        source: where it stands, for messages.
+        trust: as for ``read``.
+    """
     folder, trusted = working_folder(manifest, source), trust or began.here(manifest)
     return parse(manifest["config"], source, folder if trusted else None), trusted
 
@@ -129,7 +139,12 @@ def working_folder(manifest: Mapping[str, Any], source: str) -> Path:
 
 def changed_code(store: RunStore, config: RunConfig) -> str:
     """What differs between this code and the code that began a run; "" if nothing does."""
-    return difference(fingerprint(config.working_dir), store.manifest().get("fingerprint", {}))
+    return changed_since(store.manifest(), config)
+
+
+def changed_since(manifest: Mapping[str, Any], config: RunConfig) -> str:
+    """As ``changed_code``, of what a run says of itself."""
+    return difference(fingerprint(config.working_dir), manifest.get("fingerprint", {}))
 
 
 def describe_space(space: ParameterSpace) -> list[dict[str, Any]]:
@@ -138,7 +153,7 @@ def describe_space(space: ParameterSpace) -> list[dict[str, Any]]:
     for parameter in space.parameters:
         kind = type(parameter).__name__.lower()
         values: Mapping[str, Any] = vars(parameter)
-        described.append({"type": kind, **{k: v for k, v in values.items() if v != ""}})
+        described.append({"type": kind, **{k: v for k, v in values.items() if v not in ("", None)}})
         if isinstance(parameter, Weights) and parameter.size > MAX_STORED_DIM:
             described[-1]["stored"] = "in the state only"
     return described

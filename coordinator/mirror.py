@@ -51,7 +51,7 @@ class Mirror:
             )
 
     def push(self, store: RunStore, last: int, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Writes the generations that the copy lacks, the states last.
+        """Writes the generations that the copy lacks, each one's state last.
 
         Args:
             store: of the run.
@@ -60,6 +60,8 @@ class Mirror:
         """
         self._fence(store)
         for number in range(self.generation + 1 if self._compared else 0, last + 1):
+            if not store.state_path(number).exists():
+                continue  # written together with a later generation
             for name in _names(store, number):
                 if number <= self.generation and name in self._names:
                     continue  # parts without their state are written anew

@@ -5,6 +5,7 @@ and the workers' competition for the machine are in the estimate. Nothing is wri
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from spikeloop.coordinator.grids import held_out_jobs
 from spikeloop.coordinator.lives import GridLives, evaluate_grid
 from spikeloop.coordinator.loop import generation_lives, max_generations, n_candidates
 from spikeloop.coordinator.session import warm_up_job
+from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.transfer import transfer_size
 from spikeloop.workers.job import Grid, cut
@@ -43,6 +45,7 @@ class Plan:
         start_s: seconds until the workers are ready, compilation included.
         search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
         total_s: their sum.
+        curriculum: the generations with other tasks, each stage's last one and its settings.
     """
 
     n_dim: int
@@ -66,6 +69,7 @@ class Plan:
     race_s: float
     transfer_s: float
     total_s: float
+    curriculum: tuple[tuple[int, Mapping[str, Any]], ...]
 
     def values(self) -> dict[str, Any]:
         """All fields by name."""
@@ -97,6 +101,7 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
             task_set=TaskSet.PLAN,
             index=1,
             common_noise=run.common_noise,
+            gradient=wants_gradient(config.strategy),
         )
         started = time.perf_counter()
         lives = evaluate_grid(pool, cut(grid, *tile, "plan"))
@@ -142,6 +147,7 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         race_s=race_s,
         transfer_s=transfer_s,
         total_s=start_s + search_s + monitor_s + race_s + transfer_s,
+        curriculum=tuple((stage.last(run.generations), stage.family) for stage in run.curriculum),
     )
 
 
@@ -188,6 +194,13 @@ def show(plan: Plan, console: "Console") -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for last, family in plan.curriculum:
+        settings = ", ".join(f"{name} = {value}" for name, value in family.items())
+        console.print(
+            f"other tasks up to generation {last}, not measured here: {settings}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _ceil(total: int, part: int) -> int:

@@ -79,7 +79,7 @@ def rule_problems(
                 expected = "target"
             elif narrow:
                 expected = "spread"
-            elif stop.stalled(plain[: number + 1]):
+            elif stop.patience and stop.stalled(plain[: number + 1]):
                 expected = "patience"
         if rule != expected:
             problems.append(

@@ -12,10 +12,12 @@ class GenerationReport:
     """What people are told of a finished generation.
 
     Attributes:
+        generation: its number.
         best: fitness of the best candidate on this generation's tasks.
         mean: fitness of the candidates that have one, on average.
         held_out: score of the recommended point on the monitor tasks, where it was measured.
-        failures: number of failed lives by reason, those of the held-out score included.
+        failures: number of failed lives by reason, those of the held-out score included, and those
+            of generations before it that are told of together with it.
         summary: what the strategy tells of itself.
         wall_s: seconds from asking to telling.
         stopped: why the search ends or begins anew after it, in words; "" if it goes on.
@@ -43,5 +45,5 @@ class Reporter(Protocol):
         ...
 
     def generation(self, report: GenerationReport) -> None:
-        """A generation was committed."""
+        """A generation was committed, and with it those since the last that was told of."""
         ...

@@ -20,6 +20,7 @@ from spikeloop.coordinator.loop import max_generations, search
 from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.stopping import words
 from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.transfer import Transfer, score_transfer, transfer_size
 from spikeloop.coordinator.trust import again
@@ -138,6 +139,8 @@ def resume(
                 f"{store.folder}: --after must be -1 to {last}, the last generation that is "
                 f"committed, got {after}"
             )
+        if after is not None:  # of generations that were written together all go or none
+            after = max((number for _, number in store.states() if number <= after), default=-1)
         found = examine(config, store, after)
         refuse(found.damages, lambda sound: _remedy(store.folder, sound))
         if after is not None:
@@ -231,6 +234,30 @@ def transfer(
         return _score(config, pool, store, settings, point, reporter)
 
 
+def transfer_of(
+    config: RunConfig,
+    point: FloatArray,
+    source: Path,
+    settings: TransferSettings,
+    reporter: SessionReporter,
+    stop: StopSignal,
+) -> Transfer:
+    """Scores a point that is in no run folder as ``transfer`` does; nothing is written.
+
+    Args:
+        config: of the run that has learned it.
+        point: (n_dim,) to be scored.
+        source: what it was read from, for messages.
+        settings: how many held-out tasks, and which.
+        reporter: told of the progress.
+        stop: ends it on a signal.
+    """
+    with _workers(config, stop) as pool:
+        reporter.pool(pool.description)
+        scored = score_transfer(pool, config, settings, point, reporter)
+        return _with_rulers(config, pool, source, settings, scored)
+
+
 def _score(
     config: RunConfig,
     pool: WorkerPool,
@@ -241,10 +268,21 @@ def _score(
 ) -> Transfer:
     transfer = score_transfer(pool, config, settings, point, reporter)
     store.write_transfer(settings.seed, tables.transfer_table(transfer.lives, transfer.theta))
+    return _with_rulers(config, pool, store.folder, settings, transfer)
+
+
+def _with_rulers(
+    config: RunConfig,
+    pool: WorkerPool,
+    source: Path,
+    settings: TransferSettings,
+    transfer: Transfer,
+) -> Transfer:
+    """A transfer with its rulers; RunFailed if the learned Θ has not lived through any of it."""
     if not transfer.lives.ok[transfer.rows("learned")].any():
         first = next(f for f in transfer.lives.failures if transfer.theta[f.tile.c0] == "learned")
         raise RunFailed(
-            f"{store.folder}: every held-out life of the learned Θ failed; the first (task "
+            f"{source}: every held-out life of the learned Θ failed; the first (task "
             f"{first.tile.t0}): {first.message}",
             first.traceback,
         )
@@ -285,5 +323,6 @@ def warm_up_job(config: RunConfig) -> Job:
         run_seed=config.run.seed,
         task_set=TaskSet.PLAN,
         index=0,
+        gradient=wants_gradient(config.strategy),
     )
     return Job(grid, Tile(0, 1, 0, 1), "warm-up")

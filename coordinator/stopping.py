@@ -86,14 +86,14 @@ class StopSettings(Settings):
         Args:
             rows: of all generations so far; nothing is decided unless the last has a score.
         """
-        epoch = epoch_of(rows[-1]) if rows else 0
+        if not self.patience or not rows or rows[-1]["held_out_tasks"] is None:
+            return False
+        epoch = epoch_of(rows[-1])
         scores = {
             row["generation"]: _number(row["held_out_score"], failed=-np.inf)
             for row in rows
             if epoch_of(row) == epoch and row["held_out_tasks"] is not None
         }
-        if not self.patience or not rows or rows[-1]["generation"] not in scores:
-            return False
         best = max(scores, key=lambda generation: (scores[generation], -generation))
         return bool(rows[-1]["generation"] - best >= self.patience)
 

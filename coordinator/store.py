@@ -11,10 +11,11 @@
 
 A generation exists once its state does: the parts are written before it, so a kill at any instant
 leaves the old or the new generation. Parts beyond the last state belong to no generation; resuming
-the run removes them. Every file is sealed and names its run, by the seal of ``run.json``, and its
-place in it: what is damaged, copied from another run or renamed is refused where it is read. One
-process writes; a lock keeps a second coordinator out. Readers need no lock: they see what is
-committed.
+the run removes them. Generations that are written together, as ``run.commit_every`` says, have
+their rows in one part and one state, both with the number of the last of them. Every file is sealed
+and names its run, by the seal of ``run.json``, and its place in it: what is damaged, copied from
+another run or renamed is refused where it is read. One process writes; a lock keeps a second
+coordinator out. Readers need no lock: they see what is committed.
 """
 
 import os
@@ -113,6 +114,16 @@ class RunStore:
             raise ConfigError(f"{path}: damaged: no configuration in it")
         return value
 
+    @property
+    def commit_every(self) -> int:
+        """How many generations are written together, as ``run.json`` says; 1 if it does not."""
+        run = self.manifest()["config"].get("run")
+        every = run.get("commit_every", 1) if isinstance(run, dict) else 1
+        if type(every) is not int or every < 1:
+            path = self.folder / "run.json"
+            raise ConfigError(f"{path}: damaged: [run] commit_every must be >= 1, got {every!r}")
+        return every
+
     @cached_property
     def identity(self) -> str:
         """What the run's files have in common: the seal of its ``run.json``."""
@@ -147,7 +158,13 @@ class RunStore:
         parts: Mapping[str, pa.Table],
         state: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Writes a generation's parts and then, which makes it exist, its state."""
+        """Writes a generation's parts and then, which makes it exist, its state.
+
+        Args:
+            generation: the last of those whose rows the parts hold.
+            parts: tables by the names of their folders.
+            state: of the strategy after the generation.
+        """
         for name in PARTS:
             if name in parts:
                 self._write(name, generation, parts[name])
@@ -200,6 +217,8 @@ class RunStore:
 
     def go_back(self, generation: int) -> list[Path]:
         """Removes all that came after a generation, and gives the names.
+
+        Of generations that were written together all or none are left.
 
         The last things go first and a generation's state before its parts, so a kill at any
         instant leaves the run as it once was after some generation.
@@ -257,10 +276,9 @@ class RunStore:
         ]
 
     def row(self, generation: int) -> dict[str, Any]:
-        """The row of one committed generation."""
-        row: dict[str, Any] = self.read_part(self.part_path("generations", generation)).to_pylist()[
-            0
-        ]
+        """The row of a generation that a commit ended with."""
+        part = self.read_part(self.part_path("generations", generation))
+        row: dict[str, Any] = part.slice(part.num_rows - 1).to_pylist()[0]
         return row
 
     def total_lives(self) -> int:

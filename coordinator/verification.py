@@ -101,14 +101,15 @@ def verify(store: RunStore, trust: bool = False) -> Report:
 
 
 def _verify_states(store: RunStore, strategy: object, last: int, report: Report) -> None:
-    for generation in range(last + 1):
+    committed = [number for _, number in store.states() if number <= last]
+    for generation in committed:
         try:
             state = from_arrays(type(strategy).State, store.state(generation))  # type: ignore[attr-defined]
             strategy.recommend(state)  # type: ignore[attr-defined]
         except ValueError as error:
             report.problems.append(f"{store.state_path(generation)}: {error}")
-    if last >= 0:
-        report.checked.append(f"state: {last + 1} file(s)")
+    if committed:
+        report.checked.append(f"state: {len(committed)} file(s)")
 
 
 def _read(store: RunStore, name: str, report: Report) -> pd.DataFrame | None:

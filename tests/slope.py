@@ -59,6 +59,13 @@ class Slope(Settings):
         return parameters["w"] - np.linspace(-1.0, 1.0, self.n)
 
 
+class Sized(Slope):
+    """The same with as many weights as a life has steps."""
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        return ParameterSpace((Weights("w", (interface.n_steps,), 2.0),))
+
+
 class Ascent(Settings):
     """One candidate that goes a step along its gradient."""
 

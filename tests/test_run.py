@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,25 @@ from typing import Any
 import psutil
 import pytest
 from processes import assert_gone, child, wait_for
-from small import Silent, assert_same_contents, contents, small_config, small_toml
+from small import (
+    Silent,
+    assert_same_contents,
+    contents,
+    small_config,
+    small_tables,
+    small_toml,
+)
 
 from spikeloop.cluster.stop import Interrupted, StopSignal
-from spikeloop.coordinator import session
+from spikeloop.coordinator import racing, session
 from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.commits import Commits
+from spikeloop.coordinator.config import RunConfig, parse
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
+from spikeloop.workers.job import Grid
 
 
 def start(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
@@ -118,6 +128,205 @@ def test_interrupt_between_jobs_then_resume(undisturbed: Path, tmp_path: Path) -
     assert RunStore(tmp_path / "small").generation() == 1
     resume(tmp_path / "small")
     assert_same_contents(tmp_path / "small", undisturbed)
+
+
+# --- several generations to a commit ----------------------------------------------------------
+
+TOGETHER: dict[str, Any] = {"run": {"generations": 8}, "transfer": {"monitor_every": 6}}
+
+
+def together(every: int, **changes: dict[str, Any]) -> RunConfig:
+    """Eight generations, held-out scores after 6 and 8, so many generations to a commit."""
+    whole = {**TOGETHER, **changes}
+    return small_config(**{**whole, "run": {**whole["run"], "commit_every": every}})
+
+
+def committed(folder: Path) -> list[int]:
+    """Generations with a state, which are those with parts."""
+    store = RunStore(folder)
+    states = [number for _, number in store.states()]
+    for name in ("lives", "candidates", "generations"):
+        assert [number for _, number in store.parts(name)] == states[1:]
+    return states
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return start(together(1), tmp_path_factory.mktemp("one_by_one") / "small")
+
+
+@pytest.mark.parametrize(
+    ("every", "states"), [(3, [0, 3, 6, 8]), (4, [0, 4, 6, 8]), (100, [0, 6, 8])]
+)
+def test_generations_that_are_written_together_are_the_same(
+    one_by_one: Path, tmp_path: Path, every: int, states: list[int]
+) -> None:
+    told: list[int] = []
+
+    class Telling(Silent):
+        def generation(self, report: Any) -> None:
+            told.append(report.generation)
+
+    folder = start(together(every), tmp_path / "small", Telling())
+    assert committed(folder) == [0, *told] == states
+    assert_same_contents(folder, one_by_one)
+    assert verify(RunStore(folder)).problems == []
+    resume(folder)
+    assert_same_contents(folder, one_by_one)
+
+
+@pytest.mark.parametrize("every", [3, 100])
+def test_crash_at_every_file_of_every_commit_then_resume(
+    one_by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    """Each file is published twice: the process dies before the first time."""
+    replace, folder = os.replace, tmp_path / "small"
+    survived: set[tuple[str, str]] = set()
+    deaths = 0
+
+    def crash_before(source: Any, target: Any) -> None:
+        place = Path(target).parent.name, Path(target).name
+        if place not in survived and place[1] != "run.json":
+            survived.add(place)
+            raise Crash
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", crash_before)
+        while True:
+            try:
+                resume(folder) if folder.exists() else start(together(every), folder)
+                break
+            except Crash:
+                deaths += 1
+    assert deaths >= 12
+    assert_same_contents(folder, one_by_one)
+    assert verify(RunStore(folder)).problems == []
+
+
+@pytest.mark.parametrize("lived", range(1, 8))
+def test_crash_between_commits_then_resume(
+    one_by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lived: int
+) -> None:
+    """The process is gone while the lives of a generation are lived, with nothing written then."""
+
+    class Dying(Silent):
+        def started(self, what: str, n_lives: int) -> None:
+            if what.startswith(f"generation {lived + 1}/"):
+                raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Commits, "write", dead_after_a_crash(Commits.write))
+        with pytest.raises(Crash):
+            start(together(3), tmp_path / "small", Dying())
+    # The generation before was told, but its commit waits until the workers are busy.
+    assert committed(tmp_path / "small") == [g for g in (0, 3, 6) if g < lived]
+    assert verify(RunStore(tmp_path / "small")).problems == []
+    resume(tmp_path / "small")
+    assert committed(tmp_path / "small") == [0, 3, 6, 8]
+    assert_same_contents(tmp_path / "small", one_by_one)
+
+
+def dead_after_a_crash(write: Any) -> Any:
+    """A method that does nothing once the process should be gone."""
+
+    def method(self: Commits) -> None:
+        if not isinstance(sys.exception(), Crash):
+            write(self)
+
+    return method
+
+
+@pytest.mark.parametrize("after", range(1, 8))
+def test_interrupt_writes_what_waits_then_resume(
+    one_by_one: Path, tmp_path: Path, after: int
+) -> None:
+    stop = StopSignal()
+
+    class Interrupting(Silent):
+        def started(self, what: str, n_lives: int) -> None:
+            stop.requested = what.startswith(f"generation {after + 1}/")
+
+    with pytest.raises(Interrupted):
+        session.start(together(3), tmp_path / "small", Interrupting(), stop)
+    assert committed(tmp_path / "small")[-1] == after
+    assert verify(RunStore(tmp_path / "small")).problems == []
+    resume(tmp_path / "small")
+    assert committed(tmp_path / "small") == sorted({0, 3, 6, 8, after})
+    assert_same_contents(tmp_path / "small", one_by_one)
+    assert verify(RunStore(tmp_path / "small")).problems == []
+
+
+def test_a_rule_that_ends_a_search_writes_what_waits(tmp_path: Path) -> None:
+    changes = {"stop": {"lives": 5 * 24}, "transfer": {"monitor_every": 0}}
+    folder = start(together(3, **changes), tmp_path / "small")
+    assert committed(folder) == [0, 3, 5]
+    assert verify(RunStore(folder)).problems == []
+    assert_same_contents(start(together(1, **changes), tmp_path / "other" / "small"), folder)
+
+
+@pytest.mark.parametrize("after", [-1, 0, 4, 6, 7])
+def test_going_back_between_two_commits_leaves_the_earlier_one(
+    one_by_one: Path, tmp_path: Path, after: int
+) -> None:
+    folder, notes = start(together(3), tmp_path / "small"), []
+
+    class Noting(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    store = RunStore.open(folder)
+    session.resume(read_config(store), store, Noting(), StopSignal(), after=after)
+    left = max(g for g in (-1, 0, 3, 6) if g <= after)
+    assert notes[0].startswith(f"went back from generation 8 to {left};")
+    assert_same_contents(folder, one_by_one)
+
+
+# --- gradients and stages ---------------------------------------------------------------------
+
+
+def ascending(every: int) -> RunConfig:
+    """Follows gradients on easier tasks first."""
+    curriculum = [{"until": 0.5, "family": {"n_steps": 10}}]
+    run = {"generations": 8, "commit_every": every, "curriculum": curriculum, "tile_tasks": 3}
+    tables = small_tables(run=run, transfer={"monitor_every": 6})
+    tables |= {"strategy": {"kind": "slope:Ascent"}, "learner": {"kind": "slope:Slope"}}
+    return parse(tables, "small.toml", Path(__file__).parent)
+
+
+def test_a_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+    undisturbed = start(ascending(1), tmp_path / "undisturbed" / "small")
+    store, stop = RunStore(undisturbed), StopSignal()
+
+    class Interrupting(Silent):
+        def started(self, what: str, n_lives: int) -> None:
+            stop.requested = what.startswith("generation 5/")
+
+    with pytest.raises(Interrupted):
+        session.start(ascending(3), tmp_path / "small", Interrupting(), stop)
+    resume(tmp_path / "small")
+    assert_same_contents(tmp_path / "small", undisturbed)
+    assert verify(store).problems == verify(RunStore(tmp_path / "small")).problems == []
+    scores = [row["held_out_score"] for row in store.rows()]
+    assert scores[7] > scores[5]
+
+
+def test_progress_and_family_of_each_generation_reach_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[int, tuple[int, float, bool]] = {}
+    race = racing.race
+
+    def seeing(pool: Any, grid: Grid, *arguments: Any) -> Any:
+        seen[grid.index] = (grid.family.interface.n_steps, grid.progress, grid.gradient)
+        return race(pool, grid, *arguments)
+
+    monkeypatch.setattr(racing, "race", seeing)
+    folder = start(ascending(1), tmp_path / "small")
+    assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
+    tables = contents(folder)
+    optimal = tables["lives"].groupby("generation")["optimal"].max()
+    assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()
 
 
 def test_finished_run_can_be_resumed_without_change(undisturbed: Path, tmp_path: Path) -> None:

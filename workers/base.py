@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.workers.space import Parameters, ParameterSpace
@@ -19,8 +19,7 @@ class Lives:
         returns: (n_candidates, n_tasks) sum of rewards of each life; nan where the life broke.
         curve: (n_candidates, n_tasks, n_bins) mean reward per step in consecutive parts of a life.
         n_simulated_steps: interactions simulated, over all lives.
-        gradient: (n_candidates, n_dim) gradient of the mean return with respect to the point, from
-            a differentiable learner, else None.
+        gradient: (n_candidates, n_dim) from ``Differentiable.differentiate``, else None.
         action_values: (n_candidates, n_tasks, n_states, n_actions) what the learner holds each
             action to be worth at the end of a life; None where a learner has no such thing.
     """
@@ -75,4 +74,26 @@ class Learner(Protocol):
 
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
         """The settings as plain values, as pydantic writes them."""
+        ...
+
+
+@runtime_checkable
+class Differentiable(Learner, Protocol):
+    """A learner that can say in which direction its point becomes better."""
+
+    def differentiate(
+        self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
+    ) -> Lives:
+        """Lives like ``live`` does and gives ``Lives.gradient`` besides.
+
+        That is, per candidate, the gradient of what the learner is trained by with respect to the
+        point, to be ascended: a mean over the lives of the call. What it is trained by may be more
+        than the return, such as regularisation, and a surrogate of it.
+
+        Args:
+            parameters: as in ``live``.
+            tasks: as in ``live``.
+            seeds: as in ``live``.
+            progress: share of the search that is done, in [0, 1), for what is annealed.
+        """
         ...

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.base import Lives, Unavailable
+from spikeloop.workers.base import Differentiable, Lives, Unavailable
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
 
 
@@ -96,7 +96,8 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
 def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> FloatArray | None:
     """(n_candidates, n_dim) mean over tasks of the gradients of parts; None if no part has one.
 
-    Parts without a gradient, because they failed, carry no weight.
+    Parts without a gradient, because they failed, carry no weight. A gradient that is not finite
+    spoils the mean, whatever the parts: what to make of it is for whoever asked.
 
     Args:
         tile: the whole.
@@ -120,14 +121,31 @@ def _live(job: Job) -> JobResult:
     parameters = space.decode(grid.population.rows(tile.c0, tile.c1))
     tasks = grid.tasks()[tile.t0 : tile.t1]
     seeds = grid.seeds()[tile.c0 : tile.c1, tile.t0 : tile.t1]
-    lives = grid.learner.live(parameters, tasks, seeds)
-    curve = lives.curve
+    if not grid.gradient:
+        lives = grid.learner.live(parameters, tasks, seeds)
+    elif isinstance(grid.learner, Differentiable):
+        lives = grid.learner.differentiate(parameters, tasks, seeds, grid.progress)
+    else:
+        raise TypeError(f"{grid.learner.kind} gives no gradients")
+    _check(job, lives, space.n_dim)
+    return _read(tile, lives)
+
+
+def _check(job: Job, lives: Lives, n_dim: int) -> None:
+    """ValueError if arrays of the wrong shape came back."""
+    grid, tile, curve = job.grid, job.tile, lives.curve
     if lives.returns.shape != tile.shape or curve.ndim != 3 or curve.shape[:2] != tile.shape:
+        method = "differentiate" if grid.gradient else "live"
         raise ValueError(
-            f"{grid.learner.kind}.live must give returns {tile.shape} and curve "
+            f"{grid.learner.kind}.{method} must give returns {tile.shape} and curve "
             f"{(*tile.shape, 'n_bins')}, got {lives.returns.shape} and {curve.shape}"
         )
-    return _read(tile, lives)
+    expected = (tile.shape[0], n_dim)
+    given = None if lives.gradient is None else lives.gradient.shape
+    if grid.gradient and given != expected:
+        raise ValueError(
+            f"{grid.learner.kind}.differentiate must give gradients {expected}, got {given}"
+        )
 
 
 def _read(tile: Tile, lives: Lives) -> JobResult:

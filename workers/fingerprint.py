@@ -5,24 +5,30 @@ Versions are not enough, because two checkouts may carry the same one; so the so
 
 import hashlib
 import platform
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import spikeloop
 
 LIBRARIES = ("numpy", "numba", "pyarrow", "ray")
 """Libraries whose versions may change numbers or the wire."""
+OPTIONAL = ("jax", "jaxlib", "optax")
+"""The same, where they are installed."""
 
 
 @cache
 def fingerprint(own: Path | None = None) -> dict[str, str]:
-    """A short hash of Spikeloop's sources, and the versions of Python and ``LIBRARIES``.
+    """A short hash of Spikeloop's sources, and the versions of Python and of the libraries.
+
+    What is not installed is left out, which ``difference`` tells of where the other side has it.
 
     Args:
         own: folder of the user's own classes; adds a hash of its modules and packages.
     """
-    versions = {library: version(library) for library in LIBRARIES}
+    versions = {library: version(library) for library in LIBRARIES} | _versions(OPTIONAL)
     own_classes = {} if own is None else {"own classes": _digest(_own_sources(own))}
     return {
         "spikeloop": _digest(_sources()),
@@ -30,6 +36,15 @@ def fingerprint(own: Path | None = None) -> dict[str, str]:
         **versions,
         **own_classes,
     }
+
+
+def _versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Of those that are installed."""
+    found = {}
+    for library in libraries:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
 
 
 def _digest(sources: dict[str, Path]) -> str:

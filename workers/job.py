@@ -42,6 +42,8 @@ class Grid:
         index: the generation for ``TaskSet.SEARCH`` and ``MONITOR``, else a seed of its own.
         common_noise: whether all candidates share the life seed of a task (common random numbers),
             so that noise luck cancels in their ranking; otherwise each life has its own.
+        gradient: whether gradients are wanted, from a ``Differentiable`` learner.
+        progress: share of the search that is done, in [0, 1); only gradients may depend on it.
     """
 
     family: TaskFamily
@@ -52,6 +54,8 @@ class Grid:
     task_set: TaskSet
     index: int
     common_noise: bool = True
+    gradient: bool = False
+    progress: float = 0.0
 
     @property
     def n_candidates(self) -> int:

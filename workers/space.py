@@ -67,18 +67,37 @@ class Choice:
 
 @dataclass(frozen=True)
 class Weights:
-    """A whole array of unbounded weights; the initial law is normal with deviation ``scale``."""
+    """A whole array of unbounded weights; the initial law is normal with deviation ``scale``.
+
+    By default all weights are zero, which is no deviation where they are deviations from something.
+    A network whose weights are learned from nothing cannot begin at zero, where nothing tells its
+    neurons apart: with a ``seed`` the default is one draw of the initial law, a function of seed,
+    name and size.
+    """
 
     name: str
     shape: tuple[int, ...]
     scale: float
     unit: str = "1"
     description: str = ""
+    seed: int | None = None
 
     @property
     def size(self) -> int:
         """Number of weights."""
         return int(np.prod(self.shape))
+
+    @property
+    def default(self) -> FloatArray:
+        """(*shape) default weights."""
+        return self.default_point().reshape(self.shape) * self.scale
+
+    def default_point(self) -> FloatArray:
+        """(size,) coordinates of the default weights."""
+        if self.seed is None:
+            return np.zeros(self.size)
+        sequence = np.random.SeedSequence(self.seed, spawn_key=tuple(self.name.encode()))
+        return np.random.Generator(np.random.Philox(sequence)).standard_normal(self.size)
 
 
 Parameter: TypeAlias = Real | Integer | Choice | Weights
@@ -141,7 +160,7 @@ class ParameterSpace:
 
     def default_point(self) -> FloatArray:
         """(n_dim,) the point whose physical values are the defaults."""
-        point = np.zeros(self.n_dim)
+        point = np.empty(self.n_dim)
         defaults = {p.name: p.default for p in self.parameters if isinstance(p, Real)}
         for parameter, columns in self.slices():
             if isinstance(parameter, Real):
@@ -155,6 +174,8 @@ class ParameterSpace:
                 point[columns] = _bin(
                     parameter.options.index(parameter.default), len(parameter.options)
                 )
+            else:
+                point[columns] = parameter.default_point()
         return point
 
     def bounded(self) -> NDArray[np.bool_]:
@@ -266,6 +287,8 @@ def _check(parameter: Parameter, earlier: dict[str, Parameter]) -> None:
     if isinstance(parameter, Weights):
         if not 0 < parameter.scale < np.inf:
             raise ValueError(f"{name}: scale must be > 0 and finite, got {parameter.scale}")
+        if parameter.seed is not None and parameter.seed < 0:
+            raise ValueError(f"{name}: seed must be >= 0, got {parameter.seed}")
         return
     if isinstance(parameter, Choice):
         if parameter.default not in parameter.options:

@@ -187,7 +187,7 @@ def signed(value: float) -> str:
     return f"{value:+.3f}" if math.isfinite(value) else "-"
 
 
-def toml(tables: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
+def toml(tables: Mapping[str, Any], path: tuple[str, ...] = (), entry: bool = False) -> str:
     """Nested tables as TOML; keys without a value stand in comments, because TOML has no null."""
     lines, inner = [], []
     for key, value in tables.items():
@@ -196,9 +196,12 @@ def toml(tables: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
         elif value is None:
             lines.append(f"# {key} is not set")
         elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
-            inner += [f"[[{'.'.join((*path, key))}]]\n{toml(v)}" for v in value]
+            inner += [toml(v, (*path, key), entry=True) for v in value]
         else:
             lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
-    if path and (lines or not inner):
-        lines.insert(0, f"[{'.'.join(path)}]")
+    name = ".".join(path)
+    if entry:  # of a list of tables
+        lines.insert(0, f"[[{name}]]")
+    elif path and (lines or not inner):
+        lines.insert(0, f"[{name}]")
     return "\n\n".join(text for text in ("\n".join(lines), *inner) if text)

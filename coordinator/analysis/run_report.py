@@ -145,7 +145,7 @@ def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) 
         recommended = traces.recommended_values(store, config)
     except (ConfigError, ValueError) as error:  # a state is damaged, or of another version
         yield Text(f"What the strategy recommended cannot be read: {error}", "note")
-        recommended = np.empty((0, space.n_dim))
+        recommended = pd.DataFrame(np.empty((0, space.n_dim)))
     figure = figures.new()
     shown = traces.draw_traces(figure, candidates, recommended, space)
     if shown == 0:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from spikeloop.coordinator.analysis.figures import COLOURS
 from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.tasks.base import FloatArray
@@ -22,25 +23,34 @@ COLUMNS = 3
 DEFAULT: dict[str, Any] = {"lw": 1.2, "ls": "--"}
 
 
-def recommended_values(store: RunStore, config: RunConfig) -> FloatArray:
-    """(n_generations + 1, n_dim) physical values recommended before and after each generation."""
+def recommended_values(store: RunStore, config: RunConfig) -> pd.DataFrame:
+    """Physical values recommended before the search and after each generation with a state.
+
+    Returns:
+        A row a generation, which is the index, and a column a coordinate; no rows if those are so
+        many that nothing is drawn of them.
+    """
     strategy, space = config.strategy, config.space
-    points = np.empty((store.generation() + 1, space.n_dim))
-    for generation in range(len(points)):
-        state: Any = from_arrays(type(strategy).State, store.state(generation))
-        points[generation] = strategy.recommend(state)
-    return space.decode(points).values
+    last = store.generation()
+    numbers = [number for _, number in store.states() if number <= last]
+    if space.n_dim > MAX_STORED_DIM:
+        numbers = []
+    points = np.empty((len(numbers), space.n_dim))
+    for row, number in enumerate(numbers):
+        state: Any = from_arrays(type(strategy).State, store.state(number))
+        points[row] = strategy.recommend(state)
+    return pd.DataFrame(space.decode(points).values, index=numbers)
 
 
 def draw_traces(
-    figure: "Figure", candidates: pd.DataFrame, recommended: FloatArray, space: ParameterSpace
+    figure: "Figure", candidates: pd.DataFrame, recommended: pd.DataFrame, space: ParameterSpace
 ) -> int:
     """A small panel for each of the first ``MAX_PANELS`` parameters; gives how many it drew.
 
     Args:
         figure: an empty figure of any height, which it changes to fit.
         candidates: rows of the table of that name, with their ``theta_`` columns.
-        recommended: (n_generations + 1, n_dim) as ``recommended_values`` gives it.
+        recommended: as ``recommended_values`` gives it.
         space: what the columns are.
     """
     if "theta_" + space.columns[0] not in candidates.columns:
@@ -52,9 +62,9 @@ def draw_traces(
         names = [f"theta_{name}" for name in space.columns[columns]]
         values = candidates.set_index("generation")[names]
         if isinstance(parameter, Choice):
-            _draw_options(axes, parameter, values[names[0]], recommended[:, columns.start])
+            _draw_options(axes, parameter, values[names[0]], recommended[columns.start])
         else:
-            _draw_values(axes, values, recommended[:, columns], default[columns])
+            _draw_values(axes, values, recommended.iloc[:, columns], default[columns])
             _scale(axes, parameter, space)
         unit = "" if parameter.unit == "1" else f" ({parameter.unit})"
         name = shorten(parameter.name, 25 - len(unit))
@@ -104,7 +114,7 @@ def _panels(figure: "Figure", n: int) -> "Sequence[Axes]":
 
 
 def _draw_values(
-    axes: "Axes", values: pd.DataFrame, recommended: FloatArray, default: FloatArray
+    axes: "Axes", values: pd.DataFrame, recommended: pd.DataFrame, default: FloatArray
 ) -> None:
     """Median and 5–95 % band of the population; an array's weights are taken together."""
     by_generation = values.stack().groupby(level=0)
@@ -116,8 +126,8 @@ def _draw_values(
     axes.plot(number, median, color=COLOURS["random"], lw=1, label="population: median")
     if recommended.shape[1] == 1:
         axes.plot(
-            np.arange(len(recommended)),
-            recommended[:, 0],
+            recommended.index,
+            recommended.iloc[:, 0],
             color=COLOURS["learned"],
             lw=1.6,
             label="recommended",
@@ -159,7 +169,10 @@ def lowest(parameter: Real | Integer, space: ParameterSpace) -> float:
 
 
 def _draw_options(
-    axes: "Axes", parameter: Choice, values: "pd.Series[float]", recommended: FloatArray
+    axes: "Axes",
+    parameter: Choice,
+    values: "pd.Series[float]",
+    recommended: "pd.Series[float]",
 ) -> None:
     """A row for each option, as thick as its share of the population; 1 fills the row."""
     for row in range(len(parameter.options)):
@@ -169,9 +182,7 @@ def _draw_options(
             share.index.to_numpy(), row - half, row + half, color=COLOURS["random"], alpha=0.5, lw=0
         )
     axes.axhline(parameter.options.index(parameter.default), color=COLOURS["default"], **DEFAULT)
-    axes.step(
-        np.arange(len(recommended)), recommended, color=COLOURS["learned"], lw=1.6, where="mid"
-    )
+    axes.step(recommended.index, recommended, color=COLOURS["learned"], lw=1.6, where="mid")
     axes.set_ylim(-0.6, len(parameter.options) - 0.4)
     axes.set_yticks(range(len(parameter.options)), [shorten(o, 12) for o in parameter.options])
 

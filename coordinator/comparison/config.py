@@ -14,6 +14,7 @@ from spikeloop.coordinator.comparison.tunables import distributions
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import build, nearest, shown
+from spikeloop.coordinator.limits import MAX_COUNT
 from spikeloop.tasks.settings import Settings
 
 
@@ -25,7 +26,7 @@ class ComparisonSettings(Settings):
     budget: int = Field(
         default=10_000,
         ge=1,
-        le=runs.MAX_COUNT,
+        le=MAX_COUNT,
         description="lives of each search, failed ones included",
     )
     seeds: int = Field(
@@ -66,7 +67,7 @@ class TuningSettings(Settings):
         description="searches of a trial, the same seeds for every trial",
     )
     tasks: int = Field(
-        default=100, ge=2, le=runs.MAX_COUNT, description="held-out tasks that score each search"
+        default=100, ge=2, le=MAX_COUNT, description="held-out tasks that score each search"
     )
     startup_trials: int = Field(
         default=6, ge=1, description="trials before the sampler learns from them and any is pruned"

@@ -21,7 +21,9 @@ class Evaluation:
     Attributes:
         fitness: (n_candidates,) to be maximised; nan for a candidate of which no life succeeded,
             which must carry no weight.
-        gradient: (n_candidates, n_dim) gradient of fitness, from differentiable learners, or None.
+        gradient: (n_candidates, n_dim) to be ascended, for a strategy that ``wants_gradient``, else
+            None; nan for a candidate of which no life succeeded, and not finite where the learner's
+            was not.
     """
 
     fitness: FloatArray
@@ -46,6 +48,8 @@ class Strategy(Protocol[S]):
 
     invariance: ClassVar[Literal["monotone", "affine", "none"]]
     """Which increasing maps of fitness change nothing: all, those of the form a f + b, or none."""
+
+    # A class that goes by gradients also has ``wants_gradient: ClassVar[bool] = True``.
 
     @property
     def kind(self) -> str:
@@ -77,6 +81,11 @@ class Strategy(Protocol[S]):
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
         """The settings as plain values, as pydantic writes them."""
         ...
+
+
+def wants_gradient(strategy: Strategy[Any]) -> bool:
+    """Whether a strategy goes by gradients, as its class says by ``wants_gradient = True``."""
+    return bool(getattr(strategy, "wants_gradient", False))
 
 
 def counted(evaluation: Evaluation) -> NDArray[np.bool_]:

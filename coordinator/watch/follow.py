@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikeloop.coordinator.analysis.scores import Estimate, held_out_score
+from spikeloop.coordinator.commit_order import due
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.schemas import FAILURES
 from spikeloop.coordinator.store import RunStore
@@ -48,10 +49,16 @@ NOTHING: Signature = (0, 0)
 
 @dataclass(frozen=True)
 class _Seen:
-    """A committed generation; no row if its file cannot be read, but the reason."""
+    """What was committed together; no rows if their file cannot be read, but the reason.
 
+    Attributes:
+        generation: the last one.
+        signature: of its state.
+    """
+
+    generation: int
     signature: Signature
-    row: Row | None
+    rows: tuple[Row, ...]
     problem: str = ""
 
 
@@ -105,14 +112,16 @@ class Follower:
         until = time.monotonic() + limit_s
         if _signature(self.folder / "run.json") != self._manifest:
             self._open()  # another run of the same name
-        committed = self._store.generation()
+        states = [number for _, number in self._store.states()]
+        committed = max(states, default=-1)
         self._forget()
-        for generation in range(len(self._seen) + 1, committed + 1):
-            signature = _signature(self._store.state_path(generation))
-            self._seen.append(self._read(generation, signature))
-            if time.monotonic() > until:
-                break
-        self.generation = min(committed, len(self._seen))
+        seen = self._seen[-1].generation if self._seen else 0
+        for generation in due(states, self.plan.commit_every, committed):
+            if generation > seen:
+                self._seen.append(self._read(generation))
+                if time.monotonic() > until:
+                    break
+        self.generation = min(committed, self._seen[-1].generation if self._seen else 0)
         self.unread = committed - self.generation
         begun = _signature(self._store.state_path(0))
         if begun != self._begun:
@@ -130,7 +139,7 @@ class Follower:
     @property
     def rows(self) -> list[Row]:
         """Of all generations that could be read, in order, with the columns of ``KEPT``."""
-        return [seen.row for seen in self._seen if seen.row is not None]
+        return [row for seen in self._seen for row in seen.rows]
 
     @property
     def problems(self) -> list[str]:
@@ -172,33 +181,37 @@ class Follower:
         """Drops generations whose state has gone or is another: the run went back before them."""
         n = len(self._seen)
         while self._seen:
-            now = _signature(self._store.state_path(len(self._seen)))
+            now = _signature(self._store.state_path(self._seen[-1].generation))
             if now == self._seen[-1].signature != NOTHING:
                 break
             self._seen.pop()
         if len(self._seen) < n:
             self.last = {}
 
-    def _read(self, generation: int, signature: Signature) -> _Seen:
+    def _read(self, generation: int) -> _Seen:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        signature = _signature(self._store.state_path(generation))
         path = self._store.part_path("generations", generation)
         try:
             self._store.check(path)
-            row = _only_row(pq.read_metadata(path))
+            metadata = pq.read_metadata(path)
+            single = metadata.num_rows == 1
+            rows = [_only_row(metadata)] if single else _all_rows(self._store.read_part(path))
         except ConfigError as error:
-            return _Seen(signature, None, str(error))
+            return _Seen(generation, signature, (), str(error))
         except (OSError, IndexError, pa.ArrowException):  # removed since
-            return _Seen(signature, None, f"{path}: missing")
-        if not _is_sound(row):
-            return _Seen(signature, None, f"{path}: damaged: it holds something else")
-        return _Seen(signature, row)
+            return _Seen(generation, signature, (), f"{path}: missing")
+        if not rows or rows[-1]["generation"] != generation or not all(map(_is_sound, rows)):
+            problem = f"{path}: damaged: it holds something else"
+            return _Seen(generation, signature, (), problem)
+        return _Seen(generation, signature, tuple(rows))
 
     def _whole(self, row: Row) -> Row:
         path = self._store.part_path("generations", row["generation"])
         try:
-            whole: Row = self._store.read_part(path).to_pylist()[0]
+            whole: Row = self._store.read_part(path).to_pylist()[-1]
         except ConfigError:  # removed or damaged since
             return row
         return whole
@@ -224,8 +237,6 @@ def _only_row(metadata: Any) -> Row:
     four times as long, which is seconds in a run of 10,000 generations.
     """
     row: dict[str, Any] = dict.fromkeys(KEPT)
-    if metadata.num_rows != 1:
-        return row
     columns = metadata.row_group(0)
     for k in range(columns.num_columns):
         name, found = columns.column(k).path_in_schema, columns.column(k).statistics
@@ -234,6 +245,12 @@ def _only_row(metadata: Any) -> Row:
     if row["held_out_tasks"] is not None:  # measured; there is no least nan
         row |= {name: nan for name in HELD_OUT if row[name] is None}
     return row
+
+
+def _all_rows(table: Any) -> list[Row]:
+    """The columns of ``KEPT`` of all rows of a table."""
+    columns = [name for name in KEPT if name in table.column_names]
+    return [{**dict.fromkeys(KEPT), **row} for row in table.select(columns).to_pylist()]
 
 
 def _is_sound(row: Row) -> bool:

@@ -29,6 +29,7 @@ class Plan:
         last_lives: lives after the search, those of the race and of the transfer, about.
         race: whether points race for being deployed.
         stop: the rules that may end the search.
+        commit_every: generations that are written together.
         scale: what scores 0 and what scores 1, in words.
     """
 
@@ -44,6 +45,7 @@ class Plan:
     last_lives: int
     race: bool
     stop: StopSettings
+    commit_every: int = 1
     scale: tuple[str, str] = ("without learning", "optimal")
 
 
@@ -85,6 +87,7 @@ def plan(manifest: Mapping[str, Any], source: str) -> Plan:
         + race * finalists * value("deploy", "tasks", int),
         race=race,
         stop=stop,
+        commit_every=value("run", "commit_every", int) if "commit_every" in config["run"] else 1,
         scale=_scale(manifest.get("scale")),
     )
 

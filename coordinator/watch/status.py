@@ -183,7 +183,7 @@ def _state(
         return "racing" if follower.plan.race and not follower.raced() else "transfer"
     if generation_s is None:
         return "starting" if follower.generation < 0 else "searching"
-    quiet = state_s > max(QUIET_S, QUIET_FACTOR * generation_s)
+    quiet = state_s > max(QUIET_S, QUIET_FACTOR * generation_s * follower.plan.commit_every)
     return "quiet" if quiet else "searching"
 
 

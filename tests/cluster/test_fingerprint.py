@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import spikeloop
-from spikeloop.workers.fingerprint import LIBRARIES, difference, fingerprint
+from spikeloop.workers import fingerprint as fingerprints
+from spikeloop.workers.fingerprint import LIBRARIES, OPTIONAL, difference, fingerprint
 
 ROOMS = ("tasks", "workers", "cluster", "coordinator")
 PRINT = "from spikeloop.workers.fingerprint import fingerprint; print(fingerprint()['spikeloop'])"
@@ -34,7 +35,21 @@ def printed_by(folder: Path) -> str:
 
 
 def test_names_what_may_change_numbers() -> None:
-    assert fingerprint().keys() == {"spikeloop", "python", *LIBRARIES}
+    names = fingerprint().keys()
+    assert {"spikeloop", "python", *LIBRARIES} <= names
+    assert names <= {"spikeloop", "python", *LIBRARIES, *OPTIONAL}
+
+
+def test_optional_libraries_count_where_they_are_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_all = fingerprint()
+    monkeypatch.setattr(fingerprints, "OPTIONAL", ("ruff", "no-such-library"))
+    fingerprint.cache_clear()
+    here = fingerprint()
+    fingerprint.cache_clear()
+    assert here.keys() == {"spikeloop", "python", *LIBRARIES, "ruff"}
+    assert f"ruff ({here['ruff']} here, missing there)" in difference(here, with_all)
 
 
 def test_a_copy_has_the_same_hash_and_an_edited_one_another(copy: Path) -> None:

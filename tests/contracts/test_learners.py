@@ -30,7 +30,7 @@ from spikeloop.workers.learners import LEARNERS
 
 TAKES_ALL = {"brian_recurrent"}
 """Learners for which no family is unsuitable."""
-TAKES_NO_LUCK = {"brian_liquid"}
+TAKES_NO_LUCK = {"brian_liquid", "lsnn"}
 """Learners whose lives hold nothing random in the family that they are tested in."""
 
 KINDS = [pytest.param(k, marks=pytest.mark.brian) if "brian" in k else k for k in LEARNERS]
@@ -155,8 +155,8 @@ def test_the_default_point_decodes_to_the_defaults(kind: str) -> None:
     space = quick(kind).space(family_of(kind).interface)
     values = space.decode(space.default_point()[None])
     for parameter in space.parameters:
-        default = getattr(parameter, "default", 0.0)
-        assert values[parameter.name][0] == pytest.approx(default, rel=1e-12), parameter.name
+        value = values[parameter.name][0]
+        assert value == pytest.approx(parameter.default, rel=1e-12), parameter.name
 
 
 def test_kind_is_the_name_in_the_table_and_settings_round_trip(kind: str) -> None:

@@ -1,4 +1,5 @@
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -6,18 +7,21 @@ import pytest
 from pydantic import Field
 from small import TABLES, small_config, small_tables, small_toml
 
+from spikeloop.coordinator.analysis.page import toml
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.config import load, override, parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.kinds import allowed
 from spikeloop.tasks.settings import Settings
 
+TESTS = Path(__file__).parents[1]
+SIZED = "slope:Sized"
 DELAY = "synapses.s.delay_ms must be >= 0, <= 1000, got -1.0"
 
 
 def refusal(tables: dict[str, Any]) -> str:
     with pytest.raises(ConfigError) as error:
-        parse(tables, "small.toml", Path())
+        parse(tables, "small.toml", TESTS)
     message = str(error.value)
     assert "\n" not in message
     assert message.startswith("small.toml: ")
@@ -251,3 +255,84 @@ def test_installed_class_needs_no_folder(tmp_path: Path) -> None:
     tables = small_tables()
     tables["family"] = {"kind": "spikeloop.tasks.mdp:RandomMdp", "n_steps": 10}
     assert parse(tables, "small.toml", tmp_path).working_dir is None
+
+
+def test_a_strategy_that_goes_by_gradients_needs_a_learner_that_gives_them() -> None:
+    ascent = {"kind": "slope:Ascent"}
+    slope = {"kind": "slope:Slope"}
+    tables = {**small_tables(), "strategy": ascent}
+    assert parse({**tables, "learner": slope}, "small.toml", TESTS).strategy.kind == "ascent"
+    message = refusal(tables)
+    assert "[strategy] ascent needs a learner that gives gradients" in message
+    assert message.endswith(", got tabular_td")
+    raced = {**small_tables(run={"racing": 0.5}), "strategy": ascent, "learner": slope}
+    assert "[run] racing must be 1 with [strategy] ascent" in refusal(raced)
+
+
+@pytest.mark.parametrize("deploy", [{"average": 4}, {"finalists": 4}])
+def test_points_of_generations_that_are_not_written_cannot_be_chosen_among(
+    deploy: dict[str, int],
+) -> None:
+    ((key, n),) = deploy.items()
+    message = refusal(small_tables(run={"commit_every": 10}, deploy=deploy))
+    assert f"[deploy] {key} = {n} needs the states of all generations" in message
+    assert message.endswith("run.commit_every must be 1, got 10")
+    assert small_config(deploy=deploy).run.commit_every == 1
+
+
+# Stages
+
+
+def staged(*stages: dict[str, Any], **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    tables = small_tables(run={"generations": 10}, **changes)
+    return {**tables, "run": {**tables["run"], "curriculum": list(stages)}}
+
+
+def test_stages_change_the_family_of_search_tasks_until_their_share() -> None:
+    tables = staged(
+        {"until": 0.3, "family": {"n_steps": 10}},
+        {"until": 0.55, "family": {"n_steps": 20, "n_states": 2}},
+    )
+    config = parse(tables, "small.toml", TESTS)
+    steps = [config.family_at(generation).interface.n_steps for generation in range(1, 11)]
+    assert steps == 3 * [10] + 3 * [20] + 4 * [60]
+    assert config.family_at(5).interface.n_observations == 2
+    assert config.family_at(10) is config.family
+    assert [stage.last(10) for stage in config.run.curriculum] == [3, 6]
+    again = parse(config.tables(), "again", TESTS)
+    assert again == config
+    assert again.stages == config.stages
+    assert parse(tomllib.loads(toml(config.tables())), "toml", TESTS) == config
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        (
+            [{"until": 0.5, "family": {"n_step": 10}}],
+            "[run.curriculum, stage 1] unknown key 'n_step'; did you mean 'n_steps'?",
+        ),
+        (
+            [{"until": 0.2, "family": {}}, {"until": 0.5, "family": {"n_steps": 0}}],
+            "[run.curriculum, stage 2] n_steps must be >= 1",
+        ),
+        (
+            [{"until": 0.5, "family": {"kind": "maze"}}],
+            "[run.curriculum, stage 1] kind must be that of [family], leave it out",
+        ),
+        ([{"until": 0.5, "family": {}}, {"until": 0.5, "family": {}}], "got [0.5, 0.5]"),
+        ([{"until": 1.0, "family": {}}], "[run] curriculum.0.until must be > 0, < 1, got 1.0"),
+        ([{"until": 0.5}], "[run] curriculum.0.family is missing"),
+    ],
+)
+def test_bad_stage_is_named(stages: list[dict[str, Any]], expected: str) -> None:
+    assert expected in refusal(staged(*stages))
+
+
+def test_a_learner_must_have_the_same_parameters_in_every_stage() -> None:
+    stage = {"until": 0.5, "family": {"n_states": 200}}
+    message = refusal(staged(stage, learner={"kind": "chip"}))
+    assert "[run.curriculum, stage 1] chip needs a neuron per state" in message
+    tables = {**staged({"until": 0.5, "family": {"n_steps": 10}}), "learner": {"kind": SIZED}}
+    message = refusal(tables)
+    assert "[run.curriculum, stage 1] slope must have the same hyperparameters" in message

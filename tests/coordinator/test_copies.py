@@ -322,6 +322,29 @@ def test_a_folder_holds_a_copy_that_is_a_run(
     assert "copy:" not in capsys.readouterr().out
 
 
+def test_generations_that_are_written_together_are_copied_and_brought_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared, out = tmp_path / "shared", tmp_path / "out"
+    shared.mkdir()
+    changes = {"run": {"generations": 7, "commit_every": 3, "copy_to": str(shared)}}
+    config = str(small_toml(tmp_path / "small.toml", **changes, transfer={"monitor_every": 0}))
+    start = ("run", config, "--resume", "--out", str(out))
+    assert cli(*start) == 0
+    there, here = shared / "small", out / "small"
+    assert contents(there) == contents(here)
+    assert [number for _, number in RunStore(there).states()] == [0, 3, 6, 7]
+    assert cli("resume", str(here), "--after", "5") == 0
+    assert_same_contents(there, here)
+    shutil.rmtree(here)
+    assert cli(*start) == 0
+    assert_same_contents(here, there)
+    (there / "state" / "000003.npz").unlink()
+    capsys.readouterr()
+    assert cli("fetch", f"file://{there}", "--out", str(tmp_path / "other")) == 2
+    assert "state/000003.npz is missing" in one_line(capsys)
+
+
 def test_links_in_a_folder_are_not_followed(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,7 @@ import pytest
 from processes import child, wait_for
 from small import Silent, assert_same_contents, small_config, small_toml
 
-from spikeloop.cluster.stop import StopSignal
+from spikeloop.cluster.stop import Interrupted, StopSignal
 from spikeloop.coordinator import files, session
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.errors import ConfigError
@@ -284,6 +284,52 @@ def test_a_lost_newest_state_is_not_replaced_by_an_older_one(
     assert "state/000002.npz: missing" in errors
     assert "part-000003.parquet came after it" in errors
     assert "--after 1" in errors
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Commits after generations 3, 5 (where it was interrupted), 6, 9 and 10."""
+    folder, stop = tmp_path_factory.mktemp("together") / "small", StopSignal()
+
+    class Interrupting(Silent):
+        def started(self, what: str, n_lives: int) -> None:
+            stop.requested = what.startswith("generation 6/")
+
+    run, transfer = {"generations": 10, "commit_every": 3}, {"monitor_every": 10}
+    with pytest.raises(Interrupted):
+        session.start(small_config(run=run, transfer=transfer), folder, Interrupting(), stop)
+    assert cli("resume", str(folder)) == 0
+    assert [n for _, n in RunStore(folder).states()] == [0, 3, 5, 6, 9, 10]
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "sound"),
+    [
+        (["state/000005.npz"], 3),
+        (["generations/part-000005.parquet"], 3),
+        (["state/000006.npz", "lives/part-000006.parquet", "candidates/part-000006.parquet"], 5),
+        (["state/000010.npz", "state/000009.npz"], 6),
+        (["state/000009.npz"], 6),
+    ],
+)
+def test_what_is_lost_of_generations_that_were_written_together_is_missed(
+    together: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    names: list[str],
+    sound: int,
+) -> None:
+    folder = Path(shutil.copytree(together, tmp_path / "small"))
+    for name in names:
+        (folder / name).unlink()
+    assert cli("verify", str(folder)) == 1
+    assert "missing" in capsys.readouterr().out
+    assert cli("resume", str(folder)) == 2
+    assert f"spikeloop resume {folder} --after {sound}" in capsys.readouterr().err
+    assert cli("resume", str(folder), "--after", str(sound)) == 0
+    assert_same_contents(folder, together)
+    assert cli("verify", str(folder)) == 0
 
 
 @pytest.mark.parametrize("name", ["state/000003.npz", "lives/part-000002.parquet"])

@@ -16,7 +16,6 @@ from spikeloop.coordinator.analysis.traces import (
     shorten,
     span,
 )
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
 
 SPACE = ParameterSpace(
@@ -31,18 +30,19 @@ SPACE = ParameterSpace(
 )
 
 
-def population(space: ParameterSpace) -> tuple[pd.DataFrame, FloatArray]:
-    """Candidates of three generations, and what was recommended before and after each."""
+def population(space: ParameterSpace) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Candidates of three generations, and what was recommended before and after some."""
     rng = np.random.default_rng(0)
     frames = []
     for generation in (1, 2, 3):
         values = space.decode(space.sample(20, rng)).values
         frame = pd.DataFrame(values, columns=[f"theta_{name}" for name in space.columns])
         frames.append(frame.assign(generation=generation))
-    return pd.concat(frames), space.decode(space.sample(4, rng)).values
+    recommended = space.decode(space.sample(3, rng)).values
+    return pd.concat(frames), pd.DataFrame(recommended, index=[0, 2, 3])
 
 
-def drawn(space: ParameterSpace) -> tuple[dict[str, Any], pd.DataFrame, FloatArray]:
+def drawn(space: ParameterSpace) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
     candidates, recommended = population(space)
     figure = figures.new()
     assert draw_traces(figure, candidates, recommended, space) == len(figure.axes)
@@ -63,8 +63,8 @@ def test_lines_are_median_recommendation_and_default() -> None:
         np.testing.assert_array_equal(shown.get_xdata(), [1, 2, 3])
         np.testing.assert_allclose(shown.get_ydata(), median)
         shown = line(panels[title], "recommended")
-        np.testing.assert_array_equal(shown.get_xdata(), [0, 1, 2, 3])
-        np.testing.assert_array_equal(shown.get_ydata(), recommended[:, column])
+        np.testing.assert_array_equal(shown.get_xdata(), [0, 2, 3])
+        np.testing.assert_array_equal(shown.get_ydata(), recommended[column])
     for title, default in (("tau (s)", 1e-2), ("low", 0.5), ("high", 1.0), ("weight", 20)):
         np.testing.assert_allclose(line(panels[title], "default").get_ydata(), default)
 
@@ -98,7 +98,7 @@ def test_rows_of_a_choice_are_as_thick_as_the_shares_of_its_options() -> None:
             np.testing.assert_allclose(np.ptp(heights), 0.9 * share, atol=1e-12)
     default, chosen = axes.lines
     np.testing.assert_array_equal(default.get_ydata(), [1, 1])
-    np.testing.assert_array_equal(chosen.get_ydata(), recommended[:, 4])
+    np.testing.assert_array_equal(chosen.get_ydata(), recommended[4])
 
 
 def test_weights_are_taken_together_and_have_no_single_recommendation() -> None:
@@ -116,7 +116,7 @@ def test_no_more_panels_than_a_page_can_hold_and_none_without_columns() -> None:
     assert list(panels) == [f"p{i}" for i in range(MAX_PANELS)]
     figure = Figure()
     bare = pd.DataFrame({"generation": [1], "fitness": [0.0]})
-    assert draw_traces(figure, bare, np.empty((2, 30)), many) == 0
+    assert draw_traces(figure, bare, pd.DataFrame(np.empty((2, 30))), many) == 0
     assert figure.axes == []
 
 

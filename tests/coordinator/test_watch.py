@@ -153,6 +153,34 @@ def test_rows_are_those_of_the_store(finished: tuple[Path, Transfer], tmp_path: 
     assert "held-out  failed" in shown_run(folder)
 
 
+def test_generations_that_were_written_together_are_followed(tmp_path: Path) -> None:
+    run = {"generations": 8, "commit_every": 3}
+    config = small_config(run=run, transfer={"monitor_every": 6})
+    session.start(config, tmp_path / "small", Silent(), StopSignal())
+    store, folder = RunStore(tmp_path / "small"), tmp_path / "run"
+    view: RunView | None = None
+    seen: list[int] = []
+    for _ in grow(store.folder, folder):
+        view = view or RunView(folder)
+        view.look()
+        seen.append(view.status.generation)
+        assert view.status.lives == 24 * max(seen[-1], 0)
+        assert view.status.problems == []
+    assert list(dict.fromkeys(seen)) == [-1, 0, 3, 6, 8]
+    follower = Follower(folder)
+    assert follower.poll()
+    assert repr([dict(row) for row in follower.rows]) == repr(store.rows(KEPT))
+    assert follower.last == store.row(8)
+    RunStore(folder).go_back(7)
+    assert follower.poll()
+    assert (follower.generation, len(follower.rows)) == (6, 6)
+    (folder / "generations" / "part-000003.parquet").write_bytes(b"PAR1")
+    follower = Follower(folder)
+    follower.poll()
+    assert [row["generation"] for row in follower.rows] == [4, 5, 6]
+    assert "part-000003.parquet" in follower.problems[0]
+
+
 def test_looking_takes_no_lock_and_writes_nothing(
     finished: tuple[Path, Transfer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

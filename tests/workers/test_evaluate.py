@@ -1,20 +1,23 @@
 """``evaluate``: a tile is lived as part of its grid, and a broken life stays alone."""
 
 import math
+import re
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slope import Slope
 
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.base import Lives
-from spikeloop.workers.evaluate import assemble, evaluate
+from spikeloop.workers.base import Differentiable, Learner, Lives
+from spikeloop.workers.evaluate import assemble, evaluate, failed
 from spikeloop.workers.job import Grid, Job, JobResult, Population, Status, Tile, cut
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
@@ -69,9 +72,7 @@ class Misshapen(Settings):
 POINTS = np.array([[0.1], [0.9], [0.3], [0.4]])
 
 
-def grid(
-    learner: Echo | Misshapen, population: Population | None = None, common_noise: bool = True
-) -> Grid:
+def grid(learner: Learner, population: Population | None = None, common_noise: bool = True) -> Grid:
     return Grid(
         family=RandomMdp(n_states=2, n_actions=2, n_steps=5),
         learner=learner,
@@ -177,3 +178,76 @@ def test_arrays_of_a_wrong_shape_are_named(
     for failure in result.failures:
         assert "misshapen.live must give returns (1, 1)" in failure.message
         assert f"got {returns} and {curve}" in failure.message
+
+
+# Gradients
+
+
+def steep(fault: Literal["none", "raise", "nan", "shape", "missing"] = "none") -> Grid:
+    """Slope's grid of gradients; with a fault, candidates 1 and 2 of its four break."""
+    points = np.array([[-0.3, 0, 1], [0.6, 1, 2], [0.1, 0, 0], [-0.5, 0, 0]])
+    asked = grid(Slope(fault=fault, n=3), Explicit(points))
+    return replace(asked, gradient=True, progress=0.25)
+
+
+def test_gradients_come_only_where_they_are_asked_for() -> None:
+    asked = steep()
+    assert isinstance(asked.learner, Differentiable)
+    assert not isinstance(Echo(), Differentiable)
+    with_, without = whole(asked), whole(replace(asked, gradient=False))
+    assert without.gradient is None
+    np.testing.assert_array_equal(with_.returns, without.returns)
+    assert with_.gradient is not None
+    at_start = whole(replace(asked, progress=0.0)).gradient
+    assert at_start is not None
+    weights = 2.0 * asked.population.rows(0, 4)  # Slope's scale is 2
+    slope = -2 * 2.0 * (weights - [-1.0, 0.0, 1.0]) / 3
+    np.testing.assert_allclose(with_.gradient - at_start, 0.25 * slope)
+
+
+@given(n_candidates=st.integers(1, 5), n_tasks=st.integers(1, 4))
+def test_gradients_of_tiles_are_averaged_by_their_tasks(n_candidates: int, n_tasks: int) -> None:
+    one = whole(steep())
+    parts = [evaluate(job) for job in cut(steep(), n_candidates, n_tasks, "test")]
+    many = assemble(one.tile, parts[::-1])
+    assert one.gradient is not None
+    assert many.gradient is not None
+    np.testing.assert_allclose(many.gradient, one.gradient, rtol=1e-12)
+
+
+def test_a_candidate_that_raises_fails_alone_and_has_no_gradient() -> None:
+    healthy, result = whole(steep()), whole(steep("raise"))
+    broken = np.array([False, True, True, False])
+    assert [failure.status for failure in result.failures] == 6 * [Status.RAISED]
+    np.testing.assert_array_equal(result.returns[~broken], healthy.returns[~broken])
+    assert result.gradient is not None
+    assert healthy.gradient is not None
+    assert np.isnan(result.gradient[broken]).all()
+    np.testing.assert_allclose(result.gradient[~broken], healthy.gradient[~broken], rtol=1e-12)
+
+
+def test_a_tile_without_gradient_carries_no_weight_and_one_that_is_not_finite_shows() -> None:
+    one, two, three = (evaluate(job) for job in cut(steep(), 4, 1, "test"))
+    area = Tile(0, 4, 0, 3)
+    raised = assemble(area, [one, failed(two.tile, Status.RAISED, "gone"), three])
+    assert raised.gradient is not None
+    expected = (one.gradient + three.gradient) / 2  # type: ignore[operator]
+    np.testing.assert_allclose(raised.gradient, expected, rtol=1e-12)
+    spoilt = assemble(area, [one, evaluate(cut(steep("nan"), 4, 1, "test")[1]), three])
+    assert spoilt.gradient is not None
+    finite = np.ones((4, 3), dtype=bool)
+    finite[1:3, 2] = False
+    np.testing.assert_array_equal(np.isfinite(spoilt.gradient), finite)
+    assert (spoilt.status == Status.OK).all()
+
+
+@pytest.mark.parametrize(("fault", "got"), [("shape", r"\(1, 2\)"), ("missing", "None")])
+def test_gradients_of_a_wrong_shape_are_named(fault: Literal["shape"], got: str) -> None:
+    for failure in whole(steep(fault)).failures:
+        expected = rf"slope.differentiate must give gradients \(1, 3\), got {got}$"
+        assert re.search(expected, failure.message)
+
+
+def test_a_learner_without_gradients_is_named() -> None:
+    result = whole(replace(grid(Echo()), gradient=True))
+    assert "echo gives no gradients" in result.failures[0].message

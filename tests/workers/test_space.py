@@ -21,6 +21,7 @@ from spikeloop.workers.space import (
 ALPHA = 1e-4
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 coordinates = st.floats(-50, 50, allow_nan=False)
+X = Real("x", 0.0, 1.0, 0.5)
 
 
 def space(*parameters: Parameter) -> ParameterSpace:
@@ -140,6 +141,26 @@ def test_the_default_point_decodes_to_the_defaults(
     np.testing.assert_array_equal(values["w"], 0.0)
 
 
+def test_weights_with_a_seed_default_to_one_draw_of_the_initial_law() -> None:
+    n = 20_000
+    input_, output = (
+        Weights("input", (n,), 3.0, seed=1),
+        Weights("output", (2, n // 2), 3.0, seed=1),
+    )
+    whole = space(X, input_, Weights("bias", (4,), 1.0), output)
+    point = whole.default_point()
+    values = whole.decode(point[None])
+    np.testing.assert_array_equal(values["input"][0], input_.default)
+    np.testing.assert_array_equal(values["output"][0], output.default)
+    np.testing.assert_array_equal(values["bias"][0], np.zeros(4))
+    assert_law(input_.default, stats.norm(0, 3).cdf, ALPHA)
+    # The same arrays have the same default wherever they stand; another name or seed draws anew.
+    np.testing.assert_array_equal(space(output, input_).default_point()[n:], point[1 : n + 1])
+    for other in (output, Weights("input", (n,), 3.0, seed=2)):
+        correlation = stats.pearsonr(other.default.ravel(), input_.default)
+        assert correlation.pvalue > ALPHA / 2
+
+
 @given(coordinate=coordinates, step=st.floats(-1e-3, 1e-3))
 def test_folding_is_even_periodic_and_has_no_jumps(coordinate: float, step: float) -> None:
     x = Real("x", 0.0, 1.0, 0.5)
@@ -227,9 +248,6 @@ def test_points_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         two.decode(np.zeros(shape))
 
 
-X = Real("x", 0.0, 1.0, 0.5)
-
-
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
@@ -251,6 +269,7 @@ X = Real("x", 0.0, 1.0, 0.5)
         ([Choice("c", ("a", "b"), "d")], "option"),
         ([Choice("c", (), "d")], "option"),
         ([Weights("w", (2,), 0.0)], "scale"),
+        ([Weights("w", (2,), 1.0, seed=-1)], "seed must be >= 0"),
     ],
 )
 def test_mistakes_are_named_where_they_are_made(parameters: list[Any], words: str) -> None:
