@@ -88,7 +88,6 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
 
     started = time.perf_counter()
     with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
-        start_s = time.perf_counter() - started
         workers = pool.n_workers
         rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * workers, rng)
@@ -103,8 +102,12 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
             common_noise=run.common_noise,
             gradient=wants_gradient(config.strategy),
         )
+        jobs_measured = cut(grid, *tile, "plan")
+        # One each first: some learners compile for the shape of a tile.
+        evaluate_grid(pool, jobs_measured[:workers])
+        start_s = time.perf_counter() - started
         started = time.perf_counter()
-        lives = evaluate_grid(pool, cut(grid, *tile, "plan"))
+        lives = evaluate_grid(pool, jobs_measured)
         per_life = (time.perf_counter() - started) * workers / grid.n_lives
     if lives.n_failed == lives.n_lived:
         raise _failed(lives)
