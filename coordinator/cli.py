@@ -15,7 +15,9 @@ from spikeloop.coordinator import looking, remote, running
 from spikeloop.coordinator.chip import app as chip_app
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.exits import explain
+from spikeloop.coordinator.export import export
 from spikeloop.coordinator.kubernetes import kubernetes
+from spikeloop.coordinator.showing.command import lives
 from spikeloop.coordinator.slurm import slurm
 from spikeloop.coordinator.watch.command import watch
 
@@ -28,7 +30,7 @@ app = typer.Typer(
 )
 for command in (
     *(running.run, running.resume, running.compare, running.transfer),
-    *(watch, looking.report, looking.verify, looking.policies),
+    *(watch, looking.report, export, looking.verify, looking.policies, lives),
     *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
     *(looking.plan, looking.list_, looking.doctor),
 ):

@@ -112,7 +112,10 @@ def read_parquet(path: Path) -> Any:
 
 
 def write_arrays(
-    path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
+    path: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str] | None = None,
+    compressed: bool = False,
 ) -> None:
     """Publishes named arrays as a sealed ``.npz``; object arrays, as pickles, are refused.
 
@@ -120,9 +123,10 @@ def write_arrays(
         path: of the file.
         arrays: by name.
         metadata: further words about them, kept as JSON in the archive's comment with the seal.
+        compressed: smaller, and slower to write.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = json.dumps({**(metadata or {}), SEAL: seals.EMPTY}).encode()
     _write_sealed(path, buffer)

@@ -10,6 +10,9 @@ RUNS = "SPIKELOOP_RUNS"
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
+LearnedPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="a run folder, or a weights file of one")
+]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override one value")
 ]

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +16,8 @@ from spikeloop.coordinator.options import (
     ConfigPath,
     Inline,
     Json,
+    LearnedPath,
     Out,
-    RunPath,
     Sets,
     Trust,
     Workers,
@@ -129,7 +130,7 @@ def compare(
 
 
 def transfer(
-    run: RunPath,
+    run: LearnedPath,
     tasks: Annotated[int | None, typer.Option("--tasks", min=2, help="held-out tasks")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="which tasks")] = None,
     workers: Workers = None,
@@ -140,12 +141,19 @@ def transfer(
 ) -> None:
     """Score the default, random and learned Θ of a run on held-out tasks."""
     from spikeloop.cluster.stop import StopSignal
-    from spikeloop.coordinator import console, opening, session
+    from spikeloop.coordinator import console, learned, opening, session
     from spikeloop.coordinator.kinds import build
     from spikeloop.coordinator.transfer import transfer_size
     from spikeloop.coordinator.trust import reaches, require
 
-    store, config, trusted = opening.open_run(run, trust)
+    score: Any
+    if run.is_file():
+        known = learned.open_learned(run, trust)
+        config, trusted = known.config.copied_to(""), known.trusted  # it has nothing to be copied
+        score = partial(session.transfer_of, point=known.point, source=run)
+    else:
+        store, config, trusted = opening.open_run(run, trust)
+        score = partial(session.transfer, store=store)
     config = opening.retarget(config, workers, inline, address)
     require(run, reaches(config.tables()), trusted)
     values = config.transfer.model_dump()
@@ -156,7 +164,7 @@ def transfer(
     shown = console.stream(stderr=as_json)
     n_lives = transfer_size(settings)
     with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
-        result = session.transfer(config, store, settings, reporter, stop)
+        result = score(config, settings=settings, reporter=reporter, stop=stop)
     if as_json:
         typer.echo(json.dumps(result.as_json()))
     else:

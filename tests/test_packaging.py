@@ -203,6 +203,7 @@ def test_a_wheel_holds_modules_and_their_data_and_nothing_else(built: Path) -> N
     modules = {f"spikeloop/{path.relative_to(ROOT).as_posix()}" for path in SOURCES}
     data = {"spikeloop/coordinator/analysis/report.html.jinja", "spikeloop/cluster/empty.zip"}
     data |= {"spikeloop/cluster/deploy/slurm.sh.jinja"}
+    data |= {"spikeloop/coordinator/exporting/brian_script.py.jinja"}
     files = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
     assert files == modules | data | {"spikeloop/__init__.py", "spikeloop/py.typed"}
     assert not any(path.is_symlink() for path in built.rglob("*"))

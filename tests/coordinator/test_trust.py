@@ -35,6 +35,7 @@ RUN = {
     "verify": [],
     "transfer": ["--inline", "--tasks", "4", "--seed", "9"],
     "policies": [],
+    "export": ["--to", "weights"],
     "report": [],
     "watch": ["--once"],
 }

@@ -12,7 +12,7 @@ from tools import run_tool
 
 from deploy.compose.images import DOCKERFILE, OURS, ROOT
 
-EXTRAS = ("brian", "postgres")
+EXTRAS = ("brian", "lsnn", "postgres")
 """Those that the image holds."""
 
 

@@ -1,0 +1,121 @@
+"""A learned LSNN as a Brian2 script, which lives one recorded life again, spike for spike.
+
+The folder holds ``network.py``, to be read and changed, and ``network.npz`` with its numbers. The
+script needs Brian2 and NumPy alone.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.coordinator import files
+from spikeloop.coordinator.config import FAMILY
+from spikeloop.coordinator.exporting import frozen
+from spikeloop.coordinator.exporting.frozen import Frozen, RecordedLife
+from spikeloop.coordinator.learned import Learned
+from spikeloop.tasks import FAMILIES
+
+TEMPLATE = Path(__file__).with_name("brian_script.py.jinja")
+SHOWN = {
+    "observation": "what it observes",
+    "action": "its last action",
+    "trial": "the number of the decision",
+    "bias": "always 1",
+}
+"""What the parts of the inputs are, in words."""
+
+SCRIPT, NUMBERS = "network.py", "network.npz"
+
+
+def write(folder: Path, learned: Learned, task: int) -> None:
+    """Writes the folder.
+
+    Args:
+        folder: a new one.
+        learned: what was learned.
+        task: the held-out task whose life is recorded.
+
+    Raises:
+        ConfigError: it is no LSNN, or there is no such task.
+        Unavailable: JAX is not installed.
+    """
+    network = frozen.freeze(learned, "brian2")
+    life = frozen.live(learned, network, task)
+    script = render(learned, network, task)
+    files.make_folder(folder)
+    files.write_arrays(folder / NUMBERS, numbers(network, life), compressed=True)
+    files.write_bytes(folder / SCRIPT, script.encode())
+
+
+def numbers(network: Frozen, life: RecordedLife) -> dict[str, NDArray[Any]]:
+    """The arrays of the script, by name."""
+    neurons, exists = network.circuit.neurons, network.wiring.exists
+    before, after = np.nonzero(exists)
+    step, neuron = np.nonzero(life.spikes)
+    return {
+        "rho": neurons.rho,
+        "beta": neurons.beta,
+        "input_weights": network.inputs,
+        "synapse_from": before,
+        "synapse_to": after,
+        "synapse_weight": network.recurrent[exists],
+        "delay_steps": network.delay,
+        "readout_weights": network.readout,
+        "readout_bias": network.bias,
+        "inputs": life.inputs,
+        "spike_step": step,
+        "spike_neuron": neuron,
+        "choice": life.choice,
+        "action": life.action,
+        "told": life.told,
+    }
+
+
+def render(learned: Learned, network: Frozen, task: int) -> str:
+    """The script.
+
+    It is code, and a weights file may be a stranger's, so nothing of a configuration gets into it
+    but numbers and the names of built-in families.
+    """
+    import jinja2
+
+    learner, circuit, interface = network.learner, network.circuit, network.interface
+    kind = FAMILY.name(learned.config.family)
+    rewarded = interface.told == "reward"
+    told = "the reward for it" if rewarded else "the target of the sample before"
+    words, places, start = {**SHOWN, "told": told}, [], 0
+    for name, n in learner.inputs(interface).parts.items():
+        places.append((f"{start}" if n == 1 else f"{start} to {start + n - 1}", words[name]))
+        start += n
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["exact"] = _exact
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        family=kind if kind in FAMILIES else "its author's own",
+        generation=learned.generation,
+        task=task,
+        learner=learner,
+        circuit=circuit,
+        interface=interface,
+        places=places,
+        single=learned.config.tables()["learner"]["precision"] == "float32",
+        n_adaptive=int((circuit.neurons.beta > 0).sum()),
+        shortest=int(network.delay.min()),
+        longest=int(network.delay.max()),
+        n_synapses=int(network.wiring.exists.sum()),
+        signed=bool(network.wiring.sign.any()),
+        rewarded=rewarded,
+    )
+
+
+def _exact(number: float) -> str:
+    """A number as Python writes it, from which the very same number is read."""
+    assert math.isfinite(number)
+    return repr(float(number))
