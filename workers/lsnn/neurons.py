@@ -83,37 +83,54 @@ class Neurons:
             state: before.
             current: (n_lives, n_neurons) I, of all synapses together.
         """
-        xp, lax = jax().numpy, jax().lax
+        if self.smooth:
+            v, b, u, _ = self._potential(state, current)
+            return NeuronState(v, b, state.waiting, jax().nn.sigmoid(u / self.smooth))
+        return self._spiking(state, current)
+
+    def _potential(self, state: NeuronState, current: Any) -> tuple[Any, Any, Any, Any]:
+        """v and b after (1) to (3), the normalised potential u and the threshold θ."""
+        xp = jax().numpy
         # Constants of Python and of NumPy take the program's own precision.
         rho, beta = (xp.asarray(array, current.dtype) for array in (self.rho, self.beta))
         leak, rise = (xp.asarray(1 - x, current.dtype) for x in (self.alpha, self.rho))
         b = rho * state.b + rise * state.z
         theta = self.threshold + beta * b
         v = self.alpha * state.v + leak * current - theta * state.z
-        u = (v - theta) / theta
-        if self.smooth:
-            return NeuronState(v, b, state.waiting, jax().nn.sigmoid(u / self.smooth))
-        z = spikes(u, self.dampening) * (state.waiting <= 0)
-        waiting = xp.where(z > 0, float(self.refractory), xp.maximum(state.waiting - 1, 0.0))
-        return NeuronState(v, b, lax.stop_gradient(waiting), z)
+        return v, b, (v - theta) / theta, theta
 
+    def _spiking(self, state: NeuronState, current: Any) -> NeuronState:
+        """(1) to (5). The derivative is written out, so that few arrays are kept for it."""
+        module = jax()
+        xp = module.numpy
 
-def spikes(u: Any, dampening: float) -> Any:
-    """1 where the normalised potential ``u`` is above 0, else 0; differentiated as in (5)."""
-    module = jax()
-    xp = module.numpy
+        def forwards(state: NeuronState, current: Any) -> Any:
+            v, b, u, theta = self._potential(state, current)
+            ready = state.waiting <= 0
+            z = ((u > 0) & ready).astype(current.dtype)
+            waiting = xp.where(z > 0, float(self.refractory), xp.maximum(state.waiting - 1, 0.0))
+            return NeuronState(v, b, waiting, z), (u, theta, ready, state.z)
 
-    @module.custom_jvp
-    def fire(potential: Any) -> Any:
-        return (potential > 0).astype(potential.dtype)
+        def backwards(kept: Any, change: NeuronState) -> Any:
+            u, theta, ready, z_before = kept
+            rho, beta = (xp.asarray(array, u.dtype) for array in (self.rho, self.beta))
+            leak, rise = (xp.asarray(1 - x, u.dtype) for x in (self.alpha, self.rho))
+            slope = xp.where(ready, self.dampening * xp.maximum(0.0, 1 - xp.abs(u)), 0.0)  # (5)
+            of_u = change.z * slope / theta
+            of_v = change.v + of_u
+            of_b = change.b - beta * (of_u * (u + 1) + of_v * z_before)
+            of_z = rise * of_b - theta * of_v
+            before = NeuronState(self.alpha * of_v, rho * of_b, xp.zeros_like(u), of_z)
+            return before, leak * of_v
 
-    @fire.defjvp
-    def _surrogate(primals: Any, tangents: Any) -> Any:
-        (potential,), (change,) = primals, tangents
-        slope = dampening * xp.maximum(0.0, 1 - xp.abs(potential))
-        return fire(potential), slope * change
+        @module.custom_vjp
+        def step(state: NeuronState, current: Any) -> NeuronState:
+            after, _ = forwards(state, current)
+            return after
 
-    return fire(u)
+        step.defvjp(forwards, backwards)
+        after: NeuronState = step(state, current)
+        return after
 
 
 def decay(tau_ms: Any, step_ms: float) -> Any:
