@@ -1,0 +1,147 @@
+"""The network of ``lsnn_speed.py`` as libraries on PyTorch express it.
+
+200 neurons, each of which hears all of them, 100 of them with adapting thresholds where a library
+has such neurons, under an input current that is constant for each life, with one linear readout.
+They do less than Spikeloop, whose time includes environment, population codes, the product with
+input weights, the filter of readouts, refractoriness and sums that are exact:
+
+- Norse: ``LSNNRecurrentCell``, with β = 0 for the neurons that do not adapt. Synaptic currents
+  decay, potentials are reset to 0, one input channel carries the current.
+- snnTorch: ``RLeaky``, since it has no adapting thresholds. Subtractive reset.
+- SpikingJelly: ``LIFNode`` in an ``ElementWiseRecurrentContainer`` with a ``Linear`` layer, since
+  it has no adapting thresholds either. Subtractive reset.
+
+Time steps are a loop in Python, as their documentation has it, and surrogate derivatives their own.
+The readout is one product over all time steps, and its mean square the loss. Libraries are imported
+when they are made.
+"""
+
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+N_NEURONS, N_ADAPTIVE = 200, 100
+BETA = 1.8
+TAU_ADAPTATION_S = 0.2
+ALPHA = 0.95
+"""What is left of a potential after a step of 1 ms."""
+
+
+class Passes(NamedTuple):
+    """What is timed.
+
+    Attributes:
+        forward: all time steps, without keeping anything for a gradient.
+        both: the same, and the gradient of the loss with respect to all weights.
+    """
+
+    forward: Callable[[], object]
+    both: Callable[[], object]
+
+
+Spikes = Callable[[], Any]
+"""Lets all time steps happen: (n_steps, n_lives, N_NEURONS) spikes."""
+
+
+def norse(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
+    """Its network, and the weights of it."""
+    import torch
+    from norse.torch import LSNNParameters, LSNNRecurrentCell
+
+    beta = torch.where(torch.arange(N_NEURONS) < N_ADAPTIVE, BETA, 0.0)
+    tau_adapt_inv = torch.as_tensor(1 / TAU_ADAPTATION_S)
+    cell = LSNNRecurrentCell(1, N_NEURONS, LSNNParameters(tau_adapt_inv=tau_adapt_inv, beta=beta))
+    current = 2 + 4 * torch.rand(n_lives, 1)
+
+    def spikes() -> Any:
+        state, sent = None, []
+        for _ in range(n_steps):
+            z, state = cell(current, state)
+            sent.append(z)
+        return torch.stack(sent)
+
+    return spikes, cell.parameters()
+
+
+def snntorch(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
+    """Its network, and the weights of it."""
+    import torch
+    from snntorch import RLeaky
+
+    cell = RLeaky(beta=ALPHA, linear_features=N_NEURONS)
+    current = torch.rand(n_lives, N_NEURONS) * 0.2
+
+    def spikes() -> Any:
+        z, potential = cell.init_rleaky()
+        sent = []
+        for _ in range(n_steps):
+            z, potential = cell(current, z, potential)
+            sent.append(z)
+        return torch.stack(sent)
+
+    return spikes, cell.parameters()
+
+
+def spikingjelly(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
+    """Its network, and the weights of it."""
+    import torch
+    from spikingjelly.activation_based import functional, layer, neuron
+
+    recurrent = torch.nn.Linear(N_NEURONS, N_NEURONS)
+    cells = neuron.LIFNode(tau=1 / (1 - ALPHA), decay_input=False, v_reset=None)
+    net = layer.ElementWiseRecurrentContainer(cells, lambda z, x: recurrent(z) + x)
+    current = torch.rand(n_lives, N_NEURONS) * 0.2
+
+    def spikes() -> Any:
+        functional.reset_net(net)
+        return torch.stack([net(current) for _ in range(n_steps)])
+
+    return spikes, recurrent.parameters()
+
+
+class Rival(NamedTuple):
+    """A library and how it makes its network."""
+
+    package: str
+    make: Callable[[int, int], tuple[Spikes, Iterable[Any]]]
+
+    @property
+    def installed(self) -> bool:
+        """Whether it can be asked."""
+        return find_spec(self.package) is not None
+
+
+RIVALS = {
+    "Norse": Rival("norse", norse),
+    "snnTorch": Rival("snntorch", snntorch),
+    "SpikingJelly": Rival("spikingjelly", spikingjelly),
+}
+
+
+def passes(name: str, n_lives: int, n_steps: int) -> Passes:
+    """What is timed of a library, with weights and currents of its own seed.
+
+    Args:
+        name: of ``RIVALS``.
+        n_lives: lives side by side.
+        n_steps: time steps.
+    """
+    import torch
+
+    torch.manual_seed(1)
+    spikes, of_network = RIVALS[name].make(n_lives, n_steps)
+    readout = torch.nn.Linear(N_NEURONS, 1)
+    weights = [*of_network, *readout.parameters()]
+
+    def loss() -> Any:
+        return (readout(spikes()) ** 2).mean()
+
+    def forward() -> object:
+        with torch.no_grad():
+            return loss()
+
+    def both() -> object:
+        # Not every library has a use for each of its weights.
+        return torch.autograd.grad(loss(), weights, allow_unused=True)
+
+    return Passes(forward, both)
