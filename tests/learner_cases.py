@@ -73,7 +73,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lsnn": {
         "n_neurons": 12,
         "window_ms": 4.0,
-        "longest_delay_ms": 3.0,
+        "delays_ms": [1.0, 3.0],
         "channels_per_value": 4,
         "told_channels": 5,
     },

@@ -1,0 +1,65 @@
+"""Which pictures there are of a learned network, by the kind of its tasks."""
+
+from pathlib import Path
+from typing import get_args
+
+from spikeloop.coordinator import files
+from spikeloop.coordinator.analysis.pulls import Bandits
+from spikeloop.coordinator.config import FAMILY
+from spikeloop.coordinator.showing import bandits, functions
+from spikeloop.coordinator.showing.living import HeldOut, Lived
+from spikeloop.coordinator.showing.shown import Shown
+from spikeloop.tasks.quadratic import QuadraticTasks
+
+
+def show(held: HeldOut, folder: Path) -> list[Shown]:
+    """Lets the network live the tasks and draws what it does.
+
+    Args:
+        held: the network and its tasks.
+        folder: for the pictures; it is made.
+
+    Raises:
+        ConfigError: the learner is no network of spiking neurons.
+        Unavailable: JAX is not installed.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    lived, tasks = held.live(held.learned.point), held.tasks
+    files.make_folder(folder)
+    parts = [_one_life(held, lived, folder)]
+    if isinstance(tasks, QuadraticTasks):
+        return [functions.show(held, tasks, lived, folder), *parts]
+    if isinstance(tasks, get_args(Bandits)):
+        return [bandits.show(held, tasks, lived, folder), *parts]
+    return parts
+
+
+def _one_life(held: HeldOut, lived: Lived, folder: Path) -> Shown:
+    """One life in ``spikes.png``, and how often neurons fire in all of them."""
+    from matplotlib.figure import Figure
+
+    from spikeloop.coordinator.analysis.figures import save
+    from spikeloop.coordinator.analysis.spike_figures import draw_life
+
+    tasks = held.tasks
+    life = held.moments(functions.example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
+    kinds = {
+        "adaptive": lived.rate_hz[: life.n_adaptive],
+        "plain": lived.rate_hz[life.n_adaptive :],
+    }
+    rates = {kind: float(rate.mean()) for kind, rate in kinds.items() if len(rate)}
+    cut = life.n_shown < life.n_decisions
+    which = f"first {life.n_shown} of {life.n_decisions} decisions" if cut else "one life"
+    figure = Figure(figsize=(7.2, 8.4), layout="constrained")
+    kind = FAMILY.name(held.learned.config.family)
+    draw_life(figure, life, f"The learned network in a new task ({kind}): {which}")
+    return Shown(
+        {"mean_rate_hz": rates},
+        lines=[
+            "Mean firing rate: "
+            + ", ".join(f"{kind} neurons {rate:.1f} Hz" for kind, rate in rates.items())
+        ],
+        figures=[save(figure, folder / "spikes.png")],
+    )
