@@ -1,0 +1,232 @@
+"""The learner: settings, what it refuses, its default point, a missing JAX, and whole runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from learner_cases import case
+from pydantic import ValidationError
+from small import TABLES, Silent
+
+from spikeloop.cluster.stop import StopSignal
+from spikeloop.coordinator import session
+from spikeloop.coordinator.config import parse
+from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.strategies.base import from_arrays
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.verification import verify
+from spikeloop.tasks.bandit import Bandit
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers.base import Differentiable, Unavailable
+from spikeloop.workers.evaluate import rehearse
+from spikeloop.workers.job import Grid, Job, Tile
+from spikeloop.workers.learners import LEARNERS
+from spikeloop.workers.learners.lsnn import Lsnn
+from spikeloop.workers.lsnn import tile, xla
+from spikeloop.workers.seeding import TaskSet
+
+QUADRATIC = Quadratic(n_steps=5)
+SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"window_ms": 2.5}, "window_ms must be a whole number of steps of 1 ms, got 2.5"),
+        ({"delays_ms": [1.0, 0.5]}, "each of delays_ms must be a whole number of steps"),
+        ({"delays_ms": []}, "delays_ms"),
+        ({"tau_adaptation_ms": [200.0, 100.0]}, "tau_adaptation_ms must be two times above 0"),
+        ({"tau_adaptation_ms": [0.0, 100.0]}, "tau_adaptation_ms must be two times above 0"),
+        ({"stretch": 5, "checkpoint": 5}, "checkpoint must be 0 where stretch is not"),
+        ({"n_neurons": 0}, "n_neurons"),
+        ({"n_neurons": 10.0}, "n_neurons"),
+        ({"adaptive_share": 1.5}, "adaptive_share"),
+        ({"threshold": 0.0}, "threshold"),
+        ({"beta": float("nan")}, "beta"),
+        ({"precision": "float16"}, "precision"),
+        ({"input": "analog"}, "input"),
+        ({"objective": {"discount": 1.1}}, "discount"),
+        ({"objective": {"gamma": 0.9}}, "gamma"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(settings: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError, match=line):
+        Lsnn(**settings)
+
+
+@pytest.mark.parametrize(
+    ("interface", "line"),
+    [
+        (Interface(3, 2, "continuous", 10), "needs discrete actions where rewards are told"),
+        (Interface(3, 2, "discrete", 10, told="target"), "needs continuous actions where targets"),
+    ],
+)
+def test_unsuitable_families_are_refused(interface: Interface, line: str) -> None:
+    with pytest.raises(ValueError, match=f"lsnn {line}"):
+        Lsnn().space(interface)
+
+
+def test_the_default_point_is_a_function_of_the_network() -> None:
+    """And is of the initial law, with readouts that say nothing."""
+    space = Lsnn(network=3).space(QUADRATIC.interface)
+    one, same = space.default_point(), Lsnn(network=3).space(QUADRATIC.interface).default_point()
+    other = Lsnn(network=4).space(QUADRATIC.interface).default_point()
+    np.testing.assert_array_equal(one, same)
+    for parameter, place in space.slices():
+        if parameter.name.startswith("readout"):
+            assert not one[place].any()
+        else:
+            assert (one[place] != other[place]).all()
+            assert one[place].std() == pytest.approx(1.0, abs=0.05)
+
+
+def test_wiring_and_neurons_are_functions_of_the_network() -> None:
+    one, same = (Lsnn(network=3, connectivity=0.3) for _ in range(2))
+    other = Lsnn(network=4, connectivity=0.3)
+    np.testing.assert_array_equal(one.wiring().exists, same.wiring().exists)
+    np.testing.assert_array_equal(one.neurons().rho, same.neurons().rho)
+    assert (one.wiring().exists != other.wiring().exists).any()
+    assert (one.neurons().rho != other.neurons().rho).all()
+
+
+def test_neurons_have_the_constants_of_the_settings() -> None:
+    learner = Lsnn(n_neurons=10, adaptive_share=0.4, beta=1.7, step_ms=0.5, refractory_ms=2.0)
+    neurons = learner.neurons()
+    np.testing.assert_array_equal(neurons.beta, [1.7] * 4 + [0.0] * 6)
+    assert neurons.alpha == pytest.approx(np.exp(-0.5 / 20))
+    assert neurons.refractory == 4
+    tau_ms = -0.5 / np.log(neurons.rho)
+    assert (tau_ms >= 50).all()
+    assert (tau_ms <= 1000).all()
+    circuit = learner.circuit(QUADRATIC.interface)
+    assert (circuit.n_steps, circuit.delays, circuit.n_readouts) == (20, (2,), 1)
+    assert learner.circuit(Bandit(n_arms=3).interface).n_readouts == 4
+
+
+def test_initial_drives_have_the_stated_strength() -> None:
+    """Input currents at the default point vary by about ``input_scale`` thresholds."""
+    family = Quadratic(n_steps=30)
+    learner = Lsnn(n_neurons=100, window_ms=1.0, input_scale=3.0)
+    space = learner.space(family.interface)
+    tasks = family.sample(4, np.random.default_rng(0))
+    parameters = space.decode(space.default_point()[None])
+    seeds = np.zeros((1, 4), dtype=np.uint64)
+    lived = tile.trace(learner, parameters, tasks, seeds)
+    assert lived.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
+
+
+def test_without_adaptation_there_are_only_lif_neurons() -> None:
+    """β = 0 and no adaptive neurons are the same network, to the bit; adaptation is another."""
+    lives = [
+        case("lsnn", Quadratic(n_steps=12), **changes).live().returns
+        for changes in ({"beta": 0.0}, {"adaptive_share": 0.0}, {})
+    ]
+    np.testing.assert_array_equal(lives[0], lives[1])
+    assert (lives[2] != lives[0]).any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["input_weights_3", "recurrent_weights_1", "readout_bias_0"])
+def test_lives_of_weights_that_are_not_finite_are_not_either(bad: float, name: str) -> None:
+    """Those of their neighbours are what they were."""
+    whole = case("lsnn", Quadratic(n_steps=12))
+    expected = whole.live().returns
+    whole.parameters.values[1, whole.parameters.space.columns.index(name)] = bad
+    lives = whole.live()
+    assert np.isnan(lives.returns[1]).all()
+    assert np.isnan(lives.curve[1]).all()
+    np.testing.assert_array_equal(lives.returns[[0, 2]], expected[[0, 2]])
+
+
+def test_it_is_differentiable() -> None:
+    assert isinstance(Lsnn(), Differentiable)
+    assert not isinstance(LEARNERS["tabular_td"](), Differentiable)
+
+
+def test_without_jax_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first life; the space needs none, so that plans can be made anywhere."""
+    monkeypatch.setitem(sys.modules, "jax", None)
+    whole = case("lsnn", QUADRATIC)
+    line = r"^lsnn needs JAX: pip install 'spikeloop\[lsnn\]'$"
+    with pytest.raises(Unavailable, match=line):
+        whole.live()
+    with pytest.raises(Unavailable, match=line.replace("lsnn needs", "bptt needs")):
+        xla.jax("bptt")
+    learner = whole.learner
+    point = Explicit(learner.space(QUADRATIC.interface).default_point()[None])
+    grid = Grid(QUADRATIC, learner, point, 1, 1, TaskSet.PLAN, 0)
+    with pytest.raises(Unavailable, match=line):
+        rehearse(Job(grid, Tile(0, 1, 0, 1)))
+
+
+def test_a_broken_jax_is_told_with_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jax.py").write_text("import a_part_of_jax_that_is_not_here\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    with pytest.raises(Unavailable, match=r"^lsnn needs JAX: .* \(No module named 'a_part"):
+        xla.jax()
+
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from spikeloop.coordinator import cli
+from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers.learners import LEARNERS
+LEARNERS["lsnn"]().space(Quadratic().interface)
+assert "jax" not in sys.modules, "imported too early"
+if "late" in sys.argv:
+    from spikeloop.workers.lsnn import xla
+    numpy = xla.jax().numpy
+    assert xla.jax() is sys.modules["jax"]
+else:
+    from jax import numpy
+numpy.ones(3).sum().block_until_ready()
+names = [name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")]
+print(names.count("tf_XLAEigen"), os.environ["NPROC"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize(("how", "threads"), [("late", 1), ("plainly", 3)])
+def test_jax_is_imported_late_and_with_one_thread(
+    how: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the user has set, which stays in the environment; the control imports it plainly."""
+    monkeypatch.setenv("NPROC", "3")
+    command = [sys.executable, "-c", SCRIPT, how]
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert found.stdout.split() == [str(threads), "3"]
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [{"kind": "evolution", "population_size": 4, "sigma": 0.5}, {"kind": "bptt"}],
+    ids=["es", "bptt"],
+)
+def test_it_can_be_searched(strategy: dict[str, Any], tmp_path: Path) -> None:
+    changes = {
+        "run": {**TABLES["run"], "generations": 2, "tile_tasks": 4},
+        "family": {"kind": "bandit", "n_arms": 2, "n_steps": 40},
+        "learner": {"kind": "lsnn", **SMALL},
+        "strategy": strategy,
+        "transfer": {"tasks": 2, "random_points": 1, "monitor_every": 0},
+    }
+    config = parse({**TABLES, **changes}, "small.toml", tmp_path)
+    folder = tmp_path / "small"
+    session.start(config, folder, Silent(), StopSignal())
+    store = RunStore(folder)
+    assert store.generation() == 2
+    assert verify(store).problems == []
+    lives = store.table("lives")
+    assert lives is not None
+    assert set(lives.column("status").to_pylist()) == {"ok"}
+    kept: Any = from_arrays(type(config.strategy).State, store.state(2))
+    moved = config.strategy.recommend(kept) - config.space.default_point()
+    assert (np.abs(moved) > 1e-4).mean() > 0.5
