@@ -26,6 +26,10 @@ class Program(Protocol):
     so a program holds what the code depends on, such as the kind of rewards, and nothing else.
     """
 
+    def __hash__(self) -> int:
+        """Of the plain values."""
+        ...
+
     def luck(self, uniform: FloatArray) -> FloatArray:
         """What a step needs of its uniform random numbers in [0, 1), elementwise, in NumPy.
 

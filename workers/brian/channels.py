@@ -100,6 +100,8 @@ class Channels:
         self, values: IntArray | FloatArray, kind: str, n: int, range_: tuple[float, float]
     ) -> FloatArray:
         if kind == "discrete":
-            return one_hot(values.astype(np.int64), n)
-        vectors = values.astype(np.float64).reshape(len(values), n)
-        return PopulationCode(*range_, self.per_value, self.width).encode(vectors)
+            shown: FloatArray = one_hot(values.astype(np.int64), n)
+        else:
+            vectors = values.astype(np.float64).reshape(len(values), n)
+            shown = PopulationCode(*range_, self.per_value, self.width).encode(vectors)
+        return shown

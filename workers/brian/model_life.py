@@ -155,12 +155,15 @@ class Agents:
         return total
 
     def _rates(self) -> FloatArray:
+        rates: FloatArray
         interface, table = self._course.interface, self._model.input
         if interface.observations == "discrete":
-            return one_hot(np.asarray(self._observation, dtype=np.int64), interface.n_observations)
-        low, high = interface.observation_range
-        code = PopulationCode(low, high, table.per_dimension, table.width)
-        return code.encode(np.asarray(self._observation, dtype=np.float64))
+            rates = one_hot(np.asarray(self._observation, dtype=np.int64), interface.n_observations)
+        else:
+            low, high = interface.observation_range
+            code = PopulationCode(low, high, table.per_dimension, table.width)
+            rates = code.encode(np.asarray(self._observation, dtype=np.float64))
+        return rates
 
     def _set(self, signal: str, values: Any) -> None:
         for group in self._expansion.holders[signal]:

@@ -138,6 +138,10 @@ class Lsnn(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: all weights."""
+        return ParameterSpace(self.weights(interface))
+
+    def weights(self, interface: Interface) -> tuple[Weights, Weights, Weights, Weights]:
+        """Those from channels, between neurons, to readouts, and the readouts' bias."""
         if interface.told == "target" and interface.actions == "discrete":
             raise ValueError("lsnn needs continuous actions where targets are told, got discrete")
         if interface.told == "reward" and interface.actions == "continuous":
@@ -148,36 +152,34 @@ class Lsnn(Settings):
         if self.input == "spikes":  # of a variable sum, which leaky neurons average over
             power *= max(self.spiking_input, 1e-9)
         seed = self.network
-        return ParameterSpace(
-            (
-                Weights(
-                    "input_weights",
-                    (inputs.n, n),
-                    self.input_scale * self.threshold / float(np.sqrt(power)),
-                    seed=seed,
-                    description="from channel to neuron",
-                ),
-                Weights(
-                    "recurrent_weights",
-                    (n, n),
-                    self.recurrent_scale / float(np.sqrt(max(1.0, n * self.connectivity))),
-                    seed=seed,
-                    description="from neuron to neuron",
-                ),
-                Weights(
-                    "readout_weights",
-                    (n, n_readouts),
-                    self.readout_scale / float(np.sqrt(n)),
-                    # None: an untrained network answers the mean, or chooses by lot.
-                    description="from neuron to readout",
-                ),
-                Weights(
-                    "readout_bias",
-                    (n_readouts,),
-                    self.readout_scale / float(np.sqrt(n)),
-                    description="of readouts",
-                ),
-            )
+        return (
+            Weights(
+                "input_weights",
+                (inputs.n, n),
+                self.input_scale * self.threshold / float(np.sqrt(power)),
+                seed=seed,
+                description="from channel to neuron",
+            ),
+            Weights(
+                "recurrent_weights",
+                (n, n),
+                self.recurrent_scale / float(np.sqrt(max(1.0, n * self.connectivity))),
+                seed=seed,
+                description="from neuron to neuron",
+            ),
+            Weights(
+                "readout_weights",
+                (n, n_readouts),
+                self.readout_scale / float(np.sqrt(n)),
+                # None: an untrained network answers the mean, or chooses by lot.
+                description="from neuron to readout",
+            ),
+            Weights(
+                "readout_bias",
+                (n_readouts,),
+                self.readout_scale / float(np.sqrt(n)),
+                description="of readouts",
+            ),
         )
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:

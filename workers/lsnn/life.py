@@ -133,7 +133,9 @@ class Life:
             )
             return (environment, network, action, told), kept
 
-        return self._in_stretches(decide, begin, (xp.arange(n_steps), chance.luck, chance.choice))
+        given = xp.arange(n_steps), chance.luck, chance.choice
+        recorded: Recorded = self._in_stretches(decide, begin, given)
+        return recorded
 
     def _seen(self, shown: Any, keys: Any, step: Any) -> Any:
         """The channels as they are, or (n_time_steps, n_lives, n_channels) spikes of theirs."""

@@ -90,7 +90,7 @@ class Network:
             The state after it, and (n_steps, n_lives, n) all spikes.
         """
         xp = jax().numpy
-        moved, spikes = self._run(recurrent[self.order], state, drive)
+        (neurons, under_way, clock), spikes = self._run(recurrent[self.order], state, drive)
         flat = spikes.reshape(-1, self.neurons.n) @ readout
         carried = flat.reshape(*spikes.shape[:2], self.n_readouts)
 
@@ -98,7 +98,7 @@ class Network:
             return self.kappa * y + xp.asarray(1 - self.kappa, y.dtype) * now, None
 
         y, _ = jax().lax.scan(filtered, state.y, carried)
-        return NetworkState(*moved, y), spikes
+        return NetworkState(neurons, under_way, clock, y), spikes
 
     def step(self, rows: Any, moving: Any, drive: Any, nudge: Any = None) -> tuple[Any, Any]:
         """One time step.
@@ -149,8 +149,7 @@ class Network:
         module = jax()
         xp = module.numpy
 
-        @module.custom_vjp
-        def whole(rows: Any, moving: Any, drive: Any) -> Any:
+        def plainly(rows: Any, moving: Any, drive: Any) -> Any:
             after, _, spikes = self._scan(rows, moving, drive)
             return after, spikes
 
@@ -171,6 +170,7 @@ class Network:
             of_moving, of_drive, of_carried = back(change)
             return xp.einsum("tbi,tbj->ij", arrived, of_carried), of_moving, of_drive
 
+        whole: Any = module.custom_vjp(plainly)
         whole.defvjp(forwards, backwards)
         after, spikes = whole(rows, (state.neurons, state.under_way, state.clock), drive)
         return after, spikes

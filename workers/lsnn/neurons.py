@@ -89,7 +89,7 @@ class Neurons:
         return self._spiking(state, current)
 
     def _potential(self, state: NeuronState, current: Any) -> tuple[Any, Any, Any, Any]:
-        """v and b after (1) to (3), the normalised potential u and the threshold θ."""
+        """V and b after (1) to (3), the normalised potential u and the threshold θ."""
         xp = jax().numpy
         # Constants of Python and of NumPy take the program's own precision.
         rho, beta = (xp.asarray(array, current.dtype) for array in (self.rho, self.beta))
@@ -123,11 +123,7 @@ class Neurons:
             before = NeuronState(self.alpha * of_v, rho * of_b, xp.zeros_like(u), of_z)
             return before, leak * of_v
 
-        @module.custom_vjp
-        def step(state: NeuronState, current: Any) -> NeuronState:
-            after, _ = forwards(state, current)
-            return after
-
+        step: Any = module.custom_vjp(lambda *before: forwards(*before)[0])
         step.defvjp(forwards, backwards)
         after: NeuronState = step(state, current)
         return after

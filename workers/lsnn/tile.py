@@ -40,7 +40,8 @@ def differentiate(
         compiled = _backward(learner, tasks.interface, program)
         gradient, lived = compiled(*given, float(progress))
     rewards = _rewards(tasks, *map(np.asarray, lived))
-    scale = np.concatenate([np.full(p.size, p.scale) for p in parameters.space.parameters])
+    weights = learner.weights(tasks.interface)
+    scale = np.concatenate([np.full(part.size, part.scale) for part in weights])
     return _lives(parameters, rewards, np.asarray(gradient, dtype=np.float64) * scale)
 
 
@@ -69,12 +70,15 @@ def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
 
 def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
     """From one candidate's weights, (n_dim,) physical values, to those that act."""
-    space, wiring = learner.space(interface), learner.wiring()
-    inputs, recurrent, readout, _ = space.parameters
-    places = [(place, p.shape) for p, place in space.slices() if hasattr(p, "shape")]
+    wiring, parts = learner.wiring(), learner.weights(interface)
+    inputs, recurrent, readout, _ = parts
+    edges = np.cumsum([0, *(part.size for part in parts)])
 
     def act(weights: Any) -> Acting:
-        w_in, w_rec, w_out, b = (weights[place].reshape(shape) for place, shape in places)
+        w_in, w_rec, w_out, b = (
+            weights[start : start + part.size].reshape(part.shape)
+            for start, part in zip(edges, parts, strict=False)
+        )
         return Acting(
             lambda shown: exact_product(shown, w_in, inputs.scale),
             wiring.acting(w_rec, recurrent.scale),
