@@ -26,6 +26,9 @@ from spikeloop.workers.lsnn.xla import Precision
 from spikeloop.workers.space import Parameters, ParameterSpace, Weights
 from spikeloop.workers.windows import whole_steps
 
+LONGEST_DELAY = 1000
+"""Time steps that spikes may be under way: each is kept for so long."""
+
 
 class Lsnn(Settings):
     """Spiking neurons, of which some have adapting thresholds, with trained weights.
@@ -40,7 +43,7 @@ class Lsnn(Settings):
     n_neurons: int = Field(default=200, ge=1, le=10_000, description="neurons")
     adaptive_share: float = Field(default=0.5, ge=0, le=1, description="of neurons, are ALIF")
     tau_membrane_ms: float = Field(default=20.0, ge=0, le=1000, description="τ_m of potentials")
-    threshold: float = Field(default=0.01, gt=0, le=1e3, description="θ₀")
+    threshold: float = Field(default=0.01, ge=1e-6, le=1e3, description="θ₀")
     beta: float = Field(default=1.8, ge=0, le=1e3, description="β of adaptive thresholds")
     tau_adaptation_ms: tuple[float, float] = Field(
         default=(50.0, 1000.0),
@@ -64,7 +67,7 @@ class Lsnn(Settings):
     smooth: float = Field(
         default=0.0, ge=0, le=10, description="0: spikes; else sigmoids of this width, for tests"
     )
-    step_ms: float = Field(default=1.0, gt=0, le=10, description="time step")
+    step_ms: float = Field(default=1.0, ge=0.01, le=10, description="time step")
     window_ms: float = Field(default=10.0, gt=0, le=1000, description="time of one decision")
 
     input: Literal["currents", "spikes"] = Field(
@@ -91,7 +94,8 @@ class Lsnn(Settings):
     shows_action: bool = Field(default=True, description="the last action is an input")
     shows_told: bool = Field(default=True, description="what was told is an input")
     explores: bool = Field(
-        default=True, description="actions are drawn from the policy; else the likeliest"
+        default=True,
+        description="actions are drawn from the policy, as always in training; else the likeliest",
     )
 
     input_scale: float = Field(
@@ -110,24 +114,31 @@ class Lsnn(Settings):
         default=0, ge=0, description="decisions after which the gradient is cut; 0: never"
     )
     checkpoint: int = Field(
-        default=0, ge=0, description="decisions lived again for the gradient to save memory; 0: no"
+        default=1, ge=0, description="decisions of which only the beginning is kept; 0 keeps all"
     )
     precision: Precision = Field(default="float32", description="of all arithmetic")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         whole_steps(self.window_ms, self.step_ms)
+        if self.refractory_ms:
+            whole_steps(self.refractory_ms, self.step_ms, "refractory_ms")
         for delay in self.delays_ms:
-            whole_steps(delay, self.step_ms, "each of delays_ms")
+            if whole_steps(delay, self.step_ms, "each of delays_ms") > LONGEST_DELAY:
+                raise ValueError(
+                    f"each of delays_ms must be at most {LONGEST_DELAY} time steps, got {delay} ms"
+                )
         low, high = self.tau_adaptation_ms
         if not 0 < low <= high <= 1e6:
             raise ValueError(
                 f"tau_adaptation_ms must be two times above 0, the least first, got {low}, {high}"
             )
-        if self.stretch and self.checkpoint:
+        if self.trial_channels == 1:
+            raise ValueError("trial_channels must be 0, or 2 or more, got 1")
+        if self.spiking_input > 1:
             raise ValueError(
-                "checkpoint must be 0 where stretch is not: what is cut needs no saving, got "
-                f"{self.checkpoint} and {self.stretch}"
+                "input_rate_hz must be at most one spike in a time step, got "
+                f"{self.input_rate_hz} with step_ms {self.step_ms}"
             )
         return self
 

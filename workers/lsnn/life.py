@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.program import Arrays, Program
 from spikeloop.workers.lsnn.inputs import Inputs
-from spikeloop.workers.lsnn.network import Network, NetworkState
+from spikeloop.workers.lsnn.network import Network
 from spikeloop.workers.lsnn.objective import Decisions
 from spikeloop.workers.lsnn.xla import jax
 
@@ -144,7 +144,9 @@ class Life:
         module = jax()
 
         def noise(key: Any) -> Any:
-            here = module.random.fold_in(module.random.wrap_key_data(key), step)
+            here = module.random.fold_in(
+                module.random.wrap_key_data(key, impl="threefry2x32"), step
+            )
             # As many bits in either precision, so that both see the same spikes.
             shape = (self.network.n_steps, shown.shape[1])
             return module.random.uniform(here, shape, module.numpy.float32)
@@ -170,37 +172,63 @@ class Life:
         log_policy = jax().nn.log_softmax(readout[:, :n_actions])
         policy = xp.exp(log_policy)
         action = log_policy.argmax(axis=1)
-        if self.explores:
+        if self.explores:  # by the inverse of the distribution function
             passed = xp.cumsum(policy, axis=1) <= choice[:, None]
             action = xp.minimum(passed.sum(axis=1), n_actions - 1)
         log_chance = xp.take_along_axis(log_policy, action[:, None], axis=1)[:, 0]
         return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
 
     def _in_stretches(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
-        """Scans the decisions, in pieces where the gradient is cut or its memory is saved."""
+        """Scans the decisions; cuts the gradient after each stretch, saves memory in checkpoints.
+
+        Of a stretch, as of a checkpoint, only the beginning is kept until the gradient is due.
+        """
         module = jax()
-        n_steps = self.interface.n_steps
-        piece = self.stretch or self.checkpoint
-        if not piece or piece >= n_steps:
-            return module.lax.scan(decide, begin, given)[1]
 
-        def whole_piece(before: Any, inside: Any) -> Any:
-            if self.stretch:
-                environment, network, action, told = before
-                network = NetworkState(*module.lax.stop_gradient(network))
-                before = environment, network, action, module.lax.stop_gradient(told)
-            return module.lax.scan(decide, before, inside)
+        def inside(before: Any, part: Any) -> Any:
+            return _in_pieces(decide, before, part, self.checkpoint)
 
-        if self.checkpoint:
-            whole_piece = module.checkpoint(whole_piece)
-        n_pieces, rest = divmod(n_steps, piece)
-        cut = module.tree.map(
-            lambda a: a[: n_pieces * piece].reshape(n_pieces, piece, *a.shape[1:]), given
-        )
-        state, kept = module.lax.scan(whole_piece, begin, cut)
-        kept = module.tree.map(lambda a: a.reshape(n_pieces * piece, *a.shape[2:]), kept)
-        if not rest:
-            return kept
-        last = module.tree.map(lambda a: a[n_pieces * piece :], given)
-        _, more = whole_piece(state, last)
-        return module.tree.map(lambda a, b: module.numpy.concatenate([a, b]), kept, more)
+        def stretch(before: Any, part: Any) -> Any:
+            environment, network, action, told = before
+            network, told = module.lax.stop_gradient((network, told))
+            return inside((environment, network, action, told), part)
+
+        if not self.stretch:
+            return inside(begin, given)[1]
+        return _in_pieces(decide, begin, given, self.stretch, stretch)[1]
+
+
+def _in_pieces(
+    decide: Callable[[Any, Any], Any],
+    begin: Any,
+    given: Any,
+    piece: int,
+    whole: Callable[[Any, Any], Any] | None = None,
+) -> tuple[Any, Any]:
+    """Scans decisions in pieces of which only the beginning is kept for the gradient.
+
+    Args:
+        decide: one decision.
+        begin: state before.
+        given: what decisions are given, first axis n_steps.
+        piece: decisions of a piece; 0 scans all of them in one, of which everything is kept.
+        whole: scans one piece, if it is not just ``decide`` after ``decide``.
+
+    Returns:
+        The state after all decisions, and what is recorded of each.
+    """
+    module = jax()
+    scan, tree = module.lax.scan, module.tree
+    n_steps = tree.leaves(given)[0].shape[0]
+    if not piece:
+        return tuple(scan(decide, begin, given))
+    each = module.checkpoint(whole or (lambda before, part: scan(decide, before, part)))
+    n_pieces, rest = divmod(n_steps, piece)
+    full = n_pieces * piece
+    cut = tree.map(lambda a: a[:full].reshape(n_pieces, piece, *a.shape[1:]), given)
+    state, kept = scan(each, begin, cut)
+    kept = tree.map(lambda a: a.reshape(full, *a.shape[2:]), kept)
+    if rest:
+        state, more = each(state, tree.map(lambda a: a[full:], given))
+        kept = tree.map(lambda a, b: module.numpy.concatenate([a, b]), kept, more)
+    return state, kept

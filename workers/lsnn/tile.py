@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Program, Programmed
 from spikeloop.workers.base import Lives
 from spikeloop.workers.curve import bin_lengths
@@ -25,24 +25,37 @@ PROGRAMS = 32
 
 def live(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
     """Lives of a tile, without gradient."""
+    return _lives(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
+
+
+def actions(
+    learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+) -> FloatArray | IntArray:
+    """(n_candidates, n_steps, n_tasks) actions of the lives of ``live``, or answers.
+
+    Answers have a last axis n_actions.
+    """
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
-        lived = _forward(learner, tasks.interface, program)(*given)
-    return _lives(parameters, _rewards(tasks, *map(np.asarray, lived)))
+        return np.asarray(_forward(learner, tasks.interface, program)(*given))
 
 
 def differentiate(
     learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
 ) -> Lives:
-    """Lives of a tile, and the gradient of the objective with respect to each point."""
+    """Lives of a tile, and the gradient of the objective with respect to each point.
+
+    Actions are drawn from the policy, whatever the learner does in ``live``: the objective of
+    rewards is about a policy.
+    """
+    learner = type(learner).model_validate({**learner.model_dump(), "explores": True})
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
         compiled = _backward(learner, tasks.interface, program)
-        gradient, lived = compiled(*given, float(progress))
-    rewards = _rewards(tasks, *map(np.asarray, lived))
+        gradient, acted = map(np.asarray, compiled(*given, float(progress)))
     weights = learner.weights(tasks.interface)
     scale = np.concatenate([np.full(part.size, part.scale) for part in weights])
-    return _lives(parameters, rewards, np.asarray(gradient, dtype=np.float64) * scale)
+    return _lives(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
 
 
 def trace(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
@@ -92,12 +105,7 @@ def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
 @lru_cache(PROGRAMS)
 def _forward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
-
-    def lived(*given: Any) -> tuple[Any, Any]:
-        kept = live_(*given)
-        return kept.decisions.reward, kept.action
-
-    return module.jit(_each(lived))
+    return module.jit(_each(lambda *given: live_(*given).action))
 
 
 @lru_cache(PROGRAMS)
@@ -120,7 +128,7 @@ def _backward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
             else objective.of_rewards(kept.decisions, progress, learner.stretch)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
-        return gained + rates, (kept.decisions.reward, kept.action)
+        return gained + rates, kept.action
 
     return module.jit(_each(module.grad(value, has_aux=True)))
 
@@ -156,53 +164,51 @@ def _given(
     """The rules of the tasks, and what a compiled program takes."""
     if not isinstance(tasks, Programmed):
         raise ValueError(f"lsnn needs tasks whose rules are a program, got {type(tasks).__name__}")
-    program = tasks.program()
-    n_candidates, n_tasks = seeds.shape
-    flat, n_steps = np.ascontiguousarray(seeds).ravel(), tasks.interface.n_steps
+    program, n_steps = tasks.program(), tasks.interface.n_steps
     discrete = tasks.interface.actions == "discrete"
-
-    def drawn(stream: Stream) -> FloatArray:
-        """(n_candidates, n_steps, n_tasks) uniform numbers."""
-        numbers = np.stack([uniforms(flat, stream, step)[:, 0] for step in range(n_steps)])
-        return numbers.reshape(n_steps, n_candidates, n_tasks).swapaxes(0, 1)
-
-    nothing = np.zeros((n_candidates, n_steps, n_tasks))
+    nothing = np.zeros((seeds.shape[0], n_steps, seeds.shape[1]))
     chance = Chance(
-        program.luck(drawn(Stream.LUCK)),
-        drawn(Stream.EXPLORATION) if discrete and learner.explores else nothing,
-        flat.view(np.uint32).reshape(n_candidates, n_tasks, 2),
+        program.luck(_uniform(seeds, Stream.LUCK, n_steps)),
+        _uniform(seeds, Stream.EXPLORATION, n_steps) if discrete and learner.explores else nothing,
+        np.ascontiguousarray(seeds).view(np.uint32).reshape(*seeds.shape, 2),
     )
     wanted = np.dtype(learner.precision)
     exact = {k: a.astype(wanted) if a.dtype.kind == "f" else a for k, a in tasks.arrays().items()}
     chance = Chance(*(a.astype(wanted) if a.dtype.kind == "f" else a for a in chance))
-    task = np.arange(n_tasks)
+    task = np.arange(seeds.shape[1])
     return program, (parameters.values.astype(wanted), chance, exact, task)
 
 
-def _rewards(tasks: TaskBatch, reward: FloatArray, action: FloatArray) -> FloatArray:
-    """(n_candidates, n_steps, n_tasks) rewards in full precision.
-
-    Those of discrete actions are read from tables. Those of answers are computed, which a compiled
-    program rounds differently for different numbers of lives, so NumPy computes them once more.
-    """
-    if tasks.interface.actions == "discrete":
-        return reward.astype(np.float64)
-    n_candidates, n_steps, n_tasks = reward.shape
-    play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
-    answers = action.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, -1)
-    no_luck = np.zeros(n_candidates * n_tasks)  # what targets are told for leaves nothing to it
-    paid = np.stack([play.step(answer.astype(np.float64), no_luck)[0] for answer in answers])
-    return paid.reshape(n_steps, n_candidates, n_tasks).swapaxes(0, 1)
+def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
+    """(n_candidates, n_steps, n_tasks) uniform random numbers of lives."""
+    flat = np.ascontiguousarray(seeds).ravel()
+    numbers = np.stack([uniforms(flat, stream, step)[:, 0] for step in range(n_steps)])
+    return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
 
 
 def _lives(
-    parameters: Parameters, rewards: FloatArray, gradient: FloatArray | None = None
+    learner: "Lsnn",
+    parameters: Parameters,
+    tasks: TaskBatch,
+    seeds: SeedArray,
+    acted: FloatArray | IntArray,
+    gradient: FloatArray | None = None,
 ) -> Lives:
-    """What (n_candidates, n_steps, n_tasks) rewards come to."""
-    n_candidates, n_steps, n_tasks = rewards.shape
-    rewards = rewards.swapaxes(1, 2).copy()
+    """What actions came to.
+
+    They are played once more in NumPy, which pays in double precision, and the same to the bit for
+    any number of lives, while a compiled program may round differently for each.
+    """
+    n_candidates, n_steps, n_tasks = acted.shape[:3]
+    luck = _uniform(seeds, Stream.LUCK, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
+    acted = acted.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, *acted.shape[3:])
+    if acted.dtype.kind == "f":
+        acted = acted.astype(np.float64)
+    play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
+    paid = np.stack([play.step(*now)[0] for now in zip(acted, luck, strict=True)])
+    rewards = paid.reshape(n_steps, n_candidates, n_tasks).transpose(1, 2, 0).copy()
     # A potential that is no number never spikes, so its life would look like one in silence.
-    rewards[~np.isfinite(parameters.values).all(axis=1)] = np.nan
+    rewards[~np.isfinite(parameters.values.astype(learner.precision)).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)
     edges = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     sums = np.add.reduceat(rewards, edges, axis=2)

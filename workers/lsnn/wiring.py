@@ -19,7 +19,8 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.lsnn.xla import jax
 
 LARGEST = 16.0
-"""Weights act as at most this many standard deviations of their initial law."""
+"""Weights act as at most this many standard deviations of their initial law, or up to twice that:
+the bound is the next power of 2."""
 SIGNIFICAND = 24
 """Bits of float32's."""
 INPUT_BITS = 8

@@ -7,7 +7,6 @@ is needed, because the workers of a machine may share one card.
 """
 
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +20,16 @@ Precision = Literal["float32", "float64"]
 ENVIRONMENT = {
     "NPROC": "1",  # threads of XLA on the processor, which it asks for when it starts
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    # On graphics cards: the same sums each time, and the same program on each of them.
+    "XLA_FLAGS": "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0",
 }
 """What JAX reads when it starts and that is not the user's to choose."""
 _LOCK = threading.Lock()
+_started = False
 
 
 def jax(needed_by: str = "lsnn") -> Any:
-    """The module ``jax``, imported on the first call.
+    """The module ``jax``, imported and started on the first call.
 
     Where a program has started JAX before, its threads are that program's.
 
@@ -35,20 +37,29 @@ def jax(needed_by: str = "lsnn") -> Any:
         needed_by: what asks for it, the first words of the error message.
 
     Raises:
-        Unavailable: it cannot be imported; one line that says what to install.
+        Unavailable: it cannot be imported or started; one line that says what to do.
     """
+    global _started
     with _LOCK:
         try:
-            if "jax" not in sys.modules:
+            if not _started:
                 with _environment():
                     import jax as module
 
-                    module.devices()  # starts it
+                    module.devices()
+                _started = True
             import jax as module
         except ImportError as error:
             cause = "" if error.name == "jax" else f" ({error})"
             raise Unavailable(
                 f"{needed_by} needs JAX: pip install 'spikeloop[lsnn]'{cause}"
+            ) from error
+        except (RuntimeError, AssertionError) as error:
+            asked = os.environ.get("JAX_PLATFORMS", "")
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise Unavailable(
+                f"{needed_by} needs JAX, which does not start ({reason})"
+                + (f"; JAX_PLATFORMS asks for {asked!r}" if asked else "")
             ) from error
     return module
 
@@ -57,7 +68,8 @@ def jax(needed_by: str = "lsnn") -> Any:
 def _environment() -> Iterator[None]:
     """``ENVIRONMENT`` for the moment; other libraries and child processes keep their own."""
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
+    flags = f"{before['XLA_FLAGS'] or ''} {ENVIRONMENT['XLA_FLAGS']}".strip()
+    os.environ.update({**ENVIRONMENT, "XLA_FLAGS": flags})
     try:
         yield
     finally:
@@ -76,5 +88,9 @@ def precision(wanted: Precision) -> Iterator[None]:
     bits.
     """
     module = jax()
-    with module.enable_x64(wanted == "float64"), module.default_matmul_precision("highest"):
+    with (
+        module.enable_x64(wanted == "float64"),
+        module.default_matmul_precision("highest"),
+        module.threefry_partitionable(True),
+    ):
         yield
