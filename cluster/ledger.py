@@ -14,7 +14,8 @@ worker, with the very same seeds: first whole, because machines fail too; then c
 lives, so that only a broken life fails. A life fails when its last permitted start failed, and that
 one it had to itself. How often it may start is counted by reason: a death, or an error on the way,
 may be bad luck and gets ``max_attempts`` starts; a life that takes too long, which with the same
-seeds it will do again, gets two.
+seeds it will do again, gets two. A tile of gradients is never cut, because its objective is not
+that of its lives: it counts as one life, and its lives fail together.
 
 A worker that is slow or frozen says nothing. So when nothing waits any more, a piece that takes
 much longer than the others is started a second time, on an idle worker. The first result counts;
@@ -98,15 +99,24 @@ class Ledger:
         """Pieces in line."""
         return len(self._waiting)
 
-    def begin(self, tiles: Sequence[Tile]) -> int:
+    def begin(self, tiles: Sequence[Tile], whole: Sequence[bool] = ()) -> int:
         """Opens a run of one job per tile, and gives its number.
 
         What workers still do for an earlier one is unwanted from now on.
+
+        Args:
+            tiles: of the jobs.
+            whole: of each, whether it must not be cut; by default none.
         """
         self._run += 1
         self._tiles = tiles
         self._parts = [[] for _ in tiles]
-        self._waiting = deque(Piece(self._run, job, tile) for job, tile in enumerate(tiles))
+        self._waiting = deque(
+            Piece(self._run, job, tile, keep)
+            for job, (tile, keep) in enumerate(
+                zip(tiles, whole or [False] * len(tiles), strict=True)
+            )
+        )
         self._open = {piece: Progress(waiting=True) for piece in self._waiting}
         self._n_jobs_open = len(tiles)
         self._took_s = []
@@ -321,7 +331,7 @@ class Ledger:
                 record.node_losses += 1
             else:
                 record.blame[status] += 1
-            alone = piece.tile.n_lives == 1 and len(pieces) == 1
+            alone = piece.atomic and len(pieces) == 1
             if record.holders:
                 continue
             if blameless or record.blame[status] + (not alone) < self._max_starts[status]:
@@ -334,8 +344,8 @@ class Ledger:
         return outcomes
 
     def _cut(self, piece: Piece) -> list[Piece]:
-        """The single lives of a piece, which take its place; a single life stays what it is."""
-        if piece.tile.n_lives == 1:
+        """The single lives of a piece, which take its place; what is atomic stays what it is."""
+        if piece.atomic:
             return [piece]
         record = self._open.pop(piece)
         lives = [Piece(piece.run, piece.job, tile) for tile in piece.tile.lives()]

@@ -20,11 +20,18 @@ class Piece:
         run: which call of the pool's ``run`` it belongs to.
         job: position of the job in the sequence given to the pool.
         tile: what is to be lived.
+        whole: whether the tile must not be cut, as that of a grid of gradients.
     """
 
     run: int
     job: int
     tile: Tile
+    whole: bool = False
+
+    @property
+    def atomic(self) -> bool:
+        """Whether nothing smaller can be tried."""
+        return self.whole or self.tile.n_lives == 1
 
 
 Message = tuple[Piece, ...]

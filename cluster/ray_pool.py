@@ -86,7 +86,7 @@ class RayPool:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yields one outcome per job, in order of completion."""
-        run = self._ledger.begin([job.tile for job in jobs])
+        run = self._ledger.begin([job.tile for job in jobs], [job.grid.gradient for job in jobs])
         self._crew.begin_run()
         self._last_ready = self._actors.now()
         try:

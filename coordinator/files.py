@@ -58,7 +58,7 @@ def remove(path: Path) -> None:
 
 def digest(path: Path) -> str:
     """The digits of a file's seal, which name its contents; ConfigError if it is damaged."""
-    return _read(path, seals.check)
+    return read(path, seals.check)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """What ``write_json`` published; ConfigError if it is missing or damaged."""
-    return _read(path, _json)
+    return read(path, _json)
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def write_parquet(path: Path, table: Any) -> None:
 
 def read_parquet(path: Path) -> Any:
     """The ``pyarrow.Table`` that was published; ConfigError if it is missing or damaged."""
-    return _read(path, _table)
+    return read(path, _table)
 
 
 def write_arrays(
@@ -134,12 +134,12 @@ def write_arrays(
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays that were published, and their metadata; ConfigError if missing or damaged."""
-    return _read(path, _arrays)
+    return read(path, _arrays)
 
 
 def metadata(path: Path) -> dict[str, str]:
     """What a Parquet file or a ``.npz`` says of itself; ConfigError if it is missing or damaged."""
-    return _read(path, _arrays_metadata if path.suffix == ".npz" else _table_metadata)
+    return read(path, arrays_metadata if path.suffix == ".npz" else _table_metadata)
 
 
 def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
@@ -148,7 +148,11 @@ def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
     write_bytes(path, data)
 
 
-def _read(path: Path, parse: Callable[[bytes], T]) -> T:
+def read(path: Path, parse: Callable[[bytes], T]) -> T:
+    """What ``parse`` makes of a file's bytes; ConfigError if it is missing or damaged.
+
+    ``parse`` raises ``seals.Broken`` where it is damaged.
+    """
     try:
         return parse(path.read_bytes())
     except seals.Broken as error:
@@ -177,7 +181,8 @@ def _table_metadata(data: bytes) -> dict[str, str]:
     return {k.decode(): v.decode() for k, v in found.items() if k != SEAL.encode()}
 
 
-def _arrays_metadata(data: bytes) -> dict[str, str]:
+def arrays_metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a ``.npz`` in these bytes, whose seal is checked."""
     seals.check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         found: dict[str, str] = json.loads(archive.comment)
@@ -196,7 +201,7 @@ def _table(data: bytes) -> Any:
 
 
 def _arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    found = _arrays_metadata(data)
+    found = arrays_metadata(data)
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}, found
 

@@ -4,8 +4,8 @@ A weights file is a compressed ``.npz`` without pickles, sealed like every file 
 (``seals``), which NumPy and a reader of JSON can open:
 
     point   (n_dim,)  the learned point, in the strategy's coordinates; weights are these times the
-                      scale of their initial law. float32, or float64 where a point is not of
-                      weights alone, whose other coordinates are few
+                      scale of their initial law. float32 where that holds the point exactly, as
+                      it does that of gradient ascent, else float64
     about   ()        text, a JSON object: ``manifest`` is the run's ``run.json`` with its
                       configuration, ``generation`` the one whose point was deployed, ``lives`` what
                       the search lived, ``transfer`` what ``spikeloop transfer --json`` prints, of
@@ -15,23 +15,28 @@ It is a stranger's word just as a run folder may be, and the same rules hold (``
 """
 
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spikeloop.coordinator import files, manifest, opening, session
+from spikeloop.coordinator import files, manifest, opening, session, unpacking
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import deployed_generation
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.unpacking import NOT_ITS_OWN, Arrays
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace
 
 FORMAT = {"format": "spikeloop learned point", "version": "1"}
 """Metadata that tell a weights file from another ``.npz``."""
+
+LARGEST = 1 << 30
+"""Bytes of a weights file: 10,000 neurons have 800 MB of weights in double precision."""
+LARGEST_ABOUT = 1 << 26
+"""Bytes of what a weights file says of itself, at 4 a character."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +86,17 @@ def write(path: Path, learned: Learned) -> None:
         "transfer": learned.transfer,
     }
     arrays = {
-        "point": learned.point.astype(_precision(learned.config.space)),
+        "point": _smallest(learned.point),
         "about": np.array(json.dumps(about)),
     }
     files.write_arrays(path, arrays, FORMAT, compressed=True)
 
 
-def _precision(space: ParameterSpace) -> type[np.floating[Any]]:
-    """Of points in files: a bounded coordinate may stand at an edge, where rounding would tell."""
-    return np.float64 if space.bounded().any() else np.float32
+def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
+    """The very same numbers, in single precision if it has them all."""
+    with np.errstate(over="ignore"):
+        single = point.astype(np.float32)
+    return single if np.array_equal(single, point) else point
 
 
 def _of_run(folder: Path, trust: bool) -> Learned:
@@ -114,7 +121,8 @@ def _of_run(folder: Path, trust: bool) -> Learned:
 def _of_file(path: Path, trust: bool) -> Learned:
     damaged = ConfigError(f"{path}: damaged: it holds something else")
     try:
-        arrays, metadata = files.read_arrays(path)
+        arrays = unpacking.open_arrays(path, LARGEST)
+        metadata = arrays.metadata
         if metadata.get("format") != FORMAT["format"]:
             raise ConfigError(
                 f"{path}: no weights file; write one with: spikeloop export RUN --to weights"
@@ -124,22 +132,34 @@ def _of_file(path: Path, trust: bool) -> Learned:
                 f"{path}: written with version {metadata.get('version')} of weights files, this "
                 f"program reads {FORMAT['version']}; read it with the program that wrote it"
             )
-        about = json.loads(str(arrays["about"]))
+        about = json.loads(str(arrays.read("about", LARGEST_ABOUT)))
         of_run, known = about["manifest"], about["transfer"]
-        generation, lives = int(about["generation"]), int(about["lives"])
-        point = np.asarray(arrays["point"], dtype=np.float64)
-    except (ValueError, TypeError, KeyError, zlib.error, RecursionError, MemoryError) as error:
+        generation, lives = about["generation"], about["lives"]
+        shape = arrays.shape("point")
+    except NOT_ITS_OWN as error:
         raise damaged from error
     if not (isinstance(of_run, dict) and isinstance(of_run.get("config"), dict)):
         raise damaged
     if not (isinstance(of_run.get("fingerprint"), dict) and isinstance(known, dict | None)):
         raise damaged
+    if not all(isinstance(number, int) and number >= 0 for number in (generation, lives)):
+        raise damaged
     config, trusted = manifest.configured(of_run, str(path), trust)
-    if point.shape != (config.space.n_dim,) or not np.isfinite(point).all():
+    point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
+    if point is None:
         raise ConfigError(
             f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
-            f"coordinate of the learner's space, got the shape {point.shape}"
+            f"coordinate of the learner's space, got the shape {shape}"
         )
     if changes := manifest.changed_since(of_run, config):
         opening.warn_of_changes(path, changes)
     return Learned(config, point, path, trusted, of_run, generation, lives, known)
+
+
+def _point(arrays: Arrays, n_dim: int) -> FloatArray | None:
+    """The point of a file if it is one of so many finite numbers."""
+    try:
+        point = arrays.read("point", 8 * n_dim).astype(np.float64)
+    except NOT_ITS_OWN:
+        return None
+    return point if np.isfinite(point).all() else None

@@ -6,12 +6,13 @@ and the workers' competition for the machine are in the estimate. Nothing is wri
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
@@ -41,7 +42,9 @@ class Plan:
         lives_race: of the finalists' race.
         lives_failed: of those measured.
         first_failure: why the first of these failed, or "".
-        seconds_per_life: of one worker, with all workers busy, dispatch included.
+        seconds_per_life: of the search, of one worker, with all workers busy, dispatch included.
+        seconds_per_held_out_life: the same of lives without gradients; where the search is without
+            them too, the same number.
         start_s: seconds until the workers are ready, compilation included.
         search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
         total_s: their sum.
@@ -63,6 +66,7 @@ class Plan:
     lives_failed: int
     first_failure: str
     seconds_per_life: float
+    seconds_per_held_out_life: float
     start_s: float
     search_s: float
     monitor_s: float
@@ -76,8 +80,25 @@ class Plan:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Lives, and how long they took.
+
+    Attributes:
+        lives: the lives.
+        per_life: seconds of one worker, dispatch included.
+        compile_s: seconds until all workers had lived some.
+    """
+
+    lives: GridLives
+    per_life: float
+    compile_s: float
+
+
 def measure(config: RunConfig, stop: StopSignal) -> Plan:
     """Starts the target, lives a few tiles of the first generation's kind and extrapolates.
+
+    Where those are of gradients, so are as many without, as the held-out ones will be.
 
     Raises:
         RunFailed: every life that was measured failed.
@@ -102,15 +123,13 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
             common_noise=run.common_noise,
             gradient=wants_gradient(config.strategy),
         )
-        jobs_measured = cut(grid, *tile, "plan")
-        # One each first: some learners compile for the shape of a tile.
-        evaluate_grid(pool, jobs_measured[:workers])
         start_s = time.perf_counter() - started
-        started = time.perf_counter()
-        lives = evaluate_grid(pool, jobs_measured)
-        per_life = (time.perf_counter() - started) * workers / grid.n_lives
-    if lives.n_failed == lives.n_lived:
-        raise _failed(lives)
+        search = held_out = _measured(pool, grid, tile)
+        all_measured = [search]
+        if grid.gradient:
+            held_out = _measured(pool, replace(grid, gradient=False), tile)
+            all_measured.append(held_out)
+    start_s += sum(measured.compile_s for measured in all_measured)
 
     generations = max_generations(config)
     jobs, rounds = 0, 0
@@ -119,15 +138,16 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         in_round = _ceil(-(-candidates // 2**number), tile[0]) * _ceil(stop_ - start, tile[1])
         jobs += in_round
         rounds += _ceil(in_round, workers) * min(stop_ - start, tile[1])
-    search_s = generations * rounds * tile[0] * per_life
+    search_s = generations * rounds * tile[0] * search.per_life
     monitored = len(settings.monitored(generations))
     lives_monitor = monitored * settings.monitor_tasks
     monitor = [j.tile.n_lives for j in held_out_jobs(config, config.space.default_point(), 0)]
-    monitor_s = monitored * _ceil(len(monitor), workers) * max(monitor) * per_life
+    monitor_s = monitored * _ceil(len(monitor), workers) * max(monitor) * held_out.per_life
     lives_transfer = transfer_size(settings)
-    transfer_s = lives_transfer * per_life / workers
+    transfer_s = lives_transfer * held_out.per_life / workers
     lives_race = race_size(config)
-    race_s = lives_race * per_life / workers
+    race_s = lives_race * held_out.per_life / workers
+    failures = [failure for measured in all_measured for failure in measured.lives.failures]
     return Plan(
         n_dim=config.space.n_dim,
         generations=generations,
@@ -140,10 +160,11 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         steps_per_life=config.family.interface.n_steps,
         jobs_per_generation=jobs,
         workers=workers,
-        lives_measured=grid.n_lives,
-        lives_failed=lives.n_failed,
-        first_failure=lives.failures[0].message if lives.failures else "",
-        seconds_per_life=per_life,
+        lives_measured=sum(measured.lives.n_lived for measured in all_measured),
+        lives_failed=sum(measured.lives.n_failed for measured in all_measured),
+        first_failure=failures[0].message if failures else "",
+        seconds_per_life=search.per_life,
+        seconds_per_held_out_life=held_out.per_life,
         start_s=start_s,
         search_s=search_s,
         monitor_s=monitor_s,
@@ -152,6 +173,19 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
         total_s=start_s + search_s + monitor_s + race_s + transfer_s,
         curriculum=tuple((stage.last(run.generations), stage.family) for stage in run.curriculum),
     )
+
+
+def _measured(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> Measured:
+    """Lives a grid twice, the first time in part; RunFailed if every life failed."""
+    jobs, started = cut(grid, *tile, "plan"), time.perf_counter()
+    # One each first: some learners compile for the shape of a tile.
+    evaluate_grid(pool, jobs[: pool.n_workers])
+    ready = time.perf_counter()
+    lives = evaluate_grid(pool, jobs)
+    per_life = (time.perf_counter() - ready) * pool.n_workers / grid.n_lives
+    if lives.n_failed == lives.n_lived:
+        raise _failed(lives)
+    return Measured(lives, per_life, ready - started)
 
 
 def _failed(lives: GridLives) -> RunFailed:
@@ -190,9 +224,12 @@ def show(plan: Plan, console: "Console") -> None:
     total = plan.lives_search + plan.lives_monitor + plan.lives_race + plan.lives_transfer
     table.add_row("total", str(total), duration(plan.total_s))
     console.print(table)
+    per_life = f"{plan.seconds_per_life * 1000:.1f} ms"
+    if plan.seconds_per_held_out_life != plan.seconds_per_life:
+        per_life += f" ({plan.seconds_per_held_out_life * 1000:.1f} ms without gradient)"
     console.print(
         f"{plan.n_dim} hyperparameters, {plan.steps_per_life} steps a life, "
-        f"{plan.seconds_per_life * 1000:.1f} ms a life on each of {plan.workers} worker(s), "
+        f"{per_life} a life on each of {plan.workers} worker(s), "
         f"{plan.jobs_per_generation} jobs a generation",
         highlight=False,
         soft_wrap=True,

@@ -104,17 +104,33 @@ def transfer_theta(settings: TransferSettings) -> tuple[str, ...]:
 
 def transfer_grid(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> Grid:
     """All points and all held-out tasks; ``transfer_areas`` says which of them meet."""
-    space, run = config.space, config.run
-    rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.TRANSFER, settings.seed)
+    space = config.space
+    rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.TRANSFER, settings.seed)
     random = space.sample(settings.random_points, rng)
+    points = np.vstack([space.default_point(), learned, random])
+    return new_tasks(config, points, settings.tasks, settings.seed)
+
+
+def new_tasks(config: RunConfig, points: FloatArray, n_tasks: int, seed: int) -> Grid:
+    """Points on held-out tasks, of which more begin with the same ones.
+
+    So do the seeds of the lives of more points, and with common noise those on more tasks.
+
+    Args:
+        config: the run's.
+        points: (n_points, n_dim).
+        n_tasks: how many.
+        seed: which.
+    """
+    run = config.run
     return Grid(
         config.family,
         config.learner,
-        Explicit(np.vstack([space.default_point(), learned, random])),
-        n_tasks=settings.tasks,
+        Explicit(points),
+        n_tasks=n_tasks,
         run_seed=run.seed,
         task_set=TaskSet.TRANSFER,
-        index=settings.seed,
+        index=seed,
         common_noise=run.common_noise,
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from spikeloop.tasks.bandit import LEAST_LUCK
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, ProgramPlay
 from spikeloop.tasks.settings import Settings
@@ -73,16 +74,23 @@ class RestlessBandit(Settings):
         return _interface(self.n_arms, self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RestlessTasks":
-        """Draws ``n_tasks`` independent bandits with all chances of their lives."""
+        """Draws ``n_tasks`` independent bandits with all chances of their lives.
+
+        More tasks begin with the same ones.
+        """
+        # Imported here, so that the command line does not wait for it.
+        from scipy.special import ndtri
+
         possible = {
             "low": (self.low_volatility,),
             "high": (self.high_volatility,),
             "mixed": (self.low_volatility, self.high_volatility),
         }[self.volatility]
         n_walks = 1 if self.arms == "dependent" else self.n_arms
-        volatility = rng.choice(possible, n_tasks)
-        walk = rng.standard_normal((n_tasks, self.n_steps, n_walks)) * volatility[:, None, None]
-        walk[:, 0] = rng.random((n_tasks, n_walks))
+        drawn = rng.random((n_tasks, 1 + self.n_steps * n_walks))  # a row is a task
+        volatility = np.array(possible)[(drawn[:, 0] * len(possible)).astype(np.int64)]
+        walk = drawn[:, 1:].reshape(n_tasks, self.n_steps, n_walks)
+        walk[:, 1:] = ndtri(np.maximum(walk[:, 1:], LEAST_LUCK)) * volatility[:, None, None]
         # A free walk that is folded into [0, 1] has the law of one that is reflected at every step.
         folded = walk.cumsum(axis=1) % 2.0
         mean = np.where(folded > 1.0, 2.0 - folded, folded)

@@ -17,7 +17,8 @@ def evaluate(job: Job) -> JobResult:
     """Lets the lives of a job's tile happen.
 
     No Ray, no files, no clock in the numbers. If the learner raises, every life of the tile is
-    lived again on its own, so that only the broken one fails.
+    lived again on its own, so that only the broken one fails. But lives fail together where
+    gradients are wanted: the objective of a tile is not the mean of its lives' objectives.
     """
     started = time.perf_counter()
     tile = job.tile
@@ -26,7 +27,7 @@ def evaluate(job: Job) -> JobResult:
         result = _live(job)
     except (Exception, SystemExit) as error:  # sys.exit in a learner must not end a worker
         raised = _line(error), traceback.format_exc()
-    if raised is not None and tile.n_lives == 1:
+    if raised is not None and (tile.n_lives == 1 or job.grid.gradient):
         result = failed(tile, Status.RAISED, *raised)
     elif raised is not None:
         result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
@@ -68,7 +69,7 @@ def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResu
 
 
 def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
-    """Puts results of smaller tiles, which cover ``tile`` exactly, together."""
+    """Puts results of smaller tiles, without gradients, which cover ``tile`` exactly, together."""
     parts = sorted(parts, key=lambda part: part.tile)
     n_bins = max(part.curve.shape[2] for part in parts)
     returns = np.full(tile.shape, np.nan)
@@ -86,23 +87,22 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
         n_simulated_steps=sum(part.n_simulated_steps for part in parts),
         failures=tuple(failure for part in parts for failure in part.failures),
         wall_s=sum(part.wall_s for part in parts),
-        gradient=mean_gradient(
-            tile, [(part.tile, part.gradient) for part in parts if part.gradient is not None]
-        ),
         worker=", ".join(dict.fromkeys(part.worker for part in parts if part.worker)),
     )
 
 
 def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> FloatArray | None:
-    """(n_candidates, n_dim) mean over tasks of the gradients of parts; None if no part has one.
+    """(n_candidates, n_dim) mean over tasks of the gradients of tiles; None if none has one.
 
-    Parts without a gradient, because they failed, carry no weight. A gradient that is not finite
-    spoils the mean, whatever the parts: what to make of it is for whoever asked.
+    Tiles without a gradient, because they failed, carry no weight. A gradient that is not finite
+    spoils the mean, whatever the others: what to make of it is for whoever asked. Where the
+    objective of a tile is not the mean of its lives' objectives, how a grid is cut into tiles is
+    part of what is computed.
 
     Args:
         tile: the whole.
-        given: parts of it, and for each its (candidates, n_dim) gradient; their order matters to
-            the last bit.
+        given: the tiles of a grid, and for each its (candidates, n_dim) gradient; their order
+            matters to the last bit.
     """
     if not given:
         return None

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spikeloop.coordinator.analysis.bands import Band, mean_band, resampled_tasks
+from spikeloop.coordinator.analysis.bands import (
+    Band,
+    mean_band,
+    resampled_means,
+    resampled_tasks,
+)
 from spikeloop.coordinator.analysis.intervals import percentiles
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import QuadraticTasks
@@ -53,7 +60,7 @@ def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Err
     return Errors(bands, certainly_below(errors[NETWORK], errors[LINE], weights), n_samples)
 
 
-def certainly_below(one: FloatArray, other: FloatArray, weights: FloatArray) -> int | None:
+def certainly_below(one: FloatArray, other: FloatArray, weights: NDArray[Any]) -> int | None:
     """The first column from which on ``one`` is certainly below ``other``, paired by row.
 
     That is: the pointwise 95 % interval of the mean difference lies below 0 there and in every
@@ -64,7 +71,7 @@ def certainly_below(one: FloatArray, other: FloatArray, weights: FloatArray) -> 
         other: (n_tasks, n).
         weights: (n_resamples, n_tasks) of the rows.
     """
-    _, high = percentiles(weights @ (one - other) / len(one))
+    _, high = percentiles(resampled_means(one - other, weights))
     not_below = np.flatnonzero(~(high < 0))
     first = int(not_below[-1]) + 1 if not_below.size else 0
     return first if first < one.shape[1] else None

@@ -6,15 +6,17 @@ them are paired.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.analysis.intervals import CONFIDENCE, Interval, percentiles
-from spikeloop.coordinator.analysis.scores import Bootstrap
 from spikeloop.tasks.base import FloatArray
 
 N_RESAMPLES = 2000
+AT_ONCE = 4_000_000
+"""Weights that are drawn or multiplied at the same time."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,44 @@ class Band:
         )
 
 
-def resampled_tasks(n_tasks: int, rng: np.random.Generator) -> FloatArray:
-    """(n_resamples, n_tasks) how often each task is drawn in n_tasks draws with replacement."""
-    return Bootstrap.over(n_tasks, rng, N_RESAMPLES).task_weights
+def resampled_tasks(n_tasks: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(n_resamples, n_tasks) how often each task is drawn in n_tasks draws with replacement.
+
+    No task is drawn more than 255 times: of more tasks the chance is less than 1 / 256!.
+    """
+    weights = np.empty((N_RESAMPLES, n_tasks), dtype=np.uint8)
+    for part in _parts(weights):
+        part[...] = rng.multinomial(n_tasks, np.full(n_tasks, 1.0 / n_tasks), size=len(part))
+    return weights
 
 
-def mean_band(values: FloatArray, weights: FloatArray) -> Band:
+def resampled_means(values: FloatArray, weights: NDArray[Any]) -> FloatArray:
+    """(n_resamples, n) means over tasks, each with weights of its own.
+
+    Args:
+        values: (n_tasks, n), finite.
+        weights: (n_resamples, n_tasks) as from ``resampled_tasks``.
+    """
+    return np.concatenate([part.astype(np.float64) @ values for part in _parts(weights)]) / len(
+        values
+    )
+
+
+def mean_band(values: FloatArray, weights: NDArray[Any]) -> Band:
     """Means over tasks.
 
     Args:
         values: (n_tasks, n), finite.
         weights: (n_resamples, n_tasks) as from ``resampled_tasks``.
     """
-    n_tasks = len(values)
-    low, high = percentiles(weights @ values / n_tasks)
-    return Band(values.mean(axis=0), low, high, n_tasks)
+    low, high = percentiles(resampled_means(values, weights))
+    return Band(values.mean(axis=0), low, high, len(values))
+
+
+def _parts(weights: NDArray[Any]) -> list[NDArray[Any]]:
+    """Views of some rows each: as float64 all of them may be gigabytes."""
+    n_rows = max(1, AT_ONCE // max(1, weights.shape[1]))
+    return [weights[start : start + n_rows] for start in range(0, len(weights), n_rows)]
 
 
 def share(hits: NDArray[np.bool_]) -> Interval:

@@ -89,7 +89,7 @@ def freeze(learned: Learned, form: str) -> Frozen:
             f"{learned.source}: --to {form} needs neurons that spike, but learner.smooth is "
             f"{learner.smooth}, not 0"
         )
-    learner = learner.model_copy(update={"precision": "float64"})
+    learner = type(learner).model_validate({**learner.model_dump(), "precision": "float64"})
     circuit = learner.circuit(interface)
     weights = learner.space(interface).decode(learned.point[None, :]).values[0]
     with xla.precision("float64"):

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
 from spikeloop.coordinator.analysis import pulls
 from spikeloop.coordinator.analysis.bands import milestones
 from spikeloop.coordinator.analysis.pulls import Bandits, Pulls
-from spikeloop.coordinator.showing.living import HeldOut, Lived
+from spikeloop.coordinator.showing.living import HeldOut
 from spikeloop.coordinator.showing.shown import Shown, bounds, percent, plain
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -17,16 +16,16 @@ MOST_ROWS = 200
 """Lives in the picture of pulls: more would not have a line of pixels each."""
 
 
-def show(held: HeldOut, tasks: Bandits, lived: Lived, folder: Path) -> Shown:
+def show(held: HeldOut, tasks: Bandits, actions: IntArray, folder: Path) -> Shown:
     """Everything about bandits; draws ``choices.png`` and ``regret.png``.
 
     Args:
         held: the network and its tasks.
         tasks: the bandits.
-        lived: what it pulled.
+        actions: (n_tasks, n_steps) what it pulled.
         folder: for the pictures.
     """
-    seed, actions = held.learned.config.run.seed, lived.actions.astype(np.int64)
+    seed = held.learned.config.run.seed
     known = pulls.summarise(
         tasks,
         actions,

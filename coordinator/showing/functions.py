@@ -9,7 +9,7 @@ from rich.table import Table
 from spikeloop.coordinator.analysis import answers
 from spikeloop.coordinator.analysis.answers import LINE, NETWORK, Errors
 from spikeloop.coordinator.analysis.bands import milestones
-from spikeloop.coordinator.showing.living import HeldOut, Lived
+from spikeloop.coordinator.showing.living import HeldOut
 from spikeloop.coordinator.showing.shown import Shown, bounds, plain
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
@@ -41,19 +41,19 @@ class Stage:
     answers: FloatArray
 
 
-def show(held: HeldOut, tasks: QuadraticTasks, lived: Lived, folder: Path) -> Shown:
+def show(held: HeldOut, tasks: QuadraticTasks, given: FloatArray, folder: Path) -> Shown:
     """Everything about functions; draws ``error.png`` and ``stages.png``.
 
     Args:
         held: the network and its tasks.
         tasks: the functions.
-        lived: what it answered.
+        given: (n_tasks, n_steps) what it answered.
         folder: for the pictures.
     """
     seed = held.learned.config.run.seed
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, held.seed, 0, 0)
-    errors = answers.summarise(answers.squared_errors(tasks, lived.actions), rng)
-    passed = stages(held, tasks, lived)
+    errors = answers.summarise(answers.squared_errors(tasks, given), rng)
+    passed = stages(held, tasks, given)
     return Shown(
         {
             "mean_squared_error": {
@@ -74,7 +74,7 @@ def show(held: HeldOut, tasks: QuadraticTasks, lived: Lived, folder: Path) -> Sh
     )
 
 
-def stages(held: HeldOut, tasks: QuadraticTasks, lived: Lived) -> list[Stage]:
+def stages(held: HeldOut, tasks: QuadraticTasks, given: FloatArray) -> list[Stage]:
     """The untrained network, one in the middle of its training if there is a run, the learned one.
 
     The middle is the committed state, of up to ``STAGE_STATES`` that are evenly spread over the
@@ -85,15 +85,13 @@ def stages(held: HeldOut, tasks: QuadraticTasks, lived: Lived) -> list[Stage]:
     learned = held.learned
 
     def stage(name: str, point: FloatArray) -> Stage:
-        given = held.live(point, n).actions
-        return Stage(name, _error(tasks[:n], given), given[example(tasks)])
+        return of(name, held.actions(point, n))
+
+    def of(name: str, answers: FloatArray) -> Stage:
+        return Stage(name, _error(tasks[:n], answers), answers[example(tasks)])
 
     first = stage("untrained", held.default)
-    last = Stage(
-        f"learned, after {learned.generation} generations",
-        _error(tasks[:n], lived.actions[:n]),
-        lived.actions[example(tasks)],
-    )
+    last = of(f"learned, after {learned.generation} generations", given[:n])
     if not learned.source.is_dir():
         return [first, last]
     store = RunStore.open(learned.source)

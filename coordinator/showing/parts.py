@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from spikeloop.coordinator import files
 from spikeloop.coordinator.analysis.pulls import Bandits
 from spikeloop.coordinator.config import FAMILY
 from spikeloop.coordinator.showing import bandits, functions
-from spikeloop.coordinator.showing.living import HeldOut, Lived
+from spikeloop.coordinator.showing.living import HeldOut
 from spikeloop.coordinator.showing.shown import Shown
 from spikeloop.tasks.quadratic import QuadraticTasks
 
@@ -26,18 +28,18 @@ def show(held: HeldOut, folder: Path) -> list[Shown]:
     import matplotlib
 
     matplotlib.use("Agg")
-    lived, tasks = held.live(held.learned.point), held.tasks
+    actions, tasks = held.actions(held.learned.point), held.tasks
     files.make_folder(folder)
-    parts = [_one_life(held, lived, folder)]
+    parts = [_one_life(held, folder)]
     if isinstance(tasks, QuadraticTasks):
-        return [functions.show(held, tasks, lived, folder), *parts]
+        return [functions.show(held, tasks, actions, folder), *parts]
     if isinstance(tasks, get_args(Bandits)):
-        return [bandits.show(held, tasks, lived, folder), *parts]
+        return [bandits.show(held, tasks, actions.astype(np.int64), folder), *parts]
     return parts
 
 
-def _one_life(held: HeldOut, lived: Lived, folder: Path) -> Shown:
-    """One life in ``spikes.png``, and how often neurons fire in all of them."""
+def _one_life(held: HeldOut, folder: Path) -> Shown:
+    """One life in ``spikes.png``, and how often neurons fire."""
     from matplotlib.figure import Figure
 
     from spikeloop.coordinator.analysis.figures import save
@@ -45,10 +47,8 @@ def _one_life(held: HeldOut, lived: Lived, folder: Path) -> Shown:
 
     tasks = held.tasks
     life = held.moments(functions.example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
-    kinds = {
-        "adaptive": lived.rate_hz[: life.n_adaptive],
-        "plain": lived.rate_hz[life.n_adaptive :],
-    }
+    rate_hz, n_lives = held.rates()
+    kinds = {"adaptive": rate_hz[: life.n_adaptive], "plain": rate_hz[life.n_adaptive :]}
     rates = {kind: float(rate.mean()) for kind, rate in kinds.items() if len(rate)}
     cut = life.n_shown < life.n_decisions
     which = f"first {life.n_shown} of {life.n_decisions} decisions" if cut else "one life"
@@ -56,9 +56,9 @@ def _one_life(held: HeldOut, lived: Lived, folder: Path) -> Shown:
     kind = FAMILY.name(held.learned.config.family)
     draw_life(figure, life, f"The learned network in a new task ({kind}): {which}")
     return Shown(
-        {"mean_rate_hz": rates},
+        {"mean_rate_hz": rates, "rate_lives": n_lives},
         lines=[
-            "Mean firing rate: "
+            f"Mean firing rate in {n_lives} lives: "
             + ", ".join(f"{kind} neurons {rate:.1f} Hz" for kind, rate in rates.items())
         ],
         figures=[save(figure, folder / "spikes.png")],

@@ -34,9 +34,15 @@ def row(n_jobs: int, n_lives: int = 1) -> list[Tile]:
     return [Tile(c, c + 1, 0, n_lives) for c in range(n_jobs)]
 
 
-def started(tiles: list[Tile], n_workers: int = 1, max_attempts: int = 3, cores: int = 1) -> Ledger:
+def started(
+    tiles: list[Tile],
+    n_workers: int = 1,
+    max_attempts: int = 3,
+    cores: int = 1,
+    whole: bool = False,
+) -> Ledger:
     ledger = Ledger(LIMIT_S, max_attempts)
-    ledger.begin(tiles)
+    ledger.begin(tiles, [whole] * len(tiles))
     join(ledger, *range(n_workers), cores=cores)
     return ledger
 
@@ -391,6 +397,36 @@ def test_an_error_cuts_the_tile_and_spares_the_worker() -> None:
     assert outcome.result.failures[0].traceback == "trace"
 
 
+@pytest.mark.parametrize(
+    ("status", "n_starts"),
+    [(Status.WORKER_DIED, 3), (Status.OUT_OF_MEMORY, 3), (Status.TIMED_OUT, 2)],
+)
+def test_what_must_stay_whole_is_never_cut_and_fails_as_one(status: Status, n_starts: int) -> None:
+    tile = Tile(0, 2, 0, 3)
+    ledger = started([tile], n_workers=0, whole=True)
+    for worker in range(n_starts):
+        assert not ledger.finished
+        ledger.join(worker)
+        assert give_one(ledger, worker).tile == tile
+        outcomes = ledger.lost(worker, status, "broken")
+    (outcome,) = outcomes
+    assert (outcome.result.status == status).all()
+    assert [failure.tile for failure in outcome.result.failures] == list(tile.lives())
+    assert {failure.message for failure in outcome.result.failures} == {"broken"}
+    np.testing.assert_array_equal(outcome.attempts, np.full((2, 3), n_starts))
+
+
+def test_what_must_stay_whole_fails_only_after_a_start_that_it_had_to_itself() -> None:
+    ledger = started(row(40, n_lives=2), max_attempts=2, cores=8, whole=True)
+    message = give(ledger, 0)
+    assert len(message) > 1
+    assert ledger.error(0, message, "E: no", "trace", 0.0) == []
+    ledger.join(1)
+    (outcome,) = finish(ledger, 1, (suspect := give_one(ledger, 1),))
+    assert suspect == message[0]
+    np.testing.assert_array_equal(outcome.attempts, [[2, 2]])
+
+
 def test_reasons_are_counted_apart() -> None:
     """A life that lost its worker once and then met a frozen one is not given up."""
     ledger = started(row(1), n_workers=0)
@@ -653,11 +689,12 @@ def test_any_schedule_gives_one_outcome_per_job(data: st.DataObject) -> None:
     """Deaths, lost nodes, time-outs, hires, copies, late messages: one outcome for each job."""
     n_candidates, n_tasks = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3))
     tiles = [Tile(c, c + 1, 0, n_tasks) for c in range(n_candidates)]
+    whole = data.draw(st.booleans())
     lives = st.tuples(st.integers(0, n_candidates - 1), st.integers(0, n_tasks - 1))
     faults = st.sampled_from([Status.WORKER_DIED, Status.TIMED_OUT, Status.OUT_OF_MEMORY])
     poison = data.draw(st.dictionaries(lives, faults, max_size=3))
     world = World(Ledger(LIMIT_S), poison, cores=data.draw(st.sampled_from([1, 2, 8])))
-    world.ledger.begin(tiles)
+    world.ledger.begin(tiles, [whole] * n_candidates)
     for _ in range(data.draw(st.integers(1, 3))):
         world.hire()
 
@@ -699,6 +736,7 @@ def test_any_schedule_gives_one_outcome_per_job(data: st.DataObject) -> None:
         )
         assert len(outcome.result.failures) == np.count_nonzero(status)
         assert (outcome.attempts >= 1).all()
+        assert not whole or len(np.unique(status)) == 1
         for t in range(n_tasks):
             assert (status[0, t] != Status.OK) >= ((tile.c0, t) in poison)
 

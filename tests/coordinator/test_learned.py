@@ -1,8 +1,11 @@
 """Weights files: small, whole or refused, read by NumPy alone, trusted no more than a folder."""
 
+import io
 import json
+import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 from learned_networks import BANDIT, drawn, drawn_file
 from small import small_toml
 
-from spikeloop.coordinator import files, learned
+from spikeloop.coordinator import files, learned, seals, unpacking
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.deployment import deployed
 from spikeloop.coordinator.errors import ConfigError
@@ -100,14 +103,22 @@ def test_a_file_can_be_made_from_a_file(file: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again.npz").read_bytes() == file.read_bytes()
 
 
-def test_points_of_weights_alone_are_kept_in_single_precision(tmp_path: Path) -> None:
+def test_a_point_is_kept_in_single_precision_where_that_holds_it(tmp_path: Path) -> None:
     known = drawn(BANDIT, n_neurons=100)
-    known = replace(known, point=known.point + 1e-12)
     learned.write(tmp_path / "a.npz", known)
     found = learned.open_learned(tmp_path / "a.npz", trust=False)
-    np.testing.assert_array_equal(found.point, known.point.astype(np.float32))
+    assert found.point.tobytes() == known.point.tobytes()
     assert known.point.size > 10_000
     assert (tmp_path / "a.npz").stat().st_size < 4 * known.point.size + 5_000
+
+
+@pytest.mark.parametrize("last", [1 + 2.0**-30, 1e300])
+def test_any_other_point_is_kept_to_the_last_bit(tmp_path: Path, last: float) -> None:
+    known = drawn(BANDIT)
+    known = replace(known, point=np.append(known.point[:-1], last))
+    learned.write(tmp_path / "a.npz", known)
+    found = learned.open_learned(tmp_path / "a.npz", trust=False)
+    assert found.point.tobytes() == known.point.tobytes()
 
 
 def test_nothing_is_overwritten(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +173,65 @@ def test_other_archives_are_no_weights_files(
     assert "no weights file" in refused(tmp_path / "state.npz", capsys)
     assert "not a run folder" in refused(tmp_path / "missing.npz", capsys)
     assert "not a run folder" in refused(Path("/dev/zero"), capsys)
+    os.mkfifo(tmp_path / "pipe.npz")
+    assert "not a run folder" in refused(tmp_path / "pipe.npz", capsys)
+    for path in (tmp_path / "pipe.npz", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ConfigError, match=f"{path}: no file"):
+            unpacking.open_arrays(path, 1)
+
+
+def test_a_file_without_end_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open(tmp_path / "large.npz", "wb") as file:
+        file.truncate(learned.LARGEST + 1)  # a hole, which takes no room
+    assert "large.npz: too large: it has more than 1024 MiB" in refused(
+        tmp_path / "large.npz", capsys
+    )
+
+
+@pytest.mark.parametrize("name", ["about", "point"])
+def test_what_would_become_large_is_not_unpacked(
+    file: Path,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Zeros are a thousandth of their size in a file."""
+    arrays, _ = files.read_arrays(file)
+    arrays[name] = np.array("0" * 100_000) if name == "about" else np.zeros(100_000)
+    files.write_arrays(tmp_path / "bomb.npz", arrays, learned.FORMAT, compressed=True)
+    assert (tmp_path / "bomb.npz").stat().st_size < 20_000
+    monkeypatch.setattr(learned, "LARGEST_ABOUT", 100_000)
+    read, unpacked = unpacking.Arrays.read, []
+
+    def noted(arrays: unpacking.Arrays, asked: str, largest: int) -> Any:
+        array = read(arrays, asked, largest)
+        unpacked.append(asked)
+        return array
+
+    monkeypatch.setattr(unpacking.Arrays, "read", noted)
+    assert "bomb.npz: damaged: " in refused(tmp_path / "bomb.npz", capsys)
+    assert name not in unpacked
+
+
+def test_an_array_that_says_to_be_larger_than_it_is_is_not_read(tmp_path: Path) -> None:
+    member = io.BytesIO()
+    npy: Any = np.lib.format
+    npy.write_array_header_1_0(member, {"shape": (10**15,), "fortran_order": False, "descr": "<f8"})
+    with zipfile.ZipFile(tmp_path / "claims.npz", "w") as archive:
+        archive.writestr("point.npy", member.getvalue())
+        archive.writestr("odd.npy", b"")
+        archive.comment = json.dumps({**learned.FORMAT, "sha256": seals.EMPTY}).encode()
+    data = bytearray((tmp_path / "claims.npz").read_bytes())
+    seals.seal(memoryview(data))
+    (tmp_path / "claims.npz").write_bytes(data)
+    arrays = unpacking.open_arrays(tmp_path / "claims.npz", 10_000)
+    with pytest.raises(ValueError, match="not as large as it says"):
+        arrays.read("point", 10**18)
+    with pytest.raises(KeyError):
+        arrays.shape("about")
+    with pytest.raises(unpacking.NOT_ITS_OWN):
+        arrays.shape("odd")
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -179,6 +249,11 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ({"manifest": {"config": []}}, None),
         ({"fingerprint": 3}, None),
         ({"generation": "x"}, None),
+        ({"generation": float("inf")}, None),
+        ({"generation": float("nan")}, None),
+        ({"generation": -1}, None),
+        ({"lives": 1.5}, None),
+        ({"lives": None}, None),
         ({"transfer": 1}, None),
         (None, [1.0]),
         (None, [[]]),

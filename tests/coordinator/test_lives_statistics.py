@@ -1,13 +1,25 @@
 """What is computed of lives before anything is drawn: exact values, and identities."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from learned_networks import BANDIT, QUADRATIC, drawn
 
-from spikeloop.coordinator.analysis import answers, pulls
+from spikeloop.coordinator.analysis import answers, bands, pulls
 from spikeloop.coordinator.analysis.answers import LINE, NETWORK, PRIOR, certainly_below
-from spikeloop.coordinator.analysis.bands import mean_band, milestones, resampled_tasks, share
+from spikeloop.coordinator.analysis.bands import (
+    N_RESAMPLES,
+    mean_band,
+    milestones,
+    resampled_means,
+    resampled_tasks,
+    share,
+)
 from spikeloop.coordinator.analysis.moments import adaptation, most_moved
+from spikeloop.coordinator.analysis.scores import Bootstrap
+from spikeloop.coordinator.config import TransferSettings, parse
 from spikeloop.coordinator.showing import functions, living
 from spikeloop.coordinator.showing.living import HeldOut
 from spikeloop.coordinator.transfer import transfer_grid, transfer_theta
@@ -16,6 +28,8 @@ from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTas
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.tasks.restless_bandit import RestlessBandit
 from spikeloop.workers.lsnn import tile
+
+RESTLESS: dict[str, Any] = {"kind": "restless_bandit", "n_steps": 25}
 
 
 def rng(seed: int = 5) -> np.random.Generator:
@@ -53,6 +67,19 @@ def test_a_band_is_the_percentiles_of_resampled_means() -> None:
     np.testing.assert_allclose(band.low, [1.05, 5])
     np.testing.assert_allclose(band.high, [2.95, 5])
     assert band.at(0).n == 2
+
+
+def test_tasks_are_resampled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part's size changes no weight, and no mean but in its last bits."""
+    values = rng().normal(size=(30, 4))
+    whole = Bootstrap.over(30, rng(), N_RESAMPLES).task_weights
+    means = resampled_means(values, whole)
+    monkeypatch.setattr(bands, "AT_ONCE", 7 * 30)
+    parts = resampled_tasks(30, rng())
+    np.testing.assert_array_equal(parts, whole)
+    np.testing.assert_allclose(resampled_means(values, parts), means, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(means, whole @ values / 30, rtol=1e-12, atol=1e-15)
+    assert parts.nbytes == 30 * N_RESAMPLES
 
 
 def test_a_band_of_many_normal_numbers_is_as_wide_as_theory_says() -> None:
@@ -225,33 +252,41 @@ def test_most_moved() -> None:
     np.testing.assert_array_equal(most_moved(thresholds, 9), [3, 1, 2, 0])
 
 
-@pytest.mark.parametrize("family", [QUADRATIC, BANDIT], ids=["quadratic", "bandit"])
-def test_the_tasks_and_the_luck_are_those_of_a_transfer(family: dict[str, object]) -> None:
+@pytest.mark.parametrize("common_noise", [True, False])
+@pytest.mark.parametrize("n_tasks", [4, 6, 9], ids=["fewer", "as many", "more"])
+@pytest.mark.parametrize("family", [QUADRATIC, BANDIT, RESTLESS], ids=lambda family: family["kind"])
+def test_the_tasks_and_the_luck_are_those_of_a_transfer(
+    family: dict[str, object], n_tasks: int, common_noise: bool
+) -> None:
+    """Fewer tasks than the run's own transfer has are its first ones."""
     learned = drawn(family)
-    held = HeldOut(learned, 6, seed=4)
-    settings = learned.config.transfer.model_copy(update={"tasks": 6, "seed": 4})
+    tables = learned.config.tables()
+    tables["run"]["common_noise"] = common_noise
+    learned = replace(learned, config=parse(tables, "drawn", None))
+    assert learned.config.transfer.tasks == 6
+    held = HeldOut(learned, n_tasks, seed=4)
+    settings = TransferSettings(tasks=max(6, n_tasks), seed=4)
     grid = transfer_grid(learned.config, settings, learned.point)
     row = transfer_theta(settings).index("learned")
-    np.testing.assert_array_equal(held.seeds[0], grid.seeds()[row])
-    for name, array in grid.tasks().arrays().items():  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(held.seeds[0], grid.seeds()[row, :n_tasks])
+    tasks: Any = grid.tasks()[:n_tasks]
+    for name, array in tasks.arrays().items():
         np.testing.assert_array_equal(held.tasks.arrays()[name], array)  # type: ignore[attr-defined]
 
 
 def test_answers_are_those_that_the_learner_is_scored_by(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = drawn(QUADRATIC)
     held = HeldOut(learned, 7, seed=0)
-    lived = held.live(learned.point)
+    given = held.actions(learned.point)
     assert isinstance(held.tasks, QuadraticTasks)
-    errors = answers.squared_errors(held.tasks, lived.actions)[NETWORK]
+    errors = answers.squared_errors(held.tasks, given)[NETWORK]
     parameters = learned.config.space.decode(learned.point[None, :])
     scored = held.learner.live(parameters, held.tasks, held.seeds)
-    np.testing.assert_allclose(-errors.sum(axis=1), scored.returns[0], rtol=1e-5)
-    # Some at a time, the numbers are the same.
+    np.testing.assert_allclose(-errors.sum(axis=1), scored.returns[0], rtol=1e-12)
+    np.testing.assert_array_equal(held.actions(learned.point, 3), given[:3])
+    # One at a time, the numbers are the same.
     monkeypatch.setattr(living, "MEMORY", 1)
-    alone = held.live(learned.point)
-    np.testing.assert_array_equal(alone.actions, lived.actions)
-    np.testing.assert_allclose(alone.rate_hz, lived.rate_hz, rtol=1e-5)
-    np.testing.assert_array_equal(held.live(learned.point, 3).actions, lived.actions[:3])
+    np.testing.assert_array_equal(held.actions(learned.point), given)
 
 
 def test_thresholds_are_those_of_the_network() -> None:
@@ -270,22 +305,44 @@ def test_thresholds_are_those_of_the_network() -> None:
     np.testing.assert_array_equal(life.told, kept.told[0, :, 0])
 
 
-def test_of_a_long_life_the_beginning_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = HeldOut(drawn(BANDIT), 2, seed=0)
+@pytest.mark.parametrize(
+    ("learner", "lived"),
+    [({}, 5), ({"input": "spikes"}, 5), ({"trial_channels": 5}, 25)],
+    ids=["currents", "spikes", "trials"],
+)
+def test_of_a_long_life_the_beginning_is_looked_at(
+    learner: dict[str, Any], lived: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is lived, unless the network is shown how far it has come in the whole life."""
+    held = HeldOut(drawn(BANDIT, **learner), 2, seed=0)
     whole = held.moments(0)
     monkeypatch.setattr(living, "LONGEST", 55)
+    traced: list[Any] = []
+
+    def noted(*given: Any) -> Any:
+        traced.append(trace(*given))
+        return traced[-1]
+
+    trace = tile.trace
+    monkeypatch.setattr(tile, "trace", noted)
     life = held.moments(0)
+    assert traced[0].spikes.shape[1] == lived
     assert (life.n_shown, life.n_decisions, life.window) == (5, 25, 10)
     np.testing.assert_array_equal(life.spikes, whole.spikes[:50])
     np.testing.assert_array_equal(life.thresholds, whole.thresholds[:50])
-    np.testing.assert_array_equal(life.seen, whole.seen[:5])
+    np.testing.assert_array_equal(life.seen, whole.seen[: len(life.seen)])
+    np.testing.assert_array_equal(life.acted, whole.acted[:5])
     assert life.end_ms == 50
 
 
-def test_rates_count_all_spikes() -> None:
-    learned = drawn(BANDIT)
-    held = HeldOut(learned, 4, seed=0)
-    spikes = [held.moments(task).spikes for task in range(4)]
-    np.testing.assert_allclose(
-        held.live(learned.point).rate_hz, np.mean(spikes, axis=(0, 1)) * 1e3, rtol=1e-5
-    )
+@pytest.mark.parametrize(("memory", "n"), [(1, 1), (10**9, 3)])
+def test_rates_count_all_spikes_of_the_first_lives(
+    memory: int, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldOut(drawn(BANDIT), 4, seed=0)
+    monkeypatch.setattr(living, "RATED", 3)
+    monkeypatch.setattr(living, "MEMORY", memory)
+    rates, n_lives = held.rates()
+    assert n_lives == n
+    spikes = [held.moments(task).spikes for task in range(n)]
+    np.testing.assert_allclose(rates, np.mean(spikes, axis=(0, 1)) * 1e3, rtol=1e-5)

@@ -66,10 +66,10 @@ def no_deadline(ledger: Ledger, now: float) -> list[int]:
     return []
 
 
-def runs_confused(ledger: Ledger, tiles: Sequence[Any]) -> None:
+def runs_confused(ledger: Ledger, tiles: Sequence[Any], whole: Sequence[bool] = ()) -> None:
     """Messages of an earlier run are taken for those of this one."""
     ledger._run = 0
-    _begin(ledger, tiles)
+    _begin(ledger, tiles, whole)
 
 
 def company_for_suspects(ledger: Ledger, piece: Piece) -> bool:

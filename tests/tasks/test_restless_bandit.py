@@ -107,6 +107,14 @@ def test_chances_forget_at_the_rate_of_a_reflected_walk(lag: int) -> None:
             assert_mean(left["low"], forgetting(0.1, lag) / 2, ALPHA / 6)
 
 
+@pytest.mark.parametrize("arms", ["dependent", "independent"])
+def test_more_tasks_begin_with_the_same_ones(arms: str) -> None:
+    many = sample(40, arms=arms).mean
+    for n_tasks in (0, 1, 7):
+        np.testing.assert_array_equal(sample(n_tasks, arms=arms).mean, many[:n_tasks])
+    assert len(np.unique(many[:, 50, 0])) == 40
+
+
 def test_every_life_has_one_of_the_two_volatilities() -> None:
     """Both arms the same; the control is a rate of 0.6."""
     tasks = sample(2000, arms="independent", n_steps=400)

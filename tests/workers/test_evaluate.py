@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from slope import Slope
 
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
-from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Differentiable, Learner, Lives
-from spikeloop.workers.evaluate import assemble, evaluate, failed
+from spikeloop.workers.evaluate import assemble, evaluate, failed, mean_gradient
 from spikeloop.workers.job import Grid, Job, JobResult, Population, Status, Tile, cut
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
@@ -190,6 +190,10 @@ def steep(fault: Literal["none", "raise", "nan", "shape", "missing"] = "none") -
     return replace(asked, gradient=True, progress=0.25)
 
 
+def gradients(parts: list[JobResult]) -> list[tuple[Tile, FloatArray]]:
+    return [(part.tile, part.gradient) for part in parts if part.gradient is not None]
+
+
 def test_gradients_come_only_where_they_are_asked_for() -> None:
     asked = steep()
     assert isinstance(asked.learner, Differentiable)
@@ -209,42 +213,45 @@ def test_gradients_come_only_where_they_are_asked_for() -> None:
 def test_gradients_of_tiles_are_averaged_by_their_tasks(n_candidates: int, n_tasks: int) -> None:
     one = whole(steep())
     parts = [evaluate(job) for job in cut(steep(), n_candidates, n_tasks, "test")]
-    many = assemble(one.tile, parts[::-1])
+    many = mean_gradient(one.tile, gradients(parts[::-1]))
     assert one.gradient is not None
-    assert many.gradient is not None
-    np.testing.assert_allclose(many.gradient, one.gradient, rtol=1e-12)
+    assert many is not None
+    np.testing.assert_allclose(many, one.gradient, rtol=1e-12)
 
 
-def test_a_candidate_that_raises_fails_alone_and_has_no_gradient() -> None:
-    healthy, result = whole(steep()), whole(steep("raise"))
-    broken = np.array([False, True, True, False])
-    assert [failure.status for failure in result.failures] == 6 * [Status.RAISED]
-    np.testing.assert_array_equal(result.returns[~broken], healthy.returns[~broken])
-    assert result.gradient is not None
-    assert healthy.gradient is not None
-    assert np.isnan(result.gradient[broken]).all()
-    np.testing.assert_allclose(result.gradient[~broken], healthy.gradient[~broken], rtol=1e-12)
+def test_a_tile_of_gradients_that_raises_is_not_cut() -> None:
+    """The gradient of a tile is not the mean of its lives', of which none is asked for."""
+    result = whole(steep("raise"))
+    assert [failure.tile for failure in result.failures] == list(Tile(0, 4, 0, 3).lives())
+    assert {(f.status, f.message) for f in result.failures} == {
+        (Status.RAISED, "ArithmeticError: too steep")
+    }
+    assert (result.status == Status.RAISED).all()
+    assert np.isnan(result.returns).all()
+    assert result.gradient is None
+    assert result.n_simulated_steps == 0
 
 
 def test_a_tile_without_gradient_carries_no_weight_and_one_that_is_not_finite_shows() -> None:
     one, two, three = (evaluate(job) for job in cut(steep(), 4, 1, "test"))
     area = Tile(0, 4, 0, 3)
-    raised = assemble(area, [one, failed(two.tile, Status.RAISED, "gone"), three])
-    assert raised.gradient is not None
+    raised = mean_gradient(area, gradients([one, failed(two.tile, Status.RAISED, "gone"), three]))
+    assert raised is not None
     expected = (one.gradient + three.gradient) / 2  # type: ignore[operator]
-    np.testing.assert_allclose(raised.gradient, expected, rtol=1e-12)
-    spoilt = assemble(area, [one, evaluate(cut(steep("nan"), 4, 1, "test")[1]), three])
-    assert spoilt.gradient is not None
+    np.testing.assert_allclose(raised, expected, rtol=1e-12)
+    broken = evaluate(cut(steep("nan"), 4, 1, "test")[1])
+    spoilt = mean_gradient(area, gradients([one, broken, three]))
+    assert spoilt is not None
     finite = np.ones((4, 3), dtype=bool)
     finite[1:3, 2] = False
-    np.testing.assert_array_equal(np.isfinite(spoilt.gradient), finite)
-    assert (spoilt.status == Status.OK).all()
+    np.testing.assert_array_equal(np.isfinite(spoilt), finite)
+    assert (broken.status == Status.OK).all()
 
 
-@pytest.mark.parametrize(("fault", "got"), [("shape", r"\(1, 2\)"), ("missing", "None")])
+@pytest.mark.parametrize(("fault", "got"), [("shape", r"\(4, 2\)"), ("missing", "None")])
 def test_gradients_of_a_wrong_shape_are_named(fault: Literal["shape"], got: str) -> None:
     for failure in whole(steep(fault)).failures:
-        expected = rf"slope.differentiate must give gradients \(1, 3\), got {got}$"
+        expected = rf"slope.differentiate must give gradients \(4, 3\), got {got}$"
         assert re.search(expected, failure.message)
 
 
