@@ -63,6 +63,23 @@ class Learned:
     lives: int
     transfer: Mapping[str, Any] | None
 
+    @property
+    def origin(self) -> str:
+        """One line for people: where the point comes from.
+
+        A weights file is meant to be used long after, so that other code is no reason to warn, as
+        it is before a run goes on; what it was learned with is said instead.
+        """
+        packages = self.manifest["fingerprint"]
+        code = ", ".join(
+            f"{name} {packages[name]}" for name in ("jax", "numpy") if name in packages
+        )
+        return (
+            f"{self.source.name}: learned by run {self.config.run.name} in {self.generation} "
+            f"generations, {self.lives} lives, with Spikeloop {self.manifest.get('spikeloop')} "
+            f"({code})"
+        )
+
 
 def open_learned(source: Path, trust: bool) -> Learned:
     """What was learned by the run of a folder, or of a weights file.
@@ -151,8 +168,6 @@ def _of_file(path: Path, trust: bool) -> Learned:
             f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
             f"coordinate of the learner's space, got the shape {shape}"
         )
-    if changes := manifest.changed_since(of_run, config):
-        opening.warn_of_changes(path, changes)
     return Learned(config, point, path, trusted, of_run, generation, lives, known)
 
 

@@ -162,6 +162,8 @@ def transfer(
     stop = StopSignal()
     stop.install()
     shown = console.stream(stderr=as_json)
+    if run.is_file():
+        shown.print(known.origin, highlight=False, soft_wrap=True)
     n_lives = transfer_size(settings)
     with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
         result = score(config, settings=settings, reporter=reporter, stop=stop)
