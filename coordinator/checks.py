@@ -10,7 +10,8 @@ from spikeloop.coordinator.kinds import allowed
 from spikeloop.coordinator.limits import MAX_COUNT, refuse_too_many
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.strategies.base import wants_gradient
-from spikeloop.workers.base import Differentiable
+from spikeloop.tasks import FAMILIES
+from spikeloop.workers.base import Choosy, Differentiable
 from spikeloop.workers.learners import LEARNERS
 
 if TYPE_CHECKING:
@@ -29,10 +30,25 @@ def check(config: "RunConfig", source: str) -> None:
     except ValueError as error:
         raise ConfigError(f"{source}: [learner] {error}") from error
     check_spaces(config.stages, config.family, config.learner, source)
+    _check_tasks(config, source)
     _check_gradients(config, source)
     _check_search(config, source)
     _check_stop(config, source)
     _check_deploy(config, source)
+
+
+def _check_tasks(config: "RunConfig", source: str) -> None:
+    """Refuses tasks of the user's own that the learner cannot live in, by one that is thrown away.
+
+    Families of the package suit every learner that asks, and a task of theirs may take gigabytes.
+    """
+    if not isinstance(config.learner, Choosy) or type(config.family) in FAMILIES.values():
+        return
+    tasks = config.family.sample(1, np.random.default_rng(0))
+    try:
+        config.learner.check_tasks(tasks)
+    except ValueError as error:
+        raise ConfigError(f"{source}: [learner] {error}") from error
 
 
 def _check_gradients(config: "RunConfig", source: str) -> None:

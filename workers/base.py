@@ -78,6 +78,15 @@ class Learner(Protocol):
 
 
 @runtime_checkable
+class Choosy(Learner, Protocol):
+    """A learner that needs more of tasks than their interface tells."""
+
+    def check_tasks(self, tasks: TaskBatch) -> None:
+        """ValueError, one line, for tasks that it cannot live in."""
+        ...
+
+
+@runtime_checkable
 class Differentiable(Learner, Protocol):
     """A learner that can say in which direction its point becomes better."""
 

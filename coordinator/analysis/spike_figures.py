@@ -70,12 +70,15 @@ def draw_answers(axes: "Axes", life: Moments) -> "Axes":
 def draw_actions(axes: "Axes", life: Moments) -> "Axes":
     """Actions as marks at the ends of their windows, rewards as bars against the axis on the right.
 
+    A bar stands after the action that earns it, in the window in which it is an input; that of the
+    last action, which no window follows, ends with the picture.
     A line leads from each action to the next where they are few enough to be followed.
     """
     ends = np.arange(1, life.n_shown + 1) * life.window * life.step_ms
     width = 0.5 * life.window * life.step_ms
     paid = axes.twinx()
-    paid.bar(ends - width / 2, life.told, width, color=COLOURS["default"], alpha=0.45)
+    begins = np.minimum(ends, life.end_ms - width)
+    paid.bar(begins, life.told, width, align="edge", color=COLOURS["default"], alpha=0.45)
     paid.set_ylabel("reward", color=COLOURS["default"])
     paid.spines[["top", "left"]].set_visible(False)
     low = min(0.0, float(life.told.min()))
@@ -89,7 +92,7 @@ def draw_actions(axes: "Axes", life: Moments) -> "Axes":
     axes.set(ylabel="action", ylim=(1 - margin, life.n_actions + margin))
     axes.set_yticks([1, life.n_actions])
     axes.plot([], [], "o", ms=5, color=ADAPTIVE, label="action (at end)")
-    axes.plot([], [], "s", color=COLOURS["default"], alpha=0.45, label="reward")
+    axes.plot([], [], "s", color=COLOURS["default"], alpha=0.45, label="reward (after it)")
     _legend(axes)
     return axes
 

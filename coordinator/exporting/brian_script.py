@@ -5,6 +5,7 @@ script needs Brian2 and NumPy alone.
 """
 
 import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator import files
 from spikeloop.coordinator.config import FAMILY
-from spikeloop.coordinator.exporting import frozen
+from spikeloop.coordinator.exporting import channels, frozen
 from spikeloop.coordinator.exporting.frozen import Frozen, RecordedLife
 from spikeloop.coordinator.learned import Learned
 from spikeloop.tasks import FAMILIES
@@ -22,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("brian_script.py.jinja")
 SHOWN = {
     "observation": "what it observes",
     "action": "its last action",
-    "trial": "the number of the decision",
+    "trial": "the number of the decision, from 0",
     "bias": "always 1",
 }
 """What the parts of the inputs are, in words."""
@@ -56,6 +57,7 @@ def numbers(network: Frozen, life: RecordedLife) -> dict[str, NDArray[Any]]:
     before, after = np.nonzero(exists)
     step, neuron = np.nonzero(life.spikes)
     return {
+        **channels.arrays(network.learner.inputs(network.interface)),
         "rho": neurons.rho,
         "beta": neurons.beta,
         "input_weights": network.inputs,
@@ -86,10 +88,8 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
     kind = FAMILY.name(learned.config.family)
     rewarded = interface.told == "reward"
     told = "the reward for it" if rewarded else "the target of the sample before"
-    words, places, start = {**SHOWN, "told": told}, [], 0
-    for name, n in learner.inputs(interface).parts.items():
-        places.append((f"{start}" if n == 1 else f"{start} to {start + n - 1}", words[name]))
-        start += n
+    words = {**SHOWN, "told": told}
+    table = [_row(group, words[group.name]) for group in channels.groups(learner.inputs(interface))]
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -104,7 +104,7 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
         learner=learner,
         circuit=circuit,
         interface=interface,
-        places=places,
+        table=table,
         single=learned.config.tables()["learner"]["precision"] == "float32",
         n_adaptive=int((circuit.neurons.beta > 0).sum()),
         shortest=int(network.delay.min()),
@@ -113,6 +113,15 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
         signed=bool(network.wiring.sign.any()),
         rewarded=rewarded,
     )
+
+
+def _row(group: channels.Group, words: str) -> str:
+    """Of the table of channels; one line or more."""
+    last = group.start + group.n - 1
+    places = f"{group.start}" if group.n == 1 else f"{group.start} to {last}"
+    text = f"{words}: {group.code}" if group.code else words
+    lines = textwrap.wrap(text, 80, break_on_hyphens=False)
+    return f"    {places:<12}" + f"\n{'':16}".join(lines)
 
 
 def _exact(number: float) -> str:

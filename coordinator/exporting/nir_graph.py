@@ -15,7 +15,8 @@ Spikes act on neurons a whole number of time steps later, so every loop has a ``
 
 To read it as it was trained, a spike is 1 for one time step, and an LI is solved exactly over a
 step with constant input: x ← exp(−dt / τ) x + (1 − exp(−dt / τ)) (x_leak + R I). Times are in
-seconds. ``metadata`` of the graph has the time step and what the channels are.
+seconds. ``metadata`` of the graph has the time step and what the channels are: of each the value or
+centre that it stands for, and the width of its tuning curve (0: one-hot; ``channels``).
 """
 
 import io
@@ -27,7 +28,7 @@ import numpy as np
 
 from spikeloop.coordinator import files
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.exporting import frozen
+from spikeloop.coordinator.exporting import channels, frozen
 from spikeloop.coordinator.exporting.frozen import Frozen
 from spikeloop.coordinator.learned import Learned
 from spikeloop.workers.base import Unavailable
@@ -101,6 +102,7 @@ def graph(network: Frozen) -> Any:
         "steps_per_decision": network.circuit.n_steps,
         "input": learner.input,
         "channels": _channels(learner.inputs(network.interface)),
+        **channels.arrays(learner.inputs(network.interface)),
         "time": "a spike is 1 for one step of dt seconds; an LI is solved exactly over each step",
     }
     return nir.NIRGraph(nodes, edges, metadata=about)

@@ -219,6 +219,31 @@ class Halved(Settings):
 '''
 
 
+NO_PROGRAM = """
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.settings import Settings
+
+
+class MyTasks:
+    pass
+
+
+class Mine(Settings):
+    programmed: bool = False
+
+    @property
+    def kind(self):
+        return "mine"
+
+    @property
+    def interface(self):
+        return RandomMdp().interface
+
+    def sample(self, n_tasks, rng):
+        return RandomMdp().sample(n_tasks, rng) if self.programmed else MyTasks()
+"""
+
+
 @pytest.mark.parametrize(("file", "module"), [("own.py", "own"), ("pkg/own.py", "pkg.own")])
 def test_own_class_beside_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, module: str
@@ -267,6 +292,24 @@ def test_a_strategy_that_goes_by_gradients_needs_a_learner_that_gives_them() -> 
     assert message.endswith(", got tabular_td")
     raced = {**small_tables(run={"racing": 0.5}), "strategy": ascent, "learner": slope}
     assert "[run] racing must be 1 with [strategy] ascent" in refusal(raced)
+
+
+def test_a_learner_that_needs_programs_refuses_other_tasks_when_the_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "unprogrammed.py").write_text(NO_PROGRAM)
+    tables = {**small_tables(), "family": {"kind": "unprogrammed:Mine"}}
+    assert parse(tables, "small.toml", tmp_path).family.kind == "mine"
+    with pytest.raises(ConfigError) as error:
+        parse({**tables, "learner": {"kind": "lsnn"}}, "small.toml", tmp_path)
+    assert str(error.value) == (
+        "small.toml: [learner] lsnn needs tasks whose rules are a program (methods program and "
+        "arrays, docs/lsnn.md), got MyTasks"
+    )
+    programmed = {**tables, "family": {"kind": "unprogrammed:Mine", "programmed": True}}
+    parse({**programmed, "learner": {"kind": "lsnn"}}, "small.toml", tmp_path)
+    sys.modules.pop("unprogrammed", None)
 
 
 @pytest.mark.parametrize("deploy", [{"average": 4}, {"finalists": 4}])

@@ -13,9 +13,10 @@ from learned_networks import BANDIT, QUADRATIC, drawn, drawn_file
 from small import small_toml
 
 from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.exporting import frozen
+from spikeloop.coordinator.exporting import brian_script, channels, frozen
 from spikeloop.coordinator.learned import Learned
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.learners.lsnn import Lsnn
 from spikeloop.workers.lsnn import tile
 
 jax = pytest.importorskip("jax")
@@ -67,6 +68,65 @@ def test_signs_and_places_of_synapses_are_those_of_the_wiring() -> None:
     assert (network.wiring.sign != 0).all()
     assert (network.recurrent * network.wiring.sign[:, None] >= 0).all()
     assert network.recurrent[network.wiring.exists].any()
+
+
+# --------------------------------------------------------------------------------------- channels
+
+
+def shown(values: FloatArray, widths: FloatArray, x: float) -> Any:
+    """Channels by the rule in the script's header."""
+    if not widths.any():
+        return (np.arange(len(values)) == np.abs(values - x).argmin()).astype(float)
+    within = np.clip(x, values.min(), values.max())
+    return np.exp(-((within - values) ** 2) / (2 * widths**2))
+
+
+@pytest.mark.parametrize("settings", [{}, {"trial_channels": 4, "told_share": 0.5}])
+@pytest.mark.parametrize(
+    "family",
+    [BANDIT, QUADRATIC, {"kind": "bandit", "rewards": "gaussian"}, {"kind": "random_mdp"}],
+    ids=["rewards", "targets", "real rewards", "observed states"],
+)
+def test_a_new_task_is_encoded_from_the_table_of_channels(
+    family: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    config = drawn(family, **settings).config
+    assert isinstance(config.learner, Lsnn)
+    interface = config.family.interface
+    inputs = config.learner.inputs(interface)
+    kept, groups = channels.arrays(inputs), channels.groups(inputs)
+    assert {group.name: group.n for group in groups} == inputs.parts
+    for step, told in [(0, 1.0), (3, 0.0), (4, 1.0), (5, 0.31), (6, 9.0)]:
+        seen: Any = np.full(interface.n_observations, 0.3)
+        if interface.observations == "discrete":
+            seen = np.array([interface.n_observations - 1])
+        now: dict[str, Any] = {"observation": seen, "action": [1], "told": [told]}
+        now |= {"trial": [step], "bias": [1]}
+        row = np.zeros(inputs.n)
+        for group in groups:
+            n = len(group.values)
+            for k, x in enumerate(now[group.name][: group.repeats]):
+                at = slice(group.start + k * n, group.start + (k + 1) * n)
+                row[at] = shown(kept["channel_value"][at], kept["channel_width"][at], x)
+            if step == 0 and group.name in ("action", "told"):
+                row[group.start : group.start + group.n] = 0.0
+        observation = seen if interface.observations == "discrete" else seen[None, :]
+        encoded = inputs.encode(np, observation, np.array([1]), np.array([told]), step)
+        np.testing.assert_allclose(encoded, [row], rtol=1e-12, atol=1e-15)
+
+
+def test_the_script_tells_what_channels_stand_for() -> None:
+    known = drawn(BANDIT, trial_channels=5)
+    text = brian_script.render(known, frozen.freeze(known, "brian2"), 0)
+    table = """
+    0 to 1      its last action: one-hot, 0 to 1
+    2 to 3      the reward for it: one-hot, 0.0, 1.0
+    4 to 8      the number of the decision, from 0: 5 curves from 0.0 to 24.0, width 6.0
+    9           always 1
+"""
+    assert table in text
+    assert "Before the first decision last action and told are 0" in text
+    assert "All channel values are rounded to multiples of 1/256." in text
 
 
 # ----------------------------------------------------------------------------------------- Brian2
@@ -295,6 +355,8 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     assert set(graph.nodes["potential"].tau) == {12.0 * 1e-3}
     assert set(graph.nodes["spikes"].threshold) == {0.01}
     assert graph.metadata["channels"] == "action 0-1, told 2-3, bias 4"
+    np.testing.assert_array_equal(graph.metadata["channel_value"], [0, 1, 0, 1, 1])
+    np.testing.assert_array_equal(graph.metadata["channel_width"], np.zeros(5))
 
 
 @pytest.mark.parametrize(

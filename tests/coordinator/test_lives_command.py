@@ -17,7 +17,7 @@ from spikeloop.coordinator.analysis.answer_figures import draw_errors, draw_stag
 from spikeloop.coordinator.analysis.answers import NETWORK
 from spikeloop.coordinator.analysis.figures import COLOURS
 from spikeloop.coordinator.analysis.pull_figures import draw_arms, draw_regret, draw_roles
-from spikeloop.coordinator.analysis.spike_figures import draw_life
+from spikeloop.coordinator.analysis.spike_figures import draw_actions, draw_life
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.showing.living import HeldOut
@@ -113,6 +113,13 @@ def test_what_is_printed_is_what_json_says(
     assert (said["tasks"], said["seed"]) == (12, 0)
     for kind, rate in said["mean_rate_hz"].items():
         assert f"{kind} neurons {rate:.1f} Hz" in printed
+    assert list(said["rate_spread"]) == list(said["mean_rate_hz"])
+    for kind, found in said["rate_spread"].items():
+        assert (
+            f"Of the {kind} neurons {100 * found['silent_share']:.1f} % are silent; "
+            f"median {found['median_hz']:.1f} Hz, 90 % quantile {found['quantile_90_hz']:.1f} Hz, "
+            f"largest {found['largest_hz']:.1f} Hz"
+        ) in printed
     for row in said.get("mean_squared_error", {}).get("network", ()):
         start = f" {row['samples']} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}] "
         assert start in printed
@@ -282,3 +289,18 @@ def test_the_picture_of_a_life_shows_what_there_is(
         if line.get_marker() == "|"
     )
     assert shown == life.spikes.sum()
+
+
+def test_a_reward_stands_after_the_action_that_earns_it() -> None:
+    life = HeldOut(drawn(BANDIT), 2, seed=0).moments(0)
+    figure = Figure()
+    axes = draw_actions(figure.subplots(), life)
+    (paid,) = (other for other in figure.axes if other is not axes)
+    bars: list[Any] = list(paid.patches)
+    window = life.window * life.step_ms
+    ends = window * np.arange(1, life.n_shown + 1)
+    np.testing.assert_array_equal([bar.get_height() for bar in bars], life.told)
+    np.testing.assert_allclose([bar.get_width() for bar in bars], window / 2)
+    # No window follows the last action.
+    begins = [*ends[:-1], life.end_ms - window / 2]
+    np.testing.assert_allclose([bar.get_x() for bar in bars], begins)

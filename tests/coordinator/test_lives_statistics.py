@@ -20,7 +20,7 @@ from spikeloop.coordinator.analysis.bands import (
 from spikeloop.coordinator.analysis.moments import adaptation, most_moved
 from spikeloop.coordinator.analysis.scores import Bootstrap
 from spikeloop.coordinator.config import TransferSettings, parse
-from spikeloop.coordinator.showing import functions, living
+from spikeloop.coordinator.showing import functions, living, parts
 from spikeloop.coordinator.showing.living import HeldOut
 from spikeloop.coordinator.transfer import transfer_grid, transfer_theta
 from spikeloop.tasks.bandit import Bandit
@@ -346,3 +346,13 @@ def test_rates_count_all_spikes_of_the_first_lives(
     assert n_lives == n
     spikes = [held.moments(task).spikes for task in range(n)]
     np.testing.assert_allclose(rates, np.mean(spikes, axis=(0, 1)) * 1e3, rtol=1e-5)
+
+
+def test_the_spread_of_known_rates() -> None:
+    found = parts.spread(np.array([0.0, 0, 10, 20, 30, 40, 50, 60, 70, 80, 90]))
+    assert found == {
+        "silent_share": pytest.approx(2 / 11),
+        "median_hz": 40,
+        "quantile_90_hz": pytest.approx(80),
+        "largest_hz": 90,
+    }

@@ -2,7 +2,7 @@
 
 All weights are hyperparameters Θ: the outer loop writes a learning algorithm into them, by
 gradients through time (``bptt``) or by any other strategy. Within a life no weight changes; what
-is learned of a task is in the state of the network, above all in thresholds that adapt slowly.
+is learned of a task is in the state of the network.
 Bellec et al. 2018 (NeurIPS) for the network, Wang et al. 2016 (arXiv 1611.05763) for tasks with
 rewards, Hochreiter, Younger and Conwell 2001 (ICANN) for functions learned from a teacher; systems
 5 to 7 of Maass' talk "Networks of spiking neurons learn to learn".
@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.program import Programmed
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
 from spikeloop.workers.lsnn import tile
@@ -192,6 +193,14 @@ class Lsnn(Settings):
                 description="of readouts",
             ),
         )
+
+    def check_tasks(self, tasks: TaskBatch) -> None:
+        """ValueError for tasks whose rules are not written as a program."""
+        if not isinstance(tasks, Programmed):
+            raise ValueError(
+                "lsnn needs tasks whose rules are a program (methods program and arrays, "
+                f"docs/lsnn.md), got {type(tasks).__name__}"
+            )
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
         """Lets the lives of a tile happen side by side, in one program."""
