@@ -413,7 +413,7 @@ def test_coordinator_killed_then_resumed_equals_undisturbed(tmp_path: Path) -> N
         servers = {p.name(): p for p in family if p.name() in ("raylet", "gcs_server")}
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert len(workers) == 2
+    assert workers  # one or both: the search begins with the first that is ready
     assert servers.keys() == {"raylet", "gcs_server"}
     # Ray's dashboard agents find out by themselves, after about a minute; they hold no core and no
     # shared memory, so nobody waits for them.
