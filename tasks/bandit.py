@@ -34,8 +34,15 @@ USUAL = 3.0
 def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> Interface:
     """With the standard deviations of means and of rewards about them, if rewards are Gaussian."""
     if scale is None:
-        values = (0.0, 1.0)
-        return Interface(1, n_arms, "discrete", n_steps, told_values=values, tables=False)
+        return Interface(
+            n_observations=1,
+            n_actions=n_arms,
+            actions="discrete",
+            n_steps=n_steps,
+            told_values=(0.0, 1.0),
+            tables=False,
+            n_latents=n_arms,
+        )
     usual = USUAL * float(np.hypot(*scale))
     return Interface(1, n_arms, "discrete", n_steps, told_range=(-usual, usual), tables=False)
 
@@ -149,8 +156,10 @@ class BanditTasks:
         return BanditProgram(self.noise if self.rewards == "gaussian" else None)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``mean``."""
-        return {"mean": self.mean}
+        """``mean``, and chances of reward as ``latents``, from -1 (never) to 1 (always)."""
+        if self.rewards == "gaussian":
+            return {"mean": self.mean}
+        return {"mean": self.mean, "latents": 2 * self.mean - 1}
 
     def play(self, task: IntArray) -> ProgramPlay:
         """Begins lives side by side."""

@@ -29,6 +29,8 @@ class Interface:
         told_values: all values that it can have, in ascending order, where they are few; else none.
         tables: False says that tasks are never given as tables (``TabularTasks``), so that learners
             which read tables refuse the family before anything is lived; None says nothing.
+        n_latents: how many numbers define a task, which nobody tells the learner but which training
+            may ask it for: ``latents`` of a program's arrays (``tasks/program.py``). 0: not named.
     """
 
     n_observations: int
@@ -42,6 +44,7 @@ class Interface:
     told_range: tuple[float, float] = (0.0, 1.0)
     told_values: tuple[float, ...] = ()
     tables: bool | None = None
+    n_latents: int = 0
 
 
 @dataclass(frozen=True)

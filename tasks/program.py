@@ -82,7 +82,11 @@ class Programmed(Protocol):
         ...
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """The drawn problems: float64 or int64, first axis n_tasks."""
+        """The drawn problems: float64 or int64, first axis n_tasks.
+
+        Where the interface names ``n_latents``, one of them is ``latents``, (n_tasks, n_latents)
+        in [-1, 1]: what defines each task. The rules need not use it.
+        """
         ...
 
 

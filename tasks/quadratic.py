@@ -38,6 +38,7 @@ def _interface(input_range: float, n_steps: int) -> Interface:
         told="target",
         told_range=TARGET_RANGE,
         tables=False,
+        n_latents=N_COEFFICIENTS,
     )
 
 
@@ -186,8 +187,12 @@ class QuadraticTasks:
         return QuadraticProgram(self.scale)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``inputs``, and the right answers as ``targets``."""
-        return {"inputs": self.inputs, "targets": self.targets()}
+        """``inputs``, the right answers as ``targets``, and the coefficients as ``latents``."""
+        return {
+            "inputs": self.inputs,
+            "targets": self.targets(),
+            "latents": self.coefficients,
+        }
 
     def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
         """Begins lives side by side.

@@ -4,7 +4,7 @@ All sums over synapses are exact (``workers.lsnn.wiring``), in whatever order an
 takes them. So its currents are equal to the bit, and its spikes can be compared one by one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Frozen:
         delay: (n_neurons,) steps from a neuron's spike to its effect on others.
         inputs: (n_channels, n_neurons) input weights.
         recurrent: (n_neurons, n_neurons) from the first to the second; 0 where there is no synapse.
-        readout: (n_neurons, n_readouts) readout weights.
+        readout: (n_neurons, n_readouts) readout weights, without those that only training asks.
         bias: (n_readouts,) of the readouts.
     """
 
@@ -90,7 +90,8 @@ def freeze(learned: Learned, form: str) -> Frozen:
             f"{learner.smooth}, not 0"
         )
     learner = type(learner).model_validate({**learner.model_dump(), "precision": "float64"})
-    circuit = learner.circuit(interface)
+    n_answers = learner.n_answers(interface)
+    circuit = replace(learner.circuit(interface), n_readouts=n_answers)
     weights = learner.space(interface).decode(learned.point[None, :]).values[0]
     with xla.precision("float64"):
         acting = tile.acting(learner, interface)(xla.jax().numpy.asarray(weights))
@@ -103,8 +104,8 @@ def freeze(learned: Learned, form: str) -> Frozen:
         np.resize(circuit.delays, circuit.neurons.n),  # dealt in turn
         inputs,
         np.asarray(acting.recurrent),
-        np.asarray(acting.readout),
-        np.asarray(acting.bias),
+        np.asarray(acting.readout)[:, :n_answers],
+        np.asarray(acting.bias)[:n_answers],
     )
 
 

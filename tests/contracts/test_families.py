@@ -280,6 +280,19 @@ def test_the_arrays_of_a_slice_are_slices_of_the_arrays(family: TaskFamily, cut:
         np.testing.assert_array_equal(of_part[name], array[cut], err_msg=name)
 
 
+def test_latents_are_as_many_as_the_interface_says(family: TaskFamily) -> None:
+    tasks = sample(family, 50)
+    assert isinstance(tasks, Programmed)
+    n, arrays = family.interface.n_latents, tasks.arrays()
+    assert tasks.interface.n_latents == n
+    assert ("latents" in arrays) == (n > 0)
+    if n:
+        assert arrays["latents"].shape == (50, n)
+        assert arrays["latents"].dtype == np.float64
+        assert (np.abs(arrays["latents"]) <= 1).all()
+        assert (np.ptp(arrays["latents"], axis=0) > 0).all()
+
+
 def test_more_tasks_begin_with_the_same_ones(family: TaskFamily) -> None:
     """But for random MDPs, whose tables are drawn one kind after the other."""
     if family.kind == "random_mdp":

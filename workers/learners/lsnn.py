@@ -158,6 +158,11 @@ class Lsnn(Settings):
             raise ValueError("lsnn needs continuous actions where targets are told, got discrete")
         if interface.told == "reward" and interface.actions == "continuous":
             raise ValueError("lsnn needs discrete actions where rewards are told, got continuous")
+        if self.objective.latent_cost and not interface.n_latents:
+            raise ValueError(
+                "objective.latent_cost must be 0 for a family that does not name what defines its "
+                f"tasks (Interface.n_latents), got {self.objective.latent_cost}"
+            )
         inputs, n = self.inputs(interface), self.n_neurons
         n_readouts = self.n_readouts(interface)
         power = inputs.power
@@ -218,8 +223,16 @@ class Lsnn(Settings):
         return self.input_rate_hz * self.step_ms * 1e-3 if self.input == "spikes" else 0.0
 
     def n_readouts(self, interface: Interface) -> int:
-        """One for each action, and one for the value where rewards are told."""
+        """One an action, one for the value where rewards are told, and those for latents."""
+        return self.n_answers(interface) + self.n_latents(interface)
+
+    def n_answers(self, interface: Interface) -> int:
+        """The readouts that come first: one an action, and the value's where rewards are told."""
         return interface.n_actions + (interface.told == "reward")
+
+    def n_latents(self, interface: Interface) -> int:
+        """The readouts that training asks for what defines a task; they come last."""
+        return interface.n_latents if self.objective.latent_cost else 0
 
     def inputs(self, interface: Interface) -> Inputs:
         """How decisions are shown to the network."""

@@ -80,6 +80,7 @@ class Life:
         spiking_input: spikes for each unit of an input channel in a time step; 0 for currents.
         stretch: decisions after which the gradient is cut; 0 for never.
         checkpoint: decisions of which only the beginning is kept for the gradient; 0 keeps all.
+        n_latents: the last readouts, which are asked for the task's latents; 0 for none.
     """
 
     interface: Interface
@@ -90,6 +91,7 @@ class Life:
     spiking_input: float
     stretch: int
     checkpoint: int
+    n_latents: int = 0
 
     def live(
         self, acting: Acting, arrays: Arrays, task: Any, chance: Chance, traced: bool = False
@@ -121,11 +123,13 @@ class Life:
             seen = self._seen(shown, chance.keys, step)
             drive = self._drive(acting, seen)
             network, spikes = self.network.decide(acting.recurrent, acting.readout, network, drive)
-            action, log_chance, entropy, value = self._act(network.y + acting.bias, choice)
+            readout = network.y + acting.bias
+            action, log_chance, entropy, value = self._act(readout, choice)
+            missed = self._missed(readout, arrays, task)
             environment, reward, told = self.program.step(xp, arrays, environment, action, luck)
             told = told.astype(before[3].dtype)
             kept = Recorded(
-                Decisions(reward, log_chance, entropy, value),
+                Decisions(reward, log_chance, entropy, value, missed),
                 action,
                 told,
                 spikes.sum(axis=0).mean(axis=0),
@@ -167,7 +171,7 @@ class Life:
         nothing = xp.zeros(readout.shape[0], readout.dtype)
         if self.interface.actions == "continuous":
             low, high = self.interface.action_range
-            answer = (low + high) / 2 + (high - low) / 2 * readout
+            answer = (low + high) / 2 + (high - low) / 2 * readout[:, :n_actions]
             return answer, nothing, nothing, nothing
         log_policy = jax().nn.log_softmax(readout[:, :n_actions])
         policy = xp.exp(log_policy)
@@ -177,6 +181,12 @@ class Life:
             action = xp.minimum(passed.sum(axis=1), n_actions - 1)
         log_chance = xp.take_along_axis(log_policy, action[:, None], axis=1)[:, 0]
         return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
+
+    def _missed(self, readout: Any, arrays: Arrays, task: Any) -> Any:
+        """(n_lives,) mean squared error of the answers for the latents; None without them."""
+        if not self.n_latents:
+            return None
+        return ((readout[:, -self.n_latents :] - arrays["latents"][task]) ** 2).mean(axis=1)
 
     def _in_stretches(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
         """Scans the decisions; cuts the gradient after each stretch, saves memory in checkpoints.

@@ -15,6 +15,17 @@ into stretches, A is not carried over a cut: what follows it is estimated by V a
 has a cost c_e that goes linearly from its first to its last value over the search.
 
 To both, firing rates f_j (Hz, mean over lives and time) add − c_f mean_j (f_j − f₀)².
+
+Where the family names what defines a task, its latents λ_k, further readouts λ̂_k may be asked for
+them after every decision in training, which adds
+
+    − c_l mean_{t,k} (λ_k − λ̂_k)²                                                          (3)
+
+Nobody tells the network anything more, in training or later; these readouts serve no answer, and
+what they train is the state that all readouts share. A gradient through the answers alone knows a
+task by one number a decision, mostly noise at first, and this one by all that there is to learn of
+it: an auxiliary task (Jaderberg et al. 2017, "Reinforcement learning with unsupervised auxiliary
+tasks", ICLR).
 """
 
 from typing import Any, NamedTuple
@@ -33,12 +44,15 @@ class Decisions(NamedTuple):
         log_chance: log π of the action taken; 0 where targets are told.
         entropy: H(π), in nats; likewise.
         value: V before the decision; likewise.
+        latent_error: mean squared error of the answers for the task's latents; None where nobody
+            asks for them.
     """
 
     reward: Any
     log_chance: Any
     entropy: Any
     value: Any
+    latent_error: Any = None
 
 
 class Objective(Settings):
@@ -52,6 +66,10 @@ class Objective(Settings):
     value_cost: float = Field(default=0.5, ge=0, description="c_v")
     entropy_cost: float = Field(default=0.05, ge=0, description="c_e at first")
     last_entropy_cost: float = Field(default=0.0, ge=0, description="c_e in the end")
+
+    latent_cost: float = Field(
+        default=0.0, ge=0, description="c_l of what defines a task; 0 does not ask for it"
+    )
 
     def of_targets(self, decisions: Decisions) -> Any:
         """The mean reward."""
@@ -88,6 +106,12 @@ class Objective(Settings):
             + entropy_cost * decisions.entropy
         )
         return gained.mean()
+
+    def of_latents(self, decisions: Decisions) -> Any:
+        """The part of (3); 0 where nobody asks for latents."""
+        if decisions.latent_error is None:
+            return 0.0
+        return -self.latent_cost * decisions.latent_error.mean()
 
     def of_rates(self, spikes_per_step: Any, step_ms: float) -> Any:
         """The part of firing rates.

@@ -78,6 +78,7 @@ def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
         learner.spiking_input,
         learner.stretch,
         learner.checkpoint,
+        learner.n_latents(interface),
     )
 
 
@@ -128,7 +129,7 @@ def _backward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
             else objective.of_rewards(kept.decisions, progress, learner.stretch)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
-        return gained + rates, kept.action
+        return gained + objective.of_latents(kept.decisions) + rates, kept.action
 
     return module.jit(_each(module.grad(value, has_aux=True)))
 

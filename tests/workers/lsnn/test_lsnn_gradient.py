@@ -46,12 +46,12 @@ def differentiate(learner: Lsnn, tasks: QuadraticTasks = TASKS) -> tuple[FloatAr
 
 
 def test_gradients_of_smooth_networks_are_finite_differences() -> None:
-    """Of mean reward and rates, along random directions within each array of weights.
+    """Of mean reward, latents and rates, along random directions within each array of weights.
 
     Weak synapses, because strong ones make such a network so stiff that no step is small. A step
     is some hundred times the grid of weights, whose rounding leaves errors of a few thousandths.
     """
-    objective = {"rate_cost": 2e-5}
+    objective = {"rate_cost": 2e-5, "latent_cost": 0.7}
     learner = lsnn(smooth=0.6, precision="float64", recurrent_scale=0.1, objective=objective)
     at, rng, step = point(learner), np.random.default_rng(1), 0.01
     gradient, _ = differentiate(learner)
@@ -60,6 +60,7 @@ def test_gradients_of_smooth_networks_are_finite_differences() -> None:
         lived = tile.trace(learner, decode(learner, points), TASKS, SEEDS)
         rate_hz = lived.counts[0].mean(axis=0) / 4 * 1000
         toll = 2e-5 * ((rate_hz - 20.0) ** 2).mean()
+        toll += 0.7 * lived.decisions.latent_error.mean()
         return float(lived.decisions.reward.mean() - toll)
 
     space, seen = learner.space(FAMILY.interface), []

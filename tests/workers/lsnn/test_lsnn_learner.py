@@ -20,6 +20,7 @@ from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.verification import verify
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import Interface
+from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Differentiable, Unavailable
 from spikeloop.workers.evaluate import rehearse
@@ -111,6 +112,45 @@ def test_neurons_have_the_constants_of_the_settings() -> None:
     circuit = learner.circuit(QUADRATIC.interface)
     assert (circuit.n_steps, circuit.delays, circuit.n_readouts) == (20, (2,), 1)
     assert learner.circuit(Bandit(n_arms=3).interface).n_readouts == 4
+
+
+ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0}}
+
+
+@pytest.mark.parametrize(("family", "n"), [(QUADRATIC, 1 + 6), (Bandit(n_arms=3), 3 + 1 + 3)])
+def test_latents_have_readouts_of_their_own_while_they_are_asked_for(family: Any, n: int) -> None:
+    assert Lsnn(**ASKED).n_readouts(family.interface) == n
+    assert Lsnn(**SMALL).n_readouts(family.interface) == n - family.interface.n_latents
+
+
+@pytest.mark.parametrize("family", [QUADRATIC, Bandit(n_arms=3, n_steps=5)])
+def test_what_latents_are_answered_changes_no_life(family: Any) -> None:
+    """But the gradient: it is of the squared errors of the last readouts, whose bias is linear."""
+    learner = Lsnn(**ASKED)
+    space = learner.space(family.interface)
+    tasks = family.sample(4, np.random.default_rng(0))
+    seeds = np.arange(4, dtype=np.uint64)[None]
+    one = space.sample(1, np.random.default_rng(1))
+    other, n = one.copy(), family.interface.n_latents
+    other[:, -n:] += 0.5  # biases of the last readouts come last
+    lived = [learner.live(space.decode(point), tasks, seeds) for point in (one, other)]
+    np.testing.assert_array_equal(lived[0].returns, lived[1].returns)
+    gradients = []
+    for point in (one, other):
+        gradient = learner.differentiate(space.decode(point), tasks, seeds, 0.0).gradient
+        assert gradient is not None
+        gradients.append(gradient[0])
+    # Of −(λ − λ̂)² / n, in coordinates: the bias moves by its scale a unit.
+    scale = learner.weights(family.interface)[3].scale
+    np.testing.assert_allclose(
+        gradients[1][-n:] - gradients[0][-n:], -2 * 0.5 * scale**2 / n, rtol=1e-3
+    )
+
+
+def test_families_that_name_no_latents_cannot_be_asked_for_them() -> None:
+    for family in (Bandit(rewards="gaussian"), RandomMdp()):
+        with pytest.raises(ValueError, match=r"objective.latent_cost must be 0 for a family"):
+            Lsnn(**ASKED).space(family.interface)
 
 
 def test_initial_drives_have_the_stated_strength() -> None:

@@ -35,7 +35,7 @@ def slopes(objective: Objective, progress: float = 0.0, stretch: int = 0) -> Dec
         return objective.of_rewards(given, progress, stretch)
 
     found = xla.jax().grad(gained)(decisions())
-    return Decisions(*(np.asarray(array)[:, 0] for array in found))
+    return Decisions(*(np.asarray(array)[:, 0] for array in found if array is not None))
 
 
 ADVANTAGES: list[tuple[float, int, list[float]]] = [
@@ -84,7 +84,7 @@ def test_lives_are_averaged() -> None:
     """Two lives side by side give the mean of what they give alone."""
     rng = np.random.default_rng(1)
     both = Decisions(*rng.standard_normal((4, 4, 2)))
-    alone = [Decisions(*(array[:, k : k + 1] for array in both)) for k in range(2)]
+    alone = [Decisions(*(array[:, k : k + 1] for array in both[:4])) for k in range(2)]
     objective = Objective()
     expected = np.mean([float(objective.of_rewards(one, 0.3, 0)) for one in alone])
     assert float(objective.of_rewards(both, 0.3, 0)) == pytest.approx(expected, rel=1e-13)
@@ -92,6 +92,13 @@ def test_lives_are_averaged() -> None:
 
 def test_targets_are_trained_by_the_mean_reward() -> None:
     assert float(Objective().of_targets(decisions())) == 7 / 4
+
+
+def test_latents_by_hand() -> None:
+    """Mean squared errors 1, 0, 2 and 4 cost c_l = 3 times their mean; without them nothing."""
+    objective = Objective(latent_cost=3.0)
+    assert float(objective.of_latents(decisions(latent_error=REWARD))) == -3 * 7 / 4
+    assert objective.of_latents(decisions()) == 0.0
 
 
 def test_rates_by_hand() -> None:
