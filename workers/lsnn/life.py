@@ -81,6 +81,7 @@ class Life:
         stretch: decisions after which the gradient is cut; 0 for never.
         checkpoint: decisions of which only the beginning is kept for the gradient; 0 keeps all.
         n_latents: the last readouts, which are asked for the task's latents; 0 for none.
+        latent_gain: what a readout of 1 says of them.
     """
 
     interface: Interface
@@ -92,6 +93,7 @@ class Life:
     stretch: int
     checkpoint: int
     n_latents: int = 0
+    latent_gain: float = 1.0
 
     def live(
         self, acting: Acting, arrays: Arrays, task: Any, chance: Chance, traced: bool = False
@@ -186,7 +188,8 @@ class Life:
         """(n_lives,) mean squared error of the answers for the latents; None without them."""
         if not self.n_latents:
             return None
-        return ((readout[:, -self.n_latents :] - arrays["latents"][task]) ** 2).mean(axis=1)
+        said = self.latent_gain * readout[:, -self.n_latents :]
+        return ((said - arrays["latents"][task]) ** 2).mean(axis=1)
 
     def _in_stretches(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
         """Scans the decisions; cuts the gradient after each stretch, saves memory in checkpoints.

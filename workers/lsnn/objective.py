@@ -16,10 +16,10 @@ has a cost c_e that goes linearly from its first to its last value over the sear
 
 To both, firing rates f_j (Hz, mean over lives and time) add − c_f mean_j (f_j − f₀)².
 
-Where the family names what defines a task, its latents λ_k, further readouts λ̂_k may be asked for
+Where the family names what defines a task, its latents λ_k, further readouts y_k may be asked for
 them after every decision in training, which adds
 
-    − c_l mean_{t,k} (λ_k − λ̂_k)²                                                          (3)
+    − c_l mean_{t,k} (λ_k − g_l y_k)²                                                      (3)
 
 Nobody tells the network anything more, in training or later; these readouts serve no answer, and
 what they train is the state that all readouts share. A gradient through the answers alone knows a
@@ -69,6 +69,9 @@ class Objective(Settings):
 
     latent_cost: float = Field(
         default=0.0, ge=0, description="c_l of what defines a task; 0 does not ask for it"
+    )
+    latent_gain: float = Field(
+        default=6.0, gt=0, description="g_l, what a readout of 1 says of latents in [-1, 1]"
     )
 
     def of_targets(self, decisions: Decisions) -> Any:

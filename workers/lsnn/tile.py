@@ -79,6 +79,7 @@ def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
         learner.stretch,
         learner.checkpoint,
         learner.n_latents(interface),
+        learner.objective.latent_gain,
     )
 
 

@@ -114,7 +114,7 @@ def test_neurons_have_the_constants_of_the_settings() -> None:
     assert learner.circuit(Bandit(n_arms=3).interface).n_readouts == 4
 
 
-ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0}}
+ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0, "latent_gain": 3.0}}
 
 
 @pytest.mark.parametrize(("family", "n"), [(QUADRATIC, 1 + 6), (Bandit(n_arms=3), 3 + 1 + 3)])
@@ -140,10 +140,10 @@ def test_what_latents_are_answered_changes_no_life(family: Any) -> None:
         gradient = learner.differentiate(space.decode(point), tasks, seeds, 0.0).gradient
         assert gradient is not None
         gradients.append(gradient[0])
-    # Of −(λ − λ̂)² / n, in coordinates: the bias moves by its scale a unit.
+    # Of −(λ − 3 y)² / n, in coordinates: the bias moves by its scale a unit.
     scale = learner.weights(family.interface)[3].scale
     np.testing.assert_allclose(
-        gradients[1][-n:] - gradients[0][-n:], -2 * 0.5 * scale**2 / n, rtol=1e-3
+        gradients[1][-n:] - gradients[0][-n:], -2 * 0.5 * (3 * scale) ** 2 / n, rtol=1e-3
     )
 
 
