@@ -4,7 +4,9 @@ All sums over synapses are exact (``workers.lsnn.wiring``), in whatever order an
 takes them. So its currents are equal to the bit, and its spikes can be compared one by one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +97,7 @@ def freeze(learned: Learned, form: str) -> Frozen:
     weights = learner.space(interface).decode(learned.point[None, :]).values[0]
     with xla.precision("float64"):
         acting = tile.acting(learner, interface)(xla.jax().numpy.asarray(weights))
-        inputs = np.asarray(acting.inputs(np.eye(learner.inputs(interface).n)))
+        inputs = _linear(acting.inputs, learner.inputs(interface).n)
     return Frozen(
         learner,
         interface,
@@ -107,6 +109,18 @@ def freeze(learned: Learned, form: str) -> Frozen:
         np.asarray(acting.readout)[:, :n_answers],
         np.asarray(acting.bias)[:n_answers],
     )
+
+
+def _linear(inputs: Callable[[Any], Any], n_channels: int) -> FloatArray:
+    """(n_channels, n_neurons) weights whose product with the channels is the current.
+
+    What is constant in it belongs to the last channel, which always is 1. These sums are exact in
+    double precision.
+    """
+    constant = np.asarray(inputs(np.zeros((1, n_channels))))
+    weights: FloatArray = np.asarray(inputs(np.eye(n_channels))) - constant
+    weights[-1] += constant[0]
+    return weights
 
 
 def live(learned: Learned, frozen: Frozen, task: int) -> RecordedLife:

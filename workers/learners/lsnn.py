@@ -13,7 +13,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Programmed
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
@@ -22,7 +22,7 @@ from spikeloop.workers.lsnn.inputs import Inputs
 from spikeloop.workers.lsnn.network import Network
 from spikeloop.workers.lsnn.neurons import Neurons, decay
 from spikeloop.workers.lsnn.objective import Objective
-from spikeloop.workers.lsnn.wiring import Wiring
+from spikeloop.workers.lsnn.wiring import INPUT_BITS, Wiring
 from spikeloop.workers.lsnn.xla import Precision
 from spikeloop.workers.space import Parameters, ParameterSpace, Weights
 from spikeloop.workers.windows import whole_steps
@@ -108,6 +108,13 @@ class Lsnn(Settings):
     readout_scale: float = Field(
         default=0.5, gt=0, le=1e3, description="initial weights N(0, this²) / √neurons"
     )
+    usual_rate_hz: float = Field(
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="weights act on what activity exceeds this rate, or the mean of an input "
+        "channel; 0: on activity itself",
+    )
     network: int = Field(default=0, ge=0, description="seed of wiring, τ_a and default weights")
 
     objective: Objective = Field(default=Objective(), description="what gradients are of")
@@ -136,6 +143,9 @@ class Lsnn(Settings):
             )
         if self.trial_channels == 1:
             raise ValueError("trial_channels must be 0, or 2 or more, got 1")
+        if self.usual_rate_hz and self.input == "spikes":
+            # Their constant channel spikes too, so nothing is left that could be constant.
+            raise ValueError('usual_rate_hz must be 0 where input is "spikes"')
         if self.spiking_input > 1:
             raise ValueError(
                 "input_rate_hz must be at most one spike in a time step, got "
@@ -221,6 +231,16 @@ class Lsnn(Settings):
     def spiking_input(self) -> float:
         """Spikes of a channel at its height in a time step; 0 where inputs are currents."""
         return self.input_rate_hz * self.step_ms * 1e-3 if self.input == "spikes" else 0.0
+
+    def usual_activity(self, interface: Interface) -> tuple[FloatArray, float]:
+        """Means per time step that weights do not act on.
+
+        Returns:
+            (n_channels,) of the inputs, in the multiples of 2⁻⁸ in which they act, and that of
+            neurons in multiples of 2⁻¹⁶, so that its sums are exact in double precision.
+        """
+        inputs = np.round(self.inputs(interface).usual * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
+        return inputs, float(np.round(self.usual_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
 
     def n_readouts(self, interface: Interface) -> int:
         """One an action, one for the value where rewards are told, and those for latents."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.tasks.base import Interface
+from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.workers.encoding import PopulationCode, one_hot
 
 
@@ -75,6 +75,28 @@ class Inputs:
             "bias": 1.0,
         }
         return float(sum(powers[name] for name in self.parts))
+
+    @property
+    def usual(self) -> FloatArray:
+        """(n,) mean of each channel if all its values come alike; 0 for the constant one."""
+        task = self.interface
+        codes = {
+            "observation": task.observations == "continuous",
+            "action": task.actions == "continuous",
+            "told": not task.told_values,
+            "trial": True,
+            "bias": False,
+        }
+        numbers = {"observation": task.n_observations, "action": task.n_actions}
+        means = []
+        for name, n in self.parts.items():
+            mean = 0.0 if name == "bias" else 1.0 / n
+            if codes[name]:
+                each = n // numbers.get(name, 1)
+                values = np.linspace(0.0, 1.0, 1001)[:, None]
+                mean = float(PopulationCode(0.0, 1.0, each, self.width).encode(values).mean())
+            means.append(np.full(n, mean))
+        return np.concatenate(means)
 
     def encode(self, xp: Any, observation: Any, action: Any, told: Any, step: Any) -> Any:
         """What the lives are shown now.

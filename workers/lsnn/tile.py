@@ -84,9 +84,21 @@ def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
 
 
 def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
-    """From one candidate's weights, (n_dim,) physical values, to those that act."""
+    """From one candidate's weights, (n_dim,) physical values, to those that act.
+
+    Where they act on what activity exceeds its usual level, with m = ``usual_rate_hz`` × time step
+    and channels of mean s̄,
+
+        I_j = Σ_c U_cj (s_c − s̄_c) + Σ_i W_ij (z_i − m)      y = Σ_i R_i (z_i − m) filtered + b,
+
+    all constant parts are summed here beforehand. It is the same family of networks in other
+    coordinates, in which gradients are better conditioned: activity is never negative, so without
+    it a step of Adam moves all weights onto a neuron alike, and its mean current most of all
+    (Schraudolph 1998, "Centering neural network gradient factors").
+    """
     wiring, parts = learner.wiring(), learner.weights(interface)
     inputs, recurrent, readout, _ = parts
+    usual_inputs, usual = learner.usual_activity(interface)
     edges = np.cumsum([0, *(part.size for part in parts)])
 
     def act(weights: Any) -> Acting:
@@ -94,11 +106,19 @@ def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
             weights[start : start + part.size].reshape(part.shape)
             for start, part in zip(edges, parts, strict=False)
         )
+        between = wiring.acting(w_rec, recurrent.scale)
+        out = on_grid(w_out, readout.scale, learner.n_neurons)
+        if not learner.usual_rate_hz:
+            return Acting(lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b)
+        # Sums over weights on a grid are exact, so these are the same to the bit in any tile.
         return Acting(
-            lambda shown: exact_product(shown, w_in, inputs.scale),
-            wiring.acting(w_rec, recurrent.scale),
-            on_grid(w_out, readout.scale, learner.n_neurons),
-            b,
+            lambda shown: (
+                exact_product(shown - usual_inputs.astype(shown.dtype), w_in, inputs.scale)
+                - usual * between.sum(axis=0)
+            ),
+            between,
+            out,
+            b - usual * out.sum(axis=0),
         )
 
     return act

@@ -24,7 +24,7 @@ the bound is the next power of 2."""
 SIGNIFICAND = 24
 """Bits of float32's."""
 INPUT_BITS = 8
-"""Inputs in [0, 1] are multiples of 2**-8."""
+"""Inputs in [-1, 1] are multiples of 2**-8."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def exact_product(values: Any, weights: Any, scale: float) -> Any:
     """Values @ weights, summed exactly but for one rounding of each sum at the end.
 
     Args:
-        values: (n_lives, n) in [0, 1], rounded to 8 bits here.
+        values: (n_lives, n) in [-1, 1], rounded to 8 bits here.
         weights: (n, m).
         scale: of their initial law.
     """

@@ -52,7 +52,8 @@ def test_gradients_of_smooth_networks_are_finite_differences() -> None:
     is some hundred times the grid of weights, whose rounding leaves errors of a few thousandths.
     """
     objective = {"rate_cost": 2e-5, "latent_cost": 0.7}
-    learner = lsnn(smooth=0.6, precision="float64", recurrent_scale=0.1, objective=objective)
+    settings = {"precision": "float64", "recurrent_scale": 0.1, "usual_rate_hz": 20.0}
+    learner = lsnn(smooth=0.6, objective=objective, **settings)
     at, rng, step = point(learner), np.random.default_rng(1), 0.01
     gradient, _ = differentiate(learner)
 

@@ -29,6 +29,7 @@ from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.learners.lsnn import Lsnn
 from spikeloop.workers.lsnn import tile, xla
 from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.space import Parameters
 
 QUADRATIC = Quadratic(n_steps=5)
 SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
@@ -49,6 +50,7 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
             {"input": "spikes", "input_rate_hz": 900.0, "step_ms": 2.0, "delays_ms": [2.0]},
             "input_rate_hz",
         ),
+        ({"input": "spikes", "usual_rate_hz": 20.0}, "usual_rate_hz must be 0"),
         ({"n_neurons": 0}, "n_neurons"),
         ({"n_neurons": 10.0}, "n_neurons"),
         ({"adaptive_share": 1.5}, "adaptive_share"),
@@ -151,6 +153,36 @@ def test_families_that_name_no_latents_cannot_be_asked_for_them() -> None:
     for family in (Bandit(rewards="gaussian"), RandomMdp()):
         with pytest.raises(ValueError, match=r"objective.latent_cost must be 0 for a family"):
             Lsnn(**ASKED).space(family.interface)
+
+
+def test_weights_on_what_exceeds_the_usual_activity_are_other_biases() -> None:
+    """The same network in other coordinates: every spike is that of one that centres nothing."""
+    family = Bandit(n_arms=3, n_steps=6)
+    changes = {**SMALL, "precision": "float64", "input_scale": 9.0}
+    centred, plain = Lsnn(**changes, usual_rate_hz=30.0), Lsnn(**changes)
+    space = centred.space(family.interface)
+    point = space.sample(1, np.random.default_rng(4))
+    values = space.decode(point)
+    w_in, between, out, bias = (
+        values.values[0, place].reshape(part.shape)
+        for part, (_, place) in zip(centred.weights(family.interface), space.slices(), strict=True)
+    )
+    inputs, usual = centred.usual_activity(family.interface)
+    assert usual == pytest.approx(0.03, abs=2**-17)
+    exists = centred.wiring().exists
+    other_in, other_bias = w_in.copy(), bias - usual * out.sum(axis=0)
+    other_in[-1] -= inputs @ w_in + usual * np.where(exists, between, 0.0).sum(axis=0)
+    moved = np.concatenate([a.ravel() for a in (other_in, between, out, other_bias)])
+    tasks = family.sample(5, np.random.default_rng(0))
+    seeds = np.arange(5, dtype=np.uint64)[None]
+    one = tile.trace(centred, values, tasks, seeds)
+    other = tile.trace(plain, Parameters(values.space, moved[None]), tasks, seeds)
+    assert one.spikes.sum() > 20
+    np.testing.assert_array_equal(one.spikes, other.spikes)
+    np.testing.assert_array_equal(one.action, other.action)
+    np.testing.assert_allclose(one.drive, other.drive, atol=1e-5)
+    uncentred = tile.trace(plain, values, tasks, seeds)
+    assert (one.spikes != uncentred.spikes).any()
 
 
 def test_initial_drives_have_the_stated_strength() -> None:

@@ -42,7 +42,10 @@ def part(whole: Case, candidates: slice, tasks: slice) -> Case:
 
 @pytest.mark.parametrize(
     ("family", "changes"),
-    [(GAUSSIAN, {"trial_channels": 3, "excitatory_share": 0.5}), (MDP, {"input": "spikes"})],
+    [
+        (GAUSSIAN, {"trial_channels": 3, "excitatory_share": 0.5, "usual_rate_hz": 20.0}),
+        (MDP, {"input": "spikes"}),
+    ],
     ids=["bandit", "mdp"],
 )
 def test_lives_do_not_depend_on_their_neighbours(
