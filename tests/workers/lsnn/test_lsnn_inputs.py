@@ -86,7 +86,7 @@ def test_the_usual_level_is_the_mean_over_all_that_can_be_shown(family: Any) -> 
 
     seen = drawn(task.observations, task.n_observations, task.observation_range)
     done = drawn(task.actions, task.n_actions, task.action_range)
-    told = rng.uniform(*task.told_range, n)
+    told = rng.uniform(task.told_range[0], task.told_range[1], n)
     each = [code.encode(np, seen, done, told, step).mean(axis=0) for step in range(1, 10)]
     mean, start = np.mean(each, axis=0), 0
     for name, channels in code.parts.items():
