@@ -210,12 +210,19 @@ class Lsnn(Settings):
         )
 
     def check_tasks(self, tasks: TaskBatch) -> None:
-        """ValueError for tasks whose rules are not written as a program."""
+        """ValueError for tasks whose rules are no program, or that lack what training asks for."""
         if not isinstance(tasks, Programmed):
             raise ValueError(
                 "lsnn needs tasks whose rules are a program (methods program and arrays, "
                 f"docs/lsnn.md), got {type(tasks).__name__}"
             )
+        if n := self.n_latents(tasks.interface):
+            shape = np.shape(tasks.arrays().get("latents"))
+            if shape != (tasks.n_tasks, n):
+                raise ValueError(
+                    f"arrays() must have latents of shape ({tasks.n_tasks}, {n}), as "
+                    f"interface.n_latents says, got {shape}"
+                )
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
         """Lets the lives of a tile happen side by side, in one program."""

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -147,6 +148,17 @@ def test_what_latents_are_answered_changes_no_life(family: Any) -> None:
     np.testing.assert_allclose(
         gradients[1][-n:] - gradients[0][-n:], -2 * 0.5 * (3 * scale) ** 2 / n, rtol=1e-3
     )
+
+
+def test_tasks_without_the_latents_that_their_interface_counts_are_refused() -> None:
+    learner, tasks = Lsnn(**ASKED), QUADRATIC.sample(4, np.random.default_rng(0))
+    learner.check_tasks(tasks)
+    for latents, got in ({}, r"\(\)"), ({"latents": np.zeros((4, 5))}, r"\(4, 5\)"):
+        bare = SimpleNamespace(
+            interface=tasks.interface, n_tasks=4, program=tasks.program, arrays=lambda a=latents: a
+        )
+        with pytest.raises(ValueError, match=rf"latents of shape \(4, 6\), .*, got {got}"):
+            learner.check_tasks(cast(Any, bare))
 
 
 def test_families_that_name_no_latents_cannot_be_asked_for_them() -> None:
