@@ -7,6 +7,7 @@ Floating-point contraction and reordering stay off, so a life gives the same bit
 width of the machine's vector unit.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +19,43 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
+# What makes a compiled function callable from Python, and from C. It takes the arguments apart, the
+# thirty arrays of a ``Core`` too, and so is more code than most parts of a kernel themselves.
+WITHOUT_ENTRIES: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+class Inner:
+    """A function of kernels, compiled into them without an entry for Python.
+
+    numba would give each one such an entry, which takes two fifths of the time that a life takes
+    to compile. Python may call it all the same, as tests do: it is then compiled again, with one.
+
+    Attributes:
+        py_func: the function itself, under numba's name for it.
+        targetoptions: how kernels have it compiled.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self._for_kernels = njit(**OPTIONS, **WITHOUT_ENTRIES, **options)(function)
+        self._for_python = njit(**OPTIONS)(function)
+        self._numba_type_ = self._for_kernels._numba_type_  # what a kernel's compiler takes it for
+        self.targetoptions: dict[str, Any] = self._for_kernels.targetoptions
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Calls it from Python."""
+        return self._for_python(*arguments)
+
 
 def part(function: Function) -> Function:
     """Compiles a function that is merged into the kernels that call it."""
-    return cast(Function, njit(**OPTIONS, forceinline=True)(function))
+    return cast(Function, Inner(function, forceinline=True))
 
 
 def routine(function: Function) -> Function:
     """Compiles a function that kernels call often and that is better not merged into each place."""
-    return cast(Function, njit(**OPTIONS)(function))
+    return cast(Function, Inner(function))
 
 
 def kernel(function: Function) -> Function:

@@ -27,6 +27,24 @@ def test_a_function_that_allocates_does_not_compile(compiled: Callable[..., Any]
     assert plain(3) == 3  # the negative control
 
 
+@pytest.mark.parametrize("compiled", [part, routine])
+def test_kernels_compile_their_parts_without_an_entry_for_python(
+    compiled: Callable[..., Any],
+) -> None:
+    """Python gets another compilation, which has one, and so may call them all the same."""
+
+    def twice(n: int) -> int:
+        return 2 * n
+
+    inner = compiled(twice)
+    whole: Any = njit(lambda n: inner(n) + 1)
+    assert whole(3) == inner(3) + 1 == 7
+    for dispatcher, has_entry in ((inner._for_kernels, False), (inner._for_python, True)):
+        (found,) = dispatcher.overloads.values()
+        names = {function.name for function in found.library.get_defined_functions()}
+        assert (found.fndesc.llvm_cpython_wrapper_name in names) == has_entry
+
+
 def test_the_life_and_all_programs_are_compiled_so() -> None:
     compiled: Any
     for compiled in (life._compiled(TdMemory), router.advance):
