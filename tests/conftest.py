@@ -5,9 +5,11 @@ Statistical asserts are in statistical.py.
 
 import os
 import secrets
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from blank import blank_figures
 
 # Ray reads its token once per process, so all clusters that a test process meets share one.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -21,6 +23,20 @@ hypothesis.settings.load_profile("spikeloop")
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Runs that tests begin are not noted among those of the user who tests."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Figures of a whole file of tests are blank, as ``usefixtures("undrawn")``."""
+    with blank_figures():
+        yield
+
+
+@pytest.fixture
+def undrawn_here() -> Iterator[None]:
+    """Figures of one test are blank."""
+    with blank_figures():
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

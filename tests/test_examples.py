@@ -20,12 +20,12 @@ EXAMPLES = [path for path in ALL if path not in COMPARISONS]
 TINY = {
     "run.generations": 1,
     "run.tasks": 2,
-    "family.n_steps": 50,
+    "family.n_steps": 20,
     "strategy.population_size": 4,
     "transfer.tasks": 4,
     "transfer.random_points": 2,
     "transfer.random_tasks": 4,
-    "transfer.monitor_tasks": 2,
+    "transfer.monitor_tasks": 4,
 }
 
 TINY_COMPARISON = {
@@ -33,7 +33,7 @@ TINY_COMPARISON = {
     "comparison.seeds": 1,
     "tuning.lives": 0,
     "run.tasks": 2,
-    "family.n_steps": 50,
+    "family.n_steps": 20,
     "transfer.tasks": 4,
     "transfer.monitor_tasks": 2,
 }

@@ -31,6 +31,8 @@ from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
 from spikeloop.workers.job import Grid
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def start(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
     session.start(config, folder, reporter or Silent(), StopSignal())

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from learner_cases import (
 )
 
 from spikeloop.tasks.base import Interface, References
-from spikeloop.workers.base import N_CURVE_BINS
+from spikeloop.workers.base import N_CURVE_BINS, Lives
 from spikeloop.workers.learners import LEARNERS
 
 TAKES_ALL = {"brian_recurrent"}
@@ -41,6 +42,12 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@cache
+def lived(kind: str) -> Lives:
+    """The lives of ``case``, once for all tests that only look at them."""
+    return case(kind).live()
+
+
 def bits(kind: str) -> str:
     """All numbers of the lives of ``case``, exactly."""
     lives = case(kind).live()
@@ -48,7 +55,7 @@ def bits(kind: str) -> str:
 
 
 def test_lives_have_the_stated_shapes_and_are_finite(kind: str) -> None:
-    lives = case(kind).live()
+    lives = lived(kind)
     assert lives.returns.shape == (N_CANDIDATES, N_TASKS)
     assert lives.curve.shape == (N_CANDIDATES, N_TASKS, N_CURVE_BINS)
     assert lives.returns.dtype == lives.curve.dtype == np.float64
@@ -57,7 +64,7 @@ def test_lives_have_the_stated_shapes_and_are_finite(kind: str) -> None:
 
 
 def test_action_values_are_one_finite_number_per_state_and_action(kind: str) -> None:
-    values = case(kind).live().action_values
+    values = lived(kind).action_values
     if values is not None:
         interface = family_of(kind).interface
         shape = (N_CANDIDATES, N_TASKS, interface.n_observations, interface.n_actions)
@@ -67,7 +74,7 @@ def test_action_values_are_one_finite_number_per_state_and_action(kind: str) -> 
 
 
 def test_the_curve_is_the_return_spread_over_the_life(kind: str) -> None:
-    lives = case(kind).live()
+    lives = lived(kind)
     np.testing.assert_allclose(lives.curve.mean(axis=2), lives.returns / N_STEPS, rtol=1e-12)
     smallest, largest = REWARDS[family_of(kind).kind]
     assert (lives.curve >= smallest).all()
@@ -118,13 +125,12 @@ def test_the_same_seeds_give_the_same_bits_in_another_process(
 def test_another_seed_gives_another_life(kind: str) -> None:
     one = case(kind)
     other = Case(one.learner, one.parameters, one.tasks, one.seeds ^ np.uint64(1))
-    differ = one.live().returns != other.live().returns
+    differ = lived(kind).returns != other.live().returns
     assert not differ.any() if kind in TAKES_NO_LUCK else differ.mean() > 0.5
 
 
 def test_a_life_does_not_depend_on_its_neighbours(kind: str) -> None:
-    whole = case(kind)
-    lives = whole.live()
+    whole, lives = case(kind), lived(kind)
     for candidate in range(N_CANDIDATES):
         for task in range(N_TASKS):
             alone = whole.one(candidate, task).live()

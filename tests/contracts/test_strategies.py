@@ -269,28 +269,45 @@ def load(strategy: Strategy[Any], path: str) -> Any:
 
 CONTINUE = """
 import sys
-sys.path[:0] = sys.argv[4:]
-from test_strategies import STRATEGIES, advance, load, save
-strategy = STRATEGIES[sys.argv[1]]()
-save(sys.argv[3], advance(strategy, load(strategy, sys.argv[2]), 3, 6))
+sys.path[:0] = sys.argv[2:]
+from test_strategies import STRATEGIES, advance, load, saved, continued, save
+for kind, cls in STRATEGIES.items():
+    state = load(cls(), saved(sys.argv[1], kind))
+    save(continued(sys.argv[1], kind), advance(cls(), state, 3, 6))
 """
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def saved(folder: str, kind: str) -> str:
+    """Where a strategy's state after three generations is."""
+    return f"{folder}/{kind}.npz"
+
+
+def continued(folder: str, kind: str) -> str:
+    """Where another process leaves the state three generations later."""
+    return f"{folder}/{kind}-continued.npz"
+
+
+@pytest.fixture(scope="module", params=["1", "2"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder in which another process continued all strategies; imports take it a second."""
+    folder = str(tmp_path_factory.mktemp("elsewhere"))
+    for kind, cls in STRATEGIES.items():
+        save(saved(folder, kind), advance(cls(), begin(cls()), 0, 3))
+    here = Path(__file__).parent
+    subprocess.run(
+        [sys.executable, "-c", CONTINUE, folder, str(here), str(here.parent)],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": request.param},
+    )
+    return folder
+
+
 def test_a_saved_state_continues_identically_in_another_process(
-    strategy: Strategy[Any], tmp_path: Path, hash_seed: str
+    strategy: Strategy[Any], elsewhere: str
 ) -> None:
     state = advance(strategy, begin(strategy), 0, 3)
-    saved, continued = tmp_path / "saved.npz", tmp_path / "continued.npz"
-    save(str(saved), state)
-    here = Path(__file__).parent
-    arguments = [strategy.kind, str(saved), str(continued), str(here), str(here.parent)]
-    subprocess.run(
-        [sys.executable, "-c", CONTINUE, *arguments],
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-    )
-    assert_same(load(strategy, str(continued)), advance(strategy, state, 3, 6))
+    there = load(strategy, continued(elsewhere, strategy.kind))
+    assert_same(there, advance(strategy, state, 3, 6))
 
 
 def named_values(space: ParameterSpace, n: int) -> Iterator[dict[str, Any]]:

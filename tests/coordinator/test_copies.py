@@ -29,6 +29,8 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.mirror import Mirror
 from spikeloop.coordinator.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PART = "lives/part-000001.parquet"
 
 

@@ -29,6 +29,8 @@ from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 DEPLOY = {"finalists": 2, "tasks": 4}
 TABLES = ("lives", "candidates", "curves", "generations", "finalists", "transfer")
 

@@ -22,6 +22,8 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def start(folder: Path, **changes: Any) -> RunStore:
     session.start(small_config(**changes), folder, Silent(), StopSignal())

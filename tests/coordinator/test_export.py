@@ -4,12 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from learned_networks import BANDIT, QUADRATIC, drawn, drawn_file
+from processes import child
 from small import small_toml
 
 from spikeloop.coordinator.cli import main
@@ -38,9 +40,10 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 # ----------------------------------------------------------------------------------------- frozen
 
 
-@pytest.mark.parametrize("kind", ["currents", "spikes"])
-def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(kind: str) -> None:
-    known = drawn(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], excitatory_share=0.7)
+@pytest.mark.parametrize(("kind", "usual"), [("currents", 30.0), ("spikes", 0.0)])
+def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(kind: str, usual: float) -> None:
+    settings = {"delays_ms": [1.0, 3.0], "excitatory_share": 0.7, "usual_rate_hz": usual}
+    known = drawn(QUADRATIC, input=kind, **settings)
     network = frozen.freeze(known, "brian2")
     life = frozen.live(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)
@@ -147,6 +150,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"adaptive_share": 0.0, "refractory_ms": 4.0, "trial_channels": 5, "input": "spikes"},
     ),
     "all adapt, never rest": (BANDIT, {"adaptive_share": 1.0, "refractory_ms": 0.0}),
+    "rewards, asked for latents": (
+        BANDIT,
+        {"objective": {"latent_cost": 1.0}, "usual_rate_hz": 30.0, "input_scale": 9.0},
+    ),
+    "targets, asked for latents": (
+        QUADRATIC,
+        {"objective": {"latent_cost": 1.0}, "usual_rate_hz": 30.0},
+    ),
     "no memory, one neuron": (
         BANDIT,
         {"n_neurons": 1, "tau_membrane_ms": 0.0, "tau_readout_ms": 0.0},
@@ -165,9 +176,50 @@ def lived(script: Path) -> tuple[int, str]:
     return process.returncode, process.stdout + process.stderr
 
 
+FORKED = """
+import os, runpy, sys, traceback
+import brian2
+for line in sys.stdin:
+    script = line.rstrip()
+    if os.fork() == 0:
+        out = os.open(script + ".out", os.O_WRONLY | os.O_CREAT)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        status = 0
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], tuple[int, str]]]:
+    """As ``lived``, but copies of one process that has imported Brian2, which takes two seconds."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with child(["-I", "-c", FORKED], elsewhere, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        to, back = process.stdin, process.stdout
+
+        def run(script: Path) -> tuple[int, str]:
+            print(script, file=to, flush=True)
+            return int(back.readline()), Path(f"{script}.out").read_text()
+
+        yield run
+
+
 @pytest.mark.brian
 @pytest.mark.parametrize("case", CASES)
-def test_brian2_spikes_as_jax_does_over_a_whole_life(case: str, tmp_path: Path) -> None:
+def test_brian2_spikes_as_jax_does_over_a_whole_life(
+    case: str, tmp_path: Path, forked: Callable[[Path], tuple[int, str]]
+) -> None:
     family, learner = CASES[case]
     file = drawn_file(tmp_path / "some.npz", family, **learner)
     assert cli("export", file, "--to", "brian2", "--task", "2") == 0
@@ -177,7 +229,7 @@ def test_brian2_spikes_as_jax_does_over_a_whole_life(case: str, tmp_path: Path) 
     assert "spikeloop" not in text.lower()
     assert max(map(len, text.splitlines())) <= 100
     compile(text, "network.py", "exec")
-    status, printed = lived(folder / "network.py")
+    status, printed = forked(folder / "network.py")
     assert status == 0, printed
     found = re.search(r"spikes:  (\d+) of (\d+) recorded ones .*, 0 others", printed)
     assert found is not None, printed
@@ -211,14 +263,18 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_script_sees_a_network_that_is_another(
-    exported: Path, tmp_path: Path, name: str, wrong: Any
+    exported: Path,
+    tmp_path: Path,
+    forked: Callable[[Path], tuple[int, str]],
+    name: str,
+    wrong: Any,
 ) -> None:
     shutil.copytree(exported, tmp_path / "script")
     with np.load(exported / "network.npz") as archive:
         numbers = dict(archive)
     numbers[name] = wrong(numbers[name])
     np.savez(tmp_path / "script" / "network.npz", **numbers)
-    status, printed = lived(tmp_path / "script" / "network.py")
+    status, printed = forked(tmp_path / "script" / "network.py")
     assert status == 1, printed
     assert "Error" not in printed
 

@@ -74,6 +74,7 @@ def test_a_run_gives_pictures_in_its_folder(run: Path, capsys: pytest.CaptureFix
     assert cli("verify", run) == 0
 
 
+@pytest.mark.usefixtures("undrawn_here")
 def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +96,7 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     ]
 
 
+@pytest.mark.usefixtures("undrawn_here")
 @pytest.mark.parametrize("family", [QUADRATIC, BANDIT, INFORMATIVE, TWO_STEP])
 def test_what_is_printed_is_what_json_says(
     tmp_path: Path,
@@ -138,6 +140,7 @@ def test_what_is_printed_is_what_json_says(
     assert ("mean_squared_error" in said) == (pictures == "quadratic")
 
 
+@pytest.mark.usefixtures("undrawn_here")
 def test_seed_chooses_the_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = drawn_file(tmp_path / "own.npz", QUADRATIC, window_ms=4.0)
     said = []

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from small import Silent, small_config
 
 from spikeloop.cluster import StopSignal
@@ -13,6 +14,8 @@ from spikeloop.cluster.metrics import METRICS, Measure
 from spikeloop.coordinator import measures
 from spikeloop.coordinator.loop import search
 from spikeloop.coordinator.store import RunStore
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 class Watched(InlinePool):

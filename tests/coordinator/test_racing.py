@@ -24,6 +24,8 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import TaskSet
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SHARE = 0.2
 
 

@@ -30,6 +30,8 @@ from spikeloop.tasks.base import References
 from spikeloop.workers.seeding import Purpose, TaskSet
 from spikeloop.workers.seeding import stream as generator
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SEED = 5
 
 

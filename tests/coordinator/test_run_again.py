@@ -17,6 +17,8 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.lock import locked
 from spikeloop.coordinator.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def cli(*arguments: str) -> int:
     with pytest.raises(SystemExit) as exit_:

@@ -18,6 +18,8 @@ from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
 from spikeloop.workers.seeding import Purpose, stream
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 class Listening(Silent):
     """Keeps what it is told."""

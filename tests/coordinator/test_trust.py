@@ -20,6 +20,8 @@ from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.comparison import config as comparisons
 from spikeloop.coordinator.trust import again
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MODULE = """
 from pathlib import Path
 from typing import Literal

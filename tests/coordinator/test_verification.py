@@ -11,6 +11,8 @@ from spikeloop.coordinator import files, session
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:

@@ -18,6 +18,8 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
 from spikeloop.coordinator.verification import verify
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def cli(*arguments: str) -> int:
     with pytest.raises(SystemExit) as exit_:

@@ -18,6 +18,8 @@ from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunables import distributions
 from spikeloop.coordinator.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def cli(*arguments: str) -> int:
     with pytest.raises(SystemExit) as exit_:

@@ -17,6 +17,8 @@ from spikeloop.coordinator.comparison.tuning import _pruning
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def cli(*arguments: str) -> int:
     with pytest.raises(SystemExit) as exit_:

@@ -225,13 +225,17 @@ TARGETS: list[OpenTarget] = ["cython", "cpp_standalone"]
 def test_compiled_targets_give_the_spikes_of_numpy(target: OpenTarget) -> None:
     """Life by life, random numbers and delays included.
 
+    The first life is left out of a network, so that all others have another place there. A program
+    is compiled for each network, which takes ten seconds, so that one is all there is.
+
     Spikes are counted in z, so they are equal where z agrees to rounding: another spike would
     change it by more than 1e-9 for 400 ms. Membranes differ by the rounding of exp, log and cos.
     """
     values = {("within", "w"): WEIGHTS, ("cells", "tau"): TAUS_S}
     read = [("cells", "z"), ("cells", "v")]
     expected = open_loop(NOISY, SEEDS, values, {("cells", "drive"): DRIVE}, 20, read)
-    for lives in (slice(None), slice(1, 3)):
+    networks = [slice(1, None)] if target == "cpp_standalone" else [slice(None), slice(1, 3)]
+    for lives in networks:
         some = {variable: value[lives] for variable, value in values.items()}
         drive = {("cells", "drive"): DRIVE[:, lives]}
         found = open_loop(NOISY, SEEDS[lives], some, drive, 20, read, target)

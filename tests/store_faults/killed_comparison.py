@@ -1,0 +1,69 @@
+"""Commands of comparisons that kill their own process at the n-th thing that they make durable."""
+
+import functools
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from blank import save_blank
+
+from store_faults import crash_points
+from store_faults.warm import Ended, forked
+
+
+def warm_up() -> None:
+    """Imports and compiles all that a comparison needs, without a second thread."""
+    import matplotlib.figure
+    import optuna
+    import scipy.stats  # noqa: F401
+
+    from spikeloop.coordinator.analysis import comparison_report, tuning_report  # noqa: F401
+    from spikeloop.coordinator.comparison import session  # noqa: F401
+
+    optuna.storages.RDBStorage("sqlite://")
+    crash_points.warm_up()
+    matplotlib.figure.Figure.savefig = save_blank  # type: ignore[method-assign, assignment]
+
+
+def killed(command: tuple[int, Sequence[str]]) -> Ended:
+    """How a command ended that dies at a moment; what it gives back is how many there were.
+
+    Args:
+        command: the moment, 0 for never, and the arguments of the command line. At even moments it
+            dies after the thing is durable, at odd ones before.
+    """
+    return forked(functools.partial(_command, *command))
+
+
+def _command(deadline: int, arguments: Sequence[str]) -> int:
+    from optuna.storages import RDBStorage
+
+    from spikeloop.coordinator import files
+    from spikeloop.coordinator.cli import main
+
+    count, after = 0, deadline % 2 == 0
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == deadline and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = function(*arguments, **keywords)
+            if count == deadline and after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+    files.write_bytes = counted(files.write_bytes)
+    for name in dir(RDBStorage):
+        if name.startswith(("set_", "create_")):
+            setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))
+    try:
+        main(list(arguments))
+    except SystemExit as exit_:
+        if exit_.code:
+            raise
+    return count
