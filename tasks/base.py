@@ -29,8 +29,8 @@ class Interface:
         told_values: all values that it can have, in ascending order, where they are few; else none.
         tables: False says that tasks are never given as tables (``TabularTasks``), so that learners
             which read tables refuse the family before anything is lived; None says nothing.
-        n_latents: how many numbers define a task, which nobody tells the learner but which training
-            may ask it for: ``latents`` of a program's arrays (``tasks/program.py``). 0: not named.
+        n_latents: how many numbers of a task training may ask for, though nobody tells the learner:
+            ``latents`` of a program's arrays (``tasks/program.py``). 0: none are named.
     """
 
     n_observations: int

@@ -85,7 +85,7 @@ class Programmed(Protocol):
         """The drawn problems: float64 or int64, first axis n_tasks.
 
         Where the interface names ``n_latents``, one of them is ``latents``, (n_tasks, n_latents)
-        in [-1, 1]: what defines each task. The rules need not use it.
+        in [-1, 1]: numbers that define each task. The rules need not use them.
         """
         ...
 

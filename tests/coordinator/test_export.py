@@ -4,14 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from learned_networks import BANDIT, QUADRATIC, drawn, drawn_file
-from processes import child
 from small import small_toml
 
 from spikeloop.coordinator.cli import main
@@ -176,50 +174,9 @@ def lived(script: Path) -> tuple[int, str]:
     return process.returncode, process.stdout + process.stderr
 
 
-FORKED = """
-import os, runpy, sys, traceback
-import brian2
-for line in sys.stdin:
-    script = line.rstrip()
-    if os.fork() == 0:
-        out = os.open(script + ".out", os.O_WRONLY | os.O_CREAT)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
-        status = 0
-        try:
-            runpy.run_path(script, run_name="__main__")
-        except SystemExit as end:
-            status = end.code or 0
-        except BaseException:
-            traceback.print_exc()
-            status = 1
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], tuple[int, str]]]:
-    """As ``lived``, but copies of one process that has imported Brian2, which takes two seconds."""
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    with child(["-I", "-c", FORKED], elsewhere, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stdout is not None
-        to, back = process.stdin, process.stdout
-
-        def run(script: Path) -> tuple[int, str]:
-            print(script, file=to, flush=True)
-            return int(back.readline()), Path(f"{script}.out").read_text()
-
-        yield run
-
-
 @pytest.mark.brian
 @pytest.mark.parametrize("case", CASES)
-def test_brian2_spikes_as_jax_does_over_a_whole_life(
-    case: str, tmp_path: Path, forked: Callable[[Path], tuple[int, str]]
-) -> None:
+def test_brian2_spikes_as_jax_does_over_a_whole_life(case: str, tmp_path: Path) -> None:
     family, learner = CASES[case]
     file = drawn_file(tmp_path / "some.npz", family, **learner)
     assert cli("export", file, "--to", "brian2", "--task", "2") == 0
@@ -229,7 +186,7 @@ def test_brian2_spikes_as_jax_does_over_a_whole_life(
     assert "spikeloop" not in text.lower()
     assert max(map(len, text.splitlines())) <= 100
     compile(text, "network.py", "exec")
-    status, printed = forked(folder / "network.py")
+    status, printed = lived(folder / "network.py")
     assert status == 0, printed
     found = re.search(r"spikes:  (\d+) of (\d+) recorded ones .*, 0 others", printed)
     assert found is not None, printed
@@ -263,18 +220,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_script_sees_a_network_that_is_another(
-    exported: Path,
-    tmp_path: Path,
-    forked: Callable[[Path], tuple[int, str]],
-    name: str,
-    wrong: Any,
+    exported: Path, tmp_path: Path, name: str, wrong: Any
 ) -> None:
     shutil.copytree(exported, tmp_path / "script")
     with np.load(exported / "network.npz") as archive:
         numbers = dict(archive)
     numbers[name] = wrong(numbers[name])
     np.savez(tmp_path / "script" / "network.npz", **numbers)
-    status, printed = forked(tmp_path / "script" / "network.py")
+    status, printed = lived(tmp_path / "script" / "network.py")
     assert status == 1, printed
     assert "Error" not in printed
 
@@ -377,8 +330,9 @@ def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatAr
         {},
         {"delays_ms": [2.0, 4.0], "connectivity": 0.5, "excitatory_share": 0.7},
         {"input": "spikes", "step_ms": 0.5, "beta": 0.0, "adaptive_share": 0.5},
+        {"usual_rate_hz": 30.0, "objective": {"latent_cost": 1.0}},
     ],
-    ids=["plain", "delays, sparse, signs", "input spikes"],
+    ids=["plain", "delays, sparse, signs", "input spikes", "centred, asked for latents"],
 )
 def test_a_graph_spikes_as_jax_does(tmp_path: Path, learner: dict[str, Any]) -> None:
     nir = pytest.importorskip("nir")

@@ -96,7 +96,6 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     ]
 
 
-@pytest.mark.usefixtures("undrawn_here")
 @pytest.mark.parametrize("family", [QUADRATIC, BANDIT, INFORMATIVE, TWO_STEP])
 def test_what_is_printed_is_what_json_says(
     tmp_path: Path,
@@ -112,6 +111,8 @@ def test_what_is_printed_is_what_json_says(
     said = json.loads(capsys.readouterr().out)
     pictures = "bandit" if "bandit" in family["kind"] else family["kind"]
     assert said["figures"] == [f"own-figures/{name}" for name in PICTURES[pictures]]
+    for name in said["figures"]:
+        assert Path(name).stat().st_size > 10_000
     assert (said["tasks"], said["seed"]) == (12, 0)
     for kind, rate in said["mean_rate_hz"].items():
         assert f"{kind} neurons {rate:.1f} Hz" in printed

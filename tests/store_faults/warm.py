@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 N_PROCESSES = 2
-LIMIT_S = 120
-"""A forked child that hangs is killed after this time: a thousand times what it needs."""
+LIMIT_S = 300
+"""A forked child that hangs is killed after this time, of which it needs a small part."""
 
 SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",

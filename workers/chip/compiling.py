@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.extending import typeof_impl
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,7 +29,8 @@ class Inner:
     """A function of kernels, compiled into them without an entry for Python.
 
     numba would give each one such an entry, which takes two fifths of the time that a life takes
-    to compile. Python may call it all the same, as tests do: it is then compiled again, with one.
+    to compile. Python may call it all the same, as tests do: it is then compiled again, with one,
+    and not merged into its caller.
 
     Attributes:
         py_func: the function itself, under numba's name for it.
@@ -40,12 +42,17 @@ class Inner:
         self.py_func = function
         self._for_kernels = njit(**OPTIONS, **WITHOUT_ENTRIES, **options)(function)
         self._for_python = njit(**OPTIONS)(function)
-        self._numba_type_ = self._for_kernels._numba_type_  # what a kernel's compiler takes it for
         self.targetoptions: dict[str, Any] = self._for_kernels.targetoptions
 
     def __call__(self, *arguments: Any) -> Any:
         """Calls it from Python."""
         return self._for_python(*arguments)
+
+
+@typeof_impl.register(Inner)
+def _inner_type(inner: Inner, context: Any) -> Any:
+    """What a kernel's compiler takes it for: the function without an entry."""
+    return typeof_impl(inner._for_kernels, context)
 
 
 def part(function: Function) -> Function:

@@ -100,7 +100,10 @@ class Lsnn(Settings):
     )
 
     input_scale: float = Field(
-        default=3.0, gt=0, le=1e3, description="initial standard deviation of the drive, in θ₀"
+        default=3.0,
+        gt=0,
+        le=1e3,
+        description="initial standard deviation of the drive of uncentred channels, in θ₀",
     )
     recurrent_scale: float = Field(
         default=1.0, gt=0, le=1e3, description="initial weights N(0, this²) / √inputs"
@@ -112,8 +115,8 @@ class Lsnn(Settings):
         default=0.0,
         ge=0,
         le=1000,
-        description="weights act on what activity exceeds this rate, or the mean of an input "
-        "channel; 0: on activity itself",
+        description="weights act on what spikes exceed this rate, and channels the mean over their "
+        "values; 0: on spikes and channels themselves",
     )
     network: int = Field(default=0, ge=0, description="seed of wiring, τ_a and default weights")
 
@@ -146,6 +149,9 @@ class Lsnn(Settings):
         if self.usual_rate_hz and self.input == "spikes":
             # Their constant channel spikes too, so nothing is left that could be constant.
             raise ValueError('usual_rate_hz must be 0 where input is "spikes"')
+        if self.usual_rate_hz and self.excitatory_share:
+            # The constant would be the mean of all weights, which signs keep far from 0: silence.
+            raise ValueError("usual_rate_hz must be 0 where excitatory_share is not")
         if self.spiking_input > 1:
             raise ValueError(
                 "input_rate_hz must be at most one spike in a time step, got "

@@ -86,12 +86,12 @@ def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
 def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
     """From one candidate's weights, (n_dim,) physical values, to those that act.
 
-    Where they act on what activity exceeds its usual level, with m = ``usual_rate_hz`` × time step
-    and channels of mean s̄,
+    Where they act on what activity exceeds its usual level, with m = ``usual_rate_hz`` × time step,
+    channels of mean s̄ and filtered spikes z̃,
 
-        I_j = Σ_c U_cj (s_c − s̄_c) + Σ_i W_ij (z_i − m)      y = Σ_i R_i (z_i − m) filtered + b,
+        I_j = Σ_c U_cj (s_c − s̄_c) + Σ_i W_ij (z_i(t − d_i) − m)      y = Σ_i R_i (z̃_i − m) + b,
 
-    all constant parts are summed here beforehand. It is the same family of networks in other
+    all constant parts are worked out here beforehand. It is the same family of networks in other
     coordinates, in which gradients are better conditioned: activity is never negative, so without
     it a step of Adam moves all weights onto a neuron alike, and its mean current most of all
     (Schraudolph 1998, "Centering neural network gradient factors").
@@ -110,11 +110,12 @@ def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
         out = on_grid(w_out, readout.scale, learner.n_neurons)
         if not learner.usual_rate_hz:
             return Acting(lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b)
-        # Sums over weights on a grid are exact, so these are the same to the bit in any tile.
+        # An exact sum and one product, before there are any lives: the same bits in any tile.
+        constant = usual * between.sum(axis=0)
         return Acting(
             lambda shown: (
                 exact_product(shown - usual_inputs.astype(shown.dtype), w_in, inputs.scale)
-                - usual * between.sum(axis=0)
+                - constant
             ),
             between,
             out,

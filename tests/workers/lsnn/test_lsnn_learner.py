@@ -52,6 +52,7 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
             "input_rate_hz",
         ),
         ({"input": "spikes", "usual_rate_hz": 20.0}, "usual_rate_hz must be 0"),
+        ({"excitatory_share": 0.8, "usual_rate_hz": 20.0}, "usual_rate_hz must be 0 where exc"),
         ({"n_neurons": 0}, "n_neurons"),
         ({"n_neurons": 10.0}, "n_neurons"),
         ({"adaptive_share": 1.5}, "adaptive_share"),

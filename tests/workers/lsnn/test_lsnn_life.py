@@ -43,8 +43,8 @@ def part(whole: Case, candidates: slice, tasks: slice) -> Case:
 @pytest.mark.parametrize(
     ("family", "changes"),
     [
-        (GAUSSIAN, {"trial_channels": 3, "excitatory_share": 0.5, "usual_rate_hz": 20.0}),
-        (MDP, {"input": "spikes"}),
+        (GAUSSIAN, {"trial_channels": 3, "usual_rate_hz": 20.0}),
+        (MDP, {"input": "spikes", "excitatory_share": 0.5}),
     ],
     ids=["bandit", "mdp"],
 )
