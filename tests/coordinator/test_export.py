@@ -38,10 +38,14 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 # ----------------------------------------------------------------------------------------- frozen
 
 
-@pytest.mark.parametrize(("kind", "usual"), [("currents", 30.0), ("spikes", 0.0)])
-def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(kind: str, usual: float) -> None:
-    settings = {"delays_ms": [1.0, 3.0], "excitatory_share": 0.7, "usual_rate_hz": usual}
-    known = drawn(QUADRATIC, input=kind, **settings)
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [("currents", {"usual_rate_hz": 30.0}), ("spikes", {"excitatory_share": 0.7})],
+)
+def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(
+    kind: str, changes: dict[str, float]
+) -> None:
+    known = drawn(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
     network = frozen.freeze(known, "brian2")
     life = frozen.live(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)

@@ -223,7 +223,8 @@ class Lsnn(Settings):
                 f"docs/lsnn.md), got {type(tasks).__name__}"
             )
         if n := self.n_latents(tasks.interface):
-            shape = np.shape(tasks.arrays().get("latents"))
+            latents = tasks.arrays().get("latents")
+            shape = () if latents is None else latents.shape
             if shape != (tasks.n_tasks, n):
                 raise ValueError(
                     f"arrays() must have latents of shape ({tasks.n_tasks}, {n}), as "
