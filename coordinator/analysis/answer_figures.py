@@ -32,12 +32,14 @@ def draw_errors(axes: "Axes", errors: Errors) -> "Axes":
         axes.fill_between(seen, band.low, band.high, color=colour, alpha=0.2, lw=0)
         axes.plot(seen, band.mean, color=colour, ls=line, label=name, lw=width, zorder=order)
     if errors.below_line is not None:
-        k = errors.below_line
+        k, prior = errors.below_line, errors.bands[PRIOR]
+        others = [band.high[k:].max() for name, band in errors.bands.items() if name != PRIOR]
+        free = (max(others) + prior.low[k:].min()) / 2  # between who knows nothing and all others
         axes.annotate(
             f"below linear regression\nfrom {k} {'sample' if k == 1 else 'samples'} on",
             (k, errors.bands[NETWORK].mean[k]),
-            xytext=(0, 36),
-            textcoords="offset points",
+            xytext=(k + 0.5, free),
+            verticalalignment="center",
             arrowprops={"arrowstyle": "->", "color": COLOURS["learned"]},
             color=COLOURS["learned"],
             fontsize="small",
@@ -45,8 +47,8 @@ def draw_errors(axes: "Axes", errors: Errors) -> "Axes":
     axes.set(xlabel="samples seen before", ylabel="mean squared error")
     axes.set_xlim(-0.5, errors.n_samples - 0.5)
     # A network that errs much more than who knows nothing leaves the picture.
-    prior = errors.bands[PRIOR].high.max()
-    axes.set_ylim(0, 1.05 * max(prior, min(errors.bands[NETWORK].high.max(), 2 * prior)))
+    highest = errors.bands[PRIOR].high.max()
+    axes.set_ylim(0, 1.05 * max(highest, min(errors.bands[NETWORK].high.max(), 2 * highest)))
     axes.legend(
         frameon=False,
         loc="lower left",

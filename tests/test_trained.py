@@ -1,0 +1,54 @@
+"""Trained weights in examples/trained: they are those of the examples, and score as they say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from statistical import assert_mean
+
+from spikeloop.coordinator import learned
+from spikeloop.coordinator.config import load
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import Parameters
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TRAINED = sorted((EXAMPLES / "trained").glob("*.npz"))
+N_TASKS = 60
+ALPHA = 1e-4
+"""False alarms of the statistical test."""
+
+
+def misses(known: learned.Learned, point: FloatArray) -> FloatArray:
+    """(n_tasks,) by how much returns on new tasks exceed those of the score that the file states.
+
+    A score is the sum of what was earned beyond the random policy over the sum of what the optimal
+    policy earns beyond it, so with the right score these are 0 on average.
+    """
+    config, rng = known.config, np.random.default_rng(7)
+    tasks = config.family.sample(N_TASKS, rng)
+    seeds = rng.integers(0, 2**64, (1, N_TASKS), dtype=np.uint64)
+    parameters: Parameters = config.space.decode(point[None])
+    returns = config.learner.live(parameters, tasks, seeds).returns[0]
+    assert known.transfer is not None
+    score = known.transfer["scores"]["learned"]["value"]
+    references = tasks.references()
+    return np.asarray(
+        returns - references.random - score * (references.optimal - references.random)
+    )
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_trained_weights_are_of_the_example_and_score_as_they_say(path: Path) -> None:
+    known = learned.open_learned(path, trust=False)
+    example = load(EXAMPLES / f"{path.stem}.toml")
+    for table in ("family", "learner", "strategy"):
+        assert getattr(known.config, table) == getattr(example, table)
+    assert known.config.run.tasks == example.run.tasks
+    assert known.generation == example.run.generations
+    assert_mean(misses(known, known.point), 0.0, ALPHA)
+    with pytest.raises(AssertionError):  # the negative control
+        assert_mean(misses(known, known.config.space.default_point()), 0.0, ALPHA)
+
+
+def test_there_are_trained_weights() -> None:
+    assert len(TRAINED) >= 4
