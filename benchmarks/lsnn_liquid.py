@@ -43,7 +43,7 @@ SAMPLES = (0, 1, 2, 3, 5, 10, 20, 30, 39)
 """Of a function, seen before the answer."""
 CHUNK = 50
 """Functions at once: the spikes of 200 neurons in 400 time steps take 320 kB a function."""
-RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)
+RIDGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Inverse variances of the bias before any sample, if a target's noise has variance 1."""
 GAINS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Lengths of the features of a sample, on average; squared, how much more the weights vary."""
