@@ -79,7 +79,7 @@ class TabularTasks:
 
     def expected_reward(self) -> FloatArray:
         """(n_tasks, n_actions, n_states) expected reward of an action in a state."""
-        expected: FloatArray = np.einsum("tasn,tasn->tas", self.transition, self.reward)
+        expected: FloatArray = (self.transition * self.reward).sum(axis=-1)
         return expected
 
     def references(self) -> References:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import exp, log
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ def _decode(
     if isinstance(parameter, Real):
         low = decoded[parameter.low] if isinstance(parameter.low, str) else parameter.low
         if parameter.scale == "log":
-            value = np.exp(np.log(low) + unit * np.log(parameter.high / low))
+            value = exp(log(low) + unit * log(parameter.high / low))
         else:
             value = low + unit * (parameter.high - low)
         return np.clip(value, low, parameter.high)  # rounding must not leave the bounds
@@ -273,7 +274,7 @@ def _unit(parameter: Real, low: float) -> float:
     if parameter.high == low:
         return 0.5
     if parameter.scale == "log":
-        return float(np.log(parameter.default / low) / np.log(parameter.high / low))
+        return float(log(parameter.default / low) / log(parameter.high / low))
     return (parameter.default - low) / (parameter.high - low)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, Interface
+from spikeloop.tasks.portable import counted_sums
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
@@ -110,8 +111,8 @@ class Bootstrap:
             if n_points == 1
             else _weights(n_resamples, n_points, self.rng)
         )
-        gain = np.einsum("bt,bt->b", points @ sample.gain, self.task_weights)
-        span = np.einsum("bt,bt->b", points @ sample.span, self.task_weights)
+        gain = (counted_sums(points, sample.gain) * self.task_weights).sum(axis=1)
+        span = (counted_sums(points, sample.span) * self.task_weights).sum(axis=1)
         return score(gain, span)
 
     def _interval(self, value: float, resampled: FloatArray, sample: Sample) -> Estimate:

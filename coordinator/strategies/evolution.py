@@ -43,6 +43,7 @@ from spikeloop.coordinator.strategies.shaping import (
     whole_pairs,
 )
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import exp, norm, power
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
@@ -192,12 +193,12 @@ class Evolution(Settings):
         return EvolutionState(
             generation=generation,
             center=center,
-            sigma=state.sigma * self.sigma_decay * float(np.exp(log_change)),  # (3)
+            sigma=state.sigma * self.sigma_decay * float(exp(log_change)),  # (3)
             origin=state.origin,
             bounded=state.bounded,
             first=ascent.first,
             second=ascent.second,
-            step_norm=float(np.linalg.norm(center - state.center)),
+            step_norm=norm(center - state.center),
         )
 
     def recommend(self, state: EvolutionState) -> FloatArray:
@@ -217,7 +218,7 @@ class Evolution(Settings):
         return self.bounds != "reflect" and bool(state.bounded.any())
 
     def _learning_rate(self, state: EvolutionState) -> float:
-        decayed = self.learning_rate * self.learning_rate_decay**state.generation
+        decayed = self.learning_rate * power(self.learning_rate_decay, state.generation)
         return decayed * state.sigma / self.sigma
 
 

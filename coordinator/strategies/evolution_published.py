@@ -25,6 +25,7 @@ from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.clipping import clip
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import log, power, product
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
@@ -139,8 +140,8 @@ class EvolutionPublished(Settings):
         center, best, place = state.center, state.best, state.current_place
         if n:
             perturbations = self._perturbations(state)[population.slots[rows]]
-            rate = self.learning_rate * self.learning_rate_decay**state.generation
-            step = utilities(n) @ perturbations[order]
+            rate = self.learning_rate * power(self.learning_rate_decay, state.generation)
+            step = product(utilities(n)[None, :], perturbations[order])[0]
             center = center + rate / (n * self.sigma**2) * step  # (2)
             best = population.points[rows[order[0]]].copy()
             place = float((fitness > fitness[-1]).mean())  # of the last candidate, not of x
@@ -161,7 +162,7 @@ class EvolutionPublished(Settings):
         """Width of the search, rate of the next step, and where x is thought to rank."""
         return {
             "sigma": self.sigma,
-            "learning_rate": self.learning_rate * self.learning_rate_decay**state.generation,
+            "learning_rate": self.learning_rate * power(self.learning_rate_decay, state.generation),
             "current_place": state.current_place,
         }
 
@@ -172,5 +173,5 @@ class EvolutionPublished(Settings):
 
 def utilities(n: int) -> FloatArray:
     """(n,) u_k of (1), from the best to the worst of n candidates; they sum to 0."""
-    weights = np.maximum(0.0, np.log(n / 2 + 1) - np.log(np.arange(1, n + 1)))
+    weights = np.maximum(0.0, log(n / 2 + 1) - log(np.arange(1, n + 1)))
     return np.asarray(weights / weights.sum() - 1 / n)

@@ -32,6 +32,7 @@ from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.population import Explicit, InitialLaw
 from spikeloop.coordinator.strategies.ranking import best_first
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import power
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, fold
@@ -190,7 +191,7 @@ class Genetic(Settings):
         return fold(np.where(mutates, changed, children), state.bounded)
 
     def _sigma(self, state: GeneticState) -> float:
-        return self.sigma * self.sigma_decay**state.generation
+        return self.sigma * power(self.sigma_decay, state.generation)
 
 
 def vote(coordinates: FloatArray, n_options: int) -> float:

@@ -27,6 +27,7 @@ from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.population import MirroredGaussian
 from spikeloop.coordinator.strategies.shaping import log_rank_utilities, whole_pairs
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import exp, log
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
@@ -122,9 +123,9 @@ class NaturalEvolution(Settings):
         along = population.weighted_noise(plus - minus)
         spread = population.weighted_noise(plus + minus, power=2)
         n_dim = state.center.size
-        sigma_rate = self.sigma_rate * (3 + np.log(n_dim)) / (5 * np.sqrt(n_dim))
+        sigma_rate = self.sigma_rate * (3 + log(n_dim)) / (5 * np.sqrt(n_dim))
         center = state.center + self.learning_rate * state.sigma * along  # (1)
-        sigma = state.sigma * np.exp(sigma_rate / 2 * spread)  # (2)
+        sigma = state.sigma * exp(sigma_rate / 2 * spread)  # (2)
         return NaturalEvolutionState(
             generation=state.generation + 1,
             center=fold(center, state.bounded),  # σ is blind to reflection, so the law stays

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import power
 from spikeloop.tasks.settings import Settings
 
 
@@ -48,8 +49,8 @@ class Adam(Settings):
         """The step for a gradient; ``t`` counts steps from 1 and corrects the moments' bias."""
         m = self.beta1 * first + (1 - self.beta1) * gradient
         v = self.beta2 * second + (1 - self.beta2) * gradient**2
-        m_hat = m / (1 - self.beta1**t)
-        v_hat = v / (1 - self.beta2**t)
+        m_hat = m / (1 - power(self.beta1, t))
+        v_hat = v / (1 - power(self.beta2, t))
         return Ascent(m_hat / (np.sqrt(v_hat) + self.epsilon), m, v)
 
 

@@ -7,6 +7,7 @@ changes nothing for the others.
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import log
 
 
 def centered_ranks(fitness: FloatArray) -> FloatArray:
@@ -57,7 +58,7 @@ def log_rank_utilities(fitness: FloatArray) -> FloatArray:
     n = np.count_nonzero(alive)
     if n > 1:
         _, level, n_tied = np.unique(-fitness[alive], return_inverse=True, return_counts=True)
-        by_rank = np.maximum(0.0, np.log(n / 2 + 1) - np.log(np.arange(1, n + 1)))
+        by_rank = np.maximum(0.0, log(n / 2 + 1) - log(np.arange(1, n + 1)))
         by_rank = by_rank / by_rank.sum() - 1 / n
         first = np.cumsum(n_tied) - n_tied
         utility[alive] = (np.add.reduceat(by_rank, first) / n_tied)[level]

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import product
 from spikeloop.tasks.references.bandit_indices import chance_mean, ucb1
 
 Choice = Callable[[int, int], FloatArray]
@@ -69,20 +70,26 @@ def expected_return(choose: Choice, mean: FloatArray, n_steps: int) -> FloatArra
     Returns:
         (n_tasks,) successes of both arms together.
     """
-    exponent = successes(n_steps)
-    won, lost = mean[:, :, None] ** exponent, (1.0 - mean[:, :, None]) ** exponent
+    won, lost = powers(mean, n_steps), powers(1.0 - mean, n_steps)
 
     def weight(arm: int, n: int) -> FloatArray:
         ways = np.array([(n + 1) * comb(n, s) for s in range(n + 1)], dtype=np.float64)
-        product: FloatArray = ways * won[:, arm, : n + 1] * lost[:, arm, n::-1]
-        return product
+        likelihood: FloatArray = ways * won[:, arm, : n + 1] * lost[:, arm, n::-1]
+        return likelihood
 
     total = np.zeros(len(mean))
     for n0, law in enumerate(final_counts(choose, n_steps)):
         n1 = n_steps - n0
         paid = law * (successes(n0)[:, None] + successes(n1))
-        total += ((weight(0, n0) @ paid) * weight(1, n1)).sum(axis=1)
+        total += (product(weight(0, n0), paid) * weight(1, n1)).sum(axis=1)
     return total
+
+
+def powers(base: FloatArray, n: int) -> FloatArray:
+    """(*base.shape, n + 1) powers 0 to n, by multiplying."""
+    factors = np.ones((*base.shape, n + 1))
+    factors[..., 1:] = base[..., None]
+    return np.multiply.accumulate(factors, axis=-1)
 
 
 def choices() -> dict[str, Choice]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import log
 
 Index = Callable[[FloatArray, FloatArray, int, np.random.Generator], FloatArray]
 
@@ -22,7 +23,7 @@ def ucb1(total: ArrayLike, pulls: ArrayLike, step: int, noise: float = 1.0) -> F
     with ``noise`` 1; rewards of another scale are brought to it by their standard deviation.
     """
     n = np.maximum(pulls, 1.0)
-    width = noise * np.sqrt(2.0 * np.log(max(step, 1)) / n)
+    width = noise * np.sqrt(2.0 * log(max(step, 1)) / n)
     return np.where(np.equal(pulls, 0), np.inf, np.divide(total, n) + width)
 
 

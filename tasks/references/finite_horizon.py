@@ -11,6 +11,7 @@ Shapes: transition (n_tasks, n_actions, n_states, n_states), expected reward
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.portable import summed_products
 
 
 def optimal_return(
@@ -21,13 +22,13 @@ def optimal_return(
     Bellman (1957): V_0 = 0 and V_k(s) = max_a [ r(a, s) + Σ_n P(n | s, a) V_{k-1}(n) ].
     """
     n_tasks, n_actions, n_states, _ = transition.shape
-    rows = transition.reshape(n_tasks, n_actions * n_states, n_states)
+    by_successor = _by_successor(transition.reshape(n_tasks, n_actions * n_states, n_states))
     rewards = expected_reward.reshape(n_tasks, n_actions * n_states)
-    value = np.zeros((n_tasks, n_states, 1))
+    value = np.zeros((n_tasks, n_states))
     for _ in range(n_steps):
-        action_value = (rows @ value)[:, :, 0] + rewards
-        value = action_value.reshape(n_tasks, n_actions, n_states).max(axis=1)[:, :, None]
-    at_start: FloatArray = value[np.arange(n_tasks), start_state, 0]
+        action_value = summed_products(by_successor, value.T[:, :, None]) + rewards
+        value = action_value.reshape(n_tasks, n_actions, n_states).max(axis=1)
+    at_start: FloatArray = value[np.arange(n_tasks), start_state]
     return at_start
 
 
@@ -36,10 +37,15 @@ def random_return(
 ) -> FloatArray:
     """Expected sum of rewards of the policy that draws every action uniformly."""
     n_tasks = transition.shape[0]
-    chain = transition.mean(axis=1)
-    reward = expected_reward.mean(axis=1)[:, :, None]
+    by_successor = _by_successor(transition.mean(axis=1))
+    reward = expected_reward.mean(axis=1)
     value = np.zeros_like(reward)
     for _ in range(n_steps):
-        value = reward + chain @ value
-    at_start: FloatArray = value[np.arange(n_tasks), start_state, 0]
+        value = reward + summed_products(by_successor, value.T[:, :, None])
+    at_start: FloatArray = value[np.arange(n_tasks), start_state]
     return at_start
+
+
+def _by_successor(rows: FloatArray) -> FloatArray:
+    """(n_states, n_tasks, n_rows) the same probabilities with the successor as the first axis."""
+    return np.ascontiguousarray(np.moveaxis(rows, 2, 0))

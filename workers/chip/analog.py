@@ -14,11 +14,13 @@ where it can prove that no neuron will fire or meet the supply within (``neurons
 """
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import exp, expm1, log
 from spikeloop.workers.chip.capmem import Neurons
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 
@@ -43,24 +45,25 @@ LARGEST_NOISE = 2.0**31
 UNIFORM_SD = 2.0**32 / math.sqrt(12.0)
 
 
-def membrane_response(time_s: float, tau_mem_s: float, tau_syn_s: float) -> float:
+def membrane_response(time_s: ArrayLike, tau_mem_s: ArrayLike, tau_syn_s: ArrayLike) -> Any:
     """Membrane potential ``time_s`` after a synaptic drive of 1 V sets in and decays, from rest.
 
     τ_s/(τ_s − τ_m) (e^(−t/τ_s) − e^(−t/τ_m)), written so that equal constants are no exception.
     """
-    x = time_s / tau_mem_s - time_s / tau_syn_s
-    growth = math.expm1(x) / x if x != 0 else 1.0
-    return time_s / tau_mem_s * math.exp(-time_s / tau_mem_s) * growth
+    by_mem = np.divide(time_s, tau_mem_s)
+    x = by_mem - np.divide(time_s, tau_syn_s)
+    growth = np.where(x == 0, 1.0, expm1(x) / np.where(x == 0, 1.0, x))
+    return by_mem * exp(-by_mem) * growth
 
 
-def peak_time_s(tau_mem_s: float, tau_syn_s: float) -> float:
+def peak_time_s(tau_mem_s: ArrayLike, tau_syn_s: ArrayLike) -> Any:
     """When ``membrane_response`` is largest."""
-    if tau_mem_s == tau_syn_s:
-        return tau_mem_s
-    return math.log(tau_mem_s / tau_syn_s) * tau_mem_s * tau_syn_s / (tau_mem_s - tau_syn_s)
+    mem, syn = np.asarray(tau_mem_s), np.asarray(tau_syn_s)
+    apart = np.where(mem == syn, 1.0, mem - syn)
+    return np.where(mem == syn, mem, log(mem / syn) * mem * syn / apart)[()]
 
 
-def peak_response(tau_mem_s: float, tau_syn_s: float) -> float:
+def peak_response(tau_mem_s: ArrayLike, tau_syn_s: ArrayLike) -> Any:
     """The largest value of ``membrane_response``."""
     return membrane_response(peak_time_s(tau_mem_s, tau_syn_s), tau_mem_s, tau_syn_s)
 
@@ -114,14 +117,9 @@ def analog_block(cells: Neurons, step_s: float, noise_V: float) -> NDArray[np.fl
         (PEAK_EXC, cells.exc_V, cells.tau_exc_s),
         (PEAK_INH, cells.inh_V, cells.tau_inh_s),
     ):
-        put(
-            row,
-            drive_V
-            * [
-                membrane_response(min(stride_s, peak_time_s(*taus)), *taus)
-                for taus in zip(cells.tau_mem_s, tau_syn_s, strict=True)
-            ],
-        )
+        taus_s = cells.tau_mem_s, tau_syn_s
+        until_s = np.minimum(stride_s, peak_time_s(*taus_s))
+        put(row, drive_V * membrane_response(until_s, *taus_s))
     put(CEILING, np.minimum(v_thresh_V, V_MAX_V) - noise_V_stride)
     put(FLOOR, noise_V_stride)
     put(HOLD, leak + noise_V_step)
@@ -135,23 +133,19 @@ def _coefficients(cells: Neurons, time_s: float, noise_V: float) -> list[FloatAr
     The leak is computed from the decay as rounded to float32, or rounding would shift the resting
     potential.
     """
-    decay = np.exp(-time_s / cells.tau_mem_s)
+    decay = exp(-time_s / cells.tau_mem_s)
     rounded = decay.astype(np.float32).astype(np.float64)
     drives = []
     for sign, drive_V, tau_syn_s in (
         (1.0, cells.exc_V, cells.tau_exc_s),
         (-1.0, cells.inh_V, cells.tau_inh_s),
     ):
-        response = [
-            membrane_response(time_s, *taus)
-            for taus in zip(cells.tau_mem_s, tau_syn_s, strict=True)
-        ]
-        drives.append(sign * drive_V * response)
+        drives.append(sign * drive_V * membrane_response(time_s, cells.tau_mem_s, tau_syn_s))
     return [
         decay,
         (1.0 - rounded) * cells.v_leak_V,
         *drives,
-        np.exp(-time_s / cells.tau_exc_s),
-        np.exp(-time_s / cells.tau_inh_s),
+        exp(-time_s / cells.tau_exc_s),
+        exp(-time_s / cells.tau_inh_s),
         noise_V * np.sqrt(1.0 - decay**2) / UNIFORM_SD,
     ]

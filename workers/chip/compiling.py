@@ -16,6 +16,8 @@ from typing import Any, TypeVar, cast
 from numba import njit
 from numba.extending import typeof_impl
 
+from spikeloop.tasks import portable
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
@@ -84,6 +86,6 @@ def source_digest(*others: Path) -> int:
     workers = Path(__file__).parent.parent
     folders = ("chip", "plasticity", "learners")
     own = [source for folder in folders for source in sorted((workers / folder).glob("*.py"))]
-    for source in (*own, *others):
+    for source in (*own, Path(portable.__file__), *others):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return int.from_bytes(digest.digest(), "little") >> 2

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.portable import power
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.limits import N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.mismatch import LARGEST_DEVIATION_SD
@@ -154,8 +155,10 @@ def sensors(
     draws = np.zeros((4, N_SYNAPSES)) if chip is None else sensor_deviations(chip)
     tau, amplitude, tau_asymmetry, amplitude_asymmetry = draws
 
-    tau_steps = correlation.tau_s / step_s * (1 - correlation.tau_calibration) ** (codes & 3)
-    pair_lsb = correlation.amplitude_lsb * (1 - correlation.amplitude_calibration) ** (codes >> 2)
+    shorter = np.array([power(1 - correlation.tau_calibration, code) for code in range(4)])
+    smaller = np.array([power(1 - correlation.amplitude_calibration, code) for code in range(4)])
+    tau_steps = correlation.tau_s / step_s * shorter[codes & 3]
+    pair_lsb = correlation.amplitude_lsb * smaller[codes >> 2]
 
     def branch(sign: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Amplitudes and rates; cut at three deviations, both are at least 0.1 of nominal."""

@@ -276,7 +276,7 @@ def set_potential(chip: Chip, nominal: Codes, height_V: float) -> Potential:
     excites = height_V > 0
     drive_V = expected.exc_V if excites else expected.inh_V
     tau_s = expected.tau_exc_s if excites else expected.tau_inh_s
-    peaks = [peak_response(*taus) for taus in zip(expected.tau_mem_s, tau_s, strict=True)]
+    peaks = peak_response(expected.tau_mem_s, tau_s)
     chip.row_signs = 1 if excites else -1
     sent = set_drive(chip, abs(height_V) / (np.maximum(drive_V, 1e-6) * peaks))
     return Potential(sent, drive_V, tau_s, float(max(expected.tau_mem_s.max(), tau_s.max())))

@@ -18,11 +18,27 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeloop.tasks.portable import COEFFICIENTS, LN2_HIGH, LN2_LOW, PER_LN2, SMALLEST
 from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.correlation import Sensors
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 
 EMPTY = np.float32(0)
+
+
+@part
+def decayed(x: float) -> float:
+    """e^x for x ≤ 0, as ``portable.exp`` computes it, in a form that kernels can call."""
+    x = max(x, SMALLEST)
+    k = np.rint(x * PER_LN2)
+    high, low = x - k * LN2_HIGH, k * LN2_LOW
+    r = high - low
+    lost = (high - r) - low
+    one_and_r = 1.0 + r
+    series = COEFFICIENTS[-1]
+    for n in range(len(COEFFICIENTS) - 2, -1, -1):
+        series = series * r + COEFFICIENTS[n]
+    return math.ldexp(one_and_r + ((r - (one_and_r - 1.0)) + lost + r * r * series), int(k))
 
 
 @part
@@ -36,9 +52,9 @@ def add_pair(
 ) -> None:
     """Adds amplitude · e^(−Δt/τ) to a capacitor, up to its limit; Δt in steps, ``rate`` is 1/τ.
 
-    In double precision, so that the last bit of the machine's exponential is rounded away.
+    The exponential is not the C library's, whose last bit depends on the processor.
     """
-    total = charge[synapse] + np.float64(amplitude_lsb) * math.exp(-np.float64(rate) * distance)
+    total = charge[synapse] + np.float64(amplitude_lsb) * decayed(-np.float64(rate) * distance)
     charge[synapse] = np.float32(min(total, np.float64(saturation_lsb)))
 
 
