@@ -20,6 +20,7 @@ from spikeloop.coordinator.kinds import LONGEST_VALUE
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.fingerprint import difference, fingerprint
+from spikeloop.workers.kernels import kernels
 from spikeloop.workers.space import ParameterSpace, Weights
 
 PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
@@ -47,6 +48,7 @@ def describe(config: RunConfig) -> dict[str, Any]:
             "host": platform.node(),
             "system": platform.platform(),
             "processor": processor(),
+            "kernels": kernels(),
             "cores": os.cpu_count(),
         },
     }

@@ -12,6 +12,7 @@ from spikeloop.coordinator.config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.exits import warn
 from spikeloop.coordinator.kinds import build
+from spikeloop.coordinator.mixture import other_processor
 from spikeloop.coordinator.store import RunStore
 
 
@@ -49,12 +50,22 @@ def open_run(folder: Path, trust: bool) -> tuple[RunStore, RunConfig, bool]:
     config, trusted = manifest.read(store, trust)
     if changes := manifest.changed_code(store, config):
         warn_of_changes(folder, changes)
+    warn_of_processor(store, config)
     return store, config, trusted
 
 
 def warn_of_changes(folder: Path, changes: str) -> None:
     """Says that what is in a folder was begun by other code."""
     warn(f"{folder} was begun by other code, so results may differ from here on: {changes}")
+
+
+def warn_of_processor(store: RunStore, config: RunConfig) -> None:
+    """Says that a run was begun where libraries choose other machine code, if that matters."""
+    if changes := other_processor(store.manifest(), config):
+        warn(
+            f"{store.folder} was begun on another kind of processor, so the last bits may differ "
+            f"from here on: {changes}"
+        )
 
 
 def retarget(

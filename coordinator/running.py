@@ -50,6 +50,7 @@ def run(
         return
     if changes := manifest.changed_code(store, settings):
         opening.warn_of_changes(folder, changes)
+    opening.warn_of_processor(store, settings)
     done = max(store.generation(), 0)
     _drive(settings, folder, done, lambda r, s: session.resume(settings, store, r, s))
 

@@ -1,8 +1,8 @@
 """One run from its configuration to its last figure, new or resumed."""
 
 import gc
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from spikeloop.coordinator.deployment import deploy, deployed, deployed_generati
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.integrity import examine, refuse
 from spikeloop.coordinator.loop import max_generations, search
+from spikeloop.coordinator.mixture import watched
 from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.stopping import words
 from spikeloop.coordinator.store import RunStore
@@ -176,7 +177,7 @@ def _go_on(
         _tell_deployed(config, store, reporter)
         make_figures(store)
         return known
-    with _workers(config, stop) as pool:
+    with _workers(config, stop, reporter) as pool:
         reporter.pool(pool.description)
         # A large generation is hundreds of thousands of small objects and no cycles. Looking for
         # some again and again would double the time in which all cores wait for this process.
@@ -192,8 +193,13 @@ def _go_on(
     return result
 
 
-def _workers(config: RunConfig, stop: StopSignal) -> AbstractContextManager[WorkerPool]:
-    return config.target.open(warm_up_job(config), stop, config.working_dir, config.run.name)
+@contextmanager
+def _workers(
+    config: RunConfig, stop: StopSignal, reporter: SessionReporter
+) -> Iterator[WorkerPool]:
+    target, name = config.target, config.run.name
+    with target.open(warm_up_job(config), stop, config.working_dir, name) as pool:
+        yield watched(pool, config, reporter.note)
 
 
 def _remedy(folder: Path, sound: int) -> str:
@@ -228,7 +234,7 @@ def transfer(
     with (
         store.locked(),
         copying(config, store, reporter.note, stop),
-        _workers(config, stop) as pool,
+        _workers(config, stop, reporter) as pool,
     ):
         reporter.pool(pool.description)
         return _score(config, pool, store, settings, point, reporter)
@@ -252,7 +258,7 @@ def transfer_of(
         reporter: told of the progress.
         stop: ends it on a signal.
     """
-    with _workers(config, stop) as pool:
+    with _workers(config, stop, reporter) as pool:
         reporter.pool(pool.description)
         scored = score_transfer(pool, config, settings, point, reporter)
         return _with_rulers(config, pool, source, settings, scored)

@@ -6,7 +6,7 @@ that is hit as often as possible in 4000 steps, a random restart after every hit
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,7 @@ class Maze(Settings):
     """
 
     kind: Literal["maze"] = "maze"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     n_rows: int = Field(default=2, ge=1, le=16, description="rows of cells")
     n_columns: int = Field(default=2, ge=1, le=16, description="columns of cells")
     n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one life")

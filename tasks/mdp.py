@@ -7,7 +7,7 @@ varies from row to row; one successor is forced where none is allowed. Allowed s
 U[0, 1] masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -28,6 +28,7 @@ class RandomMdp(Settings):
     """
 
     kind: Literal["random_mdp"] = "random_mdp"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
     n_actions: int = Field(default=8, ge=2, le=1024, description="actions in every state")
     n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one life")

@@ -63,8 +63,9 @@ def product(left: FloatArray, right: FloatArray) -> FloatArray:
 def counted_sums(counts: FloatArray, values: FloatArray) -> FloatArray:
     """The product of two matrices of which the first holds whole numbers.
 
-    Values are cut into two parts of 30 bits each, counted from the largest value. Every sum of such
-    parts is exact, whatever the order, so BLAS can form it; only adding both sums rounds.
+    Values are cut into two parts of 30 bits each, counted from the largest value of their column.
+    Every sum of such parts is exact, whatever the order, so BLAS can form it; only adding both sums
+    rounds.
 
     Args:
         counts: (n_rows, n) whole numbers, 0 or above; a row sums to at most 2^22.
@@ -73,8 +74,8 @@ def counted_sums(counts: FloatArray, values: FloatArray) -> FloatArray:
     Returns:
         (n_rows, n_columns).
     """
-    _, exponent = np.frexp(np.abs(values).max(initial=0.0))
-    unit = np.ldexp(1.0, int(exponent) - 30)
+    _, exponent = np.frexp(np.abs(values).max(axis=0, initial=0.0))
+    unit = np.ldexp(1.0, exponent - 30)
     coarse = np.rint(values / unit) * unit
     unit = np.ldexp(unit, -30)
     fine = np.rint((values - coarse) / unit) * unit

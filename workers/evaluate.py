@@ -11,6 +11,7 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.base import Differentiable, Lives, Unavailable
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
+from spikeloop.workers.kernels import label
 
 
 def evaluate(job: Job) -> JobResult:
@@ -32,7 +33,8 @@ def evaluate(job: Job) -> JobResult:
     elif raised is not None:
         result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
     wall_s = time.perf_counter() - started
-    return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker_name()})
+    worker = f"{worker_name()}:{label()}"
+    return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker})
 
 
 def rehearse(job: Job) -> None:
@@ -52,7 +54,7 @@ def rehearse(job: Job) -> None:
 
 
 def worker_name() -> str:
-    """Host and process, as results name the worker."""
+    """Host and process; in results, the kernels that it computes with follow."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 

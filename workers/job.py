@@ -195,7 +195,7 @@ class JobResult:
         n_simulated_steps: interactions simulated.
         gradient: (candidates, n_dim) or None.
         wall_s: seconds spent living.
-        worker: which process did it.
+        worker: which process did it, and on which kernels, as "host:4123:haswell/AVX2/…".
     """
 
     tile: Tile

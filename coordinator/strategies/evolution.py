@@ -143,6 +143,11 @@ class Evolution(Settings):
         default=0.0, ge=0, description="λ, pull of the gradient towards the default point"
     )
 
+    @property
+    def portable(self) -> bool:
+        """Whether steps are the same bits on every processor; truncated noise is not."""
+        return self.bounds != "resample"
+
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> EvolutionState:

@@ -88,6 +88,7 @@ class EvolutionPublished(Settings):
     )
 
     kind: Literal["evolution_published"] = "evolution_published"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     n_pairs: int = Field(
         default=25, ge=1, description="mirrored pairs; a generation has one candidate more, x"
     )

@@ -72,6 +72,7 @@ class Genetic(Settings):
     )
 
     kind: Literal["genetic"] = "genetic"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     population_size: int = Field(
         default=48, ge=2, description="candidates of a generation, the elites included"
     )

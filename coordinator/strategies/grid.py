@@ -82,6 +82,7 @@ class Grid(Settings):
     )
 
     kind: Literal["grid"] = "grid"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     population_size: int = Field(
         default=48, ge=2, description="candidates of a generation, the incumbent included"
     )

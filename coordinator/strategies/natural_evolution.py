@@ -72,6 +72,7 @@ class NaturalEvolution(Settings):
     )
 
     kind: Literal["natural_evolution"] = "natural_evolution"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     population_size: int = Field(
         default=48, ge=2, multiple_of=2, description="candidates of a generation, in mirrored pairs"
     )

@@ -55,6 +55,7 @@ class RandomSearch(Settings):
     )
 
     kind: Literal["random_search"] = "random_search"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     population_size: int = Field(
         default=48, ge=2, description="candidates of a generation, the incumbent included"
     )

@@ -28,6 +28,7 @@ from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require
 from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.curve import bin_lengths
+from spikeloop.workers.kernels import portable
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
@@ -81,6 +82,11 @@ class ChipAgent(Settings):
     program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
         default=TdLambda(), description="plasticity program"
     )
+
+    @property
+    def portable(self) -> bool:
+        """Whether lives are the same bits on every processor; a calibration is fitted, and not."""
+        return self.mismatch != "routine" and portable(self.program)
 
     @property
     def interaction_s(self) -> float:

@@ -4,7 +4,7 @@ A ceiling for ``chip`` and a fast learner for tests: whatever the chip loses aga
 loses to quantisation, mismatch, noise and the choice by spikes.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -27,6 +27,7 @@ class TabularTd(Settings):
     """
 
     kind: Literal["tabular_td"] = "tabular_td"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     largest_value: float = Field(
         default=1.0, gt=0, le=100, description="end of the range of values, 1 as on the chip"
     )

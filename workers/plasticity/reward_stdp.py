@@ -25,7 +25,7 @@ STDP example of brainscales2-demos. All is rounded, since truncation would pull 
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +137,7 @@ class RewardStdp(Settings):
     """Reward-modulated STDP from the correlation sensors, with a trace and a running baseline."""
 
     kind: Literal["reward_stdp"] = "reward_stdp"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     readings: Literal[1, 2, 4, 8, 16, 32] = Field(
         default=8, description="conversions of a row that are added up at each decision"
     )

@@ -16,7 +16,7 @@ truncation would pull every value down by half a unit at every step.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,7 @@ class TdLambda(Settings):
     """SARSA(λ) in saturating integers, as intended: rounded, clamped, one table."""
 
     kind: Literal["td_lambda"] = "td_lambda"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     search_trace_decay: bool = Field(
         default=False, description="whether λ is a hyperparameter or ``trace_decay``"
     )

@@ -18,7 +18,7 @@ arithmetic shift.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,7 @@ class TdPublished(Settings):
     """The published TD program, with its faults; for comparison, never a default."""
 
     kind: Literal["td_published"] = "td_published"
+    portable: ClassVar[bool] = True  # the same bits on every processor
     traces: bool = Field(
         default=False, description="the build with (truncating) traces, not the published one"
     )
