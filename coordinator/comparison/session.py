@@ -35,6 +35,7 @@ from spikeloop.coordinator.comparison import (
 from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.lock import locked
+from spikeloop.coordinator.mixture import watched
 from spikeloop.coordinator.session import warm_up_job
 from spikeloop.coordinator.trust import again, remember
 from spikeloop.workers.fingerprint import difference, fingerprint
@@ -83,7 +84,8 @@ def resume(
         if found := contest.rows(folder):
             reporter.note(f"contest: {len(found)} results found, as written")
         first = config.first
-        with first.target.open(warm_up_job(first), stop, first.working_dir, folder.name) as pool:
+        with first.target.open(warm_up_job(first), stop, first.working_dir, folder.name) as opened:
+            pool = watched(opened, first, reporter.note)
             reporter.pool(pool.description)
             best = {
                 name: tuning.tune(config, name, folder, pool, reporter) for name in config.tuned
