@@ -1,9 +1,16 @@
 """Ending a run on a signal, soon and without losing anything that was committed."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+AGAIN_S = 0.01
+"""So soon an exception that Python has swallowed is raised again."""
 
 
 class Interrupted(BaseException):
@@ -19,11 +26,18 @@ class StopSignal:
 
     Where only pure work is going on (``raising``), the signal raises ``Interrupted`` at once;
     everywhere else it is noted, and ``check`` raises at the next safe place.
+
+    A signal may come while a destructor or the callback of a weak reference is running. Python
+    prints what these raise and goes on, so ``Interrupted`` is raised once more after them.
     """
 
     def __init__(self) -> None:
         self.requested = False
         self._raising = False
+        self._number = 0
+        self._thrown = False
+        self._swallowed = False
+        self._other_hook: Any = None
 
     def check(self) -> None:
         """Raises ``Interrupted`` if a signal came."""
@@ -38,7 +52,7 @@ class StopSignal:
             self.check()
             yield
         finally:
-            self._raising = False
+            self._raising = self._thrown = False
 
     def install(self) -> None:
         """Takes over SIGINT and SIGTERM.
@@ -47,9 +61,32 @@ class StopSignal:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
+        found = sys.unraisablehook
+        earlier = getattr(found, "__self__", None)
+        self._other_hook = earlier._other_hook if isinstance(earlier, StopSignal) else found
+        sys.unraisablehook = self._unraisable
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        if self._raising:
-            self._raising = False
+        self._number = number
+        if self._raising and not self._swallowed:
+            self._raising, self._thrown = False, True
             raise Interrupted
+
+    def _unraisable(self, what: Any) -> None:
+        """Called by Python where an exception can go nowhere."""
+        if not (self._thrown and isinstance(what.exc_value, Interrupted)):
+            self._other_hook(what)
+            return
+        self._swallowed = True
+        self._raising, self._thrown = True, False
+        threading.Thread(target=self._again, name="stopping", daemon=True).start()
+        self._swallowed = False
+
+    def _again(self) -> None:
+        """Sends the signal again until it has raised or the block with pure work has ended."""
+        ended = threading.Event()
+        while self._raising:
+            ended.wait(AGAIN_S)
+            if self._raising:
+                os.kill(os.getpid(), self._number)

@@ -14,7 +14,7 @@ import typer
 from spikeloop.coordinator import looking, remote, running
 from spikeloop.coordinator.chip import app as chip_app
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.exits import explain
+from spikeloop.coordinator.exits import explain, leave
 from spikeloop.coordinator.export import export
 from spikeloop.coordinator.kubernetes import kubernetes
 from spikeloop.coordinator.showing.command import lives
@@ -49,8 +49,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
 
     ``--debug`` may stand anywhere and shows the traceback behind an error line.
+
+    Args:
+        arguments: of the command line; by default those of the process, which ends here.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        leave(_code(sys.argv[1:]))
+    raise SystemExit(_code(arguments))
+
+
+def _code(arguments: list[str]) -> int:
+    """Runs the command line and gives its exit code; an error is one line by then."""
     debug = "--debug" in arguments
     # Else numba follows a file of the current folder, maybe a stranger's, to a cache of pickles.
     os.environ.setdefault("NUMBA_CACHE_DIR", "")
@@ -59,18 +68,22 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if any("\0" in argument for argument in arguments):
             raise ConfigError("arguments must not contain the character NUL")
-        code = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
+        code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit
         code = 0
-    except (SystemExit, GeneratorExit):
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        code = 0  # the same, but typer was the first to see it
+    except GeneratorExit:
         raise
     except BaseException as error:  # Interrupted and KeyboardInterrupt are no Exceptions
         if debug:
             traceback.print_exc()
         code = explain(error)
-    raise SystemExit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from math import inf
 
-from spikeloop.coordinator.store import ONCE, PARTS
+from spikeloop.coordinator.store import ONCE, OTHER_TRANSFER, PARTS
 
 REPORT = "report.html"
 
 _NUMBERED = re.compile(r"([a-z]+)/(part-)?([0-9]{6,19})\.(parquet|npz)")
+_OTHER_TRANSFER = re.compile(rf"other_transfers/{OTHER_TRANSFER}", re.ASCII)
 _DRAWN = re.compile(r"figures/[A-Za-z0-9_-][A-Za-z0-9_.-]*\.png|report\.html")
 
 Rank = tuple[float, int]
@@ -23,6 +24,8 @@ def rank(name: str) -> Rank | None:
         return -1, 0
     if _DRAWN.fullmatch(name):
         return inf, len(ONCE)
+    if _OTHER_TRANSFER.fullmatch(name):
+        return inf, ONCE.index("other_transfers")
     match = _NUMBERED.fullmatch(name)
     if match is None:
         return None

@@ -201,14 +201,23 @@ def gain_words(gain: Estimate) -> str:
 
 
 def results(folder: Path, figures: list[Path], console: Console) -> None:
-    """Says where everything is and how to read it."""
+    """Says where everything is."""
     console.print(f"results: {folder}", highlight=False, soft_wrap=True)
     for figure in figures:
         console.print(f"figure:  {figure}", highlight=False, soft_wrap=True)
+
+
+def how_to_read(transfer: Path, console: Console) -> None:
+    """Prints the line that reads the numbers of a transfer table from its file.
+
+    It names the file and not its folder, which may hold several evaluations: run folders of older
+    programs do.
+    """
     console.print(
-        f"pandas:  pd.read_parquet({str(folder / 'transfer')!r})"
+        f"pandas:  pd.read_parquet({str(transfer)!r})"
         ".groupby('theta')[['return', 'random', 'optimal']].mean()",
         highlight=False,
+        emoji=False,
         soft_wrap=True,
     )
 

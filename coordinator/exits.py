@@ -1,5 +1,12 @@
 """Every failure as one line and an exit code, as the table in ``errors`` has them."""
 
+import atexit
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
+
 import typer
 from typer.exceptions import TyperException
 
@@ -7,6 +14,25 @@ from spikeloop.coordinator.errors import ConfigError, RunFailed
 
 LONGEST = 1000
 """Characters of a line; what a message quotes may be a whole file."""
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with this code, which nothing can change any more, and prints nothing.
+
+    Libraries with threads of their own are not made for the end of a process: now and then Arrow's
+    pool of threads is destroyed while a thread still runs, and C++ then aborts with exit code 134
+    and a line of its own. So everything that Python does at its end is done here, in the same
+    order: it waits for threads, calls what is registered with ``atexit``, such as the removal of
+    temporary folders, and flushes the streams. Destructors of libraries are left out.
+    """
+    with suppress(BaseException):  # a further signal must not keep the process
+        threading._shutdown()  # type: ignore[attr-defined]
+    with suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # a full disk was told of, or cannot be
+            stream.flush()
+    os._exit(code)
 
 
 def explain(error: BaseException) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from spikeloop.cluster import inside_job
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator.exits import explain, warn
+from spikeloop.coordinator.exits import explain, leave, warn
 from spikeloop.coordinator.remote_runs import CODE, OUT, RUN
 from spikeloop.workers.fingerprint import difference, fingerprint
 
@@ -69,4 +69,7 @@ def _of(code: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except SystemExit as ended:
+        leave(int(ended.code or 0))

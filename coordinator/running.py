@@ -26,6 +26,7 @@ from spikeloop.coordinator.options import (
 if TYPE_CHECKING:
     from spikeloop.coordinator.comparison.config import ComparisonConfig
     from spikeloop.coordinator.config import RunConfig
+    from spikeloop.coordinator.store import RunStore
 
 
 def run(
@@ -148,12 +149,14 @@ def transfer(
     from spikeloop.coordinator.trust import reaches, require
 
     score: Any
+    store: RunStore | None = None
     if run.is_file():
         known = learned.open_learned(run, trust)
         config, trusted = known.config.copied_to(""), known.trusted  # it has nothing to be copied
         score = partial(session.transfer_of, point=known.point, source=run)
     else:
-        store, config, trusted = opening.open_run(run, trust)
+        opened, config, trusted = opening.open_run(run, trust)
+        store = opened.as_of_now()  # it scores, and names its file by, one and the same point
         score = partial(session.transfer, store=store)
     config = opening.retarget(config, workers, inline, address)
     require(run, reaches(config.tables()), trusted)
@@ -172,6 +175,8 @@ def transfer(
         typer.echo(json.dumps(result.as_json()))
     else:
         console.transfer_table(result, shown)
+        if store is not None:
+            console.how_to_read(session.transfer_path(config, store, settings), shown)
 
 
 def _drive(config: "RunConfig", folder: Path, done: int, work: Any, again: str = "") -> None:
@@ -210,6 +215,7 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any, again: str =
         ) from error
     console.transfer_table(result, shown)
     console.results(folder, sorted((folder / "figures").glob("*.png")), shown)
+    console.how_to_read(RunStore(folder).part_path("transfer", config.transfer.seed), shown)
 
 
 def _go_on(folder: Path, command: str) -> str:

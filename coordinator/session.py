@@ -184,11 +184,12 @@ def _go_on(
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         store.forget_transfer(config.transfer.seed)  # of a point on the way, if somebody asked
+        own = store.part_path("transfer", config.transfer.seed)
         search(config, pool, store, reporter)
         _tell_end(config, store, reporter)
         point = deploy(config, pool, store, reporter)
         _tell_deployed(config, store, reporter)
-        result = _score(config, pool, store, config.transfer, point, reporter)
+        result = _score(config, pool, store, own, config.transfer, point, reporter)
     make_figures(store)  # under the lock: whoever resumes the run removes unfinished files
     return result
 
@@ -228,16 +229,30 @@ def transfer(
 
     They are lived also if the run has these very lives on file: whoever asks for them wants to know
     whether they come out the same here and now. ``resume`` shows those on file.
+
+    The lives are written to ``transfer_path``. No other evaluation is ever replaced.
     """
     point = recommended(config, store)
-    store.check_transfer(settings.seed, transfer_size(settings))
+    path = transfer_path(config, store, settings)
+    store.check_transfer(path, transfer_size(settings))
     with (
         store.locked(),
         copying(config, store, reporter.note, stop),
         _workers(config, stop, reporter) as pool,
     ):
         reporter.pool(pool.description)
-        return _score(config, pool, store, settings, point, reporter)
+        return _score(config, pool, store, path, settings, point, reporter)
+
+
+def transfer_path(config: RunConfig, store: RunStore, settings: TransferSettings) -> Path:
+    """The file for the held-out lives of the point that a run would deploy as things stand.
+
+    Only the run's own seed and number of tasks belong into ``transfer``.
+    """
+    if settings == config.transfer:
+        return store.part_path("transfer", settings.seed)
+    generation = deployed_generation(config, store)
+    return store.other_transfer_path(settings.seed, settings.tasks, generation)
 
 
 def transfer_of(
@@ -268,12 +283,13 @@ def _score(
     config: RunConfig,
     pool: WorkerPool,
     store: RunStore,
+    path: Path,
     settings: TransferSettings,
     point: FloatArray,
     reporter: SessionReporter,
 ) -> Transfer:
     transfer = score_transfer(pool, config, settings, point, reporter)
-    store.write_transfer(settings.seed, tables.transfer_table(transfer.lives, transfer.theta))
+    store.write_transfer(path, tables.transfer_table(transfer.lives, transfer.theta))
     return _with_rulers(config, pool, store.folder, settings, transfer)
 
 

@@ -7,6 +7,8 @@
     curves/           part-000010.parquet   held-out lives of the recommended point
     finalists/        part-000030.parquet   lives of the points that raced to be deployed
     transfer/         part-000000.parquet   held-out lives before and after, named by their seed
+    other_transfers/  seed-000005-tasks-000010-generation-000030.parquet
+                      held-out lives on other tasks than the run's own, or on another number of them
     state/            000012.npz            the strategy's state; 000000 is the state before it all
 
 A generation exists once its state does: the parts are written before it, so a kill at any instant
@@ -39,8 +41,12 @@ from spikeloop.coordinator.trust import again, remember
 PARTS = ("lives", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
 
-ONCE = ("finalists", "transfer")
+ONCE = ("finalists", "transfer", "other_transfers")
 """Folders with parts that belong to the finished search and not to one generation."""
+
+PART = r"part-(\d{6,})\.parquet"
+OTHER_TRANSFER = r"seed-(\d{6,})-tasks-\d{6,}-generation-(\d{6,})\.parquet"
+"""Names of parts in ``other_transfers``; its groups are the seed and the generation."""
 
 
 class RunStore:
@@ -167,14 +173,36 @@ class RunStore:
         """
         for name in PARTS:
             if name in parts:
-                self._write(name, generation, parts[name])
+                self._write(self.part_path(name, generation), parts[name])
         path = self.state_path(generation)
         files.write_arrays(path, state, self._place(path))
         self.after_commit(generation)
 
-    def check_transfer(self, seed: int, n_lives: int) -> None:
-        """ConfigError if a transfer evaluation of another size stands under this seed."""
-        path = self.part_path("transfer", seed)
+    def other_transfer_path(self, seed: int, tasks: int, generation: int) -> Path:
+        """The file of a transfer evaluation that is not the run's own.
+
+        ``transfer`` holds the run's own one alone, so that whoever reads the folder as one table
+        does not average over several. Each of the others has a file that is named by all that it
+        depends on.
+
+        Args:
+            seed: of the held-out tasks.
+            tasks: how many there are.
+            generation: the one whose point was deployed.
+        """
+        name = f"seed-{seed:06d}-tasks-{tasks:06d}-generation-{generation:06d}.parquet"
+        return self.folder / "other_transfers" / name
+
+    def other_transfers(self) -> list[tuple[Path, int]]:
+        """The files of ``other_transfer_path`` with their generations, ordered by seed."""
+        return [
+            (path, int(match[2]))
+            for path, _ in self.parts("other_transfers")
+            if (match := re.fullmatch(OTHER_TRANSFER, path.name))
+        ]
+
+    def check_transfer(self, path: Path, n_lives: int) -> None:
+        """ConfigError if a transfer evaluation of another size stands in this file."""
         if path.exists() and (found := self.read_part(path).num_rows) != n_lives:
             raise ConfigError(
                 f"{path}: holds an evaluation of {found} lives, this one has {n_lives} and would "
@@ -187,9 +215,15 @@ class RunStore:
         if path.exists():
             files.remove(path)
 
-    def write_transfer(self, seed: int, table: pa.Table) -> Path:
-        """Writes held-out lives of one transfer evaluation."""
-        return self._write("transfer", seed, table)
+    def write_transfer(self, path: Path, table: pa.Table) -> Path:
+        """Writes held-out lives of one transfer evaluation.
+
+        Args:
+            path: that of a part of ``transfer``, or of ``other_transfer_path``.
+            table: the lives.
+        """
+        files.make_folder(path.parent)  # older runs have no folder of other transfers
+        return self._write(path, table)
 
     def finalists(self, generation: int) -> pa.Table | None:
         """The lives of the race after the last generation; None if there was none."""
@@ -198,7 +232,7 @@ class RunStore:
 
     def write_finalists(self, generation: int, table: pa.Table) -> Path:
         """Writes the lives of the race after the last generation."""
-        return self._write("finalists", generation, table)
+        return self._write(self.part_path("finalists", generation), table)
 
     def uncommitted(self) -> list[Path]:
         """Temporary files, and parts beyond the last state, which no generation owns."""
@@ -238,7 +272,7 @@ class RunStore:
 
     def parts(self, name: str) -> list[tuple[Path, int]]:
         """The parts of a folder with their numbers, in order."""
-        return _numbered(self.folder / name, r"part-(\d{6,})\.parquet")
+        return _numbered(self.folder / name, OTHER_TRANSFER if name == "other_transfers" else PART)
 
     def table(self, name: str) -> pa.Table | None:
         """All committed parts of a folder as one table; None if there are none.
@@ -294,8 +328,7 @@ class RunStore:
         """The file of a part."""
         return self.folder / name / f"part-{number:06d}.parquet"
 
-    def _write(self, name: str, number: int, table: pa.Table) -> Path:
-        path = self.part_path(name, number)
+    def _write(self, path: Path, table: pa.Table) -> Path:
         metadata = {**(table.schema.metadata or {}), **self._place(path)}
         files.write_parquet(path, table.replace_schema_metadata(metadata))
         return path
@@ -322,4 +355,4 @@ def _numbered(folder: Path, pattern: str) -> list[tuple[Path, int]]:
         for path in folder.glob("*")
         if (match := re.fullmatch(pattern, path.name))
     ]
-    return sorted(found, key=lambda entry: entry[1])
+    return sorted(found, key=lambda entry: (entry[1], entry[0]))

@@ -23,6 +23,7 @@ KEYS = {
     "curves": ["generation", "task"],
     "finalists": ["generation", "task"],
     "transfer": ["transfer_seed", "theta", "point", "task"],
+    "other_transfers": ["file", "transfer_seed", "theta", "point", "task"],
 }
 """Columns that name a row; no two rows of a table may agree in all of them."""
 
@@ -70,8 +71,9 @@ def verify(store: RunStore, trust: bool = False) -> Report:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
     _verify_states(store, config.strategy, last, report)
-    frames = {name: _read(store, name, report) for name in (*PARTS, *ONCE)}
-    lives, candidates, curves, generations, finalists, transfer = frames.values()
+    columns = _columns(config)
+    frames = {name: _read(store, name, columns[name], report) for name in (*PARTS, *ONCE)}
+    lives, candidates, curves, generations, finalists, transfer, _ = frames.values()
     finished = last >= config.run.generations
     if lives is not None and candidates is not None and generations is not None:
         rows = _rows(generations)
@@ -112,18 +114,18 @@ def _verify_states(store: RunStore, strategy: object, last: int, report: Report)
         report.checked.append(f"state: {len(committed)} file(s)")
 
 
-def _read(store: RunStore, name: str, report: Report) -> pd.DataFrame | None:
-    """All committed parts of a table that have the right columns."""
+def _read(store: RunStore, name: str, columns: set[str], report: Report) -> pd.DataFrame | None:
+    """All committed parts of a table that have its columns."""
     last = store.generation()
     frames: list[pd.DataFrame] = []
     for path, number in store.parts(name):
         if name not in ONCE and number > last:
             continue
         part = store.read_part(path)
-        if missing := _columns(store, name) - set(part.column_names):
+        if missing := columns - set(part.column_names):
             report.problems.append(f"{path}: columns missing: {', '.join(sorted(missing))}")
         else:
-            frames.append(part.to_pandas())
+            frames.append(part.to_pandas().assign(file=path.name))
     if not frames:
         return None
     frame = pd.concat(frames, ignore_index=True)
@@ -133,17 +135,18 @@ def _read(store: RunStore, name: str, report: Report) -> pd.DataFrame | None:
     return frame
 
 
-def _columns(store: RunStore, name: str) -> set[str]:
-    """The columns that a table must have."""
-    schema = {
+def _columns(config: RunConfig) -> dict[str, set[str]]:
+    """The columns that each table must have."""
+    tables = {
         "lives": schemas.LIVES,
-        "candidates": schemas.candidates(read_config(store).space),
+        "candidates": schemas.candidates(config.space),
         "generations": schemas.generations(()),
         "curves": schemas.CURVES,
         "finalists": schemas.FINALISTS,
         "transfer": schemas.TRANSFER,
-    }[name]
-    return set(schema.names)
+        "other_transfers": schemas.TRANSFER,
+    }
+    return {name: set(schema.names) for name, schema in tables.items()}
 
 
 def _rows(generations: pd.DataFrame) -> list[dict[Hashable, Any]]:

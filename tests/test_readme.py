@@ -55,9 +55,15 @@ def test_own_family_runs_and_its_setting_arrives(run: Path) -> None:
 
 
 def test_the_pandas_lines(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(block("python", "read_parquet").replace("runs/<run>", str(run)), {})
+    lines = block("python", "read_parquet").replace("runs/<run>", str(run))
+    exec(lines, {})
     output = capsys.readouterr().out
     assert all(word in output for word in ("default", "learned", "random", "optimal"))
+    with pytest.raises(SystemExit):
+        main(["transfer", str(run), "--tasks", "5", "--seed", "3"])
+    capsys.readouterr()
+    exec(lines, {})  # still those of the run's own held-out tasks
+    assert capsys.readouterr().out == output
 
 
 def test_the_duckdb_line(run: Path) -> None:

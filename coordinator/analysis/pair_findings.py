@@ -7,9 +7,9 @@ import numpy as np
 
 from spikeloop.coordinator.analysis.arm_findings import ArmFinding, stream
 from spikeloop.coordinator.analysis.intervals import Interval
+from spikeloop.coordinator.analysis.power import detectable_difference
 from spikeloop.coordinator.analysis.statistics import (
     SignedRank,
-    detectable_difference,
     holm,
     paired_differences,
     paired_interval,
@@ -49,8 +49,9 @@ class ComparisonFinding:
         test: exact Wilcoxon signed-rank test; ``test.effect`` is the effect size.
         p_holm: its p-value after Holm's correction over all planned comparisons.
         p_mean: exact sign-flip test of the mean difference, a check beside the planned test.
-        detectable: true mean difference that the planned test sees four times in five, with this
-            spread and correction, about; inf if no difference can be significant.
+        detectable: true mean difference that the planned test sees four times in five, if
+            differences are normal with this spread, at the level of Holm's first step; inf if no
+            difference can be significant.
         verdict: "higher" or "lower" if the corrected test rejects and the mean difference points
             the same way; "too few seeds" if no outcome could have been significant.
         sentence: the finding in words.

@@ -21,7 +21,7 @@ from spikeloop.coordinator.analysis.page import (
     toml,
 )
 from spikeloop.coordinator.analysis.scores import ends
-from spikeloop.coordinator.analysis.transfer_report import transfer_blocks
+from spikeloop.coordinator.analysis.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.console import duration
 from spikeloop.coordinator.deployment import deployed
@@ -39,6 +39,7 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
     """Everything that is known of a run, whose own classes are loaded as by ``read_config``."""
     manifest, config = store.manifest(), read_config(store, trust)
     frames = {name: frame(store, name) for name in TABLES}
+    others = other_transfers(store)
     done, planned = max(store.generation(), 0), config.run.generations
     ended = list(_stops(config, frames["generations"]))
     over = done == planned or any(config.stop.ends(rule) for rule, _ in ended)
@@ -51,13 +52,13 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
             Section(
                 "transfer",
                 "Transfer to new tasks",
-                list(transfer_blocks(config, frames["transfer"], over)),
+                list(transfer_blocks(config, frames["transfer"], over, others)),
             ),
             Section("search", "The search", list(_search(config, frames))),
             Section("where", "Where the distribution went", list(_where(store, config, frames))),
-            Section("failures", "Failed lives", list(_failures(frames))),
-            Section("run", "The run", list(_run(config, manifest, frames))),
-            Section("data", "Reading the data", list(_reading(store))),
+            Section("failures", "Failed lives", list(_failures(frames, others))),
+            Section("run", "The run", list(_run(config, manifest, frames, others))),
+            Section("data", "Reading the data", list(_reading(config, store))),
         ],
     )
 
@@ -69,6 +70,17 @@ def frame(store: RunStore, name: str) -> pd.DataFrame:
     if name == "transfer" or found.empty:
         return found
     return found[found["generation"] <= store.generation()]
+
+
+def other_transfers(store: RunStore) -> OtherTransfers:
+    """By their names, the transfer evaluations that are not the run's own.
+
+    Each with the generation whose point was deployed, and its rows.
+    """
+    return {
+        path.name: (generation, store.read_part(path).to_pandas())
+        for path, generation in store.other_transfers()
+    }
 
 
 def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
@@ -183,16 +195,16 @@ def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) 
     )
 
 
-def _failures(frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
-    names = {
-        "lives": "search",
-        "curves": "held-out scores",
-        "finalists": "race of the finalists",
-        "transfer": "transfer",
+def _failures(frames: dict[str, pd.DataFrame], others: OtherTransfers) -> Iterator[Block]:
+    tables = {
+        "search": frames["lives"],
+        "held-out scores": frames["curves"],
+        "race of the finalists": frames["finalists"],
+        "transfer": frames["transfer"],
+        **{f"other_transfers/{name}": lives for name, (_, lives) in others.items()},
     }
     rows = []
-    for name, where in names.items():
-        lives = frames[name]
+    for where, lives in tables.items():
         failed = lives[lives["status"] != "ok"] if len(lives) else lives
         for reason, group in failed.groupby("status") if len(failed) else ():
             error = str(group["error"].dropna().iloc[0]) if group["error"].notna().any() else ""
@@ -210,9 +222,13 @@ def _failures(frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
 
 
 def _run(
-    config: RunConfig, manifest: dict[str, Any], frames: dict[str, pd.DataFrame]
+    config: RunConfig,
+    manifest: dict[str, Any],
+    frames: dict[str, pd.DataFrame],
+    others: OtherTransfers,
 ) -> Iterator[Block]:
     generations = frames["generations"]
+    held_out = [frames["curves"], frames["transfer"], *(lives for _, lives in others.values())]
     values: dict[str, Any] = {
         "task family": _kind(config, "family"),
         "learner": f"{_kind(config, 'learner')}, {config.space.n_dim} dimensions",
@@ -227,7 +243,7 @@ def _run(
         values |= {
             "lives of the search": f"{generations['n_lives'].sum():,}",
             "lives of the race of finalists": f"{len(frames['finalists']):,}",
-            "lives on held-out tasks": f"{len(frames['curves']) + len(frames['transfer']):,}",
+            "lives on held-out tasks": f"{sum(map(len, held_out)):,}",
             "simulated steps of the search": f"{generations['simulated_steps'].sum():,}",
             "failed lives of the search": f"{generations['n_failed'].sum():,}",
             "time of the search": f"{duration(wall)} (workers: {duration(work)})",
@@ -251,15 +267,21 @@ def versions(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reading(store: RunStore) -> Iterator[Block]:
+def _reading(config: RunConfig, store: RunStore) -> Iterator[Block]:
     yield Text(
         "Every number above follows from the Parquet files of the run folder. Any reader of "
         "Parquet opens them; spikeloop verify checks that they agree."
     )
+    own = store.part_path("transfer", config.transfer.seed)
+    read = {name: store.folder / name for name in TABLES if name != "transfer"}
+    read = {name: folder for name, folder in read.items() if store.parts(name)}
+    if own.exists():  # the file, because older programs wrote other evaluations beside it
+        read["transfer"] = own
+    for path, _ in store.other_transfers():
+        read[path.stem.replace("-", "_")] = path
     lines = [
-        f'{name} = pd.read_parquet("{store.folder.name}/{name}")'
-        for name in TABLES
-        if store.parts(name)
+        f'{name} = pd.read_parquet("{path.relative_to(store.folder.parent).as_posix()}")'
+        for name, path in read.items()
     ]
     yield Code("\n".join(("import pandas as pd", "", *lines)))
 

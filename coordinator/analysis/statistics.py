@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.coordinator.analysis.intervals import (
     Interval,
@@ -168,18 +168,29 @@ def signed_rank(differences: ArrayLike) -> SignedRank:
 
     d = np.asarray(differences, dtype=np.float64)
     moved = d[d != 0]
-    doubled = np.rint(2 * rankdata(np.abs(moved))).astype(int)  # mean ranks are whole or half
+    doubled = np.rint(2 * rankdata(np.abs(moved))).astype(np.int64)  # mean ranks are whole or half
     total = int(doubled.sum())
-    law = np.zeros(total + 1)
-    law[0] = 1.0
-    for rank in doubled:
-        law = 0.5 * law
-        law[rank:] += law[: total + 1 - rank].copy()
+    law = rank_sum_law(doubled)
     positive = int(doubled[moved > 0].sum())
     tail = law[: min(positive, total - positive) + 1].sum()
     effect = (2 * positive - total) / total if total else 0.0
     p = min(1.0, 2.0 * float(tail))
     return SignedRank(p, smallest_p(d.size), effect, d.size, moved.size)
+
+
+def rank_sum_law(ranks: NDArray[np.int64]) -> FloatArray:
+    """Probabilities of the sums 0, 1, ..., Σ ``ranks`` when each rank counts in half of all cases.
+
+    Args:
+        ranks: (n,) whole numbers.
+    """
+    total = int(ranks.sum())
+    law = np.zeros(total + 1)
+    law[0] = 1.0
+    for rank in ranks:
+        law = 0.5 * law
+        law[rank:] += law[: total + 1 - rank].copy()
+    return law
 
 
 def smallest_p(n: int) -> float:
@@ -221,23 +232,6 @@ def holm(p_values: ArrayLike) -> FloatArray:
     corrected = np.empty_like(p)
     corrected[order] = stepped
     return corrected
-
-
-def detectable_difference(differences: ArrayLike, alpha: float, power: float = 0.8) -> float:
-    """True mean difference that a paired test at level alpha sees with this power, about.
-
-    (t(1 − alpha / 2) + t(power)) · s / √n with quantiles of Student's law of n − 1 degrees of
-    freedom and s the standard deviation of the differences: the usual approximation of the paired
-    t-test, to which the signed-rank test comes close for normal differences. inf if n pairs cannot
-    reach alpha at all.
-    """
-    from scipy.stats import t
-
-    d = np.asarray(differences, dtype=np.float64)
-    if d.size < 2 or smallest_p(d.size) > alpha:
-        return float("inf")
-    quantiles = t.ppf([1 - alpha / 2, power], d.size - 1).sum()
-    return float(quantiles * d.std(ddof=1) / np.sqrt(d.size))
 
 
 def probability_of_improvement(

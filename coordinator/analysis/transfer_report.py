@@ -1,6 +1,6 @@
 """How a run's learned Θ does on new tasks, for its report, from the rows of ``transfer`` alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -15,24 +15,37 @@ from spikeloop.coordinator.rulers import OtherTasks, Ruler
 from spikeloop.coordinator.transfer import THETAS, compare, shortfalls
 from spikeloop.tasks.base import References
 
+OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
+"""Of transfer evaluations that are not the run's own, by file name: generation and rows."""
 
-def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> Iterator[Block]:
+
+def transfer_blocks(
+    config: RunConfig, transfer: pd.DataFrame, over: bool, others: OtherTransfers
+) -> Iterator[Block]:
     """Scores, planned comparisons and learning curves of held-out lives.
 
     Args:
         config: of the run.
-        transfer: rows of the table of that name, of one transfer seed or several; maybe none.
+        transfer: rows of the table of that name, of one transfer seed or, as older programs wrote
+            it, several; maybe none.
         over: whether the search has ended.
+        others: further evaluations, each with its own table below that of the run.
     """
+    evaluations = (
+        [] if transfer.empty else [("", own) for _, own in transfer.groupby("transfer_seed")]
+    )
+    evaluations += [(f", Θ after generation {g}", lives) for g, lives in others.values()]
     if transfer.empty:
         yield Text(
             "The transfer to held-out tasks has not been measured."
             if over
             else "The transfer to held-out tasks has not been measured: the run is not finished."
         )
+    if not evaluations:
         return
     zero, one = ends(config.family.interface)
-    for seed, lives in transfer.groupby("transfer_seed"):
+    for which, lives in evaluations:
+        seed = lives["transfer_seed"].iloc[0]
         scores, gains = transfer_scores(lives, config.run.seed)
         below = transfer_shortfalls(lives, config.run.seed)
         yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
@@ -60,7 +73,8 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
         yield Table(
-            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed} (0 {zero}, 1 {one})",
+            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed}{which} "
+            f"(0 {zero}, 1 {one})",
             TRANSFER_COLUMNS,
             rows,
         )
@@ -72,6 +86,8 @@ def transfer_blocks(config: RunConfig, transfer: pd.DataFrame, over: bool) -> It
         "they speak about new tasks for this Θ, not about other runs of the search.",
         "note",
     )
+    if transfer.empty:
+        return
     lives = transfer[transfer["transfer_seed"] == config.transfer.seed]
     if not lives.empty:
         figure = figures.new()

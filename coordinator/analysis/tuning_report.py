@@ -16,8 +16,8 @@ from spikeloop.coordinator.analysis.page import (
     number,
     records,
 )
+from spikeloop.coordinator.comparison.affordable import tuned_space
 from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.studies import tuned_space
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:

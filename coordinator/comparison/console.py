@@ -47,12 +47,14 @@ class ComparisonConsole:
     def generation(self, report: GenerationReport) -> None:
         """Nothing: generations are too many to be told."""
 
-    def trial(self, strategy: str, number: int, state: str, value: float, spent: int) -> None:
-        """The line of a trial."""
+    def trial(
+        self, strategy: str, number: int, state: str, value: float, spent: int, reason: str
+    ) -> None:
+        """The line of a trial, with the reason why it was pruned or failed."""
         shown = f"{value:.3f}" if value == value else "-"
         self._print(
             f"tuning {strategy}  trial {number}  {state}  held-out {shown}  "
-            f"{spent} lives spent  {self._rate()}"
+            f"{spent} lives spent  {self._rate()}{'  ' + reason if reason else ''}"
         )
 
     def result(self, row: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from spikeloop.coordinator.analysis.scores import Bootstrap, Sample, score
 from spikeloop.coordinator.comparison import search as searches
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.studies import CONTEST, run_seeds
-from spikeloop.coordinator.comparison.tuning import Tuned, with_settings
+from spikeloop.coordinator.comparison.tuning import Tuned
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.store import RunStore
@@ -69,7 +69,7 @@ def contestants(
         yield Contestant(name, name, "default" if _default(run.strategy) else "given", run.strategy)
     for name, best in tuned.items():
         if best is not None:
-            searcher = with_settings(config, name, best.settings)
+            searcher = searches.with_settings(config, name, best.settings)
             yield Contestant(f"{name}_tuned", name, "tuned", searcher)
 
 

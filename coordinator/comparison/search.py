@@ -1,12 +1,15 @@
 """One search of a comparison: an ordinary run folder, filled on a pool that is already open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator import manifest
+from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import deploy, race_size
 from spikeloop.coordinator.errors import ConfigError
@@ -46,6 +49,31 @@ class Search:
     failed_lives: int
 
 
+def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
+    """The strategy with some of its settings replaced; Refused if they contradict those given."""
+    given = config.given[strategy].strategy
+    kind: Any = type(given)
+    try:
+        return kind.model_validate(_merged(given.model_dump(mode="json"), settings))
+    except ValidationError as error:
+        raise Refused(
+            f"{strategy}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from error
+
+
+def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings on top of others; a nested table of another kind replaces the old one."""
+    merged = dict(given)
+    for key, value in settings.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            same = value.get("kind", old.get("kind")) == old.get("kind")
+            merged[key] = _merged(old if same else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
 def plan(
     given: RunConfig, settings: Any, seed: int, budget: int, measurements: int, name: str
 ) -> RunConfig:
@@ -74,7 +102,7 @@ def plan(
     every = max(generations // measurements, 1)
     transfer = {**config.transfer.model_dump(), "monitor_every": every}
     # Generations may grow in the course of a search.
-    stop = {**config.stop.model_dump(), "lives": min(config.stop.lives or budget, budget - race)}
+    stop = {**config.stop.model_dump(), "lives": without_race(config, budget)}
     planned = replace(
         config,
         run=type(config.run).model_validate(run),
@@ -86,6 +114,11 @@ def plan(
     except ConfigError as error:
         raise Refused(f"{name}: {error}") from error
     return planned
+
+
+def without_race(config: RunConfig, budget: int) -> int:
+    """Lives that the generations of a search may cost: its budget without the race of finalists."""
+    return min(config.stop.lives or budget, budget - race_size(config))
 
 
 def run(

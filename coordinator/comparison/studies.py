@@ -15,13 +15,14 @@ import numpy as np
 
 from spikeloop.coordinator.comparison import records
 from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.tunables import around, defaults, distributions
+from spikeloop.coordinator.comparison.tunables import defaults, distributions
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.workers.seeding import Purpose, seeds
 from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
@@ -178,20 +179,34 @@ def _driver() -> Iterator[None]:
         raise ConfigError(f"tuning.storage: {' '.join(str(error).split())}") from error
 
 
-def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
-    """What is tuned of a strategy, with the settings as given for defaults."""
-    given = config.given[strategy].strategy
-    return around(type(given).tunable, given.model_dump(mode="json"))
+def ranges(study: "Study", space: ParameterSpace) -> "dict[str, BaseDistribution]":
+    """What Optuna draws a trial from.
+
+    A study keeps what it began with, as Optuna demands: a study of an older program may have a
+    larger space.
+    """
+    laws = distributions(space)
+    for trial in study.get_trials(deepcopy=False):
+        if trial.distributions.keys() == laws.keys():
+            return dict(trial.distributions)
+    return laws
 
 
-def proposal(config: ComparisonConfig, study: "Study", strategy: str) -> dict[str, Any]:
+def proposal(
+    config: ComparisonConfig, study: "Study", strategy: str, space: ParameterSpace
+) -> dict[str, Any]:
     """Settings of the next trial, drawn in a copy of the study, which may be thrown away.
 
     A sampler that draws into the study itself leaves a half-drawn trial when it is killed.
+
+    Args:
+        config: of the comparison.
+        study: of the strategy.
+        strategy: its name.
+        space: of what is tuned.
     """
     import optuna
 
-    space = tuned_space(config, strategy)
     trials = study.get_trials(deepcopy=False)
     if not trials:
         return defaults(space)
@@ -199,7 +214,7 @@ def proposal(config: ComparisonConfig, study: "Study", strategy: str) -> dict[st
         direction="maximize", sampler=_sampler(config, strategy, len(trials))
     )
     copy.add_trials(trials)
-    return copy.ask(distributions(space)).params
+    return copy.ask(ranges(study, space)).params
 
 
 def _sampler(config: ComparisonConfig, strategy: str, number: int) -> "BaseSampler":

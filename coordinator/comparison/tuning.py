@@ -18,25 +18,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from pydantic import ValidationError
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.comparison import records
 from spikeloop.coordinator.comparison import search as searches
+from spikeloop.coordinator.comparison.affordable import left_out, tuned_space
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.studies import (
     TUNING,
     checked_trials,
     open_study,
     proposal,
+    ranges,
     run_seeds,
-    tuned_space,
 )
-from spikeloop.coordinator.comparison.tunables import distributions, settings_of
+from spikeloop.coordinator.comparison.tunables import settings_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.reporter import Reporter
 from spikeloop.coordinator.store import RunStore
 from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -49,8 +50,10 @@ CHECKPOINTS = 4
 class TrialReporter(Reporter, Protocol):
     """A reporter that is also told of trials and contests."""
 
-    def trial(self, strategy: str, number: int, state: str, value: float, spent: int) -> None:
-        """A trial has ended."""
+    def trial(
+        self, strategy: str, number: int, state: str, value: float, spent: int, reason: str
+    ) -> None:
+        """A trial has ended; the reason is empty unless it was pruned or failed."""
         ...
 
     def note(self, text: str) -> None:
@@ -101,6 +104,10 @@ def tune(
     records.restore(found, folder, strategy)
     if found or lacking:
         reporter.note(_found(strategy, len(found), lacking))
+    space = tuned_space(config, strategy)
+    if not found:
+        for line in left_out(config, strategy, space):
+            reporter.note(line)
     cost = config.comparison.budget * config.tuning.seeds
     while True:
         trials = study.get_trials(deepcopy=False)
@@ -109,7 +116,7 @@ def tune(
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         if not running and spent + cost > config.tuning.lives:
             break
-        trial = _trial(config, study, strategy, folder, running[0] if running else None)
+        trial = _trial(config, study, strategy, space, folder, running[0] if running else None)
         _live(config, study, strategy, trial, folder, pool, reporter, spent)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not complete:
@@ -118,48 +125,24 @@ def tune(
     return Tuned(settings_of(best.params), best.number, float(best.value or 0), len(trials))
 
 
-def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
-    """The strategy with some of its settings replaced; Refused if they contradict those given."""
-    given = config.given[strategy].strategy
-    kind: Any = type(given)
-    try:
-        return kind.model_validate(_merged(given.model_dump(mode="json"), settings))
-    except ValidationError as error:
-        raise searches.Refused(
-            f"{strategy}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
-        ) from error
-
-
-def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings on top of others; a nested table of another kind replaces the old one."""
-    merged = dict(given)
-    for key, value in settings.items():
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            same = value.get("kind", old.get("kind")) == old.get("kind")
-            merged[key] = _merged(old if same else {}, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def _trial(
     config: ComparisonConfig,
     study: "Study",
     strategy: str,
+    space: ParameterSpace,
     folder: Path,
     running: "FrozenTrial | None",
 ) -> "Trial":
     """The trial that was interrupted, or a new one; either way with all its settings stored."""
     from optuna.trial import Trial, TrialState
 
-    laws = distributions(tuned_space(config, strategy))
+    laws = ranges(study, space)
     if running is None:
         if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             record = records.path_of(folder, strategy, len(study.get_trials(deepcopy=False)))
             settings = records.settings(record)
             if settings is None:
-                settings = proposal(config, study, strategy)
+                settings = proposal(config, study, strategy, space)
                 records.propose(record, settings)
             study.enqueue_trial(settings)
         return study.ask(laws)
@@ -189,9 +172,8 @@ def _live(
     state, reason = TrialState.COMPLETE, ""
     for number, seed in enumerate(run_seeds(config, TUNING, config.tuning.seeds)):
         where = folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
-        name = f"{strategy}, trial {trial.number}"
         try:
-            settings = with_settings(config, strategy, settings_of(trial.params))
+            settings = searches.with_settings(config, strategy, settings_of(trial.params))
             plan = searches.plan(
                 config.given[strategy],
                 settings,
@@ -211,11 +193,11 @@ def _live(
             break
         except (searches.Refused, RunFailed) as error:
             lives += RunStore(where).total_lives() if where.exists() else 0
-            state, reason = TrialState.FAIL, f"{name}: {error}"
+            state, reason = TrialState.FAIL, str(error)
             break
     value = float(np.mean(scores)) if scores else float("nan")
     if state == TrialState.COMPLETE and not np.isfinite(value):
-        state, reason = TrialState.FAIL, f"{name}: too many held-out lives failed"
+        state, reason = TrialState.FAIL, "too many held-out lives failed"
     # A failed trial is charged in full: else failing would buy further trials, even for ever.
     charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
     # A reason is stored even if there is none: it replaces one of before an interruption.
@@ -227,7 +209,7 @@ def _live(
     record = records.path_of(folder, strategy, trial.number)
     records.finish(record, frozen, state, told, attributes)
     study.tell(trial, told, state=state)
-    reporter.trial(strategy, trial.number, state.name.lower(), value, spent + charged)
+    reporter.trial(strategy, trial.number, state.name.lower(), value, spent + charged, reason)
 
 
 def _pruning(trial: "Trial", budget: int) -> Any:

@@ -30,7 +30,7 @@ def verify(folder: Path, trust: bool = False) -> Report:
     report = Report()
     with session.database_errors(config):
         trials = _verify_studies(config, folder, report)
-    _verify_searches(folder, report)
+    _verify_searches(folder, report, trust)
     _verify_contest(config, folder, report)
     _verify_findings(config, folder, trials, report)
     return report
@@ -65,12 +65,12 @@ def _verify_studies(
     return rows if sound else None
 
 
-def _verify_searches(folder: Path, report: Report) -> None:
+def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
     """Verifies the run folder of every search."""
     paths = sorted([*folder.glob("tuning/*/*/*/run.json"), *folder.glob("runs/*/*/run.json")])
     for path in paths:
         try:
-            found = verification.verify(RunStore.open(path.parent)).problems
+            found = verification.verify(RunStore.open(path.parent), trust).problems
         except ConfigError as error:
             found = [str(error)]
         name = str(path.parent.relative_to(folder))

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +16,11 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 @pytest.fixture
 def stop() -> Iterator[StopSignal]:
     before = {number: signal.getsignal(number) for number in NUMBERS}
+    hook = sys.unraisablehook
     stop = StopSignal()
     stop.install()
     yield stop
+    sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -55,6 +59,43 @@ def test_after_raising_signals_are_noted_again(
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     assert stop.requested
+
+
+class Held:
+    """Something that a weak reference can point to."""
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_within_a_callback_raises_after_it_and_prints_nothing(
+    stop: StopSignal, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python prints what a callback raises, and goes on: the work would not end."""
+    reached = []
+    with pytest.raises(Interrupted), stop.raising():
+        held = Held()
+        watched = weakref.ref(held, lambda reference: os.kill(os.getpid(), number))
+        del held
+        reached.append(watched)
+        for _ in range(10**7):
+            pass
+        pytest.fail("the work went on")
+    assert reached
+    assert capsys.readouterr().err == ""
+
+
+def test_other_errors_in_callbacks_are_printed_as_before(
+    stop: StopSignal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[object] = []
+    sys.unraisablehook = lambda what: told.append(what.exc_value)
+    StopSignal().install()
+    stop.install()  # once more, as after ``ray.init``
+    held = Held()
+    watched = weakref.ref(held, lambda reference: 1 / 0)
+    del held
+    assert watched() is None
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_learner_cannot_catch_it_as_one_of_its_errors() -> None:

@@ -232,7 +232,7 @@ def test_fetch_brings_a_table_that_was_written_again(
     at_the_end = {name: s3.read(f"{copied}/{name}") for name in (last, table)}
     s3.remove(f"{copied}/{last}")
     store = RunStore.open(copies.fetch(s3.uri(copied), tmp_path))
-    store.write_transfer(0, store.read_part(store.folder / table).slice(1))
+    store.write_transfer(store.folder / table, store.read_part(store.folder / table).slice(1))
     s3.write(f"{copied}/{last}", at_the_end[last])
     copies.fetch(s3.uri(copied), tmp_path)
     assert (store.folder / table).read_bytes() == at_the_end[table]
@@ -289,7 +289,10 @@ def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, cop
         StopSignal(),
     )
     assert s3.objects(copied) == contents(folder)
-    assert "transfer/part-000004.parquet" in s3.objects(copied)
+    other = "other_transfers/seed-000004-tasks-000006-generation-000003.parquet"
+    assert other in s3.objects(copied)
+    again = copies.fetch(s3.uri(copied), tmp_path / "again")
+    assert contents(again).keys() == contents(folder).keys()
 
 
 def test_going_back_goes_back_in_the_copy(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:

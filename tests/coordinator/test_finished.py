@@ -132,23 +132,23 @@ def no_race(store: RunStore, path: Path) -> None:
 
 
 def part_of_it(store: RunStore, path: Path) -> None:
-    store.write_transfer(0, store.read_part(path).slice(1))
+    store.write_transfer(path, store.read_part(path).slice(1))
 
 
 def other_order(store: RunStore, path: Path) -> None:
     lives = store.read_part(path)
-    store.write_transfer(0, lives.take(np.arange(lives.num_rows)[::-1]))
+    store.write_transfer(path, lives.take(np.arange(lives.num_rows)[::-1]))
 
 
 def unnamed_points(store: RunStore, path: Path) -> None:
-    store.write_transfer(0, store.read_part(path).replace_schema_metadata(None))
+    store.write_transfer(path, store.read_part(path).replace_schema_metadata(None))
 
 
 def other_tasks(store: RunStore, path: Path) -> None:
     lives = store.read_part(path)
     column = lives.schema.get_field_index("optimal")
     twice = lives["optimal"].to_numpy() * 2
-    store.write_transfer(0, lives.set_column(column, lives.schema.field(column), [twice]))
+    store.write_transfer(path, lives.set_column(column, lives.schema.field(column), [twice]))
 
 
 def no_learned_life(store: RunStore, path: Path) -> None:
@@ -156,7 +156,7 @@ def no_learned_life(store: RunStore, path: Path) -> None:
     learned = lives["theta"].to_numpy() == "learned"
     status = np.where(learned, Status.TIMED_OUT.words, lives["status"].to_numpy())
     column = lives.schema.get_field_index("status")
-    store.write_transfer(0, lives.set_column(column, lives.schema.field(column), [status]))
+    store.write_transfer(path, lives.set_column(column, lives.schema.field(column), [status]))
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_json_and_report_know_rulers_of_further_transfers_and_other_tasks(
     assert set(found["half"]["below_optimal"]) == estimate
     assert found["<optimum>"]["value"] == pytest.approx(1.0, rel=1e-12)
     # A folder whose tasks are no longer those that the code draws is still shown.
-    path = next(path for path, number in store.parts("transfer") if number == 3)
+    ((path, _),) = store.other_transfers()
     table = store.read_part(path)
     frame = table.to_pandas()
     frame["optimal"] += 1.0

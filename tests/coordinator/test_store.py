@@ -178,12 +178,13 @@ class Crash(BaseException):
 
 def test_transfer_of_another_size_is_not_replaced(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path / "run", MANIFEST)
-    store.check_transfer(0, 2)
-    store.write_transfer(0, table(1.0, 2.0))
-    store.check_transfer(0, 2)
-    store.check_transfer(1, 5)
+    path = store.part_path("transfer", 0)
+    store.check_transfer(path, 2)
+    store.write_transfer(path, table(1.0, 2.0))
+    store.check_transfer(path, 2)
+    store.check_transfer(store.other_transfer_path(0, 5, 1), 5)
     with pytest.raises(ConfigError, match="choose another --seed"):
-        store.check_transfer(0, 5)
+        store.check_transfer(path, 5)
 
 
 @pytest.mark.parametrize("call", range(12))

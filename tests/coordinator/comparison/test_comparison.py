@@ -1,6 +1,7 @@
 """A whole comparison, small: what it leaves behind, and what its numbers mean."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,20 +158,36 @@ def test_json_is_all_that_stands_on_standard_output(
     assert [arm["arm"] for arm in found["arms"]] == ["evolution", "random_search"]
 
 
-def test_a_budget_too_small_for_one_generation_is_a_failed_search_not_a_crash(
+def test_no_trial_is_spent_on_a_population_that_the_budget_cannot_hold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A tuned population may be too large for the budget; the trial fails and is charged."""
+    """Two tasks leave room for 48 candidates of the 96 that could be tuned."""
     text = TOML.replace("lives = 480", "lives = 960").replace("seeds = 2", "seeds = 1")
     path = tmp_path / "small.toml"
     path.write_text(text)
     assert cli("compare", str(path), "--out", str(tmp_path)) == 0
+    output = capsys.readouterr().out
+    assert "population_size is tuned within 12, 24, 48 instead of 12, 24, 48, 96" in output
     trials = frame(tmp_path / "small", "trials")
-    failed = trials[trials["state"] == "failed"]
-    assert len(failed) > 0
-    assert failed["reason"].str.contains("one generation and the race").all()
-    assert (failed["charged"] == 96).all()
+    assert set(trials["state"]) == {"complete", "pruned"}
+    assert len(trials) > 10
     assert trials["charged"].sum() <= 960
+    assert output.count("below the median of its study at") == (trials["state"] == "pruned").sum()
+
+
+def test_a_trial_that_fails_prints_its_reason_and_is_charged_in_full(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[2] / "faulty.py").read_bytes())
+    path = write_toml(tmp_path / "small.toml", lives="lives = 192", seeds="seeds = 1")
+    learner = 'kind = "faulty:Echo"\nfault = "nan"\nbroken_from = 0.0'
+    path.write_text(path.read_text().replace('kind = "tabular_td"', learner))
+    cli("compare", str(path), "--out", str(tmp_path))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "  trial " in line]
+    assert [line.split("  ")[1:3] for line in lines] == [["trial 0", "fail"], ["trial 1", "fail"]]
+    assert all(re.search(r"  (\d+) of \1 lives failed \(\1 not finite\)", x) for x in lines)
+    assert "  96 lives spent  " in lines[0]
+    assert "  192 lives spent  " in lines[1]
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:

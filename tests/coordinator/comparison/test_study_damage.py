@@ -14,6 +14,7 @@ from contest import assert_same_comparison, write_toml
 from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.cli import main
 from spikeloop.coordinator.comparison import records, session, studies
+from spikeloop.coordinator.comparison.affordable import tuned_space
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunables import distributions
 from spikeloop.coordinator.errors import ConfigError
@@ -127,14 +128,15 @@ def test_a_lost_database_is_made_again_to_the_same_numbers(
 def test_settings_of_an_unfinished_trial_are_those_it_was_given(comparison: Path) -> None:
     config = session.read_config(comparison)
     study = studies.open_study(config, comparison, "evolution")
-    given = studies.proposal(config, study, "evolution")
+    space = tuned_space(config, "evolution")
+    given = studies.proposal(config, study, "evolution", space)
     records.propose(records.path_of(comparison, "evolution", 5), given)
     study.enqueue_trial(given)
     for _ in range(2):
         trials, lacking = studies.checked_trials(config, comparison, "evolution", study)
         assert (len(trials), lacking) == (6, [])
         if not study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-            study.ask(distributions(studies.tuned_space(config, "evolution")))
+            study.ask(distributions(space))
     with sqlite3.connect(comparison / "study.db") as connection:
         connection.execute("update trial_params set param_value = 0.2 where trial_id = 6")
     connection.close()
