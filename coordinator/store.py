@@ -265,6 +265,12 @@ class RunStore:
         """ConfigError that names a part or a state if it is damaged, or is not of this run."""
         self._check_place(path, files.metadata(path))
 
+    def footer(self, path: Path) -> Any:
+        """The footer of a part, a ``pyarrow.parquet.FileMetaData``, checked as by ``check``."""
+        found = files.read(path, files.footer)
+        self._check_place(path, files.words(found))
+        return found
+
     def rows(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The rows of all committed generations, in order; all columns or some."""
         last = self.generation()
