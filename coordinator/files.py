@@ -31,8 +31,9 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Publishes ``data`` under ``path`` atomically and durably; OSError names that path."""
     temporary = path.with_name(f".{path.name}.tmp")
     with _naming(path):
+        file = open(temporary, "wb", opener=_no_link)  # noqa: SIM115  closed below
         try:
-            with open(temporary, "wb", opener=_no_link) as file:
+            with file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -46,7 +47,11 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 def _no_link(path: str, flags: int) -> int:
     """Opens a file, but none elsewhere to which a foreign folder has laid a link, and no pipe."""
-    return reading.opened(path, flags | os.O_NOFOLLOW)
+    try:
+        return reading.opened(path, flags | os.O_NOFOLLOW)
+    except reading.Unreadable as error:
+        what = f"{Path(path).name} is in the way, which is no regular file"
+        raise OSError(error.errno, what) from error
 
 
 def remove(path: Path) -> None:

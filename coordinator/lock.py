@@ -58,7 +58,7 @@ def _opened(path: Path) -> int:
     """Opens the file of a lock, which is made if it is not there."""
     try:
         return reading.opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode=0o644)
-    except (IsADirectoryError, reading.Irregular) as error:
+    except reading.Unreadable as error:
         raise ConfigError(
             f"{path}: cannot be locked, because it is no regular file; remove it"
         ) from error

@@ -25,8 +25,8 @@ DEEPEST = 64
 """Levels of lists and objects in JSON; a configuration of a Brian2 model has seven."""
 
 
-class Irregular(OSError):
-    """What is at a path is a folder, a pipe, a device or a socket."""
+class Unreadable(OSError):
+    """What is at a path is a folder, a pipe, a device or a socket, or a file that is too large."""
 
 
 def opened(
@@ -41,15 +41,20 @@ def opened(
         mode: of a file that is made, before the user's mask.
 
     Raises:
-        Irregular: it is no ordinary file.
+        Unreadable: it is no ordinary file.
         OSError: it cannot be opened.
     """
     # Without O_NONBLOCK a pipe would keep this process waiting for another one to write.
     flags |= os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-    descriptor = os.open(path, flags, mode, dir_fd=at)
+    try:
+        descriptor = os.open(path, flags, mode, dir_fd=at)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EISDIR):  # a pipe or a folder, to be written
+            raise _irregular(path) from error
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise Irregular(errno.EINVAL, "it is no regular file", str(path))
+        raise _irregular(path)
     return descriptor
 
 
@@ -67,21 +72,34 @@ def read_bytes(path: Path | str, largest: int = LARGEST, at: int | None = None) 
     """
     no_link = 0 if at is None else os.O_NOFOLLOW
     with open(opened(path, os.O_RDONLY | no_link, at), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > largest:
-            what = f"it is too large: it has more than {largest >> 20} MiB"
-            raise OSError(errno.EFBIG, what, str(path))
+        size = _size(file.fileno(), path, largest)
         try:
             return file.read(size)  # not to the end, which some files of /proc have none of
         except MemoryError as error:
             what = f"there is not enough memory for its {size} bytes"
-            raise OSError(errno.ENOMEM, what, str(path)) from error
+            raise Unreadable(errno.ENOMEM, what, str(path)) from error
 
 
-def require_regular(path: Path) -> None:
-    """OSError if what is at a path is no ordinary file, before a library opens it by its name."""
+def require_readable(path: Path) -> None:
+    """Unreadable if what is at a path is so, before a library opens it by its name."""
     if os.path.lexists(path):
-        os.close(opened(path))
+        descriptor = opened(path)
+        try:
+            _size(descriptor, path, LARGEST)
+        finally:
+            os.close(descriptor)
+
+
+def _irregular(path: Path | str) -> Unreadable:
+    return Unreadable(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _size(descriptor: int, path: Path | str, largest: int) -> int:
+    size = os.fstat(descriptor).st_size
+    if size > largest:
+        what = f"it is too large: it has more than {largest >> 20} MiB"
+        raise Unreadable(errno.EFBIG, what, str(path))
+    return size
 
 
 def parse_json(data: bytes | str) -> Any:
