@@ -82,9 +82,9 @@ class Follower:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._open()
         above = folder.resolve().parents[:4]
         self.comparison = next((f for f in above if (f / "comparison.json").exists()), None)
-        self._open()
 
     def _open(self) -> None:
         self._manifest = _signature(self.folder / "run.json")

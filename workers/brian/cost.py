@@ -107,9 +107,9 @@ def _check_equations(text: str, where: str) -> None:
         left, equals, code = segment.partition("=")  # a unit and flags, then the next name
         if UNIT_POWERS.search(left):
             fail(where, "a unit must have small powers, such as second**-0.5", left)
-        if equals and (name := re.search(r"(\w+)\s*(/\s*dt)?\s*$", left)):
-            waiting[name[1]] = " ".join(code.split())
-            subexpressions |= set() if name[2] else {name[1]}
+        if equals and (match := re.search(r"(\w+)\s*(/\s*dt)?\s*$", left)):
+            waiting[match[1]] = " ".join(code.split())
+            subexpressions |= set() if match[2] else {match[1]}
     known: dict[str, Cost] = {}
     while waiting:  # a subexpression may stand after those that use it
         ready = [
