@@ -1,8 +1,9 @@
 """Whatever stands in the place of a file of a run or a comparison, commands end in one line.
 
 Commands run in a child process with little memory that is killed when it takes too long, so that
-one that waits for ever fails its test. Each kind of hostility meets ``verify``, ``resume`` and one
-of the other commands; with ``SPIKELOOP_FUZZ`` above 1 it meets all of them.
+one that waits for ever fails its test. In a run each kind of hostility meets ``verify``, ``resume``
+and one of the other commands, in a comparison one command; with ``SPIKELOOP_FUZZ`` above 1 it meets
+all of them.
 """
 
 import os
@@ -37,6 +38,7 @@ OF_A_COMPARISON = (
     *("tuning/evolution/000000/trial.json", "contest/evolution/000000.json", ".lock"),
     *("contest/evolution/000000.parquet", "runs/evolution/000000/run.json"),
 )
+CHECKS = (["verify", "IT"], ["resume", "IT", "--inline"])
 COMMANDS = (
     *(["transfer", "IT", "--inline"], ["report", "IT"], ["watch", "IT", "--once"]),
     *(["watch", "IT", "--json"], ["export", "IT", "--to", "weights", "--out", "out/IT.npz"]),
@@ -109,46 +111,64 @@ def placed(source: Path, place: Path, name: str, kind: Callable[[Path], None]) -
     return place
 
 
-def check(where: Path, source: Path, names: Sequence[str], rest: Sequence[Sequence[str]]) -> None:
-    """Every hostility in the place of every file: each command ends by itself and in one line."""
+def check(
+    where: Path,
+    source: Path,
+    name: str,
+    first: int,
+    always: Sequence[Sequence[str]],
+    rest: Sequence[Sequence[str]],
+) -> None:
+    """Every hostility in the place of a file: each command ends by itself and in one line.
+
+    Args:
+        where: to work in.
+        source: the folder.
+        name: of the file.
+        first: which of the other commands the first hostility meets.
+        always: commands that each of them meets.
+        rest: the others.
+    """
     (where / "out").mkdir()
-    tried: list[tuple[str, str, Path, list[str]]] = []
-    for number, (name, kind) in enumerate((name, kind) for name in names for kind in KINDS):
+    tried: list[tuple[str, Path, list[str]]] = []
+    for number, kind in enumerate(KINDS, start=first):
         some = rest if TIMES > 1 else (rest[number % len(rest)],)
-        for command in (("verify", "IT"), ("resume", "IT", "--inline"), *some):
+        for command in (*always, *some):
             place = placed(source, where / f"it-{len(tried)}", name, kind)
             words = [word.replace("IT", place.name) for word in command]
-            tried.append((name, kind.__name__, place, words))
-    before = [tree(place) for _, _, place, _ in tried]
-    found = ended(where, *(words for _, _, _, words in tried))
-    for (name, kind_name, place, words), was, (code, lines) in zip(
-        tried, before, found, strict=True
-    ):
+            tried.append((kind.__name__, place, words))
+    before = [tree(place) for _, place, _ in tried]
+    found = ended(where, *(words for _, _, words in tried))
+    for (kind_name, place, words), was, (code, lines) in zip(tried, before, found, strict=True):
         what = (words, name, kind_name, code, lines)
         told = [line for line in lines if not line.startswith("spikeloop: warning: ")]
         assert code in (0, 2, 3) or (words[0] == "verify" and code == 1), what
         assert len(told) == (code != 0), what
         assert "unexpected" not in "".join(told), what
-        if words[0] == "resume" or (words[0] == "verify" and name != ".lock"):
+        # What stands in a lock is for people, and only those that write have need of it.
+        harmless = name == ".lock" and (words[0] == "verify" or kind_name in ("hole", "nested"))
+        if words[0] in ("verify", "resume") and not harmless:
             assert code != 0, what
         if code != 0:
             assert tree(place) == was, what
 
 
-def test_hostile_files_of_a_run(run: Path, tmp_path: Path) -> None:
-    check(tmp_path, run, OF_A_RUN, COMMANDS)
+@pytest.mark.parametrize("name", OF_A_RUN)
+def test_hostile_files_of_a_run(run: Path, tmp_path: Path, name: str) -> None:
+    check(tmp_path, run, name, OF_A_RUN.index(name), CHECKS, COMMANDS)
 
 
 @pytest.mark.slow
-def test_hostile_files_of_a_comparison(comparison: Path, tmp_path: Path) -> None:
-    check(tmp_path, comparison, OF_A_COMPARISON, (["report", "IT"], ["watch", "IT", "--once"]))
+@pytest.mark.parametrize("name", OF_A_COMPARISON)
+def test_hostile_files_of_a_comparison(comparison: Path, tmp_path: Path, name: str) -> None:
+    others = (*CHECKS, ["report", "IT"], ["watch", "IT", "--once"])
+    check(tmp_path, comparison, name, OF_A_COMPARISON.index(name), (), others)
 
 
 @pytest.mark.parametrize("kind", [pipe, device, loop, hole])
 def test_a_hostile_folder_itself(tmp_path: Path, kind: Callable[[Path], None]) -> None:
     kind(tmp_path / "it")
-    commands = [["verify", "it"], ["resume", "it", "--inline"], *map(list, COMMANDS)]
-    commands = [[word.replace("IT", "it") for word in command] for command in commands]
+    commands = [[word.replace("IT", "it") for word in words] for words in (*CHECKS, *COMMANDS)]
     for command, (code, told) in zip(commands, ended(tmp_path, *commands), strict=True):
         assert (code, len(told)) == (2, 1), (command, told)
         assert "unexpected" not in told[0], (command, told)
@@ -173,7 +193,6 @@ def column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
 CONTENTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "unknown rule": (ROWS, column("stopped", ["whim"]), "stopped must be one of lives, target"),
     "another type": (ROWS, column("n_lives", ["many"]), "n_lives must be of the type int64"),
-    "no column": (ROWS, lambda table: table.drop_columns(["epoch"]), "columns missing: epoch"),
     "long state": (STATE, lambda a: {**a, "center": np.zeros(2_000_000)}, "center must be of"),
     "text in a state": (STATE, lambda a: {**a, "center": np.array("x")}, "center must be of"),
     "no field": (STATE, lambda a: {k: v for k, v in a.items() if k != "center"}, "has the fields"),
