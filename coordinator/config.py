@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
 from spikeloop.cluster import TARGETS
@@ -21,7 +23,7 @@ from spikeloop.coordinator.limits import MAX_COUNT, refuse_too_many
 from spikeloop.coordinator.racing import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.stopping import StopSettings
 from spikeloop.coordinator.strategies import STRATEGIES
-from spikeloop.coordinator.strategies.base import Strategy
+from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.settings import Settings
@@ -209,6 +211,17 @@ class RunConfig:
     def space(self) -> ParameterSpace:
         """The hyperparameters that are searched."""
         return self.learner.space(self.family.interface)
+
+    @cached_property
+    def first_arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Arrays of a state with which a built-in strategy begins; none of a user's own.
+
+        What a user's own strategy keeps in its state may change in any way.
+        """
+        if type(self.strategy) not in STRATEGIES.values():
+            return {}
+        rng = np.random.default_rng(0)
+        return to_arrays(self.strategy.init(self.space, self.space.default_point(), rng))
 
     def family_at(self, generation: int) -> TaskFamily:
         """The family that the search tasks of a generation, from 1, are drawn from."""

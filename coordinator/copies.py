@@ -258,7 +258,7 @@ def _check(store: RunStore, name: str) -> None:
     if not is_drawn(name):
         store.check(path)
         return
-    data = path.read_bytes()
+    data = files.read(path, bytes)
     if not (data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")):
         raise ConfigError(f"{path}: damaged: it is no PNG image")
 

@@ -18,9 +18,9 @@ import pyarrow as pa
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator import racing, tables
 from spikeloop.coordinator.config import RunConfig
+from spikeloop.coordinator.states import state_after
 from spikeloop.coordinator.stopping import Row, epoch_of
 from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid
@@ -108,7 +108,7 @@ def point_after(
     def recommended(number: int) -> FloatArray:
         kept: Any = state
         if kept is None or number != generation:
-            kept = from_arrays(type(strategy).State, store.state(number))
+            kept = state_after(config, store, number)
         return strategy.recommend(kept)
 
     earliest = min(max(first, generation - config.deploy.average + 1), generation)

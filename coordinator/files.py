@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator import seals
+from spikeloop.coordinator import reading, seals, unpacking
 from spikeloop.coordinator.errors import ConfigError
 
 T = TypeVar("T")
@@ -31,8 +31,9 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Publishes ``data`` under ``path`` atomically and durably; OSError names that path."""
     temporary = path.with_name(f".{path.name}.tmp")
     with _naming(path):
+        file = open(temporary, "wb", opener=_no_link)  # noqa: SIM115  closed below
         try:
-            with open(temporary, "wb", opener=_no_link) as file:
+            with file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -45,8 +46,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 def _no_link(path: str, flags: int) -> int:
-    """Opens a file, but none elsewhere to which a foreign folder has laid a link."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    """Opens a file, but none elsewhere to which a foreign folder has laid a link, and no pipe."""
+    try:
+        return reading.opened(path, flags | os.O_NOFOLLOW)
+    except reading.Unreadable as error:
+        what = f"{Path(path).name} is in the way, which is no regular file"
+        raise OSError(error.errno, what) from error
 
 
 def remove(path: Path) -> None:
@@ -70,7 +75,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """What ``write_json`` published; ConfigError if it is missing or damaged."""
-    return read(path, _json)
+    return read(path, _json, reading.LARGEST_TEXT)
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
@@ -85,7 +90,8 @@ def read_versioned(path: Path, version: int) -> dict[str, Any]:
     except ConfigError:
         # Version 1 had no seals: it is refused as what it is, not as damaged.
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            if json.loads(path.read_bytes()).get("schema_version") == 1:
+            data = reading.read_bytes(path, reading.LARGEST_TEXT)
+            if reading.parse_json(data).get("schema_version") == 1:
                 raise _other_version(path, 1, version) from None
         raise
     if (found := value.get("schema_version")) != version:
@@ -148,44 +154,59 @@ def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
     write_bytes(path, data)
 
 
-def read(path: Path, parse: Callable[[bytes], T]) -> T:
+def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST) -> T:
     """What ``parse`` makes of a file's bytes; ConfigError if it is missing or damaged.
 
-    ``parse`` raises ``seals.Broken`` where it is damaged.
+    Args:
+        path: of the file.
+        parse: raises ``seals.Broken`` where the bytes are damaged.
+        largest: bytes that the file may have.
     """
     try:
-        return parse(path.read_bytes())
-    except seals.Broken as error:
-        raise ConfigError(f"{path}: damaged: {error}") from error
+        data = reading.read_bytes(path, largest)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: missing") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:  # whole, but not its own
+    try:
+        return parse(data)
+    except (seals.Broken, unpacking.TooLarge) as error:
+        raise ConfigError(f"{path}: damaged: {error}") from error
+    except unpacking.NOT_ITS_OWN as error:  # whole, but not its own
         raise ConfigError(f"{path}: damaged: it holds something else") from error
 
 
 def _json(data: bytes) -> dict[str, Any]:
     seals.check(data)
-    value: dict[str, Any] = json.loads(data)
+    value: dict[str, Any] = reading.parse_json(data)
     del value[SEAL]
     return value
 
 
-def _table_metadata(data: bytes) -> dict[str, str]:
+def footer(data: bytes) -> Any:
+    """The ``FileMetaData`` of a Parquet file in these bytes, whose seal is checked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     seals.check(data)
-    found = pq.read_metadata(pa.BufferReader(data)).metadata or {}
-    return {k.decode(): v.decode() for k, v in found.items() if k != SEAL.encode()}
+    return pq.read_metadata(pa.BufferReader(data))
+
+
+def _table_metadata(data: bytes) -> dict[str, str]:
+    return words(footer(data))
+
+
+def words(found: Any) -> dict[str, str]:
+    """What a Parquet file says of itself in its footer, apart from the seal."""
+    pairs = (found.metadata or {}).items()
+    return {k.decode(): v.decode() for k, v in pairs if k != SEAL.encode()}
 
 
 def arrays_metadata(data: bytes) -> dict[str, str]:
     """The metadata of a ``.npz`` in these bytes, whose seal is checked."""
     seals.check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        found: dict[str, str] = json.loads(archive.comment)
+        found: dict[str, str] = reading.parse_json(archive.comment)
     del found[SEAL]
     return found
 
@@ -195,15 +216,25 @@ def _table(data: bytes) -> Any:
     import pyarrow.parquet as pq
 
     seals.check(data)
+    unpacking.check_table(data, reading.LARGEST)
     table = pq.ParquetFile(pa.BufferReader(data)).read()  # a third of the time of ``read_table``
     kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != SEAL.encode()}
     return table.replace_schema_metadata(kept or None)
 
 
+def open_arrays(path: Path, largest: int) -> unpacking.Arrays:
+    """Opens a ``.npz`` of which nothing is unpacked yet; ConfigError if it is missing or damaged.
+
+    Args:
+        path: of the file.
+        largest: bytes that it may have.
+    """
+    return read(path, lambda data: unpacking.Arrays(arrays_metadata(data), data), largest)
+
+
 def _arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     found = arrays_metadata(data)
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}, found
+    return unpacking.Arrays(found, data).read_all(reading.LARGEST), found
 
 
 def _other_version(path: Path, found: Any, version: int) -> ConfigError:
@@ -234,7 +265,7 @@ def make_folder(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Makes what was named, renamed or removed in a folder outlast a power cut."""
     with _naming(folder):
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:

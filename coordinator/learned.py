@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator import files, manifest, opening, session, unpacking
+from spikeloop.coordinator import files, manifest, opening, reading, session
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import deployed_generation
 from spikeloop.coordinator.errors import ConfigError
@@ -138,7 +138,7 @@ def _of_run(folder: Path, trust: bool) -> Learned:
 def _of_file(path: Path, trust: bool) -> Learned:
     damaged = ConfigError(f"{path}: damaged: it holds something else")
     try:
-        arrays = unpacking.open_arrays(path, LARGEST)
+        arrays = files.open_arrays(path, LARGEST)
         metadata = arrays.metadata
         if metadata.get("format") != FORMAT["format"]:
             raise ConfigError(
@@ -149,7 +149,7 @@ def _of_file(path: Path, trust: bool) -> Learned:
                 f"{path}: written with version {metadata.get('version')} of weights files, this "
                 f"program reads {FORMAT['version']}; read it with the program that wrote it"
             )
-        about = json.loads(str(arrays.read("about", LARGEST_ABOUT)))
+        about = reading.parse_json(str(arrays.read("about", LARGEST_ABOUT)))
         of_run, known = about["manifest"], about["transfer"]
         generation, lives = about["generation"], about["lives"]
         shape = arrays.shape("point")

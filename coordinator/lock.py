@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spikeloop.cluster.pool import PoolError
+from spikeloop.coordinator import reading
 from spikeloop.coordinator.errors import ConfigError
 
 
@@ -28,7 +29,7 @@ def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
         PoolError: the folder cannot be locked, so no other writer could be kept out.
     """
     refuse_links(folder)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    descriptor = _opened(folder / ".lock")
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,6 +52,16 @@ def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Opens the file of a lock, which is made if it is not there."""
+    try:
+        return reading.opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode=0o644)
+    except reading.Unreadable as error:
+        raise ConfigError(
+            f"{path}: cannot be locked, because it is no regular file; remove it"
+        ) from error
 
 
 def refuse_links(folder: Path) -> None:

@@ -19,9 +19,10 @@ from spikeloop.coordinator.grids import count_failures, live_generation, live_he
 from spikeloop.coordinator.lives import GridLives
 from spikeloop.coordinator.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
+from spikeloop.coordinator.states import state_after
 from spikeloop.coordinator.stopping import Row, Rule, epoch_of, spread, words
 from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
+from spikeloop.coordinator.strategies.base import Evaluation, to_arrays
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import Purpose, stream
 
@@ -60,7 +61,7 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         _remember(rows, committed)
     failures: Counter[str] = Counter()
     if done >= 0:
-        state: Any = from_arrays(type(config.strategy).State, store.state(done))
+        state: Any = state_after(config, store, done)
     else:
         state = begin(config)
         parts = {}

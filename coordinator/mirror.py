@@ -7,6 +7,7 @@ what belongs to a generation whose state is in the copy is never written again.
 from collections.abc import Callable
 
 from spikeloop.cluster.pool import PoolError
+from spikeloop.coordinator import reading
 from spikeloop.coordinator.commit_order import REPORT, is_drawn, ranked
 from spikeloop.coordinator.copies import BadCopy, Copy
 from spikeloop.coordinator.errors import ConfigError
@@ -100,7 +101,7 @@ class Mirror:
             raise self._of_another(store)
 
     def _write(self, store: RunStore, name: str) -> None:
-        self.place.write(name, (store.folder / name).read_bytes())
+        self.place.write(name, reading.read_bytes(store.folder / name))
         self._names.add(name)
 
     def _of_another(self, store: RunStore) -> BadCopy:

@@ -5,7 +5,6 @@ work that way, and in a folder it is written under a temporary name and renamed.
 """
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator import files
+from spikeloop.coordinator import files, reading
 from spikeloop.coordinator.addresses import scheme
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.exits import one_line
@@ -21,8 +20,6 @@ from spikeloop.coordinator.exits import one_line
 CONNECT_S, ANSWER_S, ATTEMPTS = 3, 6, 3
 """A store that is down is known to be within twenty seconds: it is asked so often, and waited for
 so long each time."""
-LARGEST_FILE = 2**32
-"""Bytes of a file that is read: far more than a generation has."""
 
 
 class Source(Protocol):
@@ -96,13 +93,13 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file."""
-        with _naming(f"{self}/{name}"):
+        with _naming(str(self)):
             try:
-                opened = self._open(name)
+                return self._read(name)
             except FileNotFoundError:
                 return None
-            with open(opened, "rb") as file:
-                return _limited(file.read(LARGEST_FILE + 1), name)
+            except OSError as error:  # which names the last part only
+                raise OSError(error.errno, error.strerror, name) from error
 
     def write(self, name: str, data: bytes) -> None:
         """Publishes a file durably."""
@@ -119,8 +116,8 @@ class Folder:
             if path.exists():
                 files.remove(path)
 
-    def _open(self, name: str) -> int:
-        """Opens a file, part by part of its name, so that none of them is a link."""
+    def _read(self, name: str) -> bytes:
+        """The bytes of a file, opened part by part of its name, so that none of them is a link."""
         *folders, last = name.split("/")
         at = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -128,14 +125,9 @@ class Folder:
                 inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
                 os.close(at)
                 at = inner
-            # A pipe would keep whoever opens it waiting for somebody to write.
-            opened = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+            return reading.read_bytes(last, at=at)
         finally:
             os.close(at)
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            os.close(opened)
-            raise OSError("is no regular file")
-        return opened
 
     def _unlinked(self, name: str) -> Path:
         """The path of a file to be changed; ConfigError if a folder on the way is a link."""
@@ -186,7 +178,7 @@ class Store:
         """The bytes of a file."""
         with _naming(self._shown), suppress(FileNotFoundError):
             with self._filesystem.open_input_file(f"{self._root}/{name}") as file:
-                data: bytes = file.read(LARGEST_FILE + 1)
+                data: bytes = file.read(reading.LARGEST + 1)
             return _limited(data, name)
         return None
 
@@ -240,8 +232,8 @@ def _refuse_links(*paths: Path) -> None:
 
 
 def _limited(data: bytes, name: str) -> bytes:
-    if len(data) > LARGEST_FILE:
-        raise OSError(f"{name} has more than {LARGEST_FILE} bytes")
+    if len(data) > reading.LARGEST:
+        raise OSError(f"{name} has more than {reading.LARGEST} bytes")
     return data
 
 

@@ -4,8 +4,11 @@
 ``VOLATILE`` say how the run went; all others are functions of configuration and seed.
 """
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
+from spikeloop.coordinator.stopping import RULES
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import ParameterSpace
 
@@ -51,6 +54,19 @@ TRANSFER = pa.schema(
     ]
 )
 """One row a held-out life of the default, a random or the learned Θ."""
+
+
+CANDIDATES = pa.schema(
+    [
+        ("generation", pa.int32()),
+        ("candidate", pa.int32()),
+        ("fitness", pa.float64()),
+        ("n_lives", pa.int32()),
+        ("n_failed", pa.int32()),
+        ("status", pa.string()),
+    ]
+)
+"""Columns of a candidate that do not depend on what is searched."""
 
 
 def candidates(space: ParameterSpace) -> pa.Schema:
@@ -109,3 +125,44 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
             ("finished", pa.timestamp("us", tz="UTC")),
         ]
     )
+
+
+COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
+    name: dict(zip(schema.names, schema.types, strict=True))
+    for name, schema in {
+        "lives": LIVES,
+        "candidates": CANDIDATES,
+        "generations": generations(()),
+        "curves": CURVES,
+        "finalists": FINALISTS,
+        "transfer": TRANSFER,
+    }.items()
+}
+"""Folder of a run -> the columns that each of its tables has, whatever is searched."""
+
+
+def problem(name: str, table: pa.Table) -> str:
+    """What a table holds that its readers could not follow, in words; "" if there is nothing.
+
+    Args:
+        name: of its folder.
+        table: as read; columns may be missing.
+    """
+    for column, wanted in COLUMNS[name].items():
+        if column in table.column_names:
+            found = table.schema.field(column).type
+            if not pa.types.is_null(found) and _kind(found) != _kind(wanted):
+                return f"{column} must be of the type {wanted}, it is of {found}"
+    if name == "generations" and "stopped" in table.column_names:
+        for rule in table["stopped"].unique().to_pylist():
+            if rule is not None and rule not in RULES:
+                return f"stopped must be one of {', '.join(RULES)}, it is {rule!r}"
+    return ""
+
+
+def _kind(found: pa.DataType) -> str:
+    """What values of a type are, however many bits they have."""
+    if pa.types.is_list(found):
+        return f"list of {_kind(found.value_type)}"
+    kinds = {"whole": pa.types.is_integer, "number": pa.types.is_floating}
+    return next((kind for kind, holds in kinds.items() if holds(found)), str(found))

@@ -6,7 +6,7 @@ decides what an undisturbed one does, without any state besides.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.space import fold
 
 Rule: TypeAlias = Literal["lives", "target", "spread", "patience"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 Row: TypeAlias = Mapping[str, Any]
 
 

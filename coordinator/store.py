@@ -293,21 +293,33 @@ class RunStore:
         table = files.read_parquet(path)
         metadata = table.schema.metadata or {}
         self._check_place(path, {k.decode(): v.decode() for k, v in metadata.items()})
+        if problem := schemas.problem(path.parent.name, table):
+            raise ConfigError(f"{path}: damaged: {problem}")
         return table
 
     def check(self, path: Path) -> None:
         """ConfigError that names a part or a state if it is damaged, or is not of this run."""
         self._check_place(path, files.metadata(path))
 
+    def footer(self, path: Path) -> Any:
+        """The footer of a part, a ``pyarrow.parquet.FileMetaData``, checked as by ``check``."""
+        found = files.read(path, files.footer)
+        self._check_place(path, files.words(found))
+        return found
+
     def rows(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The rows of all committed generations, in order; all columns or some."""
         last = self.generation()
-        tables = (self.read_part(path) for path, n in self.parts("generations") if n <= last)
-        return [
-            row
-            for table in tables
-            for row in (table if columns is None else table.select(columns)).to_pylist()
-        ]
+        rows: list[dict[str, Any]] = []
+        for path, number in self.parts("generations"):
+            if number <= last:
+                table = self.read_part(path)
+                if missing := set(columns or ()) - set(table.column_names):
+                    raise ConfigError(
+                        f"{path}: damaged: columns missing: {', '.join(sorted(missing))}"
+                    )
+                rows += (table if columns is None else table.select(columns)).to_pylist()
+        return rows
 
     def row(self, generation: int) -> dict[str, Any]:
         """The row of a generation that a commit ended with."""

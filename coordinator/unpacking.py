@@ -1,43 +1,60 @@
-"""Arrays in a file that may be a stranger's, none of which is unpacked before its size is known."""
+"""Arrays and tables of a stranger's files, unpacked once it is known how large they become.
+
+A zip file of a few MB can hold arrays of many GB, and so can a Parquet file: what repeats is kept
+once. How much it is stands in their directories, which are read first.
+"""
 
 import contextlib
 import io
 import math
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator import files
-from spikeloop.coordinator.errors import ConfigError
-
 _NPY: Any = np.lib.format  # which has no types
 
 NOT_ITS_OWN = (
     *(ValueError, TypeError, KeyError, EOFError, OverflowError, MemoryError),
-    *(RuntimeError, zlib.error, zipfile.BadZipFile),
+    *(RuntimeError, OSError, zlib.error, zipfile.BadZipFile),
 )
 """Errors of reading what is whole, but not what this program writes."""
 
+WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
+"""Bytes of a value in memory, by the physical types of Parquet that have a fixed width."""
 
-@dataclass(frozen=True)
+
+class TooLarge(ValueError):
+    """What a file would unpack to is more than is allowed."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(f"it would unpack to more than {largest >> 20} MiB")
+
+
 class Arrays:
-    """Named arrays of an open ``.npz``.
+    """Named arrays of a ``.npz``.
 
     What is no array, or not as large as it says, gives one of ``NOT_ITS_OWN``.
 
-    Attributes:
+    Args:
         metadata: as in ``files.read_arrays``.
+        data: the bytes of the file.
     """
 
-    metadata: Mapping[str, str]
-    _archive: zipfile.ZipFile
+    def __init__(self, metadata: Mapping[str, str], data: bytes) -> None:
+        self.metadata = metadata
+        self._archive = zipfile.ZipFile(io.BytesIO(data))
+
+    def read_all(self, largest: int) -> dict[str, NDArray[Any]]:
+        """All arrays by name; TooLarge if they have more than so many bytes in all."""
+        members = self._archive.infolist()
+        if sum(member.file_size for member in members) > largest:
+            raise TooLarge(largest)
+        names = [member.filename.removesuffix(".npy") for member in members]
+        return {name: self.read(name, largest) for name in names}
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of an array; KeyError if there is none of that name."""
@@ -69,23 +86,44 @@ class Arrays:
             yield file, shape, n_bytes
 
 
-def open_arrays(path: Path, largest: int) -> Arrays:
-    """Opens a file; ConfigError or ``NOT_ITS_OWN`` if it is missing, damaged or too large.
+def check_table(data: bytes, largest: int) -> None:
+    """TooLarge if a Parquet file would have more than so many bytes in memory.
 
     Args:
-        path: of the file, which must be an ordinary one.
-        largest: bytes that it may have.
+        data: the bytes of the file.
+        largest: bytes that it may have, by what its footer says.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def opened(data: bytes) -> Arrays:
-        return Arrays(files.arrays_metadata(data), zipfile.ZipFile(io.BytesIO(data)))
+    found = pq.read_metadata(pa.BufferReader(data))
+    n_bytes, texts = 0, dict[str, None]()
+    for group in range(found.num_row_groups):
+        for k in range(found.num_columns):
+            chunk = found.row_group(group).column(k)
+            width = WIDTHS.get(chunk.physical_type)
+            if width is None:  # a text may be repeated in as many rows as there are
+                n_bytes += chunk.num_values * chunk.total_uncompressed_size
+                texts[chunk.path_in_schema] = None
+            else:
+                n_bytes += chunk.num_values * width
+    if n_bytes <= largest:
+        return
+    # Each text once, and for each row its number: never larger than what the file has.
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(texts))
+    n_bytes = 0
+    for batch in file.iter_batches():
+        n_bytes += sum(map(_size, batch.columns))
+        if n_bytes > largest:
+            raise TooLarge(largest)
 
-    try:  # a pipe would keep whoever opens it waiting, and a device may have no end
-        found = path.stat()
-    except OSError:  # which reading will tell
-        found = None
-    if found is not None and not stat.S_ISREG(found.st_mode):
-        raise ConfigError(f"{path}: no file")
-    if found is not None and found.st_size > largest:
-        raise ConfigError(f"{path}: too large: it has more than {largest >> 20} MiB")
-    return files.read(path, opened)
+
+def _size(column: Any) -> int:
+    """Bytes of a column that may be one of numbered texts, if each row had its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    return int(pc.sum(lengths).as_py() or 0)

@@ -10,11 +10,12 @@ import pandas as pd
 from spikeloop.coordinator import schemas
 from spikeloop.coordinator.analysis.figures import held_out_of
 from spikeloop.coordinator.config import RunConfig, RunSettings
+from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.integrity import examine
 from spikeloop.coordinator.manifest import read_config
 from spikeloop.coordinator.replay import fitness, race_problems, rule_problems
+from spikeloop.coordinator.states import state_after
 from spikeloop.coordinator.store import ONCE, PARTS, RunStore
-from spikeloop.coordinator.strategies.base import from_arrays
 
 KEYS = {
     "lives": ["generation", "candidate", "task"],
@@ -70,7 +71,7 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     if found.damages:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
-    _verify_states(store, config.strategy, last, report)
+    _verify_states(config, store, last, report)
     columns = _columns(config)
     frames = {name: _read(store, name, columns[name], report) for name in (*PARTS, *ONCE)}
     lives, candidates, curves, generations, finalists, transfer, _ = frames.values()
@@ -102,12 +103,13 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     return report
 
 
-def _verify_states(store: RunStore, strategy: object, last: int, report: Report) -> None:
+def _verify_states(config: RunConfig, store: RunStore, last: int, report: Report) -> None:
     committed = [number for _, number in store.states() if number <= last]
     for generation in committed:
         try:
-            state = from_arrays(type(strategy).State, store.state(generation))  # type: ignore[attr-defined]
-            strategy.recommend(state)  # type: ignore[attr-defined]
+            config.strategy.recommend(state_after(config, store, generation))
+        except ConfigError as error:
+            report.problems.append(str(error))
         except ValueError as error:
             report.problems.append(f"{store.state_path(generation)}: {error}")
     if committed:

@@ -9,8 +9,8 @@ import pandas as pd
 from spikeloop.coordinator.analysis.figures import COLOURS
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.schemas import MAX_STORED_DIM
+from spikeloop.coordinator.states import state_after
 from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
@@ -37,8 +37,7 @@ def recommended_values(store: RunStore, config: RunConfig) -> pd.DataFrame:
         numbers = []
     points = np.empty((len(numbers), space.n_dim))
     for row, number in enumerate(numbers):
-        state: Any = from_arrays(type(strategy).State, store.state(number))
-        points[row] = strategy.recommend(state)
+        points[row] = strategy.recommend(state_after(config, store, number))
     return pd.DataFrame(space.decode(points).values, index=numbers)
 
 

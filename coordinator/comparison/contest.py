@@ -148,7 +148,8 @@ def _taken_over(
             lives = source.with_suffix(".parquet")
             if lives.exists():
                 files.write_bytes(
-                    _path(folder, contestant, number).with_suffix(".parquet"), lives.read_bytes()
+                    _path(folder, contestant, number).with_suffix(".parquet"),
+                    files.read(lives, bytes),
                 )
             row = read(source)
             own = {"arm": contestant.arm, "settings": contestant.settings}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from spikeloop.coordinator import files
+from spikeloop.coordinator import files, reading
 from spikeloop.coordinator.comparison import contest
 from spikeloop.coordinator.comparison.config import ComparisonConfig, settings_text
 from spikeloop.coordinator.comparison.studies import checked_trials, open_study
+from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -102,8 +103,17 @@ def table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
-    """One of the frames of a comparison."""
-    frame: pd.DataFrame = files.read_parquet(folder / f"{name}.parquet").to_pandas()
+    """One of the frames of a comparison; ConfigError if its file is damaged."""
+    path = folder / f"{name}.parquet"
+    frame: pd.DataFrame = files.read_parquet(path).to_pandas()
+    if missing := set(SCHEMAS[name].names) - set(frame.columns):
+        raise ConfigError(f"{path}: damaged: columns missing: {', '.join(sorted(missing))}")
+    if name == "trials":
+        try:
+            for text in frame["settings"]:
+                reading.parse_json(text)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: damaged: its settings are no JSON") from error
     return frame
 
 

@@ -4,6 +4,7 @@ The settings of a trial are a function of the trials before it and of a seed tha
 comparison's and the trial's number, so they are the same however often a study was interrupted.
 """
 
+import re
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikeloop.coordinator import reading
 from spikeloop.coordinator.comparison import records
 from spikeloop.coordinator.comparison.config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunables import defaults, distributions
@@ -138,6 +140,8 @@ def _undamaged(config: ComparisonConfig, folder: Path, strategy: str) -> Iterato
         if not config.tuning.storage:
             _check_pages(folder / DATABASE)
         yield
+    except reading.Unreadable as error:
+        raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from error
     except (ConfigError, OSError, ImportError, ArgumentError):
         raise
     except Exception as error:  # whatever a garbled cell makes of the code that reads it
@@ -159,10 +163,19 @@ def _is_surroundings(error: Exception) -> bool:
 
 
 def _check_pages(database: Path) -> None:
-    """ValueError, or SQLite's own error, if the structure of the database is broken."""
+    """ValueError, or SQLite's own error, if the structure of the database is broken.
+
+    Optuna makes plain tables and indices. A view could be a question without an end, and a trigger
+    or a virtual table more than a question.
+    """
+    for name in (database, *(Path(f"{database}-{ending}") for ending in ("journal", "wal", "shm"))):
+        reading.require_readable(name)
     if not database.exists():
         return
     with closing(sqlite3.connect(database)) as connection:
+        for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"):
+            if not re.match(r"CREATE (UNIQUE )?(TABLE|INDEX)\b", sql):
+                raise ValueError(f"it has something else than tables: {sql}")
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != ("ok",):
         raise ValueError(found[0])

@@ -11,8 +11,8 @@ from spikeloop.coordinator.analysis.answers import LINE, NETWORK, Errors
 from spikeloop.coordinator.analysis.bands import milestones
 from spikeloop.coordinator.showing.living import HeldOut
 from spikeloop.coordinator.showing.shown import Shown, bounds, plain
+from spikeloop.coordinator.states import state_after
 from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import TARGET_RANGE, QuadraticTasks
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -100,7 +100,7 @@ def stages(held: HeldOut, tasks: QuadraticTasks, given: FloatArray) -> list[Stag
     tried = [
         stage(
             f"after {number} generations",
-            strategy.recommend(from_arrays(type(strategy).State, store.state(number))),
+            strategy.recommend(state_after(learned.config, store, number)),
         )
         for number in spread(between, STAGE_STATES)
     ]

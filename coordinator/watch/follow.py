@@ -82,9 +82,9 @@ class Follower:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._open()
         above = folder.resolve().parents[:4]
         self.comparison = next((f for f in above if (f / "comparison.json").exists()), None)
-        self._open()
 
     def _open(self) -> None:
         self._manifest = _signature(self.folder / "run.json")
@@ -189,20 +189,16 @@ class Follower:
             self.last = {}
 
     def _read(self, generation: int) -> _Seen:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         signature = _signature(self._store.state_path(generation))
         path = self._store.part_path("generations", generation)
         try:
-            self._store.check(path)
-            metadata = pq.read_metadata(path)
+            metadata = self._store.footer(path)
             single = metadata.num_rows == 1
             rows = [_only_row(metadata)] if single else _all_rows(self._store.read_part(path))
         except ConfigError as error:
             return _Seen(generation, signature, (), str(error))
-        except (OSError, IndexError, pa.ArrowException):  # removed since
-            return _Seen(generation, signature, (), f"{path}: missing")
+        except IndexError:
+            return _Seen(generation, signature, (), f"{path}: damaged: it holds something else")
         if not rows or rows[-1]["generation"] != generation or not all(map(_is_sound, rows)):
             problem = f"{path}: damaged: it holds something else"
             return _Seen(generation, signature, (), problem)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from spikeloop.coordinator.analysis.scores import Estimate
 from spikeloop.coordinator.exits import printable
 from spikeloop.coordinator.schemas import FAILURES
-from spikeloop.coordinator.stopping import StopSettings, epoch_of, words
+from spikeloop.coordinator.stopping import RULES, StopSettings, epoch_of, words
 from spikeloop.coordinator.watch.follow import Follower, Row
 from spikeloop.coordinator.watch.plan import Plan
 from spikeloop.coordinator.watch.writer import Writer, writer
@@ -111,7 +111,7 @@ def status(follower: Follower, now: float | None = None) -> Status:
         lives_per_s = statistics.fmean(row["n_lives"] for row in recent) / generation_s
     stops = plan.stop
     rule = last.get("stopped")
-    rule = rule if rule in ("lives", "target", "spread", "patience") else None
+    rule = rule if rule in RULES else None
     over = follower.generation >= plan.generations or stops.ends(rule)
     to_come = 0 if over else _to_come(plan, recent, follower.generation)
     news = last["finished"].timestamp() if last else follower.begun

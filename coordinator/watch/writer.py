@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikeloop.coordinator import reading
+
 
 @dataclass(frozen=True)
 class Writer:
@@ -41,7 +43,7 @@ def writer(folder: Path) -> Writer | None:
     """Who writes, or last wrote, a folder; None if nobody did or that cannot be read."""
     lock = folder / ".lock"
     try:
-        words, since = lock.read_bytes()[:300], lock.stat().st_mtime
+        words, since = reading.read_bytes(lock)[:300], lock.stat().st_mtime
     except OSError:
         return None
     match = re.fullmatch(

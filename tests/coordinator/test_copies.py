@@ -396,7 +396,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
     os.mkfifo(there / "run.json")
     for command in ("fetch", "resume"):
         assert cli(command, there.as_uri(), "--out", str(tmp_path / "out")) == 3
-        assert f"{there}/run.json: is no regular file" in one_line(capsys)
+        assert f"{there}: run.json: it is no regular file" in one_line(capsys)
     assert not (tmp_path / "out").exists()
 
 

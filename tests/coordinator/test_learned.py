@@ -176,14 +176,14 @@ def test_other_archives_are_no_weights_files(
     os.mkfifo(tmp_path / "pipe.npz")
     assert "not a run folder" in refused(tmp_path / "pipe.npz", capsys)
     for path in (tmp_path / "pipe.npz", Path("/dev/zero"), tmp_path):
-        with pytest.raises(ConfigError, match=f"{path}: no file"):
-            unpacking.open_arrays(path, 1)
+        with pytest.raises(ConfigError, match=f"{path}: cannot be read: it is no regular file"):
+            files.open_arrays(path, 1)
 
 
 def test_a_file_without_end_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with open(tmp_path / "large.npz", "wb") as file:
         file.truncate(learned.LARGEST + 1)  # a hole, which takes no room
-    assert "large.npz: too large: it has more than 1024 MiB" in refused(
+    assert "large.npz: cannot be read: it is too large: it has more than 1024 MiB" in refused(
         tmp_path / "large.npz", capsys
     )
 
@@ -225,7 +225,7 @@ def test_an_array_that_says_to_be_larger_than_it_is_is_not_read(tmp_path: Path) 
     data = bytearray((tmp_path / "claims.npz").read_bytes())
     seals.seal(memoryview(data))
     (tmp_path / "claims.npz").write_bytes(data)
-    arrays = unpacking.open_arrays(tmp_path / "claims.npz", 10_000)
+    arrays = files.open_arrays(tmp_path / "claims.npz", 10_000)
     with pytest.raises(ValueError, match="not as large as it says"):
         arrays.read("point", 10**18)
     with pytest.raises(KeyError):

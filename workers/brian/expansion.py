@@ -13,6 +13,7 @@ import numpy as np
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
+from spikeloop.workers.brian.cost import check_cost
 from spikeloop.workers.brian.equations import dimension_text, fail, names_in, parsed
 from spikeloop.workers.brian.model_names import (
     ACTIVITY,
@@ -71,6 +72,7 @@ def expand(model: "BrianModel", interface: Interface, has_rule: bool = False) ->
         MissingBrian: Brian2 is not there.
     """
     check_names(model)
+    check_cost(model)
     tables = {INPUT: _input(model, interface), **model.neurons}
     n = {name: _n(table.n, interface) for name, table in tables.items()}
     defined = {

@@ -135,7 +135,7 @@ class Calibration:
             )
         except KeyError as error:
             raise ValueError(f"{path}: not a calibration of a chip: no {error}") from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path}: not a calibration of a chip: {reason}") from error
 
