@@ -11,6 +11,7 @@ from pydantic import Field
 from spikeloop.cluster import inside_job
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off, named
+from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.reasons import first_line
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
@@ -47,7 +48,12 @@ class Attached(Sturdy):
 
     @contextmanager
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+        self,
+        warm_up: Job,
+        stop: StopSignal,
+        working_dir: Path | None,
+        run: str = "",
+        tell: Tell = untold,
     ) -> Iterator["RayPool"]:
         """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
         import_path = None if working_dir is None else _on_workers(working_dir)
@@ -55,7 +61,7 @@ class Attached(Sturdy):
         with self._connected(stop, working_dir, run) as address:
             where = f"on the Ray cluster at {address}"
             with self.crewed(
-                warm_up, stop, working_dir, import_path, most, patience_s, where, run
+                warm_up, stop, working_dir, import_path, most, patience_s, where, run, tell
             ) as pool:
                 yield pool
 
