@@ -176,7 +176,7 @@ def _go_on(
         _tell_deployed(config, store, reporter)
         make_figures(store)
         return known
-    with _workers(config, stop) as pool:
+    with _workers(config, stop, reporter) as pool:
         reporter.pool(pool.description)
         # A large generation is hundreds of thousands of small objects and no cycles. Looking for
         # some again and again would double the time in which all cores wait for this process.
@@ -192,8 +192,11 @@ def _go_on(
     return result
 
 
-def _workers(config: RunConfig, stop: StopSignal) -> AbstractContextManager[WorkerPool]:
-    return config.target.open(warm_up_job(config), stop, config.working_dir, config.run.name)
+def _workers(
+    config: RunConfig, stop: StopSignal, reporter: SessionReporter
+) -> AbstractContextManager[WorkerPool]:
+    name, own = config.run.name, config.working_dir
+    return config.target.open(warm_up_job(config), stop, own, name, reporter.note)
 
 
 def _remedy(folder: Path, sound: int) -> str:
@@ -228,7 +231,7 @@ def transfer(
     with (
         store.locked(),
         copying(config, store, reporter.note, stop),
-        _workers(config, stop) as pool,
+        _workers(config, stop, reporter) as pool,
     ):
         reporter.pool(pool.description)
         return _score(config, pool, store, settings, point, reporter)
@@ -252,7 +255,7 @@ def transfer_of(
         reporter: told of the progress.
         stop: ends it on a signal.
     """
-    with _workers(config, stop) as pool:
+    with _workers(config, stop, reporter) as pool:
         reporter.pool(pool.description)
         scored = score_transfer(pool, config, settings, point, reporter)
         return _with_rulers(config, pool, source, settings, scored)
