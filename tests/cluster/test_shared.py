@@ -1,0 +1,85 @@
+"""Runs that share a cluster: who finds no free core waits, and goes on by itself to its numbers."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from head import TOKEN, Head, head
+from processes import child
+from small import assert_same_contents, small_toml
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Head]:
+    with head(cores=2) as started:
+        yield started
+
+
+def config(folder: Path, name: str, gate: Path) -> Path:
+    """A run of its own name whose episodes begin once the gate exists, beside its learner."""
+    folder.mkdir()
+    (folder / "gated.py").write_text((TESTS / "gated.py").read_text())
+    learner = {"kind": "gated:Gated", "gate": str(gate)}
+    return small_toml(folder / "run.toml", learner=learner, run={"name": name})
+
+
+def command(config: Path, *options: str) -> list[str]:
+    out = str(config.parent / "runs")
+    return ["-m", "spikeloop.coordinator.cli", "run", str(config), "--out", out, *options]
+
+
+@contextmanager
+def started(config: Path, cluster: Head, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The run on the cluster, in a process of its own."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": TOKEN,
+        "XDG_STATE_HOME": str(config.parent / "state"),
+    }
+    arguments = command(config, "--address", f"127.0.0.1:{cluster.gcs_port}", *options)
+    with child(arguments, config.parent, env=environment) as process:
+        yield process
+
+
+def said(process: subprocess.Popen[str], begins: str) -> str:
+    """The next line of a process that begins so; fails if it ends before."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        if line.startswith(begins):
+            return line.strip()
+        lines.append(line)
+    pytest.fail(f"{process.wait()}: {''.join(lines)}{process.communicate()}")
+
+
+def assert_as_undisturbed(config: Path, name: str) -> None:
+    """The tables of a run are those of the same run without a cluster."""
+    alone = config.parent / "alone"
+    arguments = ["-m", "spikeloop.coordinator.cli", "run", str(config), "--out", str(alone)]
+    subprocess.run([sys.executable, *arguments, "--inline"], check=True, capture_output=True)
+    assert_same_contents(config.parent / "runs" / name, alone / name)
+
+
+@pytest.mark.ray
+def test_a_run_waits_for_the_cores_of_another_and_both_give_their_numbers(
+    cluster: Head, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    first, second = config(tmp_path / "a", "hog", gate), config(tmp_path / "b", "late", gate)
+    with started(first, cluster) as hog:
+        assert said(hog, "starting 2 workers") == "starting 2 workers: 2 compiling"
+        with started(second, cluster) as late:
+            line = said(late, "waiting for cores")
+            assert line == "waiting for cores: 2 of 2 are used by run 'hog'"
+            gate.touch()
+            outputs = [process.communicate() for process in (hog, late)]
+            assert (hog.returncode, late.returncode) == (0, 0), outputs
+    assert_as_undisturbed(first, "hog")
+    assert_as_undisturbed(second, "late")
