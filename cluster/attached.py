@@ -77,6 +77,7 @@ class Attached(Sturdy):
             raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
         if self._knock():
             check_token(self.address)
+            self._check_member()
         ray._private.worker._worker_logs_enabled = False  # the run reports deaths itself
         try:
             with breaking_off(stop):
@@ -121,6 +122,52 @@ class Attached(Sturdy):
                 f"the Ray cluster at {self.address} cannot be joined: {error}; is it running, and "
                 "is its head's port right?"
             ) from error
+
+    def _check_member(self) -> None:
+        """PoolError if this machine is no node of the cluster.
+
+        Ray talks to a cluster through the raylet of its own machine. Without one it would look for
+        it for a minute, and then blame the head.
+        """
+        here = _raylets()
+        if here and not here.isdisjoint(_nodes_of(self.address) or here):
+            return
+        host = self.address.rpartition(":")[0]
+        raise PoolError(
+            f"this machine is no node of the Ray cluster at {self.address}, so no run can work on "
+            f"the cluster from here; make it one with `ray start --address={self.address} "
+            "--num-cpus=0` (or with as many cores as it may use), or start the run there with "
+            f"`spikeloop submit --address http://{host}:8265`"
+        )
+
+
+def _raylets() -> set[str]:
+    """Ray's names of the nodes that this machine is, in whatever clusters."""
+    import psutil
+
+    flag = "--node_id="
+    return {
+        argument.removeprefix(flag)
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "raylet"
+        for argument in process.info["cmdline"] or ()
+        if argument.startswith(flag)
+    }
+
+
+def _nodes_of(address: str) -> set[str] | None:
+    """The names of a cluster's nodes; None if it does not say, and ``ray.init`` will tell why.
+
+    Nothing public lists the nodes of a cluster that this process has not joined.
+    """
+    from ray._raylet import GcsClient
+
+    try:
+        return {
+            node.hex() for node in GcsClient(address=address).get_all_node_info(timeout=KNOCK_S)
+        }
+    except Exception:  # whatever it is
+        return None
 
 
 def _runtime_env(working_dir: Path | None) -> dict[str, Any]:

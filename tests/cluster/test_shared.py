@@ -41,6 +41,7 @@ def started(config: Path, cluster: Head, *options: str) -> Iterator[subprocess.P
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": TOKEN,
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the head is on 127.0.0.1
         "XDG_STATE_HOME": str(config.parent / "state"),
     }
     arguments = command(config, "--address", f"127.0.0.1:{cluster.gcs_port}", *options)
