@@ -3,14 +3,19 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from head import TOKEN, Head, head
-from processes import child
+from processes import LIMIT_S, child
 from small import assert_same_contents, small_toml
+
+from spikeloop.cluster.jobs import Jobs
+from spikeloop.coordinator.remote_runs import find, state_of
+from spikeloop.coordinator.store import RunStore
 
 TESTS = Path(__file__).parents[1]
 
@@ -29,13 +34,8 @@ def config(folder: Path, name: str, gate: Path) -> Path:
     return small_toml(folder / "run.toml", learner=learner, run={"name": name})
 
 
-def command(config: Path, *options: str) -> list[str]:
-    out = str(config.parent / "runs")
-    return ["-m", "spikeloop.coordinator.cli", "run", str(config), "--out", out, *options]
-
-
 @contextmanager
-def started(config: Path, cluster: Head, *options: str) -> Iterator[subprocess.Popen[str]]:
+def started(config: Path, cluster: Head) -> Iterator[subprocess.Popen[str]]:
     """The run on the cluster, in a process of its own."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
@@ -44,7 +44,8 @@ def started(config: Path, cluster: Head, *options: str) -> Iterator[subprocess.P
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the head is on 127.0.0.1
         "XDG_STATE_HOME": str(config.parent / "state"),
     }
-    arguments = command(config, "--address", f"127.0.0.1:{cluster.gcs_port}", *options)
+    to = ["--address", f"127.0.0.1:{cluster.gcs_port}", "--out", "runs"]
+    arguments = ["-m", "spikeloop.coordinator.cli", "run", str(config), *to]
     with child(arguments, config.parent, env=environment) as process:
         yield process
 
@@ -60,12 +61,47 @@ def said(process: subprocess.Popen[str], begins: str) -> str:
     pytest.fail(f"{process.wait()}: {''.join(lines)}{process.communicate()}")
 
 
+def spikeloop(folder: Path, *arguments: str) -> None:
+    """A command that is to succeed, in a process of its own that finds the learner in a folder."""
+    words = [sys.executable, "-m", "spikeloop.coordinator.cli", *arguments]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+
+
 def assert_as_undisturbed(config: Path, name: str) -> None:
     """The tables of a run are those of the same run without a cluster."""
-    alone = config.parent / "alone"
-    arguments = ["-m", "spikeloop.coordinator.cli", "run", str(config), "--out", str(alone)]
-    subprocess.run([sys.executable, *arguments, "--inline"], check=True, capture_output=True)
-    assert_same_contents(config.parent / "runs" / name, alone / name)
+    spikeloop(config.parent, "run", str(config), "--out", "alone", "--inline")
+    assert_same_contents(config.parent / "runs" / name, config.parent / "alone" / name)
+
+
+@pytest.mark.ray
+def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_for(
+    cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    gate = tmp_path / "gate"
+    first, second = config(tmp_path / "a", "hog", gate), config(tmp_path / "b", "sent", gate)
+    submit = ["submit", str(second), "--workers", "1", "--address", cluster.url]
+    with started(first, cluster) as hog:
+        said(hog, "starting 2 workers")
+        spikeloop(second.parent, *submit)
+        jobs = Jobs(cluster.url)
+        deadline = time.monotonic() + LIMIT_S
+        while (state := state_of(jobs, find(jobs, "sent")))["state"] in ("pending", "running"):
+            assert time.monotonic() < deadline, state
+            time.sleep(0.1)  # leaves the cores to the runs
+        line = "waiting for cores: 2 of 2 are used by run 'hog'"
+        assert (state["state"], state["reason"]) == ("waiting", line)
+        gate.touch()
+        spikeloop(second.parent, *submit, "--wait")
+        assert hog.communicate()[1] == ""
+    assert state_of(jobs, find(jobs, "sent"))["state"] == "succeeded"
+    spikeloop(second.parent, "fetch", "sent", "--address", cluster.url, "--out", "runs")
+    assert_as_undisturbed(second, "sent")
+    lives = RunStore(tmp_path / "b" / "runs" / "sent").table("lives")
+    assert lives is not None
+    assert len(set(lives["worker"].to_pylist())) == 1
 
 
 @pytest.mark.ray
