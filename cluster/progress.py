@@ -72,7 +72,9 @@ class Shortage:
             by.append("others")
         line = f"{WAITING}: {self.taken} of {self.total} are used by {' and '.join(by)}"
         return (
-            line if self.taken == self.total else f"{line}; a worker needs {self.needed} on a node"
+            line
+            if self.taken == self.total
+            else f"{line}; a worker needs {self.needed} on one node"
         )
 
 
