@@ -160,11 +160,13 @@ def _nodes_of(address: str) -> set[str] | None:
 
     Nothing public lists the nodes of a cluster that this process has not joined.
     """
-    from ray._raylet import GcsClient
+    from ray import _raylet
 
+    raylet: Any = _raylet
     try:
         return {
-            node.hex() for node in GcsClient(address=address).get_all_node_info(timeout=KNOCK_S)
+            node.hex()
+            for node in raylet.GcsClient(address=address).get_all_node_info(timeout=KNOCK_S)
         }
     except Exception:  # whatever it is
         return None

@@ -160,7 +160,7 @@ def test_a_slow_reader_is_no_hanging_worker(open_pool: Start) -> None:
 
 
 def test_a_core_that_another_run_was_faster_to_take_is_waited_for(open_pool: Start) -> None:
-    """The core is taken after the pool has seen that it is free, and is given back an hour later."""
+    """The core is taken after the pool has seen that it is free, and given back an hour later."""
     from ray.util import placement_group, remove_placement_group
 
     taken: list[Any] = []
