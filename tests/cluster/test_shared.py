@@ -35,7 +35,7 @@ def config(folder: Path, name: str, gate: Path) -> Path:
 
 
 @contextmanager
-def started(config: Path, cluster: Head) -> Iterator[subprocess.Popen[str]]:
+def started(config: Path, cluster: Head, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The run on the cluster, in a process of its own."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
@@ -44,7 +44,7 @@ def started(config: Path, cluster: Head) -> Iterator[subprocess.Popen[str]]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the head is on 127.0.0.1
         "XDG_STATE_HOME": str(config.parent / "state"),
     }
-    to = ["--address", f"127.0.0.1:{cluster.gcs_port}", "--out", "runs"]
+    to = ["--address", f"127.0.0.1:{cluster.gcs_port}", "--out", "runs", *options]
     arguments = ["-m", "spikeloop.coordinator.cli", "run", str(config), *to]
     with child(arguments, config.parent, env=environment) as process:
         yield process
@@ -72,6 +72,23 @@ def assert_as_undisturbed(config: Path, name: str) -> None:
     """The tables of a run are those of the same run without a cluster."""
     spikeloop(config.parent, "run", str(config), "--out", "alone", "--inline")
     assert_same_contents(config.parent / "runs" / name, config.parent / "alone" / name)
+
+
+@pytest.mark.ray
+def test_two_runs_with_a_limit_on_their_workers_work_side_by_side(
+    cluster: Head, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    first, second = config(tmp_path / "a", "one", gate), config(tmp_path / "b", "two", gate)
+    with (
+        started(first, cluster, "--workers", "1") as one,
+        started(second, cluster, "--workers", "1") as two,
+    ):
+        for run in (one, two):
+            said(run, "starting 1 worker")  # and holds it
+        gate.touch()
+        outputs = [run.communicate() for run in (one, two)]
+        assert (one.returncode, two.returncode) == (0, 0), outputs
 
 
 @pytest.mark.ray
