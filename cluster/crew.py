@@ -216,14 +216,13 @@ class Crew:
         for worker, member in list(self._members.items()):
             if member.placed or member.node_gone:
                 continue
-            node = member.node
+            node = member.node.identifier
+            too_many = there[node] > self._free_room(member.node)
             if self._actors.placed(member.actor):
                 member.placed = True
                 member.deadline = now + self._warm_up_timeout_s  # it starts only now
-            elif now > member.started + LOST_RACE_S and there[node.identifier] > self._free_room(
-                node
-            ):
-                there[node.identifier] -= 1
+            elif too_many and now > member.started + LOST_RACE_S:
+                there[node] -= 1
                 self.dismiss(worker)
 
     def _usable(self) -> list[Node]:
