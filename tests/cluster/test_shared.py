@@ -1,5 +1,6 @@
 """Runs that share a cluster: who finds no free core waits, and goes on by itself to its numbers."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,14 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from head import TOKEN, Head, head
 from processes import LIMIT_S, child
 from small import assert_same_contents, small_toml
 
-from spikeloop.cluster.jobs import Jobs
-from spikeloop.coordinator.remote_runs import find, state_of
 from spikeloop.coordinator.store import RunStore
 
 TESTS = Path(__file__).parents[1]
@@ -61,11 +61,16 @@ def said(process: subprocess.Popen[str], begins: str) -> str:
     pytest.fail(f"{process.wait()}: {''.join(lines)}{process.communicate()}")
 
 
-def spikeloop(folder: Path, *arguments: str) -> None:
-    """A command that is to succeed, in a process of its own that finds the learner in a folder."""
+def spikeloop(folder: Path, *arguments: str) -> str:
+    """What a command prints that is to succeed.
+
+    It has a process of its own, which finds the learner in a folder, and leaves it to other tests
+    in this one how Ray is set up.
+    """
     words = [sys.executable, "-m", "spikeloop.coordinator.cli", *arguments]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done
+    return done.stdout
 
 
 def assert_as_undisturbed(config: Path, name: str) -> None:
@@ -99,22 +104,28 @@ def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     gate = tmp_path / "gate"
     first, second = config(tmp_path / "a", "hog", gate), config(tmp_path / "b", "sent", gate)
-    submit = ["submit", str(second), "--workers", "1", "--address", cluster.url]
+
+    def there(*arguments: str) -> str:
+        return spikeloop(second.parent, *arguments, "--address", cluster.url)
+
+    def status() -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(there("status", "sent", "--json"))
+        return value
+
+    submit = "submit", str(second), "--workers", "1"
     with started(first, cluster) as hog:
         said(hog, "starting 2 workers")
-        spikeloop(second.parent, *submit)
-        jobs = Jobs(cluster.url)
+        there(*submit)
         deadline = time.monotonic() + LIMIT_S
-        while (state := state_of(jobs, find(jobs, "sent")))["state"] in ("pending", "running"):
+        while (state := status())["state"] in ("pending", "running"):
             assert time.monotonic() < deadline, state
-            time.sleep(0.1)  # leaves the cores to the runs
         line = "waiting for cores: 2 of 2 are used by run 'hog'"
         assert (state["state"], state["reason"]) == ("waiting", line)
         gate.touch()
-        spikeloop(second.parent, *submit, "--wait")
+        there(*submit, "--wait")
         assert hog.communicate()[1] == ""
-    assert state_of(jobs, find(jobs, "sent"))["state"] == "succeeded"
-    spikeloop(second.parent, "fetch", "sent", "--address", cluster.url, "--out", "runs")
+    assert status()["state"] == "succeeded"
+    there("fetch", "sent", "--out", "runs")
     assert_as_undisturbed(second, "sent")
     lives = RunStore(tmp_path / "b" / "runs" / "sent").table("lives")
     assert lives is not None
