@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,15 @@ class InstantActors:
         """An actor without a process."""
         del node, cores
         return object()
+
+    def placed(self, actor: Any) -> bool:
+        """At once."""
+        del actor
+        return True
+
+    def holders(self) -> Mapping[str, int]:
+        """There are no other runs."""
+        return {}
 
     def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
         """Keeps the call until it is waited for."""

@@ -5,7 +5,7 @@ thing; the tests fill it with a simulated cluster on a virtual clock, in which e
 happen at every moment and happens again with the same seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,11 +20,13 @@ class Node:
         identifier: names it as long as it belongs to the cluster; never used twice.
         cores: what it offers.
         leaving: whether it will go soon and should get no new work.
+        taken: cores that anyone but this pool holds.
     """
 
     identifier: str
     cores: int
     leaving: bool = False
+    taken: int = 0
 
 
 class CallRaised(Exception):
@@ -68,7 +70,22 @@ class Actors(Protocol):
         ...
 
     def start(self, node: Node, cores: int) -> Any:
-        """Starts a ``LifeWorker`` with some cores of a node; never waits."""
+        """Starts a ``LifeWorker`` once some cores of a node are free for it; never waits."""
+        ...
+
+    def placed(self, actor: Any) -> bool:
+        """Whether an actor has been given its cores, as last heard; never waits.
+
+        Until then it has no process. Its cores may have gone to another run, which looked at the
+        same time.
+        """
+        ...
+
+    def holders(self) -> Mapping[str, int]:
+        """The other runs that hold cores, by name, and how many; as last heard, never waits.
+
+        They need to be known only while the pool itself holds none.
+        """
         ...
 
     def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:

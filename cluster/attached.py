@@ -11,6 +11,7 @@ from pydantic import Field
 from spikeloop.cluster import inside_job
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off, named
+from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.reasons import first_line
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
@@ -47,7 +48,12 @@ class Attached(Sturdy):
 
     @contextmanager
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+        self,
+        warm_up: Job,
+        stop: StopSignal,
+        working_dir: Path | None,
+        run: str = "",
+        tell: Tell = untold,
     ) -> Iterator["RayPool"]:
         """Connects to the cluster and starts the workers; ends them and disconnects at the end."""
         import_path = None if working_dir is None else _on_workers(working_dir)
@@ -55,7 +61,7 @@ class Attached(Sturdy):
         with self._connected(stop, working_dir, run) as address:
             where = f"on the Ray cluster at {address}"
             with self.crewed(
-                warm_up, stop, working_dir, import_path, most, patience_s, where, run
+                warm_up, stop, working_dir, import_path, most, patience_s, where, run, tell
             ) as pool:
                 yield pool
 
@@ -71,6 +77,7 @@ class Attached(Sturdy):
             raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
         if self._knock():
             check_token(self.address)
+            self._check_member()
         ray._private.worker._worker_logs_enabled = False  # the run reports deaths itself
         try:
             with breaking_off(stop):
@@ -115,6 +122,54 @@ class Attached(Sturdy):
                 f"the Ray cluster at {self.address} cannot be joined: {error}; is it running, and "
                 "is its head's port right?"
             ) from error
+
+    def _check_member(self) -> None:
+        """PoolError if this machine is no node of the cluster.
+
+        Ray talks to a cluster through the raylet of its own machine. Without one it would look for
+        it for a minute, and then blame the head.
+        """
+        here = _raylets()
+        if here and not here.isdisjoint(_nodes_of(self.address) or here):
+            return
+        host = self.address.rpartition(":")[0]
+        raise PoolError(
+            f"this machine is no node of the Ray cluster at {self.address}, so no run can work on "
+            f"the cluster from here; make it one with `ray start --address={self.address} "
+            "--num-cpus=0` (or with as many cores as it may use), or start the run there with "
+            f"`spikeloop submit --address http://{host}:8265`"
+        )
+
+
+def _raylets() -> set[str]:
+    """Ray's names of the nodes that this machine is, in whatever clusters."""
+    import psutil
+
+    flag = "--node_id="
+    return {
+        argument.removeprefix(flag)
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "raylet"
+        for argument in process.info["cmdline"] or ()
+        if argument.startswith(flag)
+    }
+
+
+def _nodes_of(address: str) -> set[str] | None:
+    """The names of a cluster's nodes; None if it does not say, and ``ray.init`` will tell why.
+
+    Nothing public lists the nodes of a cluster that this process has not joined.
+    """
+    from ray import _raylet
+
+    raylet: Any = _raylet
+    try:
+        return {
+            node.hex()
+            for node in raylet.GcsClient(address=address).get_all_node_info(timeout=KNOCK_S)
+        }
+    except Exception:  # whatever it is
+        return None
 
 
 def _runtime_env(working_dir: Path | None) -> dict[str, Any]:

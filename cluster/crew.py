@@ -3,9 +3,13 @@
 A crew knows actors and messages, nothing of jobs' fates: that is the ledger's. Its news are small
 values, so that the loop that joins the two is short.
 
-Each node of the cluster gets as many workers as it has cores for. A node that joins later gets its
-workers then; one that is about to leave gets no new work; one on which workers will not start is
-left alone for a while, and ends the run only if there is no other.
+Each node of the cluster gets as many workers as it has cores for that no other run holds. A node
+that joins later gets its workers then, and so does one whose cores become free; one that is about
+to leave gets no new work; one on which workers will not start is left alone for a while, and ends
+the run only if there is no other.
+
+Two runs may see the same free cores and start workers for them. Ray gives the cores to one of the
+two. The workers of the other are withdrawn, which is no failure, and started where cores are free.
 """
 
 from collections.abc import Sequence
@@ -19,9 +23,14 @@ from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
 from spikeloop.cluster.orders import Orders
 from spikeloop.cluster.pieces import Message
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.progress import Muster, Shortage
 from spikeloop.cluster.trouble import Trouble
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.job import Job, Status
+
+LOST_RACE_S = 3.0
+"""A worker that has no cores after this time, though they were free when it was started, is
+withdrawn if another run holds them. By then the table of nodes is younger than the start."""
 
 
 class Crew:
@@ -83,6 +92,34 @@ class Crew:
         return any(not member.ready for member in self._members.values())
 
     @property
+    def waiting(self) -> bool:
+        """Whether there are nodes, but others hold so many cores that there is no worker at all."""
+        if any(member.placed for member in self._members.values()):
+            return False
+        now = self._actors.now()
+        hopeful = [node for node in self._usable() if not self._trouble.avoided(node, now)]
+        return bool(hopeful) and not any(self._free_room(node) for node in hopeful)
+
+    @property
+    def shortage(self) -> Shortage:
+        """What the cluster's cores are used for, when there are too few for a worker."""
+        nodes = self._usable()
+        return Shortage(
+            taken=sum(node.taken for node in nodes),
+            total=sum(node.cores for node in nodes),
+            needed=min((self._cores_on(node) for node in nodes), default=0),
+            holders=self._actors.holders(),
+        )
+
+    @property
+    def muster(self) -> Muster:
+        """How far the workers are that have been given cores."""
+        placed = [member for member in self._members.values() if member.placed]
+        ready = sum(member.ready for member in placed)
+        compiling = sum(not member.ready and member.warm_up is not None for member in placed)
+        return Muster(ready, compiling, len(placed) - ready - compiling)
+
+    @property
     def has_room(self) -> bool:
         """Whether any node that stays has room for a worker, taken or not."""
         return bool(self._usable())
@@ -102,10 +139,11 @@ class Crew:
             member.node_gone = member.node.identifier not in nodes
             if not member.node_gone:
                 there[member.node.identifier] += 1
+        self._settle_races(there, now)
         for node in nodes.values():
             if node.leaving or self._trouble.avoided(node, now):
                 continue
-            for _ in range(there[node.identifier], self._room(node)):
+            for _ in range(there[node.identifier], self._free_room(node)):
                 if self._max_workers is not None and len(self._members) >= self._max_workers:
                     return
                 self._start(node, now)
@@ -168,12 +206,35 @@ class Crew:
             self._actors.kill(self._members.pop(worker).actor)
         self._orders.begin_run()
 
+    def _settle_races(self, there: dict[str, int], now: float) -> None:
+        """Notes which workers have been given cores, and withdraws those whose cores others got.
+
+        Args:
+            there: workers by node; those that are withdrawn are subtracted.
+            now: seconds.
+        """
+        for worker, member in list(self._members.items()):
+            if member.placed or member.node_gone:
+                continue
+            node = member.node.identifier
+            too_many = there[node] > self._free_room(member.node)
+            if self._actors.placed(member.actor):
+                member.placed = True
+                member.deadline = now + self._warm_up_timeout_s  # it starts only now
+            elif too_many and now > member.started + LOST_RACE_S:
+                there[node] -= 1
+                self.dismiss(worker)
+
     def _usable(self) -> list[Node]:
         return [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
 
     def _room(self, node: Node) -> int:
         """How many workers a node has cores for."""
         return node.cores // self._cores_on(node)
+
+    def _free_room(self, node: Node) -> int:
+        """The same, without the cores that others hold."""
+        return max(0, node.cores - node.taken) // self._cores_on(node)
 
     def _cores_on(self, node: Node) -> int:
         return node.cores if self._cores_per_worker == "node" else self._cores_per_worker
@@ -183,7 +244,7 @@ class Crew:
         actor = self._actors.start(node, cores)
         hello = self._actors.call(actor, "hello")
         deadline = now + self._warm_up_timeout_s
-        self._members[self._next_worker] = Member(actor, node, cores, hello, deadline)
+        self._members[self._next_worker] = Member(actor, node, cores, hello, now, deadline)
         self._next_worker += 1
 
     def _result(self, call: Any) -> Any:
@@ -207,6 +268,7 @@ class Crew:
             member.grids.update(member.bringing.pop(call, ()))
             return [Done(worker, member.messages.pop(call), value)]
         if call == member.hello:
+            member.placed = True
             self._check(*value)
             if self._warm_up is not None:
                 member.warm_up = self._actors.call(member.actor, "warm_up", self._warm_up)

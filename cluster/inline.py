@@ -9,6 +9,7 @@ import numpy as np
 
 from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Unavailable
@@ -28,14 +29,19 @@ class Inline(Settings):
 
     @contextmanager
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+        self,
+        warm_up: Job,
+        stop: StopSignal,
+        working_dir: Path | None,
+        run: str = "",
+        tell: Tell = untold,
     ) -> Iterator["InlinePool"]:
         """Does the warm-up job; the rest matters to other processes only.
 
         Raises:
             PoolError: the learner needs something that is not installed here.
         """
-        del working_dir, run
+        del working_dir, run, tell
         with stop.raising():
             try:
                 rehearse(warm_up)

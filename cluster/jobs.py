@@ -126,6 +126,13 @@ class Jobs:
             async for piece in self._client.tail_job_logs(name):
                 yield piece
 
+    def last_line(self, job: JobInfo) -> str:
+        """The last line that a job has printed; "" if there is none."""
+        name = f"job-driver-{job.name}.log"
+        options = {"node_id": job.node, "filename": name, "lines": "1", "timeout": str(LIST_S)}
+        answer = self._get("/api/v0/logs/file", options, LIST_S)
+        return answer.text.strip() if answer.status_code == 200 else ""
+
     def lent(self, job: JobInfo, pattern: str) -> list[str]:
         """Names of the files that a job lends (``inside_job.lend``), as the pattern has them.
 

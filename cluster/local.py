@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.cluster.cores import usable_cores
 from spikeloop.cluster.private_ray import private_ray
+from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
 from spikeloop.workers.job import Job
@@ -40,7 +41,12 @@ class Local(Sturdy):
 
     @contextmanager
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+        self,
+        warm_up: Job,
+        stop: StopSignal,
+        working_dir: Path | None,
+        run: str = "",
+        tell: Tell = untold,
     ) -> Iterator["RayPool"]:
         """Starts Ray and the workers, and leaves no process behind."""
         cores_each = usable_cores() if self.cores_per_worker == "node" else self.cores_per_worker
@@ -53,6 +59,6 @@ class Local(Sturdy):
             where += f", {dashboard}" if dashboard else ""
             # The only node is this machine: once it is gone, no other will come.
             with self.crewed(
-                warm_up, stop, working_dir, import_path, workers, 0.0, where, run
+                warm_up, stop, working_dir, import_path, workers, 0.0, where, run, tell
             ) as pool:
                 yield pool

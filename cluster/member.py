@@ -12,6 +12,9 @@ class Member:
     """One actor, and what is under way with it.
 
     Attributes:
+        started: when the actor was asked for.
+        deadline: for what is awaited of it.
+        placed: whether it has been given its cores.
         doubted: whether ``hello`` is to show that it still lives.
         node_gone: whether the node is lost, and the actor with it.
         grids: numbers of those that it has for certain.
@@ -22,8 +25,10 @@ class Member:
     node: Node
     cores: int
     hello: Any
+    started: float
     deadline: float
     warm_up: Any = None
+    placed: bool = False
     ready: bool = False
     doubted: bool = False
     node_gone: bool = False

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from spikeloop.cluster.metrics import Measure
+from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.workers.job import Job, Outcome
 
@@ -64,7 +65,12 @@ class Target(Protocol):
         ...
 
     def open(
-        self, warm_up: Job, stop: StopSignal, working_dir: Path | None, run: str = ""
+        self,
+        warm_up: Job,
+        stop: StopSignal,
+        working_dir: Path | None,
+        run: str = "",
+        tell: Tell = untold,
     ) -> AbstractContextManager[WorkerPool]:
         """Starts the workers and stops them again at the end.
 
@@ -74,6 +80,7 @@ class Target(Protocol):
             stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
             working_dir: folder of the user's own classes, which workers must be able to import.
             run: what the work is called where people watch it.
+            tell: shows the user a line about workers that start, or cores that are waited for.
         """
         ...
 

@@ -5,24 +5,25 @@ Ray's own restarts and retries are off: who is tried again, and where, is the le
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray import exceptions
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from spikeloop.cluster.actors import ActorLost, CallRaised, Node
 from spikeloop.cluster.pieces import MESSAGES_PER_NODE, PIECES_PER_CORE
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.reasons import first_line, last_line
+from spikeloop.cluster.reservations import Reservation, Reservations
 from spikeloop.workers.actor import LifeWorker
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Status
 
 POLL_S = 1.0
-"""How often Ray's head is asked for its nodes."""
+"""How often Ray's head is asked for its nodes, and for what is free on them."""
 
 SILENCE_S = 30.0
 """A head that does not answer for so long is given up. After 60 s Ray would end this process."""
@@ -30,6 +31,14 @@ SILENCE_S = 30.0
 BLINK_S = 1.0
 """The clock advances by at most this between two looks at it. So the time in which this process was
 stopped, or was busy with something else, counts against nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reserved:
+    """An actor, and the cores that it lives on or waits for."""
+
+    handle: Any
+    reservation: Reservation
 
 
 class RayActors:
@@ -45,7 +54,8 @@ class RayActors:
         self._run = run
         self._class: Any = ray.remote(LifeWorker)
         self._closed = threading.Event()
-        self._nodes: list[Node] = _nodes()
+        self._reservations = Reservations(run)
+        self._nodes: list[Node] = self._look()
         self._looked = time.monotonic()
         self._now = self._heard = 0.0
         # A head that is gone lets this question wait; the loop must not.
@@ -71,20 +81,29 @@ class RayActors:
             raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
         return self._nodes
 
-    def start(self, node: Node, cores: int) -> Any:
+    def start(self, node: Node, cores: int) -> Reserved:
         """Starts a worker on a node; with several cores, so many calls run as it may hold."""
+        reservation = self._reservations.make(node.identifier, cores)
         options = self._class.options(
             num_cpus=cores,
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=1 if cores == 1 else PIECES_PER_CORE * (MESSAGES_PER_NODE + 1),
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.identifier, soft=False),
+            scheduling_strategy=reservation.strategy,
         )
-        return options.remote(self._import_path, cores, self._run)
+        return Reserved(options.remote(self._import_path, cores, self._run), reservation)
 
-    def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
+    def placed(self, actor: Reserved) -> bool:
+        """Whether the worker's reservation was granted."""
+        return actor.reservation.granted
+
+    def holders(self) -> Mapping[str, int]:
+        """Cores of other runs, by name."""
+        return self._reservations.others
+
+    def call(self, actor: Reserved, method: str, *arguments: Any, name: str = "") -> Any:
         """Calls a method; the reference to its result."""
-        bound = getattr(actor, method)
+        bound = getattr(actor.handle, method)
         return (bound.options(name=name) if name else bound).remote(*arguments)
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
@@ -113,10 +132,11 @@ class RayActors:
         except exceptions.RayError as error:
             raise _lost(error) from error
 
-    def kill(self, actor: Any) -> None:
+    def kill(self, actor: Reserved) -> None:
         """Ends an actor's process; where the head is gone it ends with this process instead."""
         if not self._silent():  # or Ray would wait for the head until it gives up everything
-            ray.kill(actor, no_restart=True)
+            ray.kill(actor.handle, no_restart=True)
+            self._reservations.give_back(actor.reservation)
 
     def share(self, value: Any) -> Any:
         """A reference to the value in the object store; PoolError if that is full."""
@@ -126,6 +146,18 @@ class RayActors:
             raise PoolError(
                 f"Ray's object store does not take a population: {first_line(error)}"
             ) from error
+
+    def _look(self) -> list[Node]:
+        """The nodes as they are now. Waits for the head."""
+        leaving = ray._private.state.state.get_draining_nodes()
+        table: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        cores = {
+            node["NodeID"]: cores
+            for node in table
+            if node["Alive"] and (cores := int(node["Resources"].get("CPU", 0))) > 0
+        }
+        taken = self._reservations.look(cores)
+        return [Node(node, n, node in leaving, taken[node]) for node, n in cores.items()]
 
     def _clock(self) -> float:
         looked, self._looked = self._looked, time.monotonic()
@@ -138,20 +170,10 @@ class RayActors:
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):
             try:
-                self._nodes = _nodes()
+                self._nodes = self._look()
                 self._heard = self._now
             except Exception:  # whatever it is, the head did not answer; ``nodes`` says so in time
                 continue
-
-
-def _nodes() -> list[Node]:
-    leaving = ray._private.state.state.get_draining_nodes()
-    table: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [
-        Node(node["NodeID"], cores, node["NodeID"] in leaving)
-        for node in table
-        if node["Alive"] and (cores := int(node["Resources"].get("CPU", 0))) > 0
-    ]
 
 
 def _lost(error: exceptions.RayError) -> ActorLost:

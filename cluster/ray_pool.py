@@ -8,6 +8,7 @@ from spikeloop.cluster.ledger import Ledger
 from spikeloop.cluster.metrics import Measure, Metrics
 from spikeloop.cluster.news import Broke, Done, Lost, News, Ready
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.progress import Progress, Tell, untold
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.workers.job import Job, Outcome, Status
 
@@ -33,6 +34,7 @@ class RayPool:
         stop: makes ``run`` raise.
         description: one line for people.
         metrics: where numbers are published; None for nowhere.
+        tell: shows the user a line about workers that start, or cores that are waited for.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class RayPool:
         stop: StopSignal,
         description: str,
         metrics: Metrics | None = None,
+        tell: Tell = untold,
     ) -> None:
         self.description = description
         self.stop = stop
@@ -55,6 +58,7 @@ class RayPool:
         self._patience_s = patience_s
         self._last_ready = self._measured = actors.now()
         self._metrics = metrics or Metrics()
+        self._progress = Progress(tell, actors.now)
 
     @property
     def n_workers(self) -> int:
@@ -76,11 +80,16 @@ class RayPool:
         self._metrics.publish(measures)
 
     def wait_until_ready(self) -> None:
-        """Returns when all workers have started and done their warm-up job, or some have."""
+        """Returns when all workers have started and done their warm-up job, or some have.
+
+        Waits as long as other runs hold all cores.
+        """
         first = None
         while first is None or (self._crew.starting and self._actors.now() < first + START_GRACE_S):
             self._crew.fill()
             self._turn()
+            if not self._crew.waiting:
+                self._progress.starts(self._crew.muster)
             if first is None and self._crew.ready:
                 first = self._actors.now()
 
@@ -124,6 +133,10 @@ class RayPool:
         for worker in self._crew.leaving:
             self._dismiss(worker, Status.WORKER_DIED, "its node leaves")
         self._check_patience()
+        if self._crew.waiting:
+            self._progress.waits(lambda: self._crew.shortage)
+        else:
+            self._progress.goes_on(lambda: self._crew.muster)
         if self._actors.now() >= self._measured + MEASURE_S:
             self._measure()
         return outcomes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt
 
 from spikeloop.cluster.metrics import Metrics
+from spikeloop.cluster.progress import Tell
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Job
@@ -45,6 +46,7 @@ class Sturdy(Settings):
         patience_s: float,
         where: str,
         run: str,
+        tell: Tell,
     ) -> Iterator["RayPool"]:
         """A pool on the Ray cluster that this process is connected to.
 
@@ -57,6 +59,7 @@ class Sturdy(Settings):
             patience_s: how long to wait for nodes when all are gone.
             where: for the pool's description.
             run: what the work is called, for people who watch the cluster.
+            tell: shows the user a line about workers that start, or cores that are waited for.
         """
         # Not before Ray is configured: importing it reads the environment.
         from spikeloop.cluster.crew import Crew
@@ -80,6 +83,7 @@ class Sturdy(Settings):
                     stop,
                     where,
                     metrics,
+                    tell,
                 )
                 pool.wait_until_ready()
                 yield pool

@@ -1,6 +1,6 @@
 """What ``spikeloop submit`` starts on a cluster: compares the code, then runs or resumes.
 
-    python -m spikeloop.coordinator.job CONFIG [--set TABLE.KEY=VALUE]...
+    python -m spikeloop.coordinator.job CONFIG [--set TABLE.KEY=VALUE]... [--workers N]
 
 Ray starts it on the head, in the folder that was submitted, and tells it the job's metadata.
 """

@@ -1,6 +1,7 @@
 """The commands that look at something: a run, a configuration, an installation, what there is."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +59,7 @@ def plan(
     settings = opening.load(config, sets, workers, inline, address)
     stop = StopSignal()
     stop.install()
-    result = planning.measure(settings, stop)
+    result = planning.measure(settings, stop, partial(typer.echo, err=True))
     if result.lives_failed:
         warn(
             f"{result.lives_failed} of {result.lives_measured} lives that were measured failed, so "

@@ -78,19 +78,20 @@ def retarget(
 
     Args:
         config: of the run.
-        workers: so many local ones.
-        inline: in this process.
-        address: of a Ray cluster. At most one of the three is given.
+        workers: so many local ones, or at most so many on the cluster.
+        inline: in this process, without the other two.
+        address: of a Ray cluster.
     """
-    if (workers is not None) + inline + (address is not None) > 1:
-        raise ConfigError("--inline, --workers and --address exclude each other")
+    if inline and (workers is not None or address is not None):
+        raise ConfigError("--inline and --workers or --address exclude each other")
     if workers is None and not inline and address is None:
         return config
     chosen: dict[str, Any] = {"kind": "inline"}
-    if workers is not None:
+    if address is not None:
+        most = {} if workers is None else {"max_workers": workers}
+        chosen = {"kind": "ray", "address": address, **most}
+    elif workers is not None:
         chosen = {"kind": "local", "workers": workers}
-    elif address is not None:
-        chosen = {"kind": "ray", "address": address}
     keys = TARGETS[chosen["kind"]].model_fields  # type: ignore[attr-defined]  # all are Settings
     kept = {key: value for key, value in config.tables()["target"].items() if key in keys}
     target, _ = build(TABLES["target"], {**kept, **chosen}, "command line", "target", Path())

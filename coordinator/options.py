@@ -18,7 +18,12 @@ Sets = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for run folders")]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="local workers (default: all cores)")
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="local workers (default: all cores); with --address at most so many there",
+    ),
 ]
 Inline = Annotated[bool, typer.Option("--inline", help="no Ray: one life after another, here")]
 Address = Annotated[

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.coordinator.config import RunConfig
 from spikeloop.coordinator.deployment import race_size
@@ -95,7 +96,7 @@ class Measured:
     compile_s: float
 
 
-def measure(config: RunConfig, stop: StopSignal) -> Plan:
+def measure(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> Plan:
     """Starts the target, lives a few tiles of the first generation's kind and extrapolates.
 
     Where those are of gradients, so are as many without, as the held-out ones will be.
@@ -108,7 +109,7 @@ def measure(config: RunConfig, stop: StopSignal) -> Plan:
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
 
     started = time.perf_counter()
-    with config.target.open(warm_up_job(config), stop, config.working_dir) as pool:
+    with config.target.open(warm_up_job(config), stop, config.working_dir, "", tell) as pool:
         workers = pool.n_workers
         rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * workers, rng)

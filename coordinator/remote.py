@@ -49,6 +49,12 @@ def submit(
             "~/spikeloop-runs]",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="at most so many [default: as many as find free cores]"
+        ),
+    ] = None,
     wait: Wait = False,
     follow: Follow = False,
     any_code: Annotated[
@@ -72,7 +78,7 @@ def submit(
         typer.echo(f"{name} is {job.state} already; nothing was submitted")
     else:
         again = "" if job is None else " again"
-        job = _submit(jobs, job, config, settings, sets or [], out, any_code)
+        job = _submit(jobs, job, config, settings, sets or [], out, any_code, workers)
         typer.echo(f"{name} submitted{again} to {jobs.address}")
     if follow:
         remote_runs.follow(jobs, job)
@@ -189,6 +195,7 @@ def _submit(
     sets: list[str],
     out: str | None,
     any_code: bool,
+    workers: int | None,
 ) -> "JobInfo":
     import tempfile
 
@@ -206,7 +213,8 @@ def _submit(
             remote_runs.GENERATIONS: str(settings.run.generations),
         }
         job = remote_runs.next_name(last, name)
-        jobs.submit(job, shipping.entrypoint(path, settings, sets), package, {}, metadata)
+        command = shipping.entrypoint(path, settings, sets, workers)
+        jobs.submit(job, command, package, {}, metadata)
     return jobs.info(job)
 
 

@@ -16,6 +16,7 @@ import typer
 
 from spikeloop.cluster.jobs import JobInfo, Jobs
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.progress import WAITING
 from spikeloop.cluster.stop import Interrupted
 from spikeloop.coordinator.copies import Copy
 from spikeloop.coordinator.errors import ConfigError, RunFailed
@@ -128,11 +129,12 @@ def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
     except (PoolError, ConfigError) as error:
         trouble = None if job.state == "pending" else str(error)
     generations = job.metadata.get(GENERATIONS, "")
+    waiting = _waiting(jobs, job)
     return {
         "name": run_of(job),
         "job": job.name,
-        "state": job.state,
-        "reason": reason(job) if job.state == "failed" else trouble,
+        "state": "waiting" if waiting else job.state,
+        "reason": reason(job) if job.state == "failed" else trouble or waiting,
         "generation": latest.get("generation"),
         "generations": int(generations) if generations.isdigit() else None,
         "best": latest.get("best"),
@@ -140,6 +142,14 @@ def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
         "submitted": job.submitted.isoformat(timespec="seconds") if job.submitted else None,
         "folder": folder or None,
     }
+
+
+def _waiting(jobs: Jobs, job: JobInfo) -> str | None:
+    """What a run says that waits for cores other runs hold; None if it does not wait."""
+    if job.state != "running" or not job.node:
+        return None
+    line = jobs.last_line(job)
+    return line if line.startswith(WAITING) else None
 
 
 def follow(jobs: Jobs, job: JobInfo) -> None:

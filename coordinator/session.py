@@ -198,8 +198,8 @@ def _go_on(
 def _workers(
     config: RunConfig, stop: StopSignal, reporter: SessionReporter
 ) -> Iterator[WorkerPool]:
-    target, name = config.target, config.run.name
-    with target.open(warm_up_job(config), stop, config.working_dir, name) as pool:
+    name, own = config.run.name, config.working_dir
+    with config.target.open(warm_up_job(config), stop, own, name, reporter.note) as pool:
         yield watched(pool, config, reporter.note)
 
 

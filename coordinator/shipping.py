@@ -57,11 +57,21 @@ def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
         return fingerprint(Path(unpacked))
 
 
-def entrypoint(path: Path, config: RunConfig, sets: Sequence[str]) -> str:
-    """The shell command that runs a packed configuration on the cluster."""
+def entrypoint(
+    path: Path, config: RunConfig, sets: Sequence[str], workers: int | None = None
+) -> str:
+    """The shell command that runs a packed configuration on the cluster.
+
+    Args:
+        path: the configuration's file.
+        config: the same, read.
+        sets: overrides, as "table.key=value".
+        workers: at most so many there; None for as many as find free cores.
+    """
     words = ["python", "-m", "spikeloop.coordinator.job", f"./{path.resolve().name}"]
     for text in (*sets, f'run.name="{config.run.name}"'):
         words += ["--set", text]
+    words += [] if workers is None else ["--workers", str(workers)]
     return f"exec {shlex.join(words)}"
 
 

@@ -83,8 +83,10 @@ def resume(
     with locked(folder), database_errors(config):
         if found := contest.rows(folder):
             reporter.note(f"contest: {len(found)} results found, as written")
-        first = config.first
-        with first.target.open(warm_up_job(first), stop, first.working_dir, folder.name) as opened:
+        first, name = config.first, folder.name
+        with first.target.open(
+            warm_up_job(first), stop, first.working_dir, name, reporter.note
+        ) as opened:
             pool = watched(opened, first, reporter.note)
             reporter.pool(pool.description)
             best = {

@@ -56,6 +56,8 @@ def open_pool() -> Iterator[Start]:
             own: Path | None = TESTS,
             late: Callable[[], float] = lambda: 0.0,
             actor: type | None = None,
+            before: Callable[[], None] = lambda: None,
+            tell: Callable[[str], None] = lambda line: None,
         ) -> RayPool:
             import ray
 
@@ -66,7 +68,8 @@ def open_pool() -> Iterator[Start]:
                 actors._class = ray.remote(actor)
             crew = Crew(actors, Job(grid(learner), Tile(0, 1, 0, 1)), LIMIT_S, own=own)
             stack.callback(crew.close)
-            pool = RayPool(actors, crew, LIMIT_S, 3, LIMIT_S, StopSignal(), "test")
+            pool = RayPool(actors, crew, LIMIT_S, 3, LIMIT_S, StopSignal(), "test", None, tell)
+            before()
             pool.wait_until_ready()
             return pool
 
@@ -154,3 +157,29 @@ def test_a_slow_reader_is_no_hanging_worker(open_pool: Start) -> None:
         late += 3600.0
         statuses.append(int(outcome.result.status.max()))
     assert statuses == [Status.OK] * 6
+
+
+def test_a_core_that_another_run_was_faster_to_take_is_waited_for(open_pool: Start) -> None:
+    """The core is taken after the pool has seen that it is free, and given back an hour later."""
+    from ray.util import placement_group, remove_placement_group
+
+    taken: list[Any] = []
+    lines: list[str] = []
+    late = 0.0
+
+    def take() -> None:
+        taken.append(placement_group([{"CPU": 1}]))
+        assert taken[0].wait(LIMIT_S)
+
+    def hear(line: str) -> None:
+        nonlocal late
+        lines.append(line)
+        if line.startswith("waiting"):
+            late += 3600.0
+            remove_placement_group(taken[0])
+
+    pool = open_pool(Echo(), late=lambda: late, before=take, tell=hear)
+    (outcome,) = pool.run(cut(grid(Echo()), 1, 1, "first"))
+    assert outcome.result.status == Status.OK
+    assert lines[0] == "waiting for cores: 1 of 1 are used by others"
+    assert pool.n_replaced == 0

@@ -1,5 +1,6 @@
 """Nodes that join, leave and are lost in the middle of a run: the same lives, and no stranger."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from faulty import Echo
 from nodes import Nodes, cluster_of
+from processes import child
 
 from spikeloop.cluster import PoolError, StopSignal, WorkerPool
 from spikeloop.cluster.attached import Attached
@@ -86,6 +88,34 @@ def test_a_node_that_is_drained_gets_no_new_work() -> None:
         for _ in range(5):
             assert processes(next(rounds(pool))) <= left
         assert pool.n_replaced == 0
+
+
+HOLDER = """
+import sys
+import ray
+from ray.util import placement_group
+ray.init(address=sys.argv[1], log_to_driver=False)
+assert placement_group([{"CPU": 1}]).wait(60)
+print("held", flush=True)
+sys.stdin.read()
+"""
+"""Another program that holds a core until its input ends."""
+
+
+def test_a_run_goes_on_with_what_it_has_and_grows_to_cores_that_become_free() -> None:
+    with (
+        cluster_of(1, 1) as nodes,
+        child(["-c", HOLDER, nodes.address], OWN, stdin=subprocess.PIPE) as holder,
+    ):
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n", holder.communicate()
+        with attached(nodes) as pool:
+            assert pool.n_workers == 1
+            assert len(processes(next(rounds(pool)))) == 1
+            holder.communicate()
+            grown = next(done for done in rounds(pool) if len(processes(done)) == 2)
+            assert len(grown) == N
+            assert pool.n_replaced == 0
 
 
 def test_one_worker_may_own_a_node_and_live_in_threads() -> None:

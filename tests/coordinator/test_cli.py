@@ -125,6 +125,9 @@ def test_another_target_keeps_what_both_have() -> None:
     assert retarget(config, None, True, None).target == Inline()
     again = retarget(replace(config, target=target), 2, False, None).target
     assert again == Local(job_timeout_s=3600.0, max_attempts=7, workers=2)
+    there = retarget(config, 3, False, "auto").target
+    assert isinstance(there, Attached)
+    assert (there.address, there.max_workers) == ("auto", 3)
     assert retarget(config, None, False, None) is config
 
 

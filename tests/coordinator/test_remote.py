@@ -312,6 +312,8 @@ def test_without_own_classes_the_configuration_goes_alone(tmp_path: Path) -> Non
     assert contents(package) == {"it's $HOME.toml"}
     command = shipping.entrypoint(config, load(config), ["strategy.sigma=0.1; rm -rf /"])
     assert "'./it'\"'\"'s $HOME.toml' --set 'strategy.sigma=0.1; rm -rf /'" in command
+    assert "--workers" not in command
+    assert shipping.entrypoint(config, load(config), [], 3).endswith(" --workers 3")
 
 
 def test_a_folder_that_is_too_large_is_refused(

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 from simulation import play
+from spikeloop.cluster.actors import Node
 from spikeloop.cluster.crew import Crew
 from spikeloop.cluster.ledger import Ledger
 from spikeloop.cluster.pieces import Message, Piece
@@ -136,6 +137,29 @@ def one_node_for_all(trouble: Trouble, nodes: object) -> bool:
     return True
 
 
+def others_ignored(crew: Crew, node: Node) -> int:
+    """All cores of a node are taken for free."""
+    return crew._room(node)
+
+
+def never_withdrawn(crew: Crew, there: object, now: float) -> None:
+    """Workers that wait for cores of other runs are left there."""
+
+
+def lost_race_is_a_failure(crew: Crew, there: dict[str, int], now: float) -> None:
+    """A worker whose cores another run got has failed to start."""
+    before = dict(crew._members)
+    _settle_races(crew, there, now)
+    for worker in before.keys() - crew._members.keys():
+        crew._members[worker] = before[worker]
+        crew._start_failed(worker, Status.TIMED_OUT, "took too long to start")
+
+
+def waiting_is_no_hope(crew: Crew) -> bool:
+    """Nodes whose cores others hold are taken for nodes that are gone."""
+    return any(crew._free_room(node) for node in crew._usable())
+
+
 def sum_in_order_of_arrival(outcomes: list[Outcome]) -> float:
     """Adds up in order of arrival."""
     return sum(float(np.nansum(outcome.result.returns)) for outcome in outcomes)
@@ -147,7 +171,7 @@ def deaf(stop: StopSignal) -> None:
 
 _new = Ledger.__init__
 _again, _done, _begin, _lost = Ledger._again, Ledger.done, Ledger.begin, Ledger.lost
-_close, _send, _fill = Crew.close, Crew.send, Crew.fill
+_close, _send, _fill, _settle_races = Crew.close, Crew.send, Crew.fill, Crew._settle_races
 
 BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
     "no second start for errors": (Ledger, "__init__", no_second_start_for_errors),
@@ -166,6 +190,10 @@ BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
     "old picture": (Crew, "fill", old_picture),
     "dead are trusted": (Crew, "_doubt", dead_are_trusted),
     "one node for all": (Trouble, "hopeless", one_node_for_all),
+    "others ignored": (Crew, "_free_room", others_ignored),
+    "never withdrawn": (Crew, "_settle_races", never_withdrawn),
+    "lost race is a failure": (Crew, "_settle_races", lost_race_is_a_failure),
+    "waiting is no hope": (Crew, "has_room", property(waiting_is_no_hope)),
     "order-dependent sum": (play, "value", sum_in_order_of_arrival),
     "deaf": (StopSignal, "check", deaf),
 }

@@ -1,9 +1,10 @@
 """A cluster on a virtual clock, as a pool sees it. Nothing here ever sleeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from simulation.machines import Actor, Call
+from simulation import faults
+from simulation.machines import Actor, Call, Wish
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.schedule import Fault
@@ -51,16 +52,19 @@ class SimulatedActors:
 
     def start(self, node: Node, cores: int) -> Actor:
         machine = next(one for one in self._network.machines if one.identifier == node.identifier)
-        actor = Actor(len(self.actors), machine, cores)
+        actor = Actor(len(self.actors), machine, cores, self._clock.now)
         self.actors.append(actor)
         machine.actors.append(actor)
-        self._network.tell("actor %d starts on %s", actor.number, node.identifier)
-        if machine.listed:
-            self._clock.at(self._network.rng.uniform(0.1, 0.4), self._processes.construct, actor)
-        else:
-            self._network.lose(actor, ActorLost("no such node", Status.WORKER_DIED, with_node=True))
+        self._network.tell("actor %d is wanted on %s", actor.number, node.identifier)
         self._watcher.started(actor)
+        self._network.post(machine, self._ask_for_cores, actor)
         return actor
+
+    def placed(self, actor: Actor) -> bool:
+        return actor.placed_at <= self._network.looked
+
+    def holders(self) -> Mapping[str, int]:
+        return {"another": sum(node.taken for node in self._network.picture())}
 
     def call(self, actor: Actor, method: str, *arguments: Any, name: str = "") -> Call:
         del name
@@ -109,6 +113,21 @@ class SimulatedActors:
         actor.killed = True
         network = self._network
         network.post(actor.machine, network.die, actor, Status.WORKER_DIED)
+        network.post(actor.machine, network.withdraw, actor)
 
     def share(self, value: Any) -> Any:
         return value
+
+    def _ask_for_cores(self, actor: Actor) -> None:
+        """The cluster hears of an actor, unless its node is lost: then it will never have one."""
+        network, machine = self._network, actor.machine
+        if actor.killed or not machine.alive or not machine.listed:
+            return
+        if network.chance(Fault.LOST_RACE, 0.3) and machine.free > 0:
+            faults.take(network, machine, machine.free)
+
+        def granted() -> None:
+            network.tell("actor %d starts on %s", actor.number, machine.identifier)
+            self._clock.at(network.rng.uniform(0.1, 0.4), self._processes.construct, actor)
+
+        network.wish(machine, Wish(actor.cores, actor, granted))

@@ -1,6 +1,6 @@
 """How the faults of a schedule happen to a simulated cluster."""
 
-from simulation.machines import Actor, Machine
+from simulation.machines import Actor, Machine, Wish
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.schedule import FOR_GOOD, Fault
@@ -32,6 +32,11 @@ def build(network: Network, processes: Processes) -> None:
     if Fault.SLOW_NODE in schedule.active:
         rng.choice(machines).slowness = rng.uniform(1.5, 3.0)
         network.happened[Fault.SLOW_NODE] += 1
+    if Fault.OTHERS_FIRST in schedule.active:
+        for machine in machines:
+            if rng.random() < 0.8:
+                take(network, machine, rng.randint(1, machine.cores))
+                network.happened[Fault.OTHERS_FIRST] += 1
     for time, fault in schedule.moments:
         network.clock.at(time, happen, network, processes, fault)
     network.clock.at(schedule.quiet_from, calm, network)
@@ -49,6 +54,9 @@ def happen(network: Network, processes: Processes, fault: Fault) -> None:
     ]
     if fault is Fault.NODE_JOINS:
         network.join(rng.choice((1, 2, 4)))
+    elif fault is Fault.OTHERS_TAKE and machines:
+        machine = rng.choice(machines)
+        take(network, machine, rng.randint(1, machine.cores))
     elif fault in OF_A_NODE and machines:
         machine = rng.choice(machines)
         network.tell("%s: %s", machine.identifier, fault.value)
@@ -60,6 +68,18 @@ def happen(network: Network, processes: Processes, fault: Fault) -> None:
     else:
         return
     network.happened[fault] += 1
+
+
+def take(network: Network, machine: Machine, cores: int) -> None:
+    """Another run wants cores of a machine, gets them in its turn, and keeps them for a while."""
+
+    def granted() -> None:
+        now, quiet_from = network.clock.now, network.schedule.quiet_from
+        network.tell("others take %d cores of %s", cores, machine.identifier)
+        seconds = min(network.rng.choice((0.3, 3.0, 30.0)), max(0.0, quiet_from - now))
+        network.clock.at(seconds, network.return_cores, machine, cores)
+
+    network.wish(machine, Wish(cores, None, granted))
 
 
 def calm(network: Network) -> None:

@@ -16,6 +16,9 @@ class Machine:
 
     Attributes:
         listed: whether the cluster's table names it; a dead one may be, for a while.
+        taken: cores that other runs hold.
+        wishes: who waits for cores, first come first served: what happens once they are there, and
+            how many are needed.
         unreachable: what is held back until the network is whole again; None while it is.
     """
 
@@ -28,10 +31,16 @@ class Machine:
     slowness: float = 1.0
     unreachable: list[Callable[[], None]] | None = None
     actors: "list[Actor]" = field(default_factory=list)
+    taken: int = 0
+    wishes: "deque[Wish]" = field(default_factory=deque)
 
     @property
     def node(self) -> Node:
-        return Node(self.identifier, self.cores, self.leaving)
+        return Node(self.identifier, self.cores, self.leaving, self.taken)
+
+    @property
+    def free(self) -> int:
+        return self.cores - self.taken - sum(one.cores for one in self.actors if one.holds)
 
     @property
     def healthy(self) -> bool:
@@ -45,10 +54,27 @@ class Machine:
 
 
 @dataclass(eq=False, repr=False)
+class Wish:
+    """Cores that somebody waits for.
+
+    Attributes:
+        actor: who waits; None for another run.
+        granted: happens once the cores are there.
+    """
+
+    cores: int
+    actor: "Actor | None"
+    granted: Callable[[], None]
+
+
+@dataclass(eq=False, repr=False)
 class Actor:
     """A worker process.
 
     Attributes:
+        asked_at: when the pool asked for it.
+        placed_at: when it was given its cores.
+        holds: whether it has them still.
         worker: the real class, once it has been constructed.
         killed: whether the pool asked for its end, so that it counts as the pool's no more.
         loss: what every call says from the moment on at which the cluster knows of its death.
@@ -63,6 +89,9 @@ class Actor:
     number: int
     machine: Machine
     cores: int
+    asked_at: float = 0.0
+    placed_at: float = FOR_GOOD
+    holds: bool = False
     worker: LifeWorker | None = None
     alive: bool = True
     killed: bool = False

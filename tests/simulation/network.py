@@ -2,13 +2,13 @@
 
 import random
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
 from simulation.clock import Clock
-from simulation.machines import Actor, Call, Machine
-from simulation.schedule import Fault, Schedule
+from simulation.machines import Actor, Call, Machine, Wish
+from simulation.schedule import FOR_GOOD, Fault, Schedule
 from spikeloop.cluster.actors import ActorLost, Node
 from spikeloop.cluster.ray_actors import POLL_S
 from spikeloop.workers.job import Status
@@ -43,6 +43,11 @@ class Network:
         if self._trace is not None:
             self._trace(f"{self.clock.now:9.4f}  {line % values}")
 
+    @property
+    def looked(self) -> float:
+        """When the pool last asked the cluster for anything but a call."""
+        return self.clock.now // POLL_S * POLL_S
+
     def picture(self, age_s: float = 0.0) -> tuple[Node, ...]:
         """The table of nodes as it was when last asked for, now or some time ago."""
         asked = max(0.0, (self.clock.now - age_s) // POLL_S * POLL_S)
@@ -63,6 +68,36 @@ class Network:
         self.list_nodes()
         return machine
 
+    def wish(self, machine: Machine, wish: Wish) -> None:
+        """Somebody wants cores of a machine, and gets them when their turn comes."""
+        machine.wishes.append(wish)
+        self.serve(machine)
+
+    def serve(self, machine: Machine) -> None:
+        """Gives free cores to those who have waited longest, as far as they suffice."""
+        while machine.alive and machine.wishes and machine.wishes[0].cores <= machine.free:
+            wish = machine.wishes.popleft()
+            if wish.actor is None:
+                machine.taken += wish.cores
+                self.list_nodes()
+            else:
+                wish.actor.holds, wish.actor.placed_at = True, self.clock.now
+            wish.granted()
+
+    def return_cores(self, machine: Machine, cores: int) -> None:
+        """Another run has ended on a machine."""
+        machine.taken -= cores
+        self.tell("others give %d cores of %s back", cores, machine.identifier)
+        self.list_nodes()
+        self.serve(machine)
+
+    def withdraw(self, actor: Actor) -> None:
+        """The pool needs the cores of an actor no more, or does not want them any more."""
+        machine = actor.machine
+        machine.wishes = deque(wish for wish in machine.wishes if wish.actor is not actor)
+        actor.holds = False
+        self.serve(machine)
+
     def give_up(self, machine: Machine) -> None:
         """The cluster takes a node for dead, and all actors on it; those who wait are told."""
         if not machine.listed:
@@ -71,7 +106,7 @@ class Network:
         self.tell("%s is given up", machine.identifier)
         self.list_nodes()
         for actor in machine.actors:
-            if actor.loss is None:
+            if actor.loss is None and actor.placed_at < FOR_GOOD:
                 self.lose(actor, ActorLost("node lost", Status.WORKER_DIED, with_node=True))
 
     def vanish(self, machine: Machine) -> None:

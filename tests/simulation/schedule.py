@@ -44,6 +44,9 @@ class Fault(Enum):
     HUNGRY_LIVES = "lives that eat all memory"
     HANGING_LIVES = "lives that never end"
     RAISING_LIVES = "lives whose call raises"
+    OTHERS_FIRST = "other runs hold cores at the beginning"
+    OTHERS_TAKE = "another run takes cores, and gives them back"
+    LOST_RACE = "another run takes the cores that a worker was just started for"
     SLOW_READER = "the reader of the outcomes takes its time"
     LEFT_EARLY = "the reader leaves early"
     STOPPED = "the run is told to stop"
@@ -67,6 +70,7 @@ MOMENTS = (
     Fault.OUT_OF_MEMORY,
     Fault.WORKER_FREEZES,
     Fault.WORKER_STALLS,
+    Fault.OTHERS_TAKE,
 )
 """Faults that happen at a time drawn in advance; the others belong to a node, a call or a life."""
 

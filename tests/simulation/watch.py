@@ -3,8 +3,10 @@
 from simulation.machines import Actor, Call, Machine
 from simulation.network import Network
 from simulation.referee import Referee, Violation, demand
+from simulation.schedule import FOR_GOOD
 from spikeloop.cluster import ray_pool
 from spikeloop.cluster.actors import ActorLost
+from spikeloop.cluster.crew import LOST_RACE_S
 from spikeloop.cluster.pieces import PIECES_PER_CORE
 from spikeloop.cluster.trouble import MAX_FAILED_STARTS
 from spikeloop.workers.job import Status
@@ -23,7 +25,9 @@ class Watch:
     """The promises that hold all the time.
 
     - Every run ends, and soon after a signal to stop.
-    - Each actor that was started belongs to the crew, or was killed; none uses a core twice.
+    - Each actor that was started belongs to the crew, or was killed; none uses a core twice, nor
+      one that another run is known to hold. One that waits for such a core is soon withdrawn, which
+      is no failure; and no run is given up because others hold the cores.
     - No worker is killed at work before its deadline, unless its node is lost.
     - No work for nodes that leave, nor for the dead whose neighbours' death has been seen.
     - No warm worker is idle while work waits.
@@ -51,6 +55,7 @@ class Watch:
         self._death_seen: dict[Machine, float] = {}
         self._staying: set[Actor] = set()
         self._last_owned = 0.0
+        self._crowded: set[Actor] = set()
 
     def turned_to(self) -> None:
         """The pool's owner asks for the next outcome, or for the first of a run."""
@@ -63,6 +68,7 @@ class Watch:
         machine = actor.machine
         used = sum(other.cores for other in machine.actors if other in self.owned)
         demand(used <= machine.cores, f"{used} cores used of {machine.cores}")
+        demand(not self._excess(machine), f"{machine.identifier}: others hold these cores")
 
     def called(self, call: Call) -> None:
         actor = call.actor
@@ -117,6 +123,12 @@ class Watch:
         mine = {member.actor for member in members}
         demand(self.owned.keys() == mine, "an actor lives that nobody knows")
         self._gone = {member.actor for member in members if member.node_gone}
+        for actor in self.owned:
+            unplaced = actor.placed_at > self._network.looked and not actor.heard_at
+            if unplaced and self._excess(actor.machine):
+                self._crowded.add(actor)
+                age_s = now - actor.asked_at
+                demand(age_s <= LOST_RACE_S, f"actor {actor.number} waits for cores of others")
         for actor in self._gone:
             demand(not actor.machine.listed, f"actor {actor.number} is no more, and its node is")
         self._note_owned()
@@ -150,16 +162,33 @@ class Watch:
         enough = 1 if "took too long" in message else MAX_FAILED_STARTS
         staying = {node.identifier for node in self._network.picture() if not node.leaving}
         failures = [
-            sum(actor.killed and not actor.warm for actor in machine.actors)
+            sum(actor.killed and not actor.warm and self._had_its_chance(actor) for actor in actors)
             for machine in self._network.machines
             if machine.identifier in staying and (size == "node" or machine.cores >= size)
+            for actors in [machine.actors]
         ]
         return not self.owned and bool(failures) and max(failures) >= enough and min(failures) > 0
 
+    def _had_its_chance(self, actor: Actor) -> bool:
+        """Whether an actor got its cores, or could have got them."""
+        return actor.placed_at < FOR_GOOD or actor not in self._crowded
+
+    def _excess(self, machine: Machine) -> bool:
+        """Whether the pool wants cores of a machine that others are known to hold."""
+        wanted = sum(actor.cores for actor in machine.actors if actor in self.owned)
+        nodes = [one for one in self._network.picture() if one.identifier == machine.identifier]
+        return any(wanted + node.taken > node.cores for node in nodes)
+
     def _note_owned(self) -> None:
-        """Notes when there last was a worker; one that is lost at once, with its node, is none."""
+        """Notes when there last was a worker, or a node for one.
+
+        A worker that is lost at once, with its node, is none; whether others use a node does not
+        matter.
+        """
+        size = self._schedule.cores_per_worker
         staying = {actor for actor in self.owned if not self._leaves(actor)}
-        if staying & self._staying:
+        nodes = [node for node in self._network.picture() if not node.leaving]
+        if staying & self._staying or any(size == "node" or node.cores >= size for node in nodes):
             self._last_owned = self._clock.now
         self._staying = staying
 

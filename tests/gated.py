@@ -1,0 +1,29 @@
+"""A learner whose episodes wait until a file exists: a run of it holds its cores until told.
+
+Ray workers import this file, so it needs nothing but Spikeloop.
+"""
+
+import time
+from pathlib import Path
+from typing import Literal
+
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Lives
+from spikeloop.workers.learners import LEARNERS
+from spikeloop.workers.space import Parameters, ParameterSpace
+
+
+class Gated(Settings):
+    """The tabular learner, behind a gate."""
+
+    kind: Literal["gated"] = "gated"
+    gate: str = ""
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        return LEARNERS["tabular_td"]().space(interface)
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        while not Path(self.gate).exists():
+            time.sleep(0.01)
+        return LEARNERS["tabular_td"]().live(parameters, tasks, seeds)
