@@ -22,17 +22,37 @@ from spikeloop.tasks.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("deploy") / "slurm.sh.jinja"
 
-OWN = (
-    *("job-name", "nodes", "ntasks", "ntasks-per-node", "cpus-per-task", "time", "output", "mem"),
-    *("open-mode", "requeue", "no-requeue", "signal", "partition", "account", "array", "chdir"),
-)
-"""Options of sbatch that the script sets, or that would break it."""
+SET_BY = {
+    **{name: f"--{name}" for name in ("nodes", "cpus-per-task", "time", "mem")},
+    **{name: f"--{name}" for name in ("partition", "account")},
+    "signal": "--notice",
+    "job-name": "--set run.name=NAME",
+    "output": "--out",
+}
+"""Options of sbatch that the script has already, and what says them here."""
+
+ALREADY = ("open-mode", "requeue", "ntasks-per-node")
+"""Options of sbatch that the script needs as it has them."""
+
+BREAKING = {
+    "array": "all its tasks would be the same run, and its folder is locked by the first; give "
+    "each run a job and a name of its own with --set run.name=NAME",
+    "chdir": "the job works in the folder of the configuration, and its log is beside the script",
+    "no-requeue": "a run that meets its time limit goes on because its job is queued again",
+    "ntasks": "one Ray runs on each node; choose --nodes and --cpus-per-task",
+}
+"""Options of sbatch that the script does not set and that would break it, each with the reason."""
 
 
 def _free(text: str) -> str:
     """Refuses an option that the script sets, or that would break it."""
-    if text[2:].partition("=")[0] in OWN:
-        raise ValueError("would break the script, which sets it itself")
+    name = text[2:].partition("=")[0]
+    if name in SET_BY:
+        raise ValueError(f"must not be --{name}, which the script sets already: use {SET_BY[name]}")
+    if name in ALREADY:
+        raise ValueError(f"must not be --{name}, which the script sets already, as it needs it")
+    if name in BREAKING:
+        raise ValueError(f"must not be --{name}: {BREAKING[name]}")
     return text
 
 

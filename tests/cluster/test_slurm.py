@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small import small_toml
 
-from spikeloop.cluster.slurm import Batch, script
+from spikeloop.cluster.slurm import ALREADY, BREAKING, SET_BY, Batch, script
 from spikeloop.coordinator.cli import main
 
 
@@ -126,7 +126,19 @@ def test_each_program_that_the_job_needs_is_looked_for(tmp_path: Path, missing: 
         (["--time", "9", "--option", "--qos=a\nrm"], "must be one word such as"),
         (
             ["--time", "9", "--option", "--nodes=4"],
-            "options.0 would break the script, which sets it itself",
+            "options.0 must not be --nodes, which the script sets already: use --nodes",
+        ),
+        (
+            ["--time", "9", "--option", "--array=1-3"],
+            "options.0 must not be --array: all its tasks would be the same run",
+        ),
+        (
+            ["--time", "9", "--option", "--no-requeue"],
+            "must not be --no-requeue: a run that meets its time limit goes on because",
+        ),
+        (
+            ["--time", "9", "--option", "--open-mode=truncate"],
+            "must not be --open-mode, which the script sets already, as it needs it",
         ),
         (["--time", "9", "--set", "run.tasks=0"], "[run] tasks must be >= 1, <= 1000000, got 0"),
     ],
@@ -142,6 +154,14 @@ def test_what_is_wrong_is_one_line(
     assert (exit_.value.code, output, errors.count("\n")) == (2, "", 1), errors
     assert words in errors
     assert not out.exists()
+
+
+def test_an_option_that_is_said_to_be_set_already_is_in_the_script() -> None:
+    batch = changed(cpus_per_task=4, mem="4G", partition="a", account="lab")
+    text = script(batch, "mdp", Path("mdp.toml"), Path("runs"))
+    has = {line.split("=")[0].removeprefix("#SBATCH --") for line in text.splitlines()}
+    assert {*SET_BY, *ALREADY} <= has
+    assert not BREAKING.keys() & has
 
 
 def test_without_slurm_the_script_is_written_and_the_line_says_what_to_do(
