@@ -117,20 +117,29 @@ class Batch(Settings):
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def script(batch: Batch, name: str, config: Path, out: Path, sets: Sequence[str] = ()) -> str:
+def script(
+    batch: Batch,
+    name: str,
+    config: Path,
+    out: Path,
+    sets: Sequence[str] = (),
+    folder: Path | None = None,
+) -> str:
     """The batch script of a run.
 
     Args:
         batch: what is asked of SLURM.
         name: of the run; letters, digits, ".", "_" and "-".
-        config: the configuration; the job works in its folder.
+        config: the configuration, which the job reads when it starts.
         out: folder for run folders, which all nodes see.
         sets: overrides, as "table.key=value".
+        folder: where the job works, so that a relative path in the configuration is found; by
+            default the folder of the configuration.
     """
     import jinja2
 
     config, out = config.resolve(), out.resolve()
-    command = ["spikeloop", "run", f"./{config.name}", "--resume", "--out", str(out)]
+    command = ["spikeloop", "run", str(config), "--resume", "--out", str(out)]
     command += [part for text in sets for part in ("--set", text)]
     lines = [
         f"--{option}={value}"
@@ -160,7 +169,7 @@ def script(batch: Batch, name: str, config: Path, out: Path, sets: Sequence[str]
         lines=[*lines, *batch.options],
         setup=batch.setup.strip() or f'export PATH={bin_}:"$PATH"',
         out=out,
-        folder=config.parent,
+        folder=(folder or config.parent).resolve(),
         threads=[f"{library}={n}" for library, n in ONE_THREAD_EACH.items()],
         store_bytes=OBJECT_STORE_BYTES,
         command=shlex.join(command),

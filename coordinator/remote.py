@@ -204,7 +204,9 @@ def _submit(
             remote_runs.CONFIG: shipping.digest(settings),
             remote_runs.CODE: "" if any_code else json.dumps(code),
             remote_runs.OUT: out or "",
-            remote_runs.CLASSES: str(settings.working_dir.resolve() if settings.working_dir else ""),
+            remote_runs.CLASSES: str(
+                settings.working_dir.resolve() if settings.working_dir else ""
+            ),
             remote_runs.GENERATIONS: str(settings.run.generations),
         }
         job = remote_runs.next_name(last, name)

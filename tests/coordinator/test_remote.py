@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from head import TOKEN, Head, free_ports, head
-from processes import LIMIT_S
 from printed import as_printed
+from processes import LIMIT_S
 from small import assert_same_contents, small_toml
 
 from spikeloop.cluster.inside_job import told_in
