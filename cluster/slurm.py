@@ -167,6 +167,7 @@ def script(
         notice_s=batch.notice_s,
         patience_s=batch.patience_s,
         lines=[*lines, *batch.options],
+        mem=batch.mem,
         setup=batch.setup.strip() or f'export PATH={bin_}:"$PATH"',
         out=out,
         folder=(folder or config.parent).resolve(),

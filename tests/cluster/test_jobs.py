@@ -139,6 +139,14 @@ def test_a_dashboard_that_goes_away_is_one_short_line(server: Any) -> None:
         jobs.info("own")
 
 
+def test_a_head_that_ends_while_it_is_joined_is_not_called_another_version() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = attached.Attached(address=f"127.0.0.1:{listener.getsockname()[1]}")
+        target._require_head(RuntimeError("timed out"))  # it is there: something else is wrong
+    with pytest.raises(PoolError, match="ended while it was joined: timed out; did its machine"):
+        target._require_head(RuntimeError("timed out"))
+
+
 def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:
     monkeypatch.setenv(inside_job.VARIABLE, json.dumps(told))
 

@@ -159,6 +159,38 @@ def test_what_is_wrong_is_one_line(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "since", "starved"),
+    [
+        ("", "start 1 of job 7\ngeneration 1", False),
+        ("", "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step", True),
+        ("", "srun: error: n1: task 0: Out Of Memory", True),
+        ("", "n1: SIGKILL met Ray", True),
+        ("slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.\n", "start 2 of", False),
+    ],
+)
+def test_want_of_memory_is_known_by_what_the_steps_of_this_start_say(
+    tmp_path: Path, before: str, since: str, starved: bool
+) -> None:
+    text = script(changed(mem="2G"), "mdp", Path("mdp.toml"), Path("runs"))
+    start = text.index("out_of_memory() {")
+    lines = text[start : text.index("interrupted() {")]
+    log = text[text.index("log=$(readlink") : text.index("patience=5\n")]
+    path = tmp_path / "mdp-7.log"
+    path.write_text(before)
+    program = f"set -u\ntake_down() {{ :; }}\nsay() {{ printf '%s\\n' \"$*\"; }}\n{log}\n{lines}\n"
+    with open(path, "a") as file:
+        done = subprocess.run(
+            ["bash", "-c", f"{program}cat <<'EOF'\n{since}\nEOF\nstarved\nexit 1\n"],
+            stdout=file,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == (3 if starved else 1)
+    assert ("out of memory" in path.read_text()) == starved
+    assert ("more --mem (now: 2G)" in path.read_text()) == starved
+
+
 def kept_by(config: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Path:
     """The configuration that the job of a script reads."""
     command = ["slurm", str(config), "--nodes", "1", "--time", "9", "--print", *arguments]
