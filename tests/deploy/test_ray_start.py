@@ -5,6 +5,7 @@ memory for objects, of which a run needs next to nothing.
 """
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,22 @@ def test_so_are_the_pods_of_kubernetes() -> None:
         assert group["rayStartParams"]["object-store-memory"] == str(OBJECT_STORE_BYTES)
         (container,) = group["template"]["spec"]["containers"]
         assert {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"} in container["env"]
+
+
+@pytest.mark.parametrize("role", ["--head", "--address=HEAD:6379"])
+def test_a_node_started_by_hand_is_started_again_whenever_ray_ends(role: str) -> None:
+    """Ray ends on every node of a head that is gone; a shell runs the loop of the guide."""
+    guide = code_of((ROOT / "docs" / "cluster.md").read_text())
+    loops = re.findall(r"^while .*?^done$", guide, re.DOTALL | re.MULTILINE)
+    (loop,) = (loop for loop in loops if role in loop)
+    program = f"""
+        sleep() {{ :; }}
+        ray() {{ echo "$@"; n=$((n + 1)); ((n < 3)) || exit 0; return $((n - 1)); }}
+        {loop}
+    """
+    done = subprocess.run(
+        ["bash", "-uc", f"n=0\n{program}"], capture_output=True, text=True, check=True, timeout=60
+    )
+    first, *others = done.stdout.splitlines()
+    assert {"start", "--block", role} <= set(first.split())
+    assert others == [first, first]
