@@ -208,7 +208,8 @@ def test_a_job_that_waits_does_not_see_what_is_changed_meanwhile(
 ) -> None:
     learner = {"kind": "queued_echo:Echo"}
     config = small_toml(tmp_path / "own.toml", learner=learner, run={"name": "own"})
-    module = shutil.copy(Path(__file__).parents[1] / "faulty.py", tmp_path / "queued_echo.py")
+    module = tmp_path / "queued_echo.py"
+    shutil.copy(Path(__file__).parents[1] / "faulty.py", module)
     first = kept_by(config, capsys)
     assert first.read_bytes() == config.read_bytes()
     assert first.with_name("queued_echo.py").read_bytes() == module.read_bytes()
