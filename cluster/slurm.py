@@ -29,7 +29,7 @@ SET_BY = {
     "job-name": "--set run.name=NAME",
     "output": "--out",
 }
-"""Options of sbatch that the script has already, and what says them here."""
+"""Options of sbatch that the script can have already, and the option here that sets them."""
 
 ALREADY = ("open-mode", "requeue", "ntasks-per-node")
 """Options of sbatch that the script needs as it has them."""
@@ -48,9 +48,9 @@ def _free(text: str) -> str:
     """Refuses an option that the script sets, or that would break it."""
     name = text[2:].partition("=")[0]
     if name in SET_BY:
-        raise ValueError(f"must not be --{name}, which the script sets already: use {SET_BY[name]}")
+        raise ValueError(f"must not be --{name}, which {SET_BY[name]} of spikeloop slurm sets")
     if name in ALREADY:
-        raise ValueError(f"must not be --{name}, which the script sets already, as it needs it")
+        raise ValueError(f"must not be --{name}, which the script sets itself, as it needs it")
     if name in BREAKING:
         raise ValueError(f"must not be --{name}: {BREAKING[name]}")
     return text

@@ -75,14 +75,18 @@ def keep(path: Path, config: RunConfig, above: Path) -> Path:
         inside = own is not None and own in above.resolve().parents
         _pack(path, own, package, [above.resolve()] if inside else [])
         with zipfile.ZipFile(package) as archive:
-            contents = [(name, archive.read(name)) for name in sorted(archive.namelist())]
-            named = [f"{name} {hashlib.sha256(data).hexdigest()}" for name, data in contents]
-            digest = hashlib.sha256("\n".join(named).encode(errors="surrogateescape"))
+            contents = [
+                f"{name} {hashlib.sha256(archive.read(name)).hexdigest()}"
+                for name in sorted(archive.namelist())
+            ]
+            digest = hashlib.sha256("\n".join(contents).encode(errors="surrogateescape"))
             folder = above.resolve() / f"{config.run.name}{COPY}{digest.hexdigest()[:12]}"
             if not folder.exists():
                 with tempfile.TemporaryDirectory(dir=above, prefix=".copying-") as unfinished:
-                    archive.extractall(Path(unfinished, "whole"))
-                    Path(unfinished, "whole").rename(folder)
+                    whole = Path(unfinished, "whole")
+                    archive.extractall(whole)
+                    whole.chmod(0o700)  # a zip file does not keep who may read a file
+                    whole.rename(folder)
     return folder / path.resolve().name
 
 

@@ -72,10 +72,11 @@ def can_import(manifest: Mapping[str, Any], folder: Path | None = None) -> bool:
     named = manifest.get("working_dir")
     places = [str(folder)] if folder else [*([named] if isinstance(named, str) else []), *sys.path]
     importlib.invalidate_caches()
-    return all(
-        PathFinder.find_spec(module.partition(".")[0], places) is not None
-        for module in own_classes(_table(manifest, "config"))
-    )
+    tops = {module.partition(".")[0] for module in own_classes(_table(manifest, "config"))}
+    try:
+        return all(PathFinder.find_spec(top, places) is not None for top in tops)
+    except ValueError:  # a path that can be none
+        return False
 
 
 def remember(manifest: Mapping[str, Any]) -> None:

@@ -129,7 +129,7 @@ def test_each_program_that_the_job_needs_is_looked_for(tmp_path: Path, missing: 
         (["--time", "9", "--option", "--qos=a\nrm"], "must be one word such as"),
         (
             ["--time", "9", "--option", "--nodes=4"],
-            "options.0 must not be --nodes, which the script sets already: use --nodes",
+            "options.0 must not be --nodes, which --nodes of spikeloop slurm sets",
         ),
         (
             ["--time", "9", "--option", "--array=1-3"],
@@ -141,7 +141,7 @@ def test_each_program_that_the_job_needs_is_looked_for(tmp_path: Path, missing: 
         ),
         (
             ["--time", "9", "--option", "--open-mode=truncate"],
-            "must not be --open-mode, which the script sets already, as it needs it",
+            "must not be --open-mode, which the script sets itself, as it needs it",
         ),
         (["--time", "9", "--set", "run.tasks=0"], "[run] tasks must be >= 1, <= 1000000, got 0"),
     ],
@@ -214,6 +214,7 @@ def test_a_job_that_waits_does_not_see_what_is_changed_meanwhile(
     assert first.read_bytes() == config.read_bytes()
     assert first.with_name("queued_echo.py").read_bytes() == module.read_bytes()
     assert {path.name for path in first.parent.iterdir()} == {"own.toml", "queued_echo.py"}
+    assert first.parent.stat().st_mode & 0o777 == 0o700
     (tmp_path / "my runs" / "own-7.log").write_text("a job's log")
     assert kept_by(config, capsys) == first
 
