@@ -95,6 +95,7 @@ class Attached(Sturdy):
                 "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster"
             ) from error
         except (ConnectionError, RuntimeError, ValueError, exceptions.RayError) as error:
+            self._require_head(error)
             raise PoolError(
                 f"the Ray cluster at {self.address} cannot be joined: {first_line(error)}; is it "
                 "running, does it run the same versions of Python and Ray, and is the token "
@@ -105,6 +106,16 @@ class Attached(Sturdy):
             yield str(ray.get_runtime_context().gcs_address)
         finally:
             ray.shutdown()
+
+    def _require_head(self, error: Exception) -> None:
+        """PoolError if the head, which was there, has gone while this process joined it."""
+        try:
+            self._knock()
+        except PoolError:
+            raise PoolError(
+                f"the Ray cluster at {self.address} ended while it was joined: "
+                f"{first_line(error)}; did its machine run out of memory?"
+            ) from error
 
     def _knock(self) -> bool:
         """Whether the address has a port; PoolError if nobody listens there.

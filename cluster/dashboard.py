@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.reasons import first_line
+from spikeloop.cluster.reasons import first_cause, first_line
 from spikeloop.cluster.tokens import found_token
 
 VARIABLE = "RAY_API_SERVER_ADDRESS"
@@ -113,6 +113,11 @@ def _get(url: str, path: str, headers: Mapping[str, str]) -> Any:
     except requests.exceptions.SSLError as error:
         raise PoolError(f"{url}: no secure connection: {first_line(error)}") from error
     except (requests.RequestException, ValueError) as error:
+        if isinstance(cause := first_cause(error), ConnectionError | TimeoutError):
+            raise PoolError(
+                f"{url} takes connections, but does not answer ({first_line(cause)}); if this is "
+                "an ssh tunnel, it is open and nothing runs behind it: is the cluster running?"
+            ) from error
         raise _strange(url) from error
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from spikeloop.cluster.jobs import STOP_WAIT_S
 from spikeloop.cluster.patterns import matching
+from spikeloop.cluster.private_ray import OBJECT_STORE_BYTES
 from spikeloop.tasks.settings import Settings
 
 Object = dict[str, Any]
@@ -27,6 +28,9 @@ CLUSTER_LABEL = "spikeloop/cluster"
 
 DRAIN_S = 30
 """Time that a node which has to go waits for its work to end, Ray's own value."""
+
+MODEST = {"object-store-memory": str(OBJECT_STORE_BYTES)}
+"""Of every ``ray start``: by itself Ray would take 30 % of a pod's memory for objects."""
 
 RESTRICTED: Object = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 """Of a container, as the Pod Security Standard "restricted" asks for it."""
@@ -102,7 +106,7 @@ def cluster_spec(name: str, paths: Sequence[str], ray_version: str, settings: Ku
         "headGroupSpec": {
             "serviceType": "ClusterIP",
             # No lives on the head: it has the driver, the dashboard and the state of all.
-            "rayStartParams": {"num-cpus": "0"},
+            "rayStartParams": {"num-cpus": "0", **MODEST},
             "template": _head(name, paths, settings),
         },
         "workerGroupSpecs": [
@@ -111,7 +115,7 @@ def cluster_spec(name: str, paths: Sequence[str], ray_version: str, settings: Ku
                 "replicas": settings.workers,
                 "minReplicas": settings.workers,
                 "maxReplicas": settings.workers,
-                "rayStartParams": {"num-cpus": str(settings.cpus)},
+                "rayStartParams": {"num-cpus": str(settings.cpus), **MODEST},
                 "template": _worker(name, settings),
             }
         ],

@@ -15,9 +15,14 @@ def first_line(error: object) -> str:
 
 def origin(error: BaseException) -> str:
     """The first line of the error that others were raised after, as clients of HTTP wrap them."""
+    return first_line(first_cause(error))
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The error that others were raised after."""
     while error.__context__ is not None:
         error = error.__context__
-    return first_line(error)
+    return error
 
 
 def last_line(error: object) -> str:

@@ -22,17 +22,37 @@ from spikeloop.tasks.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("deploy") / "slurm.sh.jinja"
 
-OWN = (
-    *("job-name", "nodes", "ntasks", "ntasks-per-node", "cpus-per-task", "time", "output", "mem"),
-    *("open-mode", "requeue", "no-requeue", "signal", "partition", "account", "array", "chdir"),
-)
-"""Options of sbatch that the script sets, or that would break it."""
+SET_BY = {
+    **{name: f"--{name}" for name in ("nodes", "cpus-per-task", "time", "mem")},
+    **{name: f"--{name}" for name in ("partition", "account")},
+    "signal": "--notice",
+    "job-name": "--set run.name=NAME",
+    "output": "--out",
+}
+"""Options of sbatch that the script can have already, and the option here that sets them."""
+
+ALREADY = ("open-mode", "requeue", "ntasks-per-node")
+"""Options of sbatch that the script needs as it has them."""
+
+BREAKING = {
+    "array": "all its tasks would be the same run, and its folder is locked by the first; give "
+    "each run a job and a name of its own with --set run.name=NAME",
+    "chdir": "the job works in the folder of the configuration, and its log is beside the script",
+    "no-requeue": "a run that meets its time limit goes on because its job is queued again",
+    "ntasks": "one Ray runs on each node; choose --nodes and --cpus-per-task",
+}
+"""Options of sbatch that the script does not set and that would break it, each with the reason."""
 
 
 def _free(text: str) -> str:
     """Refuses an option that the script sets, or that would break it."""
-    if text[2:].partition("=")[0] in OWN:
-        raise ValueError("would break the script, which sets it itself")
+    name = text[2:].partition("=")[0]
+    if name in SET_BY:
+        raise ValueError(f"must not be --{name}, which {SET_BY[name]} of spikeloop slurm sets")
+    if name in ALREADY:
+        raise ValueError(f"must not be --{name}, which the script sets itself, as it needs it")
+    if name in BREAKING:
+        raise ValueError(f"must not be --{name}: {BREAKING[name]}")
     return text
 
 
@@ -97,20 +117,29 @@ class Batch(Settings):
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def script(batch: Batch, name: str, config: Path, out: Path, sets: Sequence[str] = ()) -> str:
+def script(
+    batch: Batch,
+    name: str,
+    config: Path,
+    out: Path,
+    sets: Sequence[str] = (),
+    folder: Path | None = None,
+) -> str:
     """The batch script of a run.
 
     Args:
         batch: what is asked of SLURM.
         name: of the run; letters, digits, ".", "_" and "-".
-        config: the configuration; the job works in its folder.
+        config: the configuration, which the job reads when it starts.
         out: folder for run folders, which all nodes see.
         sets: overrides, as "table.key=value".
+        folder: where the job works, so that a relative path in the configuration is found; by
+            default the folder of the configuration.
     """
     import jinja2
 
     config, out = config.resolve(), out.resolve()
-    command = ["spikeloop", "run", f"./{config.name}", "--resume", "--out", str(out)]
+    command = ["spikeloop", "run", str(config), "--resume", "--out", str(out)]
     command += [part for text in sets for part in ("--set", text)]
     lines = [
         f"--{option}={value}"
@@ -138,9 +167,10 @@ def script(batch: Batch, name: str, config: Path, out: Path, sets: Sequence[str]
         notice_s=batch.notice_s,
         patience_s=batch.patience_s,
         lines=[*lines, *batch.options],
+        mem=batch.mem,
         setup=batch.setup.strip() or f'export PATH={bin_}:"$PATH"',
         out=out,
-        folder=config.parent,
+        folder=(folder or config.parent).resolve(),
         threads=[f"{library}={n}" for library, n in ONE_THREAD_EACH.items()],
         store_bytes=OBJECT_STORE_BYTES,
         command=shlex.join(command),

@@ -161,7 +161,7 @@ def fetch(
     from spikeloop.coordinator.copies import Copy, located
     from spikeloop.coordinator.exits import warn
 
-    state, of = "", ""
+    state, of, classes = "", "", ""
     if is_place(name):
         place, name = located(name)
         copy = Copy(place)
@@ -174,8 +174,9 @@ def fetch(
         jobs = Jobs(address)
         job = remote_runs.find(jobs, name)
         copy = remote_runs.lent(jobs, job)
+        classes = job.metadata.get(remote_runs.CLASSES, "")
         state, of = job.state, f" of {job.metadata.get(remote_runs.GENERATIONS, '?')}, {job.state}"
-    found = fetching.fetch(copy, out / name)
+    found = fetching.fetch(copy, out / name, Path(classes) if classes else None)
     if as_json:
         told = {"state": state} if state else {}
         typer.echo(json.dumps({"folder": str(out / name), **told, **vars(found)}))
@@ -210,6 +211,9 @@ def _submit(
             remote_runs.CONFIG: shipping.digest(settings),
             remote_runs.CODE: "" if any_code else json.dumps(code),
             remote_runs.OUT: out or "",
+            remote_runs.CLASSES: str(
+                settings.working_dir.resolve() if settings.working_dir else ""
+            ),
             remote_runs.GENERATIONS: str(settings.run.generations),
         }
         job = remote_runs.next_name(last, name)

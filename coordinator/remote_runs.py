@@ -31,6 +31,8 @@ GENERATIONS = "spikeloop.generations"
 """Metadata: how many the run has."""
 CODE = "spikeloop.code"
 """Metadata: the fingerprint of the code that submitted, as JSON; "" for any."""
+CLASSES = "spikeloop.classes"
+"""Metadata: the folder of the user's own classes, on the machine that submitted; "" for none."""
 OUT = "spikeloop.out"
 """Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
 

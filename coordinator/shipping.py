@@ -6,7 +6,7 @@ import re
 import shlex
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from spikeloop.workers.fingerprint import fingerprint
 
 LARGEST_PACKAGE = 200_000_000
 """Bytes; every node downloads it, and Ray itself takes no more than 500 MB."""
+
+COPY = ".job-"
+"""Between a run's name and the digest, in the name of a folder that ``keep`` makes."""
 
 
 def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
@@ -36,10 +39,62 @@ def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
     Raises:
         ConfigError: the folder is too large, or a setting names a file that does not go along.
     """
-    path = path.resolve()
     own = config.working_dir
+    _pack(path, own, package)
+    with zipfile.ZipFile(package) as archive:
+        _check_files(config, str(path.resolve()), archive.namelist())
+    if own is None:
+        return fingerprint()
+    with tempfile.TemporaryDirectory() as unpacked:  # without what was left out
+        zipfile.ZipFile(package).extractall(unpacked)
+        return fingerprint(Path(unpacked))
+
+
+def keep(path: Path, config: RunConfig, above: Path) -> Path:
+    """Copies what a job needs of a configuration, so that a later change does not reach the job.
+
+    The copy is a folder that is named by its contents and never changed: the jobs of two
+    configurations with the same name of a run have two, and what is the same is copied once.
+
+    Args:
+        path: the configuration's file.
+        config: the same, read.
+        above: folder to make the copy in.
+
+    Returns:
+        The configuration's file in the copy, beside the user's own classes.
+
+    Raises:
+        ConfigError: the folder with own classes is too large.
+    """
+    own = config.working_dir
+    above.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        package = Path(temporary, "package.zip")
+        # Logs and runs are there too, which grow.
+        inside = own is not None and own in above.resolve().parents
+        _pack(path, own, package, [above.resolve()] if inside else [])
+        with zipfile.ZipFile(package) as archive:
+            contents = [
+                f"{name} {hashlib.sha256(archive.read(name)).hexdigest()}"
+                for name in sorted(archive.namelist())
+            ]
+            digest = hashlib.sha256("\n".join(contents).encode(errors="surrogateescape"))
+            folder = above.resolve() / f"{config.run.name}{COPY}{digest.hexdigest()[:12]}"
+            if not folder.exists():
+                with tempfile.TemporaryDirectory(dir=above, prefix=".copying-") as unfinished:
+                    whole = Path(unfinished, "whole")
+                    archive.extractall(whole)
+                    whole.chmod(0o700)  # a zip file does not keep who may read a file
+                    whole.rename(folder)
+    return folder / path.resolve().name
+
+
+def _pack(path: Path, own: Path | None, package: Path, without: Sequence[Path] = ()) -> None:
+    """Writes a configuration, and the folder of own classes without some, to a zip file."""
+    path = path.resolve()
     if own is not None:
-        jobs.pack(own, package, _runs(own))
+        jobs.pack(own, package, _rules(own, {*_runs(own), *without}))
         if (size := package.stat().st_size) > LARGEST_PACKAGE:
             raise ConfigError(
                 f"{own}: this folder goes along because your own classes lie in it, and has "
@@ -49,12 +104,6 @@ def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
     with zipfile.ZipFile(package, "a") as archive:
         if path.name not in archive.namelist():
             archive.writestr(path.name, path.read_bytes()[:LARGEST_FILE])
-        _check_files(config, str(path), archive.namelist())
-    if own is None:
-        return fingerprint()
-    with tempfile.TemporaryDirectory() as unpacked:  # without what was left out
-        zipfile.ZipFile(package).extractall(unpacked)
-        return fingerprint(Path(unpacked))
 
 
 def entrypoint(
@@ -85,15 +134,19 @@ def digest(config: RunConfig) -> str:
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _runs(folder: Path) -> list[str]:
-    """Run folders and comparisons in a folder, as ``.gitignore`` would write them."""
-    found = {
-        path.parent.relative_to(folder).as_posix()
-        for name in ("run.json", "comparison.json")
-        for depth in ("*", "*/*")
-        for path in folder.glob(f"{depth}/{name}")
-    }
-    return ["/" + re.sub(r"([\\*?\[!# ])", r"\\\1", name) for name in sorted(found)]
+def _runs(folder: Path) -> set[Path]:
+    """Run folders, comparisons, and copies for jobs in a folder."""
+    manifests = ("run.json", "comparison.json")
+    runs = [path.parent for name in manifests for path in folder.glob(f"*/{name}")]
+    runs += [path.parent for name in manifests for path in folder.glob(f"*/*/{name}")]
+    copies = [*folder.glob(f"*{COPY}*/"), *folder.glob(f"*/*{COPY}*/")]
+    return {*runs, *copies}
+
+
+def _rules(folder: Path, paths: Iterable[Path]) -> list[str]:
+    """Paths in a folder as ``.gitignore`` writes them."""
+    names = sorted(path.relative_to(folder).as_posix() for path in paths)
+    return ["/" + re.sub(r"([\\*?\[!# ])", r"\\\1", name) for name in names]
 
 
 def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:

@@ -49,16 +49,17 @@ def slurm(
         int, typer.Option("--patience", min=1, help="seconds until all nodes must be there")
     ] = 300,
     printed: Annotated[
-        bool, typer.Option("--print", help="only print the script, submit nothing")
+        bool, typer.Option("--print", help="only print the script and copy its configuration")
     ] = False,
 ) -> None:
     """Write the batch script of a run and submit it to SLURM."""
     from spikeloop.cluster import slurm as jobs
-    from spikeloop.coordinator import opening
+    from spikeloop.coordinator import opening, shipping
     from spikeloop.coordinator.kinds import build
     from spikeloop.coordinator.trust import again
 
-    name = opening.load(config, sets).run.name
+    settings = opening.load(config, sets)
+    name = settings.run.name
     values = {
         "nodes": nodes,
         "time": time,
@@ -72,7 +73,8 @@ def slurm(
         "patience_s": patience,
     }
     batch, _ = build(jobs.Batch, values, "command line", "slurm", Path())
-    text = jobs.script(batch, name, config, out, sets or ())
+    kept = shipping.keep(config, settings, out)
+    text = jobs.script(batch, name, kept, out, sets or (), folder=config.resolve().parent)
     if printed:
         typer.echo(text, nl=False)
         return

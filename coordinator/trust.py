@@ -7,9 +7,13 @@ of it is used unless its user says so, by ``--trust``, by naming another target 
 or by having begun it here themselves.
 """
 
+import importlib
+import os
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +53,30 @@ def databases(tables: Mapping[str, Any]) -> Iterator[str]:
         yield "would use the database that tuning.storage names"
 
 
-def own_classes(tables: Mapping[str, Any]) -> bool:
-    """Whether a configuration names classes of its author's own."""
+def own_classes(tables: Mapping[str, Any]) -> list[str]:
+    """The modules of its author's own classes that a configuration names."""
     places = [*tables.values(), *_table(tables, "strategies").values()]
     kinds = [place.get("kind") for place in places if isinstance(place, Mapping)]
-    return any(isinstance(kind, str) and ":" in kind for kind in kinds)
+    own = [kind for kind in kinds if isinstance(kind, str) and ":" in kind]
+    return sorted({kind.partition(":")[0] for kind in own})
+
+
+def can_import(manifest: Mapping[str, Any], folder: Path | None = None) -> bool:
+    """Whether this machine has the own classes of a run; no code of theirs is run to find out.
+
+    Args:
+        manifest: of the run.
+        folder: where to look; by default the folder that the manifest names, and all those in which
+            Python looks.
+    """
+    named = manifest.get("working_dir")
+    places = [str(folder)] if folder else [*([named] if isinstance(named, str) else []), *sys.path]
+    importlib.invalidate_caches()
+    tops = {module.partition(".")[0] for module in own_classes(_table(manifest, "config"))}
+    try:
+        return all(PathFinder.find_spec(top, places) is not None for top in tops)
+    except ValueError:  # a path that can be none
+        return False
 
 
 def remember(manifest: Mapping[str, Any]) -> None:
@@ -74,9 +97,15 @@ def again(command: str, folder: Path, *options: str) -> str:
     manifest = _manifest(folder)
     tables = _table(manifest, "config")
     outside = {"resume": reaches, "transfer": reaches, "verify": databases}.get(command)
-    asked = own_classes(tables) or (outside is not None and any(outside(tables)))
+    asked = bool(own_classes(tables)) or (outside is not None and any(outside(tables)))
     trust = ["--trust"] if asked and command != "watch" and not began.here(manifest) else []
     return shlex.join(["spikeloop", command, str(folder), *options, *trust])
+
+
+def again_with(classes: Path, command: str, folder: Path) -> str:
+    """As ``again``, where Python finds the own classes only if it is told their folder."""
+    path = os.pathsep.join(filter(None, [str(classes), os.environ.get("PYTHONPATH")]))
+    return f"PYTHONPATH={shlex.quote(path)} {again(command, folder)}"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

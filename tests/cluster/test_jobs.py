@@ -1,10 +1,14 @@
 """The way to a cluster's dashboard, and what a process knows of the Ray job it runs in."""
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -61,6 +65,51 @@ def test_nobody_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         Jobs()
 
 
+@contextmanager
+def taking_connections(answer: bytes, reset: bool) -> Iterator[str]:
+    """The URL of a server that reads each request, sends some bytes, and closes the connection.
+
+    An open ssh tunnel does so, without any bytes, where nothing listens behind it.
+    """
+
+    def serve() -> None:
+        with suppress(OSError):  # the server is closed
+            while True:
+                connection, _ = listener.accept()
+                connection.recv(10_000)
+                if reset:
+                    connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+                with suppress(OSError):
+                    connection.sendall(answer)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_tunnel_with_nothing_behind_it_is_not_called_another_server(reset: bool) -> None:
+    with (
+        taking_connections(b"", reset) as url,
+        pytest.raises(PoolError, match="takes connections, but does not answer") as error,
+    ):
+        Jobs(url)
+    assert "it is open and nothing runs behind it: is the cluster running?" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_server_that_does_not_speak_http_is_no_dashboard() -> None:
+    with (
+        taking_connections(b"SSH-2.0-OpenSSH_10.0\r\n", reset=False) as url,
+        pytest.raises(PoolError, match="is no Ray dashboard"),
+    ):
+        Jobs(url)
+
+
 @pytest.mark.parametrize(
     "address", ["ray://head:10001", "http://", "http://h:port", "//", "http://[", "nonsense..host"]
 )
@@ -88,6 +137,14 @@ def test_a_dashboard_that_goes_away_is_one_short_line(server: Any) -> None:
     server.server_close()
     with pytest.raises(PoolError, match=r"does not answer any more: Connection refused$"):
         jobs.info("own")
+
+
+def test_a_head_that_ends_while_it_is_joined_is_not_called_another_version() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = attached.Attached(address=f"127.0.0.1:{listener.getsockname()[1]}")
+        target._require_head(RuntimeError("timed out"))  # it is there: something else is wrong
+    with pytest.raises(PoolError, match="ended while it was joined: timed out; did its machine"):
+        target._require_head(RuntimeError("timed out"))
 
 
 def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:

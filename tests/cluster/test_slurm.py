@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 from small import small_toml
 
-from spikeloop.cluster.slurm import Batch, script
+from spikeloop.cluster.slurm import ALREADY, BREAKING, SET_BY, Batch, script
 from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.config import load
 
 
 def changed(**values: Any) -> Batch:
@@ -77,7 +79,8 @@ def test_names_of_files_and_values_are_only_words(tmp_path: Path, hostile: str) 
     shown = bash(f'spikeloop() {{ printf \'%s\\0\' "$PWD" "$@"; }}\n{place}\n{command}\n')
     assert shown.split("\0")[:-1] == [
         str(folder),
-        *("run", f"./{hostile}.toml", "--resume", "--out", str(folder), "--set", sets[0]),
+        *("run", str(folder / f"{hostile}.toml"), "--resume"),
+        *("--out", str(folder), "--set", sets[0]),
     ]
     assert not list(tmp_path.rglob(MARK))
 
@@ -126,7 +129,19 @@ def test_each_program_that_the_job_needs_is_looked_for(tmp_path: Path, missing: 
         (["--time", "9", "--option", "--qos=a\nrm"], "must be one word such as"),
         (
             ["--time", "9", "--option", "--nodes=4"],
-            "options.0 would break the script, which sets it itself",
+            "options.0 must not be --nodes, which --nodes of spikeloop slurm sets",
+        ),
+        (
+            ["--time", "9", "--option", "--array=1-3"],
+            "options.0 must not be --array: all its tasks would be the same run",
+        ),
+        (
+            ["--time", "9", "--option", "--no-requeue"],
+            "must not be --no-requeue: a run that meets its time limit goes on because",
+        ),
+        (
+            ["--time", "9", "--option", "--open-mode=truncate"],
+            "must not be --open-mode, which the script sets itself, as it needs it",
         ),
         (["--time", "9", "--set", "run.tasks=0"], "[run] tasks must be >= 1, <= 1000000, got 0"),
     ],
@@ -144,6 +159,100 @@ def test_what_is_wrong_is_one_line(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "since", "starved"),
+    [
+        ("", "start 1 of job 7\ngeneration 1", False),
+        ("", "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step", True),
+        ("", "srun: error: n1: task 0: Out Of Memory", True),
+        ("", "n1: SIGKILL met Ray", True),
+        ("slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.\n", "start 2 of", False),
+    ],
+)
+def test_want_of_memory_is_known_by_what_the_steps_of_this_start_say(
+    tmp_path: Path, before: str, since: str, starved: bool
+) -> None:
+    text = script(changed(mem="2G"), "mdp", Path("mdp.toml"), Path("runs"))
+    start = text.index("out_of_memory() {")
+    lines = text[start : text.index("interrupted() {")]
+    log = text[text.index("log=$(readlink") : text.index("patience=5\n")]
+    path = tmp_path / "mdp-7.log"
+    path.write_text(before)
+    program = f"set -u\ntake_down() {{ :; }}\nsay() {{ printf '%s\\n' \"$*\"; }}\n{log}\n{lines}\n"
+    with open(path, "a") as file:
+        done = subprocess.run(
+            ["bash", "-c", f"{program}cat <<'EOF'\n{since}\nEOF\nstarved\nexit 1\n"],
+            stdout=file,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == (3 if starved else 1)
+    assert ("out of memory" in path.read_text()) == starved
+    assert ("more --mem (now: 2G)" in path.read_text()) == starved
+
+
+def kept_by(config: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Path:
+    """The configuration that the job of a script reads."""
+    command = ["slurm", str(config), "--nodes", "1", "--time", "9", "--print", *arguments]
+    with pytest.raises(SystemExit) as exit_:
+        main([*command, "--out", str(config.parent / "my runs")])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    assert f"cd {shlex.quote(str(config.parent))} || exit 3" in text  # paths of data files
+    (line,) = (line for line in text.splitlines() if line.startswith("spikeloop run "))
+    return Path(shlex.split(line)[2])
+
+
+def test_a_job_that_waits_does_not_see_what_is_changed_meanwhile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner = {"kind": "queued_echo:Echo"}
+    config = small_toml(tmp_path / "own.toml", learner=learner, run={"name": "own"})
+    module = tmp_path / "queued_echo.py"
+    shutil.copy(Path(__file__).parents[1] / "faulty.py", module)
+    first = kept_by(config, capsys)
+    assert first.read_bytes() == config.read_bytes()
+    assert first.with_name("queued_echo.py").read_bytes() == module.read_bytes()
+    assert {path.name for path in first.parent.iterdir()} == {"own.toml", "queued_echo.py"}
+    assert first.parent.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "my runs" / "own-7.log").write_text("a job's log")
+    assert kept_by(config, capsys) == first
+
+    before = first.read_bytes()
+    small_toml(config, learner=learner, run={"name": "own", "seed": 8})
+    second = kept_by(config, capsys)
+    module.write_text(f"{module.read_text()}\n")
+    third = kept_by(config, capsys)
+    assert first.read_bytes() == before
+    assert load(second).run.seed == 8
+    assert third.with_name("queued_echo.py").read_bytes() == module.read_bytes()
+    names = {"own-7.log", *(one.parent.name for one in (first, second, third))}
+    assert {path.name for path in (tmp_path / "my runs").iterdir()} == names
+
+
+def test_a_run_begun_by_a_kept_configuration_goes_on_and_can_be_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind = "queued_again_echo"
+    config = small_toml(tmp_path / "own.toml", learner={"kind": f"{kind}:Echo"})
+    shutil.copy(Path(__file__).parents[1] / "faulty.py", tmp_path / f"{kind}.py")
+    first = kept_by(config, capsys, "--set", "run.name=own")
+    (tmp_path / f"{kind}.py").unlink()
+    run = ["run", str(first), "--inline", "--resume", "--out", str(tmp_path / "my runs")]
+    for command in ([*run, "--set", "run.name=own"], ["verify", str(tmp_path / "my runs" / "own")]):
+        with pytest.raises(SystemExit) as exit_:
+            main(command)
+        assert exit_.value.code == 0, capsys.readouterr().err
+
+
+def test_an_option_that_is_said_to_be_set_already_is_in_the_script() -> None:
+    batch = changed(cpus_per_task=4, mem="4G", partition="a", account="lab")
+    text = script(batch, "mdp", Path("mdp.toml"), Path("runs"))
+    has = {line.split("=")[0].removeprefix("#SBATCH --") for line in text.splitlines()}
+    assert {*SET_BY, *ALREADY} <= has
+    assert not BREAKING.keys() & has
+
+
 def test_without_slurm_the_script_is_written_and_the_line_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,7 +262,7 @@ def test_without_slurm_the_script_is_written_and_the_line_says_what_to_do(
     with pytest.raises(SystemExit) as exit_:
         main([*arguments, "--print"])
     printed = capsys.readouterr().out
-    assert (exit_.value.code, (tmp_path / "r").exists()) == (0, False)
+    assert (exit_.value.code, list((tmp_path / "r").glob("*.sbatch"))) == (0, [])
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 3

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from head import TOKEN, Head, free_ports, head
+from printed import as_printed
 from processes import LIMIT_S
 from small import assert_same_contents, small_toml
 
@@ -156,7 +157,9 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     table = cli("status").output
     assert f"own  succeeded  {N} of {N}" in table
 
-    with monkeypatch.context() as elsewhere:  # where nobody has these classes
+    # Another machine has no folder of the job's; what was submitted from is noted with the job.
+    shutil.rmtree(RunStore(cluster.runs / "own").manifest()["working_dir"])
+    with monkeypatch.context() as elsewhere:  # a process that has not imported these classes
         elsewhere.delitem(sys.modules, "own_echo")
         elsewhere.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
         elsewhere.setenv("SPIKELOOP_RUNS", str(tmp_path / "runs"))
@@ -165,8 +168,9 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     assert fetched.code == 0, fetched
     assert f"generation {N} of {N}, succeeded" in fetched.output
     folder = tmp_path / "runs" / "own"
-    assert f"compare them with: spikeloop verify {folder} --trust\n" in fetched.errors
-    assert main_of("verify", folder, "--trust") == 0
+    line = f"PYTHONPATH={tmp_path} spikeloop verify {folder} --trust"
+    assert f"compare them with: {line}\n" in fetched.errors
+    assert "follow from the lives" in as_printed(line)
     at_once = ("--set", "learner.work_s=0.0")
     assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
     assert_same_contents(folder, tmp_path / "here" / "own")

@@ -18,7 +18,7 @@ from spikeloop.coordinator import began, files
 from spikeloop.coordinator.cli import app, main
 from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.comparison import config as comparisons
-from spikeloop.coordinator.trust import again
+from spikeloop.coordinator.trust import again, can_import
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -320,3 +320,11 @@ def test_the_current_folder_does_not_say_where_numba_keeps_its_pickles(tmp_path:
         assert process.wait() == 0, process.communicate()
     assert (tmp_path / "runs" / "small").exists()
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("module", ["", "..", "../x", "a\0b", " ", "nowhere_at_all"])
+@pytest.mark.parametrize("named", [None, 3, "/", "a\0", "relative"])
+def test_classes_that_cannot_be_are_not_found(module: str, named: object) -> None:
+    manifest = {"config": {"learner": {"kind": f"{module}:Mine"}}, "working_dir": named}
+    assert not can_import(manifest)
+    assert not can_import(manifest, Path("\0"))

@@ -43,6 +43,13 @@ def test_services_are_limited_watched_and_without_rights(project: dict[str, Any]
     assert project["services"]["secrets"]["network_mode"] == "none"
 
 
+def test_whatever_ends_by_itself_is_started_again(project: dict[str, Any]) -> None:
+    """A worker ends when its head is gone; a policy "on-failure" forgets it at a restart."""
+    policies = {name: service["restart"] for name, service in project["services"].items()}
+    assert policies.pop("secrets") == "on-failure"  # it is done once it has succeeded
+    assert set(policies.values()) == {"unless-stopped"}
+
+
 def test_every_ray_node_asks_for_the_token(project: dict[str, Any]) -> None:
     for name in ("head", "worker"):
         environment = project["services"][name]["environment"]

@@ -9,6 +9,7 @@ munged and slurmctld. Each node has its own network, host name, processes, ``/tm
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -190,6 +191,18 @@ class Site:
         """What listens on a node, as "address:port program"."""
         lines = self.on(node, "ss", "-Hltnp").splitlines()
         return [f"{line.split()[3]} {line.split()[-1]}" for line in lines]
+
+    def kill_of(self, job: str, program: str) -> None:
+        """Ends one process of a job as the kernel does where memory runs out."""
+        wanted = f"SLURM_JOB_ID={job}\0".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (entry / "comm").read_text().strip() != program:
+                    continue
+                if wanted in (entry / "environ").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    return
+        raise RuntimeError(f"job {job} has no process {program}")
 
     def left_by(self, job: str) -> list[str]:
         """Processes and temporary files of a job on any node."""
