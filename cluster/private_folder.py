@@ -35,7 +35,7 @@ start that failed can be read."""
 def private_folder() -> Iterator[Path]:
     """Makes a folder of mode 700 in the temporary folder, and removes it at the end.
 
-    After a ``PoolError``, whose message may name Ray's logs, it is left for ``KEPT_S`` at least.
+    After a ``PoolError``, whose message may name logs in it, it is left for ``KEPT_S`` at least.
     """
     base = _base()
     _remove_abandoned(base)
@@ -53,7 +53,7 @@ def private_folder() -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
     except PoolError:
-        kept = True
+        kept = (folder / RAYS).exists()
         raise
     finally:
         if kept:

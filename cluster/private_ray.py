@@ -113,9 +113,10 @@ def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Pa
         stop.requested = True
         raise Interrupted from error
     except Exception as error:
+        logs = folder / "session_latest" / "logs"
         raise PoolError(
             f"Ray cannot be started on this machine: {first_line(error)}; run "
-            f"`spikeloop doctor`, or look into {folder}/session_latest/logs"
+            "`spikeloop doctor`" + (f", or look into {logs}" if logs.exists() else "")
         ) from error
     return context.address_info.get("webui_url") or ""
 
