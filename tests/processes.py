@@ -46,7 +46,9 @@ def folder_of(family: list[psutil.Process]) -> Path:
         with suppress(psutil.NoSuchProcess):
             for word in process.cmdline():
                 if word.startswith("--temp_dir="):
-                    return Path(word.partition("=")[2]).parent
+                    folder = Path(word.partition("=")[2]).parent
+                    assert folder.name.startswith("spikeloop-"), folder
+                    return folder
     pytest.fail(f"no node service among {family}")
 
 

@@ -80,7 +80,6 @@ def test_a_closed_terminal_ends_a_run_resumably(tmp_path: Path) -> None:
     assert verify(RunStore(folder)).problems == []
 
 
-@pytest.mark.ray
 def test_a_run_that_ignores_hangups_goes_on_without_its_terminal(tmp_path: Path) -> None:
     """As under ``nohup``; the lines that it would print go nowhere."""
     small_toml(tmp_path / "small.toml", **ENDLESS)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from spikeloop.cluster.stop import Interrupted, StopSignal
+from spikeloop.cluster.stop import Interrupted, StopSignal, ending_signals
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture
@@ -55,6 +55,20 @@ def test_after_raising_signals_are_noted_again(
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     assert stop.requested
+
+
+def test_a_process_that_ignores_hangups_goes_on_ignoring_them() -> None:
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = StopSignal()
+        stop.install()
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.requested
+        assert signal.SIGHUP not in ending_signals()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_learner_cannot_catch_it_as_one_of_its_errors() -> None:

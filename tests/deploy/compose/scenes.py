@@ -47,7 +47,10 @@ def image_is_closed(cluster: Cluster) -> str:
     history = cluster.engine.run("docker", "history", "--no-trunc", OURS).stdout
     check("cert =" not in history, "the build's pip.conf is in the history")
     found = _in_image(
-        cluster, "sh", "-c", "ls -A /run/secrets /etc/pip.conf /token /credentials 2>/dev/null; id -u"
+        cluster,
+        "sh",
+        "-c",
+        "ls -A /run/secrets /etc/pip.conf /token /credentials 2>/dev/null; id -u",
     )
     check(found.split()[-1] == "1000" and "ca.pem" not in found, found)
     return f"{int(size) / 1e6:.0f} MB"
@@ -194,7 +197,8 @@ def comparison_on_postgres(cluster: Cluster) -> str:
         "sh", "-c", "ls /results/comparisons/small; cat /results/comparisons/*/*.json"
     )
     check(
-        "study.db" not in left and cluster.head("cat", "/credentials/pgpass")[-64:] not in left, left
+        "study.db" not in left and cluster.head("cat", "/credentials/pgpass")[-64:] not in left,
+        left,
     )
     return f"{int(rows)} trials"
 
