@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import urllib.error
@@ -151,6 +152,24 @@ def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert public == []
     assert_gone(processes, "outlived their run")
     assert not folder.exists()
+
+
+@pytest.mark.ray
+def test_where_no_worker_starts_the_message_names_logs_that_are_there(tmp_path: Path) -> None:
+    script = SCRIPT.replace("workers=2", "workers=1, dashboard=False, warm_up_timeout_s=0.001")
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
+    options = {"env": {**environment, "HOME": str(tmp_path)}}
+    with child(["-c", script, str(Path(__file__).parents[1])], tmp_path, **options) as run:
+        _, errors = run.communicate()
+    last = errors.splitlines()[-1]
+    assert "no worker can be started" in last
+    logs = Path(last.rpartition("look into ")[2])
+    folder = logs.parents[2]
+    assert folder.name.startswith("spikeloop-")
+    try:
+        assert (logs / "raylet.out").exists()
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_settings_reject_what_cannot_work() -> None:
