@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from spikeloop.cluster import inside_job
+from spikeloop.cluster import exposure, inside_job
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.private_ray import EMPTY, ONE_THREAD_EACH, breaking_off, named
 from spikeloop.cluster.progress import Tell, untold
 from spikeloop.cluster.reasons import first_line
 from spikeloop.cluster.stop import StopSignal
 from spikeloop.cluster.sturdy import Sturdy
-from spikeloop.cluster.tokens import check_token
+from spikeloop.cluster.tokens import check_token, needs_none
 from spikeloop.workers.job import Job
 
 if TYPE_CHECKING:
@@ -103,7 +103,12 @@ class Attached(Sturdy):
             ) from error
         try:
             stop.check()
-            yield str(ray.get_runtime_context().gcs_address)
+            head = str(ray.get_runtime_context().gcs_address)
+            node: Any = ray._private.worker._global_node
+            exposure.warn_of_folder(Path(node.get_session_dir_path()))
+            if needs_none(head):
+                exposure.warn_without_token(f"the Ray cluster at {head}")
+            yield head
         finally:
             ray.shutdown()
 

@@ -43,6 +43,7 @@ class Crew:
         cores_per_worker: cores of a worker, or "node" for one worker with all cores of its node.
         max_workers: at most so many; None for as many as there is room for.
         own: folder of the user's own classes here, or None.
+        logs: where Ray's logs are, for the message that no worker can be started.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Crew:
         cores_per_worker: int | Literal["node"] = 1,
         max_workers: int | None = None,
         own: Path | None = None,
+        logs: str = "Ray's logs",
     ) -> None:
         self.n_replaced = 0
         self._actors = actors
@@ -61,6 +63,7 @@ class Crew:
         self._cores_per_worker = cores_per_worker
         self._max_workers = max_workers
         self._own = own
+        self._logs = logs
         self._members: dict[int, Member] = {}
         self._trouble = Trouble()
         self._orders = Orders(actors)
@@ -350,5 +353,5 @@ class Crew:
             )
         raise PoolError(
             f"no worker can be started, {n_failed} failed in a row: {reason}; "
-            "run `spikeloop doctor`, or look into /tmp/ray/session_latest/logs"
+            f"run `spikeloop doctor`, or look into {self._logs}"
         )

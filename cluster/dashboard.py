@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from spikeloop.cluster.exposure import warn_without_token
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.reasons import first_cause, first_line
 from spikeloop.cluster.tokens import found_token
@@ -28,6 +29,8 @@ TOKEN = (
 def reach(address: str | None) -> tuple[str, Mapping[str, str]]:
     """The URL of a dashboard that answers, and the headers that it takes.
 
+    A cluster that asks for no token is warned of.
+
     Args:
         address: ``http://HOST:8265``; by default ``VARIABLE`` or this machine's.
 
@@ -42,6 +45,8 @@ def reach(address: str | None) -> tuple[str, Mapping[str, str]]:
         shown = "" if disabled else found_token()
         headers = {"Authorization": f"Bearer {shown}"} if shown else {}
         _show(url, headers)
+    else:
+        warn_without_token(f"the cluster at {url}")
     return url, headers
 
 

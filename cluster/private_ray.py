@@ -4,6 +4,8 @@ import logging
 import os
 import secrets
 import signal
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,10 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from spikeloop.cluster.cleaner import cleaned_up
 from spikeloop.cluster.environment import environment
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.private_folder import RAYS, private_folder
 from spikeloop.cluster.reasons import first_line
-from spikeloop.cluster.stop import Interrupted, StopSignal
+from spikeloop.cluster.stop import Interrupted, StopSignal, ending_signals
 
 OBJECT_STORE_BYTES = 200_000_000
 """Shared memory for large populations; jobs and results travel beside it."""
@@ -38,7 +42,8 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
 
     A signal may come at any time. While Ray starts, which takes some seconds, it breaks the start
     off; only for the quarter of a second in which Ray sets its own handlers, SIGTERM ends the
-    process the hard way. Nothing has been written by then.
+    process the hard way. Nothing has been written by then. SIGHUP waits until Ray has started.
+    If this process is killed, ``cleaner`` ends what it has started.
 
     Args:
         n_cores: cores that Ray may give to workers.
@@ -67,45 +72,67 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
         variables["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         login = "set RAY_AUTH_TOKEN before the run to know the token"
 
-    with environment(variables):
-        import ray
-
-        if ray.is_initialized():
-            raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
-        # Ray prints notices of dead workers from a thread of its own, past all logging levels.
-        # Its debugger silences them with this switch; the run reports deaths itself.
-        ray._private.worker._worker_logs_enabled = False
+    loaded: Any = sys.modules.get("ray")
+    if loaded is not None and loaded.is_initialized():
+        raise PoolError("Ray runs in this process already; end it first with ray.shutdown()")
+    with private_folder() as folder, cleaned_up(folder) as marks:
+        if Path(tempfile.gettempdir()) == folder.parent:  # Ray's own temporary files go with it
+            variables["TMPDIR"] = str(folder)
         before = _children()
         try:
-            with breaking_off(stop):
-                context: Any = ray.init(
-                    address="local",
-                    num_cpus=n_cores,
-                    include_dashboard=dashboard,
-                    dashboard_host="127.0.0.1",
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    runtime_env={"working_dir": str(EMPTY)},
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    job_config=named(run),
-                )
-        except BaseException as error:
+            with environment({**variables, **marks}):
+                url = _start(n_cores, dashboard, stop, run, folder / RAYS)
+            stop.check()
+            yield f"dashboard http://{url} ({login})" if url else ""
+        finally:
             _end(before)
-            if isinstance(error, SystemExit):  # from the handler of SIGTERM that Ray sets
-                stop.requested = True
-                raise Interrupted from error
-            if isinstance(error, Exception):
-                raise PoolError(
-                    f"Ray cannot be started on this machine: {first_line(error)}; run "
-                    "`spikeloop doctor`"
-                ) from error
-            raise
+
+
+def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Path) -> str:
+    """Starts Ray in a folder, and gives the address of its dashboard, or an empty text."""
+    import ray
+
+    # Ray prints notices of dead workers from a thread of its own, past all logging levels.
+    # Its debugger silences them with this switch; the run reports deaths itself.
+    ray._private.worker._worker_logs_enabled = False
     try:
-        stop.check()
-        url = context.address_info.get("webui_url")
-        yield f"dashboard http://{url} ({login})" if url else ""
+        with breaking_off(stop), _deaf_to_hangups():
+            context: Any = ray.init(
+                address="local",
+                num_cpus=n_cores,
+                include_dashboard=dashboard,
+                dashboard_host="127.0.0.1",
+                object_store_memory=OBJECT_STORE_BYTES,
+                runtime_env={"working_dir": str(EMPTY)},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                job_config=named(run),
+                _temp_dir=str(folder),
+            )
+    except SystemExit as error:  # from the handler of SIGTERM that Ray sets
+        stop.requested = True
+        raise Interrupted from error
+    except Exception as error:
+        logs = folder / "session_latest" / "logs"
+        raise PoolError(
+            f"Ray cannot be started on this machine: {first_line(error)}; run "
+            "`spikeloop doctor`" + (f", or look into {logs}" if logs.exists() else "")
+        ) from error
+    return context.address_info.get("webui_url") or ""
+
+
+@contextmanager
+def _deaf_to_hangups() -> Iterator[None]:
+    """Blocks SIGHUP in all processes that are started within, for good.
+
+    A terminal that is closed sends it to all of them. They must not end before this process, which
+    still needs them to end well; what comes here is handled at the end of the block.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
     finally:
-        _end(before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def named(run: str) -> Any:
@@ -181,7 +208,7 @@ def _for_this_user(path: str, flags: int) -> int:
 
 @contextmanager
 def breaking_off(stop: StopSignal) -> Iterator[None]:
-    """Breaks ``ray.init`` off on SIGINT, and puts the handlers back that it replaces.
+    """Breaks ``ray.init`` off on a signal that ends a run, and puts back the handlers it replaces.
 
     Once its processes run, Ray connects to them within a moment; that must not be broken off.
     """
@@ -195,7 +222,7 @@ def breaking_off(stop: StopSignal) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in ending_signals()}
     try:
         for number in before:
             signal.signal(number, handle)

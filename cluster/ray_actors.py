@@ -33,6 +33,12 @@ BLINK_S = 1.0
 stopped, or was busy with something else, counts against nobody."""
 
 
+def logs_folder() -> str:
+    """Where Ray keeps the logs of this machine's node of the cluster."""
+    node: Any = ray._private.worker._global_node
+    return str(node.get_logs_dir_path())
+
+
 @dataclass(frozen=True, eq=False)
 class Reserved:
     """An actor, and the cores that it lives on or waits for."""

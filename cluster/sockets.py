@@ -1,4 +1,4 @@
-"""Which Ray clusters of this machine can be reached from elsewhere, and who must show a token.
+"""Which Ray clusters of this machine can be reached from elsewhere, and where their files are.
 
 Whoever reaches the ports of a cluster and need not show a token runs code as the user who started
 it. What belongs to other users may be invisible; that is said, not guessed.
@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SESSION = re.compile(r"session_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d+_\d+")
 """How Ray names a cluster's folder, which stands on the command line of its helpers."""
@@ -35,12 +37,16 @@ class Exposed:
         public: what its processes are -> ports on which they listen beyond the loopback interface.
         hidden: processes whose sockets this user may not see.
         token: whether it asks for one; None if that cannot be known.
+        folder: that Ray has made for it on this machine, if that is known.
+        dashboard: host and port on which its dashboard listens, if it is here.
     """
 
     session: str
     public: dict[str, list[int]] = field(default_factory=dict)
     hidden: int = 0
     token: bool | None = None
+    folder: Path | None = None
+    dashboard: tuple[str, int] | None = None
 
     def __str__(self) -> str:
         """For example "head service on port 6379, worker on 34567 and 3 more"."""
@@ -52,14 +58,14 @@ def clusters() -> list[Exposed]:
     import psutil  # Ray brings it along
 
     found: dict[str, Exposed] = {}
-    dashboards: dict[str, tuple[str, int]] = {}
     sessions: dict[int, str] = {}
     for process in sorted(psutil.process_iter(), key=lambda process: process.pid):
         with suppress(psutil.NoSuchProcess):
             try:
-                words = " ".join(process.cmdline())
+                command = process.cmdline()
             except psutil.AccessDenied:
                 continue
+            words = " ".join(command)
             role = next((role for word, role in ROLES if word in words), "")
             # A worker's title has no session in it; its parent is a node service.
             match = SESSION.search(words)
@@ -68,6 +74,10 @@ def clusters() -> list[Exposed]:
                 continue
             sessions[process.pid] = session
             cluster = found.setdefault(session, Exposed(session))
+            for word in command:
+                key, _, value = word.partition("=")
+                if key in ("--session-dir", "--session_dir"):
+                    cluster.folder = Path(value)
             try:
                 sockets = list(_listening(process))
             except psutil.AccessDenied:
@@ -77,10 +87,23 @@ def clusters() -> list[Exposed]:
             if public:
                 cluster.public.setdefault(role, []).extend(public)
             if role == "dashboard" and (own := re.search(r"--port=(\d+)", words)):
-                dashboards |= [(session, one) for one in sockets if one[1] == int(own[1])]
-    for session, (host, port) in dashboards.items():
-        found[session].token = asks_for_token(host, port)
+                own_sockets = (one for one in sockets if one[1] == int(own[1]))
+                cluster.dashboard = next(own_sockets, cluster.dashboard)
+    for cluster in found.values():
+        if cluster.dashboard is not None:
+            cluster.token = asks_for_token(*cluster.dashboard)
     return list(found.values())
+
+
+def folder_behind(url: str) -> Path | None:
+    """The folder of the cluster with this dashboard; None unless it is on this machine."""
+    parts = urlsplit(url)
+    for cluster in clusters():
+        if cluster.dashboard is not None and cluster.dashboard[1] == parts.port:
+            host, asked = cluster.dashboard[0], str(parts.hostname)
+            if asked == host or asked in ("localhost", "127.0.0.1", "::1"):
+                return cluster.folder
+    return None
 
 
 def asks_for_token(host: str, port: int) -> bool | None:

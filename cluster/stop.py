@@ -21,8 +21,18 @@ class Interrupted(BaseException):
     """
 
 
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """The signals that end a run.
+
+    A terminal or a connection that is closed sends SIGHUP. A process that was started to ignore it,
+    by ``nohup`` for example, goes on ignoring it.
+    """
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM) + (() if ignored else (signal.SIGHUP,))
+
+
 class StopSignal:
-    """Remembers that SIGINT or SIGTERM came.
+    """Remembers that SIGINT, SIGTERM or SIGHUP came.
 
     Where only pure work is going on (``raising``), the signal raises ``Interrupted`` at once;
     everywhere else it is noted, and ``check`` raises at the next safe place.
@@ -55,11 +65,11 @@ class StopSignal:
             self._raising = self._thrown = False
 
     def install(self) -> None:
-        """Takes over SIGINT and SIGTERM.
+        """Takes over the signals that end a run.
 
         ``ray.init`` takes SIGTERM too, so call this again after it.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             signal.signal(number, self._handle)
         found = sys.unraisablehook
         earlier = getattr(found, "__self__", None)

@@ -63,7 +63,7 @@ class Sturdy(Settings):
         """
         # Not before Ray is configured: importing it reads the environment.
         from spikeloop.cluster.crew import Crew
-        from spikeloop.cluster.ray_actors import RayActors
+        from spikeloop.cluster.ray_actors import RayActors, logs_folder
         from spikeloop.cluster.ray_pool import RayPool
 
         with (
@@ -71,7 +71,13 @@ class Sturdy(Settings):
             Metrics(run).publishing() as metrics,
         ):
             crew = Crew(
-                actors, warm_up, self.warm_up_timeout_s, self.cores_per_worker, max_workers, own
+                actors,
+                warm_up,
+                self.warm_up_timeout_s,
+                self.cores_per_worker,
+                max_workers,
+                own,
+                logs_folder(),
             )
             try:
                 pool = RayPool(

@@ -77,8 +77,13 @@ def check_token(address: str) -> None:
         )
 
 
-def _takes(address: str, token: str) -> bool:
-    """Whether a head talks to who shows it this token; True if it cannot be asked."""
+def needs_none(address: str) -> bool:
+    """Whether the head at ``HOST:PORT`` talks to everyone, with a token or without."""
+    return _takes(address, "", unknown=False)
+
+
+def _takes(address: str, token: str, unknown: bool = True) -> bool:
+    """Whether a head talks to who shows it this token; ``unknown`` if it cannot be asked."""
     import grpc
 
     shown = (("authorization", f"Bearer {token}"),) if token else ()
@@ -86,5 +91,5 @@ def _takes(address: str, token: str) -> bool:
         try:
             channel.unary_unary(GREETING)(b"", metadata=shown, timeout=ANSWER_S)
         except grpc.RpcError as error:
-            return bool(error.code() != grpc.StatusCode.UNAUTHENTICATED)
+            return unknown and bool(error.code() != grpc.StatusCode.UNAUTHENTICATED)
     return True

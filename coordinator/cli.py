@@ -14,11 +14,12 @@ import typer
 from spikeloop.coordinator import looking, remote, running
 from spikeloop.coordinator.chip import app as chip_app
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.exits import explain, leave
+from spikeloop.coordinator.exits import explain, leave, show_warnings
 from spikeloop.coordinator.export import export
 from spikeloop.coordinator.kubernetes import kubernetes
 from spikeloop.coordinator.showing.command import lives
 from spikeloop.coordinator.slurm import slurm
+from spikeloop.coordinator.terminal import outlive_terminal
 from spikeloop.coordinator.watch.command import watch
 
 app = typer.Typer(
@@ -63,6 +64,8 @@ def _code(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     # Else numba follows a file of the current folder, maybe a stranger's, to a cache of pickles.
     os.environ.setdefault("NUMBA_CACHE_DIR", "")
+    show_warnings()
+    outlive_terminal()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

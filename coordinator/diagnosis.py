@@ -134,10 +134,14 @@ def _writable(name: str, folder: Path, advice: str) -> Check:
 
 
 def _listening() -> list[Check]:
-    """A finding for each Ray cluster that can be reached from elsewhere, or that all is closed."""
+    """A finding for each Ray cluster that others can get into, or that all is closed."""
     from spikeloop.cluster.sockets import clusters
 
     found = clusters()
+    return [*_ports(found), *_folders(found)]
+
+
+def _ports(found: "list[Exposed]") -> list[Check]:
     checks = [_open(cluster) for cluster in found if cluster.public]
     hidden = [cluster for cluster in found if cluster.hidden]
     if hidden:
@@ -145,6 +149,23 @@ def _listening() -> list[Check]:
         checks.append(Check("open ports", "ok", f"unknown of another user's Ray: {sessions}"))
     closed = "no Ray process on this machine listens beyond 127.0.0.1"
     return checks or [Check("open ports", "ok", closed)]
+
+
+def _folders(found: "list[Exposed]") -> list[Check]:
+    from spikeloop.cluster.exposure import ADVICE, open_to_others
+
+    open_ = [one.folder for one in found if one.folder is not None and open_to_others(one.folder)]
+    closed = "other accounts can write into the folder of no Ray cluster on this machine"
+    return [
+        Check(
+            "open folder",
+            "warning",
+            f"other accounts of this machine can write into {folder} and so run code on the Ray "
+            "cluster that works there",
+            f"start it in a folder of its own: {ADVICE}",
+        )
+        for folder in open_
+    ] or [Check("open folder", "ok", closed)]
 
 
 def _open(cluster: "Exposed") -> Check:

@@ -1,6 +1,7 @@
 """Every failure as one line and an exit code, as the table in ``errors`` has them."""
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -70,6 +71,21 @@ def explain(error: BaseException) -> int:
 def warn(message: str) -> None:
     """Prints one line that is no error."""
     typer.echo(f"spikeloop: warning: {printable(message)}", err=True)
+
+
+class _Warnings(logging.Handler):
+    """Prints the warnings that other parts of Spikeloop log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one of them."""
+        warn(record.getMessage())
+
+
+def show_warnings() -> None:
+    """Lets every logged warning be printed as ``warn`` does."""
+    logger = logging.getLogger("spikeloop")
+    if not any(isinstance(handler, _Warnings) for handler in logger.handlers):
+        logger.addHandler(_Warnings(logging.WARNING))
 
 
 def printable(message: str) -> str:

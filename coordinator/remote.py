@@ -62,7 +62,9 @@ def submit(
     ] = False,
 ) -> None:
     """Run one outer loop on a Ray cluster, or go on with it there."""
+    from spikeloop.cluster.exposure import warn_of_folder
     from spikeloop.cluster.jobs import Jobs
+    from spikeloop.cluster.sockets import folder_behind
     from spikeloop.coordinator import remote_runs
     from spikeloop.coordinator.config import load, override
 
@@ -71,6 +73,8 @@ def submit(
         raise ConfigError(f"--out must be an absolute path on the cluster, got {out}")
     name = settings.run.name
     jobs = Jobs(address)
+    if folder := folder_behind(jobs.address):
+        warn_of_folder(folder)
     job = remote_runs.last_job(jobs, name)
     if job is not None:
         out = _same(jobs, job, settings, out)

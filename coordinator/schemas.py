@@ -136,6 +136,7 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "curves": CURVES,
         "finalists": FINALISTS,
         "transfer": TRANSFER,
+        "other_transfers": TRANSFER,
     }.items()
 }
 """Folder of a run -> the columns that each of its tables has, whatever is searched."""

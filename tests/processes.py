@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ import pytest
 
 LIMIT_S = 300.0
 """A child is killed after this time: many times what it needs on a busy machine."""
+SOON_S = 30.0
+"""What a killed process has started must be gone within this time; that takes less than a second,
+where Ray alone needs a minute."""
 
 
 @contextmanager
@@ -37,6 +40,18 @@ def child(arguments: list[str], cwd: Path, **options: Any) -> Iterator[subproces
             process.kill()
 
 
+def folder_of(family: list[psutil.Process]) -> Path:
+    """The folder that a run's cluster was given, from the command line of its node service."""
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            for word in process.cmdline():
+                if word.startswith("--temp_dir="):
+                    folder = Path(word.partition("=")[2]).parent
+                    assert folder.name.startswith("spikeloop-"), folder
+                    return folder
+    pytest.fail(f"no node service among {family}")
+
+
 def wait_for(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
     """Returns as soon as a point is reached; fails if the child ends before it."""
     while not reached():
@@ -47,7 +62,7 @@ def wait_for(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> Non
         pytest.fail(f"ended before the point: {process.returncode}, {process.communicate()}")
 
 
-def assert_gone(processes: list[psutil.Process], why: str) -> None:
+def assert_gone(processes: list[psutil.Process], why: str, limit_s: float = LIMIT_S) -> None:
     """All these processes end, at the latest within the limit."""
-    _, alive = psutil.wait_procs(processes, timeout=LIMIT_S)
+    _, alive = psutil.wait_procs(processes, timeout=limit_s)
     assert alive == [], why

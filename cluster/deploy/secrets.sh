@@ -1,9 +1,10 @@
 #!/bin/sh
-# Draws the secrets of docker-compose.yml, once, into the folder /token: each is a file that its
-# reader alone can read. What is there is kept.
+# Draws the secrets of docker-compose.yml, once: each is a file that its reader alone can read, in a
+# folder that is mounted into its reader's container alone. What is there is kept, and what an older
+# version kept in the folder of the token, where every container saw it, is moved.
 set -eu
 umask 077
-cd /token
+cd /secrets
 
 draw() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
@@ -15,10 +16,23 @@ keep() {
     mv "$1.new" "$1"
 }
 
-[ -e auth_token ] || keep auth_token 1000 "${RAY_AUTH_TOKEN:-$(draw)}"
-[ -e grafana_password ] || keep grafana_password 472 "$(draw)"
-if ! [ -e postgres_password ]; then
+# moved FILE OWNER: out of the folder of the token
+moved() {
+    old=token/${1#*/}
+    [ -e "$old" ] || return 0
+    chown 0 "$old"  # who has no rights but to give files away cannot read those of others
+    keep "$1" "$2" "$(cat "$old")"
+    rm "$old"
+}
+
+moved grafana/grafana_password 472
+moved client/pgpass 1000
+moved database/postgres_password 999
+
+[ -e token/auth_token ] || keep token/auth_token 1000 "${RAY_AUTH_TOKEN:-$(draw)}"
+[ -e grafana/grafana_password ] || keep grafana/grafana_password 472 "$(draw)"
+if ! [ -e database/postgres_password ]; then
     password=$(draw)
-    keep pgpass 1000 "postgres:5432:*:spikeloop:$password"
-    keep postgres_password 999 "$password"
+    keep client/pgpass 1000 "postgres:5432:*:spikeloop:$password"
+    keep database/postgres_password 999 "$password"
 fi

@@ -3,14 +3,19 @@
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from processes import LIMIT_S, assert_gone, child
+from processes import LIMIT_S, SOON_S, assert_gone, child, folder_of
+from stranger import successes, within
 
 from spikeloop.cluster.local import Local
 
@@ -69,15 +74,58 @@ def shown(process: psutil.Process) -> str:
         return ""
 
 
-@pytest.mark.ray
-def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@contextmanager
+def hanging(home: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """A run whose workers hang in compiled code, its description and how many it has replaced."""
     environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
-    options = {"env": {**environment, "HOME": str(tmp_path)}}
-    with child(["-c", SCRIPT, str(Path(__file__).parents[1])], tmp_path, **options) as run:
+    options = {"env": {**environment, "HOME": str(home)}}
+    with child(["-c", SCRIPT, str(Path(__file__).parents[1])], home, **options) as run:
         assert run.stdout is not None
         description, n_replaced, hanging = (run.stdout.readline().strip() for _ in range(3))
         assert hanging == "hanging", run.communicate()
+        yield run, description, n_replaced
+
+
+def temporary_files(processes: list[psutil.Process]) -> list[Path]:
+    """Files that processes have open in folders which all accounts share."""
+    found = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found |= {Path(file.path) for file in process.open_files()}
+            found |= {
+                Path(str(socket.laddr))
+                for socket in process.net_connections("unix")
+                if str(socket.laddr).startswith("/")
+            }
+    shared = ("/tmp/", "/var/tmp/", "/dev/shm/")
+    return sorted(path for path in found if str(path).startswith(shared) and path.exists())
+
+
+@pytest.mark.ray
+def test_another_account_can_neither_read_nor_replace_anything_of_a_run(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with hanging(tmp_path) as (run, _, _):
         processes = psutil.Process(run.pid).children(recursive=True)
+        folder = folder_of(processes)
+        paths = within(folder)
+        names = {path.name for path in paths}
+        assert names > {"working_dir_files", "raylet", "plasma_store", "raylet.out"}
+        assert any(name.startswith("_ray_pkg_") for name in names)
+        opened = temporary_files(processes)
+        assert opened
+        assert [path for path in opened if not path.is_relative_to(folder)] == []
+        assert successes(paths) == []
+        run.kill()
+        run.communicate()
+    assert_gone(processes, "outlived a run that was killed", SOON_S)
+    assert not folder.exists()
+
+
+@pytest.mark.ray
+def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with hanging(tmp_path) as (run, description, n_replaced):
+        processes = psutil.Process(run.pid).children(recursive=True)
+        folder = folder_of(processes)
         public = [p for p in (psutil.Process(run.pid), *processes) if is_public(p)]
 
         found = re.search(
@@ -103,6 +151,25 @@ def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert len(processes) > 5
     assert public == []
     assert_gone(processes, "outlived their run")
+    assert not folder.exists()
+
+
+@pytest.mark.ray
+def test_where_no_worker_starts_the_message_names_logs_that_are_there(tmp_path: Path) -> None:
+    script = SCRIPT.replace("workers=2", "workers=1, dashboard=False, warm_up_timeout_s=0.001")
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
+    options = {"env": {**environment, "HOME": str(tmp_path)}}
+    with child(["-c", script, str(Path(__file__).parents[1])], tmp_path, **options) as run:
+        _, errors = run.communicate()
+    last = errors.splitlines()[-1]
+    assert "no worker can be started" in last
+    logs = Path(last.rpartition("look into ")[2])
+    folder = logs.parents[2]
+    assert folder.name.startswith("spikeloop-")
+    try:
+        assert (logs / "raylet.out").exists()
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_settings_reject_what_cannot_work() -> None:

@@ -1,5 +1,6 @@
 """Real heads, open to other machines: what is said of their ports and of tokens that do not fit."""
 
+import json
 import os
 import socket
 import subprocess
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from head import answers
 from processes import LIMIT_S, child, wait_for
+from small import small_toml
 
-from spikeloop.cluster.sockets import Exposed, asks_for_token, clusters
+from spikeloop.cluster.sockets import Exposed, asks_for_token, clusters, folder_behind
 from spikeloop.coordinator import diagnosis
 
 RIGHT, WRONG = "a" * 64, "b" * 64
@@ -35,7 +38,8 @@ if "--join" in sys.argv:  # a token that is only looked at must not be shown
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return {**kept, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0", **variables}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # where a job finds python
+    return {**kept, "PATH": path, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0", **variables}
 
 
 def free_ports(n: int) -> list[int]:
@@ -47,21 +51,32 @@ def free_ports(n: int) -> list[int]:
 
 
 @contextmanager
-def head(home: Path, **variables: str) -> Iterator[tuple[str, str]]:
-    """Address and session of a head; it and its processes end with the block."""
-    port, dashboard, client = free_ports(3)
+def head(home: Path, inside: str = "", **variables: str) -> Iterator[tuple[str, str, str]]:
+    """Address, session and dashboard of a head; it and its processes end with the block.
+
+    Its folder is one that was made with mode 700, or one inside it.
+    """
+    port, dashboard, client, agent = free_ports(4)
     with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as folder:
         command = [
             *["-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1"],
-            *["--port", str(port), "--dashboard-host", "127.0.0.1", "--temp-dir", folder],
+            *[
+                "--port",
+                str(port),
+                "--dashboard-host",
+                "127.0.0.1",
+                "--temp-dir",
+                f"{folder}{inside}",
+            ],
             *["--dashboard-port", str(dashboard), "--ray-client-server-port", str(client)],
-            *["--object-store-memory", "80000000"],
+            *["--object-store-memory", "80000000", "--dashboard-agent-listen-port", str(agent)],
         ]
         with child(command, home, env=environment(home, **variables)) as process:
             try:
                 wait_for(process, lambda: asks_for_token("127.0.0.1", dashboard) is not None)
-                session = Path(folder, "session_latest").resolve().name
-                yield f"127.0.0.1:{port}", session
+                wait_for(process, lambda: answers(agent))
+                session = Path(f"{folder}{inside}", "session_latest").resolve().name
+                yield f"127.0.0.1:{port}", session, f"http://127.0.0.1:{dashboard}"
             finally:
                 family = psutil.Process(process.pid).children(recursive=True)
                 process.kill()
@@ -95,15 +110,46 @@ def check(home: Path, address: str, *options: str, **variables: str) -> tuple[in
     return done.returncode, (done.stderr if done.returncode else done.stdout).strip()
 
 
+def spikeloop(home: Path, command: list[str], **variables: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command that finds the file ``small.toml``."""
+    small_toml(home / "small.toml", run={"generations": 1})
+    done = subprocess.run(
+        [sys.executable, "-m", "spikeloop.coordinator.cli", *command],
+        cwd=home,
+        env=environment(home, **variables),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def one_warning(errors: str, words: str) -> bool:
+    """Whether exactly one line is a warning that holds some words."""
+    return [
+        line.startswith("spikeloop: warning: ") for line in errors.splitlines() if words in line
+    ] == [True]
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_head_with_a_token(tmp_path: Path) -> None:
-    with head(tmp_path, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RIGHT) as (address, session):
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": RIGHT}
+    with head(tmp_path, "/r", **token) as (address, session, dashboard):
         found = cluster(session)
         assert found.token is True
         assert int(address.partition(":")[2]) in found.public["head service"]
         told = diagnosis._open(found)
         assert (told.state, "with a token" in told.found) == ("ok", True)
+        assert [check.state for check in diagnosis._folders([found])] == ["ok"]
+        assert found.folder == folder_behind(dashboard)
+        code, _, errors = spikeloop(tmp_path, ["status", "--address", dashboard], **token)
+        assert (code, errors) == (0, "")
+        code, _, errors = spikeloop(
+            tmp_path, ["run", "small.toml", "--address", address, "--out", "runs"], **token
+        )
+        assert (code, errors) == (0, "")
         for variables, words in (
             ({}, "asks for a token and this process shows none; set RAY_AUTH_MODE=token and RAY_"),
             (
@@ -122,13 +168,30 @@ def test_a_head_with_a_token(tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_head_without(tmp_path: Path) -> None:
-    with head(tmp_path, RAY_AUTH_MODE="disabled") as (address, session):
+    with head(tmp_path, RAY_AUTH_MODE="disabled") as (address, session, dashboard):
         found = cluster(session)
         assert found.token is False
         told = diagnosis._open(found)
         assert told.state == "warning"
         assert "without a token, so whoever reaches them runs code here" in told.found
         assert "RAY_AUTH_MODE=token" in told.advice
+        folder = diagnosis._folders([found])[0]
+        assert folder.state == "warning"
+        assert str(found.folder) in folder.found
+        assert "--temp-dir=/tmp/ray-$USER/r" in folder.advice
+        code, output, errors = spikeloop(
+            tmp_path, ["status", "--json", "--address", dashboard], RAY_AUTH_MODE="disabled"
+        )
+        assert (code, json.loads(output)) == (0, [])
+        assert one_warning(errors, "asks for no token")
+        for command in (
+            ["submit", "small.toml", "--address", dashboard, "--wait"],
+            ["run", "small.toml", "--address", address, "--out", "runs"],
+        ):
+            code, output, errors = spikeloop(tmp_path, command, RAY_AUTH_MODE="disabled")
+            assert code == 0, errors
+            assert one_warning(errors, "asks for no token")
+            assert one_warning(errors, f"can write into {found.folder}")
         code, line = check(tmp_path, address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RIGHT)
         assert code == 1
         assert "asks for no token, but RAY_AUTH_MODE=token is set here" in line
@@ -148,3 +211,7 @@ def test_words_for_many_ports() -> None:
     unknown = diagnosis._open(many)
     assert unknown.state == "warning"
     assert "unknown" in unknown.found
+
+
+def test_a_cluster_elsewhere_has_no_folder_here() -> None:
+    assert folder_behind("http://127.0.0.1:1") is None

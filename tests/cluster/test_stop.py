@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from spikeloop.cluster.stop import Interrupted, StopSignal
+from spikeloop.cluster.stop import Interrupted, StopSignal, ending_signals
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture
@@ -96,6 +96,20 @@ def test_other_errors_in_callbacks_are_printed_as_before(
     assert watched() is None
     assert [type(error) for error in told] == [ZeroDivisionError]
     assert capsys.readouterr().err == ""
+
+
+def test_a_process_that_ignores_hangups_goes_on_ignoring_them() -> None:
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = StopSignal()
+        stop.install()
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.requested
+        assert signal.SIGHUP not in ending_signals()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_learner_cannot_catch_it_as_one_of_its_errors() -> None:

@@ -1,8 +1,11 @@
 """What can be said of Dockerfile, constraints and compose file without an engine."""
 
 import json
+import os
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,7 +73,59 @@ def test_no_secret_is_in_the_files(project: dict[str, Any]) -> None:
     for service in project["services"].values():
         for key, value in service.get("environment", {}).items():
             if re.search("PASSWORD|TOKEN|PASSFILE", key):
-                assert not value or value.startswith("/token/"), key
+                assert not value or value.startswith(("/token/", "/credentials/")), key
+
+
+def test_each_secret_is_mounted_only_where_it_is_read(project: dict[str, Any]) -> None:
+    readers: dict[str, set[str]] = {}
+    for name, service in project["services"].items():
+        for mount in service.get("volumes", []):
+            if str(mount.get("target")).startswith(("/token", "/credentials", "/secrets")):
+                readers.setdefault(mount["source"], set()).add(name)
+                assert name == "secrets" or mount.get("read_only") is True, (name, mount)
+    assert readers == {
+        "token": {"secrets", "head", "worker"},
+        "database_client": {"secrets", "head"},
+        "database_password": {"secrets", "postgres"},
+        "grafana_password": {"secrets", "grafana"},
+    }
+
+
+def run_secrets(folder: Path) -> None:
+    """Runs the script that draws the secrets in a folder of the tests."""
+    text = (ROOT / "cluster" / "deploy" / "secrets.sh").read_text()
+    script = folder.parent / "secrets.sh"
+    script.write_text(text.replace("cd /secrets", f"cd {folder}").replace("chown", "true"))
+    environment = {"PATH": os.environ["PATH"]}
+    subprocess.run(["sh", str(script)], check=True, env=environment, timeout=60)
+
+
+def test_secrets_are_drawn_once_and_taken_out_of_the_folder_of_the_token(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    for name in ("token", "grafana", "client", "database"):
+        (folder / name).mkdir(parents=True)
+    run_secrets(folder)
+    files = {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert files.keys() == {
+        "token/auth_token",
+        "grafana/grafana_password",
+        "client/pgpass",
+        "database/postgres_password",
+    }
+    assert len(set(files.values())) == 4
+    assert files["client/pgpass"].endswith(files["database/postgres_password"])
+    for name in files:
+        assert (folder / name).stat().st_mode & 0o777 == 0o400
+        if not name.startswith("token/"):  # as an older version left it
+            (folder / name).rename(folder / "token" / name.partition("/")[2])
+    run_secrets(folder)
+    again = {name: (folder / name).read_text() for name in files}
+    assert again == files
+    assert [path.name for path in (folder / "token").iterdir()] == ["auth_token"]
 
 
 def test_image_has_the_version_of_the_package() -> None:

@@ -47,7 +47,10 @@ def image_is_closed(cluster: Cluster) -> str:
     history = cluster.engine.run("docker", "history", "--no-trunc", OURS).stdout
     check("cert =" not in history, "the build's pip.conf is in the history")
     found = _in_image(
-        cluster, "sh", "-c", "ls -A /run/secrets /etc/pip.conf /token 2>/dev/null; id -u"
+        cluster,
+        "sh",
+        "-c",
+        "ls -A /run/secrets /etc/pip.conf /token /credentials 2>/dev/null; id -u",
     )
     check(found.split()[-1] == "1000" and "ca.pem" not in found, found)
     return f"{int(size) / 1e6:.0f} MB"
@@ -87,6 +90,14 @@ def only_loopback(cluster: Cluster) -> str:
     check(bool(places), "nothing listens at all")
     check(all(place.startswith("127.") for place in places), f"listening: {places}")
     return ", ".join(places)
+
+
+def secrets_are_apart(cluster: Cluster) -> str:
+    """each container sees its own secrets alone:"""
+    look = ("sh", "-c", "ls -A /token /credentials 2>/dev/null | grep -v '^/' | xargs")
+    seen = {name: cluster.compose("exec", "-T", name, *look).strip() for name in ("head", "worker")}
+    check(seen == {"head": "pgpass auth_token", "worker": "auth_token"}, str(seen))
+    return str(seen)
 
 
 def token_is_needed(cluster: Cluster) -> str:
@@ -185,7 +196,10 @@ def comparison_on_postgres(cluster: Cluster) -> str:
     left = cluster.head(
         "sh", "-c", "ls /results/comparisons/small; cat /results/comparisons/*/*.json"
     )
-    check("study.db" not in left and cluster.head("cat", "/token/pgpass")[-64:] not in left, left)
+    check(
+        "study.db" not in left and cluster.head("cat", "/credentials/pgpass")[-64:] not in left,
+        left,
+    )
     return f"{int(rows)} trials"
 
 

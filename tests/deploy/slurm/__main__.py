@@ -14,8 +14,9 @@ from pathlib import Path
 
 from chaos import stretched
 from small import assert_same_contents, small_toml
+from stranger import successes, within
 
-from deploy.slurm.site import ROOT, Site, enter, missing
+from deploy.slurm.site import NODES, ROOT, Site, enter, missing
 from spikeloop.coordinator.store import RunStore
 
 SPIKELOOP = str(Path(sys.executable).with_name("spikeloop"))
@@ -127,6 +128,13 @@ class Test:
         assert lives is not None
         return set(lives.column("worker").to_pylist())
 
+    def files_are_closed(self, job: str, node: str) -> None:
+        """Another account can neither read nor replace what Ray has on a node."""
+        files = within(ROOT / node / "tmp" / f"spikeloop-{job}")
+        check(any(path.name == "working_dir_files" for path in files), f"no Ray in {files[:5]}")
+        found = successes(files)
+        check(not found, f"another account can: {found[:5]}")
+
     def nothing_left(self, job: str) -> None:
         """No process, temporary file or token of a job is left on any node."""
         self.site.wait(f"all of job {job} to be gone", lambda: not self.site.left_by(job), 30)
@@ -202,6 +210,7 @@ def whole(test: Test) -> str:
         s for s in test.site.listening(node) if "127.0.0.1" not in s and not OWN & set(s.split('"'))
     ]
     check(not public, f"open to others: {public}")
+    test.files_are_closed(job, node)
     test.wait_for(job, "COMPLETED")
     check(len(test.workers("whole")) == 2, "not all of the node's cores had work")
     test.same_as_inline("whole", 20)
@@ -228,6 +237,8 @@ def cancelled(test: Test) -> str:
     """scancel leaves nothing, and the run can be submitted again"""
     job = test.submit(test.config("stopped", 16), TWO)
     test.wait_until_committed(job, "stopped", 2)
+    for node in NODES:
+        test.files_are_closed(job, node)
     test.site.ask("scancel", job)
     test.wait_for(job, "CANCELLED")
     test.nothing_left(job)
