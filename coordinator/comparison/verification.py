@@ -1,6 +1,7 @@
 """Checks a comparison's folder: its study, every search in it, and that the findings follow."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,17 +68,17 @@ def _verify_studies(
 
 def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
     """Verifies the run folder of every search."""
-    paths = sorted([*folder.glob("tuning/*/*/*/run.json"), *folder.glob("runs/*/*/run.json")])
-    for path in paths:
+    # Folders are looked for, because a search whose run.json is a link to nowhere counts too.
+    runs = sorted([*folder.glob("tuning/*/*/*"), *folder.glob("runs/*/*")])
+    runs = [run for run in runs if os.path.lexists(run / "run.json")]
+    for run in runs:
         try:
-            found = verification.verify(RunStore.open(path.parent), trust).problems
+            found = verification.verify(RunStore.open(run), trust).problems
         except ConfigError as error:
             found = [str(error)]
-        name = str(path.parent.relative_to(folder))
-        report.problems += [
-            line if str(path.parent) in line else f"{name}: {line}" for line in found
-        ]
-    report.checked.append(f"searches: {len(paths)} run folders verified, each like a run")
+        name = str(run.relative_to(folder))
+        report.problems += [line if str(run) in line else f"{name}: {line}" for line in found]
+    report.checked.append(f"searches: {len(runs)} run folders verified, each like a run")
 
 
 def _verify_contest(config: ComparisonConfig, folder: Path, report: Report) -> None:

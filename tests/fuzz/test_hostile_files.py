@@ -9,7 +9,7 @@ all of them.
 import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ def check(
     first: int,
     always: Sequence[Sequence[str]],
     rest: Sequence[Sequence[str]],
+    notice: Set[str],
 ) -> None:
     """Every hostility in the place of a file: each command ends by itself and in one line.
 
@@ -128,6 +129,7 @@ def check(
         first: which of the other commands the first hostility meets.
         always: commands that each of them meets.
         rest: the others.
+        notice: the commands that read every file, so that they must not end as if all were well.
     """
     (where / "out").mkdir()
     tried: list[tuple[str, Path, list[str]]] = []
@@ -148,22 +150,23 @@ def check(
         # What stands in a lock is for people, and only those that write have need of it.
         harmless = name == ".lock" and (words[0] == "verify" or kind_name in ("hole", "nested"))
         harmless |= name == "study.db-journal" and kind_name == "nested"  # SQLite takes no notice
-        if words[0] in ("verify", "resume") and not harmless:
+        if words[0] in notice and not harmless:
             assert code != 0, what
-        if code != 0:
+        if code != 0 and (words[0] in notice or words[0] != "resume"):
             assert tree(place) == was, what
 
 
 @pytest.mark.parametrize("name", OF_A_RUN)
 def test_hostile_files_of_a_run(run: Path, tmp_path: Path, name: str) -> None:
-    check(tmp_path, run, name, OF_A_RUN.index(name), CHECKS, COMMANDS)
+    check(tmp_path, run, name, OF_A_RUN.index(name), CHECKS, COMMANDS, {"verify", "resume"})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OF_A_COMPARISON)
 def test_hostile_files_of_a_comparison(comparison: Path, tmp_path: Path, name: str) -> None:
     others = (*CHECKS, ["report", "IT"], ["watch", "IT", "--once"])
-    check(tmp_path, comparison, name, OF_A_COMPARISON.index(name), (), others)
+    # A finished comparison is resumed from its results: no search is read, findings are rewritten.
+    check(tmp_path, comparison, name, OF_A_COMPARISON.index(name), (), others, {"verify"})
 
 
 @pytest.mark.parametrize("kind", [pipe, device, loop, hole])

@@ -185,7 +185,7 @@ def test_a_trial_that_fails_prints_its_reason_and_is_charged_in_full(
     cli("compare", str(path), "--out", str(tmp_path))
     lines = [line for line in capsys.readouterr().out.splitlines() if "  trial " in line]
     assert [line.split("  ")[1:3] for line in lines] == [["trial 0", "fail"], ["trial 1", "fail"]]
-    assert all(re.search(r"  (\d+) of \1 lives failed \(\1 not finite\)", x) for x in lines)
+    assert all(re.search(r" (\d+) of \1 lives failed \(\1 not finite\)", x) for x in lines)
     assert "  96 lives spent  " in lines[0]
     assert "  192 lives spent  " in lines[1]
 
