@@ -29,9 +29,7 @@ from numpy.typing import NDArray
 
 from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.compiling import routine
 from spikeloop.workers.chip.core import Core, clone, new_core
-from spikeloop.workers.chip.life import Timing, silence, stimulate, timing
 from spikeloop.workers.chip.limits import (
     DECISION_CYCLES,
     N_NEURONS,
@@ -44,6 +42,8 @@ from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
 from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
+from spikeloop.workers.kernels import routine
+from spikeloop.workers.learners.chip.episode import Timing, silence, stimulate, timing
 
 S, A = 6, 8
 CHIP = 20

@@ -44,10 +44,10 @@ from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Learner
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.reservoir import Reservoir
 from spikeloop.workers.brian.targets import OpenTarget
-from spikeloop.workers.learners.brian_recurrent import BrianRecurrent
 from spikeloop.workers.learners.brian_td import BrianTd
+from spikeloop.workers.learners.reservoir.brian_recurrent import BrianRecurrent
+from spikeloop.workers.learners.reservoir.network import Reservoir
 
 MDP = RandomMdp(n_states=6, n_actions=4, n_steps=50)
 BANDIT = Bandit(n_arms=2, n_steps=100)

@@ -21,9 +21,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.cluster import StopSignal, Target, WorkerPool
-from spikeloop.cluster.inline import Inline
-from spikeloop.cluster.local import Local
+from spikeloop.cluster.pool import Target, WorkerPool
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.cluster.targets.local import Local
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp

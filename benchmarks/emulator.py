@@ -25,7 +25,7 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import Circuit
 from spikeloop.workers.chip.core import steps
 from spikeloop.workers.chip.limits import DECISION_CYCLES, PPU_HZ
-from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.space import Parameters
 
 DECISION_S = DECISION_CYCLES / PPU_HZ

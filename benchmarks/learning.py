@@ -77,7 +77,7 @@ def complete(search: Search, seed: int, out: Path) -> Path:
     folder = out / folder_name(f"{example} {label}", seed)
     if (folder / "figures" / "learning.png").exists():
         return folder
-    command = [sys.executable, "-c", "from spikeloop.coordinator.cli import main; main()"]
+    command = [sys.executable, "-c", "from spikeloop.coordinator.cli.main import main; main()"]
     if (folder / "run.json").exists():
         command += ["resume", str(folder)]
     else:

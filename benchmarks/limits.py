@@ -16,24 +16,25 @@ from typing import Any
 import numpy as np
 from learning import interval
 
-from spikeloop.coordinator import manifest, session
-from spikeloop.coordinator.config import RunConfig
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.base import Learner
-from spikeloop.workers.chip.coding import CODINGS, choose
-from spikeloop.workers.chip.compiling import routine
 from spikeloop.workers.chip.core import SEED_LANE, Core
-from spikeloop.workers.chip.life import Timing, silence, stimulate, timing
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, Job, Tile
-from spikeloop.workers.learners.chip import ChipAgent
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.kernels import routine
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.learners.chip.coding import CODINGS, choose
+from spikeloop.workers.learners.chip.episode import Timing, silence, stimulate, timing
+from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.plasticity import TdLambda
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.seeding import TaskSet
@@ -189,7 +190,7 @@ def main() -> None:
         run = manifest.read_config(store)
         if not isinstance(run.learner, ChipAgent):
             raise SystemExit(f"{folder}: the learner must be chip, got {run.learner.kind}")
-        point = session.recommended(run, store)
+        point = run_session.recommended(run, store)
         for name, changes in CONDITIONS.items():
             learner = changed(run.learner, changes)
             if learner.space(run.family.interface).columns != run.space.columns:

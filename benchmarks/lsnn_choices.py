@@ -18,12 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import config, learned, manifest, session
-from spikeloop.coordinator.analysis import answers
-from spikeloop.coordinator.analysis.bands import mean_band, resampled_tasks
-from spikeloop.coordinator.reporter import GenerationReport
-from spikeloop.coordinator.showing.living import HeldOut
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.export import weights as learned
+from spikeloop.coordinator.interpretation import answers
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.stats.bands import mean_band, resampled_tasks
+from spikeloop.coordinator.store import manifest
 from spikeloop.tasks.base import FloatArray
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lsnn_quadratic.toml"
@@ -71,9 +74,9 @@ class Quiet:
             print(f"{self.name}: generation {report.generation}, {report.held_out}", flush=True)
 
 
-def configuration(changes: Mapping[str, Any], lives: int, seed: int) -> config.RunConfig:
+def configuration(changes: Mapping[str, Any], lives: int, seed: int) -> run_config.RunConfig:
     """Of one training."""
-    tables = config.read_tables(EXAMPLE, config.TABLES, {})
+    tables = run_config.read_tables(EXAMPLE, run_config.TABLES, {})
     generations = lives // tables["run"]["tasks"]
     tables["run"] |= {"generations": generations, "seed": seed}
     tables["strategy"] |= {"decay_generations": generations}
@@ -82,13 +85,13 @@ def configuration(changes: Mapping[str, Any], lives: int, seed: int) -> config.R
     objective = tables["learner"]["objective"]
     for name, value in changes.items():
         (objective if name in objective else tables["learner"])[name] = value
-    return config.parse(tables, str(EXAMPLE), None)
+    return run_config.parse(tables, str(EXAMPLE), None)
 
 
-def squared_errors(settings: config.RunConfig, name: str) -> FloatArray:
+def squared_errors(settings: run_config.RunConfig, name: str) -> FloatArray:
     """(n_functions, n_steps) of the trained network, on new functions."""
     with TemporaryDirectory() as folder:
-        session.start(settings, Path(folder) / "run", Quiet(name), StopSignal())
+        run_session.start(settings, Path(folder) / "run", Quiet(name), StopSignal())
         known = learned.open_learned(Path(folder) / "run", trust=False)
     held = HeldOut(known, N_FUNCTIONS, seed=0)
     tasks: Any = held.tasks

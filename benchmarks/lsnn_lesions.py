@@ -5,7 +5,7 @@
 Before each decision a part of the state is exchanged between the lives (each goes on with that of
 another task, so its statistics stay what they were) or put to rest. What is kept in that part and
 is needed is then lost. The network is simulated in NumPy, in double precision, by the equations of
-``workers/lsnn/neurons.py`` alone, on new tasks.
+``workers/learners/lsnn/neurons.py`` alone, on new tasks.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from spikeloop.coordinator import learned
-from spikeloop.coordinator.exporting import frozen
+from spikeloop.coordinator.export import frozen_network
+from spikeloop.coordinator.export import weights as learned
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -32,7 +32,7 @@ LESIONS = {
 
 def live(point: learned.Learned, n_tasks: int, lesion: tuple[str, ...]) -> FloatArray:
     """(n_tasks,) returns of new tasks with a lesion."""
-    net = frozen.freeze(point, "NumPy")
+    net = frozen_network.freeze(point, "NumPy")
     neurons, circuit = net.circuit.neurons, net.circuit
     beta = neurons.beta * ("beta" not in lesion)
     inputs = net.learner.inputs(net.interface)

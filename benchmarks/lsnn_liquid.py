@@ -7,12 +7,13 @@ run folder or weights file has learned); 1000 functions of 40 samples take some 
 The liquid has the random weights that the run starts from, scales included, and sees all that the
 trained network sees, the last target among it. Its spikes are filtered, and for each function anew
 a linear readout with a bias learns from the teacher, sample by sample, by recursive least squares
-(``workers/brian/readout.py``): after each sample it is the ridge regression on all samples so far,
-so the mean of Bayesian regression with independent Gaussian priors, and before the first it answers
-the prior mean. Functions of their own tell it the mean of each feature, which is taken off, and
-choose, by the error over all samples, the filter (or the plain number of a sample's spikes) and the
-prior variances of bias and weights; one at the edge of its grid asks for a wider grid. The trained
-network's weights are fixed instead, and what it learns of a function is in its state.
+(``workers/brian/least_squares_readout.py``): after each sample it is the ridge regression on all
+samples so far, so the mean of Bayesian regression with independent Gaussian priors, and before the
+first it answers the prior mean. Functions of their own tell it the mean of each feature, which is
+taken off, and choose, by the error over all samples, the filter (or the plain number of a sample's
+spikes) and the prior variances of bias and weights; one at the edge of its grid asks for a wider
+grid. The trained network's weights are fixed instead, and what it learns of a function is in its
+state.
 
 The table has mean squared errors on the scale of the functions, before targets are squeezed into
 [0.2, 0.8], after 0, 1, 2, ... samples of a function, and over all, on the held-out functions of the
@@ -28,14 +29,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spikeloop.coordinator import config, learned
-from spikeloop.coordinator.analysis.intervals import percentiles
+from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.export import weights as learned
+from spikeloop.coordinator.stats.intervals import percentiles
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.tasks.quadratic import QuadraticTasks
-from spikeloop.workers.brian.readout import recursive_least_squares
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.lsnn import tile
-from spikeloop.workers.lsnn.neurons import decay
+from spikeloop.workers.brian.least_squares_readout import recursive_least_squares
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.learner import Lsnn
+from spikeloop.workers.learners.lsnn.neurons import decay
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
 from spikeloop.workers.space import Parameters
 
@@ -71,7 +73,7 @@ class Lived(NamedTuple):
     rate_hz: float
 
 
-def functions(run: config.RunConfig, task_set: TaskSet, index: int, n: int) -> Functions:
+def functions(run: run_config.RunConfig, task_set: TaskSet, index: int, n: int) -> Functions:
     """Those that a run would meet there."""
     tasks = run.family.sample(n, stream(run.run.seed, Purpose.TASKS, task_set, index))
     if not isinstance(tasks, QuadraticTasks):
@@ -197,7 +199,7 @@ def main() -> None:
     parser.add_argument("--choosing", type=int, default=200, help="functions to choose with")
     parser.add_argument("--taus", type=float, nargs="+", default=[5.0, 20.0, 100.0], help="in ms")
     asked = parser.parse_args()
-    run = config.load(asked.config, dict(config.override(text) for text in asked.set))
+    run = run_config.load(asked.config, dict(run_config.override(text) for text in asked.set))
     learner = run.learner
     if not isinstance(learner, Lsnn):
         raise SystemExit(f"[learner] must be lsnn, got {learner.kind}")

@@ -28,9 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spikeloop.coordinator.manifest import processor
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.learners.lsnn import Lsnn
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 
 def resident_kib(name: str) -> int:

@@ -30,9 +30,9 @@ from typing import NamedTuple
 import numpy as np
 from lsnn_rivals import N_NEURONS, RIVALS, Passes, passes
 
-from spikeloop.coordinator.manifest import processor
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.learners.lsnn import Lsnn
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 OURS = "**Spikeloop**"
 PASSES = ("forward", "forward and gradient")

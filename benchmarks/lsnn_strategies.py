@@ -30,12 +30,13 @@ from statistics import median_low
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import config, manifest
-from spikeloop.coordinator.loop import generation_lives, search
-from spikeloop.coordinator.reporter import GenerationReport
-from spikeloop.coordinator.session import warm_up_job
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.search.loop import generation_lives, search
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_store import RunStore
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lsnn_informative_bandit.toml"
 GOALS = (0.5, 0.7)
@@ -106,9 +107,9 @@ class Found(NamedTuple):
 
 def configuration(
     network: str, name: str, seed: int, asked: argparse.Namespace
-) -> config.RunConfig:
+) -> run_config.RunConfig:
     """Of one search."""
-    tables = config.read_tables(EXAMPLE, config.TABLES, {})
+    tables = run_config.read_tables(EXAMPLE, run_config.TABLES, {})
     tables["run"] |= {"seed": seed, "commit_every": 50}
     tables["learner"] |= NETWORKS[network]
     tables["target"] = {"kind": "inline"}
@@ -119,12 +120,12 @@ def configuration(
         tables["run"] |= {"generations": GENERATIONS, "tasks": asked.tasks}
         # Without gradients memory is no matter, and more lives at once cost less each.
         tables["run"] |= {"tile_candidates": max(1, 200 // asked.tasks), "tile_tasks": asked.tasks}
-    whole = config.parse(tables, str(EXAMPLE), None)
+    whole = run_config.parse(tables, str(EXAMPLE), None)
     tables["transfer"]["monitor_every"] = max(1, LOOK_EVERY // generation_lives(whole))
-    return config.parse(tables, str(EXAMPLE), None)
+    return run_config.parse(tables, str(EXAMPLE), None)
 
 
-def run(settings: config.RunConfig, name: str) -> Found:
+def run(settings: run_config.RunConfig, name: str) -> Found:
     """Searches in a folder that is gone afterwards."""
     with (
         TemporaryDirectory() as folder,

@@ -19,8 +19,8 @@ from rival_life import (
     livings,
 )
 
-from spikeloop.cluster import StopSignal
-from spikeloop.cluster.local import Local
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.local import Local
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp

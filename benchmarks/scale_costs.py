@@ -26,12 +26,12 @@ from scale_search import FORTY_LIVES, HERE, ONE_LIFE, Sleeping, Tiles, configura
 from scale_terms import Costs
 from scipy.optimize import nnls
 
-from spikeloop.cluster import StopSignal
-from spikeloop.cluster.actors import Actors
-from spikeloop.cluster.crew import Crew
-from spikeloop.cluster.private_ray import private_ray
-from spikeloop.cluster.ray_pool import RayPool
-from spikeloop.coordinator.session import warm_up_job
+from spikeloop.cluster.dispatch.actors import Actors
+from spikeloop.cluster.dispatch.worker_group import Crew
+from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.ray_backend.ray_pool import RayPool
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.search.run_session import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.actor import Order
@@ -118,7 +118,7 @@ def ray_costs(n_messages: int = 100) -> RayCosts:
     """Measures what Ray adds on one busy worker; another one only holds messages."""
     with private_ray(100, False, StopSignal()):
         # Not before Ray is configured: importing it reads the environment.
-        from spikeloop.cluster.ray_actors import RayActors
+        from spikeloop.cluster.ray_backend.ray_actors import RayActors
 
         with RayActors(str(HERE)).polling() as actors:
             node = actors.nodes()[0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scale_search import HERE
 
-from spikeloop.cluster.actors import Node
+from spikeloop.cluster.dispatch.actors import Node
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.actor import LifeWorker, Order
 from spikeloop.workers.job import JobResult, Tile

@@ -2,7 +2,7 @@
 
 The model is exact about who waits for whom, and knows nothing of what the work is. A *piece* is one
 job on one core; a *message* carries pieces to a worker and its reply carries all their results
-back. The rules are those of ``spikeloop.cluster.ledger`` and ``RayPool.run``:
+back. The rules are those of ``spikeloop.cluster.dispatch.ledger`` and ``RayPool.run``:
 
 - The coordinator does one thing at a time. In every turn of its loop it waits for replies, reads
   all that are there, and then sends messages, worker by worker, one each in every round.
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from scale_terms import Costs, Machine, Work
 
-from spikeloop.cluster.pieces import PIECES_PER_CORE
+from spikeloop.cluster.dispatch.work_units import PIECES_PER_CORE
 
 
 @dataclass(frozen=True)

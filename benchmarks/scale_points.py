@@ -17,10 +17,11 @@ from scale_search import HERE, ONE_LIFE, Sleeping, configuration, run
 from scale_terms import Costs, Machine, Work
 from scipy import stats
 
-from spikeloop.cluster import StopSignal, WorkerPool
-from spikeloop.cluster.cores import usable_cores
-from spikeloop.cluster.local import Local
-from spikeloop.coordinator.session import warm_up_job
+from spikeloop.cluster.cpu_quota import usable_cores
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.local import Local
+from spikeloop.coordinator.search.run_session import warm_up_job
 from spikeloop.workers.job import Job, Tile, cut
 
 SCHEDULE = {0.05: (8, 12), 0.5: (8, 6), 5.0: (2, 4)}

@@ -15,13 +15,18 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.cluster import Target, WorkerPool
-from spikeloop.cluster.inline import Inline
-from spikeloop.coordinator.config import DeploySettings, RunConfig, RunSettings, TransferSettings
-from spikeloop.coordinator.loop import search
-from spikeloop.coordinator.reporter import GenerationReport
-from spikeloop.coordinator.stopping import StopSettings
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.pool import Target, WorkerPool
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.coordinator.config.run_config import (
+    DeploySettings,
+    RunConfig,
+    RunSettings,
+    TransferSettings,
+)
+from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.search.loop import search
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp

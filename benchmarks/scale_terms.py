@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloop.cluster.pieces import MESSAGES_PER_NODE
+from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE
 
 
 @dataclass(frozen=True)

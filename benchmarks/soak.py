@@ -21,13 +21,13 @@ import psutil
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
-from spikeloop.cluster import StopSignal
-from spikeloop.coordinator import manifest
-from spikeloop.coordinator.config import parse
-from spikeloop.coordinator.loop import search
-from spikeloop.coordinator.reporter import GenerationReport
-from spikeloop.coordinator.session import warm_up_job
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.search.loop import search
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_store import RunStore
 
 EVERY = 100
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from peers import OURS, SAME_KIND
 
-from spikeloop.coordinator.analysis.intervals import Interval
-from spikeloop.coordinator.analysis.statistics import (
+from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.significance import (
     bootstrap_interval,
     interquartile_mean,
     paired_differences,

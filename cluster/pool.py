@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.progress import Tell, untold
-from spikeloop.cluster.stop import StopSignal
+from spikeloop.cluster.signals import StopSignal
 from spikeloop.workers.job import Job, Outcome
 
 

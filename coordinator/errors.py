@@ -5,7 +5,7 @@
     2  ConfigError    the configuration, or the folder it names, is wrong
     3  PoolError      the environment or the cluster is wrong (defined in spikeloop.cluster.pool)
        Unavailable    a learner's package is missing  (defined in spikeloop.workers.base)
-    4  Interrupted    stopped by a signal, resumable     (defined in spikeloop.cluster.stop)
+    4  Interrupted    stopped by a signal, resumable     (defined in spikeloop.cluster.signals)
 
 Messages are one line: what is wrong, where, and how to mend it.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
-from spikeloop.workers.learners.brian_model import BrianModel, Moment
+from spikeloop.workers.learners.brian_model.learner import BrianModel, Moment
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 MODEL = BrianModel(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["learner"])

@@ -17,14 +17,14 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.circuit import neuron_codes
-from spikeloop.workers.chip.coding import CODINGS, choose
 from spikeloop.workers.chip.core import SEED_LANE, Core
 from spikeloop.workers.chip.environment import Environment, environments
-from spikeloop.workers.chip.life import live, next_state, timing
 from spikeloop.workers.chip.limits import FPGA_HZ, N_NEURONS, ROUTER_ADDRESS_U6
 from spikeloop.workers.chip.mismatch import produced
 from spikeloop.workers.chip.noise import seed_words
-from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.learners.chip.coding import CODINGS, choose
+from spikeloop.workers.learners.chip.episode import live, next_state, timing
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory

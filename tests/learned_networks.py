@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from small import small_tables
 
-from spikeloop.coordinator import learned, manifest
-from spikeloop.coordinator.config import parse
-from spikeloop.coordinator.learned import Learned
+from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.export import weights as learned
+from spikeloop.coordinator.export.weights import Learned
+from spikeloop.coordinator.store import manifest
 
 BANDIT: dict[str, Any] = {"kind": "bandit", "n_steps": 25}
 QUADRATIC: dict[str, Any] = {"kind": "quadratic", "n_steps": 15}

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from spikeloop.coordinator.config import RunConfig, parse
-from spikeloop.coordinator.schemas import VOLATILE
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.config.run_config import RunConfig, parse
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.schemas import VOLATILE
 
 TABLES: dict[str, dict[str, Any]] = {
     "run": {"name": "small", "seed": 7, "generations": 3, "tasks": 4, "tile_tasks": 2},

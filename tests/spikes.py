@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 
-from spikeloop.workers.brian import networks
+from spikeloop.workers.brian import network_cache
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.targets import Target
@@ -45,7 +45,7 @@ def recorded() -> Iterator[list[Spikes]]:
             ]
 
     with (
-        mock.patch.object(networks, "Batch", Recording),
-        mock.patch.dict(networks._built, clear=True),
+        mock.patch.object(network_cache, "Batch", Recording),
+        mock.patch.dict(network_cache._built, clear=True),
     ):
         yield runs

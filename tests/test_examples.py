@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from spikeloop.cluster import TARGETS
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.comparison import config as comparison_config
-from spikeloop.coordinator.config import load
+from spikeloop.cluster.targets import TARGETS
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.comparison import comparison_config
+from spikeloop.coordinator.config.run_config import load
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.learners import LEARNERS

@@ -17,8 +17,8 @@ from contest import write_toml
 from processes import SOON_S, assert_gone, child, folder_of, wait_for
 from small import small_toml
 
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 
 ENDLESS = {"run": {"generations": 100_000}, "family": {"n_steps": 20_000}}
 LOCAL = {"target": {"kind": "local", "workers": 2}}

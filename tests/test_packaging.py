@@ -95,7 +95,10 @@ def test_imports_go_one_way(path: Path) -> None:
         ("tasks/a.py", "import spikeloop.workers"),
         ("tasks/a.py", "from spikeloop import coordinator"),
         ("workers/a.py", "def f():\n    import spikeloop.cluster.pool"),
-        ("cluster/a.py", "if TYPE_CHECKING:\n    from spikeloop.coordinator.loop import run"),
+        (
+            "cluster/a.py",
+            "if TYPE_CHECKING:\n    from spikeloop.coordinator.search.loop import run",
+        ),
         ("coordinator/a.py", "import ray"),
         ("workers/a.py", "def f():\n    from ray.util import state"),
         ("tasks/actor.py", "import ray"),

@@ -10,12 +10,13 @@ import pytest
 from emulated import old_processor, x86_only
 from small import Silent, assert_same_contents, small_config, small_toml
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import mixture, opening, session
-from spikeloop.coordinator.mixture import mixed
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli import open as opening
+from spikeloop.coordinator.search import processor_mix, run_session
+from spikeloop.coordinator.search.processor_mix import mixed
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
-from spikeloop.workers.kernels import kernels, label, portable
+from spikeloop.workers.processor import kernels, label, portable
 
 ELSEWHERE = "nehalem/SSE42/Nehalem/glibc2.17"
 
@@ -85,7 +86,7 @@ class Notes(Silent):
 
 def notes_of_a_run(folder: Path, **changes: dict[str, Any]) -> list[str]:
     reporter = Notes()
-    session.start(small_config(**changes), folder, reporter, StopSignal())
+    run_session.start(small_config(**changes), folder, reporter, StopSignal())
     return reporter.notes
 
 
@@ -127,14 +128,14 @@ def test_a_run_that_goes_on_on_another_processor_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = kernels()
-    monkeypatch.setattr(mixture, "kernels", lambda: {**here, "blas": "Nehalem"})
+    monkeypatch.setattr(processor_mix, "kernels", lambda: {**here, "blas": "Nehalem"})
     for learner, expected in (
         ("faulty:Echo", f"blas (Nehalem here, {here['blas']} there)"),
         ("tabular_td", ""),
     ):
         config = small_config(learner={"kind": learner})
         folder = tmp_path / config.learner.kind
-        session.start(config, folder, Silent(), StopSignal())
+        run_session.start(config, folder, Silent(), StopSignal())
         opening.warn_of_processor(RunStore(folder), config)
         errors = capsys.readouterr().err
         assert expected in errors

@@ -11,7 +11,7 @@ import pytest
 from small import small_toml
 from statistical import assert_mean
 
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -20,28 +20,28 @@ from small import (
     small_toml,
 )
 
-from spikeloop.cluster.stop import Interrupted, StopSignal
-from spikeloop.coordinator import racing, session
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.commits import Commits
-from spikeloop.coordinator.config import RunConfig, parse
+from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import RunConfig, parse
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.manifest import read_config
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.search import racing, run_session
+from spikeloop.coordinator.search.commits import Commits
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.job import Grid
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def start(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
-    session.start(config, folder, reporter or Silent(), StopSignal())
+    run_session.start(config, folder, reporter or Silent(), StopSignal())
     return folder
 
 
 def resume(folder: Path) -> None:
     store = RunStore.open(folder)
-    session.resume(read_config(store), store, Silent(), StopSignal())
+    run_session.resume(read_config(store), store, Silent(), StopSignal())
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_interrupt_between_jobs_then_resume(undisturbed: Path, tmp_path: Path) -
             stop.requested = True
 
     with pytest.raises(Interrupted):
-        session.start(small_config(), tmp_path / "small", Interrupting(), stop)
+        run_session.start(small_config(), tmp_path / "small", Interrupting(), stop)
     assert RunStore(tmp_path / "small").generation() == 1
     resume(tmp_path / "small")
     assert_same_contents(tmp_path / "small", undisturbed)
@@ -250,7 +250,7 @@ def test_interrupt_writes_what_waits_then_resume(
             stop.requested = what.startswith(f"generation {after + 1}/")
 
     with pytest.raises(Interrupted):
-        session.start(together(3), tmp_path / "small", Interrupting(), stop)
+        run_session.start(together(3), tmp_path / "small", Interrupting(), stop)
     assert committed(tmp_path / "small")[-1] == after
     assert verify(RunStore(tmp_path / "small")).problems == []
     resume(tmp_path / "small")
@@ -278,7 +278,7 @@ def test_going_back_between_two_commits_leaves_the_earlier_one(
             notes.append(text)
 
     store = RunStore.open(folder)
-    session.resume(read_config(store), store, Noting(), StopSignal(), after=after)
+    run_session.resume(read_config(store), store, Noting(), StopSignal(), after=after)
     left = max(g for g in (-1, 0, 3, 6) if g <= after)
     assert notes[0].startswith(f"went back from generation 8 to {left};")
     assert_same_contents(folder, one_by_one)
@@ -305,7 +305,7 @@ def test_a_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> No
             stop.requested = what.startswith("generation 5/")
 
     with pytest.raises(Interrupted):
-        session.start(ascending(3), tmp_path / "small", Interrupting(), stop)
+        run_session.start(ascending(3), tmp_path / "small", Interrupting(), stop)
     resume(tmp_path / "small")
     assert_same_contents(tmp_path / "small", undisturbed)
     assert verify(store).problems == verify(RunStore(tmp_path / "small")).problems == []

@@ -10,8 +10,8 @@ import scale_model
 from scale_model import simulate
 from scale_terms import Costs, Machine, Work
 
-from spikeloop.cluster.ledger import Ledger
-from spikeloop.cluster.pieces import Message
+from spikeloop.cluster.dispatch.ledger import Ledger
+from spikeloop.cluster.dispatch.work_units import Message
 from spikeloop.workers.job import JobResult, Tile
 
 FREE = Costs()

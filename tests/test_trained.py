@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from statistical import assert_mean
 
-from spikeloop.coordinator import learned
-from spikeloop.coordinator.config import load
+from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.export import weights as learned
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Parameters
 

@@ -11,7 +11,7 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.base import Differentiable, Lives, Unavailable
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
-from spikeloop.workers.kernels import label
+from spikeloop.workers.processor import label
 
 
 def evaluate(job: Job) -> JobResult:

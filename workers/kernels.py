@@ -1,77 +1,93 @@
-"""Which machine code a process computes with: libraries choose it by the processor they find.
+"""How kernels are compiled: numba without the GIL, strict IEEE arithmetic, cached on disk.
 
-NumPy, OpenBLAS, LLVM (for numba and JAX) and the C library carry several versions of the same
-function and take the one for the instruction set at hand. Their results differ in the last bits, so
-a life may depend on which machine of a cluster lived it. What is built on ``tasks.portable`` does
-not; it says so by an attribute ``portable``.
+Reference counting is off: counting the arrays of a ``Core`` each time it is passed on would cost
+several times what the emulator does with them, and without it a kernel cannot allocate memory.
+
+Floating-point contraction and reordering stay off, so a life gives the same bits whatever the
+width of the machine's vector unit.
 """
 
-import ctypes
-import platform
-from functools import cache
+import functools
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
-SYMBOLS = tuple(
-    f"{prefix}openblas_get_corename{suffix}"
-    for prefix in ("scipy_", "")
-    for suffix in ("64_", "", "64")
-)
-"""What the function is called that names OpenBLAS's kernels, in the builds that are around."""
+from numba import njit
+from numba.extending import typeof_impl
+
+from spikeloop.tasks import portable
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+# What makes a compiled function callable from Python, and from C. It takes the arguments apart, the
+# thirty arrays of a ``Core`` too, and so is more code than most parts of a kernel themselves.
+WITHOUT_ENTRIES: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-@cache
-def kernels() -> dict[str, str]:
-    """What decides about the last bits in this process, by library.
+class Inner:
+    """A function of kernels, compiled into them without an entry for Python.
 
-    ``processor`` is the kind of processor that LLVM compiles for, ``numpy`` the newest instruction
-    set that NumPy uses, ``blas`` the kernels of OpenBLAS, ``libc`` the C library.
+    numba would give each one such an entry, which takes two fifths of the time that a life takes
+    to compile. Python may call it all the same, as tests do: it is then compiled again, with one,
+    and not merged into its caller.
+
+    Attributes:
+        py_func: the function itself, under numba's name for it.
+        targetoptions: how kernels have it compiled.
     """
-    import numpy as np
 
-    shown: Any = np.show_config(mode="dicts")
-    simd = shown.get("SIMD Extensions", {})
-    sets = [*simd.get("baseline", ()), *simd.get("found", ())]
-    return {
-        "processor": _processor(),
-        "numpy": sets[-1] if sets else "unknown",
-        "blas": _openblas(),
-        "libc": "".join(platform.libc_ver()) or "unknown",
-    }
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self._for_kernels = njit(**OPTIONS, **WITHOUT_ENTRIES, **options)(function)
+        self._for_python = njit(**OPTIONS)(function)
+        self.targetoptions: dict[str, Any] = self._for_kernels.targetoptions
 
-
-def label() -> str:
-    """The kernels of this process in one word, for example "haswell/AVX2/Haswell/glibc2.41"."""
-    return "/".join(kernels().values())
+    def __call__(self, *arguments: Any) -> Any:
+        """Calls it from Python."""
+        return self._for_python(*arguments)
 
 
-def portable(*parts: object) -> bool:
-    """Whether learner, family or strategy all say that processors do not change their numbers."""
-    return all(getattr(part, "portable", False) for part in parts)
+@typeof_impl.register(Inner)
+def _inner_type(inner: Inner, context: Any) -> Any:
+    """What a kernel's compiler takes it for: the function without an entry."""
+    return typeof_impl(inner._for_kernels, context)
 
 
-def _processor() -> str:
-    from llvmlite.binding import get_host_cpu_name
-    from numba import config
-
-    return str(getattr(config, "CPU_NAME", None) or get_host_cpu_name())
+def part(function: Function) -> Function:
+    """Compiles a function that is merged into the kernels that call it."""
+    return cast(Function, Inner(function, forceinline=True))
 
 
-def _openblas() -> str:
-    """The kernels of the OpenBLAS that NumPy has loaded; "unknown" for another library."""
-    try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
-    except OSError:
-        return "unknown"
-    loaded = sorted({line.split(maxsplit=5)[-1] for line in lines if "openblas" in line})
-    # SciPy may have brought one of its own.
-    for path in sorted(loaded, key=lambda path: "numpy" not in path):
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for symbol in SYMBOLS:
-            if (function := getattr(library, symbol, None)) is not None:
-                function.restype = ctypes.c_char_p
-                return (function() or b"unknown").decode()
-    return "unknown"
+def routine(function: Function) -> Function:
+    """Compiles a function that kernels call often and that is better not merged into each place."""
+    return cast(Function, Inner(function))
+
+
+def kernel(function: Function) -> Function:
+    """Compiles a function that Python calls, and keeps its machine code on disk."""
+    return cast(Function, njit(**OPTIONS, cache=True)(function))
+
+
+def source_digest(*others: Path) -> int:
+    """A 62-bit digest of all sources that may end up in a kernel.
+
+    numba's cache notices changes of a kernel's own file only, not of the functions merged into
+    it. A kernel that refers to this number from an enclosing function has it in its cache key, and
+    so is never run in a stale version.
+
+    Args:
+        others: further sources that do, such as a user's own plasticity program.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    workers = Path(__file__).parent
+    folders = ("chip", "plasticity", "learners")
+    own = [source for folder in folders for source in sorted((workers / folder).rglob("*.py"))]
+    for source in (Path(__file__), *own, Path(portable.__file__), *others):
+        inside = source.is_relative_to(workers)
+        name = source.relative_to(workers).as_posix() if inside else source.name
+        digest.update(name.encode() + b"\0" + source.read_bytes())
+    return int.from_bytes(digest.digest(), "little") >> 2

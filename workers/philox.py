@@ -19,7 +19,7 @@ from enum import IntEnum
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, SeedArray
-from spikeloop.workers.chip.compiling import kernel, part
+from spikeloop.workers.kernels import kernel, part
 
 PYTHON_STREAMS = 2**31
 """Streams from here on cannot be asked for inside Brian2, whose integers have 32 bits with sign."""

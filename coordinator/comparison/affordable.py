@@ -17,10 +17,10 @@ from itertools import product
 from math import inf
 from typing import Any
 
-from spikeloop.coordinator.comparison import search as searches
-from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.tunables import around, defaults, settings_of
-from spikeloop.coordinator.loop import generation_lives
+from spikeloop.coordinator.comparison import variant_search as searches
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+from spikeloop.coordinator.comparison.tunable_space import around, defaults, settings_of
+from spikeloop.coordinator.search.loop import generation_lives
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
 Values = Mapping[str, Any]

@@ -21,23 +21,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import began, files, manifest
-from spikeloop.coordinator.analysis.findings import Findings, findings
+from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import (
     MANIFEST,
     SCHEMA_VERSION,
-    contest,
-    frames,
+    result_tables,
     studies,
     tuning,
 )
-from spikeloop.coordinator.comparison.config import ComparisonConfig, parse
+from spikeloop.coordinator.comparison import (
+    final as contest,
+)
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
+from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.lock import locked
-from spikeloop.coordinator.mixture import watched
-from spikeloop.coordinator.session import warm_up_job
-from spikeloop.coordinator.trust import again, remember
+from spikeloop.coordinator.search.processor_mix import watched
+from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.store import atomic_files, begun_runs, manifest
+from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.trust import again, remember
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
@@ -65,9 +67,9 @@ def start(
         )
         raise ConfigError(f"{folder}: the folder exists already; {hint}")
     try:
-        files.make_folder(folder)
-        files.write_json(folder / MANIFEST, _describe(config))
-        remember(files.read_json(folder / MANIFEST))
+        atomic_files.make_folder(folder)
+        atomic_files.write_json(folder / MANIFEST, _describe(config))
+        remember(atomic_files.read_json(folder / MANIFEST))
     except OSError as error:
         raise ConfigError(
             f"{folder}: cannot be written ({error.strerror}); choose another with --out"
@@ -95,9 +97,9 @@ def resume(
             entrants = list(contest.contestants(config, best))
             _check_baseline(config, entrants)
             contest.hold(config, entrants, folder, pool, reporter)
-        frames.write(config, folder)
+        result_tables.write(config, folder)
         result = find(config, folder)
-        files.write_json(folder / "findings.json", result.as_json())
+        atomic_files.write_json(folder / "findings.json", result.as_json())
     return result
 
 
@@ -111,11 +113,11 @@ def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
     path = folder / MANIFEST
     if not path.exists():
         raise ConfigError(f"{folder}: not a comparison (there is no {MANIFEST} in it)")
-    value = files.read_versioned(path, SCHEMA_VERSION)
+    value = atomic_files.read_versioned(path, SCHEMA_VERSION)
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own, trusted = manifest.working_folder(value, str(path)), trust or began.here(value)
+    own, trusted = manifest.working_folder(value, str(path)), trust or begun_runs.here(value)
     return parse(tables, str(path), own if trusted else None), trusted
 
 
@@ -127,13 +129,13 @@ def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
 def find(config: ComparisonConfig, folder: Path) -> Findings:
     """What the comparison shows, from its frames; resampling depends on its seed alone."""
     settings = config.comparison
-    results = frames.read(folder, "results")
+    results = result_tables.read(folder, "results")
     present = set(results["arm"])
     held = [(one, other) for one, other in settings.pairs if present >= {one, other}]
     missing = [" and ".join(pair) for pair in settings.pairs if not present.issuperset(pair)]
     found = findings(
         results,
-        frames.read(folder, "anytime"),
+        result_tables.read(folder, "anytime"),
         budget=settings.budget,
         target=settings.target,
         baseline=settings.baseline,
@@ -173,7 +175,7 @@ def lives_to_come(config: ComparisonConfig, folder: Path) -> int:
 
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
     """What differs between this code and the code that began a comparison; "" if nothing does."""
-    begun: Any = files.read_json(folder / MANIFEST)
+    begun: Any = atomic_files.read_json(folder / MANIFEST)
     return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloop.coordinator import reading
-from spikeloop.coordinator.comparison import records
-from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.tunables import defaults, distributions
+from spikeloop.coordinator.comparison import trial_records
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+from spikeloop.coordinator.comparison.tunable_space import defaults, distributions
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import reading
 from spikeloop.workers.seeding import Purpose, seeds
 from spikeloop.workers.space import ParameterSpace
 
@@ -115,7 +115,7 @@ def checked_trials(
         if study.direction != StudyDirection.MAXIMIZE:
             raise ValueError(f"the study of {strategy} has another direction")
         try:
-            return trials, records.check(trials, folder, strategy)
+            return trials, trial_records.check(trials, folder, strategy)
         except ConfigError as error:
             shared = f"delete the study {study_name(config, strategy)!r} in tuning.storage"
             mend = shared if config.tuning.storage else f"remove {folder / DATABASE}"

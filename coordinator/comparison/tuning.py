@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.comparison import records
-from spikeloop.coordinator.comparison import search as searches
+from spikeloop.coordinator.comparison import trial_records
+from spikeloop.coordinator.comparison import variant_search as searches
 from spikeloop.coordinator.comparison.affordable import left_out, tuned_space
-from spikeloop.coordinator.comparison.config import ComparisonConfig
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.studies import (
     TUNING,
     checked_trials,
@@ -32,10 +32,10 @@ from spikeloop.coordinator.comparison.studies import (
     ranges,
     run_seeds,
 )
-from spikeloop.coordinator.comparison.tunables import settings_of
+from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.reporter import Reporter
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.search.reporter import Reporter
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import ParameterSpace
 
@@ -101,7 +101,7 @@ def tune(
 
     study = open_study(config, folder, strategy)
     found, lacking = checked_trials(config, folder, strategy, study)
-    records.restore(found, folder, strategy)
+    trial_records.restore(found, folder, strategy)
     if found or lacking:
         reporter.note(_found(strategy, len(found), lacking))
     space = tuned_space(config, strategy)
@@ -139,11 +139,11 @@ def _trial(
     laws = ranges(study, space)
     if running is None:
         if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            record = records.path_of(folder, strategy, len(study.get_trials(deepcopy=False)))
-            settings = records.settings(record)
+            record = trial_records.path_of(folder, strategy, len(study.get_trials(deepcopy=False)))
+            settings = trial_records.settings(record)
             if settings is None:
                 settings = proposal(config, study, strategy, space)
-                records.propose(record, settings)
+                trial_records.propose(record, settings)
             study.enqueue_trial(settings)
         return study.ask(laws)
     trial = Trial(study, running._trial_id)
@@ -206,8 +206,8 @@ def _live(
         trial.set_user_attr(name, attribute)
     told = value if state == TrialState.COMPLETE else None
     frozen = trial.storage.get_trial(trial._trial_id)
-    record = records.path_of(folder, strategy, trial.number)
-    records.finish(record, frozen, state, told, attributes)
+    record = trial_records.path_of(folder, strategy, trial.number)
+    trial_records.finish(record, frozen, state, told, attributes)
     study.tell(trial, told, state=state)
     reporter.trial(strategy, trial.number, state.name.lower(), value, spent + charged, reason)
 

@@ -7,19 +7,19 @@ documentation read it. A new strategy is one file in this folder and one row her
 from typing import Any
 
 from spikeloop.coordinator.strategies.annealing import Annealing
-from spikeloop.coordinator.strategies.annealing_published import AnnealingPublished
 from spikeloop.coordinator.strategies.base import Evaluation, Strategy
 from spikeloop.coordinator.strategies.bptt import Bptt
 from spikeloop.coordinator.strategies.cma_es import CmaEs
 from spikeloop.coordinator.strategies.cross_entropy import CrossEntropy
-from spikeloop.coordinator.strategies.cross_entropy_published import CrossEntropyPublished
 from spikeloop.coordinator.strategies.evolution import Evolution
-from spikeloop.coordinator.strategies.evolution_published import EvolutionPublished
 from spikeloop.coordinator.strategies.finite_differences import FiniteDifferences
 from spikeloop.coordinator.strategies.genetic import Genetic
 from spikeloop.coordinator.strategies.grid import Grid
 from spikeloop.coordinator.strategies.natural_evolution import NaturalEvolution
 from spikeloop.coordinator.strategies.parallel_tempering import ParallelTempering
+from spikeloop.coordinator.strategies.published.annealing import AnnealingPublished
+from spikeloop.coordinator.strategies.published.cross_entropy import CrossEntropyPublished
+from spikeloop.coordinator.strategies.published.evolution import EvolutionPublished
 from spikeloop.coordinator.strategies.random_search import RandomSearch
 
 STRATEGIES: dict[str, type[Strategy[Any]]] = {

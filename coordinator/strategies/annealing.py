@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from spikeloop.coordinator.strategies.annealing_schedule import Schedule, temperature
 from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.cooling import Schedule, temperature
 from spikeloop.coordinator.strategies.metropolis import acceptance, by_slot, normalised, spread_of
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray

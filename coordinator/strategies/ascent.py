@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from spikeloop.workers.lsnn.xla import jax, precision
+from spikeloop.workers.xla import jax, precision
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.strategies.bptt import Bptt

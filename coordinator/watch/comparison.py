@@ -13,12 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator import files
+from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.exits import printable
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.trust import again
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.frame import Room, span
 from spikeloop.coordinator.watch.status import plain
 from spikeloop.coordinator.watch.writer import Writer, writer
@@ -37,7 +37,7 @@ class ComparisonView:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / MANIFEST
-        config: Any = files.read_versioned(path, SCHEMA_VERSION).get("config")
+        config: Any = atomic_files.read_versioned(path, SCHEMA_VERSION).get("config")
         try:
             self._about = config["comparison"]
             self._tuning_lives = int(config["tuning"]["lives"])
@@ -69,7 +69,7 @@ class ComparisonView:
                     self.behind = True
                     break
                 try:
-                    record = files.read_json(path)
+                    record = atomic_files.read_json(path)
                 except ConfigError as error:
                     self._problems.append(printable(str(error)))
                     continue

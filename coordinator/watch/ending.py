@@ -12,9 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.exits import printable
-from spikeloop.coordinator.trust import again
+from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.follow import Follower
 
 
@@ -26,7 +26,7 @@ class Ending:
     """
 
     def __init__(self, follower: Follower) -> None:
-        from spikeloop.coordinator.analysis.transfer_report import (
+        from spikeloop.coordinator.report.transfer_report import (
             transfer_scores,
             transfer_shortfalls,
         )
@@ -43,8 +43,8 @@ class Ending:
 
     def show(self, columns: int) -> RenderableType:
         """The table, the comparisons, figures and commands."""
-        from spikeloop.coordinator.analysis.shortfall import CAPTION, plus_minus
-        from spikeloop.coordinator.console import TRANSFER_COLUMNS, WIDE, gain_words
+        from spikeloop.coordinator.cli.progress import TRANSFER_COLUMNS, WIDE, gain_words
+        from spikeloop.coordinator.stats.regret import CAPTION, plus_minus
 
         zero, one = self._scale
         table = Table(
@@ -92,7 +92,7 @@ def next_steps(folder: Path) -> Iterator[str]:
 
 def _cells(lives: Any) -> tuple[str, str, str]:
     """Mean return, lives and failed lives of a Θ."""
-    from spikeloop.coordinator.analysis.shortfall import amount
+    from spikeloop.coordinator.stats.regret import amount
 
     returns = lives["return"][lives["status"] == "ok"]
     mean = amount(returns.mean()) if returns.size else "-"

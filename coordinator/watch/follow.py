@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from spikeloop.coordinator.analysis.scores import Estimate, held_out_score
-from spikeloop.coordinator.commit_order import due
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.schemas import FAILURES
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.stats.scores import Estimate, held_out_score
+from spikeloop.coordinator.store.commit_order import due
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.plan import Plan, plan
 
 NUMBERS = (

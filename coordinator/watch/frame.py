@@ -9,9 +9,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.analysis.scores import Estimate
-from spikeloop.coordinator.exits import printable
-from spikeloop.coordinator.trust import again
+from spikeloop.coordinator.cli.exits import printable
+from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.follow import Row
 from spikeloop.coordinator.watch.plot import Series, draw
 from spikeloop.coordinator.watch.status import Status

@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from spikeloop.coordinator.analysis.scores import Estimate
-from spikeloop.coordinator.exits import printable
-from spikeloop.coordinator.schemas import FAILURES
-from spikeloop.coordinator.stopping import RULES, StopSettings, epoch_of, words
+from spikeloop.coordinator.cli.exits import printable
+from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of, words
+from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.follow import Follower, Row
 from spikeloop.coordinator.watch.plan import Plan
 from spikeloop.coordinator.watch.writer import Writer, writer

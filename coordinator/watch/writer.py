@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikeloop.coordinator import reading
+from spikeloop.coordinator.store import reading
 
 
 @dataclass(frozen=True)

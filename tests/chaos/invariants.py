@@ -10,8 +10,8 @@ from small import assert_same_contents
 
 from chaos.scenes import MAX_ATTEMPTS
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.manifest import read_config
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, Job, Tile

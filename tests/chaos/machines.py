@@ -15,7 +15,7 @@ from chaos.plan import Strike
 from chaos.runner import Play
 from chaos.sandbox import Sandbox
 from chaos.scenes import JOB_TIMEOUT_S, LONG, MAX_ATTEMPTS
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 
 SHORT_S, LONG_S = 5.0, 40.0
 NOTICE_S = 20

@@ -9,7 +9,7 @@ from typing import Any
 
 from chaos.plan import START
 from chaos.runner import Blow, End, Play
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 
 
 @dataclass

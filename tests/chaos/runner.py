@@ -11,7 +11,7 @@ import psutil
 
 from chaos.plan import START, Strike
 from chaos.sandbox import Sandbox
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 
 SPIKELOOP = str(Path(sys.executable).with_name("spikeloop"))
 RUN_LIMIT_S = 600.0

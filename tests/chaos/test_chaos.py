@@ -19,8 +19,9 @@ from chaos.plan import START, plans
 from chaos.sandbox import Sandbox, wait_until_gone
 from chaos.scenes import SCENES
 from chaos.stretched import MARKER, Stretched
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files, session
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.learners import TabularTd
 
@@ -28,7 +29,7 @@ from spikeloop.workers.learners import TabularTd
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed") / "small"
-    session.start(small_config(), folder, Silent(), StopSignal())
+    run_session.start(small_config(), folder, Silent(), StopSignal())
     return folder
 
 
@@ -47,11 +48,11 @@ def spoil(run: Path, table: str, generation: int, **columns: Any) -> None:
     import pyarrow as pa
 
     path = run / table / f"part-{generation:06d}.parquet"
-    part = files.read_parquet(path)
+    part = atomic_files.read_parquet(path)
     frame = part.to_pandas()
     for name, value in columns.items():
         frame.loc[0, name] = value
-    files.write_parquet(path, pa.Table.from_pandas(frame, schema=part.schema))
+    atomic_files.write_parquet(path, pa.Table.from_pandas(frame, schema=part.schema))
 
 
 def test_an_undisturbed_run_has_no_problems(run: Path, undisturbed: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_life_in_the_place_of_another_is_found(run: Path, undisturbed: Path) -
 
 
 def test_the_last_bit_of_a_return_is_found(run: Path, undisturbed: Path) -> None:
-    value = files.read_parquet(run / "lives" / "part-000002.parquet")["return"][0].as_py()
+    value = atomic_files.read_parquet(run / "lives" / "part-000002.parquet")["return"][0].as_py()
     spoil(run, "lives", 2, **{"return": np.nextafter(value, np.inf)})
     assert "not the undisturbed run" in problems(run, undisturbed)
     everything = invariants.recomputed(run, np.random.default_rng(0), n_lives=1000)

@@ -47,7 +47,7 @@ def test_a_run_from_a_machine_that_is_no_node_says_what_to_do(
     cluster: Head, tmp_path: Path
 ) -> None:
     address, out = f"127.0.0.1:{cluster.gcs_port}", tmp_path / "runs"
-    run = ["spikeloop.coordinator.cli", "run", str(small_toml(tmp_path / "small.toml"))]
+    run = ["spikeloop.coordinator.cli.main", "run", str(small_toml(tmp_path / "small.toml"))]
     to = ["--address", address, "--out", str(out)]
     code, _, errors = said([*ALONE, sys.executable, "-m", *run, *to])
     assert code == 3

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from processes import SOON_S, assert_gone, child
 
-from spikeloop.cluster.cleaner import MARK, cleaned_up
+from spikeloop.cluster.ray_backend.cleaner import MARK, cleaned_up
 
 COORDINATOR = """
 import subprocess, sys
@@ -73,7 +73,7 @@ def test_a_cleaner_that_is_gone_disturbs_nobody(tmp_path: Path) -> None:
 
 def test_the_program_needs_nothing_of_the_package(tmp_path: Path) -> None:
     """It must be small; the package imports numpy and pydantic."""
-    from spikeloop.cluster import cleaner
+    from spikeloop.cluster.ray_backend import cleaner
 
     code = f"import runpy, sys; runpy.run_path({cleaner.__file__!r}, run_name='__main__')"
     code += "; print([name for name in sys.modules if name.startswith(('spikeloop', 'numpy'))])"

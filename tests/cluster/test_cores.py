@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spikeloop.cluster.cores import usable_cores
+from spikeloop.cluster.cpu_quota import usable_cores
 
 
 @pytest.fixture(autouse=True)

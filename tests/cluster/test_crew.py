@@ -11,8 +11,9 @@ from faulty import Echo
 from lacking import LINE, Lacking
 from processes import assert_gone
 
-from spikeloop.cluster import PoolError, StopSignal
-from spikeloop.cluster.private_ray import private_ray
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Learner
@@ -39,9 +40,9 @@ Start = Callable[..., Any]
 @pytest.fixture
 def open_pool() -> Iterator[Start]:
     """Starts a pool of one worker on the cluster of this module; its clock may be set forward."""
-    from spikeloop.cluster.crew import Crew
-    from spikeloop.cluster.ray_actors import RayActors
-    from spikeloop.cluster.ray_pool import RayPool
+    from spikeloop.cluster.dispatch.worker_group import Crew
+    from spikeloop.cluster.ray_backend.ray_actors import RayActors
+    from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
     class Ahead(RayActors):
         late: Callable[[], float] = staticmethod(lambda: 0.0)
@@ -116,7 +117,7 @@ def test_own_classes_that_workers_cannot_import_end_the_run(open_pool: Start) ->
 def test_workers_with_other_code_end_the_run(
     open_pool: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spikeloop.cluster import crew
+    from spikeloop.cluster.dispatch import worker_group as crew
     from spikeloop.workers.fingerprint import fingerprint
 
     monkeypatch.setattr(crew, "fingerprint", lambda own: {**fingerprint(own), "numba": "0.1"})

@@ -12,9 +12,10 @@ from faulty import Echo
 from nodes import Nodes, cluster_of
 from processes import child
 
-from spikeloop.cluster import PoolError, StopSignal, WorkerPool
-from spikeloop.cluster.attached import Attached
-from spikeloop.cluster.local import Local
+from spikeloop.cluster.pool import PoolError, WorkerPool
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.local import Local
+from spikeloop.cluster.targets.ray_cluster import Attached
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.evaluate import evaluate

@@ -20,17 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import assert_same_contents, small_toml
 
-from spikeloop.cluster.kubernetes import (
+from spikeloop.cluster.manifests.kubernetes_manifests import (
     MAX_CONFIG_MAP,
     MAX_NAME,
     object_name,
     run_objects,
     standing_objects,
 )
-from spikeloop.cluster.pods import CONFIG, RESULTS, Kubernetes, key
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import load, override
-from spikeloop.coordinator.kubernetes import as_yaml, kubernetes
+from spikeloop.cluster.manifests.kubernetes_pods import CONFIG, RESULTS, Kubernetes, key
+from spikeloop.coordinator.cli.kubernetes import as_yaml, kubernetes
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import load, override
 
 ROOT = Path(__file__).parents[2]
 RUN_NAMES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", fullmatch=True)
@@ -342,7 +342,7 @@ def own_classes(folder: Path, module: str) -> Path:
     (folder / f"{module}.py").write_text(
         "from pathlib import Path\n"
         "from own_package.rates import GENTLE\n"
-        "from spikeloop.workers.learners.tabular import TabularTd\n"
+        "from spikeloop.workers.learners.tabular.learner import TabularTd\n"
         "TABLE = Path(__file__).with_name('table.bin').read_bytes()\n"
         "assert TABLE == b'\\xff\\x00\\x93'\n"
         "class Gentle(TabularTd): ...\n"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spikeloop.cluster.ledger import LOOK_EVERY_S, MAX_NODE_LOSSES, STRAGGLES, Ledger
-from spikeloop.cluster.pieces import MESSAGES_PER_NODE, PIECES_PER_CORE, Message, Piece
+from spikeloop.cluster.dispatch.ledger import LOOK_EVERY_S, MAX_NODE_LOSSES, STRAGGLES, Ledger
+from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, PIECES_PER_CORE, Message, Piece
 from spikeloop.workers.base import N_CURVE_BINS
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 

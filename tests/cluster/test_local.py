@@ -17,7 +17,7 @@ import pytest
 from processes import LIMIT_S, SOON_S, assert_gone, child, folder_of
 from stranger import successes, within
 
-from spikeloop.cluster.local import Local
+from spikeloop.cluster.targets.local import Local
 
 SCRIPT = """
 import sys
@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.append(sys.argv[1])
 import numpy as np
 from faulty import Echo
-from spikeloop.cluster import Interrupted, StopSignal
+from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.cluster.local import Local
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp

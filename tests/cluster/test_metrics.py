@@ -14,13 +14,15 @@ from faulty import Echo
 from small import Silent, small_config
 from watched import metric_names
 
-from spikeloop.cluster import StopSignal, WorkerPool, metrics
+from spikeloop.cluster import metrics
 from spikeloop.cluster.metrics import METRICS, Metrics, exported
-from spikeloop.coordinator.loop import search
-from spikeloop.coordinator.measures import HELD_OUT
-from spikeloop.coordinator.reporter import GenerationReport
-from spikeloop.coordinator.session import warm_up_job
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.search.live_metrics import HELD_OUT
+from spikeloop.coordinator.search.loop import search
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, Outcome, cut

@@ -2,8 +2,8 @@
 
 from faulty import Echo
 
-from spikeloop.cluster.names import MAX_FULL, MAX_NAMES, Names
-from spikeloop.cluster.pieces import Message, Piece
+from spikeloop.cluster.dispatch.call_names import MAX_FULL, MAX_NAMES, Names
+from spikeloop.cluster.dispatch.work_units import Message, Piece
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid, Job, Tile

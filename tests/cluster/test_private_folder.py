@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 from stranger import successes, within
 
-from spikeloop.cluster import private_folder as module
-from spikeloop.cluster.exposure import open_to_others
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.private_folder import IN_USE, KEPT_S, LONGEST_BASE, RAYS, private_folder
+from spikeloop.cluster.ray_backend import private_folder as module
+from spikeloop.cluster.ray_backend.exposure import open_to_others
+from spikeloop.cluster.ray_backend.private_folder import (
+    IN_USE,
+    KEPT_S,
+    LONGEST_BASE,
+    RAYS,
+    private_folder,
+)
 
 
 @pytest.fixture

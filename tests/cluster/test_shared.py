@@ -15,7 +15,7 @@ from head import TOKEN, Head, head
 from processes import LIMIT_S, child
 from small import assert_same_contents, small_toml
 
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 
 TESTS = Path(__file__).parents[1]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from small import small_toml
 
-from spikeloop.cluster.slurm import ALREADY, BREAKING, SET_BY, Batch, script
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import load
+from spikeloop.cluster.manifests.slurm_script import ALREADY, BREAKING, SET_BY, Batch, script
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import load
 
 
 def changed(**values: Any) -> Batch:

@@ -17,8 +17,13 @@ from head import answers
 from processes import LIMIT_S, child, wait_for
 from small import small_toml
 
-from spikeloop.cluster.sockets import Exposed, asks_for_token, clusters, folder_behind
-from spikeloop.coordinator import diagnosis
+from spikeloop.cluster.ray_backend.open_ports import (
+    Exposed,
+    asks_for_token,
+    clusters,
+    folder_behind,
+)
+from spikeloop.coordinator.cli import doctor
 
 RIGHT, WRONG = "a" * 64, "b" * 64
 CHECK = """
@@ -140,9 +145,9 @@ def test_a_head_with_a_token(tmp_path: Path) -> None:
         found = cluster(session)
         assert found.token is True
         assert int(address.partition(":")[2]) in found.public["head service"]
-        told = diagnosis._open(found)
+        told = doctor._open(found)
         assert (told.state, "with a token" in told.found) == ("ok", True)
-        assert [check.state for check in diagnosis._folders([found])] == ["ok"]
+        assert [check.state for check in doctor._folders([found])] == ["ok"]
         assert found.folder == folder_behind(dashboard)
         code, _, errors = spikeloop(tmp_path, ["status", "--address", dashboard], **token)
         assert (code, errors) == (0, "")
@@ -171,11 +176,11 @@ def test_a_head_without(tmp_path: Path) -> None:
     with head(tmp_path, RAY_AUTH_MODE="disabled") as (address, session, dashboard):
         found = cluster(session)
         assert found.token is False
-        told = diagnosis._open(found)
+        told = doctor._open(found)
         assert told.state == "warning"
         assert "without a token, so whoever reaches them runs code here" in told.found
         assert "RAY_AUTH_MODE=token" in told.advice
-        folder = diagnosis._folders([found])[0]
+        folder = doctor._folders([found])[0]
         assert folder.state == "warning"
         assert str(found.folder) in folder.found
         assert "--temp-dir=/tmp/ray-$USER/r" in folder.advice
@@ -208,7 +213,7 @@ def test_what_is_not_rays_is_not_asked() -> None:
 def test_words_for_many_ports() -> None:
     many = Exposed("s", {"head service": [6379], "worker": [5, 4, 3, 2, 2]})
     assert str(many) == "head service on 6379; worker on 2, 3, 4 and 1 more"
-    unknown = diagnosis._open(many)
+    unknown = doctor._open(many)
     assert unknown.state == "warning"
     assert "unknown" in unknown.found
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spikeloop.cluster.stop import Interrupted, StopSignal, ending_signals
+from spikeloop.cluster.signals import Interrupted, StopSignal, ending_signals
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -18,7 +18,9 @@ import pytest
 from faulty import Echo
 from nodes import cluster_of
 
-from spikeloop.cluster import TARGETS, Interrupted, StopSignal, WorkerPool
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.evaluate import evaluate

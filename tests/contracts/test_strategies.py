@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from statistical import assert_better
 
-from spikeloop.coordinator.comparison.tunables import defaults, settings_of
+from spikeloop.coordinator.comparison.tunable_space import defaults, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.coordinator.strategies.base import from_arrays, to_arrays, wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from statistical import assert_rate
 
-from spikeloop.coordinator.analysis import anytime as ours
-from spikeloop.coordinator.analysis.intervals import Interval
-from spikeloop.coordinator.analysis.statistics import overall_mean
+from spikeloop.coordinator.stats import anytime as ours
+from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.significance import overall_mean
 
 
 def rng(seed: int) -> np.random.Generator:

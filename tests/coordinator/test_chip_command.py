@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikeloop.coordinator.cli import main
-from spikeloop.workers.chip.calibration import QUANTITIES, Calibration
+from spikeloop.coordinator.cli.main import main
+from spikeloop.workers.chip.calibration.calibrate import QUANTITIES, Calibration
 
 FIGURES = ("correlation", "potentials", "rates", "synapses")
 

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from small import small_config, small_toml
 
-from spikeloop.cluster.attached import Attached
-from spikeloop.cluster.inline import Inline
-from spikeloop.cluster.local import Local
-from spikeloop.coordinator import manifest
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.opening import retarget
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.cluster.targets.local import Local
+from spikeloop.cluster.targets.ray_cluster import Attached
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.cli.open import retarget
+from spikeloop.coordinator.store import manifest
 from spikeloop.workers.fingerprint import fingerprint
 
 
@@ -356,7 +356,7 @@ def test_list_shows_what_may_be_chosen(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom spikeloop.coordinator.cli import main\n"
+        "import sys\nfrom spikeloop.coordinator.cli.main import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'ray', 'numba', 'pandas', 'pyarrow', 'matplotlib', 'scipy', 'numpy', 'rich'}\n"
         "print(sorted(heavy & set(sys.modules)))"

@@ -7,11 +7,11 @@ import pytest
 from pydantic import Field
 from small import TABLES, small_config, small_tables, small_toml
 
-from spikeloop.coordinator.analysis.page import toml
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import load, override, parse
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import load, override, parse
+from spikeloop.coordinator.config.settings_builder import allowed
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.kinds import allowed
+from spikeloop.coordinator.report.page import toml
 from spikeloop.tasks.settings import Settings
 
 TESTS = Path(__file__).parents[1]

@@ -19,15 +19,17 @@ from s3 import BUCKET, ENVIRONMENT, S3
 from small import Silent, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import addresses, copies, copying, places, session
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.commit_order import rank
-from spikeloop.coordinator.copies import Copy
-from spikeloop.coordinator.copying import Copying
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.mirror import Mirror
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store.commit_order import rank
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.sync import background_upload, download, storage
+from spikeloop.coordinator.sync.background_upload import Copying
+from spikeloop.coordinator.sync.download import Copy
+from spikeloop.coordinator.sync.upload import Mirror
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -208,18 +210,18 @@ def test_a_copy_is_resumed_by_its_address(
 def test_fetch_brings_what_is_missing(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
     last = s3.read(f"{copied}/state/000003.npz")
     s3.remove(f"{copied}/state/000003.npz")
-    folder = copies.fetch(s3.uri(copied), tmp_path)
+    folder = download.fetch(s3.uri(copied), tmp_path)
     assert folder == tmp_path / "small"
     store = RunStore.open(folder)
     assert (store.generation(), store.uncommitted()) == (2, [])
     s3.write(f"{copied}/state/000003.npz", last)
     with store.locked(), pytest.raises(ConfigError, match="is writing it"):
-        copies.fetch(s3.uri(copied), tmp_path)
+        download.fetch(s3.uri(copied), tmp_path)
     flipped = bytearray((folder / PART).read_bytes())
     flipped[99] ^= 4
     (folder / PART).write_bytes(flipped)
     (folder / "figures" / "search.png").write_bytes(b"drawn earlier")
-    copies.fetch(s3.uri(copied), tmp_path)
+    download.fetch(s3.uri(copied), tmp_path)
     assert contents(folder) == contents(run)
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
@@ -231,10 +233,10 @@ def test_fetch_brings_a_table_that_was_written_again(
     last, table = "state/000003.npz", "transfer/part-000000.parquet"
     at_the_end = {name: s3.read(f"{copied}/{name}") for name in (last, table)}
     s3.remove(f"{copied}/{last}")
-    store = RunStore.open(copies.fetch(s3.uri(copied), tmp_path))
+    store = RunStore.open(download.fetch(s3.uri(copied), tmp_path))
     store.write_transfer(store.folder / table, store.read_part(store.folder / table).slice(1))
     s3.write(f"{copied}/{last}", at_the_end[last])
-    copies.fetch(s3.uri(copied), tmp_path)
+    download.fetch(s3.uri(copied), tmp_path)
     assert (store.folder / table).read_bytes() == at_the_end[table]
     RunStore(run).check(run / table)
 
@@ -243,20 +245,20 @@ def test_two_histories_of_one_run_are_not_mixed(
     run: Path, s3: S3, tmp_path: Path, copied: str
 ) -> None:
     """Gone back to generation 1 and lived again by other code, up to generation 2."""
-    store = RunStore.open(copies.fetch(s3.uri(copied), tmp_path))
+    store = RunStore.open(download.fetch(s3.uri(copied), tmp_path))
     other = {name: array + 1 for name, array in store.state(2).items() if array.dtype.kind == "f"}
     parts = {"lives": store.read_part(store.part_path("lives", 2))}
     store.go_back(1)
-    copies.fetch(s3.uri(copied), tmp_path)  # nothing was lived again yet
+    download.fetch(s3.uri(copied), tmp_path)  # nothing was lived again yet
     assert store.generation() == 3
     store.go_back(1)
     store.commit(2, parts, other)
     before, there = contents(tmp_path), s3.objects(copied)
     with pytest.raises(ConfigError, match=r"lived again elsewhere; choose another --out"):
-        copies.fetch(s3.uri(copied), tmp_path)
+        download.fetch(s3.uri(copied), tmp_path)
     config = small_config(run={"copy_to": s3.uri(copied.removesuffix("/small"))})
     with pytest.raises(ConfigError, match="lived again elsewhere; choose another place"):
-        session.resume(config, store, Silent(), StopSignal())
+        run_session.resume(config, store, Silent(), StopSignal())
     assert contents(tmp_path) == before
     assert s3.objects(copied) == there
 
@@ -270,7 +272,7 @@ def test_fetch_leaves_what_is_no_such_run(
     assert cli(*fetch) == 2
     assert f"{tmp_path / 'small'}: is in the way" in one_line(capsys)
     (tmp_path / "small" / "mine").unlink()
-    session.start(small_config(), tmp_path / "small", Silent(), StopSignal(), or_resume=True)
+    run_session.start(small_config(), tmp_path / "small", Silent(), StopSignal(), or_resume=True)
     before = contents(tmp_path)
     assert cli(*fetch) == 2
     assert f"{tmp_path / 'small'}: holds another run than s3://bucket/lab/" in one_line(capsys)
@@ -278,10 +280,10 @@ def test_fetch_leaves_what_is_no_such_run(
 
 
 def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
-    folder = copies.fetch(s3.uri(copied), tmp_path)
+    folder = download.fetch(s3.uri(copied), tmp_path)
     uri = s3.uri(copied.removesuffix("/small"))
     config = small_config(run={"copy_to": uri})
-    session.transfer(
+    run_session.transfer(
         config,
         RunStore.open(folder),
         config.transfer.model_copy(update={"seed": 4}),
@@ -291,12 +293,12 @@ def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, cop
     assert s3.objects(copied) == contents(folder)
     other = "other_transfers/seed-000004-tasks-000006-generation-000003.parquet"
     assert other in s3.objects(copied)
-    again = copies.fetch(s3.uri(copied), tmp_path / "again")
+    again = download.fetch(s3.uri(copied), tmp_path / "again")
     assert contents(again).keys() == contents(folder).keys()
 
 
 def test_going_back_goes_back_in_the_copy(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
-    folder = copies.fetch(s3.uri(copied), tmp_path)
+    folder = download.fetch(s3.uri(copied), tmp_path)
     assert cli("resume", s3.uri(copied), "--out", str(tmp_path), "--after", "1") == 0
     assert_same_contents(folder, run)
     assert s3.objects(copied) == contents(folder)
@@ -365,7 +367,7 @@ def test_links_in_a_folder_are_not_followed(
         assert cli("fetch", str(there), "--out", str(tmp_path / "out")) == 2
         assert f"{there / name}: is a link, and no links are followed there" in one_line(capsys)
         with pytest.raises(PoolError, match=r"symbolic links|Not a directory"):
-            places.below(str(there.parent), "small").read(name if name != "lives" else PART)
+            storage.below(str(there.parent), "small").read(name if name != "lives" else PART)
     assert not (tmp_path / "out").exists()
 
 
@@ -377,7 +379,7 @@ def test_nothing_is_changed_through_a_link(run: Path, tmp_path: Path) -> None:
         victim.write_bytes(b"precious")
         (above / linked).parent.mkdir(parents=True)
         (above / linked).symlink_to(target)
-        place = places.below(str(above), "small")
+        place = storage.below(str(above), "small")
         changes = (place.names, lambda p=place: p.write(PART, b""), lambda p=place: p.remove(PART))
         for change in changes:
             with pytest.raises(ConfigError, match=f"{linked}: is a link, and no links"):
@@ -423,10 +425,10 @@ class Listener(Silent):
 def test_a_server_that_fails_for_a_while_is_told_of_and_caught_up_with(
     run: Path, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "PAUSE_S", 0.05)
+    monkeypatch.setattr(background_upload, "PAUSE_S", 0.05)
     listener = Listener(on_generation=s3.stop, on_trouble=s3.start)
     config = small_config(run={"copy_to": s3.uri("outage")})
-    session.start(config, tmp_path / "small", listener, StopSignal())
+    run_session.start(config, tmp_path / "small", listener, StopSignal())
     assert len([note for note in listener.notes if "trying again" in note]) == 1
     assert listener.notes[-1] == f"copy: {s3.uri('outage/small')}"
     assert s3.objects("outage/small") == contents(tmp_path / "small")
@@ -436,20 +438,20 @@ def test_a_server_that_fails_for_a_while_is_told_of_and_caught_up_with(
 def test_a_server_that_stays_away_ends_a_run_that_is_whole_here(
     run: Path, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "PAUSE_S", 0.05)
-    monkeypatch.setattr(copying, "LAST_S", 0.0)
+    monkeypatch.setattr(background_upload, "PAUSE_S", 0.05)
+    monkeypatch.setattr(background_upload, "LAST_S", 0.0)
     listener = Listener(on_generation=s3.stop, on_trouble=lambda: None)
     config = small_config(run={"copy_to": s3.uri("away")})
     with pytest.raises(PoolError, match=r"^s3://bucket/away/small.*is the store up"):
-        session.start(config, tmp_path / "small", listener, StopSignal())
+        run_session.start(config, tmp_path / "small", listener, StopSignal())
     assert_same_contents(tmp_path / "small", run)
     s3.start()
-    session.resume(config, RunStore.open(tmp_path / "small"), Silent(), StopSignal())
+    run_session.resume(config, RunStore.open(tmp_path / "small"), Silent(), StopSignal())
     assert s3.objects("away/small") == contents(tmp_path / "small")
 
 
 def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying, "PAUSE_S", 0.0)
+    monkeypatch.setattr(background_upload, "PAUSE_S", 0.0)
     place, store, notes = Recorder(), RunStore(run), list[str]()
     keeper = Copying(Mirror(place), store, notes.append, StopSignal())
     tried: list[None] = []
@@ -466,7 +468,7 @@ def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -
         time.sleep(0.001)
     store.after_commit(1)
     assert notes[0] == "copy: there: no; going on, and trying again"
-    monkeypatch.setattr(copying, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(background_upload, "PATIENCE_S", -1.0)
     with pytest.raises(PoolError, match="the copy is behind"):
         store.after_commit(2)
     keeper.end(finished=False)
@@ -476,7 +478,7 @@ def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_an_error_that_nobody_expected_is_told_and_tried_again(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "PAUSE_S", 0.0)
+    monkeypatch.setattr(background_upload, "PAUSE_S", 0.0)
     place, store, notes = Recorder(), RunStore(run), list[str]()
     keeper = Copying(Mirror(place), store, notes.append, StopSignal())
     tried: list[None] = []
@@ -513,7 +515,7 @@ def test_an_interrupted_run_copies_what_it_has_committed(run: Path) -> None:
 def test_an_interrupted_run_does_not_wait_for_a_write_that_hangs(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "LEAVING_S", 0.05)
+    monkeypatch.setattr(background_upload, "LEAVING_S", 0.05)
     place, store, notes = Recorder(), RunStore(run), list[str]()
     keeper = Copying(Mirror(place), store, notes.append, StopSignal())
     hanging, released = threading.Event(), threading.Event()
@@ -565,7 +567,7 @@ def flip(s3: S3, key: str) -> None:
 def foreign(s3: S3, copied: str, tmp_path: Path) -> None:
     """A part of another run with the same configuration."""
     folder = tmp_path / "another" / "small"
-    session.start(small_config(), folder, Silent(), StopSignal())
+    run_session.start(small_config(), folder, Silent(), StopSignal())
     s3.write(
         f"{copied}/lives/part-000002.parquet",
         (folder / "lives" / "part-000002.parquet").read_bytes(),
@@ -615,11 +617,11 @@ SPOILERS: dict[str, tuple[Callable[[S3, str, Path], None], str]] = {
 
 
 def resealed(manifest: bytes) -> bytes:
-    from spikeloop.coordinator import seals
+    from spikeloop.coordinator.store import checksums
 
     value = {**json.loads(manifest), "schema_version": 99}
-    data = bytearray(json.dumps({**value, "sha256": seals.EMPTY}, indent=2).encode())
-    seals.seal(memoryview(data))
+    data = bytearray(json.dumps({**value, "sha256": checksums.EMPTY}, indent=2).encode())
+    checksums.seal(memoryview(data))
     return bytes(data)
 
 
@@ -665,7 +667,7 @@ def test_nothing_but_a_runs_files_is_brought(
         s3.write(f"{copied}/{key}", b"evil")
     s3.write(f"{copied}/report.html", b"<script>evil()</script>")
     out = tmp_path / "here" / "runs"
-    copies.fetch(s3.uri(copied), out)
+    download.fetch(s3.uri(copied), out)
     assert contents(out / "small") == contents(run)
     assert contents(tmp_path).keys() == {f"here/runs/small/{name}" for name in contents(run)}
 
@@ -689,7 +691,7 @@ def test_a_copy_of_another_run_is_left_alone(
 
 def test_another_run_that_takes_the_place_ends_this_one(run: Path, tmp_path: Path) -> None:
     """Two of the same name began at the same time on different machines."""
-    session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    run_session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
     place = Recorder()
     mine, theirs = Mirror(place), Mirror(place)
     mine.push(RunStore(run), 1)
@@ -702,7 +704,7 @@ def test_another_run_that_takes_the_place_ends_this_one(run: Path, tmp_path: Pat
 def test_a_copy_that_is_ahead_is_not_overwritten(
     run: Path, s3: S3, copied: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = copies.fetch(s3.uri(copied), tmp_path)
+    folder = download.fetch(s3.uri(copied), tmp_path)
     RunStore(folder).go_back(1)
     uri = s3.uri(copied.removesuffix("/small"))
     config = str(small_toml(tmp_path / "small.toml", run={"copy_to": uri}))
@@ -710,7 +712,7 @@ def test_a_copy_that_is_ahead_is_not_overwritten(
     errors = one_line(capsys)
     assert "has generation 3" in errors
     assert f"spikeloop fetch '{s3.uri(copied)}' --out {tmp_path}" in errors
-    copies.fetch(s3.uri(copied), tmp_path)
+    download.fetch(s3.uri(copied), tmp_path)
     assert cli("run", config, "--resume", "--out", str(tmp_path)) == 0
 
 
@@ -763,13 +765,13 @@ def test_a_comparison_says_that_it_is_not_copied(
     ],
 )
 def test_an_address_is_a_place_and_a_name(text: str, above: str, name: str) -> None:
-    assert addresses.split(text) == (above, name)
-    addresses.check(above)  # so that it can be kept as run.copy_to
+    assert uris.split(text) == (above, name)
+    uris.check(above)  # so that it can be kept as run.copy_to
 
 
 def test_a_folder_of_the_root_is_found_by_its_address() -> None:
-    above, name = addresses.split("file:///small")
-    assert str(places.below(above, name)) == "/small"
+    above, name = uris.split("file:///small")
+    assert str(storage.below(above, name)) == "/small"
 
 
 @pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/?scheme=http", "file:///", "/"])
@@ -777,6 +779,6 @@ def test_an_address_without_a_name_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     with pytest.raises(ValueError, match="must end with a name"):
-        addresses.split(text)
+        uris.split(text)
     assert cli("fetch", text, "--out", str(tmp_path)) == 2
     assert "the address of a copy must end with a name" in one_line(capsys)

@@ -23,11 +23,12 @@ import pytest
 from processes import child, wait_for
 from small import Silent, assert_same_contents, small_config, small_toml
 
-from spikeloop.cluster.stop import Interrupted, StopSignal
-from spikeloop.coordinator import files, session
-from spikeloop.coordinator.cli import main
+from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -36,7 +37,7 @@ TABLES = ("lives", "candidates", "curves", "generations", "finalists", "transfer
 
 
 def start(folder: Path, **changes: Any) -> Path:
-    session.start(small_config(deploy=DEPLOY, **changes), folder, Silent(), StopSignal())
+    run_session.start(small_config(deploy=DEPLOY, **changes), folder, Silent(), StopSignal())
     return folder
 
 
@@ -299,7 +300,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     run, transfer = {"generations": 10, "commit_every": 3}, {"monitor_every": 10}
     with pytest.raises(Interrupted):
-        session.start(small_config(run=run, transfer=transfer), folder, Interrupting(), stop)
+        run_session.start(small_config(run=run, transfer=transfer), folder, Interrupting(), stop)
     assert cli("resume", str(folder)) == 0
     assert [n for _, n in RunStore(folder).states()] == [0, 3, 5, 6, 9, 10]
     return folder
@@ -367,9 +368,9 @@ def test_an_edited_manifest_is_refused_by_every_command(
 
 def test_a_manifest_sealed_again_does_not_fit_the_files(run: Path) -> None:
     path = run / "run.json"
-    manifest = files.read_json(path)
+    manifest = atomic_files.read_json(path)
     manifest["config"]["run"]["seed"] = 8
-    files.write_json(path, manifest)
+    atomic_files.write_json(path, manifest)
     assert cli("verify", str(run)) == 1
     assert cli("resume", str(run)) == 2
 

@@ -8,16 +8,16 @@ import pyarrow as pa
 import pytest
 from small import Silent, contents, small_config
 
-from spikeloop.cluster.inline import InlinePool
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import deployment, session
-from spikeloop.coordinator.config import RunConfig
-from spikeloop.coordinator.grids import held_out_jobs
-from spikeloop.coordinator.lives import evaluate_grid
-from spikeloop.coordinator.manifest import read_config
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.inline import InlinePool
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import deployment, run_session
+from spikeloop.coordinator.search.evaluation import evaluate_grid
+from spikeloop.coordinator.search.generation import held_out_jobs
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def start(folder: Path, **changes: Any) -> RunStore:
-    session.start(small_config(**changes), folder, Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, Silent(), StopSignal())
     return RunStore(folder)
 
 
@@ -84,7 +84,7 @@ def test_what_is_monitored_is_what_would_be_deployed(averaged: RunStore) -> None
         written = curves.loc[curves["generation"] == generation, "return"].to_list()
         assert written == own[0]
         assert written != own[1]  # the last recommended point alone earns something else
-    np.testing.assert_array_equal(session.recommended(config, averaged), point)
+    np.testing.assert_array_equal(run_session.recommended(config, averaged), point)
 
 
 def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[float]:
@@ -96,7 +96,9 @@ def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[floa
 def test_without_an_average_the_recommended_point_is_untouched(tmp_path: Path) -> None:
     config = small_config()
     store = start(tmp_path / "small")
-    np.testing.assert_array_equal(session.recommended(config, store), recommended(store, config, 3))
+    np.testing.assert_array_equal(
+        run_session.recommended(config, store), recommended(store, config, 3)
+    )
 
 
 # --- who races --------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
     assert table is not None
     winner = deployment.winner(table, 0.2)
     np.testing.assert_array_equal(
-        session.recommended(config, raced), recommended(raced, config, winner)
+        run_session.recommended(config, raced), recommended(raced, config, winner)
     )
     assert verify(raced).problems == []
 
@@ -209,9 +211,9 @@ class Counting(Silent):
 
 def test_finished_run_never_races_again(raced: RunStore) -> None:
     config, heard = read_config(raced), Counting()
-    session.resume(config, raced, heard, StopSignal())
+    run_session.resume(config, raced, heard, StopSignal())
     settings = type(config.transfer).model_validate({**config.transfer.model_dump(), "seed": 5})
-    session.transfer(config, raced, settings, heard, StopSignal())
+    run_session.transfer(config, raced, settings, heard, StopSignal())
     assert heard.grids == [("transfer to held-out tasks", 30)]  # of the second command only
 
 
@@ -228,9 +230,9 @@ def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     frame["return"] = frame["optimal"].where(own, frame["random"])
     store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
     np.testing.assert_array_equal(
-        session.recommended(config, store), recommended(store, config, loser)
+        run_session.recommended(config, store), recommended(store, config, loser)
     )
-    session.resume(config, store, Silent(), StopSignal())
+    run_session.resume(config, store, Silent(), StopSignal())
     after = contents(store.folder)["transfer"]
     changed = after["return"] != before["return"]
     assert set(after.loc[changed, "theta"]) == {"learned"}

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from spikeloop.coordinator import diagnosis
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.diagnosis import Check, examine
-from spikeloop.coordinator.manifest import PACKAGES
+from spikeloop.coordinator.cli import doctor
+from spikeloop.coordinator.cli.doctor import Check, examine
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.store.manifest import PACKAGES
 from spikeloop.workers.brian import targets
-from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.learners.chip.agent import ChipAgent
 
 Patch = pytest.MonkeyPatch
 Usage = namedtuple("Usage", ("total", "used", "free"))
@@ -73,7 +73,7 @@ def test_a_missing_package_is_broken(monkeypatch: Patch, package: str) -> None:
     [((3, 10, 9), "broken"), ((3, 11, 0), "ok"), ((3, 13, 5), "ok"), ((3, 14, 0), "broken")],
 )
 def test_versions_of_python(monkeypatch: Patch, version: tuple[int, ...], state: str) -> None:
-    monkeypatch.setattr(diagnosis, "sys", SimpleNamespace(version_info=version))
+    monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version))
     assert verdict("python").state == state
     assert ("3.11" in verdict("python").advice) == (state == "broken")
 

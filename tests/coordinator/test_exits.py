@@ -18,7 +18,7 @@ import pytest
 from processes import LIMIT_S, child
 from small import small_toml
 
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 
 TRIES = int(os.environ.get("SPIKELOOP_EXITS", "1"))
 COMMAND = ["-m", "spikeloop.coordinator.cli"]

@@ -12,12 +12,12 @@ import pytest
 from learned_networks import BANDIT, QUADRATIC, drawn, drawn_file
 from small import small_toml
 
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.exporting import brian_script, channels, frozen
-from spikeloop.coordinator.learned import Learned
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.export import brian_script, frozen_network, input_encoding
+from spikeloop.coordinator.export.weights import Learned
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.lsnn import tile
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 jax = pytest.importorskip("jax")
 
@@ -46,8 +46,8 @@ def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(
     kind: str, changes: dict[str, float]
 ) -> None:
     known = drawn(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
-    network = frozen.freeze(known, "brian2")
-    life = frozen.live(known, network, 1)
+    network = frozen_network.freeze(known, "brian2")
+    life = frozen_network.live(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)
     tasks = known.config.family.sample(1, np.random.default_rng(0))
     parameters = known.config.space.decode(known.point[None, :])
@@ -67,7 +67,7 @@ def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(
 
 
 def test_signs_and_places_of_synapses_are_those_of_the_wiring() -> None:
-    network = frozen.freeze(drawn(BANDIT, connectivity=0.4, excitatory_share=0.7), "brian2")
+    network = frozen_network.freeze(drawn(BANDIT, connectivity=0.4, excitatory_share=0.7), "brian2")
     assert 0.2 < network.wiring.exists.mean() < 0.6
     assert not network.recurrent[~network.wiring.exists].any()
     assert (network.wiring.sign != 0).all()
@@ -99,7 +99,7 @@ def test_a_new_task_is_encoded_from_the_table_of_channels(
     assert isinstance(config.learner, Lsnn)
     interface = config.family.interface
     inputs = config.learner.inputs(interface)
-    kept, groups = channels.arrays(inputs), channels.groups(inputs)
+    kept, groups = input_encoding.arrays(inputs), input_encoding.groups(inputs)
     assert {group.name: group.n for group in groups} == inputs.parts
     for step, told in [(0, 1.0), (3, 0.0), (4, 1.0), (5, 0.31), (6, 9.0)]:
         seen: Any = np.full(interface.n_observations, 0.3)
@@ -122,7 +122,7 @@ def test_a_new_task_is_encoded_from_the_table_of_channels(
 
 def test_the_script_tells_what_channels_stand_for() -> None:
     known = drawn(BANDIT, trial_channels=5)
-    text = brian_script.render(known, frozen.freeze(known, "brian2"), 0)
+    text = brian_script.render(known, frozen_network.freeze(known, "brian2"), 0)
     table = """
     0 to 1      its last action: one-hot, 0 to 1
     2 to 3      the reward for it: one-hot, 0.0, 1.0
@@ -320,8 +320,8 @@ def simulated(graph: Any, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Inputs by time steps, spikes and answers of a life in JAX."""
-    network = frozen.freeze(known, "nir")
-    life = frozen.live(known, network, task)
+    network = frozen_network.freeze(known, "nir")
+    life = frozen_network.live(known, network, task)
     n_steps = network.circuit.n_steps
     by_step = network.learner.input == "spikes"
     inputs = life.inputs if by_step else np.repeat(life.inputs, n_steps, axis=0)
@@ -359,7 +359,7 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     file = drawn_file(tmp_path / "some.npz", BANDIT, **settings)
     assert cli("export", file, "--to", "nir", "--out", tmp_path / "x.nir") == 0
     graph = nir.read(str(tmp_path / "x.nir"))
-    network = frozen.freeze(drawn(BANDIT, **settings), "nir")
+    network = frozen_network.freeze(drawn(BANDIT, **settings), "nir")
     weights = {name: getattr(node, "weight", None) for name, node in graph.nodes.items()}
     np.testing.assert_array_equal(weights["input_weights"], network.inputs.T)
     np.testing.assert_array_equal(weights["readout"], network.readout.T)

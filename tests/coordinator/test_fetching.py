@@ -10,9 +10,9 @@ import pytest
 from printed import as_printed
 from small import small_toml
 
-from spikeloop.coordinator import fetching
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.copies import Copy, located
+from spikeloop.coordinator.cli import fetch as fetching
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.sync.download import Copy, located
 
 TESTS = Path(__file__).parents[1]
 COMPARED = "fitness, held-out scores and counts follow from the lives"
@@ -39,7 +39,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         learner={"kind": "fetched_echo:Echo"},
     )
     (above / "copies").mkdir()
-    program = f"{sys.executable} -m spikeloop.coordinator.cli"
+    program = f"{sys.executable} -m spikeloop.coordinator.cli.main"
     as_printed(f'{program} run "{config}" --out "{above / "there"}"', XDG_STATE_HOME=str(above))
     return folder
 

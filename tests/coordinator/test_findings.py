@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spikeloop.coordinator.analysis import statistics
-from spikeloop.coordinator.analysis.findings import Findings, findings
+from spikeloop.coordinator.comparison.findings.findings import Findings, findings
+from spikeloop.coordinator.stats import significance
 
 BUDGET = 1000
 """Lives of each run; ten generations of 100."""
@@ -98,7 +98,7 @@ def test_each_arm_meets_the_baseline_once_and_given_pairs_follow() -> None:
     assert [arm.settings for arm in result.arms] == ["default", "default", "tuned"]
     raw = [comparison.test.p for comparison in result.comparisons]
     corrected = [comparison.p_holm for comparison in result.comparisons]
-    np.testing.assert_array_equal(corrected, statistics.holm(raw))
+    np.testing.assert_array_equal(corrected, significance.holm(raw))
     assert corrected == [3 * p for p in raw]  # the smallest possible each
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from small import Silent, assert_same_contents, small_tables
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import finished, manifest, session
-from spikeloop.coordinator.analysis.scores import ends
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import load
-from spikeloop.coordinator.store import ONCE, PARTS, RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.search import finished_run, run_session
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.workers.job import Status
 
 NO_CLUSTER = ("--address", "127.0.0.1:1")
@@ -62,7 +63,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(config: Path) -> Path:
     """The folder of the finished run."""
-    session.start(load(config), config.parent / "small", Silent(), StopSignal())
+    run_session.start(load(config), config.parent / "small", Silent(), StopSignal())
     return config.parent / "small"
 
 
@@ -100,8 +101,8 @@ def test_the_second_end_is_the_first_without_workers(
 
 def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -> None:
     settings = load(config)
-    lived = session.start(settings, tmp_path / "small", Silent(), StopSignal())
-    read = finished.transfer(settings, RunStore(tmp_path / "small"))
+    lived = run_session.start(settings, tmp_path / "small", Silent(), StopSignal())
+    read = finished_run.transfer(settings, RunStore(tmp_path / "small"))
     assert read is not None
     assert json.dumps(read.as_json()) == json.dumps(lived.as_json())
     assert read.theta == lived.theta
@@ -177,10 +178,10 @@ def test_what_is_missing_or_does_not_fit_is_lived(
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
     settings = manifest.read_config(store)
-    assert finished.transfer(settings, store) is not None
+    assert finished_run.transfer(settings, store) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished.transfer(settings, store) is None
-    session.resume(settings, store, Silent(), StopSignal())
+    assert finished_run.transfer(settings, store) is None
+    run_session.resume(settings, store, Silent(), StopSignal())
     assert_same_contents(store.folder, run)
 
 
@@ -190,9 +191,9 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     store = RunStore(tmp_path / "small")
     settings = manifest.read_config(store)
     store.go_back(1)
-    assert finished.transfer(settings, store) is None
-    session.transfer(settings, store, settings.transfer, Silent(), StopSignal())
-    assert finished.transfer(settings, store) is None
+    assert finished_run.transfer(settings, store) is None
+    run_session.transfer(settings, store, settings.transfer, Silent(), StopSignal())
+    assert finished_run.transfer(settings, store) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(Silent):
@@ -200,11 +201,11 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        session.resume(settings, store, Broken(), StopSignal())
+        run_session.resume(settings, store, Broken(), StopSignal())
     assert not store.part_path("transfer", 0).exists()
     # An older program left it, and was killed after the race.
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished.transfer(settings, store) is None
-    session.resume(settings, store, Silent(), StopSignal())
+    assert finished_run.transfer(settings, store) is None
+    run_session.resume(settings, store, Silent(), StopSignal())
     assert_same_contents(store.folder, run)

@@ -16,12 +16,13 @@ import pytest
 from learned_networks import BANDIT, drawn, drawn_file
 from small import small_toml
 
-from spikeloop.coordinator import files, learned, seals, unpacking
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.deployment import deployed
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.manifest import read_config
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.export import weights as learned
+from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.store import atomic_files, checksums, safe_npz
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
 
 OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
 """Held-out tasks that no run has lived."""
@@ -177,7 +178,7 @@ def test_other_archives_are_no_weights_files(
     assert "not a run folder" in refused(tmp_path / "pipe.npz", capsys)
     for path in (tmp_path / "pipe.npz", Path("/dev/zero"), tmp_path):
         with pytest.raises(ConfigError, match=f"{path}: cannot be read: it is no regular file"):
-            files.open_arrays(path, 1)
+            atomic_files.open_arrays(path, 1)
 
 
 def test_a_file_without_end_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,19 +198,19 @@ def test_what_would_become_large_is_not_unpacked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Zeros are a thousandth of their size in a file."""
-    arrays, _ = files.read_arrays(file)
+    arrays, _ = atomic_files.read_arrays(file)
     arrays[name] = np.array("0" * 100_000) if name == "about" else np.zeros(100_000)
-    files.write_arrays(tmp_path / "bomb.npz", arrays, learned.FORMAT, compressed=True)
+    atomic_files.write_arrays(tmp_path / "bomb.npz", arrays, learned.FORMAT, compressed=True)
     assert (tmp_path / "bomb.npz").stat().st_size < 20_000
     monkeypatch.setattr(learned, "LARGEST_ABOUT", 100_000)
-    read, unpacked = unpacking.Arrays.read, []
+    read, unpacked = safe_npz.Arrays.read, []
 
-    def noted(arrays: unpacking.Arrays, asked: str, largest: int) -> Any:
+    def noted(arrays: safe_npz.Arrays, asked: str, largest: int) -> Any:
         array = read(arrays, asked, largest)
         unpacked.append(asked)
         return array
 
-    monkeypatch.setattr(unpacking.Arrays, "read", noted)
+    monkeypatch.setattr(safe_npz.Arrays, "read", noted)
     assert "bomb.npz: damaged: " in refused(tmp_path / "bomb.npz", capsys)
     assert name not in unpacked
 
@@ -221,16 +222,16 @@ def test_an_array_that_says_to_be_larger_than_it_is_is_not_read(tmp_path: Path) 
     with zipfile.ZipFile(tmp_path / "claims.npz", "w") as archive:
         archive.writestr("point.npy", member.getvalue())
         archive.writestr("odd.npy", b"")
-        archive.comment = json.dumps({**learned.FORMAT, "sha256": seals.EMPTY}).encode()
+        archive.comment = json.dumps({**learned.FORMAT, "sha256": checksums.EMPTY}).encode()
     data = bytearray((tmp_path / "claims.npz").read_bytes())
-    seals.seal(memoryview(data))
+    checksums.seal(memoryview(data))
     (tmp_path / "claims.npz").write_bytes(data)
-    arrays = files.open_arrays(tmp_path / "claims.npz", 10_000)
+    arrays = atomic_files.open_arrays(tmp_path / "claims.npz", 10_000)
     with pytest.raises(ValueError, match="not as large as it says"):
         arrays.read("point", 10**18)
     with pytest.raises(KeyError):
         arrays.shape("about")
-    with pytest.raises(unpacking.NOT_ITS_OWN):
+    with pytest.raises(safe_npz.NOT_ITS_OWN):
         arrays.shape("odd")
 
 
@@ -264,7 +265,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
 def test_what_is_sealed_but_senseless(
     file: Path, tmp_path: Path, about: Any, point: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arrays, _ = files.read_arrays(file)
+    arrays, _ = atomic_files.read_arrays(file)
     if isinstance(about, dict):
         whole = json.loads(str(arrays["about"]))
         if "fingerprint" in about:
@@ -276,18 +277,18 @@ def test_what_is_sealed_but_senseless(
         arrays["point"] = (
             np.full_like(arrays["point"], np.nan) if point == "nan" else np.array(point)
         )
-    files.write_arrays(tmp_path / "odd.npz", arrays, learned.FORMAT)
+    atomic_files.write_arrays(tmp_path / "odd.npz", arrays, learned.FORMAT)
     assert "odd.npz: damaged: " in refused(tmp_path / "odd.npz", capsys)
 
 
 def test_later_versions_and_pickles(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arrays, _ = files.read_arrays(file)
-    files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "2"})
+    arrays, _ = atomic_files.read_arrays(file)
+    atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "2"})
     assert "written with version 2" in refused(tmp_path / "later.npz", capsys)
     with pytest.raises(ValueError, match="Object arrays"):
-        files.write_arrays(tmp_path / "x.npz", {"point": np.array([print])}, learned.FORMAT)
+        atomic_files.write_arrays(tmp_path / "x.npz", {"point": np.array([print])}, learned.FORMAT)
 
 
 # ------------------------------------------------------------------------------------------ trust

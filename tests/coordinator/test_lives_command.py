@@ -12,15 +12,15 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from small import small_toml
 
-from spikeloop.coordinator.analysis import answers, pulls
-from spikeloop.coordinator.analysis.answer_figures import draw_errors, draw_stages
-from spikeloop.coordinator.analysis.answers import NETWORK
-from spikeloop.coordinator.analysis.figures import COLOURS
-from spikeloop.coordinator.analysis.pull_figures import draw_arms, draw_regret, draw_roles
-from spikeloop.coordinator.analysis.spike_figures import draw_actions, draw_life
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.showing.living import HeldOut
+from spikeloop.coordinator.interpretation import answers, pulls
+from spikeloop.coordinator.interpretation.answer_figures import draw_errors, draw_stages
+from spikeloop.coordinator.interpretation.answers import NETWORK
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_regret, draw_roles
+from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_life
+from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
 

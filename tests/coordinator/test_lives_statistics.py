@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 from learned_networks import BANDIT, QUADRATIC, drawn
 
-from spikeloop.coordinator.analysis import answers, bands, pulls
-from spikeloop.coordinator.analysis.answers import LINE, NETWORK, PRIOR, certainly_below
-from spikeloop.coordinator.analysis.bands import (
+from spikeloop.coordinator.config.run_config import TransferSettings, parse
+from spikeloop.coordinator.interpretation import answers, functions, held_out_episodes, pulls
+from spikeloop.coordinator.interpretation import pictures as parts
+from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, certainly_below
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation.time_series import adaptation, most_moved
+from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
+from spikeloop.coordinator.stats import bands
+from spikeloop.coordinator.stats.bands import (
     N_RESAMPLES,
     mean_band,
     milestones,
@@ -17,17 +23,12 @@ from spikeloop.coordinator.analysis.bands import (
     resampled_tasks,
     share,
 )
-from spikeloop.coordinator.analysis.moments import adaptation, most_moved
-from spikeloop.coordinator.analysis.scores import Bootstrap
-from spikeloop.coordinator.config import TransferSettings, parse
-from spikeloop.coordinator.showing import functions, living, parts
-from spikeloop.coordinator.showing.living import HeldOut
-from spikeloop.coordinator.transfer import transfer_grid, transfer_theta
+from spikeloop.coordinator.stats.scores import Bootstrap
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.tasks.restless_bandit import RestlessBandit
-from spikeloop.workers.lsnn import tile
+from spikeloop.workers.learners.lsnn import tile
 
 RESTLESS: dict[str, Any] = {"kind": "restless_bandit", "n_steps": 25}
 
@@ -285,7 +286,7 @@ def test_answers_are_those_that_the_learner_is_scored_by(monkeypatch: pytest.Mon
     np.testing.assert_allclose(-errors.sum(axis=1), scored.returns[0], rtol=1e-12)
     np.testing.assert_array_equal(held.actions(learned.point, 3), given[:3])
     # One at a time, the numbers are the same.
-    monkeypatch.setattr(living, "MEMORY", 1)
+    monkeypatch.setattr(held_out_episodes, "MEMORY", 1)
     np.testing.assert_array_equal(held.actions(learned.point), given)
 
 
@@ -316,7 +317,7 @@ def test_of_a_long_life_the_beginning_is_looked_at(
     """Nothing else is lived, unless the network is shown how far it has come in the whole life."""
     held = HeldOut(drawn(BANDIT, **learner), 2, seed=0)
     whole = held.moments(0)
-    monkeypatch.setattr(living, "LONGEST", 55)
+    monkeypatch.setattr(held_out_episodes, "LONGEST", 55)
     traced: list[Any] = []
 
     def noted(*given: Any) -> Any:
@@ -340,8 +341,8 @@ def test_rates_count_all_spikes_of_the_first_lives(
     memory: int, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldOut(drawn(BANDIT), 4, seed=0)
-    monkeypatch.setattr(living, "RATED", 3)
-    monkeypatch.setattr(living, "MEMORY", memory)
+    monkeypatch.setattr(held_out_episodes, "RATED", 3)
+    monkeypatch.setattr(held_out_episodes, "MEMORY", memory)
     rates, n_lives = held.rates()
     assert n_lives == n
     spikes = [held.moments(task).spikes for task in range(n)]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from small import Silent, small_config
 
-from spikeloop.cluster import StopSignal
-from spikeloop.cluster.inline import InlinePool
 from spikeloop.cluster.metrics import METRICS, Measure
-from spikeloop.coordinator import measures
-from spikeloop.coordinator.loop import search
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.inline import InlinePool
+from spikeloop.coordinator.search import live_metrics as measures
+from spikeloop.coordinator.search.loop import search
+from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -8,13 +8,15 @@ import pytest
 from html_page import HtmlPage
 from small import Silent, assert_same_contents, small_toml
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import manifest, session, tables
-from spikeloop.coordinator.analysis.report import write_report
-from spikeloop.coordinator.analysis.shortfall import amount
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.stats.regret import amount
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 
 OTHERS = [["--tasks", "5", "--seed", "5"], ["--tasks", "4"], ["--seed", "5"]]
 """Other tasks, another number of the run's own tasks, and the first seed with that number."""
@@ -92,7 +94,7 @@ def test_a_folder_of_an_older_program_with_several_parts_gives_the_same_line(
     config, store = manifest.read_config(RunStore(run)), RunStore(run)
     shutil.rmtree(run / "other_transfers")  # which it did not make
     other = config.transfer.model_copy(update={"seed": 5})
-    scored = session.transfer(config, store, other, Silent(), StopSignal())
+    scored = run_session.transfer(config, store, other, Silent(), StopSignal())
     mixed = store.part_path("transfer", 5)
     store.write_transfer(mixed, tables.transfer_table(scored.lives, scored.theta))
     shutil.rmtree(run / "other_transfers")

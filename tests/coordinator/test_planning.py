@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from small import small_config, small_tables
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import planning
-from spikeloop.coordinator.config import RunConfig, parse
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli import plan as planning
+from spikeloop.coordinator.config.run_config import RunConfig, parse
 from spikeloop.workers.job import Grid
 
 TESTS = Path(__file__).parents[1]

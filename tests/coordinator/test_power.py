@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from statistical import assert_rate
 
-from spikeloop.coordinator.analysis import power, statistics
-from spikeloop.coordinator.analysis.power import detectable_difference
+from spikeloop.coordinator.stats import power, significance
+from spikeloop.coordinator.stats.power import detectable_difference
 
 
 def spread_of_one(n: int) -> np.ndarray:
@@ -24,7 +24,7 @@ def by_the_t_test(d: np.ndarray, alpha: float) -> float:
 def rejections(shift: float, n: int, n_planned: int, n_draws: int) -> int:
     """How often the planned test finds a true difference, at the level of Holm's first step."""
     draws = np.random.default_rng(1).normal(shift, 1.0, size=(n_draws, n))
-    return sum(statistics.signed_rank(d).p <= 0.05 / n_planned for d in draws)
+    return sum(significance.signed_rank(d).p <= 0.05 / n_planned for d in draws)
 
 
 @pytest.mark.parametrize(("n", "n_planned"), [(7, 3), (8, 4), (10, 16), (20, 3), (20, 16)])
@@ -83,17 +83,17 @@ def test_it_grows_with_the_spread_and_falls_with_the_number_of_pairs() -> None:
 
 @pytest.mark.parametrize(("n", "n_planned"), [(0, 1), (1, 1), (5, 1), (6, 3), (9, 16)])
 def test_no_difference_is_detectable_with_too_few_pairs(n: int, n_planned: int) -> None:
-    assert statistics.smallest_p(n) > 0.05 / n_planned
+    assert significance.smallest_p(n) > 0.05 / n_planned
     assert detectable_difference(np.arange(n), 0.05 / n_planned) == np.inf
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(7, 0.05 / 3), (10, 0.05 / 16), (13, 0.01), (20, 0.05)])
 def test_sums_that_reject_are_those_of_the_test(n: int, alpha: float) -> None:
     """The largest rejecting sum of ranks, by the test itself: 1, 2, ... in turn are negative."""
-    law = statistics.rank_sum_law(np.arange(1, n + 1))
+    law = significance.rank_sum_law(np.arange(1, n + 1))
     n_rejecting = int((2 * np.cumsum(law) <= alpha).sum())
     signs = [np.ones(n)]
     for rank in range(n):  # sums 1, 2, ..., n
         signs.append(np.where(np.arange(n) == rank, -1.0, 1.0))
-    p = [statistics.signed_rank(sign * np.arange(1, n + 1)).p for sign in signs]
+    p = [significance.signed_rank(sign * np.arange(1, n + 1)).p for sign in signs]
     assert sum(value <= alpha for value in p) == min(n_rejecting, n + 1)

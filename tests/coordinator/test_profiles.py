@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spikeloop.coordinator.analysis.profiles import performance_profile
+from spikeloop.coordinator.stats.performance_profiles import performance_profile
 
 
 def rng(seed: int) -> np.random.Generator:

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from ramp import Ramp
 from small import Silent, assert_same_contents, contents, small_config
 
-from spikeloop.cluster.inline import InlinePool
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import racing, replay, session
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.inline import InlinePool
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.lives import GridLives
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.search import racing, run_session
+from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.verification import replay
+from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import TaskSet
@@ -30,7 +31,7 @@ SHARE = 0.2
 
 
 def start(folder: Path, **changes: Any) -> Path:
-    session.start(small_config(**changes), folder, Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, Silent(), StopSignal())
     return folder
 
 

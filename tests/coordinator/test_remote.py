@@ -16,16 +16,18 @@ from printed import as_printed
 from processes import LIMIT_S
 from small import assert_same_contents, small_toml
 
-from spikeloop.cluster.inside_job import told_in
-from spikeloop.cluster.jobs import JobInfo, Jobs
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.stop import Interrupted
-from spikeloop.coordinator import job, remote_runs, shipping
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import load
+from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
+from spikeloop.cluster.ray_backend.job_env import told_in
+from spikeloop.cluster.signals import Interrupted
+from spikeloop.coordinator.cli import job
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import load
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.submit import package as shipping
+from spikeloop.coordinator.submit import submitted_runs
+from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.fingerprint import fingerprint
 
 TESTS = Path(__file__).parents[1]
@@ -140,8 +142,8 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     assert "own is not running, it has stopped" in cli("stop", "own").output
     assert verify(RunStore(cluster.runs / "own")).problems == []
     jobs = Jobs(cluster.url)
-    on_a_lost_node = dataclasses.replace(remote_runs.find(jobs, "own"), node="0" * 56)
-    reason = remote_runs.state_of(jobs, on_a_lost_node)["reason"]
+    on_a_lost_node = dataclasses.replace(submitted_runs.find(jobs, "own"), node="0" * 56)
+    reason = submitted_runs.state_of(jobs, on_a_lost_node)["reason"]
     assert "is the node that the job ran on gone?" in reason
 
     refused = cli("submit", config, "--out", "/elsewhere")
@@ -227,9 +229,9 @@ def test_other_code_on_the_cluster_ends_the_run_before_it_begins(
 def test_it_ends_as_the_driver_did(
     state: str, exit_code: int | None, error: type[BaseException]
 ) -> None:
-    told = {remote_runs.RUN: "own"}
+    told = {submitted_runs.RUN: "own"}
     with pytest.raises(error, match="own has"):
-        remote_runs.conclude(JobInfo("own~2", state, None, told, "why", exit_code, ""))
+        submitted_runs.conclude(JobInfo("own~2", state, None, told, "why", exit_code, ""))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_it_ends_as_the_driver_did(
 )
 def test_why_a_job_has_failed(exit_code: int | None, log: str, expected: str) -> None:
     job = JobInfo("own", "failed", None, {}, log, exit_code, "")
-    assert remote_runs.reason(job).startswith(expected)
+    assert submitted_runs.reason(job).startswith(expected)
 
 
 def test_no_run_has_the_name_of_what_is_lent_beside_one(tmp_path: Path) -> None:

@@ -11,30 +11,23 @@ import pytest
 from html_page import HtmlPage, column, table_of
 from small import Silent, small_config
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files, session
-from spikeloop.coordinator.analysis.page import (
-    Folded,
-    Page,
-    Section,
-    Table,
-    Text,
-    render,
-    toml,
-)
-from spikeloop.coordinator.analysis.report import write_report
-from spikeloop.coordinator.analysis.transfer_report import transfer_scores, transfer_shortfalls
-from spikeloop.coordinator.cli import main
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.manifest import describe
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.transfer import Transfer
+from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.report.page import Folded, Page, Section, Table, Text, render, toml
+from spikeloop.coordinator.report.transfer_report import transfer_scores, transfer_shortfalls
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.manifest import describe
+from spikeloop.coordinator.store.run_store import RunStore
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
     folder = tmp_path_factory.mktemp("report") / "small"
-    transfer = session.start(small_config(), folder, Silent(), StopSignal())
+    transfer = run_session.start(small_config(), folder, Silent(), StopSignal())
     return folder, transfer
 
 
@@ -108,7 +101,7 @@ def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
     assert column(table, "mean") == [f"{value:.3f}" for value in generations["mean"]]
     assert column(table, "lives") == [str(value) for value in generations["n_lives"]]
     config = small_config()
-    point = session.recommended(config, RunStore(folder))
+    point = run_session.recommended(config, RunStore(folder))
     learned = config.space.decode(point[None, :]).values[0]
     table = table_of(page, "The learned Θ")
     assert column(table, "hyperparameter") == list(config.space.columns)
@@ -121,7 +114,7 @@ def change(store: RunStore, name: str, **columns: Any) -> None:
     table = store.read_part(path)
     frame = table.to_pandas().assign(**columns)
     changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
-    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
 
 
 def test_failures_are_counted_by_reason_and_their_errors_escaped(store: RunStore) -> None:
@@ -169,7 +162,7 @@ def test_damaged_state_takes_only_what_follows_from_it(store: RunStore) -> None:
 
 def test_search_that_ended_early_is_finished(tmp_path: Path) -> None:
     config = small_config(stop={"lives": 48})
-    session.start(config, tmp_path / "small", Silent(), StopSignal())
+    run_session.start(config, tmp_path / "small", Silent(), StopSignal())
     page = read(tmp_path / "small")
     assert page.faults == []
     assert ", 2 generations." in page.text

@@ -14,18 +14,19 @@ from rich.console import Console
 from ruled import MDP
 from small import Silent, small_config, small_tables
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files, rulers, session
-from spikeloop.coordinator.analysis.report import write_report
-from spikeloop.coordinator.analysis.scores import ends
-from spikeloop.coordinator.analysis.shortfall import plus_minus
-from spikeloop.coordinator.analysis.transfer_report import transfer_rulers
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import RunConfig, parse
-from spikeloop.coordinator.console import stream, transfer_table
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.cli.progress import stream, transfer_table
+from spikeloop.coordinator.config.run_config import RunConfig, parse
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.transfer import Transfer, compare
+from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.report.transfer_report import transfer_rulers
+from spikeloop.coordinator.search import baselines, run_session
+from spikeloop.coordinator.search.transfer import Transfer, compare
+from spikeloop.coordinator.stats.regret import plus_minus
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import References
 from spikeloop.workers.seeding import Purpose, TaskSet
 from spikeloop.workers.seeding import stream as generator
@@ -50,14 +51,14 @@ def references(config: RunConfig, n_tasks: int = 8, seed: int = SEED) -> Referen
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunStore, Transfer]:
     folder = tmp_path_factory.mktemp("ruled") / "small"
-    transfer = session.start(ruled_config(), folder, Silent(), StopSignal())
+    transfer = run_session.start(ruled_config(), folder, Silent(), StopSignal())
     return RunStore(folder), transfer
 
 
 def test_exact_policies_score_exactly() -> None:
     config = ruled_config()
     known = references(config)
-    found = rulers.measure(config, SEED, known)
+    found = baselines.measure(config, SEED, known)
     assert list(found) == ["<optimum>", "half", "drawn"]
     for name, value in (("<optimum>", 1.0), ("half", 0.5)):
         score = found[name].score
@@ -78,7 +79,7 @@ def test_a_ruler_is_resampled_like_a_life_with_the_same_return() -> None:
     gain = np.tile(rng.random(8), (3, 1))  # what "drawn" earns above the random policy
     span = np.tile(known.optimal - known.random, (3, 1))
     scores, _ = compare(config.run.seed, SEED, gain, span, ("default", "random", "learned"))
-    drawn = rulers.measure(config, SEED, known)["drawn"].score
+    drawn = baselines.measure(config, SEED, known)["drawn"].score
     for name in ("value", "low", "high"):
         expected = getattr(scores["learned"], name)
         np.testing.assert_allclose(getattr(drawn, name), expected, rtol=1e-9)
@@ -87,12 +88,12 @@ def test_a_ruler_is_resampled_like_a_life_with_the_same_return() -> None:
 
 def test_rulers_are_functions_of_both_seeds() -> None:
     config = ruled_config()
-    first, again = (rulers.measure(config, SEED, references(config)) for _ in range(2))
+    first, again = (baselines.measure(config, SEED, references(config)) for _ in range(2))
     assert first == again
     other_run = replace(config, run=config.run.model_copy(update={"seed": 8}))
     others = [
-        rulers.measure(config, SEED + 1, references(config, seed=SEED + 1)),
-        rulers.measure(other_run, SEED, references(other_run)),
+        baselines.measure(config, SEED + 1, references(config, seed=SEED + 1)),
+        baselines.measure(other_run, SEED, references(other_run)),
     ]
     known = [references(config), references(config, seed=SEED + 1), references(other_run)]
     luck = {
@@ -104,21 +105,21 @@ def test_rulers_are_functions_of_both_seeds() -> None:
 
 def test_a_family_without_rulers_has_none() -> None:
     config = small_config()
-    assert rulers.measure(config, SEED, references(config)) == {}
+    assert baselines.measure(config, SEED, references(config)) == {}
 
 
 @pytest.mark.parametrize(("broken", "words"), [("shape", r"shape \(7,\)"), ("nan", "not finite")])
 def test_rulers_that_are_no_returns_are_refused(broken: str, words: str) -> None:
     config = ruled_config(broken)
     with pytest.raises(ConfigError, match=words):
-        rulers.measure(config, SEED, references(config))
+        baselines.measure(config, SEED, references(config))
 
 
 def test_tasks_that_are_drawn_otherwise_by_now_are_noticed() -> None:
     config = ruled_config()
     known = references(config)
-    with pytest.raises(rulers.OtherTasks, match="draws other tasks"):
-        rulers.measure(config, SEED, References(known.random, known.optimal * 1.001))
+    with pytest.raises(baselines.OtherTasks, match="draws other tasks"):
+        baselines.measure(config, SEED, References(known.random, known.optimal * 1.001))
 
 
 def test_a_run_ends_with_its_rulers(
@@ -181,7 +182,7 @@ def test_json_and_report_know_rulers_of_further_transfers_and_other_tasks(
     frame = table.to_pandas()
     frame["optimal"] += 1.0
     changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
-    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
     page = HtmlPage(write_report(store.folder).read_text(encoding="utf-8"))
     assert "Policies for comparison cannot be shown: the family draws other tasks" in page.text
     assert column(table_of(page, "Score on 5 held-out tasks"), "Θ") == [

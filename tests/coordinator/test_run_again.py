@@ -11,11 +11,11 @@ import pytest
 from processes import child, wait_for
 from small import assert_same_contents, small_toml
 
-from spikeloop.coordinator import session
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.lock import locked
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -148,14 +148,14 @@ def test_whoever_loses_the_race_to_begin_goes_on(
     if when == "before the rename":
         monkeypatch.setattr(Path, "rename", slow)
     else:
-        begun = session.begun
+        begun = run_session.begun
 
         def first(*arguments: object) -> RunStore | None:
-            monkeypatch.setattr(session, "begun", begun)
+            monkeypatch.setattr(run_session, "begun", begun)
             assert cli(*winner) == 0
             return None
 
-        monkeypatch.setattr(session, "begun", first)
+        monkeypatch.setattr(run_session, "begun", first)
     assert cli(*winner, "--resume") == 0
     assert [path.name for path in tmp_path.glob(".small*")] == []
     assert RunStore(folder).generation() == 3
@@ -206,7 +206,7 @@ def test_a_run_that_another_configuration_began_meanwhile_is_refused(
     def missed(*arguments: object) -> None:
         monkeypatch.undo()
 
-    monkeypatch.setattr(session, "begun", missed)
+    monkeypatch.setattr(run_session, "begun", missed)
     config = small_toml(place / "other.toml", run={"seed": 8})
     assert cli("run", str(config), "--resume", "--out", str(place)) == 2
     assert "begun with run.seed = 7, not 8; " in capsys.readouterr().err

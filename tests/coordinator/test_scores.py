@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statistical import assert_rate
 
-from spikeloop.coordinator.analysis.scores import Bootstrap, Sample, curve_band
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample, curve_band
 from spikeloop.tasks.base import FloatArray
 
 Z = float(stats.norm.isf(0.025))

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from statistical import assert_rate
 
-from spikeloop.coordinator.analysis import statistics as ours
-from spikeloop.coordinator.analysis.intervals import Interval
+from spikeloop.coordinator.stats import significance as ours
+from spikeloop.coordinator.stats.intervals import Interval
 from spikeloop.tasks.base import FloatArray
 
 

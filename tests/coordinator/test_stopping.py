@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from small import Silent, assert_same_contents, contents, small_config
 
-from spikeloop.cluster.stop import Interrupted, StopSignal
-from spikeloop.coordinator import loop, session
+from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.coordinator.config.stopping import StopSettings, spread, words
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.manifest import read_config
-from spikeloop.coordinator.stopping import StopSettings, spread, words
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.search import loop, run_session
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.seeding import Purpose, stream
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -40,13 +40,13 @@ class Listening(Silent):
 
 
 def start(folder: Path, reporter: Any = None, **changes: Any) -> Path:
-    session.start(small_config(**changes), folder, reporter or Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, reporter or Silent(), StopSignal())
     return folder
 
 
 def resume(folder: Path, reporter: Any = None) -> None:
     store = RunStore.open(folder)
-    session.resume(read_config(store), store, reporter or Silent(), StopSignal())
+    run_session.resume(read_config(store), store, reporter or Silent(), StopSignal())
 
 
 def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str, Any]]:
@@ -279,12 +279,12 @@ def test_interrupt_after_each_generation_then_resume(restarted: Path, tmp_path: 
             stop.requested = True
 
     with pytest.raises(Interrupted):
-        session.start(small_config(**RESTARTING), folder, Interrupting(), stop)
+        run_session.start(small_config(**RESTARTING), folder, Interrupting(), stop)
     for _ in range(4):
         stop.requested = False
         store = RunStore.open(folder)
         with pytest.raises(Interrupted):
-            session.resume(read_config(store), store, Interrupting(), stop)
+            run_session.resume(read_config(store), store, Interrupting(), stop)
     resume(folder)
     assert_same_contents(folder, restarted)
 
@@ -317,7 +317,7 @@ def test_a_restart_that_the_budget_forbids_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_plan_and_progress_count_upper_bounds() -> None:
-    from spikeloop.coordinator import console
+    from spikeloop.coordinator.cli import progress as console
 
     config = small_config(
         run={"generations": 9, "racing": 0.5},
@@ -332,7 +332,7 @@ def test_plan_and_progress_count_upper_bounds() -> None:
 
 
 def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:
-    from spikeloop.coordinator.replay import rule_problems
+    from spikeloop.coordinator.verification.replay import rule_problems
 
     tables, config = contents(restarted), read_config(RunStore(restarted))
     sound: list[dict[Any, Any]] = [{**row} for row in RunStore(restarted).rows()]

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator import files
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
 
 MANIFEST: dict[str, Any] = {"config": {}}
 
@@ -73,7 +73,7 @@ def test_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_other_schema_version_is_refused(tmp_path: Path) -> None:
-    files.write_json(tmp_path / "run.json", {"config": {}, "schema_version": 999})
+    atomic_files.write_json(tmp_path / "run.json", {"config": {}, "schema_version": 999})
     with pytest.raises(ConfigError, match="schema version 999"):
         RunStore.open(tmp_path)
 
@@ -120,7 +120,7 @@ def test_parts_beyond_the_last_state_are_removed(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path / "run", MANIFEST)
     store.commit(0, {}, {"x": np.zeros(1)})
     store.commit(1, {"lives": table(1.0)}, {"x": np.zeros(1)})
-    files.write_parquet(store.folder / "lives" / "part-000002.parquet", table(2.0))
+    atomic_files.write_parquet(store.folder / "lives" / "part-000002.parquet", table(2.0))
     (store.folder / "state" / ".000002.npz.tmp").write_bytes(b"half")
     removed = {path.name for path in store.remove_uncommitted()}
     assert removed == {"part-000002.parquet", ".000002.npz.tmp"}
@@ -165,11 +165,14 @@ def test_a_seal_is_the_last_of_what_looks_like_one(tmp_path: Path) -> None:
     """Text that imitates a seal, in a value or as a key, changes nothing."""
     imitation = '"sha256": "' + "0" * 64
     value = {"a": imitation, "sha256": "1" * 64, "z": {"sha256": "f" * 64}}
-    files.write_json(tmp_path / "x.json", value)
-    assert files.read_json(tmp_path / "x.json") == {"a": imitation, "z": {"sha256": "f" * 64}}
+    atomic_files.write_json(tmp_path / "x.json", value)
+    assert atomic_files.read_json(tmp_path / "x.json") == {
+        "a": imitation,
+        "z": {"sha256": "f" * 64},
+    }
     rows = pa.table({"text": [imitation, "sha256\x18\x40" + "0" * 64]})
-    files.write_parquet(tmp_path / "x.parquet", rows)
-    assert files.read_parquet(tmp_path / "x.parquet") == rows
+    atomic_files.write_parquet(tmp_path / "x.parquet", rows)
+    assert atomic_files.read_parquet(tmp_path / "x.parquet") == rows
 
 
 class Crash(BaseException):
@@ -227,5 +230,5 @@ def test_crash_at_any_step_of_a_commit_leaves_the_old_or_the_new_generation(
 
 def test_objects_are_not_pickled(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
-        files.write_arrays(tmp_path / "x.npz", {"x": np.array([object()])})
+        atomic_files.write_arrays(tmp_path / "x.npz", {"x": np.array([object()])})
     assert list(tmp_path.iterdir()) == []

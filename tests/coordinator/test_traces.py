@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from spikeloop.coordinator.analysis import figures
-from spikeloop.coordinator.analysis.traces import (
+from spikeloop.coordinator.report import figures
+from spikeloop.coordinator.report.parameter_traces import (
     MAX_PANELS,
     draw_summary,
     draw_traces,

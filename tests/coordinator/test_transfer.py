@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from small import small_config
 
-from spikeloop.coordinator.analysis.scores import Estimate
-from spikeloop.coordinator.analysis.shortfall import amount, plus_minus
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.transfer import shortfalls, transfer_jobs
+from spikeloop.coordinator.search.transfer import shortfalls, transfer_jobs
+from spikeloop.coordinator.stats.regret import amount, plus_minus
+from spikeloop.coordinator.stats.scores import Estimate
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from contest import write_toml
 from processes import child
 from small import small_toml
 
-from spikeloop.coordinator import began, files
-from spikeloop.coordinator.cli import app, main
+from spikeloop.coordinator.cli.main import app, main
 from spikeloop.coordinator.comparison import SCHEMA_VERSION
-from spikeloop.coordinator.comparison import config as comparisons
-from spikeloop.coordinator.trust import again, can_import
+from spikeloop.coordinator.comparison import comparison_config as comparisons
+from spikeloop.coordinator.store import atomic_files, begun_runs
+from spikeloop.coordinator.store.trust import again, can_import
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -154,7 +154,7 @@ def test_nor_that_of_a_comparison(tmp_path: Path, command: str) -> None:
     tables = comparisons.load(write_toml(tmp_path / "small.toml")).tables()
     tables["learner"] = {"kind": "stranger:Mine"}
     manifest = {"schema_version": SCHEMA_VERSION, "config": tables, "working_dir": str(tmp_path)}
-    files.write_json(tmp_path / "comparison.json", manifest)
+    atomic_files.write_json(tmp_path / "comparison.json", manifest)
     (tmp_path / "link").symlink_to(".")  # resume goes no further than that
     options = ["--once"] if command == "watch" else []
     code = cli(command, str(tmp_path), *options)
@@ -167,9 +167,9 @@ def test_nor_that_of_a_comparison(tmp_path: Path, command: str) -> None:
 
 def changed(folder: Path, table: str, **values: Any) -> None:
     """Rewrites a manifest as a stranger could."""
-    manifest = files.read_json(folder / "run.json")
+    manifest = atomic_files.read_json(folder / "run.json")
     manifest["config"][table] |= values
-    files.write_json(folder / "run.json", manifest)
+    atomic_files.write_json(folder / "run.json", manifest)
 
 
 @pytest.mark.parametrize("kind", ["subprocess:Popen", "antigravity:fly", "os:PathLike"])
@@ -191,9 +191,9 @@ def test_a_strangers_cluster_is_not_joined(
     toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
     assert cli("run", str(toml), "--out", str(tmp_path)) == 0
     run = tmp_path / "small"
-    manifest = files.read_json(run / "run.json")
+    manifest = atomic_files.read_json(run / "run.json")
     manifest["config"]["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
-    files.write_json(run / "run.json", manifest)
+    atomic_files.write_json(run / "run.json", manifest)
     for command in ("resume", "transfer"):
         capsys.readouterr()
         assert cli(command, str(run)) == 2
@@ -236,10 +236,10 @@ def test_a_strangers_place_gets_no_copies(
 def test_commands_that_are_printed_ask_for_trust_where_they_need_it(
     tmp_path: Path, table: str, values: Any, asked: set[str]
 ) -> None:
-    files.write_json(tmp_path / "run.json", {"config": {table: values}})
+    atomic_files.write_json(tmp_path / "run.json", {"config": {table: values}})
     advised = {command for command in RUN if again(command, tmp_path).endswith(" --trust")}
     assert advised == asked
-    began.note(files.read_json(tmp_path / "run.json"))
+    begun_runs.note(atomic_files.read_json(tmp_path / "run.json"))
     assert again("resume", tmp_path, "--after", "3") == f"spikeloop resume {tmp_path} --after 3"
 
 
@@ -254,7 +254,7 @@ def test_a_strangers_database_is_not_opened(
     tables = comparisons.load(write_toml(tmp_path / "small.toml")).tables()
     tables["tuning"]["storage"] = f"sqlite:///{database}"
     manifest = {"schema_version": SCHEMA_VERSION, "config": tables, "working_dir": None}
-    files.write_json(folder / "comparison.json", manifest)
+    atomic_files.write_json(folder / "comparison.json", manifest)
     for command in ("verify", "resume", "report"):
         assert cli(command, str(folder)) == 2
         assert database.read_bytes() == before
@@ -297,8 +297,8 @@ def test_no_escape_sequences_reach_the_terminal(
     assert cli("run", str(toml), "--out", str(tmp_path)) == 0
     run, escape = tmp_path / "small", "\x1b]0;owned\x07"
     changed(run, "run", name="x", seed=escape)
-    manifest = files.read_json(run / "run.json")
-    files.write_json(run / "run.json", {**manifest, "machine": {"host": escape}})
+    manifest = atomic_files.read_json(run / "run.json")
+    atomic_files.write_json(run / "run.json", {**manifest, "machine": {"host": escape}})
     capsys.readouterr()
     for command, options in RUN.items():
         cli(command, str(run), *options)

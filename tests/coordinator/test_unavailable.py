@@ -11,11 +11,11 @@ from faulty import Echo, Fault
 from lacking import LINE, Lacking
 from small import small_toml
 
-from spikeloop.cluster.inline import Inline
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import listing
-from spikeloop.coordinator.cli import main
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.coordinator.cli import list as listing
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.evaluate import rehearse

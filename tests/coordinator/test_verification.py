@@ -6,17 +6,18 @@ import pyarrow as pa
 import pytest
 from small import Silent, small_config
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files, session
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
-    session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    run_session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
     return RunStore(tmp_path / "small")
 
 
@@ -31,7 +32,7 @@ def rewrite(store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.Data
     table = store.read_part(path)
     frame = change(table.to_pandas())
     changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
-    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_held_out_score_that_does_not_follow_is_found(store: RunStore) -> None:
     table = store.read_part(path)
     frame = table.to_pandas().assign(random=0.0)
     changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
-    files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
     problems = verify(store).problems
     assert problems == ["generations: held-out score of 2 does not follow from its lives"]
 
@@ -67,7 +68,7 @@ def test_held_out_score_that_does_not_follow_is_found(store: RunStore) -> None:
 def test_missing_column_is_named(store: RunStore) -> None:
     path, _ = store.parts("lives")[0]
     table = store.read_part(path)
-    files.write_parquet(path, table.drop_columns(["status"]))
+    atomic_files.write_parquet(path, table.drop_columns(["status"]))
     assert f"{path}: columns missing: status" in verify(store).problems
 
 

@@ -8,9 +8,9 @@ import pytest
 from contest import write_toml
 from small import small_toml
 
-from spikeloop.coordinator import manifest
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -21,13 +21,15 @@ from processes import LIMIT_S, child
 from rich.console import Console
 from small import Silent, assert_same_contents, small_config, small_toml
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import copies, files, session
-from spikeloop.coordinator.cli import main
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.lock import locked
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.transfer import Transfer
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.sync import download
 from spikeloop.coordinator.watch.comparison import ComparisonView
 from spikeloop.coordinator.watch.follow import HELD_OUT, KEPT, Follower
 from spikeloop.coordinator.watch.frame import Room
@@ -40,7 +42,7 @@ COMMIT = ("lives", "candidates", "curves", "generations")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
     folder = tmp_path_factory.mktemp("watch") / "small"
-    return folder, session.start(small_config(), folder, Silent(), StopSignal())
+    return folder, run_session.start(small_config(), folder, Silent(), StopSignal())
 
 
 def shown(view: View, room: Room = NARROW) -> str:
@@ -156,7 +158,7 @@ def test_rows_are_those_of_the_store(finished: tuple[Path, Transfer], tmp_path: 
 def test_generations_that_were_written_together_are_followed(tmp_path: Path) -> None:
     run = {"generations": 8, "commit_every": 3}
     config = small_config(run=run, transfer={"monitor_every": 6})
-    session.start(config, tmp_path / "small", Silent(), StopSignal())
+    run_session.start(config, tmp_path / "small", Silent(), StopSignal())
     store, folder = RunStore(tmp_path / "small"), tmp_path / "run"
     view: RunView | None = None
     seen: list[int] = []
@@ -231,14 +233,14 @@ def test_what_was_fetched_may_go_on_elsewhere(
     home.parent.mkdir()
     for name in grow(finished[0], home):
         if name in ("state/000001.npz", "state/000002.npz"):  # a new folder, and one that grows
-            fetched = copies.fetch(str(home), tmp_path)
+            fetched = download.fetch(str(home), tmp_path)
             assert fetched == folder
             text = " ".join(shown_run(folder).split())
             assert f"fetched after generation {int(name[6:12])}, as of its last commit" in text
             assert "spikeloop resume" not in text
     with locked(folder):  # it is resumed here
         assert "which is alive" in shown_run(folder)
-    copies.fetch(str(home), tmp_path)
+    download.fetch(str(home), tmp_path)
     assert "finished after generation 3" in shown_run(folder)
 
 
@@ -345,7 +347,7 @@ def test_what_cannot_be_watched_is_one_line(
     (tmp_path / "empty").mkdir()
     assert cli("watch", str(tmp_path / "empty"), "--json") == 2
     shutil.copytree(finished[0], tmp_path / "new")
-    files.write_json(tmp_path / "new" / "run.json", {"schema_version": 99, "config": {}})
+    atomic_files.write_json(tmp_path / "new" / "run.json", {"schema_version": 99, "config": {}})
     assert cli("watch", str(tmp_path / "new"), "--once") == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 3
@@ -413,7 +415,7 @@ def test_a_frame_in_a_pipe_is_plain_text(
 def test_rules_that_may_end_the_search_are_told(tmp_path: Path) -> None:
     stop = {"lives": 50, "spread": 0.001, "target": 0.99, "patience": 50}
     folder = tmp_path / "run"
-    session.start(small_config(stop=stop), folder, Silent(), StopSignal())
+    run_session.start(small_config(stop=stop), folder, Silent(), StopSignal())
     view = RunView(folder)
     view.look()
     text = shown(view)
@@ -493,7 +495,7 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
     }
     folder = tmp_path / "mine"
     folder.mkdir()
-    files.write_json(folder / "comparison.json", {"schema_version": 2, "config": config})
+    atomic_files.write_json(folder / "comparison.json", {"schema_version": 2, "config": config})
     view = ComparisonView(folder)
     view.look()
     assert "The contest has not begun." in shown(view)
@@ -507,10 +509,12 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
     for number, record in enumerate(records):
         path = folder / "tuning" / "evolution" / f"{number:06d}" / "trial.json"
         path.parent.mkdir(parents=True)
-        files.write_json(path, record)
+        atomic_files.write_json(path, record)
     (folder / "contest" / "evolution").mkdir(parents=True)
     for seed, score in enumerate([0.5, None]):
-        files.write_json(folder / "contest" / "evolution" / f"{seed:06d}.json", {"score": score})
+        atomic_files.write_json(
+            folder / "contest" / "evolution" / f"{seed:06d}.json", {"score": score}
+        )
     view.look()
     found = view.as_json()
     assert found["tuning"]["evolution"] == {

@@ -12,9 +12,9 @@ from board import BOARD, filled_in, panels
 from tools import run_tool
 from watched import GRAFANA, PROMETHEUS, expressions, metric_names
 
+from spikeloop.cluster.dispatch.call_names import Names
+from spikeloop.cluster.dispatch.work_units import Piece
 from spikeloop.cluster.metrics import METRICS, exported
-from spikeloop.cluster.names import Names
-from spikeloop.cluster.pieces import Piece
 from spikeloop.workers.job import Job, Tile
 
 CONFIGS = ("prometheus.yml", "plain.yml")

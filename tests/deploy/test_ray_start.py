@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from spikeloop.cluster.pods import Kubernetes, cluster_spec
-from spikeloop.cluster.private_ray import OBJECT_STORE_BYTES
-from spikeloop.cluster.slurm import Batch, script
+from spikeloop.cluster.manifests.kubernetes_pods import Kubernetes, cluster_spec
+from spikeloop.cluster.manifests.slurm_script import Batch, script
+from spikeloop.cluster.ray_backend.local_cluster import OBJECT_STORE_BYTES
 
 ROOT = Path(__file__).parents[2]
 STORE = f"--object-store-memory={OBJECT_STORE_BYTES}"

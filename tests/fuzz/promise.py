@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import hypothesis
 
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 
 TIMES = int(os.environ.get("SPIKELOOP_FUZZ", "1"))
 """How many times as many examples as usual."""

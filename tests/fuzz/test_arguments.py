@@ -13,9 +13,9 @@ from small import small_toml
 
 from fuzz.promise import examples, kept, own_folder
 from fuzz.values import texts
-from spikeloop.cluster import TARGETS
-from spikeloop.cluster.inline import Inline
-from spikeloop.coordinator.cli import app
+from spikeloop.cluster.targets import TARGETS
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.coordinator.cli.main import app
 
 COMMANDS: Any = typer.main.get_command(app)
 """What typer makes of the command line, for its commands and options."""

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from small import small_tables
 
 from fuzz.toml import text_of
-from spikeloop.coordinator import config as runs
-from spikeloop.coordinator.kinds import Kinds
+from spikeloop.coordinator.config import run_config as runs
+from spikeloop.coordinator.config.settings_builder import Kinds
 
 LIMIT = 3 * 2**30
 SCRIPT = f"""

@@ -13,12 +13,12 @@ from small import TABLES
 from fuzz.promise import Ended, examples, kept, own_folder
 from fuzz.toml import key, literal, text_of
 from fuzz.values import anything, disturbed, table, texts
-from spikeloop.cluster import TARGETS
-from spikeloop.cluster.inline import Inline
-from spikeloop.coordinator import config as runs
-from spikeloop.coordinator.comparison import config as comparisons
-from spikeloop.coordinator.comparison.config import ComparisonSettings, TuningSettings
-from spikeloop.coordinator.kinds import Kinds
+from spikeloop.cluster.targets import TARGETS
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.coordinator.comparison import comparison_config as comparisons
+from spikeloop.coordinator.comparison.comparison_config import ComparisonSettings, TuningSettings
+from spikeloop.coordinator.config import run_config as runs
+from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.strategies import STRATEGIES
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))

@@ -12,8 +12,8 @@ from small import small_toml
 
 from fuzz.promise import examples, kept, own_folder
 from fuzz.values import HUGE, texts
-from spikeloop.coordinator import files
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.store import atomic_files
 
 plain = (
     st.none()
@@ -79,11 +79,11 @@ def test_another_manifest_in_a_run_folder(genuine: Path, data: st.DataObject) ->
     command, *options = data.draw(st.sampled_from(COMMANDS))
     with own_folder():
         shutil.copytree(genuine, "it")
-        manifest: Any = files.read_json(Path("it/run.json"))
+        manifest: Any = atomic_files.read_json(Path("it/run.json"))
         for _ in range(data.draw(st.integers(1, 2))):
             manifest = data.draw(changed(manifest))
         if isinstance(manifest, dict):
-            files.write_json(Path("it/run.json"), manifest)
+            atomic_files.write_json(Path("it/run.json"), manifest)
         else:  # what no seal fits on
             Path("it/run.json").write_text(json.dumps(manifest))
         kept(command, "it", *options)

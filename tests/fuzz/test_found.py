@@ -10,8 +10,9 @@ from processes import child
 from small import small_toml
 
 from fuzz.promise import broken, ended, kept, own_folder
-from spikeloop.coordinator import files, opening
+from spikeloop.coordinator.cli import open as opening
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import atomic_files
 
 
 def words_of(sets: str) -> list[str]:
@@ -100,7 +101,7 @@ def test_a_manifest_whose_folder_is_a_number_is_damaged() -> None:
         small_toml(Path("small.toml"), run={"generations": 1})
         assert kept("run", "small.toml", "--out", ".").code == 0
         path = Path("small/run.json")
-        files.write_json(path, {**files.read_json(path), "working_dir": 1})
+        atomic_files.write_json(path, {**atomic_files.read_json(path), "working_dir": 1})
         result = kept("resume", "small")
     assert result.code == 2
     assert "working_dir must be a path, got 1" in result.message

@@ -23,10 +23,11 @@ from small import small_toml
 
 from fuzz.promise import TIMES, kept
 from fuzz.test_bombs import ended
-from spikeloop.coordinator import config, files, reading, unpacking
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config import run_config as config
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store import atomic_files, reading, safe_npz
+from spikeloop.coordinator.store.run_store import RunStore
 
 STATE, ROWS = "state/000001.npz", "generations/part-000001.parquet"
 OF_A_RUN = (
@@ -182,11 +183,13 @@ def rewritten(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
     """Changes a sealed file and seals it again, as its own author would."""
     path, store = folder / name, RunStore(folder)
     if path.suffix == ".npz":
-        arrays, metadata = files.read_arrays(path)
-        files.write_arrays(path, change(arrays), metadata, compressed=True)
+        arrays, metadata = atomic_files.read_arrays(path)
+        atomic_files.write_arrays(path, change(arrays), metadata, compressed=True)
     else:
         table = store.read_part(path)
-        files.write_parquet(path, change(table).replace_schema_metadata(table.schema.metadata))
+        atomic_files.write_parquet(
+            path, change(table).replace_schema_metadata(table.schema.metadata)
+        )
 
 
 def column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
@@ -245,18 +248,18 @@ def repeated(table: pa.Table, n: int, change: Callable[[pa.Table], pa.Table]) ->
 def test_text_that_is_repeated_is_counted_as_often_as_it_stands_there(tmp_path: Path) -> None:
     few, many = ["a" * 10_000] * 10, ["a" * 10_000] * 10_000
     for texts in (few, many):
-        files.write_parquet(tmp_path / "x.parquet", pa.table({"t": texts}))
+        atomic_files.write_parquet(tmp_path / "x.parquet", pa.table({"t": texts}))
         data = (tmp_path / "x.parquet").read_bytes()
         assert len(data) < 100_000
-        unpacking.check_table(data, 10_001 * len(texts))
-        with pytest.raises(unpacking.TooLarge):
-            unpacking.check_table(data, 9_999 * len(texts))
+        safe_npz.check_table(data, 10_001 * len(texts))
+        with pytest.raises(safe_npz.TooLarge):
+            safe_npz.check_table(data, 9_999 * len(texts))
 
 
 def test_a_state_of_millions_of_weights_is_read(tmp_path: Path) -> None:
     arrays = {"center": np.arange(3_000_000.0), "first": np.zeros(3_000_000)}
-    files.write_arrays(tmp_path / "x.npz", arrays)
-    found, _ = files.read_arrays(tmp_path / "x.npz")
+    atomic_files.write_arrays(tmp_path / "x.npz", arrays)
+    found, _ = atomic_files.read_arrays(tmp_path / "x.npz")
     np.testing.assert_array_equal(found["center"], arrays["center"])
 
 
@@ -273,7 +276,7 @@ def test_nesting_is_counted() -> None:
 def test_a_pipe_in_the_place_of_a_temporary_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".x.json.tmp")
     with pytest.raises(OSError, match=r"\.x\.json\.tmp is in the way"):
-        files.write_json(tmp_path / "x.json", {})
+        atomic_files.write_json(tmp_path / "x.json", {})
 
 
 def test_a_configuration_may_come_through_a_pipe(tmp_path: Path) -> None:

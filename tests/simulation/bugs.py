@@ -12,12 +12,12 @@ from unittest.mock import patch
 import numpy as np
 
 from simulation import play
-from spikeloop.cluster.actors import Node
-from spikeloop.cluster.crew import Crew
-from spikeloop.cluster.ledger import Ledger
-from spikeloop.cluster.pieces import Message, Piece
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.cluster.trouble import Trouble
+from spikeloop.cluster.dispatch.actors import Node
+from spikeloop.cluster.dispatch.backoff import Trouble
+from spikeloop.cluster.dispatch.ledger import Ledger
+from spikeloop.cluster.dispatch.work_units import Message, Piece
+from spikeloop.cluster.dispatch.worker_group import Crew
+from spikeloop.cluster.signals import StopSignal
 from spikeloop.workers.job import Job, JobResult, Outcome, Status
 
 

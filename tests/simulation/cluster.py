@@ -8,7 +8,7 @@ from simulation.machines import Actor, Call, Wish
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.schedule import Fault
-from spikeloop.cluster.actors import ActorLost, Node
+from spikeloop.cluster.dispatch.actors import ActorLost, Node
 from spikeloop.cluster.pool import PoolError
 from spikeloop.workers.job import Status
 

@@ -12,7 +12,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers import actor
 from spikeloop.workers.job import Grid, Job, JobResult, Tile
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.seeding import TaskSet
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=2)

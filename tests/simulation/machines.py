@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulation.schedule import FOR_GOOD, Fault
-from spikeloop.cluster.actors import ActorLost, Node
+from spikeloop.cluster.dispatch.actors import ActorLost, Node
 from spikeloop.workers.actor import LifeWorker
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from simulation.clock import Clock
 from simulation.machines import Actor, Call, Machine, Wish
 from simulation.schedule import FOR_GOOD, Fault, Schedule
-from spikeloop.cluster.actors import ActorLost, Node
-from spikeloop.cluster.ray_actors import POLL_S
+from spikeloop.cluster.dispatch.actors import ActorLost, Node
+from spikeloop.cluster.ray_backend.ray_actors import POLL_S
 from spikeloop.workers.job import Status
 
 GIVEN_UP_AFTER_S = 1.5

@@ -16,10 +16,10 @@ from simulation.processes import Processes
 from simulation.referee import Referee, demand
 from simulation.schedule import FOR_GOOD, Fault, Run, Schedule, draw
 from simulation.watch import Watch
-from spikeloop.cluster.crew import Crew
+from spikeloop.cluster.dispatch.worker_group import Crew
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_pool import RayPool
-from spikeloop.cluster.stop import Interrupted, StopSignal
+from spikeloop.cluster.ray_backend.ray_pool import RayPool
+from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.workers.job import Job, Outcome, Status, Tile
 
 

@@ -7,7 +7,7 @@ from simulation.lives import Life, lives
 from simulation.machines import Actor, Call
 from simulation.network import Network
 from simulation.schedule import Fault
-from spikeloop.cluster.actors import CallRaised
+from spikeloop.cluster.dispatch.actors import CallRaised
 from spikeloop.workers.actor import LifeWorker, Order
 from spikeloop.workers.job import Grid, Status
 

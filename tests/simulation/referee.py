@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from simulation.lives import Life, lives
 from simulation.machines import Actor, Call
-from spikeloop.cluster.actors import ActorLost, CallRaised
-from spikeloop.cluster.ledger import MAX_NODE_LOSSES
+from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised
+from spikeloop.cluster.dispatch.ledger import MAX_NODE_LOSSES
 from spikeloop.workers.actor import Order
 from spikeloop.workers.job import Grid, Status
 

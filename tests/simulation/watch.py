@@ -4,11 +4,11 @@ from simulation.machines import Actor, Call, Machine
 from simulation.network import Network
 from simulation.referee import Referee, Violation, demand
 from simulation.schedule import FOR_GOOD
-from spikeloop.cluster import ray_pool
-from spikeloop.cluster.actors import ActorLost
-from spikeloop.cluster.crew import LOST_RACE_S
-from spikeloop.cluster.pieces import PIECES_PER_CORE
-from spikeloop.cluster.trouble import MAX_FAILED_STARTS
+from spikeloop.cluster.dispatch.actors import ActorLost
+from spikeloop.cluster.dispatch.backoff import MAX_FAILED_STARTS
+from spikeloop.cluster.dispatch.work_units import PIECES_PER_CORE
+from spikeloop.cluster.dispatch.worker_group import LOST_RACE_S
+from spikeloop.cluster.ray_backend import ray_pool
 from spikeloop.workers.job import Status
 
 KNOWN_S = 2.5 * ray_pool.TICK_S

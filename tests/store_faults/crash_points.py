@@ -54,8 +54,9 @@ def warm_up() -> None:
     import rich.console
     import rich.table
 
-    from spikeloop.coordinator import cli, console, session, verification  # noqa: F401
-    from spikeloop.coordinator.analysis import figures, report  # noqa: F401
+    from spikeloop.coordinator.report import figures
+    from spikeloop.coordinator.search import run_session
+    from spikeloop.coordinator.verification import verify_run  # noqa: F401
     from spikeloop.workers.evaluate import evaluate
     from spikeloop.workers.fingerprint import fingerprint
 
@@ -65,7 +66,7 @@ def warm_up() -> None:
     matplotlib.figure.Figure.savefig = functools.partialmethod(_save, save)  # type: ignore[assignment]
     figures.new().subplots().legend([])
     rich.console.Console(file=io.StringIO()).print(rich.table.Table("warm"))
-    evaluate(session.warm_up_job(small_config(**CHANGES)))
+    evaluate(run_session.warm_up_job(small_config(**CHANGES)))
     fingerprint(None)  # the sources may be edited while the tests are going on
 
 
@@ -106,7 +107,7 @@ def _command(
     unsynced: frozenset[Kind],
     program: Program,
 ) -> list[Operation]:
-    from spikeloop.coordinator.cli import main
+    from spikeloop.coordinator.cli.main import main
 
     os.chdir(folder)
     os.getpid = lambda: 7  # as in a container, where every coordinator has the same number
@@ -122,7 +123,7 @@ def _command(
 
 
 def _commit_in_the_wrong_order() -> None:
-    from spikeloop.coordinator.store import RunStore
+    from spikeloop.coordinator.store.run_store import RunStore
 
     commit = RunStore.commit
 

@@ -18,8 +18,8 @@ def warm_up() -> None:
     import optuna
     import scipy.stats  # noqa: F401
 
-    from spikeloop.coordinator.analysis import comparison_report, tuning_report  # noqa: F401
     from spikeloop.coordinator.comparison import session  # noqa: F401
+    from spikeloop.coordinator.report import comparison_report, tuning_report  # noqa: F401
 
     optuna.storages.RDBStorage("sqlite://")
     crash_points.warm_up()
@@ -39,8 +39,8 @@ def killed(command: tuple[int, Sequence[str]]) -> Ended:
 def _command(deadline: int, arguments: Sequence[str]) -> int:
     from optuna.storages import RDBStorage
 
-    from spikeloop.coordinator import files
-    from spikeloop.coordinator.cli import main
+    from spikeloop.coordinator.cli.main import main
+    from spikeloop.coordinator.store import atomic_files
 
     count, after = 0, deadline % 2 == 0
 
@@ -57,7 +57,7 @@ def _command(deadline: int, arguments: Sequence[str]) -> int:
 
         return call
 
-    files.write_bytes = counted(files.write_bytes)
+    atomic_files.write_bytes = counted(atomic_files.write_bytes)
     for name in dir(RDBStorage):
         if name.startswith(("set_", "create_")):
             setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))

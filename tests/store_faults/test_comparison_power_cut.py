@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 from contest import write_toml
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import console
-from spikeloop.coordinator.comparison import config, session
-from spikeloop.coordinator.comparison.console import ComparisonConsole
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli import progress as console
+from spikeloop.coordinator.cli.comparison_progress import ComparisonConsole
+from spikeloop.coordinator.comparison import comparison_config, session
 from store_faults.file_operations import Kind, Operation, Watch
 from store_faults.power_cut import Disk, Survival
 
 
 def held(folder: Path, unsynced: frozenset[Kind] = frozenset()) -> list[Operation]:
     """What the smallest comparison does to its files; two folders are made on the way to it."""
-    settings = config.load(write_toml(folder / "x.toml", lives="lives = 96", seeds="seeds = 1"), {})
+    settings = comparison_config.load(
+        write_toml(folder / "x.toml", lives="lives = 96", seeds="seeds = 1"), {}
+    )
     reporter = ComparisonConsole(0, console.stream())
     with Watch(folder, None, unsynced).watching() as watch:
         session.start(settings, folder / "new" / "comparisons" / "small", reporter, StopSignal())
@@ -60,6 +62,6 @@ def test_folders_that_are_not_synced_would_be_found(
             if not folder.exists():
                 folder.mkdir()
 
-    monkeypatch.setattr("spikeloop.coordinator.files.make_folder", careless)
+    monkeypatch.setattr("spikeloop.coordinator.store.atomic_files.make_folder", careless)
     names = {Path(name).name for name in lost(held(tmp_path))}
     assert names >= {"comparison.json", "trial.json", "000000.json"}

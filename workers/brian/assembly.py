@@ -14,8 +14,8 @@ import numpy as np
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses
 from spikeloop.workers.brian.noise import functions, per_life
-from spikeloop.workers.brian.quantities import quantity
 from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.units import quantity
 
 KEY_LOW, KEY_HIGH = "life_key_low", "life_key_high"
 RANDOM_WORDS = ("rand", "xi", "poisson", "binomial")

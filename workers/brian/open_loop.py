@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.blueprint import Blueprint
-from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.targets import OpenTarget
 
 Variable = tuple[str, str]

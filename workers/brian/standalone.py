@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
 from spikeloop.workers.brian.blueprint import Blueprint
+from spikeloop.workers.brian.build_folder import scratch_folder
 from spikeloop.workers.brian.noise import keys
-from spikeloop.workers.brian.scratch import scratch_folder
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import own_preferences, require, standalone_preferences
 

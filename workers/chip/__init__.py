@@ -11,8 +11,8 @@ since a plasticity program's settings and its rule are one file (``plasticity.ho
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikeloop.workers.chip.chip import Chip
-    from spikeloop.workers.chip.recording import Recording
+    from spikeloop.workers.chip.lab.chip import Chip
+    from spikeloop.workers.chip.lab.recording import Recording
 
 __all__ = ["Chip", "Recording"]
 
@@ -20,7 +20,7 @@ __all__ = ["Chip", "Recording"]
 def __getattr__(name: str) -> Any:
     """Imports ``Chip`` and ``Recording``, and numba with them, when they are first used."""
     if name in __all__:
-        from spikeloop.workers.chip import chip, recording
+        from spikeloop.workers.chip.lab import chip, recording
 
         return chip.Chip if name == "Chip" else recording.Recording
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

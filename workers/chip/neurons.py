@@ -38,9 +38,9 @@ from spikeloop.workers.chip.analog import (
     V_THRESH,
     V,
 )
-from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 from spikeloop.workers.chip.noise import xorshift32
+from spikeloop.workers.kernels import part
 
 ZERO, ONE, V_MAX = np.float32(0), np.float32(1), np.float32(V_MAX_V)
 NO_SPIKE = np.uint32(0)

@@ -8,7 +8,7 @@ output is uniform; the membrane's own integration makes the noise Gaussian (see 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip.compiling import part
+from spikeloop.workers.kernels import part
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from spikeloop.workers.chip.analog import I_EXC, I_INH
-from spikeloop.workers.chip.compiling import part, routine
 from spikeloop.workers.chip.core import NO_ROW, Core
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS
 from spikeloop.workers.chip.neurons import (
@@ -13,6 +12,7 @@ from spikeloop.workers.chip.neurons import (
     stride_neurons,
 )
 from spikeloop.workers.chip.sensors import sense_post, sense_pre
+from spikeloop.workers.kernels import part, routine
 
 NO_SPIKES = np.uint32(0)
 ONE_ROW = np.uint32(1)

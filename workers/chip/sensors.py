@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.portable import COEFFICIENTS, LN2_HIGH, LN2_LOW, PER_LN2, SMALLEST
-from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.correlation import Sensors
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
+from spikeloop.workers.kernels import part
 
 EMPTY = np.float32(0)
 

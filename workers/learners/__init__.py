@@ -5,14 +5,14 @@ documentation read it. A new learner is one file in this folder and one row here
 """
 
 from spikeloop.workers.base import Learner
-from spikeloop.workers.learners.brian_liquid import BrianLiquid
-from spikeloop.workers.learners.brian_model import BrianModel
-from spikeloop.workers.learners.brian_recurrent import BrianRecurrent
-from spikeloop.workers.learners.brian_rstdp import BrianRstdp
+from spikeloop.workers.learners.brian_model.learner import BrianModel
+from spikeloop.workers.learners.brian_rstdp.learner import BrianRstdp
 from spikeloop.workers.learners.brian_td import BrianTd
-from spikeloop.workers.learners.chip import ChipAgent
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.learners.lsnn.learner import Lsnn
+from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid
+from spikeloop.workers.learners.reservoir.brian_recurrent import BrianRecurrent
+from spikeloop.workers.learners.tabular.learner import TabularTd
 
 LEARNERS: dict[str, type[Learner]] = {
     "chip": ChipAgent,

@@ -23,12 +23,12 @@ from spikeloop.workers.brian.blueprint import (
     all_to_all,
     all_to_others,
 )
-from spikeloop.workers.brian.course import Course
-from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.brian.targets import Target
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
-from spikeloop.workers.windows import whole_steps
+from spikeloop.workers.time_steps import whole_steps
 
 # iaf_psc_exp with the published constants; the refractory time is NEST's default of 2 ms.
 NEURON = """

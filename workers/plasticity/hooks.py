@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from numba import types
 from numba.extending import overload
 
-from spikeloop.workers.chip.compiling import OPTIONS as COMPILED
 from spikeloop.workers.chip.core import Core
+from spikeloop.workers.kernels import OPTIONS as COMPILED
 
 
 class Hooks(NamedTuple):

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.environment import REWARD_ONE_Q7
 from spikeloop.workers.chip.limits import INITIAL_WEIGHT_U6, MAX_WEIGHT_U6, N_NEURONS
+from spikeloop.workers.kernels import part
 from spikeloop.workers.space import Parameter, Real
 
 FRACTION_BITS = 7

@@ -33,22 +33,11 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.chip.compiling import routine
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
-from spikeloop.workers.chip.ppu import add_i16, mul_q7_i16, saturate_i16, sub_i16
-from spikeloop.workers.chip.sensors import reset_row
-from spikeloop.workers.chip.vector import (
-    EQ,
-    LT,
-    Bytes,
-    Halfwords,
-    compare,
-    select,
-    splat,
-)
-from spikeloop.workers.chip.vector_bytes import add_q7, mac_q7, sub_q7
-from spikeloop.workers.chip.vector_halfwords import (
+from spikeloop.workers.chip.ppu.scalar_unit import add_i16, mul_q7_i16, saturate_i16, sub_i16
+from spikeloop.workers.chip.ppu.vector_bytes import add_q7, mac_q7, sub_q7
+from spikeloop.workers.chip.ppu.vector_halfwords import (
     add_mod16,
     add_q15,
     mul_q15,
@@ -56,6 +45,9 @@ from spikeloop.workers.chip.vector_halfwords import (
     shift_right_q15,
     sub_mod16,
 )
+from spikeloop.workers.chip.ppu.vector_unit import EQ, LT, Bytes, Halfwords, compare, select, splat
+from spikeloop.workers.chip.sensors import reset_row
+from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import (
     FRACTION_BITS,
@@ -65,7 +57,7 @@ from spikeloop.workers.plasticity.program import (
     q7,
     weight_code,
 )
-from spikeloop.workers.plasticity.rows import (
+from spikeloop.workers.plasticity.row_updates import (
     Scratch,
     new_scratch,
     of_row,

@@ -24,9 +24,16 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.core import Core
-from spikeloop.workers.chip.ppu import add_i8, add_i16, decayed_i8, mul_q7_i8, mul_q7_i16, sub_i16
+from spikeloop.workers.chip.ppu.scalar_unit import (
+    add_i8,
+    add_i16,
+    decayed_i8,
+    mul_q7_i8,
+    mul_q7_i16,
+    sub_i16,
+)
+from spikeloop.workers.kernels import part
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import (
     MAX_TABLE,

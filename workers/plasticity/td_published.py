@@ -26,9 +26,9 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.chip.compiling import part
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.kernels import part
 from spikeloop.workers.plasticity.hooks import register
 from spikeloop.workers.plasticity.program import q7, synapse, value_parameters, weight_code
 from spikeloop.workers.space import Parameter, Real

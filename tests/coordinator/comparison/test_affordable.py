@@ -14,10 +14,10 @@ from contest import TOML
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikeloop.coordinator.comparison import search, studies
+from spikeloop.coordinator.comparison import studies, variant_search
 from spikeloop.coordinator.comparison.affordable import affordable, left_out, tuned_space
-from spikeloop.coordinator.comparison.config import ComparisonConfig, load
-from spikeloop.coordinator.comparison.tunables import defaults, distributions, settings_of
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, load
+from spikeloop.coordinator.comparison.tunable_space import defaults, distributions, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
@@ -124,8 +124,8 @@ def test_whatever_is_proposed_can_be_planned(kind: str, tmp_path: Path) -> None:
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=budget))
         for _ in range(30):
             trial = study.ask(distributions(space))
-            strategy = search.with_settings(config, "first", settings_of(trial.params))
-            planned = search.plan(config.given["first"], strategy, 1, budget, 4, "x")
+            strategy = variant_search.with_settings(config, "first", settings_of(trial.params))
+            planned = variant_search.plan(config.given["first"], strategy, 1, budget, 4, "x")
             assert planned.run.generations >= 1
             study.tell(trial, float(np.sum([trial.number])))
     assert restricted[0]

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 from contest import TOML, write_toml
 
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.comparison import session
 from spikeloop.coordinator.comparison.tuning import _pruning
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -3,21 +3,25 @@ from pathlib import Path
 import pytest
 from contest import TOML, write_toml
 
-from spikeloop.coordinator.comparison import config
+from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.errors import ConfigError
 
 
-def load(tmp_path: Path, text: str) -> config.ComparisonConfig:
+def load(tmp_path: Path, text: str) -> comparison_config.ComparisonConfig:
     path = tmp_path / "small.toml"
     path.write_text(text)
-    return config.load(path)
+    return comparison_config.load(path)
 
 
 def test_what_is_resolved_reads_back_as_the_same(tmp_path: Path) -> None:
-    loaded = config.load(write_toml(tmp_path / "small.toml"))
+    loaded = comparison_config.load(write_toml(tmp_path / "small.toml"))
     tables = loaded.tables()
-    assert config.parse(tables, "again", tmp_path).tables() == tables
-    assert config.contestants(loaded) == ["evolution", "random_search", "evolution_tuned"]
+    assert comparison_config.parse(tables, "again", tmp_path).tables() == tables
+    assert comparison_config.contestants(loaded) == [
+        "evolution",
+        "random_search",
+        "evolution_tuned",
+    ]
     assert tables["strategies"]["evolution"]["kind"] == "evolution"
 
 
@@ -27,7 +31,7 @@ def test_a_comparison_without_a_name_is_named_after_its_file(tmp_path: Path) -> 
 
 def test_without_a_tuning_budget_nothing_is_tuned(tmp_path: Path) -> None:
     loaded = load(tmp_path, TOML.replace("lives = 480", "lives = 0"))
-    assert config.contestants(loaded) == ["evolution", "random_search"]
+    assert comparison_config.contestants(loaded) == ["evolution", "random_search"]
 
 
 def test_a_strategy_may_have_another_name_than_its_kind(tmp_path: Path) -> None:
@@ -39,11 +43,11 @@ def test_a_strategy_may_have_another_name_than_its_kind(tmp_path: Path) -> None:
 def test_overrides_reach_every_table(tmp_path: Path) -> None:
     path = write_toml(tmp_path / "small.toml")
     overrides = {"strategies.evolution.sigma": 0.2, "comparison.seeds": 3, "family.n_steps": 30}
-    loaded = config.load(path, overrides)
+    loaded = comparison_config.load(path, overrides)
     assert loaded.tables()["strategies"]["evolution"]["sigma"] == 0.2
     assert loaded.comparison.seeds == 3
     with pytest.raises(ConfigError, match=r"must be table\.key"):
-        config.load(path, {"strategy.sigma": 0.2})
+        comparison_config.load(path, {"strategy.sigma": 0.2})
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,16 @@ from html_page import HtmlPage, column, table_of
 from scipy import stats
 from small import Silent, small_config
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import files
-from spikeloop.coordinator import session as runs
-from spikeloop.coordinator.analysis import importance
-from spikeloop.coordinator.analysis.comparison_curves import looks, spread
-from spikeloop.coordinator.analysis.comparison_figures import write_comparison_figures
-from spikeloop.coordinator.analysis.report import write_report
-from spikeloop.coordinator.comparison import SCHEMA_VERSION, frames, session
-from spikeloop.coordinator.comparison.config import parse
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.comparison import SCHEMA_VERSION, result_tables, session
+from spikeloop.coordinator.comparison.comparison_config import parse
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.report import importance
+from spikeloop.coordinator.report.comparison_curves import looks, spread
+from spikeloop.coordinator.report.comparison_figures import write_comparison_figures
+from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.search import run_session as runs
+from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
 EVIL = "<script>alert('&')</script>"
@@ -51,7 +51,7 @@ def contest(
     folder.mkdir()
     version = SCHEMA_VERSION
     manifest = {"schema_version": version, "config": config.tables(), "spikeloop": "0"}
-    files.write_json(folder / "comparison.json", manifest)
+    atomic_files.write_json(folder / "comparison.json", manifest)
     rng = np.random.default_rng(5)
     arms = [(name, name, "default") for name in strategies]
     arms += [(f"{name}_tuned", name, "tuned") for name in tuned]
@@ -79,11 +79,13 @@ def contest(
         for number in range(n_trials)
     ]
     for name, schema, rows in (
-        ("results", frames.RESULTS, results),
-        ("anytime", frames.ANYTIME, anytime),
-        ("trials", frames.TRIALS, trials),
+        ("results", result_tables.RESULTS, results),
+        ("anytime", result_tables.ANYTIME, anytime),
+        ("trials", result_tables.TRIALS, trials),
     ):
-        files.write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(rows, schema=schema))
+        atomic_files.write_parquet(
+            folder / f"{name}.parquet", pa.Table.from_pylist(rows, schema=schema)
+        )
     return folder
 
 
@@ -95,10 +97,10 @@ def drawn(rng: np.random.Generator) -> dict[str, Any]:
 def change(folder: Path, name: str, row: int, **values: Any) -> None:
     """Replaces cells of a row of a table."""
     path = folder / f"{name}.parquet"
-    table = files.read_parquet(path)
+    table = atomic_files.read_parquet(path)
     rows = table.to_pylist()
     rows[row] |= values
-    files.write_parquet(path, pa.Table.from_pylist(rows, schema=table.schema))
+    atomic_files.write_parquet(path, pa.Table.from_pylist(rows, schema=table.schema))
 
 
 def read(folder: Path) -> HtmlPage:
@@ -201,7 +203,7 @@ def test_nothing_tuned_is_said(tmp_path: Path) -> None:
     folder = contest(tmp_path / "contest", tuned=())
     manifest = json.loads((folder / "comparison.json").read_text())
     manifest["config"]["tuning"]["lives"] = 0
-    files.write_json(folder / "comparison.json", manifest)
+    atomic_files.write_json(folder / "comparison.json", manifest)
     page = read(folder)
     assert page.faults == []
     assert "No strategy was tuned." in page.text

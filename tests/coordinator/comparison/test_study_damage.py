@@ -12,11 +12,11 @@ import pytest
 from contest import assert_same_comparison, write_toml
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.comparison import records, session, studies
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.comparison import session, studies, trial_records
 from spikeloop.coordinator.comparison.affordable import tuned_space
-from spikeloop.coordinator.comparison.config import ComparisonConfig
-from spikeloop.coordinator.comparison.tunables import distributions
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -130,7 +130,7 @@ def test_settings_of_an_unfinished_trial_are_those_it_was_given(comparison: Path
     study = studies.open_study(config, comparison, "evolution")
     space = tuned_space(config, "evolution")
     given = studies.proposal(config, study, "evolution", space)
-    records.propose(records.path_of(comparison, "evolution", 5), given)
+    trial_records.propose(trial_records.path_of(comparison, "evolution", 5), given)
     study.enqueue_trial(given)
     for _ in range(2):
         trials, lacking = studies.checked_trials(config, comparison, "evolution", study)

@@ -10,12 +10,12 @@ import pytest
 from contest import assert_same_comparison, write_toml
 from optuna.trial import TrialState
 
-from spikeloop.coordinator import files
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.comparison import records
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.comparison import trial_records
 from spikeloop.coordinator.comparison.tuning import _pruning
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -70,14 +70,14 @@ def test_a_checkpoint_where_all_held_out_lives_failed_is_reported_and_found_agai
 def test_a_trial_that_fails_again_may_do_so_for_another_reason(tmp_path: Path) -> None:
     trial = optuna.create_study().ask()
     path = tmp_path / "000000" / "trial.json"
-    records.propose(path, {})
+    trial_records.propose(path, {})
     facts = {"lives": 12, "charged": 96}
     for reason in ("died", "out of memory"):
         found = {**facts, "reason": reason}
-        records.finish(path, trial.storage.get_trial(0), TrialState.FAIL, None, found)
-        assert files.read_json(path)["attributes"] == found
+        trial_records.finish(path, trial.storage.get_trial(0), TrialState.FAIL, None, found)
+        assert atomic_files.read_json(path)["attributes"] == found
     with pytest.raises(ConfigError, match="came to something else"):
-        records.finish(
+        trial_records.finish(
             path, trial.storage.get_trial(0), TrialState.FAIL, None, {**found, "lives": 24}
         )
 
@@ -86,10 +86,10 @@ def test_a_trial_that_comes_to_something_else_goes_on_once_its_record_is_removed
     comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It failed for want of memory, and the process was killed before the study was told."""
-    record = records.path_of(comparison, "evolution", 1)
-    facts = files.read_json(record)
+    record = trial_records.path_of(comparison, "evolution", 1)
+    facts = atomic_files.read_json(record)
     failed = {**facts["attributes"], "reason": "out of memory"}
-    files.write_json(record, {**facts, "state": "FAIL", "value": None, "attributes": failed})
+    atomic_files.write_json(record, {**facts, "state": "FAIL", "value": None, "attributes": failed})
     (comparison / "study.db").unlink()
     for _ in range(2):  # the refusal itself changes nothing
         assert cli("resume", str(comparison)) == 2
@@ -110,7 +110,7 @@ def test_a_trial_that_comes_to_something_else_goes_on_once_its_record_is_removed
 def test_a_lost_or_damaged_record_is_mended_as_its_message_says(
     comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str], lost: bool
 ) -> None:
-    record, database = records.path_of(comparison, "evolution", 1), comparison / "study.db"
+    record, database = trial_records.path_of(comparison, "evolution", 1), comparison / "study.db"
     if lost:
         record.unlink()
     else:

@@ -5,7 +5,12 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from spikeloop.coordinator.comparison.tunables import around, defaults, distributions, settings_of
+from spikeloop.coordinator.comparison.tunable_space import (
+    around,
+    defaults,
+    distributions,
+    settings_of,
+)
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
 SPACE = ParameterSpace(

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from statistical import assert_mean, assert_rate
 
-from spikeloop.coordinator.strategies.annealing_published import (
+from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.published.annealing import (
     AnnealingPublished,
     AnnealingPublishedState,
     Cooling,
     Schedule,
     acceptance,
 )
-from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 

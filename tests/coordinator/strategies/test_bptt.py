@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from spikeloop.coordinator.comparison import config as comparisons
+from spikeloop.coordinator.comparison import comparison_config as comparisons
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.strategies.ascent import step_of
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays

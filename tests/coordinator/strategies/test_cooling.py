@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from spikeloop.coordinator.strategies.cooling import Schedule, temperature
+from spikeloop.coordinator.strategies.annealing_schedule import Schedule, temperature
 
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 MIDDLE: dict[Schedule, float] = {  # T_5 of 10 steps from 2 to 0.5

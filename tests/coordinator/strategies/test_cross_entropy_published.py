@@ -6,11 +6,11 @@ from scipy import stats
 from statistical import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.cross_entropy_published import (
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.published.cross_entropy import (
     CrossEntropyPublished,
     CrossEntropyPublishedState,
 )
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 

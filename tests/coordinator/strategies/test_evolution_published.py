@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.evolution_published import (
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.published.evolution import (
     EvolutionPublished,
     EvolutionPublishedState,
     utilities,
 )
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 

@@ -7,8 +7,8 @@ from small import assert_same_contents
 
 from deploy.compose.cluster import HEAD, Cluster
 from deploy.compose.images import OURS
-from spikeloop.coordinator.store import RunStore
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
 
 RUN = "compose"
 GENERATIONS = 30  # long enough to be disturbed twice on a fast machine

@@ -17,7 +17,7 @@ from small import assert_same_contents, small_toml
 from stranger import successes, within
 
 from deploy.slurm.site import NODES, ROOT, Site, enter, missing
-from spikeloop.coordinator.store import RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 
 SPIKELOOP = str(Path(sys.executable).with_name("spikeloop"))
 LIFE_S = 0.125

@@ -8,7 +8,7 @@ import pytest
 from spikeloop.tasks.base import IntArray, SeedArray
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
-from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.brian.targets import OpenTarget, own_preferences
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.brian.channels import Channels
 from spikeloop.workers.encoding import PopulationCode
+from spikeloop.workers.input_channels import Channels
 
 SEEN = np.array([1, 0, 2])
 

@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 from small import small_tables
 
-from spikeloop.coordinator.config import parse
+from spikeloop.coordinator.config.run_config import parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.brian.tables import NeuronTable
+from spikeloop.workers.learners.brian_model.settings import NeuronTable
 
 EQUATIONS = "dv/dt = -v/(10*ms) : 1\ng : 1"
 PLACES = {

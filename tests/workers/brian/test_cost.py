@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from spikeloop.workers.brian.cost import MAX_CODE, check_cost
-from spikeloop.workers.learners.brian_model import BrianModel
+from spikeloop.workers.learners.brian_model.cost import MAX_CODE, check_cost
+from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 EQUATIONS = "dv/dt = -v/(10*ms) : 1\ng : 1"
 

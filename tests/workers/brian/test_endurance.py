@@ -8,7 +8,7 @@ import pytest
 from learner_cases import ALL_TARGETS
 from processes import child
 
-from spikeloop.workers.brian.networks import MOST
+from spikeloop.workers.brian.network_cache import MOST
 
 TESTS = Path(__file__).parents[2]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from spikeloop.coordinator.config.settings_builder import Kinds, build
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.kinds import Kinds, build
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.brian.equations import names_in, reason, statements, unit_name
 from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.learners.brian_model import BrianModel
+from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 pytestmark = pytest.mark.brian
 
@@ -538,11 +538,11 @@ def test_keys_and_values_of_tables_are_checked_like_all_others(
 
 
 def test_a_model_is_checked_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    from spikeloop.workers.brian import model_check
+    from spikeloop.workers.learners.brian_model import check
 
     BrianModel(**MODEL).space(INTERFACE)
     calls: list[Callable[..., Any]] = []
-    monkeypatch.setattr(model_check, "_check_code", calls.append)
+    monkeypatch.setattr(check, "_check_code", calls.append)
     BrianModel(**MODEL).space(INTERFACE)
     assert not calls
 

@@ -7,8 +7,8 @@ from scipy import stats
 from statistical import assert_law, assert_rate
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.brian.curriculum import curriculum_order
-from spikeloop.workers.brian.liquid import Liquid
+from spikeloop.workers.learners.reservoir.liquid import Liquid
+from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
 
 N = 60
 LIQUID = Liquid.draw(network=3, n=N, connectivity=0.5, longest_delay=4)

@@ -5,14 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloop.workers.brian.quantities import (
-    in_unit,
-    quantity,
-    require_dimension,
-    same_dimension,
-    unit,
-)
 from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.units import in_unit, quantity, require_dimension, same_dimension, unit
 
 pytestmark = pytest.mark.brian
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.workers.brian.readout import delta_rule, recursive_least_squares
+from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 
 RNG = np.random.default_rng(5)
 N_SAMPLES, N_LIVES, N = 60, 5, 12

@@ -6,10 +6,10 @@ from pydantic import ValidationError
 
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.circuit import Circuit
-from spikeloop.workers.brian.networks import network
-from spikeloop.workers.brian.reservoir import Reservoir, weighted
-from spikeloop.workers.brian.reservoir_lives import HEARD, Reservoirs, reservoirs
+from spikeloop.workers.brian.connectivity import Circuit
+from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.learners.reservoir.batch import HEARD, Reservoirs, reservoirs
+from spikeloop.workers.learners.reservoir.network import Reservoir, weighted
 
 WINDOW = 10
 PAIR = Reservoir(

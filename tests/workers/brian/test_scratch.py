@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from processes import child
 
-from spikeloop.workers.brian.scratch import LOCK_FILE, PREFIX, remove_left_behind, scratch_folder
+from spikeloop.workers.brian.build_folder import (
+    LOCK_FILE,
+    PREFIX,
+    remove_left_behind,
+    scratch_folder,
+)
 
 SCRIPT = """
 import sys

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikeloop.workers.windows import whole_steps
+from spikeloop.workers.time_steps import whole_steps
 
 
 @pytest.mark.parametrize("step_ms", [0.001, 0.01, 0.05, 0.1, 0.25, 0.3, 1.0, 10.0])

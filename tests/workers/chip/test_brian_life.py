@@ -20,7 +20,7 @@ from recording import record
 from spikeloop.workers.chip.circuit import Circuit
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import N_NEURONS
-from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.plasticity import TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.plasticity.td_lambda import TdMemory

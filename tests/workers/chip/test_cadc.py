@@ -24,7 +24,7 @@ from spikeloop.workers.chip.correlation import (
 )
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
 from spikeloop.workers.chip.noise import xorshift32
-from spikeloop.workers.chip.readout import measure_offsets, read_row, reading_noise
+from spikeloop.workers.chip.sensor_readout import measure_offsets, read_row, reading_noise
 from spikeloop.workers.chip.sensors import sense_post, sense_pre
 
 SILENT = AdcSettings(noise_lsb=0.0)

@@ -9,7 +9,7 @@ import pytest
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip import Chip
-from spikeloop.workers.chip.calibration import (
+from spikeloop.workers.chip.calibration.calibrate import (
     CORRECTED,
     QUANTITIES,
     Calibration,
@@ -18,10 +18,10 @@ from spikeloop.workers.chip.calibration import (
     calibrated_codes,
     rates_within,
 )
+from spikeloop.workers.chip.calibration.measurement import Bench, fit, measure
 from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
-from spikeloop.workers.chip.measurement import Bench, fit, measure
 from spikeloop.workers.chip.mismatch import produced, synapse_gain
 
 # The strongest nominal inhibition leaves the memory no room for weak neurons; this one does.

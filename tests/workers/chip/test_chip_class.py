@@ -13,9 +13,9 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip import Chip
 from spikeloop.workers.chip.analog import membrane_response
 from spikeloop.workers.chip.capmem import physical
-from spikeloop.workers.chip.chip import SENSOR_CONSTANTS
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.correlation import Correlation, sensors
+from spikeloop.workers.chip.lab.chip import SENSOR_CONSTANTS
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, ROUTER_DELAY_CYCLES, VOLT_PER_CODE
 
 STEP_S = 1e-7
@@ -338,7 +338,7 @@ def test_rows_without_driver_or_label_stay_silent() -> None:
 
 
 def test_the_package_and_the_calibration_load_without_numba() -> None:
-    names = "spikeloop.workers.chip, spikeloop.workers.chip.calibration"
+    names = "spikeloop.workers.chip, spikeloop.workers.chip.calibration.calibrate"
     code = (
         f"import {names}, sys; assert 'numba' not in sys.modules; "
         "from spikeloop.workers.chip import Chip; sys.exit('numba' not in sys.modules)"

@@ -9,8 +9,9 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from spikeloop.workers.chip import life, router
-from spikeloop.workers.chip.compiling import kernel, part, routine, source_digest
+from spikeloop.workers.chip import router
+from spikeloop.workers.kernels import kernel, part, routine, source_digest
+from spikeloop.workers.learners.chip import episode
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 
@@ -47,7 +48,7 @@ def test_kernels_compile_their_parts_without_an_entry_for_python(
 
 def test_the_life_and_all_programs_are_compiled_so() -> None:
     compiled: Any
-    for compiled in (life._compiled(TdMemory), router.advance):
+    for compiled in (episode._compiled(TdMemory), router.advance):
         assert compiled.targetoptions["_nrt"] is False
     assert hooks.OPTIONS["_nrt"] is False
 

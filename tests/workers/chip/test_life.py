@@ -13,16 +13,16 @@ from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.analog import membrane_response
 from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import FULL, environments
-from spikeloop.workers.chip.life import live, next_state, silence, stimulate, timing
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
 from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
-from spikeloop.workers.chip.ppu import lcg
+from spikeloop.workers.chip.ppu.scalar_unit import lcg
 from spikeloop.workers.chip.router import advance
+from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
+from spikeloop.workers.learners.chip.episode import live, next_state, silence, stimulate, timing
 from spikeloop.workers.plasticity import TdLambda
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeloop.workers.chip.analog import I_EXC, I_INH
-from spikeloop.workers.chip.chip import Chip
+from spikeloop.workers.chip.lab.chip import Chip
+from spikeloop.workers.chip.lab.recording import TAPE_SPIKES, Recording
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
-from spikeloop.workers.chip.recording import TAPE_SPIKES, Recording
 
 STEP_S = 1e-7
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloop.workers.chip.ppu import (
+from spikeloop.workers.chip.ppu.scalar_unit import (
     add_i8,
     add_i16,
     below,

@@ -41,13 +41,13 @@ from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.chip.life import live, timing
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, N_ROWS, V_MAX_V
 from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import seed_words, xorshift32
 from spikeloop.workers.chip.router import advance, read_counter, send
+from spikeloop.workers.learners.chip.episode import live, timing
 from spikeloop.workers.plasticity import TdLambda
 
 STEP_S = 1e-7

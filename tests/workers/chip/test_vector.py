@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip import vector_bytes, vector_halfwords
-from spikeloop.workers.chip.compiling import routine
-from spikeloop.workers.chip.vector import (
+from spikeloop.workers.chip.ppu import vector_bytes, vector_halfwords
+from spikeloop.workers.chip.ppu.vector_unit import (
     BYTE_LANES,
     EQ,
     GT,
@@ -30,6 +29,7 @@ from spikeloop.workers.chip.vector import (
     unpack_left,
     unpack_right,
 )
+from spikeloop.workers.kernels import routine
 
 Ints = Sequence[int]
 Lanes = NDArray[Any]

@@ -13,11 +13,11 @@ from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.workers.base import Lives
-from spikeloop.workers.brian.course import Course
-from spikeloop.workers.brian.liquid_features import features
-from spikeloop.workers.brian.readout import delta_rule, recursive_least_squares
+from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
+from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.brian.targets import OpenTarget
-from spikeloop.workers.learners.brian_liquid import BrianLiquid, Kind
+from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid, Kind
+from spikeloop.workers.learners.reservoir.liquid_features import features
 from spikeloop.workers.space import Integer, Parameters
 
 pytestmark = pytest.mark.brian

@@ -12,15 +12,15 @@ import pytest
 from learner_cases import MODEL as NOISY
 from statistical import assert_rate
 
-from spikeloop.coordinator.cli import main
-from spikeloop.coordinator.config import load
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.config.run_config import load
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian import targets
 from spikeloop.workers.brian.simulator import MissingBrian, brian2
-from spikeloop.workers.learners.brian_model import BrianModel, Moment, Rule
+from spikeloop.workers.learners.brian_model.learner import BrianModel, Moment, Rule
 
 pytestmark = pytest.mark.brian
 
@@ -316,7 +316,7 @@ def test_poisson_input_fires_at_its_rate() -> None:
 
 def test_random_wiring_is_that_of_the_seed_and_of_the_name() -> None:
     def wiring(**changes: Any) -> list[tuple[int, int]]:
-        from spikeloop.workers.brian.expansion import expand
+        from spikeloop.workers.learners.brian_model.compile import expand
 
         learner = model({"synapses.plastic.connect": 0.5, "neurons.actions.n": 20, **changes})
         found = expand(learner, FAMILY.interface).blueprint.synapses["plastic"].wiring

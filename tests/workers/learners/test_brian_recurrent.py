@@ -12,8 +12,8 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.reservoir import Reservoir
-from spikeloop.workers.learners.brian_recurrent import ARRAYS, BrianRecurrent
+from spikeloop.workers.learners.reservoir.brian_recurrent import ARRAYS, BrianRecurrent
+from spikeloop.workers.learners.reservoir.network import Reservoir
 
 SMALL = Reservoir(n_neurons=8, connectivity=1.0)
 BANDIT = Bandit(n_steps=12)
@@ -110,8 +110,8 @@ def test_weights_of_no_effect_are_answered_by_lot_or_from_the_middle() -> None:
 
 def test_softmax_draws_by_the_readout() -> None:
     """Of actions with readouts 0 and ln 3, the second is drawn three times as often."""
-    from spikeloop.workers.brian.course import Course
-    from spikeloop.workers.brian.recurrent_life import Agents
+    from spikeloop.workers.brian.rollout import Course
+    from spikeloop.workers.learners.reservoir.recurrent_episode import Agents
 
     n = 20_000
     agents = object.__new__(Agents)

@@ -19,9 +19,9 @@ from spikeloop.tasks.base import (
 )
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.course import Course
-from spikeloop.workers.brian.networks import network
-from spikeloop.workers.learners.brian_rstdp import Agents, BrianRstdp
+from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.brian.rollout import Course
+from spikeloop.workers.learners.brian_rstdp.learner import Agents, BrianRstdp
 from spikeloop.workers.space import Parameters
 
 MS, MV = 1e-3, 1e-3

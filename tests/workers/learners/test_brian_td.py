@@ -13,8 +13,8 @@ from statistical import assert_better
 from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Lives
-from spikeloop.workers.brian.course import Course
-from spikeloop.workers.brian.networks import network
+from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.learners.brian_td import CONSTANTS, NEVER, Agents, BrianTd
 from spikeloop.workers.space import Parameters
 

@@ -13,7 +13,7 @@ from statistical import assert_better, assert_mean
 from spikeloop.tasks.base import Interface, SeedArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import OPENED, Circuit, opened_field
-from spikeloop.workers.learners.chip import ChipAgent, Opened
+from spikeloop.workers.learners.chip.agent import ChipAgent, Opened
 from spikeloop.workers.plasticity import PROGRAMS, TdLambda
 from spikeloop.workers.space import Integer, Parameters, Real
 

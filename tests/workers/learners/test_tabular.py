@@ -10,7 +10,7 @@ from spikeloop.tasks.base import FloatArray, Interface, SeedArray
 from spikeloop.tasks.maze import Layouts, Maze
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.space import Parameters
 
 FAMILY = RandomMdp()

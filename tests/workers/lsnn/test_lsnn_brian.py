@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.lsnn import tile
-from spikeloop.workers.lsnn.life import Recorded
-from spikeloop.workers.lsnn.wiring import grid
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.episode import Recorded
+from spikeloop.workers.learners.lsnn.learner import Lsnn
+from spikeloop.workers.learners.lsnn.wiring import grid
 from spikeloop.workers.space import Parameters, Weights
 
 pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]

@@ -10,8 +10,8 @@ from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.workers.base import Lives
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.lsnn import tile
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.space import Parameters
 
 N_STEPS, N_TASKS = 7, 3

@@ -10,8 +10,8 @@ from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.lsnn import xla
-from spikeloop.workers.lsnn.inputs import Inputs
+from spikeloop.workers import xla
+from spikeloop.workers.learners.lsnn.inputs import Inputs
 
 HALF = np.exp(-0.5)
 """Of a channel one width from its centre."""

@@ -12,23 +12,24 @@ from learner_cases import case
 from pydantic import ValidationError
 from small import TABLES, Silent
 
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import session
-from spikeloop.coordinator.config import parse
-from spikeloop.coordinator.store import RunStore
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.coordinator.verification import verify
+from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers import xla
 from spikeloop.workers.base import Differentiable, Unavailable
 from spikeloop.workers.evaluate import rehearse
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.learners import LEARNERS
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.lsnn import tile, xla
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Parameters
 
@@ -311,7 +312,7 @@ def test_it_can_be_searched(strategy: dict[str, Any], tmp_path: Path) -> None:
     }
     config = parse({**TABLES, **changes}, "small.toml", tmp_path)
     folder = tmp_path / "small"
-    session.start(config, folder, Silent(), StopSignal())
+    run_session.start(config, folder, Silent(), StopSignal())
     store = RunStore(folder)
     assert store.generation() == 2
     assert verify(store).problems == []

@@ -12,9 +12,9 @@ from spikeloop.tasks.base import FloatArray, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.program import Programmed
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.learners.lsnn import Lsnn
-from spikeloop.workers.lsnn import tile
-from spikeloop.workers.lsnn.life import Recorded
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.episode import Recorded
+from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.philox import Stream, uniforms
 from spikeloop.workers.space import Parameters
 

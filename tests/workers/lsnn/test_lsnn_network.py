@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.lsnn import xla
-from spikeloop.workers.lsnn.network import Network, NetworkState
-from spikeloop.workers.lsnn.neurons import Neurons, decay
+from spikeloop.workers import xla
+from spikeloop.workers.learners.lsnn.network import Network, NetworkState
+from spikeloop.workers.learners.lsnn.neurons import Neurons, decay
 
 N, N_READOUTS, N_LIVES, N_STEPS, N_DECISIONS = 7, 2, 3, 5, 4
 DELAYS = (1, 4, 2)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.lsnn import xla
-from spikeloop.workers.lsnn.neurons import Neurons, NeuronState, decay
+from spikeloop.workers import xla
+from spikeloop.workers.learners.lsnn.neurons import Neurons, NeuronState, decay
 
 N = 20
 N_STEPS = 200

@@ -8,8 +8,8 @@ import pytest
 from statistical import assert_mean
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.lsnn import xla
-from spikeloop.workers.lsnn.objective import Decisions, Objective
+from spikeloop.workers import xla
+from spikeloop.workers.learners.lsnn.objective import Decisions, Objective
 
 REWARD = np.array([1.0, 0.0, 2.0, 4.0])
 VALUE = np.array([0.5, 1.0, -1.0, 2.0])

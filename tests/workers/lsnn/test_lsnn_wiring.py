@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from statistical import assert_rate
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.lsnn import xla
-from spikeloop.workers.lsnn.wiring import LARGEST, Wiring, exact_product, grid, on_grid
+from spikeloop.workers import xla
+from spikeloop.workers.learners.lsnn.wiring import LARGEST, Wiring, exact_product, grid, on_grid
 
 N = 40
 Array = NDArray[Any]

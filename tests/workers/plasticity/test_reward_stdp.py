@@ -13,18 +13,18 @@ from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.cadc import AdcSettings, adc
 from spikeloop.workers.chip.capmem import physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.coding import CODINGS
-from spikeloop.workers.chip.compiling import routine
 from spikeloop.workers.chip.core import ADC_LANE, Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, sensors
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.chip.life import live, timing
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
 from spikeloop.workers.chip.memory import DATA_BYTES, data_bytes, environment_bytes
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
-from spikeloop.workers.chip.readout import read_row
-from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.chip.sensor_readout import read_row
+from spikeloop.workers.kernels import routine
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.learners.chip.coding import CODINGS
+from spikeloop.workers.learners.chip.episode import live, timing
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp, StdpMemory
 from spikeloop.workers.space import Parameters

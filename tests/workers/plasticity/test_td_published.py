@@ -7,9 +7,9 @@ import pytest
 
 from spikeloop.workers.chip.capmem import physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.compiling import routine
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS
+from spikeloop.workers.kernels import routine
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_published import PublishedMemory, TdPublished
 

@@ -1,0 +1,47 @@
+"""What a crew tells the pool's loop: small values, one for each thing that can happen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spikeloop.cluster.dispatch.work_units import Message
+from spikeloop.workers.job import JobResult, Status
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker is warm and waits for work."""
+
+    worker: int
+    cores: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A worker finished a message."""
+
+    worker: int
+    message: Message
+    results: Sequence[JobResult]
+
+
+@dataclass(frozen=True)
+class Broke:
+    """A worker lives on but could not do a message: our own code or the transport raised."""
+
+    worker: int
+    message: Message
+    text: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A worker is gone, perhaps with its whole node."""
+
+    worker: int
+    status: Status
+    text: str
+    with_node: bool = False
+
+
+News = Ready | Done | Broke | Lost

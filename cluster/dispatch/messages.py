@@ -1,0 +1,70 @@
+"""What goes over the wire with a message: grids once for each worker, large ones once for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spikeloop.cluster.dispatch.actors import Actors
+from spikeloop.cluster.dispatch.work_units import Message
+from spikeloop.workers.actor import Order
+from spikeloop.workers.job import Grid, Job, Tile
+
+MAX_INLINE_BYTES = 100_000
+"""A larger population goes through the cluster's object store, once for all workers."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An order and the shared grids beside it.
+
+    Attributes:
+        brings: numbers of the grids that come with it, either way.
+    """
+
+    order: Order
+    beside: tuple[Any, ...]
+    brings: tuple[int, ...]
+
+
+class Orders:
+    """Numbers the grids of a run and packs its messages.
+
+    Args:
+        actors: where large grids are shared.
+    """
+
+    def __init__(self, actors: Actors) -> None:
+        self._actors = actors
+        self._run = 0
+        self._grids: list[tuple[Grid, Any]] = []
+
+    def begin_run(self) -> None:
+        """Forgets the grids of the last run."""
+        self._run += 1
+        self._grids.clear()
+
+    def pack(self, message: Message, jobs: Sequence[Job], known: set[int]) -> Parcel:
+        """What a worker needs that has the ``known`` grids."""
+        tiles: list[tuple[int, Tile]] = []
+        inline: dict[int, Grid] = {}
+        shared: dict[int, Any] = {}
+        for piece in message:
+            grid = jobs[piece.job].grid
+            number, reference = self._number(grid)
+            tiles.append((number, piece.tile))
+            if number not in known:
+                if reference is None:
+                    inline[number] = grid
+                else:
+                    shared[number] = reference
+        order = Order(self._run, tuple(tiles), inline, tuple(shared))
+        return Parcel(order, tuple(shared.values()), (*inline, *shared))
+
+    def _number(self, grid: Grid) -> tuple[int, Any]:
+        """A grid's number in this run, and a reference to it in the object store if large."""
+        for number, (known, reference) in enumerate(self._grids):
+            if known is grid:
+                return number, reference
+        large = grid.population.nbytes > MAX_INLINE_BYTES
+        self._grids.append((grid, self._actors.share(grid) if large else None))
+        return len(self._grids) - 1, self._grids[-1][1]

@@ -1,0 +1,1 @@
+"""Scripts and manifests with which a run starts on SLURM or Kubernetes."""

@@ -1,0 +1,133 @@
+"""The door of a cluster: its head's dashboard, found, recognised, and opened by the token.
+
+Everything that can be wrong with the way there is told at once and in one line; Ray's own client
+would wait, or be asked with a token only if ``RAY_AUTH_MODE`` is set.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from spikeloop.cluster.error_lines import first_cause, first_line
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.ray_backend.auth_token import found_token
+from spikeloop.cluster.ray_backend.exposure import warn_without_token
+
+VARIABLE = "RAY_API_SERVER_ADDRESS"
+"""Names the dashboard where no address is given."""
+DEFAULT = "http://127.0.0.1:8265"
+PATIENCE_S = 10.0
+"""A dashboard that does not answer within this time is not there."""
+TOKEN = (
+    "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to that of the cluster (on its head: "
+    "ray get-auth-token)"
+)
+
+
+def reach(address: str | None) -> tuple[str, Mapping[str, str]]:
+    """The URL of a dashboard that answers, and the headers that it takes.
+
+    A cluster that asks for no token is warned of.
+
+    Args:
+        address: ``http://HOST:8265``; by default ``VARIABLE`` or this machine's.
+
+    Raises:
+        PoolError: nobody listens there, it is no Ray dashboard, or it does not take the token.
+    """
+    url = _url(address or os.environ.get(VARIABLE) or DEFAULT)
+    _knock(url)
+    headers: Mapping[str, str] = {}
+    if _asks_for_token(url):
+        disabled = os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
+        shown = "" if disabled else found_token()
+        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        _show(url, headers)
+    else:
+        warn_without_token(f"the cluster at {url}")
+    return url, headers
+
+
+def refused(url: str, status: int, headers: Mapping[str, str]) -> PoolError:
+    """What to say when the token is missing (401) or another (403)."""
+    if status == 401 and not headers:
+        return PoolError(f"the cluster at {url} asks for a token; {TOKEN}")
+    return PoolError(f"the cluster at {url} does not accept this token; {TOKEN}")
+
+
+def _url(address: str) -> str:
+    """An address as a URL; a bare host is one of plain HTTP with Ray's port."""
+    parts, port = SplitResult("", "", "", "", ""), None
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        port = parts.port or (None if "://" in address else 8265)
+        (parts.hostname or "").encode("idna")  # as the system asks for it
+    except ValueError:  # no number, an open bracket, or no name of a host
+        parts = parts._replace(netloc="")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise PoolError(
+            f"{address!r} is not the address of a Ray dashboard; it must be like http://HOST:8265"
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
+def _knock(url: str) -> None:
+    """PoolError at once if nobody listens."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((str(parts.hostname), port), timeout=PATIENCE_S):
+            return
+    except OSError as error:
+        raise PoolError(
+            f"nobody answers at {url}: {first_line(error)}; is the cluster running, and is this "
+            "its dashboard's address? From afar: ssh -L 8265:127.0.0.1:8265 HEAD"
+        ) from error
+
+
+def _asks_for_token(url: str) -> bool:
+    """Whether a Ray dashboard asks for a token; PoolError if it is none.
+
+    That is public, so nothing is shown to whatever listens before it has answered as Ray does.
+    """
+    answer = _get(url, "/api/authentication_mode", {})
+    try:
+        told = answer.json() if answer.status_code == 200 else None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or "authentication_mode" not in told:
+        raise _strange(url)
+    return bool(told["authentication_mode"] != "disabled")
+
+
+def _show(url: str, headers: Mapping[str, str]) -> None:
+    """PoolError unless the dashboard takes the token."""
+    answer = _get(url, "/api/version", headers)
+    if answer.status_code in (401, 403):
+        raise refused(url, answer.status_code, headers)
+
+
+def _get(url: str, path: str, headers: Mapping[str, str]) -> Any:
+    import requests
+
+    try:
+        return requests.get(url + path, headers=headers, timeout=PATIENCE_S, allow_redirects=False)
+    except requests.exceptions.SSLError as error:
+        raise PoolError(f"{url}: no secure connection: {first_line(error)}") from error
+    except (requests.RequestException, ValueError) as error:
+        if isinstance(cause := first_cause(error), ConnectionError | TimeoutError):
+            raise PoolError(
+                f"{url} takes connections, but does not answer ({first_line(cause)}); if this is "
+                "an ssh tunnel, it is open and nothing runs behind it: is the cluster running?"
+            ) from error
+        raise _strange(url) from error
+
+
+def _strange(url: str) -> PoolError:
+    return PoolError(
+        f"what listens at {url} is no Ray dashboard; is this the address of the head's dashboard, "
+        "whose port is 8265 by default?"
+    )

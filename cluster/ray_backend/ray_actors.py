@@ -1,0 +1,194 @@
+"""Ray as a pool sees it: actors and calls, and every failure of Ray's as one of two exceptions.
+
+Ray's own restarts and retries are off: who is tried again, and where, is the ledger's affair.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import exceptions
+
+from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised, Node
+from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, PIECES_PER_CORE
+from spikeloop.cluster.error_lines import first_line, last_line
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.ray_backend.reservations import Reservation, Reservations
+from spikeloop.workers.actor import LifeWorker
+from spikeloop.workers.base import Unavailable
+from spikeloop.workers.job import Status
+
+POLL_S = 1.0
+"""How often Ray's head is asked for its nodes, and for what is free on them."""
+
+SILENCE_S = 30.0
+"""A head that does not answer for so long is given up. After 60 s Ray would end this process."""
+
+BLINK_S = 1.0
+"""The clock advances by at most this between two looks at it. So the time in which this process was
+stopped, or was busy with something else, counts against nobody."""
+
+
+def logs_folder() -> str:
+    """Where Ray keeps the logs of this machine's node of the cluster."""
+    node: Any = ray._private.worker._global_node
+    return str(node.get_logs_dir_path())
+
+
+@dataclass(frozen=True, eq=False)
+class Reserved:
+    """An actor, and the cores that it lives on or waits for."""
+
+    handle: Any
+    reservation: Reservation
+
+
+class RayActors:
+    """The Ray cluster that this process is connected to.
+
+    Args:
+        import_path: folder of the user's own classes on the workers, or None.
+        run: what the work is called, for the workers' names.
+    """
+
+    def __init__(self, import_path: str | None, run: str = "") -> None:
+        self._import_path = import_path
+        self._run = run
+        self._class: Any = ray.remote(LifeWorker)
+        self._closed = threading.Event()
+        self._reservations = Reservations(run)
+        self._nodes: list[Node] = self._look()
+        self._looked = time.monotonic()
+        self._now = self._heard = 0.0
+        # A head that is gone lets this question wait; the loop must not.
+        self._poll = threading.Thread(target=self._keep_polling, name="nodes", daemon=True)
+
+    @contextmanager
+    def polling(self) -> Iterator["RayActors"]:
+        """Asks for the nodes again and again, until the end of the block."""
+        self._poll.start()
+        try:
+            yield self
+        finally:
+            self._closed.set()
+            self._poll.join(timeout=POLL_S)
+
+    def now(self) -> float:
+        """Seconds in which this process was there to hear of something."""
+        return self._clock()
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes that are alive and offer cores, as last heard."""
+        if self._silent():
+            raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
+        return self._nodes
+
+    def start(self, node: Node, cores: int) -> Reserved:
+        """Starts a worker on a node; with several cores, so many calls run as it may hold."""
+        reservation = self._reservations.make(node.identifier, cores)
+        options = self._class.options(
+            num_cpus=cores,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=1 if cores == 1 else PIECES_PER_CORE * (MESSAGES_PER_NODE + 1),
+            scheduling_strategy=reservation.strategy,
+        )
+        return Reserved(options.remote(self._import_path, cores, self._run), reservation)
+
+    def placed(self, actor: Reserved) -> bool:
+        """Whether the worker's reservation was granted."""
+        return actor.reservation.granted
+
+    def holders(self) -> Mapping[str, int]:
+        """Cores of other runs, by name."""
+        return self._reservations.others
+
+    def call(self, actor: Reserved, method: str, *arguments: Any, name: str = "") -> Any:
+        """Calls a method; the reference to its result."""
+        bound = getattr(actor.handle, method)
+        return (bound.options(name=name) if name else bound).remote(*arguments)
+
+    def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
+        """Those that have ended, as soon as there is one."""
+        if not calls:
+            time.sleep(timeout_s)
+            return []
+        ended, rest = ray.wait(list(calls), num_returns=1, timeout=timeout_s)
+        if rest and ended:
+            ended += ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        return list(ended)
+
+    def result(self, call: Any) -> Any:
+        """What a call gave, or why it did not."""
+        try:
+            return ray.get(call)
+        except exceptions.RuntimeEnvSetupError as error:
+            raise PoolError(f"Ray cannot set up a worker: {first_line(error)}") from error
+        except exceptions.RayTaskError as error:
+            if isinstance(error.cause, Unavailable):  # of a warm-up: no life can succeed there
+                raise PoolError(str(error.cause)) from error
+            # Its text is the remote traceback, whose last line is the error itself.
+            raise CallRaised(last_line(error), str(error)) from error
+        except exceptions.OutOfMemoryError as error:
+            raise ActorLost("the worker ran out of memory", Status.OUT_OF_MEMORY) from error
+        except exceptions.RayError as error:
+            raise _lost(error) from error
+
+    def kill(self, actor: Reserved) -> None:
+        """Ends an actor's process; where the head is gone it ends with this process instead."""
+        if not self._silent():  # or Ray would wait for the head until it gives up everything
+            ray.kill(actor.handle, no_restart=True)
+            self._reservations.give_back(actor.reservation)
+
+    def share(self, value: Any) -> Any:
+        """A reference to the value in the object store; PoolError if that is full."""
+        try:
+            return ray.put(value)
+        except exceptions.RayError as error:
+            raise PoolError(
+                f"Ray's object store does not take a population: {first_line(error)}"
+            ) from error
+
+    def _look(self) -> list[Node]:
+        """The nodes as they are now. Waits for the head."""
+        leaving = ray._private.state.state.get_draining_nodes()
+        table: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        cores = {
+            node["NodeID"]: cores
+            for node in table
+            if node["Alive"] and (cores := int(node["Resources"].get("CPU", 0))) > 0
+        }
+        taken = self._reservations.look(cores)
+        return [Node(node, n, node in leaving, taken[node]) for node, n in cores.items()]
+
+    def _clock(self) -> float:
+        looked, self._looked = self._looked, time.monotonic()
+        self._now += min(self._looked - looked, BLINK_S)
+        return self._now
+
+    def _silent(self) -> bool:
+        return self._clock() > self._heard + SILENCE_S
+
+    def _keep_polling(self) -> None:
+        while not self._closed.wait(POLL_S):
+            try:
+                self._nodes = self._look()
+                self._heard = self._now
+            except Exception:  # whatever it is, the head did not answer; ``nodes`` says so in time
+                continue
+
+
+def _lost(error: exceptions.RayError) -> ActorLost:
+    """Why an actor is gone. That its node went is said in words only."""
+    text = str(error)
+    if isinstance(error, exceptions.NodeDiedError | exceptions.ActorUnschedulableError) or (
+        "node has died" in text or "node was terminated" in text
+    ):
+        return ActorLost("the worker's node was lost", Status.WORKER_DIED, with_node=True)
+    if getattr(error, "actor_init_failed", False):
+        return ActorLost(last_line(error), Status.WORKER_DIED)
+    return ActorLost("the worker process died", Status.WORKER_DIED)

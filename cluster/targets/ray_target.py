@@ -1,0 +1,97 @@
+"""What all targets on Ray have in common: the size of a worker, and when patience ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt
+
+from spikeloop.cluster.metrics import Metrics
+from spikeloop.cluster.progress import Tell
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.job import Job
+
+if TYPE_CHECKING:
+    from spikeloop.cluster.ray_backend.ray_pool import RayPool
+
+
+class Sturdy(Settings):
+    """Settings of workers that are watched and replaced."""
+
+    cores_per_worker: PositiveInt | Literal["node"] = Field(
+        default=1,
+        description="cores of a worker, which lives as many jobs at once, in threads; "
+        '"node" for one worker with all cores of its machine',
+    )
+    job_timeout_s: float = Field(
+        default=300.0, gt=0, description="time for one job; then its worker is killed"
+    )
+    warm_up_timeout_s: float = Field(
+        default=180.0, gt=0, description="time for a worker to start, and again to compile"
+    )
+    max_attempts: int = Field(
+        default=3, ge=2, le=10, description="how many workers a life may lose before it fails"
+    )
+
+    @contextmanager
+    def crewed(
+        self,
+        warm_up: Job,
+        stop: StopSignal,
+        own: Path | None,
+        import_path: str | None,
+        max_workers: int | None,
+        patience_s: float,
+        where: str,
+        run: str,
+        tell: Tell,
+    ) -> Iterator["RayPool"]:
+        """A pool on the Ray cluster that this process is connected to.
+
+        Args:
+            warm_up: what every worker does first.
+            stop: makes the pool's ``run`` raise.
+            own: folder of the user's own classes here, or None.
+            import_path: the same on the workers.
+            max_workers: at most so many; None for all that there is room for.
+            patience_s: how long to wait for nodes when all are gone.
+            where: for the pool's description.
+            run: what the work is called, for people who watch the cluster.
+            tell: shows the user a line about workers that start, or cores that are waited for.
+        """
+        # Not before Ray is configured: importing it reads the environment.
+        from spikeloop.cluster.dispatch.worker_group import Crew
+        from spikeloop.cluster.ray_backend.ray_actors import RayActors, logs_folder
+        from spikeloop.cluster.ray_backend.ray_pool import RayPool
+
+        with (
+            RayActors(import_path, run).polling() as actors,
+            Metrics(run).publishing() as metrics,
+        ):
+            crew = Crew(
+                actors,
+                warm_up,
+                self.warm_up_timeout_s,
+                self.cores_per_worker,
+                max_workers,
+                own,
+                logs_folder(),
+            )
+            try:
+                pool = RayPool(
+                    actors,
+                    crew,
+                    self.job_timeout_s,
+                    self.max_attempts,
+                    patience_s,
+                    stop,
+                    where,
+                    metrics,
+                    tell,
+                )
+                pool.wait_until_ready()
+                yield pool
+            finally:
+                crew.close()

@@ -1,0 +1,112 @@
+"""What a person sees of a comparison: one line a trial and a search, in the end its findings."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from spikeloop.coordinator.cli.exits import printable
+from spikeloop.coordinator.cli.progress import duration
+from spikeloop.coordinator.comparison.findings.findings import Findings
+from spikeloop.coordinator.search.reporter import GenerationReport
+
+
+class ComparisonConsole:
+    """Prints the progress of a comparison, one plain line for whatever has ended.
+
+    Args:
+        n_lives: lives still to come, about.
+        console: where to print.
+    """
+
+    def __init__(self, n_lives: int, console: Console) -> None:
+        self._console = console
+        self._n_lives = n_lives
+        self._lived = 0
+        self._started = time.perf_counter()
+
+    def pool(self, description: str) -> None:
+        """Says where the work is done."""
+        self._started = time.perf_counter()
+        self._print(description)
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self._print(text)
+
+    def started(self, what: str, n_lives: int) -> None:
+        """Nothing: generations are too many to be told."""
+
+    def lived(self, n_lives: int) -> None:
+        """Counts lives, for the rate."""
+        self._lived += n_lives
+
+    def generation(self, report: GenerationReport) -> None:
+        """Nothing: generations are too many to be told."""
+
+    def trial(
+        self, strategy: str, number: int, state: str, value: float, spent: int, reason: str
+    ) -> None:
+        """The line of a trial, with the reason why it was pruned or failed."""
+        shown = f"{value:.3f}" if value == value else "-"
+        self._print(
+            f"tuning {strategy}  trial {number}  {state}  held-out {shown}  "
+            f"{spent} lives spent  {self._rate()}{'  ' + reason if reason else ''}"
+        )
+
+    def result(self, row: Mapping[str, Any]) -> None:
+        """The line of a search of the contest."""
+        score = "failed" if row["score"] is None else f"{row['score']:.3f}"
+        self._print(
+            f"seed {row['seed_index']}  {row['arm']}  held-out {score}  "
+            f"{row['lives']} lives  {self._rate()}{'  ' + row['error'] if row['error'] else ''}"
+        )
+
+    def _rate(self) -> str:
+        elapsed = time.perf_counter() - self._started
+        rate = self._lived / elapsed
+        if rate == 0:
+            return ""
+        left = duration(max(self._n_lives - self._lived, 0) / rate)
+        return f"{rate:.1f} lives/s  about {left} left"
+
+    def _print(self, line: str) -> None:
+        self._console.print(printable(line), highlight=False, soft_wrap=True)
+
+
+def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
+    """Prints the table of contestants, the sentences, and where everything is."""
+    table = Table(
+        title=f"Held-out score after {found.budget} lives (0 by chance, 1 at the optimum)",
+        title_justify="left",
+    )
+    columns = ("contestant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")
+    for column in (*columns, *(["reached target"] if found.target is not None else [])):
+        table.add_column(column, justify="left" if column == "contestant" else "right")
+    for arm in found.arms:
+        cells = [
+            printable(arm.arm),
+            str(arm.n_runs),
+            str(arm.n_failed),
+            f"{arm.iqm.value:.3f}",
+            f"[{arm.iqm.low:.3f}, {arm.iqm.high:.3f}]",
+            f"{arm.mean.value:.3f}",
+            f"{arm.area.value:.3f}",
+        ]
+        if arm.attainment is not None:
+            cells.append(f"{arm.attainment.n_reached}/{arm.attainment.n}")
+        table.add_row(*cells)
+    console.print(table)
+    for sentence in (*found.sentences, *found.cautions):
+        console.print(printable(sentence), highlight=False, soft_wrap=True)
+    console.print(f"results: {folder}", highlight=False, soft_wrap=True)
+    console.print(f"report:  {report}", highlight=False, soft_wrap=True)
+    console.print(
+        f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
+        ".groupby('arm')['score'].describe()",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,104 @@
+"""Every failure as one line and an exit code, as the table in ``errors`` has them."""
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+
+LONGEST = 1000
+"""Characters of a line; what a message quotes may be a whole file."""
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with this code, which nothing can change any more, and prints nothing.
+
+    Libraries with threads of their own are not made for the end of a process: now and then Arrow's
+    pool of threads is destroyed while a thread still runs, and C++ then aborts with exit code 134
+    and a line of its own. So everything that Python does at its end is done here, in the same
+    order: it waits for threads, calls what is registered with ``atexit``, such as the removal of
+    temporary folders, and flushes the streams. Destructors of libraries are left out.
+    """
+    with suppress(BaseException):  # a further signal must not keep the process
+        threading._shutdown()  # type: ignore[attr-defined]
+    with suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # a full disk was told of, or cannot be
+            stream.flush()
+    os._exit(code)
+
+
+def explain(error: BaseException) -> int:
+    """Prints one line for an error and gives its exit code."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.cluster.signals import Interrupted
+    from spikeloop.workers.base import Unavailable
+
+    if isinstance(error, TyperException):
+        message, code = " ".join(error.format_message().split()), 2
+    elif isinstance(error, RunFailed):
+        if error.traceback:
+            typer.echo(error.traceback.rstrip(), err=True)
+        message, code = str(error), 1
+    elif isinstance(error, ConfigError):
+        message, code = str(error), 2
+    elif isinstance(error, PoolError | Unavailable):
+        message, code = str(error), 3
+    elif isinstance(error, Interrupted | KeyboardInterrupt):
+        message, code = str(error) or "interrupted", 4
+    elif isinstance(error, OSError):
+        message, code = one_line(error), 3
+    elif isinstance(error, MemoryError):
+        message = f"not enough memory: {one_line(error)}; choose fewer or smaller tasks, or fewer "
+        message, code = f"{message}candidates", 1
+    else:
+        message = (
+            f"unexpected {type(error).__name__}: {one_line(error)} (--debug shows the traceback)"
+        )
+        code = 1
+    typer.echo(f"spikeloop: {printable(message)}", err=True)
+    return code
+
+
+def warn(message: str) -> None:
+    """Prints one line that is no error."""
+    typer.echo(f"spikeloop: warning: {printable(message)}", err=True)
+
+
+class _Warnings(logging.Handler):
+    """Prints the warnings that other parts of Spikeloop log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one of them."""
+        warn(record.getMessage())
+
+
+def show_warnings() -> None:
+    """Lets every logged warning be printed as ``warn`` does."""
+    logger = logging.getLogger("spikeloop")
+    if not any(isinstance(handler, _Warnings) for handler in logger.handlers):
+        logger.addHandler(_Warnings(logging.WARNING))
+
+
+def printable(message: str) -> str:
+    """A message as one line of at most ``LONGEST`` characters, whatever it quotes.
+
+    Names of files and keys may hold any character: line breaks, and bytes that are no text.
+    """
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message as one line; for an operating system's error, which file and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())

@@ -1,0 +1,75 @@
+"""What ``spikeloop submit`` starts on a cluster: compares the code, then runs or resumes.
+
+    python -m spikeloop.coordinator.cli.job CONFIG [--set TABLE.KEY=VALUE]... [--workers N]
+
+Ray starts it on the head, in the folder that was submitted, and tells it the job's metadata.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.ray_backend import job_env
+from spikeloop.coordinator.cli.exits import explain, leave, warn
+from spikeloop.coordinator.submit.submitted_runs import CODE, OUT, RUN
+from spikeloop.workers.fingerprint import difference, fingerprint
+
+OURS = ("spikeloop", "own classes")
+"""Parts of a fingerprint that must be the same; libraries may differ, and are told of."""
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the job and exits as ``spikeloop run`` does."""
+    from spikeloop.coordinator.cli import main as cli
+
+    try:
+        told = job_env.metadata()
+        name = told.get(RUN, "")
+        if not name:
+            raise PoolError("this is not started by hand; use: spikeloop submit")
+        if told.get(CODE):
+            compare(json.loads(told[CODE]))
+        out = runs_folder(told.get(OUT, ""))
+        if not job_env.lend(out / name, name):
+            warn("the run's folder cannot be lent, so `spikeloop status` and `fetch` see nothing")
+    except BaseException as error:
+        raise SystemExit(explain(error)) from error
+    config, *rest = arguments
+    cli.main(["run", config, "--resume", "--address", "auto", "--out", str(out), *rest])
+
+
+def compare(theirs: Mapping[str, str]) -> None:
+    """PoolError if other code submitted than runs here; a warning if only libraries differ.
+
+    Args:
+        theirs: fingerprint of the code that submitted.
+    """
+    own = Path.cwd() if "own classes" in theirs else None
+    here, there = fingerprint(own), dict(theirs)
+    ours = _of(here, OURS), _of(there, OURS)
+    if changes := difference(*ours):
+        raise PoolError(
+            f"the cluster has other code than the machine that submitted, {changes}; install the "
+            "same on both, or submit with --any-code"
+        )
+    if changes := difference(here, there):
+        warn(f"the cluster has other versions than the machine that submitted: {changes}")
+
+
+def runs_folder(out: str) -> Path:
+    """The folder for run folders: as submitted, or the cluster's own, or in the home folder."""
+    return Path(out or os.environ.get("SPIKELOOP_RUNS") or Path.home() / "spikeloop-runs")
+
+
+def _of(code: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    return {name: code[name] for name in names if name in code}
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except SystemExit as ended:
+        leave(int(ended.code or 0))

@@ -1,0 +1,228 @@
+"""What a person sees of a run: one line a commit, a live bar on terminals, the final table."""
+
+import math
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from spikeloop.coordinator.cli.exits import printable
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search.deployment import race_size
+from spikeloop.coordinator.search.loop import generation_lives, max_generations
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.search.transfer import Transfer, transfer_size
+from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
+from spikeloop.coordinator.stats.scores import Estimate, ends
+
+TRANSFER_COLUMNS = (
+    "Θ",
+    "score",
+    "95 % interval",
+    "mean return",
+    "below optimal",
+    "lives",
+    "failed",
+)
+WIDE = 100
+"""Columns of a terminal from which on there is room between the columns of a table."""
+
+
+class ConsoleReporter:
+    """Prints the progress of a run.
+
+    On a terminal a bar shows the lives of the grid that is on its way; elsewhere there is one plain
+    line a commit. Nothing else writes to standard output while a run is going on.
+
+    Args:
+        generations: of the run.
+        n_lives: still to come.
+        console: where to print.
+    """
+
+    def __init__(self, generations: int, n_lives: int, console: Console) -> None:
+        self._console = console
+        self._generations = generations
+        self._left = n_lives
+        self._lived = 0
+        self._failures: Counter[str] = Counter()
+        self._started = time.perf_counter()
+        self._bar: Progress | None = None
+        self._grid: Any = None
+
+    def __enter__(self) -> "ConsoleReporter":
+        """Starts the bar, if there is a terminal to show it on."""
+        if self._console.is_terminal:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.completed}/{task.total} lives  {task.fields[rate]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def pool(self, description: str) -> None:
+        """Says where the work is done."""
+        self._started = time.perf_counter()
+        self._console.print(description, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Prints a line."""
+        self._console.print(printable(text), highlight=False, soft_wrap=True)
+
+    def started(self, what: str, n_lives: int) -> None:
+        """Begins the bar anew; drawing it at once would cost more than a short generation."""
+        if self._bar is not None:
+            if self._grid is None:
+                self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
+            shown: dict[str, Any] = {"description": what, "total": n_lives, "rate": self._rate()}
+            self._bar.update(self._grid, completed=0, **shown)
+        elif what.startswith(("transfer", "race")):
+            self._console.print(f"{what}: {n_lives} lives", highlight=False)
+
+    def lived(self, n_lives: int) -> None:
+        """Moves the bar."""
+        self._lived += n_lives
+        self._left -= n_lives
+        if self._bar is not None:
+            self._bar.update(self._grid, advance=n_lives, rate=self._rate())
+
+    def generation(self, report: GenerationReport) -> None:
+        """Prints the line of the generation that a commit ended with."""
+        self._failures.update(report.failures)
+        held_out = f"  held-out {report.held_out}" if report.held_out else ""
+        reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())
+        failed = f"{self._failures.total()} ({reasons})" if reasons else "0"
+        width = len(str(self._generations))
+        self._console.print(
+            f"generation {report.generation:{width}d}/{self._generations}"
+            f"  best {report.best:.3f}  mean {report.mean:.3f}"
+            f"  {self._rate()}  failed {failed}{held_out}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if report.stopped.startswith("restarted"):  # an end is told once more, also on resuming
+            self.note(report.stopped)
+
+    def _rate(self) -> str:
+        elapsed = time.perf_counter() - self._started
+        if self._lived == 0 or elapsed <= 0:
+            return ""
+        rate = self._lived / elapsed
+        left = max(self._left, 0) / rate
+        return f"{rate:.1f} lives/s  left {duration(left)}"
+
+
+def lives_to_come(config: RunConfig, done: int) -> int:
+    """Lives at most of a run that has ``done`` generations behind it, held-out ones included.
+
+    A rule of ``[stop]`` may end it earlier.
+    """
+    transfer, generations = config.transfer, max_generations(config)
+    to_monitor = [g for g in transfer.monitored(generations) if g > done or done == 0]
+    return (
+        max(generations - done, 0) * generation_lives(config)
+        + len(to_monitor) * transfer.monitor_tasks
+        + race_size(config)
+        + transfer_size(transfer)
+    )
+
+
+def duration(seconds: float) -> str:
+    """For example "0:42", "12:05" or "3:10:00"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def transfer_table(transfer: Transfer, console: Console) -> None:
+    """Prints the score of each Θ and each ruler on the held-out tasks, and the comparisons."""
+    grid = transfer.lives.grid
+    zero, one = ends(grid.family.interface)
+    table = Table(
+        title=f"Score on {grid.n_tasks} held-out tasks (0 {zero}, 1 {one})",
+        title_justify="left",
+        caption=CAPTION,
+        caption_justify="left",
+        padding=(0, 1 if console.width >= WIDE else 0),
+    )
+    for column in TRANSFER_COLUMNS:
+        table.add_column(column, justify="left" if column == "Θ" else "right")
+    labels = {"default": "default", "learned": "learned"}
+    for name, estimate in transfer.scores.items():
+        rows = transfer.rows(name)
+        lives = transfer.lives
+        returns, lived = lives.returns[rows][lives.ok[rows]], int(lives.lived[rows].sum())
+        table.add_row(
+            labels.get(name, f"{name}, mean of {estimate.n_points}"),
+            f"{estimate.value:.3f}",
+            f"[{estimate.low:.3f}, {estimate.high:.3f}]",
+            amount(returns.mean()) if returns.size else "-",
+            plus_minus(transfer.below_optimal[name]),
+            str(lived),
+            str(lived - returns.size),
+        )
+    table.add_section()
+    for name, ruler in transfer.rulers.items():
+        table.add_row(name, *ruler.cells, "", "")
+    console.print(table)
+    for name, gain in transfer.gains.items():
+        console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)
+
+
+def gain_words(gain: Estimate) -> str:
+    """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
+    verdict = (
+        "not measured, too many lives failed"
+        if math.isnan(gain.value)
+        else "higher"
+        if gain.low > 0
+        else "lower"
+        if gain.high < 0
+        else "no difference detected"
+    )
+    return (
+        f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
+        f"n = {gain.n_tasks}: {verdict}"
+    )
+
+
+def results(folder: Path, figures: list[Path], console: Console) -> None:
+    """Says where everything is."""
+    console.print(f"results: {folder}", highlight=False, soft_wrap=True)
+    for figure in figures:
+        console.print(f"figure:  {figure}", highlight=False, soft_wrap=True)
+
+
+def how_to_read(transfer: Path, console: Console) -> None:
+    """Prints the line that reads the numbers of a transfer table from its file.
+
+    It names the file and not its folder, which may hold several evaluations: run folders of older
+    programs do.
+    """
+    console.print(
+        f"pandas:  pd.read_parquet({str(transfer)!r})"
+        ".groupby('theta')[['return', 'random', 'optimal']].mean()",
+        highlight=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+
+
+def stream(stderr: bool = False) -> Console:
+    """The console of progress and results; wide enough for tables where there is no terminal."""
+    file = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if file.isatty() else 110, markup=False)

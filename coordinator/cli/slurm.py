@@ -1,0 +1,103 @@
+"""``spikeloop slurm``: a run as a batch job."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikeloop.coordinator.cli.options import ConfigPath, Out, Sets
+from spikeloop.coordinator.errors import ConfigError
+
+
+def slurm(
+    config: ConfigPath,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=10_000, help="nodes of the job")],
+    time: Annotated[
+        str, typer.Option("--time", metavar="HH:MM:SS", help="limit of one start of the job")
+    ],
+    cpus_per_task: Annotated[
+        int | None,
+        typer.Option("--cpus-per-task", min=1, help="cores of each node (default: whole nodes)"),
+    ] = None,
+    mem: Annotated[
+        str | None, typer.Option("--mem", metavar="SIZE", help="of each node, such as 4G")
+    ] = None,
+    partition: Annotated[str | None, typer.Option("--partition", help="of the site")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="that pays")] = None,
+    out: Out = Path("runs"),
+    sets: Sets = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="--NAME=VALUE", help="any other option of sbatch"),
+    ] = None,
+    setup: Annotated[
+        str,
+        typer.Option(
+            "--setup",
+            metavar="FILE_OR_TEXT",
+            help="shell lines that activate the environment (default: the installation in use)",
+        ),
+    ] = "",
+    notice: Annotated[
+        int,
+        typer.Option(
+            "--notice", min=1, max=65_535, help="seconds before the limit to commit and requeue"
+        ),
+    ] = 120,
+    patience: Annotated[
+        int, typer.Option("--patience", min=1, help="seconds until all nodes must be there")
+    ] = 300,
+    printed: Annotated[
+        bool, typer.Option("--print", help="only print the script and copy its configuration")
+    ] = False,
+) -> None:
+    """Write the batch script of a run and submit it to SLURM."""
+    from spikeloop.cluster.manifests import slurm_script as jobs
+    from spikeloop.coordinator.cli import open as opening
+    from spikeloop.coordinator.config.settings_builder import build
+    from spikeloop.coordinator.store.trust import again
+    from spikeloop.coordinator.submit import package as shipping
+
+    settings = opening.load(config, sets)
+    name = settings.run.name
+    values = {
+        "nodes": nodes,
+        "time": time,
+        "cpus_per_task": cpus_per_task,
+        "mem": mem,
+        "partition": partition,
+        "account": account,
+        "options": tuple(options or ()),
+        "setup": _lines(setup),
+        "notice_s": notice,
+        "patience_s": patience,
+    }
+    batch, _ = build(jobs.Batch, values, "command line", "slurm", Path())
+    kept = shipping.keep(config, settings, out)
+    text = jobs.script(batch, name, kept, out, sets or (), folder=config.resolve().parent)
+    if printed:
+        typer.echo(text, nl=False)
+        return
+    path = jobs.write(text, name, out)
+    job = jobs.submit(path)
+    for what, command in (
+        ("job", job),
+        ("script", shlex.quote(str(path))),
+        ("queue", f"squeue --jobs={job}"),
+        ("log", shlex.join(["tail", "-F", str(out / f"{name}-{job}.log")])),
+        ("watch", again("watch", out / name)),
+        ("stop", f"scancel {job}"),
+    ):
+        typer.echo(f"{what + ':':8} {command}")
+
+
+def _lines(setup: str) -> str:
+    """The text, or that of the file it names."""
+    meant_as_file = not set(setup) & set(" ;\n") and ("/" in setup or setup.endswith(".sh"))
+    if meant_as_file and not Path(setup).is_file():
+        raise ConfigError(f"--setup {setup}: no such file")
+    try:
+        return Path(setup).read_text() if setup and Path(setup).is_file() else setup
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--setup {setup}: cannot be read ({error})") from error

@@ -1,0 +1,275 @@
+"""``spikeloop submit``, ``status``, ``logs``, ``stop``, ``fetch``: a run as a job of Ray.
+
+The job has the run's name, so that a run is submitted once however often that is asked for. When it
+has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``.
+"""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikeloop.coordinator.cli.options import ConfigPath, Json, Sets
+from spikeloop.coordinator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
+    from spikeloop.coordinator.config.run_config import RunConfig
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="of the run")]
+Attempt = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="of the run; NAME~1, NAME~2… for what it was submitted as before"
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="URL",
+        help="the cluster's dashboard [default: $RAY_API_SERVER_ADDRESS or http://127.0.0.1:8265]",
+    ),
+]
+Follow = Annotated[bool, typer.Option("--follow", help="show what it prints until it has ended")]
+Wait = Annotated[bool, typer.Option("--wait", help="return when it has ended")]
+
+
+def submit(
+    config: ConfigPath,
+    sets: Sets = None,
+    address: Address = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="for run folders, on the cluster [default: its $SPIKELOOP_RUNS or "
+            "~/spikeloop-runs]",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="at most so many [default: as many as find free cores]"
+        ),
+    ] = None,
+    wait: Wait = False,
+    follow: Follow = False,
+    any_code: Annotated[
+        bool, typer.Option("--any-code", help="do not compare the cluster's code with this one")
+    ] = False,
+) -> None:
+    """Run one outer loop on a Ray cluster, or go on with it there."""
+    from spikeloop.cluster.ray_backend.exposure import warn_of_folder
+    from spikeloop.cluster.ray_backend.job_client import Jobs
+    from spikeloop.cluster.ray_backend.open_ports import folder_behind
+    from spikeloop.coordinator.config.run_config import load, override
+    from spikeloop.coordinator.submit import submitted_runs
+
+    settings = load(config, dict(override(text) for text in sets or []))
+    if out is not None and not PurePosixPath(out).is_absolute():
+        raise ConfigError(f"--out must be an absolute path on the cluster, got {out}")
+    name = settings.run.name
+    jobs = Jobs(address)
+    if folder := folder_behind(jobs.address):
+        warn_of_folder(folder)
+    job = submitted_runs.last_job(jobs, name)
+    if job is not None:
+        out = _same(jobs, job, settings, out)
+    if job is not None and job.active:
+        typer.echo(f"{name} is {job.state} already; nothing was submitted")
+    else:
+        again = "" if job is None else " again"
+        job = _submit(jobs, job, config, settings, sets or [], out, any_code, workers)
+        typer.echo(f"{name} submitted{again} to {jobs.address}")
+    if follow:
+        submitted_runs.follow(jobs, job)
+    if wait or follow:
+        submitted_runs.conclude(submitted_runs.ended(jobs, job))
+    else:
+        typer.echo(f"look at it with: spikeloop status {name}, spikeloop logs {name} --follow")
+
+
+def status(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", show_default=False)] = "",
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Show the runs on a Ray cluster: state, generation, scores, and where results are."""
+    from spikeloop.cluster.ray_backend.job_client import Jobs
+    from spikeloop.coordinator.submit import submitted_runs
+
+    jobs = Jobs(address)
+    chosen = (
+        [submitted_runs.attempt(jobs, name)]
+        if name
+        else list(submitted_runs.last_jobs(jobs).values())
+    )
+    rows = [submitted_runs.state_of(jobs, job) for job in chosen]
+    if as_json:
+        typer.echo(json.dumps(rows[0] if name else rows))
+    elif rows:
+        _show(rows)
+        for row in rows:
+            if row["reason"]:
+                typer.echo(f"{row['name']}: {row['reason']}")
+    else:
+        typer.echo(f"no runs at {jobs.address}; submit one with: spikeloop submit CONFIG")
+
+
+def logs(name: Attempt, follow: Follow = False, address: Address = None) -> None:
+    """Print what a run on a Ray cluster has printed."""
+    from spikeloop.cluster.ray_backend.job_client import Jobs
+    from spikeloop.coordinator.submit import submitted_runs
+
+    jobs = Jobs(address)
+    job = submitted_runs.attempt(jobs, name)
+    if follow:
+        submitted_runs.follow(jobs, job)
+        submitted_runs.conclude(submitted_runs.ended(jobs, job))
+    else:
+        typer.echo(jobs.logs(job.name), nl=False)
+
+
+def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
+    """End a run on a Ray cluster so that it can be resumed by submitting it again."""
+    from spikeloop.cluster.ray_backend.job_client import Jobs
+    from spikeloop.coordinator.submit import submitted_runs
+
+    jobs = Jobs(address)
+    job = submitted_runs.find(jobs, name)
+    if not job.active or not jobs.stop(job.name):
+        typer.echo(f"{name} is not running, it has {job.state}")
+        return
+    if wait:
+        job = submitted_runs.ended(jobs, job)
+        typer.echo(f"{name} has {job.state}; go on with it by submitting it again")
+    else:
+        typer.echo(f"{name} is being stopped; what it has committed stays")
+
+
+def fetch(
+    name: Name,
+    out: Annotated[
+        Path, typer.Option("--out", envvar="SPIKELOOP_RUNS", help="folder for run folders")
+    ] = Path("runs"),
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the folder of a run back from a Ray cluster, as far as it has come.
+
+    NAME may also be the address of a run's copy, such as s3://bucket/prefix/name.
+    """
+    from spikeloop.coordinator.cli import fetch as fetching
+    from spikeloop.coordinator.cli.exits import warn
+    from spikeloop.coordinator.config.uris import is_place
+    from spikeloop.coordinator.sync.download import Copy, located
+
+    state, of, classes = "", "", ""
+    if is_place(name):
+        place, name = located(name)
+        copy = Copy(place)
+    elif "/" in name:  # which no run's name has
+        raise ConfigError(f"a copy's folder must be an absolute path, got {name}")
+    else:
+        from spikeloop.cluster.ray_backend.job_client import Jobs
+        from spikeloop.coordinator.submit import submitted_runs
+
+        jobs = Jobs(address)
+        job = submitted_runs.find(jobs, name)
+        copy = submitted_runs.lent(jobs, job)
+        classes = job.metadata.get(submitted_runs.CLASSES, "")
+        state, of = (
+            job.state,
+            f" of {job.metadata.get(submitted_runs.GENERATIONS, '?')}, {job.state}",
+        )
+    found = fetching.fetch(copy, out / name, Path(classes) if classes else None)
+    if as_json:
+        told = {"state": state} if state else {}
+        typer.echo(json.dumps({"folder": str(out / name), **told, **vars(found)}))
+        return
+    if found.note:
+        warn(f"every file is sound, but numbers were not compared: {found.note}")
+    done = f"generation {found.generation}" if found.generation > 0 else "no generation yet"
+    typer.echo(f"fetched {found.n_new} new files, {found.n_files} in all, sound; {done}{of}")
+    typer.echo(f"results: {out / name}")
+
+
+def _submit(
+    jobs: "Jobs",
+    last: "JobInfo | None",
+    path: Path,
+    settings: "RunConfig",
+    sets: list[str],
+    out: str | None,
+    any_code: bool,
+    workers: int | None,
+) -> "JobInfo":
+    import tempfile
+
+    from spikeloop.coordinator.submit import package as shipping
+    from spikeloop.coordinator.submit import submitted_runs
+
+    name = settings.run.name
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / f"{name}.zip"
+        code = shipping.pack(path, settings, package)
+        metadata = {
+            submitted_runs.RUN: name,
+            submitted_runs.CONFIG: shipping.digest(settings),
+            submitted_runs.CODE: "" if any_code else json.dumps(code),
+            submitted_runs.OUT: out or "",
+            submitted_runs.CLASSES: str(
+                settings.working_dir.resolve() if settings.working_dir else ""
+            ),
+            submitted_runs.GENERATIONS: str(settings.run.generations),
+        }
+        job = submitted_runs.next_name(last, name)
+        command = shipping.entrypoint(path, settings, sets, workers)
+        jobs.submit(job, command, package, {}, metadata)
+    return jobs.info(job)
+
+
+def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) -> str:
+    """``--out`` as the run was submitted first; ConfigError unless that is the same run."""
+    from spikeloop.coordinator.submit import package as shipping
+    from spikeloop.coordinator.submit import submitted_runs
+    from spikeloop.coordinator.submit.job_folder import Lent
+
+    name, other = settings.run.name, "give the run another name with --set run.name=NAME"
+    if job.metadata.get(submitted_runs.CONFIG) != shipping.digest(settings):
+        raise ConfigError(f"{name}: was submitted with another configuration; {other}")
+    before = job.metadata.get(submitted_runs.OUT, "")
+    if before != (out or ""):
+        used = Lent(jobs, job, name).folder()  # which the cluster's own --out may be, too
+        if out is None or str(PurePosixPath(out, name)) != used:
+            shown = f"--out {before}; give that again" if before else "no --out; leave it away"
+            raise ConfigError(f"{name}: was submitted with {shown}, or {other}")
+    return before
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from spikeloop.coordinator.cli import progress as console
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "state", "generation", "best", "held-out", "submitted (UTC)", "results"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["state"],
+            f"{_text(row['generation'])} of {_text(row['generations'])}",
+            _text(row["best"]),
+            _text(row["held_out"]),
+            _text(row["submitted"])[:19].replace("T", " "),
+            _text(row["folder"]),
+        )
+    console.stream().print(table)
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,249 @@
+"""A comparison's configuration: what is common to all strategies, and one table for each."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from spikeloop.coordinator.comparison.tunable_space import distributions
+from spikeloop.coordinator.config import run_config as runs
+from spikeloop.coordinator.config.limits import MAX_COUNT
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.settings_builder import build, nearest, shown
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.tasks.settings import Settings
+
+
+class ComparisonSettings(Settings):
+    """Table ``[comparison]``: the contest, declared before it is held."""
+
+    name: runs.FolderName = Field(default="", description="folder below comparisons/")
+    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
+    budget: int = Field(
+        default=10_000,
+        ge=1,
+        le=MAX_COUNT,
+        description="lives of each search, failed ones included",
+    )
+    seeds: int = Field(
+        default=10, ge=1, le=10_000, description="searches of each contestant, paired by seed"
+    )
+    measurements: int = Field(
+        default=10, ge=1, description="held-out scores while searching, about so many a search"
+    )
+    baseline: str = Field(
+        default="random_search", description="the contestant that all others are compared with"
+    )
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
+        default=[], description="further planned comparisons, of two contestants each"
+    )
+    target: float | None = Field(
+        default=None, description="held-out score whose first reaching is timed, in lives"
+    )
+    primary: Literal["held_out_score"] = Field(
+        default="held_out_score", description="the metric that decides, declared beforehand"
+    )
+
+
+class TuningSettings(Settings):
+    """Table ``[tuning]``: one Optuna study for each tuned strategy, all at the same budget."""
+
+    strategies: list[str] | None = Field(
+        default=None, description="the strategies to tune; all of them if this is left out"
+    )
+    lives: int = Field(
+        default=200_000,
+        ge=0,
+        description="search lives of each study, failed ones included; 0 tunes nothing",
+    )
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="searches of a trial, the same seeds for every trial",
+    )
+    tasks: int = Field(
+        default=100, ge=2, le=MAX_COUNT, description="held-out tasks that score each search"
+    )
+    startup_trials: int = Field(
+        default=6, ge=1, description="trials before the sampler learns from them and any is pruned"
+    )
+    sampler: Literal["tpe", "random"] = Field(
+        default="tpe", description="Optuna's sampler, the same for every strategy"
+    )
+    prune: bool = Field(
+        default=True,
+        description="end a trial whose held-out score falls below the median of its own study's",
+    )
+    storage: str = Field(
+        default="",
+        description="an Optuna database URL (postgresql+psycopg://…); study.db if left out",
+    )
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """Everything that defines a comparison.
+
+    Attributes:
+        comparison: the contest.
+        tuning: the studies.
+        given: for each strategy's name the run's configuration with the settings as given.
+    """
+
+    comparison: ComparisonSettings
+    tuning: TuningSettings
+    given: Mapping[str, RunConfig]
+
+    @property
+    def tuned(self) -> tuple[str, ...]:
+        """Names of the strategies that are tuned, in the order of the file."""
+        if self.tuning.lives == 0:
+            return ()
+        wanted = self.tuning.strategies
+        return tuple(name for name in self.given if wanted is None or name in wanted)
+
+    @property
+    def first(self) -> RunConfig:
+        """Any of the configurations: family, learner and target are common to all."""
+        return next(iter(self.given.values()))
+
+    def tables(self) -> dict[str, Any]:
+        """The configuration as resolved; ``parse`` reads it back."""
+        common = self.first.tables()
+        del common["strategy"]
+        common["run"] = {k: v for k, v in common["run"].items() if k not in DERIVED}
+        return {
+            "comparison": self.comparison.model_dump(mode="json"),
+            "tuning": self.tuning.model_dump(mode="json"),
+            **common,
+            "strategies": {name: run.tables()["strategy"] for name, run in self.given.items()},
+        }
+
+    def retarget(self, target: Any) -> "ComparisonConfig":
+        """The same comparison on other workers, which changes no result."""
+        given = {name: replace(run, target=target) for name, run in self.given.items()}
+        return replace(self, given=given)
+
+
+DERIVED = {
+    "generations": "it follows from comparison.budget",
+    "seed": "seeds follow from comparison.seed",
+    "name": "the comparison has one, comparison.name",
+    "copy_to": "comparisons are not copied while they go on",
+}
+"""Keys of ``[run]`` that a comparison sets itself, and why."""
+OWN = ("comparison", "tuning", "strategies")
+COMMON = tuple(name for name in runs.TABLES if name != "strategy")
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonConfig:
+    """Reads a TOML file; ConfigError names file, table, key and what is allowed."""
+    tables = runs.read_tables(path, (*OWN, *COMMON), overrides or {})
+    settings = tables.get("comparison")
+    if isinstance(settings, dict) and not settings.get("name"):
+        settings["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+    return parse(tables, str(path), path.resolve().parent)
+
+
+def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> ComparisonConfig:
+    """Builds a comparison from its tables.
+
+    Args:
+        tables: table name -> keys and values.
+        source: where they come from, for messages.
+        folder: where the user's own classes are looked for; None allows only those of
+            modules that are imported already.
+    """
+    for name, value in tables.items():
+        if name not in (*OWN, *COMMON):
+            hint = nearest(name, (*OWN, *COMMON))
+            if name == "strategy":
+                hint = "; name each strategy in a table of its own, such as [strategies.evolution]"
+            raise ConfigError(f"{source}: unknown table [{name}]{hint}")
+        if not isinstance(value, dict):
+            raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
+    if "comparison" not in tables:
+        raise ConfigError(f"{source}: table [comparison] is missing")
+    for key, reason in DERIVED.items():
+        if key in tables.get("run", {}):
+            raise ConfigError(f"{source}: [run] {key} cannot be set in a comparison: {reason}")
+    comparison, _ = build(ComparisonSettings, tables["comparison"], source, "comparison", folder)
+    tuning, _ = build(TuningSettings, tables.get("tuning", {}), source, "tuning", folder)
+    common = {name: tables[name] for name in COMMON if name in tables}
+    common["run"] = {**common.get("run", {}), "name": "search"}
+    strategies = tables.get("strategies", {})
+    given = {}
+    for name, settings in strategies.items():
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ConfigError(
+                f"{source}: [strategies.{name}] names may hold letters, digits, - and _ only"
+            )
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{source}: strategies.{name} must be a table, got {shown(settings)}")
+        strategy = {"kind": name, **settings}
+        build(runs.TABLES["strategy"], strategy, source, f"strategies.{name}", folder)
+        try:
+            given[name] = runs.parse({**common, "strategy": strategy}, source, folder)
+        except ConfigError as error:
+            message = str(error).replace("[strategy]", f"[strategies.{name}]", 1)
+            raise ConfigError(message) from error
+    config = ComparisonConfig(comparison, tuning, given)
+    _check(config, source)
+    return config
+
+
+def contestants(config: ComparisonConfig) -> list[str]:
+    """Names of all contestants: strategies as given, and the tuned ones with "_tuned" added."""
+    return [*config.given, *(f"{name}_tuned" for name in config.tuned)]
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Settings as one line of JSON, for tables."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def _check(config: ComparisonConfig, source: str) -> None:
+    names, settings = contestants(config), config.comparison
+    if len(config.given) < 2:
+        raise ConfigError(
+            f"{source}: a comparison needs two strategies or more, for example "
+            "[strategies.evolution] and [strategies.random_search]"
+        )
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{source}: contestants must have different names, got {names}")
+    for name in (settings.baseline, *(name for pair in settings.pairs for name in pair)):
+        if name not in names:
+            raise ConfigError(
+                f"{source}: [comparison] {name!r} is no contestant; there are {', '.join(names)}"
+                f"{nearest(name, names)}"
+            )
+    for one, other in settings.pairs:
+        if one == other:
+            raise ConfigError(
+                f"{source}: [comparison] pairs: {one!r} cannot be compared with itself"
+            )
+    for name in config.tuning.strategies or ():
+        if name not in config.given:
+            raise ConfigError(
+                f"{source}: [tuning] strategies: {name!r} is not among {', '.join(config.given)}"
+                f"{nearest(name, config.given)}"
+            )
+    for name in config.tuned:
+        strategy = type(config.given[name].strategy)
+        tunable = getattr(strategy, "tunable", None)
+        if tunable is None or not tunable.parameters:
+            raise ConfigError(
+                f"{source}: [strategies.{name}] has nothing to tune; leave it out of "
+                "tuning.strategies"
+            )
+        distributions(tunable)
+    if config.tuned and config.tuning.lives < settings.budget * config.tuning.seeds:
+        raise ConfigError(
+            f"{source}: [tuning] lives must allow one trial, "
+            f"{config.tuning.seeds} x {settings.budget}, got {config.tuning.lives}"
+        )

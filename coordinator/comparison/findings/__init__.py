@@ -1,0 +1,1 @@
+"""What a comparison of strategies found: numbers, tests and sentences."""

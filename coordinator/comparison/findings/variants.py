@@ -1,0 +1,162 @@
+"""What was found about each arm of a comparison: its scores, its curve, its lives to the target."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikeloop.coordinator.stats.anytime import (
+    AnytimeBand,
+    Attainment,
+    anytime_band,
+    area_under_curve,
+    attainment,
+    lives_grid,
+    lives_to_target,
+    step_curve,
+)
+from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.performance_profiles import Profile, performance_profile
+from spikeloop.coordinator.stats.significance import (
+    bootstrap_interval,
+    interquartile_mean,
+    overall_mean,
+)
+from spikeloop.tasks.base import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ArmFinding:
+    """What was found about one arm: a strategy with its settings, run on several seeds.
+
+    Attributes:
+        arm: name of the arm.
+        strategy: its kind, as in ``[strategy] kind``.
+        settings: "default", "tuned" or "given".
+        seeds: (n_runs,) seed indices, ascending.
+        scores: (n_runs,) held-out score at the end of each run; nan if the run failed.
+        low, high: (n_runs,) each score's own interval, over held-out tasks.
+        n_failed: runs that failed.
+        iqm: interquartile mean of the scores, over runs that did not fail.
+        mean: their mean.
+        area: mean over runs of the area under the anytime curve up to the budget, as a mean score.
+        attainment: lives to the target score; None without a target.
+        profile: share of runs that score at least tau.
+        anytime: held-out score against lives.
+        lives: spent in the outer loop by all runs, failed lives included.
+        failed_lives_share: share of those lives that failed; nan if there is none.
+    """
+
+    arm: str
+    strategy: str
+    settings: str
+    seeds: tuple[int, ...]
+    scores: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n_failed: int
+    iqm: Interval
+    mean: Interval
+    area: Interval
+    attainment: Attainment | None
+    profile: Profile
+    anytime: AnytimeBand
+    lives: int
+    failed_lives_share: float
+
+    @property
+    def n_runs(self) -> int:
+        """Runs, failed ones included."""
+        return len(self.seeds)
+
+
+def arm_findings(
+    results: "pd.DataFrame",
+    anytime: "pd.DataFrame",
+    names: Sequence[str],
+    budget: int,
+    target: float | None,
+    seed: int,
+) -> tuple[ArmFinding, ...]:
+    """What was found about each of the named arms; all share thresholds and grid of lives.
+
+    Args:
+        results: one row for each run, see ``findings``.
+        anytime: one row for each held-out measurement, see ``findings``.
+        names: arms, each with at least one run.
+        budget: lives of the outer loop that each run was given.
+        target: held-out score that lives are counted to.
+        seed: of all resampling.
+    """
+    scores = results["score"].to_numpy(dtype=np.float64)
+    finite = scores[np.isfinite(scores)]
+    taus = np.linspace(finite.min(), finite.max(), 101) if finite.size else np.empty(0)
+    counted = anytime["lives"].to_numpy(dtype=np.float64)
+    first = counted[(counted > 0) & (counted < budget)].min(initial=budget)
+    grid = lives_grid(first, budget)
+    return tuple(
+        _arm(
+            results[results["arm"] == name].sort_values("seed_index"),
+            anytime[anytime["arm"] == name].sort_values("lives", kind="stable"),
+            taus,
+            grid,
+            budget,
+            target,
+            seed,
+        )
+        for name in names
+    )
+
+
+def stream(seed: int) -> np.random.Generator:
+    """A generator at its beginning, the same for every interval."""
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def _arm(
+    runs: "pd.DataFrame",
+    measured: "pd.DataFrame",
+    taus: FloatArray,
+    grid: FloatArray,
+    budget: int,
+    target: float | None,
+    seed: int,
+) -> ArmFinding:
+    scores = runs["score"].to_numpy(dtype=np.float64)
+    finished = scores[np.isfinite(scores)]
+    seeds = tuple(int(index) for index in runs["seed_index"])
+    curves = [
+        (rows["lives"].to_numpy(dtype=np.float64), rows["score"].to_numpy(dtype=np.float64))
+        for rows in (measured[measured["seed_index"] == index] for index in seeds)
+    ]
+    areas = np.array([area_under_curve(*curve, budget) for curve in curves])
+    steps = [step_curve(*curve, grid) for curve in curves if np.isfinite(curve[1]).any()]
+    ends = np.minimum(runs["lives"].to_numpy(dtype=np.float64), budget)
+    attained = None
+    if target is not None:
+        pairs = zip(curves, ends, strict=True)
+        to_target = [lives_to_target(*curve, target, end) for curve, end in pairs]
+        attained = attainment([lives for lives, _ in to_target], [hit for _, hit in to_target])
+    lives, failed = int(runs["lives"].sum()), int(runs["failed_lives"].sum())
+    return ArmFinding(
+        arm=str(runs["arm"].iloc[0]),
+        strategy=str(runs["strategy"].iloc[0]),
+        settings=str(runs["settings"].iloc[0]),
+        seeds=seeds,
+        scores=scores,
+        low=runs["score_low"].to_numpy(dtype=np.float64),
+        high=runs["score_high"].to_numpy(dtype=np.float64),
+        n_failed=scores.size - finished.size,
+        iqm=bootstrap_interval(finished, interquartile_mean, stream(seed)),
+        mean=bootstrap_interval(finished, overall_mean, stream(seed)),
+        area=bootstrap_interval(areas[np.isfinite(areas)], overall_mean, stream(seed)),
+        attainment=attained,
+        profile=performance_profile(scores, taus, stream(seed)),
+        anytime=anytime_band(steps, grid, stream(seed)),
+        lives=lives,
+        failed_lives_share=failed / lives if lives else float("nan"),
+    )

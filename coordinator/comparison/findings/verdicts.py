@@ -1,0 +1,127 @@
+"""What may be said of a comparison: verdicts, sentences, and what to know beside them."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from spikeloop.coordinator.stats.significance import smallest_p
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spikeloop.coordinator.comparison.findings.pairs import ComparisonFinding, Pair
+    from spikeloop.coordinator.comparison.findings.variants import ArmFinding
+
+ALPHA = 0.05
+"""Rate of false alarms that Holm's correction keeps over all planned comparisons together."""
+
+BCA_RELIABLE = 15
+"""Pairs below which a BCa interval is not to be trusted."""
+
+Verdict = Literal["higher", "lower", "no difference detected", "too few seeds"]
+
+
+def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:
+    """What the corrected test decides, where the mean difference points the same way.
+
+    Args:
+        pair: two arms on their common seeds.
+        p_holm: corrected p of their signed-rank test.
+        smallest_p_holm: the smallest that so many seeds and planned comparisons allow.
+    """
+    if smallest_p_holm > ALPHA:
+        return "too few seeds"
+    if p_holm <= ALPHA and pair.difference.value > 0 and pair.test.effect > 0:
+        return "higher"
+    if p_holm <= ALPHA and pair.difference.value < 0 and pair.test.effect < 0:
+        return "lower"
+    return "no difference detected"
+
+
+def sentence(
+    pair: "Pair",
+    decided: Verdict,
+    p_holm: float,
+    smallest_p_holm: float,
+    n_planned: int,
+    detectable: float,
+) -> str:
+    """The finding in words, with all that it rests on.
+
+    Args:
+        pair: two arms on their common seeds.
+        decided: what the test decided.
+        p_holm: corrected p of their signed-rank test.
+        smallest_p_holm: the smallest that so many seeds and planned comparisons allow.
+        n_planned: comparisons that the correction is over.
+        detectable: true difference that the test sees four times in five.
+    """
+    arm, other, n, value = pair.arm, pair.other, pair.test.n, pair.difference.value
+    if n == 0:
+        return f"{arm} and {other} finished no seed in common: nothing can be said."
+    if decided == "too few seeds":
+        return (
+            f"{arm} and {other} cannot be told apart at n = {n} paired seeds, whatever the scores: "
+            f"the smallest Holm-corrected p over {n_planned} planned comparisons is "
+            f"{smallest_p_holm:.2g} (difference {value:+.3f})."
+        )
+    interval = f"BCa 95 % [{pair.difference.low:.3f}, {pair.difference.high:.3f}]"
+    test = f"exact Wilcoxon {_p(pair.test.p)}, Holm-corrected {_p(p_holm)}"
+    if decided != "no difference detected":
+        size = f"{abs(value):.3f} {decided}"
+        return f"{arm} scored {size} than {other} ({interval}, n = {n} paired seeds, {test})."
+    text = (
+        f"No difference detected between {arm} and {other} at n = {n} paired seeds "
+        f"(difference {value:+.3f}, {interval}, {test})"
+    )
+    if p_holm <= ALPHA:
+        text += "; the test rejects, but mean and ranks point in different directions"
+    if 0 < detectable < np.inf:
+        text += (
+            f"; with this spread, true differences below about {detectable:.3f} are missed more "
+            "often than one time in five"
+        )
+    return text + "."
+
+
+def cautions(
+    arms: Sequence["ArmFinding"],
+    comparisons: Sequence["ComparisonFinding"],
+    budget: int,
+    results: "pd.DataFrame",
+) -> Iterator[str]:
+    """Sentences that a reader must know beside the numbers.
+
+    Args:
+        arms: what was found about each.
+        comparisons: all planned ones.
+        budget: lives of the outer loop that each run was given.
+        results: one row for each run, with columns arm and lives.
+    """
+    for arm in arms:
+        if arm.n_failed:
+            yield (
+                f"{arm.arm}: {arm.n_failed} of {arm.n_runs} runs failed. Its scores are those of "
+                "the others, which flatters it if hard seeds failed."
+            )
+        over = results[(results["arm"] == arm.arm) & (results["lives"] > budget)]
+        if len(over):
+            yield f"{arm.arm}: {len(over)} of {arm.n_runs} runs spent more than {budget} lives."
+    if any(found.verdict == "too few seeds" for found in comparisons):
+        m = len(comparisons)
+        enough = next(n for n in range(1, 1000) if m * smallest_p(n) <= ALPHA)
+        yield (
+            f"Some comparisons have too few seeds to be significant after correction over {m} "
+            f"planned comparisons, whatever the scores: {enough} paired seeds are the least, 10 "
+            "are sensible, 20 are better."
+        )
+    if any(found.n < BCA_RELIABLE for found in comparisons):
+        yield (
+            f"BCa intervals are unreliable below n = {BCA_RELIABLE} paired seeds: look at the "
+            "single differences."
+        )
+
+
+def _p(p: float) -> str:
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"

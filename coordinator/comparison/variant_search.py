@@ -1,0 +1,203 @@
+"""One search of a comparison: an ordinary run folder, filled on a pool that is already open."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search.deployment import deploy, race_size
+from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.loop import generation_lives, max_generations, search
+from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
+from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.integrity import examine, refuse
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Grid, cut
+from spikeloop.workers.seeding import TaskSet
+
+
+class Refused(ConfigError):
+    """Settings with which a search cannot begin: it counts as failed and others go on.
+
+    Whatever else is wrong, such as a folder that cannot be written, ends the comparison, which can
+    be resumed once that is mended.
+    """
+
+
+@dataclass(frozen=True)
+class Search:
+    """A finished search.
+
+    Attributes:
+        point: (n_dim,) the point to deploy.
+        lives: lives of the search and of the race of finalists, failed ones included.
+        failed_lives: those of the search that failed.
+    """
+
+    config: RunConfig
+    store: RunStore
+    point: FloatArray
+    lives: int
+    failed_lives: int
+
+
+def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
+    """The strategy with some of its settings replaced; Refused if they contradict those given."""
+    given = config.given[strategy].strategy
+    kind: Any = type(given)
+    try:
+        return kind.model_validate(_merged(given.model_dump(mode="json"), settings))
+    except ValidationError as error:
+        raise Refused(
+            f"{strategy}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from error
+
+
+def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings on top of others; a nested table of another kind replaces the old one."""
+    merged = dict(given)
+    for key, value in settings.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            same = value.get("kind", old.get("kind")) == old.get("kind")
+            merged[key] = _merged(old if same else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def plan(
+    given: RunConfig, settings: Any, seed: int, budget: int, measurements: int, name: str
+) -> RunConfig:
+    """The configuration of one search.
+
+    Args:
+        given: the configuration with the strategy as given.
+        settings: the strategy to search with.
+        seed: of the run.
+        budget: lives that the search may cost.
+        measurements: held-out scores while searching, about so many.
+        name: of the run.
+
+    Raises:
+        Refused: if the budget does not suffice for a single generation.
+    """
+    config = replace(given, strategy=settings)
+    lives, race = generation_lives(config), race_size(config)
+    generations = (budget - race) // lives
+    if generations < 1:
+        raise Refused(
+            f"{name}: one generation and the race of finalists cost {lives} and {race} lives, the "
+            f"budget is {budget}; raise comparison.budget or ask for fewer candidates"
+        )
+    run = {**config.run.model_dump(), "seed": seed, "generations": generations, "name": name}
+    every = max(generations // measurements, 1)
+    transfer = {**config.transfer.model_dump(), "monitor_every": every}
+    # Generations may grow in the course of a search.
+    stop = {**config.stop.model_dump(), "lives": without_race(config, budget)}
+    planned = replace(
+        config,
+        run=type(config.run).model_validate(run),
+        transfer=type(config.transfer).model_validate(transfer),
+        stop=type(config.stop).model_validate(stop),
+    )
+    try:
+        max_generations(planned)
+    except ConfigError as error:
+        raise Refused(f"{name}: {error}") from error
+    return planned
+
+
+def without_race(config: RunConfig, budget: int) -> int:
+    """Lives that the generations of a search may cost: its budget without the race of finalists."""
+    return min(config.stop.lives or budget, budget - race_size(config))
+
+
+def run(
+    config: RunConfig,
+    folder: Path,
+    pool: WorkerPool,
+    reporter: Reporter,
+    measured: Callable[[RunStore], None] = lambda store: None,
+) -> Search:
+    """Begins the search or goes on with it, to the same bits.
+
+    Args:
+        config: of the search.
+        folder: its run folder, which may exist from a comparison that was interrupted.
+        pool: where.
+        reporter: told of the progress.
+        measured: called once at the beginning and after each generation; may end the search by
+            raising, which loses nothing, because the generation is committed.
+    """
+    if (folder / "run.json").exists():
+        store = RunStore.open(folder)
+        if manifest.read_config(store).tables()["strategy"] != config.tables()["strategy"]:
+            raise ConfigError(f"{folder}: holds another search; choose another --out")
+    else:
+        store = RunStore.create(folder, manifest.describe(config))
+    with store.locked():
+        refuse(
+            examine(manifest.read_config(store), store).damages,
+            lambda sound: f"remove {folder} and resume: it is searched again, to the same numbers",
+        )
+        store.remove_uncommitted()
+        measured(store)
+        search(config, pool, store, _Watch(reporter, lambda: measured(store)))
+        point = deploy(config, pool, store, reporter)
+    race = store.finalists(store.generation())
+    generations = store.table("generations")
+    if generations is None:
+        raise RuntimeError(f"{folder}: a finished search without generations")
+    return Search(
+        config,
+        store,
+        point,
+        lives=store.total_lives() + (0 if race is None else race.num_rows),
+        failed_lives=int(generations["n_failed"].to_numpy().sum()),
+    )
+
+
+def held_out(
+    found: Search, pool: WorkerPool, tasks: int, task_set: TaskSet, reporter: Reporter
+) -> GridLives:
+    """Lives the point of a search through tasks that it has not seen.
+
+    All searches with the same run seed meet the same tasks with the same life seeds.
+    """
+    config = found.config
+    grid = Grid(
+        config.family,
+        config.learner,
+        Explicit(found.point[None, :]),
+        n_tasks=tasks,
+        run_seed=config.run.seed,
+        task_set=task_set,
+        index=config.transfer.seed,
+        common_noise=config.run.common_noise,
+    )
+    reporter.started("held-out score", grid.n_lives)
+    jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out")
+    return evaluate_grid(pool, jobs, reporter.lived)
+
+
+class _Watch:
+    """Passes everything on and calls a function after each generation."""
+
+    def __init__(self, reporter: Reporter, after: Callable[[], None]) -> None:
+        self._reporter = reporter
+        self._after = after
+        self.started = reporter.started
+        self.lived = reporter.lived
+
+    def generation(self, report: GenerationReport) -> None:
+        self._reporter.generation(report)
+        self._after()

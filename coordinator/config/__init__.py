@@ -1,0 +1,1 @@
+"""From TOML tables to one validated configuration."""

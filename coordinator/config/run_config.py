@@ -1,0 +1,367 @@
+"""A run's configuration: strict TOML tables, each of which becomes the very object it names."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, model_validator
+
+from spikeloop.cluster.pool import Target
+from spikeloop.cluster.targets import TARGETS
+from spikeloop.coordinator.config import uris, validation
+from spikeloop.coordinator.config.curriculum import Stage, refuse_disorder, stage_families
+from spikeloop.coordinator.config.limits import MAX_COUNT, refuse_too_many
+from spikeloop.coordinator.config.settings_builder import Kinds, build, nearest, read_value, shown
+from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search.racing import generation_edges, halving_edges, n_halvings
+from spikeloop.coordinator.strategies import STRATEGIES
+from spikeloop.coordinator.strategies.base import Strategy, to_arrays
+from spikeloop.tasks import FAMILIES
+from spikeloop.tasks.base import TaskFamily
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Learner
+from spikeloop.workers.learners import LEARNERS
+from spikeloop.workers.space import ParameterSpace
+
+LARGEST_FILE = 1_000_000
+"""Bytes of a configuration; what has more, such as /dev/zero, is none."""
+
+
+def _folder_name(value: str) -> str:
+    if not re.fullmatch(r"([A-Za-z0-9_-][A-Za-z0-9_.-]*)?", value):
+        raise ValueError("must hold the letters a-z and A-Z, digits, _, - and . only, no . first")
+    return value
+
+
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+"""A name that is a folder's on every system and needs no quotes in a shell; or empty."""
+
+
+class RunSettings(Settings):
+    """Table ``[run]``: the size of the search and everything that fixes its random numbers."""
+
+    name: FolderName = Field(default="", description="folder below runs/")
+    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
+    generations: int = Field(
+        default=30, ge=1, le=MAX_COUNT, description="rounds of ask, evaluate, tell"
+    )
+    tasks: int = Field(default=20, ge=1, le=MAX_COUNT, description="fresh tasks per generation")
+    start: Literal["default", "random"] = Field(
+        default="default", description="where the search begins: the default Θ, or a random one"
+    )
+    tile_candidates: int = Field(default=2, ge=1, le=1000, description="candidates of one job")
+    tile_tasks: int = Field(default=20, ge=1, le=1000, description="tasks of one job")
+    common_noise: bool = Field(
+        default=True, description="all candidates share the life seed of a task"
+    )
+    racing: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of a generation's tasks that all candidates meet; only the better half "
+        "meets the rest",
+    )
+    commit_every: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_COUNT,
+        description="generations that are written together; it changes no number, only what a "
+        "crash costs",
+    )
+    max_failed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of failed lives in a generation that ends the run",
+    )
+    curriculum: list[Stage] = Field(
+        default=[],
+        description="stages of other tasks before the family's own, which held-out tasks always "
+        "are",
+    )
+    copy_to: str = Field(
+        default="",
+        description="folder or URI (s3://bucket/prefix) that the run is copied to; empty: none",
+    )
+
+    @model_validator(mode="after")
+    def _a_place(self) -> Self:
+        if self.copy_to:
+            try:
+                uris.check(self.copy_to)
+            except ValueError as error:  # which does not quote it, because it may hold a secret
+                raise ValueError(f"copy_to {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _stages_in_order(self) -> Self:
+        refuse_disorder(self.curriculum)
+        return self
+
+    @property
+    def edges(self) -> list[int]:
+        """Tasks up to which the rounds of a generation go."""
+        return generation_edges(self.tasks, self.racing)
+
+
+class TransferSettings(Settings):
+    """Table ``[transfer]``: held-out tasks, while searching and at the end."""
+
+    tasks: int = Field(
+        default=200, ge=2, le=MAX_COUNT, description="held-out tasks of the final table"
+    )
+    random_points: int = Field(
+        default=50, ge=1, le=MAX_COUNT, description="random Θ to compare with"
+    )
+    random_tasks: int = Field(
+        default=40,
+        ge=1,
+        le=MAX_COUNT,
+        description="held-out tasks that each random Θ meets; together they meet all",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="which held-out tasks are drawn")
+    monitor_every: int = Field(
+        default=5, ge=0, description="generations between held-out scores; 0 means never"
+    )
+    monitor_tasks: int = Field(
+        default=50, ge=2, le=MAX_COUNT, description="held-out tasks of each such score"
+    )
+
+    def monitored(self, generations: int) -> list[int]:
+        """The generations after which the held-out score is measured: 0 is before the search."""
+        if not self.monitor_every:
+            return []
+        return sorted({0, *range(0, generations, self.monitor_every), generations})
+
+    def monitors(self, generation: int, generations: int) -> bool:
+        """Whether a generation is among those ``monitored``."""
+        if not self.monitor_every:
+            return False
+        return generation % self.monitor_every == 0 or generation == generations
+
+    @model_validator(mode="after")
+    def _meet_all(self) -> "TransferSettings":
+        if self.random_points * self.random_tasks < self.tasks:
+            raise ValueError(
+                "random_points times random_tasks must be at least tasks, so that every held-out "
+                f"task is met, got {self.random_points} times {self.random_tasks} for {self.tasks}"
+            )
+        refuse_too_many((2 + self.random_points) * self.tasks, "random_points times tasks")
+        return self
+
+
+class DeploySettings(Settings):
+    """Table ``[deploy]``: which of the points that a search recommends is deployed at the end."""
+
+    average: int = Field(
+        default=1, ge=1, description="generations whose recommended points are averaged"
+    )
+    finalists: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="generations whose points race for it; 1 takes the last one's",
+    )
+    tasks: int = Field(
+        default=40,
+        ge=1,
+        le=MAX_COUNT,
+        description="fresh tasks of the race, per finalist on average",
+    )
+
+    @model_validator(mode="after")
+    def _a_task_each_round(self) -> Self:
+        if self.tasks < (rounds := n_halvings(self.finalists)):
+            raise ValueError(
+                f"tasks must be at least {rounds}, one for each round of a race of "
+                f"{self.finalists} finalists, got {self.tasks}"
+            )
+        if self.finalists > 1:
+            last = halving_edges(self.finalists, self.tasks)[-1]
+            refuse_too_many(self.finalists * last, f"{self.finalists} finalists on {last} tasks")
+        return self
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that defines a run. Two runs with equal configurations have equal results."""
+
+    run: RunSettings
+    family: TaskFamily
+    learner: Learner
+    strategy: Strategy[Any]
+    target: Target
+    transfer: TransferSettings
+    deploy: DeploySettings
+    stop: StopSettings
+    working_dir: Path | None = None
+    """Folder of the user's own classes, where there are any."""
+    stages: tuple[TaskFamily, ...] = ()
+    """The family of each stage of ``run.curriculum``."""
+
+    @cached_property
+    def space(self) -> ParameterSpace:
+        """The hyperparameters that are searched."""
+        return self.learner.space(self.family.interface)
+
+    @cached_property
+    def first_arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Arrays of a state with which a built-in strategy begins; none of a user's own.
+
+        What a user's own strategy keeps in its state may change in any way.
+        """
+        if type(self.strategy) not in STRATEGIES.values():
+            return {}
+        rng = np.random.default_rng(0)
+        return to_arrays(self.strategy.init(self.space, self.space.default_point(), rng))
+
+    def family_at(self, generation: int) -> TaskFamily:
+        """The family that the search tasks of a generation, from 1, are drawn from."""
+        for stage, family in zip(self.run.curriculum, self.stages, strict=True):
+            if stage.covers(generation, self.run.generations):
+                return family
+        return self.family
+
+    def copied_to(self, place: str) -> Self:
+        """The same run with its copy elsewhere, which changes no result."""
+        run = RunSettings.model_validate({**self.run.model_dump(), "copy_to": place})
+        return replace(self, run=run)
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The configuration as resolved, every default written out; ``parse`` reads it back."""
+        return {name: _dump(name, getattr(self, name)) for name in TABLES}
+
+
+FAMILY = Kinds("family", FAMILIES, needs="sample")
+TABLES: dict[str, Kinds | type[Settings]] = {
+    "run": RunSettings,
+    "family": FAMILY,
+    "learner": Kinds("learner", LEARNERS, needs="live"),
+    "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
+    "target": Kinds("target", TARGETS, needs="open"),
+    "transfer": TransferSettings,
+    "deploy": DeploySettings,
+    "stop": StopSettings,
+}
+OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Reads a TOML file.
+
+    Args:
+        path: the file.
+        overrides: "table.key" -> value, put in before validation.
+
+    Raises:
+        ConfigError: naming file, table, key, and the allowed range or the nearest key.
+    """
+    tables = read_tables(path, TABLES, overrides or {})
+    config = parse(tables, str(path), path.resolve().parent)
+    if not config.run.name:
+        tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+        config = parse(tables, str(path), path.resolve().parent)
+    return config
+
+
+def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a TOML file, with overrides put in, not validated yet.
+
+    Args:
+        path: the file.
+        names: tables that an override may name.
+        overrides: "table.key" -> value.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(f"{path}: must have at most {LARGEST_FILE} bytes")
+    try:
+        tables = tomllib.loads(data.decode())
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid TOML: nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, no UTF-8, or numbers of very many digits
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for key, value in overrides.items():
+        table, _, name = key.partition(".")
+        if table not in names or not name:
+            raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(names)}")
+        _set(tables, key.split("."), value, str(path))
+    return tables
+
+
+def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunConfig:
+    """Builds a configuration from its tables.
+
+    Args:
+        tables: table name -> keys and values.
+        source: where they come from, for messages.
+        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
+            runs the code there; None allows only those of modules that are imported already.
+    """
+    if "comparison" in tables:
+        raise ConfigError(
+            f"{source}: is a comparison, not a run; hold it with: "
+            f"{shlex.join(['spikeloop', 'compare', source])} (on a Ray cluster with --address)"
+        )
+    for name, value in tables.items():
+        if name not in TABLES:
+            raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
+    parts: dict[str, Any] = {}
+    own: set[Path] = set()
+    for name, rule in TABLES.items():
+        if name not in tables and name not in OPTIONAL:
+            hint = (
+                f'; add it with kind = "{next(iter(rule.table))}"'
+                if isinstance(rule, Kinds)
+                else ""
+            )
+            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
+        part, module_folder = build(
+            rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder
+        )
+        parts[name] = part
+        if module_folder is not None:
+            own.add(module_folder)
+    stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
+    config = RunConfig(**parts, working_dir=own.pop() if own else None, stages=stages)
+    validation.check(config, source)
+    return config
+
+
+def override(text: str) -> tuple[str, Any]:
+    """Reads one ``--set table.key=value``; the value is TOML, or else a plain string."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
+    return key.strip(), read_value(value)
+
+
+def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
+    """Puts a value at the end of a path of nested tables."""
+    *names, last = path
+    inner = tables
+    for name in names:
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{source}: {name} must be a table, got {shown(inner)}")
+    inner[last] = value
+
+
+def _dump(name: str, settings: Any) -> dict[str, Any]:
+    rule = TABLES[name]
+    values = dict(settings.model_dump(mode="json"))
+    return {**values, "kind": rule.name(settings)} if isinstance(rule, Kinds) else values

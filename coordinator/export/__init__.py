@@ -1,0 +1,1 @@
+"""Learned weights for other programs, one file for each form."""

@@ -1,0 +1,182 @@
+"""What a run has learned, on its own: from its folder, or from one small file that holds it.
+
+A weights file is a compressed ``.npz`` without pickles, sealed like every file of a run
+(``seals``), which NumPy and a reader of JSON can open:
+
+    point   (n_dim,)  the learned point, in the strategy's coordinates; weights are these times the
+                      scale of their initial law. float32 where that holds the point exactly, as
+                      it does that of gradient ascent, else float64
+    about   ()        text, a JSON object: ``manifest`` is the run's ``run.json`` with its
+                      configuration, ``generation`` the one whose point was deployed, ``lives`` what
+                      the search lived, ``transfer`` what ``spikeloop transfer --json`` prints, of
+                      the run's own held-out tasks, or null
+
+It is a stranger's word just as a run folder may be, and the same rules hold (``trust``).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.coordinator.cli import open as opening
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search.deployment import deployed_generation
+from spikeloop.coordinator.store import atomic_files, manifest, reading
+from spikeloop.coordinator.store.safe_npz import NOT_ITS_OWN, Arrays
+from spikeloop.tasks.base import FloatArray
+
+FORMAT = {"format": "spikeloop learned point", "version": "1"}
+"""Metadata that tell a weights file from another ``.npz``."""
+
+LARGEST = 1 << 30
+"""Bytes of a weights file: 10,000 neurons have 800 MB of weights in double precision."""
+LARGEST_ABOUT = 1 << 26
+"""Bytes of what a weights file says of itself, at 4 a character."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A learned point and where it is from.
+
+    Attributes:
+        config: of the run.
+        point: (n_dim,) to be deployed.
+        source: the run folder or weights file.
+        trusted: whether what its configuration names elsewhere may be used.
+        manifest: what the run says of itself.
+        generation: after which the point was recommended.
+        lives: of the search.
+        transfer: scores on the run's own held-out tasks, as JSON; None if they are not on file.
+    """
+
+    config: RunConfig
+    point: FloatArray
+    source: Path
+    trusted: bool
+    manifest: Mapping[str, Any]
+    generation: int
+    lives: int
+    transfer: Mapping[str, Any] | None
+
+    @property
+    def origin(self) -> str:
+        """One line for people: where the point comes from.
+
+        A weights file is meant to be used long after, so that other code is no reason to warn, as
+        it is before a run goes on; what it was learned with is said instead.
+        """
+        packages = self.manifest["fingerprint"]
+        code = ", ".join(
+            f"{name} {packages[name]}" for name in ("jax", "numpy") if name in packages
+        )
+        return (
+            f"{self.source.name}: learned by run {self.config.run.name} in {self.generation} "
+            f"generations, {self.lives} lives, with Spikeloop {self.manifest.get('spikeloop')} "
+            f"({code})"
+        )
+
+
+def open_learned(source: Path, trust: bool) -> Learned:
+    """What was learned by the run of a folder, or of a weights file.
+
+    Args:
+        source: the folder or file.
+        trust: whether the user said that it may use what it names elsewhere, such as own classes.
+
+    Raises:
+        ConfigError: it is neither, or damaged, or needs trust.
+    """
+    return _of_file(source, trust) if source.is_file() else _of_run(source, trust)
+
+
+def write(path: Path, learned: Learned) -> None:
+    """Writes a weights file."""
+    about = {
+        "manifest": learned.manifest,
+        "generation": learned.generation,
+        "lives": learned.lives,
+        "transfer": learned.transfer,
+    }
+    arrays = {
+        "point": _smallest(learned.point),
+        "about": np.array(json.dumps(about)),
+    }
+    atomic_files.write_arrays(path, arrays, FORMAT, compressed=True)
+
+
+def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
+    """The very same numbers, in single precision if it has them all."""
+    with np.errstate(over="ignore"):
+        single = point.astype(np.float32)
+    return single if np.array_equal(single, point) else point
+
+
+def _of_run(folder: Path, trust: bool) -> Learned:
+    from spikeloop.coordinator.search import finished_run
+
+    store, config, trusted = opening.open_run(folder, trust)
+    store = store.as_of_now()
+    point = run_session.recommended(config, store)
+    known = finished_run.transfer(config, store)
+    return Learned(
+        config,
+        point,
+        folder,
+        trusted,
+        store.manifest(),
+        deployed_generation(config, store),
+        store.total_lives(),
+        None if known is None else known.as_json(),
+    )
+
+
+def _of_file(path: Path, trust: bool) -> Learned:
+    damaged = ConfigError(f"{path}: damaged: it holds something else")
+    try:
+        arrays = atomic_files.open_arrays(path, LARGEST)
+        metadata = arrays.metadata
+        if metadata.get("format") != FORMAT["format"]:
+            raise ConfigError(
+                f"{path}: no weights file; write one with: spikeloop export RUN --to weights"
+            )
+        if metadata != FORMAT:
+            raise ConfigError(
+                f"{path}: written with version {metadata.get('version')} of weights files, this "
+                f"program reads {FORMAT['version']}; read it with the program that wrote it"
+            )
+        about = reading.parse_json(str(arrays.read("about", LARGEST_ABOUT)))
+        of_run, known = about["manifest"], about["transfer"]
+        generation, lives = about["generation"], about["lives"]
+        shape = arrays.shape("point")
+    except NOT_ITS_OWN as error:
+        raise damaged from error
+    if not (isinstance(of_run, dict) and isinstance(of_run.get("config"), dict)):
+        raise damaged
+    if not (isinstance(of_run.get("fingerprint"), dict) and isinstance(known, dict | None)):
+        raise damaged
+    if not all(isinstance(number, int) and number >= 0 for number in (generation, lives)):
+        raise damaged
+    config, trusted = manifest.configured(of_run, str(path), trust)
+    point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
+    if point is None:
+        raise ConfigError(
+            f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
+            f"coordinate of the learner's space, got the shape {shape}"
+        )
+    return Learned(config, point, path, trusted, of_run, generation, lives, known)
+
+
+def _point(arrays: Arrays, n_dim: int) -> FloatArray | None:
+    """The point of a file if it is one of so many finite numbers."""
+    try:
+        point = arrays.read("point", 8 * n_dim).astype(np.float64)
+    except NOT_ITS_OWN:
+        return None
+    return point if np.isfinite(point).all() else None

@@ -1,1 +1,0 @@
-"""Learned spiking networks for programs that know nothing of Spikeloop, one file for each form."""

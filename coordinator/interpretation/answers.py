@@ -1,0 +1,72 @@
+"""How well functions are learned from a teacher: squared errors by the number of samples seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.coordinator.stats.bands import Band, mean_band, resampled_means, resampled_tasks
+from spikeloop.coordinator.stats.intervals import percentiles
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.quadratic import QuadraticTasks
+
+NETWORK, PRIOR, LINE = "network", "prior mean", "linear regression"
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Mean squared errors of a network and of other predictors, on the same functions.
+
+    Attributes:
+        bands: by predictor, the network's first; element k is the mean after k samples.
+        below_line: the number of samples from which on the network errs certainly less than linear
+            regression (``certainly_below``); None where that is nowhere.
+        n_samples: of a life.
+    """
+
+    bands: Mapping[str, Band]
+    below_line: int | None
+    n_samples: int
+
+
+def squared_errors(tasks: QuadraticTasks, answers: FloatArray) -> dict[str, FloatArray]:
+    """(n_tasks, n_steps) squared errors on the scale of y, by predictor.
+
+    Args:
+        tasks: the functions with their samples.
+        answers: (n_tasks, n_steps) of the network, on the scale of the targets.
+    """
+    network = ((answers - tasks.targets()) / tasks.scale) ** 2
+    return {NETWORK: network, PRIOR: tasks.values() ** 2, **tasks.ruler_errors()}
+
+
+def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Errors:
+    """Mean errors with intervals, all of them resampled together.
+
+    Args:
+        errors: as from ``squared_errors``.
+        rng: for the resampling of functions.
+    """
+    n_tasks, n_samples = errors[NETWORK].shape
+    weights = resampled_tasks(n_tasks, rng)
+    bands = {name: mean_band(values, weights) for name, values in errors.items()}
+    return Errors(bands, certainly_below(errors[NETWORK], errors[LINE], weights), n_samples)
+
+
+def certainly_below(one: FloatArray, other: FloatArray, weights: NDArray[Any]) -> int | None:
+    """The first column from which on ``one`` is certainly below ``other``, paired by row.
+
+    That is: the pointwise 95 % interval of the mean difference lies below 0 there and in every
+    later column. None if it does not even in the last one.
+
+    Args:
+        one: (n_tasks, n).
+        other: (n_tasks, n).
+        weights: (n_resamples, n_tasks) of the rows.
+    """
+    _, high = percentiles(resampled_means(one - other, weights))
+    not_below = np.flatnonzero(~(high < 0))
+    first = int(not_below[-1]) + 1 if not_below.size else 0
+    return first if first < one.shape[1] else None

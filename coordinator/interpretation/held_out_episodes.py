@@ -1,0 +1,203 @@
+"""A learned network lives the held-out tasks of its run, and one of its lives is looked at closely.
+
+The tasks and the luck are those of ``spikeloop transfer`` with the same seed. Fewer tasks than the
+run's own transfer has are the first ones of it.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.export.weights import Learned
+from spikeloop.coordinator.interpretation.time_series import Moments, adaptation
+from spikeloop.coordinator.search.transfer import new_tasks
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.program import Program
+from spikeloop.workers import xla
+from spikeloop.workers.job import Grid
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.episode import Recorded
+from spikeloop.workers.learners.lsnn.learner import Lsnn
+
+MEMORY = 256_000_000
+"""Bytes that lives side by side may take."""
+RATED = 20
+"""Lives that firing rates are measured in."""
+LONGEST = 1000
+"""Time steps of a life that a picture shows."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """New tasks for a network.
+
+    Attributes:
+        learned: the network.
+        n_tasks: how many.
+        seed: of the held-out tasks.
+    """
+
+    learned: Learned
+    n_tasks: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        learner = self.learner
+        if not isinstance(learner, Lsnn):
+            raise ConfigError(
+                f"{self.learned.source}: [learner] kind must be lsnn to draw what it does, got "
+                f"{learner.kind}"
+            )
+        if learner.smooth:
+            raise ConfigError(
+                f"{self.learned.source}: drawing needs neurons that spike, but learner.smooth is "
+                f"{learner.smooth}, not 0"
+            )
+
+    @property
+    def learner(self) -> Lsnn:
+        """Settings of the network."""
+        learner: Any = self.learned.config.learner
+        return learner  # type: ignore[no-any-return]
+
+    @cached_property
+    def default(self) -> FloatArray:
+        """(n_dim,) where a search begins: weights by lot, readouts of 0."""
+        return self.learned.config.space.default_point()
+
+    @cached_property
+    def _grid(self) -> Grid:
+        """Rows are the default and the learned point, as in a transfer."""
+        config = self.learned.config
+        points = np.stack([self.default, self.learned.point])
+        # Without common noise the luck of a row depends on the length of those before it.
+        n_tasks = max(self.n_tasks, config.transfer.tasks)
+        return new_tasks(config, points, n_tasks, self.seed)
+
+    @cached_property
+    def tasks(self) -> TaskBatch:
+        """The tasks."""
+        return self._grid.tasks()[: self.n_tasks]
+
+    @cached_property
+    def seeds(self) -> SeedArray:
+        """(1, n_tasks) of the lives of the learned point."""
+        return np.ascontiguousarray(self._grid.seeds()[1:, : self.n_tasks])
+
+    def actions(self, point: FloatArray, n_tasks: int | None = None) -> FloatArray:
+        """(n_tasks, n_steps) what a point does in the tasks: arms and the like, or answers.
+
+        Args:
+            point: (n_dim,) default, learned, or of any stage of a search.
+            n_tasks: only so many of the tasks.
+
+        Raises:
+            RunFailed: training has come to weights that are no numbers.
+        """
+        n_tasks, interface = n_tasks or self.n_tasks, self.learned.config.family.interface
+        window, n_values = self.learner.circuit(interface).n_steps, self._values(interface)
+        # A decision's spikes, and three random numbers or actions for each decision.
+        at_once = max(1, MEMORY // (8 * (window * n_values + 3 * interface.n_steps)))
+        parameters = self.learned.config.space.decode(point[None, :])
+        parts = []
+        for first in range(0, n_tasks, at_once):
+            which = slice(first, min(first + at_once, n_tasks))
+            acted = tile.actions(self.learner, parameters, self.tasks[which], self._luck(which))
+            parts.append(acted[0].reshape(*acted.shape[1:3], -1)[:, :, 0].T.astype(np.float64))
+        actions: FloatArray = np.concatenate(parts)
+        if not (np.isfinite(point).all() and np.isfinite(actions).all()):
+            raise RunFailed(f"{self.learned.source}: the network has weights that are not finite")
+        return actions
+
+    def rates(self) -> tuple[FloatArray, int]:
+        """(n_neurons,) mean firing rates of the learned network in Hz, and in how many lives.
+
+        Those are the first ``RATED`` ones, or as many as memory allows.
+        """
+        learner, interface = self.learner, self.learned.config.family.interface
+        n_time_steps = interface.n_steps * learner.circuit(interface).n_steps
+        possible = MEMORY // (8 * n_time_steps * self._values(interface))
+        n_lives = max(1, min(RATED, self.n_tasks, possible))
+        kept = self._trace(self.tasks[:n_lives], self._luck(slice(0, n_lives)))
+        rates: FloatArray = kept.counts.sum(axis=0) / (n_time_steps * learner.step_ms * 1e-3)
+        return rates, n_lives
+
+    def moments(self, task: int) -> Moments:
+        """One life of the learned point; of a long one the beginning.
+
+        Args:
+            task: which of the tasks.
+        """
+        learner, interface = self.learner, self.learned.config.family.interface
+        circuit = learner.circuit(interface)
+        shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
+        tasks: Any = self.tasks[task : task + 1]
+        if not learner.trial_channels:  # which would show how long the whole life is
+            tasks = Beginning(tasks, shown)
+        kept = self._trace(tasks, self._luck(slice(task, task + 1)))
+        spikes = kept.spikes[:shown, :, 0].reshape(shown * circuit.n_steps, -1)
+        neurons = circuit.neurons
+        n_adaptive = int((neurons.beta > 0).sum())
+        b = adaptation(spikes[:, :n_adaptive], neurons.rho[:n_adaptive])
+        seen = kept.seen[:shown, ..., 0, :].reshape(-1, kept.seen.shape[-1])
+        return Moments(
+            step_ms=learner.step_ms,
+            window=circuit.n_steps,
+            n_decisions=interface.n_steps,
+            parts=learner.inputs(interface).parts,
+            seen=seen,
+            spikes=spikes > 0,
+            n_adaptive=n_adaptive,
+            thresholds=1 + neurons.beta[:n_adaptive] * b / neurons.threshold,
+            acted=kept.action[:shown, 0].reshape(shown, -1)[:, 0],
+            told=kept.told[:shown, 0],
+            answers=interface.told == "target",
+            answer_range=interface.action_range,
+            n_actions=interface.n_actions,
+        )
+
+    def _trace(self, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
+        """Everything in lives of the learned point, without the axis of candidates."""
+        parameters = self.learned.config.space.decode(self.learned.point[None, :])
+        kept = tile.trace(self.learner, parameters, tasks, seeds)
+        first: Recorded = xla.jax().tree.map(lambda array: array[0], kept)
+        return first
+
+    def _luck(self, which: slice) -> SeedArray:
+        return np.ascontiguousarray(self.seeds[:, which])
+
+    def _values(self, interface: Interface) -> int:
+        """Numbers that a time step of a life comes to: currents and spikes, and inputs."""
+        return 2 * self.learner.n_neurons + self.learner.inputs(interface).n
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Tasks that end early, and are otherwise the same.
+
+    Attributes:
+        whole: the tasks, whose rules are a program.
+        n_steps: decisions of a life.
+    """
+
+    whole: Any
+    n_steps: int
+
+    @property
+    def interface(self) -> Interface:
+        """Of the tasks, for shorter lives."""
+        interface: Interface = replace(self.whole.interface, n_steps=self.n_steps)
+        return interface
+
+    def program(self) -> Program:
+        """The rules."""
+        program: Program = self.whole.program()
+        return program
+
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """The drawn problems."""
+        arrays: dict[str, FloatArray | IntArray] = self.whole.arrays()
+        return arrays

@@ -1,0 +1,169 @@
+"""Pictures of what is pulled in bandits: axes in, axes out."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikeloop.coordinator.interpretation.pulls import (
+    BEST,
+    INFORMATIVE,
+    NETWORK,
+    OTHER,
+    TARGET,
+    UNIFORM,
+    Bandits,
+    Pulls,
+    best_arms,
+    roles,
+)
+from spikeloop.coordinator.report.figures import COLOURS
+from spikeloop.tasks.base import IntArray
+from spikeloop.tasks.informative_bandit import InformativeTasks
+from spikeloop.tasks.restless_bandit import RestlessTasks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROLE_COLOURS: Mapping[str, str] = {
+    INFORMATIVE: COLOURS["default"],
+    TARGET: COLOURS["learned"],
+    BEST: COLOURS["learned"],
+    OTHER: "#DDDDDD",
+}
+MARKS = "ovs^DPX*"
+"""Of policies beside the network."""
+
+
+def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
+    """Which arm each life pulls, a row a life, sorted by the arm that is best in the end.
+
+    A strip to the right of the pulls shows that arm in the same colours. The informative arm, where
+    there is one, has a colour of its own.
+
+    Args:
+        axes: what to draw on.
+        tasks: the bandits.
+        actions: (n_tasks, n_steps) arms pulled.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgba
+
+    order, n_steps, n_arms = _order(tasks), actions.shape[1], tasks.interface.n_actions
+    # The darkest and the palest of the map would pass for ink and paper.
+    colours = colormaps["viridis"](np.linspace(0.05, 0.92, n_arms))
+    if isinstance(tasks, InformativeTasks):
+        colours[:-1] = colormaps["viridis"](np.linspace(0.05, 0.92, n_arms - 1))
+        colours[-1] = to_rgba(ROLE_COLOURS[INFORMATIVE])
+    whole, width = (0.5, n_steps + 0.5, len(order) + 0.5, 0.5), max(0.35, 0.06 * n_steps)
+    axes.imshow(colours[actions[order]], extent=whole, aspect="auto", interpolation="nearest")
+    strip = (n_steps + 0.5 + width / 2, n_steps + 0.5 + 1.5 * width, whole[2], whole[3])
+    best = best_arms(tasks)[order, -1:]
+    axes.imshow(colours[best], extent=strip, aspect="auto", interpolation="nearest")
+    axes.set_xlim(0.5, strip[1])
+    axes.annotate(
+        _best(tasks),
+        ((strip[0] + strip[1]) / 2, whole[3]),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+        annotation_clip=False,
+    )
+    for arm in _named(n_arms - isinstance(tasks, InformativeTasks)):
+        axes.plot([], [], "s", color=colours[arm], label=f"arm {arm + 1}")
+    if isinstance(tasks, InformativeTasks):
+        axes.plot([], [], "s", color=colours[-1], label=INFORMATIVE)
+    _finish(axes, n_steps, len(order))
+    axes.set_ylabel("life, sorted by that arm")
+    return axes
+
+
+def draw_roles(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
+    """The same rows, coloured by what the pulled arm is: informative, the best one, or neither."""
+    from matplotlib.colors import to_rgba
+
+    order, n_steps = _order(tasks), actions.shape[1]
+    image = np.zeros((*actions.shape, 4))
+    for role, pulled in roles(tasks, actions).items():
+        image[pulled] = to_rgba(ROLE_COLOURS[role])
+        axes.plot([], [], "s", color=ROLE_COLOURS[role], label=role)
+    extent = (0.5, n_steps + 0.5, len(order) + 0.5, 0.5)
+    axes.imshow(image[order], extent=extent, aspect="auto", interpolation="nearest")
+    _finish(axes, n_steps, len(order))
+    axes.set_yticks([])
+    return axes
+
+
+def draw_regret(axes: "Axes", pulls: Pulls) -> "Axes":
+    """Mean cumulative expected regret with its 95 % band; marks are other policies' in the end."""
+    from matplotlib.ticker import MaxNLocator
+
+    band = pulls.regret
+    n_steps = len(band.mean)
+    pull = np.arange(n_steps + 1)
+    mean, low, high = (np.concatenate([[0.0], x]) for x in (band.mean, band.low, band.high))
+    uniform = pulls.totals[UNIFORM].total
+    axes.plot([0, n_steps], [0, uniform.value], ":", color=COLOURS["reference"], label=UNIFORM)
+    axes.fill_between(pull, low, high, color=COLOURS["learned"], alpha=0.25, lw=0)
+    axes.plot(pull, mean, color=COLOURS["learned"], lw=2, label=NETWORK)
+    others = {n: r.total for n, r in pulls.totals.items() if n not in (NETWORK, UNIFORM)}
+    for place, (name, total) in enumerate(others.items()):
+        axes.errorbar(
+            n_steps * (1.02 + 0.025 * place),
+            total.value,
+            yerr=[[total.value - total.low], [total.high - total.value]],
+            marker=MARKS[place % len(MARKS)],
+            ms=6,
+            ls="",
+            capsize=2,
+            color=COLOURS["default"] if name == "Bayes optimum" else COLOURS["random"],
+            mec=COLOURS["reference"],
+            label=name,
+        )
+    axes.set(
+        xlabel="pulls (marks: other policies after the last one)",
+        ylabel="cumulative expected regret",
+    )
+    ticks = MaxNLocator(integer=True).tick_values(0, n_steps)
+    axes.set_xticks([tick for tick in ticks if tick <= n_steps])
+    axes.set_xlim(0, n_steps * (1.04 + 0.025 * len(others)))
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, loc="upper left", fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _order(tasks: Bandits) -> IntArray:
+    """The lives by their best arm of the last step; among equals as they are."""
+    return np.argsort(best_arms(tasks)[:, -1], kind="stable")
+
+
+def _best(tasks: Bandits) -> str:
+    """What the arm that lives are sorted by is called."""
+    if isinstance(tasks, InformativeTasks):
+        return TARGET
+    return "best in the end" if isinstance(tasks, RestlessTasks) else BEST
+
+
+def _named(n_arms: int) -> list[int]:
+    """Arms that a legend names: all of few, else the first and the last."""
+    return list(range(n_arms)) if n_arms <= 4 else [0, n_arms - 1]
+
+
+def _finish(axes: "Axes", n_steps: int, n_lives: int) -> None:
+    if n_steps <= 12:
+        axes.set_xticks(range(1, n_steps + 1))
+    axes.set_yticks([1, n_lives])
+    axes.set_xlabel("pull")
+    axes.legend(
+        frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.04),
+        ncols=4,
+        fontsize="small",
+        handletextpad=0.2,
+        columnspacing=1.0,
+        borderpad=0,
+    )
+    axes.spines[:].set_visible(False)

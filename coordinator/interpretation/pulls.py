@@ -1,0 +1,159 @@
+"""What is pulled in bandits: the roles of the arms, the program that lives follow, the regret."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.coordinator.stats.bands import Band, mean_band, milestones, resampled_tasks, share
+from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.tasks.bandit import BanditTasks
+from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.informative_bandit import InformativeTasks
+from spikeloop.tasks.restless_bandit import RestlessTasks
+
+Bandits = BanditTasks | InformativeTasks | RestlessTasks
+
+INFORMATIVE, TARGET, BEST, OTHER = "informative arm", "target", "best arm", "another arm"
+NETWORK, UNIFORM = "network", "uniform pulls"
+
+
+@dataclass(frozen=True)
+class Regret:
+    """What a policy earns less than who pulls the best arm of each step, in expectation.
+
+    Attributes:
+        total: after the last pull, mean over bandits.
+        ahead: the network's minus this policy's, paired by bandit; None for the network itself.
+    """
+
+    total: Interval
+    ahead: Interval | None
+
+
+@dataclass(frozen=True)
+class Pulls:
+    """What a network does in bandits.
+
+    Attributes:
+        roles: share of lives that pull an arm of each role, by role and number of the pull
+            (``milestones``).
+        program: share of lives that follow a program, by its words.
+        regret: cumulative expected regret of the network, by pulls.
+        totals: of the network and of other policies.
+    """
+
+    roles: Mapping[str, Mapping[int, Interval]]
+    program: Mapping[str, Interval]
+    regret: Band
+    totals: Mapping[str, Regret]
+
+
+def expected_rewards(tasks: Bandits) -> FloatArray:
+    """(n_tasks, n_steps, n_arms) expected reward of each arm in each step."""
+    if isinstance(tasks, RestlessTasks):
+        return tasks.mean
+    if isinstance(tasks, BanditTasks):
+        mean = tasks.mean
+    else:
+        rules = tasks.rules
+        mean = np.full((tasks.n_tasks, rules.n_arms), rules.other_reward)
+        mean[np.arange(tasks.n_tasks), tasks.target] = rules.target_reward
+        mean[:, -1] = tasks.clue
+    n_tasks, n_arms = mean.shape
+    return np.broadcast_to(mean[:, None, :], (n_tasks, tasks.n_steps, n_arms))
+
+
+def best_arms(tasks: Bandits) -> IntArray:
+    """(n_tasks, n_steps) the arm of the largest expected reward in each step."""
+    best: IntArray = expected_rewards(tasks).argmax(axis=2)
+    return best
+
+
+def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
+    """(n_tasks, n_steps) whether an arm of each role was pulled; the roles exclude each other.
+
+    Args:
+        tasks: the bandits.
+        actions: (n_tasks, n_steps) arms pulled.
+    """
+    best = actions == best_arms(tasks)
+    if not isinstance(tasks, InformativeTasks):
+        return {BEST: best, OTHER: ~best}
+    informative = actions == tasks.rules.n_arms - 1
+    return {INFORMATIVE: informative, TARGET: best, OTHER: ~best & ~informative}
+
+
+def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+    """How many lives ask first and then pull what they were told; none without informative arm.
+
+    Args:
+        of_role: as from ``roles``.
+    """
+    if INFORMATIVE not in of_role:
+        return {}
+    asked, hit = of_role[INFORMATIVE], of_role[TARGET]
+    found = {"the informative arm first": share(asked[:, 0])}
+    if asked.shape[1] > 1:
+        first = asked[:, 0]
+        found["the target second, of lives with the informative arm first"] = share(hit[first, 1])
+        found["the informative arm first, then the target to the end"] = share(
+            first & hit[:, 1:].all(axis=1)
+        )
+    return found
+
+
+def cumulative_regret(tasks: Bandits, actions: IntArray) -> FloatArray:
+    """(n_tasks, n_steps) expected regret up to each pull: the best arm's minus the pulled one's.
+
+    Args:
+        tasks: the bandits.
+        actions: (n_tasks, n_steps) arms pulled.
+    """
+    expected = expected_rewards(tasks)
+    pulled = np.take_along_axis(expected, actions[:, :, None], axis=2)[:, :, 0]
+    regret: FloatArray = (expected.max(axis=2) - pulled).cumsum(axis=1)
+    return regret
+
+
+def summarise(
+    tasks: Bandits,
+    actions: IntArray,
+    rulers: Mapping[str, FloatArray],
+    rng: np.random.Generator,
+) -> Pulls:
+    """What a network does, and what other policies earn on the same bandits.
+
+    Args:
+        tasks: the bandits.
+        actions: (n_tasks, n_steps) arms pulled.
+        rulers: (n_tasks,) expected returns of other policies.
+        rng: for the resampling of bandits.
+    """
+    weights = resampled_tasks(tasks.n_tasks, rng)
+    regret, references = cumulative_regret(tasks, actions), tasks.references()
+    missed = {
+        NETWORK: regret[:, -1],
+        **{name: references.optimal - earned for name, earned in rulers.items()},
+        UNIFORM: references.optimal - references.random,
+    }
+    totals = {
+        name: Regret(
+            mean_band(total[:, None], weights).at(0),
+            None
+            if name == NETWORK
+            else mean_band((missed[NETWORK] - total)[:, None], weights).at(0),
+        )
+        for name, total in missed.items()
+    }
+    of_role, shown = roles(tasks, actions), milestones(1, actions.shape[1])
+    return Pulls(
+        {
+            role: {pull: share(hits[:, pull - 1]) for pull in shown}
+            for role, hits in of_role.items()
+        },
+        program(of_role),
+        mean_band(regret, weights),
+        totals,
+    )

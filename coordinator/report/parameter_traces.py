@@ -1,0 +1,194 @@
+"""Where a search went: its population, parameter by parameter, and the strategy's own numbers."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.report.figures import COLOURS
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.schemas import MAX_STORED_DIM
+from spikeloop.coordinator.store.states import state_after
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_PANELS = 24
+COLUMNS = 3
+DEFAULT: dict[str, Any] = {"lw": 1.2, "ls": "--"}
+
+
+def recommended_values(store: RunStore, config: RunConfig) -> pd.DataFrame:
+    """Physical values recommended before the search and after each generation with a state.
+
+    Returns:
+        A row a generation, which is the index, and a column a coordinate; no rows if those are so
+        many that nothing is drawn of them.
+    """
+    strategy, space = config.strategy, config.space
+    last = store.generation()
+    numbers = [number for _, number in store.states() if number <= last]
+    if space.n_dim > MAX_STORED_DIM:
+        numbers = []
+    points = np.empty((len(numbers), space.n_dim))
+    for row, number in enumerate(numbers):
+        points[row] = strategy.recommend(state_after(config, store, number))
+    return pd.DataFrame(space.decode(points).values, index=numbers)
+
+
+def draw_traces(
+    figure: "Figure", candidates: pd.DataFrame, recommended: pd.DataFrame, space: ParameterSpace
+) -> int:
+    """A small panel for each of the first ``MAX_PANELS`` parameters; gives how many it drew.
+
+    Args:
+        figure: an empty figure of any height, which it changes to fit.
+        candidates: rows of the table of that name, with their ``theta_`` columns.
+        recommended: as ``recommended_values`` gives it.
+        space: what the columns are.
+    """
+    if "theta_" + space.columns[0] not in candidates.columns:
+        return 0
+    shown = list(space.slices())[:MAX_PANELS]
+    panels = _panels(figure, len(shown))
+    default = space.decode(space.default_point()[None, :]).values[0]
+    for axes, (parameter, columns) in zip(panels, shown, strict=True):
+        names = [f"theta_{name}" for name in space.columns[columns]]
+        values = candidates.set_index("generation")[names]
+        if isinstance(parameter, Choice):
+            _draw_options(axes, parameter, values[names[0]], recommended[columns.start])
+        else:
+            _draw_values(axes, values, recommended.iloc[:, columns], default[columns])
+            _scale(axes, parameter, space)
+        unit = "" if parameter.unit == "1" else f" ({parameter.unit})"
+        name = shorten(parameter.name, 25 - len(unit))
+        axes.set_title(name + unit, loc="left", fontsize="small")
+    key = next((axes for axes in panels if axes.get_legend_handles_labels()[0]), None)
+    if key is not None:
+        figure.legend(
+            *key.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
+        )
+    return len(shown)
+
+
+def draw_summary(figure: "Figure", generations: pd.DataFrame) -> tuple[str, ...]:
+    """A small panel for each number that the strategy tells of itself; gives their names."""
+    names = [name for name in generations.columns if name.startswith("strategy_")][:MAX_PANELS]
+    number = generations["generation"].to_numpy()
+    for axes, name in zip(_panels(figure, len(names)), names, strict=True):
+        value = generations[name].to_numpy(dtype=np.float64)
+        axes.plot(number, value, color=COLOURS["learned"], marker="o", ms=2.5, lw=1.2)
+        finite = value[np.isfinite(value)]
+        if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
+            axes.set_yscale("log")
+        axes.set_title(name.removeprefix("strategy_"), loc="left", fontsize="small")
+    return tuple(name.removeprefix("strategy_") for name in names)
+
+
+def _panels(figure: "Figure", n: int) -> "Sequence[Axes]":
+    """``n`` axes in rows of three, generations along their shared horizontal axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    if n == 0:
+        return ()
+    n_rows = -(-n // COLUMNS)
+    figure.set_size_inches(7.2, 0.7 + 1.45 * n_rows)
+    grid = figure.subplots(n_rows, COLUMNS, sharex=True, squeeze=False)
+    panels: list[Axes] = list(grid.flat)
+    for axes in panels[n:]:
+        axes.remove()
+    for place, axes in enumerate(panels[:n]):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize="x-small")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        if place + COLUMNS >= n:  # the last of its column
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel("generation", fontsize="x-small")
+    return panels[:n]
+
+
+def _draw_values(
+    axes: "Axes", values: pd.DataFrame, recommended: pd.DataFrame, default: FloatArray
+) -> None:
+    """Median and 5–95 % band of the population; an array's weights are taken together."""
+    by_generation = values.stack().groupby(level=0)
+    low, median, high = (by_generation.quantile(q) for q in (0.05, 0.5, 0.95))
+    number = median.index.to_numpy()
+    axes.fill_between(
+        number, low, high, color=COLOURS["random"], alpha=0.3, lw=0, label="population: 5–95 %"
+    )
+    axes.plot(number, median, color=COLOURS["random"], lw=1, label="population: median")
+    if recommended.shape[1] == 1:
+        axes.plot(
+            recommended.index,
+            recommended.iloc[:, 0],
+            color=COLOURS["learned"],
+            lw=1.6,
+            label="recommended",
+        )
+        axes.axhline(default[0], color=COLOURS["default"], label="default", **DEFAULT)
+
+
+def _scale(axes: "Axes", parameter: Parameter, space: ParameterSpace) -> None:
+    """The whole range of a bounded parameter, on the scale on which it is searched."""
+    if isinstance(parameter, Real | Integer):
+        log = isinstance(parameter, Real) and parameter.scale == "log"
+        span(axes, "y", lowest(parameter, space), float(parameter.high), log)
+
+
+def span(axes: "Axes", which: Literal["x", "y"], low: float, high: float, log: bool) -> None:
+    """Makes an axis span a range and a little more, with plain numbers at its ticks."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    margin = (high / low) ** 0.04 if log else 0.04 * (high - low)
+    limits = (low / margin, high * margin) if log else (low - margin, high + margin)
+    axes.set(**{f"{which}scale": "log" if log else "linear", f"{which}lim": limits})
+    if log:
+        subs = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0) if high / low < 20 else (1.0, 3.0)
+        axis.set_major_locator(LogLocator(subs=subs))
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(MaxNLocator(4))
+    axis.set_major_formatter(StrMethodFormatter("{x:.4g}"))
+
+
+def lowest(parameter: Real | Integer, space: ParameterSpace) -> float:
+    """The least value that the parameter can have, wherever its lower bound is another one."""
+    reals = {p.name: p for p in space.parameters if isinstance(p, Real)}
+    low = parameter.low
+    while isinstance(low, str):
+        low = reals[low].low
+    return float(low)
+
+
+def _draw_options(
+    axes: "Axes",
+    parameter: Choice,
+    values: "pd.Series[float]",
+    recommended: "pd.Series[float]",
+) -> None:
+    """A row for each option, as thick as its share of the population; 1 fills the row."""
+    for row in range(len(parameter.options)):
+        share = (values == row).groupby(level=0).mean()
+        half = 0.45 * share.to_numpy()
+        axes.fill_between(
+            share.index.to_numpy(), row - half, row + half, color=COLOURS["random"], alpha=0.5, lw=0
+        )
+    axes.axhline(parameter.options.index(parameter.default), color=COLOURS["default"], **DEFAULT)
+    axes.step(recommended.index, recommended, color=COLOURS["learned"], lw=1.6, where="mid")
+    axes.set_ylim(-0.6, len(parameter.options) - 0.4)
+    axes.set_yticks(range(len(parameter.options)), [shorten(o, 12) for o in parameter.options])
+
+
+def shorten(text: str, length: int) -> str:
+    """The text, its middle replaced by an ellipsis where it is longer than ``length``."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[: length - 1 - half]}…{text[-half:]}"

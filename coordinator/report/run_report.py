@@ -1,0 +1,298 @@
+"""The report of one run, from its folder alone."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from spikeloop.coordinator.cli.progress import duration
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.stopping import Rule, words
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.report import figures, parameter_traces
+from spikeloop.coordinator.report.page import (
+    Block,
+    Code,
+    Drawing,
+    Folded,
+    Page,
+    Section,
+    Table,
+    Text,
+    facts,
+    records,
+    toml,
+)
+from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
+from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.workers.space import Choice, Parameter, Weights
+
+TABLES = ("generations", "candidates", "lives", "curves", "finalists", "transfer")
+LONGEST_ERROR = 300
+
+
+def run_page(store: RunStore, trust: bool = False) -> Page:
+    """Everything that is known of a run, whose own classes are loaded as by ``read_config``."""
+    manifest, config = store.manifest(), read_config(store, trust)
+    frames = {name: frame(store, name) for name in TABLES}
+    others = other_transfers(store)
+    done, planned = max(store.generation(), 0), config.run.generations
+    ended = list(_stops(config, frames["generations"]))
+    over = done == planned or any(config.stop.ends(rule) for rule, _ in ended)
+    progress = f"{done} generations" if over else f"unfinished, {done} of {planned} generations"
+    return Page(
+        title=config.run.name,
+        about=f"A run of Spikeloop: {config.strategy.kind} searches the hyperparameters of "
+        f"{_kind(config, 'learner')} on {_kind(config, 'family')}, {progress}.",
+        sections=[
+            Section(
+                "transfer",
+                "Transfer to new tasks",
+                list(transfer_blocks(config, frames["transfer"], over, others)),
+            ),
+            Section("search", "The search", list(_search(config, frames))),
+            Section("where", "Where the distribution went", list(_where(store, config, frames))),
+            Section("failures", "Failed lives", list(_failures(frames, others))),
+            Section("run", "The run", list(_run(config, manifest, frames, others))),
+            Section("data", "Reading the data", list(_reading(config, store))),
+        ],
+    )
+
+
+def frame(store: RunStore, name: str) -> pd.DataFrame:
+    """A table of the run, committed generations only; without rows where there is none."""
+    table = store.table(name)
+    found = pd.DataFrame() if table is None else table.to_pandas()
+    if name == "transfer" or found.empty:
+        return found
+    return found[found["generation"] <= store.generation()]
+
+
+def other_transfers(store: RunStore) -> OtherTransfers:
+    """By their names, the transfer evaluations that are not the run's own.
+
+    Each with the generation whose point was deployed, and its rows.
+    """
+    return {
+        path.name: (generation, store.read_part(path).to_pandas())
+        for path, generation in store.other_transfers()
+    }
+
+
+def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
+    generations, curves = frames["generations"], frames["curves"]
+    if generations.empty:
+        yield Text("No generation is committed yet.")
+        return
+    figure = figures.new()
+    figures.draw_search(
+        figure.subplots(),
+        generations,
+        None if curves.empty else curves,
+        config.run.seed,
+        ends(config.family.interface),
+    )
+    figure.axes[0].set_title("", loc="left")  # the heading says it
+    yield Drawing(
+        figure,
+        "Fitness comes from fresh tasks in every generation, so its line moves with their luck; "
+        "the held-out tasks are the same throughout.",
+        f"Fitness of the population over {len(generations)} generations: the mean goes from "
+        f"{generations['mean'].iloc[0]:.3f} to {generations['mean'].iloc[-1]:.3f}.",
+    )
+    summary = figures.new()
+    if names := parameter_traces.draw_summary(summary, generations):
+        yield Drawing(
+            summary,
+            "What the strategy tells of itself after each generation.",
+            f"Over generations: {', '.join(names)}.",
+        )
+    for _, sentence in _stops(config, generations):
+        yield Text(f"{sentence[0].upper()}{sentence[1:]}.")
+    yield Folded(
+        "All generations",
+        [
+            Table(
+                "Fitness of each generation, and held-out score of the point recommended after it",
+                ("generation", "best", "mean", "SD", "held-out", "lives", "failed", "wall (s)"),
+                [
+                    (
+                        str(row["generation"]),
+                        f"{row['best']:.3f}",
+                        f"{row['mean']:.3f}",
+                        f"{row['sd']:.3f}",
+                        f"{row['held_out_score']:.3f} [{row['held_out_low']:.3f}, "
+                        f"{row['held_out_high']:.3f}]"
+                        if np.isfinite(row["held_out_score"])
+                        else "",
+                        str(row["n_lives"]),
+                        str(row["n_failed"]),
+                        f"{row['wall_s']:.1f}",
+                    )
+                    for row in records(generations)
+                ],
+            )
+        ],
+    )
+
+
+def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule, str]]:
+    """The rules that ended the search early or began it anew, each with its sentence."""
+    for row in records(generations):
+        rule = row.get("stopped")
+        if isinstance(rule, str) and rule:
+            known = cast(Rule, rule)
+            yield known, words(known, config.stop, row)
+
+
+def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
+    candidates, space = frames["candidates"], config.space
+    if candidates.empty:
+        return
+    try:
+        recommended = parameter_traces.recommended_values(store, config)
+    except (ConfigError, ValueError) as error:  # a state is damaged, or of another version
+        yield Text(f"What the strategy recommended cannot be read: {error}", "note")
+        recommended = pd.DataFrame(np.empty((0, space.n_dim)))
+    figure = figures.new()
+    shown = parameter_traces.draw_traces(figure, candidates, recommended, space)
+    if shown == 0:
+        yield Text(f"{space.n_dim} parameters are too many to be stored candidate by candidate.")
+        return
+    n = len(space.parameters)
+    yield Drawing(
+        figure,
+        "The population in each generation, in physical units; the vertical axis is the whole "
+        "range of a parameter, logarithmic where it is searched so. Options of a choice have a "
+        "row each, as thick as their share."
+        + (f" The first {shown} of {n} parameters are shown." if shown < n else ""),
+        f"Population median, band and recommended value of {shown} hyperparameters over "
+        "generations; the table below gives their ends.",
+    )
+    default = space.decode(space.default_point()[None, :]).values[0]
+    if not len(recommended):
+        return
+    point = deployed(config, store)
+    values = space.decode(point[None, :]).values[0]
+    yield Table(
+        "The learned Θ: the point to deploy",
+        ("hyperparameter", "unit", "default", "learned", "meaning"),
+        [
+            (
+                parameter.name,
+                parameter.unit,
+                _value(parameter, default[columns]),
+                _value(parameter, values[columns]),
+                parameter.description,
+            )
+            for parameter, columns in space.slices()
+        ],
+        "llrrl",
+    )
+
+
+def _failures(frames: dict[str, pd.DataFrame], others: OtherTransfers) -> Iterator[Block]:
+    tables = {
+        "search": frames["lives"],
+        "held-out scores": frames["curves"],
+        "race of the finalists": frames["finalists"],
+        "transfer": frames["transfer"],
+        **{f"other_transfers/{name}": lives for name, (_, lives) in others.items()},
+    }
+    rows = []
+    for where, lives in tables.items():
+        failed = lives[lives["status"] != "ok"] if len(lives) else lives
+        for reason, group in failed.groupby("status") if len(failed) else ():
+            error = str(group["error"].dropna().iloc[0]) if group["error"].notna().any() else ""
+            short = error if len(error) <= LONGEST_ERROR else f"{error[:LONGEST_ERROR]}…"
+            rows.append((where, str(reason), str(len(group)), str(len(lives)), short))
+    if rows:
+        yield Table(
+            "Lives that failed, by reason; they carry no weight",
+            ("where", "reason", "failed", "of lives", "the first"),
+            rows,
+            "llrrl",
+        )
+    else:
+        yield Text("No life failed.")
+
+
+def _run(
+    config: RunConfig,
+    manifest: dict[str, Any],
+    frames: dict[str, pd.DataFrame],
+    others: OtherTransfers,
+) -> Iterator[Block]:
+    generations = frames["generations"]
+    held_out = [frames["curves"], frames["transfer"], *(lives for _, lives in others.values())]
+    values: dict[str, Any] = {
+        "task family": _kind(config, "family"),
+        "learner": f"{_kind(config, 'learner')}, {config.space.n_dim} dimensions",
+        "strategy": config.strategy.kind,
+        "tasks of a generation": config.run.tasks,
+        "seed of the run": config.run.seed,
+        "seed of the held-out tasks": config.transfer.seed,
+        "begun": manifest.get("created", ""),
+    }
+    if len(generations):
+        wall, work = generations["wall_s"].sum(), generations["work_s"].sum()
+        values |= {
+            "lives of the search": f"{generations['n_lives'].sum():,}",
+            "lives of the race of finalists": f"{len(frames['finalists']):,}",
+            "lives on held-out tasks": f"{sum(map(len, held_out)):,}",
+            "simulated steps of the search": f"{generations['simulated_steps'].sum():,}",
+            "failed lives of the search": f"{generations['n_failed'].sum():,}",
+            "time of the search": f"{duration(wall)} (workers: {duration(work)})",
+        }
+    yield facts("Size, seeds and budget", values)
+    yield facts("What made the numbers", versions(manifest))
+    yield Folded("Configuration as resolved", [Code(toml(config.tables()))])
+
+
+def versions(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Versions, commit and machine from a manifest, for a table."""
+    packages = manifest.get("versions", {})
+    machine = manifest.get("machine", {})
+    return {
+        "spikeloop": manifest.get("spikeloop", ""),
+        "commit": manifest.get("commit") or "not from a git checkout",
+        "Python": manifest.get("python", ""),
+        "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        "machine": f"{machine.get('processor', '')}, {machine.get('cores', '?')} cores, "
+        f"{machine.get('system', '')}",
+    }
+
+
+def _reading(config: RunConfig, store: RunStore) -> Iterator[Block]:
+    yield Text(
+        "Every number above follows from the Parquet files of the run folder. Any reader of "
+        "Parquet opens them; spikeloop verify checks that they agree."
+    )
+    own = store.part_path("transfer", config.transfer.seed)
+    read = {name: store.folder / name for name in TABLES if name != "transfer"}
+    read = {name: folder for name, folder in read.items() if store.parts(name)}
+    if own.exists():  # the file, because older programs wrote other evaluations beside it
+        read["transfer"] = own
+    for path, _ in store.other_transfers():
+        read[path.stem.replace("-", "_")] = path
+    lines = [
+        f'{name} = pd.read_parquet("{path.relative_to(store.folder.parent).as_posix()}")'
+        for name, path in read.items()
+    ]
+    yield Code("\n".join(("import pandas as pd", "", *lines)))
+
+
+def _kind(config: RunConfig, table: str) -> str:
+    return str(config.tables()[table]["kind"])
+
+
+def _value(parameter: Parameter, values: Any) -> str:
+    if isinstance(parameter, Choice):
+        return parameter.options[int(values[0])]
+    if isinstance(parameter, Weights):
+        return f"{len(values)} weights, SD {np.std(values):.3g}"
+    return f"{values[0]:.4g}"

@@ -1,0 +1,142 @@
+"""How a run's learned Θ does on new tasks, for its report, from the rows of ``transfer`` alone."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from spikeloop.coordinator.cli.progress import TRANSFER_COLUMNS, gain_words
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.report import figures
+from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
+from spikeloop.coordinator.search import baselines
+from spikeloop.coordinator.search.baselines import OtherTasks, Ruler
+from spikeloop.coordinator.search.transfer import THETAS, compare, shortfalls
+from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
+from spikeloop.coordinator.stats.scores import Estimate, ends
+from spikeloop.tasks.base import References
+
+OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
+"""Of transfer evaluations that are not the run's own, by file name: generation and rows."""
+
+
+def transfer_blocks(
+    config: RunConfig, transfer: pd.DataFrame, over: bool, others: OtherTransfers
+) -> Iterator[Block]:
+    """Scores, planned comparisons and learning curves of held-out lives.
+
+    Args:
+        config: of the run.
+        transfer: rows of the table of that name, of one transfer seed or, as older programs wrote
+            it, several; maybe none.
+        over: whether the search has ended.
+        others: further evaluations, each with its own table below that of the run.
+    """
+    evaluations = (
+        [] if transfer.empty else [("", own) for _, own in transfer.groupby("transfer_seed")]
+    )
+    evaluations += [(f", Θ after generation {g}", lives) for g, lives in others.values()]
+    if transfer.empty:
+        yield Text(
+            "The transfer to held-out tasks has not been measured."
+            if over
+            else "The transfer to held-out tasks has not been measured: the run is not finished."
+        )
+    if not evaluations:
+        return
+    zero, one = ends(config.family.interface)
+    for which, lives in evaluations:
+        seed = lives["transfer_seed"].iloc[0]
+        scores, gains = transfer_scores(lives, config.run.seed)
+        below = transfer_shortfalls(lives, config.run.seed)
+        yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
+        rows = []
+        for name in THETAS:
+            own, estimate = lives[lives["theta"] == name], scores[name]
+            returns = own["return"][own["status"] == "ok"]
+            points = "" if estimate.n_points == 1 else f", mean of {estimate.n_points}"
+            rows.append(
+                (
+                    f"{name} Θ{points}",
+                    f"{estimate.value:.3f}",
+                    f"[{estimate.low:.3f}, {estimate.high:.3f}]",
+                    amount(returns.mean()) if returns.size else "-",
+                    plus_minus(below[name]),
+                    str(len(own)),
+                    str(len(own) - returns.size),
+                )
+            )
+        note = ""
+        try:
+            for name, ruler in transfer_rulers(config, lives).items():
+                rows.append((name, *ruler.cells, "", ""))
+                note = "Rows without lives are other policies, on the same tasks, for comparison."
+        except OtherTasks as error:
+            note = f"Policies for comparison cannot be shown: {error}."
+        yield Table(
+            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed}{which} "
+            f"(0 {zero}, 1 {one})",
+            TRANSFER_COLUMNS,
+            rows,
+        )
+        if note:
+            yield Text(note, "note")
+    yield Text(f"{CAPTION[0].upper()}{CAPTION[1:]}.", "note")
+    yield Text(
+        "Intervals are percentile bootstraps over tasks, and over points where a row has several: "
+        "they speak about new tasks for this Θ, not about other runs of the search.",
+        "note",
+    )
+    if transfer.empty:
+        return
+    lives = transfer[transfer["transfer_seed"] == config.transfer.seed]
+    if not lives.empty:
+        figure = figures.new()
+        steps = config.family.interface.n_steps
+        figures.draw_learning(figure.subplots(), lives, steps, config.run.seed, (zero, one))
+        yield Drawing(
+            figure,
+            "Reward per step within held-out lives, with pointwise 95 % intervals; dashed and "
+            f"dotted lines are the {one} and the {zero}.",
+            "Learning curves of the default, random and learned hyperparameters.",
+        )
+
+
+def transfer_scores(
+    lives: pd.DataFrame, run_seed: int
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Scores and planned comparisons from the rows of ``transfer`` with one transfer seed."""
+    seed = int(lives["transfer_seed"].iloc[0])
+    ok = lives["status"] == "ok"
+    sums = lives.assign(
+        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
+        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
+    )
+    gain, span = (
+        sums.pivot(index=["theta", "point"], columns="task", values=name).fillna(0.0)
+        for name in ("gain", "span")
+    )
+    theta = list(gain.index.get_level_values("theta"))
+    return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)
+
+
+def transfer_shortfalls(lives: pd.DataFrame, run_seed: int) -> dict[str, Estimate]:
+    """Returns below the optimum from the rows of ``transfer`` with one transfer seed."""
+    seed = int(lives["transfer_seed"].iloc[0])
+    missed = (lives["optimal"] - lives["return"]).where(lives["status"] == "ok")
+    table = lives.assign(missed=missed).pivot(
+        index=["theta", "point"], columns="task", values="missed"
+    )
+    theta = list(table.index.get_level_values("theta"))
+    return shortfalls(run_seed, seed, table.to_numpy(), table.notna().to_numpy(), theta)
+
+
+def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
+    """Rulers, computed again for the rows of ``transfer`` with one transfer seed.
+
+    Raises:
+        OtherTasks: the family's code has changed, so they would be those of other tasks.
+    """
+    seed = int(lives["transfer_seed"].iloc[0])
+    tasks = lives.drop_duplicates("task").sort_values("task")
+    references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
+    return baselines.measure(config, seed, references)

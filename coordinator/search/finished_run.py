@@ -1,0 +1,118 @@
+"""How a finished run ends, from its own files: nothing that was lived is lived again."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import baselines
+from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search.deployment import deployed, raced
+from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.search.loop import is_over
+from spikeloop.coordinator.search.transfer import (
+    Transfer,
+    summarise,
+    transfer_areas,
+    transfer_grid,
+    transfer_theta,
+)
+from spikeloop.coordinator.store import schemas
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.tasks.base import References
+from spikeloop.workers.job import Failure, Grid, Status, Tile
+
+STATUS = {status.words: status for status in Status}
+
+
+def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
+    """The transfer that ends a run, rulers included, as it was when it was lived.
+
+    None if something is still to be lived: the search, the race, or held-out lives of these very
+    points on these very tasks. So, too, if no life of the learned Θ counts: whoever resumes such
+    a run has mended what let them fail.
+
+    Args:
+        config: of the run.
+        store: of the run, its files examined.
+
+    Raises:
+        ConfigError: a file is damaged, or a ruler is none.
+    """
+    last = store.generation()
+    if not is_over(config, store.row(last) if last > 0 else None) or not raced(config, store):
+        return None
+    path = store.part_path("transfer", config.transfer.seed)
+    if not path.exists():
+        return None
+    grid = transfer_grid(config, config.transfer, deployed(config, store))
+    theta = transfer_theta(config.transfer)
+    lives = _lives(grid, _wanted(config, grid), theta, store.read_part(path))
+    if lives is None or not lives.ok[theta.index("learned")].any():
+        return None
+    result = summarise(config.run.seed, config.transfer.seed, lives, theta)
+    try:
+        baselines.check_tasks(config, config.transfer.seed, lives.references)
+        known = baselines.measure(config, config.transfer.seed, lives.references)
+    except baselines.OtherTasks:
+        return None
+    return replace(result, rulers=known)
+
+
+def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
+    """(n_candidates, n_tasks) which lives a transfer of this size has."""
+    whole = Tile(0, grid.n_candidates, 0, grid.n_tasks)
+    wanted = np.zeros(whole.shape, dtype=np.bool_)
+    for area in transfer_areas(config.transfer):
+        wanted[area.within(whole)] = True
+    return wanted
+
+
+def _lives(
+    grid: Grid, wanted: NDArray[np.bool_], theta: tuple[str, ...], table: pa.Table
+) -> GridLives | None:
+    """The lives of a table, but their curves; None unless they are the wanted ones of the grid."""
+    if not table.schema.equals(schemas.TRANSFER) or table.num_rows != wanted.sum():
+        return None
+    if (table.schema.metadata or {}).get(tables.POINTS) != tables.points_digest(grid):
+        return None
+    column: dict[str, Any] = {
+        name: table[name].to_numpy() for name in table.column_names if name != "curve"
+    }
+    row, task = np.nonzero(wanted)  # in reading order, as they were written
+    same = (
+        (column["theta"] == np.array(theta, dtype=object)[row])
+        & (column["task"] == task)
+        & (column["life_seed"] == grid.seeds()[row, task])
+        & np.isin(column["status"], list(STATUS))
+    )
+    if not same.all():
+        return None
+
+    def placed(values: NDArray[Any], empty: Any) -> NDArray[Any]:
+        array = np.full(wanted.shape, empty, dtype=values.dtype)
+        array[wanted] = values
+        return array
+
+    status = np.array([STATUS[words] for words in column["status"]], dtype=np.uint8)
+    failed = [
+        Failure(Tile(int(r), int(r) + 1, int(t), int(t) + 1), Status(s), message or "")
+        for r, t, s, message in zip(row, task, status, column["error"], strict=True)
+        if s != Status.OK
+    ]
+    everywhere = row == 0  # the default Θ meets all tasks
+    return GridLives(
+        grid,
+        References(column["random"][everywhere], column["optimal"][everywhere]),
+        placed(column["return"], np.nan),
+        np.full((*wanted.shape, 1), np.nan),
+        placed(status, Status.RAISED),
+        placed(column["attempts"].astype(np.int64), 0),
+        placed(column["worker"], ""),
+        tuple(failed),
+        n_simulated_steps=0,
+        work_s=0.0,
+    )

@@ -1,0 +1,90 @@
+"""Lives on different processors: one line to the user where that may change the last bits.
+
+Every life's ``worker`` names the process that lived it and its kernels (``workers.kernels``), so a
+run's tables say what was computed on what.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from spikeloop.cluster.metrics import Measure
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.workers.fingerprint import difference
+from spikeloop.workers.job import Job, Outcome
+from spikeloop.workers.processor import kernels, label, portable
+
+
+class WatchedPool:
+    """A pool that says once if a life comes from a worker with other kernels than this process.
+
+    Args:
+        pool: that does the work.
+        what: whose numbers may differ, for the message.
+        note: prints a line.
+    """
+
+    def __init__(self, pool: WorkerPool, what: str, note: Callable[[str], None]) -> None:
+        self.stop = pool.stop
+        self._pool = pool
+        self._what = what
+        self._note: Callable[[str], None] | None = note
+
+    @property
+    def n_workers(self) -> int:
+        """Those of the pool."""
+        return self._pool.n_workers
+
+    @property
+    def n_replaced(self) -> int:
+        """Those of the pool."""
+        return self._pool.n_replaced
+
+    @property
+    def description(self) -> str:
+        """That of the pool."""
+        return self._pool.description
+
+    def publish(self, measures: Mapping[str, Measure]) -> None:
+        """Publishes them as the pool does."""
+        self._pool.publish(measures)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Yields the pool's outcomes, and looks at who lived them."""
+        for outcome in self._pool.run(jobs):
+            if self._note is not None and (text := mixed(outcome.result.worker, self._what)):
+                self._note(text)
+                self._note = None
+            yield outcome
+
+
+def watched(pool: WorkerPool, config: RunConfig, note: Callable[[str], None]) -> WorkerPool:
+    """The pool itself where processors change no number, else one that watches them."""
+    if portable(config.learner, config.family):
+        return pool
+    return WatchedPool(pool, config.learner.kind, note)
+
+
+def mixed(workers: str, what: str) -> str:
+    """A warning if one of these workers has other kernels than this process; "" if none has.
+
+    Args:
+        workers: as results name them, separated by ", ".
+        what: whose numbers may differ.
+    """
+    for worker in workers.split(", "):
+        name, _, there = worker.rpartition(":")
+        if name and there != label():
+            return (
+                f"warning: worker {name} computes with other kernels than this process "
+                f"({there} there, {label()} here), so the last bits of {what}'s numbers may depend "
+                "on which worker lives what; every life's kernels are in its column worker"
+            )
+    return ""
+
+
+def other_processor(manifest: Mapping[str, Any], config: RunConfig) -> str:
+    """What differs between the kernels here and those that began a run; "" if it cannot matter."""
+    began = manifest.get("machine", {}).get("kernels")
+    parts = (config.learner, config.family, config.strategy)
+    return "" if began is None or portable(*parts) else difference(kernels(), began)

@@ -1,0 +1,164 @@
+"""Racing: after each round of tasks the worse half of the candidates leaves.
+
+Two races are run this way. Within a generation, all candidates meet a first share of its tasks and
+the better half meets the rest. Between finalists at the end it is sequential halving: Karnin,
+Koren, Somekh 2013, "Almost optimal exploration in multi-armed bandits" (Algorithm 1), except that
+scores count all tasks so far and not only the last round's. What a race costs is known beforehand.
+
+Single candidates leave, never tiles or mirrored pairs: a race serves every strategy, and none of
+them is told of it.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Grid, Job, Tile, cut
+
+
+def generation_edges(n_tasks: int, share: float) -> list[int]:
+    """Tasks up to which the rounds of a generation go: ``share`` of them, rounded, and then all."""
+    first = max(1, round(share * n_tasks))
+    return [first, n_tasks] if first < n_tasks else [n_tasks]
+
+
+def halving_edges(n_candidates: int, n_tasks: int) -> list[int]:
+    """Tasks up to which the rounds of sequential halving go.
+
+    Of a budget of B = ``n_candidates`` · ``n_tasks`` lives each of the ⌈log₂ n_candidates⌉ rounds
+    gets the same part; with s candidates left, a round has ⌊B / (s · rounds)⌋ further tasks.
+
+    Args:
+        n_candidates: 2 or more, of which one will be left.
+        n_tasks: per candidate on average; at least the number of rounds.
+    """
+    n_rounds = n_halvings(n_candidates)
+    edges, left = [0], n_candidates
+    for _ in range(n_rounds):
+        edges.append(edges[-1] + n_candidates * n_tasks // (left * n_rounds))
+        left = _half(left)
+    return edges[1:]
+
+
+def n_halvings(n_candidates: int) -> int:
+    """Rounds until one of so many candidates is left, ⌈log₂ n⌉."""
+    return (n_candidates - 1).bit_length()
+
+
+def n_lives(n_candidates: int, edges: Sequence[int]) -> int:
+    """Lives of a race, always exactly so many."""
+    total, left = 0, n_candidates
+    for start, stop in pairwise((0, *edges)):
+        total += left * (stop - start)
+        left = _half(left)
+    return total
+
+
+def better_half(fitness: FloatArray, alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n_candidates,) the better ⌈s / 2⌉ of the s that are alive.
+
+    Those without a fitness (nan) are the worst; among equals the earlier row is better.
+    """
+    rows = np.flatnonzero(alive)
+    worst_last = np.where(np.isnan(fitness[rows]), np.inf, -fitness[rows])
+    stay = rows[np.argsort(worst_last, kind="stable")[: _half(rows.size)]]
+    better = np.zeros(fitness.shape, dtype=np.bool_)
+    better[stay] = True
+    return better
+
+
+def race(
+    pool: WorkerPool,
+    grid: Grid,
+    edges: Sequence[int],
+    tile: tuple[int, int],
+    max_failed_share: float,
+    name: str,
+    progress: Callable[[int], None],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> GridLives:
+    """Lives a race of the candidates of a grid.
+
+    Args:
+        pool: where.
+        grid: candidates and tasks.
+        edges: increasing; round r is about the tasks from edge r - 1 (or 0) to edge r.
+        tile: candidates and tasks of a job at most; it changes no result.
+        max_failed_share: as for fitness; who exceeds it counts as worst.
+        name: what the jobs are part of, for people.
+        progress: called with the number of lives that came in.
+        meanwhile: called once while the workers are busy.
+    """
+
+    def jobs(alive: NDArray[np.bool_], start: int, stop: int) -> list[Job]:
+        return [
+            job
+            for c0, c1 in _stretches(alive)
+            for job in cut(grid, *tile, name, Tile(c0, c1, start, stop))
+        ]
+
+    def following(lives: GridLives) -> list[Job]:
+        done = int(lives.lived.any(axis=0).sum())
+        if done == edges[-1]:
+            return []
+        stop = next(edge for edge in edges if edge > done)
+        alive = better_half(lives.fitness(max_failed_share), lives.lived[:, done - 1])
+        return jobs(alive, done, stop)
+
+    everyone = np.ones(grid.n_candidates, dtype=np.bool_)
+    first = jobs(everyone, 0, edges[0])
+    return evaluate_grid(pool, first, progress, following, meanwhile, curves=False)
+
+
+def fitness(lives: GridLives, n_first: int, max_failed_share: float) -> FloatArray:
+    """(n_candidates,) comparable fitness after a race within a generation; nan as ever.
+
+    Args:
+        lives: all candidates on the first ``n_first`` tasks, the better half on all.
+        n_first: tasks of the first round; without a race all of them.
+        max_failed_share: of a candidate's lives, beyond which it has no fitness.
+    """
+    full = lives.fitness(max_failed_share)
+    if n_first == lives.grid.n_tasks:
+        return full
+    return corrected(lives.fitness(max_failed_share, n_first), full, lives.lived[:, -1])
+
+
+def corrected(first: FloatArray, full: FloatArray, survived: NDArray[np.bool_]) -> FloatArray:
+    """(n_candidates,) fitness with the eliminated ones lifted by the effect of the further tasks.
+
+    The survivors' fitness is their score f on all tasks. The further tasks may be harder or easier
+    than the first ones, for everybody; so an eliminated candidate gets its score f₁ on the first
+    tasks plus the mean of f − f₁ over the survivors. Since every survivor's f₁ is at least as high,
+
+        f₁ + mean(f − f₁)  ≤  mean(f):
+
+    an eliminated candidate never exceeds the survivors' mean, so the best of a generation is one
+    that met all tasks. It may come to stand above a survivor that fell behind on the further tasks,
+    and should: that one was lucky first. Survivors are selected for luck on the first tasks, so the
+    mean of f − f₁ is a little low and the eliminated are, if anything, rated too low; differences
+    among them stay as they are.
+
+    Args:
+        first: (n_candidates,) scores on the first tasks, nan without.
+        full: (n_candidates,) scores on all tasks lived, nan without.
+        survived: (n_candidates,) who met all tasks.
+    """
+    both = survived & np.isfinite(first) & np.isfinite(full)
+    effect = (full - first)[both].mean() if both.any() else 0.0
+    return np.where(survived, full, first + effect)
+
+
+def _half(n: int) -> int:
+    return -(-n // 2)
+
+
+def _stretches(alive: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """[start, stop) of each unbroken row of candidates that are alive."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], alive, [False]])))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]

@@ -1,0 +1,1 @@
+"""Scores and their intervals, tests, and curves over the budget."""

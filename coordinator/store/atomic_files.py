@@ -1,0 +1,272 @@
+"""Files that a kill leaves whole, and whose damage is told by name and never read as contents.
+
+Written to a dot-prefixed temporary file, fsync, rename, fsync of the folder: a kill at any instant
+leaves the old file or the new one, never half of one. Parquet readers ignore names that begin with
+a dot. Every file is sealed (``seals``); pages of Parquet carry checksums too, for readers that know
+nothing of seals.
+"""
+
+import contextlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import checksums, reading, safe_npz
+
+T = TypeVar("T")
+
+SEAL = "sha256"
+"""Name of the seal among the keys of a file."""
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Publishes ``data`` under ``path`` atomically and durably; OSError names that path."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with _naming(path):
+        file = open(temporary, "wb", opener=_no_link)  # noqa: SIM115  closed below
+        try:
+            with file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Opens a file, but none elsewhere to which a foreign folder has laid a link, and no pipe."""
+    try:
+        return reading.opened(path, flags | os.O_NOFOLLOW)
+    except reading.Unreadable as error:
+        what = f"{Path(path).name} is in the way, which is no regular file"
+        raise OSError(error.errno, what) from error
+
+
+def remove(path: Path) -> None:
+    """Removes a file durably, if it is there."""
+    with _naming(path):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def digest(path: Path) -> str:
+    """The digits of a file's seal, which name its contents; ConfigError if it is damaged."""
+    return read(path, checksums.check)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Publishes a JSON object, indented and sealed."""
+    sealed = {**{k: v for k, v in value.items() if k != SEAL}, SEAL: checksums.EMPTY}
+    text = json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
+    _write_sealed(path, io.BytesIO(text.encode()))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What ``write_json`` published; ConfigError if it is missing or damaged."""
+    return read(path, _json, reading.LARGEST_TEXT)
+
+
+def read_versioned(path: Path, version: int) -> dict[str, Any]:
+    """A folder's manifest; ConfigError if damaged, or of another schema version.
+
+    Args:
+        path: of the manifest.
+        version: of the schema that this program reads.
+    """
+    try:
+        value = read_json(path)
+    except ConfigError:
+        # Version 1 had no seals: it is refused as what it is, not as damaged.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            data = reading.read_bytes(path, reading.LARGEST_TEXT)
+            if reading.parse_json(data).get("schema_version") == 1:
+                raise _other_version(path, 1, version) from None
+        raise
+    if (found := value.get("schema_version")) != version:
+        raise _other_version(path, found, version)
+    return value
+
+
+def write_parquet(path: Path, table: Any) -> None:
+    """Publishes a ``pyarrow.Table``, sealed and with page checksums."""
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(
+        buffer, table.schema, compression="zstd", write_page_checksum=True
+    ) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({SEAL: checksums.EMPTY})
+    _write_sealed(path, buffer)
+
+
+def read_parquet(path: Path) -> Any:
+    """The ``pyarrow.Table`` that was published; ConfigError if it is missing or damaged."""
+    return read(path, _table)
+
+
+def write_arrays(
+    path: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str] | None = None,
+    compressed: bool = False,
+) -> None:
+    """Publishes named arrays as a sealed ``.npz``; object arrays, as pickles, are refused.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+        metadata: further words about them, kept as JSON in the archive's comment with the seal.
+        compressed: smaller, and slower to write.
+    """
+    buffer = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = json.dumps({**(metadata or {}), SEAL: checksums.EMPTY}).encode()
+    _write_sealed(path, buffer)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """The arrays that were published, and their metadata; ConfigError if missing or damaged."""
+    return read(path, _arrays)
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a Parquet file or a ``.npz`` says of itself; ConfigError if it is missing or damaged."""
+    return read(path, arrays_metadata if path.suffix == ".npz" else _table_metadata)
+
+
+def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
+    data = buffer.getbuffer()
+    checksums.seal(data)
+    write_bytes(path, data)
+
+
+def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST) -> T:
+    """What ``parse`` makes of a file's bytes; ConfigError if it is missing or damaged.
+
+    Args:
+        path: of the file.
+        parse: raises ``seals.Broken`` where the bytes are damaged.
+        largest: bytes that the file may have.
+    """
+    try:
+        data = reading.read_bytes(path, largest)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: missing") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return parse(data)
+    except (checksums.Broken, safe_npz.TooLarge) as error:
+        raise ConfigError(f"{path}: damaged: {error}") from error
+    except safe_npz.NOT_ITS_OWN as error:  # whole, but not its own
+        raise ConfigError(f"{path}: damaged: it holds something else") from error
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    checksums.check(data)
+    value: dict[str, Any] = reading.parse_json(data)
+    del value[SEAL]
+    return value
+
+
+def footer(data: bytes) -> Any:
+    """The ``FileMetaData`` of a Parquet file in these bytes, whose seal is checked."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    checksums.check(data)
+    return pq.read_metadata(pa.BufferReader(data))
+
+
+def _table_metadata(data: bytes) -> dict[str, str]:
+    return words(footer(data))
+
+
+def words(found: Any) -> dict[str, str]:
+    """What a Parquet file says of itself in its footer, apart from the seal."""
+    pairs = (found.metadata or {}).items()
+    return {k.decode(): v.decode() for k, v in pairs if k != SEAL.encode()}
+
+
+def arrays_metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a ``.npz`` in these bytes, whose seal is checked."""
+    checksums.check(data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        found: dict[str, str] = reading.parse_json(archive.comment)
+    del found[SEAL]
+    return found
+
+
+def _table(data: bytes) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    checksums.check(data)
+    safe_npz.check_table(data, reading.LARGEST)
+    table = pq.ParquetFile(pa.BufferReader(data)).read()  # a third of the time of ``read_table``
+    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != SEAL.encode()}
+    return table.replace_schema_metadata(kept or None)
+
+
+def open_arrays(path: Path, largest: int) -> safe_npz.Arrays:
+    """Opens a ``.npz`` of which nothing is unpacked yet; ConfigError if it is missing or damaged.
+
+    Args:
+        path: of the file.
+        largest: bytes that it may have.
+    """
+    return read(path, lambda data: safe_npz.Arrays(arrays_metadata(data), data), largest)
+
+
+def _arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    found = arrays_metadata(data)
+    return safe_npz.Arrays(found, data).read_all(reading.LARGEST), found
+
+
+def _other_version(path: Path, found: Any, version: int) -> ConfigError:
+    return ConfigError(
+        f"{path.parent}: written with schema version {found}, this program reads {version}; "
+        "read it with the program that wrote it"
+    )
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """An error of the operating system names the file itself, not its temporary name."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and its parents durably; one that exists is left as it is."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+    path.mkdir(exist_ok=True)  # fails if it is a file
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes what was named, renamed or removed in a folder outlast a power cut."""
+    with _naming(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

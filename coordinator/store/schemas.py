@@ -1,0 +1,169 @@
+"""The columns of a run's Parquet files. Readers need only these, not this package.
+
+``SCHEMA_VERSION`` grows with every change that an old reader would trip over. Columns named in
+``VOLATILE`` say how the run went; all others are functions of configuration and seed.
+"""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from spikeloop.coordinator.config.stopping import RULES
+from spikeloop.workers.job import Status
+from spikeloop.workers.space import ParameterSpace
+
+SCHEMA_VERSION = 2
+MAX_STORED_DIM = 1024
+"""Longer points are not stored per candidate: they follow from the state and the seeds."""
+
+VOLATILE = frozenset(
+    {"attempts", "worker", "wall_s", "work_s", "overhead_s", "retries", "finished"}
+)
+
+FAILURES = tuple(f"failed_{status.name.lower()}" for status in Status if status is not Status.OK)
+
+_LIFE = [
+    ("task", pa.int32()),
+    ("life_seed", pa.uint64()),
+    ("return", pa.float64()),
+    ("random", pa.float64()),
+    ("optimal", pa.float64()),
+    ("score", pa.float64()),
+    ("status", pa.string()),
+]
+_TRACE = [("error", pa.string()), ("attempts", pa.int32()), ("worker", pa.string())]
+_CURVE = [("curve", pa.list_(pa.float32()))]
+
+LIVES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_LIFE, *_TRACE])
+"""One row a life of the search."""
+
+FINALISTS = pa.schema([("generation", pa.int32()), *_LIFE, *_TRACE])
+"""One row a life of the race at the end: of the point recommended after a generation."""
+
+CURVES = pa.schema([("generation", pa.int32()), *_LIFE, *_CURVE, *_TRACE])
+"""One row a held-out life of the point recommended after a generation, with its learning curve."""
+
+TRANSFER = pa.schema(
+    [
+        ("transfer_seed", pa.int64()),
+        ("theta", pa.string()),
+        ("point", pa.int32()),
+        *_LIFE,
+        *_CURVE,
+        *_TRACE,
+    ]
+)
+"""One row a held-out life of the default, a random or the learned Θ."""
+
+
+CANDIDATES = pa.schema(
+    [
+        ("generation", pa.int32()),
+        ("candidate", pa.int32()),
+        ("fitness", pa.float64()),
+        ("n_lives", pa.int32()),
+        ("n_failed", pa.int32()),
+        ("status", pa.string()),
+    ]
+)
+"""Columns of a candidate that do not depend on what is searched."""
+
+
+def candidates(space: ParameterSpace) -> pa.Schema:
+    """One row a candidate: its point, its named parameters, its fitness."""
+    points = (
+        [("point", pa.list_(pa.float64(), space.n_dim))] if space.n_dim <= MAX_STORED_DIM else []
+    )
+    return pa.schema(
+        [
+            ("generation", pa.int32()),
+            ("candidate", pa.int32()),
+            *((name, pa.float64()) for name in parameter_columns(space)),
+            ("fitness", pa.float64()),
+            ("n_lives", pa.int32()),
+            ("n_failed", pa.int32()),
+            ("status", pa.string()),
+            *points,
+        ]
+    )
+
+
+def parameter_columns(space: ParameterSpace) -> tuple[str, ...]:
+    """The parameters that get a column of their own, "theta_" in front; none for huge spaces."""
+    if space.n_dim > MAX_STORED_DIM:
+        return ()
+    return tuple(f"theta_{name}" for name in space.columns)
+
+
+def generations(summary: tuple[str, ...]) -> pa.Schema:
+    """One row a generation; ``summary`` names the numbers that the strategy tells of itself."""
+    return pa.schema(
+        [
+            ("generation", pa.int32()),
+            *((name, pa.float64()) for name in ("best", "mean", "median", "sd", "worst")),
+            ("best_candidate", pa.int32()),
+            ("n_candidates", pa.int32()),
+            ("n_tasks", pa.int32()),
+            ("n_lives", pa.int64()),
+            ("n_failed", pa.int64()),
+            *((name, pa.int64()) for name in FAILURES),
+            ("total_lives", pa.int64()),
+            ("epoch", pa.int32()),
+            ("spread", pa.float64()),
+            ("stopped", pa.string()),
+            ("simulated_steps", pa.int64()),
+            ("held_out_score", pa.float64()),
+            ("held_out_low", pa.float64()),
+            ("held_out_high", pa.float64()),
+            ("held_out_tasks", pa.int32()),
+            ("held_out_failed", pa.int32()),
+            *((f"strategy_{name}", pa.float64()) for name in summary),
+            ("wall_s", pa.float64()),
+            ("work_s", pa.float64()),
+            ("overhead_s", pa.float64()),
+            ("retries", pa.int64()),
+            ("finished", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+
+
+COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
+    name: dict(zip(schema.names, schema.types, strict=True))
+    for name, schema in {
+        "lives": LIVES,
+        "candidates": CANDIDATES,
+        "generations": generations(()),
+        "curves": CURVES,
+        "finalists": FINALISTS,
+        "transfer": TRANSFER,
+        "other_transfers": TRANSFER,
+    }.items()
+}
+"""Folder of a run -> the columns that each of its tables has, whatever is searched."""
+
+
+def problem(name: str, table: pa.Table) -> str:
+    """What a table holds that its readers could not follow, in words; "" if there is nothing.
+
+    Args:
+        name: of its folder.
+        table: as read; columns may be missing.
+    """
+    for column, wanted in COLUMNS[name].items():
+        if column in table.column_names:
+            found = table.schema.field(column).type
+            if not pa.types.is_null(found) and _kind(found) != _kind(wanted):
+                return f"{column} must be of the type {wanted}, it is of {found}"
+    if name == "generations" and "stopped" in table.column_names:
+        for rule in table["stopped"].unique().to_pylist():
+            if rule is not None and rule not in RULES:
+                return f"stopped must be one of {', '.join(RULES)}, it is {rule!r}"
+    return ""
+
+
+def _kind(found: pa.DataType) -> str:
+    """What values of a type are, however many bits they have."""
+    if pa.types.is_list(found):
+        return f"list of {_kind(found.value_type)}"
+    kinds = {"whole": pa.types.is_integer, "number": pa.types.is_floating}
+    return next((kind for kind, holds in kinds.items() if holds(found)), str(found))

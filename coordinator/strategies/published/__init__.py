@@ -1,0 +1,1 @@
+"""The published strategies, faults included, to show what the faults cost."""

@@ -1,0 +1,185 @@
+"""The cross-entropy method as it was published, faults included, to show what the faults cost.
+
+The outer loop of Bohnstingl et al. 2019 (Front. Neurosci. 13:483) on the chip: the cross-entropy
+method with the distribution ``NoisyGaussian`` of the library Meta-optimization/L2L, with the
+settings of their repository Neuromorphic_Hardware_learns_to_learn. Written from its behaviour; no
+code is shared. The first generation follows the initial law. Later, with mean m and covariance C
+of the best int(ρ n) candidates (C with the divisor number − 1), smoothed with their predecessors,
+
+    m ← s m + (1 − s) mean(elite),    C ← s C + (1 − s) cov(elite)                         (1)
+    candidates of generation g = clip(N(m, C + diag(|z|))),   z ~ N(0, (mag · decay^g)² I)   (2)
+
+z is drawn once a generation and does not enter the C that is smoothed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.published.clipping import clip
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.job import Population
+from spikeloop.workers.space import Choice, ParameterSpace, Real
+
+MAX_DIMENSIONS = 2000
+"""More would need a covariance of over 32 MB, and its eigenvectors each generation."""
+
+
+@dataclass(frozen=True)
+class CrossEntropyPublishedState:
+    """Where the search stands.
+
+    Attributes:
+        generation: generations told so far.
+        mean: (n_dim,) m.
+        covariance: (n_dim, n_dim) C, without the noise; at first that of the initial law.
+        bounded: (n_dim,) whether a coordinate is clipped.
+        best: (n_dim,) the best candidate of the last generation; at first the starting point.
+    """
+
+    generation: int
+    mean: FloatArray
+    covariance: FloatArray
+    bounded: NDArray[np.bool_]
+    best: FloatArray
+
+
+class CrossEntropyPublished(Settings):
+    """For comparison only: reproduces the faults of the published method. Use ``cross_entropy``.
+
+    The library's faults stand in ``l2l/optimizers/crossentropy/`` (``distribution.py`` and
+    ``optimizer.py``) of Meta-optimization/L2L, the settings in ``hardware/mdp/ltl-MDP-*.py`` of the
+    repository of Bohnstingl et al. 2019:
+
+    1. The noise (2) against premature convergence is added to the diagonal of C as a *variance*,
+       though it is scaled like a width. With mag 1 and decay 0.95 it is 0.48 on average in
+       generation 10, a standard deviation of about 0.65 in coordinates that span 1, and still
+       0.17 in generation 30, one of 0.4: the search never narrows below the box within the
+       published run, whatever the elite says.
+    2. Points are clipped into the box. With fault 1 about half of all coordinates lie exactly on a
+       bound in generation 10, and m and C are fitted to them.
+    3. The point handed out is the best candidate of the last generation, the luckiest of 50 draws
+       from (2), instead of m.
+
+    The optional annealed acceptance of other candidates is left out: the runs had it switched off
+    (``temp_decay`` 0). The full covariance of ten points has rank 9 at most, which fault 1 hides.
+    """
+
+    State: ClassVar[type] = CrossEntropyPublishedState
+    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    tunable: ClassVar[ParameterSpace] = ParameterSpace(
+        (
+            Choice("population_size", ("12", "25", "50", "100"), "50"),
+            Real("elite_fraction", 0.1, 0.5, 0.2),
+            Real("noise_magnitude", 0.001, 1.0, 1.0, scale="log"),
+            Real("noise_decay", 0.7, 1.0, 0.95),
+        )
+    )
+
+    kind: Literal["cross_entropy_published"] = "cross_entropy_published"
+    population_size: int = Field(default=50, ge=2, description="candidates of a generation")
+    elite_fraction: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="ρ, share of candidates to which m and C are fitted",
+    )
+    smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="s, weight of the previous m and C"
+    )
+    noise_magnitude: float = Field(
+        default=1.0, ge=0, description="mag, scale of the noise that is added to variances"
+    )
+    noise_decay: float = Field(
+        default=0.95, gt=0, le=1, description="factor on the noise after each generation"
+    )
+
+    def init(
+        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
+    ) -> CrossEntropyPublishedState:
+        """Nothing but the starting point; ValueError if the space is too large for C."""
+        del rng
+        if space.n_dim > MAX_DIMENSIONS:
+            raise ValueError(
+                f"cross_entropy_published keeps a full covariance, so at most {MAX_DIMENSIONS} "
+                f"dimensions, got {space.n_dim}; evolution takes more"
+            )
+        bounded = space.bounded()
+        return CrossEntropyPublishedState(
+            generation=0,
+            mean=start,
+            covariance=np.diag(np.where(bounded, 1 / 12, 1.0)),
+            bounded=bounded,
+            best=clip(start, bounded),
+        )
+
+    def ask(self, state: CrossEntropyPublishedState, rng: np.random.Generator) -> Explicit:
+        """Draws of (2); at first the starting point and draws of the initial law."""
+        shape = (self.population_size, state.mean.size)
+        if state.generation == 0:
+            points = np.where(state.bounded, rng.random(shape), rng.standard_normal(shape))
+            points[0] = state.mean
+        else:
+            noise = np.abs(rng.normal(0.0, self._noise(state), state.mean.size))
+            covariance = state.covariance + np.diag(noise)
+            variance, axes = np.linalg.eigh(covariance)
+            widths = np.sqrt(np.maximum(variance, 0.0))  # rounding makes some of them negative
+            points = state.mean + (rng.standard_normal(shape) * widths) @ axes.T
+        return Explicit(clip(points, state.bounded))
+
+    def tell(
+        self,
+        state: CrossEntropyPublishedState,
+        population: Population,
+        evaluation: Evaluation,
+        rng: np.random.Generator,
+    ) -> CrossEntropyPublishedState:
+        """Fits m and C to the elite, (1); failed candidates are never in it."""
+        del rng
+        alive = counted(evaluation)
+        points = population.rows(0, population.n_candidates)[alive]
+        ranked = points[np.argsort(-evaluation.fitness[alive], kind="stable")]
+        elite = ranked[: max(1, int(self.elite_fraction * self.population_size))]
+
+        mean, covariance = state.mean, state.covariance
+        if state.generation == 0:  # the predecessor of the first fit is that of all candidates
+            mean, covariance = ranked.mean(axis=0), spread(ranked, covariance)
+        old, new = self.smoothing, 1 - self.smoothing
+        return CrossEntropyPublishedState(
+            generation=state.generation + 1,
+            mean=old * mean + new * elite.mean(axis=0),
+            covariance=old * covariance + new * spread(elite, covariance),
+            bounded=state.bounded,
+            best=ranked[0].copy(),
+        )
+
+    def recommend(self, state: CrossEntropyPublishedState) -> FloatArray:
+        """(n_dim,) the luckiest candidate of the last generation."""
+        return state.best
+
+    def summary(self, state: CrossEntropyPublishedState) -> Mapping[str, float]:
+        """Typical width of the elite, and of the next candidates before they are clipped."""
+        elite = float(np.trace(state.covariance)) / state.mean.size
+        noise = self._noise(state) * np.sqrt(2 / np.pi)  # mean of |z|
+        return {
+            "sigma": float(np.sqrt(elite + (noise if state.generation else 0.0))),
+            "elite_sigma": float(np.sqrt(elite)),
+        }
+
+    def _noise(self, state: CrossEntropyPublishedState) -> float:
+        return self.noise_magnitude * self.noise_decay**state.generation
+
+
+def spread(points: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """(n_dim, n_dim) covariance of the points, or ``otherwise`` where one point has none."""
+    if len(points) < 2:
+        return otherwise
+    offsets = points - points.mean(axis=0)
+    return np.asarray(offsets.T @ offsets / (len(points) - 1))

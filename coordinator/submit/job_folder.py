@@ -1,0 +1,64 @@
+"""The folder of a run on a cluster, file by file over HTTP, also while the run goes on."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
+from spikeloop.cluster.ray_backend.job_env import told_in
+from spikeloop.coordinator.sync.download import Copy
+
+
+class Lent:
+    """The folder that a job lends, as a place to read from.
+
+    Args:
+        jobs: of the cluster.
+        job: the last one of the run.
+        name: of the run.
+    """
+
+    def __init__(self, jobs: Jobs, job: JobInfo, name: str) -> None:
+        self._jobs, self._job, self._name = jobs, job, name
+
+    def __str__(self) -> str:
+        """The run and its cluster."""
+        return f"{self._name} at {self._jobs.address}"
+
+    def folder(self) -> str:
+        """Where it is on the cluster; "" before the job knows."""
+        return (self._bytes(told_in(self._name)) or b"").decode(errors="replace").strip()
+
+    def names(self) -> set[str]:
+        """Names of all files in its folders."""
+        if not self._job.node:
+            return set()
+        found = self._jobs.lent(self._job, f"{self._name}/*/*")
+        return {name.removeprefix(f"{self._name}/") for name in found}
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file."""
+        return self._bytes(f"{self._name}/{name}")
+
+    def _bytes(self, name: str) -> bytes | None:
+        return self._jobs.read(self._job, name) if self._job.node else None
+
+
+def last_rows(copy: Copy) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The rows of the last generation and of the last one whose held-out score is known."""
+    latest = _row_of(copy.generation)
+    scored = [name for name in copy.committed() if name.startswith("curves/")]
+    known = scored[-1].replace("curves", "generations") if scored else latest
+    wanted = [name for name in {latest, known} if name != _row_of(0) and copy.generation > 0]
+    if not wanted:
+        return {}, {}
+    with tempfile.TemporaryDirectory() as temporary:
+        store = copy.bring(wanted, Path(temporary) / "run")
+        # A part has the number of its last row.
+        rows = {name: store.read_part(store.folder / name).to_pylist()[-1] for name in wanted}
+    return rows.get(latest, {}), rows.get(known, {})
+
+
+def _row_of(generation: int) -> str:
+    return f"generations/part-{generation:06d}.parquet"

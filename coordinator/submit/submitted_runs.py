@@ -1,0 +1,209 @@
+"""Runs on a Ray cluster, known by the jobs that carry them and by the metadata of these.
+
+The job has the run's name, so that a run is submitted once however often that is asked for. When it
+has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``: Ray
+keeps watching the name of a job for some seconds after its end, and would take the next for dead.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.progress import WAITING
+from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
+from spikeloop.cluster.signals import Interrupted
+from spikeloop.coordinator.config.settings_builder import nearest
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.submit.job_folder import Lent, last_rows
+from spikeloop.coordinator.sync.download import Copy
+
+RUN = "spikeloop.run"
+"""Metadata: the run's name; jobs that have it are ours."""
+CONFIG = "spikeloop.config"
+"""Metadata: digest of the configuration."""
+GENERATIONS = "spikeloop.generations"
+"""Metadata: how many the run has."""
+CODE = "spikeloop.code"
+"""Metadata: the fingerprint of the code that submitted, as JSON; "" for any."""
+CLASSES = "spikeloop.classes"
+"""Metadata: the folder of the user's own classes, on the machine that submitted; "" for none."""
+OUT = "spikeloop.out"
+"""Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
+
+FAILURES: Mapping[int, type[Exception]] = {1: RunFailed, 2: ConfigError, 3: PoolError}
+"""What a failed driver's exit code means."""
+POLL_S = 0.5
+"""Between two looks at a job that is waited for."""
+
+
+def next_name(last: JobInfo | None, run: str) -> str:
+    """The name of a run's next job."""
+    return run if last is None else f"{run}~{_number(last) + 1}"
+
+
+def last_jobs(jobs: Jobs) -> dict[str, JobInfo]:
+    """The last job of each run by the run's name, the run begun first in front."""
+    found: dict[str, JobInfo] = {}
+    for job in jobs.all():
+        if name := job.metadata.get(RUN):
+            found[name] = max(found.get(name, job), job, key=_number)
+    return found
+
+
+def last_job(jobs: Jobs, name: str) -> JobInfo | None:
+    """The last job of a run; ConfigError if its name is taken by a job that is no run."""
+    job = last_jobs(jobs).get(name)
+    if job is None and any(other.name == name for other in jobs.all()):
+        raise ConfigError(
+            f"{name}: the cluster has a job of that name that is no run; give the run another name "
+            "with --set run.name=NAME"
+        )
+    return job
+
+
+def find(jobs: Jobs, name: str) -> JobInfo:
+    """The last job of a run; ConfigError with the nearest name if there is none."""
+    runs = last_jobs(jobs)
+    if name not in runs:
+        raise ConfigError(
+            f"no run {name!r} at {jobs.address}; a cluster that was started anew knows a run once "
+            f"it is submitted again, and then goes on with it{nearest(name, runs)}"
+        )
+    return runs[name]
+
+
+def attempt(jobs: Jobs, name: str) -> JobInfo:
+    """The last job of a run, or that of ``NAME~N``, the first being ``NAME~1``; or ConfigError."""
+    run, tilde, number = name.rpartition("~")  # no run's name has one
+    if not tilde:
+        return find(jobs, name)
+    last = find(jobs, run)
+    for job in jobs.all():
+        if job.metadata.get(RUN) == run and str(_number(job)) == number:
+            return job
+    raise ConfigError(
+        f"no attempt {name!r} at {jobs.address}; the last one is {run}~{_number(last)}"
+    )
+
+
+def run_of(job: JobInfo) -> str:
+    """The name of the run that a job carries."""
+    return job.metadata[RUN]
+
+
+def reason(job: JobInfo) -> str:
+    """Why a job has failed, in one line."""
+    lines = [line for line in job.message.splitlines() if line.strip()]
+    ours = [line for line in lines if re.match("spikeloop: (?!warning: )", line)]
+    if ours:
+        return ours[-1].removeprefix("spikeloop: ")
+    if job.exit_code is not None and not 0 <= job.exit_code < 128:  # a signal's: no word of its own
+        return "its driver ended without a word (killed?); submit it again to go on"
+    return lines[-1] if lines else "no word why"
+
+
+def lent(jobs: Jobs, job: JobInfo) -> Copy:
+    """The run's folder on the cluster; PoolError if there is none yet, or not any more."""
+    copy = Copy(Lent(jobs, job, run_of(job)))
+    if not copy.identity:
+        raise PoolError(
+            f"{run_of(job)}: there is no run.json on the cluster (any more); the run is "
+            f"{job.state}, try again once it has begun"
+        )
+    return copy
+
+
+def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
+    """What is known of a run, as plain values; None where nothing is."""
+    folder, trouble = "", None
+    latest: Any = {}
+    known: Any = {}
+    try:
+        place = Lent(jobs, job, run_of(job))
+        folder = place.folder()
+        latest, known = last_rows(Copy(place))
+    except (PoolError, ConfigError) as error:
+        trouble = None if job.state == "pending" else str(error)
+    generations = job.metadata.get(GENERATIONS, "")
+    waiting = _waiting(jobs, job)
+    return {
+        "name": run_of(job),
+        "job": job.name,
+        "state": "waiting" if waiting else job.state,
+        "reason": reason(job) if job.state == "failed" else trouble or waiting,
+        "generation": latest.get("generation"),
+        "generations": int(generations) if generations.isdigit() else None,
+        "best": latest.get("best"),
+        "held_out": known.get("held_out_score"),
+        "submitted": job.submitted.isoformat(timespec="seconds") if job.submitted else None,
+        "folder": folder or None,
+    }
+
+
+def _waiting(jobs: Jobs, job: JobInfo) -> str | None:
+    """What a run says that waits for cores other runs hold; None if it does not wait."""
+    if job.state != "running" or not job.node:
+        return None
+    line = jobs.last_line(job)
+    return line if line.startswith(WAITING) else None
+
+
+def follow(jobs: Jobs, job: JobInfo) -> None:
+    """Prints a job's log as it grows."""
+
+    async def show() -> None:
+        async for piece in jobs.tail(job.name):
+            typer.echo(piece, nl=False)
+
+    try:
+        with _safe(job):
+            asyncio.run(show())
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"no longer followed; {run_of(job)} goes on on the cluster") from error
+
+
+def ended(jobs: Jobs, job: JobInfo) -> JobInfo:
+    """Waits for a job to end."""
+    try:
+        while job.active:
+            time.sleep(POLL_S)
+            with _safe(job):
+                job = jobs.info(job.name)
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"no longer waited for; {run_of(job)} goes on on the cluster") from error
+    return job
+
+
+def conclude(job: JobInfo) -> None:
+    """Ends as the run did: one of ``FAILURES``, or Interrupted if it can be resumed."""
+    name = run_of(job)
+    if job.state == "stopped" or job.exit_code == 4:
+        raise Interrupted(f"{name} has {job.state}; go on with it by submitting it again")
+    if job.state == "failed":
+        failure = FAILURES.get(job.exit_code or 1, RunFailed)
+        raise failure(f"{name} has failed on the cluster: {reason(job)}")
+    typer.echo(f"{name} has succeeded; bring it back with: spikeloop fetch {name}")
+
+
+@contextmanager
+def _safe(job: JobInfo) -> Iterator[None]:
+    """What to do when the cluster is lost says whoever waited for a run there."""
+    try:
+        yield
+    except PoolError as error:
+        raise PoolError(
+            f"{error}; once it is back, look at {run_of(job)} there, or submit it again to go on "
+            "from its last commit"
+        ) from error
+
+
+def _number(job: JobInfo) -> int:
+    """How often the run had been submitted with this job."""
+    number = job.name.rpartition("~")[2]
+    return int(number) if "~" in job.name and number.isdigit() else 1

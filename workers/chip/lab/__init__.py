@@ -1,0 +1,1 @@
+"""One emulated chip for interactive use: spikes in, spikes and membranes out."""

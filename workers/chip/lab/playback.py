@@ -1,0 +1,194 @@
+"""Spikes into a chip at their times, and its spikes and membranes out."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.workers.chip.analog import V
+from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
+from spikeloop.workers.chip.neurons import NO_SPIKE, flush_inputs, step_neurons
+from spikeloop.workers.chip.noise import seed_words
+from spikeloop.workers.chip.router import advance, deliver_due, dispatch, send
+from spikeloop.workers.chip.sensor_readout import read_row
+from spikeloop.workers.kernels import kernel, part, source_digest
+
+ONE = np.uint32(1)
+
+
+class Events(NamedTuple):
+    """Spikes to send, in the order of their steps.
+
+    Attributes:
+        step: (n,) int64 the chip's clock at which each is sent, ascending.
+        row: (n,) uint8.
+        label_u6: (n,) uint8.
+    """
+
+    step: NDArray[np.int64]
+    row: NDArray[np.uint8]
+    label_u6: NDArray[np.uint8]
+
+
+def no_events() -> Events:
+    """Nothing to send."""
+    return Events(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+
+
+def in_order(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
+    """Events sorted by their steps; those of one step stay in order."""
+    order = np.argsort(step, kind="stable")
+    return Events(step[order], row[order].astype(np.uint8), label_u6[order].astype(np.uint8))
+
+
+def merged(one: Events, other: Events) -> Events:
+    """All events; those of ``one`` first where steps are equal."""
+    return in_order(
+        np.concatenate([one.step, other.step]),
+        np.concatenate([one.row, other.row]),
+        np.concatenate([one.label_u6, other.label_u6]),
+    )
+
+
+def later(events: Events, core: Core) -> Events:
+    """The events that a chip has not reached yet."""
+    first = int(np.searchsorted(events.step, core.clock[0]))
+    return Events._make(values[first:] for values in events)
+
+
+class Tape(NamedTuple):
+    """Where a recorded run is written.
+
+    Attributes:
+        length: (1,) int64 spikes written.
+        spike_step: (capacity,) int64 step at whose end each spike occurred.
+        spike_neuron: (capacity,) uint8.
+        traced: (n,) int64 neurons whose membranes are sampled.
+        membrane_V: (n_samples, n) float32.
+        first: the step before whose beginning sampling starts.
+        every: steps between samples.
+    """
+
+    length: NDArray[np.int64]
+    spike_step: NDArray[np.int64]
+    spike_neuron: NDArray[np.uint8]
+    traced: NDArray[np.int64]
+    membrane_V: NDArray[np.float32]
+    first: int
+    every: int
+
+
+@part
+def send_due(core: Core, events: Events, place: int) -> int:
+    """Sends the events that are due, all at once, and returns the place of the next one."""
+    while place < events.step.size and events.step[place] == core.clock[0]:
+        send(core, int(events.row[place]), int(events.label_u6[place]))
+        place += 1
+    return place
+
+
+@part
+def note(core: Core, tape: Tape, spikes: np.uint32) -> None:
+    """Writes down the spikes of the step that has just ended, and a sample if it is time."""
+    clock = core.clock[0]
+    length = tape.length[0]
+    neuron = 0
+    while spikes != NO_SPIKE:
+        if (spikes & ONE) != NO_SPIKE:
+            tape.spike_step[length] = clock - 1
+            tape.spike_neuron[length] = neuron
+            length += 1
+        spikes = np.uint32(spikes >> ONE)
+        neuron += 1
+    tape.length[0] = length
+    passed = clock - tape.first
+    if tape.traced.size > 0 and passed % tape.every == 0:
+        sample = passed // tape.every - 1
+        for i in range(tape.traced.size):
+            tape.membrane_V[sample, i] = core.analog[V + tape.traced[i]]
+
+
+def build_play(digest: int) -> Callable[[Core, Events, int], int]:
+    """The compiled run without recording; for the digest see ``compiling``."""
+
+    @kernel
+    def play(core: Core, events: Events, end: int) -> int:
+        place = 0
+        while core.clock[0] < end:
+            place = send_due(core, events, place)
+            until = end
+            if place < events.step.size:
+                until = min(end, events.step[place])
+            advance(core, until - core.clock[0])
+        return digest
+
+    return play
+
+
+def build_record(digest: int) -> Callable[[Core, Events, int, Tape], int]:
+    """The compiled run with recording, which goes on until the end or until the tape is full.
+
+    Without strides it takes the very steps that ``play`` takes.
+    """
+
+    @kernel
+    def record(core: Core, events: Events, end: int, tape: Tape) -> int:
+        place = 0
+        flush_inputs(core.analog)
+        while core.clock[0] < end and tape.length[0] + N_NEURONS <= tape.spike_step.size:
+            sent = place
+            place = send_due(core, events, place)
+            if place > sent:
+                flush_inputs(core.analog)
+            deliver_due(core)
+            spikes = step_neurons(core.analog, core.lanes)
+            core.clock[0] += 1
+            if spikes != NO_SPIKE:
+                dispatch(core, spikes)
+            note(core, tape, spikes)
+        return digest
+
+    return record
+
+
+def build_reseed(digest: int) -> Callable[[NDArray[np.uint32], np.uint64], int]:
+    """The compiled start of noise generators."""
+
+    @kernel
+    def reseed(words: NDArray[np.uint32], seed: np.uint64) -> int:
+        seed_words(seed, words)
+        return digest
+
+    return reseed
+
+
+def build_read_sensors(
+    digest: int,
+) -> Callable[[Core, NDArray[np.uint8], NDArray[np.uint8]], int]:
+    """The compiled conversion of all correlation sensors, row by row."""
+
+    @kernel
+    def read_sensors(
+        core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
+    ) -> int:
+        for row in range(N_ROWS):
+            read_row(
+                core.sensors,
+                core.adc,
+                row,
+                core.lanes[ADC_LANE:],
+                causal_u8[row],
+                anticausal_u8[row],
+            )
+        return digest
+
+    return read_sensors
+
+
+DIGEST = source_digest()
+play = build_play(DIGEST)
+record = build_record(DIGEST)
+reseed = build_reseed(DIGEST)
+read_sensors = build_read_sensors(DIGEST)

@@ -1,0 +1,108 @@
+"""What is seen of a run: spikes and membranes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.core import Core
+from spikeloop.workers.chip.lab.playback import Events, Tape, later, record
+from spikeloop.workers.chip.limits import N_NEURONS
+
+TAPE_SPIKES = 1 << 16
+"""Spikes recorded in one piece; a longer recording is put together from several."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was seen of one run.
+
+    Attributes:
+        start_s: the chip's clock when the run began.
+        stop_s: when it ended.
+        spike_times_s: (n_spikes,) in order; a spike's time is the end of the step in which the
+            membrane met the threshold, and its event arrives one router delay later.
+        spike_neurons: (n_spikes,) the neurons they belong to.
+        neurons: (n_traced,) neurons whose membranes were recorded.
+        sample_times_s: (n_samples,) when.
+        membrane_V: (n_samples, n_traced) float32.
+    """
+
+    start_s: float
+    stop_s: float
+    spike_times_s: FloatArray
+    spike_neurons: NDArray[np.int64]
+    neurons: NDArray[np.int64]
+    sample_times_s: FloatArray
+    membrane_V: NDArray[np.float32]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(32,) spikes of each neuron."""
+        return np.bincount(self.spike_neurons, minlength=N_NEURONS).astype(np.int64)
+
+    @property
+    def rates_Hz(self) -> FloatArray:
+        """(32,) mean rate of each neuron during the run."""
+        rates: FloatArray = self.counts / np.float64(self.stop_s - self.start_s)
+        return rates
+
+    def spikes_of(self, neuron: int) -> FloatArray:
+        """The spike times of one neuron, s."""
+        times_s: FloatArray = self.spike_times_s[self.spike_neurons == neuron]
+        return times_s
+
+
+def recorded(
+    core: Core, events: Events, n_steps: int, step_s: float, traced: NDArray[np.int64], every: int
+) -> Recording:
+    """Lets a chip run and gives all that was seen.
+
+    Args:
+        core: the chip; advanced by the run.
+        events: those to send; none lies before the chip's clock.
+        n_steps: how long.
+        step_s: the chip's integration step, s.
+        traced: (n_traced,) neurons whose membranes are sampled.
+        every: steps between samples.
+    """
+    start = int(core.clock[0])
+    end = start + n_steps
+    samples = np.zeros((n_steps // every if traced.size else 0, traced.size), np.float32)
+    capacity = min(TAPE_SPIKES, N_NEURONS * n_steps)
+    step, neuron = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.uint8)
+    steps, neurons = [step[:0]], [neuron[:0]]
+    while core.clock[0] < end:
+        length = np.zeros(1, dtype=np.int64)
+        record(core, events, end, Tape(length, step, neuron, traced, samples, start, every))
+        events = later(events, core)
+        steps.append(step[: length[0]].copy())
+        neurons.append(neuron[: length[0]].copy())
+    sampled = start + every * np.arange(1, samples.shape[0] + 1)
+    return Recording(
+        start_s=start * step_s,
+        stop_s=end * step_s,
+        spike_times_s=_seconds(np.concatenate(steps) + 1, step_s),
+        spike_neurons=np.concatenate(neurons).astype(np.int64),
+        neurons=traced,
+        sample_times_s=_seconds(sampled, step_s),
+        membrane_V=samples,
+    )
+
+
+def unrecorded(start: int, n_steps: int, step_s: float) -> Recording:
+    """The recording of a run at which nobody looked."""
+    return Recording(
+        start_s=start * step_s,
+        stop_s=(start + n_steps) * step_s,
+        spike_times_s=np.zeros(0),
+        spike_neurons=np.zeros(0, dtype=np.int64),
+        neurons=np.zeros(0, dtype=np.int64),
+        sample_times_s=np.zeros(0),
+        membrane_V=np.zeros((0, 0), dtype=np.float32),
+    )
+
+
+def _seconds(steps: NDArray[np.int64], step_s: float) -> FloatArray:
+    return steps.astype(np.float64) * step_s

@@ -1,0 +1,92 @@
+"""Conversions of the column ADC: one row of correlation sensors at a time."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.workers.chip.cadc import MAX_CODE_U8, Adc
+from spikeloop.workers.chip.correlation import Sensors
+from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
+from spikeloop.workers.chip.noise import xorshift32
+from spikeloop.workers.chip.sensors import reset_row
+from spikeloop.workers.kernels import part, routine
+
+BYTE, S8, S16, S24 = np.uint32(255), np.uint32(8), np.uint32(16), np.uint32(24)
+
+# Mean and standard deviation of the sum of four random bytes.
+BYTES_MEAN = np.float32(4 * 255 / 2)
+BYTES_SD = np.float32(math.sqrt(4 * (256**2 - 1) / 12))
+
+
+@part
+def reading_noise(random: NDArray[np.uint32]) -> np.float32:
+    """The next number of a law of mean 0 and variance 1 that is close to normal, within ±3.45.
+
+    It is the standardised sum of the four bytes of the generator's next number.
+    """
+    x = xorshift32(random[0])
+    random[0] = x
+    total = (x & BYTE) + ((x >> S8) & BYTE) + ((x >> S16) & BYTE) + (x >> S24)
+    return np.float32((np.float32(total) - BYTES_MEAN) / BYTES_SD)
+
+
+@part
+def convert(adc: Adc, channel: int, column: int, charge: np.float32, noise: np.float32) -> np.uint8:
+    """The code of a charge in LSB: offset + gain · charge + noise, rounded half up, in 8 bits."""
+    level = (
+        adc.offset_lsb[channel, column] + adc.gain[channel, column] * charge + adc.noise_lsb * noise
+    )
+    return np.uint8(min(max(math.floor(np.float64(level) + 0.5), 0), MAX_CODE_U8))
+
+
+@part
+def read_row(
+    sensors: Sensors,
+    adc: Adc,
+    row: int,
+    random: NDArray[np.uint32],
+    causal_u8: NDArray[np.uint8],
+    anticausal_u8: NDArray[np.uint8],
+) -> None:
+    """Converts both branches of a row's 32 sensors; the charges stay as they are.
+
+    Args:
+        sensors: the sensors.
+        adc: the channels.
+        row: row of synapses.
+        random: (1,) state of the noise generator, nonzero; moved on by 64 numbers.
+        causal_u8: (32,) written.
+        anticausal_u8: (32,) written.
+    """
+    for column in range(N_NEURONS):
+        synapse = row * N_NEURONS + column
+        causal_u8[column] = convert(adc, 0, column, sensors.causal[synapse], reading_noise(random))
+        anticausal_u8[column] = convert(
+            adc, 1, column, sensors.anticausal[synapse], reading_noise(random)
+        )
+
+
+@routine
+def measure_offsets(
+    sensors: Sensors,
+    adc: Adc,
+    random: NDArray[np.uint32],
+    causal_u8: NDArray[np.uint8],
+    anticausal_u8: NDArray[np.uint8],
+) -> None:
+    """Resets all sensors and reads each once: the offsets that programs subtract afterwards.
+
+    One reading a synapse, as in libnux ``examples/stdp.cpp``; it contains one reading's noise.
+
+    Args:
+        sensors: emptied.
+        adc: the channels.
+        random: (1,) state of the noise generator, nonzero; moved on by 2048 numbers.
+        causal_u8: (1024,) written.
+        anticausal_u8: (1024,) written.
+    """
+    for row in range(N_ROWS):
+        first, end = row * N_NEURONS, (row + 1) * N_NEURONS
+        reset_row(sensors, row)
+        read_row(sensors, adc, row, random, causal_u8[first:end], anticausal_u8[first:end])

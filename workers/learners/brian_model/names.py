@@ -1,0 +1,132 @@
+"""What the parts of a user's model are called, and whether they find each other."""
+
+import keyword
+import re
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import TYPE_CHECKING, Any
+
+from spikeloop.workers.brian.equations import fail, names_in, nearest
+from spikeloop.workers.brian.simulator import brian2
+from spikeloop.workers.brian.units import quantity
+from spikeloop.workers.learners.brian_model.settings import NeuronTable
+
+if TYPE_CHECKING:
+    from spikeloop.workers.learners.brian_model.learner import BrianModel
+
+INPUT = "input"
+ACTIVITY = "activity"
+SIGNALS = {
+    "told": "1",
+    "chosen": "1",
+    "decision": "integer",
+    "count": "integer",
+    "index": "integer (constant)",
+}
+"""What neurons know: what their life was told last, 1 for those of the chosen action, the number of
+the decision, how often they fired in this window, and their own number in their population."""
+OF_THE_TILE = {"i", "j", "k", "N", "N_pre", "N_post", "N_incoming", "N_outgoing"}
+"""Brian2's numbers of neurons and synapses, which go on from life to life."""
+WINDOW = "window"
+RESERVED = {*SIGNALS, ACTIVITY, WINDOW, INPUT}
+"""Names that the learner provides."""
+TAKEN = {"t", "dt", "t_in_timesteps", "i", "j", "N", "xi", "lastspike", "lastupdate"}
+"""Brian2's own, beside its units and functions."""
+
+
+def check_names(model: "BrianModel") -> None:
+    """Every name is one that Brian2 can use, and stands for one thing."""
+    b2 = brian2()
+    known: Mapping[str, Any] = {
+        **b2.DEFAULT_UNITS,
+        **b2.DEFAULT_FUNCTIONS,
+        **b2.DEFAULT_CONSTANTS,
+        **dict.fromkeys(TAKEN),
+    }
+    for tables in (("neurons", "synapses"), ("constants", "hyperparameters"), ("weights",)):
+        seen: dict[str, str] = {}
+        for table in tables:
+            for name in getattr(model, table):
+                where = f"{table}.{name}"
+                if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
+                    fail(where, "a name must be letters, digits and _, and begin with a letter")
+                if name in RESERVED or name.startswith("life_"):
+                    fail(where, "this name is taken, the learner provides it")
+                if name in known:
+                    fail(where, "this name is taken, Brian2 provides it")
+                if name in seen:
+                    fail(where, f"there is {seen[name]} too; names must differ")
+                seen[name] = where
+    for name, text in model.constants.items():
+        located(quantity, text, f"constants.{name}")
+
+
+def check_symbols(model: "BrianModel", defined: Mapping[str, set[str]]) -> None:
+    """No symbol, and nothing that the learner provides, is defined by equations too."""
+    for table in ("constants", "hyperparameters"):
+        for name in getattr(model, table):
+            for group, names in defined.items():
+                if name in names:
+                    fail(f"{table}.{name}", f"the equations of {group!r} define this name too")
+    for group, names in defined.items():
+        for name in sorted(names & (RESERVED - {ACTIVITY if group == INPUT else ""})):
+            fail(f"neurons.{group}.equations", f"{name!r} is taken, the learner provides it")
+
+
+def check_ends(model: "BrianModel", tables: Mapping[str, NeuronTable]) -> None:
+    """Sources and targets are there, and fire where their spikes are waited for."""
+    if not model.neurons:
+        fail("neurons", "must have at least one population, such as [learner.neurons.actions]")
+    if model.readout.group not in model.neurons:
+        _unknown("readout.group", model.readout.group, model.neurons)
+    for name, table in model.synapses.items():
+        if table.source not in tables:
+            _unknown(f"synapses.{name}.source", table.source, tables)
+        if table.target not in model.neurons:
+            _unknown(f"synapses.{name}.target", table.target, model.neurons)
+        if table.on_pre:
+            needs_threshold(model, table.source, f"synapses.{name}.on_pre")
+        if table.on_post:
+            needs_threshold(model, table.target, f"synapses.{name}.on_post")
+
+
+def check_signals(
+    model: "BrianModel", tables: Mapping[str, NeuronTable], group: str, names: Set[str], where: str
+) -> None:
+    """What code asks of the neurons of a group is what they know."""
+    readout = model.readout.group
+    if "chosen" in names and group != readout:
+        fail(where, f"only the readout population {readout!r} has 'chosen', not {group!r}")
+    if "count" in names and not tables[group].threshold:
+        fail(where, f"'count' counts the spikes of {group!r}, which has no threshold")
+
+
+def check_indices(code: str, where: str) -> None:
+    """A life's code must not see where in the tile the life lies."""
+    for name in sorted(names_in(code) & OF_THE_TILE):
+        fail(
+            where,
+            f"{name!r} goes on from life to life; use index, or index_pre and index_post, which "
+            "count from 0 in every life",
+        )
+
+
+def needs_threshold(model: "BrianModel", group: str, reader: str) -> None:
+    """A population whose spikes something waits for can fire."""
+    if group == INPUT:
+        if model.input.coding == "graded":
+            fail("input.coding", f'"graded" has no spikes, for which {reader} waits')
+    elif not model.neurons[group].threshold.strip():
+        fail(f"neurons.{group}.threshold", f"must be given, since {reader} waits for its spikes")
+
+
+def located(read: Callable[[str], Any], text: str, where: str) -> Any:
+    """What ``read`` makes of a text; the line of its ValueError begins with ``where``."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _unknown(where: str, name: str, names: Iterable[str]) -> None:
+    there = ", ".join(names)
+    fail(where, f"no population {name!r}; there are {there}{nearest(name, names)}")

@@ -1,0 +1,62 @@
+"""Which neurons of a user's model are connected, by the words of the key ``connect``."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikeloop.workers.brian.blueprint import Wiring, all_to_all, all_to_others
+from spikeloop.workers.brian.equations import fail
+from spikeloop.workers.learners.brian_model.settings import SynapseTable
+
+if TYPE_CHECKING:
+    from spikeloop.workers.learners.brian_model.learner import BrianModel
+
+MOST, MOST_PAIRS = 1_000_000, 100_000_000
+"""Synapses of one life, and pairs of neurons that a probability is drawn for."""
+
+
+def wiring_of(
+    model: "BrianModel", name: str, table: SynapseTable, n_pre: int, n_post: int
+) -> Wiring:
+    """The synapses of one group.
+
+    Raises:
+        ValueError: one line; the populations cannot be connected so.
+    """
+    where, same = f"synapses.{name}.connect", table.source == table.target
+    _check_size(table, n_pre, n_post, where)
+    if table.connect == "all":
+        return all_to_all(n_pre, n_post)
+    if table.connect == "others":
+        if not same:
+            fail(where, '"others" needs a population that is both source and target')
+        if n_pre < 2:
+            fail(where, f"{table.source!r} has one neuron and no others")
+        return all_to_others(n_pre)
+    if table.connect == "one_to_one":
+        if n_pre != n_post:
+            fail(where, f'"one_to_one" needs as many sources as targets, got {n_pre} and {n_post}')
+        return Wiring(np.arange(n_pre), np.arange(n_pre))
+    # Of its own stream, so that another group of synapses in the file changes nothing here.
+    key = np.random.SeedSequence(model.wiring_seed, spawn_key=tuple(name.encode()))
+    rng = np.random.Generator(np.random.Philox(key))
+    rows = [np.flatnonzero(rng.random(n_post) < float(table.connect)) for _ in range(n_pre)]
+    pre, post = np.repeat(np.arange(n_pre), [row.size for row in rows]), np.concatenate(rows)
+    if same:
+        pre, post = pre[pre != post], post[pre != post]
+    if not pre.size:
+        fail(where, f"no synapse came of the probability {table.connect}")
+    return Wiring(pre, post)
+
+
+def _check_size(table: SynapseTable, n_pre: int, n_post: int, where: str) -> None:
+    """Refuses what would fill the memory before anything else complains."""
+    if table.connect == "one_to_one":
+        return
+    share = 1.0 if isinstance(table.connect, str) else table.connect
+    if n_pre * n_post * share > MOST:
+        what = f"must make at most {MOST} synapses for one life, got about"
+        fail(where, f"{what} {n_pre * n_post * share:.0f}, from {n_pre} neurons to {n_post}")
+    if n_pre * n_post > MOST_PAIRS:
+        what = f"must choose among at most {MOST_PAIRS} pairs of neurons, got"
+        fail(where, f"{what} {n_pre * n_post}, from {n_pre} neurons to {n_post}")

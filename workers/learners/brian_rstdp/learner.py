@@ -1,0 +1,240 @@
+"""Reward-modulated spike-timing-dependent plasticity on a Brian2 network of states and actions.
+
+A three-factor rule: pairs of spikes leave an eligibility c at the synapse, and what an action
+earned turns it into a change of weight. The equations are those of ``plastic_network``.
+
+Izhikevich 2007 ("Solving the distal reward problem through linkage of STDP and dopamine signaling",
+Cerebral Cortex 17:2443) has dw/dt = c d with the concentration d of dopamine, τ₊ = τ₋ = 20 ms,
+τ_c = 1 s, and 0.2 s for d; A₋ = 1.05 A₊ is that of Song and Abbott 2001 (Neuron 32:339). These are
+the defaults, though in decisions as short as ours a shorter τ_c learns better. Here dopamine is a
+pulse at the outcome, or lasts and then acts at the next outcomes too. That reward is to be counted
+from what is expected, and that in each state, is found by Frémaux, Sprekeler and Gerstner 2010
+(Journal of Neuroscience 30:13326); Frémaux and Gerstner 2016 (Frontiers in Neural Circuits 9:85)
+review all of these rules.
+
+Sizes of the network, constants of the membrane, all ranges and all other defaults are ours.
+"""
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Lives
+from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.blueprint import Blueprint
+from spikeloop.workers.brian.network_cache import network
+from spikeloop.workers.brian.rollout import Course
+from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.learners.brian_rstdp.network import plastic_network
+from spikeloop.workers.space import Parameters, ParameterSpace, Real
+from spikeloop.workers.time_steps import whole_steps
+
+MILLI = 1e-3
+
+
+class BrianRstdp(Settings):
+    """Input neurons for each state, output neurons for each action, and R-STDP between them.
+
+    While a state is on, its input neurons fire. The action whose neurons fire most within the
+    window is taken; ties are drawn, and where none fires, all actions tie. Rewards are counted in
+    widths of the family's ``told_range``.
+    """
+
+    kind: Literal["brian_rstdp"] = "brian_rstdp"
+    window_ms: float = Field(default=20.0, ge=1, le=1000, description="time of one decision")
+    step_ms: float = Field(default=1.0, ge=0.05, le=1, description="time step of Brian2")
+    neurons_per_state: int = Field(default=1, ge=1, le=64, description="input neurons of a state")
+    neurons_per_action: int = Field(default=1, ge=1, le=64, description="of an action")
+    input: Literal["poisson", "regular"] = Field(
+        default="poisson", description="how the input neurons of the state that is on fire"
+    )
+    largest_weight_mV: float = Field(
+        default=10.0, gt=0, le=1000, description="end of the weights' range; 10 mV is the threshold"
+    )
+    bounds: Literal["hard", "soft"] = Field(
+        default="hard", description="soft: changes shrink in proportion to the distance to a bound"
+    )
+    baseline: Literal["none", "mean", "state"] = Field(
+        default="state", description="what reward is counted from: 0, or its mean, or a state's"
+    )
+    dopamine: Literal["pulse", "lasting"] = Field(
+        default="pulse", description="lasting: what is left of it acts at later outcomes as well"
+    )
+    fixed: dict[str, float] = Field(
+        default={}, description="values of parameters, by name, that are not to be searched"
+    )
+    target: Target = Field(default="numpy", description="what Brian2 generates code for")
+
+    @model_validator(mode="after")
+    def _fixes_what_there_is(self) -> Self:
+        names = [p.name for p in self._parameters((0.0, 1.0))]
+        for name in self.fixed:
+            if name not in names:
+                raise ValueError(f"fixed must name some of {', '.join(names)}, got {name!r}")
+        if len(self.fixed) == len(names):
+            raise ValueError("fixed must leave a parameter to be searched, got all of them")
+        return self
+
+    @model_validator(mode="after")
+    def _window_of_whole_steps(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
+        return self
+
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one decision takes."""
+        return self.window_ms * 1e-3
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """Θ: of the plasticity, of the weights at first, and of the two populations."""
+        if "continuous" in (interface.actions, interface.observations):
+            raise ValueError(
+                f"brian_rstdp needs discrete actions and observations, got {interface.actions} "
+                f"actions and {interface.observations} observations"
+            )
+        if interface.told != "reward":
+            raise ValueError(f"brian_rstdp needs to be told rewards, got {interface.told}s")
+        searched = []
+        for parameter in self._parameters(interface.told_range):
+            low, high = parameter.low, parameter.high
+            value = self.fixed.get(parameter.name)
+            if value is None:
+                searched.append(parameter)
+            elif not float(low) <= value <= high:
+                raise ValueError(f"fixed {parameter.name} must be in [{low}, {high}], got {value}")
+        return ParameterSpace(tuple(searched))
+
+    def _parameters(self, told_range: tuple[float, float]) -> list[Real]:
+        most = self.largest_weight_mV
+        parameters = [
+            Real("eta", 2e-4 * most, 0.2 * most, 1e-3 * most, "mV", "log", "η at first"),
+            Real("eta_decay", 0, 1, 0, description="of it: η_t = η / (1 + t)^decay"),
+            Real("A_plus", 0, 2, 1, description="of a pair pre before post, or in the same step"),
+            Real("A_minus", 0, 2, 1.05, description="of a pair post before pre"),
+            Real("tau_plus", 2, 200, 20, "ms", "log", "of the presynaptic trace"),
+            Real("tau_minus", 2, 200, 20, "ms", "log", "of the postsynaptic trace"),
+            Real("tau_eligibility", 2, 2000, 1000, "ms", "log", "τ_c"),
+            Real("weight", 0, most, 0.5 * most, "mV", description="all weights at first"),
+            Real("inhibition", 0, 40, 20, "mV", description="of others by a spike of an action"),
+            Real("noise", 0.1, 10, 1, "mV", "log", "width of the zone around threshold that fires"),
+            Real("input_rate", 50, 1000, 500, "Hz", "log", "of one input neuron"),
+        ]
+        if self.baseline != "none":
+            low, high = told_range
+            parameters += [
+                Real("baseline_rate", 1e-3, 1, 0.1, "1", "log", "part of a surprise it learns"),
+                Real("expected", low, high, (low + high) / 2, "reward", "linear", "at first"),
+            ]
+        if self.dopamine == "lasting":
+            parameters.append(Real("tau_dopamine", 10, 2000, 200, "ms", "log", "its decay"))
+        return parameters
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets the lives happen side by side in one network."""
+        course = Course(self.kind, tasks, seeds)
+        n_states, n_actions = course.interface.n_observations, course.interface.n_actions
+        blueprint = self.blueprint(n_states, n_actions)
+        with network(blueprint, course.n_lives, self.target) as batch:
+            batch.reset(course.seeds)
+            agents = Agents(self, parameters, course, batch)
+            batch.run(course.n_steps, self.window_steps, agents.between)
+            return course.lives(action_values=agents.preferences())
+
+    @property
+    def window_steps(self) -> int:
+        """Time steps of one decision."""
+        return whole_steps(self.window_ms, self.step_ms)
+
+    def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
+        """The network of one life."""
+        return plastic_network(
+            n_states,
+            n_actions,
+            self.neurons_per_state,
+            self.neurons_per_action,
+            self.input,
+            self.bounds,
+            self.largest_weight_mV,
+            self.step_ms,
+        )
+
+
+class Agents:
+    """What the agents of a tile do between two windows of simulated time."""
+
+    def __init__(
+        self, settings: BrianRstdp, parameters: Parameters, course: Course, batch: Batch
+    ) -> None:
+        theta = {p.name: course.of_lives(parameters[p.name]) for p in parameters.space.parameters}
+        theta |= {name: np.full(course.n_lives, x) for name, x in settings.fixed.items()}
+        self._broken = ~np.asarray(np.isfinite([*theta.values()]).all(axis=0))
+        self._settings, self._course, self._batch = settings, course, batch
+        self._rate = batch.array("states", "rate")
+        self._rate_of = theta["input_rate"]
+        self._eta, self._eta_decay = theta["eta"] * MILLI, theta["eta_decay"]
+        self._weight = batch.array("plastic", "w")
+        self._weight[:] = theta["weight"][:, None] * MILLI
+        for name in ("A_plus", "A_minus"):
+            self._write(name, theta[name])
+        for name in ("tau_plus", "tau_minus", "tau_eligibility", "noise", "inhibition"):
+            self._write(name, theta[name] * MILLI)
+        if settings.dopamine == "lasting":
+            window_ms = settings.window_steps * settings.step_ms
+            self._write("dopamine_left", np.exp(-window_ms / theta["tau_dopamine"]))
+
+        low, high = course.interface.told_range
+        self._unit = high - low
+        n_baselines = course.interface.n_observations if settings.baseline == "state" else 1
+        self._baseline = np.zeros((course.n_lives, n_baselines))
+        if settings.baseline != "none":
+            self._baseline[:] = theta["expected"][:, None] / self._unit
+            self._write("baseline_rate", theta["baseline_rate"])
+        self._lives = np.arange(course.n_lives)
+        self._state: IntArray = course.observe().astype(np.int64)
+
+    def between(self, decision: int) -> None:
+        """Reads who fired most, acts, learns, and shows the next state."""
+        if decision > 0:
+            self._act()
+        shown = self._state[:, None] == np.arange(self._course.interface.n_observations)
+        rates = np.where(shown, self._rate_of[:, None], 0.0)
+        self._rate[:] = np.repeat(rates, self._settings.neurons_per_state, axis=1)
+
+    def _act(self) -> None:
+        course, n = self._course, self._course.n_taken
+        count = self._batch.array("actions", "count")
+        spikes = count.reshape(course.n_lives, course.interface.n_actions, -1).sum(axis=2)
+        # A membrane that is no number never fires, so its life would look like one of chance.
+        preference = np.where(self._broken[:, None], np.nan, spikes)
+        told = course.step(course.pick(preference)) / self._unit
+        self._learn(told, self._eta / (1.0 + n) ** self._eta_decay)
+        self._state = course.observe().astype(np.int64)
+
+    def _learn(self, told: FloatArray, eta: FloatArray) -> None:
+        """Sets what the outcome is, and lets the network's own code do the rest."""
+        state = self._state if self._baseline.shape[1] > 1 else 0
+        self._write("told", told)
+        self._write("eta", eta)
+        self._write("baseline", self._baseline[self._lives, state])
+        self._batch.tell()
+        self._baseline[self._lives, state] = self._batch.array("actions", "baseline")[:, 0]
+
+    def _write(self, name: str, values: FloatArray) -> None:
+        """Gives every action neuron of a life the life's value."""
+        self._batch.array("actions", name)[:] = values[:, None]
+
+    def preferences(self) -> FloatArray:
+        """(n_lives, n_states, n_actions) mean weight between them, in parts of the largest."""
+        interface, settings = self._course.interface, self._settings
+        shape = (
+            self._course.n_lives,
+            interface.n_observations,
+            settings.neurons_per_state,
+            interface.n_actions,
+            settings.neurons_per_action,
+        )
+        mean: FloatArray = self._weight.reshape(shape).mean(axis=4).mean(axis=2)
+        return mean / (settings.largest_weight_mV * MILLI)

@@ -1,0 +1,234 @@
+"""An agent on the emulated HICANN-DLS chip, learning by a plasticity program.
+
+Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn,
+hardware/mdp). The initial law of every published hyperparameter is the published one.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.workers.base import Lives
+from spikeloop.workers.chip.cadc import AdcSettings, adc
+from spikeloop.workers.chip.calibration.calibrate import Calibration, calibrate, calibrated_codes
+from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
+from spikeloop.workers.chip.core import Core, clone, new_core
+from spikeloop.workers.chip.correlation import Correlation, sensors
+from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
+from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
+from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
+from spikeloop.workers.chip.network import connect
+from spikeloop.workers.learners.chip.coding import CODINGS
+from spikeloop.workers.learners.chip.episode import duration_s, live, timing
+from spikeloop.workers.learning_curve import bin_lengths
+from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
+from spikeloop.workers.plasticity.program import VALUE_ONE
+from spikeloop.workers.processor import portable
+from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
+
+Opened = Literal[
+    "v_leak",
+    "v_thresh",
+    "v_reset",
+    "state_gap",
+    "leak",
+    "resistor_exc",
+    "resistor_inh",
+    "refractory",
+    "gm_exc",
+    "gm_inh",
+    "pulse",
+    "router_delay",
+    "n_stimulus_spikes",
+]
+
+
+class ChipAgent(Settings):
+    """A network of state and action neurons on the chip, learning by a plasticity program.
+
+    One neuron per state and action, so it takes discrete families with 2 or more states and at most
+    32 states and actions together.
+    """
+
+    kind: Literal["chip"] = "chip"
+    chip: int = Field(default=20, ge=0, description="number of the chip: its mismatch pattern")
+    mismatch: Literal["off", "uncalibrated", "calibrated", "routine"] = Field(
+        default="calibrated",
+        description="an ideal chip; this one as made; with the published spread after calibration; "
+        "or with the neurons' codes that the calibration routine finds, up to 1023",
+    )
+    circuit: Circuit = Field(default=Circuit(), description="analog settings")
+    coding: Literal["fired", "first", "count"] = Field(
+        default="fired",
+        description="the action is drawn among the neurons that fired, fired first, or most often",
+    )
+    opened: Literal["all"] | list[Opened] = Field(
+        default=[], description="hardware hyperparameters that are searched too"
+    )
+    correlation: Correlation = Field(
+        default=Correlation(), description="correlation sensors, for programs that use them"
+    )
+    adc: AdcSettings = Field(default=AdcSettings(), description="the ADC that reads them")
+    check_memory: bool = Field(
+        default=True, description="refuse what the plasticity processor's memory cannot hold"
+    )
+    program: Annotated[RewardStdp | TdLambda | TdPublished, Field(discriminator="kind")] = Field(
+        default=TdLambda(), description="plasticity program"
+    )
+
+    @property
+    def portable(self) -> bool:
+        """Whether lives are the same bits on every processor; a calibration is fitted, and not."""
+        return self.mismatch != "routine" and portable(self.program)
+
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
+        return duration_s(self.circuit)
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """Θ: the program's, then the weight between actions, then the hardware that is opened.
+
+        Weights are 6-bit codes, rounded when they are written.
+        """
+        require_tables(interface, self.kind)
+        require_neurons(interface)
+        inhibition = Real(
+            "inhibition",
+            0.1 * MAX_WEIGHT_U6,
+            MAX_WEIGHT_U6,
+            0.55 * MAX_WEIGHT_U6,
+            "code",
+            description="weight between actions",
+        )
+        space = ParameterSpace(
+            (*self.program.parameters(interface), inhibition, *self._hardware_parameters())
+        )
+        if self.check_memory:
+            self._require_memory(space, interface)
+        return space
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets the lives happen one after the other, each from a chip at rest."""
+        if not isinstance(tasks, TabularTasks):
+            raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
+        n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
+        coding = CODINGS.index(self.coding)
+        problems = environments(tasks)
+
+        lengths = bin_lengths(n_steps)
+        shape = (parameters.n_candidates, tasks.n_tasks)
+        curve = np.zeros((*shape, lengths.size))
+        values = np.zeros((*shape, n_states, n_actions))
+        for candidate in range(parameters.n_candidates):
+            theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
+            prepared = self.network(theta, n_states, n_actions)
+            protocol = timing(self.circuit_of(theta))
+            for task, problem in enumerate(problems):
+                core = clone(prepared)
+                memory = self.program.memory(theta, n_states, n_actions)
+                sums = curve[candidate, task]
+                live(core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums)
+                weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
+                values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
+        return Lives(
+            returns=curve.sum(axis=2),
+            curve=curve / lengths,
+            n_simulated_steps=seeds.size * n_steps,
+            action_values=values * 128 / VALUE_ONE,
+        )
+
+    def _hardware_parameters(self) -> list[Integer]:
+        """The opened hyperparameters, whose defaults are this circuit's codes."""
+        opened = [p for p in OPENED if self.opened == "all" or p.name in self.opened]
+        parameters = []
+        for p in opened:
+            default = getattr(self.circuit, opened_field(p.name))
+            if not p.low <= default <= p.high:
+                raise ValueError(
+                    f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
+                    f"circuit.{opened_field(p.name)}, got {default}"
+                )
+            parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
+        return parameters
+
+    def _require_memory(self, space: ParameterSpace, interface: Interface) -> None:
+        """Raises ValueError unless program and environment fit into the processor."""
+        n_states, n_actions = interface.n_observations, interface.n_actions
+        defaults = space.decode(space.default_point()[None]).values[0]
+        theta = dict(zip(space.columns, defaults, strict=True))
+        memory = self.program.memory(theta, n_states, n_actions)
+        require_memory(data_bytes(memory), environment_bytes(n_states, n_actions))
+
+    def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
+        """The circuit with the values that a Θ gives to opened hyperparameters."""
+        set_ = {opened_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
+        return Circuit.model_validate({**self.circuit.model_dump(), **set_})
+
+    def network(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Core:
+        """This chip at rest, with its mismatch and the network of states and actions for a Θ.
+
+        Weights from states to actions are 0: they belong to the plasticity program.
+        """
+        circuit = self.circuit_of(theta)
+        core = self._core(circuit, n_states)
+        connect(core, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
+        return core
+
+    def _core(self, circuit: Circuit, n_states: int) -> Core:
+        """This chip at rest, with its mismatch and no synapses."""
+        codes = neuron_codes(circuit, n_states)
+        mismatch: Mismatch
+        if self.mismatch == "routine":
+            codes, mismatch = calibrated_codes(calibration_of(self.chip), codes), "uncalibrated"
+        else:
+            mismatch = self.mismatch
+        pattern = None if mismatch == "off" else self.chip
+        # The routine measures neurons; sensors and ADC stay as they are.
+        calibrated = self.mismatch in ("off", "calibrated")
+        sensing = self.program.uses_sensors
+        return new_core(
+            produced(codes, self.chip, mismatch),
+            circuit.step_s,
+            noise_V=circuit.noise_V,
+            router_delay_cycles=circuit.router_delay_cycles,
+            strides=circuit.strides,
+            gain=None if pattern is None else synapse_gain(pattern),
+            sensors=sensors(
+                self.correlation,
+                circuit.step_s,
+                np.zeros(N_SYNAPSES, dtype=np.uint8),
+                pattern,
+                calibrated=calibrated,
+            )
+            if sensing
+            else None,
+            adc=adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
+        )
+
+
+@cache
+def calibration_of(chip: int) -> Calibration:
+    """Calibration of a chip at the codes of ``Circuit``, kept for the process; takes 0.5 s."""
+    return calibrate(chip)
+
+
+def require_neurons(interface: Interface) -> None:
+    """Raises ValueError unless the chip has the neurons for a family."""
+    if interface.actions != "discrete":
+        raise ValueError(f"chip needs discrete actions, got {interface.actions} ones")
+    if interface.n_observations < 2:
+        raise ValueError("chip needs at least 2 states, got 1")
+    n_neurons = interface.n_observations + interface.n_actions
+    if n_neurons > N_NEURONS:
+        raise ValueError(
+            f"chip needs a neuron per state and action and has {N_NEURONS}, got "
+            f"{interface.n_observations} states and {interface.n_actions} actions"
+        )

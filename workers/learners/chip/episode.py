@@ -1,0 +1,163 @@
+"""One life on the chip: the decision protocol, the environment and the plasticity program.
+
+As on the hardware, everything runs on the chip, in one kernel: the plasticity processor stimulates
+the network, reads the spike counters, chooses, plays the environment and changes the weights.
+Protocol and times follow Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c: 5300
+processor cycles, or 53 µs, a decision.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.circuit import Circuit
+from spikeloop.workers.chip.core import SEED_LANE, Core, steps
+from spikeloop.workers.chip.environment import FULL, Environment
+from spikeloop.workers.chip.limits import (
+    N_NEURONS,
+    N_SILENCE_SPIKES,
+    ROUTER_ADDRESS_U6,
+    SETTLE_CYCLES,
+    SPIKE_INTERVAL_CYCLES,
+)
+from spikeloop.workers.chip.noise import seed_words
+from spikeloop.workers.chip.ppu.scalar_unit import draw
+from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
+from spikeloop.workers.kernels import kernel, part, source_digest
+from spikeloop.workers.learners.chip.coding import choose
+from spikeloop.workers.plasticity.hooks import begin, decided, rewarded
+
+
+class Timing(NamedTuple):
+    """The decision protocol: durations in integration steps, and how often a state is kicked."""
+
+    spike_interval: int
+    settle: int
+    n_stimulus_spikes: int
+
+
+def timing(circuit: Circuit) -> Timing:
+    """The published protocol on the grid of a circuit's integration step."""
+    return Timing(
+        spike_interval=steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
+        settle=steps(SETTLE_CYCLES, circuit.step_s),
+        n_stimulus_spikes=circuit.n_stimulus_spikes,
+    )
+
+
+def duration_s(circuit: Circuit) -> float:
+    """Seconds of chip time of one decision; the network settles after stimulus and silence."""
+    protocol = timing(circuit)
+    n_intervals = protocol.n_stimulus_spikes + N_SILENCE_SPIKES
+    return (n_intervals * protocol.spike_interval + 2 * protocol.settle) * circuit.step_s
+
+
+@part
+def stimulate(core: Core, state: int, n_states: int, timing: Timing) -> None:
+    """Clears the counters, kicks a state neuron and lets the network settle."""
+    for neuron in range(N_NEURONS):
+        read_counter(core, neuron)
+    for _ in range(timing.n_stimulus_spikes):
+        send(core, (state + 1) % n_states, state)
+        advance(core, timing.spike_interval)
+    advance(core, timing.settle)
+
+
+@part
+def silence(core: Core, n_states: int, n_actions: int, timing: Timing) -> None:
+    """Sends spikes into all inhibitory rows, which ends whatever still reverberates.
+
+    The rows beyond those of the action neurons carry no weight, so they may be left out.
+    """
+    inhibitory = ((np.uint64(1) << np.uint64(n_actions)) - np.uint64(1)) << np.uint64(n_states)
+    for _ in range(N_SILENCE_SPIKES):
+        send_rows(core, np.uint32(inhibitory), ROUTER_ADDRESS_U6)
+        advance(core, timing.spike_interval)
+
+
+@part
+def next_state(environment: Environment, random: NDArray[np.int64], action: int, state: int) -> int:
+    """Samples the successor of a state under an action."""
+    number = draw(random, FULL)
+    successor = 0
+    while number >= environment.cumulative_u16[action, state, successor]:
+        successor += 1
+    return successor
+
+
+def live(
+    core: Core,
+    memory: Any,
+    environment: Environment,
+    timing: Timing,
+    coding: int,
+    seed: np.uint64,
+    n_steps: int,
+    curve: FloatArray,
+) -> None:
+    """Lets an agent live through one task.
+
+    Args:
+        core: a chip at rest with its network; afterwards in the state at the life's end.
+        memory: its plasticity program's memory, which decides which program that is.
+        environment: the task.
+        timing: the decision protocol.
+        coding: index into ``coding.CODINGS``.
+        seed: of all the life's randomness.
+        n_steps: decisions.
+        curve: (n_bins,) rewards are added to their part of the life.
+    """
+    _compiled(memory.__class__)(core, memory, environment, timing, coding, seed, n_steps, curve)
+
+
+@cache
+def _compiled(memory: type) -> Callable[..., int]:
+    """The life with one program; each has its own index in numba's cache.
+
+    An index names the types that its kernel was compiled for. If programs shared one, a user's own
+    program, which other processes cannot import, would spoil it for all.
+    """
+    file = getattr(sys.modules[memory.__module__], "__file__", None)
+    sources = [] if file is None else [Path(file)]
+    return _build(source_digest(*sources), f"live.{memory.__module__}.{memory.__qualname__}")
+
+
+def _build(digest: int, name: str) -> Callable[..., int]:
+    """The kernel; the digest of the sources makes its place in the cache (``compiling``)."""
+
+    def live(
+        core: Core,
+        memory: Any,
+        environment: Environment,
+        timing: Timing,
+        coding: int,
+        seed: np.uint64,
+        n_steps: int,
+        curve: FloatArray,
+    ) -> int:
+        n_actions, n_states, _ = environment.reward.shape
+        n_bins = curve.size
+        seed_words(seed, core.lanes)
+        core.random[0] = core.lanes[SEED_LANE]
+        begin(core, memory)
+        state = environment.start_state
+        for step in range(n_steps):
+            stimulate(core, state, n_states, timing)
+            action = choose(core, coding, n_states, n_actions)
+            decided(core, memory, step, state, action)
+            silence(core, n_states, n_actions, timing)
+            successor = next_state(environment, core.random, action, state)
+            curve[step * n_bins // n_steps] += environment.reward[action, state, successor]
+            rewarded(core, memory, state, action, environment.signal_q7[action, state, successor])
+            state = successor
+            advance(core, timing.settle)
+        return digest
+
+    live.__qualname__ = name
+    return kernel(live)

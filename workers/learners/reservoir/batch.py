@@ -1,0 +1,119 @@
+"""The reservoirs of a tile: what they start with, what goes in, and what is heard of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.brian.connectivity import Circuit
+from spikeloop.workers.brian.open_loop import Variable
+from spikeloop.workers.learners.reservoir.network import PHYSICAL, Physical, Reservoir, weighted
+
+HEARD: Variable = ("neurons", "heard")
+"""Where the blueprint sums up each neuron's spikes, as they are worth at the end of a window."""
+
+
+@dataclass(frozen=True)
+class Reservoirs:
+    """The networks of some candidates, each of which lives the same number of lives, in order.
+
+    Attributes:
+        start: (n_candidates, n) values of the blueprint's parameters, in SI units.
+        entry: the parameter that is set before each window.
+        feeding: (n_candidates, n_channels, n_neurons) input weights, for currents.
+        chance: of a Poisson channel's spike per step at its height.
+        keeps: (n_candidates, n_neurons) what is left of filtered spikes after a window.
+        worth: (n_candidates, n_neurons) of a spike, in filtered spikes.
+    """
+
+    start: Mapping[Variable, FloatArray]
+    entry: Variable
+    feeding: FloatArray
+    chance: float
+    keeps: FloatArray
+    worth: FloatArray
+
+    def shown(self, channels: FloatArray) -> FloatArray:
+        """(n_lives, n) of ``entry`` for a window.
+
+        Args:
+            channels: (n_lives, n_channels) in [0, 1].
+        """
+        if self.entry[0] == "inputs":
+            return channels * self.chance
+        return weighted(channels, self.feeding)
+
+    def filtered(self, before: FloatArray, heard: FloatArray) -> FloatArray:
+        """(n_lives, n_neurons) filtered spikes at the end of a window.
+
+        Args:
+            before: (n_lives, n_neurons) at the end of the last one.
+            heard: (n_lives, n_neurons) what the window has added to ``HEARD``.
+        """
+        each = len(heard) // len(self.keeps)
+        return before * np.repeat(self.keeps, each, axis=0) + heard * np.repeat(
+            self.worth, each, axis=0
+        )
+
+
+def reservoirs(
+    settings: Reservoir,
+    circuit: Circuit,
+    window_steps: int,
+    recurrent: FloatArray,
+    feeding: FloatArray,
+    factors: Mapping[str, FloatArray],
+) -> Reservoirs:
+    """Networks of one circuit with each candidate's weights and time constants.
+
+    Args:
+        settings: of the networks.
+        circuit: of the settings.
+        window_steps: time steps of one decision.
+        recurrent: (n_candidates, n_synapses) weights.
+        feeding: (n_candidates, n_channels, n_neurons) input weights.
+        factors: (n_candidates,) what a physical parameter of all neurons is multiplied with.
+    """
+    n_candidates, _, n = feeding.shape
+    dt_s = settings.step_ms * 1e-3
+    by: dict[Physical, FloatArray] = {
+        name: factors.get(name, np.ones(n_candidates))[:, None] for name in PHYSICAL
+    }
+
+    def kept(tau_ms: FloatArray | float, name: Physical) -> FloatArray:
+        """α of a step."""
+        alpha: FloatArray = np.exp(-settings.step_ms / (by[name] * np.full(n, tau_ms)))
+        return alpha
+
+    membrane = kept(settings.tau_membrane_ms, "tau_membrane")
+    readout = kept(circuit.tau_readout_ms, "tau_readout")
+    start: dict[Variable, FloatArray] = {
+        ("neurons", "leak"): (1 - membrane) / dt_s,
+        # α may have come to 0, of which there is no logarithm.
+        ("neurons", "forget"): settings.step_ms / (by["tau_readout"] * circuit.tau_readout_ms),
+    }
+    if circuit.adaptive.any():
+        adaptation = kept(circuit.tau_adaptation_ms, "tau_adaptation")
+        start["neurons", "fade"] = (1 - adaptation) / dt_s
+        start["neurons", "rise"] = settings.beta * circuit.adaptive * by["beta"]
+    jump = np.ones((n_candidates, n))
+    if settings.tau_synapse_ms:
+        synapse = kept(settings.tau_synapse_ms, "tau_synapse")
+        start["neurons", "decay"] = (1 - synapse) / dt_s
+        jump = (1 - synapse) / (1 - membrane)
+    if circuit.pre.size:
+        start["recurrent", "w"] = recurrent * jump[:, circuit.post]
+    chance = settings.input_rate_Hz * dt_s
+    if settings.input == "poisson":
+        # The potential that a step's spikes leave is on average that of the current.
+        share = (1 - membrane) * jump / chance
+        start["feeding", "w"] = (feeding * share[:, None, :]).reshape(n_candidates, -1)
+    return Reservoirs(
+        start=start,
+        entry=("inputs", "chance") if settings.input == "poisson" else ("neurons", "drive"),
+        feeding=feeding,
+        chance=chance,
+        keeps=readout**window_steps,
+        worth=window_steps * (1 - readout),
+    )

@@ -1,0 +1,249 @@
+"""Liquid computing: a random reservoir of spiking neurons, of which a linear readout learns.
+
+Maass, Natschläger and Markram 2002 (Neural Computation 14:2531) on the task of Hochreiter, Younger
+and Conwell 2001 (ICANN): the contrast of Maass' talk "Networks of spiking neurons learn to learn"
+to recurrent networks whose weights are learned. No weight inside the reservoir ever is; within a
+life a readout learns from a teacher, and what is learned across lives is what kind of network this
+works best with: its architecture, its physical values, the readout's learning rule, and the order
+in which the teacher presents the samples.
+
+Neurons are those of ``reservoir``, networks are drawn by ``liquid``, readouts learn by ``readout``.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.base import Lives
+from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
+from spikeloop.workers.brian.rollout import Course
+from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.hyperparameter_fields import searchable, searchables
+from spikeloop.workers.input_channels import Channels
+from spikeloop.workers.learners.reservoir.liquid import Liquid
+from spikeloop.workers.learners.reservoir.liquid_features import Values, features
+from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
+from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
+from spikeloop.workers.time_steps import whole_steps
+
+Kind = Literal["architecture", "physics", "readout", "curriculum"]
+RULES: dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]] = {
+    "rls": (recursive_least_squares, ("ridge", "forgetting")),
+    "delta": (delta_rule, ("eta", "eta_decay")),
+}
+"""How a readout learns, and the settings that it takes."""
+
+
+class BrianLiquid(Settings):
+    """A random spiking reservoir with a linear readout that learns from a teacher.
+
+    Continuous actions are the readout in units of half the action range, from its middle, clipped;
+    the first answer is the middle.
+    """
+
+    kind: Literal["brian_liquid"] = "brian_liquid"
+    searched: list[Kind] = Field(
+        default=["architecture", "physics", "readout"],
+        min_length=1,
+        description="Θ: kinds of hyperparameters; the others keep the values below",
+    )
+
+    n_neurons: int = searchable("architecture", 64, 1, 1000, "neurons")
+    connectivity: float = searchable(
+        "architecture", 0.1, 0.01, 1, "chance of a synapse between two neurons", scale="log"
+    )
+    excitatory_share: float = searchable("architecture", 0.8, 0.2, 0.9, "of all neurons")
+    adaptive_share: float = searchable("architecture", 0.0, 0, 1, "neurons of rising threshold")
+
+    spectral_radius: float = searchable("physics", 0.5, 0, 2, "of recurrent weights")
+    input_scale: float = searchable(
+        "physics", 3.0, 0.1, 20, "standard deviation of a neuron's input in thresholds", scale="log"
+    )
+    told_scale: float = searchable("physics", 0.2, 0, 1, "of the last target's part of the input")
+    tau_membrane_ms: float = searchable(
+        "physics", 5.0, 1, 100, "of potentials", unit="ms", scale="log"
+    )
+    tau_synapse_ms: float = searchable(
+        "physics", 3.0, 1, 100, "of synaptic currents", unit="ms", scale="log"
+    )
+    tau_readout_ms: float = searchable(
+        "physics", 4.0, 1, 200, "of filtered spikes", unit="ms", scale="log"
+    )
+    tau_adaptation_ms: float = searchable(
+        "physics", 100.0, 10, 2000, "of rising thresholds", unit="ms", scale="log"
+    )
+    beta: float = searchable("physics", 0.1, 0, 2, "rise of a threshold after a spike")
+
+    ridge: float = searchable(
+        "readout", 10.0, 1e-3, 1000, "rls: inverse variance of a weight beforehand", scale="log"
+    )
+    forgetting: float = searchable("readout", 1.0, 0.9, 1, "rls: weight of a sample one later")
+    eta: float = searchable("readout", 0.5, 0, 1, "delta: learning rate at first")
+    eta_decay: float = searchable("readout", 0.0, 0, 1, "delta: η_t = eta / (1 + t)^eta_decay")
+    curriculum: float = searchable(
+        "curriculum", 0.0, -1, 1, "order of samples: 1 easy first, 0 as drawn, -1 hard first"
+    )
+
+    readout: Literal["rls", "delta"] = Field(
+        default="rls", description="recursive least squares or the delta rule"
+    )
+    largest_n: int = Field(default=100, ge=2, le=1000, description="neurons in a search")
+    largest_connectivity: float = Field(
+        default=0.2, ge=0.02, le=1, description="chance of a synapse in a search"
+    )
+    network: int = Field(default=0, ge=0, description="seed of wiring, signs and weights")
+    window_ms: float = Field(default=10.0, ge=1, le=1000, description="time of one sample")
+    step_ms: float = Field(default=1.0, ge=0.01, le=10, description="time step of Brian2")
+    refractory_ms: float = Field(default=2.0, ge=0, le=1000, description="no spikes after a spike")
+    longest_delay_ms: float = Field(
+        default=1.0, ge=0, le=1000, description="delays are 1, 2, ... steps up to this"
+    )
+    channels_per_value: int = Field(
+        default=5, ge=2, le=1000, description="input channels of each number seen"
+    )
+    told_channels: int = Field(
+        default=5, ge=2, le=1000, description="input channels of the last target"
+    )
+    tuning_width: float = Field(
+        default=1.0, ge=0.05, le=10, description="of a channel, in spacings between channels"
+    )
+    target: OpenTarget = Field(default="numpy", description="what Brian2 generates code for")
+
+    @model_validator(mode="after")
+    def _within_the_search(self) -> Self:
+        for name, largest in (("n_neurons", "largest_n"), ("connectivity", "largest_connectivity")):
+            value, most = getattr(self, name), getattr(self, largest)
+            if "architecture" in self.searched and value > most:
+                raise ValueError(f"{name} must be at most {largest}, got {value} and {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _window_of_whole_steps(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
+        return self
+
+    @property
+    def interaction_s(self) -> float:
+        """Seconds of biological time that one sample takes."""
+        return self.window_ms * 1e-3
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """Θ: the hyperparameters of the kinds that are searched."""
+        if interface.told != "target":
+            raise ValueError(
+                f"brian_liquid needs a family that tells targets, got one that tells "
+                f"{interface.told}s"
+            )
+        if interface.actions != "continuous" or interface.n_actions != 1:
+            raise ValueError(
+                f"brian_liquid needs one continuous action, got {interface.n_actions} "
+                f"{interface.actions}"
+            )
+        unused = [name for rule, (_, own) in RULES.items() if rule != self.readout for name in own]
+        return ParameterSpace(
+            tuple(
+                self._parameter(name, how)
+                for name, how in searchables(type(self)).items()
+                if how["kind"] in self.searched and name not in unused
+            )
+        )
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets the lives happen side by side: the network first, then the readouts.
+
+        Memory holds two numbers for each sample, life and neuron of the largest candidate.
+        """
+        values = self.values(parameters)
+        course = Course(self.kind, tasks, seeds, **self._how(values, tasks))
+        inputs, targets = self.lesson(Course(self.kind, tasks, seeds, **self._how(values, tasks)))
+        seen = features(self, values, course, inputs)
+
+        of_lives = {name: course.of_lives(value) for name, value in values.items()}
+        low, high = course.interface.action_range
+        middle, half = (low + high) / 2, (high - low) / 2
+        learn, settings = RULES[self.readout]
+        answers = learn(
+            seen,
+            (targets - middle) / half,
+            of_lives["n_neurons"].astype(np.int64),
+            *(of_lives[name] for name in settings),
+        )
+        # A potential that is no number never spikes, so its life would look like one in silence.
+        broken = ~np.isfinite(np.stack([*of_lives.values()])).all(axis=0)
+        answers = np.where(broken, np.nan, np.clip(middle + half * answers, low, high))
+        for sample in answers:
+            course.observe()
+            course.step(sample[:, None])
+        return course.lives()
+
+    def values(self, parameters: Parameters) -> Values:
+        """(n_candidates,) each hyperparameter by name, searched or not."""
+        searched = {parameter.name for parameter in parameters.space.parameters}
+        return {
+            name: parameters[name]
+            if name in searched
+            else np.full(parameters.n_candidates, float(getattr(self, name)))
+            for name in searchables(type(self))
+        }
+
+    def lesson(self, rehearsal: Course) -> tuple[list[FloatArray], FloatArray]:
+        """What the lives are shown and what they are told, which do not depend on their answers.
+
+        Returns:
+            Input of each sample, (n_lives, n_channels), and the targets, (n_samples, n_lives).
+        """
+        channels = self.channels(rehearsal.interface)
+        answer = np.full((rehearsal.n_lives, 1), sum(rehearsal.interface.action_range) / 2)
+        told, inputs, targets = None, [], []
+        for _ in range(rehearsal.n_steps):
+            inputs.append(channels.encode(rehearsal.observe(), None, told))
+            told = rehearsal.step(answer)
+            targets.append(told)
+        return inputs, np.stack(targets)
+
+    def liquid(self) -> Liquid:
+        """The largest network of a search, or the only one."""
+        searched = "architecture" in self.searched
+        return Liquid.draw(
+            self.network,
+            self.largest_n if searched else self.n_neurons,
+            self.largest_connectivity if searched else self.connectivity,
+            max(1, round(self.longest_delay_ms / self.step_ms)),
+        )
+
+    def channels(self, interface: Interface) -> Channels:
+        """How samples are shown to the network."""
+        return Channels(
+            interface,
+            self.channels_per_value,
+            self.told_channels,
+            self.tuning_width,
+            feeds_action=False,
+        )
+
+    def _how(self, values: Values, tasks: TaskBatch) -> dict[str, IntArray]:
+        """The order of samples, for ``play``, if it is not the one in which they were drawn."""
+        if "curriculum" not in self.searched and not self.curriculum:
+            return {}
+        if not hasattr(tasks, "difficulty"):
+            raise ValueError(
+                "brian_liquid needs tasks of known difficulty for a curriculum, "
+                f"got {type(tasks).__name__}"
+            )
+        return {"order": curriculum_order(values["curriculum"], tasks.difficulty())}
+
+    def _parameter(self, name: str, how: dict[str, Any]) -> Parameter:
+        default = getattr(self, name)
+        if name == "n_neurons":
+            return Integer(name, 1, self.largest_n, default, description=how["description"])
+        high = self.largest_connectivity if name == "connectivity" else how["high"]
+        return Real(name, how["low"], high, default, how["unit"], how["scale"], how["description"])
+
+    @property
+    def adapts(self) -> bool:
+        """Whether any neuron can be adaptive."""
+        return "architecture" in self.searched or self.adaptive_share > 0

@@ -1,0 +1,81 @@
+"""What the readouts of a tile see: random reservoirs that are shown the samples of their lives."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.brian.open_loop import open_loop
+from spikeloop.workers.brian.rollout import Course
+from spikeloop.workers.input_channels import Channels
+from spikeloop.workers.learners.reservoir.batch import HEARD, reservoirs
+from spikeloop.workers.learners.reservoir.liquid import Liquid
+from spikeloop.workers.learners.reservoir.network import Reservoir
+from spikeloop.workers.time_steps import whole_steps
+
+if TYPE_CHECKING:
+    from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid
+
+Values = dict[str, FloatArray]
+"""(n_candidates,) each hyperparameter, by name."""
+UNITS: dict[str, Any] = {"tau_membrane_ms": 1.0, "tau_synapse_ms": 1.0, "beta": 1.0}
+"""Of which candidates have multiples."""
+
+
+def features(
+    learner: "BrianLiquid", values: Values, course: Course, inputs: list[FloatArray]
+) -> FloatArray:
+    """(n_samples, n_lives, n) spikes per sample, filtered: what the readouts see.
+
+    Args:
+        learner: its settings.
+        values: (n_candidates,) of each hyperparameter.
+        course: of the lives.
+        inputs: of each sample, (n_lives, n_channels).
+    """
+    liquid, window_steps = learner.liquid(), whole_steps(learner.window_ms, learner.step_ms)
+    circuit, n_neurons = liquid.circuit(learner.adapts), values["n_neurons"]
+    reservoir = Reservoir(
+        n_neurons=liquid.n,
+        refractory_ms=learner.refractory_ms,
+        step_ms=learner.step_ms,
+        **UNITS,
+    )
+    weights = liquid.weights(
+        n_neurons,
+        values["connectivity"],
+        values["excitatory_share"],
+        values["spectral_radius"],
+    )
+    feeding = _feeding(learner.channels(course.interface), values, liquid)
+    multiples = {name.removesuffix("_ms"): value for name, value in values.items()}
+    nets = reservoirs(reservoir, circuit, window_steps, weights, feeding, multiples)
+    start = dict(nets.start)
+    if learner.adapts:
+        adaptive = liquid.adaptive(n_neurons, values["adaptive_share"])
+        start["neurons", "rise"] = values["beta"][:, None] * adaptive
+    heard = open_loop(
+        reservoir.blueprint(circuit, 0, window_steps),
+        course.seeds,
+        {variable: course.of_lives(value) for variable, value in start.items()},
+        {nets.entry: np.stack([nets.shown(shown) for shown in inputs])},
+        window_steps,
+        [HEARD],
+        learner.target,
+    )[HEARD]
+    filtered, before = np.zeros(heard.shape[1:]), np.zeros(heard.shape[1:])
+    for window in heard:
+        filtered = nets.filtered(filtered, window - before)
+        before = window.copy()
+        window[:] = filtered
+    return heard
+
+
+def _feeding(channels: Channels, values: Values, liquid: Liquid) -> FloatArray:
+    """(n_candidates, n_channels, n) input weights."""
+    scale = np.repeat(values["input_scale"][:, None], channels.n, axis=1)
+    first = sum(n for name, n in channels.parts.items() if name == "observation")
+    scale[:, first : first + channels.parts["told"]] *= values["told_scale"][:, None]
+    weights = liquid.feeding(channels.n, values["n_neurons"])
+    fed: FloatArray = weights * (scale / np.sqrt(channels.n_shown))[:, :, None]
+    return fed

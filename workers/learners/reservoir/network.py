@@ -1,0 +1,209 @@
+"""Recurrent networks of leaky integrate-and-fire neurons, some of them adaptive, in Brian2.
+
+Each neuron i has a potential v in units of its resting threshold and, if it is adaptive, a rise a
+of its threshold. In steps of dt, with α = exp(−dt/τ) of the time constant that is meant,
+
+    v ← α_m v + (1 − α_m) (I + c)      a ← α_a a      c ← α_s c
+    spike if v > 1 + a, unless refractory;  then  v ← v − (1 + a),  a ← a + β
+
+with the input I of the decision and, if synapses have a time constant, the current c of spikes,
+both as they were before the step. A spike of neuron j reaches i just before the step that comes 1,
+2, ... steps after it: v ← v + w_ji, of which the leak of that step leaves α_m w_ji for the
+threshold to see, or c ← c + w_ji (1 − α_s) / (1 − α_m), which would move v, did it not leak, by
+w_ji in all. Spikes of Poisson channels do so after 1 step. It is the network of Bellec et al. 2018
+(NeurIPS, "Long short-term memory and learning-to-learn in networks of spiking neurons"; code lsnn,
+spiking_models.py), whose β is β_Bellec (1 − α_a) / θ₀ here: the rise of one spike.
+
+Brian2 steps these equations with ``euler`` and rates (1 − α) / dt, which is exact for an input that
+is constant over a step, and needs no exponential function while it runs.
+
+What a readout sees are the spikes filtered by r ← α_r r + (1 − α_r) z n, z = 1 at a spike and n the
+steps of a decision: the number of spikes per decision, averaged over the last τ_r.
+"""
+
+from typing import Annotated, Literal, Self, TypeAlias, get_args
+
+import numpy as np
+from pydantic import AfterValidator, Field, model_validator
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring, all_to_all
+from spikeloop.workers.brian.connectivity import Circuit, generator
+from spikeloop.workers.kernels import kernel
+
+
+def _ascending(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0.1 <= value[0] <= value[1] <= 1e6:
+        raise ValueError(f"must be [low, high] with 0.1 <= low <= high <= 1e6, got {list(value)}")
+    return value
+
+
+Times: TypeAlias = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ascending)]
+"""A range in ms from which each neuron's time constant is drawn, evenly on a logarithmic scale."""
+
+Physical = Literal["tau_membrane", "tau_adaptation", "beta", "tau_synapse", "tau_readout"]
+PHYSICAL: tuple[Physical, ...] = get_args(Physical)
+"""What can be changed by a factor, for all neurons of a network."""
+
+
+class Reservoir(Settings):
+    """A recurrent network, drawn at random; ``network`` is the seed of all that is drawn."""
+
+    network: int = Field(default=0, ge=0, description="seed of wiring, time constants, weights")
+    n_neurons: int = Field(default=24, ge=1, le=2000, description="neurons")
+    adaptive_share: float = Field(default=0.5, ge=0, le=1, description="of all neurons")
+    tau_membrane_ms: float = Field(default=20.0, ge=0.1, le=1e6, description="of potentials")
+    tau_adaptation_ms: Times = Field(default=(200.0, 2000.0), description="of thresholds")
+    beta: float = Field(
+        default=0.2, ge=0, le=1000, description="rise of an adaptive threshold after a spike"
+    )
+    tau_synapse_ms: float = Field(
+        default=0.0, ge=0, le=1e6, description="of synaptic currents; 0: spikes act at once"
+    )
+    tau_readout_ms: Times = Field(default=(20.0, 20.0), description="of filtered spikes")
+    refractory_ms: float = Field(default=2.0, ge=0, le=1000, description="no spikes after a spike")
+    connectivity: float = Field(
+        default=0.2, ge=0, le=1, description="chance of a synapse between two neurons"
+    )
+    excitatory_share: float = Field(
+        default=0.0, ge=0, le=0.99, description="of all neurons, by Dale's law; 0: without the law"
+    )
+    longest_delay_ms: float = Field(
+        default=5.0, ge=0, le=1000, description="delays are 1, 2, ... steps up to this"
+    )
+    input_gain: float = Field(
+        default=2.0, ge=1e-3, le=1000, description="standard deviation of a neuron's input current"
+    )
+    recurrent_gain: float = Field(
+        default=0.5, ge=1e-3, le=1000, description="of its recurrent weights, times sqrt(synapses)"
+    )
+    input: Literal["current", "poisson"] = Field(
+        default="current", description="channels are currents or neurons that fire at random"
+    )
+    input_rate_Hz: float = Field(
+        default=200.0, gt=0, le=1e6, description="of a Poisson channel at its height"
+    )
+    step_ms: float = Field(default=1.0, ge=0.01, le=10, description="time step of Brian2")
+
+    @model_validator(mode="after")
+    def _one_spike_a_step(self) -> Self:
+        if self.input == "poisson" and self.input_rate_Hz * self.step_ms > 1000:
+            raise ValueError(
+                f"input_rate_Hz must be at most {1000 / self.step_ms:g}, one spike in each step of "
+                f"{self.step_ms:g} ms, got {self.input_rate_Hz:g}"
+            )
+        return self
+
+    @property
+    def recurrent_scale(self) -> float:
+        """Standard deviation of initial recurrent weights."""
+        n_in = max(1.0, self.connectivity * (self.n_neurons - 1))
+        return self.recurrent_gain / float(np.sqrt(n_in))
+
+    def circuit(self) -> Circuit:
+        """Draws the network; it is a function of these settings alone."""
+        return Circuit.draw(
+            self.network,
+            self.n_neurons,
+            connectivity=self.connectivity,
+            longest_delay=self.steps(self.longest_delay_ms),
+            adaptive_share=self.adaptive_share,
+            excitatory_share=self.excitatory_share,
+            tau_adaptation_ms=self.tau_adaptation_ms,
+            tau_readout_ms=self.tau_readout_ms,
+            scale=self.recurrent_scale,
+        )
+
+    def initial(self, name: str, shape: tuple[int, ...], scale: float) -> FloatArray:
+        """``shape`` normal weights of deviation ``scale``, for what goes into and out of it.
+
+        Args:
+            name: of the weights; each name has numbers of its own.
+            shape: any.
+            scale: standard deviation.
+        """
+        words = [self.network, 1, *name.encode()]
+        return scale * generator(np.random.SeedSequence(words)).standard_normal(shape)
+
+    def steps(self, time_ms: float) -> int:
+        """Time steps of a time, at least one."""
+        return max(1, round(time_ms / self.step_ms))
+
+    def blueprint(self, circuit: Circuit, n_channels: int, window_steps: int) -> Blueprint:
+        """The network of one life; weights and time constants are written by ``reservoir_lives``.
+
+        Args:
+            circuit: of these settings.
+            n_channels: input channels, each of them a neuron if input is "poisson".
+            window_steps: time steps of one decision.
+        """
+        drive = "drive"
+        equations = ["leak : hertz (constant)", "drive : 1", "heard : 1", "forget : 1 (constant)"]
+        threshold, reset = "v > 1", "v -= 1"
+        effect = "v_post"
+        if circuit.adaptive.any():
+            equations += ["da/dt = -fade * a : 1", "fade : hertz (constant)", "rise : 1 (constant)"]
+            threshold, reset = "v > 1 + a", "v -= 1 + a\na += rise"
+        if self.tau_synapse_ms:
+            drive, effect = "drive + c", "c_post"
+            equations += ["dc/dt = -decay * c : 1", "decay : hertz (constant)"]
+        if (silent := round(self.refractory_ms / self.step_ms)) > 1:
+            equations.append("ready : integer")
+            threshold += " and t_in_timesteps >= ready"
+            reset += f"\nready = t_in_timesteps + {silent}"
+        # What a spike is still worth at the end of its window.
+        reset += "\nheard += exp(forget * (t_in_timesteps % window_steps + 1 - window_steps))"
+        spiking = Neurons(
+            self.n_neurons,
+            "\n".join([f"dv/dt = leak * ({drive} - v) : 1", *equations]),
+            threshold=threshold,
+            reset=reset,
+            method="euler",
+        )
+        neurons, synapses = {"neurons": spiking}, dict[str, Synapses]()
+        if circuit.pre.size:
+            # What arrives at the end of a step acts in the next one.
+            delay = circuit.delay_steps - 1
+            wiring = Wiring(circuit.pre, circuit.post, delay if delay.any() else None)
+            synapses["recurrent"] = Synapses(
+                "neurons", "neurons", wiring, "w : 1 (constant)", f"{effect} += w"
+            )
+        if self.input == "poisson":
+            neurons["inputs"] = Neurons(
+                n_channels, "chance : 1 (constant)", threshold="rand() < chance"
+            )
+            wiring = all_to_all(n_channels, self.n_neurons)
+            synapses["feeding"] = Synapses(
+                "inputs", "neurons", wiring, "w : 1 (constant)", f"{effect} += w"
+            )
+        constants = {"window_steps": str(window_steps)}
+        return Blueprint(self.step_ms * 1e-3, neurons, synapses, constants)
+
+
+def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Σ_c values[l, c] weights[g, c, k] of each life l, whose numbers depend on no other life's.
+
+    Args:
+        values: (n_lives, n).
+        weights: (n_groups, n, m), each for as many lives, in order.
+
+    Returns:
+        (n_lives, m).
+    """
+    out = np.zeros((len(values), weights.shape[2]))
+    _add_weighted(
+        np.ascontiguousarray(values, dtype=np.float64), np.ascontiguousarray(weights), out
+    )
+    return out
+
+
+@kernel
+def _add_weighted(values: FloatArray, weights: FloatArray, out: FloatArray) -> None:
+    each = values.shape[0] // weights.shape[0]
+    for life in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            value = values[life, c]
+            if value != 0.0:
+                for k in range(weights.shape[2]):
+                    out[life, k] += value * weights[life // each, c, k]

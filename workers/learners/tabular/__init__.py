@@ -1,0 +1,1 @@
+"""The learning rule of the chip without the chip: the tabular reference."""

@@ -1,0 +1,113 @@
+"""The chip's learning rule without the chip: floating-point values, greedy choice, random ties.
+
+A ceiling for ``chip`` and a fast learner for tests: whatever the chip loses against it, it
+loses to quantisation, mismatch, noise and the choice by spikes.
+"""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
+from spikeloop.tasks.settings import Settings
+from spikeloop.tasks.tabular import TabularTasks, require_tables
+from spikeloop.workers.base import Lives
+from spikeloop.workers.learning_curve import bin_lengths
+from spikeloop.workers.plasticity.program import rescale_period
+from spikeloop.workers.space import Parameters, ParameterSpace, Real
+
+
+class TabularTd(Settings):
+    """SARSA(λ) with constant learning rate and optimistic start, greedy over a table of values.
+
+    Exploration comes from the initial value alone. Values are clipped to [0, largest_value], as
+    weights are on the chip; rescaling, if switched on, adds the chip's three hyperparameters for
+    it, in values.
+    """
+
+    kind: Literal["tabular_td"] = "tabular_td"
+    portable: ClassVar[bool] = True  # the same bits on every processor
+    largest_value: float = Field(
+        default=1.0, gt=0, le=100, description="end of the range of values, 1 as on the chip"
+    )
+    clip: bool = Field(default=True, description="whether values are kept within it")
+    rescale: bool = Field(default=False, description="whether values are rescaled periodically")
+    search_trace_decay: bool = Field(
+        default=False, description="whether λ is a hyperparameter or ``trace_decay``"
+    )
+    trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
+
+    def space(self, interface: Interface) -> ParameterSpace:
+        """Discount, learning rate, initial value, then rescaling and λ where they are searched."""
+        if interface.actions != "discrete":
+            raise ValueError(f"tabular_td needs discrete actions, got {interface.actions} ones")
+        require_tables(interface, self.kind)
+        most = self.largest_value
+        searched = [
+            Real("gamma", 0, 1, 0.5, description="discount"),
+            Real("eta", 0, 1, 0.5, description="learning rate"),
+            Real("initial_value", 0, most, most / 2, description="all values at first"),
+        ]
+        if self.rescale:
+            searched += [
+                Real("value_lower", 0, most, most / 2, description="rescaling: least value"),
+                Real(
+                    "value_upper",
+                    "value_lower",
+                    most,
+                    0.75 * most,
+                    description="rescaling: largest value",
+                ),
+                rescale_period(interface.n_steps),
+            ]
+        if self.search_trace_decay:
+            searched.append(Real("trace_decay", 0, 1, self.trace_decay, description="λ"))
+        return ParameterSpace(tuple(searched))
+
+    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+        """Lets the lives happen one after the other, each with a fresh table."""
+        if not isinstance(tasks, TabularTasks):
+            raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
+        from spikeloop.workers.learners.tabular.episode import live
+
+        n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
+        cumulative = np.cumsum(tasks.transition, axis=-1)
+        # Dividing makes the last possible successor's entry exactly 1, above every draw.
+        cumulative /= cumulative[..., -1:]
+        # Kernels are compiled for arrays of their own.
+        reward, signal = tasks.reward.copy(), tasks.told.copy()
+        low, high = (0.0, self.largest_value) if self.clip else (-np.inf, np.inf)
+        lengths = bin_lengths(n_steps)
+        shape = (parameters.n_candidates, tasks.n_tasks)
+        curve = np.zeros((*shape, lengths.size))
+        values = np.empty((*shape, n_states * n_actions))
+        values[:] = parameters["initial_value"][:, None, None]
+        for candidate in range(parameters.n_candidates):
+            theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
+            for task in range(tasks.n_tasks):
+                live(
+                    values[candidate, task],
+                    np.zeros(n_states * n_actions),
+                    cumulative[task],
+                    reward[task],
+                    signal[task],
+                    tasks.start_state[task],
+                    theta["gamma"],
+                    theta.get("trace_decay", self.trace_decay),
+                    theta["eta"],
+                    low,
+                    high,
+                    max(1, round(theta["rescale_period"])) if self.rescale else 0,
+                    theta.get("value_lower", low),
+                    theta.get("value_upper", high),
+                    seeds[candidate, task],
+                    n_steps,
+                    curve[candidate, task],
+                )
+        return Lives(
+            curve.sum(axis=2),
+            curve / lengths,
+            seeds.size * n_steps,
+            action_values=values.reshape(*shape, n_states, n_actions),
+        )

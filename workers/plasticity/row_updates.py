@@ -1,0 +1,101 @@
+"""Rows of synapses on the vector unit, whose registers hold half a row of bytes.
+
+A row is 32 lanes, of bytes or of halfwords; a table with a value for each synapse holds its rows
+one after the other, as the chip does (``core``).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.limits import N_NEURONS
+from spikeloop.workers.chip.ppu.vector_halfwords import add_mod16
+from spikeloop.workers.chip.ppu.vector_unit import (
+    BYTE_LANES,
+    HALFWORD_LANES,
+    Bytes,
+    Halfwords,
+    pack_lower,
+    pack_upper,
+    splat,
+    unpack_left,
+    unpack_right,
+)
+from spikeloop.workers.chip.sensor_readout import read_row
+from spikeloop.workers.kernels import part, routine
+
+
+class Scratch(NamedTuple):
+    """Rows of lanes: what the vector unit works on.
+
+    Attributes:
+        causal_u8: (32,) uint8 what the ADC converted.
+        anticausal_u8: (32,) uint8 the same of the other branch.
+        correlation: (32,) int8.
+        constant: (32,) int8.
+        zero: (32,) int8, all 0.
+        total: (32,) int16.
+        lanes: (32,) int16.
+        condition: (32,) int16.
+    """
+
+    causal_u8: NDArray[np.uint8]
+    anticausal_u8: NDArray[np.uint8]
+    correlation: Bytes
+    constant: Bytes
+    zero: Bytes
+    total: Halfwords
+    lanes: Halfwords
+    condition: Halfwords
+
+
+def new_scratch() -> Scratch:
+    """Rows of zeros."""
+    return Scratch(
+        *np.zeros((2, N_NEURONS), dtype=np.uint8),
+        *np.zeros((3, N_NEURONS), dtype=np.int8),
+        *np.zeros((3, N_NEURONS), dtype=np.int16),
+    )
+
+
+@part
+def of_row(row: int) -> slice:
+    """Where the 32 lanes of a row are."""
+    return slice(row * N_NEURONS, (row + 1) * N_NEURONS)
+
+
+@routine
+def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwords) -> None:
+    """Puts two rows of bytes together to one of halfwords (``unpack_left``, ``unpack_right``)."""
+    for first in range(0, N_NEURONS, BYTE_LANES):
+        middle, end = first + HALFWORD_LANES, first + BYTE_LANES
+        unpack_left(upper[first:end], lower[first:end], spare, out[first:middle])
+        unpack_right(upper[first:end], lower[first:end], spare, out[middle:end])
+
+
+@routine
+def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any]) -> None:
+    """Takes a row of halfwords apart (``pack_upper``, ``pack_lower``)."""
+    for first in range(0, N_NEURONS, BYTE_LANES):
+        middle, end = first + HALFWORD_LANES, first + BYTE_LANES
+        pack_upper(a[first:middle], a[middle:end], spare, upper[first:end])
+        pack_lower(a[first:middle], a[middle:end], spare, lower[first:end])
+
+
+@routine
+def read_sum(core: Core, scratch: Scratch, row: int, readings: int, total: Halfwords) -> None:
+    """Adds up readings of a row's causal branch."""
+    splat(0, total)
+    for _ in range(readings):
+        read_row(
+            core.sensors,
+            core.adc,
+            row,
+            core.lanes[ADC_LANE:],
+            scratch.causal_u8,
+            scratch.anticausal_u8,
+        )
+        unpack_row(scratch.zero, scratch.causal_u8, 0, scratch.lanes)
+        add_mod16(total, scratch.lanes, total)
