@@ -20,6 +20,7 @@ import numpy as np
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.config.load import parse, read_tables
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.interpretation import answers
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
@@ -76,7 +77,7 @@ class Quiet:
 
 def configuration(changes: Mapping[str, Any], lives: int, seed: int) -> run_config.RunConfig:
     """Of one training."""
-    tables = run_config.read_tables(EXAMPLE, run_config.TABLES, {})
+    tables = read_tables(EXAMPLE, run_config.TABLES, {})
     generations = lives // tables["run"]["tasks"]
     tables["run"] |= {"generations": generations, "seed": seed}
     tables["strategy"] |= {"decay_generations": generations}
@@ -85,7 +86,7 @@ def configuration(changes: Mapping[str, Any], lives: int, seed: int) -> run_conf
     objective = tables["learner"]["objective"]
     for name, value in changes.items():
         (objective if name in objective else tables["learner"])[name] = value
-    return run_config.parse(tables, str(EXAMPLE), None)
+    return parse(tables, str(EXAMPLE), None)
 
 
 def squared_errors(settings: run_config.RunConfig, name: str) -> FloatArray:

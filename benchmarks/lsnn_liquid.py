@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.config.load import load, override
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.stats.intervals import percentiles
 from spikeloop.tasks.base import FloatArray, SeedArray
@@ -199,7 +200,7 @@ def main() -> None:
     parser.add_argument("--choosing", type=int, default=200, help="functions to choose with")
     parser.add_argument("--taus", type=float, nargs="+", default=[5.0, 20.0, 100.0], help="in ms")
     asked = parser.parse_args()
-    run = run_config.load(asked.config, dict(run_config.override(text) for text in asked.set))
+    run = load(asked.config, dict(override(text) for text in asked.set))
     learner = run.learner
     if not isinstance(learner, Lsnn):
         raise SystemExit(f"[learner] must be lsnn, got {learner.kind}")

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.config.load import parse, read_tables
 from spikeloop.coordinator.search.loop import generation_lives, search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.run_session import warm_up_job
@@ -109,7 +110,7 @@ def configuration(
     network: str, name: str, seed: int, asked: argparse.Namespace
 ) -> run_config.RunConfig:
     """Of one search."""
-    tables = run_config.read_tables(EXAMPLE, run_config.TABLES, {})
+    tables = read_tables(EXAMPLE, run_config.TABLES, {})
     tables["run"] |= {"seed": seed, "commit_every": 50}
     tables["learner"] |= NETWORKS[network]
     tables["target"] = {"kind": "inline"}
@@ -120,9 +121,9 @@ def configuration(
         tables["run"] |= {"generations": GENERATIONS, "tasks": asked.tasks}
         # Without gradients memory is no matter, and more lives at once cost less each.
         tables["run"] |= {"tile_candidates": max(1, 200 // asked.tasks), "tile_tasks": asked.tasks}
-    whole = run_config.parse(tables, str(EXAMPLE), None)
+    whole = parse(tables, str(EXAMPLE), None)
     tables["transfer"]["monitor_every"] = max(1, LOOK_EVERY // generation_lives(whole))
-    return run_config.parse(tables, str(EXAMPLE), None)
+    return parse(tables, str(EXAMPLE), None)
 
 
 def run(settings: run_config.RunConfig, name: str) -> Found:

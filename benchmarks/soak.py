@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.run_session import warm_up_job

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from small import small_tables
 
-from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import manifest

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from spikeloop.coordinator.config.run_config import RunConfig, parse
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import VOLATILE
 

@@ -8,7 +8,7 @@ import pytest
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.comparison import comparison_config
-from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.learners import LEARNERS

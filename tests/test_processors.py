@@ -11,9 +11,9 @@ from emulated import old_processor, x86_only
 from small import Silent, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli import open as opening
 from spikeloop.coordinator.search import processor_mix, run_session
 from spikeloop.coordinator.search.processor_mix import mixed
+from spikeloop.coordinator.store.manifest import warn_of_processor
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
 from spikeloop.workers.processor import kernels, label, portable
@@ -136,7 +136,7 @@ def test_a_run_that_goes_on_on_another_processor_says_so(
         config = small_config(learner={"kind": learner})
         folder = tmp_path / config.learner.kind
         run_session.start(config, folder, Silent(), StopSignal())
-        opening.warn_of_processor(RunStore(folder), config)
+        warn_of_processor(RunStore(folder), config)
         errors = capsys.readouterr().err
         assert expected in errors
         assert bool(errors) == bool(expected)

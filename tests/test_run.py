@@ -22,7 +22,8 @@ from small import (
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.run_config import RunConfig, parse
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing, run_session
 from spikeloop.coordinator.search.commits import Commits

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statistical import assert_mean
 
-from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Parameters

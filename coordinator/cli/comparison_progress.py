@@ -8,9 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from spikeloop.coordinator.cli.exits import printable
-from spikeloop.coordinator.cli.progress import duration
 from spikeloop.coordinator.comparison.findings.findings import Findings
+from spikeloop.coordinator.formatting import duration, printable
 from spikeloop.coordinator.search.reporter import GenerationReport
 
 

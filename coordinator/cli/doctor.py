@@ -185,7 +185,7 @@ def _open(cluster: "Exposed") -> Check:
 
 
 def _emulator() -> str:
-    from spikeloop.coordinator.config.run_config import parse
+    from spikeloop.coordinator.config.load import parse
     from spikeloop.workers.evaluate import evaluate
 
     started = time.perf_counter()
@@ -196,7 +196,7 @@ def _emulator() -> str:
 
 
 def _ray() -> str:
-    from spikeloop.coordinator.config.run_config import parse
+    from spikeloop.coordinator.config.load import parse
 
     importlib.import_module("ray")
     config = parse(EXAMPLE, "doctor", Path.cwd())

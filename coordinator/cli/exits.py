@@ -12,9 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-
-LONGEST = 1000
-"""Characters of a line; what a message quotes may be a whole file."""
+from spikeloop.coordinator.formatting import one_line, printable, warn
 
 
 def leave(code: int) -> NoReturn:
@@ -68,11 +66,6 @@ def explain(error: BaseException) -> int:
     return code
 
 
-def warn(message: str) -> None:
-    """Prints one line that is no error."""
-    typer.echo(f"spikeloop: warning: {printable(message)}", err=True)
-
-
 class _Warnings(logging.Handler):
     """Prints the warnings that other parts of Spikeloop log."""
 
@@ -86,19 +79,3 @@ def show_warnings() -> None:
     logger = logging.getLogger("spikeloop")
     if not any(isinstance(handler, _Warnings) for handler in logger.handlers):
         logger.addHandler(_Warnings(logging.WARNING))
-
-
-def printable(message: str) -> str:
-    """A message as one line of at most ``LONGEST`` characters, whatever it quotes.
-
-    Names of files and keys may hold any character: line breaks, and bytes that are no text.
-    """
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message[: LONGEST + 1])
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message as one line; for an operating system's error, which file and why."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())

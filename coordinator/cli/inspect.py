@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli.exits import printable, warn
 from spikeloop.coordinator.cli.options import (
     Address,
     ConfigPath,
@@ -19,6 +18,7 @@ from spikeloop.coordinator.cli.options import (
     Workers,
 )
 from spikeloop.coordinator.errors import RunFailed
+from spikeloop.coordinator.formatting import printable, warn
 
 
 def policies(
@@ -30,13 +30,13 @@ def policies(
     trust: Trust = False,
 ) -> None:
     """Draw what the default and learned Θ of a run have learned in new mazes."""
-    from spikeloop.coordinator.cli import open as opening
     from spikeloop.coordinator.cli import policies as mazes
     from spikeloop.coordinator.cli import progress as console
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.lock import refuse_links
+    from spikeloop.coordinator.store.manifest import open_run
 
-    store, config, _ = opening.open_run(run, trust)
+    store, config, _ = open_run(run, trust)
     refuse_links(run)
     seed = config.transfer.seed if seed is None else seed
     learned = run_session.recommended(config, store)
@@ -60,7 +60,7 @@ def plan(
     from spikeloop.coordinator.cli import plan as planning
     from spikeloop.coordinator.cli import progress as console
 
-    settings = opening.load(config, sets, workers, inline, address)
+    settings = opening.load_config(config, sets, workers, inline, address)
     stop = StopSignal()
     stop.install()
     result = planning.measure(settings, stop, partial(typer.echo, err=True))

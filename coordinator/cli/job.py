@@ -13,7 +13,8 @@ from pathlib import Path
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend import job_env
-from spikeloop.coordinator.cli.exits import explain, leave, warn
+from spikeloop.coordinator.cli.exits import explain, leave
+from spikeloop.coordinator.formatting import warn
 from spikeloop.coordinator.submit.submitted_runs import CODE, OUT, RUN
 from spikeloop.workers.fingerprint import difference, fingerprint
 

@@ -176,7 +176,7 @@ def _load(path: Path, sets: list[str]) -> "RunConfig":
             text.encode()
         except UnicodeEncodeError as error:
             raise ConfigError(f"--set {text}: must be text in UTF-8") from error
-    return opening.load(path, sets)
+    return opening.load_config(path, sets)
 
 
 def _run_objects(

@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from spikeloop.cluster.targets import TARGETS
-from spikeloop.coordinator.cli.exits import warn
-from spikeloop.coordinator.config import run_config as configuration
+from spikeloop.coordinator.config.load import load, override
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search.processor_mix import other_processor
-from spikeloop.coordinator.store import manifest
-from spikeloop.coordinator.store.run_store import RunStore
 
 
-def load(
+def load_config(
     path: Path,
     sets: Sequence[str] | None,
     workers: int | None = None,
@@ -32,40 +28,8 @@ def load(
         inline: so, too.
         address: so, too.
     """
-    overrides = dict(configuration.override(text) for text in sets or ())
-    return retarget(configuration.load(path, overrides), workers, inline, address)
-
-
-def open_run(folder: Path, trust: bool) -> tuple[RunStore, RunConfig, bool]:
-    """A run that exists, with a warning if other code began it.
-
-    Args:
-        folder: of the run.
-        trust: whether the user said that it may use what it names elsewhere.
-
-    Returns:
-        Its folder, its configuration, and whether it may.
-    """
-    store = RunStore.open(folder)
-    config, trusted = manifest.read(store, trust)
-    if changes := manifest.changed_code(store, config):
-        warn_of_changes(folder, changes)
-    warn_of_processor(store, config)
-    return store, config, trusted
-
-
-def warn_of_changes(folder: Path, changes: str) -> None:
-    """Says that what is in a folder was begun by other code."""
-    warn(f"{folder} was begun by other code, so results may differ from here on: {changes}")
-
-
-def warn_of_processor(store: RunStore, config: RunConfig) -> None:
-    """Says that a run was begun where libraries choose other machine code, if that matters."""
-    if changes := other_processor(store.manifest(), config):
-        warn(
-            f"{store.folder} was begun on another kind of processor, so the last bits may differ "
-            f"from here on: {changes}"
-        )
+    overrides = dict(override(text) for text in sets or ())
+    return retarget(load(path, overrides), workers, inline, address)
 
 
 def retarget(

@@ -204,7 +204,7 @@ def show(plan: Plan, console: "Console") -> None:
     """Prints a plan as a table."""
     from rich.table import Table
 
-    from spikeloop.coordinator.cli.progress import duration
+    from spikeloop.coordinator.formatting import duration
 
     table = Table(
         title=f"Nothing was written; measured on {plan.lives_measured} lives", title_justify="left"

@@ -1,6 +1,5 @@
 """What a person sees of a run: one line a commit, a live bar on terminals, the final table."""
 
-import math
 import sys
 import time
 from collections import Counter
@@ -11,26 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.formatting import duration, printable
+from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
 from spikeloop.coordinator.search.deployment import race_size
 from spikeloop.coordinator.search.loop import generation_lives, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.transfer import Transfer, transfer_size
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
-from spikeloop.coordinator.stats.scores import Estimate, ends
-
-TRANSFER_COLUMNS = (
-    "Θ",
-    "score",
-    "95 % interval",
-    "mean return",
-    "below optimal",
-    "lives",
-    "failed",
-)
-WIDE = 100
-"""Columns of a terminal from which on there is room between the columns of a table."""
+from spikeloop.coordinator.stats.scores import ends
 
 
 class ConsoleReporter:
@@ -141,13 +129,6 @@ def lives_to_come(config: RunConfig, done: int) -> int:
     )
 
 
-def duration(seconds: float) -> str:
-    """For example "0:42", "12:05" or "3:10:00"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def transfer_table(transfer: Transfer, console: Console) -> None:
     """Prints the score of each Θ and each ruler on the held-out tasks, and the comparisons."""
     grid = transfer.lives.grid
@@ -181,23 +162,6 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     console.print(table)
     for name, gain in transfer.gains.items():
         console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)
-
-
-def gain_words(gain: Estimate) -> str:
-    """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
-    verdict = (
-        "not measured, too many lives failed"
-        if math.isnan(gain.value)
-        else "higher"
-        if gain.low > 0
-        else "lower"
-        if gain.high < 0
-        else "no difference detected"
-    )
-    return (
-        f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
-        f"n = {gain.n_tasks}: {verdict}"
-    )
 
 
 def results(folder: Path, figures: list[Path], console: Console) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spikeloop.coordinator.cli.exits import one_line
 from spikeloop.coordinator.cli.options import (
     RUNS,
     Address,
@@ -22,6 +21,7 @@ from spikeloop.coordinator.cli.options import (
     Workers,
 )
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import one_line
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
@@ -44,16 +44,17 @@ def run(
     from spikeloop.coordinator.cli import open as opening
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store import manifest
+    from spikeloop.coordinator.store.manifest import warn_of_changes, warn_of_processor
 
-    settings = opening.load(config, sets, workers, inline, address)
+    settings = opening.load_config(config, sets, workers, inline, address)
     folder = out / settings.run.name
     store = run_session.begun(settings, folder, typer.echo) if again else None
     if store is None:
         _drive(settings, folder, 0, lambda r, s: run_session.start(settings, folder, r, s, again))
         return
     if changes := manifest.changed_code(store, settings):
-        opening.warn_of_changes(folder, changes)
-    opening.warn_of_processor(store, settings)
+        warn_of_changes(folder, changes)
+    warn_of_processor(store, settings)
     done = max(store.generation(), 0)
     _drive(settings, folder, done, lambda r, s: run_session.resume(settings, store, r, s))
 
@@ -76,6 +77,7 @@ def resume(
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
     from spikeloop.coordinator.cli import open as opening
     from spikeloop.coordinator.search import run_session
+    from spikeloop.coordinator.store.manifest import open_run, warn_of_changes
     from spikeloop.coordinator.store.trust import reaches, require
 
     folder, copy = Path(run), ""
@@ -97,12 +99,12 @@ def resume(
             raise ConfigError("--after is for a run folder; a comparison has no generations")
         config, trusted = comparisons.read(folder, trust)
         if changes := comparisons.changed_code(config, folder):
-            opening.warn_of_changes(folder, changes)
+            warn_of_changes(folder, changes)
         config = config.retarget(opening.retarget(config.first, workers, inline, address).target)
         require(folder, reaches(config.tables()), trusted)
         _compare(folder, lambda r, s: comparisons.resume(config, folder, r, s), config, False)
         return
-    store, settings, trusted = opening.open_run(folder, trust)
+    store, settings, trusted = open_run(folder, trust)
     settings = opening.retarget(settings, workers, inline, address)
     named = settings.copied_to("") if copy else settings  # the user named the copy, not the folder
     require(folder, reaches(named.tables()), trusted)
@@ -129,7 +131,7 @@ def compare(
     from spikeloop.coordinator.cli import open as opening
     from spikeloop.coordinator.comparison import comparison_config
     from spikeloop.coordinator.comparison import session as comparisons
-    from spikeloop.coordinator.config.run_config import override
+    from spikeloop.coordinator.config.load import override
 
     settings = comparison_config.load(config, dict(override(text) for text in sets or []))
     settings = settings.retarget(opening.retarget(settings.first, workers, inline, address).target)
@@ -155,6 +157,7 @@ def transfer(
     from spikeloop.coordinator.export import weights as learned
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.search.transfer import transfer_size
+    from spikeloop.coordinator.store.manifest import open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
     score: Any
@@ -164,7 +167,7 @@ def transfer(
         config, trusted = known.config.copied_to(""), known.trusted  # it has nothing to be copied
         score = partial(run_session.transfer_of, point=known.point, source=run)
     else:
-        opened, config, trusted = opening.open_run(run, trust)
+        opened, config, trusted = open_run(run, trust)
         store = opened.as_of_now()  # it scores, and names its file by, one and the same point
         score = partial(run_session.transfer, store=store)
     config = opening.retarget(config, workers, inline, address)

@@ -59,7 +59,7 @@ def slurm(
     from spikeloop.coordinator.store.trust import again
     from spikeloop.coordinator.submit import package as shipping
 
-    settings = opening.load(config, sets)
+    settings = opening.load_config(config, sets)
     name = settings.run.name
     values = {
         "nodes": nodes,

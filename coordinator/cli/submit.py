@@ -65,7 +65,7 @@ def submit(
     from spikeloop.cluster.ray_backend.exposure import warn_of_folder
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.cluster.ray_backend.open_ports import folder_behind
-    from spikeloop.coordinator.config.run_config import load, override
+    from spikeloop.coordinator.config.load import load, override
     from spikeloop.coordinator.submit import submitted_runs
 
     settings = load(config, dict(override(text) for text in sets or []))
@@ -163,8 +163,8 @@ def fetch(
     NAME may also be the address of a run's copy, such as s3://bucket/prefix/name.
     """
     from spikeloop.coordinator.cli import fetch as fetching
-    from spikeloop.coordinator.cli.exits import warn
     from spikeloop.coordinator.config.uris import is_place
+    from spikeloop.coordinator.formatting import warn
     from spikeloop.coordinator.sync.download import Copy, located
 
     state, of, classes = "", "", ""

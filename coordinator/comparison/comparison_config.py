@@ -12,6 +12,8 @@ from pydantic import Field
 from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.config import run_config as runs
 from spikeloop.coordinator.config.limits import MAX_COUNT
+from spikeloop.coordinator.config.load import parse as parse_run
+from spikeloop.coordinator.config.load import read_tables
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build, nearest, shown
 from spikeloop.coordinator.errors import ConfigError
@@ -143,7 +145,7 @@ COMMON = tuple(name for name in runs.TABLES if name != "strategy")
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonConfig:
     """Reads a TOML file; ConfigError names file, table, key and what is allowed."""
-    tables = runs.read_tables(path, (*OWN, *COMMON), overrides or {})
+    tables = read_tables(path, (*OWN, *COMMON), overrides or {})
     settings = tables.get("comparison")
     if isinstance(settings, dict) and not settings.get("name"):
         settings["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
@@ -188,7 +190,7 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> Compar
         strategy = {"kind": name, **settings}
         build(runs.TABLES["strategy"], strategy, source, f"strategies.{name}", folder)
         try:
-            given[name] = runs.parse({**common, "strategy": strategy}, source, folder)
+            given[name] = parse_run({**common, "strategy": strategy}, source, folder)
         except ConfigError as error:
             message = str(error).replace("[strategy]", f"[strategies.{name}]", 1)
             raise ConfigError(message) from error

@@ -10,3 +10,7 @@ def refuse_too_many(n_lives: int, what: str) -> None:
     """ValueError for a grid of more than ``MAX_GRID`` lives."""
     if n_lives > MAX_GRID:
         raise ValueError(f"{what} must be at most {MAX_GRID} lives, got {n_lives}")
+
+
+MAX_STORED_DIM = 1024
+"""Longer points are not stored per candidate: they follow from the state and the seeds."""

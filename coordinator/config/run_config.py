@@ -1,9 +1,7 @@
 """A run's configuration: strict TOML tables, each of which becomes the very object it names."""
 
 import re
-import shlex
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +13,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets import TARGETS
-from spikeloop.coordinator.config import uris, validation
-from spikeloop.coordinator.config.curriculum import Stage, refuse_disorder, stage_families
+from spikeloop.coordinator.config import uris
+from spikeloop.coordinator.config.curriculum import Stage, refuse_disorder
 from spikeloop.coordinator.config.limits import MAX_COUNT, refuse_too_many
-from spikeloop.coordinator.config.settings_builder import Kinds, build, nearest, read_value, shown
+from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
+from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.config.stopping import StopSettings
-from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search.racing import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.coordinator.strategies.base import Strategy, to_arrays
 from spikeloop.tasks import FAMILIES
@@ -30,9 +27,6 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import ParameterSpace
-
-LARGEST_FILE = 1_000_000
-"""Bytes of a configuration; what has more, such as /dev/zero, is none."""
 
 
 def _folder_name(value: str) -> str:
@@ -252,113 +246,6 @@ TABLES: dict[str, Kinds | type[Settings]] = {
     "stop": StopSettings,
 }
 OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
-
-
-def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Reads a TOML file.
-
-    Args:
-        path: the file.
-        overrides: "table.key" -> value, put in before validation.
-
-    Raises:
-        ConfigError: naming file, table, key, and the allowed range or the nearest key.
-    """
-    tables = read_tables(path, TABLES, overrides or {})
-    config = parse(tables, str(path), path.resolve().parent)
-    if not config.run.name:
-        tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
-        config = parse(tables, str(path), path.resolve().parent)
-    return config
-
-
-def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of a TOML file, with overrides put in, not validated yet.
-
-    Args:
-        path: the file.
-        names: tables that an override may name.
-        overrides: "table.key" -> value.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(data) > LARGEST_FILE:
-        raise ConfigError(f"{path}: must have at most {LARGEST_FILE} bytes")
-    try:
-        tables = tomllib.loads(data.decode())
-    except RecursionError as error:
-        raise ConfigError(f"{path}: not valid TOML: nested too deeply") from error
-    except ValueError as error:  # TOMLDecodeError, no UTF-8, or numbers of very many digits
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    for key, value in overrides.items():
-        table, _, name = key.partition(".")
-        if table not in names or not name:
-            raise ConfigError(f"--set {key}: must be table.key with a table of {', '.join(names)}")
-        _set(tables, key.split("."), value, str(path))
-    return tables
-
-
-def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunConfig:
-    """Builds a configuration from its tables.
-
-    Args:
-        tables: table name -> keys and values.
-        source: where they come from, for messages.
-        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
-            runs the code there; None allows only those of modules that are imported already.
-    """
-    if "comparison" in tables:
-        raise ConfigError(
-            f"{source}: is a comparison, not a run; hold it with: "
-            f"{shlex.join(['spikeloop', 'compare', source])} (on a Ray cluster with --address)"
-        )
-    for name, value in tables.items():
-        if name not in TABLES:
-            raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
-    parts: dict[str, Any] = {}
-    own: set[Path] = set()
-    for name, rule in TABLES.items():
-        if name not in tables and name not in OPTIONAL:
-            hint = (
-                f'; add it with kind = "{next(iter(rule.table))}"'
-                if isinstance(rule, Kinds)
-                else ""
-            )
-            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
-        part, module_folder = build(
-            rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder
-        )
-        parts[name] = part
-        if module_folder is not None:
-            own.add(module_folder)
-    stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
-    config = RunConfig(**parts, working_dir=own.pop() if own else None, stages=stages)
-    validation.check(config, source)
-    return config
-
-
-def override(text: str) -> tuple[str, Any]:
-    """Reads one ``--set table.key=value``; the value is TOML, or else a plain string."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
-    return key.strip(), read_value(value)
-
-
-def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
-    """Puts a value at the end of a path of nested tables."""
-    *names, last = path
-    inner = tables
-    for name in names:
-        inner = inner.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{source}: {name} must be a table, got {shown(inner)}")
-    inner[last] = value
 
 
 def _dump(name: str, settings: Any) -> dict[str, Any]:

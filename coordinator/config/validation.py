@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeloop.coordinator.config.curriculum import check_spaces
-from spikeloop.coordinator.config.limits import MAX_COUNT, refuse_too_many
+from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
 from spikeloop.coordinator.config.settings_builder import allowed
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.base import Choosy, Differentiable

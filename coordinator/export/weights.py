@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator.cli import open as opening
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.deployment import deployed_generation
 from spikeloop.coordinator.store import atomic_files, manifest, reading
+from spikeloop.coordinator.store.manifest import open_run
 from spikeloop.coordinator.store.safe_npz import NOT_ITS_OWN, Arrays
 from spikeloop.tasks.base import FloatArray
 
@@ -121,7 +121,7 @@ def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
 def _of_run(folder: Path, trust: bool) -> Learned:
     from spikeloop.coordinator.search import finished_run
 
-    store, config, trusted = opening.open_run(folder, trust)
+    store, config, trusted = open_run(folder, trust)
     store = store.as_of_now()
     point = run_session.recommended(config, store)
     known = finished_run.transfer(config, store)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spikeloop.coordinator.cli.progress import duration
 from spikeloop.coordinator.comparison import result_tables, session
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.comparison.findings.variants import ArmFinding
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import duration
 from spikeloop.coordinator.report import figures, parameter_traces
 from spikeloop.coordinator.report.comparison_figures import comparison_figures
 from spikeloop.coordinator.report.page import (

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from spikeloop.coordinator.stats.scores import Estimate, curve_band, ends, held_out_score
+from spikeloop.coordinator.stats.scores import (
+    curve_band,
+    ends,
+    held_out_of,
+)
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.manifest import read_config
 from spikeloop.coordinator.store.run_store import RunStore
@@ -142,15 +146,6 @@ def draw_learning(
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
-
-
-def held_out_of(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
-    """The held-out score of a generation, from its rows of ``curves``."""
-    lives = lives.sort_values("task")
-    ok = (lives["status"] == "ok").to_numpy()
-    gain = np.where(ok, lives["return"] - lives["random"], 0.0)
-    span = np.where(ok, lives["optimal"] - lives["random"], 0.0)
-    return held_out_score(gain, span, seed, generation)
 
 
 def save(figure: "Figure", path: Path) -> Path:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store.states import state_after
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real

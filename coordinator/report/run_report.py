@@ -6,10 +6,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from spikeloop.coordinator.cli.progress import duration
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Rule, words
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import duration
 from spikeloop.coordinator.report import figures, parameter_traces
 from spikeloop.coordinator.report.page import (
     Block,

@@ -1,10 +1,10 @@
 """How a run's learned Θ does on new tasks, for its report, from the rows of ``transfer`` alone."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from spikeloop.coordinator.cli.progress import TRANSFER_COLUMNS, gain_words
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
@@ -14,6 +14,21 @@ from spikeloop.coordinator.search.transfer import THETAS, compare, shortfalls
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate, ends
 from spikeloop.tasks.base import References
+
+TRANSFER_COLUMNS = (
+    "Θ",
+    "score",
+    "95 % interval",
+    "mean return",
+    "below optimal",
+    "lives",
+    "failed",
+)
+
+
+WIDE = 100
+"""Columns of a terminal from which on there is room between the columns of a table."""
+
 
 OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
 """Of transfer evaluations that are not the run's own, by file name: generation and rows."""
@@ -140,3 +155,20 @@ def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
     tasks = lives.drop_duplicates("task").sort_values("task")
     references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
     return baselines.measure(config, seed, references)
+
+
+def gain_words(gain: Estimate) -> str:
+    """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
+    verdict = (
+        "not measured, too many lives failed"
+        if math.isnan(gain.value)
+        else "higher"
+        if gain.low > 0
+        else "lower"
+        if gain.high < 0
+        else "no difference detected"
+    )
+    return (
+        f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
+        f"n = {gain.n_tasks}: {verdict}"
+    )

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Row, epoch_of
 from spikeloop.coordinator.search import racing
@@ -49,8 +50,8 @@ def deploy(
     generations, points = finalists(config, store)
     last = store.generation()
     if len(generations) > 1 and store.finalists(last) is None:
-        edges = racing.halving_edges(len(generations), config.deploy.tasks)
-        n_lives = racing.n_lives(len(generations), edges)
+        edges = racing_schedule.halving_edges(len(generations), config.deploy.tasks)
+        n_lives = racing_schedule.n_lives(len(generations), edges)
         grid = Grid(
             config.family,
             config.learner,
@@ -202,6 +203,6 @@ def race_size(config: RunConfig) -> int:
     if settings.finalists == 1:
         return 0
     return max(
-        racing.n_lives(n, racing.halving_edges(n, settings.tasks))
+        racing_schedule.n_lives(n, racing_schedule.halving_edges(n, settings.tasks))
         for n in range(2, settings.finalists + 1)
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
@@ -50,7 +51,7 @@ def live_generation(
         gradient=wants_gradient(config.strategy),
         progress=(generation - 1) / run.generations,
     )
-    n_lives = racing.n_lives(grid.n_candidates, run.edges)
+    n_lives = racing_schedule.n_lives(grid.n_candidates, run.edges)
     reporter.started(f"generation {generation}/{config.run.generations}", n_lives)
     tile = (run.tile_candidates, run.tile_tasks)
     name = f"generation {generation}"

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.config import racing_schedule
+from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Row, Rule, epoch_of, spread, words
 from spikeloop.coordinator.errors import ConfigError
@@ -21,7 +23,6 @@ from spikeloop.coordinator.search.evaluation import GridLives
 from spikeloop.coordinator.search.generation import count_failures, live_generation, live_held_out
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.schemas import MAX_STORED_DIM
 from spikeloop.coordinator.store.states import state_after
 from spikeloop.coordinator.strategies.base import Evaluation, to_arrays
 from spikeloop.tasks.base import FloatArray
@@ -270,7 +271,7 @@ def _within_budget(config: RunConfig, told: _Told, rule: Rule | None) -> Rule | 
     following = told.number + 1
     restarts = config.stop.restarts(rule)
     state = begin(config, following) if restarts else told.state
-    needed = racing.n_lives(_asked(config, state, following), config.run.edges)
+    needed = racing_schedule.n_lives(_asked(config, state, following), config.run.edges)
     return "lives" if config.stop.exhausted(told.lived, needed) else rule
 
 
@@ -307,7 +308,7 @@ def max_generations(config: RunConfig) -> int:
 
 def generation_lives(config: RunConfig) -> int:
     """Lives of the first generation."""
-    return racing.n_lives(n_candidates(config), config.run.edges)
+    return racing_schedule.n_lives(n_candidates(config), config.run.edges)
 
 
 def _asked(config: RunConfig, state: Any, generation: int) -> int:

@@ -5,14 +5,12 @@ run's tables say what was computed on what.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.workers.fingerprint import difference
 from spikeloop.workers.job import Job, Outcome
-from spikeloop.workers.processor import kernels, label, portable
+from spikeloop.workers.processor import label, portable
 
 
 class WatchedPool:
@@ -81,10 +79,3 @@ def mixed(workers: str, what: str) -> str:
                 "on which worker lives what; every life's kernels are in its column worker"
             )
     return ""
-
-
-def other_processor(manifest: Mapping[str, Any], config: RunConfig) -> str:
-    """What differs between the kernels here and those that began a run; "" if it cannot matter."""
-    began = manifest.get("machine", {}).get("kernels")
-    parts = (config.learner, config.family, config.strategy)
-    return "" if began is None or portable(*parts) else difference(kernels(), began)

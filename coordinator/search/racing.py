@@ -10,53 +10,15 @@ them is told of it.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.config.racing_schedule import half
 from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut
-
-
-def generation_edges(n_tasks: int, share: float) -> list[int]:
-    """Tasks up to which the rounds of a generation go: ``share`` of them, rounded, and then all."""
-    first = max(1, round(share * n_tasks))
-    return [first, n_tasks] if first < n_tasks else [n_tasks]
-
-
-def halving_edges(n_candidates: int, n_tasks: int) -> list[int]:
-    """Tasks up to which the rounds of sequential halving go.
-
-    Of a budget of B = ``n_candidates`` · ``n_tasks`` lives each of the ⌈log₂ n_candidates⌉ rounds
-    gets the same part; with s candidates left, a round has ⌊B / (s · rounds)⌋ further tasks.
-
-    Args:
-        n_candidates: 2 or more, of which one will be left.
-        n_tasks: per candidate on average; at least the number of rounds.
-    """
-    n_rounds = n_halvings(n_candidates)
-    edges, left = [0], n_candidates
-    for _ in range(n_rounds):
-        edges.append(edges[-1] + n_candidates * n_tasks // (left * n_rounds))
-        left = _half(left)
-    return edges[1:]
-
-
-def n_halvings(n_candidates: int) -> int:
-    """Rounds until one of so many candidates is left, ⌈log₂ n⌉."""
-    return (n_candidates - 1).bit_length()
-
-
-def n_lives(n_candidates: int, edges: Sequence[int]) -> int:
-    """Lives of a race, always exactly so many."""
-    total, left = 0, n_candidates
-    for start, stop in pairwise((0, *edges)):
-        total += left * (stop - start)
-        left = _half(left)
-    return total
 
 
 def better_half(fitness: FloatArray, alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -66,7 +28,7 @@ def better_half(fitness: FloatArray, alive: NDArray[np.bool_]) -> NDArray[np.boo
     """
     rows = np.flatnonzero(alive)
     worst_last = np.where(np.isnan(fitness[rows]), np.inf, -fitness[rows])
-    stay = rows[np.argsort(worst_last, kind="stable")[: _half(rows.size)]]
+    stay = rows[np.argsort(worst_last, kind="stable")[: half(rows.size)]]
     better = np.zeros(fitness.shape, dtype=np.bool_)
     better[stay] = True
     return better
@@ -152,10 +114,6 @@ def corrected(first: FloatArray, full: FloatArray, survived: NDArray[np.bool_]) 
     both = survived & np.isfinite(first) & np.isfinite(full)
     effect = (full - first)[both].mean() if both.any() else 0.0
     return np.where(survived, full, first + effect)
-
-
-def _half(n: int) -> int:
-    return -(-n // 2)
 
 
 def _stretches(alive: NDArray[np.bool_]) -> list[tuple[int, int]]:

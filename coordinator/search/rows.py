@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridLives
 from spikeloop.coordinator.stats.scores import Estimate, score
 from spikeloop.coordinator.store import schemas
@@ -90,7 +91,7 @@ def candidates_table(
         "n_failed": (lives.lived & ~lives.ok).sum(axis=1),
         "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
-    if space.n_dim <= schemas.MAX_STORED_DIM:
+    if space.n_dim <= MAX_STORED_DIM:
         points = lives.grid.population.rows(0, n)
         values = space.decode(points).values
         columns |= dict(zip(schemas.parameter_columns(space), values.T, strict=True))

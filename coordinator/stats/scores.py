@@ -8,6 +8,7 @@ every interval, because it fixes what the interval speaks about.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.portable import counted_sums
@@ -169,3 +170,12 @@ def curve_band(
 def _weights(n_resamples: int, n: int, rng: np.random.Generator) -> FloatArray:
     """(n_resamples, n) how often each of n items is drawn in n draws with replacement."""
     return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
+
+
+def held_out_of(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
+    """The held-out score of a generation, from its rows of ``curves``."""
+    lives = lives.sort_values("task")
+    ok = (lives["status"] == "ok").to_numpy()
+    gain = np.where(ok, lives["return"] - lives["random"], 0.0)
+    span = np.where(ok, lives["optimal"] - lives["random"], 0.0)
+    return held_out_score(gain, span, seed, generation)

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import spikeloop
-from spikeloop.coordinator.config.run_config import RunConfig, parse
+from spikeloop.coordinator.config.limits import MAX_STORED_DIM
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import LONGEST_VALUE
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import warn
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import begun_runs
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.schemas import MAX_STORED_DIM
 from spikeloop.workers.fingerprint import difference, fingerprint
-from spikeloop.workers.processor import kernels
+from spikeloop.workers.processor import kernels, portable
 from spikeloop.workers.space import ParameterSpace, Weights
 
 PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
@@ -189,3 +191,42 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor()
+
+
+def other_processor(manifest: Mapping[str, Any], config: RunConfig) -> str:
+    """What differs between the kernels here and those that began a run; "" if it cannot matter."""
+    began = manifest.get("machine", {}).get("kernels")
+    parts = (config.learner, config.family, config.strategy)
+    return "" if began is None or portable(*parts) else difference(kernels(), began)
+
+
+def open_run(folder: Path, trust: bool) -> tuple[RunStore, RunConfig, bool]:
+    """A run that exists, with a warning if other code began it.
+
+    Args:
+        folder: of the run.
+        trust: whether the user said that it may use what it names elsewhere.
+
+    Returns:
+        Its folder, its configuration, and whether it may.
+    """
+    store = RunStore.open(folder)
+    config, trusted = read(store, trust)
+    if changes := changed_code(store, config):
+        warn_of_changes(folder, changes)
+    warn_of_processor(store, config)
+    return store, config, trusted
+
+
+def warn_of_changes(folder: Path, changes: str) -> None:
+    """Says that what is in a folder was begun by other code."""
+    warn(f"{folder} was begun by other code, so results may differ from here on: {changes}")
+
+
+def warn_of_processor(store: RunStore, config: RunConfig) -> None:
+    """Says that a run was begun where libraries choose other machine code, if that matters."""
+    if changes := other_processor(store.manifest(), config):
+        warn(
+            f"{store.folder} was begun on another kind of processor, so the last bits may differ "
+            f"from here on: {changes}"
+        )

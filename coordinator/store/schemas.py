@@ -8,13 +8,12 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.stopping import RULES
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import ParameterSpace
 
 SCHEMA_VERSION = 2
-MAX_STORED_DIM = 1024
-"""Longer points are not stored per candidate: they follow from the state and the seeds."""
 
 VOLATILE = frozenset(
     {"attempts", "worker", "wall_s", "work_s", "overhead_s", "retries", "finished"}

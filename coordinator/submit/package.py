@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from spikeloop.cluster.ray_backend import job_client
-from spikeloop.coordinator.config.run_config import LARGEST_FILE, TABLES, RunConfig
+from spikeloop.coordinator.config.load import LARGEST_FILE
+from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.manifest import CHANGES_NOTHING
 from spikeloop.workers.fingerprint import fingerprint

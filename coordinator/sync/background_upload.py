@@ -15,9 +15,9 @@ from pathlib import Path
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.exits import one_line
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import one_line
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync import storage
 from spikeloop.coordinator.sync.download import Copy

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator.cli.exits import one_line
 from spikeloop.coordinator.config.uris import scheme
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import one_line
 from spikeloop.coordinator.store import atomic_files, reading
 
 CONNECT_S, ANSWER_S, ATTEMPTS = 3, 6, 3

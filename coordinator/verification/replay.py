@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, spread
 from spikeloop.coordinator.search import deployment, racing
@@ -93,7 +94,7 @@ def rule_problems(
 def race_problems(config: RunConfig, store: RunStore, lives: pd.DataFrame) -> list[str]:
     """Whether each finalist lived what the race of a finished search had to give it."""
     generations, _ = deployment.finalists(config, store)
-    edges = racing.halving_edges(max(len(generations), 2), config.deploy.tasks)
+    edges = racing_schedule.halving_edges(max(len(generations), 2), config.deploy.tasks)
     alive = np.ones(len(generations), dtype=np.bool_)
     expected: set[tuple[int, int]] = set()
     for start, stop in pairwise((0, *edges)):

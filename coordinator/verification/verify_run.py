@@ -9,7 +9,7 @@ import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report.figures import held_out_of
+from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.integrity import examine
 from spikeloop.coordinator.store.manifest import read_config

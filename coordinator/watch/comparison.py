@@ -13,9 +13,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import again

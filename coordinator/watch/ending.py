@@ -12,8 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.follow import Follower
 
@@ -43,7 +43,7 @@ class Ending:
 
     def show(self, columns: int) -> RenderableType:
         """The table, the comparisons, figures and commands."""
-        from spikeloop.coordinator.cli.progress import TRANSFER_COLUMNS, WIDE, gain_words
+        from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
         from spikeloop.coordinator.stats.regret import CAPTION, plus_minus
 
         zero, one = self._scale

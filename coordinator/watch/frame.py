@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.cli.exits import printable
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.stats.scores import Estimate
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.follow import Row

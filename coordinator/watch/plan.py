@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import printable
 
 T = TypeVar("T")
 

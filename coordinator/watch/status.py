@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of, words
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.stats.scores import Estimate
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.follow import Follower, Row

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from spikeloop.coordinator.cli.exits import printable
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.watch.ending import Ending
 from spikeloop.coordinator.watch.follow import Follower
 from spikeloop.coordinator.watch.frame import Room, frame

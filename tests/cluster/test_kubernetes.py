@@ -30,7 +30,7 @@ from spikeloop.cluster.manifests.kubernetes_manifests import (
 from spikeloop.cluster.manifests.kubernetes_pods import CONFIG, RESULTS, Kubernetes, key
 from spikeloop.coordinator.cli.kubernetes import as_yaml, kubernetes
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.run_config import load, override
+from spikeloop.coordinator.config.load import load, override
 
 ROOT = Path(__file__).parents[2]
 RUN_NAMES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", fullmatch=True)

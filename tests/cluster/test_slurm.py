@@ -12,7 +12,7 @@ from small import small_toml
 
 from spikeloop.cluster.manifests.slurm_script import ALREADY, BREAKING, SET_BY, Batch, script
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.config.load import load
 
 
 def changed(**values: Any) -> Batch:

@@ -12,7 +12,7 @@ from small import Silent, assert_same_contents, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search import finished_run, run_session
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import manifest

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from learned_networks import BANDIT, QUADRATIC, drawn
 
-from spikeloop.coordinator.config.run_config import TransferSettings, parse
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import TransferSettings
 from spikeloop.coordinator.interpretation import answers, functions, held_out_episodes, pulls
 from spikeloop.coordinator.interpretation import pictures as parts
 from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, certainly_below

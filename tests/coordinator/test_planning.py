@@ -8,7 +8,8 @@ from small import small_config, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli import plan as planning
-from spikeloop.coordinator.config.run_config import RunConfig, parse
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.workers.job import Grid
 
 TESTS = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from small import small_tables, small_toml
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.cli.policies import live
-from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.config.load import parse
 
 
 def cli(*arguments: str) -> int:

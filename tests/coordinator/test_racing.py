@@ -14,6 +14,12 @@ from small import Silent, assert_same_contents, contents, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
+from spikeloop.coordinator.config.racing_schedule import (
+    generation_edges,
+    halving_edges,
+    n_halvings,
+    n_lives,
+)
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing, run_session
 from spikeloop.coordinator.search.evaluation import GridLives
@@ -62,7 +68,7 @@ def live(
     [(20, 1.0, [20]), (20, 0.5, [10, 20]), (10, 0.7, [7, 10]), (4, 0.01, [1, 4]), (1, 0.5, [1])],
 )
 def test_rounds_of_a_generation(n_tasks: int, share: float, edges: list[int]) -> None:
-    assert racing.generation_edges(n_tasks, share) == edges
+    assert generation_edges(n_tasks, share) == edges
 
 
 @pytest.mark.parametrize(
@@ -76,15 +82,15 @@ def test_rounds_of_a_generation(n_tasks: int, share: float, edges: list[int]) ->
     ],
 )
 def test_rounds_of_sequential_halving(n: int, tasks: int, edges: list[int], lives: int) -> None:
-    assert racing.halving_edges(n, tasks) == edges
-    assert racing.n_lives(n, edges) == lives
+    assert halving_edges(n, tasks) == edges
+    assert n_lives(n, edges) == lives
 
 
 @given(st.integers(2, 70), st.integers(0, 60))
 def test_halving_keeps_its_budget_and_every_round_has_a_task(n: int, more: int) -> None:
-    tasks = racing.n_halvings(n) + more
-    edges = racing.halving_edges(n, tasks)
-    assert n * tasks * 0.5 < racing.n_lives(n, edges) <= n * tasks
+    tasks = n_halvings(n) + more
+    edges = halving_edges(n, tasks)
+    assert n * tasks * 0.5 < n_lives(n, edges) <= n * tasks
     assert (np.diff([0, *edges]) >= 1).all()
 
 
@@ -106,7 +112,7 @@ def test_the_worse_half_leaves_after_each_round(tile: tuple[int, int]) -> None:
     lives, brought = live(Ramp(effect=0.5), values, [2, 4, 7], tile)
     assert lives.lived.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
     assert lives.lived[:, :2].all()
-    assert sum(brought) == lives.n_lived == racing.n_lives(6, [2, 4, 7])
+    assert sum(brought) == lives.n_lived == n_lives(6, [2, 4, 7])
     assert lives.n_failed == 0
 
 

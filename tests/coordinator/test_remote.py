@@ -22,7 +22,7 @@ from spikeloop.cluster.ray_backend.job_env import told_in
 from spikeloop.cluster.signals import Interrupted
 from spikeloop.coordinator.cli import job
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.submit import package as shipping

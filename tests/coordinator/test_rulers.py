@@ -17,7 +17,8 @@ from small import Silent, small_config, small_tables
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.cli.progress import stream, transfer_table
-from spikeloop.coordinator.config.run_config import RunConfig, parse
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.transfer_report import transfer_rulers

@@ -18,6 +18,7 @@ from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.comparison import comparison_config as comparisons
 from spikeloop.coordinator.comparison.comparison_config import ComparisonSettings, TuningSettings
 from spikeloop.coordinator.config import run_config as runs
+from spikeloop.coordinator.config.load import load, override
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.strategies import STRATEGIES
 
@@ -96,8 +97,8 @@ def check_run(path: str, *sets: str, live: bool = True) -> None:
         assert (planned.code, planned.message) == (2, result.message)
         return
     event("right")
-    overrides = dict(runs.override(text) for text in sets if text != "--set")
-    if not live or not is_small(runs.load(Path(path), overrides).tables()):
+    overrides = dict(override(text) for text in sets if text != "--set")
+    if not live or not is_small(load(Path(path), overrides).tables()):
         return
     event("run")
     planned = kept("plan", path, "--inline", "--json", *sets)
@@ -115,7 +116,7 @@ def check_comparison(path: str, *sets: str) -> None:
     if not right:
         assert path in result.message or "[strategies." in result.message, result.message
         return
-    overrides = dict(runs.override(text) for text in sets if text != "--set")
+    overrides = dict(override(text) for text in sets if text != "--set")
     config = comparisons.load(Path(path), overrides)
     small = all(is_small(run.tables()) for run in config.given.values())
     settings = config.comparison

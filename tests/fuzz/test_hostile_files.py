@@ -24,7 +24,7 @@ from small import small_toml
 from fuzz.promise import TIMES, kept
 from fuzz.test_bombs import ended
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config import run_config as config
+from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, reading, safe_npz
 from spikeloop.coordinator.store.run_store import RunStore
@@ -285,5 +285,5 @@ def test_a_configuration_may_come_through_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text(text))
     writer.start()
-    assert config.load(tmp_path / "pipe").run.name == "small"
+    assert load(tmp_path / "pipe").run.name == "small"
     writer.join()

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from small import small_tables
 
-from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.learners.brian_model.settings import NeuronTable

@@ -13,7 +13,7 @@ from learner_cases import MODEL as NOISY
 from statistical import assert_rate
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.run_config import load
+from spikeloop.coordinator.config.load import load
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic

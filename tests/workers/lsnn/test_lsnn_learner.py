@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from small import TABLES, Silent
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.config.run_config import parse
+from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
