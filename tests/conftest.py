@@ -5,6 +5,7 @@ Statistical asserts are in statistical.py.
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -13,6 +14,9 @@ from blank import blank_figures
 
 # Ray reads its token once per process, so all clusters that a test process meets share one.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+# Where the tests are started by nohup, hangups are ignored, which child processes would inherit.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Derandomised, so that a red test is red again; no deadline, because machines are busy.
 hypothesis.settings.register_profile("spikeloop", derandomize=True, deadline=None)

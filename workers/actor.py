@@ -11,6 +11,7 @@ from spikeloop.workers.base import Unavailable
 from spikeloop.workers.evaluate import evaluate, rehearse, worker_name
 from spikeloop.workers.fingerprint import fingerprint
 from spikeloop.workers.job import Grid, Job, JobResult, Tile
+from spikeloop.workers.processor import kernels
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class LifeWorker:
 
     def hello(self) -> tuple[str, dict[str, str]]:
         """Name and code of this process."""
+        kernels()  # looked up before there is work, when everything can still be imported
         return worker_name(), fingerprint(self._own)
 
     def warm_up(self, job: Job) -> None:

@@ -7,6 +7,7 @@ not; it says so by an attribute ``portable``.
 """
 
 import ctypes
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -51,10 +52,10 @@ def portable(*parts: object) -> bool:
 
 
 def _processor() -> str:
+    """What numba compiles for, without importing it: not every learner needs it."""
     from llvmlite.binding import get_host_cpu_name
-    from numba import config
 
-    return str(getattr(config, "CPU_NAME", None) or get_host_cpu_name())
+    return os.environ.get("NUMBA_CPU_NAME") or str(get_host_cpu_name())
 
 
 def _openblas() -> str:
