@@ -37,7 +37,7 @@ FIRST_LIFE = """
 import time
 import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.learners.chip import ChipAgent
+from spikeloop.workers.learners.chip.agent import ChipAgent
 family, learner = RandomMdp(n_steps=1), ChipAgent()
 space, tasks = learner.space(family.interface), family.sample(1, np.random.default_rng(0))
 parameters = space.decode(space.default_point()[None])

@@ -23,11 +23,12 @@ ELSEWHERE = "nehalem/SSE42/Nehalem/glibc2.17"
 CHILD = """
 import sys
 from pathlib import Path
-from spikeloop.cluster.stop import StopSignal
-from spikeloop.coordinator import config, session
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.load import load
+from spikeloop.coordinator.search import run_session
 from small import Silent
-loaded = config.load(Path(sys.argv[1]), {})
-session.start(loaded, Path(sys.argv[2]), Silent(), StopSignal())
+loaded = load(Path(sys.argv[1]), {})
+run_session.start(loaded, Path(sys.argv[2]), Silent(), StopSignal())
 """
 
 

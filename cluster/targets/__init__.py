@@ -1,12 +1,11 @@
-"""Where a run happens: jobs in, exactly one outcome per job out, whatever breaks.
+"""The kinds of places where a run can happen.
 
 ``TARGETS`` is the table of what there is; configuration, command line, contract tests and
 documentation read it. A new target is one file in this folder and one row here. Reading the table
 does not import Ray.
 """
 
-from spikeloop.cluster.pool import PoolError, Target, WorkerPool
-from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import Attached
@@ -17,4 +16,4 @@ TARGETS: dict[str, type[Target]] = {
     "ray": Attached,
 }
 
-__all__ = ["TARGETS", "Interrupted", "PoolError", "StopSignal", "Target", "WorkerPool"]
+__all__ = ["TARGETS"]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spikeloop.tasks.base import FloatArray
-    from spikeloop.workers.chip.calibration.calibrate import Calibration, Measured
+    from spikeloop.workers.chip.calibration.calibrate import Calibration
+    from spikeloop.workers.chip.calibration.measured import Measured
     from spikeloop.workers.chip.capmem import Codes
 
 app = typer.Typer(
@@ -209,7 +210,7 @@ def _summary(measured: "Measured", target: "Measured") -> dict[str, dict[str, An
     """Of each quantity in SI units: target, mean, relative SD, extremes, and the worst neuron."""
     import numpy as np
 
-    from spikeloop.workers.chip.calibration.calibrate import QUANTITIES
+    from spikeloop.workers.chip.calibration.measured import QUANTITIES
 
     found = {}
     for name in QUANTITIES:

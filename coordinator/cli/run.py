@@ -42,6 +42,7 @@ def run(
 ) -> None:
     """Run one outer loop and end with its transfer to held-out tasks."""
     from spikeloop.coordinator.cli import open as opening
+    from spikeloop.coordinator.report.figures import make_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store import manifest
     from spikeloop.coordinator.store.manifest import warn_of_changes, warn_of_processor
@@ -50,13 +51,23 @@ def run(
     folder = out / settings.run.name
     store = run_session.begun(settings, folder, typer.echo) if again else None
     if store is None:
-        _drive(settings, folder, 0, lambda r, s: run_session.start(settings, folder, r, s, again))
+        _drive(
+            settings,
+            folder,
+            0,
+            lambda r, s: run_session.start(settings, folder, r, s, again, make_figures),
+        )
         return
     if changes := manifest.changed_code(store, settings):
         warn_of_changes(folder, changes)
     warn_of_processor(store, settings)
     done = max(store.generation(), 0)
-    _drive(settings, folder, done, lambda r, s: run_session.resume(settings, store, r, s))
+    _drive(
+        settings,
+        folder,
+        done,
+        lambda r, s: run_session.resume(settings, store, r, s, on_end=make_figures),
+    )
 
 
 def resume(
@@ -76,6 +87,7 @@ def resume(
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
     from spikeloop.coordinator.cli import open as opening
+    from spikeloop.coordinator.report.figures import make_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.manifest import open_run, warn_of_changes
     from spikeloop.coordinator.store.trust import reaches, require
@@ -112,7 +124,11 @@ def resume(
     done = max(store.generation() if after is None else after, 0)
     place = shlex.join(["spikeloop", "resume", run, "--out", str(out)]) if copy else ""
     _drive(
-        settings, folder, done, lambda r, s: run_session.resume(settings, store, r, s, after), place
+        settings,
+        folder,
+        done,
+        lambda r, s: run_session.resume(settings, store, r, s, after, make_figures),
+        place,
     )
 
 

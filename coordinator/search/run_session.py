@@ -31,6 +31,13 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
 
+OnEnd = Callable[[RunStore], object]
+
+
+def nothing(store: RunStore) -> None:
+    """The default of ``on_end``: leaves a finished run as it is."""
+    del store
+
 
 class SessionReporter(Reporter, Protocol):
     """A reporter that is also told of the pool."""
@@ -75,6 +82,7 @@ def start(
     reporter: SessionReporter,
     stop: StopSignal,
     or_resume: bool = False,
+    on_end: OnEnd = nothing,
 ) -> Transfer:
     """Runs a new search in a new folder.
 
@@ -84,6 +92,7 @@ def start(
         reporter: told of the progress.
         stop: ends the run on a signal.
         or_resume: an empty folder will do, and if another process was faster, go on with its run.
+        on_end: called with the finished run while it is still locked, to draw its figures.
 
     Raises:
         ConfigError: the folder exists or cannot be written, or ``stop.lives`` is too small.
@@ -98,13 +107,13 @@ def start(
         store = RunStore.create(folder, manifest.describe(config))
     except ConfigError:
         if or_resume and (faster := begun(config, folder, reporter.note)):
-            return resume(config, faster, reporter, stop)
+            return resume(config, faster, reporter, stop, on_end=on_end)
         raise
     with ExitStack() as lock:
         try:
             lock.enter_context(store.locked())
             with copying(config, store, reporter.note, stop) as copy:
-                return _go_on(config, store, reporter, stop, copy)
+                return _go_on(config, store, reporter, stop, copy, on_end)
         except (PoolError, BadCopy):
             if store.generation() < 0:  # before the lock ends, or it may be another's by then
                 store.discard()
@@ -117,6 +126,7 @@ def resume(
     reporter: SessionReporter,
     stop: StopSignal,
     after: int | None = None,
+    on_end: OnEnd = nothing,
 ) -> Transfer:
     """Goes on from the last committed generation, to the very bits of an undisturbed run.
 
@@ -129,6 +139,7 @@ def resume(
         stop: ends the run on a signal.
         after: first go back to this generation, -1 for before the search: whatever came after it
             is removed and lived again.
+        on_end: called with the finished run while it is still locked, to draw its figures.
 
     Raises:
         ConfigError: a file is damaged or missing, or there is no such generation; nothing was
@@ -158,7 +169,7 @@ def resume(
             f"resumed {where}, {found.n_files} files are sound"
             + _removed(store, removed, " of an interrupted commit")
         )
-        return _go_on(config, store, reporter, stop, copy)
+        return _go_on(config, store, reporter, stop, copy, on_end)
 
 
 def _go_on(
@@ -167,9 +178,8 @@ def _go_on(
     reporter: SessionReporter,
     stop: StopSignal,
     copy: Copying | None,
+    on_end: OnEnd,
 ) -> Transfer:
-    from spikeloop.coordinator.report.figures import make_figures
-
     if copy is not None:
         copy.begin()
     with stop.raising():
@@ -177,7 +187,7 @@ def _go_on(
     if known is not None:
         _tell_end(config, store, reporter)
         _tell_deployed(config, store, reporter)
-        make_figures(store)
+        on_end(store)
         return known
     with _workers(config, stop, reporter) as pool:
         reporter.pool(pool.description)
@@ -192,7 +202,7 @@ def _go_on(
         point = deploy(config, pool, store, reporter)
         _tell_deployed(config, store, reporter)
         result = _score(config, pool, store, own, config.transfer, point, reporter)
-    make_figures(store)  # under the lock: whoever resumes the run removes unfinished files
+    on_end(store)  # under the lock, because a resumed run removes unfinished files
     return result
 
 

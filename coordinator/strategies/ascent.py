@@ -2,13 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spikeloop.workers.xla import jax, precision
 
-if TYPE_CHECKING:
-    from spikeloop.coordinator.strategies.bptt import Bptt
+
+@dataclass(frozen=True)
+class Ascent:
+    """What the program of one step is compiled for: settings of ``bptt`` by the same names."""
+
+    learning_rate: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    average: float
+    schedule: str
+    warmup_generations: int
+    decay_generations: int
+    final_share: float
 
 
 @contextmanager
@@ -23,7 +37,7 @@ def on_the_processor() -> Iterator[None]:
 
 
 @lru_cache(maxsize=16)
-def step_of(settings: "Bptt") -> Callable[..., dict[str, Any]]:
+def step_of(settings: Ascent) -> Callable[..., dict[str, Any]]:
     """Equations (1) to (4) of ``bptt`` as a program, compiled once for all generations.
 
     It takes the state's arrays in their order, the gradient, the factors ``cut`` of (1) and
@@ -74,7 +88,7 @@ def step_of(settings: "Bptt") -> Callable[..., dict[str, Any]]:
     return compiled
 
 
-def schedule(settings: "Bptt") -> Callable[[Any], Any]:
+def schedule(settings: Ascent) -> Callable[[Any], Any]:
     """The learning rate as a function of the generation, counted from 0.
 
     It rises by equal parts, of which the first generation has one already, until the generation

@@ -19,14 +19,14 @@ which is the exponential moving average of the points, its bias towards the star
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.ascent import on_the_processor, step_of
+from spikeloop.coordinator.strategies.ascent import Ascent, on_the_processor, step_of
 from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -131,6 +131,11 @@ class Bptt(Settings):
             raise ValueError("final_share must be above 0 where schedule is 'exponential', got 0")
         return self
 
+    @property
+    def ascent(self) -> Ascent:
+        """The settings that the compiled step depends on."""
+        return Ascent(**{field.name: getattr(self, field.name) for field in fields(Ascent)})
+
     def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> BpttState:
         """The point at its start, no moments yet; Unavailable without JAX and optax."""
         del rng
@@ -185,7 +190,7 @@ class Bptt(Settings):
             )
         k = state.n_steps + 1
         with on_the_processor():
-            stepped = step_of(self)(
+            stepped = step_of(self.ascent)(
                 state.point,
                 state.first,
                 state.second,

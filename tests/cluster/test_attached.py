@@ -47,7 +47,7 @@ def test_a_run_from_a_machine_that_is_no_node_says_what_to_do(
     cluster: Head, tmp_path: Path
 ) -> None:
     address, out = f"127.0.0.1:{cluster.gcs_port}", tmp_path / "runs"
-    run = ["spikeloop.coordinator.cli.main", "run", str(small_toml(tmp_path / "small.toml"))]
+    run = ["spikeloop.coordinator.cli", "run", str(small_toml(tmp_path / "small.toml"))]
     to = ["--address", address, "--out", str(out)]
     code, _, errors = said([*ALONE, sys.executable, "-m", *run, *to])
     assert code == 3
@@ -60,10 +60,10 @@ def test_a_run_from_a_machine_that_is_no_node_says_what_to_do(
 
 NODE_OF_ANOTHER = """
 import sys
-from spikeloop.cluster.attached import Attached
+from spikeloop.cluster.targets.ray_cluster import Attached
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.private_ray import private_ray
-from spikeloop.cluster.stop import StopSignal
+from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.signals import StopSignal
 
 with private_ray(1, False, StopSignal()):
     try:

@@ -16,8 +16,8 @@ from spikeloop.cluster.ray_backend.cleaner import MARK, cleaned_up
 COORDINATOR = """
 import subprocess, sys
 from pathlib import Path
-from spikeloop.cluster.cleaner import cleaned_up
-from spikeloop.cluster.environment import environment
+from spikeloop.cluster.ray_backend.cleaner import cleaned_up
+from spikeloop.cluster.env import environment
 
 with cleaned_up(Path(sys.argv[1])) as marks:
     with environment(marks):

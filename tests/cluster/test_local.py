@@ -26,7 +26,7 @@ sys.path.append(sys.argv[1])
 import numpy as np
 from faulty import Echo
 from spikeloop.cluster.signals import Interrupted, StopSignal
-from spikeloop.cluster.local import Local
+from spikeloop.cluster.targets.local import Local
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid, Job, Tile, cut

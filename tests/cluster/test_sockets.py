@@ -29,7 +29,7 @@ RIGHT, WRONG = "a" * 64, "b" * 64
 CHECK = """
 import sys
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.tokens import check_token
+from spikeloop.cluster.ray_backend.auth_token import check_token
 try:
     check_token(sys.argv[1])
 except PoolError as error:

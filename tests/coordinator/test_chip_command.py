@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.workers.chip.calibration.calibrate import QUANTITIES, Calibration
+from spikeloop.workers.chip.calibration.calibrate import Calibration
+from spikeloop.workers.chip.calibration.measured import QUANTITIES
 
 FIGURES = ("correlation", "potentials", "rates", "synapses")
 
@@ -91,8 +92,9 @@ def test_where_nothing_can_be_written_nothing_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured = []
-    for name in ("calibration.calibrate", "measurement.measure"):
-        monkeypatch.setattr(f"spikeloop.workers.chip.{name}", lambda *a, **k: measured.append(1))
+    for name in ("calibrate.calibrate", "measurement.measure"):
+        name = f"spikeloop.workers.chip.calibration.{name}"
+        monkeypatch.setattr(name, lambda *a, **k: measured.append(1))
     (tmp_path / "folder.json").mkdir()
     nowhere = tmp_path / ("x" * 300)  # a name that no file system takes
     for arguments, message in (

@@ -39,7 +39,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         learner={"kind": "fetched_echo:Echo"},
     )
     (above / "copies").mkdir()
-    program = f"{sys.executable} -m spikeloop.coordinator.cli.main"
+    program = f"{sys.executable} -m spikeloop.coordinator.cli"
     as_printed(f'{program} run "{config}" --out "{above / "there"}"', XDG_STATE_HOME=str(above))
     return folder
 

@@ -296,7 +296,7 @@ def test_later_versions_and_pickles(
 MODULE = """
 from pathlib import Path
 from typing import Literal
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.tabular.learner import TabularTd
 
 Path(__file__).with_name("ran").touch()
 

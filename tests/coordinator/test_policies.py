@@ -66,7 +66,7 @@ VALUELESS = """
 from dataclasses import replace
 
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.tabular.learner import TabularTd
 
 
 class Valueless(Settings):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 MODULE = """
 from pathlib import Path
 from typing import Literal
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.tabular.learner import TabularTd
 
 Path(__file__).with_name("ran").touch()
 

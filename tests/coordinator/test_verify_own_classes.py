@@ -19,7 +19,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from spikeloop.workers.learners.tabular import TabularTd
+from spikeloop.workers.learners.tabular.learner import TabularTd
 
 BUILT = []
 

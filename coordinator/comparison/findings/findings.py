@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloop.coordinator.comparison.findings.pairs import (
-    ComparisonFinding,
-    pair_findings,
-    planned_pairs,
-)
+from spikeloop.coordinator.comparison.findings.pairs import pair_findings, planned_pairs
+from spikeloop.coordinator.comparison.findings.records import ComparisonFinding
 from spikeloop.coordinator.comparison.findings.variants import ArmFinding, arm_findings
 from spikeloop.coordinator.comparison.findings.verdicts import cautions
 from spikeloop.coordinator.stats.intervals import Interval

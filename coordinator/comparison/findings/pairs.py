@@ -1,16 +1,14 @@
 """What was found about each planned comparison: two arms on the seeds that both finished."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
 from spikeloop.coordinator.comparison.findings.variants import ArmFinding, stream
-from spikeloop.coordinator.comparison.findings.verdicts import ALPHA, Verdict, sentence, verdict
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.comparison.findings.verdicts import ALPHA, sentence, verdict
 from spikeloop.coordinator.stats.power import detectable_difference
 from spikeloop.coordinator.stats.significance import (
-    SignedRank,
     holm,
     paired_differences,
     paired_interval,
@@ -18,62 +16,6 @@ from spikeloop.coordinator.stats.significance import (
     sign_flip_p,
     signed_rank,
 )
-from spikeloop.tasks.base import FloatArray
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two arms on their common seeds, before the correction over all comparisons."""
-
-    arm: str
-    other: str
-    seeds: tuple[int, ...]
-    differences: FloatArray
-    difference: Interval
-    improvement: Interval
-    test: SignedRank
-
-
-@dataclass(frozen=True)
-class ComparisonFinding:
-    """What was found about one planned comparison, on the seeds that both arms finished.
-
-    Attributes:
-        arm: name of the one arm.
-        other: name of the arm that it is compared with; differences are ``arm`` minus ``other``.
-        seeds: (n,) seed indices that both finished.
-        differences: (n,) of the scores, seed by seed.
-        difference: their mean, with its BCa interval.
-        improvement: probability that a run of ``arm`` scores higher than a run of ``other`` on
-            another seed.
-        test: exact Wilcoxon signed-rank test; ``test.effect`` is the effect size.
-        p_holm: its p-value after Holm's correction over all planned comparisons.
-        p_mean: exact sign-flip test of the mean difference, a check beside the planned test.
-        detectable: true mean difference that the planned test sees four times in five, if
-            differences are normal with this spread, at the level of Holm's first step; inf if no
-            difference can be significant.
-        verdict: "higher" or "lower" if the corrected test rejects and the mean difference points
-            the same way; "too few seeds" if no outcome could have been significant.
-        sentence: the finding in words.
-    """
-
-    arm: str
-    other: str
-    seeds: tuple[int, ...]
-    differences: FloatArray
-    difference: Interval
-    improvement: Interval
-    test: SignedRank
-    p_holm: float
-    p_mean: float
-    detectable: float
-    verdict: Verdict
-    sentence: str
-
-    @property
-    def n(self) -> int:
-        """Paired seeds."""
-        return len(self.seeds)
 
 
 def planned_pairs(

@@ -1,16 +1,17 @@
 """What may be said of a comparison: verdicts, sentences, and what to know beside them."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spikeloop.coordinator.comparison.findings.records import Verdict
 from spikeloop.coordinator.stats.significance import smallest_p
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from spikeloop.coordinator.comparison.findings.pairs import ComparisonFinding, Pair
+    from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
     from spikeloop.coordinator.comparison.findings.variants import ArmFinding
 
 ALPHA = 0.05
@@ -18,8 +19,6 @@ ALPHA = 0.05
 
 BCA_RELIABLE = 15
 """Pairs below which a BCa interval is not to be trusted."""
-
-Verdict = Literal["higher", "lower", "no difference detected", "too few seeds"]
 
 
 def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:

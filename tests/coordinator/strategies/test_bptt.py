@@ -227,7 +227,7 @@ def test_one_program_serves_all_generations_and_a_resumed_run() -> None:
         state = tell(strategy, state, GRADIENT)
     state = from_arrays(BpttState, to_arrays(state))
     tell(Bptt(**dict(strategy)), state, GRADIENT)
-    program: Any = step_of(strategy)
+    program: Any = step_of(strategy.ascent)
     assert program._cache_size() == 1
 
 

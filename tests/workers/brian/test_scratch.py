@@ -16,7 +16,7 @@ from spikeloop.workers.brian.build_folder import (
 
 SCRIPT = """
 import sys
-from spikeloop.workers.brian.scratch import scratch_folder
+from spikeloop.workers.brian.build_folder import scratch_folder
 class Owner: pass
 owner = Owner()
 (scratch_folder(owner) / "program").write_text("")

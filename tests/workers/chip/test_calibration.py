@@ -11,13 +11,13 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip import Chip
 from spikeloop.workers.chip.calibration.calibrate import (
     CORRECTED,
-    QUANTITIES,
     Calibration,
     at_the_end,
     calibrate,
     calibrated_codes,
     rates_within,
 )
+from spikeloop.workers.chip.calibration.measured import QUANTITIES
 from spikeloop.workers.chip.calibration.measurement import Bench, fit, measure
 from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes

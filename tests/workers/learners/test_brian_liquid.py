@@ -49,7 +49,8 @@ def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS)
     """(n_samples, n_lives, n) features of the readouts."""
     seeds = np.zeros((theta.n_candidates, tasks.n_tasks), dtype=np.uint64)
     inputs, _ = learner.lesson(Course("", tasks, seeds))
-    return features(learner, learner.values(theta), Course("", tasks, seeds), inputs)
+    network = learner.common_network(tasks.interface)
+    return features(network, learner.values(theta), Course("", tasks, seeds), inputs)
 
 
 @pytest.mark.parametrize("readout", ["rls", "delta"])

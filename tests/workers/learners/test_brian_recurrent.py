@@ -117,10 +117,10 @@ def test_softmax_draws_by_the_readout() -> None:
     agents = object.__new__(Agents)
     seeds = np.arange(n, dtype=np.uint64)[None]
     agents._course = Course("x", BANDIT.sample(n, np.random.default_rng(0)), seeds)
-    agents._settings = BrianRecurrent(choice="softmax")
+    agents._draws = True
     share = np.mean(agents.answer(np.tile([0.0, np.log(3.0)], (n, 1))))
     assert abs(share - 0.75) < 5 * np.sqrt(0.75 * 0.25 / n)
-    agents._settings = BrianRecurrent()
+    agents._draws = False
     assert (agents.answer(np.tile([0.0, 0.1], (n, 1))) == 1).all()
 
 

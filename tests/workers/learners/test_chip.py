@@ -202,7 +202,7 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
 BITS = """
 import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.learners.chip import ChipAgent, Opened
+from spikeloop.workers.learners.chip.agent import ChipAgent, Opened
 family, learner = RandomMdp(n_steps=100), ChipAgent()
 space, tasks = learner.space(family.interface), family.sample(4, np.random.default_rng(0))
 parameters = space.decode(space.default_point()[None])
@@ -261,7 +261,7 @@ from spikeloop.workers.chip.capmem import physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.chip.life import _compiled, live, timing
+from spikeloop.workers.learners.chip.episode import _compiled, live, timing
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.plasticity import TdPublished
 

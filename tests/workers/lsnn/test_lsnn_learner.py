@@ -268,13 +268,13 @@ def test_a_broken_jax_is_told_with_its_cause(
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from spikeloop.coordinator import cli
+from spikeloop.coordinator.cli import main
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners import LEARNERS
 LEARNERS["lsnn"]().space(Quadratic().interface)
 assert "jax" not in sys.modules, "imported too early"
 if "late" in sys.argv:
-    from spikeloop.workers.lsnn import xla
+    from spikeloop.workers import xla
     numpy = xla.jax().numpy
     assert xla.jax() is sys.modules["jax"]
 else:

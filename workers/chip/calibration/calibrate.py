@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.calibration.measured import QUANTITIES, Measured
 from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
@@ -31,32 +32,6 @@ RATES_WITHIN = (0.9, 1.15)
 """Where calix wants 90 % of the rates, relative to their target."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What can be measured of 32 neurons, each (32,); not a number where nothing could be seen.
-
-    Attributes:
-        tau_mem_s: membrane time constant.
-        tau_exc_s: time constant of the excitatory input.
-        tau_inh_s: time constant of the inhibitory input.
-        exc_V: where a steady excitatory input of weight code 1 would lift the membrane above leak.
-        inh_V: how far a steady inhibitory one would pull it below.
-        refractory_s: refractory time.
-        gap_V: threshold above leak.
-        rate_Hz: rate under the standard drive.
-    """
-
-    tau_mem_s: FloatArray
-    tau_exc_s: FloatArray
-    tau_inh_s: FloatArray
-    exc_V: FloatArray
-    inh_V: FloatArray
-    refractory_s: FloatArray
-    gap_V: FloatArray
-    rate_Hz: FloatArray
-
-
-QUANTITIES = tuple(Measured.__dataclass_fields__)
 CORRECTED = (*BIASES, "gap")
 """What a calibration has factors for: the biases, and the threshold's distance from leak."""
 

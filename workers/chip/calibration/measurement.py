@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.analog import peak_response
-from spikeloop.workers.chip.calibration.calibrate import Measured
+from spikeloop.workers.chip.calibration.measured import Measured
 from spikeloop.workers.chip.capmem import CodeArray, Codes, physical
 from spikeloop.workers.chip.lab.chip import Chip
 from spikeloop.workers.chip.limits import (

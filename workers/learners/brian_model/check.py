@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.equations import fail, parsed, reason, statements
@@ -14,17 +14,15 @@ from spikeloop.workers.brian.units import quantity, unit
 from spikeloop.workers.learners.brian_model.compile import Expansion
 from spikeloop.workers.learners.brian_model.dry_run import try_out
 from spikeloop.workers.learners.brian_model.input import check_input
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.names import INPUT, SIGNALS
 from spikeloop.workers.learners.brian_model.namespace import Scope, specimen
 from spikeloop.workers.learners.brian_model.settings import InputTable, NeuronTable, SynapseTable
 
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
-
 _checked: set[str] = set()
 
 
-def check(model: "BrianModel", expansion: Expansion, interface: Interface) -> None:
+def check(model: Model, expansion: Expansion, interface: Interface) -> None:
     """Checks a model, once in a process.
 
     Raises:
@@ -44,9 +42,7 @@ def check(model: "BrianModel", expansion: Expansion, interface: Interface) -> No
     _checked.add(key)
 
 
-def _check_code(
-    model: "BrianModel", expansion: Expansion, interface: Interface
-) -> dict[str, Scope]:
+def _check_code(model: Model, expansion: Expansion, interface: Interface) -> dict[str, Scope]:
     b2 = brian2()
     shared = {
         "clock": b2.Clock(expansion.blueprint.dt_s * b2.second, name="lives_clock"),
@@ -144,7 +140,7 @@ def _check_random(table: InputTable | NeuronTable | SynapseTable, where: str) ->
                     raise ValueError(f"{where}.{key}: {error}") from None
 
 
-def _check_weights(model: "BrianModel", scopes: Mapping[str, Scope]) -> None:
+def _check_weights(model: Model, scopes: Mapping[str, Scope]) -> None:
     searched: dict[str, str] = {}
     for name, table in model.weights.items():
         where = f"weights.{name}"
@@ -168,7 +164,7 @@ def _check_weights(model: "BrianModel", scopes: Mapping[str, Scope]) -> None:
         searched[at_birth] = where
 
 
-def _check_set(model: "BrianModel") -> None:
+def _check_set(model: Model) -> None:
     """A parameter that nothing sets is 0 for ever, which nobody means."""
     for kind in ("neurons", "synapses"):
         for name, table in getattr(model, kind).items():
@@ -180,7 +176,7 @@ def _check_set(model: "BrianModel") -> None:
                     fail(f"{kind}.{name}.equations", what, equation.varname)
 
 
-def _set_by(model: "BrianModel", name: str) -> set[str]:
+def _set_by(model: Model, name: str) -> set[str]:
     """Variables of a population or group of synapses that statements set."""
     if name in model.synapses:
         own = model.synapses[name]
@@ -209,7 +205,7 @@ def _located(where: str) -> Iterator[None]:
         fail(where, reason(error))
 
 
-def _scope(model: "BrianModel", group: Any) -> Scope:
+def _scope(model: Model, group: Any) -> Scope:
     forbidden = {name: "a hyperparameter" for name in model.hyperparameters}
     forbidden |= {name: "a constant" for name in model.constants}
     forbidden |= {name: "provided by the learner" for name in (*SIGNALS, "activity", "window")}

@@ -7,7 +7,6 @@ what happened: ``SIGNALS``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiri
 from spikeloop.workers.brian.equations import dimension_text, fail, names_in, parsed
 from spikeloop.workers.brian.units import unit
 from spikeloop.workers.learners.brian_model.cost import check_cost
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.names import (
     ACTIVITY,
     INPUT,
@@ -31,9 +31,6 @@ from spikeloop.workers.learners.brian_model.names import (
 )
 from spikeloop.workers.learners.brian_model.settings import SIZE, NeuronTable, Size, SynapseTable
 from spikeloop.workers.learners.brian_model.wiring import wiring_of
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 START, READ, UPDATE = "start", "read", "update"
 """Code that runs at birth, at the end of a window, and before a rule in Python looks."""
@@ -58,7 +55,7 @@ class Expansion:
     n_per_action: int
 
 
-def expand(model: "BrianModel", interface: Interface, has_rule: bool = False) -> Expansion:
+def expand(model: Model, interface: Interface, has_rule: bool = False) -> Expansion:
     """The network of one life in a family.
 
     Args:
@@ -110,7 +107,7 @@ def expand(model: "BrianModel", interface: Interface, has_rule: bool = False) ->
     )
 
 
-def _input(model: "BrianModel", interface: Interface) -> NeuronTable:
+def _input(model: Model, interface: Interface) -> NeuronTable:
     """The population whose units carry the observation."""
     table = model.input
     n = interface.n_observations
@@ -134,7 +131,7 @@ def _n(size: Size, interface: Interface) -> int:
     return int(match[1] or 1) * count
 
 
-def _readout(model: "BrianModel", interface: Interface, n: Mapping[str, int]) -> int:
+def _readout(model: Model, interface: Interface, n: Mapping[str, int]) -> int:
     """Checks the readout; neurons for each action."""
     readout, n_actions = model.readout, interface.n_actions
     if readout.by in ("count", "first"):
@@ -153,7 +150,7 @@ def _readout(model: "BrianModel", interface: Interface, n: Mapping[str, int]) ->
     return n[readout.group] // n_actions
 
 
-def _used(model: "BrianModel", tables: Mapping[str, NeuronTable]) -> dict[str, set[str]]:
+def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]]:
     """Hyperparameters and signals that each population needs as variables."""
     added = {*model.hyperparameters, *SIGNALS}
     for name, table in tables.items():
@@ -212,7 +209,7 @@ def _neurons(
 
 
 def _synapses(
-    model: "BrianModel", name: str, table: SynapseTable, n: Mapping[str, int], has_rule: bool
+    model: Model, name: str, table: SynapseTable, n: Mapping[str, int], has_rule: bool
 ) -> Synapses:
     wiring = wiring_of(model, name, table, n[table.source], n[table.target])
     delay_steps = round(table.delay_ms / model.step_ms)

@@ -10,12 +10,9 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from spikeloop.workers.brian.equations import fail, statements
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
+from spikeloop.workers.learners.brian_model.model import Model
 
 MAX_CODE = 20_000
 """Characters of all code of a model; a column of Hodgkin and Huxley's neurons needs a fifth."""
@@ -68,7 +65,7 @@ class TooMuch(ValueError):
     """An expression that costs more than is allowed."""
 
 
-def check_cost(model: "BrianModel") -> None:
+def check_cost(model: Model) -> None:
     """Refuses code that takes too long to be worked out, before Brian2 sees any of it.
 
     Raises:
@@ -85,7 +82,7 @@ def check_cost(model: "BrianModel") -> None:
                 _measure(line, {}, where)
 
 
-def _texts(model: "BrianModel") -> Iterator[tuple[str, str]]:
+def _texts(model: Model) -> Iterator[tuple[str, str]]:
     """All code of a model, by the place where it stands."""
     yield from (("input.rate", model.input.rate), ("input.at", model.input.at))
     yield "readout.by", model.readout.by

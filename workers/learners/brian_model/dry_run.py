@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +11,7 @@ from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.equations import reason
 from spikeloop.workers.brian.units import in_unit
 from spikeloop.workers.learners.brian_model.compile import START, Expansion
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
+from spikeloop.workers.learners.brian_model.model import Model
 
 KEYS = {
     "stateupdater": "method",
@@ -29,7 +26,7 @@ KEYS = {
 METHODS = ("exact", "exponential_euler", "euler", "heun", "milstein", "rk2", "rk4")
 
 
-def try_out(model: "BrianModel", expansion: Expansion) -> None:
+def try_out(model: Model, expansion: Expansion) -> None:
     """Generates all code and runs it for a step: what Brian2 refuses shows here at the latest.
 
     Raises:

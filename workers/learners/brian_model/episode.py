@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,9 @@ from spikeloop.workers.learners.brian_model.compile import (
     VALUE,
     Expansion,
 )
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, INPUT
 from spikeloop.workers.space import Parameters
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 NEVER = 2**31 - 1
 
@@ -66,7 +64,7 @@ class Agents:
 
     def __init__(
         self,
-        model: "BrianModel",
+        model: Model,
         expansion: Expansion,
         parameters: Parameters,
         course: Course,

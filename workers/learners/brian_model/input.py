@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +10,9 @@ from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.workers.brian.equations import fail, names_in
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import in_unit
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, SIGNALS
 from spikeloop.workers.learners.brian_model.namespace import Scope, specimen
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 VARYING = {*SIGNALS, "t", "t_in_timesteps", "lastspike", "rand", "randn"}
 """Names whose values are not known before a life."""
@@ -23,7 +21,7 @@ MOST = 10
 
 
 def check_input(
-    model: "BrianModel",
+    model: Model,
     equations: str,
     interface: Interface,
     scope: Scope,
@@ -69,7 +67,7 @@ def check_input(
 
 
 def _values(
-    model: "BrianModel",
+    model: Model,
     equations: str,
     expression: str,
     unit: str,

@@ -5,71 +5,29 @@ window of simulated time: the observation sets the activity of the population "i
 runs, the readout population names the action, then ``on_told`` code learns from what was told.
 """
 
-from typing import Literal, Self
-
 import numpy as np
-from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.brian.simulator import LOCK
-from spikeloop.workers.brian.targets import Target, require
+from spikeloop.workers.brian.targets import require
 from spikeloop.workers.learners.brian_model.check import check
 from spikeloop.workers.learners.brian_model.compile import Expansion, expand
 from spikeloop.workers.learners.brian_model.episode import Agents, Moment, Rule
-from spikeloop.workers.learners.brian_model.settings import (
-    HyperparameterTable,
-    InputTable,
-    NeuronTable,
-    ReadoutTable,
-    SynapseTable,
-    Text,
-    WeightTable,
-)
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
-from spikeloop.workers.time_steps import whole_steps
 
 __all__ = ["BrianModel", "Moment", "Rule"]
 
 
-class BrianModel(Settings):
+class BrianModel(Model):
     """A learner made of Brian2 equations with units that the configuration spells out.
 
     Hyperparameters are symbols of the equations. Everything is checked when the space is asked
     for: symbols, units, syntax, names, integration methods.
     """
-
-    kind: Literal["brian_model"] = "brian_model"
-    window_ms: float = Field(default=20.0, ge=0.1, le=10_000, description="time of one decision")
-    step_ms: float = Field(default=0.5, ge=0.001, le=10, description="time step of Brian2")
-    target: Target = Field(default="numpy", description="what Brian2 generates code for")
-    wiring_seed: int = Field(default=1, ge=0, lt=2**32, description="of random connections")
-    input: InputTable = InputTable()
-    neurons: dict[str, NeuronTable] = Field(default={}, description="populations by name")
-    synapses: dict[str, SynapseTable] = Field(default={}, description="synapses by name")
-    readout: ReadoutTable = ReadoutTable()
-    constants: dict[str, Text] = Field(
-        default={}, description='symbols with units, such as v_rest = "-60*mV"'
-    )
-    hyperparameters: dict[str, HyperparameterTable] = Field(
-        default={}, description="symbols that are searched"
-    )
-    weights: dict[str, WeightTable] = Field(
-        default={}, description="variables whose values at birth are searched one by one"
-    )
-
-    @model_validator(mode="after")
-    def _whole_steps(self) -> Self:
-        whole_steps(self.window_ms, self.step_ms)
-        return self
-
-    @property
-    def window_steps(self) -> int:
-        """Time steps of one decision."""
-        return whole_steps(self.window_ms, self.step_ms)
 
     @property
     def interaction_s(self) -> float:

@@ -3,15 +3,13 @@
 import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spikeloop.workers.brian.equations import fail, names_in, nearest
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import quantity
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.settings import NeuronTable
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 INPUT = "input"
 ACTIVITY = "activity"
@@ -33,7 +31,7 @@ TAKEN = {"t", "dt", "t_in_timesteps", "i", "j", "N", "xi", "lastspike", "lastupd
 """Brian2's own, beside its units and functions."""
 
 
-def check_names(model: "BrianModel") -> None:
+def check_names(model: Model) -> None:
     """Every name is one that Brian2 can use, and stands for one thing."""
     b2 = brian2()
     known: Mapping[str, Any] = {
@@ -60,7 +58,7 @@ def check_names(model: "BrianModel") -> None:
         located(quantity, text, f"constants.{name}")
 
 
-def check_symbols(model: "BrianModel", defined: Mapping[str, set[str]]) -> None:
+def check_symbols(model: Model, defined: Mapping[str, set[str]]) -> None:
     """No symbol, and nothing that the learner provides, is defined by equations too."""
     for table in ("constants", "hyperparameters"):
         for name in getattr(model, table):
@@ -72,7 +70,7 @@ def check_symbols(model: "BrianModel", defined: Mapping[str, set[str]]) -> None:
             fail(f"neurons.{group}.equations", f"{name!r} is taken, the learner provides it")
 
 
-def check_ends(model: "BrianModel", tables: Mapping[str, NeuronTable]) -> None:
+def check_ends(model: Model, tables: Mapping[str, NeuronTable]) -> None:
     """Sources and targets are there, and fire where their spikes are waited for."""
     if not model.neurons:
         fail("neurons", "must have at least one population, such as [learner.neurons.actions]")
@@ -90,7 +88,7 @@ def check_ends(model: "BrianModel", tables: Mapping[str, NeuronTable]) -> None:
 
 
 def check_signals(
-    model: "BrianModel", tables: Mapping[str, NeuronTable], group: str, names: Set[str], where: str
+    model: Model, tables: Mapping[str, NeuronTable], group: str, names: Set[str], where: str
 ) -> None:
     """What code asks of the neurons of a group is what they know."""
     readout = model.readout.group
@@ -110,7 +108,7 @@ def check_indices(code: str, where: str) -> None:
         )
 
 
-def needs_threshold(model: "BrianModel", group: str, reader: str) -> None:
+def needs_threshold(model: Model, group: str, reader: str) -> None:
     """A population whose spikes something waits for can fire."""
     if group == INPUT:
         if model.input.coding == "graded":

@@ -1,23 +1,17 @@
 """Which neurons of a user's model are connected, by the words of the key ``connect``."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from spikeloop.workers.brian.blueprint import Wiring, all_to_all, all_to_others
 from spikeloop.workers.brian.equations import fail
+from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.settings import SynapseTable
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.brian_model.learner import BrianModel
 
 MOST, MOST_PAIRS = 1_000_000, 100_000_000
 """Synapses of one life, and pairs of neurons that a probability is drawn for."""
 
 
-def wiring_of(
-    model: "BrianModel", name: str, table: SynapseTable, n_pre: int, n_post: int
-) -> Wiring:
+def wiring_of(model: Model, name: str, table: SynapseTable, n_pre: int, n_post: int) -> Wiring:
     """The synapses of one group.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,25 +11,25 @@ from spikeloop.tasks.program import Program, Programmed
 from spikeloop.workers import xla
 from spikeloop.workers.base import Lives
 from spikeloop.workers.learners.lsnn.episode import Acting, Chance, Life, Recorded
+from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.learners.lsnn.wiring import exact_product, on_grid
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.philox import Stream, uniforms
 from spikeloop.workers.space import Parameters
 
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.lsnn.learner import Lsnn
-
 PROGRAMS = 32
 """Compiled programs that a process keeps."""
 
 
-def live(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+def live(
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+) -> Lives:
     """Lives of a tile, without gradient."""
     return _lives(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
 
 
 def actions(
-    learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> FloatArray | IntArray:
     """(n_candidates, n_steps, n_tasks) actions of the lives of ``live``, or answers.
 
@@ -41,7 +41,11 @@ def actions(
 
 
 def differentiate(
-    learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
+    learner: LsnnSettings,
+    parameters: Parameters,
+    tasks: TaskBatch,
+    seeds: SeedArray,
+    progress: float,
 ) -> Lives:
     """Lives of a tile, and the gradient of the objective with respect to each point.
 
@@ -58,7 +62,9 @@ def differentiate(
     return _lives(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
 
 
-def trace(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
+def trace(
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+) -> Recorded:
     """Everything that happens in lives, in NumPy: see ``Recorded``, with candidates first."""
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
@@ -67,7 +73,7 @@ def trace(learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: Seed
     return recorded
 
 
-def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
+def life(learner: LsnnSettings, interface: Interface, program: Program) -> Life:
     """How the learner lives in tasks with these rules."""
     return Life(
         interface,
@@ -83,7 +89,7 @@ def life(learner: "Lsnn", interface: Interface, program: Program) -> Life:
     )
 
 
-def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
+def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Acting]:
     """From one candidate's weights, (n_dim,) physical values, to those that act.
 
     Where they act on what activity exceeds its usual level, with m = ``usual_rate_hz`` × time step,
@@ -126,19 +132,19 @@ def acting(learner: "Lsnn", interface: Interface) -> Callable[[Any], Acting]:
 
 
 @lru_cache(PROGRAMS)
-def _forward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
+def _forward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     return module.jit(_each(lambda *given: live_(*given).action))
 
 
 @lru_cache(PROGRAMS)
-def _tracing(learner: "Lsnn", interface: Interface, program: Program) -> Any:
+def _tracing(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
     live_ = _candidate(learner, interface, program, traced=True)
     return xla.jax().jit(_each(live_))
 
 
 @lru_cache(PROGRAMS)
-def _backward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
+def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     n_steps = learner.circuit(interface).n_steps
 
@@ -157,7 +163,7 @@ def _backward(learner: "Lsnn", interface: Interface, program: Program) -> Any:
 
 
 def _candidate(
-    learner: "Lsnn", interface: Interface, program: Program, traced: bool = False
+    learner: LsnnSettings, interface: Interface, program: Program, traced: bool = False
 ) -> Callable[..., Recorded]:
     """The lives of one candidate, as a function of its weights, the tasks and all chance."""
     how, act = life(learner, interface, program), acting(learner, interface)
@@ -182,7 +188,7 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _given(
-    learner: "Lsnn", parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
+    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> tuple[Program, tuple[Any, ...]]:
     """The rules of the tasks, and what a compiled program takes."""
     if not isinstance(tasks, Programmed):
@@ -210,7 +216,7 @@ def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
 
 
 def _lives(
-    learner: "Lsnn",
+    learner: LsnnSettings,
     parameters: Parameters,
     tasks: TaskBatch,
     seeds: SeedArray,

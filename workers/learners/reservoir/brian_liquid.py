@@ -25,7 +25,7 @@ from spikeloop.workers.brian.targets import OpenTarget
 from spikeloop.workers.hyperparameter_fields import searchable, searchables
 from spikeloop.workers.input_channels import Channels
 from spikeloop.workers.learners.reservoir.liquid import Liquid
-from spikeloop.workers.learners.reservoir.liquid_features import Values, features
+from spikeloop.workers.learners.reservoir.liquid_features import LiquidNetwork, Values, features
 from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import whole_steps
@@ -152,6 +152,18 @@ class BrianLiquid(Settings):
             )
         )
 
+    def common_network(self, interface: Interface) -> LiquidNetwork:
+        """The network of a tile, as far as all candidates have it in common."""
+        return LiquidNetwork(
+            self.liquid(),
+            self.channels(interface),
+            self.adapts,
+            self.refractory_ms,
+            self.step_ms,
+            self.window_ms,
+            self.target,
+        )
+
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
         """Lets the lives happen side by side: the network first, then the readouts.
 
@@ -160,7 +172,7 @@ class BrianLiquid(Settings):
         values = self.values(parameters)
         course = Course(self.kind, tasks, seeds, **self._how(values, tasks))
         inputs, targets = self.lesson(Course(self.kind, tasks, seeds, **self._how(values, tasks)))
-        seen = features(self, values, course, inputs)
+        seen = features(self.common_network(course.interface), values, course, inputs)
 
         of_lives = {name: course.of_lives(value) for name, value in values.items()}
         low, high = course.interface.action_range

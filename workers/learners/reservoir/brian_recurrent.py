@@ -134,7 +134,11 @@ class BrianRecurrent(Settings):
         """Lets the lives happen side by side in one network."""
         course = Course(self.kind, tasks, seeds)
         channels, circuit = self.channels(course.interface), self.reservoir.circuit()
-        agents = Agents(self, parameters, course, circuit, channels)
+        weights = self.weights(parameters, course.interface, circuit)
+        draws = self.choice == "softmax"
+        agents = Agents(
+            self.reservoir, self.window_steps, weights, draws, parameters, course, circuit, channels
+        )
         blueprint = self.reservoir.blueprint(circuit, channels.n, self.window_steps)
         if self.target == "cpp_standalone":
             lesson = agents.lesson(Course(self.kind, tasks, seeds))

@@ -1,20 +1,19 @@
 """What the readouts of a tile see: random reservoirs that are shown the samples of their lives."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.brian.rollout import Course
+from spikeloop.workers.brian.targets import OpenTarget
 from spikeloop.workers.input_channels import Channels
 from spikeloop.workers.learners.reservoir.batch import HEARD, reservoirs
 from spikeloop.workers.learners.reservoir.liquid import Liquid
 from spikeloop.workers.learners.reservoir.network import Reservoir
 from spikeloop.workers.time_steps import whole_steps
-
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid
 
 Values = dict[str, FloatArray]
 """(n_candidates,) each hyperparameter, by name."""
@@ -22,23 +21,46 @@ UNITS: dict[str, Any] = {"tau_membrane_ms": 1.0, "tau_synapse_ms": 1.0, "beta": 
 """Of which candidates have multiples."""
 
 
+@dataclass(frozen=True)
+class LiquidNetwork:
+    """The network of a tile, as far as all candidates have it in common.
+
+    Attributes:
+        liquid: what random wirings are drawn from.
+        channels: how a sample is shown to the network.
+        adapts: whether thresholds of neurons may adapt.
+        refractory_ms: refractory time.
+        step_ms: time step.
+        window_ms: time of one sample.
+        target: what Brian2 generates code for.
+    """
+
+    liquid: Liquid
+    channels: Channels
+    adapts: bool
+    refractory_ms: float
+    step_ms: float
+    window_ms: float
+    target: OpenTarget
+
+
 def features(
-    learner: "BrianLiquid", values: Values, course: Course, inputs: list[FloatArray]
+    network: LiquidNetwork, values: Values, course: Course, inputs: list[FloatArray]
 ) -> FloatArray:
     """(n_samples, n_lives, n) spikes per sample, filtered: what the readouts see.
 
     Args:
-        learner: its settings.
+        network: what all candidates have in common.
         values: (n_candidates,) of each hyperparameter.
         course: of the lives.
         inputs: of each sample, (n_lives, n_channels).
     """
-    liquid, window_steps = learner.liquid(), whole_steps(learner.window_ms, learner.step_ms)
-    circuit, n_neurons = liquid.circuit(learner.adapts), values["n_neurons"]
+    liquid, window_steps = network.liquid, whole_steps(network.window_ms, network.step_ms)
+    circuit, n_neurons = liquid.circuit(network.adapts), values["n_neurons"]
     reservoir = Reservoir(
         n_neurons=liquid.n,
-        refractory_ms=learner.refractory_ms,
-        step_ms=learner.step_ms,
+        refractory_ms=network.refractory_ms,
+        step_ms=network.step_ms,
         **UNITS,
     )
     weights = liquid.weights(
@@ -47,11 +69,11 @@ def features(
         values["excitatory_share"],
         values["spectral_radius"],
     )
-    feeding = _feeding(learner.channels(course.interface), values, liquid)
+    feeding = _feeding(network.channels, values, liquid)
     multiples = {name.removesuffix("_ms"): value for name, value in values.items()}
     nets = reservoirs(reservoir, circuit, window_steps, weights, feeding, multiples)
     start = dict(nets.start)
-    if learner.adapts:
+    if network.adapts:
         adaptive = liquid.adaptive(n_neurons, values["adaptive_share"])
         start["neurons", "rise"] = values["beta"][:, None] * adaptive
     heard = open_loop(
@@ -61,7 +83,7 @@ def features(
         {nets.entry: np.stack([nets.shown(shown) for shown in inputs])},
         window_steps,
         [HEARD],
-        learner.target,
+        network.target,
     )[HEARD]
     filtered, before = np.zeros(heard.shape[1:]), np.zeros(heard.shape[1:])
     for window in heard:

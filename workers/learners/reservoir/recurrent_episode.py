@@ -1,6 +1,6 @@
 """What happens between two windows of simulated time in the lives of ``brian_recurrent``."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,30 +11,40 @@ from spikeloop.workers.brian.open_loop import Variable
 from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.input_channels import Channels
 from spikeloop.workers.learners.reservoir.batch import HEARD, reservoirs
-from spikeloop.workers.learners.reservoir.network import weighted
+from spikeloop.workers.learners.reservoir.network import Reservoir, weighted
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.space import Parameters, Real
 
-if TYPE_CHECKING:
-    from spikeloop.workers.learners.reservoir.brian_recurrent import BrianRecurrent
-
 
 class Agents:
-    """What the agents of a tile do between two windows of simulated time."""
+    """What the agents of a tile do between two windows of simulated time.
+
+    Args:
+        reservoir: the neurons.
+        window_steps: time steps of one decision.
+        weights: by name, (n_candidates, ...) as they act.
+        draws: whether a discrete action is drawn from the softmax of the readouts.
+        parameters: of the candidates.
+        course: of the tile.
+        circuit: the connections of the reservoir.
+        channels: how decisions are shown to the network.
+    """
 
     def __init__(
         self,
-        settings: "BrianRecurrent",
+        reservoir: Reservoir,
+        window_steps: int,
+        weights: Mapping[str, FloatArray],
+        draws: bool,
         parameters: Parameters,
         course: Course,
         circuit: Circuit,
         channels: Channels,
     ) -> None:
-        weights = settings.weights(parameters, course.interface, circuit)
         self.nets = reservoirs(
-            settings.reservoir,
+            reservoir,
             circuit,
-            settings.window_steps,
+            window_steps,
             weights["recurrent_weights"],
             weights["input_weights"],
             {
@@ -45,8 +55,8 @@ class Agents:
         )
         self._readout = weights["readout_weights"]
         self._broken = np.repeat(~np.isfinite(parameters.values).all(axis=1), course.shape[1])
-        self._settings, self._course, self._channels = settings, course, channels
-        shape = course.n_lives, settings.reservoir.n_neurons
+        self._draws, self._course, self._channels = draws, course, channels
+        shape = course.n_lives, reservoir.n_neurons
         self._filtered, self._heard_before = np.zeros(shape), np.zeros(shape)
         self._action: IntArray | FloatArray | None = None
         self._told: FloatArray | None = None
@@ -89,7 +99,7 @@ class Agents:
             # What is no number stays so, and so does what it earns.
             vectors: FloatArray = np.clip(middle + readout * half, low, high)
             return vectors
-        if self._settings.choice == "softmax":
+        if self._draws:
             # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
             luck = np.maximum(course.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
             readout = readout - np.log(-np.log(luck))

@@ -1,0 +1,65 @@
+"""What a comparison of two variants on their common seeds came to."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.significance import SignedRank
+from spikeloop.tasks.base import FloatArray
+
+Verdict = Literal["higher", "lower", "no difference detected", "too few seeds"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms on their common seeds, before the correction over all comparisons."""
+
+    arm: str
+    other: str
+    seeds: tuple[int, ...]
+    differences: FloatArray
+    difference: Interval
+    improvement: Interval
+    test: SignedRank
+
+
+@dataclass(frozen=True)
+class ComparisonFinding:
+    """What was found about one planned comparison, on the seeds that both arms finished.
+
+    Attributes:
+        arm: name of the one arm.
+        other: name of the arm that it is compared with; differences are ``arm`` minus ``other``.
+        seeds: (n,) seed indices that both finished.
+        differences: (n,) of the scores, seed by seed.
+        difference: their mean, with its BCa interval.
+        improvement: probability that a run of ``arm`` scores higher than a run of ``other`` on
+            another seed.
+        test: exact Wilcoxon signed-rank test; ``test.effect`` is the effect size.
+        p_holm: its p-value after Holm's correction over all planned comparisons.
+        p_mean: exact sign-flip test of the mean difference, a check beside the planned test.
+        detectable: true mean difference that the planned test sees four times in five, if
+            differences are normal with this spread, at the level of Holm's first step; inf if no
+            difference can be significant.
+        verdict: "higher" or "lower" if the corrected test rejects and the mean difference points
+            the same way; "too few seeds" if no outcome could have been significant.
+        sentence: the finding in words.
+    """
+
+    arm: str
+    other: str
+    seeds: tuple[int, ...]
+    differences: FloatArray
+    difference: Interval
+    improvement: Interval
+    test: SignedRank
+    p_holm: float
+    p_mean: float
+    detectable: float
+    verdict: Verdict
+    sentence: str
+
+    @property
+    def n(self) -> int:
+        """Paired seeds."""
+        return len(self.seeds)
