@@ -11,8 +11,9 @@ from emulated import old_processor, x86_only
 from small import Silent, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.search import processor_mix, run_session
+from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.processor_mix import mixed
+from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.manifest import warn_of_processor
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
@@ -129,7 +130,7 @@ def test_a_run_that_goes_on_on_another_processor_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = kernels()
-    monkeypatch.setattr(processor_mix, "kernels", lambda: {**here, "blas": "Nehalem"})
+    monkeypatch.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
     for learner, expected in (
         ("faulty:Echo", f"blas (Nehalem here, {here['blas']} there)"),
         ("tabular_td", ""),

@@ -31,9 +31,8 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Publishes ``data`` under ``path`` atomically and durably; OSError names that path."""
     temporary = path.with_name(f".{path.name}.tmp")
     with _naming(path):
-        file = open(temporary, "wb", opener=_no_link)  # noqa: SIM115  closed below
         try:
-            with file:
+            with open(temporary, "wb", opener=_no_link) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from other_account import successes, within
 from processes import LIMIT_S, SOON_S, assert_gone, child, folder_of
-from stranger import successes, within
 
 from spikeloop.cluster.targets.local import Local
 

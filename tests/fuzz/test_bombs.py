@@ -18,7 +18,7 @@ LIMIT = 3 * 2**30
 SCRIPT = f"""
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
-from spikeloop.coordinator.cli import main
+from spikeloop.coordinator.cli.main import main
 for line in sys.stdin:
     try:
         main(json.loads(line))
