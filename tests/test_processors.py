@@ -130,7 +130,6 @@ def test_a_run_that_goes_on_on_another_processor_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = kernels()
-    monkeypatch.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
     for learner, expected in (
         ("faulty:Echo", f"blas (Nehalem here, {here['blas']} there)"),
         ("tabular_td", ""),
@@ -138,7 +137,9 @@ def test_a_run_that_goes_on_on_another_processor_says_so(
         config = small_config(learner={"kind": learner})
         folder = tmp_path / config.learner.kind
         run_session.start(config, folder, Silent(), StopSignal())
-        warn_of_processor(RunStore(folder), config)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
+            warn_of_processor(RunStore(folder), config)
         errors = capsys.readouterr().err
         assert expected in errors
         assert bool(errors) == bool(expected)

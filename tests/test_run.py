@@ -383,11 +383,13 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    """The worker processes below a process: Ray names each after its actor's class."""
+    """The worker processes below a process: Ray names each after its actor, or what it runs now."""
+    others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # Ray starts short-lived helpers too
-            if any(part.startswith("ray::LifeWorker") for part in process.cmdline()):
+            title = "".join(process.cmdline()[:1])
+            if title.startswith("ray::") and not title.startswith(others):
                 found.append(process)
     return found
 
