@@ -4,6 +4,7 @@ Without these options Ray reports to its makers what it is used for, and takes 3
 memory for objects, of which a run needs next to nothing.
 """
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -74,7 +75,12 @@ def test_a_node_started_by_hand_is_started_again_whenever_ray_ends(role: str) ->
         {loop}
     """
     done = subprocess.run(
-        ["bash", "-uc", f"n=0\n{program}"], capture_output=True, text=True, check=True, timeout=60
+        ["bash", "-uc", f"n=0\n{program}"],
+        env={**os.environ, "USER": "me"},  # which a service need not have
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     first, *others = done.stdout.splitlines()
     assert {"start", "--block", role} <= set(first.split())
