@@ -41,7 +41,7 @@ def logs_folder() -> str:
 
 @dataclass(frozen=True, eq=False)
 class Reserved:
-    """An actor, and the cores that it lives on or waits for."""
+    """An actor, and the cores that it uses or waits for."""
 
     handle: Any
     reservation: Reservation

@@ -184,7 +184,7 @@ def _nodes_of(address: str) -> set[str] | None:
             node.hex()
             for node in raylet.GcsClient(address=address).get_all_node_info(timeout=KNOCK_S)
         }
-    except Exception:  # whatever it is
+    except Exception:  # a head that does not answer is explained by ``ray.init``, which comes next
         return None
 
 

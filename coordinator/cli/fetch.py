@@ -51,16 +51,16 @@ def _verify(store: RunStore, classes: Path | None) -> str:
     from spikeloop.coordinator.store import begun_runs, manifest, trust
     from spikeloop.coordinator.verification import verify_run
 
-    told = store.manifest()
+    found = store.manifest()
     try:
         manifest.read_config(store)
     except ConfigError as error:
-        modules = trust.own_classes(told["config"])
-        if not modules or begun_runs.here(told):
+        modules = trust.own_classes(found["config"])
+        if not modules or begun_runs.here(found):
             return str(error)
-        if trust.can_import(told):
+        if trust.can_import(found):
             return f"compare them with: {trust.again('verify', store.folder)}"
-        if classes is not None and trust.can_import(told, classes):
+        if classes is not None and trust.can_import(found, classes):
             return f"compare them with: {trust.again_with(classes, 'verify', store.folder)}"
         return (
             f"this machine does not have {', '.join(modules)}; add the folder that it is in to "

@@ -1,6 +1,6 @@
 """Lives on different processors: one line to the user where that may change the last bits.
 
-Every life's ``worker`` names the process that lived it and its kernels (``workers.kernels``), so a
+Every life's ``worker`` names the process that lived it and its kernels (``workers.processor``), so a
 run's tables say what was computed on what.
 """
 
