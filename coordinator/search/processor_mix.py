@@ -1,7 +1,7 @@
-"""Lives on different processors: one line to the user where that may change the last bits.
+"""Episodes on different processors: one line to the user where that may change the last bits.
 
-Every life's ``worker`` names the process that lived it and its kernels (``workers.processor``), so a
-run's tables say what was computed on what.
+The column ``worker`` of an episode names the process that ran it and its kernels
+(``workers.processor``), so the tables of a run say what was computed on what.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
