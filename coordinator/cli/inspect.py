@@ -36,7 +36,7 @@ def policies(
     from spikeloop.coordinator.store.lock import refuse_links
     from spikeloop.coordinator.store.manifest import open_run
 
-    store, config, _ = open_run(run, trust)
+    store, config = open_run(run, trust)
     refuse_links(run)
     seed = config.transfer.seed if seed is None else seed
     learned = run_session.recommended(config, store)

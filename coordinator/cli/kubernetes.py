@@ -107,10 +107,10 @@ def kubernetes(
         made = objects.reader_objects(name, settings)
     else:
         assert config is not None and found is not None
-        if settings.claim == "none" and not found.run.copy_to:
+        if settings.claim == "none" and not found.run.upload_to:
             raise ConfigError(
-                "--claim none: the results would be lost with the head's pod; set run.copy_to to a "
-                "place in an object store, for example s3://bucket/runs"
+                "--claim none: the results would be lost with the head's pod; set run.upload_to "
+                "to an object store, for example s3://bucket/runs"
             )
         made = _run_objects(config, found, sets or [], any_code, settings)
     text = as_yaml(made)

@@ -18,6 +18,7 @@ from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.episodes import lives
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
+from spikeloop.coordinator.cli.fetch import fetch
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.slurm import slurm
 from spikeloop.coordinator.cli.terminal import outlive_terminal
@@ -34,7 +35,7 @@ app = typer.Typer(
 for command in (
     *(running.run, running.resume, running.compare, running.transfer),
     *(watch, looking.report, export, looking.verify, looking.policies, lives),
-    *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
+    *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
     *(looking.plan, looking.list_, looking.doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)

@@ -1,7 +1,6 @@
 """The commands that let learners live: ``run``, ``resume``, ``compare``, ``transfer``."""
 
 import json
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +20,7 @@ from spikeloop.coordinator.cli.options import (
     Workers,
 )
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import one_line
+from spikeloop.coordinator.formatting import command_line, one_line
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
@@ -72,13 +71,15 @@ def run(
 
 def resume(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="a run folder, or the URI of a copy")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="a run folder, or the URI of a stored run")
+    ],
     after: Annotated[
         int | None,
         typer.Option("--after", min=-1, help="remove all after this generation and live it again"),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", envvar=RUNS, help="where to bring a run from its copy")
+        Path, typer.Option("--out", envvar=RUNS, help="where to download a stored run")
     ] = Path("runs"),
     workers: Workers = None,
     inline: Inline = False,
@@ -92,43 +93,44 @@ def resume(
     from spikeloop.coordinator.store.manifest import open_run, warn_of_changes
     from spikeloop.coordinator.store.trust import reaches, require
 
-    folder, copy = Path(run), ""
+    folder, address = Path(run), ""
     given = context.get_parameter_source("out")
     if "://" not in run and given is not None and given.name == "COMMANDLINE":
         raise ConfigError(
-            f"--out {out}: a run folder is resumed where it is; name a copy by its URI, such as "
-            f"{folder.absolute().as_uri()}, or leave --out away"
+            f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
+            f"as {folder.absolute().as_uri()}, or leave --out away"
         )
     if "://" in run:
         from spikeloop.coordinator.config import uris
         from spikeloop.coordinator.sync import download
 
-        folder, copy = download.fetch(run, out), uris.split(run)[0]
+        folder, address = download.download(run, out), uris.split(run)[0]
     if (folder / "comparison.json").exists():
         from spikeloop.coordinator.comparison import session as comparisons
 
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")
-        config, trusted = comparisons.read(folder, trust)
+        config = comparisons.read_config(folder, trust)
         if changes := comparisons.changed_code(config, folder):
             warn_of_changes(folder, changes)
         config = config.retarget(opening.retarget(config.first, workers, inline, address).target)
-        require(folder, reaches(config.tables()), trusted)
+        require(folder, reaches(config.tables()), trust)
         _compare(folder, lambda r, s: comparisons.resume(config, folder, r, s), config, False)
         return
-    store, settings, trusted = open_run(folder, trust)
+    store, settings = open_run(folder, trust)
     settings = opening.retarget(settings, workers, inline, address)
-    named = settings.copied_to("") if copy else settings  # the user named the copy, not the folder
-    require(folder, reaches(named.tables()), trusted)
-    settings = settings.copied_to(copy) if copy else settings
+    # The user named the storage, so that the folder's word does not count.
+    named = settings.uploaded_to("") if address else settings
+    require(folder, reaches(named.tables()), trust)
+    settings = settings.uploaded_to(address) if address else settings
     done = max(store.generation() if after is None else after, 0)
-    place = shlex.join(["spikeloop", "resume", run, "--out", str(out)]) if copy else ""
+    command = command_line("resume", run, "--out", out) if address else ""
     _drive(
         settings,
         folder,
         done,
         lambda r, s: run_session.resume(settings, store, r, s, after, make_figures),
-        place,
+        command,
     )
 
 
@@ -180,14 +182,14 @@ def transfer(
     store: RunStore | None = None
     if run.is_file():
         known = learned.open_learned(run, trust)
-        config, trusted = known.config.copied_to(""), known.trusted  # it has nothing to be copied
+        config = known.config.uploaded_to("")  # it has nothing to upload
         score = partial(run_session.transfer_of, point=known.point, source=run)
     else:
-        opened, config, trusted = open_run(run, trust)
+        opened, config = open_run(run, trust)
         store = opened.as_of_now()  # it scores, and names its file by, one and the same point
         score = partial(run_session.transfer, store=store)
     config = opening.retarget(config, workers, inline, address)
-    require(run, reaches(config.tables()), trusted)
+    require(run, reaches(config.tables()), trust)
     values = config.transfer.model_dump()
     values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
     settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())
@@ -249,12 +251,11 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any, again: str =
 def _go_on(folder: Path, command: str) -> str:
     """How to go on with a run; one that was submitted is at home on the cluster."""
     from spikeloop.cluster.ray_backend import job_env
-    from spikeloop.coordinator.store.trust import again
     from spikeloop.coordinator.submit.submitted_runs import RUN
 
     if job_env.metadata().get(RUN):
         return "submit it again"
-    return f"resume with: {command or again('resume', folder)}"
+    return f"resume with: {command or command_line('resume', folder)}"
 
 
 def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool) -> None:
@@ -264,7 +265,6 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
     from spikeloop.coordinator.cli import comparison_progress as shown
     from spikeloop.coordinator.cli import progress as console
     from spikeloop.coordinator.comparison.session import lives_to_come
-    from spikeloop.coordinator.store.trust import again
 
     stop = StopSignal()
     stop.install()
@@ -273,14 +273,15 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
         found = work(shown.ComparisonConsole(lives_to_come(config, folder), printed), stop)
     except Interrupted as error:
         raise Interrupted(
-            f"interrupted, everything finished is kept; resume with: {again('resume', folder)}"
+            "interrupted, everything finished is kept; resume with: "
+            f"{command_line('resume', folder)}"
         ) from error
     except (OSError, PoolError) as error:
         if not (folder / "comparison.json").exists():
             raise
         raise PoolError(
             f"{one_line(error)}; what is finished is safe, mend this and resume with: "
-            f"{again('resume', folder)}"
+            f"{command_line('resume', folder)}"
         ) from error
     from spikeloop.coordinator.report.html import write_report
 

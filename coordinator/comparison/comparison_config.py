@@ -15,7 +15,8 @@ from spikeloop.coordinator.config.limits import MAX_COUNT
 from spikeloop.coordinator.config.load import parse as parse_run
 from spikeloop.coordinator.config.load import read_tables
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.settings_builder import build, nearest, shown
+from spikeloop.coordinator.config.setting_errors import nearest, shown
+from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.tasks.settings import Settings
 
@@ -136,7 +137,7 @@ DERIVED = {
     "generations": "it follows from comparison.budget",
     "seed": "seeds follow from comparison.seed",
     "name": "the comparison has one, comparison.name",
-    "copy_to": "comparisons are not copied while they go on",
+    "upload_to": "comparisons are not uploaded while they go on",
 }
 """Keys of ``[run]`` that a comparison sets itself, and why."""
 OWN = ("comparison", "tuning", "strategies")

@@ -49,7 +49,6 @@ class Learned:
         config: of the run.
         point: (n_dim,) to be deployed.
         source: the run folder or weights file.
-        trusted: whether what its configuration names elsewhere may be used.
         manifest: what the run says of itself.
         generation: after which the point was recommended.
         lives: of the search.
@@ -59,7 +58,6 @@ class Learned:
     config: RunConfig
     point: FloatArray
     source: Path
-    trusted: bool
     manifest: Mapping[str, Any]
     generation: int
     lives: int
@@ -121,7 +119,7 @@ def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
 def _of_run(folder: Path, trust: bool) -> Learned:
     from spikeloop.coordinator.search import finished_run
 
-    store, config, trusted = open_run(folder, trust)
+    store, config = open_run(folder, trust)
     store = store.as_of_now()
     point = run_session.recommended(config, store)
     known = finished_run.transfer(config, store)
@@ -129,7 +127,6 @@ def _of_run(folder: Path, trust: bool) -> Learned:
         config,
         point,
         folder,
-        trusted,
         store.manifest(),
         deployed_generation(config, store),
         store.total_lives(),
@@ -163,14 +160,14 @@ def _of_file(path: Path, trust: bool) -> Learned:
         raise damaged
     if not all(isinstance(number, int) and number >= 0 for number in (generation, lives)):
         raise damaged
-    config, trusted = manifest.configured(of_run, str(path), trust)
+    config = manifest.configured(of_run, str(path), trust)
     point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
     if point is None:
         raise ConfigError(
             f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
             f"coordinate of the learner's space, got the shape {shape}"
         )
-    return Learned(config, point, path, trusted, of_run, generation, lives, known)
+    return Learned(config, point, path, of_run, generation, lives, known)
 
 
 def _point(arrays: Arrays, n_dim: int) -> FloatArray | None:

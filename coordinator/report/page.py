@@ -6,7 +6,6 @@ text, so that it can be searched and read at any size.
 """
 
 import io
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -187,21 +186,14 @@ def signed(value: float) -> str:
     return f"{value:+.3f}" if math.isfinite(value) else "-"
 
 
-def toml(tables: Mapping[str, Any], path: tuple[str, ...] = (), entry: bool = False) -> str:
-    """Nested tables as TOML; keys without a value stand in comments, because TOML has no null."""
-    lines, inner = [], []
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            inner.append(toml(value, (*path, key)))
-        elif value is None:
-            lines.append(f"# {key} is not set")
-        elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
-            inner += [toml(v, (*path, key), entry=True) for v in value]
-        else:
-            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
-    name = ".".join(path)
-    if entry:  # of a list of tables
-        lines.insert(0, f"[[{name}]]")
-    elif path and (lines or not inner):
-        lines.insert(0, f"[{name}]")
-    return "\n\n".join(text for text in ("\n".join(lines), *inner) if text)
+def toml(tables: Mapping[str, Any]) -> str:
+    """Nested tables as TOML; keys without a value are left out, because TOML has no null."""
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(tables))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -13,7 +13,13 @@ from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.stopping import Row, Rule, epoch_of, spread, words
+from spikeloop.coordinator.config.stopping import (
+    Row,
+    Rule,
+    describe_stop,
+    epoch_of,
+    population_spread,
+)
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import live_metrics, racing
 from spikeloop.coordinator.search import rows as tables
@@ -177,7 +183,7 @@ def _tell(
     state = strategy.tell(state, population, evaluation, stream(run.seed, Purpose.TELL, number))
     width = float("nan")
     if space.n_dim <= MAX_STORED_DIM:
-        width = spread(population.rows(0, population.n_candidates), space.bounded())
+        width = population_spread(population.rows(0, population.n_candidates), space.bounded())
     return _Told(
         number,
         epoch,
@@ -251,7 +257,7 @@ def _generation(
         failures,
         summary,
         told.wall_s,
-        words(rule, stop, columns) if rule else "",
+        describe_stop(rule, stop, columns) if rule else "",
     )
 
     def commit() -> None:

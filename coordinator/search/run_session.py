@@ -10,8 +10,9 @@ from typing import Protocol
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
-from spikeloop.coordinator.config.stopping import words
+from spikeloop.coordinator.config.stopping import describe_stop
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search import baselines, finished_run
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.deployment import deploy, deployed, deployed_generation
@@ -22,11 +23,10 @@ from spikeloop.coordinator.search.transfer import Transfer, score_transfer, tran
 from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.coordinator.sync.background_upload import Copying, copy_of, copying
-from spikeloop.coordinator.sync.download import BadCopy
+from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
+from spikeloop.coordinator.sync.upload import Upload, uploading
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
@@ -54,23 +54,25 @@ class SessionReporter(Reporter, Protocol):
 def begun(config: RunConfig, folder: Path, note: Callable[[str], None]) -> RunStore | None:
     """The run of this configuration in a folder, to be resumed; None if it is still to be started.
 
-    A folder that is lost is brought back from the run's copy.
+    A folder that is lost is downloaded from the storage that the run was uploaded to.
 
     Args:
         config: of the run.
         folder: where it is, or was.
-        note: told what was brought.
+        note: prints what was downloaded.
 
     Raises:
-        ConfigError: there is a run that was begun with another configuration, or a damaged copy.
-        PoolError: the copy cannot be reached.
+        ConfigError: there is a run that was begun with another configuration, or damaged files on
+            storage.
+        PoolError: the storage cannot be reached.
     """
     if not (folder / "run.json").exists():
-        copy = copy_of(config, folder)
-        if copy is None or not copy.identity:
+        storage = storage_of(config, folder)
+        stored = StoredRun(storage) if storage is not None else None
+        if stored is None or not stored.identity:
             return None
-        n_files = copy.pull(folder, lambda store: manifest.check_same(store, config))
-        note(f"brought {n_files} files, up to generation {copy.generation}, from {copy.place}")
+        n_files = stored.download(folder, lambda store: manifest.check_same(store, config))
+        note(f"downloaded {n_files} files, up to generation {stored.generation}, from {storage}")
     store = RunStore.open(folder)
     manifest.check_same(store, config)
     return store
@@ -112,9 +114,9 @@ def start(
     with ExitStack() as lock:
         try:
             lock.enter_context(store.locked())
-            with copying(config, store, reporter.note, stop) as copy:
-                return _go_on(config, store, reporter, stop, copy, on_end)
-        except (PoolError, BadCopy):
+            with uploading(config, store, reporter.note, stop) as upload:
+                return _go_on(config, store, reporter, stop, upload, on_end)
+        except (PoolError, StorageMismatch):
             if store.generation() < 0:  # before the lock ends, or it may be another's by then
                 store.discard()
             raise
@@ -146,7 +148,7 @@ def resume(
             changed.
         PoolError, RunFailed, Interrupted: what was committed stays.
     """
-    with store.locked(), copying(config, store, reporter.note, stop) as copy:
+    with store.locked(), uploading(config, store, reporter.note, stop) as upload:
         last = store.generation()
         if after is not None and not -1 <= after <= last:
             raise ConfigError(
@@ -158,8 +160,8 @@ def resume(
         found = examine(config, store, after)
         refuse(found.damages, lambda sound: _remedy(store.folder, sound))
         if after is not None:
-            if copy is not None:
-                copy.go_back(after)
+            if upload is not None:
+                upload.go_back(after)
             removed = store.go_back(after)
             reporter.note(f"went back from generation {last} to {after}{_removed(store, removed)}")
         removed = store.remove_uncommitted()
@@ -169,7 +171,7 @@ def resume(
             f"resumed {where}, {found.n_files} files are sound"
             + _removed(store, removed, " of an interrupted commit")
         )
-        return _go_on(config, store, reporter, stop, copy, on_end)
+        return _go_on(config, store, reporter, stop, upload, on_end)
 
 
 def _go_on(
@@ -177,11 +179,11 @@ def _go_on(
     store: RunStore,
     reporter: SessionReporter,
     stop: StopSignal,
-    copy: Copying | None,
+    upload: Upload | None,
     on_end: OnEnd,
 ) -> Transfer:
-    if copy is not None:
-        copy.begin()
+    if upload is not None:
+        upload.begin()
     with stop.raising():
         known = finished_run.transfer(config, store)
     if known is not None:
@@ -216,7 +218,7 @@ def _workers(
 
 
 def _remedy(folder: Path, sound: int) -> str:
-    command = again("resume", folder, "--after", str(sound))
+    command = command_line("resume", folder, "--after", str(sound))
     return f"go back to before it with: {command}"
 
 
@@ -249,7 +251,7 @@ def transfer(
     store.check_transfer(path, transfer_size(settings))
     with (
         store.locked(),
-        copying(config, store, reporter.note, stop),
+        uploading(config, store, reporter.note, stop),
         _workers(config, stop, reporter) as pool,
     ):
         reporter.pool(pool.description)
@@ -337,7 +339,7 @@ def _tell_end(config: RunConfig, store: RunStore, reporter: SessionReporter) -> 
     rows = store.rows()
     rule = rows[-1].get("stopped") if rows else None
     if rule and config.stop.ends(rule):
-        reporter.note(words(rule, config.stop, rows[-1]))
+        reporter.note(describe_stop(rule, config.stop, rows[-1]))
 
 
 def _tell_deployed(config: RunConfig, store: RunStore, reporter: SessionReporter) -> None:

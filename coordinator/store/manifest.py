@@ -15,11 +15,10 @@ import spikeloop
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.settings_builder import LONGEST_VALUE
+from spikeloop.coordinator.config.setting_errors import LONGEST_VALUE
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import warn
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store import begun_runs
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.processor import kernels, portable
@@ -29,7 +28,7 @@ PACKAGES = ("numpy", "numba", "ray", "pyarrow", "pandas", "pydantic", "scipy")
 """Without which there is no run."""
 OPTIONAL_PACKAGES = ("brian2", "cython", "gymnasium")
 """Of some learners and families: results depend on their versions where they are installed."""
-CHANGES_NOTHING = ("run.copy_to",)
+CHANGES_NOTHING = ("run.upload_to",)
 """Keys that may differ between a run's beginning and its resumption, beside the whole target."""
 
 
@@ -65,34 +64,27 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read(store: RunStore, trust: bool = False) -> tuple[RunConfig, bool]:
-    """The configuration of an existing run, and whether it is trusted.
-
-    Own classes of a run that is not may only be those of modules that are imported already.
+def read_config(store: RunStore, trust: bool = False) -> RunConfig:
+    """The configuration of an existing run.
 
     Args:
         store: of the run.
-        trust: load the own classes that it names, which runs their author's code, also if it was
-            not begun here by this user.
+        trust: load the own classes that it names, which runs their author's code; otherwise they
+            may only be those of modules that are imported already.
     """
     return configured(store.manifest(), str(store.folder / "run.json"), trust)
 
 
-def configured(manifest: Mapping[str, Any], source: str, trust: bool) -> tuple[RunConfig, bool]:
-    """As ``read``, of what a run says of itself.
+def configured(manifest: Mapping[str, Any], source: str, trust: bool) -> RunConfig:
+    """The configuration in a manifest, as ``read_config`` gives it.
 
     Args:
         manifest: of the run.
         source: where it stands, for messages.
-        trust: as for ``read``.
+        trust: as for ``read_config``.
     """
-    folder, trusted = working_folder(manifest, source), trust or begun_runs.here(manifest)
-    return parse(manifest["config"], source, folder if trusted else None), trusted
-
-
-def read_config(store: RunStore, trust: bool = False) -> RunConfig:
-    """The part of ``read`` that most want."""
-    return read(store, trust)[0]
+    folder = working_folder(manifest, source)
+    return parse(manifest["config"], source, folder if trust else None)
 
 
 def check_same(store: RunStore, config: RunConfig) -> None:
@@ -200,22 +192,19 @@ def other_processor(manifest: Mapping[str, Any], config: RunConfig) -> str:
     return "" if began is None or portable(*parts) else difference(kernels(), began)
 
 
-def open_run(folder: Path, trust: bool) -> tuple[RunStore, RunConfig, bool]:
+def open_run(folder: Path, trust: bool) -> tuple[RunStore, RunConfig]:
     """A run that exists, with a warning if other code began it.
 
     Args:
         folder: of the run.
-        trust: whether the user said that it may use what it names elsewhere.
-
-    Returns:
-        Its folder, its configuration, and whether it may.
+        trust: as for ``read_config``.
     """
     store = RunStore.open(folder)
-    config, trusted = read(store, trust)
+    config = read_config(store, trust)
     if changes := changed_code(store, config):
         warn_of_changes(folder, changes)
     warn_of_processor(store, config)
-    return store, config, trusted
+    return store, config
 
 
 def warn_of_changes(folder: Path, changes: str) -> None:

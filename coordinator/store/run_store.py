@@ -34,9 +34,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.store import atomic_files, schemas
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.coordinator.store.trust import again, remember
 
 PARTS = ("lives", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
@@ -67,7 +67,7 @@ class RunStore:
         """Makes a new run folder; ConfigError if it exists or cannot be written."""
         if folder.exists():
             hint = (
-                f"resume it with: {again('resume', folder)}"
+                f"resume it with: {command_line('resume', folder)}"
                 if (folder / "run.json").exists()
                 else "choose another with --out"
             )
@@ -89,7 +89,6 @@ class RunStore:
                 "choose another with --out"
             ) from error
         atomic_files.sync_folder(folder.parent)
-        remember(atomic_files.read_json(folder / "run.json"))
         return cls(folder)
 
     def discard(self) -> None:

@@ -46,8 +46,8 @@ def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
         _check_files(config, str(path.resolve()), archive.namelist())
     if own is None:
         return fingerprint()
-    with tempfile.TemporaryDirectory() as unpacked:  # without what was left out
-        zipfile.ZipFile(package).extractall(unpacked)
+    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(package) as archive:
+        archive.extractall(unpacked)  # without what was left out
         return fingerprint(Path(unpacked))
 
 

@@ -18,10 +18,10 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.progress import WAITING
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
 from spikeloop.cluster.signals import Interrupted
-from spikeloop.coordinator.config.settings_builder import nearest
+from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.submit.job_folder import Lent, last_rows
-from spikeloop.coordinator.sync.download import Copy
+from spikeloop.coordinator.submit.job_folder import JobFolder, last_rows
+from spikeloop.coordinator.sync.download import StoredRun
 
 RUN = "spikeloop.run"
 """Metadata: the run's name; jobs that have it are ours."""
@@ -31,8 +31,6 @@ GENERATIONS = "spikeloop.generations"
 """Metadata: how many the run has."""
 CODE = "spikeloop.code"
 """Metadata: the fingerprint of the code that submitted, as JSON; "" for any."""
-CLASSES = "spikeloop.classes"
-"""Metadata: the folder of the user's own classes, on the machine that submitted; "" for none."""
 OUT = "spikeloop.out"
 """Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
 
@@ -108,15 +106,15 @@ def reason(job: JobInfo) -> str:
     return lines[-1] if lines else "no word why"
 
 
-def lent(jobs: Jobs, job: JobInfo) -> Copy:
+def stored_run(jobs: Jobs, job: JobInfo) -> StoredRun:
     """The run's folder on the cluster; PoolError if there is none yet, or not any more."""
-    copy = Copy(Lent(jobs, job, run_of(job)))
-    if not copy.identity:
+    stored = StoredRun(JobFolder(jobs, job, run_of(job)))
+    if not stored.identity:
         raise PoolError(
             f"{run_of(job)}: there is no run.json on the cluster (any more); the run is "
             f"{job.state}, try again once it has begun"
         )
-    return copy
+    return stored
 
 
 def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
@@ -125,9 +123,9 @@ def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
     latest: Any = {}
     known: Any = {}
     try:
-        place = Lent(jobs, job, run_of(job))
-        folder = place.folder()
-        latest, known = last_rows(Copy(place))
+        source = JobFolder(jobs, job, run_of(job))
+        folder = source.path()
+        latest, known = last_rows(StoredRun(source))
     except (PoolError, ConfigError) as error:
         trouble = None if job.state == "pending" else str(error)
     generations = job.metadata.get(GENERATIONS, "")

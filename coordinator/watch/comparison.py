@@ -15,10 +15,9 @@ from rich.text import Text
 
 from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.frame import Room, span
 from spikeloop.coordinator.watch.status import plain
 from spikeloop.coordinator.watch.writer import Writer, writer
@@ -145,9 +144,9 @@ class ComparisonView:
         for problem in self._problems[:3]:
             yield Text(f"problem: {problem}", "red")
         if (self.folder / "findings.json").exists():
-            yield Text(printable(f"report:  {again('report', self.folder)}"))
+            yield Text(printable(f"report:  {command_line('report', self.folder)}"))
         elif self._writer is not None and self._writer.alive is False:
-            yield Text(printable(f"go on:   {again('resume', self.folder)}"))
+            yield Text(printable(f"go on:   {command_line('resume', self.folder)}"))
         elif self._writer is not None:
             yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
 

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import printable
-from spikeloop.coordinator.store.trust import again
+from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.watch.follow import Follower
 
 
@@ -86,8 +85,8 @@ def next_steps(folder: Path) -> Iterator[str]:
     """Where the figures are and which commands tell more."""
     for figure in sorted((folder / "figures").glob("*.png")):
         yield printable(f"figure:  {figure}")
-    yield printable(f"report:  {again('report', folder)}")
-    yield printable(f"check:   {again('verify', folder)}")
+    yield printable(f"report:  {command_line('report', folder)}")
+    yield printable(f"check:   {command_line('verify', folder)}")
 
 
 def _cells(lives: Any) -> tuple[str, str, str]:

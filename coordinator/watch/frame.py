@@ -9,9 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.stats.scores import Estimate
-from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.follow import Row
 from spikeloop.coordinator.watch.plot import Series, draw
 from spikeloop.coordinator.watch.status import Status
@@ -178,7 +177,7 @@ def _facts(status: Status) -> Iterator[tuple[str, Text]]:
     if status.stopped:
         yield "ended", Text(status.stopped)
     if status.state == "interrupted":
-        yield "go on", Text(printable(again("resume", status.resumed)))
+        yield "go on", Text(printable(command_line("resume", status.resumed)))
     elif status.state not in ("finished", "fetched") and status.commit_s is not None:
         yield "commit", Text(f"the last one {span(status.commit_s)} ago")
     if status.unread:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of, words
+from spikeloop.coordinator.config.stopping import RULES, StopSettings, describe_stop, epoch_of
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.stats.scores import Estimate
 from spikeloop.coordinator.store.schemas import FAILURES
@@ -137,7 +137,7 @@ def status(follower: Follower, now: float | None = None) -> Status:
         planned=max(follower.generation, 0) + to_come,
         generation_s=generation_s,
         left_s=left_s,
-        stopped=words(rule, stops, last) if rule and stops.ends(rule) else "",
+        stopped=describe_stop(rule, stops, last) if rule and stops.ends(rule) else "",
         epoch=epoch_of(last),
         best=last.get("best"),
         mean=last.get("mean"),

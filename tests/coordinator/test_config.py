@@ -9,7 +9,7 @@ from small import TABLES, small_config, small_tables, small_toml
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load, override, parse
-from spikeloop.coordinator.config.settings_builder import allowed
+from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import toml
 from spikeloop.tasks.settings import Settings

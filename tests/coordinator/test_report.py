@@ -197,8 +197,8 @@ def test_toml_is_read_back(tables: dict[str, Any]) -> None:
     assert tomllib.loads(toml(tables)) == tables
 
 
-def test_keys_without_a_value_are_comments() -> None:
-    assert toml({"a": {"b": None}}) == "[a]\n# b is not set"
+def test_keys_without_a_value_are_left_out() -> None:
+    assert toml({"a": {"b": None, "c": 1}}) == "[a]\nc = 1\n"
 
 
 def test_report_goes_where_it_is_told(
