@@ -58,7 +58,7 @@ def test_nested_override(tmp_path: Path) -> None:
         ("run", {"tasks": 0, "seed": -1}, "(and 1 more)"),
         ("strategy", {"kind": "evolutoin"}, "did you mean 'evolution'?"),
         ("strategy", {"kind": "no_such:Thing"}, "cannot import 'no_such'"),
-        ("strategy", {"kind": "small:Silent"}, "must name a settings class"),
+        ("strategy", {"kind": "support.small_run:SilentReporter"}, "must name a settings class"),
         ("strategy", {"kind": 3}, "got 3"),
         ("strategy", {"optimizer": {"kind": "sgdx"}}, "optimizer.kind must be one of"),
         ("strategy", {"optimizer": {"kind": "adam", "beta1": 2.0}}, "optimizer.beta1 must be"),
