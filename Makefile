@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench rivals scale soak chaos slurm-test compose-test clean
+.PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -11,6 +11,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+# Every variant of what `make test` samples: hours.
+test-exhaustive: $(VENV)/.installed-dev
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m exhaustive
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import VOLATILE
+from support.paths import OWN_CLASSES
 
 TABLES: dict[str, dict[str, Any]] = {
     "run": {"name": "small", "seed": 7, "generations": 3, "tasks": 4, "tile_tasks": 2},
@@ -28,8 +29,8 @@ def small_tables(**changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def small_config(**changes: dict[str, Any]) -> RunConfig:
-    """The configuration of ``small_tables``, own classes looked up in this folder."""
-    return parse(small_tables(**changes), "small.toml", Path(__file__).parent)
+    """The configuration of ``small_tables``, own classes looked up in ``OWN_CLASSES``."""
+    return parse(small_tables(**changes), "small.toml", OWN_CLASSES)
 
 
 def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
@@ -44,7 +45,7 @@ def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
     return path
 
 
-def contents(folder: Path) -> dict[str, pd.DataFrame]:
+def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Every table of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
@@ -58,7 +59,7 @@ def contents(folder: Path) -> dict[str, pd.DataFrame]:
 
 def assert_same_contents(one: Path, other: Path) -> None:
     """Both runs hold the same rows, bit for bit, and end in the same state."""
-    first, second = contents(one), contents(other)
+    first, second = run_tables(one), run_tables(other)
     assert first.keys() == second.keys()
     for name in first:
         pd.testing.assert_frame_equal(first[name], second[name], check_exact=True)
@@ -71,7 +72,7 @@ def assert_same_contents(one: Path, other: Path) -> None:
         assert array.tobytes() == states[1][name].tobytes(), name
 
 
-class Silent:
+class SilentReporter:
     """A reporter that says nothing."""
 
     def pool(self, description: str) -> None: ...
