@@ -23,12 +23,6 @@ hypothesis.settings.register_profile("spikeloop", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("spikeloop")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Runs that tests begin are not noted among those of the user who tests."""
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
-
-
 @pytest.fixture(scope="module")
 def without_figures() -> Iterator[None]:
     """Figures of a whole file of tests are blank, as ``usefixtures("without_figures")``."""

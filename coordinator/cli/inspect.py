@@ -89,7 +89,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps(entries))
     else:
-        listing.show(entries, console.stream())
+        listing.print_entries(entries, console.stream())
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:

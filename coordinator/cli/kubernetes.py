@@ -195,7 +195,7 @@ def _run_objects(
         files = _files(package, path)
     metadata = {
         submitted_runs.RUN: config.run.name,
-        submitted_runs.CONFIG: shipping.digest(config),
+        submitted_runs.CONFIG: shipping.config_digest(config),
         submitted_runs.CODE: "" if any_code else json.dumps(code),
         submitted_runs.OUT: "",
         submitted_runs.GENERATIONS: str(config.run.generations),

@@ -1,4 +1,4 @@
-"""What there is: families, learners, strategies, targets and their settings, off the tables."""
+"""``spikeloop list``: families, learners, strategies and targets with their settings."""
 
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings, TransferSettings
-from spikeloop.coordinator.config.settings_builder import allowed, nearest
+from spikeloop.coordinator.config.setting_errors import allowed, nearest
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.manifest import describe_space
@@ -35,9 +35,9 @@ FIXED: dict[str, type[Any]] = {
 
 
 def entries(what: str = "") -> list[dict[str, Any]]:
-    """One entry a kind: its table, name, first docstring line, settings and hyperparameters.
+    """One entry for each kind: table, name, first docstring line, settings and hyperparameters.
 
-    A learner that cannot be used here has no hyperparameters and says why under "unavailable".
+    A learner that cannot be used here has no hyperparameters, and the reason under "unavailable".
     """
     if what and what not in TABLES:
         raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
@@ -50,8 +50,8 @@ def entries(what: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def show(listed: list[dict[str, Any]], console: "Console") -> None:
-    """Prints entries as tables."""
+def print_entries(listed: list[dict[str, Any]], console: "Console") -> None:
+    """Print entries as tables."""
     from rich.table import Table
 
     for entry in listed:
@@ -93,7 +93,7 @@ def _entry(table: str, kind: str, cls: type[Any]) -> dict[str, Any]:
 
 
 def _settings(cls: type[Any], prefix: str = "") -> list[dict[str, Any]]:
-    """One row a key; nested tables with dotted keys, of a choice of tables the default one's."""
+    """One row for each key, dotted in nested tables; of a choice of tables the default's keys."""
     rows = []
     for name, field in cls.model_fields.items():
         if name == "kind":
@@ -120,7 +120,7 @@ def _kinds(field: FieldInfo) -> str:
 
 
 def _hyperparameters(cls: type[Any]) -> list[dict[str, Any]]:
-    """The space of a learner with its default settings, for the first family it can live in."""
+    """The space of a learner with its default settings, for the first family that suits it."""
     learner = cls()
     for family in FAMILIES.values():
         try:

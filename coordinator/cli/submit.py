@@ -1,8 +1,4 @@
-"""``spikeloop submit``, ``status``, ``logs`` and ``stop``: a run as a job of a Ray cluster.
-
-The job has the run's name, so that a run is submitted once however often that is asked for. When it
-has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``.
-"""
+"""``spikeloop submit``, ``status``, ``logs`` and ``stop``: a run as a job of a Ray cluster."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -162,34 +158,34 @@ def _submit(
 ) -> "JobInfo":
     import tempfile
 
-    from spikeloop.coordinator.submit import package as shipping
     from spikeloop.coordinator.submit import submitted_runs
+    from spikeloop.coordinator.submit.package import config_digest, entrypoint, pack
 
     name = settings.run.name
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / f"{name}.zip"
-        code = shipping.pack(path, settings, package)
+        code = pack(path, settings, package)
         metadata = {
             submitted_runs.RUN: name,
-            submitted_runs.CONFIG: shipping.digest(settings),
+            submitted_runs.CONFIG: config_digest(settings),
             submitted_runs.CODE: "" if any_code else json.dumps(code),
             submitted_runs.OUT: out or "",
             submitted_runs.GENERATIONS: str(settings.run.generations),
         }
         job = submitted_runs.next_name(last, name)
-        command = shipping.entrypoint(path, settings, sets, workers)
+        command = entrypoint(path, settings, sets, workers)
         jobs.submit(job, command, package, {}, metadata)
     return jobs.info(job)
 
 
 def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) -> str:
-    """``--out`` as the run was submitted first; ConfigError unless that is the same run."""
-    from spikeloop.coordinator.submit import package as shipping
+    """Return the ``--out`` of the job; ConfigError unless it was submitted as the same run."""
     from spikeloop.coordinator.submit import submitted_runs
     from spikeloop.coordinator.submit.job_folder import JobFolder
+    from spikeloop.coordinator.submit.package import config_digest
 
     name, other = settings.run.name, "give the run another name with --set run.name=NAME"
-    if job.metadata.get(submitted_runs.CONFIG) != shipping.digest(settings):
+    if job.metadata.get(submitted_runs.CONFIG) != config_digest(settings):
         raise ConfigError(f"{name}: was submitted with another configuration; {other}")
     before = job.metadata.get(submitted_runs.OUT, "")
     if before != (out or ""):

@@ -46,6 +46,9 @@ class Upload:
         note: prints a line.
         stop: ends the waiting for storage that fails.
 
+    Attributes:
+        error: of the last attempt; None if it did not fail.
+
     Raises:
         ConfigError: another run is stored there, another history of this one, or more of it than
             the run's folder has.
@@ -59,7 +62,7 @@ class Upload:
         self._stored, self._compared = StoredRun(storage), False
         self._last, self._deadline = store.generation(), inf
         self._require_older()
-        self._error: Exception | None = None
+        self.error: Exception | None = None
         self._failing_since, self._error_noted = 0.0, False
         self._thread: threading.Thread | None = None
 
@@ -95,11 +98,11 @@ class Upload:
             self._finish()
             return
         self._deadline = time.monotonic() + LEAVING_S
-        if self._thread is not None and self._error is None:
+        if self._thread is not None and self.error is None:
             self._start()
         slow = f"{self._storage} is too slow" if self._hangs(LEAVING_S) else ""
         if behind := self._last - self._stored.generation:
-            reason = self._error or slow
+            reason = self.error or slow
             self._note(
                 f"the upload is {behind} generation{'s' * (behind > 1)} behind"
                 f"{f' ({reason})' if reason else ''}; they are uploaded when the run in "
@@ -110,8 +113,8 @@ class Upload:
         give_up = time.monotonic() + LAST_S
         while True:
             try:
-                if isinstance(self._error, ConfigError):
-                    raise self._error
+                if isinstance(self.error, ConfigError):
+                    raise self.error
                 self._upload()
                 for name in self._results():
                     self._write(name)
@@ -128,7 +131,7 @@ class Upload:
     def _committed(self, generation: int) -> None:
         """Report how the upload is doing, and start it; the outer loop calls this."""
         self._last = generation
-        error = self._error
+        error = self.error
         if isinstance(error, ConfigError):
             raise error
         if error is not None and time.monotonic() - self._failing_since > PATIENCE_S:
@@ -163,13 +166,13 @@ class Upload:
             self._upload()
             while self._stored.generation < self._last and time.monotonic() < self._deadline:
                 self._upload()  # what was committed meanwhile
-            self._error = None
+            self.error = None
         except Exception as error:  # otherwise the thread would end without a message
-            if self._error is None:
+            if self.error is None:
                 self._failing_since = time.monotonic()
             known = isinstance(error, ConfigError | PoolError | OSError)
             what = f"unexpected {type(error).__name__}: {one_line(error)}"
-            self._error = error if known else PoolError(f"{self._storage}: {what}")
+            self.error = error if known else PoolError(f"{self._storage}: {what}")
 
     def _upload(self) -> None:
         """Write the committed generations that are missing."""

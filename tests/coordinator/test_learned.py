@@ -299,11 +299,8 @@ class Mine(TabularTd):
 
 
 @pytest.fixture
-def forgetful(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Imports are forgotten after a test, and nobody has begun the runs of others."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+def forgetful() -> Iterator[None]:
+    """Forget the imports of a test afterwards."""
     path = list(sys.path)
     yield
     sys.path[:] = path
@@ -311,8 +308,8 @@ def forgetful(
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_own_classes_of_a_file_need_trust(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "stranger_learned.py").write_text(MODULE)
     toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
@@ -320,16 +317,9 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
     assert cli("run", toml, "--out", tmp_path) == 0
     assert cli("export", tmp_path / "small", "--to", "weights") == 0
     file, mark = tmp_path / "small.npz", tmp_path / "ran"
-
-    def forget() -> None:
-        sys.modules.pop("stranger_learned")
-        sys.path.remove(str(tmp_path))
-        mark.unlink()
-
-    forget()
-    assert cli("transfer", file, *OTHER) == 0
-    forget()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
+    sys.modules.pop("stranger_learned")
+    sys.path.remove(str(tmp_path))
+    mark.unlink()
     told = refused(file, capsys)
     assert "'stranger_learned:Mine' is a class of its author's own" in told
     assert "--trust" in told
@@ -341,13 +331,13 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_a_file_leads_to_no_cluster_and_no_place_for_copies(
+def test_a_file_leads_to_no_cluster_and_no_upload(
     tmp_path: Path, run: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = learned.open_learned(file, trust=False)
     config = json.loads(json.dumps(known.config.tables()))
     config["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
-    config["run"]["copy_to"] = str(tmp_path / "elsewhere")
+    config["run"]["upload_to"] = str(tmp_path / "elsewhere")
     strange = replace(known, manifest={**known.manifest, "config": config})
     learned.write(tmp_path / "strange.npz", strange)
     assert cli("transfer", tmp_path / "strange.npz") == 2

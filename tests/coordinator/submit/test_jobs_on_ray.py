@@ -1,9 +1,8 @@
-"""Runs as jobs of a real Ray head, through the command line: the same results as without it."""
+"""Runs submitted to a real Ray head, through the command line, have the results of local ones."""
 
 import dataclasses
 import json
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -12,27 +11,17 @@ from typing import Any
 
 import pytest
 from support.child_processes import LIMIT_S
-from support.paths import OWN_CLASSES
-from support.printed_lines import run_printed_line
 from support.ray_head import TOKEN, Head, free_ports, ray_head
 from support.small_run import assert_same_contents, small_toml
+from support.submitted_folder import N, folder_to_submit
 
-from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
-from spikeloop.cluster.ray_backend.job_env import told_in
-from spikeloop.cluster.signals import Interrupted
-from spikeloop.coordinator.cli import job
+from spikeloop.cluster.ray_backend.job_client import Jobs
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.config.load import load
-from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.submit import package as shipping
 from spikeloop.coordinator.submit import submitted_runs
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.fingerprint import fingerprint
-
-N, WORK_S = 16, 0.03
-"""Generations, and time of a life: some seconds, so that the run can be stopped in the middle."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,29 +41,11 @@ def cluster() -> Iterator[Head]:
 
 @pytest.fixture(autouse=True)
 def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A client that has the token and was not told of the mode."""
+    """Give the client the token, but not the mode of authentication."""
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:1")  # --address beats it
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # the run was not begun by it
-
-
-def own_classes(folder: Path, module: str) -> Path:
-    """A configuration beside a learner of its own, and things that must not go along.
-
-    This process imports a module of a name only once, so each test has its own.
-    """
-    shutil.copy(OWN_CLASSES / "failing_learner.py", folder / f"{module}.py")
-    for name in ("secret.py", "runs/old/run.json", "runs/old/lives.parquet", "data.bin"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("not to be sent")
-    (folder / ".gitignore").write_text("secret.py\n")
-    (folder / ".rayignore").write_text("*.bin\n")
-    learner = {"kind": f"{module}:Echo", "work_s": WORK_S}
-    return small_toml(
-        folder / "own run.toml", learner=learner, run={"name": "own", "generations": N}
-    )
 
 
 class Cli:
@@ -102,11 +73,11 @@ def cli(cluster: Head, capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 @pytest.mark.ray
-def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
+def test_submitted_run_is_stopped_resumed_and_fetched_with_identical_tables(
     cli: Cli, cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = own_classes(tmp_path, "own_echo")
+    config = folder_to_submit(tmp_path, "own_echo")
     said = cli("submit", config)
     assert (said.code, said.errors) == (0, "")
     assert said.output.startswith(f"own submitted to {cluster.url}\n")
@@ -159,8 +130,6 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     table = cli("status").output
     assert f"own  succeeded  {N} of {N}" in table
 
-    # Another machine has no folder of the job's; what was submitted from is noted with the job.
-    shutil.rmtree(RunStore(cluster.runs / "own").manifest()["working_dir"])
     with monkeypatch.context() as elsewhere:  # a process that has not imported these classes
         elsewhere.delitem(sys.modules, "own_echo")
         elsewhere.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
@@ -170,9 +139,7 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     assert fetched.code == 0, fetched
     assert f"generation {N} of {N}, succeeded" in fetched.output
     folder = tmp_path / "runs" / "own"
-    line = f"PYTHONPATH={tmp_path} spikeloop verify {folder} --trust"
-    assert f"compare them with: {line}\n" in fetched.errors
-    assert "follow from the lives" in run_printed_line(line)
+    assert fetched.errors.endswith(f"spikeloop verify {folder} --trust\n")
     at_once = ("--set", "learner.work_s=0.0")
     assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
     assert_same_contents(folder, tmp_path / "here" / "own")
@@ -214,51 +181,11 @@ def test_other_code_on_the_cluster_ends_the_run_before_it_begins(
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize(
-    ("state", "exit_code", "error"),
-    [
-        ("failed", None, RunFailed),
-        ("failed", 1, RunFailed),
-        ("failed", 137, RunFailed),
-        ("failed", 2, ConfigError),
-        ("failed", 3, PoolError),
-        ("failed", 4, Interrupted),
-        ("stopped", None, Interrupted),
-    ],
-)
-def test_it_ends_as_the_driver_did(
-    state: str, exit_code: int | None, error: type[BaseException]
-) -> None:
-    told = {submitted_runs.RUN: "own"}
-    with pytest.raises(error, match="own has"):
-        submitted_runs.conclude(JobInfo("own~2", state, None, told, "why", exit_code, ""))
-
-
-@pytest.mark.parametrize(
-    ("exit_code", "log", "expected"),
-    [
-        (-9, "generation 3/50 best 0.1", "its driver ended without a word (killed?); submit it"),
-        (137, "spikeloop: warning: other numpy\ngeneration 3/50", "its driver ended without a"),
-        (3, "spikeloop: no workers\ngeneration 3/50 best 0.1", "no workers"),
-        (1, "python: No module named spikeloop", "python: No module named spikeloop"),
-        (None, "", "no word why"),
-    ],
-)
-def test_why_a_job_has_failed(exit_code: int | None, log: str, expected: str) -> None:
-    job = JobInfo("own", "failed", None, {}, log, exit_code, "")
-    assert submitted_runs.reason(job).startswith(expected)
-
-
-def test_no_run_has_the_name_of_what_is_lent_beside_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"\[run\] name must"):
-        load(small_toml(tmp_path / "small.toml"), {"run.name": told_in("own")})
-
-
 @pytest.mark.ray
 @pytest.mark.parametrize(
     "token, expected", [("wrong", "does not accept this token"), (None, "asks for a token")]
 )
-def test_without_the_token_nothing_is_told(
+def test_status_without_the_token_is_refused(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, token: str | None, expected: str
 ) -> None:
     if token is None:
@@ -273,7 +200,7 @@ def test_without_the_token_nothing_is_told(
 
 
 @pytest.mark.ray
-def test_a_token_is_found_in_a_file(
+def test_token_is_read_from_a_file(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("RAY_AUTH_TOKEN")
@@ -283,10 +210,7 @@ def test_a_token_is_found_in_a_file(
 
 
 @pytest.mark.ray
-def test_what_is_not_there_is_one_line(cli: Cli, cluster: Head) -> None:
-    relative = cli("fetch", "copies/own")
-    assert relative.code == 2
-    assert "a copy's folder must be an absolute path, got copies/own" in relative.errors
+def test_unknown_run_and_no_dashboard_are_refused_in_one_line(cli: Cli, cluster: Head) -> None:
     unknown = cli("logs", "owm")
     assert unknown.code == 2
     assert "no run 'owm' at" in unknown.errors
@@ -296,60 +220,3 @@ def test_what_is_not_there_is_one_line(cli: Cli, cluster: Head) -> None:
     nobody = cli("status", address=f"127.0.0.1:{free_ports(1)[0]}")
     assert nobody.code == 3
     assert "nobody answers at http://127.0.0.1:" in nobody.errors
-
-
-def test_only_what_may_go_along_is_packed(tmp_path: Path) -> None:
-    config = own_classes(tmp_path, "packed_echo")
-    package = tmp_path.parent / "own.zip"
-    code = shipping.pack(config, load(config), package)
-    assert contents(package) == {".gitignore", ".rayignore", "packed_echo.py", "own run.toml"}
-    assert code.keys() == {*fingerprint(), "own classes"}
-    (tmp_path / "secret.py").write_text("never seen there")
-    assert shipping.pack(config, load(config), tmp_path.parent / "again.zip") == code
-    (tmp_path / "packed_echo.py").write_text("changed = 1")
-    assert shipping.pack(config, load(config), tmp_path.parent / "other.zip") != code
-
-
-def test_without_own_classes_the_configuration_goes_alone(tmp_path: Path) -> None:
-    (tmp_path / "data.bin").touch()
-    config = small_toml(tmp_path / "it's $HOME.toml")
-    package = tmp_path.parent / "alone.zip"
-    assert shipping.pack(config, load(config), package) == fingerprint()
-    assert contents(package) == {"it's $HOME.toml"}
-    command = shipping.entrypoint(config, load(config), ["strategy.sigma=0.1; rm -rf /"])
-    assert "'./it'\"'\"'s $HOME.toml' --set 'strategy.sigma=0.1; rm -rf /'" in command
-    assert "--workers" not in command
-    assert shipping.entrypoint(config, load(config), [], 3).endswith(" --workers 3")
-
-
-def test_a_folder_that_is_too_large_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shipping, "LARGEST_PACKAGE", 1000)
-    config = own_classes(tmp_path, "large_echo")
-    with pytest.raises(ConfigError, match=r"this folder goes along .* \.rayignore there"):
-        shipping.pack(config, load(config), tmp_path.parent / "large.zip")
-
-
-def test_what_changes_no_result_changes_no_digest(tmp_path: Path) -> None:
-    config = small_toml(tmp_path / "small.toml")
-    same = load(config, {"target.kind": "local"})
-    assert shipping.digest(load(config)) == shipping.digest(same)
-    assert shipping.digest(load(config)) != shipping.digest(load(config, {"run.seed": 8}))
-
-
-def test_libraries_may_differ_and_are_told_of(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job.compare({**fingerprint(), "numpy": "1.0"})
-    assert "other versions than the machine that submitted: numpy (" in capsys.readouterr().err
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(PoolError, match=r"other code .* own classes"):
-        job.compare({**fingerprint(), "own classes": "0123456789ab"})
-
-
-def contents(package: Path) -> set[str]:
-    import zipfile
-
-    with zipfile.ZipFile(package) as archive:
-        return set(archive.namelist())
