@@ -1,9 +1,9 @@
 """Keys of a configuration that had other names before.
 
-A file with an old key is refused in one line that names the new one.
+A configuration with an old key is refused in one line that names the new one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 RENAMED_KEYS: Mapping[str, str] = {
     "run.copy_to": "upload_to",
@@ -16,22 +16,28 @@ RENAMED_KEYS: Mapping[str, str] = {
     "learner.neurons.*.on_told": "on_feedback",
     "learner.synapses.*.on_told": "on_feedback",
 }
-"""The old key with its table, "*" for a name of the user's, and the name that it has now."""
+"""The old key behind its table, "*" for a name of the user's, and the name that it has now."""
+
+SAME_KEYS: Mapping[str, str] = {"strategies": "strategy", "run.curriculum, stage": "family"}
+"""Tables with the keys of another one, by how their names begin."""
 
 
-def new_name(table: str, keys: list[str]) -> str:
-    """The name that an unknown key has now; "" if it never was one.
+def new_name(table: str, keys: Sequence[str]) -> str:
+    """The name that an unknown key has now; "" if it never was a key.
 
     Args:
-        table: of the configuration; one strategy of a comparison is a table of its own.
+        table: of the configuration.
         keys: from the table down to the key.
     """
-    kind = "strategy" if table.startswith("strategies.") else table
+    for begin, same in SAME_KEYS.items():
+        table = same if table.startswith(begin) else table
+    found = [table, *keys]
     for old, new in RENAMED_KEYS.items():
         parts = old.split(".")
-        found = [kind, *keys]
-        if len(parts) == len(found) and all(
-            part in ("*", key) for part, key in zip(parts, found, strict=True)
-        ):
+        if len(parts) == len(found) and all(map(_matches, parts, found)):
             return new
     return ""
+
+
+def _matches(part: str, key: str) -> bool:
+    return part in ("*", key)

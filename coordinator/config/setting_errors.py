@@ -188,11 +188,13 @@ def _requirement(field: FieldInfo, error: Mapping[str, Any]) -> str:
     if error["type"] in {"model_type", "model_attributes_type", "dict_type"}:
         return "must be a table"
     span = allowed(field)
-    if not span or error["type"] == "literal_error":  # which lists the values itself
-        return _message(error)
     bounds = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
     choice = len(_types(field.annotation)) > 1 and error["type"] != "value_error"
-    return f"must be {span}" if choice or error["type"] in bounds else f"{_message(error)} ({span})"
+    if span and (choice or error["type"] in bounds):
+        return f"must be {span}"
+    if span and error["type"] != "literal_error":  # which lists the values itself
+        return f"{_message(error)} ({span})"
+    return _message(error)
 
 
 def _message(error: Mapping[str, Any]) -> str:

@@ -64,7 +64,7 @@ def build(
     cls, own_folder = (rule, None)
     if isinstance(rule, Kinds):
         cls, own_folder = _chosen(rule, values, where, folder)
-        if cls not in rule.table.values():
+        if values["kind"] not in rule.table:
             values = {key: value for key, value in values.items() if key != "kind"}
     try:
         return cls.model_validate(dict(values)), own_folder

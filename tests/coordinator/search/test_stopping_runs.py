@@ -1,6 +1,5 @@
-"""Rules that end a search or begin it anew, and that a resumed run decides the same."""
+"""Rules end or restart whole runs, and a resumed run decides what an undisturbed one does."""
 
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
-from spikeloop.coordinator.config.stopping import StopSettings, describe_stop, population_spread
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import loop, run_session
 from spikeloop.coordinator.store.manifest import read_config
@@ -22,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 class Listening(SilentReporter):
-    """Keeps what it is told."""
+    """A reporter that keeps what it is given."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -49,115 +47,6 @@ def resume(folder: Path, reporter: Any = None) -> None:
     run_session.resume(read_config(store), store, reporter or SilentReporter(), StopSignal())
 
 
-def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str, Any]]:
-    """Generations with these held-out scores; None where it was not measured."""
-    return [
-        {
-            "generation": first + i,
-            "epoch": epoch,
-            "held_out_score": score,
-            "held_out_low": score and score - 0.1,
-            "held_out_tasks": None if score is None else 4,
-        }
-        for i, score in enumerate(scores)
-    ]
-
-
-# --- the rules --------------------------------------------------------------------------------
-
-
-def test_budget_is_never_exceeded_and_may_be_met() -> None:
-    stop = StopSettings(lives=100)
-    assert not stop.exhausted(76, 24)
-    assert stop.exhausted(77, 24)
-    assert not StopSettings().exhausted(10**9, 24)
-
-
-def test_target_is_reached_by_the_lower_end_of_the_interval() -> None:
-    stop = StopSettings(target=0.5)
-    assert [stop.reached(row) for row in rows(0.55, 0.61, None, math.nan)] == [
-        False,
-        True,
-        False,
-        False,
-    ]
-    assert not StopSettings().reached(rows(1.0)[0])
-
-
-def test_spread_falls_below() -> None:
-    stop = StopSettings(spread=0.1)
-    assert [stop.collapsed(s) for s in (0.2, 0.1, 0.09, math.nan)] == [False, False, True, False]
-    assert not StopSettings().collapsed(0.0)
-
-
-@pytest.mark.parametrize(
-    ("scores", "stalled"),
-    [
-        ((0.5, None, None), False),  # not measured: nothing is decided
-        ((0.5, None, 0.4), True),
-        ((0.5, None, 0.5), True),  # as high is no higher
-        ((0.5, None, 0.6), False),
-        ((0.5, 0.6, 0.4), False),  # one generation is less than two
-        ((math.nan, None, 0.1), False),  # any score is above none
-        ((math.nan, None, math.nan), True),
-        ((), False),
-    ],
-)
-def test_patience(scores: tuple[float | None, ...], stalled: bool) -> None:
-    assert StopSettings(patience=2).stalled(rows(*scores)) is stalled
-    assert not StopSettings().stalled(rows(*scores))
-
-
-def test_patience_begins_anew_with_each_epoch() -> None:
-    stop = StopSettings(patience=2)
-    both = [*rows(0.9, 0.8), *rows(0.3, 0.2, epoch=1, first=3)]
-    assert not stop.stalled(both)
-    assert stop.stalled([*both, *rows(0.1, epoch=1, first=5)])
-    assert stop.stalled([{**row, "epoch": 0} for row in both])  # the negative control
-
-
-def test_what_a_rule_leads_to() -> None:
-    end, restart = StopSettings(), StopSettings(then="restart")
-    assert [end.ends(rule) for rule in ("lives", "target", "spread", "patience")] == [True] * 4
-    assert [restart.ends(rule) for rule in ("lives", "target")] == [True, True]
-    assert [restart.restarts(rule) for rule in ("spread", "patience")] == [True, True]
-    assert not (end.ends(None) or restart.ends(None) or restart.restarts(None))
-    text = describe_stop("spread", StopSettings(spread=0.1, then="restart"), {"generation": 8})
-    assert text == "restarted after generation 8: spread below stop.spread = 0.1"
-
-
-def test_spread_is_the_root_mean_square_of_folded_deviations() -> None:
-    points = np.array([[0.9, -1.0], [1.1, 1.0]])  # the first coordinate means 0.9 twice
-    bounded = np.array([True, False])
-    assert population_spread(points, bounded) == pytest.approx(
-        math.sqrt((0.0 + 2.0) / 2), rel=1e-12
-    )
-    unfolded = math.sqrt((0.02 + 2.0) / 2)
-    assert population_spread(points, np.array([False, False])) == pytest.approx(unfolded, rel=1e-12)
-    assert math.isnan(population_spread(points[:1], bounded))
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"stop": {"lives": -1}}, "[stop] lives must be >= 0"),
-        ({"stop": {"target": 0.5}, "transfer": {"monitor_every": 0}}, "monitor_every"),
-        ({"stop": {"patience": 5}, "transfer": {"monitor_every": 0}}, "monitor_every"),
-        ({"stop": {"then": "restart"}, "deploy": {"finalists": 2}}, "needs spread or patience"),
-        ({"stop": {"then": "restart", "spread": 0.1}}, "needs deploy.finalists >= 2"),
-        ({"deploy": {"finalists": 5, "tasks": 2}}, "tasks must be at least 3"),
-    ],
-)
-def test_settings_that_contradict_each_other_are_refused(
-    changes: dict[str, Any], expected: str
-) -> None:
-    with pytest.raises(ConfigError) as error:
-        small_config(**changes)
-    assert expected in str(error.value)
-
-
-# --- whole runs -------------------------------------------------------------------------------
-
 BUDGET: dict[str, Any] = {"run": {"generations": 9}, "stop": {"lives": 80}}
 
 
@@ -176,7 +65,7 @@ def test_budget_ends_a_run_with_a_held_out_score(tmp_path: Path) -> None:
     assert not any("unfinished" in line for line in report.checked)
 
 
-def test_run_ended_by_a_rule_resumes_straight_into_transfer(tmp_path: Path) -> None:
+def test_run_ended_by_a_rule_resumes_with_its_transfer(tmp_path: Path) -> None:
     folder = start(tmp_path / "small", **BUDGET)
     before = run_tables(folder)
     (folder / "transfer" / "part-000000.parquet").unlink()
@@ -223,7 +112,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return start(tmp_path_factory.mktemp("restarted") / "small", **RESTARTING)
 
 
-def test_search_begins_anew_at_a_random_point(restarted: Path) -> None:
+def test_search_restarts_at_a_random_point(restarted: Path) -> None:
     tables, config = run_tables(restarted), read_config(RunStore(restarted))
     generations = tables["generations"]
     again = generations.loc[generations["stopped"] == "patience", "generation"].tolist()
@@ -244,7 +133,7 @@ class Crash(BaseException):
     """A process that is gone at this point."""
 
 
-def test_crash_at_every_rename_across_restarts_then_resume(
+def test_resume_after_crash_at_every_rename_gives_identical_tables(
     restarted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace, folder = os.replace, tmp_path / "small"
@@ -273,7 +162,9 @@ def test_crash_at_every_rename_across_restarts_then_resume(
     assert verify(RunStore(folder)).problems == []
 
 
-def test_interrupt_after_each_generation_then_resume(restarted: Path, tmp_path: Path) -> None:
+def test_resume_after_interrupts_at_each_generation_gives_identical_tables(
+    restarted: Path, tmp_path: Path
+) -> None:
     folder, stop = tmp_path / "small", StopSignal()
 
     class Interrupting(SilentReporter):
@@ -291,7 +182,7 @@ def test_interrupt_after_each_generation_then_resume(restarted: Path, tmp_path: 
     assert_same_contents(folder, restarted)
 
 
-def test_restart_by_spread_is_told_and_needs_no_held_out_score(tmp_path: Path) -> None:
+def test_restart_by_spread_needs_no_held_out_score(tmp_path: Path) -> None:
     changes = {
         "run": {"generations": 3},
         "transfer": {"monitor_every": 0},
@@ -307,7 +198,7 @@ def test_restart_by_spread_is_told_and_needs_no_held_out_score(tmp_path: Path) -
     assert verify(RunStore(folder)).problems == []
 
 
-def test_a_restart_that_the_budget_forbids_ends_the_run(tmp_path: Path) -> None:
+def test_restart_that_the_budget_forbids_ends_the_run(tmp_path: Path) -> None:
     changes = {
         "run": {"generations": 9},
         "stop": {"spread": 0.9, "then": "restart", "lives": 50},
@@ -333,7 +224,7 @@ def test_plan_and_progress_count_upper_bounds() -> None:
     assert console.lives_to_come(config, 3) == 18 + 4 + race + transfer
 
 
-def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:
+def test_verify_finds_columns_that_do_not_follow(restarted: Path) -> None:
     from spikeloop.coordinator.verification.replay import rule_problems
 
     tables, config = run_tables(restarted), read_config(RunStore(restarted))
@@ -342,9 +233,6 @@ def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:
     for column, value in (("epoch", 7), ("spread", 0.5), ("stopped", "target"), ("stopped", None)):
         wrong = [{**row, column: value} for row in sound]
         assert rule_problems(config, wrong, tables["candidates"]), column
-
-
-# --- with Ray ---------------------------------------------------------------------------------
 
 
 @pytest.mark.ray
