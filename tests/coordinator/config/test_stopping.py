@@ -62,7 +62,7 @@ def test_collapse_needs_a_spread_below_the_limit() -> None:
         ((), False),
     ],
 )
-def test_stall_needs_no_higher_score_for_the_patience(
+def test_stall_needs_patience_without_a_higher_score(
     scores: tuple[float | None, ...], stalled: bool
 ) -> None:
     assert StopSettings(patience=2).stalled(rows(*scores)) is stalled

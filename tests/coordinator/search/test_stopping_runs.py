@@ -162,7 +162,7 @@ def test_resume_after_crash_at_every_rename_gives_identical_tables(
     assert verify(RunStore(folder)).problems == []
 
 
-def test_resume_after_interrupts_at_each_generation_gives_identical_tables(
+def test_resume_after_each_generation_gives_identical_tables(
     restarted: Path, tmp_path: Path
 ) -> None:
     folder, stop = tmp_path / "small", StopSignal()
