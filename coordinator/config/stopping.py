@@ -1,6 +1,6 @@
 """Rules that end a search early or restart it, as functions of rows already written.
 
-Each rule reads rows of the table of generations (and, for the budget, the lives that the next
+Each rule reads rows of the table of generations (and, for the budget, the episodes that the next
 generation would cost), and its decision is written into the last of them. So a resumed run decides
 what an undisturbed one does, without further state.
 """
@@ -16,7 +16,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.space import fold
 
-Rule: TypeAlias = Literal["lives", "target", "spread", "patience"]
+Rule: TypeAlias = Literal["episodes", "target", "spread", "patience"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 Row: TypeAlias = Mapping[str, Any]
 
@@ -24,10 +24,10 @@ Row: TypeAlias = Mapping[str, Any]
 class StopSettings(Settings):
     """Table ``[stop]``: rules that end a search before its last generation, or restart it."""
 
-    lives: int = Field(
+    episodes: int = Field(
         default=0,
         ge=0,
-        description="no generation begins that would exceed so many search lives; 0 means no limit",
+        description="no generation begins that would exceed so many search episodes; 0: no limit",
     )
     target: float = Field(
         default=0.0,
@@ -54,15 +54,15 @@ class StopSettings(Settings):
 
     def ends(self, rule: Rule | None) -> bool:
         """Whether the search is over once this rule has fired."""
-        return rule in ("lives", "target") or (rule is not None and self.then == "end")
+        return rule in ("episodes", "target") or (rule is not None and self.then == "end")
 
     def restarts(self, rule: Rule | None) -> bool:
         """Whether the search restarts once this rule has fired."""
         return rule is not None and not self.ends(rule)
 
-    def exhausted(self, lived: int, needed: int) -> bool:
-        """Whether a generation of ``needed`` lives would exceed the budget."""
-        return bool(self.lives) and lived + needed > self.lives
+    def exhausted(self, episodes_done: int, needed: int) -> bool:
+        """Whether a generation of ``needed`` episodes would exceed the budget."""
+        return bool(self.episodes) and episodes_done + needed > self.episodes
 
     def collapsed(self, spread: float) -> bool:
         """Whether the population has become narrow; never for a single candidate (nan)."""
@@ -73,7 +73,7 @@ class StopSettings(Settings):
 
         The lower end of the interval counts: the score is measured many times, and the first
         chance high value would end the search otherwise. A generation without a score, or whose
-        held-out lives all failed, never reaches it.
+        held-out episodes all failed, never reaches it.
         """
         low = _number(row["held_out_low"])
         return self.target > 0 and low >= self.target
@@ -102,7 +102,7 @@ class StopSettings(Settings):
 def describe_stop(rule: Rule, settings: StopSettings, row: Row) -> str:
     """A line that says why a search ended or restarted after the generation of a row."""
     why = {
-        "lives": f"one more would exceed stop.lives = {settings.lives}",
+        "episodes": f"one more would exceed stop.episodes = {settings.episodes}",
         "target": f"held-out score at or above stop.target = {settings.target:g}",
         "spread": f"spread below stop.spread = {settings.spread:g}",
         "patience": f"held-out score not higher for stop.patience = {settings.patience} "

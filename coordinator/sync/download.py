@@ -184,7 +184,7 @@ class StoredRun:
         """ConfigError unless every commit has its files in one of two folders."""
         found = [number for (number, _), _ in ranked(self.names)]
         for number in due(found, stores[-1].commit_every, self.generation):
-            for part in ("lives", "candidates", "generations", "state"):
+            for part in ("episodes", "candidates", "generations", "state"):
                 paths = [
                     s.state_path(number) if part == "state" else s.part_path(part, number)
                     for s in stores

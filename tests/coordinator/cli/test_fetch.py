@@ -34,7 +34,7 @@ def test_fetch_of_own_classes_prints_the_command_that_compares_the_numbers(
     assert (found["generation"], found["n_new"]) == (3, found["n_files"])
     command = f"spikeloop verify '{tmp_path / 'here now' / 'own'}' --trust"
     assert found["note"].endswith(command)
-    assert "follow from the lives" in run_printed_line(command)
+    assert "follow from the episodes" in run_printed_line(command)
     assert "fetched_echo" not in sys.modules
 
 

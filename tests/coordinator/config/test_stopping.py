@@ -26,7 +26,7 @@ def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str
 
 
 def test_budget_is_never_exceeded_and_may_be_met() -> None:
-    stop = StopSettings(lives=100)
+    stop = StopSettings(episodes=100)
     assert not stop.exhausted(76, 24)
     assert stop.exhausted(77, 24)
     assert not StopSettings().exhausted(10**9, 24)
@@ -79,8 +79,8 @@ def test_patience_counts_within_an_epoch() -> None:
 
 def test_rules_end_or_restart_as_then_says() -> None:
     end, restart = StopSettings(), StopSettings(then="restart")
-    assert [end.ends(rule) for rule in ("lives", "target", "spread", "patience")] == [True] * 4
-    assert [restart.ends(rule) for rule in ("lives", "target")] == [True, True]
+    assert [end.ends(rule) for rule in ("episodes", "target", "spread", "patience")] == [True] * 4
+    assert [restart.ends(rule) for rule in ("episodes", "target")] == [True, True]
     assert [restart.restarts(rule) for rule in ("spread", "patience")] == [True, True]
     assert not (end.ends(None) or restart.ends(None) or restart.restarts(None))
     text = describe_stop("spread", StopSettings(spread=0.1, then="restart"), {"generation": 8})
@@ -101,7 +101,7 @@ def test_spread_is_the_root_mean_square_of_folded_deviations() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"stop": {"lives": -1}}, "[stop] lives must be >= 0"),
+        ({"stop": {"episodes": -1}}, "[stop] episodes must be >= 0"),
         ({"stop": {"target": 0.5}, "transfer": {"monitor_every": 0}}, "monitor_every"),
         ({"stop": {"patience": 5}, "transfer": {"monitor_every": 0}}, "monitor_every"),
         ({"stop": {"then": "restart"}, "deploy": {"finalists": 2}}, "needs spread or patience"),

@@ -36,7 +36,7 @@ RUN = {
     "verify": [],
     "transfer": ["--inline", "--tasks", "4", "--seed", "9"],
     "policies": [],
-    "lives": [],
+    "episodes": [],
     "export": ["--to", "weights"],
     "report": [],
     "watch": ["--once"],
@@ -103,7 +103,7 @@ def test_no_command_runs_own_classes_without_trust(
     code = cli(command, str(genuine), *RUN[command], "--trust")
     assert mark.exists()
     mark.unlink()
-    assert code == (2 if command in ("policies", "lives") else 0)  # it has no mazes and no lsnn
+    assert code == (2 if command in ("policies", "episodes") else 0)  # it has no mazes and no lsnn
 
 
 @pytest.mark.usefixtures("forgetful")

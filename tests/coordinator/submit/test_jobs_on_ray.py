@@ -144,11 +144,11 @@ def test_submitted_run_is_stopped_resumed_and_fetched_with_identical_tables(
     assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
     assert_same_contents(folder, tmp_path / "here" / "own")
 
-    part = cluster.runs / "own" / "lives" / "part-000003.parquet"
+    part = cluster.runs / "own" / "episodes" / "part-000003.parquet"
     part.write_bytes(part.read_bytes().replace(b"a", b"b", 1))
     refused = cli("fetch", "own", "--out", tmp_path / "elsewhere")
     assert refused.code == 2, refused
-    assert f"own at {cluster.url}: lives/part-000003.parquet: damaged" in refused.errors
+    assert f"own at {cluster.url}: episodes/part-000003.parquet: damaged" in refused.errors
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

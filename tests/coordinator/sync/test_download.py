@@ -25,7 +25,11 @@ from spikeloop.coordinator.sync.download import download
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
-LAST, PART, TABLE = "state/000003.npz", "lives/part-000001.parquet", "transfer/part-000000.parquet"
+LAST, PART, TABLE = (
+    "state/000003.npz",
+    "episodes/part-000001.parquet",
+    "transfer/part-000000.parquet",
+)
 
 
 def above(stored: str) -> str:
@@ -91,7 +95,7 @@ def test_two_histories_of_one_run_are_not_mixed(
 ) -> None:
     store = RunStore.open(download(s3.uri(stored), tmp_path))
     other = {name: array + 1 for name, array in store.state(2).items() if array.dtype.kind == "f"}
-    parts = {"lives": store.read_part(store.part_path("lives", 2))}
+    parts = {"episodes": store.read_part(store.part_path("episodes", 2))}
     store.go_back(1)
     download(s3.uri(stored), tmp_path)  # nothing was repeated yet
     assert store.generation() == 3
@@ -181,7 +185,7 @@ def test_named_pipe_in_place_of_a_file_is_refused_at_once(
 def newer_schema(manifest: bytes) -> bytes:
     value = {**json.loads(manifest), "schema_version": 99, "sha256": checksums.EMPTY}
     data = bytearray(json.dumps(value, indent=2).encode())
-    checksums.seal(memoryview(data))
+    checksums.insert(memoryview(data))
     return bytes(data)
 
 
@@ -197,8 +201,8 @@ DAMAGE: dict[str, tuple[Change, str]] = {
     "state cut": (lambda at: at.update({LAST: at[LAST][:99]}), f"{LAST}: damaged"),
     "part lost": (lambda at: at.pop(PART), f"{PART} is missing"),
     "part renamed": (
-        lambda at: at.update({PART: at["lives/part-000002.parquet"]}),
-        "it was written as lives/part-000002.parquet",
+        lambda at: at.update({PART: at["episodes/part-000002.parquet"]}),
+        "it was written as episodes/part-000002.parquet",
     ),
     "figure that is none": (
         lambda at: at.update({"figures/search.png": b"<script>evil()</script>"}),
@@ -244,17 +248,17 @@ def test_part_of_another_run_is_refused(run: Path, s3: S3, stored: str, tmp_path
     "key",
     [
         "../evil.parquet",
-        "lives/../../../evil.parquet",
+        "episodes/../../../evil.parquet",
         "figures/../../evil.png",
         "/evil.png",
         "figures/.evil.png",
-        "lives/part-1.parquet",
-        "lives/part-000001.parquet.exe",
-        "lives/part-00000١.parquet",  # a digit, but of another alphabet
+        "episodes/part-1.parquet",
+        "episodes/part-000001.parquet.exe",
+        "episodes/part-00000١.parquet",  # a digit, but of another alphabet
         "state/000003.npz\n",
         "evil/part-000001.parquet",
         "report.html/evil.png",
-        "lives\\part-000001.parquet",
+        "episodes\\part-000001.parquet",
     ],
 )
 def test_hostile_names_are_no_files_of_a_run(key: str) -> None:
@@ -262,7 +266,7 @@ def test_hostile_names_are_no_files_of_a_run(key: str) -> None:
 
 
 def test_only_files_of_a_run_are_downloaded(run: Path, s3: S3, stored: str, tmp_path: Path) -> None:
-    for key in ("..\\evil.png", "evil.sh", "lives/part-000001.parquet.exe", "lives/.x.tmp"):
+    for key in ("..\\evil.png", "evil.sh", "episodes/part-000001.parquet.exe", "episodes/.x.tmp"):
         s3.write(f"{stored}/{key}", b"evil")
     s3.write(f"{stored}/report.html", b"<script>evil()</script>")
     out = tmp_path / "here" / "runs"

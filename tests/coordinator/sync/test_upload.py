@@ -28,7 +28,7 @@ from spikeloop.coordinator.sync.upload import Upload
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
-PART, TABLE = "lives/part-000001.parquet", "transfer/part-000000.parquet"
+PART, TABLE = "episodes/part-000001.parquet", "transfer/part-000000.parquet"
 GIVE_UP_S = 60.0
 
 
@@ -55,8 +55,8 @@ def test_storage_holds_the_very_files_of_the_run_and_pandas_reads_them(run: Path
     assert s3.objects("lab/small") == folder_contents(run)
     assert len(folder_contents(run)) > 15
     store = fs.S3FileSystem(endpoint_override=f"127.0.0.1:{s3.port}", scheme="http")
-    there = pd.read_parquet(f"{BUCKET}/lab/small/lives", filesystem=store)
-    pd.testing.assert_frame_equal(there, pd.read_parquet(run / "lives"))
+    there = pd.read_parquet(f"{BUCKET}/lab/small/episodes", filesystem=store)
+    pd.testing.assert_frame_equal(there, pd.read_parquet(run / "episodes"))
 
 
 def test_files_are_written_in_the_order_of_commits_and_removed_in_the_opposite_one(
@@ -68,7 +68,7 @@ def test_files_are_written_in_the_order_of_commits_and_removed_in_the_opposite_o
     assert written[0] == "run.json"
     states = [name for name in written if name.startswith("state")]
     assert states == [f"state/{number:06d}.npz" for number in range(4)]
-    parts = ("lives", "candidates", "curves", "generations")
+    parts = ("episodes", "candidates", "curves", "generations")
     last_part = max(written.index(f"{name}/part-000002.parquet") for name in parts)
     assert written.index("state/000002.npz") == last_part + 1
     assert written.index(TABLE) > written.index("state/000003.npz")
@@ -91,10 +91,10 @@ def test_stored_files_are_not_written_again_and_lost_ones_are(run: Path, tmp_pat
     push(run, storage, finished=False)
     assert storage.written == []
     del storage.files[PART], storage.files["state/000003.npz"]
-    storage.files["lives/part-000003.parquet"] = b"begun and never committed"
+    storage.files["episodes/part-000003.parquet"] = b"begun and never committed"
     push(run, storage, finished=False)
     assert storage.written[0] == PART
-    assert storage.files["lives/part-000003.parquet"] != b"begun and never committed"
+    assert storage.files["episodes/part-000003.parquet"] != b"begun and never committed"
 
 
 def test_transfer_on_other_tasks_is_uploaded_and_downloaded(
