@@ -623,7 +623,7 @@ def resealed(manifest: bytes) -> bytes:
 
     value = {**json.loads(manifest), "schema_version": 99}
     data = bytearray(json.dumps({**value, "sha256": checksums.EMPTY}, indent=2).encode())
-    checksums.checksum(memoryview(data))
+    checksums.insert(memoryview(data))
     return bytes(data)
 
 
