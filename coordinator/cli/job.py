@@ -43,11 +43,7 @@ def main(arguments: list[str]) -> None:
 
 
 def require_same_code(theirs: Mapping[str, str]) -> None:
-    """PoolError if other code submitted than runs here; a warning if only libraries differ.
-
-    Args:
-        theirs: fingerprint of the code that submitted.
-    """
+    """PoolError unless the code that submitted is that here; a warning if only libraries differ."""
     own = Path.cwd() if "own classes" in theirs else None
     here, there = fingerprint(own), dict(theirs)
     ours = _of(here, OURS), _of(there, OURS)

@@ -43,15 +43,7 @@ def stage_families(
     source: str,
     folder: Path | None,
 ) -> tuple[TaskFamily, ...]:
-    """The family of each stage; ConfigError, as for ``[family]``, that names the stage.
-
-    Args:
-        stages: of the run.
-        family: keys and values of the table ``[family]``.
-        rule: which families there are.
-        source: where the tables come from, for messages.
-        folder: where the user's own class is looked for.
-    """
+    """The family of each stage; ConfigError, as for ``[family]``, that names the stage."""
     families = []
     for number, stage in enumerate(stages, start=1):
         name = _name(number)

@@ -21,12 +21,8 @@ LARGEST_FILE = 1_000_000
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     """Read the configuration of a run from a TOML file; its name is the file's by default.
 
-    Args:
-        path: the file.
-        overrides: "table.key" -> value, put in before validation.
-
-    Raises:
-        ConfigError: naming file, table, key, and the allowed range or the nearest key.
+    Overrides map "table.key" to a value and are put in before validation. ConfigError names file,
+    table, key, and the allowed range or the nearest key.
     """
     tables = read_tables(path, TABLES, overrides or {})
     run = tables.get("run")
@@ -36,13 +32,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
 
 
 def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of a TOML file, with overrides put in, not validated yet.
-
-    Args:
-        path: the file.
-        names: tables that an override may name.
-        overrides: "table.key" -> value.
-    """
+    """The tables of a TOML file with overrides, which may be of the tables ``names``."""
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST_FILE + 1)

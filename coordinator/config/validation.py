@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 def require_consistent(config: "RunConfig", source: str) -> None:
-    """ConfigError, which names the table, for tables that do not go together.
-
-    Args:
-        config: of the run.
-        source: where it comes from, for messages.
-    """
+    """ConfigError, which names the source and the table, for tables that do not go together."""
     try:
         _ = config.space
     except ValueError as error:

@@ -24,11 +24,7 @@ def require(folder: Path, reaches: Iterable[str], trust: bool) -> None:
 
 
 def reaches(tables: Mapping[str, Any]) -> Iterator[str]:
-    """What a run or comparison would use outside of its folder and of this machine.
-
-    Args:
-        tables: of its configuration, as resolved.
-    """
+    """What a resolved configuration would use outside of its folder and of this machine."""
     target = tables["target"]
     if target.get("kind") == "ray" and (address := target.get("address", "auto")) != "auto":
         yield (

@@ -31,14 +31,7 @@ def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
 
     With own classes it holds the folder of the configuration, without run folders and what
     ``.gitignore`` or ``.rayignore`` name; otherwise the configuration alone.
-
-    Args:
-        path: the configuration's file.
-        config: the same, read.
-        package: file to write.
-
-    Raises:
-        ConfigError: the folder is too large, or a setting names a file that is not packed.
+    ConfigError if the folder is too large, or a setting names a file that is not packed.
     """
     own = config.working_dir
     _write_package(path, own, package)
@@ -56,17 +49,7 @@ def keep(path: Path, config: RunConfig, above: Path) -> Path:
 
     The copy is a folder that is named by its contents and never changed, so that two jobs share it
     only if their contents are equal.
-
-    Args:
-        path: the configuration's file.
-        config: the same, read.
-        above: folder to make the copy in.
-
-    Returns:
-        The configuration's file in the copy.
-
-    Raises:
-        ConfigError: the folder with own classes is too large.
+    Returns the configuration's file in the copy; ConfigError if the folder is too large.
     """
     own = config.working_dir
     above.mkdir(parents=True, exist_ok=True)
@@ -112,14 +95,7 @@ def _write_package(
 def entrypoint(
     path: Path, config: RunConfig, sets: Sequence[str], workers: int | None = None
 ) -> str:
-    """The shell command that runs a packed configuration on the cluster.
-
-    Args:
-        path: the configuration's file.
-        config: the same, read.
-        sets: overrides, as "table.key=value".
-        workers: at most so many there; None for as many as find free cores.
-    """
+    """The shell command that runs a packed configuration, with overrides, on the cluster."""
     words = ["python", "-m", "spikeloop.coordinator.cli.job", f"./{path.resolve().name}"]
     for text in (*sets, f'run.name="{config.run.name}"'):
         words += ["--set", text]

@@ -11,9 +11,9 @@ here. Figures carry no checksum; they must be whole PNG images.
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from math import inf
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, checksums, lock
-from spikeloop.coordinator.store.commit_order import REPORT, due, is_drawn, rank, ranked, state_of
+from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, rank, ranked, state_of
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.sync.storage import Source, Storage, open_storage
 
@@ -91,9 +91,7 @@ class StoredRun:
             check: called with the stored run before its files are read.
 
         Raises:
-            ConfigError: no run is stored, or a damaged one; the folder holds another run or
-                another history of it, or is being written.
-            PoolError: the storage cannot be reached.
+            ConfigError: what is stored is no run, damaged, or not the run in the folder.
         """
         if not self.identity:
             raise ConfigError(f"{self.source}: there is no run here (no run.json)")
@@ -114,8 +112,7 @@ class StoredRun:
                     self.require_same_history(store, "choose another --out")
                     store.remove_uncommitted()
                     wanted = [name for name in wanted if self._lacks(store, name)]
-                fetched = self.read_files(wanted, temporary, check)
-                self._require_whole(store, fetched)
+                self.read_files(wanted, temporary, check)
                 if exists:
                     _publish(wanted, temporary, folder)
                 else:
@@ -156,22 +153,22 @@ class StoredRun:
         def read(name: str) -> None:
             data = self.source.read(name)
             if data is None:
-                raise ConfigError(f"{self.source}: {name} has vanished; try again")
+                raise ConfigError(f"{folder}: {name} has vanished; try again")
             atomic_files.write_bytes(folder / name, data)
             if name != "run.json":
-                with self._naming_source(folder):
-                    _check(store, name)
+                _check(store, name)
 
-        read("run.json")
-        with self._naming_source(folder):
+        try:
+            read("run.json")
             store.manifest()
             check(store)
-        if store.identity != self.identity:
-            raise ConfigError(f"{self.source}: the run was replaced by another one; try again")
-        # Each file is written at once, so that no more than these few are in memory.
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(read, names):
-                pass
+            if store.identity != self.identity:
+                raise ConfigError(f"{folder}: was replaced by another run; try again")
+            # Each file is written at once, so that no more than these few are in memory.
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(read, names))
+        except ConfigError as error:  # the temporary folder stands for the storage
+            raise ConfigError(str(error).replace(str(folder), str(self.source))) from error
         return store
 
     def _lacks(self, store: RunStore, name: str) -> bool:
@@ -179,28 +176,6 @@ class StoredRun:
         rewritten = name.partition("/")[0] in (*ONCE, "figures")
         newer = rewritten and store.generation() <= self.generation
         return newer or not (store.folder / name).exists() or not _is_sound(store, name)
-
-    def _require_whole(self, *stores: RunStore) -> None:
-        """ConfigError unless every commit has its files in one of two folders."""
-        found = [number for (number, _), _ in ranked(self.names)]
-        for number in due(found, stores[-1].commit_every, self.generation):
-            for part in ("episodes", "candidates", "generations", "state"):
-                paths = [
-                    s.state_path(number) if part == "state" else s.part_path(part, number)
-                    for s in stores
-                ]
-                if (number or part == "state") and not any(path.exists() for path in paths):
-                    name = f"{part}/{paths[0].name}"
-                    raise ConfigError(f"{self.source}: {name} is missing")
-
-    @contextmanager
-    def _naming_source(self, folder: Path) -> Iterator[None]:
-        """Name the storage, not the temporary folder, in what is wrong with a file."""
-        try:
-            yield
-        except ConfigError as error:
-            text = str(error).replace(f"{folder}/", "").replace(f"{folder}: ", "")
-            raise ConfigError(f"{self.source}: {text}") from error
 
 
 def download(address: str, out: Path) -> Path:

@@ -30,19 +30,15 @@ HINTS: Mapping[str, str] = {
 
 
 class Source(Protocol):
-    """A folder that can be read. All methods raise PoolError, in one line, if it is cut off."""
+    """A folder that can be read; its methods are those of ``Storage``."""
 
-    def names(self) -> set[str]:
-        """Names of all files below it, relative, with "/" between their parts."""
-        ...
+    def names(self) -> set[str]: ...  # noqa: D102
 
-    def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None if there is none."""
-        ...
+    def read(self, name: str) -> bytes | None: ...  # noqa: D102
 
 
 class Storage:
-    """One folder of a file system that pyarrow knows.
+    """One folder of a file system that pyarrow knows. Its methods raise PoolError in one line.
 
     Args:
         address: of the folder, for messages.
@@ -106,15 +102,7 @@ class Storage:
 
 
 def open_storage(address: str, name: str) -> Storage:
-    """Open the folder of a run, which need not exist, below an address, which must.
-
-    Args:
-        address: one that ``uris.require_address`` accepts.
-        name: of the run.
-
-    Raises:
-        PoolError: there is no such folder or bucket, or it cannot be reached.
-    """
+    """Open the folder of a run, which need not exist, below an address, which must."""
     from pyarrow import fs
 
     if scheme(address) == "file":
