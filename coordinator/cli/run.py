@@ -93,7 +93,7 @@ def resume(
     from spikeloop.coordinator.store.manifest import open_run, warn_of_changes
     from spikeloop.coordinator.store.trust import reaches, require
 
-    folder, address = Path(run), ""
+    folder, upload_to = Path(run), ""
     given = context.get_parameter_source("out")
     if "://" not in run and given is not None and given.name == "COMMANDLINE":
         raise ConfigError(
@@ -104,7 +104,7 @@ def resume(
         from spikeloop.coordinator.config import uris
         from spikeloop.coordinator.sync import download
 
-        folder, address = download.download(run, out), uris.split(run)[0]
+        folder, upload_to = download.download(run, out), uris.split(run)[0]
     if (folder / "comparison.json").exists():
         from spikeloop.coordinator.comparison import session as comparisons
 
@@ -120,11 +120,11 @@ def resume(
     store, settings = open_run(folder, trust)
     settings = opening.retarget(settings, workers, inline, address)
     # The user named the storage, so that the folder's word does not count.
-    named = settings.uploaded_to("") if address else settings
+    named = settings.uploaded_to("") if upload_to else settings
     require(folder, reaches(named.tables()), trust)
-    settings = settings.uploaded_to(address) if address else settings
+    settings = settings.uploaded_to(upload_to) if upload_to else settings
     done = max(store.generation() if after is None else after, 0)
-    command = command_line("resume", run, "--out", out) if address else ""
+    command = command_line("resume", run, "--out", out) if upload_to else ""
     _drive(
         settings,
         folder,

@@ -98,11 +98,12 @@ class Upload:
             self._finish()
             return
         self._deadline = time.monotonic() + LEAVING_S
-        if self._thread is not None and self.error is None:
-            self._start()
-        slow = f"{self._storage} is too slow" if self._hangs(LEAVING_S) else ""
+        slow = self._hangs(LEAVING_S)
+        if self._thread is not None and not slow and self.error is None:
+            self._start()  # what was committed when the thread was about to end
+            slow = self._hangs(self._deadline - time.monotonic())
         if behind := self._last - self._stored.generation:
-            reason = self.error or slow
+            reason = self.error or (f"{self._storage} is too slow" if slow else "")
             self._note(
                 f"the upload is {behind} generation{'s' * (behind > 1)} behind"
                 f"{f' ({reason})' if reason else ''}; they are uploaded when the run in "
