@@ -36,13 +36,13 @@ def locked(folder: Path, fetching: bool = False) -> Iterator[None]:
     lock = FileLock(path, timeout=0, mode=0o644, fallback_to_soft=False)
     try:
         lock.acquire()
-    except Timeout as error:
+    except (Timeout, FileNotFoundError) as error:
+        if not path.exists():
+            raise ConfigError(
+                f"{folder}: was removed by the process that wrote it; try again"
+            ) from error
         raise ConfigError(
             f"{folder}: {_holder(path)} is writing it; wait for that to end, or stop it"
-        ) from error
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"{folder}: was removed by the process that wrote it; try again"
         ) from error
     except OSError as error:  # ENOSYS, EOPNOTSUPP or ENOLCK, depending on the file system
         raise PoolError(
