@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from math import inf
 
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import ONCE, OTHER_TRANSFER, PARTS
 
 REPORT = "report.html"
@@ -20,7 +21,7 @@ def rank(name: str) -> Rank | None:
 
     The manifest stands before all generations, what belongs to the finished search after them.
     """
-    if name == "run.json":
+    if name == RUN_MANIFEST:
         return -1, 0
     if _DRAWN.fullmatch(name):
         return inf, len(ONCE)

@@ -7,6 +7,7 @@ from pathlib import Path
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.commit_order import due
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 
 
@@ -36,14 +37,14 @@ class Found:
     damages: tuple[Damage, ...]
 
 
-def examine(config: RunConfig, store: RunStore, last: int | None = None) -> Found:
+def examine(run: Run, last: int | None = None) -> Found:
     """Reads every file of the run up to a generation and looks for those that must be there.
 
     Args:
-        config: of the run.
-        store: of the run.
+        run: to be examined.
         last: leave out what came after this generation; by default everything is examined.
     """
+    config, store = run.config, run.store
     committed = store.generation()
     found = {number for name in PARTS for _, number in store.parts(name)}
     found.update(number for _, number in store.states())

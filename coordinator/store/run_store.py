@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, schemas
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.trust import again, remember
 
@@ -68,7 +69,7 @@ class RunStore:
         if folder.exists():
             hint = (
                 f"resume it with: {again('resume', folder)}"
-                if (folder / "run.json").exists()
+                if is_run(folder)
                 else "choose another with --out"
             )
             raise ConfigError(f"{folder}: the run folder exists already; {hint}")
@@ -79,7 +80,7 @@ class RunStore:
             for name in ("", *PARTS, *ONCE, "state", "figures"):
                 (temporary / name).mkdir()
             atomic_files.write_json(
-                temporary / "run.json", {"schema_version": schemas.SCHEMA_VERSION, **manifest}
+                temporary / RUN_MANIFEST, {"schema_version": schemas.SCHEMA_VERSION, **manifest}
             )
             temporary.rename(folder)
         except OSError as error:
@@ -89,7 +90,7 @@ class RunStore:
                 "choose another with --out"
             ) from error
         atomic_files.sync_folder(folder.parent)
-        remember(atomic_files.read_json(folder / "run.json"))
+        remember(atomic_files.read_json(folder / RUN_MANIFEST))
         return cls(folder)
 
     def discard(self) -> None:
@@ -110,9 +111,14 @@ class RunStore:
         """Keeps every other coordinator out while this one writes; ConfigError if there is one."""
         return locked(self.folder)
 
+    @property
+    def manifest_path(self) -> Path:
+        """The file of the manifest."""
+        return self.folder / RUN_MANIFEST
+
     def manifest(self) -> dict[str, Any]:
         """The contents of ``run.json``; ConfigError if damaged, or of another schema version."""
-        path = self.folder / "run.json"
+        path = self.manifest_path
         if not path.exists():
             raise ConfigError(f"{self.folder}: not a run folder (there is no {path.name} in it)")
         value = atomic_files.read_versioned(path, schemas.SCHEMA_VERSION)
@@ -126,14 +132,15 @@ class RunStore:
         run = self.manifest()["config"].get("run")
         every = run.get("commit_every", 1) if isinstance(run, dict) else 1
         if type(every) is not int or every < 1:
-            path = self.folder / "run.json"
-            raise ConfigError(f"{path}: damaged: [run] commit_every must be >= 1, got {every!r}")
+            raise ConfigError(
+                f"{self.manifest_path}: damaged: [run] commit_every must be >= 1, got {every!r}"
+            )
         return every
 
     @cached_property
     def identity(self) -> str:
         """What the run's files have in common: the seal of its ``run.json``."""
-        return atomic_files.digest(self.folder / "run.json")
+        return atomic_files.digest(self.manifest_path)
 
     def as_of_now(self) -> "RunStore":
         """The run up to the generation that is committed now, for readers while others write."""

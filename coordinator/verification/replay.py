@@ -11,7 +11,7 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, spread
 from spikeloop.coordinator.search import deployment, racing
-from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 
 
@@ -91,17 +91,17 @@ def rule_problems(
     return problems
 
 
-def race_problems(config: RunConfig, store: RunStore, lives: pd.DataFrame) -> list[str]:
+def race_problems(run: Run, lives: pd.DataFrame) -> list[str]:
     """Whether each finalist lived what the race of a finished search had to give it."""
-    generations, _ = deployment.finalists(config, store)
-    edges = racing_schedule.halving_edges(max(len(generations), 2), config.deploy.tasks)
+    generations, _ = deployment.finalists(run)
+    edges = racing_schedule.halving_edges(max(len(generations), 2), run.config.deploy.tasks)
     alive = np.ones(len(generations), dtype=np.bool_)
     expected: set[tuple[int, int]] = set()
     for start, stop in pairwise((0, *edges)):
         left = [g for g, stays in zip(generations, alive, strict=True) if stays]
         expected |= {(g, task) for g in left for task in range(start, stop)}
         so_far = lives[lives["task"] < stop]
-        found = scores(so_far, "generation", generations, config.run.max_failed_share)
+        found = scores(so_far, "generation", generations, run.config.run.max_failed_share)
         alive = racing.better_half(found, alive)
     lived = set(zip(lives["generation"], lives["task"], strict=True))
     if lived != expected:

@@ -12,9 +12,8 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.integrity import examine
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
-from spikeloop.coordinator.store.states import state_after
 from spikeloop.coordinator.verification.replay import fitness, race_problems, rule_problems
 
 KEYS = {
@@ -49,13 +48,14 @@ def verify(store: RunStore, trust: bool = False) -> Report:
 
     Args:
         store: of the run.
-        trust: load the own classes that it names, as for ``read_config``.
+        trust: load the own classes that it names, as for ``read_run``.
     """
     report = Report()
     store = store.as_of_now()
-    config = read_config(store, trust)
+    run = read_run(store, trust)
+    config = run.config
     last = store.generation()
-    found = examine(config, store)
+    found = examine(run)
     report.checked.append(
         f"{found.n_files} files are as they were written, under their own names, by this run"
     )
@@ -71,7 +71,7 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     if found.damages:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
-    _verify_states(config, store, last, report)
+    _verify_states(run, last, report)
     columns = _columns(config)
     frames = {name: _read(store, name, columns[name], report) for name in (*PARTS, *ONCE)}
     lives, candidates, curves, generations, finalists, transfer, _ = frames.values()
@@ -83,7 +83,7 @@ def verify(store: RunStore, trust: bool = False) -> Report:
         _verify_held_out(config, last, finished, generations, curves, report)
         report.problems += rule_problems(config, rows, candidates)
         if finalists is not None:
-            report.problems += race_problems(config, store, finalists)
+            report.problems += race_problems(run, finalists)
         if sorted(generations["generation"]) != list(range(1, last + 1)):
             report.problems.append(f"generations: not exactly one row for each of 1..{last}")
         expected = generations["n_lives"].sum()
@@ -103,11 +103,12 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     return report
 
 
-def _verify_states(config: RunConfig, store: RunStore, last: int, report: Report) -> None:
+def _verify_states(run: Run, last: int, report: Report) -> None:
+    store = run.store
     committed = [number for _, number in store.states() if number <= last]
     for generation in committed:
         try:
-            config.strategy.recommend(state_after(config, store, generation))
+            run.config.strategy.recommend(run.state_after(generation))
         except ConfigError as error:
             report.problems.append(str(error))
         except ValueError as error:
