@@ -13,9 +13,10 @@ from small import Silent, assert_same_contents, small_tables
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load
-from spikeloop.coordinator.search import finished_run, run_session
+from spikeloop.coordinator.search import finished_run, run_session, transfer_session
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.workers.job import Status
 
@@ -178,10 +179,10 @@ def test_what_is_missing_or_does_not_fit_is_lived(
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
     settings = manifest.read_config(store)
-    assert finished_run.transfer(settings, store) is not None
+    assert finished_run.transfer(Run(settings, store)) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, Silent(), StopSignal())
+    assert finished_run.transfer(Run(settings, store)) is None
+    run_session.resume(Run(settings, store), Silent(), StopSignal())
     assert_same_contents(store.folder, run)
 
 
@@ -191,9 +192,9 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     store = RunStore(tmp_path / "small")
     settings = manifest.read_config(store)
     store.go_back(1)
-    assert finished_run.transfer(settings, store) is None
-    run_session.transfer(settings, store, settings.transfer, Silent(), StopSignal())
-    assert finished_run.transfer(settings, store) is None
+    assert finished_run.transfer(Run(settings, store)) is None
+    transfer_session.transfer(Run(settings, store), settings.transfer, Silent(), StopSignal())
+    assert finished_run.transfer(Run(settings, store)) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(Silent):
@@ -201,11 +202,11 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_session.resume(settings, store, Broken(), StopSignal())
+        run_session.resume(Run(settings, store), Broken(), StopSignal())
     assert not store.part_path("transfer", 0).exists()
     # An older program left it, and was killed after the race.
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, Silent(), StopSignal())
+    assert finished_run.transfer(Run(settings, store)) is None
+    run_session.resume(Run(settings, store), Silent(), StopSignal())
     assert_same_contents(store.folder, run)

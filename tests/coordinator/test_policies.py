@@ -8,8 +8,8 @@ import pytest
 from small import small_tables, small_toml
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.cli.policies import live
 from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.interpretation.maze_policies import live
 
 
 def cli(*arguments: str) -> int:

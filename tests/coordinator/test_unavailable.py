@@ -14,7 +14,7 @@ from small import small_toml
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import Inline
-from spikeloop.coordinator.cli import list as listing
+from spikeloop.coordinator.cli import catalogue as listing
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp

@@ -10,6 +10,7 @@ from small import small_toml
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -73,7 +74,7 @@ def test_a_run_is_verified_with_one_reading_of_its_configuration(
     assert built_while("verify", str(run), code=2) == 0  # refused before anything is imported
     count = built_while("verify", str(run), "--trust")
     sys.modules.pop("counted")
-    manifest.read_config(RunStore(run), trust=True)
+    read_run(RunStore(run), trust=True)
     once = len(sys.modules["counted"].BUILT)
     assert once >= 1
     assert count == once
