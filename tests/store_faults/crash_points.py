@@ -55,6 +55,7 @@ def warm_up() -> None:
     import rich.table
 
     from spikeloop.coordinator.report import figures
+    from spikeloop.coordinator.search import run_session, worker_pool  # noqa: F401
     from spikeloop.coordinator.verification import verify_run  # noqa: F401
     from spikeloop.workers.evaluate import evaluate
     from spikeloop.workers.fingerprint import fingerprint
