@@ -1,11 +1,12 @@
 """How fast the chip emulator is, against the chip itself.
 
-Run ``python benchmarks/emulator.py``; it takes some seconds on one core. A life is 2000 decisions
-in a random MDP of 6 states and 8 actions, with all 32 neurons, mismatch and plasticity on; the chip
-needs 53 µs for a decision. Every figure is the best of several lives, since other programs on the
-machine only ever make them slower. Without noise the emulator runs the same instructions, noise
-having width 0, so noise costs nothing but the spikes that it causes. Compile times come from fresh
-processes, with an empty cache on disk and with a filled one, and include loading numba.
+Run ``python benchmarks/chip/emulator.py``; it takes some seconds on one core. A life is 2000
+decisions in a random MDP of 6 states and 8 actions, with all 32 neurons, mismatch and plasticity
+on; the chip needs 53 µs for a decision. Every figure is the best of several lives, since other
+programs on the machine only ever make them slower. Without noise the emulator runs the same
+instructions, noise having width 0, so noise costs nothing but the spikes that it causes. Compile
+times come from fresh processes, with an empty cache on disk and with a filled one, and include
+loading numba.
 """
 
 import argparse
@@ -17,10 +18,10 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import Circuit
 from spikeloop.workers.chip.core import steps
@@ -36,6 +37,7 @@ THETA = [0.03, 0.5, 20.0, 60.0, 55.0, 2000.0, 50.0]
 FIRST_LIFE = """
 import time
 import numpy as np
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.learners.chip.agent import ChipAgent
 family, learner = RandomMdp(n_steps=1), ChipAgent()
@@ -100,16 +102,6 @@ def compile_s() -> tuple[float, float]:
             for _ in range(2)
         )
     return cold, warm
-
-
-def processor() -> str:
-    """The processor's name as the system gives it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

@@ -1,13 +1,13 @@
 """Time of one time step of a recurrent spiking network, forward and with its gradient, and others'.
 
-Run ``python benchmarks/lsnn_speed.py`` on an otherwise idle machine; it takes about a quarter of an
-hour on two cores (``--libraries``, ``--batches``, ``--repeats`` and ``--samples`` make it shorter).
-200 neurons, half of them with adapting thresholds, for 400 time steps of 1 ms. Spikeloop's times
-are those of the whole learner ``lsnn``: 40 samples of a quadratic function, 10 steps each, with
-environment, inputs and answers, by ``live`` and ``differentiate``, in one thread; and once more
-with half of the lives in each of two tiles, in two threads, as a worker with two cores does it.
-What the other libraries compute, which is less, is in ``lsnn_rivals.py``. They run with PyTorch's
-own number of threads, and once more with one.
+Run ``python benchmarks/lsnn/lsnn_speed.py`` on an otherwise idle machine; it takes about a quarter
+of an hour on two cores (``--libraries``, ``--batches``, ``--repeats`` and ``--samples`` make it
+shorter). 200 neurons, half of them with adapting thresholds, for 400 time steps of 1 ms.
+Spikeloop's times are those of the whole learner ``lsnn``: 40 samples of a quadratic function, 10
+steps each, with environment, inputs and answers, by ``live`` and ``differentiate``, in one thread;
+and once more with half of the lives in each of two tiles, in two threads, as a worker with two
+cores does it. What the other libraries compute, which is less, is in ``lsnn_rivals.py``. They run
+with PyTorch's own number of threads, and once more with one.
 
 Times are medians over rounds, and in each round every row is timed once in turn, so that a busy
 moment of the machine meets all. In brackets: how many times as long as Spikeloop's first row. First

@@ -1,7 +1,7 @@
 """What it costs to hand work to a pool, and what the pool makes of a lost worker: ours and others.
 
-Run ``python benchmarks/rivals.py``; ``--rounds``, ``--only``, ``--skip`` and ``--json`` say how.
-Every pool evaluates the same function on two workers. The overhead is what a generation takes
+Run ``python benchmarks/pool/rivals.py``; ``--rounds``, ``--only``, ``--skip`` and ``--json`` say
+how. Every pool evaluates the same function on two workers. The overhead is what a generation takes
 beyond half of what a plain loop takes, divided by its candidates. In each round every pool is
 opened once, in a process of its own with nothing else beside it, so that a busy minute of the
 machine meets all; the figures are medians over the generations of all rounds.

@@ -1,8 +1,9 @@
 """Liquid computing beside the trained network: the same one, untrained, whose readout learns.
 
-Run ``python benchmarks/lsnn_liquid.py CONFIG`` with the configuration of a run in which ``lsnn``
-learns functions from a teacher (``--set table.key=value`` changes it, ``--learned RUN`` adds what a
-run folder or weights file has learned); 1000 functions of 40 samples take some minutes on a core.
+Run ``python benchmarks/studies/lsnn_liquid.py CONFIG`` with the configuration of a run in which
+``lsnn`` learns functions from a teacher (``--set table.key=value`` changes it, ``--learned RUN``
+adds what a run folder or weights file has learned); 1000 functions of 40 samples take some minutes
+on a core.
 
 The liquid has the random weights that the run starts from, scales included, and sees all that the
 trained network sees, the last target among it. Its spikes are filtered, and for each function anew

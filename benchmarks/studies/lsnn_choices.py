@@ -1,12 +1,13 @@
 """What each choice of an example brings: short trainings in which one of them is taken back.
 
-Run ``python benchmarks/lsnn_choices.py``; it takes a quarter of an hour on one core (``--choices``
-and ``--lives`` make it shorter). Each training is that of ``examples/lsnn_quadratic.toml`` with the
-same random numbers, cut to ``--lives`` lives with its learning rate's decay, and with others of its
-settings in one respect; its weights then live 1000 new functions, the same for all. The table has
-their mean squared error by the number of samples seen, with 95 % intervals over functions, and the
-mean over all samples as a difference from the example, paired by function. One training each: how
-much another seed would change is not in the intervals (``--seed``).
+Run ``python benchmarks/studies/lsnn_choices.py``; it takes a quarter of an hour on one core
+(``--choices`` and ``--lives`` make it shorter). Each training is that of
+``examples/lsnn_quadratic.toml`` with the same random numbers, cut to ``--lives`` lives with its
+learning rate's decay, and with others of its settings in one respect; its weights then live 1000
+new functions, the same for all. The table has their mean squared error by the number of samples
+seen, with 95 % intervals over functions, and the mean over all samples as a difference from the
+example, paired by function. One training each: how much another seed would change is not in the
+intervals (``--seed``).
 """
 
 import argparse
@@ -30,7 +31,7 @@ from spikeloop.coordinator.stats.bands import mean_band, resampled_tasks
 from spikeloop.coordinator.store import manifest
 from spikeloop.tasks.base import FloatArray
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lsnn_quadratic.toml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lsnn_quadratic.toml"
 SAMPLES = (5, 10, 20, 30, 39)
 N_FUNCTIONS = 1000
 

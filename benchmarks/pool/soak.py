@@ -1,8 +1,8 @@
 """Whether a long run grows: 10,000 generations of a tiny job on two Ray workers.
 
-Run ``python benchmarks/soak.py [--generations N] [--json FILE]``. Every hundredth generation the
-memory of the coordinator and of each worker, the coordinator's open files and threads, and
-the number of Ray's processes are noted. The slope is the median of the slopes between all pairs of
+Run ``python benchmarks/pool/soak.py [--generations N] [--json FILE]``. Every hundredth generation
+the memory of the coordinator and of each worker, the coordinator's open files and threads, and the
+number of Ray's processes are noted. The slope is the median of the slopes between all pairs of
 points after the first tenth (Theil and Sen), which a short peak does not bend; its 95 % interval
 takes the points for independent, so it is too narrow. Memory is what the kernel calls private
 (USS): shared pages count for nobody.

@@ -1,9 +1,10 @@
 """How far a search scales: costs measured, a model fed with them, and the model put to the test.
 
-Run ``python benchmarks/scale.py`` on an otherwise idle machine; it takes some twenty minutes and 12
-GB of memory. Its parts can be chosen by name: ``costs`` measures what things cost, ``points``
-measures efficiencies of the real pool with sleeping workers, ``tables`` predicts, and ``figures``
-draws. What was measured stays in the folder of ``--data``, so that the last two can be repeated.
+Run ``python benchmarks/scale/scale.py`` on an otherwise idle machine; it takes some twenty minutes
+and 12 GB of memory. Its parts can be chosen by name: ``costs`` measures what things cost,
+``points`` measures efficiencies of the real pool with sleeping workers, ``tables`` predicts, and
+``figures`` draws. What was measured stays in the folder of ``--data``, so that the last two can be
+repeated.
 """
 
 import argparse

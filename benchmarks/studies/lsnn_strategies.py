@@ -1,6 +1,6 @@
 """Gradients through time against evolution strategies on the weights of the same spiking network.
 
-Run ``python benchmarks/lsnn_strategies.py``; it takes three quarters of an hour on one core
+Run ``python benchmarks/studies/lsnn_strategies.py``; it takes three quarters of an hour on one core
 (``--networks``, ``--searches``, ``--seeds`` and ``--lives`` make it shorter). The task is that of
 ``examples/lsnn_informative_bandit.toml``, with the network of the example, and with a smaller one,
 which has 40 times fewer weights for an evolution strategy to tell apart. Searches:
@@ -39,7 +39,7 @@ from spikeloop.coordinator.search.run_session import warm_up_job
 from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.run_store import RunStore
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lsnn_informative_bandit.toml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lsnn_informative_bandit.toml"
 GOALS = (0.5, 0.7)
 LOOK_EVERY = 5000
 """Lives between two held-out scores."""

@@ -1,9 +1,9 @@
 """What the Ray pool costs beyond the work itself, per generation and per job.
 
-Run ``python benchmarks/dispatch.py``. One generation is 64 candidates on 4 tasks. Each life keeps
-its core busy for a fixed time, so the ideal wall time on n workers is known: what the inline pool
-takes, divided by n. The overhead is what a generation takes beyond that. Every figure is the median
-over generations.
+Run ``python benchmarks/pool/dispatch.py``. One generation is 64 candidates on 4 tasks. Each life
+keeps its core busy for a fixed time, so the ideal wall time on n workers is known: what the inline
+pool takes, divided by n. The overhead is what a generation takes beyond that. Every figure is the
+median over generations.
 
 Without spare cores, the coordinator's own processor time and that of Ray's processes is part of the
 overhead, as it is in a real run. The jobs' size is given in candidates: 1 makes 64 jobs of a

@@ -1,10 +1,10 @@
 """Learning to learn on the chip, over several search seeds: the tables of docs/results/.
 
-``python benchmarks/learning.py SET [--seeds 5] [--out runs/learning] [--figure FILE]`` runs every
-search of a set that is not there yet, one after the other on all cores, then prints its table and
-draws it. An interrupted one is resumed. Each row is a search repeated with different seeds, each
-with its own tasks, also the held-out ones; intervals are 95 % t-intervals over seeds, differences
-are paired by seed.
+``python benchmarks/studies/learning.py SET [--seeds 5] [--out runs/learning] [--figure FILE]`` runs
+every search of a set that is not there yet, one after the other on all cores, then prints its table
+and draws it. An interrupted one is resumed. Each row is a search repeated with different seeds,
+each with its own tasks, also the held-out ones; intervals are 95 % t-intervals over seeds,
+differences are paired by seed.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 RAW = ["learner.mismatch=uncalibrated"]
 IDEAL = ["learner.mismatch=off"]

@@ -1,10 +1,11 @@
 """How long Brian2 and the chip emulator need for the same decisions of the same network.
 
-Run ``python benchmarks/brian.py``; it takes some minutes on one core. The network is that of a life
-in an environment of 6 states and 8 actions: 32 neurons with noise and calibrated mismatch, steps of
-0.1 µs, spikes that come back through the router 1 µs later, and the published protocol of kicks and
-silencing volleys, 53 µs of chip time a decision. States follow a fixed random sequence and weights
-stay as they were drawn: Brian2 has no plasticity processor, so there is none on either side.
+Run ``python benchmarks/chip/emulator_and_brian.py``; it takes some minutes on one core. The network
+is that of a life in an environment of 6 states and 8 actions: 32 neurons with noise and calibrated
+mismatch, steps of 0.1 µs, spikes that come back through the router 1 µs later, and the published
+protocol of kicks and silencing volleys, 53 µs of chip time a decision. States follow a fixed random
+sequence and weights stay as they were drawn: Brian2 has no plasticity processor, so there is none
+on either side.
 
 Brian2 gets what makes it fast: one NeuronGroup, one Synapses object for the router and one for the
 stimuli, both kinds of input in each; noise is ``xi``, and lives side by side share one network.
@@ -24,9 +25,9 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from emulator import processor
 from numpy.typing import NDArray
 
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core

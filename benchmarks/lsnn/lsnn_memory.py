@@ -1,8 +1,8 @@
 """Peak memory of a gradient through a whole life, against the life's length and ``checkpoint``.
 
-Run ``python benchmarks/lsnn_memory.py``; it takes some minutes, needs Linux with glibc, and up to 3
-GiB of memory for the longest life. The learner ``lsnn`` with 200 neurons lives 10 lives side by
-side; a decision is one sample of a quadratic function, 10 time steps. Without ``checkpoint`` all
+Run ``python benchmarks/lsnn/lsnn_memory.py``; it takes some minutes, needs Linux with glibc, and up
+to 3 GiB of memory for the longest life. The learner ``lsnn`` with 200 neurons lives 10 lives side
+by side; a decision is one sample of a quadratic function, 10 time steps. Without ``checkpoint`` all
 that the time steps computed is kept for the way back; with it only the beginning of every so many
 decisions, which are then lived again. The seconds in a cell show what that costs.
 

@@ -1,9 +1,10 @@
 """How far our searches get beside other people's, all in one run and on the same instances.
 
-Run ``python benchmarks/competence.py`` for a short version of some minutes, or with ``--full``,
-which takes hours; ``--out results.parquet`` keeps what is finished, and a second run goes on from
-there. It prints Markdown: for each number of dimensions, without and with noise, one table of all
-methods and two of paired differences, and at last where ours are worse than their peers.
+Run ``python benchmarks/strategies/competence.py`` for a short version of some minutes, or with
+``--full``, which takes hours; ``--out results.parquet`` keeps what is finished, and a second run
+goes on from there. It prints Markdown: for each number of dimensions, without and with noise, one
+table of all methods and two of paired differences, and at last where ours are worse than their
+peers.
 
 Functions and instances are those of ``problems.py``, methods and their settings those of
 ``peers.py``. Every method gets the same number of evaluations, ``BUDGETS``, and evaluates nothing
@@ -31,10 +32,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from ask_and_tell import machine
 from peers import METHODS, Task, box
 from problems import FUNCTIONS, instance
 from standings import print_cpu_seconds, print_standings
-from strategies import machine
 
 from spikeloop.workers.space import fold
 

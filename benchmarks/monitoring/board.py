@@ -2,7 +2,7 @@
 
 For whoever changes the board and has no Grafana at hand, and for the picture in docs/monitoring.md:
 
-    python benchmarks/board.py --prometheus http://127.0.0.1:9090 --run NAME --out board.png
+    python benchmarks/monitoring/board.py --prometheus URL --run NAME --out board.png
 
 It asks every query of every panel, with the board's variables put in, and draws what comes back in
 the board's places, colours and units. It draws no more of Grafana than this board needs.
@@ -27,7 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-BOARD = Path(__file__).parents[1] / "cluster/deploy/grafana/dashboards/spikeloop.json"
+BOARD = Path(__file__).parents[2] / "cluster/deploy/grafana/dashboards/spikeloop.json"
 SCRAPE_S = 10
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 GREY = "#5B5B5B"

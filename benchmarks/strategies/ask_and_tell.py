@@ -1,8 +1,9 @@
 """Time and memory of ask + tell against the number of dimensions, and of a worker's rows.
 
-Run ``python benchmarks/strategies.py``; it takes some minutes and prints two tables. Every line
-comes from a fresh process. Memory is the peak above what the process held with its first state: by
-Python's own accounting, which NumPy takes part in, and by the operating system's resident size.
+Run ``python benchmarks/strategies/ask_and_tell.py``; it takes some minutes and prints two tables.
+Every line comes from a fresh process. Memory is the peak above what the process held with its first
+state: by Python's own accounting, which NumPy takes part in, and by the operating system's resident
+size.
 
 The second table sets all strategies but the published ones and ``bptt``, which needs gradients, and
 other people's searches as far as they are installed, side by side in 7 dimensions and in a million.
@@ -22,12 +23,12 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from peers import METHODS, OURS, Task
 
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
 from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.coordinator.strategies.random_search import RandomSearch
@@ -155,11 +156,8 @@ def peak_resident_bytes() -> int:
 
 def machine() -> str:
     """Processor, cores and versions, for the record."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return (
-        f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, "
+        f"{processor()}, {os.cpu_count()} cores, "
         f"{platform.system()}, Python {platform.python_version()}, NumPy {np.__version__}"
     )
 

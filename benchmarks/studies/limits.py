@@ -1,7 +1,7 @@
 """What limits a learned Θ on the chip: the same Θ and the same tasks, with one thing switched.
 
-``python benchmarks/limits.py RUN [RUN...]`` takes the learned Θ of finished runs (searches of one
-kind with different seeds), lets it live on each run's held-out tasks once more under every
+``python benchmarks/studies/limits.py RUN [RUN...]`` takes the learned Θ of finished runs (searches
+of one kind with different seeds), lets it live on each run's held-out tasks once more under every
 condition, and prints the change of the score, paired by run: means and 95 % t-intervals over runs.
 Θ is not searched again, so a condition shows what Θ learned under the run's own condition meets.
 """

@@ -1,6 +1,6 @@
 """Where a trained network keeps what it has learned of a task: lesions of its state.
 
-    python benchmarks/lsnn_lesions.py examples/trained/lsnn_quadratic.npz
+    python benchmarks/studies/lsnn_lesions.py examples/trained/lsnn_quadratic.npz
 
 Before each decision a part of the state is exchanged between the lives (each goes on with that of
 another task, so its statistics stay what they were) or put to rest. What is kept in that part and

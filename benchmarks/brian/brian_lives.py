@@ -1,7 +1,7 @@
 """Lives per second of Brian2 networks: many side by side, against one network for each life.
 
-Run ``python benchmarks/brian_lives.py`` (``--markdown FILE`` keeps the tables) on an otherwise idle
-machine; it takes about a quarter of an hour. Three kinds of lives:
+Run ``python benchmarks/brian/brian_lives.py`` (``--markdown FILE`` keeps the tables) on an
+otherwise idle machine; it takes about a quarter of an hour. Three kinds of lives:
 
 - MDP: ``brian_td`` in 6 states and 4 actions, 50 decisions of 20 ms in steps of 0.1 ms;
 - bandit: ``brian_recurrent`` with 48 neurons, wired with a chance of 0.2, 100 pulls of 20 ms in
@@ -37,8 +37,8 @@ from pathlib import Path
 
 import numpy as np
 from brian_by_hand import bandit_life, driven_life, driven_lives, mdp_life
-from emulator import processor
 
+from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp

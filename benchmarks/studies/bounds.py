@@ -1,6 +1,6 @@
 """What a search loses at the bounds: reflected, clipped and redrawn candidates compared.
 
-Run ``python benchmarks/bounds.py``; it takes about a minute and prints two tables.
+Run ``python benchmarks/studies/bounds.py``; it takes about a minute and prints two tables.
 
 The first shows the estimate of the evolution strategy's gradient for a fitness that is linear with
 slope 1 in one bounded coordinate, so the true gradient is 1 everywhere, at several distances of the
