@@ -9,7 +9,6 @@ from support.command_line import cli
 from support.small_comparison import comparison_toml
 from support.small_run import small_toml
 
-from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
@@ -83,7 +82,7 @@ def test_a_comparison_is_verified_with_one_reading_for_each_search(
     assert len(searches) > 5
     assert built_while("verify", str(comparison), code=2) == 0
     count = built_while("verify", str(comparison), "--trust")
-    manifest.read_config(RunStore(searches[0].parent), trust=True)
+    read_run(RunStore(searches[0].parent), trust=True).config
     once = len(sys.modules["counted"].BUILT) - count
     # The comparison itself builds a configuration for each of its two strategies.
     assert count == (len(searches) + 2) * once
