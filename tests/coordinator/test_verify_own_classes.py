@@ -82,7 +82,7 @@ def test_a_comparison_is_verified_with_one_reading_for_each_search(
     assert len(searches) > 5
     assert built_while("verify", str(comparison), code=2) == 0
     count = built_while("verify", str(comparison), "--trust")
-    read_run(RunStore(searches[0].parent), trust=True).config
+    read_run(RunStore(searches[0].parent), trust=True)
     once = len(sys.modules["counted"].BUILT) - count
     # The comparison itself builds a configuration for each of its two strategies.
     assert count == (len(searches) + 2) * once
