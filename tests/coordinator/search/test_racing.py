@@ -1,4 +1,4 @@
-"""Races: their schedule, who leaves, what the eliminated are worth, and whole runs with them."""
+"""Races of candidates: schedule, elimination, corrected fitness, and whole runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from failing_learner import Echo
 from hypothesis import given
 from hypothesis import strategies as st
 from known_score_learner import Ramp
-from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
+from support.small_run import assert_same_contents, run_tables, small_config, start_run
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
@@ -21,7 +21,7 @@ from spikeloop.coordinator.config.racing_schedule import (
     n_lives,
 )
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.search import racing, run_session
+from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridLives
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
@@ -34,11 +34,6 @@ from spikeloop.workers.seeding import TaskSet
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 SHARE = 0.2
-
-
-def start(folder: Path, **changes: Any) -> Path:
-    run_session.start(small_config(**changes), folder, SilentReporter(), StopSignal())
-    return folder
 
 
 def live(
@@ -96,8 +91,8 @@ def test_halving_keeps_its_budget_and_every_round_has_a_task(n: int, more: int) 
 
 def test_better_half_keeps_the_larger_half_and_the_earlier_of_equals() -> None:
     fitness = np.array([0.1, np.nan, 0.5, 0.5, 0.9])
-    everyone = np.ones(5, dtype=bool)
-    assert racing.better_half(fitness, everyone).tolist() == [False, False, True, True, True]
+    better = racing.better_half(fitness, np.ones(5, dtype=bool))
+    assert better.tolist() == [False, False, True, True, True]
     alive = np.array([True, True, True, True, False])
     assert racing.better_half(fitness, alive).tolist() == [False, False, True, True, False]
     assert racing.better_half(np.full(2, np.nan), alive[:2]).tolist() == [True, False]
@@ -116,7 +111,7 @@ def test_the_worse_half_leaves_after_each_round(tile: tuple[int, int]) -> None:
     assert lives.n_failed == 0
 
 
-def test_who_fails_too_often_counts_as_worst() -> None:
+def test_a_candidate_that_fails_too_often_counts_as_worst() -> None:
     echo = Echo(fault="raise", broken_from=0.9)
     lives, _ = live(echo, [0.95, 0.1, 0.91, 0.2], [2, 4])
     assert lives.lived.sum(axis=1).tolist() == [2, 4, 2, 4]
@@ -141,7 +136,6 @@ def test_if_all_survivors_fail_the_others_keep_their_first_scores() -> None:
 
 
 def test_common_effects_of_tasks_are_corrected_exactly() -> None:
-    """Tasks that are harder for everybody change no eliminated candidate's distance to the rest."""
     values = [0.3, 0.9, 0.1, 0.8, 0.5, 0.2]
     raced, _ = live(Ramp(effect=0.5), values, [2, 9])
     whole, _ = live(Ramp(effect=0.5), values, [9])
@@ -181,7 +175,7 @@ def test_first_scores_would_rank_an_eliminated_candidate_best() -> None:
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start(tmp_path_factory.mktemp("raced") / "small", run={"racing": 0.5})
+    return start_run(tmp_path_factory.mktemp("raced") / "small", run={"racing": 0.5})
 
 
 def test_run_counts_the_lives_that_were_lived(raced: Path) -> None:
@@ -197,8 +191,7 @@ def test_run_counts_the_lives_that_were_lived(raced: Path) -> None:
     assert verify(RunStore(raced)).problems == []
 
 
-def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
-    """Of a race in which a worse candidate went on instead of a better one."""
+def test_verify_finds_that_a_worse_candidate_survived(raced: Path) -> None:
     lives, run = run_tables(raced)["lives"], small_config(run={"racing": 0.5}).run
     lives = lives[lives["generation"] == 1]
     again, fair = replay.fitness(lives, run, 6)
@@ -214,15 +207,15 @@ def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
 
 def test_tile_shape_changes_nothing(raced: Path, tmp_path: Path) -> None:
     changes = {"racing": 0.5, "tile_candidates": 5, "tile_tasks": 3}
-    assert_same_contents(start(tmp_path / "small", run=changes), raced)
+    assert_same_contents(start_run(tmp_path / "small", run=changes), raced)
 
 
 def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
-    rounded = start(tmp_path / "rounded", run={"racing": 0.9})  # 3.6 of 4 tasks
-    assert_same_contents(rounded, start(tmp_path / "small"))
+    rounded = start_run(tmp_path / "rounded", run={"racing": 0.9})  # 3.6 of 4 tasks
+    assert_same_contents(rounded, start_run(tmp_path / "small"))
 
 
 def test_too_many_failures_of_lives_lived_end_the_run(tmp_path: Path) -> None:
     learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
-    with pytest.raises(RunFailed, match=r"18 of 18 lives failed \(18 raised\)"):
-        start(tmp_path / "small", run={"racing": 0.5}, learner=learner)
+    with pytest.raises(RunFailed, match=r"18 of 18 .* \(18 raised\)"):
+        start_run(tmp_path / "small", run={"racing": 0.5}, learner=learner)

@@ -1,4 +1,4 @@
-"""A finished run ends once more as it did, from its files: nothing is lived again."""
+"""A finished run ends once more as it did, from its files; no episode is run again."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_line import cli
-from support.small_run import SilentReporter, assert_same_contents, small_tables
+from support.small_run import SilentReporter, assert_same_contents, resume_run, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import load
@@ -20,7 +20,7 @@ from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.workers.job import Status
 
 NO_CLUSTER = ("--address", "127.0.0.1:1")
-"""Whoever wants workers there fails."""
+"""Options of a target that has no workers."""
 
 CHANGES: dict[str, Any] = {
     "run": {"generations": 9, "max_failed_share": 1.0},
@@ -29,7 +29,7 @@ CHANGES: dict[str, Any] = {
     "deploy": {"finalists": 3, "tasks": 4},
     "stop": {"lives": 72},
 }
-"""A race, failed lives, rulers, and a rule that ends the search after its third generation."""
+"""A race, failed episodes, baselines, and a rule that ends the search after generation 3."""
 
 
 def table(output: str) -> str:
@@ -62,7 +62,7 @@ def run(config: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["run", "resume"])
-def test_the_second_end_is_the_first_without_workers(
+def test_a_finished_run_prints_the_same_end_without_workers(
     config: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -88,12 +88,12 @@ def test_the_second_end_is_the_first_without_workers(
         "learning.png",
         "search.png",
     ]
-    # It was the cluster that nobody asked for: without the transfer the same command needs it.
+    # Without the transfer the same command needs the cluster.
     next((folder / "transfer").iterdir()).unlink()
     assert cli(*again, *NO_CLUSTER) == 3
 
 
-def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -> None:
+def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
     lived = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
     read = finished_run.transfer(Run(settings, RunStore(tmp_path / "small")))
@@ -111,8 +111,7 @@ def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -
     assert told[0] == told[1]
 
 
-def test_a_run_says_in_words_what_scores_0_and_1(run: Path) -> None:
-    """For those who show its scores without its family's code, as ``watch`` does."""
+def test_the_manifest_names_what_scores_0_and_1(run: Path) -> None:
     store = RunStore(run)
     words = ends(read_run(store).config.family.interface)
     assert tuple(store.manifest()["scale"]) == words == ("random policy", "optimal policy")
@@ -166,30 +165,26 @@ def no_learned_life(store: RunStore, path: Path) -> None:
         no_learned_life,
     ],
 )
-def test_what_is_missing_or_does_not_fit_is_lived(
+def test_what_is_missing_or_does_not_fit_is_run_again(
     run: Path, tmp_path: Path, change: Callable[[RunStore, Path], None]
 ) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    settings = read_run(store).config
-    assert finished_run.transfer(Run(settings, store)) is not None
+    assert finished_run.transfer(read_run(store)) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished_run.transfer(Run(settings, store)) is None
-    run_session.resume(Run(settings, store), SilentReporter(), StopSignal())
+    assert finished_run.transfer(read_run(store)) is None
+    resume_run(store.folder)
     assert_same_contents(store.folder, run)
 
 
 def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_path: Path) -> None:
-    """It has the same size and tasks; a search that goes on removes it."""
+    """It has the same size and tasks, and is removed when the search is continued."""
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    settings = read_run(store).config
+    opened = read_run(store)
     store.go_back(1)
-    assert finished_run.transfer(Run(settings, store)) is None
-    transfer_session.transfer(
-        Run(settings, store), settings.transfer, SilentReporter(), StopSignal()
-    )
-    assert finished_run.transfer(Run(settings, store)) is None
+    transfer_session.transfer(opened, opened.config.transfer, SilentReporter(), StopSignal())
+    assert finished_run.transfer(opened) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(SilentReporter):
@@ -197,11 +192,10 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_session.resume(Run(settings, store), Broken(), StopSignal())
+        run_session.resume(opened, Broken(), StopSignal())
     assert not store.part_path("transfer", 0).exists()
-    # An older program left it, and was killed after the race.
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished_run.transfer(Run(settings, store)) is None
-    run_session.resume(Run(settings, store), SilentReporter(), StopSignal())
+    assert finished_run.transfer(opened) is None
+    resume_run(store.folder)
     assert_same_contents(store.folder, run)

@@ -1,4 +1,4 @@
-"""What a search publishes: each committed generation, and after a resume where it stands."""
+"""A search publishes each committed generation, and a resumed one where it stands."""
 
 import time
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ def test_a_resumed_search_starts_with_its_last_generation(tmp_path: Path) -> Non
     }
 
 
-def test_a_search_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
+def test_a_search_replaces_every_metric_of_an_earlier_one(tmp_path: Path) -> None:
     """In a comparison they share a pool."""
     pool, _ = searched(tmp_path / "run")
     fresh = measures.at_start(5, None, [])

@@ -1,3 +1,5 @@
+"""Transfer to held-out tasks: the design of the grid, and the estimates."""
+
 import numpy as np
 import pytest
 from support.small_run import small_config
