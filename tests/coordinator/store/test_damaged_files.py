@@ -3,14 +3,10 @@
 import hashlib
 import io
 import os
-import platform
 import random
 import re
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -417,71 +413,26 @@ def test_going_back_killed_before_a_removal_leaves_a_run_that_can_be_resumed(
     assert_same_contents(run, undisturbed)
 
 
-# --- two coordinators, and readers ------------------------------------------------------------
+# --- readers ----------------------------------------------------------------------------------
 
 
-ENDLESS = {"run": {"generations": 100_000}, "family": {"n_steps": 5000}}
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a coordinator in a process of its own, and wait for some generations."""
-    small_toml(folder / "small.toml", **ENDLESS)
-    arguments = ["-m", "spikeloop.coordinator.cli", "run", "small.toml", "--out", "."]
-    with child(arguments, folder) as process:
-        wait_for(process, (folder / "small" / "state" / "000003.npz").exists)
-        yield process
-        process.send_signal(signal.SIGTERM)
-        output = process.communicate()
-    assert process.returncode == 4, output
-
-
-def test_a_second_coordinator_is_refused_with_the_name_of_the_first(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_readers_of_a_running_run_read_what_is_committed_and_its_lock_ends_with_it(
+    tmp_path: Path,
 ) -> None:
-    with running(tmp_path) as process:
-        for command in (["resume"], ["resume", "--after", "1"], ["transfer"]):
-            assert cli(command[0], tmp_path / "small", *command[1:], "--inline") == 2
-            output, errors = capsys.readouterr()
-            assert f"process {process.pid} on {platform.node()} is writing it" in errors
-            assert errors.count("\n") == 1
-            assert "removed" not in output
-    assert cli("verify", tmp_path / "small") == 0
-
-
-@pytest.mark.slow
-def test_of_two_coordinators_that_start_at_once_one_writes(
-    run: Path, undisturbed: Path, tmp_path: Path
-) -> None:
-    RunStore(run).go_back(0)
-    arguments = ["-m", "spikeloop.coordinator.cli", "resume", str(run)]
-    with child(arguments, tmp_path) as one, child(arguments, tmp_path) as other:
-        told = [process.communicate() for process in (one, other)]
-        codes = [process.returncode for process in (one, other)]
-    assert set(codes) <= {0, 2}, told
-    assert 0 in codes, told
-    for code, (_, errors) in zip(codes, told, strict=True):
-        assert code == 0 or "is writing it" in errors
-    assert_same_contents(run, undisturbed)
-
-
-@pytest.mark.slow
-def test_readers_of_a_running_run_read_what_is_committed(tmp_path: Path) -> None:
+    endless = {"run": {"generations": 100_000}, "family": {"n_steps": 5000}}
+    small_toml(tmp_path / "small.toml", **endless)
     folder = tmp_path / "small"
-    with running(tmp_path) as process:
+    arguments = ["-m", "spikeloop.coordinator.cli", "run", "small.toml", "--out", "."]
+    with child(arguments, tmp_path) as process:
+        wait_for(process, (folder / "state" / "000003.npz").exists)
         for command in (["verify"], ["report", "--out", str(tmp_path / "report.html")]):
             assert cli(command[0], folder, *command[1:]) == 0
         seen = RunStore(folder).generation()
         wait_for(process, lambda: RunStore(folder).generation() > seen + 2)
-    assert cli("verify", folder) == 0
-
-
-def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
-    small_toml(tmp_path / "small.toml", **ENDLESS)
-    arguments = ["-m", "spikeloop.coordinator.cli", "run", "small.toml", "--out", "."]
-    with child(arguments, tmp_path) as process:
-        wait_for(process, (tmp_path / "small" / "state" / "000001.npz").exists)
+        with pytest.raises(ConfigError), RunStore(folder).locked():
+            pass
         process.kill()
         process.communicate()
-    with RunStore(tmp_path / "small").locked():
-        assert (tmp_path / "small" / ".lock").read_text().startswith(f"process {os.getpid()} on ")
+    with RunStore(folder).locked():
+        assert (folder / ".lock").read_text().startswith(f"process {os.getpid()} on ")
+    assert cli("verify", folder) == 0

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from support.command_line import cli
-from support.small_comparison import comparison_toml
 from support.small_run import small_toml
 
 from spikeloop.coordinator.store.run_folder import read_run
@@ -71,18 +70,3 @@ def test_a_run_is_verified_with_one_reading_of_its_configuration(
     once = len(sys.modules["counted"].BUILT)
     assert once >= 1
     assert count == once
-
-
-def test_a_comparison_is_verified_with_one_reading_for_each_search(
-    author: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_away(comparison_toml(author / "small.toml"), monkeypatch)
-    comparison = author / "small"
-    searches = [*comparison.glob("tuning/*/*/*/run.json"), *comparison.glob("runs/*/*/run.json")]
-    assert len(searches) > 5
-    assert built_while("verify", str(comparison), code=2) == 0
-    count = built_while("verify", str(comparison), "--trust")
-    read_run(RunStore(searches[0].parent), trust=True)
-    once = len(sys.modules["counted"].BUILT) - count
-    # The comparison itself builds a configuration for each of its two strategies.
-    assert count == (len(searches) + 2) * once
