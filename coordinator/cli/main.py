@@ -15,7 +15,7 @@ from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.compare import compare
 from spikeloop.coordinator.cli.doctor import doctor
-from spikeloop.coordinator.cli.episodes import lives
+from spikeloop.coordinator.cli.episodes import episodes
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
 from spikeloop.coordinator.cli.kubernetes import kubernetes
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 for command in (
     *(run, resume, compare, transfer),
-    *(watch, report, export, verify, policies, lives),
+    *(watch, report, export, verify, policies, episodes),
     *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
     *(plan, list_, doctor),
 ):

@@ -26,7 +26,9 @@ def policies(
     opened = open_run(run, trust)
     refuse_links(run)
     seed = opened.config.transfer.seed if seed is None else seed
-    result = maze_policies.live(opened.config, deployed(opened), steps, tasks, seed, str(run))
+    result = maze_policies.run_episodes(
+        opened.config, deployed(opened), steps, tasks, seed, str(run)
+    )
     path = maze_policies.draw(result, out or run / "figures" / "policies.png")
     maze_policies.show(result, progress.stream())
     typer.echo(f"figure:  {path}")

@@ -36,10 +36,10 @@ def test_number_of_workers_and_a_killed_one_change_no_table(tmp_path: Path) -> N
 
         searching = False
 
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             self.searching = what.startswith("generation 2")
 
-        def lived(self, n_lives: int) -> None:
+        def episodes_done(self, n_episodes: int) -> None:
             if self.searching and not killed:
                 worker = workers_of(os.getpid())[0]
                 worker.kill()
@@ -57,7 +57,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
     others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
     found = []
     for process in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # Ray starts short-lived helpers too
+        with suppress(psutil.NoSuchProcess):  # Ray starts short-ran helpers too
             title = "".join(process.cmdline()[:1])
             if title.startswith("ray::") and not title.startswith(others):
                 found.append(process)
@@ -76,7 +76,7 @@ def test_resume_after_sigkill_gives_identical_tables(tmp_path: Path) -> None:
     folder = tmp_path / "killed" / "small"
     with spikeloop(["run", "small.toml", "--out", "killed"], tmp_path) as process:
         # Episodes of generation 3 are written, its state perhaps not: the middle of a commit.
-        wait_for(process, (folder / "lives" / "part-000003.parquet").exists)
+        wait_for(process, (folder / "episodes" / "part-000003.parquet").exists)
         workers = workers_of(process.pid)
         family = psutil.Process(process.pid).children(recursive=True)
         names = {p.name() for p in family}

@@ -56,7 +56,7 @@ def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Every table of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
-    for name in ("generations", "candidates", "lives", "curves", "finalists", "transfer"):
+    for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
         table = store.table(name)
         if table is not None:
             frame = table.to_pandas()
@@ -86,9 +86,9 @@ class SilentReporter:
 
     def note(self, text: str) -> None: ...
 
-    def started(self, what: str, n_lives: int) -> None: ...
+    def started(self, what: str, n_episodes: int) -> None: ...
 
-    def lived(self, n_lives: int) -> None: ...
+    def episodes_done(self, n_episodes: int) -> None: ...
 
     def generation(self, report: object) -> None: ...
 
@@ -104,8 +104,8 @@ class RecordingReporter(SilentReporter):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def started(self, what: str, n_lives: int) -> None:
-        self.grids.append((what, n_lives))
+    def started(self, what: str, n_episodes: int) -> None:
+        self.grids.append((what, n_episodes))
 
     def generation(self, report: Any) -> None:
         self.reports.append(report)
@@ -117,7 +117,7 @@ class InterruptingReporter(SilentReporter):
     def __init__(self, stop: StopSignal, grid: str) -> None:
         self.stop, self.grid = stop, grid
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         self.stop.requested = what.startswith(self.grid)
 
 

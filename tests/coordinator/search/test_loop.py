@@ -48,7 +48,7 @@ def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
     assert {name: len(table) for name, table in tables.items()} == {
         "generations": 3,
         "candidates": 18,
-        "lives": 72,
+        "episodes": 72,
         "curves": 12,  # before the search, after generations 2 and 3
         "transfer": 30,
     }
@@ -67,7 +67,7 @@ def test_tables_depend_on_the_seed_alone_and_not_on_tiles(
 
 def test_held_out_tasks_are_never_those_of_the_search(undisturbed: Path) -> None:
     tables = run_tables(undisturbed)
-    searched = set(tables["lives"]["optimal"])
+    searched = set(tables["episodes"]["optimal"])
     assert searched.isdisjoint(tables["transfer"]["optimal"])
     assert searched.isdisjoint(tables["curves"]["optimal"])
     assert set(tables["curves"]["optimal"]).isdisjoint(tables["transfer"]["optimal"])
@@ -95,7 +95,7 @@ def committed(folder: Path) -> list[int]:
     """Generations with a state, which must be those with parts."""
     store = RunStore(folder)
     states = [number for _, number in store.states()]
-    for name in ("lives", "candidates", "generations"):
+    for name in ("episodes", "candidates", "generations"):
         assert [number for _, number in store.parts(name)] == states[1:]
     return states
 
@@ -145,7 +145,7 @@ def test_resume_after_a_crash_between_commits_gives_identical_tables(
     """The process ends while episodes of the next generation run; nothing is written then."""
 
     class Dying(SilentReporter):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             if what.startswith(f"generation {generation + 1}/"):
                 raise Crash
 
@@ -179,7 +179,7 @@ def test_an_interrupt_writes_what_waits_and_resume_gives_identical_tables(
 
 
 def test_a_rule_that_ends_a_search_writes_what_waits(tmp_path: Path) -> None:
-    changes = {"stop": {"lives": 5 * 24}, "transfer": {"monitor_every": 0}}
+    changes = {"stop": {"episodes": 5 * 24}, "transfer": {"monitor_every": 0}}
     folder = start(together(3, **changes), tmp_path / "small")
     assert committed(folder) == [0, 3, 5]
     assert_sound_and_same(folder, start(together(1, **changes), tmp_path / "other" / "small"))
@@ -235,5 +235,5 @@ def test_progress_and_family_of_each_generation_reach_the_workers(
     folder = start(ascending(1), tmp_path / "small")
     assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
     tables = run_tables(folder)
-    optimal = tables["lives"].groupby("generation")["optimal"].max()
+    optimal = tables["episodes"].groupby("generation")["optimal"].max()
     assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()
