@@ -1,8 +1,8 @@
 """Episodes per second of Brian2 networks: many side by side, against one network for each episode.
 
-<Run ``python benchmarks/brian/brian_episodes.py`` (``--markdown FILE`` keeps the tables) on an
+Run ``python benchmarks/brian/brian_episodes.py`` (``--markdown FILE`` keeps the tables) on an
 otherwise idle machine; it takes about a quarter of an hour. Three kinds of episodes:
-=
+
 - MDP: ``brian_td`` in 6 states and 4 actions, 50 decisions of 20 ms in steps of 0.1 ms;
 - bandit: ``brian_recurrent`` with 48 neurons, wired with a chance of 0.2, 100 pulls of 20 ms in
   steps of 1 ms;
@@ -37,7 +37,7 @@ from pathlib import Path
 
 import numpy as np
 from brian_by_hand import bandit_episode, driven_episode, driven_episodes, mdp_episode
-<=
+
 from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import TaskFamily

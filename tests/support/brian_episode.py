@@ -22,8 +22,8 @@ from spikeloop.workers.chip.mismatch import produced
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-<from spikeloop.workers.learners.chip.episode import run_episodes, next_state, timing
-=from spikeloop.workers.plasticity import hooks
+from spikeloop.workers.learners.chip.episode import next_state, run_episodes, timing
+from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
 from support.brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
@@ -101,8 +101,8 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
     assert core.clock[0] == setup.n_steps
     sent = slice(0, int(core.queue.sum()))
     spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
-<    spikes[core.due[sent] - core.delay - 1] = mask_bits(core.in_flight[sent])
-=    return Episode(rewards, spikes, core, memory)
+    spikes[core.due[sent] - core.delay - 1] = mask_bits(core.in_flight[sent])
+    return Episode(rewards, spikes, core, memory)
 
 
 class BrianEpisode:

@@ -39,9 +39,9 @@ SEED = 5
 
 def ruled_config(broken: str = "none") -> RunConfig:
     tables = small_tables(run={"generations": 1})
-<    tables["family"] = {"kind": "family_with_baselines:HasBaselines", "broken": broken}
+    tables["family"] = {"kind": "family_with_baselines:HasBaselines", "broken": broken}
     return parse(tables, "ruled.toml", OWN_CLASSES)
-=
+
 
 def references(config: RunConfig, n_tasks: int = 8, seed: int = SEED) -> References:
     """Of held-out tasks, as a transfer has them."""
