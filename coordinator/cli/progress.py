@@ -14,9 +14,10 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
 from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.loop import generation_episodes, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.transfer import Transfer, transfer_size
+from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
+from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import ends
 

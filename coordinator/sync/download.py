@@ -22,6 +22,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, checksums, lock
 from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, rank, ranked, state_of
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.sync.storage import Source, Storage, open_storage
 
@@ -58,7 +59,7 @@ class StoredRun:
 
     def current_identity(self) -> str:
         """Read ``run.json`` again for the identity of the run that is stored now."""
-        data = self.source.read("run.json")
+        data = self.source.read(RUN_MANIFEST)
         if data is None and self.names:
             raise StorageMismatch(
                 f"{self.source}: files of a run without its run.json; remove them or choose other "
@@ -76,7 +77,7 @@ class StoredRun:
         """
         return [
             name
-            for (number, _), name in ranked(self.names - {"run.json", REPORT})
+            for (number, _), name in ranked(self.names - {RUN_MANIFEST, REPORT})
             if number <= self.generation or number == inf
         ]
 
@@ -98,7 +99,7 @@ class StoredRun:
         # The parts of a generation are stored before its state, but one listing may miss them.
         self.names |= {name for name in self.source.names() if rank(name) and state_of(name) < 0}
         wanted = self.committed()
-        exists = (folder / "run.json").exists()
+        exists = is_run(folder)
         store = RunStore.open(folder) if exists else RunStore(folder)
         if exists and store.identity != self.identity:
             raise ConfigError(
@@ -155,11 +156,11 @@ class StoredRun:
             if data is None:
                 raise ConfigError(f"{folder}: {name} has vanished; try again")
             atomic_files.write_bytes(folder / name, data)
-            if name != "run.json":
+            if name != RUN_MANIFEST:
                 _check(store, name)
 
         try:
-            read("run.json")
+            read(RUN_MANIFEST)
             store.manifest()
             check(store)
             if store.identity != self.identity:

@@ -23,6 +23,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import one_line
 from spikeloop.coordinator.store import reading
 from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, ranked
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
 from spikeloop.coordinator.sync.storage import Storage
@@ -225,7 +226,7 @@ class Upload:
     def _require_own_run(self) -> None:
         """Make sure, before anything is written, that the storage still holds this run."""
         if not self._stored.identity:
-            self._write("run.json")
+            self._write(RUN_MANIFEST)
             self._stored.identity = self._store.identity
         found = self._stored.current_identity()
         if not found:

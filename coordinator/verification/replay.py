@@ -1,4 +1,4 @@
-"""Replays what a run decided: who left a race, which rule fired, who won; each must follow."""
+"""Replay the decisions of a run from its episodes: races, stop rules and the winner."""
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
@@ -11,16 +11,16 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, population_spread
 from spikeloop.coordinator.search import deployment, racing
-from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 
 
 def scores(episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> FloatArray:
-    """(n,) score of the episodes of each row, nan if more than a share of them failed.
+    """Score the episodes of each candidate or finalist, (n,); nan if too many of them failed.
 
     Args:
         episodes: rows of a table of episodes.
-        key: the column that says whose episode it is.
+        key: the column that names candidate or finalist.
         rows: its values, in the order wanted.
         share: of failed episodes, beyond which there is no score.
     """
@@ -38,7 +38,7 @@ def scores(episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float) 
 
 
 def fitness(episodes: pd.DataFrame, run: RunSettings, n_candidates: int) -> tuple[FloatArray, bool]:
-    """(n_candidates,) fitness in one generation, and whether its race went as it had to."""
+    """Recompute a generation's fitness, (n_candidates,), and tell whether its race was right."""
     rows = range(n_candidates)
     full = scores(episodes, "candidate", rows, run.max_failed_share)
     if len(run.edges) == 1:
@@ -54,10 +54,10 @@ def fitness(episodes: pd.DataFrame, run: RunSettings, n_candidates: int) -> tupl
 def rule_problems(
     config: RunConfig, rows: Sequence[dict[Hashable, Any]], candidates: pd.DataFrame
 ) -> list[str]:
-    """What is wrong with the columns that rules read and write.
+    """Describe what is wrong with the columns that stop rules read and write.
 
-    Rules are checked on rows alone: whether a generation would have exceeded the budget depends on
-    its population, so of "episodes" only the bound itself is.
+    Rules are checked on rows alone. Whether another generation would have exceeded the budget
+    depends on its population, so of the budget only the bound itself is checked.
     """
     stop, problems = config.stop, []
     plain = [{str(name): value for name, value in row.items()} for row in rows]
@@ -95,17 +95,17 @@ def rule_problems(
     return problems
 
 
-def race_problems(config: RunConfig, store: RunStore, episodes: pd.DataFrame) -> list[str]:
-    """Whether each finalist ran what the race of a finished search had to give it."""
-    generations, _ = deployment.finalists(config, store)
-    edges = racing_schedule.halving_edges(max(len(generations), 2), config.deploy.tasks)
+def race_problems(run: Run, episodes: pd.DataFrame) -> list[str]:
+    """Check that each finalist met the tasks that the race of a finished search had to give it."""
+    generations, _ = deployment.finalists(run)
+    edges = racing_schedule.halving_edges(max(len(generations), 2), run.config.deploy.tasks)
     alive = np.ones(len(generations), dtype=np.bool_)
     expected: set[tuple[int, int]] = set()
     for start, stop in pairwise((0, *edges)):
         left = [g for g, stays in zip(generations, alive, strict=True) if stays]
         expected |= {(g, task) for g in left for task in range(start, stop)}
         so_far = episodes[episodes["task"] < stop]
-        found = scores(so_far, "generation", generations, config.run.max_failed_share)
+        found = scores(so_far, "generation", generations, run.config.run.max_failed_share)
         alive = racing.better_half(found, alive)
     episodes_done = set(zip(episodes["generation"], episodes["task"], strict=True))
     if episodes_done != expected:

@@ -13,10 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.watch.frame import Room, span
 from spikeloop.coordinator.watch.status import plain
@@ -186,9 +188,9 @@ class ComparisonView:
         for path in sorted(self.folder.glob("tuning/*/*/trial.json"), reverse=True):
             if path not in self._records:
                 strategy, trial = (printable(part) for part in path.parts[-3:-1])
-                runs = sorted(path.parent.glob("*/run.json"))
+                runs = sorted(path.parent.glob(f"*/{RUN_MANIFEST}"))
                 return f"tuning {strategy}, trial {_number(trial)}{_generation(runs)}"
-        for run in sorted(self.folder.glob("runs/*/*/run.json")):
+        for run in sorted(self.folder.glob(f"runs/*/*/{RUN_MANIFEST}")):
             arm, seed = run.parts[-3], run.parts[-2]
             if not (self.folder / "contest" / arm / f"{seed}.json").exists():
                 name = f"contest, {printable(arm)}, seed {_number(printable(seed))}"
