@@ -11,53 +11,24 @@ from support.small_run import small_config, small_tables
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.errors import ConfigError
 
-OWN_FAMILY = '''
-from typing import Literal
+OWN_FAMILY = """
 from pydantic import Field
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.settings import Settings
 
-
-class Halved(Settings):
-    """The random MDPs, half as long."""
-
+class Own(RandomMdp):
     n_steps: int = Field(default=10, ge=2)
-
-    @property
-    def kind(self):
-        return "halved"
-
-    @property
-    def interface(self):
-        return RandomMdp(n_steps=self.n_steps // 2).interface
-
-    def sample(self, n_tasks, rng):
-        return RandomMdp(n_steps=self.n_steps // 2).sample(n_tasks, rng)
-'''
-
-
+"""
 NO_PROGRAM = """
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.settings import Settings
-
 
 class MyTasks:
     pass
 
-
-class Mine(Settings):
+class Mine(RandomMdp):
     programmed: bool = False
 
-    @property
-    def kind(self):
-        return "mine"
-
-    @property
-    def interface(self):
-        return RandomMdp().interface
-
     def sample(self, n_tasks, rng):
-        return RandomMdp().sample(n_tasks, rng) if self.programmed else MyTasks()
+        return super().sample(n_tasks, rng) if self.programmed else MyTasks()
 """
 
 
@@ -69,13 +40,13 @@ def test_own_class_is_found_beside_the_file(
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_text(OWN_FAMILY)
-    kind = f"{module}:Halved"
+    kind = f"{module}:Own"
     tables = small_tables()
     tables["family"] = {"kind": kind, "n_steps": 30}
     config = parse(tables, "small.toml", tmp_path)
-    assert config.family.interface.n_steps == 15
+    assert config.family.interface.n_steps == 30
     assert config.working_dir == tmp_path
-    assert config.tables()["family"] == {"kind": kind, "n_steps": 30}
+    assert config.tables()["family"]["kind"] == kind
     assert parse(config.tables(), "again", tmp_path) == config
     tables["family"] = {"kind": kind, "n_steps": 1}
     with pytest.raises(ConfigError, match="n_steps must be >= 2, got 1"):
@@ -87,7 +58,7 @@ def test_own_class_is_found_beside_the_file(
 def test_own_module_shadows_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
     tables = small_tables()
-    tables["family"] = {"kind": "colorsys:Halved"}
+    tables["family"] = {"kind": "colorsys:Own"}
     (tmp_path / "colorsys.py").write_text(OWN_FAMILY)
     with pytest.raises(ConfigError, match="must name a settings class"):
         parse(tables, "small.toml", tmp_path)
@@ -117,7 +88,7 @@ def test_learner_that_needs_programs_refuses_other_tasks(
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "unprogrammed.py").write_text(NO_PROGRAM)
     tables = {**small_tables(), "family": {"kind": "unprogrammed:Mine"}}
-    assert parse(tables, "small.toml", tmp_path).family.kind == "mine"
+    assert parse(tables, "small.toml", tmp_path).working_dir == tmp_path
     with pytest.raises(ConfigError, match=r"\[learner\] lsnn needs tasks .* got MyTasks"):
         parse({**tables, "learner": {"kind": "lsnn"}}, "small.toml", tmp_path)
     programmed = {**tables, "family": {"kind": "unprogrammed:Mine", "programmed": True}}
