@@ -61,11 +61,13 @@ def build(
         ConfigError: one line that names the source, the table, the key and what is allowed.
     """
     where = f"{source}: [{name}]"
-    cls, own_folder = (rule, None)
+    own_folder = None
     if isinstance(rule, Kinds):
         cls, own_folder = _chosen(rule, values, where, folder)
         if values["kind"] not in rule.table:
             values = {key: value for key, value in values.items() if key != "kind"}
+    else:
+        cls = rule
     try:
         return cls.model_validate(dict(values)), own_folder
     except ValidationError as error:

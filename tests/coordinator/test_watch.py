@@ -227,14 +227,14 @@ def test_what_was_fetched_may_go_on_elsewhere(
     home.parent.mkdir()
     for name in grow(finished[0], home):
         if name in ("state/000001.npz", "state/000002.npz"):  # a new folder, and one that grows
-            fetched = download.fetch(str(home), tmp_path)
+            fetched = download.download(str(home), tmp_path)
             assert fetched == folder
             text = " ".join(shown_run(folder).split())
             assert f"fetched after generation {int(name[6:12])}, as of its last commit" in text
             assert "spikeloop resume" not in text
     with locked(folder):  # it is resumed here
         assert "which is alive" in shown_run(folder)
-    download.fetch(str(home), tmp_path)
+    download.download(str(home), tmp_path)
     assert "finished after generation 3" in shown_run(folder)
 
 

@@ -20,6 +20,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store.commit_order import rank
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync import upload as uploads
 from spikeloop.coordinator.sync.download import StoredRun, download
@@ -102,14 +103,13 @@ def test_transfer_on_other_tasks_is_uploaded_and_downloaded(
     run: Path, s3: S3, tmp_path: Path, stored: str
 ) -> None:
     folder = download(s3.uri(stored), tmp_path)
-    config = small_config(run={"upload_to": s3.uri(stored.removesuffix("/small"))})
-    settings = config.transfer.model_copy(update={"seed": 4})
-    run_session.transfer(config, RunStore.open(folder), settings, SilentReporter(), StopSignal())
-    assert s3.objects(stored) == folder_contents(folder)
-    other = "other_transfers/seed-000004-tasks-000006-generation-000003.parquet"
-    assert other in s3.objects(stored)
-    again = download(s3.uri(stored), tmp_path / "again")
+    other = ("--tasks", "6", "--seed", "4", "--inline", "--trust")
+    assert cli("transfer", folder, *other) == 0  # uploads to lab, as run.json says
+    name = "other_transfers/seed-000004-tasks-000006-generation-000003.parquet"
+    assert s3.objects("lab/small")[name] == (folder / name).read_bytes()
+    again = download(s3.uri("lab/small"), tmp_path / "again")
     assert folder_contents(again).keys() == folder_contents(folder).keys()
+    s3.remove(f"lab/small/{name}")
 
 
 # Storage that fails
@@ -156,7 +156,8 @@ def test_storage_that_stays_away_ends_a_run_that_is_whole_here(
         run_session.start(config, tmp_path / "small", listener, StopSignal())
     assert_same_contents(tmp_path / "small", run)
     s3.start()
-    run_session.resume(config, RunStore.open(tmp_path / "small"), SilentReporter(), StopSignal())
+    store = RunStore.open(tmp_path / "small")
+    run_session.resume(Run(config, store), SilentReporter(), StopSignal())
     assert s3.objects("away/small") == folder_contents(tmp_path / "small")
 
 
