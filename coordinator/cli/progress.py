@@ -27,11 +27,6 @@ class ConsoleReporter:
 
     On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
     plain line a commit. Nothing else writes to standard output while a run is going on.
-
-    Args:
-        generations: of the run.
-        n_episodes: still to come.
-        console: where to print.
     """
 
     def __init__(self, generations: int, n_episodes: int, console: Console) -> None:

@@ -33,9 +33,6 @@ def transfer(run: Run) -> Transfer | None:
     point on these very tasks. None also if every episode of the learned Θ failed, because such a
     run is resumed after the cause was mended.
 
-    Args:
-        run: its files examined.
-
     Raises:
         ConfigError: a file is damaged, or a baseline is not one finite return a task.
     """

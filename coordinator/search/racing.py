@@ -77,13 +77,7 @@ def race(
 
 
 def fitness(episodes: GridEpisodes, n_first: int, max_failed_share: float) -> FloatArray:
-    """Give comparable fitness after a race within a generation, (n_candidates,); nan without one.
-
-    Args:
-        episodes: all candidates on the first ``n_first`` tasks, the better half on all.
-        n_first: tasks of the first round; without a race all of them.
-        max_failed_share: of a candidate's episodes, beyond which it has no fitness.
-    """
+    """Give comparable fitness after a race on the first ``n_first`` tasks, (n_candidates,)."""
     full = episodes.fitness(max_failed_share)
     if n_first == episodes.grid.n_tasks:
         return full

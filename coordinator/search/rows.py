@@ -108,14 +108,7 @@ def generation_table(
     summary: Mapping[str, float],
     columns: Mapping[str, Any],
 ) -> pa.Table:
-    """Give the one row of a generation.
-
-    Args:
-        episodes: of the generation.
-        fitness: (n_candidates,) of its candidates.
-        summary: numbers of the strategy about itself.
-        columns: by name, the columns that do not follow from these.
-    """
+    """Give the one row of a generation."""
     best_candidate = int(np.nanargmax(fitness))
     fitness = fitness[np.isfinite(fitness)]
     row: dict[str, Any] = {

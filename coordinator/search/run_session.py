@@ -40,11 +40,6 @@ def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -
 
     A folder that is lost is brought back from the run's copy.
 
-    Args:
-        config: of the run.
-        folder: of the run.
-        note: told what was brought back.
-
     Raises:
         ConfigError: there is a run of another configuration, or a damaged copy.
         PoolError: the copy cannot be reached.
@@ -70,13 +65,8 @@ def start(
 ) -> Transfer:
     """Run a new search in a new folder.
 
-    Args:
-        config: of the run.
-        folder: to be made.
-        reporter: told of the progress.
-        stop: ends the run on a signal.
-        or_resume: accept an empty folder, and if another process was faster, resume its run.
-        on_end: called with the finished run while it is still locked, to draw its figures.
+    With ``or_resume`` an empty folder is accepted, and if another process was faster, its run is
+    resumed. ``on_end`` is called with the finished run while it is locked, to draw its figures.
 
     Raises:
         ConfigError: the folder exists or cannot be written, or ``stop.episodes`` is too small.
@@ -113,15 +103,9 @@ def resume(
 ) -> Transfer:
     """Continue after the last committed generation, to the bits of an undisturbed run.
 
-    A finished run ends once more as it did, from its files; no workers are started.
-
-    Args:
-        run: to be resumed; all of its files are checked before anything is built on them.
-        reporter: told what was found and removed.
-        stop: ends the run on a signal.
-        after: first go back to this generation, -1 for before the search: all that came after it
-            is removed and evaluated again.
-        on_end: as for ``start``.
+    All files are checked before anything is built on them. With ``after`` the run first goes back
+    to that generation, -1 for before the search: all that came after it is removed and run again. A
+    finished run ends once more as it did, from its files; no workers are started.
 
     Raises:
         ConfigError: a file is damaged or missing, or there is no such generation; nothing was

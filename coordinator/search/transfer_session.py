@@ -47,16 +47,7 @@ def transfer_of(
     reporter: SessionReporter,
     stop: StopSignal,
 ) -> Transfer:
-    """Score a point that is in no run folder as ``transfer`` does, and write nothing.
-
-    Args:
-        config: of the run that learned it.
-        point: (n_dim,) to be scored.
-        source: where it was read, for messages.
-        settings: number and seed of the held-out tasks.
-        reporter: told of the progress.
-        stop: ends it on a signal.
-    """
+    """Score a point that is in no run folder as ``transfer`` does, and write nothing."""
     with open_workers(config, stop, reporter) as pool:
         scored = score_transfer(pool, config, settings, point, reporter)
         return _with_baselines(config, pool, source, settings, scored)

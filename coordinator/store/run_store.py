@@ -169,13 +169,7 @@ class RunStore:
         parts: Mapping[str, pa.Table],
         state: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Write generations' parts and then, which commits them, the state.
-
-        Args:
-            generation: the last of those whose rows the parts hold.
-            parts: tables by the names of their folders.
-            state: of the strategy after the generation.
-        """
+        """Write generations' parts and then, which commits them, the state."""
         for name in PARTS:
             if name in parts:
                 self._write(self.part_path(name, generation), parts[name])
@@ -188,11 +182,6 @@ class RunStore:
 
         The folder ``transfer`` holds the run's own alone, so that reading the folder as one table
         does not average over several. All others are named by what they depend on.
-
-        Args:
-            seed: of the held-out tasks.
-            tasks: number of held-out tasks.
-            generation: whose point was deployed.
         """
         name = f"seed-{seed:06d}-tasks-{tasks:06d}-generation-{generation:06d}.parquet"
         return self.folder / "other_transfers" / name
@@ -221,12 +210,7 @@ class RunStore:
             atomic_files.remove(path)
 
     def write_transfer(self, path: Path, table: pa.Table) -> Path:
-        """Write the held-out episodes of a transfer evaluation.
-
-        Args:
-            path: of a part of ``transfer``, or by ``other_transfer_path``.
-            table: of the episodes.
-        """
+        """Write the held-out episodes of a transfer evaluation."""
         return self._write(path, table)
 
     def finalists(self, generation: int) -> pa.Table | None:

@@ -46,10 +46,6 @@ def verify(store: RunStore, trust: bool = False) -> Report:
 
     Numbers are compared only if all files are undamaged, because nothing follows from a damaged
     file.
-
-    Args:
-        store: of the run.
-        trust: as for ``read_run``.
     """
     report = Report()
     run = read_run(store.as_of_now(), trust)

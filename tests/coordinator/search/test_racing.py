@@ -20,7 +20,6 @@ from spikeloop.coordinator.config.racing_schedule import (
     n_episodes,
     n_halvings,
 )
-from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.store.run_store import RunStore
@@ -207,17 +206,6 @@ def test_verify_finds_that_a_worse_candidate_survived(raced: Path) -> None:
     assert not fair
 
 
-def test_tile_shape_changes_nothing(raced: Path, tmp_path: Path) -> None:
-    changes = {"racing": 0.5, "tile_candidates": 5, "tile_tasks": 3}
-    assert_same_contents(start_run(tmp_path / "small", run=changes), raced)
-
-
 def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
     rounded = start_run(tmp_path / "rounded", run={"racing": 0.9})  # 3.6 of 4 tasks
     assert_same_contents(rounded, start_run(tmp_path / "small"))
-
-
-def test_too_many_failures_of_episodes_run_end_the_run(tmp_path: Path) -> None:
-    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
-    with pytest.raises(RunFailed, match=r"18 of 18 .* \(18 raised\)"):
-        start_run(tmp_path / "small", run={"racing": 0.5}, learner=learner)
