@@ -142,9 +142,9 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     for name, estimate in transfer.scores.items():
         rows = transfer.rows(name)
         episodes = transfer.episodes
-        returns, episodes_done = (
+        returns, n_evaluated = (
             episodes.returns[rows][episodes.ok[rows]],
-            int(episodes.episodes_done[rows].sum()),
+            int(episodes.evaluated[rows].sum()),
         )
         table.add_row(
             labels.get(name, f"{name}, mean of {estimate.n_points}"),
@@ -152,8 +152,8 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
             f"[{estimate.low:.3f}, {estimate.high:.3f}]",
             amount(returns.mean()) if returns.size else "-",
             plus_minus(transfer.regret[name]),
-            str(episodes_done),
-            str(episodes_done - returns.size),
+            str(n_evaluated),
+            str(n_evaluated - returns.size),
         )
     table.add_section()
     for name, baseline in transfer.baselines.items():

@@ -125,7 +125,7 @@ def _ask_evaluate_tell(
         state,
         episodes,
         fitness,
-        total_episodes=history.total_episodes + episodes.n_episodes_done,
+        total_episodes=history.total_episodes + episodes.n_evaluated,
         spread=width,
         wall_s=time.perf_counter() - started,
     )

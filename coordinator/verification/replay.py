@@ -105,7 +105,7 @@ def race_problems(run: Run, episodes: pd.DataFrame) -> list[str]:
         so_far = episodes[episodes["task"] < stop]
         found = scores(so_far, "generation", generations, run.config.run.max_failed_share)
         alive = racing.better_half(found, alive)
-    episodes_done = set(zip(episodes["generation"], episodes["task"], strict=True))
-    if episodes_done != expected:
-        return [f"finalists: {len(episodes_done ^ expected)} episodes do not follow from the race"]
+    met = set(zip(episodes["generation"], episodes["task"], strict=True))
+    if met != expected:
+        return [f"finalists: {len(met ^ expected)} episodes do not follow from the race"]
     return []

@@ -95,29 +95,21 @@ def test_a_finished_run_prints_the_same_end_without_workers(
 
 def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
-    episodes_done = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
+    first = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
     read = finished_run.transfer(Run(settings, RunStore(tmp_path / "small")))
     assert read is not None
-    assert json.dumps(read.as_json()) == json.dumps(episodes_done.as_json())
-    assert read.theta == episodes_done.theta
-    assert (
-        0
-        < episodes_done.episodes.n_failed
-        < episodes_done.episodes.n_episodes_done
-        < episodes_done.episodes.grid.n_episodes
-    )
-    for name in ("returns", "status", "attempts", "workers", "episodes_done", "ok", "gain", "span"):
-        wanted = episodes_done.episodes.episodes_done
+    assert json.dumps(read.as_json()) == json.dumps(first.as_json())
+    assert read.theta == first.theta
+    assert 0 < first.episodes.n_failed < first.episodes.n_evaluated < first.episodes.grid.n_episodes
+    for name in ("returns", "status", "attempts", "workers", "evaluated", "ok", "gain", "span"):
+        wanted = first.episodes.evaluated
         np.testing.assert_array_equal(
             getattr(read.episodes, name)[wanted],
-            getattr(episodes_done.episodes, name)[wanted],
+            getattr(first.episodes, name)[wanted],
             strict=True,
         )
-        assert getattr(read.episodes, name).shape == getattr(episodes_done.episodes, name).shape
-    told = [
-        [(f.tile, f.status, f.message) for f in end.episodes.failures]
-        for end in (read, episodes_done)
-    ]
+        assert getattr(read.episodes, name).shape == getattr(first.episodes, name).shape
+    told = [[(f.tile, f.status, f.message) for f in end.episodes.failures] for end in (read, first)]
     assert told[0] == told[1]
 
 

@@ -104,16 +104,16 @@ def test_better_half_keeps_the_larger_half_and_the_earlier_of_equals() -> None:
 def test_the_worse_half_leaves_after_each_round(tile: tuple[int, int]) -> None:
     values = [0.3, 0.9, 0.1, 0.8, 0.5, 0.2]  # 6, then .9 .8 .5, then .9 .8
     episodes, brought = run_episodes(Ramp(effect=0.5), values, [2, 4, 7], tile)
-    assert episodes.episodes_done.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
-    assert episodes.episodes_done[:, :2].all()
-    assert sum(brought) == episodes.n_episodes_done == n_episodes(6, [2, 4, 7])
+    assert episodes.evaluated.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
+    assert episodes.evaluated[:, :2].all()
+    assert sum(brought) == episodes.n_evaluated == n_episodes(6, [2, 4, 7])
     assert episodes.n_failed == 0
 
 
 def test_a_candidate_that_fails_too_often_counts_as_worst() -> None:
     echo = Echo(fault="raise", broken_from=0.9)
     episodes, _ = run_episodes(echo, [0.95, 0.1, 0.91, 0.2], [2, 4])
-    assert episodes.episodes_done.sum(axis=1).tolist() == [2, 4, 2, 4]
+    assert episodes.evaluated.sum(axis=1).tolist() == [2, 4, 2, 4]
     assert episodes.n_failed == 4
     fitness = racing.fitness(episodes, 2, SHARE)
     assert np.isnan(fitness).tolist() == [True, False, True, False]
