@@ -50,7 +50,7 @@ def entries(what: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def show(listed: list[dict[str, Any]], console: "Console") -> None:
+def print_entries(listed: list[dict[str, Any]], console: "Console") -> None:
     """Print entries as tables."""
     from rich.table import Table
 

@@ -125,7 +125,7 @@ def episodes_to_come(config: RunConfig, done: int) -> int:
     )
 
 
-def transfer_table(transfer: Transfer, console: Console) -> None:
+def print_transfer(transfer: Transfer, console: Console) -> None:
     """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
     grid = transfer.episodes.grid
     zero, one = ends(grid.family.interface)

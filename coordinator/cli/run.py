@@ -82,7 +82,7 @@ def show_session(
         progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
     ):
         transfer = session(reporter, stop)
-    progress.transfer_table(transfer, console)
+    progress.print_transfer(transfer, console)
     progress.results(folder, sorted((folder / "figures").glob("*.png")), console)
     progress.how_to_read(store.part_path("transfer", config.transfer.seed), console)
 

@@ -26,7 +26,7 @@ from spikeloop.workers.job import Failure, Grid, Status, Tile
 STATUS = {status.words: status for status in Status}
 
 
-def transfer(run: Run) -> Transfer | None:
+def read_transfer(run: Run) -> Transfer | None:
     """Give the transfer that ends a run, baselines included, as it was when it was run.
 
     None if something is still to be run: the search, the race, or held-out episodes of this very

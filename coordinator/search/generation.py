@@ -62,7 +62,7 @@ class HeldOut:
     score: Estimate
 
 
-def live_generation(
+def run_generation(
     config: RunConfig,
     pool: WorkerPool,
     population: Population,
@@ -98,7 +98,7 @@ def live_generation(
     return episodes
 
 
-def live_held_out(
+def run_held_out(
     config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
 ) -> HeldOut:
     """Run one point on the monitor tasks, which are the same for every generation."""

@@ -137,7 +137,7 @@ def _continue(
     if copy is not None:
         copy.begin()
     with stop.raising():
-        transfer = finished_run.transfer(run)
+        transfer = finished_run.read_transfer(run)
     if transfer is None:
         transfer = _search_and_transfer(run, reporter, stop)
     else:

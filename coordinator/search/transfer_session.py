@@ -19,7 +19,7 @@ from spikeloop.coordinator.sync.background_upload import copying
 from spikeloop.tasks.base import FloatArray
 
 
-def transfer(
+def score_run(
     run: Run, settings: TransferSettings, reporter: SessionReporter, stop: StopSignal
 ) -> Transfer:
     """Score the point that a run would deploy on held-out tasks of a given number and seed.
@@ -39,7 +39,7 @@ def transfer(
         return score_and_write(run, pool, path, settings, point, reporter)
 
 
-def transfer_of(
+def score_point(
     config: RunConfig,
     point: FloatArray,
     source: Path,
@@ -47,7 +47,7 @@ def transfer_of(
     reporter: SessionReporter,
     stop: StopSignal,
 ) -> Transfer:
-    """Score a point that is in no run folder as ``transfer`` does, and write nothing."""
+    """Score a point that is in no run folder as ``score_run`` does, and write nothing."""
     with open_workers(config, stop, reporter) as pool:
         scored = score_transfer(pool, config, settings, point, reporter)
         return _with_baselines(config, pool, source, settings, scored)

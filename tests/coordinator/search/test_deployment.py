@@ -206,7 +206,7 @@ def test_finished_run_never_races_again(raced: RunStore) -> None:
     run, reporter = read_run(raced), RecordingReporter()
     resume_run(raced.folder, reporter)
     settings = run.config.transfer.model_copy(update={"seed": 5})
-    transfer_session.transfer(run, settings, reporter, StopSignal())
+    transfer_session.score_run(run, settings, reporter, StopSignal())
     assert reporter.grids == [("transfer to held-out tasks", 30)]  # of the second command only
 
 

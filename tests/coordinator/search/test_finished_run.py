@@ -96,7 +96,7 @@ def test_a_finished_run_prints_the_same_end_without_workers(
 def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
     first = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
-    read = finished_run.transfer(Run(settings, RunStore(tmp_path / "small")))
+    read = finished_run.read_transfer(Run(settings, RunStore(tmp_path / "small")))
     assert read is not None
     assert json.dumps(read.as_json()) == json.dumps(first.as_json())
     assert read.theta == first.theta
@@ -172,9 +172,9 @@ def test_what_is_missing_or_does_not_fit_is_run_again(
 ) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    assert finished_run.transfer(read_run(store)) is not None
+    assert finished_run.read_transfer(read_run(store)) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished_run.transfer(read_run(store)) is None
+    assert finished_run.read_transfer(read_run(store)) is None
     resume_run(store.folder)
     assert_same_contents(store.folder, run)
 
@@ -185,8 +185,8 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     store = RunStore(tmp_path / "small")
     opened = read_run(store)
     store.go_back(1)
-    transfer_session.transfer(opened, opened.config.transfer, SilentReporter(), StopSignal())
-    assert finished_run.transfer(opened) is None
+    transfer_session.score_run(opened, opened.config.transfer, SilentReporter(), StopSignal())
+    assert finished_run.read_transfer(opened) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(SilentReporter):
@@ -198,6 +198,6 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     assert not store.part_path("transfer", 0).exists()
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished_run.transfer(opened) is None
+    assert finished_run.read_transfer(opened) is None
     resume_run(store.folder)
     assert_same_contents(store.folder, run)

@@ -193,7 +193,7 @@ def test_run_counts_the_episodes_that_were_run(raced: Path) -> None:
 def test_verify_finds_that_a_worse_candidate_survived(raced: Path) -> None:
     episodes, run = run_tables(raced)["episodes"], small_config(run={"racing": 0.5}).run
     episodes = episodes[episodes["generation"] == 1]
-    again, fair = replay.fitness(episodes, run, 6)
+    again, fair = replay.recomputed_fitness(episodes, run, 6)
     np.testing.assert_allclose(again, run_tables(raced)["candidates"]["fitness"][:6], rtol=1e-12)
     assert fair
     later = episodes["task"] >= 2
@@ -202,7 +202,7 @@ def test_verify_finds_that_a_worse_candidate_survived(raced: Path) -> None:
     exchanged = episodes["candidate"].where(
         ~later | (episodes["candidate"] != survivor), eliminated
     )
-    _, fair = replay.fitness(episodes.assign(candidate=exchanged), run, 6)
+    _, fair = replay.recomputed_fitness(episodes.assign(candidate=exchanged), run, 6)
     assert not fair
 
 
