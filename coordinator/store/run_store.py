@@ -62,6 +62,7 @@ class RunStore:
         self.folder = folder
         self.after_commit: Callable[[int], None] = lambda generation: None
         self._last: int | None = None
+        self._manifest: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, folder: Path, manifest: Mapping[str, Any]) -> "RunStore":
@@ -115,13 +116,16 @@ class RunStore:
         return self.folder / RUN_MANIFEST
 
     def manifest(self) -> dict[str, Any]:
-        """Read ``run.json``; ConfigError if damaged, or of another schema version."""
+        """Read ``run.json``, once; ConfigError if damaged, or of another schema version."""
+        if self._manifest is not None:
+            return self._manifest
         path = self.manifest_path
         if not path.exists():
             raise ConfigError(f"{self.folder}: not a run folder (there is no {path.name} in it)")
         value = atomic_files.read_versioned(path, schemas.SCHEMA_VERSION)
         if not isinstance(value.get("config"), dict):
             raise ConfigError(f"{path}: damaged: no configuration in it")
+        self._manifest = value
         return value
 
     @property
@@ -143,7 +147,7 @@ class RunStore:
     def as_of_now(self) -> "RunStore":
         """Give the run up to the last committed generation, for readers while others write."""
         store = RunStore(self.folder)
-        store._last = self.generation()
+        store._last, store._manifest = self.generation(), self._manifest
         return store
 
     def generation(self) -> int:
