@@ -59,7 +59,8 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
         reporter.started("race of the finalists", n_episodes)
         share = config.run.max_failed_share
         episodes = racing.race(pool, grid, edges, tile, share, "finalists", reporter.episodes_done)
-        store.write_finalists(last, tables.finalists_table(episodes, generations))
+        path = store.part_path("finalists", last)
+        store.write_part(path, tables.finalists_table(episodes, generations))
     return deployed(run)
 
 

@@ -18,7 +18,7 @@ from spikeloop.coordinator.search.search_size import max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_session import score_and_write
 from spikeloop.coordinator.search.worker_pool import open_workers
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store import atomic_files, manifest
 from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_folder import Run, require_same_config
@@ -151,12 +151,13 @@ def _search_and_transfer(run: Run, reporter: SessionReporter, stop: StopSignal) 
     settings = run.config.transfer
     with open_workers(run.config, stop, reporter) as pool:
         _collect_garbage_rarely()
-        run.store.forget_transfer(settings.seed)  # of an earlier point, if one was asked for
+        path = run.store.part_path("transfer", settings.seed)
+        if path.exists():  # of an earlier point, for which a transfer was asked
+            atomic_files.remove(path)
         search(run, pool, reporter)
         _note_end(run, reporter)
         point = deploy(run, pool, reporter)
         _note_deployed(run, reporter)
-        path = run.store.part_path("transfer", settings.seed)
         return score_and_write(run, pool, path, settings, point, reporter)
 
 

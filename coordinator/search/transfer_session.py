@@ -6,7 +6,7 @@ from pathlib import Path
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
-from spikeloop.coordinator.errors import RunFailed
+from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation
@@ -15,6 +15,7 @@ from spikeloop.coordinator.search.transfer import Transfer, score_transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.background_upload import copying
 from spikeloop.tasks.base import FloatArray
 
@@ -30,7 +31,7 @@ def score_run(
     """
     point = deployed(run)
     path = transfer_path(run, settings)
-    run.store.check_transfer(path, transfer_size(settings))
+    _require_same_size(run.store, path, transfer_size(settings))
     with (
         run.store.locked(),
         copying(run.config, run.store, reporter.note, stop),
@@ -74,8 +75,17 @@ def score_and_write(
 ) -> Transfer:
     """Score a point on held-out tasks and write the episodes to a file of the run."""
     scored = score_transfer(pool, run.config, settings, point, reporter)
-    run.store.write_transfer(path, tables.transfer_table(scored.episodes, scored.theta))
+    run.store.write_part(path, tables.transfer_table(scored.episodes, scored.theta))
     return _with_baselines(run.config, pool, run.folder, settings, scored)
+
+
+def _require_same_size(store: RunStore, path: Path, n_episodes: int) -> None:
+    """ConfigError if a file holds a transfer evaluation of another size."""
+    if path.exists() and (found := store.read_part(path).num_rows) != n_episodes:
+        raise ConfigError(
+            f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} and would "
+            "replace it; choose another --seed"
+        )
 
 
 def _with_baselines(

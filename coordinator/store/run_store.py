@@ -176,7 +176,7 @@ class RunStore:
         """Write generations' parts and then, which commits them, the state."""
         for name in PARTS:
             if name in parts:
-                self._write(self.part_path(name, generation), parts[name])
+                self.write_part(self.part_path(name, generation), parts[name])
         path = self.state_path(generation)
         atomic_files.write_arrays(path, state, self._place(path))
         self.after_commit(generation)
@@ -198,33 +198,10 @@ class RunStore:
             if (match := re.fullmatch(OTHER_TRANSFER, path.name))
         ]
 
-    def check_transfer(self, path: Path, n_episodes: int) -> None:
-        """ConfigError if a file holds a transfer evaluation of another size."""
-        if path.exists() and (found := self.read_part(path).num_rows) != n_episodes:
-            raise ConfigError(
-                f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} "
-                "and would "
-                "replace it; choose another --seed"
-            )
-
-    def forget_transfer(self, seed: int) -> None:
-        """Remove the run's own transfer evaluation, if there is one."""
-        path = self.part_path("transfer", seed)
-        if path.exists():
-            atomic_files.remove(path)
-
-    def write_transfer(self, path: Path, table: pa.Table) -> Path:
-        """Write the held-out episodes of a transfer evaluation."""
-        return self._write(path, table)
-
     def finalists(self, generation: int) -> pa.Table | None:
         """Read the episodes of the race after the last generation; None if there was none."""
         path = self.part_path("finalists", generation)
         return self.read_part(path) if path.exists() else None
-
-    def write_finalists(self, generation: int, table: pa.Table) -> Path:
-        """Write the episodes of the race after the last generation."""
-        return self._write(self.part_path("finalists", generation), table)
 
     def uncommitted(self) -> list[Path]:
         """Give temporary files and parts beyond the last state, which no generation owns."""
@@ -279,6 +256,11 @@ class RunStore:
         ]
         return pa.concat_tables(parts).replace_schema_metadata(None) if parts else None
 
+    def write_part(self, path: Path, table: pa.Table) -> None:
+        """Write one part, with its run and its own path in the metadata."""
+        metadata = {**(table.schema.metadata or {}), **self._place(path)}
+        atomic_files.write_parquet(path, table.replace_schema_metadata(metadata))
+
     def read_part(self, path: Path) -> pa.Table:
         """Read one part; ConfigError that names it if it is damaged, or is not of this run."""
         table = atomic_files.read_parquet(path)
@@ -330,11 +312,6 @@ class RunStore:
     def part_path(self, name: str, number: int) -> Path:
         """The file of a part."""
         return self.folder / name / f"part-{number:06d}.parquet"
-
-    def _write(self, path: Path, table: pa.Table) -> Path:
-        metadata = {**(table.schema.metadata or {}), **self._place(path)}
-        atomic_files.write_parquet(path, table.replace_schema_metadata(metadata))
-        return path
 
     def _place(self, path: Path) -> dict[str, str]:
         """Give the metadata of a file: its run, and its own path in it."""

@@ -128,23 +128,23 @@ def no_race(store: RunStore, path: Path) -> None:
 
 
 def part_of_it(store: RunStore, path: Path) -> None:
-    store.write_transfer(path, store.read_part(path).slice(1))
+    store.write_part(path, store.read_part(path).slice(1))
 
 
 def other_order(store: RunStore, path: Path) -> None:
     episodes = store.read_part(path)
-    store.write_transfer(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
+    store.write_part(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
 
 
 def unnamed_points(store: RunStore, path: Path) -> None:
-    store.write_transfer(path, store.read_part(path).replace_schema_metadata(None))
+    store.write_part(path, store.read_part(path).replace_schema_metadata(None))
 
 
 def other_tasks(store: RunStore, path: Path) -> None:
     episodes = store.read_part(path)
     column = episodes.schema.get_field_index("optimal")
     twice = episodes["optimal"].to_numpy() * 2
-    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
 
 
 def no_learned_episode(store: RunStore, path: Path) -> None:
@@ -152,7 +152,7 @@ def no_learned_episode(store: RunStore, path: Path) -> None:
     learned = episodes["theta"].to_numpy() == "learned"
     status = np.where(learned, Status.TIMED_OUT.words, episodes["status"].to_numpy())
     column = episodes.schema.get_field_index("status")
-    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [status]))
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [status]))
 
 
 @pytest.mark.parametrize(

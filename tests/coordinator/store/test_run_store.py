@@ -167,17 +167,6 @@ def test_text_that_imitates_a_checksum_changes_nothing(tmp_path: Path) -> None:
     assert atomic_files.read_parquet(tmp_path / "x.parquet") == rows
 
 
-def test_transfer_of_another_size_is_not_replaced(tmp_path: Path) -> None:
-    store = RunStore.create(tmp_path / "run", MANIFEST)
-    path = store.part_path("transfer", 0)
-    store.check_transfer(path, 2)
-    store.write_transfer(path, table(1.0, 2.0))
-    store.check_transfer(path, 2)
-    store.check_transfer(store.other_transfer_path(0, 5, 1), 5)
-    with pytest.raises(ConfigError, match="choose another --seed"):
-        store.check_transfer(path, 5)
-
-
 def test_objects_are_not_pickled(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
         atomic_files.write_arrays(tmp_path / "x.npz", {"x": np.array([object()])})
