@@ -58,11 +58,7 @@ def show_comparison(
 ) -> None:
     """Run a session with progress, then show its findings and where its files are.
 
-    Args:
-        config: of the comparison.
-        folder: of the comparison.
-        session: given a reporter and a stop signal.
-        as_json: print the findings as JSON, and the progress to standard error.
+    With ``as_json`` the findings are JSON, and the progress goes to standard error.
     """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import comparison_progress, progress

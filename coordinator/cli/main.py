@@ -61,9 +61,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
 
     ``--debug`` may stand anywhere and shows the traceback behind an error line.
-
-    Args:
-        arguments: of the command line; by default those of the process, which ends here.
     """
     if arguments is None:
         leave(_code(sys.argv[1:]))

@@ -19,15 +19,7 @@ def load_config(
     inline: bool = False,
     address: str | None = None,
 ) -> RunConfig:
-    """Read a configuration file, with overrides and target from the command line.
-
-    Args:
-        path: of the TOML file.
-        sets: overrides, as "table.key=value".
-        workers: as for ``retarget``.
-        inline: as for ``retarget``.
-        address: as for ``retarget``.
-    """
+    """Read a configuration file, with overrides and target from the command line."""
     overrides = dict(override(text) for text in sets or ())
     return retarget(load(path, overrides), workers, inline, address)
 
@@ -39,12 +31,6 @@ def retarget(
 
     The keys of the configuration's own target, such as the time that a job may take, are kept where
     the chosen target has them too.
-
-    Args:
-        config: of the run.
-        workers: number of local ones, or at most so many on the cluster.
-        inline: run in this process; excludes the other two.
-        address: of a Ray cluster.
     """
     if inline and (workers is not None or address is not None):
         raise ConfigError("--inline and --workers or --address exclude each other")

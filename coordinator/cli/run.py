@@ -61,12 +61,7 @@ def show_session(
 ) -> None:
     """Run a session with progress, then show its transfer table, figures and folder.
 
-    Args:
-        config: of the run.
-        folder: of the run.
-        done: number of generations that are committed already.
-        session: given a reporter and a stop signal.
-        command: that resumes the run, if it is not the usual one.
+    ``done`` generations are committed already; ``command`` resumes the run, if not the usual one.
     """
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import progress
@@ -87,7 +82,7 @@ def show_session(
         progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
     ):
         transfer = session(reporter, stop)
-    progress.transfer_table(transfer, console)
+    progress.print_transfer(transfer, console)
     progress.results(folder, sorted((folder / "figures").glob("*.png")), console)
     progress.how_to_read(store.part_path("transfer", config.transfer.seed), console)
 

@@ -51,17 +51,17 @@ def transfer(
     n_episodes = transfer_size(settings)
     with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
         if learned:
-            result = transfer_session.transfer_of(
+            result = transfer_session.score_point(
                 config, learned.point, run, settings, reporter, stop
             )
         else:
-            result = transfer_session.transfer(
+            result = transfer_session.score_run(
                 replace(opened, config=config), settings, reporter, stop
             )
     if as_json:
         typer.echo(json.dumps(result.as_json()))
         return
-    progress.transfer_table(result, console)
+    progress.print_transfer(result, console)
     if opened:
         path = transfer_session.transfer_path(opened, settings)
         progress.how_to_read(path, console)

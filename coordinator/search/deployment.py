@@ -59,7 +59,8 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
         reporter.started("race of the finalists", n_episodes)
         share = config.run.max_failed_share
         episodes = racing.race(pool, grid, edges, tile, share, "finalists", reporter.episodes_done)
-        store.write_finalists(last, tables.finalists_table(episodes, generations))
+        path = store.part_path("finalists", last)
+        store.write_part(path, tables.finalists_table(episodes, generations))
     return deployed(run)
 
 
@@ -109,10 +110,8 @@ def point_after(run: Run, generation: int, first: int, state: Any = None) -> Flo
 def average(points: FloatArray, space: ParameterSpace) -> FloatArray:
     """Average points, (n_dim,); choices, which have no mean, are the last point's.
 
-    Args:
-        points: (n, n_dim). Bounded coordinates are folded into [0, 1] first, because the mean of
-            0.9 and 1.1, which are the same value, must not be 1.
-        space: of the points.
+    Bounded coordinates are folded into [0, 1] first, because the mean of 0.9 and 1.1, which are the
+    same value, must not be 1.
     """
     folded = fold(points, space.bounded())
     mean: FloatArray = folded.mean(axis=0)
@@ -146,10 +145,6 @@ def chosen(rows: Sequence[Row], n: int) -> list[int]:
     The last generation of every epoch comes first, of the latest epochs if there are more than n,
     so the very last one is always among them; then generations spread evenly over the second half
     of the search.
-
-    Args:
-        rows: of all generations, in order.
-        n: number of generations at most.
     """
     last = int(rows[-1]["generation"])
     ends = [
@@ -167,9 +162,7 @@ def chosen(rows: Sequence[Row], n: int) -> list[int]:
 def winner(episodes: pa.Table, max_failed_share: float) -> int:
     """Give the generation whose point won the race: the best of those that met all its tasks.
 
-    Args:
-        episodes: of the race.
-        max_failed_share: of its episodes, beyond which a finalist has no score and comes last.
+    A finalist that failed in more than ``max_failed_share`` of its episodes comes last.
     """
     generation, task = (episodes[name].to_numpy() for name in ("generation", "task"))
     ok = episodes["status"].to_numpy(zero_copy_only=False) == "ok"

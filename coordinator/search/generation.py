@@ -62,7 +62,7 @@ class HeldOut:
     score: Estimate
 
 
-def live_generation(
+def run_generation(
     config: RunConfig,
     pool: WorkerPool,
     population: Population,
@@ -98,7 +98,7 @@ def live_generation(
     return episodes
 
 
-def live_held_out(
+def run_held_out(
     config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
 ) -> HeldOut:
     """Run one point on the monitor tasks, which are the same for every generation."""
@@ -132,7 +132,7 @@ def count_failures(episodes: GridEpisodes) -> Counter[str]:
 def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generation: int) -> None:
     run = config.run
     if np.isfinite(episodes.fitness(run.max_failed_share)).any():
-        if episodes.n_failed <= run.max_failed_share * episodes.n_episodes_done:
+        if episodes.n_failed <= run.max_failed_share * episodes.n_evaluated:
             return
     elif not episodes.failures:
         raise RunFailed(
@@ -143,7 +143,7 @@ def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generat
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(episodes).items())
     first = episodes.failures[0]
     raise RunFailed(
-        f"generation {generation}: {episodes.n_failed} of {episodes.n_episodes_done} episodes "
+        f"generation {generation}: {episodes.n_failed} of {episodes.n_evaluated} episodes "
         "failed "
         f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
         f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",

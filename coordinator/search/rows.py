@@ -29,7 +29,7 @@ def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
         candidate=candidate.ravel(),
         **_episode_columns(episodes),
     )
-    return table.filter(pa.array(episodes.episodes_done.ravel()))
+    return table.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Table:
@@ -39,7 +39,7 @@ def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Ta
         generation=np.repeat(generations, episodes.grid.n_tasks),
         **_episode_columns(episodes),
     )
-    return table.filter(pa.array(episodes.episodes_done.ravel()))
+    return table.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
@@ -69,7 +69,7 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
         **_episode_columns(episodes),
     )
     named = table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
-    return named.filter(pa.array(episodes.episodes_done.ravel()))
+    return named.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def points_digest(grid: Grid) -> bytes:
@@ -88,8 +88,8 @@ def candidates_table(
         "generation": np.full(n, generation),
         "candidate": np.arange(n),
         "fitness": fitness,
-        "n_episodes": episodes.episodes_done.sum(axis=1),
-        "n_failed": (episodes.episodes_done & ~episodes.ok).sum(axis=1),
+        "n_episodes": episodes.evaluated.sum(axis=1),
+        "n_failed": (episodes.evaluated & ~episodes.ok).sum(axis=1),
         "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
     if space.n_dim <= MAX_STORED_DIM:
@@ -108,14 +108,7 @@ def generation_table(
     summary: Mapping[str, float],
     columns: Mapping[str, Any],
 ) -> pa.Table:
-    """Give the one row of a generation.
-
-    Args:
-        episodes: of the generation.
-        fitness: (n_candidates,) of its candidates.
-        summary: numbers of the strategy about itself.
-        columns: by name, the columns that do not follow from these.
-    """
+    """Give the one row of a generation."""
     best_candidate = int(np.nanargmax(fitness))
     fitness = fitness[np.isfinite(fitness)]
     row: dict[str, Any] = {
@@ -127,7 +120,7 @@ def generation_table(
         "best_candidate": best_candidate,
         "n_candidates": episodes.grid.n_candidates,
         "n_tasks": episodes.grid.n_tasks,
-        "n_episodes": episodes.n_episodes_done,
+        "n_episodes": episodes.n_evaluated,
         "n_failed": episodes.n_failed,
         "simulated_steps": episodes.n_simulated_steps,
         "retries": int((episodes.attempts - 1).clip(min=0).sum()),
@@ -135,7 +128,7 @@ def generation_table(
         **columns,
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
-        row[name] = int((episodes.episodes_done & (episodes.status == status)).sum())
+        row[name] = int((episodes.evaluated & (episodes.status == status)).sum())
     return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 

@@ -84,15 +84,7 @@ def score_transfer(
     learned: FloatArray,
     reporter: Reporter,
 ) -> Transfer:
-    """Run the points on the held-out tasks and score them with 95 % intervals.
-
-    Args:
-        pool: that runs the episodes.
-        config: of the run.
-        settings: numbers of tasks and random points, and the seed of the held-out tasks.
-        learned: (n_dim,) the point to deploy.
-        reporter: told of the progress.
-    """
+    """Run the points on the held-out tasks and score them with 95 % intervals."""
     jobs = transfer_jobs(config, settings, learned)
     reporter.started("transfer to held-out tasks", transfer_size(settings))
     episodes = evaluate_grid(pool, jobs, reporter.episodes_done)

@@ -206,7 +206,7 @@ def test_finished_run_never_races_again(raced: RunStore) -> None:
     run, reporter = read_run(raced), RecordingReporter()
     resume_run(raced.folder, reporter)
     settings = run.config.transfer.model_copy(update={"seed": 5})
-    transfer_session.transfer(run, settings, reporter, StopSignal())
+    transfer_session.score_run(run, settings, reporter, StopSignal())
     assert reporter.grids == [("transfer to held-out tasks", 30)]  # of the second command only
 
 
@@ -220,7 +220,10 @@ def test_transfer_scores_the_winner_of_a_changed_race(tmp_path: Path) -> None:
     frame = table.to_pandas()
     own = frame["generation"] == loser
     frame["return"] = frame["optimal"].where(own, frame["random"])
-    store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
+    store.write_part(
+        store.part_path("finalists", 4),
+        pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False),
+    )
     np.testing.assert_array_equal(deployed(Run(config, store)), recommended(store, config, loser))
     resume_run(store.folder)
     after = run_tables(store.folder)["transfer"]
@@ -235,7 +238,10 @@ def test_verify_finds_episodes_that_no_race_gave(tmp_path: Path, broken: str) ->
     assert table is not None
     frame = table.to_pandas()
     frame = frame.iloc[1:] if broken == "an episode less" else frame.replace({"generation": {3: 2}})
-    store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
+    store.write_part(
+        store.part_path("finalists", 4),
+        pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False),
+    )
     assert any("do not follow from the race" in problem for problem in verify(store).problems)
 
 

@@ -95,29 +95,21 @@ def test_a_finished_run_prints_the_same_end_without_workers(
 
 def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
-    episodes_done = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
-    read = finished_run.transfer(Run(settings, RunStore(tmp_path / "small")))
+    first = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
+    read = finished_run.read_transfer(Run(settings, RunStore(tmp_path / "small")))
     assert read is not None
-    assert json.dumps(read.as_json()) == json.dumps(episodes_done.as_json())
-    assert read.theta == episodes_done.theta
-    assert (
-        0
-        < episodes_done.episodes.n_failed
-        < episodes_done.episodes.n_episodes_done
-        < episodes_done.episodes.grid.n_episodes
-    )
-    for name in ("returns", "status", "attempts", "workers", "episodes_done", "ok", "gain", "span"):
-        wanted = episodes_done.episodes.episodes_done
+    assert json.dumps(read.as_json()) == json.dumps(first.as_json())
+    assert read.theta == first.theta
+    assert 0 < first.episodes.n_failed < first.episodes.n_evaluated < first.episodes.grid.n_episodes
+    for name in ("returns", "status", "attempts", "workers", "evaluated", "ok", "gain", "span"):
+        wanted = first.episodes.evaluated
         np.testing.assert_array_equal(
             getattr(read.episodes, name)[wanted],
-            getattr(episodes_done.episodes, name)[wanted],
+            getattr(first.episodes, name)[wanted],
             strict=True,
         )
-        assert getattr(read.episodes, name).shape == getattr(episodes_done.episodes, name).shape
-    told = [
-        [(f.tile, f.status, f.message) for f in end.episodes.failures]
-        for end in (read, episodes_done)
-    ]
+        assert getattr(read.episodes, name).shape == getattr(first.episodes, name).shape
+    told = [[(f.tile, f.status, f.message) for f in end.episodes.failures] for end in (read, first)]
     assert told[0] == told[1]
 
 
@@ -136,23 +128,23 @@ def no_race(store: RunStore, path: Path) -> None:
 
 
 def part_of_it(store: RunStore, path: Path) -> None:
-    store.write_transfer(path, store.read_part(path).slice(1))
+    store.write_part(path, store.read_part(path).slice(1))
 
 
 def other_order(store: RunStore, path: Path) -> None:
     episodes = store.read_part(path)
-    store.write_transfer(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
+    store.write_part(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
 
 
 def unnamed_points(store: RunStore, path: Path) -> None:
-    store.write_transfer(path, store.read_part(path).replace_schema_metadata(None))
+    store.write_part(path, store.read_part(path).replace_schema_metadata(None))
 
 
 def other_tasks(store: RunStore, path: Path) -> None:
     episodes = store.read_part(path)
     column = episodes.schema.get_field_index("optimal")
     twice = episodes["optimal"].to_numpy() * 2
-    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
 
 
 def no_learned_episode(store: RunStore, path: Path) -> None:
@@ -160,7 +152,7 @@ def no_learned_episode(store: RunStore, path: Path) -> None:
     learned = episodes["theta"].to_numpy() == "learned"
     status = np.where(learned, Status.TIMED_OUT.words, episodes["status"].to_numpy())
     column = episodes.schema.get_field_index("status")
-    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [status]))
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [status]))
 
 
 @pytest.mark.parametrize(
@@ -180,9 +172,9 @@ def test_what_is_missing_or_does_not_fit_is_run_again(
 ) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    assert finished_run.transfer(read_run(store)) is not None
+    assert finished_run.read_transfer(read_run(store)) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished_run.transfer(read_run(store)) is None
+    assert finished_run.read_transfer(read_run(store)) is None
     resume_run(store.folder)
     assert_same_contents(store.folder, run)
 
@@ -193,8 +185,8 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     store = RunStore(tmp_path / "small")
     opened = read_run(store)
     store.go_back(1)
-    transfer_session.transfer(opened, opened.config.transfer, SilentReporter(), StopSignal())
-    assert finished_run.transfer(opened) is None
+    transfer_session.score_run(opened, opened.config.transfer, SilentReporter(), StopSignal())
+    assert finished_run.read_transfer(opened) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(SilentReporter):
@@ -206,6 +198,6 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     assert not store.part_path("transfer", 0).exists()
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished_run.transfer(opened) is None
+    assert finished_run.read_transfer(opened) is None
     resume_run(store.folder)
     assert_same_contents(store.folder, run)

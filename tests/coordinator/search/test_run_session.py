@@ -97,16 +97,6 @@ def test_a_folder_of_something_else_is_left_alone(
     assert [path.name for path in (tmp_path / "small").iterdir()] == ["thesis.tex"]
 
 
-def test_while_another_process_works_the_second_is_refused(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with RunStore.open(place / "small").locked():
-        assert cli("run", str(place / "small.toml"), "--resume", "--out", str(place)) == 2
-    errors = capsys.readouterr().err
-    assert f"process {os.getpid()} on " in errors
-    assert errors.count("\n") == 1
-
-
 @pytest.mark.parametrize("when", ["before it is looked for", "before the rename"])
 def test_of_two_processes_that_begin_a_run_the_slower_one_resumes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str

@@ -90,6 +90,17 @@ def test_files_are_named_by_all_that_they_depend_on(run: Path) -> None:
     assert "other_transfers: 3 file(s), 75 rows" in report.checked
 
 
+def test_an_evaluation_of_another_size_is_not_replaced(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("transfer", run, *OTHERS[0], "--json") == 0
+    ((path, _),) = RunStore(run).other_transfers()
+    store = RunStore(run)
+    store.write_part(path, store.read_part(path).slice(1))
+    assert cli("transfer", run, *OTHERS[0], "--json") == 2
+    assert "choose another --seed" in capsys.readouterr().err
+
+
 def test_the_same_evaluation_gives_the_same_rows_again(run: Path) -> None:
     assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
     ((path, _),) = RunStore(run).other_transfers()

@@ -93,7 +93,7 @@ def reader(run: Path, name: str) -> tuple[Path, Callable[[], Any]]:
     """The file of this name, of a table the last part, and what reads it."""
     store = RunStore(run)
     if name == "run.json":
-        return run / name, store.manifest
+        return run / name, lambda: RunStore(run).manifest()
     if name.startswith("state/"):
         return run / name, lambda: store.state(2)
     path, _ = store.parts(name.partition("/")[0])[-1]

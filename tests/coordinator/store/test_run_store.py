@@ -3,14 +3,12 @@
 import errno
 import fcntl
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from support.small_run import Crash
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.errors import ConfigError
@@ -60,12 +58,6 @@ def test_a_folder_that_appears_meanwhile_is_left_alone(
             RunStore.create(folder, MANIFEST)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert (folder / "run.json").read_text() == "another's"
-
-
-def test_folder_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
-        RunStore.create(tmp_path / "file" / "run", MANIFEST)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"config": 3}'])
@@ -173,55 +165,6 @@ def test_text_that_imitates_a_checksum_changes_nothing(tmp_path: Path) -> None:
     rows = pa.table({"text": [imitation, "sha256\x18\x40" + "0" * 64]})
     atomic_files.write_parquet(tmp_path / "x.parquet", rows)
     assert atomic_files.read_parquet(tmp_path / "x.parquet") == rows
-
-
-def test_transfer_of_another_size_is_not_replaced(tmp_path: Path) -> None:
-    store = RunStore.create(tmp_path / "run", MANIFEST)
-    path = store.part_path("transfer", 0)
-    store.check_transfer(path, 2)
-    store.write_transfer(path, table(1.0, 2.0))
-    store.check_transfer(path, 2)
-    store.check_transfer(store.other_transfer_path(0, 5, 1), 5)
-    with pytest.raises(ConfigError, match="choose another --seed"):
-        store.check_transfer(path, 5)
-
-
-@pytest.mark.parametrize("call", range(12))
-def test_a_crash_in_a_commit_leaves_the_old_or_the_new_generation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
-) -> None:
-    """Every fsync and rename of a commit, in turn, is the last thing that happens."""
-    store = RunStore.create(tmp_path / "run", MANIFEST)
-    store.commit(0, {"episodes": table(0.0)}, {"x": np.zeros(1)})
-    calls = 0
-
-    def crashing(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*args: Any) -> Any:
-            nonlocal calls
-            if calls == call:
-                raise Crash
-            calls += 1
-            return function(*args)
-
-        return wrapper
-
-    crashed = False
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", crashing(os.fsync))
-        patched.setattr(os, "replace", crashing(os.replace))
-        try:
-            store.commit(1, {"episodes": table(1.0), "candidates": table(1.0)}, {"x": np.ones(1)})
-        except Crash:
-            crashed = True
-    again = RunStore.open(store.folder)
-    again.remove_uncommitted()
-    generation = again.generation()
-    episodes = again.table("episodes")
-    assert episodes is not None
-    assert generation == (0 if call < 8 else 1)  # the state's own rename is call number 7
-    assert crashed == (call < 9)
-    assert episodes["value"].to_pylist() == [0.0, 1.0][: generation + 1]
-    np.testing.assert_array_equal(again.state(generation)["x"], [float(generation)])
 
 
 def test_objects_are_not_pickled(tmp_path: Path) -> None:
