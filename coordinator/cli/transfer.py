@@ -55,6 +55,7 @@ def transfer(
                 config, learned.point, run, settings, reporter, stop
             )
         else:
+            assert opened is not None
             result = transfer_session.score_run(
                 replace(opened, config=config), settings, reporter, stop
             )

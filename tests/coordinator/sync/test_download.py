@@ -80,7 +80,7 @@ def test_second_download_brings_only_what_is_missing_damaged_or_drawn_again(
     folder = download(s3.uri(stored), tmp_path)
     store = RunStore.open(folder)
     assert (store.generation(), store.uncommitted()) == (2, [])
-    store.write_transfer(folder / TABLE, store.read_part(folder / TABLE).slice(1))
+    store.write_part(folder / TABLE, store.read_part(folder / TABLE).slice(1))
     s3.write(f"{stored}/{LAST}", last)
     with store.locked(), pytest.raises(ConfigError, match="is writing it"):
         download(s3.uri(stored), tmp_path)
