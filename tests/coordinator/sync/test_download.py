@@ -210,7 +210,7 @@ DAMAGE: dict[str, tuple[Change, str]] = {
     ),
     "newer program": (
         lambda at: at.update({"run.json": newer_schema(at["run.json"])}),
-        "schema version 99",
+        "schema 99",
     ),
 }
 
