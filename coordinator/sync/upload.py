@@ -51,8 +51,7 @@ class Upload:
         error: of the last attempt; None if it did not fail.
 
     Raises:
-        ConfigError: another run is stored there, another history of this one, or more of it than
-            the run's folder has.
+        ConfigError: what is stored is not an earlier time of this run.
         PoolError: the storage cannot be reached.
     """
 
@@ -85,12 +84,9 @@ class Upload:
         self._start()
 
     def end(self, finished: bool) -> None:
-        """Upload what is missing; of a finished run the results too.
+        """Upload what is missing; of a finished run the results too, or raise an error.
 
         An interrupted run ends after ``LEAVING_S`` at the latest, even if a write hangs.
-
-        Raises:
-            ConfigError, PoolError: the run is finished but its upload is not.
         """
         self._store.after_commit = lambda generation: None
         if finished:
@@ -165,9 +161,10 @@ class Upload:
 
     def _work(self) -> None:
         try:
-            self._upload()
-            while self._stored.generation < self._last and time.monotonic() < self._deadline:
-                self._upload()  # what was committed meanwhile
+            last = None
+            while last != self._last:  # again if something was committed meanwhile
+                last = self._last
+                self._upload()
             self.error = None
         except Exception as error:  # otherwise the thread would end without a message
             if self.error is None:
