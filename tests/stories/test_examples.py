@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.command_line import cli
 from support.paths import EXAMPLES
+from support.tiny_examples import TINY_COMPARISON, TINY_RUN, set_options
 
 from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.config.load import load
@@ -16,26 +17,6 @@ RUNS = [path for path in ALL if path not in COMPARISONS]
 assert "mdp_evolution" in [path.stem for path in RUNS]
 assert "compare_mdp" in [path.stem for path in COMPARISONS]
 
-TINY = {"run.tasks": 2, "family.n_steps": 20, "transfer.tasks": 4}
-TINY_RUN = {
-    **TINY,
-    "run.generations": 1,
-    "transfer.random_points": 2,
-    "transfer.random_tasks": 4,
-    "transfer.monitor_tasks": 4,
-}
-TINY_COMPARISON = {
-    **TINY,
-    "comparison.budget": 100,
-    "comparison.seeds": 1,
-    "tuning.lives": 0,
-    "transfer.monitor_tasks": 2,
-}
-
-
-def sets(settings: dict[str, int]) -> list[str]:
-    return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_tiny_version_of_an_example_runs_and_verifies(
@@ -43,9 +24,10 @@ def test_tiny_version_of_an_example_runs_and_verifies(
 ) -> None:
     config = load(path)
     assert config.run.name == path.stem
-    population = "population_size" in config.tables()["strategy"]
-    tiny = TINY_RUN | ({"strategy.population_size": 4} if population else {})
-    assert cli("run", path, "--inline", "--out", tmp_path, *sets(tiny)) == 0
+    tiny = dict(TINY_RUN)
+    if "population_size" not in config.tables()["strategy"]:
+        del tiny["strategy.population_size"]
+    assert cli("run", path, "--inline", "--out", tmp_path, *set_options(tiny)) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
     assert "Score on 4 held-out tasks" in output
@@ -60,7 +42,8 @@ def test_tiny_version_of_a_comparison_runs_to_its_findings(
     tiny = tmp_path / path.name
     tiny.write_text(re.sub(r"pairs = \[.*?\n\]", "", path.read_text(), flags=re.DOTALL))
     assert comparison_config.load(path).comparison.name == path.stem
-    assert cli("compare", tiny, "--inline", "--out", tmp_path, *sets(TINY_COMPARISON)) == 0
+    options = set_options(TINY_COMPARISON)
+    assert cli("compare", tiny, "--inline", "--out", tmp_path, *options) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
     assert "Held-out score after 100 lives" in output
