@@ -19,7 +19,7 @@ from fuzz.test_bombs import ended
 
 STATE, ROWS = "state/000001.npz", "generations/part-000001.parquet"
 OF_A_RUN = (
-    *("run.json", STATE, ROWS, "lives/part-000001.parquet", "curves/part-000000.parquet"),
+    *("run.json", STATE, ROWS, "episodes/part-000001.parquet", "curves/part-000000.parquet"),
     *("transfer/part-000000.parquet", ".lock"),
 )
 OF_A_COMPARISON = (
@@ -30,7 +30,7 @@ OF_A_COMPARISON = (
 # A finished comparison is resumed from its results: no search is read, findings are rewritten.
 OF_BOTH = ("verify IT", "resume IT --inline", "report IT", "watch IT --once")
 COMMANDS = (
-    *(*OF_BOTH, "transfer IT --inline", "watch IT --json", "lives IT --tasks 2", "policies IT"),
+    *(*OF_BOTH, "transfer IT --inline", "watch IT --json", "episodes IT --tasks 2", "policies IT"),
     "export IT --to weights --out out/IT.npz",
 )
 

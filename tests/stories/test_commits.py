@@ -42,7 +42,7 @@ def committed(folder: Path) -> list[int]:
     """Generations with a state, which must be those with parts."""
     store = RunStore(folder)
     states = [number for _, number in store.states()]
-    for name in ("lives", "candidates", "generations"):
+    for name in ("episodes", "candidates", "generations"):
         assert [number for _, number in store.parts(name)] == states[1:]
     return states
 
@@ -112,7 +112,7 @@ def test_resume_after_a_crash_between_commits_gives_identical_tables(
             write(self)
 
     class Dying(SilentReporter):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             if what.startswith(f"generation {generation + 1}/"):
                 raise Crash
 
@@ -136,7 +136,7 @@ def test_interrupt_commits_what_is_finished(
     stop, folder = StopSignal(), tmp_path / "small"
 
     class Interrupting(SilentReporter):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith(f"generation {generation + 1}/")
 
     with pytest.raises(Interrupted):
@@ -149,7 +149,7 @@ def test_interrupt_commits_what_is_finished(
 
 
 def test_stopping_rule_commits_what_is_finished(tmp_path: Path) -> None:
-    changes = {"stop": {"lives": 5 * 24}, "transfer": {"monitor_every": 0}}
+    changes = {"stop": {"episodes": 5 * 24}, "transfer": {"monitor_every": 0}}
     folder = start_run(together(3, **changes), tmp_path / "small")
     assert committed(folder) == [0, 3, 5]
     assert_whole(folder, start_run(together(1, **changes), tmp_path / "other" / "small"))

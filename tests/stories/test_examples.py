@@ -46,5 +46,5 @@ def test_tiny_version_of_a_comparison_runs_to_its_findings(
     assert cli("compare", tiny, "--inline", "--out", tmp_path, *options) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
-    assert "Held-out score after 100 lives" in output
+    assert "Held-out score after 100 episodes" in output
     assert (tmp_path / path.stem / "report.html").stat().st_size > 10_000

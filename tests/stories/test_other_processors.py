@@ -105,9 +105,9 @@ def test_mix_of_processors_is_noted_once_and_kept_in_the_tables(
     monkeypatch.setattr(evaluate, "label", lambda: ELSEWHERE)  # as from a worker elsewhere
     (note,) = notes_of_a_run(tmp_path / "run", learner=ECHO)
     assert f"({ELSEWHERE} there, {label()} here)" in note
-    lives = RunStore(tmp_path / "run").table("lives")
-    assert lives is not None
-    assert {worker.split(":")[2] for worker in lives["worker"].to_pylist()} == {ELSEWHERE}
+    episodes = RunStore(tmp_path / "run").table("episodes")
+    assert episodes is not None
+    assert {worker.split(":")[2] for worker in episodes["worker"].to_pylist()} == {ELSEWHERE}
     assert notes_of_a_run(tmp_path / "portable") == []
 
 

@@ -37,14 +37,14 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
     killed: list[int] = []
 
     class Killing(SilentReporter):
-        """Kill one worker when the first lives of the second generation are in."""
+        """Kill one worker when the first episodes of the second generation are in."""
 
         searching = False
 
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             self.searching = what.startswith("generation 2")
 
-        def lived(self, n_lives: int) -> None:
+        def episodes_done(self, n_episodes: int) -> None:
             if self.searching and not killed:
                 worker = worker_processes(os.getpid())[0]
                 worker.kill()
@@ -57,7 +57,7 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
 
 @pytest.mark.brian
 @pytest.mark.slow
-def test_brian_networks_on_ray_give_the_lives_of_this_process(tmp_path: Path) -> None:
+def test_brian_networks_on_ray_give_the_episodes_of_this_process(tmp_path: Path) -> None:
     changes = {
         "family": {"n_steps": 20},
         "learner": {"kind": "brian_td", **SETTINGS["brian_td"]},
@@ -68,7 +68,7 @@ def test_brian_networks_on_ray_give_the_lives_of_this_process(tmp_path: Path) ->
     there = start_run(small_config(**changes, target=local(2)), tmp_path / "there" / "small")
     assert_same_contents(there, here)
     assert verify(RunStore(there)).problems == []
-    assert run_tables(there)["lives"]["return"].nunique() > 10
+    assert run_tables(there)["episodes"]["return"].nunique() > 10
 
 
 def test_cluster_that_cannot_start_is_exit_code_3(

@@ -151,8 +151,8 @@ def test_resume_after_sigkill_of_the_coordinator_gives_identical_tables(tmp_path
     small_toml(tmp_path / "small.toml", **LONG, **LOCAL)
     folder = tmp_path / "small"
     with child(RUN, tmp_path) as process:
-        # The lives of generation 3 are written, its state perhaps not: the middle of a commit.
-        wait_for(process, (folder / "lives" / "part-000003.parquet").exists)
+        # The episodes of generation 3 are written, its state perhaps not: the middle of a commit.
+        wait_for(process, (folder / "episodes" / "part-000003.parquet").exists)
         workers = worker_processes(process.pid)
         family = psutil.Process(process.pid).children(recursive=True)
         names = {p.name() for p in family}
@@ -182,7 +182,7 @@ def test_no_process_outlives_a_comparison(tmp_path: Path, sent: str, code: int) 
     comparison_toml(
         tmp_path / "small.toml",
         budget="budget = 96000",
-        lives="lives = 480000",
+        episodes="episodes = 480000",
         n_steps="n_steps = 2000",
     )
     arguments = [*COMMAND, "compare", "small.toml", "--workers", "2", "--out", "."]

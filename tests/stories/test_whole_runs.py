@@ -32,7 +32,7 @@ def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
     assert {name: len(table) for name, table in tables.items()} == {
         "generations": 3,
         "candidates": 18,
-        "lives": 72,
+        "episodes": 72,
         "curves": 12,  # before the search, after generations 2 and 3
         "transfer": 30,
     }
@@ -48,14 +48,14 @@ def test_same_seed_gives_same_contents_and_other_seed_others(
         assert_same_contents(other, undisturbed)
 
 
-def test_tile_shape_changes_no_life(undisturbed: Path, tmp_path: Path) -> None:
+def test_tile_shape_changes_no_episode(undisturbed: Path, tmp_path: Path) -> None:
     config = small_config(run={"tile_candidates": 5, "tile_tasks": 3})
     assert_same_contents(start_run(config, tmp_path / "small"), undisturbed)
 
 
 def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) -> None:
     tables = run_tables(undisturbed)
-    tasks = [set(tables[name]["optimal"]) for name in ("lives", "curves", "transfer")]
+    tasks = [set(tables[name]["optimal"]) for name in ("episodes", "curves", "transfer")]
     assert len(set.union(*tasks)) == sum(map(len, tasks))
 
 
@@ -89,7 +89,7 @@ def test_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None
     stop = StopSignal()
 
     class Interrupting(SilentReporter):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith("generation 5/")
 
     with pytest.raises(Interrupted):
@@ -114,5 +114,5 @@ def test_progress_and_stage_of_each_generation_reach_the_workers(
     monkeypatch.setattr(racing, "race", seeing)
     tables = run_tables(start_run(ascending(1), tmp_path / "small"))
     assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
-    optimal = tables["lives"].groupby("generation")["optimal"].max()
+    optimal = tables["episodes"].groupby("generation")["optimal"].max()
     assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()

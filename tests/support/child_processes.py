@@ -57,7 +57,7 @@ def worker_processes(pid: int) -> list[psutil.Process]:
     others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
     found = []
     for process in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # Ray starts short-lived helpers too
+        with suppress(psutil.NoSuchProcess):  # Ray starts short-ran helpers too
             title = "".join(process.cmdline()[:1])
             if title.startswith("ray::") and not title.startswith(others):
                 found.append(process)

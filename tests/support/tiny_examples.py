@@ -17,7 +17,7 @@ TINY_COMPARISON = {
     **TINY,
     "comparison.budget": 100,
     "comparison.seeds": 1,
-    "tuning.lives": 0,
+    "tuning.episodes": 0,
 }
 
 
