@@ -1,6 +1,6 @@
 """Every learner with a family to run in and settings that make its episodes quick.
 
-By default a learner has its default settings and episodes in small random MDPs. One that is too
+By default a learner has its default settings and meets small random MDPs. One that is too
 slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
 """
 
