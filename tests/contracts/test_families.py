@@ -83,7 +83,7 @@ def play_tabular(
 def play_quadratic(
     tasks: QuadraticTasks, policy: str, rng: np.random.Generator, sampled: bool = True
 ) -> FloatArray:
-    """Like ``play_tabular``, for answers: "random" gives the prior mean, whatever it is shown.
+    """Like ``play_tabular``, for answers: "random" always gives the prior mean.
 
     Not ``sampled`` answers with the target of the sample before, as a program does that gives the
     answer before it reads the question.
@@ -180,7 +180,7 @@ PLAYERS: dict[type, Callable[..., FloatArray]] = {
 def assert_returns(returns: FloatArray, reference: FloatArray) -> None:
     """Pooled over tasks, which sees a bias of 0.2 %, and task by task."""
     difference = returns - reference[:, None]
-    # Where luck has no say all episodes of a task are the same, and so are their rounding errors.
+    # Without noise all episodes of a task are the same, and so are their rounding errors.
     difference[np.abs(difference) < 1e-9] = 0.0
     assert_mean(difference, 0.0, ALPHA)
     for of_task in difference:

@@ -324,7 +324,7 @@ def named_values(space: ParameterSpace, n: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def test_whatever_may_be_tuned_gives_valid_settings(strategy: Strategy[Any]) -> None:
+def test_all_values_that_may_be_tuned_give_valid_settings(strategy: Strategy[Any]) -> None:
     """Every point of the space that a comparison tunes, and its default is the default."""
     cls: Any = type(strategy)
     for values in named_values(cls.tunable, 50):
@@ -371,12 +371,12 @@ def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
 
 SEEDS = range(20)
 NOT_BETTER_THAN_RANDOM = {
-    "annealing_published",  # its faults: steps of 0.03 and less, and it climbs on luck
+    "annealing_published",  # its faults: steps of 0.03 and less, and it climbs on noise
     "cross_entropy_published",  # its fault: noise keeps half of the coordinates on the bounds
     "random_search",
     "grid",  # two or three values in each of seven dimensions
 }
-"""Strategies of which nobody expects it, each with its reason."""
+"""Strategies that are not expected to, each with its reason."""
 
 
 def test_the_start_is_improved_upon(strategy: Strategy[Any]) -> None:

@@ -1,7 +1,7 @@
 """Something hostile stands in the place of a file of a run or a comparison: one line, no change.
 
 Commands run in a child process with little memory that is killed when it takes too long, so that
-one that waits for ever fails its test.
+one that waits without end fails its test.
 """
 
 import os

@@ -94,7 +94,7 @@ def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
 
 @dataclass(frozen=True)
 class Case:
-    """What ``run_episodes`` takes, and who runs them."""
+    """A learner and the arguments of its ``run_episodes``."""
 
     learner: Learner
     parameters: Parameters
