@@ -87,7 +87,7 @@ def process(name: str, what: str) -> Iterator[tuple[subprocess.Popen[bytes], Pat
 def end_children() -> None:
     """Ends all processes below this one: those without a parent have become its own.
 
-    Python's resource trackers take named semaphores away once no process uses them, so they come last.
+    Resource trackers take named semaphores away once no process uses them, so they come last.
     """
     trackers = "resource_tracker"
     for spared in (trackers, None):

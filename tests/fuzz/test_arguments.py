@@ -1,4 +1,4 @@
-"""Random command lines over all commands and options, and paths to everything that a disk may hold."""
+"""Random command lines over all commands and options, with paths to all that a disk may hold."""
 
 import os
 from collections.abc import Iterator

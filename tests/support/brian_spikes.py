@@ -19,7 +19,7 @@ Spikes = dict[str, list[list[tuple[int, int]]]]
 
 @contextmanager
 def recorded_spikes() -> Iterator[list[Spikes]]:
-    """Record the spikes of every population within the block; each run of a network adds its own."""
+    """Record all spikes within the block; each run of a network adds its own."""
     runs: list[Spikes] = []
 
     class Recording(Batch):
