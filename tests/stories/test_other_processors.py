@@ -18,8 +18,8 @@ from support.small_run import (
 )
 
 from spikeloop.coordinator.search.processor_mix import mixed
-from spikeloop.coordinator.store import manifest
-from spikeloop.coordinator.store.manifest import warn_of_processor
+from spikeloop.coordinator.store import run_folder
+from spikeloop.coordinator.store.run_folder import Run, warn_of_changes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
 from spikeloop.workers.processor import kernels, label, portable
@@ -127,8 +127,8 @@ def test_resume_on_another_processor_warns_unless_portable(
     config = small_config(learner=learner)
     store = RunStore(start_config(config, tmp_path / "run"))
     here = kernels()
-    monkeypatch.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
-    warn_of_processor(store, config)
+    monkeypatch.setattr(run_folder, "kernels", lambda: {**here, "blas": "Nehalem"})
+    warn_of_changes(Run(config, store))
     expected = f"blas (Nehalem here, {here['blas']} there)" if learner is ECHO else ""
     errors = capsys.readouterr().err
     assert expected in errors
