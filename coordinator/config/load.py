@@ -64,10 +64,14 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
             runs the code there; None allows only those of modules that are imported already.
     """
     _check_tables(tables, source)
-    built = {
-        name: build(rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder)
-        for name, rule in TABLES.items()
-    }
+    built = {}
+    for name, rule in TABLES.items():
+        values = tables.get(name, OPTIONAL.get(name))
+        if values is None:
+            kind = next(iter(rule.table)) if isinstance(rule, Kinds) else ""
+            hint = f'; add it with kind = "{kind}"' if kind else ""
+            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
+        built[name] = build(rule, values, source, name, folder)
     parts = {name: settings for name, (settings, _) in built.items()}
     own = any(own_folder is not None for _, own_folder in built.values())
     stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
@@ -93,7 +97,7 @@ def read_value(text: str) -> Any:
 
 
 def _check_tables(tables: Mapping[str, Any], source: str) -> None:
-    """ConfigError unless these are the tables of a run."""
+    """ConfigError unless all of these are tables of a run."""
     if "comparison" in tables:
         raise ConfigError(
             f"{source}: is a comparison, not a run; start it with: "
@@ -104,11 +108,6 @@ def _check_tables(tables: Mapping[str, Any], source: str) -> None:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
         if not isinstance(value, Mapping):
             raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
-    for name, rule in TABLES.items():
-        if name not in tables and name not in OPTIONAL:
-            kind = next(iter(rule.table)) if isinstance(rule, Kinds) else ""
-            hint = f'; add it with kind = "{kind}"' if kind else ""
-            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
