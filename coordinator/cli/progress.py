@@ -8,16 +8,19 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
-from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
+from spikeloop.coordinator.report.transfer_table import (
+    describe_difference,
+    row_name,
+    terminal_table,
+    theta_cells,
+)
 from spikeloop.coordinator.search.deployment import race_size
 from spikeloop.coordinator.search.loop import generation_lives, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.transfer import Transfer, transfer_size
-from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import ends
 
 
@@ -132,36 +135,17 @@ def lives_to_come(config: RunConfig, done: int) -> int:
 def transfer_table(transfer: Transfer, console: Console) -> None:
     """Prints the score of each Θ and each ruler on the held-out tasks, and the comparisons."""
     grid = transfer.lives.grid
-    zero, one = ends(grid.family.interface)
-    table = Table(
-        title=f"Score on {grid.n_tasks} held-out tasks (0 {zero}, 1 {one})",
-        title_justify="left",
-        caption=CAPTION,
-        caption_justify="left",
-        padding=(0, 1 if console.width >= WIDE else 0),
-    )
-    for column in TRANSFER_COLUMNS:
-        table.add_column(column, justify="left" if column == "Θ" else "right")
-    labels = {"default": "default", "learned": "learned"}
+    rows, lives = [], transfer.lives
     for name, estimate in transfer.scores.items():
-        rows = transfer.rows(name)
-        lives = transfer.lives
-        returns, lived = lives.returns[rows][lives.ok[rows]], int(lives.lived[rows].sum())
-        table.add_row(
-            labels.get(name, f"{name}, mean of {estimate.n_points}"),
-            f"{estimate.value:.3f}",
-            f"[{estimate.low:.3f}, {estimate.high:.3f}]",
-            amount(returns.mean()) if returns.size else "-",
-            plus_minus(transfer.below_optimal[name]),
-            str(lived),
-            str(lived - returns.size),
-        )
-    table.add_section()
-    for name, ruler in transfer.rulers.items():
-        table.add_row(name, *ruler.cells, "", "")
-    console.print(table)
+        which = transfer.rows(name)
+        returns, lived = lives.returns[which][lives.ok[which]], int(lives.lived[which].sum())
+        cells = theta_cells(estimate, returns, transfer.below_optimal[name], lived)
+        rows.append((row_name(name, estimate), *cells))
+    rulers = [(name, *ruler.cells, "", "") for name, ruler in transfer.rulers.items()]
+    scale = ends(grid.family.interface)
+    console.print(terminal_table(grid.n_tasks, scale, rows, console.width, rulers))
     for name, gain in transfer.gains.items():
-        console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)
+        console.print(f"{name}: {describe_difference(gain)}", highlight=False, soft_wrap=True)
 
 
 def results(folder: Path, figures: list[Path], console: Console) -> None:

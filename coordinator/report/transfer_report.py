@@ -1,6 +1,5 @@
 """How a run's learned Θ does on new tasks, for its report, from the rows of ``transfer`` alone."""
 
-import math
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
@@ -8,27 +7,17 @@ import pandas as pd
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
+from spikeloop.coordinator.report.transfer_table import (
+    COLUMNS,
+    describe_difference,
+    row_name,
+    transfer_scores,
+)
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search.baselines import OtherTasks, Ruler
-from spikeloop.coordinator.search.transfer import THETAS, compare, shortfalls
-from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
-from spikeloop.coordinator.stats.scores import Estimate, ends
+from spikeloop.coordinator.stats.regret import CAPTION
+from spikeloop.coordinator.stats.scores import ends
 from spikeloop.tasks.base import References
-
-TRANSFER_COLUMNS = (
-    "Θ",
-    "score",
-    "95 % interval",
-    "mean return",
-    "below optimal",
-    "lives",
-    "failed",
-)
-
-
-WIDE = 100
-"""Columns of a terminal from which on there is room between the columns of a table."""
-
 
 OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
 """Of transfer evaluations that are not the run's own, by file name: generation and rows."""
@@ -61,25 +50,13 @@ def transfer_blocks(
     zero, one = ends(config.family.interface)
     for which, lives in evaluations:
         seed = lives["transfer_seed"].iloc[0]
-        scores, gains = transfer_scores(lives, config.run.seed)
-        below = transfer_shortfalls(lives, config.run.seed)
-        yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
-        rows = []
-        for name in THETAS:
-            own, estimate = lives[lives["theta"] == name], scores[name]
-            returns = own["return"][own["status"] == "ok"]
-            points = "" if estimate.n_points == 1 else f", mean of {estimate.n_points}"
-            rows.append(
-                (
-                    f"{name} Θ{points}",
-                    f"{estimate.value:.3f}",
-                    f"[{estimate.low:.3f}, {estimate.high:.3f}]",
-                    amount(returns.mean()) if returns.size else "-",
-                    plus_minus(below[name]),
-                    str(len(own)),
-                    str(len(own) - returns.size),
-                )
-            )
+        found = transfer_scores(lives, config.run.seed)
+        for name, difference in found.differences.items():
+            yield Text(f"{name}: {describe_difference(difference)}", "lead")
+        rows = [
+            (row_name(f"{name} Θ", found.scores[name]), *cells)
+            for name, cells in found.cells.items()
+        ]
         note = ""
         try:
             for name, ruler in transfer_rulers(config, lives).items():
@@ -88,9 +65,8 @@ def transfer_blocks(
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
         yield Table(
-            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed}{which} "
-            f"(0 {zero}, 1 {one})",
-            TRANSFER_COLUMNS,
+            f"Score on {found.n_tasks} held-out tasks, seed {seed}{which} (0 {zero}, 1 {one})",
+            COLUMNS,
             rows,
         )
         if note:
@@ -116,35 +92,6 @@ def transfer_blocks(
         )
 
 
-def transfer_scores(
-    lives: pd.DataFrame, run_seed: int
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Scores and planned comparisons from the rows of ``transfer`` with one transfer seed."""
-    seed = int(lives["transfer_seed"].iloc[0])
-    ok = lives["status"] == "ok"
-    sums = lives.assign(
-        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
-    )
-    gain, span = (
-        sums.pivot(index=["theta", "point"], columns="task", values=name).fillna(0.0)
-        for name in ("gain", "span")
-    )
-    theta = list(gain.index.get_level_values("theta"))
-    return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)
-
-
-def transfer_shortfalls(lives: pd.DataFrame, run_seed: int) -> dict[str, Estimate]:
-    """Returns below the optimum from the rows of ``transfer`` with one transfer seed."""
-    seed = int(lives["transfer_seed"].iloc[0])
-    missed = (lives["optimal"] - lives["return"]).where(lives["status"] == "ok")
-    table = lives.assign(missed=missed).pivot(
-        index=["theta", "point"], columns="task", values="missed"
-    )
-    theta = list(table.index.get_level_values("theta"))
-    return shortfalls(run_seed, seed, table.to_numpy(), table.notna().to_numpy(), theta)
-
-
 def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
     """Rulers, computed again for the rows of ``transfer`` with one transfer seed.
 
@@ -155,20 +102,3 @@ def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
     tasks = lives.drop_duplicates("task").sort_values("task")
     references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
     return baselines.measure(config, seed, references)
-
-
-def gain_words(gain: Estimate) -> str:
-    """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
-    verdict = (
-        "not measured, too many lives failed"
-        if math.isnan(gain.value)
-        else "higher"
-        if gain.low > 0
-        else "lower"
-        if gain.high < 0
-        else "no difference detected"
-    )
-    return (
-        f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
-        f"n = {gain.n_tasks}: {verdict}"
-    )

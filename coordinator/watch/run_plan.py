@@ -1,4 +1,4 @@
-"""What a run set out to do: plain values of its ``run.json``, without the classes that it names."""
+"""What a run is to do: plain values from its ``run.json``, without the classes that it names."""
 
 import math
 from collections.abc import Mapping
@@ -15,20 +15,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A run as it was planned.
 
     Attributes:
-        name: of the run.
         strategy, learner, family: the kinds that it chose.
-        n_parameters: numbers that are searched.
-        seed: of every random number.
+        n_parameters: hyperparameters that are searched, elements of arrays counted singly.
         generations: at most.
-        monitored: whether held-out scores are measured while searching.
-        transfer_seed: which held-out tasks are drawn in the end.
-        last_lives: lives after the search, those of the race and of the transfer, about.
-        race: whether points race for being deployed.
-        stop: the rules that may end the search.
+        monitored: whether held-out scores are measured during the search.
+        transfer_seed: of the held-out tasks at the end.
+        last_lives: about how many lives follow the search, in the race and the transfer.
+        race: whether points compete for being deployed.
         commit_every: generations that are written together.
         scale: what scores 0 and what scores 1, in words.
     """
@@ -49,13 +46,8 @@ class Plan:
     scale: tuple[str, str] = ("without learning", "optimal")
 
 
-def plan(manifest: Mapping[str, Any], source: str) -> Plan:
-    """Reads the plan of a manifest; ConfigError if something that it needs is not there.
-
-    Args:
-        manifest: of the run.
-        source: where it comes from, for messages.
-    """
+def read_plan(manifest: Mapping[str, Any], source: str) -> RunPlan:
+    """Take the plan from a manifest; ConfigError that names ``source`` if a part is missing."""
     config = manifest["config"]
 
     def value(table: str, key: str, kind: type[T]) -> T:
@@ -72,12 +64,12 @@ def plan(manifest: Mapping[str, Any], source: str) -> Plan:
     tasks, points = value("transfer", "tasks", int), value("transfer", "random_points", int)
     blocks = -(-tasks // max(value("transfer", "random_tasks", int), 1))
     race = finalists > 1
-    return Plan(
+    return RunPlan(
         name=printable(value("run", "name", str)),
         strategy=printable(value("strategy", "kind", str)),
         learner=printable(value("learner", "kind", str)),
         family=printable(value("family", "kind", str)),
-        n_parameters=_size(manifest.get("space")),
+        n_parameters=_count(manifest.get("space")),
         seed=value("run", "seed", int),
         generations=value("run", "generations", int),
         monitored=value("transfer", "monitor_every", int) > 0,
@@ -93,15 +85,13 @@ def plan(manifest: Mapping[str, Any], source: str) -> Plan:
 
 
 def _scale(words: Any) -> tuple[str, str]:
-    """What scores 0 and 1, as the run says; runs of older programs do not say it."""
     match words:
         case [str(zero), str(one)]:
             return printable(zero), printable(one)
-    return Plan.scale
+    return RunPlan.scale  # runs of older programs do not say it
 
 
-def _size(space: Any) -> int:
-    """Numbers in a described space; arrays have a shape."""
+def _count(space: Any) -> int:
     try:
         return sum(math.prod(parameter.get("shape", ())) for parameter in space)
     except (TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""How a run stands: numbers from its folder, which the frame shows and ``--json`` prints."""
+"""The status of a run: numbers from its folder, which are drawn as text or printed as JSON."""
 
 import math
 import statistics
@@ -13,48 +13,47 @@ from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of,
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.stats.scores import Estimate
 from spikeloop.coordinator.store.schemas import FAILURES
-from spikeloop.coordinator.watch.follow import Follower, Row
-from spikeloop.coordinator.watch.plan import Plan
-from spikeloop.coordinator.watch.writer import Writer, writer
+from spikeloop.coordinator.watch.run_plan import RunPlan
+from spikeloop.coordinator.watch.run_reader import Row, RunReader
+from spikeloop.coordinator.watch.writer import Writer, find_writer
 
 State: TypeAlias = Literal[
     "starting", "searching", "quiet", "racing", "transfer", "finished", "interrupted", "fetched"
 ]
 
 RECENT = 20
-"""Generations that present speeds are taken from."""
+"""Generations from which present speeds are taken."""
 QUIET_S = 60.0
 QUIET_FACTOR = 10.0
-"""No news is worth a word after this time, and after so many times what a generation takes."""
+"""A run is quiet after this time and after this many times what a generation takes."""
 
 
 @dataclass(frozen=True)
-class Status:
+class RunStatus:
     """A run at one instant. Numbers that are not known yet are None; times are in seconds.
 
     Attributes:
-        resumed: the folder to resume; of a search of a comparison, that of the comparison.
-        state: what it is at.
-        state_s: since when, or since the writer began if that was later.
+        resumed: the folder to resume; for a search of a comparison, that of the comparison.
+        state_s: how long it has been in this state, or since the writer began if that was later.
         commit_s: age of the last committed generation.
         generation: the last that is committed; -1 before the state before the search.
+        planned: generations done and still to come.
         generation_s: what one takes at present.
-        left_s: until it ends, transfer included, about.
-        stopped: why the search ended before its last generation, in words, or "".
-        held_out_before: of the point that the search began from.
+        left_s: about how long until it ends, transfer included.
+        stopped: why the search ended before its last generation, or "".
+        held_out_before: the score of the point that the search began from.
         held_out_generation: the one that ``held_out`` was measured after.
-        strategy_says: what the strategy tells of itself.
-        lives: of the search; held-out ones come on top.
-        workers: among which the last generation was spread.
-        busy: share of their time that they spent living.
-        overhead_s: of a generation's time, what all workers at work would not have needed.
-        failures: lives of the search by reason.
+        strategy_says: numbers that the strategy reports of itself.
+        lives: of the search, without held-out ones.
+        workers: among which the last generation was divided.
+        busy: share of the time that the workers spent on lives.
+        overhead_s: the part of a generation's time that fully busy workers would not have needed.
         budget: each rule of ``[stop]`` that was set, and how near it is, in words.
         unread: committed generations that were not read yet.
         problems: files that cannot be read, one line each.
     """
 
-    plan: Plan
+    plan: RunPlan
     folder: Path
     resumed: Path
     writer: Writer | None
@@ -85,64 +84,56 @@ class Status:
     problems: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it as JSON has it; None for what is no number."""
+        """All of it as JSON, with None for what is not a number."""
         values = asdict(self)
         plan = values.pop("plan")
         plan["stop"] = self.plan.stop.model_dump(mode="json")
         paths = {name: str(values[name]) for name in ("folder", "resumed")}
-        found: dict[str, Any] = plain({**plan, **values, **paths})
+        found: dict[str, Any] = finite_only({**plan, **values, **paths})
         return found
 
 
-def status(follower: Follower, now: float | None = None) -> Status:
-    """How a run stands by what was read of it.
-
-    Args:
-        follower: of the run.
-        now: seconds since 1970.
-    """
-    now = time.time() if now is None else now
-    plan, rows, last = follower.plan, follower.rows, follower.last
-    at_work = writer(follower.folder)
+def run_status(reader: RunReader) -> RunStatus:
+    """Compute the status of a run from what was read of it."""
+    now = time.time()
+    plan, rows, last = reader.plan, reader.rows, reader.last
+    writer = find_writer(reader.folder)
     recent = rows[-RECENT:]
-    generation_s = _typical(recent)
-    lives_per_s = None
-    if generation_s:
-        lives_per_s = statistics.fmean(row["n_lives"] for row in recent) / generation_s
-    stops = plan.stop
+    generation_s = _generation_s(recent)
+    n_lives = statistics.fmean(row["n_lives"] for row in recent) if recent else 0.0
+    lives_per_s = n_lives / generation_s if generation_s else None
     rule = last.get("stopped")
     rule = rule if rule in RULES else None
-    over = follower.generation >= plan.generations or stops.ends(rule)
-    to_come = 0 if over else _to_come(plan, recent, follower.generation)
-    news = last["finished"].timestamp() if last else follower.begun
-    since = max(news, at_work.since if at_work else 0.0)
+    over = reader.generation >= plan.generations or plan.stop.ends(rule)
+    to_come = 0 if over else _generations_to_come(plan, recent, reader.generation)
+    committed_s = last["finished"].timestamp() if last else reader.began_s
+    since = max(committed_s, writer.since if writer else 0.0)
     state_s = max(now - since, 0.0) if since else 0.0
-    state = _state(follower, over, at_work, state_s, generation_s)
+    state = _state(reader, over, writer, state_s, generation_s)
     left_s = None
-    at_rest = state in ("finished", "interrupted", "quiet", "fetched")
-    if generation_s and lives_per_s and not at_rest:
+    if generation_s and lives_per_s and state in ("searching", "racing", "transfer"):
         left_s = to_come * generation_s + plan.last_lives / lives_per_s
         left_s = max(left_s - state_s, 0.0)
     measured = [row for row in rows if row["held_out_score"] is not None]
-    n_workers, busy = _workers(recent)
-    return Status(
+    workers, busy = _workers(recent)
+    return RunStatus(
         plan=plan,
-        folder=follower.folder,
-        resumed=follower.comparison or follower.folder,
-        writer=at_work,
+        folder=reader.folder,
+        resumed=reader.comparison or reader.folder,
+        writer=writer,
         state=state,
         state_s=state_s,
-        commit_s=max(now - news, 0.0) if news else None,
-        generation=follower.generation,
-        planned=max(follower.generation, 0) + to_come,
+        commit_s=max(now - committed_s, 0.0) if committed_s else None,
+        generation=reader.generation,
+        planned=max(reader.generation, 0) + to_come,
         generation_s=generation_s,
         left_s=left_s,
-        stopped=words(rule, stops, last) if rule and stops.ends(rule) else "",
+        stopped=words(rule, plan.stop, last) if rule and plan.stop.ends(rule) else "",
         epoch=epoch_of(last),
         best=last.get("best"),
         mean=last.get("mean"),
         held_out=_held_out(measured[-1]) if measured else None,
-        held_out_before=follower.before,
+        held_out_before=reader.before,
         held_out_generation=measured[-1]["generation"] if measured else 0,
         strategy_says={
             printable(name.removeprefix("strategy_")): float(value)
@@ -151,7 +142,7 @@ def status(follower: Follower, now: float | None = None) -> Status:
         },
         lives=last.get("total_lives", 0),
         lives_per_s=lives_per_s,
-        workers=n_workers,
+        workers=workers,
         busy=busy,
         overhead_s=statistics.median(row["overhead_s"] for row in recent) if recent else None,
         retries=sum(row["retries"] for row in rows),
@@ -160,34 +151,34 @@ def status(follower: Follower, now: float | None = None) -> Status:
             for name in FAILURES
             if (n := sum(row[name] for row in rows))
         },
-        budget=_budget(stops, measured, last) if last else {},
-        unread=max(follower.unread, 0),
-        problems=[printable(problem) for problem in follower.problems],
+        budget=_budget(plan.stop, measured, last) if last else {},
+        unread=max(reader.unread, 0),
+        problems=[printable(problem) for problem in reader.problems],
     )
 
 
 def _state(
-    follower: Follower,
+    reader: RunReader,
     over: bool,
-    at_work: Writer | None,
+    writer: Writer | None,
     state_s: float,
     generation_s: float | None,
 ) -> State:
-    if over and (follower.transfer() or follower.comparison):  # whose searches end without one
+    if over and (reader.transfer_path.exists() or reader.comparison):  # whose searches have none
         return "finished"
-    if at_work is not None and at_work.fetching:  # whether it goes on elsewhere, nobody here knows
+    if writer is not None and writer.fetching:  # it may continue elsewhere, unseen from here
         return "fetched"
-    if at_work is not None and at_work.alive is False:
+    if writer is not None and writer.alive is False:
         return "interrupted"
     if over:
-        return "racing" if follower.plan.race and not follower.raced() else "transfer"
+        return "racing" if reader.plan.race and not reader.race_over() else "transfer"
     if generation_s is None:
-        return "starting" if follower.generation < 0 else "searching"
-    quiet = state_s > max(QUIET_S, QUIET_FACTOR * generation_s * follower.plan.commit_every)
+        return "starting" if reader.generation < 0 else "searching"
+    quiet = state_s > max(QUIET_S, QUIET_FACTOR * generation_s * reader.plan.commit_every)
     return "quiet" if quiet else "searching"
 
 
-def _typical(rows: Sequence[Row]) -> float | None:
+def _generation_s(rows: Sequence[Row]) -> float | None:
     """Seconds from one generation to the next, held-out scores and commits included.
 
     The median, because a run may have been interrupted between two of them.
@@ -198,7 +189,7 @@ def _typical(rows: Sequence[Row]) -> float | None:
     return statistics.median(steps) or None
 
 
-def _to_come(plan: Plan, recent: Sequence[Row], done: int) -> int:
+def _generations_to_come(plan: RunPlan, recent: Sequence[Row], done: int) -> int:
     """Generations still to come, at most: the budget in lives may not suffice for all."""
     planned = plan.generations - max(done, 0)
     if plan.stop.lives and recent and (n_lives := recent[-1]["n_lives"]):
@@ -208,7 +199,7 @@ def _to_come(plan: Plan, recent: Sequence[Row], done: int) -> int:
 
 
 def _workers(recent: Sequence[Row]) -> tuple[int, float | None]:
-    """How many there are, and the share of time that they lived: overhead is all the rest."""
+    """The number of workers, and the share of time that they were busy: all but overhead."""
     wall = sum(row["wall_s"] for row in recent)
     if not wall:
         return 0, None
@@ -224,6 +215,7 @@ def _held_out(row: Row) -> Estimate:
 
 
 def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str, str]:
+    then = "ends" if stop.then == "end" else "restarts"
     found = {}
     if stop.lives:
         found["lives"] = f"{last['total_lives']:,} of {stop.lives:,}"
@@ -231,31 +223,25 @@ def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str,
         low = f"{measured[-1]['held_out_low']:.3f}" if measured else "not measured"
         found["target"] = f"interval from {low}, ends at {stop.target:g}"
     if stop.spread:
-        found["spread"] = (
-            f"{last.get('spread') or math.nan:.3g}, {_then(stop)} below {stop.spread:g}"
-        )
+        found["spread"] = f"{last.get('spread') or math.nan:.3g}, {then} below {stop.spread:g}"
     if stop.patience:
         epoch = [row for row in measured if epoch_of(row) == epoch_of(last)]
         best = max(epoch, key=_rank, default=None)
         waited = last["generation"] - best["generation"] if best else 0
-        found["patience"] = f"{waited} generations without a rise, {_then(stop)} at {stop.patience}"
+        found["patience"] = f"{waited} generations without a rise, {then} at {stop.patience}"
     return found
 
 
 def _rank(row: Row) -> tuple[float, int]:
-    """Higher for a higher held-out score, and for the first of equal ones."""
+    """Order by held-out score, and put the first of equal ones highest."""
     score = row["held_out_score"]
     return (-math.inf if math.isnan(score) else score, -row["generation"])
 
 
-def _then(stop: StopSettings) -> str:
-    return "ends" if stop.then == "end" else "restarts"
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it."""
+def finite_only(value: Any) -> Any:
+    """Replace numbers that JSON does not have by None."""
     if isinstance(value, Mapping):
-        return {name: plain(inner) for name, inner in value.items()}
+        return {name: finite_only(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [finite_only(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,225 @@
+"""A comparison on a terminal: what tuning has found, what has been scored, what runs now.
+
+It is read from the records beside Optuna's database, which is not opened.
+"""
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.trust import again
+from spikeloop.coordinator.watch.curves import TerminalSize
+from spikeloop.coordinator.watch.durations import span
+from spikeloop.coordinator.watch.run_status import finite_only
+from spikeloop.coordinator.watch.writer import Writer, find_writer
+
+
+class ComparisonView:
+    """A comparison that is watched.
+
+    Attributes:
+        behind: whether the last look left something unread.
+
+    Raises:
+        ConfigError: its manifest is damaged, or of another schema version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / MANIFEST
+        config: Any = atomic_files.read_versioned(path, SCHEMA_VERSION).get("config")
+        try:
+            about = config["comparison"]
+            self._name = printable(str(about.get("name")))
+            self._strategies = list(config["strategies"])
+            self._tuned = config["tuning"]["strategies"]
+            self._tuned = self._strategies if self._tuned is None else list(self._tuned)
+            self._tuning_lives = int(config["tuning"]["lives"])
+            self._seeds, self._budget = int(about["seeds"]), int(about["budget"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(f"{path}: damaged: no comparison in it") from error
+        self._records: dict[Path, Mapping[str, Any]] = {}
+        self._problems: list[str] = []
+        self._writer: Writer | None = None
+        self.behind = False
+
+    def look(self, limit_s: float = float("inf")) -> None:
+        """Read the records that are new, for about so many seconds at most."""
+        if not (self.folder / MANIFEST).exists():
+            raise ConfigError(f"{self.folder}: not a comparison (there is no {MANIFEST} in it)")
+        self._writer = find_writer(self.folder)
+        self._problems = []
+        self.behind = False
+        until = time.monotonic() + limit_s
+        paths = [*self.folder.glob("tuning/*/*/trial.json"), *self.folder.glob("contest/*/*.json")]
+        self._records = {path: self._records[path] for path in paths if path in self._records}
+        for path in paths:
+            if path in self._records:
+                continue
+            if time.monotonic() > until:
+                self.behind = True
+                break
+            try:
+                record = atomic_files.read_json(path)
+            except ConfigError as error:
+                self._problems.append(printable(str(error)))
+                continue
+            if path.name != "trial.json" or "state" in record:  # else it is under way
+                self._records[path] = record
+
+    @property
+    def finished(self) -> bool:
+        """Whether the findings are written, which come last."""
+        return (self.folder / "findings.json").exists()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is finished and no process is known to write."""
+        return self.finished and not (self._writer is not None and self._writer.alive)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same numbers for programs."""
+        found: dict[str, Any] = finite_only(
+            {
+                "name": self._name,
+                "writer": vars(self._writer) if self._writer else None,
+                "over": self.over,
+                "tuning": {name: self._trials(name) for name in self._tuned},
+                "contest": self._contest(),
+                "now": self._now(),
+                "problems": self._problems,
+            }
+        )
+        return found
+
+    def show(self, size: TerminalSize) -> RenderableType:
+        """Draw two tables and what runs now; rich fits them into the terminal."""
+        head = Text(self._name, "bold").append(
+            f"  a comparison of {len(self._strategies)} strategies at {self._budget:,} lives a "
+            f"search, {self._seeds} seeds",
+            "not bold",
+        )
+        return Group(head, self._state_line(), *self._tables(), *self._notes())
+
+    def _state_line(self) -> Text:
+        writer = self._writer
+        if self.finished:
+            return Text("finished", "bold green")
+        if writer is not None and writer.alive is False:
+            return Text("interrupted", "bold red").append(f"; {writer}, which has ended")
+        where = f"; {writer}" if writer else ""
+        return Text(self._now() or "between two searches", "bold").append(where, "not bold")
+
+    def _tables(self) -> Iterator[RenderableType]:
+        if self._tuned and self._tuning_lives:
+            table = _table(
+                "Tuning", "strategy", "trials", "pruned", "failed", "best held-out", "lives"
+            )
+            for name in self._tuned:
+                found = self._trials(name)
+                counts = (str(found[key]) for key in ("trials", "pruned", "failed"))
+                spent = f"{found['lives']:,} of {self._tuning_lives:,}"
+                table.add_row(printable(name), *counts, *_decimals([found["best"]]), spent)
+            yield table
+        table = _table(
+            "Contest", "contestant", "searches", "failed", "mean held-out", "least", "most"
+        )
+        for name, found in self._contest().items():
+            searches = f"{found['searches']} of {self._seeds}"
+            numbers = _decimals(found[key] for key in ("mean", "least", "most"))
+            table.add_row(printable(name), searches, str(found["failed"]), *numbers)
+        yield table if table.row_count else Text("The contest has not begun.", "dim")
+
+    def _notes(self) -> Iterator[Text]:
+        for problem in self._problems[:3]:
+            yield Text(f"problem: {problem}", "red")
+        if self.finished:
+            yield Text(printable(f"report:  {again('report', self.folder)}"))
+        elif self._writer is not None and self._writer.alive is False:
+            yield Text(printable(f"continue: {again('resume', self.folder)}"))
+        elif self._writer is not None:
+            yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
+
+    def _trials(self, strategy: str) -> dict[str, Any]:
+        found = [
+            record
+            for path, record in self._records.items()
+            if path.name == "trial.json" and path.parts[-3] == strategy
+        ]
+        states = [record["state"] for record in found]
+        values = [
+            record["value"]
+            for record in found
+            if record["state"] == "COMPLETE" and isinstance(record.get("value"), float)
+        ]
+        return {
+            "trials": len(found),
+            "pruned": states.count("PRUNED"),
+            "failed": states.count("FAIL"),
+            "best": max(values, default=None),
+            "lives": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
+        }
+
+    def _contest(self) -> dict[str, dict[str, Any]]:
+        scores: dict[str, list[Any]] = {}
+        for path, record in sorted(self._records.items()):
+            if path.name != "trial.json":
+                scores.setdefault(path.parent.name, []).append(record.get("score"))
+        contest = {}
+        for name, own in scores.items():
+            values = [score for score in own if isinstance(score, float)]
+            contest[name] = {
+                "searches": len(own),
+                "failed": len(own) - len(values),
+                "mean": statistics.fmean(values) if values else None,
+                "least": min(values, default=None),
+                "most": max(values, default=None),
+            }
+        return contest
+
+    def _now(self) -> str:
+        """Name the search that is under way, as "tuning evolution, trial 3, generation 12"."""
+        if self.over:
+            return ""
+        for path in sorted(self.folder.glob("tuning/*/*/trial.json"), reverse=True):
+            if path not in self._records:
+                strategy, trial = (printable(part) for part in path.parts[-3:-1])
+                runs = sorted(path.parent.glob("*/run.json"))
+                return f"tuning {strategy}, trial {_number(trial)}{_generation(runs)}"
+        for run in sorted(self.folder.glob("runs/*/*/run.json")):
+            name, seed = run.parts[-3:-1]
+            if not (self.folder / "contest" / name / f"{seed}.json").exists():
+                where = f"contest, {printable(name)}, seed {_number(printable(seed))}"
+                return f"{where}{_generation([run])}"
+        return ""
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    for column in others:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _decimals(values: Iterable[float | None]) -> list[str]:
+    return ["-" if value is None else f"{value:.3f}" for value in values]
+
+
+def _number(digits: str) -> str:
+    return digits.lstrip("0") or "0"
+
+
+def _generation(runs: list[Path]) -> str:
+    return f", generation {max(RunStore(runs[-1].parent).generation(), 0)}" if runs else ""
