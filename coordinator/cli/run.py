@@ -42,7 +42,7 @@ def run(
 ) -> None:
     """Run one outer loop and end with its transfer to held-out tasks."""
     from spikeloop.coordinator.cli import open as opening
-    from spikeloop.coordinator.report.figures import make_figures
+    from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store import manifest
     from spikeloop.coordinator.store.manifest import warn_of_changes, warn_of_processor
@@ -55,7 +55,7 @@ def run(
             settings,
             folder,
             0,
-            lambda r, s: run_session.start(settings, folder, r, s, again, make_figures),
+            lambda r, s: run_session.start(settings, folder, r, s, again, write_run_figures),
         )
         return
     if changes := manifest.changed_code(store, settings):
@@ -66,7 +66,7 @@ def run(
         settings,
         folder,
         done,
-        lambda r, s: run_session.resume(settings, store, r, s, on_end=make_figures),
+        lambda r, s: run_session.resume(settings, store, r, s, on_end=write_run_figures),
     )
 
 
@@ -87,7 +87,7 @@ def resume(
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
     from spikeloop.coordinator.cli import open as opening
-    from spikeloop.coordinator.report.figures import make_figures
+    from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.manifest import open_run, warn_of_changes
     from spikeloop.coordinator.store.trust import reaches, require
@@ -127,7 +127,7 @@ def resume(
         settings,
         folder,
         done,
-        lambda r, s: run_session.resume(settings, store, r, s, after, make_figures),
+        lambda r, s: run_session.resume(settings, store, r, s, after, write_run_figures),
         place,
     )
 

@@ -17,18 +17,18 @@ from spikeloop.coordinator.report import figures, parameter_traces
 from spikeloop.coordinator.report.comparison_figures import comparison_figures
 from spikeloop.coordinator.report.page import (
     Block,
-    Code,
     Drawing,
     Folded,
     Page,
     Section,
     Table,
     Text,
+    configuration,
     facts,
     number,
+    reading,
     records,
     signed,
-    toml,
 )
 from spikeloop.coordinator.report.run_report import frame, versions
 from spikeloop.coordinator.report.tuning_report import tuning_blocks
@@ -53,11 +53,11 @@ CAPTIONS = {
 
 
 def comparison_page(folder: Path, trust: bool = False) -> Page:
-    """Everything that is known of a comparison; own classes are loaded as by ``read_config``."""
+    """Build the report of a comparison; own classes are loaded as by ``read_config``."""
     config = session.read_config(folder, trust)
     if not (folder / "results.parquet").exists():
         raise ConfigError(
-            f"{folder}: the comparison is not finished; go on with: {again('resume', folder)}"
+            f"{folder}: the comparison is not finished; continue it by: {again('resume', folder)}"
         )
     found = session.find(config, folder)
     trials, results = (result_tables.read(folder, name) for name in ("trials", "results"))
@@ -198,7 +198,7 @@ def _differences(found: Findings, drawn: Mapping[str, Drawing]) -> Iterator[Bloc
 
 
 def _where(folder: Path, found: Findings) -> Iterator[Block]:
-    """The search of median score of each arm, as an example."""
+    """Show the search with the median score of each arm, as an example."""
     for arm in found.arms:
         finished = np.flatnonzero(np.isfinite(arm.scores))
         if not finished.size:
@@ -279,12 +279,12 @@ def _comparison(
     yield Text("Every number above follows from the files of the folder.")
     names = ("results", "anytime", "trials")
     lines = [f'{name} = pd.read_parquet("{folder.name}/{name}.parquet")' for name in names]
-    yield Code("\n".join(("import pandas as pd", "", *lines)))
-    yield Folded("Configuration as resolved", [Code(toml(tables))])
+    yield reading(lines)
+    yield configuration(tables)
 
 
 def _about(name: str, found: Findings) -> str:
-    """What a figure shows, in words, for readers who do not see it."""
+    """Describe a figure for readers who do not see it."""
     iqm = ", ".join(f"{arm.arm} {number(arm.iqm.value)}" for arm in found.arms)
     return {
         "differences": "Differences of the planned comparisons: "

@@ -14,7 +14,7 @@ import pandas as pd
 
 from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.report import figures
-from spikeloop.coordinator.report.parameter_traces import lowest, shorten, span
+from spikeloop.coordinator.report.parameter_traces import lowest, set_range, shorten
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def draw_tuning(trials: pd.DataFrame, space: ParameterSpace) -> "Figure":
             axes.set_xlim(-0.5, len(options) - 0.5)
         elif isinstance(parameter, Real | Integer):
             log = isinstance(parameter, Real) and parameter.scale == "log"
-            span(axes, "x", lowest(parameter, space), float(parameter.high), log)
+            set_range(axes, "x", lowest(parameter, space), float(parameter.high), log)
         axes.plot(at, kept["value"], "o", ms=3, mew=0, alpha=0.6, color=STATES["complete"][1])
         if chosen is not None:
             place = int(np.argmax(kept["value"].to_numpy()))

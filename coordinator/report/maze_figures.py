@@ -1,4 +1,4 @@
-"""Policies in mazes as pictures: what each field is worth, and where its best action leads."""
+"""Policies in mazes as pictures: the value of each field, and where its best action leads."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ LOW, HIGH = "#F4FAFD", "#3F9BD0"
 
 
 def best_actions(values: FloatArray) -> BoolArray:
-    """(n_states, n_actions) whether an action is a best one; none is where all are equal.
+    """Mark the best actions of each state, (n_states, n_actions); none where all are equal.
 
     A state that was never visited still has all its values equal, so it is undecided.
     """
@@ -39,12 +39,12 @@ def draw_policies(
     headings: Sequence[str],
     titles: Sequence[Sequence[str]],
 ) -> None:
-    """One row per maze, one column per Θ, all on the same scale of colours.
+    """Draw a row for each maze and a column for each Θ, all on the same scale of colours.
 
     Args:
         figure: what to draw on.
         layouts: the n_tasks mazes.
-        values: (n_candidates, n_tasks, n_states, n_actions) what actions are held to be worth.
+        values: (n_candidates, n_tasks, n_states, n_actions) estimated values of actions.
         headings: of the n_candidates columns.
         titles: [candidate][task] of the panels.
     """
@@ -93,14 +93,14 @@ def draw_policies(
 
 def draw_policy(
     axes: "Axes", free: BoolArray, goal: int, values: FloatArray, colours: "ScalarMappable"
-) -> "Axes":
-    """One maze: walls, goal, values as colours, an arrow for every best action.
+) -> None:
+    """Draw one maze: walls, goal, values as colours, an arrow for every best action.
 
     Args:
         axes: what to draw on.
         free: (height, width) whether a field is free.
         goal: number of the goal's field, counted row by row.
-        values: (n_states, n_actions) what actions are held to be worth.
+        values: (n_states, n_actions) estimated values of actions.
         colours: of the values.
     """
     from matplotlib.colors import to_rgba
@@ -125,7 +125,7 @@ def draw_policy(
     way = distances(free, (goal // width, goal % width)).ravel()
     astray = way[ahead[action, field]] >= way[field]
     down, right = np.array(MOVES)[action].T
-    # An only arrow lies in the middle of its field; several start from there.
+    # A single arrow lies in the middle of its field; several start from there.
     only = best[field].sum(axis=1) == 1
     length, back = np.where(only, 0.6, 0.4), np.where(only, 0.3, 0.0)
     axes.quiver(
@@ -144,4 +144,3 @@ def draw_policy(
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(color=WALL, lw=4)
-    return axes

@@ -1,4 +1,4 @@
-"""The report of one run, from its folder alone."""
+"""The report of a run, from its folder alone."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -10,19 +10,19 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Rule, words
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import duration
-from spikeloop.coordinator.report import figures, parameter_traces
+from spikeloop.coordinator.report import figures, parameter_traces, run_figures
 from spikeloop.coordinator.report.page import (
     Block,
-    Code,
     Drawing,
     Folded,
     Page,
     Section,
     Table,
     Text,
+    configuration,
     facts,
+    reading,
     records,
-    toml,
 )
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.search.deployment import deployed
@@ -36,7 +36,7 @@ LONGEST_ERROR = 300
 
 
 def run_page(store: RunStore, trust: bool = False) -> Page:
-    """Everything that is known of a run, whose own classes are loaded as by ``read_config``."""
+    """Build the report of a run; own classes are loaded as by ``read_config``."""
     manifest, config = store.manifest(), read_config(store, trust)
     frames = {name: frame(store, name) for name in TABLES}
     others = other_transfers(store)
@@ -64,7 +64,7 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
 
 
 def frame(store: RunStore, name: str) -> pd.DataFrame:
-    """A table of the run, committed generations only; without rows where there is none."""
+    """Read a table of the run, committed generations only; without rows if there is none."""
     table = store.table(name)
     found = pd.DataFrame() if table is None else table.to_pandas()
     if name == "transfer" or found.empty:
@@ -73,10 +73,7 @@ def frame(store: RunStore, name: str) -> pd.DataFrame:
 
 
 def other_transfers(store: RunStore) -> OtherTransfers:
-    """By their names, the transfer evaluations that are not the run's own.
-
-    Each with the generation whose point was deployed, and its rows.
-    """
+    """Read the transfer evaluations that are not the run's own, by file name."""
     return {
         path.name: (generation, store.read_part(path).to_pandas())
         for path, generation in store.other_transfers()
@@ -89,18 +86,18 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
         yield Text("No generation is committed yet.")
         return
     figure = figures.new()
-    figures.draw_search(
+    run_figures.draw_search(
         figure.subplots(),
         generations,
         None if curves.empty else curves,
         config.run.seed,
         ends(config.family.interface),
+        title="",
     )
-    figure.axes[0].set_title("", loc="left")  # the heading says it
     yield Drawing(
         figure,
-        "Fitness comes from fresh tasks in every generation, so its line moves with their luck; "
-        "the held-out tasks are the same throughout.",
+        "Fitness comes from fresh tasks in every generation, so its line moves with how "
+        "hard they are; the held-out tasks are the same throughout.",
         f"Fitness of the population over {len(generations)} generations: the mean goes from "
         f"{generations['mean'].iloc[0]:.3f} to {generations['mean'].iloc[-1]:.3f}.",
     )
@@ -108,7 +105,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
     if names := parameter_traces.draw_summary(summary, generations):
         yield Drawing(
             summary,
-            "What the strategy tells of itself after each generation.",
+            "What the strategy reports of itself after each generation.",
             f"Over generations: {', '.join(names)}.",
         )
     for _, sentence in _stops(config, generations):
@@ -141,7 +138,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
 
 
 def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule, str]]:
-    """The rules that ended the search early or began it anew, each with its sentence."""
+    """Yield the rules that ended the search early or restarted it, each with its sentence."""
     for row in records(generations):
         rule = row.get("stopped")
         if isinstance(rule, str) and rule:
@@ -250,11 +247,11 @@ def _run(
         }
     yield facts("Size, seeds and budget", values)
     yield facts("What made the numbers", versions(manifest))
-    yield Folded("Configuration as resolved", [Code(toml(config.tables()))])
+    yield configuration(config.tables())
 
 
 def versions(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Versions, commit and machine from a manifest, for a table."""
+    """Take versions, commit and machine from a manifest, for a table."""
     packages = manifest.get("versions", {})
     machine = manifest.get("machine", {})
     return {
@@ -283,7 +280,7 @@ def _reading(config: RunConfig, store: RunStore) -> Iterator[Block]:
         f'{name} = pd.read_parquet("{path.relative_to(store.folder.parent).as_posix()}")'
         for name, path in read.items()
     ]
-    yield Code("\n".join(("import pandas as pd", "", *lines)))
+    yield reading(lines)
 
 
 def _kind(config: RunConfig, table: str) -> str:

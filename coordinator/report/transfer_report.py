@@ -1,11 +1,11 @@
-"""How a run's learned Θ does on new tasks, for its report, from the rows of ``transfer`` alone."""
+"""How well a run's learned Θ does on new tasks, from the rows of ``transfer`` alone."""
 
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.report import figures
+from spikeloop.coordinator.report import figures, run_figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.report.transfer_table import (
     COLUMNS,
@@ -20,18 +20,18 @@ from spikeloop.coordinator.stats.scores import ends
 from spikeloop.tasks.base import References
 
 OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
-"""Of transfer evaluations that are not the run's own, by file name: generation and rows."""
+"""Transfer evaluations that are not the run's own: file name -> deployed generation and rows."""
 
 
 def transfer_blocks(
     config: RunConfig, transfer: pd.DataFrame, over: bool, others: OtherTransfers
 ) -> Iterator[Block]:
-    """Scores, planned comparisons and learning curves of held-out lives.
+    """Show scores, planned comparisons and learning curves of held-out lives.
 
     Args:
         config: of the run.
-        transfer: rows of the table of that name, of one transfer seed or, as older programs wrote
-            it, several; maybe none.
+        transfer: rows of the table of that name; there may be none, or, from older programs,
+            several transfer seeds.
         over: whether the search has ended.
         others: further evaluations, each with its own table below that of the run.
     """
@@ -83,7 +83,7 @@ def transfer_blocks(
     if not lives.empty:
         figure = figures.new()
         steps = config.family.interface.n_steps
-        figures.draw_learning(figure.subplots(), lives, steps, config.run.seed, (zero, one))
+        run_figures.draw_learning(figure.subplots(), lives, steps, config.run.seed, (zero, one))
         yield Drawing(
             figure,
             "Reward per step within held-out lives, with pointwise 95 % intervals; dashed and "
@@ -93,7 +93,7 @@ def transfer_blocks(
 
 
 def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
-    """Rulers, computed again for the rows of ``transfer`` with one transfer seed.
+    """Compute rulers again for the rows of ``transfer``, all of one transfer seed.
 
     Raises:
         OtherTasks: the family's code has changed, so they would be those of other tasks.

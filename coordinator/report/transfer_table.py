@@ -66,7 +66,7 @@ def transfer_scores(lives: pd.DataFrame, run_seed: int) -> TransferScores:
 def theta_cells(
     score: Estimate, returns: FloatArray, below_optimal: Estimate, n_lives: int
 ) -> tuple[str, ...]:
-    """Format the row of one Θ, without its name; ``returns`` are those of lives that did not fail."""
+    """Format the row of one Θ, without its name; ``returns`` leave out lives that failed."""
     return (
         f"{score.value:.3f}",
         f"[{score.low:.3f}, {score.high:.3f}]",

@@ -1,4 +1,4 @@
-"""What tuning came to, for the report of a comparison."""
+"""The results of tuning, for the report of a comparison."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from spikeloop.coordinator.report.page import Block, Drawing, Folded, Table, Tex
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
-    """The settings that were chosen, each study's figure, and all trials."""
+    """Show the settings that were chosen, the figure of each study, and all trials."""
     if not config.tuned:
         yield Text("No strategy was tuned.")
         return
@@ -106,7 +106,7 @@ def _setting(value: Any) -> str:
 
 
 def _inner(settings: Any, key: str) -> Any:
-    """The value under a dotted key of nested settings, or "" if there is none."""
+    """Look up a dotted key in nested settings; "" if it is missing."""
     for name in key.split("."):
         if not isinstance(settings, Mapping) or name not in settings:
             return ""

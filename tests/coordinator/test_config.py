@@ -11,7 +11,7 @@ from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load, override, parse
 from spikeloop.coordinator.config.settings_builder import allowed
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report.page import toml
+from spikeloop.coordinator.report.page import configuration
 from spikeloop.tasks.settings import Settings
 
 TESTS = Path(__file__).parents[1]
@@ -345,7 +345,8 @@ def test_stages_change_the_family_of_search_tasks_until_their_share() -> None:
     again = parse(config.tables(), "again", TESTS)
     assert again == config
     assert again.stages == config.stages
-    assert parse(tomllib.loads(toml(config.tables())), "toml", TESTS) == config
+    shown: Any = configuration(config.tables()).blocks[0]
+    assert parse(tomllib.loads(shown.text), "toml", TESTS) == config
 
 
 @pytest.mark.parametrize(
