@@ -22,8 +22,8 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
 from spikeloop.coordinator.config.load import parse, read_tables
 from spikeloop.coordinator.export import weights as learned
-from spikeloop.coordinator.interpretation import answers
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation import prediction_errors
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.stats.bands import mean_band, resampled_tasks
@@ -94,9 +94,9 @@ def squared_errors(settings: run_config.RunConfig, name: str) -> FloatArray:
     with TemporaryDirectory() as folder:
         run_session.start(settings, Path(folder) / "run", Quiet(name), StopSignal())
         known = learned.open_learned(Path(folder) / "run", trust=False)
-    held = HeldOut(known, N_FUNCTIONS, seed=0)
+    held = HeldOutEpisodes(known, N_FUNCTIONS, seed=0)
     tasks: Any = held.tasks
-    return answers.squared_errors(tasks, held.actions(known.point))[answers.NETWORK]
+    return prediction_errors.squared_errors(tasks, held.actions(known.point))[answers.NETWORK]
 
 
 def table(errors: Mapping[str, FloatArray]) -> Iterator[str]:

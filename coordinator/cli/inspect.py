@@ -21,31 +21,6 @@ from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.formatting import printable, warn
 
 
-def policies(
-    run: RunPath,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="steps in each maze")] = 1000,
-    tasks: Annotated[int, typer.Option("--tasks", min=1, max=20, help="new mazes")] = 3,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="which mazes")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="another PNG file")] = None,
-    trust: Trust = False,
-) -> None:
-    """Draw what the default and learned Θ of a run have learned in new mazes."""
-    from spikeloop.coordinator.cli import policies as mazes
-    from spikeloop.coordinator.cli import progress as console
-    from spikeloop.coordinator.search import run_session
-    from spikeloop.coordinator.store.lock import refuse_links
-    from spikeloop.coordinator.store.manifest import open_run
-
-    store, config, _ = open_run(run, trust)
-    refuse_links(run)
-    seed = config.transfer.seed if seed is None else seed
-    learned = run_session.recommended(config, store)
-    result = mazes.live(config, learned, steps, tasks, seed, str(run))
-    path = mazes.draw(result, out or run / "figures" / "policies.png")
-    mazes.show(result, console.stream())
-    typer.echo(f"figure:  {path}")
-
-
 def plan(
     config: ConfigPath,
     sets: Sets = None,

@@ -15,9 +15,9 @@ from spikeloop.coordinator.cli import inspect as looking
 from spikeloop.coordinator.cli import run as running
 from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
-from spikeloop.coordinator.cli.episodes import lives
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
+from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.slurm import slurm
 from spikeloop.coordinator.cli.terminal import outlive_terminal
@@ -33,12 +33,15 @@ app = typer.Typer(
 )
 for command in (
     *(running.run, running.resume, running.compare, running.transfer),
-    *(watch, looking.report, export, looking.verify, looking.policies, lives),
+    *(watch, looking.report, export, looking.verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
     *(looking.plan, looking.list_, looking.doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
+
+RENAMED = {"lives": "interpret", "policies": "interpret"}
+"""Commands of older versions -> the command that does the same now."""
 
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
@@ -73,6 +76,8 @@ def _code(arguments: list[str]) -> int:
     try:
         if any("\0" in argument for argument in arguments):
             raise ConfigError("arguments must not contain the character NUL")
+        if arguments and (new := RENAMED.get(arguments[0])):
+            raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
         code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

@@ -1,4 +1,4 @@
-"""What is pulled in bandits: the roles of the arms, the program that lives follow, the regret."""
+"""Statistics of pulls in bandits: roles of the arms, use of the informative arm, regret."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NETWORK, UNIFORM = "network", "uniform pulls"
 
 @dataclass(frozen=True)
 class Regret:
-    """What a policy earns less than who pulls the best arm of each step, in expectation.
+    """The expected return of the best arm of each step, minus that of a policy.
 
     Attributes:
         total: after the last pull, mean over bandits.
@@ -34,12 +34,12 @@ class Regret:
 
 @dataclass(frozen=True)
 class Pulls:
-    """What a network does in bandits.
+    """Pulls of a network in bandits.
 
     Attributes:
         roles: share of lives that pull an arm of each role, by role and number of the pull
             (``milestones``).
-        program: share of lives that follow a program, by its words.
+        program: share of lives that follow each of some programs, by its description.
         regret: cumulative expected regret of the network, by pulls.
         totals: of the network and of other policies.
     """
@@ -51,7 +51,7 @@ class Pulls:
 
 
 def expected_rewards(tasks: Bandits) -> FloatArray:
-    """(n_tasks, n_steps, n_arms) expected reward of each arm in each step."""
+    """Compute the expected reward of each arm in each step, (n_tasks, n_steps, n_arms)."""
     if isinstance(tasks, RestlessTasks):
         return tasks.mean
     if isinstance(tasks, BanditTasks):
@@ -66,13 +66,13 @@ def expected_rewards(tasks: Bandits) -> FloatArray:
 
 
 def best_arms(tasks: Bandits) -> IntArray:
-    """(n_tasks, n_steps) the arm of the largest expected reward in each step."""
+    """Find the arm of the largest expected reward in each step, (n_tasks, n_steps)."""
     best: IntArray = expected_rewards(tasks).argmax(axis=2)
     return best
 
 
 def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
-    """(n_tasks, n_steps) whether an arm of each role was pulled; the roles exclude each other.
+    """Mark pulls of arms of each role, (n_tasks, n_steps); the roles exclude each other.
 
     Args:
         tasks: the bandits.
@@ -86,7 +86,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
 
 
 def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """How many lives ask first and then pull what they were told; none without informative arm.
+    """Count lives that pull the informative arm first and then its target; empty without that arm.
 
     Args:
         of_role: as from ``roles``.
@@ -105,7 +105,7 @@ def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
 
 
 def cumulative_regret(tasks: Bandits, actions: IntArray) -> FloatArray:
-    """(n_tasks, n_steps) expected regret up to each pull: the best arm's minus the pulled one's.
+    """Sum the expected reward of the best arm minus that of the pulled one, (n_tasks, n_steps).
 
     Args:
         tasks: the bandits.
@@ -123,7 +123,7 @@ def summarise(
     rulers: Mapping[str, FloatArray],
     rng: np.random.Generator,
 ) -> Pulls:
-    """What a network does, and what other policies earn on the same bandits.
+    """Summarise the pulls of a network, and its regret beside that of other policies.
 
     Args:
         tasks: the bandits.

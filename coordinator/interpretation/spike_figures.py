@@ -1,10 +1,12 @@
-"""One life of a spiking network as a picture: what it saw, how it spiked, what it decided."""
+"""Figure of one life of a spiking network: its inputs, spikes, thresholds and decisions."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.time_series import Moments, most_moved
+from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, most_moved
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -26,8 +28,15 @@ MOST_LINES = 60
 ADAPTIVE, PLAIN = COLOURS["learned"], COLOURS["reference"]
 
 
-def draw_life(figure: "Figure", life: Moments, title: str) -> None:
-    """Decisions on top, then input channels, spikes of both kinds of neurons, thresholds."""
+def life_figure(life: EpisodeTrace, title: str, path: Path) -> Path:
+    """Write the figure of one life."""
+    figure = figures.new(8.4)
+    draw_life(figure, life, title)
+    return figures.save(figure, path)
+
+
+def draw_life(figure: "Figure", life: EpisodeTrace, title: str) -> None:
+    """Draw decisions on top, then input channels, spikes of both kinds of neurons, thresholds."""
     n_plain = life.spikes.shape[1] - life.n_adaptive
     heights = [1.3, 1.5, *([2.0] if life.n_adaptive else []), *([2.0] if n_plain else [])]
     heights += [1.4] if life.n_adaptive else []
@@ -46,14 +55,14 @@ def draw_life(figure: "Figure", life: Moments, title: str) -> None:
         if life.n_shown <= MOST_LINES:
             for end in ends:
                 axes.axvline(end, color=COLOURS["random"], lw=0.5, alpha=0.6, zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
+        figures.open_frame(axes)
     panels[-1].set(xlabel="time (ms)", xlim=(0, life.end_ms))
     panels[0].set_title(title, loc="left", pad=24)
     figure.align_ylabels()
 
 
-def draw_answers(axes: "Axes", life: Moments) -> "Axes":
-    """Targets and answers, each over the whole window of its decision."""
+def draw_answers(axes: "Axes", life: EpisodeTrace) -> None:
+    """Draw targets and answers, each over the whole window of its decision."""
     edges = np.arange(life.n_shown + 1) * life.window * life.step_ms
     axes.stairs(life.told, edges, baseline=None, color=COLOURS["reference"], label="target")
     axes.stairs(
@@ -63,16 +72,14 @@ def draw_answers(axes: "Axes", life: Moments) -> "Axes":
     shown = np.concatenate([life.told, life.acted]).clip(2 * least - most, 2 * most - least)
     margin = 0.08 * (shown.max() - shown.min())
     axes.set(ylabel="output", ylim=(shown.min() - margin, shown.max() + margin))
-    _legend(axes)
-    return axes
+    figures.legend_above(axes, ncols=2)
 
 
-def draw_actions(axes: "Axes", life: Moments) -> "Axes":
-    """Actions as marks at the ends of their windows, rewards as bars against the axis on the right.
+def draw_actions(axes: "Axes", life: EpisodeTrace) -> None:
+    """Draw actions as marks at the ends of their windows, and rewards as bars.
 
     A bar stands after the action that earns it, in the window in which it is an input; that of the
-    last action, which no window follows, ends with the picture.
-    A line leads from each action to the next where they are few enough to be followed.
+    last action, which no window follows, ends with the figure. Its axis is on the right.
     """
     ends = np.arange(1, life.n_shown + 1) * life.window * life.step_ms
     width = 0.5 * life.window * life.step_ms
@@ -80,7 +87,7 @@ def draw_actions(axes: "Axes", life: Moments) -> "Axes":
     begins = np.minimum(ends, life.end_ms - width)
     paid.bar(begins, life.told, width, align="edge", color=COLOURS["default"], alpha=0.45)
     paid.set_ylabel("reward", color=COLOURS["default"])
-    paid.spines[["top", "left"]].set_visible(False)
+    figures.open_frame(paid, "top", "left")
     low = min(0.0, float(life.told.min()))
     paid.set_ylim(1.1 * low, 1.1 * max(float(life.told.max()), 0.1))
     axes.set_zorder(paid.get_zorder() + 1)
@@ -93,12 +100,11 @@ def draw_actions(axes: "Axes", life: Moments) -> "Axes":
     axes.set_yticks([1, life.n_actions])
     axes.plot([], [], "o", ms=5, color=ADAPTIVE, label="action (at end)")
     axes.plot([], [], "s", color=COLOURS["default"], alpha=0.45, label="reward (after it)")
-    _legend(axes)
-    return axes
+    figures.legend_above(axes, ncols=2)
 
 
-def draw_inputs(axes: "Axes", life: Moments) -> "Axes":
-    """Input channels as shown, dark where they are high; names of their parts on the left."""
+def draw_inputs(axes: "Axes", life: EpisodeTrace) -> None:
+    """Draw input channels, dark where they are high, with the names of their parts."""
     n = life.seen.shape[1]
     axes.imshow(
         life.seen.T,
@@ -119,11 +125,10 @@ def draw_inputs(axes: "Axes", life: Moments) -> "Axes":
     for edge in edges[1:-1]:
         axes.axhline(edge, color=COLOURS["default"], lw=0.8)
     axes.set_ylabel("inputs")
-    return axes
 
 
-def draw_spikes(axes: "Axes", life: Moments, which: slice, label: str, colour: str) -> "Axes":
-    """A dot for each spike of some neurons."""
+def draw_spikes(axes: "Axes", life: EpisodeTrace, which: slice, label: str, colour: str) -> None:
+    """Draw a mark for each spike of some neurons."""
     spikes = life.spikes[:, which]
     step, neuron = np.nonzero(spikes)
     n = spikes.shape[1]
@@ -142,11 +147,10 @@ def draw_spikes(axes: "Axes", life: Moments, which: slice, label: str, colour: s
         color=colour,
     )
     axes.set_yticks([0, n - 1], ["1", str(n)])
-    return axes
 
 
-def draw_thresholds(axes: "Axes", life: Moments) -> "Axes":
-    """Thresholds of the adaptive neurons that vary most, in units of θ₀."""
+def draw_thresholds(axes: "Axes", life: EpisodeTrace) -> None:
+    """Draw the thresholds that vary most, in units of θ₀."""
     from matplotlib import colormaps
 
     shown = most_moved(life.thresholds, N_THRESHOLDS)
@@ -163,8 +167,3 @@ def draw_thresholds(axes: "Axes", life: Moments) -> "Axes":
         textcoords="offset points",
         fontsize="small",
     )
-    return axes
-
-
-def _legend(axes: "Axes") -> None:
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small")

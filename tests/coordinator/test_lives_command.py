@@ -14,10 +14,10 @@ from small import small_toml
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.interpretation import answers, pulls
-from spikeloop.coordinator.interpretation.answer_figures import draw_errors, draw_stages
-from spikeloop.coordinator.interpretation.answers import NETWORK
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation import prediction_errors, pulls
+from spikeloop.coordinator.interpretation.prediction_figures import draw_errors, draw_stages
+from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_regret, draw_roles
 from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_life
 from spikeloop.coordinator.report.figures import COLOURS
@@ -196,7 +196,7 @@ def test_nothing_is_written_through_a_link_of_a_run(
 
 def test_weights_that_are_no_numbers_give_one_line() -> None:
     known = drawn(BANDIT)
-    held = HeldOut(known, 3, seed=0)
+    held = HeldOutEpisodes(known, 3, seed=0)
     with pytest.raises(RunFailed, match="not finite"):
         held.actions(np.full(known.point.shape, np.nan))
 
@@ -206,8 +206,8 @@ def test_weights_that_are_no_numbers_give_one_line() -> None:
 
 def test_the_picture_of_errors_shows_the_bands() -> None:
     tasks = Quadratic(n_steps=12).sample(50, np.random.default_rng(1))
-    errors = answers.summarise(
-        answers.squared_errors(tasks, tasks.targets()), np.random.default_rng(2)
+    errors = prediction_errors.summarise(
+        prediction_errors.squared_errors(tasks, tasks.targets()), np.random.default_rng(2)
     )
     axes = draw_errors(Figure().subplots(), errors)
     drawn_lines = {line.get_label(): line.get_ydata() for line in axes.lines}
@@ -282,7 +282,7 @@ def test_the_picture_of_regret_ends_beside_the_other_policies() -> None:
 def test_the_picture_of_a_life_shows_what_there_is(
     family: dict[str, Any], learner: dict[str, Any], panels: list[str]
 ) -> None:
-    life = HeldOut(drawn(family, **learner), 2, seed=0).moments(0)
+    life = HeldOutEpisodes(drawn(family, **learner), 2, seed=0).moments(0)
     figure = Figure()
     draw_life(figure, life, "a life")
     assert [axes.get_ylabel() for axes in figure.axes] == panels
@@ -296,7 +296,7 @@ def test_the_picture_of_a_life_shows_what_there_is(
 
 
 def test_a_reward_stands_after_the_action_that_earns_it() -> None:
-    life = HeldOut(drawn(BANDIT), 2, seed=0).moments(0)
+    life = HeldOutEpisodes(drawn(BANDIT), 2, seed=0).moments(0)
     figure = Figure()
     axes = draw_actions(figure.subplots(), life)
     (paid,) = (other for other in figure.axes if other is not axes)

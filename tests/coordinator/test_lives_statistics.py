@@ -9,11 +9,11 @@ from learned_networks import BANDIT, QUADRATIC, drawn
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import TransferSettings
-from spikeloop.coordinator.interpretation import answers, functions, held_out_episodes, pulls
+from spikeloop.coordinator.interpretation import functions, prediction_errors, held_out_episodes, pulls
 from spikeloop.coordinator.interpretation import pictures as parts
-from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, certainly_below
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
-from spikeloop.coordinator.interpretation.time_series import adaptation, most_moved
+from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, PRIOR, certainly_below
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
+from spikeloop.coordinator.interpretation.episode_trace import adaptation, most_moved
 from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
 from spikeloop.coordinator.stats import bands
 from spikeloop.coordinator.stats.bands import (
@@ -118,9 +118,9 @@ def test_certainly_below_is_paired() -> None:
 
 def test_errors_of_known_answers() -> None:
     tasks = Quadratic(n_steps=30).sample(40, rng())
-    right = answers.squared_errors(tasks, tasks.targets())
+    right = prediction_errors.squared_errors(tasks, tasks.targets())
     np.testing.assert_array_equal(right[NETWORK], 0)
-    mean = answers.squared_errors(tasks, np.full((40, 30), 0.5))
+    mean = prediction_errors.squared_errors(tasks, np.full((40, 30), 0.5))
     np.testing.assert_allclose(mean[NETWORK], mean[PRIOR])
     np.testing.assert_allclose(mean[PRIOR].sum(axis=1), -tasks.references().random)
     assert list(mean) == [NETWORK, PRIOR, "running mean", LINE, "Bayes regression"]
@@ -128,13 +128,13 @@ def test_errors_of_known_answers() -> None:
 
 def test_a_network_is_measured_against_the_line() -> None:
     tasks = Quadratic(n_steps=30).sample(300, rng())
-    errors = answers.squared_errors(tasks, tasks.targets())
-    assert answers.summarise(errors, rng()).below_line == 0
-    same = answers.summarise({**errors, NETWORK: errors[LINE]}, rng())
+    errors = prediction_errors.squared_errors(tasks, tasks.targets())
+    assert prediction_errors.summarise(errors, rng()).below_line == 0
+    same = prediction_errors.summarise({**errors, NETWORK: errors[LINE]}, rng())
     assert same.below_line is None
     np.testing.assert_array_equal(same.bands[NETWORK].low, same.bands[LINE].low)
     # After three samples or so a line lacks what Bayes regression has learned of the curvature.
-    bayes = answers.summarise({**errors, NETWORK: errors["Bayes regression"]}, rng()).below_line
+    bayes = prediction_errors.summarise({**errors, NETWORK: errors["Bayes regression"]}, rng()).below_line
     assert bayes is not None
     assert 1 <= bayes <= 5
 
@@ -266,7 +266,7 @@ def test_the_tasks_and_the_luck_are_those_of_a_transfer(
     tables["run"]["common_noise"] = common_noise
     learned = replace(learned, config=parse(tables, "drawn", None))
     assert learned.config.transfer.tasks == 6
-    held = HeldOut(learned, n_tasks, seed=4)
+    held = HeldOutEpisodes(learned, n_tasks, seed=4)
     settings = TransferSettings(tasks=max(6, n_tasks), seed=4)
     grid = transfer_grid(learned.config, settings, learned.point)
     row = transfer_theta(settings).index("learned")
@@ -278,10 +278,10 @@ def test_the_tasks_and_the_luck_are_those_of_a_transfer(
 
 def test_answers_are_those_that_the_learner_is_scored_by(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = drawn(QUADRATIC)
-    held = HeldOut(learned, 7, seed=0)
+    held = HeldOutEpisodes(learned, 7, seed=0)
     given = held.actions(learned.point)
     assert isinstance(held.tasks, QuadraticTasks)
-    errors = answers.squared_errors(held.tasks, given)[NETWORK]
+    errors = prediction_errors.squared_errors(held.tasks, given)[NETWORK]
     parameters = learned.config.space.decode(learned.point[None, :])
     scored = held.learner.live(parameters, held.tasks, held.seeds)
     np.testing.assert_allclose(-errors.sum(axis=1), scored.returns[0], rtol=1e-12)
@@ -293,7 +293,7 @@ def test_answers_are_those_that_the_learner_is_scored_by(monkeypatch: pytest.Mon
 
 def test_thresholds_are_those_of_the_network() -> None:
     learned = drawn(BANDIT, adaptive_share=0.4)
-    held = HeldOut(learned, 3, seed=0)
+    held = HeldOutEpisodes(learned, 3, seed=0)
     life = held.moments(1)
     parameters = learned.config.space.decode(learned.point[None, :])
     kept = tile.trace(held.learner, parameters, held.tasks[1:2], held.seeds[:, 1:2])
@@ -316,7 +316,7 @@ def test_of_a_long_life_the_beginning_is_looked_at(
     learner: dict[str, Any], lived: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing else is lived, unless the network is shown how far it has come in the whole life."""
-    held = HeldOut(drawn(BANDIT, **learner), 2, seed=0)
+    held = HeldOutEpisodes(drawn(BANDIT, **learner), 2, seed=0)
     whole = held.moments(0)
     monkeypatch.setattr(held_out_episodes, "LONGEST", 55)
     traced: list[Any] = []
@@ -341,7 +341,7 @@ def test_of_a_long_life_the_beginning_is_looked_at(
 def test_rates_count_all_spikes_of_the_first_lives(
     memory: int, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = HeldOut(drawn(BANDIT), 4, seed=0)
+    held = HeldOutEpisodes(drawn(BANDIT), 4, seed=0)
     monkeypatch.setattr(held_out_episodes, "RATED", 3)
     monkeypatch.setattr(held_out_episodes, "MEMORY", memory)
     rates, n_lives = held.rates()

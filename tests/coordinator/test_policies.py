@@ -8,7 +8,7 @@ import pytest
 from small import small_tables, small_toml
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.cli.policies import live
+from spikeloop.coordinator.interpretation.mazes import live
 from spikeloop.coordinator.config.load import parse
 
 

@@ -1,4 +1,4 @@
-"""How well functions are learned from a teacher: squared errors by the number of samples seen."""
+"""Squared errors of functions learned from a teacher, by the number of samples seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Errors:
 
     Attributes:
         bands: by predictor, the network's first; element k is the mean after k samples.
-        below_line: the number of samples from which on the network errs certainly less than linear
-            regression (``certainly_below``); None where that is nowhere.
+        below_line: the number of samples from which on the network certainly errs less than linear
+            regression (``certainly_below``); None if there is no such number.
         n_samples: of a life.
     """
 
@@ -32,7 +32,7 @@ class Errors:
 
 
 def squared_errors(tasks: QuadraticTasks, answers: FloatArray) -> dict[str, FloatArray]:
-    """(n_tasks, n_steps) squared errors on the scale of y, by predictor.
+    """Compute squared errors on the scale of y, (n_tasks, n_steps), by predictor.
 
     Args:
         tasks: the functions with their samples.
@@ -43,7 +43,7 @@ def squared_errors(tasks: QuadraticTasks, answers: FloatArray) -> dict[str, Floa
 
 
 def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Errors:
-    """Mean errors with intervals, all of them resampled together.
+    """Compute mean errors with intervals, all of them resampled together.
 
     Args:
         errors: as from ``squared_errors``.
@@ -56,10 +56,10 @@ def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Err
 
 
 def certainly_below(one: FloatArray, other: FloatArray, weights: NDArray[Any]) -> int | None:
-    """The first column from which on ``one`` is certainly below ``other``, paired by row.
+    """Find the first column from which on ``one`` is certainly below ``other``, paired by row.
 
-    That is: the pointwise 95 % interval of the mean difference lies below 0 there and in every
-    later column. None if it does not even in the last one.
+    There and in every later column, the pointwise 95 % interval of the mean difference lies below
+    0. None if it does not even in the last column.
 
     Args:
         one: (n_tasks, n).

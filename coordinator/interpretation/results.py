@@ -1,4 +1,4 @@
-"""What is shown of lives: tables and lines to print, their numbers, pictures."""
+"""Results of an interpretation: tables and lines to print, the same numbers as JSON, figures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,8 @@ from spikeloop.coordinator.stats.intervals import Interval
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One part of what is shown.
-
-    Attributes:
-        numbers: all that is printed, as JSON.
-        tables: to be printed.
-        lines: to be printed below them.
-        figures: pictures that were drawn.
-    """
+class Results:
+    """One part of the results; ``numbers`` holds all that its tables and lines say."""
 
     numbers: Mapping[str, Any]
     tables: Sequence[Table] = ()
@@ -28,13 +21,21 @@ class Shown:
     figures: Sequence[Path] = ()
 
 
-def plain(interval: Interval) -> dict[str, Any]:
-    """An interval as JSON, with None for what is not finite."""
+def result_table(title: str, caption: str, *columns: str, left: str = "") -> Table:
+    """Make a table whose columns are right-aligned, except for ``left``."""
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column == left else "right")
+    return table
+
+
+def interval_json(interval: Interval) -> dict[str, Any]:
+    """Convert an interval to JSON, with None for what is not finite."""
     return {k: None if not math.isfinite(v) else v for k, v in vars(interval).items()}
 
 
 def percent(interval: Interval) -> str:
-    """A share with its interval, for example "97.2 % [95.9, 98.1]"; "-" of none."""
+    """Format a share, for example "97.2 % [95.9, 98.1]"; "-" if it rests on nothing."""
     if not interval.n:
         return "-"
     return f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

@@ -10,8 +10,8 @@ from spikeloop.tasks.base import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Moments:
-    """What happens in one life, or in its beginning.
+class EpisodeTrace:
+    """One life, or its beginning.
 
     Attributes:
         step_ms: length of a time step.
@@ -24,10 +24,10 @@ class Moments:
         n_adaptive: how many those are.
         thresholds: (n_time_steps, n_adaptive) of the adaptive neurons, in units of θ₀.
         acted: (n_decisions shown,) answers, or arms and other actions as numbers.
-        told: (n_decisions shown,) what the learner was told for them: targets or rewards.
-        answers: whether these are answers and targets.
-        answer_range: of answers.
-        n_actions: where they are no answers.
+        told: (n_decisions shown,) the feedback to them: targets or rewards.
+        answers: whether these are answers and targets, and not actions and rewards.
+        answer_range: least and largest target.
+        n_actions: number of actions, where these are no answers.
     """
 
     step_ms: float
@@ -56,7 +56,7 @@ class Moments:
 
 
 def adaptation(spikes: FloatArray, rho: FloatArray) -> FloatArray:
-    """(n_time_steps, n) b of each neuron, from its spikes alone.
+    """Compute the adaptation b of each neuron from its spikes, (n_time_steps, n).
 
     As in ``workers.lsnn.neurons`` (1): b ← ρ b + (1 − ρ) z with the spikes z of the step before.
 
@@ -71,7 +71,7 @@ def adaptation(spikes: FloatArray, rho: FloatArray) -> FloatArray:
 
 
 def most_moved(thresholds: FloatArray, n: int) -> IntArray:
-    """(n,) the neurons whose thresholds vary most over time, the most varied first.
+    """Find the n neurons whose thresholds vary most over time, the most varied first.
 
     Args:
         thresholds: (n_time_steps, n_neurons).

@@ -1,13 +1,16 @@
-"""Pictures of functions learned from a teacher: axes in, axes out."""
+"""Figures of functions learned from a teacher."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, Errors
+from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, PRIOR, Errors
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.quadratic import TARGET_RANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +25,34 @@ STYLES: Mapping[str, tuple[str, str]] = {
 """Colour and line of each predictor."""
 
 
-def draw_errors(axes: "Axes", errors: Errors) -> "Axes":
-    """Mean squared error by the number of samples seen before, with pointwise 95 % intervals."""
+def errors_figure(errors: Errors, n_tasks: int, path: Path) -> Path:
+    """Write the figure of errors on so many new functions."""
+    figure = figures.new()
+    axes = figure.subplots()
+    draw_errors(axes, errors)
+    axes.set_title(
+        f"Learning {n_tasks} new functions (mean, 95 % bootstrap intervals)", loc="left", pad=30
+    )
+    return figures.save(figure, path)
+
+
+def stages_figure(
+    target: FloatArray,
+    answers: Sequence[FloatArray],
+    titles: Sequence[str],
+    n_tasks: int,
+    path: Path,
+) -> Path:
+    """Write the figure of ``draw_stages``; ``n_tasks`` functions gave the errors in its titles."""
+    title = f"The same new function at stages of training (errors: means over {n_tasks} functions)"
+    figure = figures.new(0.9 + 1.9 * len(titles), title=title)
+    panels = figure.subplots(len(titles), 1, sharex=True)
+    draw_stages(panels, target, answers, titles, TARGET_RANGE)
+    return figures.save(figure, path)
+
+
+def draw_errors(axes: "Axes", errors: Errors) -> None:
+    """Draw mean squared errors by the number of samples seen, with pointwise 95 % intervals."""
     seen = np.arange(errors.n_samples)
     for name, band in errors.bands.items():
         colour, line = STYLES[name]
@@ -34,7 +63,7 @@ def draw_errors(axes: "Axes", errors: Errors) -> "Axes":
     if errors.below_line is not None:
         k, prior = errors.below_line, errors.bands[PRIOR]
         others = [band.high[k:].max() for name, band in errors.bands.items() if name != PRIOR]
-        free = (max(others) + prior.low[k:].min()) / 2  # between who knows nothing and all others
+        free = (max(others) + prior.low[k:].min()) / 2  # between the prior mean and all others
         axes.annotate(
             f"below linear regression\nfrom {k} {'sample' if k == 1 else 'samples'} on",
             (k, errors.bands[NETWORK].mean[k]),
@@ -46,19 +75,11 @@ def draw_errors(axes: "Axes", errors: Errors) -> "Axes":
         )
     axes.set(xlabel="samples seen before", ylabel="mean squared error")
     axes.set_xlim(-0.5, errors.n_samples - 0.5)
-    # A network that errs much more than who knows nothing leaves the picture.
+    # A network that errs much more than the prior mean leaves the figure.
     highest = errors.bands[PRIOR].high.max()
     axes.set_ylim(0, 1.05 * max(highest, min(errors.bands[NETWORK].high.max(), 2 * highest)))
-    axes.legend(
-        frameon=False,
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1),
-        ncols=5,
-        fontsize="small",
-        columnspacing=1.2,
-    )
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+    figures.legend_above(axes, ncols=5, bbox_to_anchor=(-0.02, 1), columnspacing=1.2)
+    figures.open_frame(axes)
 
 
 def draw_stages(
@@ -68,15 +89,14 @@ def draw_stages(
     titles: Sequence[str],
     limits: tuple[float, float],
 ) -> None:
-    """The targets of one life, and what the network answers in it at each stage of its training.
+    """Draw the targets of one life, and the answers to them at each stage of training.
 
     Args:
         panels: one for each stage, from top to bottom.
         target: (n_steps,).
         answers: for each stage, (n_steps,).
         titles: of the stages.
-        limits: of all targets; answers that lie further beyond them than they are apart leave the
-            picture.
+        limits: of all targets; answers further beyond them than they are apart leave the figure.
     """
     sample = np.arange(1, len(target) + 1)
     least, most = limits
@@ -90,8 +110,6 @@ def draw_stages(
         axes.set_title(title, loc="left", fontsize="medium")
         axes.set(ylabel="output", ylim=(low - margin, high + margin))
         axes.set_xlim(0.5, len(target) + 0.5)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(
-        frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize="small"
-    )
+        figures.open_frame(axes)
+    figures.legend_above(panels[0], ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[-1].set_xlabel("sample of the life")

@@ -1,10 +1,12 @@
 """Policies in mazes as pictures: the value of each field, and where its best action leads."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.maze import MOVES, BoolArray, Layouts, neighbours
@@ -30,6 +32,18 @@ def best_actions(values: FloatArray) -> BoolArray:
     """
     best: BoolArray = values == values.max(axis=-1, keepdims=True)
     return best & ~best.all(axis=-1, keepdims=True)
+
+
+HEADINGS = ("Before learning to learn: default Θ", "After learning to learn: learned Θ")
+
+
+def policies_figure(
+    layouts: Layouts, values: FloatArray, titles: Sequence[Sequence[str]], title: str, path: Path
+) -> Path:
+    """Write the figure of ``draw_policies``, default Θ on the left and learned Θ on the right."""
+    figure = figures.new(1.0 + 3.0 * values.shape[1], title=title)
+    draw_policies(figure, layouts, values, HEADINGS, titles)
+    return figures.save(figure, path)
 
 
 def draw_policies(
