@@ -93,9 +93,9 @@ def run_in_mazes(
     Raises:
         ConfigError: the lives would be too long, or the learner has no values of actions.
     """
+    assert isinstance(config.family, Maze)
     values = {**config.family.model_dump(), "n_steps": n_steps}
     family, _ = build(type(config.family), values, source, "family", Path())
-    assert isinstance(family, Maze)
     layouts = family.layouts(
         n_tasks, stream(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
     )

@@ -84,7 +84,7 @@ def draw_curves(series: Sequence[Series], columns: int, rows: int, braille: bool
     decimals = max(-math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9), 0)
     plotext.ylim(ticks[0], ticks[-1])
     plotext.yticks(ticks, [f"{tick + 0.0:.{decimals}f}" for tick in ticks])
-    last = max(1.0, *(x[-1] for _, x, _ in drawn))
+    last = max([1.0, *(x[-1] for _, x, _ in drawn)])
     generations = MaxNLocator(max(columns // 12, 1), integer=True).tick_values(0, last)
     generations = generations[generations <= last]
     plotext.xlim(0, last)
