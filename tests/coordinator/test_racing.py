@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import Echo
+from failing_learner import Echo
 from hypothesis import given
 from hypothesis import strategies as st
-from ramp import Ramp
-from small import Silent, assert_same_contents, contents, small_config
+from known_score_learner import Ramp
+from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
@@ -31,13 +31,13 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import TaskSet
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 SHARE = 0.2
 
 
 def start(folder: Path, **changes: Any) -> Path:
-    run_session.start(small_config(**changes), folder, Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, SilentReporter(), StopSignal())
     return folder
 
 
@@ -185,7 +185,7 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_run_counts_the_lives_that_were_lived(raced: Path) -> None:
-    tables = contents(raced)
+    tables = run_tables(raced)
     assert len(tables["lives"]) == 3 * (6 * 2 + 3 * 2)
     assert tables["generations"]["n_lives"].tolist() == [18, 18, 18]
     assert tables["generations"]["total_lives"].tolist() == [18, 36, 54]
@@ -199,10 +199,10 @@ def test_run_counts_the_lives_that_were_lived(raced: Path) -> None:
 
 def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
     """Of a race in which a worse candidate went on instead of a better one."""
-    lives, run = contents(raced)["lives"], small_config(run={"racing": 0.5}).run
+    lives, run = run_tables(raced)["lives"], small_config(run={"racing": 0.5}).run
     lives = lives[lives["generation"] == 1]
     again, fair = replay.fitness(lives, run, 6)
-    np.testing.assert_allclose(again, contents(raced)["candidates"]["fitness"][:6], rtol=1e-12)
+    np.testing.assert_allclose(again, run_tables(raced)["candidates"]["fitness"][:6], rtol=1e-12)
     assert fair
     later = lives["task"] >= 2
     survivor = lives.loc[later, "candidate"].min()
@@ -223,6 +223,6 @@ def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
 
 
 def test_too_many_failures_of_lives_lived_end_the_run(tmp_path: Path) -> None:
-    learner = {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0}
+    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
     with pytest.raises(RunFailed, match=r"18 of 18 lives failed \(18 raised\)"):
         start(tmp_path / "small", run={"racing": 0.5}, learner=learner)

@@ -1,0 +1,237 @@
+"""Lives per second of Brian2 networks: many side by side, against one network for each life.
+
+Run ``python benchmarks/brian/brian_lives.py`` (``--markdown FILE`` keeps the tables) on an
+otherwise idle machine; it takes about a quarter of an hour. Three kinds of lives:
+
+- MDP: ``brian_td`` in 6 states and 4 actions, 50 decisions of 20 ms in steps of 0.1 ms;
+- bandit: ``brian_recurrent`` with 48 neurons, wired with a chance of 0.2, 100 pulls of 20 ms in
+  steps of 1 ms;
+- driven: the same network under input that is known beforehand, 100 windows of 10 ms.
+
+Ways to live them:
+
+- by hand: one Brian2 network for each life, built and run anew, as a user would write it
+  (``brian_by_hand.py``), alone and in as many processes as there are cores;
+- rounds: lives in one group, ``store()`` and ``restore()`` between rounds, input from a
+  ``TimedArray``: what brian2modelfitting does, which can only do lives that need no decisions;
+- Spikeloop: a tile of so many lives, on each target.
+
+Each row runs in a process of its own and is timed after one tile (or life) that imports, builds and
+compiles; what that took is in the column "first". The ratio is to by-hand lives on one core in the
+same run: on the same target, and for programs (cpp_standalone) on numpy. Memory is what a process
+of that many lives, and the child process of a program, have more at their peak than those of one
+life, per life.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from brian_by_hand import bandit_life, driven_life, driven_lives, mdp_life
+
+from spikeloop.coordinator.store.manifest import processor
+from spikeloop.tasks.bandit import Bandit
+from spikeloop.tasks.base import TaskFamily
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import Learner
+from spikeloop.workers.brian.open_loop import open_loop
+from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.learners.brian_td import BrianTd
+from spikeloop.workers.learners.reservoir.brian_recurrent import BrianRecurrent
+from spikeloop.workers.learners.reservoir.network import Reservoir
+
+MDP = RandomMdp(n_states=6, n_actions=4, n_steps=50)
+BANDIT = Bandit(n_arms=2, n_steps=100)
+N_NEURONS, N_WINDOWS, WINDOW_STEPS = 48, 100, 10
+LIVES = (1, 10, 50, 100, 200)
+LEAST_S = 2.0
+"""Repetitions go on until they have taken this long."""
+
+
+def drives(n_lives: int) -> np.ndarray:
+    """(n_windows, n_lives, n_neurons) currents."""
+    return np.random.default_rng(0).uniform(0, 2.5, (N_WINDOWS, n_lives, N_NEURONS))
+
+
+def by_hand(kind: str, target: str) -> Callable[[int], object]:
+    """One life, by its seed."""
+    rng = np.random.default_rng(0)
+    if kind == "MDP":
+        tasks = MDP.sample(1, rng)
+        return lambda seed: mdp_life(tasks, seed, 20.0, target)
+    if kind == "bandit":
+        mean = rng.random(2)
+        return lambda seed: bandit_life(mean, BANDIT.n_steps, seed, N_NEURONS, target)
+    course = drives(1)[:, 0]
+    return lambda seed: driven_life(course, seed, target)
+
+
+def tile(kind: str, target: OpenTarget, n_lives: int) -> Callable[[], object]:
+    """All lives of a tile, on tasks of their own."""
+    rng = np.random.default_rng(0)
+    seeds = rng.integers(0, 2**64, (1, n_lives), dtype=np.uint64)
+    if kind == "driven":
+        reservoir = Reservoir(n_neurons=N_NEURONS)
+        circuit = reservoir.circuit()
+        blueprint = reservoir.blueprint(circuit, 1, WINDOW_STEPS)
+        weights = np.broadcast_to(circuit.weights, (n_lives, circuit.pre.size))
+        values = {
+            ("recurrent", "w"): weights.copy(),
+            ("neurons", "leak"): np.full((n_lives, N_NEURONS), 50.0),
+            ("neurons", "fade"): np.full((n_lives, N_NEURONS), 2.0),
+            ("neurons", "forget"): np.full((n_lives, N_NEURONS), 0.05),
+            ("neurons", "rise"): np.tile(0.2 * circuit.adaptive, (n_lives, 1)),
+        }
+        drive = {("neurons", "drive"): drives(n_lives)}
+        read = [("neurons", "heard")]
+        return lambda: open_loop(
+            blueprint, seeds[0], values, drive, WINDOW_STEPS, read, target=target
+        )
+    assert target != "cpp_standalone"
+    learner: Learner = BrianTd(window_ms=20, onset_ms=1, target=target)
+    family: TaskFamily = MDP
+    if kind == "bandit":
+        learner, family = (
+            BrianRecurrent(reservoir=Reservoir(n_neurons=N_NEURONS), target=target),
+            BANDIT,
+        )
+    space = learner.space(family.interface)
+    parameters, tasks = space.decode(space.default_point()[None]), family.sample(n_lives, rng)
+    return lambda: learner.live(parameters, tasks, seeds)
+
+
+def timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the first call and, on average, of those that follow."""
+    started = time.perf_counter()
+    call()
+    first_s, n, started = time.perf_counter() - started, 0, time.perf_counter()
+    while (spent_s := time.perf_counter() - started) < LEAST_S or n == 0:
+        call()
+        n += 1
+    return first_s, spent_s / n
+
+
+def in_processes(kind: str, target: str, n_processes: int) -> tuple[float, float]:
+    """Seconds of the first and of the following rounds of 4 lives in each process."""
+    context = multiprocessing.get_context("fork")
+    seeds = range(4 * n_processes)
+    with context.Pool(n_processes, initializer=_prepare, initargs=(kind, target)) as pool:
+        return timed(lambda: pool.map(_live, seeds, chunksize=1))
+
+
+def _prepare(kind: str, target: str) -> None:
+    global _LIFE
+    _LIFE = by_hand(kind, target)
+
+
+def _live(seed: int) -> None:
+    _LIFE(seed)
+
+
+_LIFE: Callable[[int], object]
+
+
+def measure(way: str, kind: str, target: str, n_lives: int) -> dict[str, float]:
+    """One row's seconds of the first and of later calls, lives a call, and peak memory."""
+    if way == "processes":
+        first_s, next_s = in_processes(kind, target, n_lives)
+        n_lives *= 4
+    elif way == "by hand":
+        life, seeds = by_hand(kind, target), iter(range(10**9))
+        first_s, next_s = timed(lambda: life(next(seeds)))
+    elif way == "rounds":
+        first_s, *more = driven_lives(drives(n_lives), 0, target, rounds=4)
+        next_s = float(np.mean(more))
+    else:
+        first_s, next_s = timed(tile(kind, target, n_lives))  # type: ignore[arg-type]
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    program = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = (own + (program if target == "cpp_standalone" else 0)) * 1024
+    return {"first_s": first_s, "next_s": next_s, "n_lives": n_lives, "peak": peak}
+
+
+def row(*arguments: object) -> dict[str, float]:
+    """``measure`` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--row", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def table(kind: str, targets: tuple[str, ...]) -> Iterator[str]:
+    """One kind of lives."""
+    yield f"### {kind}"
+    yield ""
+    yield "| way | target | lives at once | first (s) | lives / s | × by hand | memory a life |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    n_cores = os.cpu_count() or 1
+    for target in targets:
+        hand = "numpy" if target == "cpp_standalone" else target
+        alone = row("by hand", kind, hand, 1)
+        hand_rate = 1 / alone["next_s"]
+        if hand == target:
+            yield line("by hand", target, 1, alone, hand_rate)
+            several = row("processes", kind, target, n_cores)
+            yield line(f"by hand, {n_cores} processes", target, n_cores, several, hand_rate)
+            if kind == "driven":
+                found = row("rounds", kind, target, 100)
+                yield line("rounds", target, 100, found, hand_rate)
+        row("tile", kind, target, 1)  # compiles, so that no peak of memory is the compiler's
+        base = 0.0
+        for n in LIVES:
+            found = row("tile", kind, target, n)
+            base = base or found["peak"]
+            memory = f"{(found['peak'] - base) / (n - 1) / 1024:.0f} KiB" if n >= 50 else ""
+            yield line("**Spikeloop**", target, n, found, hand_rate, memory)
+    yield ""
+
+
+def line(
+    way: str, target: str, n: int, found: dict[str, float], hand_rate: float, memory: str = ""
+) -> str:
+    """One row of a table."""
+    rate = found["n_lives"] / found["next_s"]
+    return (
+        f"| {way} | {target} | {n} | {found['first_s']:.1f} | {rate:,.3g} "
+        f"| {rate / hand_rate:.3g} | {memory} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--row", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--kinds", nargs="*", default=["MDP", "bandit", "driven"])
+    parser.add_argument("--targets", nargs="*", default=["numpy", "cython", "cpp_standalone"])
+    parser.add_argument("--markdown", type=Path, help="file that the tables are added to")
+    arguments = parser.parse_args()
+    if arguments.row:
+        way, kind, target, n_lives = arguments.row
+        print(json.dumps(measure(way, kind, target, int(n_lives))))
+        return
+    lines = [f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}", ""]
+    print(*lines, sep="\n")
+    for kind in arguments.kinds:
+        targets = [t for t in arguments.targets if kind == "driven" or t != "cpp_standalone"]
+        for text in table(kind, (*targets,)):
+            print(text, flush=True)
+            lines.append(text)
+    if arguments.markdown:
+        arguments.markdown.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
