@@ -15,7 +15,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.processor_mix import mixed
 from spikeloop.coordinator.store import manifest
-from spikeloop.coordinator.store.manifest import warn_of_processor
+from spikeloop.coordinator.store.run_folder import Run, warn_of_changes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
 from spikeloop.workers.processor import kernels, label, portable
@@ -140,7 +140,7 @@ def test_a_run_that_goes_on_on_another_processor_says_so(
         run_session.start(config, folder, SilentReporter(), StopSignal())
         with monkeypatch.context() as elsewhere:
             elsewhere.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
-            warn_of_processor(RunStore(folder), config)
+            warn_of_changes(Run(config, RunStore(folder)))
         errors = capsys.readouterr().err
         assert expected in errors
         assert bool(errors) == bool(expected)

@@ -28,7 +28,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing, run_session
 from spikeloop.coordinator.search.commits import Commits
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.job import Grid
@@ -43,7 +43,7 @@ def start(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
 
 def resume(folder: Path) -> None:
     store = RunStore.open(folder)
-    run_session.resume(read_config(store), store, SilentReporter(), StopSignal())
+    run_session.resume(read_run(store), SilentReporter(), StopSignal())
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_going_back_between_two_commits_leaves_the_earlier_one(
             notes.append(text)
 
     store = RunStore.open(folder)
-    run_session.resume(read_config(store), store, Noting(), StopSignal(), after=after)
+    run_session.resume(read_run(store), Noting(), StopSignal(), after=after)
     left = max(g for g in (-1, 0, 3, 6) if g <= after)
     assert notes[0].startswith(f"went back from generation 8 to {left};")
     assert_same_contents(folder, one_by_one)

@@ -11,16 +11,23 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli import inspect as looking
-from spikeloop.coordinator.cli import run as running
 from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
+from spikeloop.coordinator.cli.compare import compare
+from spikeloop.coordinator.cli.doctor import doctor
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
 from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
+from spikeloop.coordinator.cli.list import list_
+from spikeloop.coordinator.cli.plan import plan
+from spikeloop.coordinator.cli.report import report
+from spikeloop.coordinator.cli.resume import resume
+from spikeloop.coordinator.cli.run import run
 from spikeloop.coordinator.cli.slurm import slurm
 from spikeloop.coordinator.cli.terminal import outlive_terminal
+from spikeloop.coordinator.cli.transfer import transfer
+from spikeloop.coordinator.cli.verify import verify
 from spikeloop.coordinator.cli.watch import watch
 from spikeloop.coordinator.errors import ConfigError
 
@@ -32,10 +39,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(running.run, running.resume, running.compare, running.transfer),
-    *(watch, looking.report, export, looking.verify, interpret),
+    *(run, resume, compare, transfer),
+    *(watch, report, export, verify, interpret),
     *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
-    *(looking.plan, looking.list_, looking.doctor),
+    *(plan, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")

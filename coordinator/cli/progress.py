@@ -18,9 +18,10 @@ from spikeloop.coordinator.report.transfer_table import (
     theta_cells,
 )
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.loop import generation_lives, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.transfer import Transfer, transfer_size
+from spikeloop.coordinator.search.search_size import generation_lives, max_generations
+from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.stats.scores import ends
 
 

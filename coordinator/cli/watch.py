@@ -32,11 +32,12 @@ def watch(
     """
     from rich.console import Console
 
+    from spikeloop.coordinator.store.folder_kind import is_comparison
     from spikeloop.coordinator.watch.comparison_view import ComparisonView
     from spikeloop.coordinator.watch.curves import TerminalSize
     from spikeloop.coordinator.watch.run_view import RunView
 
-    view = ComparisonView(run) if (run / "comparison.json").exists() else RunView(run)
+    view = ComparisonView(run) if is_comparison(run) else RunView(run)
     console = Console(markup=False, highlight=False)
     if as_json:
         view.look()

@@ -17,8 +17,8 @@ from spikeloop.coordinator.interpretation.results import (
     result_table,
 )
 from spikeloop.coordinator.stats.bands import milestones
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.states import state_after
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -109,12 +109,12 @@ def training_stages(
     last = stage(f"learned, after {learned.generation} generations", answers[:n])
     if not learned.source.is_dir():
         return [first, last]
-    store = RunStore.open(learned.source)
-    between = [number for _, number in store.states() if 0 < number < learned.generation]
+    run = Run(learned.config, RunStore.open(learned.source))
+    between = [number for _, number in run.store.states() if 0 < number < learned.generation]
     strategy, middle = learned.config.strategy, np.sqrt(first.error * last.error)
     tried = []
     for number in log_spaced(between, STAGE_STATES):
-        point = strategy.recommend(state_after(learned.config, store, number))
+        point = strategy.recommend(run.state_after(number))
         tried.append(stage(f"after {number} generations", held.actions(point, n)))
     tried.sort(key=lambda stage: abs(np.log(stage.error / middle)))
     return [first, *tried[:1], last]

@@ -12,7 +12,7 @@ from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.bandits import interpret_bandits
 from spikeloop.coordinator.interpretation.functions import example, interpret_functions
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.mazes import MOST_MAZES, interpret_mazes
+from spikeloop.coordinator.interpretation.maze_policies import MOST_MAZES, interpret_mazes
 from spikeloop.coordinator.interpretation.pulls import Bandits
 from spikeloop.coordinator.interpretation.results import Results
 from spikeloop.coordinator.interpretation.spike_figures import life_figure

@@ -8,7 +8,8 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.search.transfer import THETAS, compare, shortfalls
+from spikeloop.coordinator.search.transfer import compare, shortfalls
+from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate
 from spikeloop.tasks.base import FloatArray

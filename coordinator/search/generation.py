@@ -1,8 +1,9 @@
-"""The two grids of a search: a generation on its fresh tasks, and one point on held-out tasks."""
+"""Run the two grids of a search: a generation on fresh tasks, one point on held-out tasks."""
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.stats.scores import Estimate, held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
@@ -19,11 +21,45 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Population, cut
 from spikeloop.workers.seeding import TaskSet
 
-if TYPE_CHECKING:
-    from spikeloop.coordinator.search.reporter import Reporter
-
 HELD_OUT_JOBS = 16
-"""About so many jobs a held-out score is cut into."""
+"""Number of jobs, about, that a held-out score is cut into.
+
+They are smaller than the search's, to keep workers busy. Their size does not depend on the number
+of workers, because no result may.
+"""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generation, after the strategy was told its fitness.
+
+    Attributes:
+        number: from 1.
+        epoch: how often the search had restarted before it.
+        state: of the strategy after it.
+        lives: episodes of its candidates on its tasks.
+        fitness: (n_candidates,) as told to the strategy; nan without one.
+        total_lives: episodes of the search so far.
+        spread: of the population, in coordinates; nan where points are too long to be stored.
+        wall_s: seconds that it took.
+    """
+
+    number: int
+    epoch: int
+    state: Any
+    lives: GridLives
+    fitness: FloatArray
+    total_lives: int
+    spread: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Episodes of one point on the monitor tasks, and their score."""
+
+    lives: GridLives
+    score: Estimate
 
 
 def live_generation(
@@ -31,12 +67,12 @@ def live_generation(
     pool: WorkerPool,
     population: Population,
     generation: int,
-    reporter: "Reporter",
+    reporter: Reporter,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> GridLives:
-    """A generation's candidates on its own fresh tasks; RunFailed if too many lives fail.
+    """Run a generation's candidates on its fresh tasks; RunFailed if too many episodes fail.
 
-    ``meanwhile`` is called once while the workers are busy.
+    ``meanwhile`` is called once while workers are busy.
     """
     run = config.run
     grid = Grid(
@@ -52,7 +88,7 @@ def live_generation(
         progress=(generation - 1) / run.generations,
     )
     n_lives = racing_schedule.n_lives(grid.n_candidates, run.edges)
-    reporter.started(f"generation {generation}/{config.run.generations}", n_lives)
+    reporter.started(f"generation {generation}/{run.generations}", n_lives)
     tile = (run.tile_candidates, run.tile_tasks)
     name = f"generation {generation}"
     lives = racing.race(
@@ -63,19 +99,17 @@ def live_generation(
 
 
 def live_held_out(
-    config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: "Reporter"
-) -> tuple[GridLives, Estimate]:
-    """One point on the monitor tasks, which are the same for every generation, and its score."""
+    config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
+) -> HeldOut:
+    """Run one point on the monitor tasks, which are the same for every generation."""
     reporter.started("held-out score", config.transfer.monitor_tasks)
     lives = evaluate_grid(pool, held_out_jobs(config, point, generation), reporter.lived)
-    return lives, held_out_score(lives.gain[0], lives.span[0], config.run.seed, generation)
+    score = held_out_score(lives.gain[0], lives.span[0], config.run.seed, generation)
+    return HeldOut(lives, score)
 
 
 def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list[Job]:
-    """The held-out lives of one point, in smaller jobs than the search's, to keep workers busy.
-
-    Their size is no function of the number of workers, on which nothing may depend.
-    """
+    """Cut the held-out episodes of one point into about ``HELD_OUT_JOBS`` jobs."""
     grid = Grid(
         config.family,
         config.learner,
@@ -91,7 +125,7 @@ def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list
 
 
 def count_failures(lives: GridLives) -> Counter[str]:
-    """Number of failed lives by reason, in words."""
+    """Count the failed episodes by reason."""
     return Counter(failure.status.words for failure in lives.failures)
 
 

@@ -1,4 +1,4 @@
-"""Lives, candidates and generations as Arrow tables in the columns of ``schemas``."""
+"""Write episodes, candidates and generations as Arrow tables in the columns of ``schemas``."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,19 @@ import pyarrow as pa
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridLives
-from spikeloop.coordinator.stats.scores import Estimate, score
+from spikeloop.coordinator.search.generation import HeldOut
+from spikeloop.coordinator.stats.scores import score
 from spikeloop.coordinator.store import schemas
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
 from spikeloop.workers.space import ParameterSpace
 
 POINTS = b"points"
-"""Key of a transfer's metadata: the digest of the points that met the tasks."""
+"""Key of a transfer's metadata, the digest of the points that met the tasks."""
 
 
 def lives_table(lives: GridLives, generation: int) -> pa.Table:
-    """The lives of a generation, candidate by candidate."""
+    """Give the episodes of a generation, candidate by candidate."""
     candidate, _ = np.indices(lives.returns.shape)
     table = _table(
         schemas.LIVES,
@@ -32,7 +33,7 @@ def lives_table(lives: GridLives, generation: int) -> pa.Table:
 
 
 def finalists_table(lives: GridLives, generations: Sequence[int]) -> pa.Table:
-    """The lives of the race between the points recommended after these generations."""
+    """Give the episodes of the race between the points recommended after these generations."""
     table = _table(
         schemas.FINALISTS,
         generation=np.repeat(generations, lives.grid.n_tasks),
@@ -42,7 +43,7 @@ def finalists_table(lives: GridLives, generations: Sequence[int]) -> pa.Table:
 
 
 def curves_table(lives: GridLives, generation: int) -> pa.Table:
-    """The held-out lives of the point recommended after a generation, with their curves."""
+    """Give the held-out episodes of the point recommended after a generation, with curves."""
     return _table(
         schemas.CURVES,
         generation=np.full(lives.returns.size, generation),
@@ -52,9 +53,9 @@ def curves_table(lives: GridLives, generation: int) -> pa.Table:
 
 
 def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
-    """Held-out lives of several points, with their curves; ``point`` counts within a theta.
+    """Give held-out episodes of several points, with curves; ``point`` counts within a theta.
 
-    Its metadata name the points, which it does not hold: a run that goes on after a transfer
+    The metadata hold a digest of the points, because a run that is continued after a transfer
     learns another Θ.
     """
     n_tasks = lives.grid.n_tasks
@@ -72,7 +73,7 @@ def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
 
 
 def points_digest(grid: Grid) -> bytes:
-    """What names the points of a grid: the SHA-256 of their coordinates."""
+    """Give the SHA-256 of the coordinates of a grid's points."""
     points = grid.population.rows(0, grid.n_candidates)
     return hashlib.sha256(points.tobytes()).hexdigest().encode()
 
@@ -80,7 +81,7 @@ def points_digest(grid: Grid) -> bytes:
 def candidates_table(
     lives: GridLives, fitness: FloatArray, space: ParameterSpace, generation: int
 ) -> pa.Table:
-    """One row a candidate of a generation."""
+    """Give one row a candidate of a generation."""
     n = lives.grid.n_candidates
     schema = schemas.candidates(space)
     columns: dict[str, Any] = {
@@ -107,13 +108,13 @@ def generation_table(
     summary: Mapping[str, float],
     columns: Mapping[str, Any],
 ) -> pa.Table:
-    """The one row of a generation.
+    """Give the one row of a generation.
 
     Args:
         lives: of the generation.
         fitness: (n_candidates,) of its candidates.
-        summary: what the strategy tells of itself.
-        columns: by name, those that do not follow from these.
+        summary: numbers of the strategy about itself.
+        columns: by name, the columns that do not follow from these.
     """
     best_candidate = int(np.nanargmax(fitness))
     fitness = fitness[np.isfinite(fitness)]
@@ -138,14 +139,15 @@ def generation_table(
     return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 
-def held_out_columns(lives: GridLives | None, held_out: Estimate | None) -> dict[str, Any]:
-    """Columns of a generation about its held-out score; without values if it has none."""
+def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
+    """Give the columns of a generation about its held-out score, None where it has none."""
+    score = held_out and held_out.score
     return {
-        "held_out_score": held_out and held_out.value,
-        "held_out_low": held_out and held_out.low,
-        "held_out_high": held_out and held_out.high,
-        "held_out_tasks": held_out and held_out.n_tasks,
-        "held_out_failed": lives and lives.n_failed,
+        "held_out_score": score and score.value,
+        "held_out_low": score and score.low,
+        "held_out_high": score and score.high,
+        "held_out_tasks": score and score.n_tasks,
+        "held_out_failed": held_out and held_out.lives.n_failed,
     }
 
 

@@ -1,4 +1,4 @@
-"""Replays what a run decided: who left a race, which rule fired, who won; each must follow."""
+"""Replay the decisions of a run from its episodes: races, stop rules and the winner."""
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
@@ -11,18 +11,18 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, spread
 from spikeloop.coordinator.search import deployment, racing
-from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 
 
 def scores(lives: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> FloatArray:
-    """(n,) score of the lives of each row, nan if more than a share of them failed.
+    """Score the episodes of each candidate or finalist, (n,); nan if too many of them failed.
 
     Args:
-        lives: rows of a table of lives.
-        key: the column that says whose life it is.
+        lives: rows of a table of episodes.
+        key: the column that names candidate or finalist.
         rows: its values, in the order wanted.
-        share: of failed lives, beyond which there is no score.
+        share: of failed episodes, beyond which there is no score.
     """
     ok = lives["status"] == "ok"
     groups = lives.assign(
@@ -38,7 +38,7 @@ def scores(lives: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> 
 
 
 def fitness(lives: pd.DataFrame, run: RunSettings, n_candidates: int) -> tuple[FloatArray, bool]:
-    """(n_candidates,) fitness in one generation, and whether its race went as it had to."""
+    """Recompute a generation's fitness, (n_candidates,), and tell whether its race was right."""
     rows = range(n_candidates)
     full = scores(lives, "candidate", rows, run.max_failed_share)
     if len(run.edges) == 1:
@@ -52,10 +52,10 @@ def fitness(lives: pd.DataFrame, run: RunSettings, n_candidates: int) -> tuple[F
 def rule_problems(
     config: RunConfig, rows: Sequence[dict[Hashable, Any]], candidates: pd.DataFrame
 ) -> list[str]:
-    """What is wrong with the columns that rules read and write.
+    """Describe what is wrong with the columns that stop rules read and write.
 
-    Rules are checked on rows alone: whether a generation would have exceeded the budget depends on
-    its population, so of "lives" only the bound itself is.
+    Rules are checked on rows alone. Whether another generation would have exceeded the budget
+    depends on its population, so of the budget only the bound itself is checked.
     """
     stop, problems = config.stop, []
     plain = [{str(name): value for name, value in row.items()} for row in rows]
@@ -91,17 +91,17 @@ def rule_problems(
     return problems
 
 
-def race_problems(config: RunConfig, store: RunStore, lives: pd.DataFrame) -> list[str]:
-    """Whether each finalist lived what the race of a finished search had to give it."""
-    generations, _ = deployment.finalists(config, store)
-    edges = racing_schedule.halving_edges(max(len(generations), 2), config.deploy.tasks)
+def race_problems(run: Run, lives: pd.DataFrame) -> list[str]:
+    """Check that each finalist met the tasks that the race of a finished search had to give it."""
+    generations, _ = deployment.finalists(run)
+    edges = racing_schedule.halving_edges(max(len(generations), 2), run.config.deploy.tasks)
     alive = np.ones(len(generations), dtype=np.bool_)
     expected: set[tuple[int, int]] = set()
     for start, stop in pairwise((0, *edges)):
         left = [g for g, stays in zip(generations, alive, strict=True) if stays]
         expected |= {(g, task) for g in left for task in range(start, stop)}
         so_far = lives[lives["task"] < stop]
-        found = scores(so_far, "generation", generations, config.run.max_failed_share)
+        found = scores(so_far, "generation", generations, run.config.run.max_failed_share)
         alive = racing.better_half(found, alive)
     lived = set(zip(lives["generation"], lives["task"], strict=True))
     if lived != expected:

@@ -18,6 +18,7 @@ from spikeloop.coordinator.comparison import (
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import databases, require
 from spikeloop.coordinator.verification import verify_run
@@ -79,7 +80,7 @@ def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
     """Verifies the run folder of every search."""
     # Folders are looked for, because a search whose run.json is a link to nowhere counts too.
     runs = sorted([*folder.glob("tuning/*/*/*"), *folder.glob("runs/*/*")])
-    runs = [run for run in runs if os.path.lexists(run / "run.json")]
+    runs = [run for run in runs if os.path.lexists(run / RUN_MANIFEST)]
     for run in runs:
         try:
             found = verify_run.verify(RunStore.open(run), trust).problems

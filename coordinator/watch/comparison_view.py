@@ -13,10 +13,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.curves import TerminalSize
@@ -37,7 +38,7 @@ class ComparisonView:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / MANIFEST
+        path = folder / COMPARISON_MANIFEST
         config: Any = atomic_files.read_versioned(path, SCHEMA_VERSION).get("config")
         try:
             about = config["comparison"]
@@ -56,8 +57,10 @@ class ComparisonView:
 
     def look(self, limit_s: float = float("inf")) -> None:
         """Read the records that are new, for about so many seconds at most."""
-        if not (self.folder / MANIFEST).exists():
-            raise ConfigError(f"{self.folder}: not a comparison (there is no {MANIFEST} in it)")
+        if not is_comparison(self.folder):
+            raise ConfigError(
+                f"{self.folder}: not a comparison (there is no {COMPARISON_MANIFEST} in it)"
+            )
         self._writer = find_writer(self.folder)
         self._problems = []
         self.behind = False
@@ -195,9 +198,9 @@ class ComparisonView:
         for path in sorted(self.folder.glob("tuning/*/*/trial.json"), reverse=True):
             if path not in self._records:
                 strategy, trial = (printable(part) for part in path.parts[-3:-1])
-                runs = sorted(path.parent.glob("*/run.json"))
+                runs = sorted(path.parent.glob(f"*/{RUN_MANIFEST}"))
                 return f"tuning {strategy}, trial {_number(trial)}{_generation(runs)}"
-        for run in sorted(self.folder.glob("runs/*/*/run.json")):
+        for run in sorted(self.folder.glob(f"runs/*/*/{RUN_MANIFEST}")):
             name, seed = run.parts[-3:-1]
             if not (self.folder / "contest" / name / f"{seed}.json").exists():
                 where = f"contest, {printable(name)}, seed {_number(printable(seed))}"

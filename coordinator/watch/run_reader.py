@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import Estimate, held_out_of
 from spikeloop.coordinator.store.commit_order import due
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.run_plan import RunPlan, read_plan
@@ -58,14 +59,14 @@ class RunReader:
         self.folder = folder
         self._open()
         above = folder.resolve().parents[:4]
-        self.comparison = next((f for f in above if (f / "comparison.json").exists()), None)
+        self.comparison = next((f for f in above if is_comparison(f)), None)
 
     def _open(self) -> None:
-        self._manifest = _signature(self.folder / "run.json")
+        self._manifest = _signature(self.folder / RUN_MANIFEST)
         self._store = RunStore.open(self.folder)
         self._commits: dict[int, _Commit] = {}
         self._initial: Signature = None
-        self.plan: RunPlan = read_plan(self._store.manifest(), str(self.folder / "run.json"))
+        self.plan: RunPlan = read_plan(self._store.manifest(), str(self.folder / RUN_MANIFEST))
         self.generation = -1
         self.unread = 0
         self.last: Row = {}
@@ -81,7 +82,7 @@ class RunReader:
             ConfigError: the run was removed, or its ``run.json`` is damaged.
         """
         until = time.monotonic() + limit_s
-        if _signature(self.folder / "run.json") != self._manifest:
+        if _signature(self.folder / RUN_MANIFEST) != self._manifest:
             self._open()  # another run of the same name
         states = {number: _signature(path) for path, number in self._store.states()}
         committed = max(states, default=-1)

@@ -10,7 +10,7 @@ from support.small_run import assert_same_contents
 
 from chaos.scenes import MAX_ATTEMPTS
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.workers.evaluate import evaluate
@@ -100,7 +100,7 @@ def attempts_accounted(folder: Path) -> list[str]:
 def recomputed(folder: Path, rng: Generator, n_lives: int = N_RECOMPUTED) -> list[str]:
     """Some lives, lived again in this process from what the tables say of them, give their bits."""
     store = RunStore(folder)
-    config = read_config(store, trust=True)
+    config = read_run(store, trust=True).config
     lives, candidates = store.table("lives"), store.table("candidates")
     if lives is None or candidates is None:
         return ["lives or candidates are missing"]

@@ -11,10 +11,11 @@ from support.small_run import SilentReporter, run_tables, small_config
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.search import deployment, run_session
+from spikeloop.coordinator.search import deployment, run_session, transfer_session
+from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.search.evaluation import evaluate_grid
 from spikeloop.coordinator.search.generation import held_out_jobs
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
 from spikeloop.coordinator.verification.verify_run import verify
@@ -84,7 +85,7 @@ def test_what_is_monitored_is_what_would_be_deployed(averaged: RunStore) -> None
         written = curves.loc[curves["generation"] == generation, "return"].to_list()
         assert written == own[0]
         assert written != own[1]  # the last recommended point alone earns something else
-    np.testing.assert_array_equal(run_session.recommended(config, averaged), point)
+    np.testing.assert_array_equal(deployed(Run(config, averaged)), point)
 
 
 def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[float]:
@@ -96,9 +97,7 @@ def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[floa
 def test_without_an_average_the_recommended_point_is_untouched(tmp_path: Path) -> None:
     config = small_config()
     store = start(tmp_path / "small")
-    np.testing.assert_array_equal(
-        run_session.recommended(config, store), recommended(store, config, 3)
-    )
+    np.testing.assert_array_equal(deployed(Run(config, store)), recommended(store, config, 3))
 
 
 # --- who races --------------------------------------------------------------------------------
@@ -130,7 +129,7 @@ def test_equal_points_race_only_once(tmp_path: Path) -> None:
     strategy = config.strategy
     state: Any = from_arrays(type(strategy).State, store.state(3))
     store.commit(2, {}, to_arrays(state))
-    generations, points = deployment.finalists(config, store)
+    generations, points = deployment.finalists(Run(config, store))
     assert generations == [3]
     np.testing.assert_array_equal(points, recommended(store, config, 3)[None, :])
 
@@ -188,9 +187,7 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
     table = raced.finalists(4)
     assert table is not None
     winner = deployment.winner(table, 0.2)
-    np.testing.assert_array_equal(
-        run_session.recommended(config, raced), recommended(raced, config, winner)
-    )
+    np.testing.assert_array_equal(deployed(Run(config, raced)), recommended(raced, config, winner))
     assert verify(raced).problems == []
 
 
@@ -210,17 +207,17 @@ class Counting(SilentReporter):
 
 
 def test_finished_run_never_races_again(raced: RunStore) -> None:
-    config, heard = read_config(raced), Counting()
-    run_session.resume(config, raced, heard, StopSignal())
+    config, heard = read_run(raced).config, Counting()
+    run_session.resume(Run(config, raced), heard, StopSignal())
     settings = type(config.transfer).model_validate({**config.transfer.model_dump(), "seed": 5})
-    run_session.transfer(config, raced, settings, heard, StopSignal())
+    transfer_session.transfer(Run(config, raced), settings, heard, StopSignal())
     assert heard.grids == [("transfer to held-out tasks", 30)]  # of the second command only
 
 
 def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     """A race written by hand, won by an earlier generation, is what `transfer` goes by."""
     store = start(tmp_path / "small", **RACING)
-    config = read_config(store)
+    config = read_run(store).config
     before = run_tables(store.folder)["transfer"]
     table = store.finalists(4)
     assert table is not None
@@ -229,10 +226,8 @@ def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     own = frame["generation"] == loser
     frame["return"] = frame["optimal"].where(own, frame["random"])
     store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
-    np.testing.assert_array_equal(
-        run_session.recommended(config, store), recommended(store, config, loser)
-    )
-    run_session.resume(config, store, SilentReporter(), StopSignal())
+    np.testing.assert_array_equal(deployed(Run(config, store)), recommended(store, config, loser))
+    run_session.resume(Run(config, store), SilentReporter(), StopSignal())
     after = run_tables(store.folder)["transfer"]
     changed = after["return"] != before["return"]
     assert set(after.loc[changed, "theta"]) == {"learned"}

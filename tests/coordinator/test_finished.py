@@ -13,9 +13,9 @@ from support.small_run import SilentReporter, assert_same_contents, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import load
-from spikeloop.coordinator.search import finished_run, run_session
+from spikeloop.coordinator.search import finished_run, run_session, transfer_session
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.workers.job import Status
 
@@ -96,7 +96,7 @@ def test_the_second_end_is_the_first_without_workers(
 def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -> None:
     settings = load(config)
     lived = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
-    read = finished_run.transfer(settings, RunStore(tmp_path / "small"))
+    read = finished_run.transfer(Run(settings, RunStore(tmp_path / "small")))
     assert read is not None
     assert json.dumps(read.as_json()) == json.dumps(lived.as_json())
     assert read.theta == lived.theta
@@ -114,7 +114,7 @@ def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -
 def test_a_run_says_in_words_what_scores_0_and_1(run: Path) -> None:
     """For those who show its scores without its family's code, as ``watch`` does."""
     store = RunStore(run)
-    words = ends(manifest.read_config(store).family.interface)
+    words = ends(read_run(store).config.family.interface)
     assert tuple(store.manifest()["scale"]) == words == ("random policy", "optimal policy")
 
 
@@ -171,11 +171,11 @@ def test_what_is_missing_or_does_not_fit_is_lived(
 ) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    settings = manifest.read_config(store)
-    assert finished_run.transfer(settings, store) is not None
+    settings = read_run(store).config
+    assert finished_run.transfer(Run(settings, store)) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, SilentReporter(), StopSignal())
+    assert finished_run.transfer(Run(settings, store)) is None
+    run_session.resume(Run(settings, store), SilentReporter(), StopSignal())
     assert_same_contents(store.folder, run)
 
 
@@ -183,11 +183,13 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     """It has the same size and tasks; a search that goes on removes it."""
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    settings = manifest.read_config(store)
+    settings = read_run(store).config
     store.go_back(1)
-    assert finished_run.transfer(settings, store) is None
-    run_session.transfer(settings, store, settings.transfer, SilentReporter(), StopSignal())
-    assert finished_run.transfer(settings, store) is None
+    assert finished_run.transfer(Run(settings, store)) is None
+    transfer_session.transfer(
+        Run(settings, store), settings.transfer, SilentReporter(), StopSignal()
+    )
+    assert finished_run.transfer(Run(settings, store)) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(SilentReporter):
@@ -195,11 +197,11 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_session.resume(settings, store, Broken(), StopSignal())
+        run_session.resume(Run(settings, store), Broken(), StopSignal())
     assert not store.part_path("transfer", 0).exists()
     # An older program left it, and was killed after the race.
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, SilentReporter(), StopSignal())
+    assert finished_run.transfer(Run(settings, store)) is None
+    run_session.resume(Run(settings, store), SilentReporter(), StopSignal())
     assert_same_contents(store.folder, run)

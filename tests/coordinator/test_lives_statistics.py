@@ -12,10 +12,10 @@ from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import TransferSettings
 from spikeloop.coordinator.interpretation import functions, prediction_errors, held_out_episodes, pulls
 from spikeloop.coordinator.interpretation import pictures as parts
-from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, PRIOR, certainly_below
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.episode_trace import adaptation, most_moved
-from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
+from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, certainly_below
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation.time_series import adaptation, most_moved
+from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.coordinator.stats import bands
 from spikeloop.coordinator.stats.bands import (
     N_RESAMPLES,

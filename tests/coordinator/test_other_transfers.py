@@ -12,9 +12,9 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.search import rows as tables
-from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search import transfer_session
 from spikeloop.coordinator.stats.regret import amount
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 
@@ -91,10 +91,10 @@ def test_a_folder_of_an_older_program_with_several_parts_gives_the_same_line(
     """An older program wrote the evaluation of another seed beside the run's own."""
     cli("resume", str(run))
     own = capsys.readouterr().out
-    config, store = manifest.read_config(RunStore(run)), RunStore(run)
+    config, store = read_run(RunStore(run)).config, RunStore(run)
     shutil.rmtree(run / "other_transfers")  # which it did not make
     other = config.transfer.model_copy(update={"seed": 5})
-    scored = run_session.transfer(config, store, other, SilentReporter(), StopSignal())
+    scored = transfer_session.transfer(Run(config, store), other, SilentReporter(), StopSignal())
     mixed = store.part_path("transfer", 5)
     store.write_transfer(mixed, tables.transfer_table(scored.lives, scored.theta))
     shutil.rmtree(run / "other_transfers")

@@ -142,14 +142,14 @@ def test_whoever_loses_the_race_to_begin_goes_on(
     if when == "before the rename":
         monkeypatch.setattr(Path, "rename", slow)
     else:
-        begun = run_session.begun
+        begun = run_session.existing_run
 
         def first(*arguments: object) -> RunStore | None:
-            monkeypatch.setattr(run_session, "begun", begun)
+            monkeypatch.setattr(run_session, "existing_run", begun)
             assert cli(*winner) == 0
             return None
 
-        monkeypatch.setattr(run_session, "begun", first)
+        monkeypatch.setattr(run_session, "existing_run", first)
     assert cli(*winner, "--resume") == 0
     assert [path.name for path in tmp_path.glob(".small*")] == []
     assert RunStore(folder).generation() == 3
@@ -200,7 +200,7 @@ def test_a_run_that_another_configuration_began_meanwhile_is_refused(
     def missed(*arguments: object) -> None:
         monkeypatch.undo()
 
-    monkeypatch.setattr(run_session, "begun", missed)
+    monkeypatch.setattr(run_session, "existing_run", missed)
     config = small_toml(place / "other.toml", run={"seed": 8})
     assert cli("run", str(config), "--resume", "--out", str(place)) == 2
     assert "begun with run.seed = 7, not 8; " in capsys.readouterr().err

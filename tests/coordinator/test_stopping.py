@@ -12,8 +12,8 @@ from support.small_run import SilentReporter, assert_same_contents, run_tables, 
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.config.stopping import StopSettings, spread, words
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import loop, run_session
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.search import run_session, search_size
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.seeding import Purpose, stream
@@ -46,7 +46,7 @@ def start(folder: Path, reporter: Any = None, **changes: Any) -> Path:
 
 def resume(folder: Path, reporter: Any = None) -> None:
     store = RunStore.open(folder)
-    run_session.resume(read_config(store), store, reporter or SilentReporter(), StopSignal())
+    run_session.resume(read_run(store), reporter or SilentReporter(), StopSignal())
 
 
 def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str, Any]]:
@@ -222,7 +222,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_search_begins_anew_at_a_random_point(restarted: Path) -> None:
-    tables, config = run_tables(restarted), read_config(RunStore(restarted))
+    tables, config = run_tables(restarted), read_run(RunStore(restarted)).config
     generations = tables["generations"]
     again = generations.loc[generations["stopped"] == "patience", "generation"].tolist()
     assert again  # else this run tests nothing
@@ -284,7 +284,7 @@ def test_interrupt_after_each_generation_then_resume(restarted: Path, tmp_path: 
         stop.requested = False
         store = RunStore.open(folder)
         with pytest.raises(Interrupted):
-            run_session.resume(read_config(store), store, Interrupting(), stop)
+            run_session.resume(read_run(store), Interrupting(), stop)
     resume(folder)
     assert_same_contents(folder, restarted)
 
@@ -324,8 +324,8 @@ def test_plan_and_progress_count_upper_bounds() -> None:
         stop={"lives": 80},
         deploy={"finalists": 3, "tasks": 4},
     )
-    assert loop.generation_lives(config) == 6 * 2 + 3 * 2
-    assert loop.max_generations(config) == 4
+    assert search_size.generation_lives(config) == 6 * 2 + 3 * 2
+    assert search_size.max_generations(config) == 4
     monitor, race, transfer = 3 * 4, 12, 30  # after 0, 2, 4; three finalists, two rounds of 6 lives
     assert console.lives_to_come(config, 0) == 4 * 18 + monitor + race + transfer
     assert console.lives_to_come(config, 3) == 18 + 4 + race + transfer
@@ -334,7 +334,7 @@ def test_plan_and_progress_count_upper_bounds() -> None:
 def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:
     from spikeloop.coordinator.verification.replay import rule_problems
 
-    tables, config = run_tables(restarted), read_config(RunStore(restarted))
+    tables, config = run_tables(restarted), read_run(RunStore(restarted)).config
     sound: list[dict[Any, Any]] = [{**row} for row in RunStore(restarted).rows()]
     assert rule_problems(config, sound, tables["candidates"]) == []
     for column, value in (("epoch", 7), ("spread", 0.5), ("stopped", "target"), ("stopped", None)):

@@ -3,7 +3,8 @@ import pytest
 from support.small_run import small_config
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search.transfer import shortfalls, transfer_jobs
+from spikeloop.coordinator.search.transfer import shortfalls
+from spikeloop.coordinator.search.transfer_design import transfer_jobs
 from spikeloop.coordinator.stats.regret import amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate
 

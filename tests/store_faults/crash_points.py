@@ -55,7 +55,7 @@ def warm_up() -> None:
     import rich.table
 
     from spikeloop.coordinator.report import figures
-    from spikeloop.coordinator.search import run_session
+    from spikeloop.coordinator.search import run_session, worker_pool  # noqa: F401
     from spikeloop.coordinator.verification import verify_run  # noqa: F401
     from spikeloop.workers.evaluate import evaluate
     from spikeloop.workers.fingerprint import fingerprint
@@ -66,7 +66,7 @@ def warm_up() -> None:
     matplotlib.figure.Figure.savefig = functools.partialmethod(_save, save)  # type: ignore[assignment]
     figures.new().subplots().legend([])
     rich.console.Console(file=io.StringIO()).print(rich.table.Table("warm"))
-    evaluate(run_session.warm_up_job(small_config(**CHANGES)))
+    evaluate(worker_pool.warm_up_job(small_config(**CHANGES)))
     fingerprint(None)  # the sources may be edited while the tests are going on
 
 
