@@ -72,19 +72,19 @@ def draw_curves(series: Sequence[Series], columns: int, rows: int, braille: bool
     plotext.theme("clear")
     plotext.xaxes(True, False)
     plotext.yaxes(True, False)
-    drawn = [(one, *_thinned(one, columns)) for one in series]
-    drawn = [(one, x, y) for one, x, y in drawn if x]
-    for one, x, y in drawn:
+    curves = [(one, *_thinned(one, columns)) for one in series]
+    curves = [(one, x, y) for one, x, y in curves if x]
+    for one, x, y in curves:
         marker = one.letter if not braille else "braille" if one.joined else "●"
         draw = plotext.plot if one.joined and braille else plotext.scatter
         draw(x, y, marker=marker, color=one.colour)
-    values = [value for _, _, y in drawn for value in y]
+    values = [value for _, _, y in curves for value in y]
     steps = MaxNLocator(max((rows - 2) // 3, 2), steps=(1, 2, 5, 10))
     ticks = steps.tick_values(min(values), max(values))
     decimals = max(-math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9), 0)
     plotext.ylim(ticks[0], ticks[-1])
     plotext.yticks(ticks, [f"{tick + 0.0:.{decimals}f}" for tick in ticks])
-    last = max([1.0, *(x[-1] for _, x, _ in drawn)])
+    last = max([1.0, *(x[-1] for _, x, _ in curves)])
     generations = MaxNLocator(max(columns // 12, 1), integer=True).tick_values(0, last)
     generations = generations[generations <= last]
     plotext.xlim(0, last)

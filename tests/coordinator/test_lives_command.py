@@ -15,9 +15,9 @@ from support.small_run import small_toml
 
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.interpretation import prediction_errors, pulls
-from spikeloop.coordinator.interpretation.prediction_figures import draw_errors, draw_stages
-from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
+from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
+from spikeloop.coordinator.interpretation.prediction_figures import draw_errors, draw_stages
 from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_regret, draw_roles
 from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_life
 from spikeloop.coordinator.report.figures import COLOURS

@@ -10,10 +10,14 @@ from support.random_networks import random_network as drawn
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import TransferSettings
-from spikeloop.coordinator.interpretation import functions, prediction_errors, held_out_episodes, pulls
+from spikeloop.coordinator.interpretation import (
+    functions,
+    held_out_episodes,
+    prediction_errors,
+    pulls,
+)
 from spikeloop.coordinator.interpretation import pictures as parts
 from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, certainly_below
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
 from spikeloop.coordinator.interpretation.time_series import adaptation, most_moved
 from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.coordinator.stats import bands
@@ -135,7 +139,9 @@ def test_a_network_is_measured_against_the_line() -> None:
     assert same.below_line is None
     np.testing.assert_array_equal(same.bands[NETWORK].low, same.bands[LINE].low)
     # After three samples or so a line lacks what Bayes regression has learned of the curvature.
-    bayes = prediction_errors.summarise({**errors, NETWORK: errors["Bayes regression"]}, rng()).below_line
+    bayes = prediction_errors.summarise(
+        {**errors, NETWORK: errors["Bayes regression"]}, rng()
+    ).below_line
     assert bayes is not None
     assert 1 <= bayes <= 5
 
