@@ -1,4 +1,4 @@
-"""The picture of a policy, read back from what was drawn."""
+"""The figure of a policy, read back from what was drawn."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,9 @@ def values(**actions: list[int]) -> FloatArray:
 def drawn(table: FloatArray) -> Axes:
     colours = ScalarMappable()
     colours.set_clim(0, 1)
-    return draw_policy(Figure().subplots(), FREE, GOAL, table, colours)
+    axes = Figure().subplots()
+    draw_policy(axes, FREE, GOAL, table, colours)
+    return axes
 
 
 def arrows(axes: Axes) -> set[tuple[int, int, int, int, str]]:
@@ -47,7 +49,7 @@ def arrows(axes: Axes) -> set[tuple[int, int, int, int, str]]:
     return {(*arrow, to_hex(colour)) for arrow, colour in zip(numbers, colours, strict=True)}
 
 
-def test_best_actions_are_all_that_tie_and_none_where_all_do() -> None:
+def test_best_actions_are_all_tied_ones_unless_all_actions_tie() -> None:
     table = np.array([[0.1, 0.4, 0.2, 0.4], [0.3, 0.3, 0.3, 0.3], [0.0, 0.0, 0.0, 0.1]])
     np.testing.assert_array_equal(
         best_actions(table),
@@ -68,13 +70,13 @@ def test_arrows_show_every_best_action_and_whether_it_leads_nearer() -> None:
     }
 
 
-def test_undecided_fields_are_hatched_and_walls_goal_and_decided_ones_are_not() -> None:
+def test_only_undecided_fields_are_hatched() -> None:
     axes = drawn(values(s0=[EAST], s1=[EAST], s3=[NORTH], s6=[NORTH]))
     hatched = [p for p in axes.patches if isinstance(p, Rectangle) and p.get_hatch()]
     assert {(p.get_x() + 0.5, p.get_y() + 0.5) for p in hatched} == {(1, 2), (2, 2)}
 
 
-def test_colours_are_walls_white_or_the_best_action_s_value() -> None:
+def test_decided_fields_have_the_colour_of_their_best_value() -> None:
     table = values(s0=[EAST], s1=[EAST])
     table[1, EAST] = 1.0
     image = drawn(table).images[0].get_array()
@@ -88,7 +90,7 @@ def test_colours_are_walls_white_or_the_best_action_s_value() -> None:
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5])
-def test_nothing_decided_anywhere_can_be_drawn(level: float) -> None:
+def test_mazes_without_any_decided_field_can_be_drawn(level: float) -> None:
     layouts = Layouts(np.stack([FREE, FREE]), np.array([GOAL, GOAL]), np.array([0, 0]))
     figure = Figure(layout="constrained")
     titles = [["a", "b"], ["c", "d"]]
