@@ -27,7 +27,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # Tables of docs/performance.md; run it on an otherwise idle machine.
-BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_lives pool/dispatch strategies/ask_and_tell \
+BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
 	strategies/competence studies/bounds studies/learning studies/limits
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -68,7 +68,7 @@ def show_comparison(
     from spikeloop.cluster.pool import PoolError
     from spikeloop.cluster.signals import Interrupted, StopSignal
     from spikeloop.coordinator.cli import comparison_progress, progress
-    from spikeloop.coordinator.comparison.session import lives_to_come
+    from spikeloop.coordinator.comparison.session import episodes_to_come
     from spikeloop.coordinator.report.html import write_report
     from spikeloop.coordinator.store.folder_kind import is_comparison
     from spikeloop.coordinator.store.trust import again
@@ -76,7 +76,7 @@ def show_comparison(
     stop = StopSignal()
     stop.install()
     console = progress.stream(stderr=as_json)
-    reporter = comparison_progress.ComparisonConsole(lives_to_come(config, folder), console)
+    reporter = comparison_progress.ComparisonConsole(episodes_to_come(config, folder), console)
     try:
         findings = session(reporter, stop)
     except Interrupted as error:

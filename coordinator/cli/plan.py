@@ -34,9 +34,10 @@ def plan(
     stop = StopSignal()
     stop.install()
     result = estimate(settings, stop, partial(typer.echo, err=True))
-    if result.lives_failed:
+    if result.episodes_failed:
         warn(
-            f"{result.lives_failed} of {result.lives_measured} lives that were measured failed, so "
+            f"{result.episodes_failed} of {result.episodes_measured} episodes that were measured "
+            "failed, so "
             f"times may be wrong; the first: {result.first_failure}"
         )
     if as_json:
@@ -49,31 +50,36 @@ def _print_table(plan: "CostEstimate", console: "Console") -> None:
     from rich.table import Table
 
     table = Table(
-        title=f"Nothing was written; measured on {plan.lives_measured} lives", title_justify="left"
+        title=f"Nothing was written; measured on {plan.episodes_measured} episodes",
+        title_justify="left",
     )
-    for column in ("part", "lives", "time"):
+    for column in ("part", "episodes", "time"):
         table.add_column(column, justify="left" if column == "part" else "right")
     search = (
         f"search: {plan.generations} generations × {plan.candidates} candidates "
         f"× {plan.tasks} tasks"
     )
     parts = [
-        (search, plan.lives_search, plan.search_s),
-        ("held-out scores", plan.lives_monitor, plan.monitor_s),
-        *([("race of the finalists", plan.lives_race, plan.race_s)] if plan.lives_race else []),
-        ("transfer", plan.lives_transfer, plan.transfer_s),
+        (search, plan.episodes_search, plan.search_s),
+        ("held-out scores", plan.episodes_monitor, plan.monitor_s),
+        *(
+            [("race of the finalists", plan.episodes_race, plan.race_s)]
+            if plan.episodes_race
+            else []
+        ),
+        ("transfer", plan.episodes_transfer, plan.transfer_s),
     ]
     table.add_row("start workers, compile", "", duration(plan.start_s))
-    for part, n_lives, seconds in parts:
-        table.add_row(part, str(n_lives), duration(seconds))
+    for part, n_episodes, seconds in parts:
+        table.add_row(part, str(n_episodes), duration(seconds))
     table.add_row("total", str(sum(n for _, n, _ in parts)), duration(plan.total_s))
     console.print(table)
-    per_life = f"{plan.seconds_per_life * 1000:.1f} ms"
-    if plan.seconds_per_held_out_life != plan.seconds_per_life:
-        per_life += f" ({plan.seconds_per_held_out_life * 1000:.1f} ms without gradient)"
+    per_episode = f"{plan.seconds_per_episode * 1000:.1f} ms"
+    if plan.seconds_per_held_out_episode != plan.seconds_per_episode:
+        per_episode += f" ({plan.seconds_per_held_out_episode * 1000:.1f} ms without gradient)"
     lines = [
-        f"{plan.n_dim} hyperparameters, {plan.steps_per_life} steps a life, "
-        f"{per_life} a life on each of {plan.workers} worker(s), "
+        f"{plan.n_dim} hyperparameters, {plan.steps_per_episode} steps an episode, "
+        f"{per_episode} an episode on each of {plan.workers} worker(s), "
         f"{plan.jobs_per_generation} jobs a generation"
     ]
     for last, family in plan.curriculum:

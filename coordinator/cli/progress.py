@@ -19,7 +19,7 @@ from spikeloop.coordinator.report.transfer_table import (
 )
 from spikeloop.coordinator.search.deployment import race_size
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.search_size import generation_lives, max_generations
+from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.stats.scores import ends
@@ -28,20 +28,20 @@ from spikeloop.coordinator.stats.scores import ends
 class ConsoleReporter:
     """Prints the progress of a run.
 
-    On a terminal a bar shows the lives of the grid that is on its way; elsewhere there is one plain
-    line a commit. Nothing else writes to standard output while a run is going on.
+    On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
+    plain line a commit. Nothing else writes to standard output while a run is going on.
 
     Args:
         generations: of the run.
-        n_lives: still to come.
+        n_episodes: still to come.
         console: where to print.
     """
 
-    def __init__(self, generations: int, n_lives: int, console: Console) -> None:
+    def __init__(self, generations: int, n_episodes: int, console: Console) -> None:
         self._console = console
         self._generations = generations
-        self._left = n_lives
-        self._lived = 0
+        self._left = n_episodes
+        self._episodes_done = 0
         self._failures: Counter[str] = Counter()
         self._started = time.perf_counter()
         self._bar: Progress | None = None
@@ -54,7 +54,7 @@ class ConsoleReporter:
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total} lives  {task.fields[rate]}"),
+                TextColumn("{task.completed}/{task.total} episodes  {task.fields[rate]}"),
                 console=self._console,
                 transient=True,
             )
@@ -75,22 +75,22 @@ class ConsoleReporter:
         """Prints a line."""
         self._console.print(printable(text), highlight=False, soft_wrap=True)
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         """Begins the bar anew; drawing it at once would cost more than a short generation."""
         if self._bar is not None:
             if self._grid is None:
-                self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
-            shown: dict[str, Any] = {"description": what, "total": n_lives, "rate": self._rate()}
+                self._grid = self._bar.add_task(what, total=n_episodes, rate=self._rate())
+            shown: dict[str, Any] = {"description": what, "total": n_episodes, "rate": self._rate()}
             self._bar.update(self._grid, completed=0, **shown)
         elif what.startswith(("transfer", "race")):
-            self._console.print(f"{what}: {n_lives} lives", highlight=False)
+            self._console.print(f"{what}: {n_episodes} episodes", highlight=False)
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """Moves the bar."""
-        self._lived += n_lives
-        self._left -= n_lives
+        self._episodes_done += n_episodes
+        self._left -= n_episodes
         if self._bar is not None:
-            self._bar.update(self._grid, advance=n_lives, rate=self._rate())
+            self._bar.update(self._grid, advance=n_episodes, rate=self._rate())
 
     def generation(self, report: GenerationReport) -> None:
         """Prints the line of the generation that a commit ended with."""
@@ -111,22 +111,22 @@ class ConsoleReporter:
 
     def _rate(self) -> str:
         elapsed = time.perf_counter() - self._started
-        if self._lived == 0 or elapsed <= 0:
+        if self._episodes_done == 0 or elapsed <= 0:
             return ""
-        rate = self._lived / elapsed
+        rate = self._episodes_done / elapsed
         left = max(self._left, 0) / rate
-        return f"{rate:.1f} lives/s  left {duration(left)}"
+        return f"{rate:.1f} episodes/s  left {duration(left)}"
 
 
-def lives_to_come(config: RunConfig, done: int) -> int:
-    """Lives at most of a run that has ``done`` generations behind it, held-out ones included.
+def episodes_to_come(config: RunConfig, done: int) -> int:
+    """Episodes at most of a run that has ``done`` generations behind it, held-out ones included.
 
     A rule of ``[stop]`` may end it earlier.
     """
     transfer, generations = config.transfer, max_generations(config)
     to_monitor = [g for g in transfer.monitored(generations) if g > done or done == 0]
     return (
-        max(generations - done, 0) * generation_lives(config)
+        max(generations - done, 0) * generation_episodes(config)
         + len(to_monitor) * transfer.monitor_tasks
         + race_size(config)
         + transfer_size(transfer)
@@ -134,17 +134,20 @@ def lives_to_come(config: RunConfig, done: int) -> int:
 
 
 def transfer_table(transfer: Transfer, console: Console) -> None:
-    """Prints the score of each Θ and each ruler on the held-out tasks, and the comparisons."""
-    grid = transfer.lives.grid
-    rows, lives = [], transfer.lives
+    """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
+    grid = transfer.episodes.grid
+    rows, episodes = [], transfer.episodes
     for name, estimate in transfer.scores.items():
         which = transfer.rows(name)
-        returns, lived = lives.returns[which][lives.ok[which]], int(lives.lived[which].sum())
-        cells = theta_cells(estimate, returns, transfer.below_optimal[name], lived)
+        returns, episodes_done = (
+            episodes.returns[which][episodes.ok[which]],
+            int(episodes.episodes_done[which].sum()),
+        )
+        cells = theta_cells(estimate, returns, transfer.regret[name], episodes_done)
         rows.append((row_name(name, estimate), *cells))
-    rulers = [(name, *ruler.cells, "", "") for name, ruler in transfer.rulers.items()]
+    baselines = [(name, *baseline.cells, "", "") for name, baseline in transfer.baselines.items()]
     scale = ends(grid.family.interface)
-    console.print(terminal_table(grid.n_tasks, scale, rows, console.width, rulers))
+    console.print(terminal_table(grid.n_tasks, scale, rows, console.width, baselines))
     for name, gain in transfer.gains.items():
         console.print(f"{name}: {describe_difference(gain)}", highlight=False, soft_wrap=True)
 

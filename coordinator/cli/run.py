@@ -78,9 +78,9 @@ def show_session(
     stop = StopSignal()
     stop.install()
     console, store = progress.stream(), RunStore(folder)
-    n_lives = progress.lives_to_come(config, done)
+    n_episodes = progress.episodes_to_come(config, done)
     try:
-        with progress.ConsoleReporter(config.run.generations, n_lives, console) as reporter:
+        with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
             transfer = session(reporter, stop)
     except Interrupted as error:
         raise Interrupted(

@@ -48,8 +48,8 @@ def transfer(
     console = progress.stream(stderr=as_json)
     if learned:
         console.print(learned.origin, highlight=False, soft_wrap=True)
-    n_lives = transfer_size(settings)
-    with progress.ConsoleReporter(config.run.generations, n_lives, console) as reporter:
+    n_episodes = transfer_size(settings)
+    with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
         if learned:
             result = transfer_session.transfer_of(
                 config, learned.point, run, settings, reporter, stop

@@ -35,7 +35,7 @@ def interpret_bandits(
     known = pulls.summarise(
         tasks,
         actions,
-        tasks.rulers(stream(seed, Purpose.RULERS, TaskSet.TRANSFER, held.seed)),
+        tasks.baselines(stream(seed, Purpose.BASELINES, TaskSet.TRANSFER, held.seed)),
         stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, held.seed, 0, 0),
     )
     return Results(
@@ -75,7 +75,7 @@ def _numbers(known: Pulls) -> dict[str, object]:
 
 def _pull_table(known: Pulls, n_tasks: int) -> Table:
     table = result_table(
-        f"Which arms are pulled in {n_tasks} new bandits: share of lives, 95 % intervals",
+        f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
         "shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
         *("pull", *known.roles, "regret up to it"),
     )

@@ -159,5 +159,5 @@ def _sentence(below_line: int | None) -> str:
     where = "nowhere" if below_line is None else f"from {below_line} {samples} on"
     return (
         f"The network errs less than {LINE}: {where} (95 % intervals of the paired difference "
-        "below 0 from there to the end of life)"
+        "below 0 from there to the end of episode)"
     )

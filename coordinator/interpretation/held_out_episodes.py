@@ -1,4 +1,4 @@
-"""Lives of a learned network on held-out tasks of its run, in numbers or traced step by step.
+"""Episodes of a learned network on held-out tasks of its run, in numbers or traced step by step.
 
 Tasks and random numbers are those of ``spikeloop transfer`` with the same seed. Fewer tasks than
 the run's own transfer has are its first ones.
@@ -23,11 +23,11 @@ from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 MEMORY = 256_000_000
-"""Bytes that lives computed side by side may take."""
+"""Bytes that episodes computed side by side may take."""
 RATED = 20
-"""Lives in which firing rates are measured."""
+"""Episodes in which firing rates are measured."""
 LONGEST = 1000
-"""Time steps of a life that a figure shows."""
+"""Time steps of an episode that a figure shows."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class HeldOutEpisodes:
 
     @cached_property
     def seeds(self) -> SeedArray:
-        """Seeds of the lives of the learned point, (1, n_tasks)."""
+        """Seeds of the episodes of the learned point, (1, n_tasks)."""
         return np.ascontiguousarray(self._grid.seeds()[1:, : self.n_tasks])
 
     def actions(self, point: FloatArray, n_tasks: int | None = None) -> FloatArray:
@@ -107,25 +107,25 @@ class HeldOutEpisodes:
         return actions
 
     def rates(self) -> tuple[FloatArray, int]:
-        """Measure the firing rates of the learned network, (n_neurons,) in Hz, and count the lives.
+        """Measure the firing rates of the learned network, (n_neurons,) in Hz, and count the episodes.
 
         Those are the first ``RATED`` ones, or as many as memory allows.
         """
         learner, interface = self.learner, self.learned.config.family.interface
         n_time_steps = interface.n_steps * learner.circuit(interface).n_steps
         possible = MEMORY // (8 * n_time_steps * self._values(interface))
-        n_lives = max(1, min(RATED, self.n_tasks, possible))
-        kept = self._trace(self.tasks[:n_lives], self._seeds(slice(0, n_lives)))
+        n_episodes = max(1, min(RATED, self.n_tasks, possible))
+        kept = self._trace(self.tasks[:n_episodes], self._seeds(slice(0, n_episodes)))
         rates: FloatArray = kept.counts.sum(axis=0) / (n_time_steps * learner.step_ms * 1e-3)
-        return rates, n_lives
+        return rates, n_episodes
 
     def trace(self, task: int) -> EpisodeTrace:
-        """Trace one life of the learned point, or the beginning of a long one."""
+        """Trace one episode of the learned point, or the beginning of a long one."""
         learner, interface = self.learner, self.learned.config.family.interface
         circuit = learner.circuit(interface)
         shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
         tasks: Any = self.tasks[task : task + 1]
-        if not learner.trial_channels:  # these channels show how long the whole life is
+        if not learner.trial_channels:  # these channels show how long the whole episode is
             tasks = ShortenedTasks(tasks, shown)
         kept = self._trace(tasks, self._seeds(slice(task, task + 1)))
         spikes = kept.spikes[:shown, :, 0].reshape(shown * circuit.n_steps, -1)
@@ -143,14 +143,14 @@ class HeldOutEpisodes:
             n_adaptive=n_adaptive,
             thresholds=1 + neurons.beta[:n_adaptive] * b / neurons.threshold,
             acted=kept.action[:shown, 0].reshape(shown, -1)[:, 0],
-            told=kept.told[:shown, 0],
-            answers=interface.told == "target",
+            feedback=kept.feedback[:shown, 0],
+            answers=interface.feedback == "target",
             answer_range=interface.action_range,
             n_actions=interface.n_actions,
         )
 
     def _trace(self, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
-        """Record everything in lives of the learned point, without the axis of candidates."""
+        """Record everything in episodes of the learned point, without the axis of candidates."""
         parameters = self.learned.config.space.decode(self.learned.point[None, :])
         kept = tile.trace(self.learner, parameters, tasks, seeds)
         first: Recorded = xla.jax().tree.map(lambda array: array[0], kept)
@@ -160,7 +160,7 @@ class HeldOutEpisodes:
         return np.ascontiguousarray(self.seeds[:, which])
 
     def _values(self, interface: Interface) -> int:
-        """Count the numbers of a time step of a life: currents and spikes, and inputs."""
+        """Count the numbers of a time step of an episode: currents and spikes, and inputs."""
         return 2 * self.learner.n_neurons + self.learner.inputs(interface).n
 
 
@@ -173,7 +173,7 @@ class ShortenedTasks:
 
     @property
     def interface(self) -> Interface:
-        """The interface of the tasks, for shorter lives."""
+        """The interface of the tasks, for shorter episodes."""
         interface: Interface = replace(self.whole.interface, n_steps=self.n_steps)
         return interface
 

@@ -15,7 +15,7 @@ from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisod
 from spikeloop.coordinator.interpretation.maze_policies import MOST_MAZES, interpret_mazes
 from spikeloop.coordinator.interpretation.pulls import Bandits
 from spikeloop.coordinator.interpretation.results import Results
-from spikeloop.coordinator.interpretation.spike_figures import life_figure
+from spikeloop.coordinator.interpretation.spike_figures import episode_figure
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.maze import Maze
@@ -29,7 +29,7 @@ class NewTasks:
     Attributes:
         n_tasks: how many; by default 1000, or 3 mazes.
         seed: of the held-out tasks; by default that of the run's transfer.
-        steps: of each life in a maze; by default 1000.
+        steps: of each episode in a maze; by default 1000.
     """
 
     n_tasks: int | None = None
@@ -74,27 +74,27 @@ def interpret(learned: Learned, new: NewTasks, folder: Path) -> list[Results]:
         results.append(interpret_functions(held, tasks, actions, folder))
     elif isinstance(tasks, get_args(Bandits)):
         results.append(interpret_bandits(held, tasks, actions.astype(np.int64), folder))
-    return [*results, _one_life(held, folder)]
+    return [*results, _one_episode(held, folder)]
 
 
-def _one_life(held: HeldOutEpisodes, folder: Path) -> Results:
-    """Draw one life as ``spikes.png``, and summarise firing rates."""
+def _one_episode(held: HeldOutEpisodes, folder: Path) -> Results:
+    """Draw one episode as ``spikes.png``, and summarise firing rates."""
     tasks = held.tasks
-    life = held.trace(example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
-    rate_hz, n_lives = held.rates()
-    kinds = {"adaptive": rate_hz[: life.n_adaptive], "plain": rate_hz[life.n_adaptive :]}
+    episode = held.trace(example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
+    rate_hz, n_episodes = held.rates()
+    kinds = {"adaptive": rate_hz[: episode.n_adaptive], "plain": rate_hz[episode.n_adaptive :]}
     kinds = {kind: rate for kind, rate in kinds.items() if len(rate)}
     means = {kind: float(rate.mean()) for kind, rate in kinds.items()}
     spreads = {kind: rate_distribution(rate) for kind, rate in kinds.items()}
-    cut = life.n_shown < life.n_decisions
-    which = f"first {life.n_shown} of {life.n_decisions} decisions" if cut else "one life"
+    cut = episode.n_shown < episode.n_decisions
+    which = f"first {episode.n_shown} of {episode.n_decisions} decisions" if cut else "one episode"
     family = FAMILY.name(held.learned.config.family)
     title = f"The learned network in a new task ({family}): {which}"
     lines = [f"{kind} neurons {rate:.1f} Hz" for kind, rate in means.items()]
     return Results(
-        {"mean_rate_hz": means, "rate_spread": spreads, "rate_lives": n_lives},
+        {"mean_rate_hz": means, "rate_spread": spreads, "rate_episodes": n_episodes},
         lines=[
-            f"Mean firing rate in {n_lives} lives: {', '.join(lines)}",
+            f"Mean firing rate in {n_episodes} episodes: {', '.join(lines)}",
             *(
                 f"Of the {kind} neurons {100 * found['silent_share']:.1f} % are silent; median "
                 f"{found['median_hz']:.1f} Hz, 90 % quantile {found['quantile_90_hz']:.1f} Hz, "
@@ -102,12 +102,12 @@ def _one_life(held: HeldOutEpisodes, folder: Path) -> Results:
                 for kind, found in spreads.items()
             ),
         ],
-        figures=[life_figure(life, title, folder / "spikes.png")],
+        figures=[episode_figure(episode, title, folder / "spikes.png")],
     )
 
 
 def rate_distribution(rate_hz: FloatArray) -> dict[str, float]:
-    """Summarise the firing rates of some neurons, (n_neurons,), in the lives that were traced.
+    """Summarise the firing rates of some neurons, (n_neurons,), in the episodes that were traced.
 
     Returns:
         The share of neurons that never fired, and in Hz median, 90 % quantile and largest rate.

@@ -22,13 +22,13 @@ MOST_MAZES = 20
 
 @dataclass(frozen=True)
 class Policies:
-    """Lives of the default and the learned Θ, the two rows, in the same new mazes.
+    """Episodes of the default and the learned Θ, the two rows, in the same new mazes.
 
     Attributes:
-        n_steps: steps of each life.
+        n_steps: steps of each episode.
         layouts: the mazes.
         references: expected hits of the random and the optimal policy in ``n_steps``.
-        hits: (2, n_tasks) how often each life reached the goal.
+        hits: (2, n_tasks) how often each episode reached the goal.
         values: (2, n_tasks, n_states, n_actions) estimated values of actions at the end.
     """
 
@@ -80,18 +80,18 @@ def interpret_mazes(
 def run_in_mazes(
     config: RunConfig, learned: FloatArray, n_steps: int, n_tasks: int, seed: int, source: str
 ) -> Policies:
-    """Run a life of the default and of the learned Θ in mazes that the search has never seen.
+    """Run an episode of the default and of the learned Θ in mazes that the search has never seen.
 
     Args:
         config: of a run with mazes.
         learned: (n_dim,) the point to deploy.
-        n_steps: steps of each life.
+        n_steps: steps of each episode.
         n_tasks: number of mazes.
         seed: of the held-out mazes.
         source: the beginning of error messages.
 
     Raises:
-        ConfigError: the lives would be too long, or the learner has no values of actions.
+        ConfigError: the episodes would be too long, or the learner has no values of actions.
     """
     assert isinstance(config.family, Maze)
     values = {**config.family.model_dump(), "n_steps": n_steps}
@@ -100,13 +100,15 @@ def run_in_mazes(
         n_tasks, stream(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
     )
     tasks = family.tables(layouts)
-    life_seeds = seeds(config.run.seed, Purpose.LIVES, TaskSet.TRANSFER, seed, n=n_tasks)
-    # In the run's own space: some physical values have bounds that depend on its lives' length.
+    episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
+    # In the run's own space: some physical values have bounds that depend on its episodes' length.
     parameters = config.space.decode(np.stack([config.space.default_point(), learned]))
-    lives = config.learner.live(parameters, tasks, np.broadcast_to(life_seeds, (2, n_tasks)))
-    if lives.action_values is None:
+    episodes = config.learner.run_episodes(
+        parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
+    )
+    if episodes.action_values is None:
         raise ConfigError(
             f"{source}: [learner] kind must be one with values of actions to draw policies, got "
             f"{config.learner.kind}"
         )
-    return Policies(n_steps, layouts, tasks.references(), lives.returns, lives.action_values)
+    return Policies(n_steps, layouts, tasks.references(), episodes.returns, episodes.action_values)

@@ -89,7 +89,7 @@ def draw_stages(
     titles: Sequence[str],
     limits: tuple[float, float],
 ) -> None:
-    """Draw the targets of one life, and the answers to them at each stage of training.
+    """Draw the targets of one episode, and the answers to them at each stage of training.
 
     Args:
         panels: one for each stage, from top to bottom.
@@ -112,4 +112,4 @@ def draw_stages(
         axes.set_xlim(0.5, len(target) + 0.5)
         figures.open_frame(axes)
     figures.legend_above(panels[0], ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    panels[-1].set_xlabel("sample of the life")
+    panels[-1].set_xlabel("sample of the episode")

@@ -36,7 +36,7 @@ ROLE_COLOURS: Mapping[str, str] = {
 MARKS = "ovs^DPX*"
 """Marks of policies other than the network."""
 MOST_ROWS = 200
-"""Lives in the figure of choices: more would not have a line of pixels each."""
+"""Episodes in the figure of choices: more would not have a line of pixels each."""
 
 
 def choices_figure(tasks: Bandits, actions: IntArray, path: Path) -> Path:
@@ -59,7 +59,7 @@ def regret_figure(known: Pulls, n_tasks: int, path: Path) -> Path:
 
 
 def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
-    """Draw which arm each life pulls, a row for each, sorted by the arm that is best in the end.
+    """Draw which arm each episode pulls, a row for each, sorted by the arm that is best in the end.
 
     A strip to the right of the pulls shows that arm in the same colours. The informative arm, where
     there is one, has a colour of its own.
@@ -98,7 +98,7 @@ def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
     if isinstance(tasks, InformativeTasks):
         axes.plot([], [], "s", color=colours[-1], label=INFORMATIVE)
     _finish(axes, n_steps, len(order))
-    axes.set_ylabel("life, sorted by that arm")
+    axes.set_ylabel("episode, sorted by that arm")
 
 
 def draw_roles(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
@@ -155,12 +155,12 @@ def draw_regret(axes: "Axes", pulls: Pulls) -> None:
 
 
 def _order(tasks: Bandits) -> IntArray:
-    """Order the lives by their best arm of the last step; equal ones keep their order."""
+    """Order the episodes by their best arm of the last step; equal ones keep their order."""
     return np.argsort(best_arms(tasks)[:, -1], kind="stable")
 
 
 def _best(tasks: Bandits) -> str:
-    """Name the arm that lives are sorted by."""
+    """Name the arm that episodes are sorted by."""
     if isinstance(tasks, InformativeTasks):
         return TARGET
     return "best in the end" if isinstance(tasks, RestlessTasks) else BEST
@@ -171,10 +171,10 @@ def _named(n_arms: int) -> list[int]:
     return list(range(n_arms)) if n_arms <= 4 else [0, n_arms - 1]
 
 
-def _finish(axes: "Axes", n_steps: int, n_lives: int) -> None:
+def _finish(axes: "Axes", n_steps: int, n_episodes: int) -> None:
     if n_steps <= 12:
         axes.set_xticks(range(1, n_steps + 1))
-    axes.set_yticks([1, n_lives])
+    axes.set_yticks([1, n_episodes])
     axes.set_xlabel("pull")
     figures.legend_above(
         axes,

@@ -1,4 +1,4 @@
-"""The two figures of a run: its search over generations, and learning in held-out lives."""
+"""The two figures of a run: its search over generations, and learning in held-out episodes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,8 +61,8 @@ def draw_search(
     axes.plot(number, generations["best"], color=COLOURS["best"], lw=1, label="population: best")
     if curves is not None:
         held_out = {
-            int(str(g)): held_out_of(lives, seed, int(str(g)))
-            for g, lives in curves.groupby("generation")
+            int(str(g)): held_out_of(episodes, seed, int(str(g)))
+            for g, episodes in curves.groupby("generation")
         }
         value, low, high = (
             np.array([getattr(estimate, name) for estimate in held_out.values()])
@@ -89,7 +89,7 @@ def draw_search(
 def draw_learning(
     axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
 ) -> None:
-    """Draw reward per step within held-out lives, for each Θ, with pointwise 95 % intervals.
+    """Draw reward per step within held-out episodes, for each Θ, with pointwise 95 % intervals.
 
     ``scale`` names the policies that score 0 and 1. Other policies have no line here: they may
     learn, and a level line beside learning curves would hide that.
@@ -97,10 +97,10 @@ def draw_learning(
     n_bins = len(transfer["curve"].iloc[0])
     step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
     for number, (theta, label) in enumerate(LABELS.items()):
-        lives = transfer[transfer["theta"] == theta]
-        n_points = lives["point"].nunique()
-        curve = np.full((n_points, int(lives["task"].max()) + 1, n_bins), np.nan)
-        curve[lives["point"], lives["task"]] = np.stack(lives["curve"].to_list())
+        episodes = transfer[transfer["theta"] == theta]
+        n_points = episodes["point"].nunique()
+        curve = np.full((n_points, int(episodes["task"].max()) + 1, n_bins), np.nan)
+        curve[episodes["point"], episodes["task"]] = np.stack(episodes["curve"].to_list())
         rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, 1, number)
         mean, low, high = curve_band(curve, rng)
         label = f"{label} (mean of {n_points})" if n_points > 1 else label
@@ -118,7 +118,7 @@ def draw_learning(
             fontsize="small",
             color=COLOURS["reference"],
         )
-    axes.set(xlabel="step of a life", ylabel="reward per step", xlim=(0, n_steps))
+    axes.set(xlabel="step of an episode", ylabel="reward per step", xlim=(0, n_steps))
     axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left", pad=30)
     figures.legend_above(axes, ncols=3)
     figures.open_frame(axes)

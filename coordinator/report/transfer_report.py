@@ -14,7 +14,7 @@ from spikeloop.coordinator.report.transfer_table import (
     transfer_scores,
 )
 from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search.baselines import OtherTasks, Ruler
+from spikeloop.coordinator.search.baselines import OtherTasks, Baseline
 from spikeloop.coordinator.stats.regret import CAPTION
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.tasks.base import References
@@ -26,7 +26,7 @@ OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
 def transfer_blocks(
     config: RunConfig, transfer: pd.DataFrame, over: bool, others: OtherTransfers
 ) -> Iterator[Block]:
-    """Show scores, planned comparisons and learning curves of held-out lives.
+    """Show scores, planned comparisons and learning curves of held-out episodes.
 
     Args:
         config: of the run.
@@ -38,7 +38,7 @@ def transfer_blocks(
     evaluations = (
         [] if transfer.empty else [("", own) for _, own in transfer.groupby("transfer_seed")]
     )
-    evaluations += [(f", Θ after generation {g}", lives) for g, lives in others.values()]
+    evaluations += [(f", Θ after generation {g}", episodes) for g, episodes in others.values()]
     if transfer.empty:
         yield Text(
             "The transfer to held-out tasks has not been measured."
@@ -48,9 +48,9 @@ def transfer_blocks(
     if not evaluations:
         return
     zero, one = ends(config.family.interface)
-    for which, lives in evaluations:
-        seed = lives["transfer_seed"].iloc[0]
-        found = transfer_scores(lives, config.run.seed)
+    for which, episodes in evaluations:
+        seed = episodes["transfer_seed"].iloc[0]
+        found = transfer_scores(episodes, config.run.seed)
         for name, difference in found.differences.items():
             yield Text(f"{name}: {describe_difference(difference)}", "lead")
         rows = [
@@ -59,9 +59,11 @@ def transfer_blocks(
         ]
         note = ""
         try:
-            for name, ruler in transfer_rulers(config, lives).items():
-                rows.append((name, *ruler.cells, "", ""))
-                note = "Rows without lives are other policies, on the same tasks, for comparison."
+            for name, baseline in transfer_baselines(config, episodes).items():
+                rows.append((name, *baseline.cells, "", ""))
+                note = (
+                    "Rows without episodes are other policies, on the same tasks, for comparison."
+                )
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
         yield Table(
@@ -79,26 +81,26 @@ def transfer_blocks(
     )
     if transfer.empty:
         return
-    lives = transfer[transfer["transfer_seed"] == config.transfer.seed]
-    if not lives.empty:
+    episodes = transfer[transfer["transfer_seed"] == config.transfer.seed]
+    if not episodes.empty:
         figure = figures.new()
         steps = config.family.interface.n_steps
-        run_figures.draw_learning(figure.subplots(), lives, steps, config.run.seed, (zero, one))
+        run_figures.draw_learning(figure.subplots(), episodes, steps, config.run.seed, (zero, one))
         yield Drawing(
             figure,
-            "Reward per step within held-out lives, with pointwise 95 % intervals; dashed and "
+            "Reward per step within held-out episodes, with pointwise 95 % intervals; dashed and "
             f"dotted lines are the {one} and the {zero}.",
             "Learning curves of the default, random and learned hyperparameters.",
         )
 
 
-def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
-    """Compute rulers again for the rows of ``transfer``, all of one transfer seed.
+def transfer_baselines(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
+    """Compute baselines again for the rows of ``transfer``, all of one transfer seed.
 
     Raises:
         OtherTasks: the family's code has changed, so they would be those of other tasks.
     """
-    seed = int(lives["transfer_seed"].iloc[0])
-    tasks = lives.drop_duplicates("task").sort_values("task")
+    seed = int(episodes["transfer_seed"].iloc[0])
+    tasks = episodes.drop_duplicates("task").sort_values("task")
     references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
     return baselines.measure(config, seed, references)

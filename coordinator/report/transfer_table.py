@@ -8,13 +8,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.search.transfer import compare, shortfalls
+from spikeloop.coordinator.search.transfer import compare, mean_regrets
 from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate
 from spikeloop.tasks.base import FloatArray
 
-COLUMNS = ("Θ", "score", "95 % interval", "mean return", "below optimal", "lives", "failed")
+COLUMNS = ("Θ", "score", "95 % interval", "mean return", "regret", "episodes", "failed")
 
 WIDE = 100
 """Columns of a terminal from which on there is room between the columns of the table."""
@@ -27,26 +27,26 @@ class TransferScores:
     Attributes:
         scores: of each Θ.
         differences: the planned comparisons, paired by task.
-        below_optimal: of each Θ, how much less than the optimal return it earns.
+        regret: of each Θ, how much less than the optimal return it earns.
         cells: of each Θ, its row of the table, without its name.
         n_tasks: held-out tasks.
     """
 
     scores: Mapping[str, Estimate]
     differences: Mapping[str, Estimate]
-    below_optimal: Mapping[str, Estimate]
+    regret: Mapping[str, Estimate]
     cells: Mapping[str, tuple[str, ...]]
     n_tasks: int
 
 
-def transfer_scores(lives: pd.DataFrame, run_seed: int) -> TransferScores:
+def transfer_scores(episodes: pd.DataFrame, run_seed: int) -> TransferScores:
     """Compute the scores from rows of the table ``transfer``, all of one transfer seed."""
-    seed = int(lives["transfer_seed"].iloc[0])
-    ok = lives["status"] == "ok"
-    columns = lives.assign(
-        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
-        missed=(lives["optimal"] - lives["return"]).where(ok),
+    seed = int(episodes["transfer_seed"].iloc[0])
+    ok = episodes["status"] == "ok"
+    columns = episodes.assign(
+        gain=(episodes["return"] - episodes["random"]).where(ok, 0.0),
+        span=(episodes["optimal"] - episodes["random"]).where(ok, 0.0),
+        missed=(episodes["optimal"] - episodes["return"]).where(ok),
     )
     gain, span, missed = (
         columns.pivot(index=["theta", "point"], columns="task", values=name)
@@ -55,26 +55,26 @@ def transfer_scores(lives: pd.DataFrame, run_seed: int) -> TransferScores:
     theta = list(gain.index.get_level_values("theta"))
     gains, spans = (table.fillna(0.0).to_numpy() for table in (gain, span))
     scores, differences = compare(run_seed, seed, gains, spans, theta)
-    below = shortfalls(run_seed, seed, missed.to_numpy(), missed.notna().to_numpy(), theta)
+    below = mean_regrets(run_seed, seed, missed.to_numpy(), missed.notna().to_numpy(), theta)
     cells = {}
     for name in THETAS:
-        own = lives[lives["theta"] == name]
+        own = episodes[episodes["theta"] == name]
         returns = own["return"][own["status"] == "ok"].to_numpy()
         cells[name] = theta_cells(scores[name], returns, below[name], len(own))
-    return TransferScores(scores, differences, below, cells, lives["task"].nunique())
+    return TransferScores(scores, differences, below, cells, episodes["task"].nunique())
 
 
 def theta_cells(
-    score: Estimate, returns: FloatArray, below_optimal: Estimate, n_lives: int
+    score: Estimate, returns: FloatArray, regret: Estimate, n_episodes: int
 ) -> tuple[str, ...]:
-    """Format the row of one Θ, without its name; ``returns`` leave out lives that failed."""
+    """Format the row of one Θ, without its name; ``returns`` leave out episodes that failed."""
     return (
         f"{score.value:.3f}",
         f"[{score.low:.3f}, {score.high:.3f}]",
         amount(returns.mean()) if returns.size else "-",
-        plus_minus(below_optimal),
-        str(n_lives),
-        str(n_lives - returns.size),
+        plus_minus(regret),
+        str(n_episodes),
+        str(n_episodes - returns.size),
     )
 
 
@@ -115,7 +115,7 @@ def terminal_table(
 def describe_difference(difference: Estimate) -> str:
     """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
     verdict = (
-        "not measured, too many lives failed"
+        "not measured, too many episodes failed"
         if math.isnan(difference.value)
         else "higher"
         if difference.low > 0

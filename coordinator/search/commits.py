@@ -63,21 +63,21 @@ class Commits:
 
     def add(self, generation: Generation, held_out: HeldOut | None, rule: Rule | None) -> Row:
         """Take the generation after the last and give its row; nothing is written yet."""
-        lives = generation.lives
+        episodes = generation.episodes
         columns = {
             "generation": generation.number,
-            "total_lives": generation.total_lives,
+            "total_episodes": generation.total_episodes,
             "epoch": generation.epoch,
             "spread": generation.spread,
             **tables.held_out_columns(held_out),
             "stopped": rule,
             "wall_s": generation.wall_s,
-            "work_s": lives.work_s,
-            "overhead_s": generation.wall_s - lives.work_s / self._pool.n_workers,
+            "work_s": episodes.work_s,
+            "overhead_s": generation.wall_s - episodes.work_s / self._pool.n_workers,
             "finished": datetime.now(UTC),
         }
         summary = self._run.config.strategy.summary(generation.state)
-        table = tables.generation_table(lives, generation.fitness, summary, columns)
+        table = tables.generation_table(episodes, generation.fitness, summary, columns)
         row: Row = table.to_pylist()[0]
         self._newest = _Complete(generation, held_out, table, row, rule)
         return row
@@ -92,16 +92,16 @@ class Commits:
         if newest is None:
             return
         generation, number = newest.generation, newest.generation.number
-        config, lives, fitness = self._run.config, generation.lives, generation.fitness
+        config, episodes, fitness = self._run.config, generation.episodes, generation.fitness
         parts = {
-            "lives": tables.lives_table(lives, number),
-            "candidates": tables.candidates_table(lives, fitness, config.space, number),
+            "episodes": tables.episodes_table(episodes, number),
+            "candidates": tables.candidates_table(episodes, fitness, config.space, number),
             "generations": newest.table,
         }
-        self._failures += count_failures(lives)
+        self._failures += count_failures(episodes)
         if newest.held_out is not None:
-            parts["curves"] = tables.curves_table(newest.held_out.lives, number)
-            self._failures += count_failures(newest.held_out.lives)
+            parts["curves"] = tables.curves_table(newest.held_out.episodes, number)
+            self._failures += count_failures(newest.held_out.episodes)
         for name, table in parts.items():
             self._parts.setdefault(name, []).append(table)
         self._last = newest

@@ -16,10 +16,10 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.search.generation import held_out_jobs
 from spikeloop.coordinator.search.search_size import (
-    generation_lives,
+    generation_episodes,
     max_generations,
     n_candidates,
 )
@@ -39,11 +39,11 @@ class CostEstimate:
     """What a run costs at most; a rule of ``[stop]`` may end it earlier.
 
     Attributes:
-        lives_race: episodes of the race of finalists.
-        lives_failed: number of measured episodes that failed.
+        episodes_race: episodes of the race of finalists.
+        episodes_failed: number of measured episodes that failed.
         first_failure: why the first of these failed, or "".
-        seconds_per_life: of the search, of one worker, with all workers busy, dispatch included.
-        seconds_per_held_out_life: the same without gradients; equal if the search has none.
+        seconds_per_episode: of the search, of one worker, with all workers busy, dispatch included.
+        seconds_per_held_out_episode: the same without gradients; equal if the search has none.
         start_s: seconds until the workers are ready, compilation included.
         search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
         total_s: their sum.
@@ -54,18 +54,18 @@ class CostEstimate:
     generations: int
     candidates: int
     tasks: int
-    lives_search: int
-    lives_monitor: int
-    lives_race: int
-    lives_transfer: int
-    steps_per_life: int
+    episodes_search: int
+    episodes_monitor: int
+    episodes_race: int
+    episodes_transfer: int
+    steps_per_episode: int
     jobs_per_generation: int
     workers: int
-    lives_measured: int
-    lives_failed: int
+    episodes_measured: int
+    episodes_failed: int
     first_failure: str
-    seconds_per_life: float
-    seconds_per_held_out_life: float
+    seconds_per_episode: float
+    seconds_per_held_out_episode: float
     start_s: float
     search_s: float
     monitor_s: float
@@ -80,13 +80,13 @@ class _Timing:
     """Measured episodes.
 
     Attributes:
-        lives: the episodes.
-        per_life: seconds of one worker, dispatch included.
+        episodes: the episodes.
+        per_episode: seconds of one worker, dispatch included.
         compile_s: seconds until all workers had run some.
     """
 
-    lives: GridLives
-    per_life: float
+    episodes: GridEpisodes
+    per_episode: float
     compile_s: float
 
 
@@ -124,7 +124,7 @@ def estimate(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> CostEs
     candidates, generations = n_candidates(config), max_generations(config)
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
     measured = _measure(config, tile, stop, tell)
-    workers, per_held_out = measured.workers, measured.held_out.per_life
+    workers, per_held_out = measured.workers, measured.held_out.per_episode
 
     jobs, rounds = 0, 0
     # Each round of a generation ends with its last job, so it takes whole rounds of jobs.
@@ -133,32 +133,32 @@ def estimate(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> CostEs
         jobs += in_round
         rounds += _ceil(in_round, workers) * min(last - first, tile[1])
     monitored = len(settings.monitored(generations))
-    monitor = [j.tile.n_lives for j in held_out_jobs(config, config.space.default_point(), 0)]
+    monitor = [j.tile.n_episodes for j in held_out_jobs(config, config.space.default_point(), 0)]
     times = {
         "start_s": measured.start_s,
-        "search_s": generations * rounds * tile[0] * measured.search.per_life,
+        "search_s": generations * rounds * tile[0] * measured.search.per_episode,
         "monitor_s": monitored * _ceil(len(monitor), workers) * max(monitor) * per_held_out,
         "race_s": race_size(config) * per_held_out / workers,
         "transfer_s": transfer_size(settings) * per_held_out / workers,
     }
-    failures = [failure for timing in measured.all for failure in timing.lives.failures]
+    failures = [failure for timing in measured.all for failure in timing.episodes.failures]
     return CostEstimate(
         n_dim=config.space.n_dim,
         generations=generations,
         candidates=candidates,
         tasks=run.tasks,
-        lives_search=generations * generation_lives(config),
-        lives_monitor=monitored * settings.monitor_tasks,
-        lives_race=race_size(config),
-        lives_transfer=transfer_size(settings),
-        steps_per_life=config.family.interface.n_steps,
+        episodes_search=generations * generation_episodes(config),
+        episodes_monitor=monitored * settings.monitor_tasks,
+        episodes_race=race_size(config),
+        episodes_transfer=transfer_size(settings),
+        steps_per_episode=config.family.interface.n_steps,
         jobs_per_generation=jobs,
         workers=workers,
-        lives_measured=sum(timing.lives.n_lived for timing in measured.all),
-        lives_failed=sum(timing.lives.n_failed for timing in measured.all),
+        episodes_measured=sum(timing.episodes.n_episodes_done for timing in measured.all),
+        episodes_failed=sum(timing.episodes.n_failed for timing in measured.all),
         first_failure=failures[0].message if failures else "",
-        seconds_per_life=measured.search.per_life,
-        seconds_per_held_out_life=per_held_out,
+        seconds_per_episode=measured.search.per_episode,
+        seconds_per_held_out_episode=per_held_out,
         **times,
         total_s=sum(times.values()),
         curriculum=tuple((stage.last(run.generations), stage.family) for stage in run.curriculum),
@@ -197,18 +197,19 @@ def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> _Timing:
     # One each first: some learners compile for the shape of a tile.
     evaluate_grid(pool, jobs[: pool.n_workers])
     ready = time.perf_counter()
-    lives = evaluate_grid(pool, jobs)
-    per_life = (time.perf_counter() - ready) * pool.n_workers / grid.n_lives
-    if lives.n_failed == lives.n_lived:
-        raise _all_failed(lives)
-    return _Timing(lives, per_life, ready - started)
+    episodes = evaluate_grid(pool, jobs)
+    per_episode = (time.perf_counter() - ready) * pool.n_workers / grid.n_episodes
+    if episodes.n_failed == episodes.n_episodes_done:
+        raise _all_failed(episodes)
+    return _Timing(episodes, per_episode, ready - started)
 
 
-def _all_failed(lives: GridLives) -> RunFailed:
-    first = lives.failures[0]
+def _all_failed(episodes: GridEpisodes) -> RunFailed:
+    first = episodes.failures[0]
     hint = " (--debug shows the traceback)" if first.traceback else ""
     error = RunFailed(
-        f"all {lives.n_lived} lives that were measured failed; the first: {first.message}{hint}"
+        f"all {episodes.n_episodes_done} episodes that were measured failed; "
+        f"the first: {first.message}{hint}"
     )
     error.__cause__ = RuntimeError(first.traceback) if first.traceback else None
     return error

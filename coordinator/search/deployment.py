@@ -44,7 +44,7 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
     last = store.generation()
     if len(generations) > 1 and store.finalists(last) is None:
         edges = racing_schedule.halving_edges(len(generations), config.deploy.tasks)
-        n_lives = racing_schedule.n_lives(len(generations), edges)
+        n_episodes = racing_schedule.n_episodes(len(generations), edges)
         grid = Grid(
             config.family,
             config.learner,
@@ -55,11 +55,11 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
             index=0,
             common_noise=config.run.common_noise,
         )
-        tile = (1, min(config.run.tile_tasks, -(-n_lives // (len(edges) * ROUND_JOBS))))
-        reporter.started("race of the finalists", n_lives)
+        tile = (1, min(config.run.tile_tasks, -(-n_episodes // (len(edges) * ROUND_JOBS))))
+        reporter.started("race of the finalists", n_episodes)
         share = config.run.max_failed_share
-        lives = racing.race(pool, grid, edges, tile, share, "finalists", reporter.lived)
-        store.write_finalists(last, tables.finalists_table(lives, generations))
+        episodes = racing.race(pool, grid, edges, tile, share, "finalists", reporter.episodes_done)
+        store.write_finalists(last, tables.finalists_table(episodes, generations))
     return deployed(run)
 
 
@@ -79,8 +79,8 @@ def deployed(run: Run) -> FloatArray:
 def deployed_generation(run: Run) -> int:
     """Give the generation whose point is deployed: the race's winner, or the last one."""
     last = run.store.generation()
-    lives = run.store.finalists(last)
-    return last if lives is None else winner(lives, run.config.run.max_failed_share)
+    episodes = run.store.finalists(last)
+    return last if episodes is None else winner(episodes, run.config.run.max_failed_share)
 
 
 def point_after(run: Run, generation: int, first: int, state: Any = None) -> FloatArray:
@@ -164,16 +164,18 @@ def chosen(rows: Sequence[Row], n: int) -> list[int]:
     return sorted(picked, reverse=True)
 
 
-def winner(lives: pa.Table, max_failed_share: float) -> int:
+def winner(episodes: pa.Table, max_failed_share: float) -> int:
     """Give the generation whose point won the race: the best of those that met all its tasks.
 
     Args:
-        lives: of the race.
+        episodes: of the race.
         max_failed_share: of its episodes, beyond which a finalist has no score and comes last.
     """
-    generation, task = (lives[name].to_numpy() for name in ("generation", "task"))
-    ok = lives["status"].to_numpy(zero_copy_only=False) == "ok"
-    returns, random, optimal = (lives[name].to_numpy() for name in ("return", "random", "optimal"))
+    generation, task = (episodes[name].to_numpy() for name in ("generation", "task"))
+    ok = episodes["status"].to_numpy(zero_copy_only=False) == "ok"
+    returns, random, optimal = (
+        episodes[name].to_numpy() for name in ("return", "random", "optimal")
+    )
     # Latest first: among equals the later one wins, as in every round.
     left = np.unique(generation[task == task.max()])[::-1]
     scores = np.full(left.size, np.nan)
@@ -191,6 +193,6 @@ def race_size(config: RunConfig) -> int:
     if settings.finalists == 1:
         return 0
     return max(
-        racing_schedule.n_lives(n, racing_schedule.halving_edges(n, settings.tasks))
+        racing_schedule.n_episodes(n, racing_schedule.halving_edges(n, settings.tasks))
         for n in range(2, settings.finalists + 1)
     )

@@ -15,7 +15,7 @@ from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
 
 
 @dataclass(frozen=True)
-class GridLives:
+class GridEpisodes:
     """All episodes of a grid, placed by index and never by arrival.
 
     Attributes:
@@ -44,14 +44,14 @@ class GridLives:
     gradient: FloatArray | None = None
 
     @cached_property
-    def lived(self) -> NDArray[np.bool_]:
+    def episodes_done(self) -> NDArray[np.bool_]:
         """Which episodes were wanted, (n_candidates, n_tasks)."""
         return self.attempts > 0
 
     @cached_property
     def ok(self) -> NDArray[np.bool_]:
         """Which episodes count, (n_candidates, n_tasks)."""
-        ok: NDArray[np.bool_] = self.lived & (self.status == Status.OK)
+        ok: NDArray[np.bool_] = self.episodes_done & (self.status == Status.OK)
         return ok
 
     @cached_property
@@ -75,31 +75,31 @@ class GridLives:
             max_failed_share: of a candidate's episodes.
             n_tasks: count episodes on the first so many tasks only.
         """
-        lived, ok = self.lived[:, :n_tasks], self.ok[:, :n_tasks]
+        episodes_done, ok = self.episodes_done[:, :n_tasks], self.ok[:, :n_tasks]
         gain, span = self.gain[:, :n_tasks], self.span[:, :n_tasks]
-        share = (lived & ~ok).sum(axis=1) / lived.sum(axis=1).clip(min=1)
+        share = (episodes_done & ~ok).sum(axis=1) / episodes_done.sum(axis=1).clip(min=1)
         fitness = score(gain.sum(axis=1), span.sum(axis=1))
         return np.where(share <= max_failed_share, fitness, np.nan)
 
     @property
-    def n_lived(self) -> int:
+    def n_episodes_done(self) -> int:
         """Number of episodes that were wanted."""
-        return int(self.lived.sum())
+        return int(self.episodes_done.sum())
 
     @property
     def n_failed(self) -> int:
         """Number of episodes that were wanted and failed."""
-        return int((self.lived & ~self.ok).sum())
+        return int((self.episodes_done & ~self.ok).sum())
 
 
 def evaluate_grid(
     pool: WorkerPool,
     jobs: Sequence[Job],
-    progress: Callable[[int], None] = lambda n_lives: None,
-    following: Callable[[GridLives], Sequence[Job]] = lambda lives: (),
+    progress: Callable[[int], None] = lambda n_episodes: None,
+    following: Callable[[GridEpisodes], Sequence[Job]] = lambda episodes: (),
     meanwhile: Callable[[], None] = lambda: None,
     curves: bool = True,
-) -> GridLives:
+) -> GridEpisodes:
     """Run the jobs of one grid.
 
     Args:
@@ -123,12 +123,12 @@ def evaluate_grid(
                 with pool.stop.raising():
                     references = results.grid.tasks().references()
                 meanwhile()
-            progress(jobs[outcome.index].tile.n_lives)
+            progress(jobs[outcome.index].tile.n_episodes)
         if references is None or len(came) != len(jobs):
             raise RuntimeError(f"the pool gave {len(came)} outcomes for {len(jobs)} jobs")
-        lives = results.lives(references)
-        jobs = following(lives)
-    return lives
+        episodes = results.episodes(references)
+        jobs = following(episodes)
+    return episodes
 
 
 class _Results:
@@ -167,9 +167,9 @@ class _Results:
         self._n_simulated_steps += result.n_simulated_steps
         self._work_s += result.wall_s
 
-    def lives(self, references: References) -> GridLives:
+    def episodes(self, references: References) -> GridEpisodes:
         """Give all episodes so far."""
-        return GridLives(
+        return GridEpisodes(
             self.grid,
             references,
             self._returns.copy(),

@@ -11,7 +11,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.deployment import deployed, is_race_over
-from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.transfer import Transfer, summarise
 from spikeloop.coordinator.search.transfer_design import (
     transfer_areas,
@@ -47,16 +47,16 @@ def transfer(run: Run) -> Transfer | None:
         return None
     grid = transfer_grid(config, config.transfer, deployed(run))
     theta = transfer_theta(config.transfer)
-    lives = _lives(grid, _wanted(config, grid), theta, store.read_part(path))
-    if lives is None or not lives.ok[theta.index("learned")].any():
+    episodes = _episodes(grid, _wanted(config, grid), theta, store.read_part(path))
+    if episodes is None or not episodes.ok[theta.index("learned")].any():
         return None
-    result = summarise(config.run.seed, config.transfer.seed, lives, theta)
+    result = summarise(config.run.seed, config.transfer.seed, episodes, theta)
     try:
-        baselines.check_tasks(config, config.transfer.seed, lives.references)
-        known = baselines.measure(config, config.transfer.seed, lives.references)
+        baselines.check_tasks(config, config.transfer.seed, episodes.references)
+        known = baselines.measure(config, config.transfer.seed, episodes.references)
     except baselines.OtherTasks:
         return None
-    return replace(result, rulers=known)
+    return replace(result, baselines=known)
 
 
 def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
@@ -68,9 +68,9 @@ def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
     return wanted
 
 
-def _lives(
+def _episodes(
     grid: Grid, wanted: NDArray[np.bool_], theta: tuple[str, ...], table: pa.Table
-) -> GridLives | None:
+) -> GridEpisodes | None:
     """Give the episodes of a table without their curves; None if they are not the wanted ones."""
     if not table.schema.equals(schemas.TRANSFER) or table.num_rows != wanted.sum():
         return None
@@ -83,7 +83,7 @@ def _lives(
     same = (
         (column["theta"] == np.array(theta, dtype=object)[row])
         & (column["task"] == task)
-        & (column["life_seed"] == grid.seeds()[row, task])
+        & (column["episode_seed"] == grid.seeds()[row, task])
         & np.isin(column["status"], list(STATUS))
     )
     if not same.all():
@@ -101,7 +101,7 @@ def _lives(
         if s != Status.OK
     ]
     everywhere = row == 0  # the default Θ meets all tasks
-    return GridLives(
+    return GridEpisodes(
         grid,
         References(column["random"][everywhere], column["optimal"][everywhere]),
         placed(column["return"], np.nan),

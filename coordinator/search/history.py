@@ -7,7 +7,7 @@ from spikeloop.coordinator.config.stopping import Row, epoch_of
 KEPT = (
     "generation",
     "epoch",
-    "total_lives",
+    "total_episodes",
     "stopped",
     "held_out_score",
     "held_out_low",
@@ -35,9 +35,9 @@ class History:
         return self.rows[-1] if self.rows else None
 
     @property
-    def total_lives(self) -> int:
+    def total_episodes(self) -> int:
         """Episodes of the search so far."""
-        return 0 if self.last is None else self.last["total_lives"]
+        return 0 if self.last is None else self.last["total_episodes"]
 
     def add(self, row: Row) -> None:
         """Take the row after the last one."""

@@ -38,7 +38,7 @@ def search(run: Run, pool: WorkerPool, reporter: Reporter) -> Any:
         The strategy's last state.
 
     Raises:
-        ConfigError: ``stop.lives`` does not suffice for a single generation.
+        ConfigError: ``stop.episodes`` does not suffice for a single generation.
         RunFailed: more than ``run.max_failed_share`` of a generation's episodes fail.
         Interrupted: a signal came; what was committed stays.
     """
@@ -86,9 +86,9 @@ def _start(run: Run, pool: WorkerPool, reporter: Reporter) -> _Start:
     state, parts, failures = initial_state(config), {}, Counter[str]()
     if config.transfer.monitor_every:
         point = config.strategy.recommend(state)
-        lives = live_held_out(config, pool, point, 0, reporter).lives
-        parts["curves"] = tables.curves_table(lives, 0)
-        failures = count_failures(lives)
+        episodes = live_held_out(config, pool, point, 0, reporter).episodes
+        parts["curves"] = tables.curves_table(episodes, 0)
+        failures = count_failures(episodes)
     run.store.commit(0, parts, to_arrays(state))
     return _Start(state, failures)
 
@@ -110,9 +110,9 @@ def _ask_evaluate_tell(
         if config.stop.restarts(history.last["stopped"]):
             state, epoch = initial_state(config, number), epoch + 1
     population = strategy.ask(state, stream(settings.seed, Purpose.ASK, number))
-    lives = live_generation(config, pool, population, number, reporter, commits.catch_up)
-    fitness = racing.fitness(lives, settings.edges[0], settings.max_failed_share)
-    evaluation = Evaluation(fitness, lives.gradient)
+    episodes = live_generation(config, pool, population, number, reporter, commits.catch_up)
+    fitness = racing.fitness(episodes, settings.edges[0], settings.max_failed_share)
+    evaluation = Evaluation(fitness, episodes.gradient)
     state = strategy.tell(
         state, population, evaluation, stream(settings.seed, Purpose.TELL, number)
     )
@@ -123,9 +123,9 @@ def _ask_evaluate_tell(
         number,
         epoch,
         state,
-        lives,
+        episodes,
         fitness,
-        total_lives=history.total_lives + lives.n_lived,
+        total_episodes=history.total_episodes + episodes.n_episodes_done,
         spread=width,
         wall_s=time.perf_counter() - started,
     )

@@ -76,6 +76,6 @@ def mixed(workers: str, what: str) -> str:
             return (
                 f"warning: worker {name} computes with other kernels than this process "
                 f"({there} there, {label()} here), so the last bits of {what}'s numbers may depend "
-                "on which worker lives what; every life's kernels are in its column worker"
+                "on which worker runs what; every episode's kernels are in its column worker"
             )
     return ""

@@ -36,11 +36,11 @@ class GenerationReport:
 class Reporter(Protocol):
     """Something that shows the progress of a search."""
 
-    def started(self, what: str, n_lives: int) -> None:
-        """Take note that a grid of ``n_lives`` episodes was begun."""
+    def started(self, what: str, n_episodes: int) -> None:
+        """Take note that a grid of ``n_episodes`` episodes was begun."""
         ...
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """Take note that results of so many episodes came in."""
         ...
 

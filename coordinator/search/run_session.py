@@ -79,7 +79,7 @@ def start(
         on_end: called with the finished run while it is still locked, to draw its figures.
 
     Raises:
-        ConfigError: the folder exists or cannot be written, or ``stop.lives`` is too small.
+        ConfigError: the folder exists or cannot be written, or ``stop.episodes`` is too small.
         PoolError: no workers; nothing is left behind unless the initial state was committed.
         RunFailed, Interrupted: what was committed stays and can be resumed.
     """
@@ -212,7 +212,7 @@ def _remedy(folder: Path, sound: int) -> str:
 
 
 def _removed(store: RunStore, paths: list[Path], what: str = "") -> str:
-    """For example "; removed 4 files of an interrupted commit (lives/part-000008.parquet, ...)"."""
+    """For example "; removed 4 files of an interrupted commit (episodes/part-8.parquet, ...)"."""
     if not paths:
         return ""
     names = [path.relative_to(store.folder).as_posix() for path in paths[:3]]

@@ -31,14 +31,14 @@ def n_candidates(config: RunConfig) -> int:
     return n_candidates_of(config.strategy, initial_state(config))
 
 
-def generation_lives(config: RunConfig) -> int:
+def generation_episodes(config: RunConfig) -> int:
     """Count the episodes of the first generation."""
-    return racing_schedule.n_lives(n_candidates(config), config.run.edges)
+    return racing_schedule.n_episodes(n_candidates(config), config.run.edges)
 
 
-def next_generation_lives(config: RunConfig, state: Any) -> int:
+def next_generation_episodes(config: RunConfig, state: Any) -> int:
     """Count the episodes of the generation that follows a state."""
-    return racing_schedule.n_lives(n_candidates_of(config.strategy, state), config.run.edges)
+    return racing_schedule.n_episodes(n_candidates_of(config.strategy, state), config.run.edges)
 
 
 def max_generations(config: RunConfig) -> int:
@@ -47,12 +47,12 @@ def max_generations(config: RunConfig) -> int:
     Raises:
         ConfigError: the budget does not suffice for one generation.
     """
-    if not config.stop.lives:
+    if not config.stop.episodes:
         return config.run.generations
-    needed = generation_lives(config)
+    needed = generation_episodes(config)
     if config.stop.exhausted(0, needed):
         raise ConfigError(
-            f"[stop] lives must be at least {needed}, what one generation costs, got "
-            f"{config.stop.lives}"
+            f"[stop] episodes must be at least {needed}, what one generation costs, got "
+            f"{config.stop.episodes}"
         )
-    return min(config.run.generations, config.stop.lives // needed)
+    return min(config.run.generations, config.stop.episodes // needed)

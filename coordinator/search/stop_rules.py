@@ -7,13 +7,13 @@ from spikeloop.coordinator.config.stopping import Rule
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.generation import Generation, HeldOut
 from spikeloop.coordinator.search.history import History
-from spikeloop.coordinator.search.search_size import initial_state, next_generation_lives
+from spikeloop.coordinator.search.search_size import initial_state, next_generation_episodes
 
 MaybeRule: TypeAlias = Rule | None
 
 
 def before_held_out(config: RunConfig, generation: Generation) -> MaybeRule:
-    """Apply "spread" and "lives", which come first because a search ends with a held-out score."""
+    """Apply "spread" and "episodes", which come first because a search ends with a held-out score."""
     collapsed = config.stop.collapsed(generation.spread)
     return _within_budget(config, generation, "spread" if collapsed else None)
 
@@ -41,11 +41,11 @@ def after_held_out(
 
 
 def _within_budget(config: RunConfig, generation: Generation, rule: MaybeRule) -> MaybeRule:
-    """Give the rule, or "lives" if the generation that it leads to would exceed the budget."""
+    """Give the rule, or "episodes" if the generation that it leads to would exceed the budget."""
     stop = config.stop
-    if not stop.lives or stop.ends(rule):
+    if not stop.episodes or stop.ends(rule):
         return rule
     restarts = stop.restarts(rule)
     state = initial_state(config, generation.number + 1) if restarts else generation.state
-    needed = next_generation_lives(config, state)
-    return "lives" if stop.exhausted(generation.total_lives, needed) else rule
+    needed = next_generation_episodes(config, state)
+    return "episodes" if stop.exhausted(generation.total_episodes, needed) else rule

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
-from spikeloop.coordinator.search.baselines import Ruler
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.baselines import Baseline
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.search.transfer_design import (
     THETAS,
@@ -19,7 +19,7 @@ from spikeloop.coordinator.search.transfer_design import (
     transfer_size,
     transfer_theta,
 )
-from spikeloop.coordinator.stats.regret import shortfall
+from spikeloop.coordinator.stats.regret import mean_regret
 from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -30,46 +30,46 @@ class Transfer:
     """Held-out episodes of several points on the same tasks.
 
     Attributes:
-        lives: one row a point: the default, the learned one, the random ones.
+        episodes: one row a point: the default, the learned one, the random ones.
         theta: the element of ``THETAS`` that each row belongs to.
         scores: of each theta.
         gains: planned comparisons, learned minus default and learned minus random, paired by task.
-        rulers: further policies on the same tasks, where the family knows some.
+        baselines: further policies on the same tasks, where the family knows some.
     """
 
-    lives: GridLives
+    episodes: GridEpisodes
     theta: tuple[str, ...]
     scores: Mapping[str, Estimate]
     gains: Mapping[str, Estimate]
-    rulers: Mapping[str, Ruler] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
     def rows(self, theta: str) -> list[int]:
-        """Give the rows of ``lives`` that belong to a theta."""
+        """Give the rows of ``episodes`` that belong to a theta."""
         return [row for row, name in enumerate(self.theta) if name == theta]
 
     @cached_property
-    def below_optimal(self) -> dict[str, Estimate]:
+    def regret(self) -> dict[str, Estimate]:
         """Mean over the episodes of each theta of the optimal minus the earned return."""
-        lives, grid = self.lives, self.lives.grid
-        missed = lives.references.optimal - lives.returns
-        return shortfalls(grid.run_seed, grid.index, missed, lives.ok, self.theta)
+        episodes, grid = self.episodes, self.episodes.grid
+        missed = episodes.references.optimal - episodes.returns
+        return mean_regrets(grid.run_seed, grid.index, missed, episodes.ok, self.theta)
 
     def as_json(self) -> dict[str, Any]:
         """Give scores, differences, regret and baselines as plain values, None for nan."""
-        rulers = {
+        baselines = {
             name: {
-                **_plain(ruler.score),
-                "mean_return": ruler.mean_return,
-                "below_optimal": _plain(ruler.below_optimal),
+                **_plain(baseline.score),
+                "mean_return": baseline.mean_return,
+                "regret": _plain(baseline.regret),
             }
-            for name, ruler in self.rulers.items()
+            for name, baseline in self.baselines.items()
         }
         return {
             "scores": {name: _plain(estimate) for name, estimate in self.scores.items()},
             "differences": {name: _plain(estimate) for name, estimate in self.gains.items()},
-            "below_optimal": {name: _plain(e) for name, e in self.below_optimal.items()},
-            "rulers": rulers,
-            "n_failed": self.lives.n_failed,
+            "regret": {name: _plain(e) for name, e in self.regret.items()},
+            "baselines": baselines,
+            "n_failed": self.episodes.n_failed,
         }
 
 
@@ -95,13 +95,13 @@ def score_transfer(
     """
     jobs = transfer_jobs(config, settings, learned)
     reporter.started("transfer to held-out tasks", transfer_size(settings))
-    lives = evaluate_grid(pool, jobs, reporter.lived)
-    return summarise(config.run.seed, settings.seed, lives, transfer_theta(settings))
+    episodes = evaluate_grid(pool, jobs, reporter.episodes_done)
+    return summarise(config.run.seed, settings.seed, episodes, transfer_theta(settings))
 
 
-def summarise(run_seed: int, seed: int, lives: GridLives, theta: tuple[str, ...]) -> Transfer:
+def summarise(run_seed: int, seed: int, episodes: GridEpisodes, theta: tuple[str, ...]) -> Transfer:
     """Score episodes; the resampling depends on the seeds alone."""
-    return Transfer(lives, theta, *compare(run_seed, seed, lives.gain, lives.span, theta))
+    return Transfer(episodes, theta, *compare(run_seed, seed, episodes.gain, episodes.span, theta))
 
 
 def compare(
@@ -126,7 +126,7 @@ def compare(
     return scores, gains
 
 
-def shortfalls(
+def mean_regrets(
     run_seed: int,
     seed: int,
     missed: FloatArray,
@@ -145,7 +145,7 @@ def shortfalls(
     # A generator of its own leaves the resampling of the scores as it was.
     bootstrap = _bootstrap(run_seed, seed, missed.shape[1])
     rows = {name: own for name, own in _rows(theta).items() if name in theta}
-    return {name: shortfall(missed[own], counts[own], bootstrap) for name, own in rows.items()}
+    return {name: mean_regret(missed[own], counts[own], bootstrap) for name, own in rows.items()}
 
 
 def _bootstrap(run_seed: int, seed: int, n_tasks: int) -> Bootstrap:

@@ -30,7 +30,7 @@ def transfer_areas(settings: TransferSettings) -> list[Tile]:
 
 def transfer_size(settings: TransferSettings) -> int:
     """Count the episodes of a transfer evaluation."""
-    return sum(area.n_lives for area in transfer_areas(settings))
+    return sum(area.n_episodes for area in transfer_areas(settings))
 
 
 def transfer_theta(settings: TransferSettings) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def score_and_write(
 ) -> Transfer:
     """Score a point on held-out tasks and write the episodes to a file of the run."""
     scored = score_transfer(pool, run.config, settings, point, reporter)
-    run.store.write_transfer(path, tables.transfer_table(scored.lives, scored.theta))
+    run.store.write_transfer(path, tables.transfer_table(scored.episodes, scored.theta))
     return _with_baselines(run.config, pool, run.folder, settings, scored)
 
 
@@ -95,13 +95,13 @@ def _with_baselines(
     scored: Transfer,
 ) -> Transfer:
     """Add the baselines; RunFailed if every episode of the learned Θ failed."""
-    if not scored.lives.ok[scored.rows("learned")].any():
-        first = next(f for f in scored.lives.failures if scored.theta[f.tile.c0] == "learned")
+    if not scored.episodes.ok[scored.rows("learned")].any():
+        first = next(f for f in scored.episodes.failures if scored.theta[f.tile.c0] == "learned")
         raise RunFailed(
-            f"{source}: every held-out life of the learned Θ failed; the first (task "
+            f"{source}: every held-out episode of the learned Θ failed; the first (task "
             f"{first.tile.t0}): {first.message}",
             first.traceback,
         )
     with pool.stop.raising():
-        known = baselines.measure(config, settings.seed, scored.lives.references)
-    return replace(scored, rulers=known)
+        known = baselines.measure(config, settings.seed, scored.episodes.references)
+    return replace(scored, baselines=known)

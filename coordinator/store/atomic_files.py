@@ -23,7 +23,7 @@ from spikeloop.coordinator.store import checksums, reading, safe_npz
 
 T = TypeVar("T")
 
-SEAL = "sha256"
+CHECKSUM = "sha256"
 """Key of the checksum in a file."""
 
 
@@ -67,9 +67,9 @@ def digest(path: Path) -> str:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object, indented, with its checksum."""
-    sealed = {**{k: v for k, v in value.items() if k != SEAL}, SEAL: checksums.EMPTY}
+    sealed = {**{k: v for k, v in value.items() if k != CHECKSUM}, CHECKSUM: checksums.EMPTY}
     text = json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
-    _write_sealed(path, io.BytesIO(text.encode()))
+    _write_with_checksum(path, io.BytesIO(text.encode()))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -102,8 +102,8 @@ def write_parquet(path: Path, table: Any) -> None:
         buffer, table.schema, compression="zstd", write_page_checksum=True
     ) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({SEAL: checksums.EMPTY})
-    _write_sealed(path, buffer)
+        writer.add_key_value_metadata({CHECKSUM: checksums.EMPTY})
+    _write_with_checksum(path, buffer)
 
 
 def read_parquet(path: Path) -> Any:
@@ -128,8 +128,8 @@ def write_arrays(
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = json.dumps({**(metadata or {}), SEAL: checksums.EMPTY}).encode()
-    _write_sealed(path, buffer)
+        archive.comment = json.dumps({**(metadata or {}), CHECKSUM: checksums.EMPTY}).encode()
+    _write_with_checksum(path, buffer)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -142,9 +142,9 @@ def metadata(path: Path) -> dict[str, str]:
     return read(path, arrays_metadata if path.suffix == ".npz" else _table_metadata)
 
 
-def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
+def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:
     data = buffer.getbuffer()
-    checksums.seal(data)
+    checksums.insert(data)
     write_bytes(path, data)
 
 
@@ -173,7 +173,7 @@ def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST
 def _json(data: bytes) -> dict[str, Any]:
     checksums.check(data)
     value: dict[str, Any] = reading.parse_json(data)
-    del value[SEAL]
+    del value[CHECKSUM]
     return value
 
 
@@ -193,7 +193,7 @@ def _table_metadata(data: bytes) -> dict[str, str]:
 def words(found: Any) -> dict[str, str]:
     """Give the metadata in a Parquet file's footer without the checksum."""
     pairs = (found.metadata or {}).items()
-    return {k.decode(): v.decode() for k, v in pairs if k != SEAL.encode()}
+    return {k.decode(): v.decode() for k, v in pairs if k != CHECKSUM.encode()}
 
 
 def arrays_metadata(data: bytes) -> dict[str, str]:
@@ -201,7 +201,7 @@ def arrays_metadata(data: bytes) -> dict[str, str]:
     checksums.check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         found: dict[str, str] = reading.parse_json(archive.comment)
-    del found[SEAL]
+    del found[CHECKSUM]
     return found
 
 
@@ -212,7 +212,7 @@ def _table(data: bytes) -> Any:
     checksums.check(data)
     safe_npz.check_table(data, reading.LARGEST)
     table = pq.ParquetFile(pa.BufferReader(data)).read()  # a third of the time of ``read_table``
-    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != SEAL.encode()}
+    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != CHECKSUM.encode()}
     return table.replace_schema_metadata(kept or None)
 
 

@@ -24,7 +24,7 @@ class Broken(ValueError):
     """The bytes do not agree with their checksum."""
 
 
-def seal(data: memoryview) -> None:
+def insert(data: memoryview) -> None:
     """Write the digest in place of the zeros."""
     start, stop = _place(data)
     data[start:stop] = _digest(data, start, stop)

@@ -3,7 +3,7 @@
     run.json          configuration as resolved, versions, machine, schema version
     generations/      part-000012.parquet   one row a generation
     candidates/       part-000012.parquet   one row a candidate
-    lives/            part-000012.parquet   one row an episode
+    episodes/            part-000012.parquet   one row an episode
     curves/           part-000010.parquet   held-out episodes of the recommended point
     finalists/        part-000030.parquet   episodes of the points that raced to be deployed
     transfer/         part-000000.parquet   held-out episodes before and after, named by seed
@@ -39,7 +39,7 @@ from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.trust import again, remember
 
-PARTS = ("lives", "candidates", "curves", "generations")
+PARTS = ("episodes", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
 
 ONCE = ("finalists", "transfer", "other_transfers")
@@ -205,11 +205,12 @@ class RunStore:
             if (match := re.fullmatch(OTHER_TRANSFER, path.name))
         ]
 
-    def check_transfer(self, path: Path, n_lives: int) -> None:
+    def check_transfer(self, path: Path, n_episodes: int) -> None:
         """ConfigError if a file holds a transfer evaluation of another size."""
-        if path.exists() and (found := self.read_part(path).num_rows) != n_lives:
+        if path.exists() and (found := self.read_part(path).num_rows) != n_episodes:
             raise ConfigError(
-                f"{path}: holds an evaluation of {found} lives, this one has {n_lives} and would "
+                f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} "
+                "and would "
                 "replace it; choose another --seed"
             )
 
@@ -329,10 +330,10 @@ class RunStore:
         row: dict[str, Any] = part.slice(part.num_rows - 1).to_pylist()[0]
         return row
 
-    def total_lives(self) -> int:
+    def total_episodes(self) -> int:
         """Count the episodes of the search up to the last committed generation."""
         table = self.table("generations")
-        return int(np.sum(table["n_lives"].to_numpy())) if table is not None else 0
+        return int(np.sum(table["n_episodes"].to_numpy())) if table is not None else 0
 
     def state_path(self, generation: int) -> Path:
         """The file of the state after a generation."""

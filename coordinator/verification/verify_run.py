@@ -17,7 +17,7 @@ from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.verification.replay import fitness, race_problems, rule_problems
 
 KEYS = {
-    "lives": ["generation", "candidate", "task"],
+    "episodes": ["generation", "candidate", "task"],
     "candidates": ["generation", "candidate"],
     "generations": ["generation"],
     "curves": ["generation", "task"],
@@ -82,7 +82,7 @@ def verify(store: RunStore, trust: bool = False) -> Report:
             "search of a comparison, which has none"
         )
     if not report.problems and last > 0:
-        report.checked.append("fitness, held-out scores and counts follow from the lives")
+        report.checked.append("fitness, held-out scores and counts follow from the episodes")
     return report
 
 
@@ -128,8 +128,10 @@ def _read(run: Run, name: str, report: Report) -> pd.DataFrame | None:
 def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:
     """Recompute what follows from the episodes, and tell whether the search has ended."""
     config, last = run.config, run.store.generation()
-    lives, candidates, generations = (frames[n] for n in ("lives", "candidates", "generations"))
-    if lives is None or candidates is None or generations is None:
+    episodes, candidates, generations = (
+        frames[n] for n in ("episodes", "candidates", "generations")
+    )
+    if episodes is None or candidates is None or generations is None:
         if last > 0:
             report.problems.append(
                 f"{last} generations are committed, but not all their tables exist"
@@ -138,16 +140,16 @@ def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Re
     rows = _rows(generations)
     ended = bool(rows) and config.stop.ends(rows[-1].get("stopped"))
     finished = ended or last >= config.run.generations
-    _verify_sums(config.run, lives, candidates, generations, report)
+    _verify_sums(config.run, episodes, candidates, generations, report)
     _verify_held_out(config, last, finished, generations, frames["curves"], report)
     report.problems += rule_problems(config, rows, candidates)
     if frames["finalists"] is not None:
         report.problems += race_problems(run, frames["finalists"])
     if sorted(generations["generation"]) != list(range(1, last + 1)):
         report.problems.append(f"generations: not exactly one row for each of 1..{last}")
-    expected = generations["n_lives"].sum()
-    if len(lives) != expected:
-        report.problems.append(f"lives: {len(lives)} rows, the generations count {expected}")
+    expected = generations["n_episodes"].sum()
+    if len(episodes) != expected:
+        report.problems.append(f"episodes: {len(episodes)} rows, the generations count {expected}")
     return finished
 
 
@@ -172,40 +174,42 @@ def _verify_held_out(
         expected.append(last)
     found = [] if curves is None else sorted(set(curves["generation"]))
     if found != expected:
-        report.problems.append(f"curves: held-out lives of generations {found}, not of {expected}")
+        report.problems.append(
+            f"curves: held-out episodes of generations {found}, not of {expected}"
+        )
     if curves is None:
         return
     rows = generations.set_index("generation")
     for generation in set(found) & set(rows.index):
-        lives = curves[curves["generation"] == generation]
-        again = held_out_of(lives, config.run.seed, generation)
+        episodes = curves[curves["generation"] == generation]
+        again = held_out_of(episodes, config.run.seed, generation)
         written = rows.loc[generation, ["held_out_score", "held_out_low", "held_out_high"]]
         values = np.array([again.value, again.low, again.high])
         if not np.allclose(written.to_numpy(float), values, rtol=1e-9, equal_nan=True):
             report.problems.append(
-                f"generations: held-out score of {generation} does not follow from its lives"
+                f"generations: held-out score of {generation} does not follow from its episodes"
             )
 
 
 def _verify_sums(
     run: RunSettings,
-    lives: pd.DataFrame,
+    episodes: pd.DataFrame,
     candidates: pd.DataFrame,
     generations: pd.DataFrame,
     report: Report,
 ) -> None:
     """Recompute fitness from episodes, and generations from candidates."""
-    by_generation = dict(list(lives.groupby("generation")))
+    by_generation = dict(list(episodes.groupby("generation")))
     for generation, written in candidates.sort_values("candidate").groupby("generation"):
-        own = by_generation.get(generation, lives.iloc[:0])
+        own = by_generation.get(generation, episodes.iloc[:0])
         again, fair = fitness(own, run, len(written))
         if not np.allclose(written["fitness"], again, rtol=1e-9, equal_nan=True):
             report.problems.append(
-                f"candidates: a fitness of generation {generation} does not follow from its lives"
+                f"candidates: a fitness of generation {generation} does not follow from episodes"
             )
         elif not fair:
             report.problems.append(
-                f"lives: which candidates met all tasks of generation {generation} does not "
+                f"episodes: which candidates met all tasks of generation {generation} does not "
                 "follow from the race"
             )
     found = candidates.groupby("generation")["fitness"]
@@ -213,6 +217,8 @@ def _verify_sums(
     for column, value in (("best", found.max()), ("mean", found.mean())):
         if not np.allclose(rows[column], value.reindex(rows.index), rtol=1e-9, atol=1e-12):
             report.problems.append(f"generations: {column} does not follow from the candidates")
-    failed = lives.assign(failed=lives["status"] != "ok").groupby("generation")["failed"].sum()
+    failed = (
+        episodes.assign(failed=episodes["status"] != "ok").groupby("generation")["failed"].sum()
+    )
     if not (rows["n_failed"] == failed.reindex(rows.index)).all():
-        report.problems.append("generations: n_failed does not follow from the lives")
+        report.problems.append("generations: n_failed does not follow from the episodes")

@@ -46,7 +46,7 @@ class ComparisonView:
             self._strategies = list(config["strategies"])
             self._tuned = config["tuning"]["strategies"]
             self._tuned = self._strategies if self._tuned is None else list(self._tuned)
-            self._tuning_lives = int(config["tuning"]["lives"])
+            self._tuning_episodes = int(config["tuning"]["episodes"])
             self._seeds, self._budget = int(about["seeds"]), int(about["budget"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"{path}: damaged: no comparison in it") from error
@@ -109,7 +109,7 @@ class ComparisonView:
     def show(self, size: TerminalSize) -> RenderableType:
         """Draw two tables and what runs now; rich fits them into the terminal."""
         head = Text(self._name, "bold").append(
-            f"  a comparison of {len(self._strategies)} strategies at {self._budget:,} lives a "
+            f"  a comparison of {len(self._strategies)} strategies at {self._budget:,} episodes a "
             f"search, {self._seeds} seeds",
             "not bold",
         )
@@ -125,14 +125,14 @@ class ComparisonView:
         return Text(self._now() or "between two searches", "bold").append(where, "not bold")
 
     def _tables(self) -> Iterator[RenderableType]:
-        if self._tuned and self._tuning_lives:
+        if self._tuned and self._tuning_episodes:
             table = _table(
-                "Tuning", "strategy", "trials", "pruned", "failed", "best held-out", "lives"
+                "Tuning", "strategy", "trials", "pruned", "failed", "best held-out", "episodes"
             )
             for name in self._tuned:
                 found = self._trials(name)
                 counts = (str(found[key]) for key in ("trials", "pruned", "failed"))
-                spent = f"{found['lives']:,} of {self._tuning_lives:,}"
+                spent = f"{found['episodes']:,} of {self._tuning_episodes:,}"
                 table.add_row(printable(name), *counts, *_decimals([found["best"]]), spent)
             yield table
         table = _table(
@@ -171,7 +171,7 @@ class ComparisonView:
             "pruned": states.count("PRUNED"),
             "failed": states.count("FAIL"),
             "best": max(values, default=None),
-            "lives": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
+            "episodes": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
         }
 
     def _contest(self) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ class RunPlan:
         generations: at most.
         monitored: whether held-out scores are measured during the search.
         transfer_seed: of the held-out tasks at the end.
-        last_lives: about how many lives follow the search, in the race and the transfer.
+        last_episodes: about how many episodes follow the search, in the race and the transfer.
         race: whether points compete for being deployed.
         commit_every: generations that are written together.
         scale: what scores 0 and what scores 1, in words.
@@ -39,7 +39,7 @@ class RunPlan:
     generations: int
     monitored: bool
     transfer_seed: int
-    last_lives: int
+    last_episodes: int
     race: bool
     stop: StopSettings
     commit_every: int = 1
@@ -74,7 +74,7 @@ def read_plan(manifest: Mapping[str, Any], source: str) -> RunPlan:
         generations=value("run", "generations", int),
         monitored=value("transfer", "monitor_every", int) > 0,
         transfer_seed=value("transfer", "seed", int),
-        last_lives=2 * tasks
+        last_episodes=2 * tasks
         + points * tasks // max(blocks, 1)
         + race * finalists * value("deploy", "tasks", int),
         race=race,

@@ -15,7 +15,7 @@ from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.run_plan import RunPlan, read_plan
 
 REQUIRED = (
-    *("generation", "finished", "best", "mean", "n_lives", "total_lives"),
+    *("generation", "finished", "best", "mean", "n_episodes", "total_episodes"),
     *("wall_s", "work_s", "overhead_s", "retries", *FAILURES),
 )
 KEPT = (
@@ -165,8 +165,8 @@ class RunReader:
 
     def _held_out_before(self) -> Estimate | None:
         try:
-            lives = self._store.read_part(self._store.part_path("curves", 0)).to_pandas()
-            return held_out_of(lives, self.plan.seed, 0)
+            episodes = self._store.read_part(self._store.part_path("curves", 0)).to_pandas()
+            return held_out_of(episodes, self.plan.seed, 0)
         except (ConfigError, KeyError):
             return None
 

@@ -44,9 +44,9 @@ class RunStatus:
         held_out_before: the score of the point that the search began from.
         held_out_generation: the one that ``held_out`` was measured after.
         strategy_says: numbers that the strategy reports of itself.
-        lives: of the search, without held-out ones.
+        episodes: of the search, without held-out ones.
         workers: among which the last generation was divided.
-        busy: share of the time that the workers spent on lives.
+        busy: share of the time that the workers spent on episodes.
         overhead_s: the part of a generation's time that fully busy workers would not have needed.
         budget: each rule of ``[stop]`` that was set, and how near it is, in words.
         unread: committed generations that were not read yet.
@@ -72,8 +72,8 @@ class RunStatus:
     held_out_before: Estimate | None
     held_out_generation: int
     strategy_says: Mapping[str, float]
-    lives: int
-    lives_per_s: float | None
+    episodes: int
+    episodes_per_s: float | None
     workers: int
     busy: float | None
     overhead_s: float | None
@@ -100,8 +100,8 @@ def run_status(reader: RunReader) -> RunStatus:
     writer = find_writer(reader.folder)
     recent = rows[-RECENT:]
     generation_s = _generation_s(recent)
-    n_lives = statistics.fmean(row["n_lives"] for row in recent) if recent else 0.0
-    lives_per_s = n_lives / generation_s if generation_s else None
+    n_episodes = statistics.fmean(row["n_episodes"] for row in recent) if recent else 0.0
+    episodes_per_s = n_episodes / generation_s if generation_s else None
     rule = last.get("stopped")
     rule = rule if rule in RULES else None
     over = reader.generation >= plan.generations or plan.stop.ends(rule)
@@ -111,8 +111,8 @@ def run_status(reader: RunReader) -> RunStatus:
     state_s = max(now - since, 0.0) if since else 0.0
     state = _state(reader, over, writer, state_s, generation_s)
     left_s = None
-    if generation_s and lives_per_s and state in ("searching", "racing", "transfer"):
-        left_s = to_come * generation_s + plan.last_lives / lives_per_s
+    if generation_s and episodes_per_s and state in ("searching", "racing", "transfer"):
+        left_s = to_come * generation_s + plan.last_episodes / episodes_per_s
         left_s = max(left_s - state_s, 0.0)
     measured = [row for row in rows if row["held_out_score"] is not None]
     workers, busy = _workers(recent)
@@ -140,8 +140,8 @@ def run_status(reader: RunReader) -> RunStatus:
             for name, value in last.items()
             if name.startswith("strategy_") and isinstance(value, int | float)
         },
-        lives=last.get("total_lives", 0),
-        lives_per_s=lives_per_s,
+        episodes=last.get("total_episodes", 0),
+        episodes_per_s=episodes_per_s,
         workers=workers,
         busy=busy,
         overhead_s=statistics.median(row["overhead_s"] for row in recent) if recent else None,
@@ -190,10 +190,10 @@ def _generation_s(rows: Sequence[Row]) -> float | None:
 
 
 def _generations_to_come(plan: RunPlan, recent: Sequence[Row], done: int) -> int:
-    """Generations still to come, at most: the budget in lives may not suffice for all."""
+    """Generations still to come, at most: the budget in episodes may not suffice for all."""
     planned = plan.generations - max(done, 0)
-    if plan.stop.lives and recent and (n_lives := recent[-1]["n_lives"]):
-        affordable: int = (plan.stop.lives - recent[-1]["total_lives"]) // n_lives
+    if plan.stop.episodes and recent and (n_episodes := recent[-1]["n_episodes"]):
+        affordable: int = (plan.stop.episodes - recent[-1]["total_episodes"]) // n_episodes
         return max(min(planned, affordable), 0)
     return planned
 
@@ -217,8 +217,8 @@ def _held_out(row: Row) -> Estimate:
 def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str, str]:
     then = "ends" if stop.then == "end" else "restarts"
     found = {}
-    if stop.lives:
-        found["lives"] = f"{last['total_lives']:,} of {stop.lives:,}"
+    if stop.episodes:
+        found["episodes"] = f"{last['total_episodes']:,} of {stop.episodes:,}"
     if stop.target:
         low = f"{measured[-1]['held_out_low']:.3f}" if measured else "not measured"
         found["target"] = f"interval from {low}, ends at {stop.target:g}"

@@ -51,8 +51,8 @@ class RunView:
             self._transfer, self._problem = None, ""
         elif self._transfer is None and self._reader.transfer_path.exists():
             try:
-                lives = self._reader.transfer_table().to_pandas()
-                self._transfer = transfer_scores(lives, self._reader.plan.seed)
+                episodes = self._reader.transfer_table().to_pandas()
+                self._transfer = transfer_scores(episodes, self._reader.plan.seed)
                 self._problem = ""
             except ConfigError as error:
                 self._problem = printable(str(error))
@@ -83,7 +83,7 @@ class RunView:
                 {
                     "scores": {k: vars(v) for k, v in transfer.scores.items()},
                     "differences": {k: vars(v) for k, v in transfer.differences.items()},
-                    "below_optimal": {k: vars(v) for k, v in transfer.below_optimal.items()},
+                    "regret": {k: vars(v) for k, v in transfer.regret.items()},
                 }
             )
         return found
@@ -190,9 +190,9 @@ def _facts(status: RunStatus) -> Iterator[tuple[str, Text]]:
     if status.best is not None and status.mean is not None:
         own = "".join(f", {k} {v:.3g}" for k, v in status.strategy_says.items())
         yield "search", Text(f"best {status.best:.3f}, mean {status.mean:.3f}{own}")
-    rate = status.lives_per_s
+    rate = status.episodes_per_s
     per_s = "" if not rate else f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-    yield "lives", Text(f"{status.lives:,} done{f', {per_s} per second' if rate else ''}")
+    yield "episodes", Text(f"{status.episodes:,} done{f', {per_s} per second' if rate else ''}")
     if status.busy is not None and status.overhead_s is not None and status.generation_s:
         yield (
             "workers",
@@ -204,8 +204,8 @@ def _facts(status: RunStatus) -> Iterator[tuple[str, Text]]:
         )
     if failed := sum(status.failures.values()):
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in status.failures.items())
-        share = failed / max(status.lives, 1)
-        yield "failed", Text(f"{failed:,} of all lives, {share:.1%}: {reasons}", "red")
+        share = failed / max(status.episodes, 1)
+        yield "failed", Text(f"{failed:,} of all episodes, {share:.1%}: {reasons}", "red")
     else:
         yield "failed", Text("none")
     for name, value in status.budget.items():
@@ -240,4 +240,4 @@ def _held_out_line(status: RunStatus) -> Text:
 
 
 def _interval(estimate: Estimate) -> str:
-    return str(estimate) if math.isfinite(estimate.value) else "failed"  # no life counts
+    return str(estimate) if math.isfinite(estimate.value) else "failed"  # no episode counts

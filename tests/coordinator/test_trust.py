@@ -38,7 +38,7 @@ RUN = {
     "verify": [],
     "transfer": ["--inline", "--tasks", "4", "--seed", "9"],
     "policies": [],
-    "lives": [],
+    "episodes": [],
     "export": ["--to", "weights"],
     "report": [],
     "watch": ["--once"],
@@ -115,7 +115,7 @@ def test_no_command_runs_a_strangers_code(
     code = cli(command, str(genuine), *RUN[command], "--trust")
     assert mark.exists()
     mark.unlink()
-    assert code == (2 if command in ("policies", "lives") else 0)  # it has no mazes and no lsnn
+    assert code == (2 if command in ("policies", "episodes") else 0)  # it has no mazes and no lsnn
 
 
 @pytest.mark.usefixtures("forgetful")

@@ -13,7 +13,7 @@ from spikeloop.coordinator.watch.curves import TerminalSize
 from spikeloop.coordinator.watch.run_view import RunView
 
 NARROW, WIDE = TerminalSize(80, 24, False), TerminalSize(120, 40, True)
-COMMIT = ("lives", "candidates", "curves", "generations")
+COMMIT = ("episodes", "candidates", "curves", "generations")
 
 
 def frame_text(view: Any, size: TerminalSize = NARROW) -> str:

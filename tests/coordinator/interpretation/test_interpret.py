@@ -27,7 +27,7 @@ def words(text: str) -> str:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of gradient ascent on quadratic functions."""
-    folder = tmp_path_factory.mktemp("lives")
+    folder = tmp_path_factory.mktemp("episodes")
     config = small_toml(folder / "small.toml")
     text = re.sub(
         r"\[(family|learner|strategy)\].*?(?=\[)", "", config.read_text(), flags=re.DOTALL
@@ -180,7 +180,7 @@ def test_nothing_is_written_through_a_link_of_a_run(
         link.unlink()
 
 
-@pytest.mark.parametrize("command", ["lives", "policies"])
+@pytest.mark.parametrize("command", ["episodes", "policies"])
 def test_older_commands_name_the_new_one(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

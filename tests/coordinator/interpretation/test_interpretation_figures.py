@@ -13,7 +13,7 @@ from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisod
 from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
 from spikeloop.coordinator.interpretation.prediction_figures import draw_errors, draw_stages
 from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_regret, draw_roles
-from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_life
+from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_episode
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
@@ -72,7 +72,7 @@ def test_the_figure_of_regret_shows_the_other_policies_at_its_end() -> None:
     tasks = InformativeBandit().sample(30, np.random.default_rng(1))
     actions = np.zeros((30, 5), dtype=np.int64)
     rng = np.random.default_rng(2)
-    known = pulls.summarise(tasks, actions, tasks.rulers(rng), rng)
+    known = pulls.summarise(tasks, actions, tasks.baselines(rng), rng)
     axes = drawn(draw_regret, known)
     lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
     np.testing.assert_allclose(lines[pulls.NETWORK], [0, *known.regret.mean])
@@ -102,12 +102,12 @@ def test_the_figure_of_regret_shows_the_other_policies_at_its_end() -> None:
         ),
     ],
 )
-def test_the_figure_of_a_life_shows_the_parts_that_exist(
+def test_the_figure_of_a_episode_shows_the_parts_that_exist(
     family: dict[str, Any], learner: dict[str, Any], panels: list[str]
 ) -> None:
-    life = HeldOutEpisodes(random_network(family, **learner), 2, seed=0).trace(0)
+    episode = HeldOutEpisodes(random_network(family, **learner), 2, seed=0).trace(0)
     figure = Figure()
-    draw_life(figure, life, "a life")
+    draw_episode(figure, episode, "an episode")
     assert [axes.get_ylabel() for axes in figure.axes] == panels
     shown = sum(
         np.size(line.get_xdata())
@@ -115,20 +115,20 @@ def test_the_figure_of_a_life_shows_the_parts_that_exist(
         for line in axes.lines
         if line.get_marker() == "|"
     )
-    assert shown == life.spikes.sum()
+    assert shown == episode.spikes.sum()
 
 
 def test_a_reward_stands_after_the_action_that_earns_it() -> None:
-    life = HeldOutEpisodes(random_network(BANDIT), 2, seed=0).trace(0)
+    episode = HeldOutEpisodes(random_network(BANDIT), 2, seed=0).trace(0)
     figure = Figure()
     axes = figure.subplots()
-    draw_actions(axes, life)
+    draw_actions(axes, episode)
     (paid,) = (other for other in figure.axes if other is not axes)
     bars: list[Any] = list(paid.patches)
-    window = life.window * life.step_ms
-    ends = window * np.arange(1, life.n_shown + 1)
-    np.testing.assert_array_equal([bar.get_height() for bar in bars], life.told)
+    window = episode.window * episode.step_ms
+    ends = window * np.arange(1, episode.n_shown + 1)
+    np.testing.assert_array_equal([bar.get_height() for bar in bars], episode.feedback)
     np.testing.assert_allclose([bar.get_width() for bar in bars], window / 2)
     # No window follows the last action.
-    begins = [*ends[:-1], life.end_ms - window / 2]
+    begins = [*ends[:-1], episode.end_ms - window / 2]
     np.testing.assert_allclose([bar.get_x() for bar in bars], begins)

@@ -70,8 +70,8 @@ class Valueless(Settings):
     def space(self, interface):
         return TabularTd().space(interface)
 
-    def live(self, parameters, tasks, seeds):
-        return replace(TabularTd().live(parameters, tasks, seeds), action_values=None)
+    def run_episodes(self, parameters, tasks, seeds):
+        return replace(TabularTd().run_episodes(parameters, tasks, seeds), action_values=None)
 """
 
 

@@ -62,7 +62,7 @@ def test_roles_exclude_each_other_and_leave_nothing_out() -> None:
     assert set(of_role) == {pulls.BEST, pulls.OTHER}
 
 
-def test_lives_that_follow_the_program_are_counted() -> None:
+def test_episodes_that_follow_the_program_are_counted() -> None:
     tasks = InformativeBandit(n_steps=3).sample(4, rng())
     hit = tasks.target
     miss = (hit + 1) % 10
@@ -83,7 +83,7 @@ def test_following_the_program_earns_what_the_baseline_earns() -> None:
     tasks = InformativeBandit().sample(200, rng())
     actions = np.repeat(tasks.target[:, None], 5, axis=1)
     actions[:, 0] = 10
-    known = pulls.summarise(tasks, actions, tasks.rulers(rng()), rng())
+    known = pulls.summarise(tasks, actions, tasks.baselines(rng()), rng())
     for name in ("informative arm first", "Bayes optimum"):
         ahead = known.totals[name].ahead
         assert ahead is not None

@@ -8,14 +8,14 @@ from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.watch.comparison_view import ComparisonView
 
-ATTRIBUTES = {"lives": 100, "charged": 100, "reason": ""}
+ATTRIBUTES = {"episodes": 100, "charged": 100, "reason": ""}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     config = {
         "comparison": {"name": "mine", "budget": 100, "seeds": 3},
-        "tuning": {"lives": 1000, "strategies": ["evolution"]},
+        "tuning": {"episodes": 1000, "strategies": ["evolution"]},
         "strategies": {"evolution": {}, "random_search": {}},
     }
     manifest = {"schema_version": SCHEMA_VERSION, "config": config}
@@ -50,7 +50,7 @@ def test_trials_and_scored_searches_are_counted(folder: Path) -> None:
     found = view.as_json()
     assert found["tuning"]["evolution"] == {
         **{"trials": 3, "pruned": 1, "failed": 0},
-        **{"best": 0.5, "lives": 300},
+        **{"best": 0.5, "episodes": 300},
     }
     assert found["contest"]["evolution"]["mean"] == 0.5
     assert found["contest"]["evolution"]["failed"] == 1

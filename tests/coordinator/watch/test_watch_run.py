@@ -74,7 +74,7 @@ def test_each_state_of_a_growing_folder_gives_a_frame(source: Path, tmp_path: Pa
             view.look()
             status, fresh = view.status, look_at(folder).status
         seen.append((status.state, status.generation))
-        assert (fresh.state, fresh.generation, fresh.lives) == (*seen[-1], status.lives)
+        assert (fresh.state, fresh.generation, fresh.episodes) == (*seen[-1], status.episodes)
         assert fresh.held_out == status.held_out
         for size in (NARROW, WIDE):
             assert "small" in frame_text(view, size)
@@ -88,14 +88,14 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
     folder, transfer = finished
     view = look_at(folder)
     last, found, said = RunStore(folder).rows()[-1], view.as_json(), transfer.as_json()
-    assert found["lives"] == last["total_lives"] == 72
+    assert found["episodes"] == last["total_episodes"] == 72
     assert found["best"] == last["best"]
     assert found["held_out"]["low"] == last["held_out_low"]
     assert found["held_out_before"]["n_tasks"] == 4
     assert found["strategy_says"]["sigma"] == last["strategy_sigma"]
     assert found["workers"] == 1
     assert 0 < found["busy"] <= 1
-    for name in ("scores", "differences", "below_optimal"):
+    for name in ("scores", "differences", "regret"):
         assert found["transfer"][name] == said[name]
     assert view.over
     text = frame_text(view)
@@ -103,7 +103,7 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
         assert shown in text
 
 
-def test_a_held_out_score_whose_lives_all_failed_is_shown_as_failed(copy: Path) -> None:
+def test_a_held_out_score_whose_episodes_all_failed_is_shown_as_failed(copy: Path) -> None:
     store = RunStore(copy)
     part, state = store.read_part(store.part_path("generations", 3)), store.state(3)
     for name in ("held_out_score", "held_out_low", "held_out_high"):
@@ -127,7 +127,7 @@ def test_generations_that_were_committed_together_are_followed(tmp_path: Path) -
         view = view or RunView(folder)
         view.look()
         seen.append(view.status.generation)
-        assert view.status.lives == 24 * max(seen[-1], 0)
+        assert view.status.episodes == 24 * max(seen[-1], 0)
         assert view.status.problems == []
     assert list(dict.fromkeys(seen)) == [-1, 0, 3, 6, 8]
     reader = RunReader(folder)
@@ -238,13 +238,17 @@ def test_generations_that_are_taken_back_or_replaced_are_read_again(
     assert view.status.state == "finished"
     store.go_back(1)
     view.look()
-    assert (view.status.state, view.status.generation, view.status.lives) == ("interrupted", 1, 24)
+    assert (view.status.state, view.status.generation, view.status.episodes) == (
+        "interrupted",
+        1,
+        24,
+    )
     for generation in (2, 3):
         part = original.read_part(original.part_path("generations", generation))
         part = with_column(part, "best", 10.0 + generation)
         store.commit(generation, {"generations": part}, original.state(generation))
         view.look()
-    assert (view.status.generation, view.status.lives, view.status.best) == (3, 72, 13.0)
+    assert (view.status.generation, view.status.episodes, view.status.best) == (3, 72, 13.0)
     store.go_back(2)
     store.commit(3, {"generations": with_column(part, "best", 20.0)}, original.state(3))
     view.look()
@@ -259,7 +263,7 @@ def test_a_damaged_file_costs_its_row_and_is_named(copy: Path) -> None:
     (copy / "curves" / "part-000000.parquet").unlink()
     view = look_at(copy)
     assert "part-000002.parquet:damaged" in "".join(frame_text(view, WIDE).split())
-    assert view.status.lives == 72
+    assert view.status.episodes == 72
     found = view.as_json()
     assert found["transfer"] is None
     assert len(found["problems"]) == 2
@@ -305,7 +309,7 @@ def test_classes_of_a_folder_are_not_imported_and_control_characters_are_text(
     [
         {"run": {"generations": "many"}},
         {"run": 3},
-        {"stop": {"lives": -1}},
+        {"stop": {"episodes": -1}},
         {"deploy": {"finalists": None}},
     ],
 )
@@ -331,12 +335,12 @@ def test_a_frame_in_a_pipe_is_plain_text(
 
 
 def test_rules_of_stop_are_shown_with_how_near_they_are(tmp_path: Path) -> None:
-    stop = {"lives": 50, "spread": 0.001, "target": 0.99, "patience": 50}
+    stop = {"episodes": 50, "spread": 0.001, "target": 0.99, "patience": 50}
     folder = tmp_path / "run"
     run_session.start(small_config(stop=stop), folder, SilentReporter(), StopSignal())
     view = look_at(folder)
     text = frame_text(view)
-    for shown in ("48 of 50", "ended after generation 2", "stop.lives = 50", "ends at 0.99"):
+    for shown in ("48 of 50", "ended after generation 2", "stop.episodes = 50", "ends at 0.99"):
         assert shown in text
     assert "generations without a rise, ends at 50" in text
     assert view.status.state == "finished"
