@@ -14,7 +14,7 @@ from spikeloop.coordinator.report.transfer_table import (
     transfer_scores,
 )
 from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search.baselines import OtherTasks, Baseline
+from spikeloop.coordinator.search.baselines import Baseline, OtherTasks
 from spikeloop.coordinator.stats.regret import CAPTION
 from spikeloop.coordinator.stats.scores import ends
 from spikeloop.tasks.base import References
