@@ -107,7 +107,7 @@ class HeldOutEpisodes:
         return actions
 
     def rates(self) -> tuple[FloatArray, int]:
-        """Measure the firing rates of the learned network, (n_neurons,) in Hz, and count the episodes.
+        """Measure the firing rates of the learned network, (n_neurons,) in Hz, and count episodes.
 
         Those are the first ``RATED`` ones, or as many as memory allows.
         """

@@ -86,7 +86,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
 
 
 def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Count episodes that pull the informative arm first and then its target; empty without that arm.
+    """Count episodes that pull the informative arm first, and its target then; {} without that arm.
 
     Args:
         of_role: as from ``roles``.
