@@ -97,7 +97,9 @@ def squared_errors(settings: run_config.RunConfig, name: str) -> FloatArray:
         known = learned.open_learned(Path(folder) / "run", trust=False)
     held = HeldOutEpisodes(known, N_FUNCTIONS, seed=0)
     tasks: Any = held.tasks
-    return prediction_errors.squared_errors(tasks, held.actions(known.point))[prediction_errors.NETWORK]
+    return prediction_errors.squared_errors(tasks, held.actions(known.point))[
+        prediction_errors.NETWORK
+    ]
 
 
 def table(errors: Mapping[str, FloatArray]) -> Iterator[str]:
