@@ -47,7 +47,7 @@ for command in (
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
 
-RENAMED = {"episodes": "interpret", "policies": "interpret"}
+RENAMED = {"lives": "interpret", "policies": "interpret"}
 """Commands of older versions -> the command that does the same now."""
 
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]

@@ -37,8 +37,7 @@ RUN = {
     "resume": ["--inline"],
     "verify": [],
     "transfer": ["--inline", "--tasks", "4", "--seed", "9"],
-    "policies": [],
-    "episodes": [],
+    "interpret": [],
     "export": ["--to", "weights"],
     "report": [],
     "watch": ["--once"],
@@ -115,7 +114,7 @@ def test_no_command_runs_a_strangers_code(
     code = cli(command, str(genuine), *RUN[command], "--trust")
     assert mark.exists()
     mark.unlink()
-    assert code == (2 if command in ("policies", "episodes") else 0)  # it has no mazes and no lsnn
+    assert code == (2 if command == "interpret" else 0)  # it has no mazes and no lsnn
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -210,7 +209,7 @@ def test_a_strangers_place_gets_no_copies(
     for command in ("resume", "transfer"):
         assert cli(command, str(tmp_path / "small"), "--inline") == 2
     assert capsys.readouterr().err.count("would copy its files to ") == 2
-    assert cli("policies", str(tmp_path / "small")) == 2  # which copies nothing
+    assert cli("interpret", str(tmp_path / "small")) == 2  # which copies nothing
     assert "was written by another run" in capsys.readouterr().err
     assert not (tmp_path / "elsewhere").exists()
 

@@ -34,7 +34,7 @@ COMMANDS = (
     ("verify",),
     ("verify", "--json"),
     ("transfer", "--inline"),
-    ("policies",),
+    ("interpret",),
     ("report",),
 )
 FILES = (

@@ -43,7 +43,7 @@ CHECKS = (["verify", "IT"], ["resume", "IT", "--inline"])
 COMMANDS = (
     *(["transfer", "IT", "--inline"], ["report", "IT"], ["watch", "IT", "--once"]),
     *(["watch", "IT", "--json"], ["export", "IT", "--to", "weights", "--out", "out/IT.npz"]),
-    *(["episodes", "IT", "--tasks", "2"], ["policies", "IT"]),
+    ["interpret", "IT", "--tasks", "2"],
 )
 
 

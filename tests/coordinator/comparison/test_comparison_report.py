@@ -18,7 +18,7 @@ from spikeloop.coordinator.comparison import SCHEMA_VERSION, result_tables, sess
 from spikeloop.coordinator.comparison.comparison_config import parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report import importance
-from spikeloop.coordinator.report.comparison_curves import looks, spread
+from spikeloop.coordinator.report.comparison_curves import line_styles, separate
 from spikeloop.coordinator.report.comparison_figures import write_comparison_figures
 from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.search import run_session as runs
@@ -247,7 +247,7 @@ def test_figures_are_written_as_files_too(made: Path) -> None:
 
 
 def test_a_strategy_has_one_colour_and_tuned_arms_are_solid(made: Path) -> None:
-    styles = looks(session.find(session.read_config(made), made))
+    styles = line_styles(session.find(session.read_config(made), made))
     assert styles["evolution"].colour == styles["evolution_tuned"].colour
     assert styles["evolution"].colour != styles["random_search"].colour
     assert [styles[arm].line for arm in ("evolution", "evolution_tuned")] == ["--", "-"]
@@ -301,11 +301,11 @@ def test_importance_is_not_told_from_too_little() -> None:
     ],
 )
 def test_labels_move_apart_and_no_further(heights: list[float], places: list[float]) -> None:
-    np.testing.assert_allclose(spread(np.array(heights), 0.1), places)
+    np.testing.assert_allclose(separate(np.array(heights), 0.1), places)
 
 
 def test_labels_never_overlap_nor_change_order() -> None:
     rng = np.random.default_rng(2)
     for _ in range(50):
-        placed = spread(np.sort(rng.random(8)), 0.07)
+        placed = separate(np.sort(rng.random(8)), 0.07)
         assert (np.diff(placed) >= 0.07 - 1e-9).all()

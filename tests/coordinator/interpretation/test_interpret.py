@@ -180,7 +180,7 @@ def test_nothing_is_written_through_a_link_of_a_run(
         link.unlink()
 
 
-@pytest.mark.parametrize("command", ["episodes", "policies"])
+@pytest.mark.parametrize("command", ["lives", "policies"])
 def test_older_commands_name_the_new_one(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

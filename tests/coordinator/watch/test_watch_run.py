@@ -221,12 +221,12 @@ def test_a_search_of_a_comparison_ends_without_a_transfer(source: Path, tmp_path
 
 def test_a_run_without_commits_for_long_is_quiet(source: Path, tmp_path: Path) -> None:
     view = look_at(grown(source, tmp_path / "run", "state/000002.npz"))
-    assert view.status.state == "searching"
-    now = time.time
+    states, now = [view.status.state], time.time
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "time", lambda: now() + 725.0)
         view.look()
-    assert view.status.state == "quiet"
+    states.append(view.status.state)
+    assert states == ["searching", "quiet"]
     assert view.status.left_s is None
     assert "quiet for 12:" in frame_text(view)
 
