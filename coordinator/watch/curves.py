@@ -89,8 +89,12 @@ def draw_curves(series: Sequence[Series], columns: int, rows: int, braille: bool
     generations = generations[generations <= last]
     plotext.xlim(0, last)
     plotext.xticks(generations, [f"{generation:.0f}" for generation in generations])
-    text = plotext.build()
-    return Text.from_ansi(text if braille else plotext.uncolorize(text).translate(ASCII_AXES))
+    built = plotext.build()
+    text = Text.from_ansi(built if braille else plotext.uncolorize(built).translate(ASCII_AXES))
+    lines = text.split("\n")[:rows]
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
 
 
 def _thinned(series: Series, columns: int) -> tuple[list[float], list[float]]:
