@@ -34,7 +34,7 @@ def test_inputs_of_a_recorded_episode_give_its_drive_to_the_bit(
 ) -> None:
     known = random_network(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
     network = frozen_network.freeze(known, "brian2")
-    episode = frozen_network.run_episodes(known, network, 1)
+    episode = frozen_network.record_episode(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)
     tasks = known.config.family.sample(1, np.random.default_rng(0))
     parameters = known.config.space.decode(known.point[None, :])
@@ -310,7 +310,7 @@ def simulated(graph: Any, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
 def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Inputs by time steps, spikes and answers of an episode in JAX."""
     network = frozen_network.freeze(known, "nir")
-    episode = frozen_network.run_episodes(known, network, task)
+    episode = frozen_network.record_episode(known, network, task)
     n_steps = network.circuit.n_steps
     by_step = network.learner.input == "spikes"
     inputs = episode.inputs if by_step else np.repeat(episode.inputs, n_steps, axis=0)
