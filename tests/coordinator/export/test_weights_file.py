@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_line import cli
-from support.random_networks import BANDIT, random_network, random_network_file
+from support.random_networks import BANDIT, random_network
 from support.small_run import small_toml
 
 from spikeloop.coordinator.errors import ConfigError
@@ -41,7 +41,7 @@ def file(run: Path) -> Path:
     return run.with_name("small.npz")
 
 
-def test_a_file_holds_what_the_run_deploys(
+def test_a_weights_file_holds_the_point_that_the_run_deploys(
     run: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = RunStore.open(run)
@@ -54,7 +54,7 @@ def test_a_file_holds_what_the_run_deploys(
     assert known.transfer == json.loads(capsys.readouterr().out)
 
 
-def test_numpy_and_a_reader_of_json_are_enough(run: Path, file: Path) -> None:
+def test_numpy_and_json_suffice_to_read_a_weights_file(run: Path, file: Path) -> None:
     with np.load(file, allow_pickle=False) as archive:
         assert sorted(archive.files) == ["about", "point"]
         about = json.loads(str(archive["about"]))
@@ -62,7 +62,7 @@ def test_numpy_and_a_reader_of_json_are_enough(run: Path, file: Path) -> None:
     assert about["transfer"]["scores"].keys() == {"default", "random", "learned"}
 
 
-def test_a_file_is_scored_as_its_run_and_nothing_is_written(
+def test_a_weights_file_is_scored_as_its_run_and_nothing_is_written(
     run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = tmp_path / "alone.npz"
@@ -80,7 +80,7 @@ def test_a_file_is_scored_as_its_run_and_nothing_is_written(
     assert "learned - default: " in shown
 
 
-def test_a_run_on_its_way_is_exported_as_it_stands(run: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_is_exported_as_of_its_last_commit(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "early")
     store = RunStore.open(tmp_path / "early")
     store.go_back(1)
@@ -92,12 +92,12 @@ def test_a_run_on_its_way_is_exported_as_it_stands(run: Path, tmp_path: Path) ->
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
 
 
-def test_a_file_can_be_made_from_a_file(file: Path, tmp_path: Path) -> None:
+def test_a_weights_file_is_exported_again_with_the_same_bytes(file: Path, tmp_path: Path) -> None:
     assert cli("export", file, "--to", "weights", "--out", tmp_path / "again.npz") == 0
     assert (tmp_path / "again.npz").read_bytes() == file.read_bytes()
 
 
-def test_a_point_is_kept_in_single_precision_where_that_holds_it(tmp_path: Path) -> None:
+def test_a_point_is_kept_in_single_precision_if_that_is_exact(tmp_path: Path) -> None:
     known = random_network(BANDIT, n_neurons=100)
     learned.write(tmp_path / "a.npz", known)
     found = learned.open_learned(tmp_path / "a.npz", trust=False)
@@ -115,7 +115,9 @@ def test_any_other_point_is_kept_to_the_last_bit(tmp_path: Path, last: float) ->
     assert found.point.tobytes() == known.point.tobytes()
 
 
-def test_nothing_is_overwritten(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_file_is_not_overwritten(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = file.read_bytes()
     assert cli("export", file, "--to", "weights") == 2
     assert "exists already; choose another with --out" in capsys.readouterr().err
@@ -140,7 +142,7 @@ def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
-def test_a_file_that_was_cut_off(
+def test_a_file_that_was_cut_off_is_refused(
     file: Path, tmp_path: Path, share: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, cut = file.read_bytes(), tmp_path / "cut.npz"
@@ -148,7 +150,7 @@ def test_a_file_that_was_cut_off(
     assert f"{cut}: damaged: it is cut off" in refused(cut, capsys)
 
 
-def test_any_flipped_bit_is_seen(file: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_is_refused(file: Path, tmp_path: Path) -> None:
     data, flipped = file.read_bytes(), tmp_path / "flipped.npz"
     for place in range(0, len(data), 97):
         changed = bytearray(data)
@@ -158,7 +160,7 @@ def test_any_flipped_bit_is_seen(file: Path, tmp_path: Path) -> None:
             learned.open_learned(flipped, trust=True)
 
 
-def test_other_archives_are_no_weights_files(
+def test_other_files_are_refused(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "plain.npz", point=np.zeros(3))
@@ -174,7 +176,9 @@ def test_other_archives_are_no_weights_files(
             atomic_files.open_arrays(path, 1)
 
 
-def test_a_file_without_end_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_too_large_is_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with open(tmp_path / "large.npz", "wb") as file:
         file.truncate(learned.LARGEST + 1)  # a hole, which takes no room
     assert "large.npz: cannot be read: it is too large: it has more than 1024 MiB" in refused(
@@ -183,7 +187,7 @@ def test_a_file_without_end_is_not_read(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("name", ["about", "point"])
-def test_what_would_become_large_is_not_unpacked(
+def test_a_member_that_would_become_large_is_not_unpacked(
     file: Path,
     tmp_path: Path,
     name: str,
@@ -208,7 +212,7 @@ def test_what_would_become_large_is_not_unpacked(
     assert name not in unpacked
 
 
-def test_an_array_that_says_to_be_larger_than_it_is_is_not_read(tmp_path: Path) -> None:
+def test_an_array_with_a_false_size_is_not_read(tmp_path: Path) -> None:
     member = io.BytesIO()
     npy: Any = np.lib.format
     npy.write_array_header_1_0(member, {"shape": (10**15,), "fortran_order": False, "descr": "<f8"})
@@ -255,7 +259,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
         (None, "nan"),
     ],
 )
-def test_what_is_sealed_but_senseless(
+def test_wrong_contents_with_a_right_checksum_are_refused(
     file: Path, tmp_path: Path, about: Any, point: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arrays, _ = atomic_files.read_arrays(file)
@@ -274,7 +278,7 @@ def test_what_is_sealed_but_senseless(
     assert "odd.npz: damaged: " in refused(tmp_path / "odd.npz", capsys)
 
 
-def test_later_versions_and_pickles(
+def test_later_versions_and_pickles_are_refused(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arrays, _ = atomic_files.read_arrays(file)
@@ -341,7 +345,7 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_a_file_leads_to_no_cluster_and_no_place_for_copies(
+def test_a_file_leads_to_no_cluster_and_no_upload(
     tmp_path: Path, run: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = learned.open_learned(file, trust=False)
@@ -358,7 +362,7 @@ def test_a_file_leads_to_no_cluster_and_no_place_for_copies(
     assert [path.name for path in tmp_path.iterdir()] == ["strange.npz"]
 
 
-def test_a_file_says_where_it_comes_from(
+def test_the_origin_names_run_and_versions(
     tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Other code is no reason to warn, as it is before a run goes on: files are used long after."""
@@ -369,10 +373,3 @@ def test_a_file_says_where_it_comes_from(
     assert origin.startswith(f"older.npz: learned by run {known.config.run.name} in ")
     assert "numpy 1.0)" in origin
     assert capsys.readouterr().err == ""
-
-
-def test_a_network_is_drawn_the_same_twice(tmp_path: Path) -> None:
-    """What the tests of exports start from."""
-    one, other = (random_network_file(tmp_path / name, BANDIT) for name in ("a.npz", "b.npz"))
-    points = [learned.open_learned(path, trust=False).point for path in (one, other)]
-    assert points[0].tobytes() == points[1].tobytes()
