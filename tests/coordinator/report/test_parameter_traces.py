@@ -13,8 +13,8 @@ from spikeloop.coordinator.report.parameter_traces import (
     draw_summary,
     draw_traces,
     lowest,
+    set_range,
     shorten,
-    span,
 )
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
 
@@ -147,7 +147,7 @@ def test_lowest_follows_bounds_that_are_parameters() -> None:
 @pytest.mark.parametrize("high", [3.0, 0.3, 0.02, 20.0])
 def test_every_log_axis_has_at_least_two_plain_ticks(high: float) -> None:
     axes = figures.new().subplots()
-    span(axes, "y", 0.01, high, log=True)
+    set_range(axes, "y", 0.01, high, log=True)
     low, top = axes.get_ylim()
     inside = [tick for tick in axes.get_yticks() if low <= tick <= top]
     assert len(inside) >= 2
