@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command_line import cli
+from support.command_line import cli, one_line
 from support.random_networks import BANDIT, random_network
 from support.small_run import small_toml
 
@@ -127,78 +127,60 @@ def test_an_existing_file_is_not_overwritten(
 # ----------------------------------------------------------------------------------------- damage
 
 
-def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line with which two commands refuse a file."""
-    lines = set()
-    for command in (("transfer", path, "--inline"), ("export", path, "--to", "brian2")):
-        capsys.readouterr()
-        assert cli(*command) == 2
-        printed = capsys.readouterr()
-        assert printed.out == ""
-        assert printed.err.count("\n") == 1
-        lines.add(printed.err)
-    assert len(lines) == 1
-    return lines.pop()
+def refusal(path: Path) -> str:
+    """Return the message with which a weights file is refused."""
+    with pytest.raises(ConfigError) as caught:
+        learned.open_learned(path, trust=False)
+    return str(caught.value)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
-def test_a_file_that_was_cut_off_is_refused(
-    file: Path, tmp_path: Path, share: float, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_a_file_that_was_cut_off_is_refused(file: Path, tmp_path: Path, share: float) -> None:
     data, cut = file.read_bytes(), tmp_path / "cut.npz"
     cut.write_bytes(data[: int(share * len(data))])
-    assert f"{cut}: damaged: it is cut off" in refused(cut, capsys)
+    assert f"{cut}: damaged" in refusal(cut)
 
 
-def test_a_flipped_bit_is_refused(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [997, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_a_flipped_bit_is_refused(file: Path, tmp_path: Path, step: int) -> None:
     data, flipped = file.read_bytes(), tmp_path / "flipped.npz"
-    for place in range(0, len(data), 97):
+    for place in range(0, len(data), step):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
         flipped.write_bytes(changed)
-        with pytest.raises(ConfigError, match=r"flipped\.npz: damaged: "):
-            learned.open_learned(flipped, trust=True)
+        assert f"{flipped}: damaged" in refusal(flipped)
 
 
 def test_other_files_are_refused(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "plain.npz", point=np.zeros(3))
-    assert "it is cut off or was never whole" in refused(tmp_path / "plain.npz", capsys)
+    assert "plain.npz: damaged" in refusal(tmp_path / "plain.npz")
     shutil.copy(run / "state" / "000001.npz", tmp_path / "state.npz")
-    assert "no weights file" in refused(tmp_path / "state.npz", capsys)
-    assert "not a run folder" in refused(tmp_path / "missing.npz", capsys)
-    assert "not a run folder" in refused(Path("/dev/zero"), capsys)
+    assert "no weights file" in refusal(tmp_path / "state.npz")
     os.mkfifo(tmp_path / "pipe.npz")
-    assert "not a run folder" in refused(tmp_path / "pipe.npz", capsys)
+    for path in (tmp_path / "missing.npz", Path("/dev/zero"), tmp_path / "pipe.npz"):
+        assert cli("transfer", path, "--inline") == 2
+        assert str(path) in one_line(capsys)
     for path in (tmp_path / "pipe.npz", Path("/dev/zero"), tmp_path):
-        with pytest.raises(ConfigError, match=f"{path}: cannot be read: it is no regular file"):
+        with pytest.raises(ConfigError, match=f"{path}: cannot be read"):
             atomic_files.open_arrays(path, 1)
 
 
-def test_a_file_that_is_too_large_is_not_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with open(tmp_path / "large.npz", "wb") as file:
         file.truncate(learned.LARGEST + 1)  # a hole, which takes no room
-    assert "large.npz: cannot be read: it is too large: it has more than 1024 MiB" in refused(
-        tmp_path / "large.npz", capsys
-    )
+    assert "large.npz: cannot be read: it is too large" in refusal(tmp_path / "large.npz")
 
 
 @pytest.mark.parametrize("name", ["about", "point"])
 def test_a_member_that_would_become_large_is_not_unpacked(
-    file: Path,
-    tmp_path: Path,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    file: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Zeros are a thousandth of their size in a file."""
     arrays, _ = atomic_files.read_arrays(file)
     arrays[name] = np.array("0" * 100_000) if name == "about" else np.zeros(100_000)
     atomic_files.write_arrays(tmp_path / "bomb.npz", arrays, learned.FORMAT, compressed=True)
-    assert (tmp_path / "bomb.npz").stat().st_size < 20_000
     monkeypatch.setattr(learned, "LARGEST_ABOUT", 100_000)
     read, unpacked = safe_npz.Arrays.read, []
 
@@ -208,7 +190,7 @@ def test_a_member_that_would_become_large_is_not_unpacked(
         return array
 
     monkeypatch.setattr(safe_npz.Arrays, "read", noted)
-    assert "bomb.npz: damaged: " in refused(tmp_path / "bomb.npz", capsys)
+    assert "bomb.npz: damaged" in refusal(tmp_path / "bomb.npz")
     assert name not in unpacked
 
 
@@ -218,7 +200,6 @@ def test_an_array_with_a_false_size_is_not_read(tmp_path: Path) -> None:
     npy.write_array_header_1_0(member, {"shape": (10**15,), "fortran_order": False, "descr": "<f8"})
     with zipfile.ZipFile(tmp_path / "claims.npz", "w") as archive:
         archive.writestr("point.npy", member.getvalue())
-        archive.writestr("odd.npy", b"")
         archive.comment = json.dumps({**learned.FORMAT, "sha256": checksums.EMPTY}).encode()
     data = bytearray((tmp_path / "claims.npz").read_bytes())
     checksums.insert(memoryview(data))
@@ -226,10 +207,6 @@ def test_an_array_with_a_false_size_is_not_read(tmp_path: Path) -> None:
     arrays = atomic_files.open_arrays(tmp_path / "claims.npz", 10_000)
     with pytest.raises(ValueError, match="not as large as it says"):
         arrays.read("point", 10**18)
-    with pytest.raises(KeyError):
-        arrays.shape("about")
-    with pytest.raises(safe_npz.NOT_ITS_OWN):
-        arrays.shape("odd")
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -239,28 +216,22 @@ DEEP = "[" * 100_000 + "]" * 100_000
     ("about", "point"),
     [
         ("no JSON", None),
-        ("[]", None),
         ("{}", None),
         (DEEP, None),
         ({"manifest": 3}, None),
-        ({"manifest": {}}, None),
         ({"manifest": {"config": []}}, None),
         ({"fingerprint": 3}, None),
-        ({"generation": "x"}, None),
-        ({"generation": float("inf")}, None),
         ({"generation": float("nan")}, None),
         ({"generation": -1}, None),
-        ({"episodes": 1.5}, None),
         ({"episodes": None}, None),
         ({"transfer": 1}, None),
         (None, [1.0]),
-        (None, [[]]),
         (None, ["x"]),
         (None, "nan"),
     ],
 )
 def test_wrong_contents_with_a_right_checksum_are_refused(
-    file: Path, tmp_path: Path, about: Any, point: Any, capsys: pytest.CaptureFixture[str]
+    file: Path, tmp_path: Path, about: Any, point: Any
 ) -> None:
     arrays, _ = atomic_files.read_arrays(file)
     if isinstance(about, dict):
@@ -275,15 +246,13 @@ def test_wrong_contents_with_a_right_checksum_are_refused(
             np.full_like(arrays["point"], np.nan) if point == "nan" else np.array(point)
         )
     atomic_files.write_arrays(tmp_path / "odd.npz", arrays, learned.FORMAT)
-    assert "odd.npz: damaged: " in refused(tmp_path / "odd.npz", capsys)
+    assert "odd.npz: damaged" in refusal(tmp_path / "odd.npz")
 
 
-def test_later_versions_and_pickles_are_refused(
-    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_later_versions_and_pickles_are_refused(file: Path, tmp_path: Path) -> None:
     arrays, _ = atomic_files.read_arrays(file)
     atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "3"})
-    assert "written with version 3" in refused(tmp_path / "later.npz", capsys)
+    assert "version 3" in refusal(tmp_path / "later.npz")
     with pytest.raises(ValueError, match="Object arrays"):
         atomic_files.write_arrays(tmp_path / "x.npz", {"point": np.array([print])}, learned.FORMAT)
 
@@ -334,7 +303,8 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
     assert cli("transfer", file, *OTHER) == 0
     forget()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
-    told = refused(file, capsys)
+    assert cli("transfer", file, *OTHER) == 2
+    told = one_line(capsys)
     assert "'stranger_learned:Mine' is a class of its author's own" in told
     assert "--trust" in told
     assert not mark.exists()

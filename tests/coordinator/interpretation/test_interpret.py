@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ FIGURES = {
 def words(text: str) -> str:
     """A table's text without its lines and double spaces."""
     return re.sub(r"[\s│┃]+", " ", text)
+
+
+def intervals(numbers: Any) -> Iterator[dict[str, float]]:
+    """Yield every interval within nested numbers."""
+    if isinstance(numbers, dict) and {"value", "low", "n"} <= numbers.keys():
+        yield numbers
+    elif isinstance(numbers, dict | list):
+        for inner in numbers.values() if isinstance(numbers, dict) else numbers:
+            yield from intervals(inner)
 
 
 @pytest.fixture(scope="module")
@@ -98,41 +108,21 @@ def test_printed_numbers_are_those_of_json(
     assert (said["tasks"], said["seed"]) == (12, 0)
     for neurons, rate in said["mean_rate_hz"].items():
         assert f"{neurons} neurons {rate:.1f} Hz" in printed
-    assert list(said["rate_spread"]) == list(said["mean_rate_hz"])
-    for neurons, found in said["rate_spread"].items():
-        assert (
-            f"Of the {neurons} neurons {100 * found['silent_share']:.1f} % are silent; "
-            f"median {found['median_hz']:.1f} Hz, 90 % quantile {found['quantile_90_hz']:.1f} Hz, "
-            f"largest {found['largest_hz']:.1f} Hz"
-        ) in printed
-    for row in said.get("mean_squared_error", {}).get("network", ()):
-        start = f" {row['samples']} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}] "
-        assert start in printed
+        found = said["rate_spread"][neurons]
+        assert f"Of the {neurons} neurons {100 * found['silent_share']:.1f} % are" in printed
+    for interval in intervals(said):
+        if interval["n"]:
+            value, low = interval["value"], interval["low"]
+            forms = (
+                f"{value:.3f}",
+                f"{100 * value:.1f} % [{100 * low:.1f}",
+                f"{value:.2f} [{low:.2f}",
+            )
+            assert any(form in printed for form in forms)
     for row in said.get("pulls", ()):
-        regret = row["regret"]
-        end = f"{regret['value']:.2f} [{regret['low']:.2f}, {regret['high']:.2f}]"
-        assert re.search(rf" {row['pull']} [^┃]*{re.escape(end)}", printed)
         assert sum(role["value"] for role in row["roles"].values()) == pytest.approx(1)
-        for role in row["roles"].values():
-            assert f"{100 * role['value']:.1f} % [{100 * role['low']:.1f}," in printed
-    for name, share in said.get("program", {}).items():
-        assert (f"{name}: {100 * share['value']:.1f} %" if share["n"] else f"{name}: -") in printed
-    for name, regret in said.get("regret_at_the_end", {}).items():
-        assert f"{name} {regret['value']:.3f} [{regret['low']:.3f}" in printed
     assert ("program" in said) == ("pulls" in said) == (kind == "bandit")
     assert ("mean_squared_error" in said) == (kind == "quadratic")
-
-
-@pytest.mark.usefixtures("without_figures_here")
-def test_the_seed_chooses_the_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = random_network_file(tmp_path / "own.npz", QUADRATIC, window_ms=4.0)
-    said = []
-    for seed in (1, 1, 2):
-        options = ("--tasks", 5, "--seed", seed, "--json", "--out", tmp_path / "figures")
-        assert cli("interpret", file, *options) == 0
-        said.append(json.loads(capsys.readouterr().out))
-    assert said[0] == said[1]
-    assert said[0]["mean_squared_error"] != said[2]["mean_squared_error"]
 
 
 def test_other_learners_are_refused_in_one_line(

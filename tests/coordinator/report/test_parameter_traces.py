@@ -1,4 +1,4 @@
-"""The figure of where a search went shows the population's very numbers."""
+"""The figure of a population's course shows its exact numbers."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_band_is_from_the_5th_to_the_95th_percentile() -> None:
         np.testing.assert_allclose([heights.min(), heights.max()], values.quantile([0.05, 0.95]))
 
 
-def test_only_what_is_searched_on_a_log_scale_is_drawn_on_one_and_all_show_their_range() -> None:
+def test_axes_have_the_scale_and_range_of_the_search() -> None:
     panels, _, _ = drawn(SPACE)
     assert {title for title, axes in panels.items() if axes.get_yscale() == "log"} == {"tau (s)"}
     for title, low, high in (("tau (s)", 1e-4, 1e-1), ("high", 0, 3), ("weight", 0, 63)):
@@ -110,7 +110,7 @@ def test_weights_are_taken_together_and_have_no_single_recommendation() -> None:
         assert height == pytest.approx(np.median(values.to_numpy()))
 
 
-def test_no_more_panels_than_a_page_can_hold_and_none_without_columns() -> None:
+def test_the_number_of_panels_is_limited() -> None:
     many = ParameterSpace(tuple(Real(f"p{i}", 0, 1, 0.5) for i in range(30)))
     panels, _, _ = drawn(many)
     assert list(panels) == [f"p{i}" for i in range(MAX_PANELS)]
@@ -136,7 +136,7 @@ def test_summary_shows_each_number_of_the_strategy() -> None:
     np.testing.assert_array_equal(sigma.lines[0].get_ydata(), [1.0, 0.01])
 
 
-def test_lowest_follows_bounds_that_are_parameters() -> None:
+def test_the_lowest_value_follows_bounds_that_are_parameters() -> None:
     by_name: dict[str, Parameter] = {p.name: p for p in SPACE.parameters}
     for name, low in (("tau", 1e-4), ("low", 0), ("high", 0), ("weight", 0)):
         parameter = by_name[name]

@@ -47,7 +47,7 @@ def read(folder: Path) -> HtmlPage:
     return HtmlPage(path.read_text(encoding="utf-8"))
 
 
-def test_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer]) -> None:
+def test_a_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer]) -> None:
     page = read(made[0])
     assert page.faults == []
     assert len(page.drawings) == 4
@@ -60,7 +60,7 @@ def test_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer])
         assert words in page.text
 
 
-def test_the_same_run_gives_the_same_bytes(made: tuple[Path, Transfer]) -> None:
+def test_a_report_has_the_same_bytes_again(made: tuple[Path, Transfer]) -> None:
     first = write_report(made[0]).read_bytes()
     assert write_report(made[0]).read_bytes() == first
 
@@ -130,7 +130,7 @@ def test_failures_are_counted_by_reason_and_their_errors_escaped(store: RunStore
     assert "not measured, too many episodes failed" in page.text
 
 
-def test_unfinished_run_says_so(store: RunStore) -> None:
+def test_the_report_of_an_unfinished_run_says_so(store: RunStore) -> None:
     shutil.rmtree(store.folder / "transfer")
     (store.folder / "state" / "000003.npz").unlink()
     page = read(store.folder)
@@ -141,7 +141,7 @@ def test_unfinished_run_says_so(store: RunStore) -> None:
     assert len(page.drawings) == 3
 
 
-def test_run_without_a_generation_has_a_report(tmp_path: Path) -> None:
+def test_a_run_without_generations_has_a_report(tmp_path: Path) -> None:
     config = small_config()
     RunStore.create(tmp_path / "small", describe(config))
     page = read(tmp_path / "small")
@@ -151,7 +151,7 @@ def test_run_without_a_generation_has_a_report(tmp_path: Path) -> None:
     assert "unfinished, 0 of 3 generations" in page.text
 
 
-def test_damaged_state_takes_only_what_follows_from_it(store: RunStore) -> None:
+def test_a_damaged_state_costs_only_what_follows_from_it(store: RunStore) -> None:
     (store.folder / "state" / "000001.npz").write_bytes(b"nothing")
     page = read(store.folder)
     assert page.faults == []
@@ -161,7 +161,7 @@ def test_damaged_state_takes_only_what_follows_from_it(store: RunStore) -> None:
     assert not any(caption.startswith("The learned Θ") for caption in page.tables)
 
 
-def test_search_that_ended_early_is_finished(tmp_path: Path) -> None:
+def test_a_search_that_ended_early_is_finished(tmp_path: Path) -> None:
     config = small_config(stop={"episodes": 48})
     run_session.start(config, tmp_path / "small", SilentReporter(), StopSignal())
     page = read(tmp_path / "small")
@@ -193,7 +193,7 @@ def test_keys_without_a_value_are_named_below_the_configuration() -> None:
     ]
 
 
-def test_report_goes_where_it_is_told(
+def test_out_names_the_file_of_the_report(
     made: tuple[Path, Transfer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "own.html"
@@ -204,9 +204,7 @@ def test_report_goes_where_it_is_told(
     assert HtmlPage(out.read_text(encoding="utf-8")).faults == []
 
 
-def test_folder_that_is_none_and_file_that_cannot_be_are_named(
-    made: tuple[Path, Transfer], tmp_path: Path
-) -> None:
+def test_wrong_folders_and_files_are_named(made: tuple[Path, Transfer], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither a run folder nor one of a comparison"):
         write_report(tmp_path)
     with pytest.raises(ConfigError, match="cannot be written"):

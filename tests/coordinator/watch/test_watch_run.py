@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.child_processes import LIMIT_S, child
+from support.child_processes import LIMIT_S
 from support.command_line import cli
-from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
+from support.small_run import SilentReporter, small_config
 from support.watched_frames import NARROW, WIDE, frame_text, grow, grown, look_at
 
 from spikeloop.cluster.signals import StopSignal
@@ -344,27 +343,6 @@ def test_rules_of_stop_are_shown_with_how_near_they_are(tmp_path: Path) -> None:
         assert shown in text
     assert "generations without a rise, ends at 50" in text
     assert view.status.state == "finished"
-
-
-def test_a_watched_run_has_the_contents_of_an_unwatched_one(source: Path, tmp_path: Path) -> None:
-    config, folder = small_toml(tmp_path / "small.toml"), tmp_path / "small"
-    arguments = ["-m", "spikeloop.coordinator.cli", "run", str(config), "--inline"]
-    view: RunView | None = None
-    seen = [-1]
-    with child([*arguments, "--out", str(tmp_path)], tmp_path) as process:
-        while process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(0.02)
-            if view is None and (folder / "run.json").exists():
-                view = RunView(folder)
-            if view is not None:
-                view.look()
-                frame_text(view)
-                seen.append(view.status.generation)
-        assert process.returncode == 0
-    assert seen == sorted(seen)
-    assert look_at(folder).over
-    assert_same_contents(source, folder)
 
 
 def test_ctrl_c_leaves_the_live_screen_with_a_last_frame(source: Path, tmp_path: Path) -> None:
