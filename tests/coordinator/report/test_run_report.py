@@ -173,16 +173,8 @@ def test_a_search_that_ended_early_is_finished(tmp_path: Path) -> None:
 def test_the_configuration_is_toml_of_the_run(made: tuple[Path, Transfer]) -> None:
     tables = small_config().tables()
     shown: Any = configuration(tables)
-    code, unset = (block.text for block in shown.blocks)
-    assert code in read(made[0]).text
-    found = tomllib.loads(code)
-    missing = [
-        f"{name}.{key}"
-        for name, table in tables.items()
-        for key, value in table.items()
-        if value is None or value != found[name].get(key)
-    ]
-    assert unset == f"Not set: {', '.join(missing)}."
+    assert shown.blocks[0].text in read(made[0]).text
+    assert tomllib.loads(shown.blocks[0].text) == tables
 
 
 def test_keys_without_a_value_are_named_below_the_configuration() -> None:
@@ -205,7 +197,7 @@ def test_out_names_the_file_of_the_report(
 
 
 def test_wrong_folders_and_files_are_named(made: tuple[Path, Transfer], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="neither a run folder nor one of a comparison"):
+    with pytest.raises(ConfigError, match="neither a run"):
         write_report(tmp_path)
     with pytest.raises(ConfigError, match="cannot be written"):
         write_report(made[0], tmp_path / "no" / "folder.html")

@@ -338,7 +338,7 @@ def test_rules_of_stop_are_shown_with_how_near_they_are(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run_session.start(small_config(stop=stop), folder, SilentReporter(), StopSignal())
     view = look_at(folder)
-    text = frame_text(view)
+    text = " ".join(frame_text(view).split())
     for shown in ("48 of 50", "ended after generation 2", "stop.episodes = 50", "ends at 0.99"):
         assert shown in text
     assert "generations without a rise, ends at 50" in text
