@@ -25,11 +25,7 @@ def interpret_bandits(
 ) -> Results:
     """Summarise pulls and regret, and draw ``choices.png`` and ``regret.png``.
 
-    Args:
-        held: the network.
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms that it pulled.
-        folder: for the figures.
+    ``actions`` are the arms that the network pulled, (n_tasks, n_steps).
     """
     seed = held.learned.config.run.seed
     known = pulls.summarise(

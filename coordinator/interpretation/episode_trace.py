@@ -60,9 +60,7 @@ def adaptation(spikes: FloatArray, rho: FloatArray) -> FloatArray:
 
     As in ``workers.lsnn.neurons`` (1): b ← ρ b + (1 − ρ) z with the spikes z of the step before.
 
-    Args:
-        spikes: (n_time_steps, n) 0 or 1, of an episode from its beginning.
-        rho: (n,) decay in a step.
+    ``spikes`` are 0 or 1 from the beginning of the episode; ``rho`` is the decay in a step, (n,).
     """
     b = np.zeros(spikes.shape)
     for step in range(1, len(spikes)):
@@ -73,8 +71,6 @@ def adaptation(spikes: FloatArray, rho: FloatArray) -> FloatArray:
 def most_moved(thresholds: FloatArray, n: int) -> IntArray:
     """Find the n neurons whose thresholds vary most over time, the most varied first.
 
-    Args:
-        thresholds: (n_time_steps, n_neurons).
-        n: at most.
+    ``thresholds`` are (n_time_steps, n_neurons).
     """
     return np.argsort(-thresholds.std(axis=0), kind="stable")[:n]

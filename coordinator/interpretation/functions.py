@@ -51,11 +51,7 @@ def interpret_functions(
 ) -> Results:
     """Summarise errors, and draw ``error.png`` and ``stages.png``.
 
-    Args:
-        held: the network.
-        tasks: the functions.
-        answers: (n_tasks, n_steps) of the network.
-        folder: for the figures.
+    ``answers`` are those of the network, (n_tasks, n_steps).
     """
     seed = held.learned.config.run.seed
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, held.seed, 0, 0)

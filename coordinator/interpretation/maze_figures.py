@@ -34,6 +34,7 @@ def best_actions(values: FloatArray) -> BoolArray:
     return best & ~best.all(axis=-1, keepdims=True)
 
 
+NO_NEARER = "leads no nearer to it"
 HEADINGS = ("Before learning to learn: default Θ", "After learning to learn: learned Θ")
 
 
@@ -55,12 +56,8 @@ def draw_policies(
 ) -> None:
     """Draw a row for each maze and a column for each Θ, all on the same scale of colours.
 
-    Args:
-        figure: what to draw on.
-        layouts: the n_tasks mazes.
-        values: (n_candidates, n_tasks, n_states, n_actions) estimated values of actions.
-        headings: of the n_candidates columns.
-        titles: [candidate][task] of the panels.
+    ``values`` of actions are (n_candidates, n_tasks, n_states, n_actions); ``headings`` belong to
+    the columns, and ``titles[candidate][task]`` to the panels.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -88,15 +85,7 @@ def draw_policies(
             Line2D([], [], ls="", marker="*", ms=12, mfc=GOAL, mec="black", label="goal"),
             Patch(fc=WALL, label="wall"),
             Patch(fc="none", ec=UNDECIDED, hatch="////", label="undecided: all actions equal"),
-            Line2D(
-                [],
-                [],
-                ls="",
-                marker=r"$\rightarrow$",
-                ms=12,
-                c=ASTRAY,
-                label="leads no nearer to it",
-            ),
+            Line2D([], [], ls="", marker=r"$\rightarrow$", ms=12, c=ASTRAY, label=NO_NEARER),
         ],
         loc="outside lower left",
         ncols=4,
@@ -110,12 +99,8 @@ def draw_policy(
 ) -> None:
     """Draw one maze: walls, goal, values as colours, an arrow for every best action.
 
-    Args:
-        axes: what to draw on.
-        free: (height, width) whether a field is free.
-        goal: number of the goal's field, counted row by row.
-        values: (n_states, n_actions) estimated values of actions.
-        colours: of the values.
+    ``free`` fields are (height, width); the ``goal`` is the number of its field, counted row by
+    row; ``values`` of actions are (n_states, n_actions).
     """
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle

@@ -34,21 +34,14 @@ class Errors:
 def squared_errors(tasks: QuadraticTasks, answers: FloatArray) -> dict[str, FloatArray]:
     """Compute squared errors on the scale of y, (n_tasks, n_steps), by predictor.
 
-    Args:
-        tasks: the functions with their samples.
-        answers: (n_tasks, n_steps) of the network, on the scale of the targets.
+    ``answers`` are those of the network, on the scale of the targets.
     """
     network = ((answers - tasks.targets()) / tasks.scale) ** 2
     return {NETWORK: network, PRIOR: tasks.values() ** 2, **tasks.baseline_errors()}
 
 
 def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Errors:
-    """Compute mean errors with intervals, all of them resampled together.
-
-    Args:
-        errors: as from ``squared_errors``.
-        rng: for the resampling of functions.
-    """
+    """Compute mean errors with intervals, all of them resampled together."""
     n_tasks, n_samples = errors[NETWORK].shape
     weights = resampled_tasks(n_tasks, rng)
     bands = {name: mean_band(values, weights) for name, values in errors.items()}
@@ -61,10 +54,7 @@ def certainly_below(one: FloatArray, other: FloatArray, weights: NDArray[Any]) -
     There and in every later column, the pointwise 95 % interval of the mean difference lies below
     0. None if it does not even in the last column.
 
-    Args:
-        one: (n_tasks, n).
-        other: (n_tasks, n).
-        weights: (n_resamples, n_tasks) of the rows.
+    Both are (n_tasks, n); ``weights`` of the rows are (n_resamples, n_tasks).
     """
     _, high = percentiles(resampled_means(one - other, weights))
     not_below = np.flatnonzero(~(high < 0))

@@ -63,11 +63,6 @@ def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
 
     A strip to the right of the pulls shows that arm in the same colours. The informative arm, where
     there is one, has a colour of its own.
-
-    Args:
-        axes: what to draw on.
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
     """
     from matplotlib import colormaps
     from matplotlib.colors import to_rgba

@@ -1,4 +1,7 @@
-"""Statistics of pulls in bandits: roles of the arms, use of the informative arm, regret."""
+"""Statistics of pulls in bandits: roles of the arms, use of the informative arm, regret.
+
+``actions`` are the arms that were pulled, (n_tasks, n_steps).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,12 +75,7 @@ def best_arms(tasks: Bandits) -> IntArray:
 
 
 def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
-    """Mark pulls of arms of each role, (n_tasks, n_steps); the roles exclude each other.
-
-    Args:
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
-    """
+    """Mark pulls of arms of each role, (n_tasks, n_steps); the roles exclude each other."""
     best = actions == best_arms(tasks)
     if not isinstance(tasks, InformativeTasks):
         return {BEST: best, OTHER: ~best}
@@ -86,11 +84,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
 
 
 def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Count episodes that pull the informative arm first, and its target then; {} without that arm.
-
-    Args:
-        of_role: as from ``roles``.
-    """
+    """Count episodes that pull the informative arm first, and its target then; {} without that arm."""
     if INFORMATIVE not in of_role:
         return {}
     asked, hit = of_role[INFORMATIVE], of_role[TARGET]
@@ -107,12 +101,7 @@ def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
 
 
 def cumulative_regret(tasks: Bandits, actions: IntArray) -> FloatArray:
-    """Sum the expected reward of the best arm minus that of the pulled one, (n_tasks, n_steps).
-
-    Args:
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
-    """
+    """Sum the expected reward of the best arm minus that of the pulled one, (n_tasks, n_steps)."""
     expected = expected_rewards(tasks)
     pulled = np.take_along_axis(expected, actions[:, :, None], axis=2)[:, :, 0]
     regret: FloatArray = (expected.max(axis=2) - pulled).cumsum(axis=1)
@@ -127,11 +116,7 @@ def summarise(
 ) -> Pulls:
     """Summarise the pulls of a network, and its regret beside that of other policies.
 
-    Args:
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
-        baselines: (n_tasks,) expected returns of other policies.
-        rng: for the resampling of bandits.
+    ``baselines`` are the expected returns of these policies, (n_tasks,) each.
     """
     weights = resampled_tasks(tasks.n_tasks, rng)
     regret, references = cumulative_regret(tasks, actions), tasks.references()

@@ -98,12 +98,8 @@ def rates_figure(
 ) -> Path:
     """Draw the rates of all neurons over the weight through which they are driven.
 
-    Args:
-        weights_u6: (n,) ascending.
-        curves: by name, (n, 32) rates in Hz; one panel each.
-        ideal_Hz: (n,) rates of a neuron without mismatch.
-        title: of the figure.
-        path: of the file.
+    Each of ``curves`` has a panel for its rates, (n, 32); ``ideal_Hz`` are those of a neuron
+    without mismatch, (n,).
     """
     figure = figures.new(3.9, 3.7 * len(curves) + 0.6, title)
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
@@ -130,11 +126,8 @@ def potentials_figure(
 ) -> Path:
     """Draw the postsynaptic potentials of all neurons over one another.
 
-    Args:
-        times_s: by kind of input, (n_times,) after the event.
-        potentials: by kind of input and by name, (n_times, 32) V from rest.
-        title: of the figure.
-        path: of the file.
+    By kind of input there are ``times_s`` after the event, (n_times,), and for each name
+    ``potentials`` in V from rest, (n_times, 32).
     """
     figure = figures.new(3.9, 8.0, title)
     panels = figure.subplots(1, len(potentials))
@@ -156,10 +149,7 @@ def potentials_figure(
 def synapses_figure(maps: dict[str, FloatArray], title: str, path: Path) -> Path:
     """Draw how strong every synapse is, relative to one without mismatch.
 
-    Args:
-        maps: by name, (32, 32) relative heights by row and neuron; one panel each.
-        title: of the figure.
-        path: of the file.
+    Each of ``maps`` has a panel for its relative heights by row and neuron, (32, 32).
     """
     figure = figures.new(4.9, 3.6 * len(maps) + 1.2, title)
     panels = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
@@ -180,12 +170,8 @@ def windows_figure(
 ) -> Path:
     """Draw what correlation sensors measure of pairs of spikes, over their distance.
 
-    Args:
-        distances_s: (n,) from an event to the neuron's spike.
-        causal: (n, 32) LSB a pair.
-        anticausal: (n, 32) LSB a pair.
-        title: of the figure.
-        path: of the file.
+    ``distances_s`` from an event to the neuron's spike are (n,); both branches give LSB for each
+    pair, (n, 32).
     """
     figure = figures.new(3.9)
     axes = figure.subplots()

@@ -88,7 +88,10 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     ]
 
 
-@pytest.mark.parametrize("family", [QUADRATIC, BANDIT, INFORMATIVE, TWO_STEP])
+@pytest.mark.parametrize(
+    "family",
+    [QUADRATIC, INFORMATIVE, TWO_STEP, pytest.param(BANDIT, marks=pytest.mark.exhaustive)],
+)
 def test_printed_numbers_are_those_of_json(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
