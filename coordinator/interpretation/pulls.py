@@ -84,7 +84,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
 
 
 def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Count episodes that pull the informative arm first, and its target then; {} without that arm."""
+    """Count episodes that pull the informative arm first and its target then; {} without it."""
     if INFORMATIVE not in of_role:
         return {}
     asked, hit = of_role[INFORMATIVE], of_role[TARGET]

@@ -7,14 +7,16 @@ within the page, whose text stays text, so that it can be searched and read at a
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -143,6 +145,17 @@ def svg(figure: "Figure", about: str, prefix: str) -> str:
         f'<svg {box[0]} role="img" aria-label="{escape(about)}" '
         f'style="width:{float(width[1]) / 72 * 96:.0f}px">{rest}'
     )
+
+
+def table_of(
+    caption: str,
+    rows: Iterable[T],
+    columns: Mapping[str, Callable[[T], object]],
+    align: str = "",
+) -> Table:
+    """Make a table whose columns each have a name and a function from a row to its cell."""
+    cells = [[str(cell(row)) for cell in columns.values()] for row in rows]
+    return Table(caption, list(columns), cells, align)
 
 
 def facts(caption: str, values: Mapping[str, Any]) -> Table:

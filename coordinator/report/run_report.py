@@ -1,6 +1,6 @@
 """The report of a run, from its folder alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from spikeloop.coordinator.report.page import (
     facts,
     reading,
     records,
+    table_of,
 )
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.search.deployment import deployed
@@ -113,28 +114,27 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
     yield Folded(
         "All generations",
         [
-            Table(
+            table_of(
                 "Fitness of each generation, and held-out score of the point recommended after it",
-                ("generation", "best", "mean", "SD", "held-out", "episodes", "failed", "wall (s)"),
-                [
-                    (
-                        str(row["generation"]),
-                        f"{row['best']:.3f}",
-                        f"{row['mean']:.3f}",
-                        f"{row['sd']:.3f}",
-                        f"{row['held_out_score']:.3f} [{row['held_out_low']:.3f}, "
-                        f"{row['held_out_high']:.3f}]"
-                        if np.isfinite(row["held_out_score"])
-                        else "",
-                        str(row["n_episodes"]),
-                        str(row["n_failed"]),
-                        f"{row['wall_s']:.1f}",
-                    )
-                    for row in records(generations)
-                ],
+                records(generations),
+                {
+                    "generation": lambda row: row["generation"],
+                    "best": lambda row: f"{row['best']:.3f}",
+                    "mean": lambda row: f"{row['mean']:.3f}",
+                    "SD": lambda row: f"{row['sd']:.3f}",
+                    "held-out": _held_out,
+                    "episodes": lambda row: row["n_episodes"],
+                    "failed": lambda row: row["n_failed"],
+                    "wall (s)": lambda row: f"{row['wall_s']:.1f}",
+                },
             )
         ],
     )
+
+
+def _held_out(row: Mapping[str, Any]) -> str:
+    value, low, high = (row[f"held_out_{name}"] for name in ("score", "low", "high"))
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(value) else ""
 
 
 def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule, str]]:
@@ -175,19 +175,16 @@ def _where(run: Run, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
         return
     point = deployed(run)
     values = space.decode(point[None, :]).values[0]
-    yield Table(
+    yield table_of(
         "The learned Θ: the point to deploy",
-        ("hyperparameter", "unit", "default", "learned", "meaning"),
-        [
-            (
-                parameter.name,
-                parameter.unit,
-                _value(parameter, default[columns]),
-                _value(parameter, values[columns]),
-                parameter.description,
-            )
-            for parameter, columns in space.slices()
-        ],
+        space.slices(),
+        {
+            "hyperparameter": lambda item: item[0].name,
+            "unit": lambda item: item[0].unit,
+            "default": lambda item: _value(item[0], default[item[1]]),
+            "learned": lambda item: _value(item[0], values[item[1]]),
+            "meaning": lambda item: item[0].description,
+        },
         "llrrl",
     )
 
