@@ -95,15 +95,17 @@ def terminal_table(
     ``scale`` says what scores 0 and what scores 1; it may come from a foreign folder.
     """
     zero, one = scale
+    is_wide = columns >= WIDE
     table = Table(
         title=Text(f"Score on {n_tasks} held-out tasks (0 {zero}, 1 {one})", "table.title"),
         title_justify="left",
         caption=CAPTION,
         caption_justify="left",
-        padding=(0, 1 if columns >= WIDE else 0),
+        padding=(0, 1 if is_wide else 0),
     )
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "Θ" else "right")
+        name = "n" if column == "episodes" and not is_wide else column
+        table.add_column(name, justify="left" if column == "Θ" else "right")
     for row in rows:
         table.add_row(*row)
     table.add_section()
