@@ -60,7 +60,7 @@ class RecordedEpisode:
         spikes: (n_time_steps, n_neurons).
         choice: (n_decisions,) uniform numbers by which actions were drawn.
         action: (n_decisions,) actions, or (n_decisions, n_actions) answers.
-        feedback: (n_decisions,) what the learner was told for them.
+        feedback: (n_decisions,) the feedback for them.
     """
 
     inputs: FloatArray

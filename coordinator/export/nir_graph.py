@@ -113,7 +113,7 @@ def _chain(*names: str) -> list[tuple[str, str]]:
 
 
 def _channels(inputs: Inputs) -> str:
-    """For example "action 0-1, told 2-3, bias 4"."""
+    """For example "action 0-1, feedback 2-3, bias 4"."""
     words, start = [], 0
     for name, n in inputs.parts.items():
         words.append(f"{name} {start}" if n == 1 else f"{name} {start}-{start + n - 1}")

@@ -127,7 +127,7 @@ def test_a_nir_graph_is_read_back_as_written(tmp_path: Path) -> None:
     np.testing.assert_allclose(graph.nodes["axons"].delay[:4], [1e-3, 3e-3, 2e-3, 1e-3])
     assert set(graph.nodes["potential"].tau) == {12.0 * 1e-3}
     assert set(graph.nodes["spikes"].threshold) == {0.01}
-    assert graph.metadata["channels"] == "action 0-1, told 2-3, bias 4"
+    assert graph.metadata["channels"] == "action 0-1, feedback 2-3, bias 4"
     np.testing.assert_array_equal(graph.metadata["channel_value"], [0, 1, 0, 1, 1])
     np.testing.assert_array_equal(graph.metadata["channel_width"], np.zeros(5))
 
@@ -148,8 +148,8 @@ def test_settings_that_nir_cannot_express_are_named(
     pytest.importorskip("nir")
     file = random_network_file(tmp_path / "some.npz", BANDIT, **learner)
     assert cli("export", file, "--to", "nir") == 2
-    told = one_line(capsys)
-    assert all(word in told for word in words)
+    message = one_line(capsys)
+    assert all(word in message for word in words)
     everything = ("adapting", "refractory", "tau_membrane", "tau_readout")
-    assert sum(word in told for word in everything) == len(words)
+    assert sum(word in message for word in everything) == len(words)
     assert not (tmp_path / "some.nir").exists()

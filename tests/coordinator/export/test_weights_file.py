@@ -275,7 +275,7 @@ class Mine(TabularTd):
 def forgetful(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Imports are forgotten after a test, and nobody has begun the runs of others."""
+    """Imports are forgotten after a test, and no runs of others were begun here."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     path = list(sys.path)
     yield
@@ -304,9 +304,9 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
     forget()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
     assert cli("transfer", file, *OTHER) == 2
-    told = one_line(capsys)
-    assert "'stranger_learned:Mine' is a class of its author's own" in told
-    assert "--trust" in told
+    message = one_line(capsys)
+    assert "'stranger_learned:Mine' is a class of its author's own" in message
+    assert "--trust" in message
     assert not mark.exists()
     assert "stranger_learned" not in sys.modules
     assert str(tmp_path) not in sys.path
@@ -325,9 +325,9 @@ def test_a_file_leads_to_no_cluster_and_no_upload(
     strange = replace(known, manifest={**known.manifest, "config": config})
     learned.write(tmp_path / "strange.npz", strange)
     assert cli("transfer", tmp_path / "strange.npz") == 2
-    told = capsys.readouterr().err
-    assert "would connect to the Ray cluster at 127.0.0.1:1 with your token" in told
-    assert "--inline" in told
+    message = capsys.readouterr().err
+    assert "would connect to the Ray cluster at 127.0.0.1:1 with your token" in message
+    assert "--inline" in message
     assert cli("transfer", tmp_path / "strange.npz", *OTHER) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["strange.npz"]
 
@@ -335,7 +335,7 @@ def test_a_file_leads_to_no_cluster_and_no_upload(
 def test_the_origin_names_run_and_versions(
     tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other code is no reason to warn, as it is before a run goes on: files are used long after."""
+    """Other code is no reason to warn, as it is before a run is resumed: files are used long after."""
     known = learned.open_learned(file, trust=False)
     older = {**known.manifest, "fingerprint": {**known.manifest["fingerprint"], "numpy": "1.0"}}
     learned.write(tmp_path / "older.npz", replace(known, manifest=older))
