@@ -85,8 +85,8 @@ def draw_curves(series: Sequence[Series], columns: int, rows: int, braille: bool
     plotext.ylim(ticks[0], ticks[-1])
     plotext.yticks(ticks, [f"{tick + 0.0:.{decimals}f}" for tick in ticks])
     last = max([1.0, *(x[-1] for _, x, _ in curves)])
-    generations = MaxNLocator(max(columns // 12, 1), integer=True).tick_values(0, last)
-    generations = generations[generations <= last]
+    whole = MaxNLocator(max(columns // 12, 1), integer=True)
+    generations = [tick for tick in whole.tick_values(0, last) if tick <= last]
     plotext.xlim(0, last)
     plotext.xticks(generations, [f"{generation:.0f}" for generation in generations])
     built = plotext.build()
