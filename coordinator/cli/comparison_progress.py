@@ -57,10 +57,10 @@ class ComparisonConsole:
         )
 
     def result(self, row: Mapping[str, Any]) -> None:
-        """The line of a search of the contest."""
+        """The line of a search of the final phase."""
         score = "failed" if row["score"] is None else f"{row['score']:.3f}"
         self._print(
-            f"seed {row['seed_index']}  {row['arm']}  held-out {score}  "
+            f"seed {row['seed_index']}  {row['variant']}  held-out {score}  "
             f"{row['lives']} lives  {self._rate()}{'  ' + row['error'] if row['error'] else ''}"
         )
 
@@ -77,26 +77,26 @@ class ComparisonConsole:
 
 
 def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
-    """Prints the table of contestants, the sentences, and where everything is."""
+    """Prints the table of variants, the sentences, and where everything is."""
     table = Table(
         title=f"Held-out score after {found.budget} lives (0 by chance, 1 at the optimum)",
         title_justify="left",
     )
-    columns = ("contestant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")
+    columns = ("variant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")
     for column in (*columns, *(["reached target"] if found.target is not None else [])):
-        table.add_column(column, justify="left" if column == "contestant" else "right")
-    for arm in found.arms:
+        table.add_column(column, justify="left" if column == "variant" else "right")
+    for variant in found.variants:
         cells = [
-            printable(arm.arm),
-            str(arm.n_runs),
-            str(arm.n_failed),
-            f"{arm.iqm.value:.3f}",
-            f"[{arm.iqm.low:.3f}, {arm.iqm.high:.3f}]",
-            f"{arm.mean.value:.3f}",
-            f"{arm.area.value:.3f}",
+            printable(variant.name),
+            str(variant.n_runs),
+            str(variant.n_failed),
+            f"{variant.iqm.value:.3f}",
+            f"[{variant.iqm.low:.3f}, {variant.iqm.high:.3f}]",
+            f"{variant.mean.value:.3f}",
+            f"{variant.area.value:.3f}",
         ]
-        if arm.attainment is not None:
-            cells.append(f"{arm.attainment.n_reached}/{arm.attainment.n}")
+        if variant.attainment is not None:
+            cells.append(f"{variant.attainment.n_reached}/{variant.attainment.n}")
         table.add_row(*cells)
     console.print(table)
     for sentence in (*found.sentences, *found.cautions):
@@ -105,7 +105,7 @@ def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
     console.print(f"report:  {report}", highlight=False, soft_wrap=True)
     console.print(
         f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
-        ".groupby('arm')['score'].describe()",
+        ".groupby('variant')['score'].describe()",
         highlight=False,
         soft_wrap=True,
     )

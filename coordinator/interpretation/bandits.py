@@ -5,10 +5,9 @@ from pathlib import Path
 from rich.table import Table
 
 from spikeloop.coordinator.interpretation import pulls
-from spikeloop.coordinator.interpretation.findings import Shown, bounds, percent, plain
+from spikeloop.coordinator.interpretation.findings import Shown, bounds, milestones, percent
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
 from spikeloop.coordinator.interpretation.pulls import Bandits, Pulls
-from spikeloop.coordinator.stats.bands import milestones
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -49,16 +48,16 @@ def _numbers(known: Pulls) -> dict[str, object]:
         "pulls": [
             {
                 "pull": pull,
-                "roles": {role: plain(shares[pull]) for role, shares in known.roles.items()},
-                "regret": plain(known.regret.at(pull - 1)),
+                "roles": {role: shares[pull].as_json() for role, shares in known.roles.items()},
+                "regret": known.regret.at(pull - 1).as_json(),
             }
             for pull in milestones(1, n_steps)
         ],
-        "program": {words: plain(share) for words, share in known.program.items()},
+        "program": {words: share.as_json() for words, share in known.program.items()},
         "regret_at_the_end": {
             name: {
-                **plain(regret.total),
-                "network_minus_this": None if regret.ahead is None else plain(regret.ahead),
+                **regret.total.as_json(),
+                "network_minus_this": None if regret.ahead is None else regret.ahead.as_json(),
             }
             for name, regret in known.totals.items()
         },

@@ -1,6 +1,5 @@
 """What is shown of lives: tables and lines to print, their numbers, pictures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,6 @@ class Shown:
     figures: Sequence[Path] = ()
 
 
-def plain(interval: Interval) -> dict[str, Any]:
-    """An interval as JSON, with None for what is not finite."""
-    return {k: None if not math.isfinite(v) else v for k, v in vars(interval).items()}
-
-
 def percent(interval: Interval) -> str:
     """A share with its interval, for example "97.2 % [95.9, 98.1]"; "-" of none."""
     if not interval.n:
@@ -43,3 +37,14 @@ def percent(interval: Interval) -> str:
 def bounds(interval: Interval, decimals: int = 3) -> str:
     """For example "[0.487, 0.537]"."""
     return f"[{interval.low:.{decimals}f}, {interval.high:.{decimals}f}]"
+
+
+def milestones(first: int, last: int) -> list[int]:
+    """Numbers from the first to the last that a table shows, close at first, then farther apart.
+
+    0 to 5, then 10, 15, 20, 30, 50, 70, from there on 1, 2, 3, 5 and 7 times powers of ten; and the
+    last.
+    """
+    early = [*range(6), 10, 15, 20, 30, 50, 70]
+    later = [m * 10**power for power in range(2, 8) for m in (1, 2, 3, 5, 7)]
+    return [number for number in (*early, *later) if first <= number < last] + [last]

@@ -8,9 +8,8 @@ from rich.table import Table
 
 from spikeloop.coordinator.interpretation import answers
 from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, Errors
-from spikeloop.coordinator.interpretation.findings import Shown, bounds, plain
+from spikeloop.coordinator.interpretation.findings import Shown, bounds, milestones
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
-from spikeloop.coordinator.stats.bands import milestones
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.states import state_after
 from spikeloop.tasks.base import FloatArray
@@ -58,7 +57,8 @@ def show(held: HeldOut, tasks: QuadraticTasks, given: FloatArray, folder: Path) 
         {
             "mean_squared_error": {
                 name: [
-                    {"samples": k, **plain(band.at(k))} for k in milestones(0, errors.n_samples - 1)
+                    {"samples": k, **band.at(k).as_json()}
+                    for k in milestones(0, errors.n_samples - 1)
                 ]
                 for name, band in errors.bands.items()
             },

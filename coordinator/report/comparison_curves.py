@@ -1,7 +1,7 @@
 """Figures of a comparison that show curves: score against lives, and performance profiles.
 
-A strategy has one colour throughout; its tuned arm is drawn solid, the one with default or given
-settings dashed.
+A strategy has one colour; its tuned variant is drawn solid, the one with default or given settings
+dashed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeloop.coordinator.comparison.findings.findings import Findings
-from spikeloop.coordinator.comparison.findings.variants import ArmFinding
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.report import figures
 from spikeloop.tasks.base import FloatArray
 
@@ -23,13 +23,13 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe & Ito's, its yellow darkened so that a line of it shows on white."""
 QUIET = "#AAAAAA"
 FEW = 4
-"""So many arms can share axes with their bands; more have a panel for each strategy as well."""
+"""So many variants can share axes with their bands; more have a panel for each strategy as well."""
 COLUMNS = 3
 
 
 @dataclass(frozen=True)
 class Look:
-    """How an arm is drawn."""
+    """How a variant is drawn."""
 
     colour: str
     line: str
@@ -37,50 +37,50 @@ class Look:
 
 
 def looks(found: Findings) -> dict[str, Look]:
-    """How each arm is drawn; strategies take colours in the order of their arms."""
+    """How each variant is drawn; strategies take colours in the order of their variants."""
     kinds = strategies(found)
-    both = len(kinds) < len(found.arms)
+    both = len(kinds) < len(found.variants)
     styles = {}
-    for arm in found.arms:
-        place = kinds.index(arm.strategy)
-        line = "--" if both and arm.settings != "tuned" else "-"
+    for variant in found.variants:
+        place = kinds.index(variant.strategy)
+        line = "--" if both and variant.settings != "tuned" else "-"
         marker = "os^Dv"[place // len(PALETTE) % 5]
-        styles[arm.arm] = Look(PALETTE[place % len(PALETTE)], line, marker)
+        styles[variant.name] = Look(PALETTE[place % len(PALETTE)], line, marker)
     return styles
 
 
 def strategies(found: Findings) -> list[str]:
-    """Their names, in the order of the arms."""
-    return list(dict.fromkeys(arm.strategy for arm in found.arms))
+    """Their names, in the order of the variants."""
+    return list(dict.fromkeys(variant.strategy for variant in found.variants))
 
 
-def styled(found: Findings) -> Iterator[tuple[ArmFinding, Look]]:
-    """The arms, each with its look."""
+def styled(found: Findings) -> Iterator[tuple[VariantFinding, Look]]:
+    """The variants, each with its look."""
     styles = looks(found)
-    return ((arm, styles[arm.arm]) for arm in found.arms)
+    return ((variant, styles[variant.name]) for variant in found.variants)
 
 
 def draw_anytime(found: Findings) -> "Figure":
-    """Interquartile mean of the held-out score against lives, all arms together."""
+    """Interquartile mean of the held-out score against lives, all variants together."""
     figure = figures.new()
-    figure.set_size_inches(7.2, max(4.2, 0.6 + 0.2 * len(found.arms)))
+    figure.set_size_inches(7.2, max(4.2, 0.6 + 0.2 * len(found.variants)))
     axes = figure.subplots()
-    few = len(found.arms) <= FEW
-    for arm, look in styled(found):
-        _anytime_line(axes, arm, look, band=few, single=few)
+    few = len(found.variants) <= FEW
+    for variant, look in styled(found):
+        _anytime_line(axes, variant, look, band=few, single=few)
     _anytime_axes(axes, found)
     axes.set(xlabel="lives spent by the search", ylabel="held-out score")
-    ends = [_last(arm.anytime.value) for arm in found.arms]
+    ends = [_last(variant.anytime.value) for variant in found.variants]
     label_ends(axes, found, ends)
     return figure
 
 
 def draw_profile(found: Findings) -> "Figure":
-    """Share of runs that score at least so much, all arms together."""
+    """Share of runs that score at least so much, all variants together."""
     figure = figures.new()
     axes = figure.subplots()
-    for arm, look in styled(found):
-        _profile_line(axes, arm, look, band=True, single=True)
+    for variant, look in styled(found):
+        _profile_line(axes, variant, look, band=True, single=True)
     _profile_axes(axes, found)
     axes.set(xlabel="held-out score τ", ylabel="share of runs with score ≥ τ")
     axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
@@ -116,18 +116,18 @@ def _by_strategy(
     for axes in panels[len(kinds) :]:
         axes.remove()
     for place, (axes, kind) in enumerate(zip(panels, kinds, strict=False)):
-        for arm in found.arms:
-            if arm.arm == found.baseline and arm.strategy != kind:
-                line(axes, arm, Look(QUIET, "-", "o"), band=False, single=False, width=1.2)
-        for arm, look in styled(found):
-            if arm.strategy == kind:
-                line(axes, arm, look, band=True, single=True, width=1.8)
+        for variant in found.variants:
+            if variant.name == found.baseline and variant.strategy != kind:
+                line(axes, variant, Look(QUIET, "-", "o"), band=False, single=False, width=1.2)
+        for variant, look in styled(found):
+            if variant.strategy == kind:
+                line(axes, variant, look, band=True, single=True, width=1.8)
         dress(axes, found)
         axes.tick_params(labelsize="x-small")
         axes.set_title(kind, loc="left", fontsize="small")
         if place + COLUMNS >= len(kinds):
             axes.tick_params(labelbottom=True)
-    lines = {arm.settings: look.line for arm, look in styled(found)}
+    lines = {variant.settings: look.line for variant, look in styled(found)}
     if len(set(lines.values())) > 1:
         handles = [_proxy(style) for style in lines.values()]
         figure.legend(handles, list(lines), loc="outside upper right", ncols=3, frameon=False)
@@ -135,14 +135,14 @@ def _by_strategy(
 
 
 def label_ends(axes: "Axes", found: Findings, ends: Sequence[float]) -> None:
-    """Names the arms at the right of the axes, next to where their lines end, without overlap."""
+    """Name the variants at the right of the axes, beside their lines, without overlap."""
     low, high = axes.get_ylim()
     shown = [i for i in np.argsort(ends, kind="stable") if np.isfinite(ends[i])]
     height = np.array([(ends[i] - low) / (high - low) for i in shown])
     places = spread(height, 12 / (72 * axes.bbox.height / axes.figure.dpi))
-    arms = list(styled(found))
+    variants = list(styled(found))
     for i, at, place in zip(shown, height, places, strict=True):
-        arm, look = arms[i]
+        variant, look = variants[i]
         axes.plot(
             [1.0, 1.03, 1.08],
             [at, place, place],
@@ -153,7 +153,7 @@ def label_ends(axes: "Axes", found: Findings, ends: Sequence[float]) -> None:
             clip_on=False,
         )
         axes.annotate(
-            arm.arm, (1.09, place), xycoords="axes fraction", va="center", fontsize="small"
+            variant.name, (1.09, place), xycoords="axes fraction", va="center", fontsize="small"
         )
 
 
@@ -177,13 +177,24 @@ def _top(group: Sequence[float], gap: float) -> float:
 
 
 def _anytime_line(
-    axes: "Axes", arm: ArmFinding, look: Look, *, band: bool, single: bool, width: float = 1.6
+    axes: "Axes",
+    variant: VariantFinding,
+    look: Look,
+    *,
+    band: bool,
+    single: bool,
+    width: float = 1.6,
 ) -> None:
-    curve = arm.anytime
+    curve = variant.anytime
     if single:
         for run in curve.runs:
             axes.step(curve.lives, run, where="post", color=look.colour, lw=0.5, alpha=0.35)
-    style: dict[str, Any] = {"color": look.colour, "ls": look.line, "lw": width, "label": arm.arm}
+    style: dict[str, Any] = {
+        "color": look.colour,
+        "ls": look.line,
+        "lw": width,
+        "label": variant.name,
+    }
     if band:
         axes.fill_between(
             curve.lives, curve.low, curve.high, step="post", color=look.colour, alpha=0.18, lw=0
@@ -194,7 +205,7 @@ def _anytime_line(
 def _anytime_axes(axes: "Axes", found: Findings) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    lives = found.arms[0].anytime.lives
+    lives = found.variants[0].anytime.lives
     axes.set_xscale("log")
     if lives[0] < lives[-1]:
         axes.set_xlim(lives[0], lives[-1])
@@ -216,15 +227,23 @@ def _anytime_axes(axes: "Axes", found: Findings) -> None:
 
 
 def _profile_line(
-    axes: "Axes", arm: ArmFinding, look: Look, *, band: bool, single: bool, width: float = 1.6
+    axes: "Axes",
+    variant: VariantFinding,
+    look: Look,
+    *,
+    band: bool,
+    single: bool,
+    width: float = 1.6,
 ) -> None:
     del single
-    profile = arm.profile
+    profile = variant.profile
     if band:
         axes.fill_between(
             profile.taus, profile.low, profile.high, color=look.colour, alpha=0.18, lw=0
         )
-    axes.plot(profile.taus, profile.share, color=look.colour, ls=look.line, lw=width, label=arm.arm)
+    axes.plot(
+        profile.taus, profile.share, color=look.colour, ls=look.line, lw=width, label=variant.name
+    )
 
 
 def _profile_axes(axes: "Axes", found: Findings) -> None:

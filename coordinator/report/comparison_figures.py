@@ -42,9 +42,9 @@ def write_comparison_figures(folder: Path) -> list[Path]:
 
 def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
     """Every figure that there is data for, with its name."""
-    few = len(found.arms) <= FEW
-    measured = [arm for arm in found.arms if np.isfinite(arm.scores).any()]
-    if any(np.isfinite(arm.anytime.value).any() for arm in found.arms):
+    few = len(found.variants) <= FEW
+    measured = [variant for variant in found.variants if np.isfinite(variant.scores).any()]
+    if any(np.isfinite(variant.anytime.value).any() for variant in found.variants):
         yield "anytime", draw_anytime(found)
         if not few:
             yield "anytime_by_strategy", draw_anytime_by_strategy(found)
@@ -58,13 +58,13 @@ def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
 
 def draw_scores(found: Findings) -> "Figure":
     """Every run's final score as a point, and the interquartile mean with its interval."""
-    figure, axes = _rows([arm.arm for arm in found.arms])
-    for row, (arm, look) in enumerate(styled(found)):
-        scores = arm.scores[np.isfinite(arm.scores)]
+    figure, axes = _rows([variant.name for variant in found.variants])
+    for row, (variant, look) in enumerate(styled(found)):
+        scores = variant.scores[np.isfinite(variant.scores)]
         _points(axes, scores, row, look.colour, look.marker)
-        _estimate(axes, arm.iqm, row, look)
-        if arm.n_failed:
-            _note(axes, row, f"{arm.n_failed} failed")
+        _estimate(axes, variant.iqm, row, look)
+        if variant.n_failed:
+            _note(axes, row, f"{variant.n_failed} failed")
     axes.set_xlabel("held-out score at the end of the budget (0 by chance, 1 at the optimum)")
     return figure
 
@@ -72,11 +72,11 @@ def draw_scores(found: Findings) -> "Figure":
 def draw_differences(found: Findings) -> "Figure":
     """Differences of the planned comparisons, seed by seed, and their mean with its interval."""
     styles = looks(found)
-    names = [f"{c.arm}\n− {c.other}" for c in found.comparisons]
+    names = [f"{c.variant}\n− {c.other}" for c in found.comparisons]
     figure, axes = _rows(names, height=0.52)
     axes.axvline(0.0, color=figures.COLOURS["reference"], lw=0.9, ls=":")
     for row, comparison in enumerate(found.comparisons):
-        look = styles[comparison.arm]
+        look = styles[comparison.variant]
         _points(axes, comparison.differences, row, look.colour, look.marker)
         _estimate(axes, comparison.difference, row, look)
         p = "" if not np.isfinite(comparison.p_holm) else f"\np = {comparison.p_holm:.3g}"
@@ -87,7 +87,7 @@ def draw_differences(found: Findings) -> "Figure":
 
 
 def _rows(names: Sequence[str], height: float = 0.42) -> "tuple[Figure, Axes]":
-    """Axes with a named row for each arm or comparison, the first on top."""
+    """Axes with a named row for each variant or comparison, the first on top."""
     figure = figures.new()
     figure.set_size_inches(7.2, 0.9 + height * len(names))
     axes = figure.subplots()

@@ -11,8 +11,9 @@ from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search.baselines import OtherTasks, Ruler
 from spikeloop.coordinator.search.transfer import THETAS, compare, shortfalls
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
-from spikeloop.coordinator.stats.scores import Estimate, ends
+from spikeloop.coordinator.stats.scores import ends, frame_gain_and_span
 from spikeloop.tasks.base import References
 
 TRANSFER_COLUMNS = (
@@ -118,14 +119,10 @@ def transfer_blocks(
 
 def transfer_scores(
     lives: pd.DataFrame, run_seed: int
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+) -> tuple[dict[str, Interval], dict[str, Interval]]:
     """Scores and planned comparisons from the rows of ``transfer`` with one transfer seed."""
     seed = int(lives["transfer_seed"].iloc[0])
-    ok = lives["status"] == "ok"
-    sums = lives.assign(
-        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
-    )
+    sums = lives.assign(**dict(zip(("gain", "span"), frame_gain_and_span(lives), strict=True)))
     gain, span = (
         sums.pivot(index=["theta", "point"], columns="task", values=name).fillna(0.0)
         for name in ("gain", "span")
@@ -134,7 +131,7 @@ def transfer_scores(
     return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)
 
 
-def transfer_shortfalls(lives: pd.DataFrame, run_seed: int) -> dict[str, Estimate]:
+def transfer_shortfalls(lives: pd.DataFrame, run_seed: int) -> dict[str, Interval]:
     """Returns below the optimum from the rows of ``transfer`` with one transfer seed."""
     seed = int(lives["transfer_seed"].iloc[0])
     missed = (lives["optimal"] - lives["return"]).where(lives["status"] == "ok")
@@ -157,7 +154,7 @@ def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
     return baselines.measure(config, seed, references)
 
 
-def gain_words(gain: Estimate) -> str:
+def gain_words(gain: Interval) -> str:
     """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
     verdict = (
         "not measured, too many lives failed"
@@ -170,5 +167,5 @@ def gain_words(gain: Estimate) -> str:
     )
     return (
         f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], paired by task, "
-        f"n = {gain.n_tasks}: {verdict}"
+        f"n = {gain.n}: {verdict}"
     )

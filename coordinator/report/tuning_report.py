@@ -27,9 +27,7 @@ def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Bl
     for name in config.tuned:
         chosen = importance.best(trials[trials["strategy"] == name])
         if chosen is None:
-            yield Text(
-                f"{name}: every trial failed or was pruned, so there is no tuned contestant."
-            )
+            yield Text(f"{name}: every trial failed or was pruned, so there is no tuned variant.")
             continue
         given = config.given[name].strategy.model_dump(mode="json")
         for place, key in enumerate(name for name in chosen if name not in ("trial", "value")):

@@ -12,7 +12,8 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
-from spikeloop.coordinator.stats.scores import Estimate, held_out_score
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -64,7 +65,7 @@ def live_generation(
 
 def live_held_out(
     config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: "Reporter"
-) -> tuple[GridLives, Estimate]:
+) -> tuple[GridLives, Interval]:
     """One point on the monitor tasks, which are the same for every generation, and its score."""
     reporter.started("held-out score", config.transfer.monitor_tasks)
     lives = evaluate_grid(pool, held_out_jobs(config, point, generation), reporter.lived)

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridLives
-from spikeloop.coordinator.stats.scores import Estimate, score
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store import schemas
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
@@ -138,13 +139,13 @@ def generation_table(
     return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 
-def held_out_columns(lives: GridLives | None, held_out: Estimate | None) -> dict[str, Any]:
+def held_out_columns(lives: GridLives | None, held_out: Interval | None) -> dict[str, Any]:
     """Columns of a generation about its held-out score; without values if it has none."""
     return {
         "held_out_score": held_out and held_out.value,
         "held_out_low": held_out and held_out.low,
         "held_out_high": held_out and held_out.high,
-        "held_out_tasks": held_out and held_out.n_tasks,
+        "held_out_tasks": held_out and held_out.n,
         "held_out_failed": lives and lives.n_failed,
     }
 
@@ -154,7 +155,7 @@ def _life_columns(lives: GridLives) -> dict[str, Any]:
     errors = np.full(shape, None, dtype=object)
     for failure in lives.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    span = np.broadcast_to(lives.references.optimal - lives.references.random, shape)
+    gain, span = gain_and_span(lives.returns, lives.references, np.ones(shape, dtype=np.bool_))
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
         "task": np.indices(shape)[1],
@@ -162,7 +163,7 @@ def _life_columns(lives: GridLives) -> dict[str, Any]:
         "return": lives.returns,
         "random": np.broadcast_to(lives.references.random, shape),
         "optimal": np.broadcast_to(lives.references.optimal, shape),
-        "score": score(lives.returns - lives.references.random, span),
+        "score": score(gain, span),
         "status": words[lives.status],
         "error": errors,
         "attempts": lives.attempts,

@@ -13,8 +13,9 @@ from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
 from spikeloop.coordinator.search.baselines import Ruler
 from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import shortfall
-from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut
@@ -37,8 +38,8 @@ class Transfer:
 
     lives: GridLives
     theta: tuple[str, ...]
-    scores: Mapping[str, Estimate]
-    gains: Mapping[str, Estimate]
+    scores: Mapping[str, Interval]
+    gains: Mapping[str, Interval]
     rulers: Mapping[str, Ruler] = field(default_factory=dict)
 
     def rows(self, theta: str) -> list[int]:
@@ -46,7 +47,7 @@ class Transfer:
         return [row for row, name in enumerate(self.theta) if name == theta]
 
     @cached_property
-    def below_optimal(self) -> dict[str, Estimate]:
+    def below_optimal(self) -> dict[str, Interval]:
         """Mean over the lives of each theta of the optimal minus the earned return."""
         lives, grid = self.lives, self.lives.grid
         missed = lives.references.optimal - lives.returns
@@ -71,8 +72,9 @@ class Transfer:
         }
 
 
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    return {k: None if v != v else v for k, v in vars(estimate).items()}  # nan is no JSON
+def _plain(estimate: Interval) -> dict[str, Any]:
+    numbers = {k: v for k, v in estimate.as_json().items() if k != "n"}
+    return {**numbers, "n_tasks": estimate.n, "n_points": estimate.n_points}
 
 
 def transfer_areas(settings: TransferSettings) -> list[Tile]:
@@ -171,7 +173,7 @@ def summarise(run_seed: int, seed: int, lives: GridLives, theta: tuple[str, ...]
 
 def compare(
     run_seed: int, seed: int, gain: FloatArray, span: FloatArray, theta: Sequence[str]
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+) -> tuple[dict[str, Interval], dict[str, Interval]]:
     """Scores and planned comparisons of lives.
 
     Args:
@@ -200,7 +202,7 @@ def shortfalls(
     missed: FloatArray,
     counts: NDArray[np.bool_],
     theta: Sequence[str],
-) -> dict[str, Estimate]:
+) -> dict[str, Interval]:
     """How much less than the optimal policy the lives of each theta earned, on average.
 
     Args:

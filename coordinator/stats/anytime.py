@@ -1,7 +1,7 @@
-"""Score against lives spent: step curves, the area under them, bands, and lives to a target.
+"""Score against episodes spent: step curves, the area under them, bands, and episodes to a target.
 
-A run is measured on held-out tasks now and then; between measurements its score is the last one.
-Runs are whole: bands resample them, not their points.
+A run is measured on held-out tasks at intervals; between measurements its score is the last one.
+Bands resample whole runs, not their points.
 
 Source: Hansen et al. 2021 (COCO, Optimization Methods and Software 36:114) for expected running
 times.
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloop.coordinator.stats.intervals import CONFIDENCE, Interval, percentiles
+from spikeloop.coordinator.stats.bootstrap import CONFIDENCE, Interval, percentiles, share
 from spikeloop.coordinator.stats.significance import Statistic, interquartile_mean
 from spikeloop.tasks.base import FloatArray
 
 
 @dataclass(frozen=True)
 class AnytimeBand:
-    """Held-out score of the recommended point against lives spent, over runs.
+    """Held-out score of the recommended point against episodes spent, over runs.
 
     Attributes:
-        lives: (n_grid,) lives spent in the outer loop, ascending, evenly spaced in the logarithm.
-        runs: (n, n_grid) of each run the last score measured until then; nan before the first.
+        lives: (n_grid,) episodes spent in the outer loop, ascending, evenly spaced in the log.
+        runs: (n, n_grid) the last score of each run measured until then; nan before the first.
         value: (n_grid,) interquartile mean over runs; nan where a run has no score yet.
         low, high: (n_grid,) pointwise 95 % band over runs; nan for fewer than two runs.
         n: runs.
@@ -40,12 +40,12 @@ class AnytimeBand:
 
 @dataclass(frozen=True)
 class Attainment:
-    """How many lives runs need to reach a target score.
+    """How many episodes runs need to reach a target score.
 
     Attributes:
-        expected_lives: the expected running time of COCO: lives of all runs, each until it reached
-            the target or ended, over the number of runs that reached it. inf if none did.
-        median: Kaplan–Meier median of the lives to target, with a 95 % interval; inf where fewer
+        expected_lives: the expected running time of COCO: episodes of all runs, each until it
+            reached the target or ended, over the number of runs that reached it. inf if none did.
+        median: Kaplan–Meier median of the episodes to target, with a 95 % interval; inf where fewer
             than half of the runs reach it. The interval's upper end is often inf.
         share: of runs that reached the target, with Wilson's 95 % interval.
         n: runs.
@@ -60,16 +60,16 @@ class Attainment:
 
 
 def step_curve(lives: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray:
-    """(n_at,) score last measured when so many lives were spent; nan before the first measurement.
+    """(n_at,) score last measured when so many episodes were spent; nan before the first.
 
     The score is that of the recommended point as measured on held-out tasks, not the best so far:
-    the best of noisy measurements is biased upwards, and a strategy that loses its point shall be
-    seen to lose it. After a run's last measurement the curve keeps its value.
+    the best of noisy measurements is biased upwards and would hide that a strategy lost its point.
+    After a run's last measurement the curve keeps its value.
 
     Args:
-        lives: (n_measured,) spent in the outer loop, ascending.
+        lives: (n_measured,) episodes spent in the outer loop, ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
-        at: (n_at,) lives.
+        at: (n_at,) episodes.
     """
     x, y = _measured(lives, scores)
     last = np.searchsorted(x, np.asarray(at, dtype=np.float64), side="right") - 1
@@ -77,10 +77,10 @@ def step_curve(lives: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray
 
 
 def area_under_curve(lives: ArrayLike, scores: ArrayLike, budget: float) -> float:
-    """Mean of the step curve over 0 to ``budget`` lives, ∫ score d(lives) / budget, exact.
+    """Mean of the step curve over 0 to ``budget`` episodes, ∫ score d(episodes) / budget, exact.
 
     In the unit of the score: a run at score 1 from the beginning has area 1. nan without a
-    measurement at 0 lives. Arguments as for ``step_curve``.
+    measurement at 0 episodes. Arguments as for ``step_curve``.
     """
     x, y = _measured(lives, scores)
     if not x.size or x[0] > 0:
@@ -90,7 +90,7 @@ def area_under_curve(lives: ArrayLike, scores: ArrayLike, budget: float) -> floa
 
 
 def lives_grid(first: float, budget: float, n: int = 120) -> FloatArray:
-    """(n,) lives from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
+    """(n,) episodes from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
     return np.geomspace(first, budget, n)
 
 
@@ -101,11 +101,11 @@ def anytime_band(
     statistic: Statistic = interquartile_mean,
     n_resamples: int = 1000,
 ) -> AnytimeBand:
-    """Location of step curves over runs, with a pointwise percentile band; whole runs resampled.
+    """Location of step curves over runs, with a pointwise percentile band.
 
     Args:
         runs: (n, n_grid) of ``step_curve``.
-        lives: (n_grid,) at which.
+        lives: (n_grid,) episodes at which.
         rng: for the resampling.
         statistic: interquartile mean or mean.
         n_resamples: number of resamples.
@@ -116,22 +116,22 @@ def anytime_band(
     n = len(curves)
     drawn = rng.integers(0, max(n, 1), (n_resamples, n))
     for i in np.flatnonzero(np.isfinite(curves).all(axis=0)) if n else ():
-        value[i] = statistic(curves[:, i, None])
+        value[i] = statistic(curves[:, i])
         if n > 1:
-            low[i], high[i] = percentiles(statistic(curves[drawn, i][..., None]))
+            low[i], high[i] = percentiles(statistic(curves[drawn, i]))
     return AnytimeBand(grid, curves, value, low, high, n)
 
 
 def lives_to_target(
     lives: ArrayLike, scores: ArrayLike, target: float, end: float
 ) -> tuple[float, bool]:
-    """Lives at the first measurement that reached the target; (end, False) if none did until then.
+    """Episodes at the first measurement that reached the target; (end, False) if none did.
 
     Args:
         lives: (n_measured,) ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
         target: score to reach.
-        end: lives at which the run ended: the budget, or fewer if it failed.
+        end: episodes at which the run ended: the budget, or fewer if it failed.
     """
     x, y = _measured(lives, scores)
     reached = np.flatnonzero((y >= target) & (x <= end))
@@ -139,7 +139,7 @@ def lives_to_target(
 
 
 def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
-    """Lives to a target over runs, those that never reached it censored where they ended.
+    """Episodes to a target over runs; those that never reached it are censored where they ended.
 
     The median is where the Kaplan–Meier curve of runs still below the target falls to a half, its
     interval where the curve's log-log bands do (Brookmeyer and Crowley 1982, Biometrics 38:29).
@@ -154,10 +154,9 @@ def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
     success: NDArray[np.bool_] = np.asarray(reached, dtype=bool)
     n, k = x.size, int(success.sum())
     if n == 0:
-        nothing = Interval(np.nan, np.nan, np.nan, 0)
-        return Attainment(float("nan"), nothing, nothing, 0, 0)
-    # No band exists where every run has reached the target. There none of n is left below it, and
-    # Clopper and Pearson's bound for 0 of n takes its place.
+        return Attainment(np.nan, Interval(np.nan, np.nan, np.nan, 0), share(success), 0, 0)
+    # Where every run has reached the target there is no band. None of n runs is left below it
+    # there, so Clopper and Pearson's bound for 0 of n takes its place.
     nothing_left = 1.0 - ((1.0 - CONFIDENCE) / 2.0) ** (1.0 / n)
     below = stats.ecdf(stats.CensoredData.right_censored(x, ~success)).sf
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -173,13 +172,11 @@ def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
     high = falls(np.where(empty, nothing_left, bands.high.probabilities))
     low, high = (low, high) if n > 1 else (np.nan, np.nan)
     median = Interval(falls(below.probabilities), low, high, n)
-    wilson = stats.binomtest(k, n).proportion_ci(CONFIDENCE, method="wilson")
-    share = Interval(k / n, float(wilson.low), float(wilson.high), n)
-    return Attainment(float(x.sum() / k) if k else float("inf"), median, share, n, k)
+    return Attainment(float(x.sum() / k) if k else float("inf"), median, share(success), n, k)
 
 
 def _measured(lives: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Ascending lives and finite scores."""
+    """Ascending episodes and finite scores."""
     x, y = (np.asarray(values, dtype=np.float64) for values in (lives, scores))
     if x.shape != y.shape or (np.diff(x) < 0).any():
         raise ValueError("lives must ascend, with one score each")

@@ -11,6 +11,7 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, spread
 from spikeloop.coordinator.search import deployment, racing
+from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
 
@@ -24,12 +25,11 @@ def scores(lives: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> 
         rows: its values, in the order wanted.
         share: of failed lives, beyond which there is no score.
     """
-    ok = lives["status"] == "ok"
-    groups = lives.assign(
-        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
-        failed=~ok,
-    ).groupby(key)[["gain", "span", "failed"]]
+    gain, span = frame_gain_and_span(lives)
+    failed = lives["status"] != "ok"
+    groups = lives.assign(gain=gain, span=span, failed=failed).groupby(key)[
+        ["gain", "span", "failed"]
+    ]
     sums = groups.sum()  # all in one, which takes half the time of ``agg`` by column
     found = (sums["gain"] / sums["span"].where(sums["span"] > 0)).where(
         sums["failed"] / groups.size() <= share

@@ -1,6 +1,7 @@
-"""A comparison while it is held: what tuning has found, what the contest has scored, what runs now.
+"""A comparison while it runs: trials so far, scores of the final phase, and the present search.
 
-Read from the sealed records beside Optuna's database, which is left alone.
+It is read from ``trials.parquet``, which is written after each trial, and from the rows of the
+final phase. Optuna's database is not opened.
 """
 
 import statistics
@@ -13,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import MANIFEST, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import FINAL, MANIFEST, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
@@ -49,6 +50,7 @@ class ComparisonView:
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path}: damaged: no comparison in it") from error
         self._records: dict[Path, Mapping[str, Any]] = {}
+        self._trial_rows: list[dict[str, Any]] = []
         self._problems: list[str] = []
         self._writer: Writer | None = None
         self.behind = False
@@ -61,7 +63,14 @@ class ComparisonView:
         self._problems = []
         until = time.monotonic() + limit_s
         self.behind = False
-        paths = [*self.folder.glob("tuning/*/*/trial.json"), *self.folder.glob("contest/*/*.json")]
+        trials = self.folder / "trials.parquet"
+        try:
+            self._trial_rows = (
+                atomic_files.read_parquet(trials).to_pylist() if trials.exists() else []
+            )
+        except ConfigError as error:
+            self._problems.append(printable(str(error)))
+        paths = list(self.folder.glob(f"{FINAL}/*/*.json"))
         self._records = {path: self._records[path] for path in paths if path in self._records}
         for path in paths:
             if path not in self._records:
@@ -69,12 +78,9 @@ class ComparisonView:
                     self.behind = True
                     break
                 try:
-                    record = atomic_files.read_json(path)
+                    self._records[path] = atomic_files.read_json(path)
                 except ConfigError as error:
                     self._problems.append(printable(str(error)))
-                    continue
-                if path.name != "trial.json" or "state" in record:
-                    self._records[path] = record
 
     def as_json(self) -> dict[str, Any]:
         """What there is so far."""
@@ -84,7 +90,7 @@ class ComparisonView:
                 "writer": vars(self._writer) if self._writer else None,
                 "over": self.over,
                 "tuning": {name: self._trials(name) for name in self._tuned},
-                "contest": self._contest(),
+                "final": self._final(),
                 "now": self._now(),
                 "problems": self._problems,
             }
@@ -127,19 +133,19 @@ class ComparisonView:
                 spent = f"{found['lives']:,} of {self._tuning_lives:,}"
                 table.add_row(printable(name), *counts, best, spent)
             yield table
-        table = Table(title="Contest", title_justify="left")
-        for column in ("contestant", "searches", "failed", "mean held-out", "least", "most"):
-            table.add_column(column, justify="left" if column == "contestant" else "right")
-        contest = self._contest()
-        for arm, found in contest.items():
+        table = Table(title="Final phase", title_justify="left")
+        for column in ("variant", "searches", "failed", "mean held-out", "least", "most"):
+            table.add_column(column, justify="left" if column == "variant" else "right")
+        scored = self._final()
+        for variant, found in scored.items():
             numbers = (found[key] for key in ("mean", "least", "most"))
             table.add_row(
-                printable(arm),
+                printable(variant),
                 f"{found['searches']} of {self._seeds}",
                 str(found["failed"]),
                 *("-" if value is None else f"{value:.3f}" for value in numbers),
             )
-        yield table if contest else Text("The contest has not begun.", "dim")
+        yield table if scored else Text("The final phase has not begun.", "dim")
 
     def _notes(self) -> Iterator[Text]:
         for problem in self._problems[:3]:
@@ -152,53 +158,48 @@ class ComparisonView:
             yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
 
     def _trials(self, strategy: str) -> dict[str, Any]:
-        found = [r for p, r in self._records.items() if p.parts[-3] == strategy and _is_trial(p)]
-        complete = [r for r in found if r["state"] == "COMPLETE"]
-        values = [r["value"] for r in complete if isinstance(r.get("value"), float)]
+        found = [row for row in self._trial_rows if row["strategy"] == strategy]
+        states = [row["state"] for row in found]
         return {
             "trials": len(found),
-            "pruned": sum(r["state"] == "PRUNED" for r in found),
-            "failed": sum(r["state"] == "FAIL" for r in found),
-            "best": max(values, default=None),
-            "lives": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
+            "pruned": states.count("pruned"),
+            "failed": states.count("failed"),
+            "best": max((r["value"] for r in found if r["state"] == "complete"), default=None),
+            "lives": sum(row["charged"] for row in found),
         }
 
-    def _contest(self) -> dict[str, dict[str, Any]]:
-        arms: dict[str, list[Any]] = {}
+    def _final(self) -> dict[str, dict[str, Any]]:
+        variants: dict[str, list[Any]] = {}
         for path, record in sorted(self._records.items()):
-            if not _is_trial(path):
-                arms.setdefault(path.parent.name, []).append(record.get("score"))
-        contest = {}
-        for arm, scores in arms.items():
+            variants.setdefault(path.parent.name, []).append(record.get("score"))
+        summary = {}
+        for variant, scores in variants.items():
             values = [score for score in scores if isinstance(score, float)]
-            contest[arm] = {
+            summary[variant] = {
                 "searches": len(scores),
                 "failed": len(scores) - len(values),
                 "mean": statistics.fmean(values) if values else None,
                 "least": min(values, default=None),
                 "most": max(values, default=None),
             }
-        return contest
+        return summary
 
     def _now(self) -> str:
         """The search that is under way, for example "tuning evolution, trial 3, generation 12"."""
         if self.over:
             return ""
-        for path in sorted(self.folder.glob("tuning/*/*/trial.json"), reverse=True):
-            if path not in self._records:
-                strategy, trial = (printable(part) for part in path.parts[-3:-1])
-                runs = sorted(path.parent.glob("*/run.json"))
+        ended = {(row["strategy"], f"{row['trial']:06d}") for row in self._trial_rows}
+        for path in sorted(self.folder.glob("tuning/*/*"), reverse=True):
+            if path.parts[-2:] not in ended:
+                strategy, trial = (printable(part) for part in path.parts[-2:])
+                runs = sorted(path.glob("*/run.json"))
                 return f"tuning {strategy}, trial {_number(trial)}{_generation(runs)}"
         for run in sorted(self.folder.glob("runs/*/*/run.json")):
-            arm, seed = run.parts[-3], run.parts[-2]
-            if not (self.folder / "contest" / arm / f"{seed}.json").exists():
-                name = f"contest, {printable(arm)}, seed {_number(printable(seed))}"
+            variant, seed = run.parts[-3], run.parts[-2]
+            if not (self.folder / FINAL / variant / f"{seed}.json").exists():
+                name = f"final phase, {printable(variant)}, seed {_number(printable(seed))}"
                 return f"{name}{_generation([run])}"
         return ""
-
-
-def _is_trial(path: Path) -> bool:
-    return path.name == "trial.json"
 
 
 def _number(digits: str) -> str:

@@ -11,11 +11,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.stats.scores import Estimate, held_out_score
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import gain_and_span, held_out_score
 from spikeloop.coordinator.store.commit_order import due
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.plan import Plan, plan
+from spikeloop.tasks.base import References
 
 NUMBERS = (
     "best",
@@ -95,7 +97,7 @@ class Follower:
         self.generation = -1
         self.unread = 0
         self.last: Row = {}
-        self.before: Estimate | None = None
+        self.before: Interval | None = None
 
     def poll(self, limit_s: float = float("inf")) -> bool:
         """Reads what came since the last time; generations that were taken back are forgotten.
@@ -212,7 +214,7 @@ class Follower:
             return row
         return whole
 
-    def _held_out_before(self) -> Estimate | None:
+    def _held_out_before(self) -> Interval | None:
         """The held-out score before the search, which no row of a generation has."""
         path = self._store.part_path("curves", 0)
         try:
@@ -221,8 +223,8 @@ class Follower:
             value = {k: lives[k].to_numpy() for k in ("return", "random", "optimal")}
         except (ConfigError, KeyError):
             return None
-        gain = np.where(ok, value["return"] - value["random"], 0.0)
-        span = np.where(ok, value["optimal"] - value["random"], 0.0)
+        references = References(value["random"], value["optimal"])
+        gain, span = gain_and_span(value["return"], references, ok)
         return held_out_score(gain, span, self.plan.seed, 0)
 
 

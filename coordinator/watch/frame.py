@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeloop.coordinator.formatting import printable
-from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.follow import Row
 from spikeloop.coordinator.watch.plot import Series, draw
@@ -195,8 +195,7 @@ def _held_out(status: Status) -> Text:
         return Text(measured)
     found = status.held_out or status.held_out_before
     text = Text(_interval(found), "bold").append(
-        f", n = {found.n_tasks if found else 0} tasks, after generation "
-        f"{status.held_out_generation}",
+        f", n = {found.n if found else 0} tasks, after generation {status.held_out_generation}",
         "not bold",
     )
     if status.held_out is not None and status.held_out_before is not None:
@@ -204,7 +203,7 @@ def _held_out(status: Status) -> Text:
     return text
 
 
-def _interval(estimate: Estimate | None) -> str:
+def _interval(estimate: Interval | None) -> str:
     """Like ``str(estimate)``, "failed" where no life counts."""
     return str(estimate) if estimate and math.isfinite(estimate.value) else "failed"
 
