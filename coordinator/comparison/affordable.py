@@ -17,7 +17,7 @@ from typing import Any
 from spikeloop.coordinator.comparison import variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import around, defaults, settings_of
-from spikeloop.coordinator.search.loop import generation_lives
+from spikeloop.coordinator.search.loop import generation_episodes
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
 Values = Mapping[str, Any]
@@ -32,17 +32,17 @@ def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
     given = config.given[strategy].strategy
     space = around(type(given).tunable, given.model_dump(mode="json"))
     limit = variant_search.without_race(config.given[strategy], config.comparison.budget)
-    return affordable(space, partial(_lives, config, strategy), limit)
+    return affordable(space, partial(_episodes, config, strategy), limit)
 
 
 def affordable(
-    space: ParameterSpace, lives: Callable[[Values], float], limit: float
+    space: ParameterSpace, episodes: Callable[[Values], float], limit: float
 ) -> ParameterSpace:
     """Restrict a space to settings of which one generation is affordable.
 
     Args:
         space: its defaults are affordable.
-        lives: episodes of one generation with these settings; inf if they contradict each other.
+        episodes: episodes of one generation with these settings; inf if they contradict each other.
         limit: episodes that the search may cost.
     """
     given = defaults(space)
@@ -51,7 +51,7 @@ def affordable(
     def cost(changes: Values) -> float:
         key = tuple(changes.get(name, value) for name, value in given.items())
         if key not in known:
-            known[key] = lives({**given, **changes})
+            known[key] = episodes({**given, **changes})
         return known[key]
 
     def fits(box: list[dict[str, Any]], name: str, value: Any) -> bool:
@@ -83,17 +83,17 @@ def left_out(config: ComparisonConfig, strategy: str, space: ParameterSpace) -> 
     whole = around(type(given).tunable, given.model_dump(mode="json"))
     return [
         f"study of {strategy}: {after.name} is tuned within {_describe(after)} instead of "
-        f"{_describe(before)}, so that a generation fits into {config.comparison.budget} lives"
+        f"{_describe(before)}, so that a generation fits into {config.comparison.budget} episodes"
         for before, after in zip(whole.parameters, space.parameters, strict=True)
         if before != after
     ]
 
 
-def _lives(config: ComparisonConfig, strategy: str, values: Values) -> float:
+def _episodes(config: ComparisonConfig, strategy: str, values: Values) -> float:
     """Episodes of one generation; inf with settings that cannot search this space."""
     try:
         settings = variant_search.with_settings(config, strategy, settings_of(values))
-        return generation_lives(replace(config.given[strategy], strategy=settings))
+        return generation_episodes(replace(config.given[strategy], strategy=settings))
     except (variant_search.Refused, ValueError):
         return inf
 

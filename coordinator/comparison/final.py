@@ -18,7 +18,7 @@ from spikeloop.coordinator.comparison import FINAL, studies, variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.search.rows import lives_table
+from spikeloop.coordinator.search.rows import episodes_table
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span, score
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
@@ -132,10 +132,12 @@ def read(path: Path) -> dict[str, Any]:
         if (row["variant"], row["seed_index"]) != (path.parent.name, int(path.stem)):
             raise ConfigError(f"{path}: damaged: it is of {row['variant']}, {row['seed_index']}")
         if row["generations"]:
-            lives = path.with_suffix(".parquet")
-            seal = atomic_files.digest(lives)
-            if row.get("held_out_seal", seal) != seal:
-                raise ConfigError(f"{lives}: damaged: it is not what {path.name} was scored from")
+            episodes = path.with_suffix(".parquet")
+            checksum = atomic_files.digest(episodes)
+            if row.get("held_out_checksum", checksum) != checksum:
+                raise ConfigError(
+                    f"{episodes}: damaged: it is not what {path.name} was scored from"
+                )
     except ConfigError as error:
         raise ConfigError(
             f"{error}; remove {path} and resume: the search is scored again, to the same numbers"
@@ -159,11 +161,11 @@ def _same_search(
             return None
         if (other.strategy, other.searcher) == (variant.strategy, variant.searcher):
             source = _path(folder, other, number)
-            lives = source.with_suffix(".parquet")
-            if lives.exists():
+            episodes = source.with_suffix(".parquet")
+            if episodes.exists():
                 atomic_files.write_bytes(
                     _path(folder, variant, number).with_suffix(".parquet"),
-                    atomic_files.read(lives, bytes),
+                    atomic_files.read(episodes, bytes),
                 )
             own = {"variant": variant.name, "settings": variant.settings}
             return {**read(source), **own, "same_as": other.name, "wall_s": 0.0}
@@ -204,15 +206,15 @@ def _search(
     except (variant_search.Refused, RunFailed) as error:
         done = RunStore(run_folder).rows()
         counts = {
-            "lives": sum(generation["n_lives"] for generation in done),
-            "failed_lives": sum(generation["n_failed"] for generation in done),
+            "episodes": sum(generation["n_episodes"] for generation in done),
+            "failed_episodes": sum(generation["n_failed"] for generation in done),
         }
         anytime = list(_anytime(RunStore(run_folder))) if done else []
         return {**row, **_NOTHING, **counts, "anytime": anytime, "error": str(error)}
     settings = plan.transfer
     tested = variant_search.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
-    lives_path = _path(folder, variant, number).with_suffix(".parquet")
-    atomic_files.write_parquet(lives_path, lives_table(tested, 0))
+    episodes_path = _path(folder, variant, number).with_suffix(".parquet")
+    atomic_files.write_parquet(episodes_path, episodes_table(tested, 0))
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
     estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(tested.gain, tested.span))
     scored, reason = _NOTHING, ""
@@ -224,14 +226,14 @@ def _search(
             "n_tasks": estimate.n,
         }
     else:  # a search whose point fails on hard tasks would be scored on easy ones only
-        reason = f"{tested.n_failed} of {settings.tasks} held-out lives failed"
+        reason = f"{tested.n_failed} of {settings.tasks} held-out episodes failed"
     return {
         **row,
         **scored,
-        "held_out_seal": atomic_files.digest(lives_path),
+        "held_out_checksum": atomic_files.digest(episodes_path),
         "failed_held_out": tested.n_failed,
-        "lives": found.lives,
-        "failed_lives": found.failed_lives,
+        "episodes": found.episodes,
+        "failed_episodes": found.failed_episodes,
         "generations": plan.run.generations,
         "error": reason,
         "anytime": list(_anytime(found.store)),
@@ -257,15 +259,15 @@ def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
     curves, generations = store.table("curves"), store.table("generations")
     if curves is None or generations is None:
         return
-    columns = (generations[name].to_pylist() for name in ("generation", "total_lives"))
-    lives = dict(zip(*columns, strict=True))
+    columns = (generations[name].to_pylist() for name in ("generation", "total_episodes"))
+    episodes = dict(zip(*columns, strict=True))
     frame = curves.select(["generation", "return", "random", "optimal", "status"]).to_pandas()
     frame = frame[frame["status"] == "ok"]
     gain, span = frame_gain_and_span(frame)
     sums = frame.assign(gain=gain, span=span).groupby("generation")[["gain", "span"]].sum()
     scores = score(sums["gain"].to_numpy(), sums["span"].to_numpy())
     for generation, value in zip(sums.index, scores, strict=True):
-        yield [int(generation), lives.get(int(generation), 0), _finite(float(value))]
+        yield [int(generation), episodes.get(int(generation), 0), _finite(float(value))]
 
 
 def _finite(value: float) -> float | None:

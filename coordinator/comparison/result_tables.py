@@ -26,7 +26,7 @@ TRIALS = pa.schema(
         ("trial", pa.int32()),
         ("state", pa.string()),
         ("value", pa.float64()),
-        ("lives", pa.int64()),
+        ("episodes", pa.int64()),
         ("charged", pa.int64()),
         ("settings", pa.string()),
         ("reason", pa.string()),
@@ -46,8 +46,8 @@ RESULTS = pa.schema(
         ("score_high", pa.float64()),
         ("n_tasks", pa.int32()),
         ("failed_held_out", pa.int32()),
-        ("lives", pa.int64()),
-        ("failed_lives", pa.int64()),
+        ("episodes", pa.int64()),
+        ("failed_episodes", pa.int64()),
         ("generations", pa.int32()),
         ("error", pa.string()),
         ("same_as", pa.string()),
@@ -62,7 +62,7 @@ ANYTIME = pa.schema(
         ("variant", pa.string()),
         ("seed_index", pa.int32()),
         ("generation", pa.int32()),
-        ("lives", pa.int64()),
+        ("episodes", pa.int64()),
         ("score", pa.float64()),
     ]
 )
@@ -92,7 +92,7 @@ def final_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
         {
             "variant": row["variant"],
             "seed_index": row["seed_index"],
-            **dict(zip(("generation", "lives", "score"), measured, strict=True)),
+            **dict(zip(("generation", "episodes", "score"), measured, strict=True)),
         }
         for row in results
         for measured in row["anytime"]
@@ -138,7 +138,7 @@ def _trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
         "trial": trial.number,
         "state": trial.state.name.lower().replace("fail", "failed"),
         "value": trial.value,
-        "lives": attributes.get("lives", 0),
+        "episodes": attributes.get("episodes", 0),
         "charged": attributes["charged"],
         "settings": json.dumps(trial.params, sort_keys=True),
         "reason": attributes.get("reason", ""),

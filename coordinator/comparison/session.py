@@ -157,7 +157,7 @@ def find(config: ComparisonConfig, folder: Path) -> Findings:
     return replace(found, cautions=(*found.cautions, *cautions))
 
 
-def lives_to_come(config: ComparisonConfig, folder: Path) -> int:
+def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
     """Estimate the episodes still to come, held-out ones included.
 
     Trials are counted by their run folders; the one that is running counts as whole.
@@ -166,7 +166,7 @@ def lives_to_come(config: ComparisonConfig, folder: Path) -> int:
     measured = (settings.measurements + 2) * transfer.monitor_tasks
     n_searches = (len(config.given) + len(config.tuned)) * settings.seeds
     n_searches -= len(list((folder / FINAL).glob("*/*.json")))
-    n_trials = len(config.tuned) * tuning_.lives // settings.budget
+    n_trials = len(config.tuned) * tuning_.episodes // settings.budget
     n_trials -= len(list((folder / "tuning").glob("*/*/*/run.json")))
     trial = settings.budget + (2 * tuning.CHECKPOINTS + 2) * transfer.monitor_tasks + tuning_.tasks
     return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial

@@ -71,7 +71,7 @@ def tune(
         for line in left_out(config, strategy, space):
             reporter.note(line)
     spent = sum(trial.user_attrs["charged"] for trial in trials)
-    while spent + config.comparison.budget * config.tuning.seeds <= config.tuning.lives:
+    while spent + config.comparison.budget * config.tuning.seeds <= config.tuning.episodes:
         drawn = studies.next_trial(config, strategy, space, trials)
         ended = _run(config, strategy, drawn, folder, pool, reporter)
         study.add_trial(ended)
@@ -107,7 +107,7 @@ def _run(
 
     budget = config.comparison.budget
     scores: list[float] = []
-    lives = 0
+    episodes = 0
     state, reason = TrialState.COMPLETE, ""
     for number, seed in enumerate(studies.run_seeds(config, studies.TUNING, config.tuning.seeds)):
         where = folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
@@ -122,22 +122,22 @@ def _run(
             tested = variant_search.held_out(
                 found, pool, config.tuning.tasks, TaskSet.MONITOR, reporter
             )
-            lives += found.lives
+            episodes += found.episodes
             scores.append(float(tested.fitness(config.first.run.max_failed_share)[0]))
         except TrialPruned as pruned:
-            lives += RunStore(where).total_lives()
+            episodes += RunStore(where).total_episodes()
             state, reason = TrialState.PRUNED, str(pruned)
             break
         except (variant_search.Refused, RunFailed) as error:
-            lives += RunStore(where).total_lives() if where.exists() else 0
+            episodes += RunStore(where).total_episodes() if where.exists() else 0
             state, reason = TrialState.FAIL, str(error)
             break
     value = float(np.mean(scores)) if scores else float("nan")
     if state == TrialState.COMPLETE and not np.isfinite(value):
-        state, reason = TrialState.FAIL, "too many held-out lives failed"
+        state, reason = TrialState.FAIL, "too many held-out episodes failed"
     # A failed trial is charged in full; else failures would buy further trials without end.
-    charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
-    for key, attribute in {"lives": lives, "charged": charged, "reason": reason}.items():
+    charged = budget * config.tuning.seeds if state == TrialState.FAIL else episodes
+    for key, attribute in {"episodes": episodes, "charged": charged, "reason": reason}.items():
         trial.set_user_attr(key, attribute)
     return trial.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
 
@@ -157,12 +157,14 @@ def pruning(trial: "Trial", budget: int) -> Callable[[RunStore], None]:
         table = store.table("generations")
         if table is None:
             return
-        columns = (table[name].to_pylist() for name in ("total_lives", "held_out_score"))
-        rows = [(lives, score) for lives, score in zip(*columns, strict=True) if score is not None]
+        columns = (table[name].to_pylist() for name in ("total_episodes", "held_out_score"))
+        rows = [
+            (episodes, score) for episodes, score in zip(*columns, strict=True) if score is not None
+        ]
         for quarter in range(len(reported) + 1, CHECKPOINTS):
-            lives_then = quarter * budget / CHECKPOINTS
-            scores = [score for lives, score in rows if lives <= lives_then]
-            if scores and table["total_lives"][-1].as_py() >= lives_then:
+            episodes_then = quarter * budget / CHECKPOINTS
+            scores = [score for episodes, score in rows if episodes <= episodes_then]
+            if scores and table["total_episodes"][-1].as_py() >= episodes_then:
                 trial.report(scores[-1], quarter)
                 reported.append(quarter)
         if reported and trial.should_prune():

@@ -1,4 +1,4 @@
-"""What is shown of lives: tables and lines to print, their numbers, pictures."""
+"""What is shown of episodes: tables and lines to print, their numbers, pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -23,14 +23,14 @@ class AnytimeBand:
     """Held-out score of the recommended point against episodes spent, over runs.
 
     Attributes:
-        lives: (n_grid,) episodes spent in the outer loop, ascending, evenly spaced in the log.
+        episodes: (n_grid,) episodes spent in the outer loop, ascending, evenly spaced in the log.
         runs: (n, n_grid) the last score of each run measured until then; nan before the first.
         value: (n_grid,) interquartile mean over runs; nan where a run has no score yet.
         low, high: (n_grid,) pointwise 95 % band over runs; nan for fewer than two runs.
         n: runs.
     """
 
-    lives: FloatArray
+    episodes: FloatArray
     runs: FloatArray
     value: FloatArray
     low: FloatArray
@@ -43,7 +43,7 @@ class Attainment:
     """How many episodes runs need to reach a target score.
 
     Attributes:
-        expected_lives: the expected running time of COCO: episodes of all runs, each until it
+        expected_episodes: the expected running time of COCO: episodes of all runs, each until it
             reached the target or ended, over the number of runs that reached it. inf if none did.
         median: Kaplan–Meier median of the episodes to target, with a 95 % interval; inf where fewer
             than half of the runs reach it. The interval's upper end is often inf.
@@ -52,14 +52,14 @@ class Attainment:
         n_reached: runs that reached the target.
     """
 
-    expected_lives: float
+    expected_episodes: float
     median: Interval
     share: Interval
     n: int
     n_reached: int
 
 
-def step_curve(lives: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray:
+def step_curve(episodes: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray:
     """(n_at,) score last measured when so many episodes were spent; nan before the first.
 
     The score is that of the recommended point as measured on held-out tasks, not the best so far:
@@ -67,36 +67,36 @@ def step_curve(lives: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray
     After a run's last measurement the curve keeps its value.
 
     Args:
-        lives: (n_measured,) episodes spent in the outer loop, ascending.
+        episodes: (n_measured,) episodes spent in the outer loop, ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
         at: (n_at,) episodes.
     """
-    x, y = _measured(lives, scores)
+    x, y = _measured(episodes, scores)
     last = np.searchsorted(x, np.asarray(at, dtype=np.float64), side="right") - 1
     return np.concatenate([y, [np.nan]])[last]  # index −1 is the nan
 
 
-def area_under_curve(lives: ArrayLike, scores: ArrayLike, budget: float) -> float:
+def area_under_curve(episodes: ArrayLike, scores: ArrayLike, budget: float) -> float:
     """Mean of the step curve over 0 to ``budget`` episodes, ∫ score d(episodes) / budget, exact.
 
     In the unit of the score: a run at score 1 from the beginning has area 1. nan without a
     measurement at 0 episodes. Arguments as for ``step_curve``.
     """
-    x, y = _measured(lives, scores)
+    x, y = _measured(episodes, scores)
     if not x.size or x[0] > 0:
         return float("nan")
     edges = np.clip(np.append(x, budget), 0.0, budget)
     return float((y * np.diff(edges)).sum() / budget)
 
 
-def lives_grid(first: float, budget: float, n: int = 120) -> FloatArray:
+def episodes_grid(first: float, budget: float, n: int = 120) -> FloatArray:
     """(n,) episodes from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
     return np.geomspace(first, budget, n)
 
 
 def anytime_band(
     runs: ArrayLike,
-    lives: ArrayLike,
+    episodes: ArrayLike,
     rng: np.random.Generator,
     statistic: Statistic = interquartile_mean,
     n_resamples: int = 1000,
@@ -105,12 +105,12 @@ def anytime_band(
 
     Args:
         runs: (n, n_grid) of ``step_curve``.
-        lives: (n_grid,) episodes at which.
+        episodes: (n_grid,) episodes at which.
         rng: for the resampling.
         statistic: interquartile mean or mean.
         n_resamples: number of resamples.
     """
-    grid = np.asarray(lives, dtype=np.float64)
+    grid = np.asarray(episodes, dtype=np.float64)
     curves = np.asarray(runs, dtype=np.float64).reshape(-1, grid.size)
     value, low, high = np.full((3, grid.size), np.nan)
     n = len(curves)
@@ -122,35 +122,35 @@ def anytime_band(
     return AnytimeBand(grid, curves, value, low, high, n)
 
 
-def lives_to_target(
-    lives: ArrayLike, scores: ArrayLike, target: float, end: float
+def episodes_to_target(
+    episodes: ArrayLike, scores: ArrayLike, target: float, end: float
 ) -> tuple[float, bool]:
     """Episodes at the first measurement that reached the target; (end, False) if none did.
 
     Args:
-        lives: (n_measured,) ascending.
+        episodes: (n_measured,) ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
         target: score to reach.
         end: episodes at which the run ended: the budget, or fewer if it failed.
     """
-    x, y = _measured(lives, scores)
+    x, y = _measured(episodes, scores)
     reached = np.flatnonzero((y >= target) & (x <= end))
     return (float(x[reached[0]]), True) if reached.size else (float(end), False)
 
 
-def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
+def attainment(episodes: ArrayLike, reached: ArrayLike) -> Attainment:
     """Episodes to a target over runs; those that never reached it are censored where they ended.
 
     The median is where the Kaplan–Meier curve of runs still below the target falls to a half, its
     interval where the curve's log-log bands do (Brookmeyer and Crowley 1982, Biometrics 38:29).
 
     Args:
-        lives: (n,) from ``lives_to_target``.
+        episodes: (n,) from ``episodes_to_target``.
         reached: (n,) whether the target was reached.
     """
     from scipy import stats
 
-    x = np.asarray(lives, dtype=np.float64)
+    x = np.asarray(episodes, dtype=np.float64)
     success: NDArray[np.bool_] = np.asarray(reached, dtype=bool)
     n, k = x.size, int(success.sum())
     if n == 0:
@@ -175,9 +175,9 @@ def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
     return Attainment(float(x.sum() / k) if k else float("inf"), median, share(success), n, k)
 
 
-def _measured(lives: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _measured(episodes: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Ascending episodes and finite scores."""
-    x, y = (np.asarray(values, dtype=np.float64) for values in (lives, scores))
+    x, y = (np.asarray(values, dtype=np.float64) for values in (episodes, scores))
     if x.shape != y.shape or (np.diff(x) < 0).any():
-        raise ValueError("lives must ascend, with one score each")
+        raise ValueError("episodes must ascend, with one score each")
     return x[np.isfinite(y)], y[np.isfinite(y)]

@@ -12,11 +12,11 @@ from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 from spikeloop.tasks.base import FloatArray
 
-CAPTION = "below optimal: optimal minus earned return, mean ± half of its 95 % interval"
+CAPTION = "regret: optimal minus earned return, mean ± half of its 95 % interval"
 """What the column of ``plus_minus`` means."""
 
 
-def shortfall(missed: FloatArray, counts: NDArray[np.bool_], bootstrap: Bootstrap) -> Interval:
+def mean_regret(missed: FloatArray, counts: NDArray[np.bool_], bootstrap: Bootstrap) -> Interval:
     """Mean over episodes of the optimal minus the earned return, in units of return.
 
     It is below 0 where episodes earned more than the optimal policy does on average.

@@ -54,7 +54,7 @@ def ends(interface: Interface) -> tuple[str, str]:
     Where the feedback is the right answer, the best answer without learning is the mean of the
     prior.
     """
-    if interface.told == "target":
+    if interface.feedback == "target":
         return "prior mean", "optimal answer"
     return "random policy", "optimal policy"
 
@@ -148,9 +148,9 @@ def held_out_score(gain: FloatArray, span: FloatArray, run_seed: int, generation
     return bootstrap.estimate(Sample(gain[None, :], span[None, :]))
 
 
-def held_out_of(lives: pd.DataFrame, seed: int, generation: int) -> Interval:
+def held_out_of(episodes: pd.DataFrame, seed: int, generation: int) -> Interval:
     """The held-out score of a generation, from its rows of ``curves``."""
-    gain, span = frame_gain_and_span(lives.sort_values("task"))
+    gain, span = frame_gain_and_span(episodes.sort_values("task"))
     return held_out_score(gain, span, seed, generation)
 
 

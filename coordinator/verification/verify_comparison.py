@@ -84,16 +84,16 @@ def _trial_problems(
     if trial.state.name == "FAIL":
         return
     settings = variant_search.with_settings(config, strategy, settings_of(trial.params))
-    lives = 0
+    episodes = 0
     with suppress(ConfigError):  # a damaged run folder is reported with the searches
         for path in (folder / "tuning" / strategy / f"{trial.number:06d}").glob("*/run.json"):
             store = RunStore.open(path.parent)
             if store.manifest()["config"]["strategy"] != settings.model_dump(mode="json"):
                 yield f"study of {strategy}: trial {trial.number} has other settings than its run"
             race = store.finalists(store.generation())
-            lives += store.total_lives() + (0 if race is None else race.num_rows)
-        if lives != trial.user_attrs.get("lives"):
-            yield f"study of {strategy}: trial {trial.number} has other lives than its run folders"
+            episodes += store.total_episodes() + (0 if race is None else race.num_rows)
+        if episodes != trial.user_attrs.get("episodes"):
+            yield f"study of {strategy}: trial {trial.number} has other episodes than its run folders"
 
 
 def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
@@ -118,8 +118,8 @@ def _verify_final(config: ComparisonConfig, folder: Path, report: Report) -> Non
     for path in paths:
         try:
             row = final.read(path)
-            lives = path.with_suffix(".parquet")
-            frame = atomic_files.read_parquet(lives).to_pandas() if row["generations"] else None
+            episodes = path.with_suffix(".parquet")
+            frame = atomic_files.read_parquet(episodes).to_pandas() if row["generations"] else None
         except ConfigError as error:
             report.problems.append(str(error))
             continue
@@ -128,8 +128,10 @@ def _verify_final(config: ComparisonConfig, folder: Path, report: Report) -> Non
         if frame is not None and row["score"] is not None:
             gain, span = (x.sum() for x in frame_gain_and_span(frame))
             if abs(row["score"] - gain / span) > 1e-9 * max(1.0, abs(row["score"])):
-                report.problems.append(f"{path}: the score does not follow from {lives.name}")
-    report.checked.append(f"final phase: {len(paths)} results, scores follow from held-out lives")
+                report.problems.append(f"{path}: the score does not follow from {episodes.name}")
+    report.checked.append(
+        f"final phase: {len(paths)} results, scores follow from held-out episodes"
+    )
 
 
 def _verify_findings(

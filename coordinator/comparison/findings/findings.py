@@ -65,15 +65,15 @@ class Findings:
                 **_columns("iqm", variant.iqm),
                 **_columns("mean", variant.mean),
                 **_columns("area", variant.area),
-                "lives": variant.lives,
-                "failed_lives_share": variant.failed_lives_share,
+                "episodes": variant.episodes,
+                "failed_episodes_share": variant.failed_episodes_share,
             }
             if variant.attainment is not None:
                 row |= {
                     "reached": variant.attainment.n_reached,
                     **_columns("reached_share", variant.attainment.share),
-                    "expected_lives": variant.attainment.expected_lives,
-                    **_columns("median_lives", variant.attainment.median),
+                    "expected_episodes": variant.attainment.expected_episodes,
+                    **_columns("median_episodes", variant.attainment.median),
                 }
             rows.append(row)
         return pd.DataFrame(rows)
@@ -119,10 +119,10 @@ def findings(
 
     Args:
         results: one row for each run: variant, strategy, settings ("default", "tuned" or "given"),
-            seed_index, score (nan if the run failed), score_low, score_high, lives (spent in the
-            outer loop, failed ones included) and failed_lives. Other columns are ignored.
+            seed_index, score (nan if the run failed), score_low, score_high, episodes (spent in the
+            outer loop, failed ones included) and failed_episodes. Other columns are ignored.
         anytime: one row for each variant, seed_index and generation with a held-out measurement:
-            lives (spent until then; 0 for generation 0) and score of the recommended point.
+            episodes (spent until then; 0 for generation 0) and score of the recommended point.
         budget: episodes of the outer loop that each run was given.
         baseline: variant that every other is compared with.
         rng: one number is drawn, the seed of all resampling.

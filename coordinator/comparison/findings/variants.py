@@ -12,8 +12,8 @@ from spikeloop.coordinator.stats.anytime import (
     anytime_band,
     area_under_curve,
     attainment,
-    lives_grid,
-    lives_to_target,
+    episodes_grid,
+    episodes_to_target,
     step_curve,
 )
 from spikeloop.coordinator.stats.bootstrap import Interval
@@ -47,8 +47,8 @@ class VariantFinding:
         attainment: episodes to the target score; None without a target.
         profile: share of runs that score at least tau.
         anytime: held-out score against episodes.
-        lives: episodes spent in the outer loop by all runs, failed ones included.
-        failed_lives_share: share of those that failed; nan if there is none.
+        episodes: episodes spent in the outer loop by all runs, failed ones included.
+        failed_episodes_share: share of those that failed; nan if there is none.
     """
 
     name: str
@@ -65,8 +65,8 @@ class VariantFinding:
     attainment: Attainment | None
     profile: Profile
     anytime: AnytimeBand
-    lives: int
-    failed_lives_share: float
+    episodes: int
+    failed_episodes_share: float
 
     @property
     def n_runs(self) -> int:
@@ -95,13 +95,13 @@ def variant_findings(
     scores = results["score"].to_numpy(dtype=np.float64)
     finite = scores[np.isfinite(scores)]
     taus = np.linspace(finite.min(), finite.max(), 101) if finite.size else np.empty(0)
-    counted = anytime["lives"].to_numpy(dtype=np.float64)
+    counted = anytime["episodes"].to_numpy(dtype=np.float64)
     first = counted[(counted > 0) & (counted < budget)].min(initial=budget)
-    grid = lives_grid(first, budget)
+    grid = episodes_grid(first, budget)
     return tuple(
         _variant(
             results[results["variant"] == name].sort_values("seed_index"),
-            anytime[anytime["variant"] == name].sort_values("lives", kind="stable"),
+            anytime[anytime["variant"] == name].sort_values("episodes", kind="stable"),
             taus,
             grid,
             budget,
@@ -130,18 +130,20 @@ def _variant(
     finished = scores[np.isfinite(scores)]
     seeds = tuple(int(index) for index in runs["seed_index"])
     curves = [
-        (rows["lives"].to_numpy(dtype=np.float64), rows["score"].to_numpy(dtype=np.float64))
+        (rows["episodes"].to_numpy(dtype=np.float64), rows["score"].to_numpy(dtype=np.float64))
         for rows in (measured[measured["seed_index"] == index] for index in seeds)
     ]
     areas = np.array([area_under_curve(*curve, budget) for curve in curves])
     steps = [step_curve(*curve, grid) for curve in curves if np.isfinite(curve[1]).any()]
-    ends = np.minimum(runs["lives"].to_numpy(dtype=np.float64), budget)
+    ends = np.minimum(runs["episodes"].to_numpy(dtype=np.float64), budget)
     attained = None
     if target is not None:
         pairs = zip(curves, ends, strict=True)
-        to_target = [lives_to_target(*curve, target, end) for curve, end in pairs]
-        attained = attainment([lives for lives, _ in to_target], [hit for _, hit in to_target])
-    lives, failed = int(runs["lives"].sum()), int(runs["failed_lives"].sum())
+        to_target = [episodes_to_target(*curve, target, end) for curve, end in pairs]
+        attained = attainment(
+            [episodes for episodes, _ in to_target], [hit for _, hit in to_target]
+        )
+    episodes, failed = int(runs["episodes"].sum()), int(runs["failed_episodes"].sum())
     return VariantFinding(
         name=str(runs["variant"].iloc[0]),
         strategy=str(runs["strategy"].iloc[0]),
@@ -157,6 +159,6 @@ def _variant(
         attainment=attained,
         profile=performance_profile(scores, taus, stream(seed)),
         anytime=anytime_band(steps, grid, stream(seed)),
-        lives=lives,
-        failed_lives_share=failed / lives if lives else float("nan"),
+        episodes=episodes,
+        failed_episodes_share=failed / episodes if episodes else float("nan"),
     )

@@ -96,7 +96,7 @@ def cautions(
         variants: their results.
         comparisons: all planned ones.
         budget: episodes of the outer loop that each run was given.
-        results: one row for each run, with columns variant and lives.
+        results: one row for each run, with columns variant and episodes.
     """
     for variant in variants:
         name, n_runs = variant.name, variant.n_runs
@@ -105,9 +105,9 @@ def cautions(
                 f"{name}: {variant.n_failed} of {n_runs} runs failed. Its scores are those of the "
                 "others, which flatters it if hard seeds failed."
             )
-        over = results[(results["variant"] == name) & (results["lives"] > budget)]
+        over = results[(results["variant"] == name) & (results["episodes"] > budget)]
         if len(over):
-            yield f"{name}: {len(over)} of {n_runs} runs spent more than {budget} lives."
+            yield f"{name}: {len(over)} of {n_runs} runs spent more than {budget} episodes."
     if any(found.verdict == "too few seeds" for found in comparisons):
         m = len(comparisons)
         enough = next(n for n in range(1, 1000) if m * smallest_p(n) <= ALPHA)
