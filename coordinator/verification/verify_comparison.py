@@ -93,7 +93,7 @@ def _trial_problems(
             race = store.finalists(store.generation())
             episodes += store.total_episodes() + (0 if race is None else race.num_rows)
         if episodes != trial.user_attrs.get("episodes"):
-            yield f"study of {strategy}: trial {trial.number} has other episodes than its run folders"
+            yield f"study of {strategy}: trial {trial.number} differs from its run folders"
 
 
 def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
