@@ -26,7 +26,7 @@ ENOUGH = 12
 """Complete trials below which an importance is mostly noise."""
 ABREAST = 3
 """Settings in one figure."""
-STYLE = {"font.size": 8, "figure.constrained_layout.use": True}
+STYLE = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
@@ -173,7 +173,7 @@ def _tidy(draw: Any, study: "Study", params: list[str] | None = None) -> "Figure
             if params:  # their values are long words, or crowded numbers of a logarithmic axis
                 one.tick_params(axis="x", labelrotation=60, which="both")
         figure.set_layout_engine("constrained")
-        figure.set_size_inches(7.2, 3.0)
+        figure.set_size_inches(7.2, 3.4)
     return figure
 
 
