@@ -1,4 +1,4 @@
-"""Reports the tuning of a comparison: chosen settings, and the figures that Optuna draws of a study.
+"""Reports the tuning of a comparison: the chosen settings, and figures drawn by Optuna.
 
 Importance is PED-ANOVA (Watanabe, Bansal, Hutter 2023, arXiv 2304.10255): how much the settings of
 the best tenth of the trials differ in distribution from those of all trials, setting by setting.

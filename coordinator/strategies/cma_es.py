@@ -77,8 +77,9 @@ class CmaEs(Settings):
     one has n_dim (n_dim + 1) / 2 numbers to learn, which takes longer than a few tens of
     generations: on noisy bumps in 7 and 15 dimensions the diagonal was ahead for 40 generations,
     even where the axes of the bump were rotated. It also costs O(n_dim³) a generation and is
-    refused above 1000 dimensions; the diagonal costs no more than the points do. The library's learning rate
-    adaptation is left out, since it needs many hundred generations to gain anything.
+    refused above 1000 dimensions; the diagonal costs no more than the points do. The library's
+    adaptation of the learning rate is not used, since it needs many hundred generations to gain
+    anything.
     """
 
     State: ClassVar[type] = CmaEsState

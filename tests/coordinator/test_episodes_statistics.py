@@ -13,19 +13,11 @@ from spikeloop.coordinator.config.run_config import TransferSettings
 from spikeloop.coordinator.interpretation import answers, functions, held_out_episodes, pulls
 from spikeloop.coordinator.interpretation import pictures as parts
 from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, certainly_below
+from spikeloop.coordinator.interpretation.findings import milestones
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
 from spikeloop.coordinator.interpretation.time_series import adaptation, most_moved
 from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
-from spikeloop.coordinator.stats import bands
-from spikeloop.coordinator.stats.bands import (
-    N_RESAMPLES,
-    mean_band,
-    milestones,
-    resampled_means,
-    resampled_tasks,
-    share,
-)
-from spikeloop.coordinator.stats.scores import Bootstrap
+from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
@@ -39,7 +31,7 @@ def rng(seed: int = 5) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-# --- means, shares, rows ---
+# --- rows ---
 
 
 def test_milestones() -> None:
@@ -49,54 +41,11 @@ def test_milestones() -> None:
     assert milestones(1, 400) == [1, 2, 3, 4, 5, 10, 15, 20, 30, 50, 70, 100, 200, 300, 400]
 
 
-def test_a_share_has_wilsons_interval() -> None:
-    # (k + z²/2 ± z √(k(n − k)/n + z²/4)) / (n + z²)
-    z, k, n = 1.959963984540054, 7, 20
-    half = z * np.sqrt(k * (n - k) / n + z**2 / 4)
-    found = share(np.arange(n) < k)
-    low, high = ((k + z**2 / 2 + sign * half) / (n + z**2) for sign in (-1, 1))
-    np.testing.assert_allclose((found.value, found.low, found.high), (k / n, low, high))
-    assert found.n == n
-    nothing = share(np.zeros(0, dtype=np.bool_))
-    assert nothing.n == 0
-    assert np.isnan(nothing.value)
-
-
-def test_a_band_is_the_percentiles_of_resampled_means() -> None:
-    values = np.array([[1.0, 5.0], [3.0, 5.0]])
-    weights = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]])  # means of the first: 1, 2, 3
-    band = mean_band(values, weights)
-    np.testing.assert_allclose(band.mean, [2, 5])
-    np.testing.assert_allclose(band.low, [1.05, 5])
-    np.testing.assert_allclose(band.high, [2.95, 5])
-    assert band.at(0).n == 2
-
-
-def test_tasks_are_resampled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part's size changes no weight, and no mean but in its last bits."""
-    values = rng().normal(size=(30, 4))
-    whole = Bootstrap.over(30, rng(), N_RESAMPLES).task_weights
-    means = resampled_means(values, whole)
-    monkeypatch.setattr(bands, "AT_ONCE", 7 * 30)
-    parts = resampled_tasks(30, rng())
-    np.testing.assert_array_equal(parts, whole)
-    np.testing.assert_allclose(resampled_means(values, parts), means, rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(means, whole @ values / 30, rtol=1e-12, atol=1e-15)
-    assert parts.nbytes == 30 * N_RESAMPLES
-
-
-def test_a_band_of_many_normal_numbers_is_as_wide_as_theory_says() -> None:
-    # The spread of a bootstrap bound at 2000 resamples is 2 % of the width, the sample's 2 %.
-    x = rng().normal(size=(1000, 1))
-    band = mean_band(x, resampled_tasks(1000, rng()))
-    assert float(band.high[0] - band.low[0]) == pytest.approx(2 * 1.96 / np.sqrt(1000), rel=0.15)
-
-
 # --- functions ---
 
 
 def test_certainly_below_is_from_where_on_all_later_intervals_are_below() -> None:
-    weights = resampled_tasks(50, rng())
+    weights = draw_counts(50, N_RESAMPLES, rng())
     line = np.zeros((50, 5))
 
     def differing(*columns: float) -> int | None:
@@ -112,7 +61,7 @@ def test_certainly_below_is_from_where_on_all_later_intervals_are_below() -> Non
 def test_certainly_below_is_paired() -> None:
     """A small advantage on every function counts, whatever the functions differ by."""
     line = rng().exponential(size=(200, 3)) * 100
-    weights = resampled_tasks(200, rng())
+    weights = draw_counts(200, N_RESAMPLES, rng())
     assert certainly_below(line - 0.01, line, weights) == 0
     assert certainly_below(rng(6).permutation(line) - 0.01, line, weights) is None
 

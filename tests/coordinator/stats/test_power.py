@@ -1,4 +1,4 @@
-"""The detectable difference is that of the very test which is planned."""
+"""The detectable difference is that of the planned test."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,9 @@ def rejections(shift: float, n: int, n_planned: int, n_draws: int) -> int:
     return sum(significance.signed_rank(d).p <= 0.05 / n_planned for d in draws)
 
 
-@pytest.mark.parametrize(("n", "n_planned"), [(7, 3), (8, 4), (10, 16), (20, 3), (20, 16)])
+@pytest.mark.parametrize(
+    ("n", "n_planned"), [(7, 3), (10, 16), pytest.param(20, 3, marks=pytest.mark.exhaustive)]
+)
 def test_the_planned_test_has_the_stated_power(n: int, n_planned: int) -> None:
     """2000 comparisons, false alarms at 1e-3; sees a power that is off by .04."""
     n_draws, d = 2000, spread_of_one(n)
@@ -56,13 +58,14 @@ def test_all_of_one_sign_has_a_closed_form() -> None:
     assert detectable_difference(spread_of_one(10), 0.05 / 16) == pytest.approx(exact, rel=0.01)
 
 
-@pytest.mark.parametrize("n_planned", [1, 3, 16, 100])
+@pytest.mark.parametrize("n_planned", [1, 16, 100])
 def test_simulation_and_large_samples_meet(n_planned: int) -> None:
     n = power.SIMULATED_UP_TO
     simulated = power._detectable_shift(n, 0.05 / n_planned, 0.8)
     assert simulated == pytest.approx(power._large(n, 0.05 / n_planned, 0.8), rel=0.02)
 
 
+@pytest.mark.exhaustive
 def test_large_comparisons_have_the_stated_power() -> None:
     """1000 comparisons on 60 seeds, false alarms at 1e-3; sees a power that is off by .06."""
     shift = detectable_difference(spread_of_one(60), 0.05 / 6)

@@ -20,16 +20,16 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def frames(scores: dict[str, list[float]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Runs of each arm whose held-out score climbs in a straight line to its last."""
+    """Runs of each variant whose held-out score climbs in a straight line to its last."""
     runs, curves = [], []
-    for arm, values in scores.items():
+    for variant, values in scores.items():
         for index, score in enumerate(values):
-            run = {"arm": arm, "seed_index": index}
+            run = {"variant": variant, "seed_index": index}
             runs.append(
                 {
                     **run,
-                    "strategy": arm.removesuffix("_tuned"),
-                    "settings": "tuned" if arm.endswith("_tuned") else "default",
+                    "strategy": variant.removesuffix("_tuned"),
+                    "settings": "tuned" if variant.endswith("_tuned") else "default",
                     "score": score,
                     "score_low": score - 0.01,
                     "score_high": score + 0.01,
@@ -52,11 +52,12 @@ def found(scores: dict[str, list[float]], **changes: Any) -> Findings:
 
 
 def noise(n: int, **effects: float) -> dict[str, list[float]]:
-    """Scores of arms with a seed's luck in common, 0.1, and one's own, 0.02."""
+    """Scores of variants with a seed's noise in common, 0.1, and one's own, 0.02."""
     generator = rng(n)
     shared = 0.5 + generator.normal(0, 0.1, n)
     return {
-        arm: list(shared + effect + generator.normal(0, 0.02, n)) for arm, effect in effects.items()
+        variant: list(shared + effect + generator.normal(0, 0.02, n))
+        for variant, effect in effects.items()
     }
 
 
@@ -64,18 +65,23 @@ def test_numbers_by_hand() -> None:
     base = [0.5, 0.4, 0.6, 0.7, 0.5, 0.4, 0.6, 0.5]
     better = [0.51, 0.42, 0.63, 0.74, 0.55, 0.46, 0.67, 0.58]  # differences 0.01 to 0.08
     result = found({"random": base, "es": better}, target=0.5)
-    arm = result.arms[0]
-    assert (arm.arm, arm.n_runs, arm.n_failed, arm.episodes) == ("random", 8, 0, 8000)
-    assert arm.failed_episodes_share == 0.005
-    assert arm.mean.value == pytest.approx(0.525)
-    assert arm.iqm.value == pytest.approx((0.5 + 0.5 + 0.5 + 0.6) / 4)
-    assert arm.area.value == pytest.approx(0.45 * 0.525)  # steps: mean of 0, 0.1, …, 0.9
+    variant = result.variants[0]
+    assert (variant.name, variant.n_runs, variant.n_failed, variant.episodes) == (
+        "random",
+        8,
+        0,
+        8000,
+    )
+    assert variant.failed_episodes_share == 0.005
+    assert variant.mean.value == pytest.approx(0.525)
+    assert variant.iqm.value == pytest.approx((0.5 + 0.5 + 0.5 + 0.6) / 4)
+    assert variant.area.value == pytest.approx(0.45 * 0.525)  # steps: mean of 0, 0.1, …, 0.9
     # 0.5 is reached at the end thrice, 0.6 at 900 episodes twice, 0.7 at 800 once, 0.4 never.
-    assert arm.attainment is not None
-    assert arm.attainment.n_reached == 6
-    assert arm.attainment.expected_episodes == (3 * 1000 + 2 * 900 + 800 + 2 * 1000) / 6
+    assert variant.attainment is not None
+    assert variant.attainment.n_reached == 6
+    assert variant.attainment.expected_episodes == (3 * 1000 + 2 * 900 + 800 + 2 * 1000) / 6
     (comparison,) = result.comparisons
-    assert (comparison.arm, comparison.other, comparison.n) == ("es", "random", 8)
+    assert (comparison.variant, comparison.other, comparison.n) == ("es", "random", 8)
     np.testing.assert_allclose(comparison.differences, np.arange(1, 9) / 100)
     assert comparison.difference.value == pytest.approx(0.045)
     assert comparison.test.p == comparison.p_mean == comparison.p_holm == 2 / 2**8
@@ -89,20 +95,20 @@ def test_numbers_by_hand() -> None:
     assert 0.02 < low < 0.045 < high < 0.07
 
 
-def test_each_arm_meets_the_baseline_once_and_given_pairs_follow() -> None:
+def test_each_variant_meets_the_baseline_once_and_given_pairs_follow() -> None:
     scores = noise(8, es=0.1, random=0, es_tuned=0.2)
     result = found(scores, pairs=[("es_tuned", "es"), ("random", "es"), ("es", "es_tuned")])
-    pairs = [(comparison.arm, comparison.other) for comparison in result.comparisons]
+    pairs = [(comparison.variant, comparison.other) for comparison in result.comparisons]
     assert pairs == [("es", "random"), ("es_tuned", "random"), ("es_tuned", "es")]
-    assert [arm.arm for arm in result.arms] == ["es", "random", "es_tuned"]
-    assert [arm.settings for arm in result.arms] == ["default", "default", "tuned"]
+    assert [variant.name for variant in result.variants] == ["es", "random", "es_tuned"]
+    assert [variant.settings for variant in result.variants] == ["default", "default", "tuned"]
     raw = [comparison.test.p for comparison in result.comparisons]
     corrected = [comparison.p_holm for comparison in result.comparisons]
     np.testing.assert_array_equal(corrected, significance.holm(raw))
     assert corrected == [3 * p for p in raw]  # the smallest possible each
 
 
-def test_order_of_arms_and_rows_changes_no_number() -> None:
+def test_order_of_variants_and_rows_changes_no_number() -> None:
     scores = noise(9, random=0, es=0.02, sa=-0.01)
     scores["sa"][4] = np.nan
     pairs = [("es", "sa")]
@@ -118,7 +124,7 @@ def test_order_of_arms_and_rows_changes_no_number() -> None:
     def by_name(result: Findings) -> dict[str, Any]:
         plain = result.as_json()
         return {
-            **{arm["arm"]: arm for arm in plain["arms"]},
+            **{variant["name"]: variant for variant in plain["variants"]},
             **{pair["sentence"]: pair for pair in plain["comparisons"]},
         }
 
@@ -130,8 +136,8 @@ def test_order_of_arms_and_rows_changes_no_number() -> None:
 def test_a_shift_of_all_scores_moves_scores_and_keeps_tests() -> None:
     scores = noise(10, random=0, es=0.03)
     plain = found(scores)
-    moved = found({arm: [score + 3 for score in values] for arm, values in scores.items()})
-    for one, other in zip(plain.arms, moved.arms, strict=True):
+    moved = found({variant: [score + 3 for score in values] for variant, values in scores.items()})
+    for one, other in zip(plain.variants, moved.variants, strict=True):
         assert other.iqm.value == pytest.approx(one.iqm.value + 3)
         assert other.iqm.high == pytest.approx(one.iqm.high + 3)
     (one_pair,), (other_pair,) = plain.comparisons, moved.comparisons
@@ -140,7 +146,7 @@ def test_a_shift_of_all_scores_moves_scores_and_keeps_tests() -> None:
     assert other_pair.difference.low == pytest.approx(one_pair.difference.low, rel=1e-2)
 
 
-def test_swapping_two_arms_turns_the_finding_round() -> None:
+def test_swapping_two_variants_turns_the_finding_round() -> None:
     scores = noise(10, random=0, es=0.05)
     there, back = (found(scores, baseline=name).comparisons[0] for name in ("random", "es"))
     assert (there.verdict, back.verdict) == ("higher", "lower")
@@ -154,7 +160,7 @@ def test_failed_runs_are_left_out_counted_and_named() -> None:
     whole = found(scores)
     scores["es"][3] = scores["random"][7] = np.nan
     result = found(scores, target=0.4)
-    random, es = result.arms
+    random, es = result.variants
     assert (es.n_runs, es.n_failed, es.iqm.n, es.profile.n) == (10, 1, 9, 10)
     assert es.profile.share[0] == 0.9
     (comparison,) = result.comparisons
@@ -170,20 +176,22 @@ def test_a_run_without_any_measurement_spoils_no_curve() -> None:
     scores = noise(8, random=0, es=0.05)
     scores["es"][0] = np.nan
     runs, curves = frames(scores)
-    gone = (curves["arm"] == "es") & (curves["seed_index"] == 0)
-    runs.loc[(runs["arm"] == "es") & (runs["seed_index"] == 0), "episodes"] = 100
+    gone = (curves["variant"] == "es") & (curves["seed_index"] == 0)
+    runs.loc[(runs["variant"] == "es") & (runs["seed_index"] == 0), "episodes"] = 100
     result = findings(runs, curves[~gone], budget=BUDGET, baseline="random", rng=rng(0), target=0.1)
-    es = result.arms[1]
+    es = result.variants[1]
     assert (es.anytime.n, es.area.n) == (7, 7)
     assert np.isfinite(es.anytime.value).all()
     assert es.attainment is not None
     assert (es.attainment.n, es.attainment.n_reached) == (8, 7)
 
 
-@pytest.mark.parametrize(("n", "n_arms", "enough"), [(5, 2, 6), (6, 3, 7), (7, 7, 8), (1, 2, 6)])
-def test_too_few_seeds_are_said_whatever_the_scores(n: int, n_arms: int, enough: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "n_variants", "enough"), [(5, 2, 6), (6, 3, 7), (7, 7, 8), (1, 2, 6)]
+)
+def test_too_few_seeds_are_said_whatever_the_scores(n: int, n_variants: int, enough: int) -> None:
     def scores(seeds: int) -> dict[str, list[float]]:
-        return {f"es{i}" if i else "random": [float(i)] * seeds for i in range(n_arms)}
+        return {f"es{i}" if i else "random": [float(i)] * seeds for i in range(n_variants)}
 
     result = found(scores(n))
     assert {comparison.verdict for comparison in result.comparisons} == {"too few seeds"}
@@ -228,9 +236,9 @@ def test_no_seed_in_common() -> None:
     assert "no seed in common" in comparison.sentence
 
 
-def test_all_runs_of_an_arm_failed() -> None:
+def test_all_runs_of_a_variant_failed() -> None:
     result = found({"random": [0.5] * 8, "es": [np.nan] * 8}, target=0.4)
-    assert np.isnan(result.arms[1].iqm.value)
+    assert np.isnan(result.variants[1].iqm.value)
     assert result.comparisons[0].n == 0
     json.dumps(result.as_json(), allow_nan=False)
 
@@ -249,24 +257,26 @@ def test_json_and_tables_hold_the_same_numbers() -> None:
     result = found(scores, target=5.0)  # out of reach: infinite episodes
     plain = json.loads(json.dumps(result.as_json(), allow_nan=False))
     assert {field.name for field in dataclasses.fields(result)} <= plain.keys()
-    assert plain["arms"][1]["scores"][2] is None
-    assert plain["arms"][1]["attainment"]["expected_episodes"] is None
+    assert plain["variants"][1]["scores"][2] is None
+    assert plain["variants"][1]["attainment"]["expected_episodes"] is None
     assert plain["comparisons"][0]["sentence"] == result.sentences[0]
-    arms, comparisons = result.arms_table(), result.comparisons_table()
-    assert list(arms["arm"]) == ["random", "es"]
-    assert arms["iqm_low"][1] == result.arms[1].iqm.low == plain["arms"][1]["iqm"]["low"]
-    assert list(arms["failed"]) == [0, 1]
-    assert list(arms["reached"]) == [0, 0]
+    variants, comparisons = result.variants_table(), result.comparisons_table()
+    assert list(variants["variant"]) == ["random", "es"]
+    assert (
+        variants["iqm_low"][1] == result.variants[1].iqm.low == plain["variants"][1]["iqm"]["low"]
+    )
+    assert list(variants["failed"]) == [0, 1]
+    assert list(variants["reached"]) == [0, 0]
     assert comparisons["p_holm"][0] == result.comparisons[0].p_holm
-    assert "expected_episodes" not in found(scores).arms_table()
+    assert "expected_episodes" not in found(scores).variants_table()
     assert found({"random": [0.1, 0.2]}).comparisons_table().empty
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"baseline": "none"}, "no runs of arm 'none'; there are random, es"),
-        ({"pairs": [("es", "cma")]}, "no runs of arm 'cma'"),
+        ({"baseline": "none"}, "no runs of variant 'none'; there are random, es"),
+        ({"pairs": [("es", "cma")]}, "no runs of variant 'cma'"),
         ({"pairs": [("es", "es")]}, "itself"),
     ],
 )

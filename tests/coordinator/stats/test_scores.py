@@ -19,7 +19,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def drawn(generator: np.random.Generator, n_points: int, n_tasks: int, score: float) -> Sample:
-    """Episodes of points that score ``score`` on average, with point, task and episode luck."""
+    """Episodes of points that score ``score`` on average, with noise."""
     span = np.broadcast_to(generator.uniform(0.5, 1.5, n_tasks), (n_points, n_tasks))
     noise: FloatArray = (
         generator.normal(0, 0.2, (n_points, 1))
@@ -45,7 +45,7 @@ def test_failed_episodes_carry_no_weight() -> None:
 def assert_same_quantiles(
     one: tuple[float, float], other: tuple[float, float], n_resamples: int, alpha: float
 ) -> None:
-    """Two 95 % percentile intervals, each of so many resamples of its own, differ by luck only.
+    """Two 95 % percentile intervals, each of as many own resamples, differ by chance only.
 
     Sees a bound that is off by about (z(alpha / 4) + 1.3) standard errors; for 20 000 resamples and
     alpha = 1e-4 by 4 % of the interval's width.
@@ -80,17 +80,17 @@ def test_interval_of_one_point_agrees_with_scipy() -> None:
         assert_same_quantiles(ours, theirs(paired=False), n_resamples, alpha=1e-4)
 
 
-def expected_coverage(*lucks: tuple[float, int]) -> float:
+def expected_coverage(*factors: tuple[float, int]) -> float:
     """How often a 95 % percentile interval of a mean covers the truth.
 
     It is ±1.96 standard errors with variances of divisor n, so somewhat short: a Student's t with
     Satterthwaite's degrees of freedom tells by how much.
 
     Args:
-        lucks: variance and number of the independent normal draws of each crossed factor.
+        factors: variance and number of the independent normal draws of each crossed factor.
     """
-    true = np.array([variance / n for variance, n in lucks])
-    freedom = np.array([n - 1 for _, n in lucks])
+    true = np.array([variance / n for variance, n in factors])
+    freedom = np.array([n - 1 for _, n in factors])
     estimated = true * freedom / (freedom + 1)
     total = estimated.sum()
     t = stats.t(total**2 / (estimated**2 / freedom).sum())
@@ -109,11 +109,11 @@ def covered(n: int, only_these_points: bool) -> int:
     return hits
 
 
-def test_interval_over_points_and_tasks_covers_the_truth() -> None:
-    """False alarms at 1e-4; sees a coverage off by 0.044. Fails if points are not resampled."""
-    # Each task weighs as its span does; the luck of single episodes adds 2 % to the variance.
+@pytest.mark.parametrize("n", [100, pytest.param(1000, marks=pytest.mark.exhaustive)])
+def test_interval_over_points_and_tasks_covers_the_truth(n: int) -> None:
+    """False alarms at 1e-4; 1000 see a coverage off by 0.044. Points must be resampled."""
+    # Each task weighs as its span does; the noise of single episodes adds 2 % to the variance.
     expected = expected_coverage((0.04, 12), (0.04 * (1 + 1 / 12), 60))
-    n = 1000
     assert_rate(covered(n, only_these_points=False), n, expected, alpha=1e-4)
     with pytest.raises(AssertionError):
         assert_rate(covered(n, only_these_points=True), n, expected, alpha=1e-4)
@@ -124,6 +124,7 @@ def unpaired(sample: Sample) -> Sample:
     return Sample(np.roll(sample.gain, 1, axis=1), np.roll(sample.span, 1, axis=1))
 
 
+@pytest.mark.exhaustive
 def test_difference_of_equal_points_is_detected_at_the_stated_rate_only() -> None:
     """False alarms at 1e-4; sees a rate off by 0.038. Fails if the pairing by task is lost."""
     n, found, found_unpaired = 1000, 0, 0
@@ -144,11 +145,11 @@ def test_difference_of_equal_points_is_detected_at_the_stated_rate_only() -> Non
 
 
 def test_pairing_by_task_makes_a_difference_visible() -> None:
-    """The luck of tasks, twenty times the difference, cancels exactly, or hides it unpaired."""
+    """The noise of tasks, twenty times the difference, cancels exactly, or hides it unpaired."""
     generator = rng(4)
-    task_luck = generator.normal(0, 1.0, (1, 50))
+    task_noise = generator.normal(0, 1.0, (1, 50))
     span = np.ones((1, 50))
-    one, other = Sample(0.5 + task_luck, span), Sample(0.45 + task_luck, span)
+    one, other = Sample(0.5 + task_noise, span), Sample(0.45 + task_noise, span)
     bootstrap = Bootstrap.over(50, rng(5))
     paired, blind = bootstrap.difference(one, other), bootstrap.difference(one, unpaired(other))
     assert paired.value == pytest.approx(0.05)
@@ -177,7 +178,7 @@ def test_curve_band_holds_the_mean_and_ignores_failed_episodes() -> None:
 def bands_covered(n: int, n_points: int, n_tasks: int, wrong: Any = None) -> int:
     """How many of n bins of learning curves have the truth in their band.
 
-    Points, where there are several, and tasks have luck of variance 0.01; the bins are independent.
+    Points, where there are several, and tasks have noise of variance 0.01; bins are independent.
     """
     generator, n_bins, hits = rng(9), 4, 0
     for seed in range(n // n_bins):
@@ -189,6 +190,7 @@ def bands_covered(n: int, n_points: int, n_tasks: int, wrong: Any = None) -> int
     return hits
 
 
+@pytest.mark.exhaustive
 def test_curve_band_of_one_point_covers_the_truth() -> None:
     """False alarms at 1e-4; sees a coverage off by 0.059. Fails if an episode counts four times."""
     n, expected = 400, expected_coverage((0.01, 100))
@@ -198,6 +200,7 @@ def test_curve_band_of_one_point_covers_the_truth() -> None:
         assert_rate(repeated, n, expected, alpha=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_curve_band_of_several_points_speaks_about_new_points_too() -> None:
     """False alarms at 1e-4; sees a coverage off by 0.068. Fails if points are not resampled."""
     n, expected = 400, expected_coverage((0.01, 16), (0.01, 200))

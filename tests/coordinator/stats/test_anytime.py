@@ -8,7 +8,7 @@ from scipy import stats
 from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.stats import anytime as ours
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.significance import overall_mean
 
 
@@ -108,7 +108,7 @@ def test_interval_of_a_median_is_that_of_order_statistics_where_all_succeed() ->
     assert at_once.median == Interval(50.0, 50.0, 50.0, 8)
 
 
-def test_nobody_reaches_the_target() -> None:
+def test_an_unreached_target_costs_infinitely_many_episodes() -> None:
     found = ours.attainment([400, 400, 300], [False, False, False])
     assert found.expected_episodes == np.inf
     assert found.median == Interval(np.inf, np.inf, np.inf, 3)

@@ -9,7 +9,7 @@ from scipy import stats
 from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.stats import significance as ours
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.tasks.base import FloatArray
 
 
@@ -22,24 +22,15 @@ def rng(seed: int) -> np.random.Generator:
 
 def test_interquartile_mean_leaves_out_a_quarter_at_each_end() -> None:
     scores = np.array([9.0, 1.0, 2.0, -50.0, 3.0, 4.0, 100.0, 5.0])
-    assert ours.interquartile_mean(scores[:, None]) == (2 + 3 + 4 + 5) / 4
-    assert ours.interquartile_mean(np.array([[1.0], [2.0], [6.0]])) == 3.0  # three: the mean
+    assert ours.interquartile_mean(scores) == (2 + 3 + 4 + 5) / 4
+    assert ours.interquartile_mean([1.0, 2.0, 6.0]) == 3.0  # three: the mean
 
 
 @pytest.mark.parametrize("n_seeds", [1, 2, 3, 4, 5, 7, 10])
-def test_interquartile_mean_agrees_with_scipy_over_seeds_and_strata(n_seeds: int) -> None:
-    scores = rng(n_seeds).normal(size=(6, n_seeds, 3))
-    expected = [stats.trim_mean(table, 0.25, axis=None) for table in scores]
+def test_interquartile_mean_agrees_with_scipy(n_seeds: int) -> None:
+    scores = rng(n_seeds).normal(size=(6, n_seeds))
+    expected = stats.trim_mean(scores, 0.25, axis=-1)
     np.testing.assert_allclose(ours.interquartile_mean(scores), expected, rtol=1e-12)
-
-
-def test_bootstrap_resamples_seeds_within_strata_and_leaves_strata_fixed() -> None:
-    """Strata of constant score have an interval of no width, however far apart they are."""
-    scores = np.tile([0.0, 1.0, 5.0], (10, 1))
-    found = ours.bootstrap_interval(scores, ours.overall_mean, rng(0))
-    assert found == Interval(2.0, 2.0, 2.0, 10)
-    mixed = ours.bootstrap_interval(scores.ravel(), ours.overall_mean, rng(0))
-    assert mixed.high - mixed.low > 1.0
 
 
 def test_bootstrap_agrees_with_scipy() -> None:
@@ -90,9 +81,7 @@ def test_paired_interval_moves_and_turns_with_the_differences() -> None:
     assert (-turned.high, -turned.low) == pytest.approx((plain.low, plain.high), rel=1e-2)
 
 
-@pytest.mark.parametrize(
-    "statistic", [ours.overall_mean, ours.interquartile_mean, ours.overall_median]
-)
+@pytest.mark.parametrize("statistic", [ours.overall_mean, ours.interquartile_mean])
 @pytest.mark.parametrize(
     "differences",
     [[0.0] * 8, [0.3] * 8, [1.0, 2.0], [0.0] * 7 + [1.0], [0.0, 0.0, 1.0, 1.0], [-1.0, 1.0]],
@@ -202,7 +191,7 @@ def most_false_alarms(
 
 
 def test_tests_keep_their_level_exactly() -> None:
-    """Over all signs, so without luck; a test without its second tail is found out."""
+    """Over all signs, so without random numbers; a one-sided test is rejected."""
     magnitudes = [1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 5.0, 8.0]
     alphas = [0.01, 0.02, 0.05, 0.1, 0.2]
     kept = 1 + 1e-9
@@ -251,16 +240,17 @@ def test_holm_keeps_the_familywise_level_and_no_correction_does_not() -> None:
         assert_rate(int((p[:, :3] <= 0.05).any(axis=1).sum()), n, expected, alpha=1e-4)
 
 
-def test_false_findings_among_arms_that_do_not_differ_are_rare() -> None:
-    """1000 comparisons of six arms with one baseline on 10 seeds; false alarms at 1e-4.
+@pytest.mark.exhaustive
+def test_false_findings_among_variants_that_do_not_differ_are_rare() -> None:
+    """1000 comparisons of six variants with one baseline on 10 seeds; false alarms at 1e-4.
 
     In at most 5 % anything may be found. Uncorrected, something is found in about one of five.
     """
     n, found, uncorrected = 1000, 0, 0
     allowed = stats.binom.isf(1e-4, n, 0.05)
     for seed in range(n):
-        arms = rng(seed).normal(size=(7, 10))
-        p = np.array([ours.signed_rank(arm - arms[0]).p for arm in arms[1:]])
+        variants = rng(seed).normal(size=(7, 10))
+        p = np.array([ours.signed_rank(scores - variants[0]).p for scores in variants[1:]])
         found += bool((ours.holm(p) <= 0.05).any())
         uncorrected += bool((p <= 0.05).any())
     assert found <= allowed < uncorrected
@@ -273,6 +263,7 @@ def coverage(covers: Callable[[int], bool], n: int) -> int:
     return sum(covers(seed) for seed in range(n))
 
 
+@pytest.mark.exhaustive
 def test_paired_interval_covers_the_difference_and_a_wrong_pairing_does_not() -> None:
     """400 comparisons of 20 seeds; false alarms at 1e-4; sees a coverage that is off by 0.06.
 
@@ -293,31 +284,29 @@ def test_paired_interval_covers_the_difference_and_a_wrong_pairing_does_not() ->
 
 
 def test_interval_of_the_interquartile_mean_covers_it() -> None:
-    """400 samples of 24 seeds and four strata; false alarms at 1e-4.
+    """400 samples of 40 seeds; false alarms at 1e-4.
 
-    The truth for symmetric scores is their centre. Strata are taken for independent: where the
-    four scores of a seed share its luck, the interval is too narrow.
+    The truth for symmetric scores is their centre. Scores that are counted twice give an interval
+    that is too narrow.
     """
 
-    def covers(seed: int, shared: bool) -> bool:
-        scores = rng(seed).normal(size=(24, 4))
-        if shared:
-            scores[:] = scores[:, :1]
+    def covers(seed: int, times: int) -> bool:
+        scores = np.repeat(rng(seed).normal(size=40), times)
         found = ours.bootstrap_interval(scores, ours.interquartile_mean, rng(9_000 + seed), 400)
         return found.low <= 0.0 <= found.high
 
-    assert_rate(coverage(lambda seed: covers(seed, False), 400), 400, 0.94, alpha=1e-4)
+    assert_rate(coverage(lambda seed: covers(seed, 1), 400), 400, 0.94, alpha=1e-4)
     with pytest.raises(AssertionError):
-        assert_rate(coverage(lambda seed: covers(seed, True), 400), 400, 0.94, alpha=1e-4)
+        assert_rate(coverage(lambda seed: covers(seed, 2), 400), 400, 0.94, alpha=1e-4)
 
 
 def test_probability_of_improvement_by_hand() -> None:
     """Pairs on different seeds: 1 v 0, 1 v 3 | 2 v 2 (tie), 2 v 3 | 4 v 2, 4 v 0."""
     found = ours.probability_of_improvement([1.0, 2.0, 4.0], [2.0, 0.0, 3.0], rng(0))
     assert found.value == pytest.approx((1 + 0 + 0.5 + 0 + 1 + 1) / 6)
-    x = rng(1).normal(size=(9, 2))
+    x = rng(1).normal(size=9)
     assert ours.probability_of_improvement(x, x, rng(0)).value == 0.5
-    one, other = x, rng(2).normal(size=(9, 2))
+    one, other = x, rng(2).normal(size=9)
     there = ours.probability_of_improvement(one, other, rng(0))
     back = ours.probability_of_improvement(other, one, rng(0))
     assert there.value + back.value == pytest.approx(1.0)
@@ -325,14 +314,13 @@ def test_probability_of_improvement_by_hand() -> None:
     cubed = ours.probability_of_improvement(one**3, other**3, rng(0))
     assert cubed == there  # only the order counts
     assert ours.probability_of_improvement(one + 9, other, rng(0)) == Interval(1.0, 1.0, 1.0, 9)
-    strata = [ours.probability_of_improvement(one[:, k], other[:, k], rng(0)) for k in (0, 1)]
-    assert there.value == pytest.approx(np.mean([stratum.value for stratum in strata]))
 
 
+@pytest.mark.exhaustive
 def test_interval_of_improvement_covers_it_and_pairs_of_one_seed_would_spoil_it() -> None:
-    """400 comparisons of 20 seeds whose luck both share; false alarms at 1e-4.
+    """400 comparisons of 20 seeds that share noise; false alarms at 1e-4.
 
-    The bootstrap of a share is somewhat conservative where luck is shared: 0.96.
+    The bootstrap of a share is somewhat conservative where noise is shared: 0.96.
     """
     truth = float(stats.norm.cdf(0.05 / np.sqrt(2 * (0.1**2 + 0.02**2))))
 
