@@ -23,6 +23,7 @@ from support.command_line import cli
 from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.comparison import result_tables
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.transfer import Transfer
@@ -485,7 +486,7 @@ def test_on_a_terminal_it_follows_until_ctrl_c_and_leaves_the_screen(
     assert "Traceback" not in text
 
 
-def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
+def test_a_comparison_shows_its_trials_and_its_final_phase(tmp_path: Path) -> None:
     config = {
         "comparison": {"name": "mine", "budget": 100, "seeds": 3},
         "tuning": {"episodes": 1000, "strategies": ["evolution"]},
@@ -496,23 +497,21 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
     atomic_files.write_json(folder / "comparison.json", {"schema_version": 3, "config": config})
     view = ComparisonView(folder)
     view.look()
-    assert "The contest has not begun." in shown(view)
-    attributes = {"episodes": 100, "charged": 100, "reason": ""}
-    records: list[dict[str, Any]] = [
-        {"state": "COMPLETE", "value": 0.25, "attributes": attributes},
-        {"state": "PRUNED", "value": 0.75, "attributes": attributes},
-        {"state": "COMPLETE", "value": 0.5, "attributes": attributes},
-        {"settings": {}},
+    assert "The final phase has not begun." in shown(view)
+    ended = [("complete", 0.25), ("pruned", 0.75), ("complete", 0.5)]
+    rows = [
+        {"strategy": "evolution", "trial": number, "state": state, "value": value}
+        | {"episodes": 100, "charged": 100, "settings": "{}", "reason": ""}
+        for number, (state, value) in enumerate(ended)
     ]
-    for number, record in enumerate(records):
-        path = folder / "tuning" / "evolution" / f"{number:06d}" / "trial.json"
-        path.parent.mkdir(parents=True)
-        atomic_files.write_json(path, record)
-    (folder / "contest" / "evolution").mkdir(parents=True)
+    trials = result_tables.table("trials", rows)
+    atomic_files.write_parquet(folder / "trials.parquet", trials)
+    for number in range(4):
+        (folder / "tuning" / "evolution" / f"{number:06d}").mkdir(parents=True)
+    (folder / "final" / "evolution").mkdir(parents=True)
     for seed, score in enumerate([0.5, None]):
-        atomic_files.write_json(
-            folder / "contest" / "evolution" / f"{seed:06d}.json", {"score": score}
-        )
+        path = folder / "final" / "evolution" / f"{seed:06d}.json"
+        atomic_files.write_json(path, {"score": score})
     view.look()
     found = view.as_json()
     assert found["tuning"]["evolution"] == {
@@ -522,8 +521,8 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
         "best": 0.5,
         "episodes": 300,
     }
-    assert found["contest"]["evolution"]["mean"] == 0.5
-    assert found["contest"]["evolution"]["failed"] == 1
+    assert found["final"]["evolution"]["mean"] == 0.5
+    assert found["final"]["evolution"]["failed"] == 1
     for room in (NARROW, WIDE):
         text = shown(view, room)
         assert "tuning evolution, trial 3" in text

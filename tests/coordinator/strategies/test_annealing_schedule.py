@@ -31,15 +31,14 @@ FIRST: dict[Schedule, float] = {  # T_1 of the same
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_exact_values(schedule: Schedule) -> None:
+def test_temperatures_are_exact(schedule: Schedule) -> None:
     assert temperature(schedule, 5, 2.0, 0.5, 10) == pytest.approx(MIDDLE[schedule], rel=1e-12)
     assert temperature(schedule, 1, 2.0, 0.5, 10) == pytest.approx(FIRST[schedule], rel=1e-12)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("last", [0.5, 1e-3, 2.0])
-@pytest.mark.parametrize("n_steps", [1, 2, 30])
-def test_falls_from_the_first_to_the_last_temperature_and_stays(
+@pytest.mark.parametrize(("last", "n_steps"), [(0.5, 30), (1e-3, 2), (2.0, 1)])
+def test_temperature_falls_from_the_first_to_the_last_temperature_and_stays(
     schedule: Schedule, last: float, n_steps: int
 ) -> None:
     values = np.array([temperature(schedule, k, 2.0, last, n_steps) for k in range(n_steps + 5)])
@@ -50,7 +49,7 @@ def test_falls_from_the_first_to_the_last_temperature_and_stays(
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_is_proportional_to_the_unit_of_temperature(schedule: Schedule) -> None:
+def test_temperature_is_proportional_to_the_unit_of_temperature(schedule: Schedule) -> None:
     for k in range(8):
         one = temperature(schedule, k, 2.0, 0.5, 7)
         assert temperature(schedule, k, 6.0, 1.5, 7) == pytest.approx(3 * one, rel=1e-12)

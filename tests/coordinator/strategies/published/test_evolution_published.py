@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.published.evolution import (
     EvolutionPublished,
     EvolutionPublishedState,
@@ -146,10 +145,3 @@ def test_nothing_but_the_point_itself_moves_nothing() -> None:
     np.testing.assert_array_equal(after.center, state.center)
     np.testing.assert_array_equal(after.best, state.best)
     assert after.generation == 1
-
-
-def test_a_population_without_slots_is_refused() -> None:
-    strategy = EvolutionPublished(n_pairs=1)
-    rng = np.random.default_rng(0)
-    with pytest.raises(TypeError, match="Explicit"):
-        strategy.tell(begin(strategy), Explicit(np.zeros((3, 3))), Evaluation(np.ones(3)), rng)

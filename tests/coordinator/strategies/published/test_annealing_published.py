@@ -193,11 +193,3 @@ def test_chains_accept_by_their_slot_and_a_failure_changes_nothing() -> None:
     np.testing.assert_array_equal(after.points[:2], state.points[:2])
     np.testing.assert_array_equal(after.points[2], moved.points[0])
     assert after.fitness.tolist() == [-np.inf, -np.inf, 1.0]
-
-
-def test_a_population_without_slots_is_refused() -> None:
-    strategy = AnnealingPublished(population_size=3)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, START, rng)
-    with pytest.raises(TypeError, match="Explicit"):
-        strategy.tell(state, Explicit(np.zeros((3, 3))), Evaluation(np.ones(3)), rng)

@@ -31,17 +31,6 @@ def sampled(generation: int, n: int, covariance: FloatArray) -> FloatArray:
     return strategy.ask(state, rng).points
 
 
-def test_the_first_generation_is_the_start_and_the_initial_law() -> None:
-    strategy = CrossEntropyPublished(population_size=4001)
-    rng = np.random.default_rng(0)
-    points = strategy.ask(strategy.init(SPACE, START, rng), rng).points
-    np.testing.assert_array_equal(points[0], START)
-    assert_law(points[1:, 0], stats.uniform.cdf, ALPHA / 2)
-    assert_law(points[1:, 1:], stats.norm.cdf, ALPHA / 2)
-    with pytest.raises(AssertionError):
-        assert_law(points[1:, 1], stats.uniform.cdf, ALPHA / 2)
-
-
 def test_mean_and_covariance_are_those_of_the_elite() -> None:
     strategy = CrossEntropyPublished(population_size=20, elite_fraction=0.2)
     rng = np.random.default_rng(0)
