@@ -288,4 +288,4 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
-        shown.show(found, folder, report, printed)
+        shown.print_findings(found, folder, report, printed)

@@ -1,7 +1,7 @@
 """The configuration of a comparison: tables that all strategies share, and one table for each."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -213,22 +213,12 @@ def _check(config: ComparisonConfig, source: str) -> None:
     if len(set(names)) < len(names):
         raise ConfigError(f"{source}: variants must have different names, got {names}")
     for name in (settings.baseline, *(name for pair in settings.pairs for name in pair)):
-        if name not in names:
-            raise ConfigError(
-                f"{source}: [comparison] {name!r} is no variant; there are {', '.join(names)}"
-                f"{nearest(name, names)}"
-            )
+        _check_known(name, names, f"{source}: [comparison]")
+    for name in config.tuning.strategies or ():
+        _check_known(name, list(config.given), f"{source}: [tuning] strategies:")
     for one, other in settings.pairs:
         if one == other:
-            raise ConfigError(
-                f"{source}: [comparison] pairs: {one!r} cannot be compared with itself"
-            )
-    for name in config.tuning.strategies or ():
-        if name not in config.given:
-            raise ConfigError(
-                f"{source}: [tuning] strategies: {name!r} is not among {', '.join(config.given)}"
-                f"{nearest(name, config.given)}"
-            )
+            raise ConfigError(f"{source}: [comparison] pairs: {one!r} is compared with itself")
     for name in config.tuned:
         strategy = type(config.given[name].strategy)
         tunable = getattr(strategy, "tunable", None)
@@ -243,3 +233,8 @@ def _check(config: ComparisonConfig, source: str) -> None:
             f"{source}: [tuning] episodes must allow one trial, "
             f"{config.tuning.seeds} x {settings.budget}, got {config.tuning.episodes}"
         )
+
+
+def _check_known(name: str, names: Sequence[str], where: str) -> None:
+    if name not in names:
+        raise ConfigError(f"{where} {name!r} is not among {', '.join(names)}{nearest(name, names)}")

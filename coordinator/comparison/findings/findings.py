@@ -130,7 +130,7 @@ def findings(
         pairs: further planned comparisons, (variant, other).
 
     Raises:
-        ValueError: a variant that is compared has no rows, or a run has more than one.
+        ValueError: a run has more than one row.
     """
     if results.duplicated(["variant", "seed_index"]).any():
         raise ValueError("results hold more than one row for the same variant and seed_index")

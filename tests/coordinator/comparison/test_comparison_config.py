@@ -61,7 +61,7 @@ def test_overrides_reach_every_table(tmp_path: Path) -> None:
         ("[run]", "[run]\ngenerations = 3", "follows from comparison.budget"),
         ("seeds = 2", 'baseline = "evolutoin"', "did you mean 'evolution'"),
         ("seeds = 2", 'pairs = [["evolution"]]', "pairs.0"),
-        ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is no variant"),
+        ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is not among"),
         ("seeds = 2", 'pairs = [["evolution", "evolution"]]', "compared with itself"),
         ('strategies = ["evolution"]', 'strategies = ["cma"]', "'cma' is not among"),
         ("episodes = 480", "episodes = 95", "must allow one trial, 1 x 96, got 95"),

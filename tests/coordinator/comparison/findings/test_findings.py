@@ -272,19 +272,6 @@ def test_json_and_tables_hold_the_same_numbers() -> None:
     assert found({"random": [0.1, 0.2]}).comparisons_table().empty
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"baseline": "none"}, "no runs of variant 'none'; there are random, es"),
-        ({"pairs": [("es", "cma")]}, "no runs of variant 'cma'"),
-        ({"pairs": [("es", "es")]}, "itself"),
-    ],
-)
-def test_wrong_plans_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        found(noise(3, random=0, es=0), **changes)
-
-
 def test_a_run_counts_once() -> None:
     runs, curves = frames(noise(3, random=0, es=0))
     with pytest.raises(ValueError, match="more than one row"):
