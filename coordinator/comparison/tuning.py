@@ -161,7 +161,7 @@ def pruning(trial: "Trial", budget: int) -> Callable[[RunStore], None]:
         rows = [
             (episodes, score) for episodes, score in zip(*columns, strict=True) if score is not None
         ]
-        for quarter in range(len(reported) + 1, CHECKPOINTS):
+        for quarter in sorted(set(range(1, CHECKPOINTS)) - set(reported)):
             episodes_then = quarter * budget / CHECKPOINTS
             scores = [score for episodes, score in rows if episodes <= episodes_then]
             if scores and table["total_episodes"][-1].as_py() >= episodes_then:

@@ -18,6 +18,8 @@ from spikeloop.coordinator.comparison.tuning import pruning
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 
+NAN = float("nan")
+
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
@@ -135,7 +137,7 @@ def test_resuming_what_is_finished_changes_nothing(
     before = (finished / "findings.json").read_bytes()
     assert cli("resume", str(finished)) == 0
     assert (finished / "findings.json").read_bytes() == before
-    assert "trial" not in capsys.readouterr().out
+    assert "  trial " not in capsys.readouterr().out
 
 
 def test_a_second_comparison_in_the_same_folder_is_refused(
@@ -159,16 +161,14 @@ def test_no_trial_is_spent_on_a_population_that_the_budget_cannot_hold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two tasks leave room for 48 candidates of the 96 that could be tuned."""
-    text = TOML.replace("episodes = 480", "episodes = 960").replace("seeds = 2", "seeds = 1")
-    path = tmp_path / "small.toml"
-    path.write_text(text)
+    path = comparison_toml(tmp_path / "small.toml", seeds="seeds = 1")
     assert cli("compare", str(path), "--out", str(tmp_path)) == 0
     output = capsys.readouterr().out
     assert "population_size is tuned within 12, 24, 48 instead of 12, 24, 48, 96" in output
     trials = frame(tmp_path / "small", "trials")
     assert set(trials["state"]) == {"complete", "pruned"}
-    assert len(trials) > 10
-    assert trials["charged"].sum() <= 960
+    assert len(trials) > 4
+    assert trials["charged"].sum() <= 480
     assert output.count("below the median of its study at") == (trials["state"] == "pruned").sum()
 
 
@@ -254,6 +254,7 @@ def test_trials_are_pruned_on_what_they_had_within_the_same_episodes(tmp_path: P
     histories = {
         "often": [(12, 0.1), (24, 0.2), (36, 0.3), (48, 0.4), (60, 0.5), (72, 0.6), (84, 0.7)],
         "rarely": [(40, 0.3), (80, 0.7)],
+        "all held-out episodes failed": [(30, NAN), (80, NAN)],
     }
     reported = {}
     for name, history in histories.items():
@@ -267,3 +268,5 @@ def test_trials_are_pruned_on_what_they_had_within_the_same_episodes(tmp_path: P
         reported[name] = study.get_trials()[-1].intermediate_values
     assert reported["often"] == {1: 0.2, 2: 0.4, 3: 0.6}
     assert reported["rarely"] == {2: 0.3, 3: 0.3}
+    failed = reported["all held-out episodes failed"]
+    assert [(step, str(score)) for step, score in failed.items()] == [(2, "nan"), (3, "nan")]
