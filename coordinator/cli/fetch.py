@@ -48,12 +48,12 @@ def fetch(copy: Copy, folder: Path, classes: Path | None = None) -> Fetched:
 
 def _verify(store: RunStore, classes: Path | None) -> str:
     """Why a run's numbers cannot be compared here; "" if they are sound."""
-    from spikeloop.coordinator.store import begun_runs, manifest, trust
+    from spikeloop.coordinator.store import begun_runs, run_folder, trust
     from spikeloop.coordinator.verification import verify_run
 
     found = store.manifest()
     try:
-        manifest.read_config(store)
+        run_folder.read_run(store)
     except ConfigError as error:
         modules = trust.own_classes(found["config"])
         if not modules or begun_runs.here(found):

@@ -14,9 +14,10 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
 from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.loop import generation_episodes, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.transfer import Transfer, transfer_size
+from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
+from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import ends
 
@@ -26,11 +27,6 @@ class ConsoleReporter:
 
     On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
     plain line a commit. Nothing else writes to standard output while a run is going on.
-
-    Args:
-        generations: of the run.
-        n_episodes: still to come.
-        console: where to print.
     """
 
     def __init__(self, generations: int, n_episodes: int, console: Console) -> None:
@@ -129,7 +125,7 @@ def episodes_to_come(config: RunConfig, done: int) -> int:
     )
 
 
-def transfer_table(transfer: Transfer, console: Console) -> None:
+def print_transfer(transfer: Transfer, console: Console) -> None:
     """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
     grid = transfer.episodes.grid
     zero, one = ends(grid.family.interface)
@@ -146,9 +142,9 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     for name, estimate in transfer.scores.items():
         rows = transfer.rows(name)
         episodes = transfer.episodes
-        returns, episodes_done = (
+        returns, n_evaluated = (
             episodes.returns[rows][episodes.ok[rows]],
-            int(episodes.episodes_done[rows].sum()),
+            int(episodes.evaluated[rows].sum()),
         )
         table.add_row(
             labels.get(name, f"{name}, mean of {estimate.n_points}"),
@@ -156,8 +152,8 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
             f"[{estimate.low:.3f}, {estimate.high:.3f}]",
             amount(returns.mean()) if returns.size else "-",
             plus_minus(transfer.regret[name]),
-            str(episodes_done),
-            str(episodes_done - returns.size),
+            str(n_evaluated),
+            str(n_evaluated - returns.size),
         )
     table.add_section()
     for name, baseline in transfer.baselines.items():

@@ -47,10 +47,11 @@ def watch(
 
 
 def _view(folder: Path) -> "View":
+    from spikeloop.coordinator.store.folder_kind import is_comparison
     from spikeloop.coordinator.watch.comparison import ComparisonView
     from spikeloop.coordinator.watch.view import RunView
 
-    if (folder / "comparison.json").exists():
+    if is_comparison(folder):
         return ComparisonView(folder)
     return RunView(folder)
 

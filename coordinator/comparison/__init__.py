@@ -1,6 +1,5 @@
 """Compares strategies at equal budget: each tuned by Optuna, then all on the same fresh seeds."""
 
-MANIFEST = "comparison.json"
 FINAL = "final"
 """Folder of the rows of the final phase, <variant>/<seed>.json, and of their held-out episodes."""
 SCHEMA_VERSION = 3

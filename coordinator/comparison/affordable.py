@@ -17,7 +17,7 @@ from typing import Any
 from spikeloop.coordinator.comparison import variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import around, defaults, settings_of
-from spikeloop.coordinator.search.loop import generation_episodes
+from spikeloop.coordinator.search.search_size import generation_episodes
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
 Values = Mapping[str, Any]

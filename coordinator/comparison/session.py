@@ -24,7 +24,6 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import (
     FINAL,
-    MANIFEST,
     SCHEMA_VERSION,
     final,
     result_tables,
@@ -35,9 +34,12 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig,
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search.processor_mix import watched
-from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store import atomic_files, begun_runs, manifest
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
+from spikeloop.coordinator.store.run_folder import classes_folder
 from spikeloop.coordinator.store.trust import again, remember
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
@@ -61,7 +63,7 @@ def start(
     if folder.exists() and any(folder.iterdir()):
         hint = (
             f"go on with: {again('resume', folder)}"
-            if (folder / MANIFEST).exists()
+            if is_comparison(folder)
             else "choose another with --out"
         )
         raise ConfigError(f"{folder}: the folder exists already; {hint}")
@@ -127,7 +129,7 @@ def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own, trusted = manifest.working_folder(value, str(path)), trust or begun_runs.here(value)
+    own, trusted = classes_folder(value, str(path)), trust or begun_runs.here(value)
     return parse(tables, str(path), own if trusted else None), trusted
 
 
@@ -167,7 +169,7 @@ def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
     n_searches = (len(config.given) + len(config.tuned)) * settings.seeds
     n_searches -= len(list((folder / FINAL).glob("*/*.json")))
     n_trials = len(config.tuned) * tuning_.episodes // settings.budget
-    n_trials -= len(list((folder / "tuning").glob("*/*/*/run.json")))
+    n_trials -= len(list((folder / "tuning").glob(f"*/*/*/{RUN_MANIFEST}")))
     trial = settings.budget + (2 * tuning.CHECKPOINTS + 2) * transfer.monitor_tasks + tuning_.tasks
     return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial
 

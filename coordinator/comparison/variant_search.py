@@ -13,10 +13,13 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.deployment import deploy, race_size
 from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
-from spikeloop.coordinator.search.loop import generation_episodes, max_generations, search
+from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
+from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -140,21 +143,22 @@ def run(
             raising, which loses nothing, because the generation is committed.
     """
     measured = measured or (lambda store: None)
-    if (folder / "run.json").exists():
+    if is_run(folder):
         store = RunStore.open(folder)
-        if manifest.read_config(store).tables()["strategy"] != config.tables()["strategy"]:
+        if read_run(store).config.tables()["strategy"] != config.tables()["strategy"]:
             raise ConfigError(f"{folder}: holds another search; remove it and resume")
     else:
         store = RunStore.create(folder, manifest.describe(config))
     with store.locked():
         refuse(
-            examine(manifest.read_config(store), store).damages,
+            examine(read_run(store)).damages,
             lambda sound: f"remove {folder} and resume: it is searched again, to the same numbers",
         )
         store.remove_uncommitted()
         measured(store)
-        search(config, pool, store, _Watch(reporter, lambda: measured(store)))
-        point = deploy(config, pool, store, reporter)
+        run = Run(config, store)
+        search(run, pool, _Watch(reporter, lambda: measured(store)))
+        point = deploy(run, pool, reporter)
     race = store.finalists(store.generation())
     generations = store.table("generations")
     if generations is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
+from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.workers import xla
 from spikeloop.workers.learners.lsnn import tile

@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import run_session
-from spikeloop.coordinator.search.deployment import deployed_generation
-from spikeloop.coordinator.store import atomic_files, manifest, reading
-from spikeloop.coordinator.store.manifest import open_run
+from spikeloop.coordinator.search.deployment import deployed, deployed_generation
+from spikeloop.coordinator.store import atomic_files, reading
+from spikeloop.coordinator.store.run_folder import open_run, read_manifest
 from spikeloop.coordinator.store.safe_npz import NOT_ITS_OWN, Arrays
 from spikeloop.tasks.base import FloatArray
 
@@ -122,18 +121,17 @@ def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
 def _of_run(folder: Path, trust: bool) -> Learned:
     from spikeloop.coordinator.search import finished_run
 
-    store, config, trusted = open_run(folder, trust)
-    store = store.as_of_now()
-    point = run_session.recommended(config, store)
-    known = finished_run.transfer(config, store)
+    run = open_run(folder, trust).as_of_now()
+    point = deployed(run)
+    known = finished_run.read_transfer(run)
     return Learned(
-        config,
+        run.config,
         point,
         folder,
-        trusted,
-        store.manifest(),
-        deployed_generation(config, store),
-        store.total_episodes(),
+        run.trusted,
+        run.store.manifest(),
+        deployed_generation(run),
+        run.store.total_episodes(),
         None if known is None else known.as_json(),
     )
 
@@ -164,7 +162,7 @@ def _of_file(path: Path, trust: bool) -> Learned:
         raise damaged
     if not all(isinstance(number, int) and number >= 0 for number in (generation, episodes)):
         raise damaged
-    config, trusted = manifest.configured(of_run, str(path), trust)
+    config, trusted = read_manifest(of_run, str(path), trust)
     point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
     if point is None:
         raise ConfigError(

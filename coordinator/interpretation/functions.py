@@ -10,8 +10,8 @@ from spikeloop.coordinator.interpretation import answers
 from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, Errors
 from spikeloop.coordinator.interpretation.findings import Shown, bounds, milestones
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.states import state_after
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import TARGET_RANGE, QuadraticTasks
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
@@ -94,13 +94,13 @@ def stages(held: HeldOut, tasks: QuadraticTasks, given: FloatArray) -> list[Stag
     last = of(f"learned, after {learned.generation} generations", given[:n])
     if not learned.source.is_dir():
         return [first, last]
-    store = RunStore.open(learned.source)
-    between = [number for _, number in store.states() if 0 < number < learned.generation]
+    run = Run(learned.config, RunStore.open(learned.source))
+    between = [number for _, number in run.store.states() if 0 < number < learned.generation]
     strategy, middle = learned.config.strategy, np.sqrt(first.error * last.error)
     tried = [
         stage(
             f"after {number} generations",
-            strategy.recommend(state_after(learned.config, store, number)),
+            strategy.recommend(run.state_after(number)),
         )
         for number in spread(between, STAGE_STATES)
     ]

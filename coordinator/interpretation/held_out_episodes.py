@@ -13,7 +13,7 @@ import numpy as np
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.time_series import Moments, adaptation
-from spikeloop.coordinator.search.transfer import new_tasks
+from spikeloop.coordinator.search.transfer_design import new_tasks
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Program
 from spikeloop.workers import xla

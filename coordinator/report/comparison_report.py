@@ -33,7 +33,8 @@ from spikeloop.coordinator.report.page import (
 from spikeloop.coordinator.report.run_report import frame, versions
 from spikeloop.coordinator.report.tuning_report import tuning_blocks
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, is_run
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import again
 
@@ -209,14 +210,14 @@ def _where(folder: Path, found: Findings) -> Iterator[Block]:
         order = finished[np.argsort(variant.scores[finished], kind="stable")]
         example = int(order[(len(order) - 1) // 2])
         path = folder / "runs" / variant.name / f"{variant.seeds[example]:06d}"
-        if not (path / "run.json").exists():
+        if not is_run(path):
             continue
-        store = RunStore.open(path)
-        config = read_config(store)
+        run = read_run(RunStore.open(path))
+        config = run.config
         figure = figures.new()
-        recommended = parameter_traces.recommended_values(store, config)
+        recommended = parameter_traces.recommended_values(run)
         if parameter_traces.draw_traces(
-            figure, frame(store, "candidates"), recommended, config.space
+            figure, frame(run.store, "candidates"), recommended, config.space
         ):
             score = variant.scores[example]
             yield Folded(
@@ -256,7 +257,7 @@ def _failures(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Block]:
 def _comparison(
     config: ComparisonConfig, folder: Path, results: pd.DataFrame, trials: pd.DataFrame
 ) -> Iterator[Block]:
-    manifest: dict[str, Any] = atomic_files.read_json(folder / "comparison.json")
+    manifest: dict[str, Any] = atomic_files.read_json(folder / COMPARISON_MANIFEST)
     tables = config.tables()
     results = results[results["same_as"] == ""]
     n_episodes, n_tuning = int(results["episodes"].sum()), int(trials["episodes"].sum())

@@ -13,7 +13,7 @@ from spikeloop.coordinator.stats.scores import (
     held_out_of,
 )
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -31,13 +31,13 @@ COLOURS = {
 }
 
 
-def make_figures(store: RunStore) -> list[Path]:
+def make_figures(run: Run) -> list[Path]:
     """Draws every figure that the run has data for, and gives their files."""
     import matplotlib
 
     matplotlib.use("Agg")
     made = []
-    config = read_config(store)
+    config, store = run.config, run.store
     seed, scale = config.run.seed, ends(config.family.interface)
     generations, curves, transfer = (
         _frame(store, name) for name in ("generations", "curves", "transfer")

@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
-from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report.figures import COLOURS
-from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.states import state_after
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
@@ -23,21 +21,21 @@ COLUMNS = 3
 DEFAULT: dict[str, Any] = {"lw": 1.2, "ls": "--"}
 
 
-def recommended_values(store: RunStore, config: RunConfig) -> pd.DataFrame:
+def recommended_values(run: Run) -> pd.DataFrame:
     """Physical values recommended before the search and after each generation with a state.
 
     Returns:
         A row a generation, which is the index, and a column a coordinate; no rows if those are so
         many that nothing is drawn of them.
     """
-    strategy, space = config.strategy, config.space
+    store, strategy, space = run.store, run.config.strategy, run.config.space
     last = store.generation()
     numbers = [number for _, number in store.states() if number <= last]
     if space.n_dim > MAX_STORED_DIM:
         numbers = []
     points = np.empty((len(numbers), space.n_dim))
     for row, number in enumerate(numbers):
-        points[row] = strategy.recommend(state_after(config, store, number))
+        points[row] = strategy.recommend(run.state_after(number))
     return pd.DataFrame(space.decode(points).values, index=numbers)
 
 

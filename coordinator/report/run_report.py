@@ -27,7 +27,7 @@ from spikeloop.coordinator.report.page import (
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.space import Choice, Parameter, Weights
 
@@ -35,9 +35,9 @@ TABLES = ("generations", "candidates", "episodes", "curves", "finalists", "trans
 LONGEST_ERROR = 300
 
 
-def run_page(store: RunStore, trust: bool = False) -> Page:
-    """Everything that is known of a run, whose own classes are loaded as by ``read_config``."""
-    manifest, config = store.manifest(), read_config(store, trust)
+def run_page(run: Run) -> Page:
+    """Everything that is known of a run."""
+    config, store, manifest = run.config, run.store, run.store.manifest()
     frames = {name: frame(store, name) for name in TABLES}
     others = other_transfers(store)
     done, planned = max(store.generation(), 0), config.run.generations
@@ -55,7 +55,7 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
                 list(transfer_blocks(config, frames["transfer"], over, others)),
             ),
             Section("search", "The search", list(_search(config, frames))),
-            Section("where", "Where the distribution went", list(_where(store, config, frames))),
+            Section("where", "Where the distribution went", list(_where(run, frames))),
             Section("failures", "Failed episodes", list(_failures(frames, others))),
             Section("run", "The run", list(_run(config, manifest, frames, others))),
             Section("data", "Reading the data", list(_reading(config, store))),
@@ -149,12 +149,12 @@ def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule,
             yield known, words(known, config.stop, row)
 
 
-def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
-    candidates, space = frames["candidates"], config.space
+def _where(run: Run, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
+    candidates, space = frames["candidates"], run.config.space
     if candidates.empty:
         return
     try:
-        recommended = parameter_traces.recommended_values(store, config)
+        recommended = parameter_traces.recommended_values(run)
     except (ConfigError, ValueError) as error:  # a state is damaged, or of another version
         yield Text(f"What the strategy recommended cannot be read: {error}", "note")
         recommended = pd.DataFrame(np.empty((0, space.n_dim)))
@@ -176,7 +176,7 @@ def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) 
     default = space.decode(space.default_point()[None, :]).values[0]
     if not len(recommended):
         return
-    point = deployed(config, store)
+    point = deployed(run)
     values = space.decode(point[None, :]).values[0]
     yield Table(
         "The learned Θ: the point to deploy",

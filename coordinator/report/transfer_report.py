@@ -10,7 +10,8 @@ from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search.baselines import Baseline, OtherTasks
-from spikeloop.coordinator.search.transfer import THETAS, compare, mean_regrets
+from spikeloop.coordinator.search.transfer import compare, mean_regrets
+from spikeloop.coordinator.search.transfer_design import THETAS
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import ends, frame_gain_and_span

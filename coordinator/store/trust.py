@@ -19,6 +19,7 @@ from typing import Any
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, begun_runs
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, RUN_MANIFEST
 
 
 def require(folder: Path, reaches: Iterable[str], trusted: bool) -> None:
@@ -110,7 +111,7 @@ def again_with(classes: Path, command: str, folder: Path) -> str:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     """What a folder says of itself; nothing if that cannot be read."""
-    for name in ("comparison.json", "run.json"):
+    for name in (COMPARISON_MANIFEST, RUN_MANIFEST):
         with suppress(ConfigError):
             return atomic_files.read_json(folder / name)
     return {}

@@ -157,6 +157,11 @@ class Annealing(Settings):
             proposals = state.points.copy()
         return Explicit(proposals, slots[n_chains:])
 
+    def n_candidates(self, state: AnnealingState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * self._n_chains() if self.reevaluate else self._n_chains()
+
     def tell(
         self,
         state: AnnealingState,

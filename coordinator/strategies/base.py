@@ -66,6 +66,10 @@ class Strategy(Protocol[S]):
         """Propose the candidates of the next generation."""
         ...
 
+    def n_candidates(self, state: S) -> int:
+        """Number of candidates that ``ask`` gives in this state, whatever its random numbers."""
+        ...
+
     def tell(
         self, state: S, population: Population, evaluation: Evaluation, rng: np.random.Generator
     ) -> S:
@@ -88,6 +92,16 @@ class Strategy(Protocol[S]):
 def wants_gradient(strategy: Strategy[Any]) -> bool:
     """Tell whether a strategy uses gradients, as its class says by ``wants_gradient = True``."""
     return bool(getattr(strategy, "wants_gradient", False))
+
+
+def n_candidates(strategy: Strategy[S], state: S) -> int:
+    """Count the candidates of the next generation.
+
+    A user's own strategy may lack the method ``n_candidates``; it is then asked for a population.
+    """
+    if hasattr(strategy, "n_candidates"):
+        return strategy.n_candidates(state)
+    return strategy.ask(state, np.random.default_rng(0)).n_candidates
 
 
 def require_any_fitness(evaluation: Evaluation) -> NDArray[np.bool_]:

@@ -160,6 +160,11 @@ class Bptt(Settings):
         del rng
         return Explicit(state.point[None].astype(np.float64))
 
+    def n_candidates(self, state: BpttState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 1
+
     def tell(
         self,
         state: BpttState,

@@ -130,6 +130,11 @@ class CmaEs(Settings):
         optimizer = restore(state, self.population_size, seed=int(rng.integers(2**32)))
         return Explicit(np.array([optimizer.ask() for _ in range(self.population_size)]))
 
+    def n_candidates(self, state: CmaEsState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: CmaEsState,

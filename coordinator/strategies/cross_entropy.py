@@ -137,6 +137,11 @@ class CrossEntropy(Settings):
         draws += state.mean
         return Explicit(draws)
 
+    def n_candidates(self, state: CrossEntropyState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: CrossEntropyState,

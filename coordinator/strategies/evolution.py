@@ -168,6 +168,11 @@ class Evolution(Settings):
             bounded=state.bounded if self._keeps_inside(state) else None,
         )
 
+    def n_candidates(self, state: EvolutionState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * (self.population_size // 2)
+
     def tell(
         self,
         state: EvolutionState,

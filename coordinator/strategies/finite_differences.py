@@ -116,6 +116,11 @@ class FiniteDifferences(Settings):
             n_pairs=self.population_size // 2,
         )
 
+    def n_candidates(self, state: FiniteDifferencesState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * (self.population_size // 2)
+
     def tell(
         self,
         state: FiniteDifferencesState,

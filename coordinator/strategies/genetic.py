@@ -139,6 +139,11 @@ class Genetic(Settings):
             np.vstack([elites, self._breed(state, self.population_size - len(elites), rng)])
         )
 
+    def n_candidates(self, state: GeneticState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: GeneticState,

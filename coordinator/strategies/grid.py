@@ -126,6 +126,10 @@ class Grid(Settings):
         points = grid_points(numbers, state.levels, state.bounded)
         return Explicit(np.vstack([state.incumbent, points]))
 
+    def n_candidates(self, state: GridState) -> int:
+        """Number of candidates of the next generation."""
+        return 1 + self._n_new(state)
+
     def tell(
         self,
         state: GridState,

@@ -104,6 +104,11 @@ class NaturalEvolution(Settings):
             n_pairs=self.population_size // 2,
         )
 
+    def n_candidates(self, state: NaturalEvolutionState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * (self.population_size // 2)
+
     def tell(
         self,
         state: NaturalEvolutionState,

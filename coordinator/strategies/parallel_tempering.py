@@ -136,6 +136,10 @@ class ParallelTempering(Settings):
         proposals = state.points + self._steps()[:, None] * noise
         return Explicit(np.vstack([state.points, proposals]), np.arange(2 * len(noise)))
 
+    def n_candidates(self, state: ParallelTemperingState) -> int:
+        """Number of candidates of the next generation."""
+        return 2 * len(state.points)
+
     def tell(
         self,
         state: ParallelTemperingState,

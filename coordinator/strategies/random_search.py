@@ -76,6 +76,11 @@ class RandomSearch(Settings):
             n_candidates=self.population_size,
         )
 
+    def n_candidates(self, state: RandomSearchState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: RandomSearchState,

@@ -16,7 +16,8 @@ from spikeloop.cluster.ray_backend import job_client
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.manifest import CHANGES_NOTHING
+from spikeloop.coordinator.store.folder_kind import FolderKind
+from spikeloop.coordinator.store.run_folder import CHANGES_NOTHING
 from spikeloop.workers.fingerprint import fingerprint
 
 LARGEST_PACKAGE = 200_000_000
@@ -137,9 +138,8 @@ def digest(config: RunConfig) -> str:
 
 def _runs(folder: Path) -> set[Path]:
     """Run folders, comparisons, and copies for jobs in a folder."""
-    manifests = ("run.json", "comparison.json")
-    runs = [path.parent for name in manifests for path in folder.glob(f"*/{name}")]
-    runs += [path.parent for name in manifests for path in folder.glob(f"*/*/{name}")]
+    runs = [path.parent for name in FolderKind for path in folder.glob(f"*/{name}")]
+    runs += [path.parent for name in FolderKind for path in folder.glob(f"*/*/{name}")]
     copies = [*folder.glob(f"*{COPY}*/"), *folder.glob(f"*/*{COPY}*/")]
     return {*runs, *copies}
 

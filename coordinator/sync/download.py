@@ -23,6 +23,7 @@ from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, checksums, lock
 from spikeloop.coordinator.store.commit_order import REPORT, due, is_drawn, rank, ranked, state_of
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.sync import storage
 from spikeloop.coordinator.sync.storage import Place, Source
@@ -69,13 +70,13 @@ class Copy:
         """
         return [
             name
-            for (number, _), name in ranked(self.names - {"run.json", REPORT})
+            for (number, _), name in ranked(self.names - {RUN_MANIFEST, REPORT})
             if number <= self.generation or number == inf
         ]
 
     def identity_now(self) -> str:
         """Reads it once more; BadCopy if there are files of a run without it."""
-        data = self.place.read("run.json")
+        data = self.place.read(RUN_MANIFEST)
         if data is None and self.names:
             raise BadCopy(
                 f"{self.place}: files of a run without its run.json; remove them or choose another "
@@ -105,7 +106,7 @@ class Copy:
         wanted = self.committed()
         temporary = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
         try:
-            if (folder / "run.json").exists():
+            if is_run(folder):
                 store = RunStore.open(folder)
                 if store.identity != self.identity:
                     raise ConfigError(
@@ -169,10 +170,10 @@ class Copy:
         store = RunStore(folder)
         for name in ("", *PARTS, *ONCE, "state", "figures"):
             (folder / name).mkdir()
-        manifest = self.place.read("run.json") or b""
+        manifest = self.place.read(RUN_MANIFEST) or b""
         if self._seal(manifest) != self.identity:
             raise ConfigError(f"{self.place}: another run took this one's place; try again")
-        atomic_files.write_bytes(folder / "run.json", manifest)
+        atomic_files.write_bytes(folder / RUN_MANIFEST, manifest)
 
         def fetch(name: str) -> None:
             data = self.place.read(name)
@@ -214,7 +215,7 @@ class Copy:
                 if not path.exists() and not (temporary / name).exists():
                     raise ConfigError(f"{self.place}: {name} is missing")
 
-    def _seal(self, data: bytes, name: str = "run.json") -> str:
+    def _seal(self, data: bytes, name: str = RUN_MANIFEST) -> str:
         try:
             return checksums.check(data)
         except checksums.Broken as error:

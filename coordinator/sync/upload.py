@@ -10,6 +10,7 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import reading
 from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, ranked
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.coordinator.sync.download import BadCopy, Copy
 from spikeloop.coordinator.sync.storage import Place
@@ -92,7 +93,7 @@ class Mirror:
     def _fence(self, store: RunStore) -> None:
         """Makes sure, before anything is written, that the copy is still this run's."""
         if not self._identity:
-            self._write(store, "run.json")
+            self._write(store, RUN_MANIFEST)
             self._identity = store.identity
         found = self._copy.identity_now()
         if not found:

@@ -20,6 +20,7 @@ from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import databases, require
 from spikeloop.coordinator.verification import verify_run
@@ -100,7 +101,7 @@ def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
     """Verify the run folder of every search."""
     # A search whose run.json is a dangling link counts, too.
     runs = sorted([*folder.glob("tuning/*/*/*"), *folder.glob("runs/*/*")])
-    runs = [run for run in runs if os.path.lexists(run / "run.json")]
+    runs = [run for run in runs if os.path.lexists(run / RUN_MANIFEST)]
     for run in runs:
         try:
             found = verify_run.verify(RunStore.open(run), trust).problems

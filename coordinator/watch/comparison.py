@@ -14,10 +14,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import FINAL, MANIFEST, SCHEMA_VERSION
+from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.frame import Room, span
@@ -192,9 +194,9 @@ class ComparisonView:
         for path in sorted(self.folder.glob("tuning/*/*"), reverse=True):
             if path.parts[-2:] not in ended:
                 strategy, trial = (printable(part) for part in path.parts[-2:])
-                runs = sorted(path.glob("*/run.json"))
+                runs = sorted(path.glob(f"*/{RUN_MANIFEST}"))
                 return f"tuning {strategy}, trial {_number(trial)}{_generation(runs)}"
-        for run in sorted(self.folder.glob("runs/*/*/run.json")):
+        for run in sorted(self.folder.glob(f"runs/*/*/{RUN_MANIFEST}")):
             variant, seed = run.parts[-3], run.parts[-2]
             if not (self.folder / FINAL / variant / f"{seed}.json").exists():
                 name = f"final phase, {printable(variant)}, seed {_number(printable(seed))}"

@@ -14,6 +14,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.scores import gain_and_span, held_out_score
 from spikeloop.coordinator.store.commit_order import due
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.plan import Plan, plan
@@ -86,14 +87,14 @@ class Follower:
         self.folder = folder
         self._open()
         above = folder.resolve().parents[:4]
-        self.comparison = next((f for f in above if (f / "comparison.json").exists()), None)
+        self.comparison = next((f for f in above if is_comparison(f)), None)
 
     def _open(self) -> None:
-        self._manifest = _signature(self.folder / "run.json")
+        self._manifest = _signature(self.folder / RUN_MANIFEST)
         self._store = RunStore.open(self.folder)
         self._seen: list[_Seen] = []
         self._begun: Signature | None = None
-        self.plan: Plan = plan(self._store.manifest(), str(self.folder / "run.json"))
+        self.plan: Plan = plan(self._store.manifest(), str(self.folder / RUN_MANIFEST))
         self.generation = -1
         self.unread = 0
         self.last: Row = {}
@@ -112,7 +113,7 @@ class Follower:
             ConfigError: the run was removed, or its ``run.json`` is damaged.
         """
         until = time.monotonic() + limit_s
-        if _signature(self.folder / "run.json") != self._manifest:
+        if _signature(self.folder / RUN_MANIFEST) != self._manifest:
             self._open()  # another run of the same name
         states = [number for _, number in self._store.states()]
         committed = max(states, default=-1)

@@ -16,7 +16,12 @@ from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.comparison.tunable_space import defaults, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
-from spikeloop.coordinator.strategies.base import from_arrays, to_arrays, wants_gradient
+from spikeloop.coordinator.strategies.base import (
+    from_arrays,
+    n_candidates,
+    to_arrays,
+    wants_gradient,
+)
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
@@ -121,6 +126,14 @@ def test_the_table_names_each_strategy_by_its_kind() -> None:
         assert settings(**written) == strategy
 
 
+def test_a_strategy_without_the_method_is_asked_for_its_number_of_candidates() -> None:
+    class Old:
+        ask = staticmethod(lambda state, rng: Explicit(np.zeros((3, 1))))
+
+    old: Any = Old()
+    assert n_candidates(old, None) == 3
+
+
 def test_populations_have_the_shape_of_the_space(strategy: Strategy[Any]) -> None:
     state = begin(strategy)
     for g in range(3):
@@ -128,6 +141,7 @@ def test_populations_have_the_shape_of_the_space(strategy: Strategy[Any]) -> Non
         assert recommended.shape == (SPACE.n_dim,)
         assert np.isfinite(recommended).all()
         pop, _ = generation(strategy, state, g)
+        assert strategy.n_candidates(state) == n_candidates(strategy, state) == pop.n_candidates
         rows = pop.rows(0, pop.n_candidates)
         assert rows.shape == (pop.n_candidates, SPACE.n_dim)
         assert np.isfinite(rows).all()

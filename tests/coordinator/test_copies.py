@@ -26,6 +26,7 @@ from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store.commit_order import rank
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync import background_upload, download, storage
 from spikeloop.coordinator.sync.background_upload import Copying
@@ -221,7 +222,7 @@ def test_fetch_brings_a_table_that_was_written_again(
     at_the_end = {name: s3.read(f"{copied}/{name}") for name in (last, table)}
     s3.remove(f"{copied}/{last}")
     store = RunStore.open(download.fetch(s3.uri(copied), tmp_path))
-    store.write_transfer(store.folder / table, store.read_part(store.folder / table).slice(1))
+    store.write_part(store.folder / table, store.read_part(store.folder / table).slice(1))
     s3.write(f"{copied}/{last}", at_the_end[last])
     download.fetch(s3.uri(copied), tmp_path)
     assert (store.folder / table).read_bytes() == at_the_end[table]
@@ -245,7 +246,7 @@ def test_two_histories_of_one_run_are_not_mixed(
         download.fetch(s3.uri(copied), tmp_path)
     config = small_config(run={"copy_to": s3.uri(copied.removesuffix("/small"))})
     with pytest.raises(ConfigError, match="run again elsewhere; choose another place"):
-        run_session.resume(config, store, SilentReporter(), StopSignal())
+        run_session.resume(Run(config, store), SilentReporter(), StopSignal())
     assert folder_contents(tmp_path) == before
     assert s3.objects(copied) == there
 
@@ -435,7 +436,9 @@ def test_a_server_that_stays_away_ends_a_run_that_is_whole_here(
         run_session.start(config, tmp_path / "small", listener, StopSignal())
     assert_same_contents(tmp_path / "small", run)
     s3.start()
-    run_session.resume(config, RunStore.open(tmp_path / "small"), SilentReporter(), StopSignal())
+    run_session.resume(
+        Run(config, RunStore.open(tmp_path / "small")), SilentReporter(), StopSignal()
+    )
     assert s3.objects("away/small") == folder_contents(tmp_path / "small")
 
 

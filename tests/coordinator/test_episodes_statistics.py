@@ -16,7 +16,7 @@ from spikeloop.coordinator.interpretation.answers import LINE, NETWORK, PRIOR, c
 from spikeloop.coordinator.interpretation.findings import milestones
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
 from spikeloop.coordinator.interpretation.time_series import adaptation, most_moved
-from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
+from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks

@@ -21,7 +21,7 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.store import atomic_files, checksums, safe_npz
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
@@ -45,10 +45,10 @@ def test_a_file_holds_what_the_run_deploys(
     run: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = RunStore.open(run)
-    config = read_config(store)
+    config = read_run(store).config
     known = learned.open_learned(file, trust=False)
     assert known.config.tables() == config.tables()
-    assert known.point.tobytes() == deployed(config, store).tobytes()
+    assert known.point.tobytes() == deployed(Run(config, store)).tobytes()
     assert (known.generation, known.episodes) == (3, store.total_episodes())
     assert cli("transfer", run, "--inline", "--json") == 0
     assert known.transfer == json.loads(capsys.readouterr().out)
@@ -87,7 +87,7 @@ def test_a_run_on_its_way_is_exported_as_it_stands(run: Path, tmp_path: Path) ->
     assert cli("export", store.folder, "--to", "weights") == 0
     known = learned.open_learned(tmp_path / "early.npz", trust=False)
     assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
-    assert known.point.tobytes() == deployed(read_config(store), store).tobytes()
+    assert known.point.tobytes() == deployed(read_run(store).config, store).tobytes()
     store.go_back(-1)
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
 

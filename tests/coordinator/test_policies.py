@@ -8,8 +8,8 @@ import pytest
 from support.command_line import cli
 from support.small_run import small_tables, small_toml
 
-from spikeloop.coordinator.cli.policies import run_episodes
 from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.interpretation.maze_policies import run_episodes
 
 
 def small_maze_toml(path: Path) -> Path:

@@ -18,9 +18,11 @@ from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.page import Folded, Page, Section, Table, Text, render, toml
 from spikeloop.coordinator.report.transfer_report import transfer_regrets, transfer_scores
 from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.manifest import describe
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 
 
@@ -101,7 +103,7 @@ def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
     assert column(table, "mean") == [f"{value:.3f}" for value in generations["mean"]]
     assert column(table, "episodes") == [str(value) for value in generations["n_episodes"]]
     config = small_config()
-    point = run_session.recommended(config, RunStore(folder))
+    point = deployed(Run(config, RunStore(folder)))
     learned = config.space.decode(point[None, :]).values[0]
     table = table_of(page, "The learned Θ")
     assert column(table, "hyperparameter") == list(config.space.columns)

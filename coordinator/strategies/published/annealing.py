@@ -160,6 +160,11 @@ class AnnealingPublished(Settings):
         points = state.points + step * rng.standard_normal(state.points.shape)
         return Explicit(clip(points, state.bounded), slots=np.arange(self.population_size))
 
+    def n_candidates(self, state: AnnealingPublishedState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: AnnealingPublishedState,

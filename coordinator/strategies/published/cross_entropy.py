@@ -134,6 +134,11 @@ class CrossEntropyPublished(Settings):
             points = state.mean + (rng.standard_normal(shape) * widths) @ axes.T
         return Explicit(clip(points, state.bounded))
 
+    def n_candidates(self, state: CrossEntropyPublishedState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: CrossEntropyPublishedState,

@@ -120,6 +120,11 @@ class EvolutionPublished(Settings):
         points = np.vstack([state.center + self._perturbations(state), state.center])
         return Explicit(clip(points, state.bounded), slots=np.arange(len(points)))
 
+    def n_candidates(self, state: EvolutionPublishedState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * self.n_pairs + 1
+
     def tell(
         self,
         state: EvolutionPublishedState,

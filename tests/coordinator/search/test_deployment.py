@@ -1,4 +1,4 @@
-"""The point to deploy: averages over generations, and the race of the finalists."""
+"""The point to deploy is an average over generations, or the winner of a race of finalists."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from support.small_run import SilentReporter, run_tables, small_config
+from support.small_run import (
+    RecordingReporter,
+    SilentReporter,
+    resume_run,
+    run_tables,
+    small_config,
+    start_run,
+)
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.search import deployment, run_session
+from spikeloop.coordinator.search import deployment, transfer_session
+from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.search.evaluation import evaluate_grid
 from spikeloop.coordinator.search.generation import held_out_jobs
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays, to_arrays
 from spikeloop.coordinator.verification.verify_run import verify
@@ -26,8 +34,7 @@ pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def start(folder: Path, **changes: Any) -> RunStore:
-    run_session.start(small_config(**changes), folder, SilentReporter(), StopSignal())
-    return RunStore(folder)
+    return RunStore(start_run(folder, **changes))
 
 
 def recommended(store: RunStore, config: RunConfig, generation: int) -> FloatArray:
@@ -62,7 +69,7 @@ def test_point_after_a_generation_is_the_mean_of_the_last_ones(
     config = small_config(**AVERAGED)
     points = np.stack([recommended(averaged, config, g) for g in of])
     expected = points[0] if len(of) == 1 else deployment.average(points, config.space)
-    point = deployment.point_after(config, averaged, generation, first=1)
+    point = deployment.point_after(Run(config, averaged), generation, first=1)
     np.testing.assert_array_equal(point, expected)
 
 
@@ -70,7 +77,7 @@ def test_average_never_reaches_back_into_another_epoch(averaged: RunStore) -> No
     config = small_config(**AVERAGED)
     points = np.stack([recommended(averaged, config, g) for g in (3, 4)])
     np.testing.assert_array_equal(
-        deployment.point_after(config, averaged, 4, first=3),
+        deployment.point_after(Run(config, averaged), 4, first=3),
         deployment.average(points, config.space),
     )
 
@@ -79,12 +86,12 @@ def test_what_is_monitored_is_what_would_be_deployed(averaged: RunStore) -> None
     config = small_config(**AVERAGED)
     curves = run_tables(averaged.folder)["curves"]
     for generation in (2, 4):
-        point = deployment.point_after(config, averaged, generation, first=1)
+        point = deployment.point_after(Run(config, averaged), generation, first=1)
         own = [evaluate(config, p, generation) for p in (point, recommended(averaged, config, 4))]
         written = curves.loc[curves["generation"] == generation, "return"].to_list()
         assert written == own[0]
         assert written != own[1]  # the last recommended point alone earns something else
-    np.testing.assert_array_equal(run_session.recommended(config, averaged), point)
+    np.testing.assert_array_equal(deployed(Run(config, averaged)), point)
 
 
 def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[float]:
@@ -93,15 +100,7 @@ def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[floa
     return [float(value) for value in episodes.returns[0]]
 
 
-def test_without_an_average_the_recommended_point_is_untouched(tmp_path: Path) -> None:
-    config = small_config()
-    store = start(tmp_path / "small")
-    np.testing.assert_array_equal(
-        run_session.recommended(config, store), recommended(store, config, 3)
-    )
-
-
-# --- who races --------------------------------------------------------------------------------
+# --- finalists --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_equal_points_race_only_once(tmp_path: Path) -> None:
     strategy = config.strategy
     state: Any = from_arrays(type(strategy).State, store.state(3))
     store.commit(2, {}, to_arrays(state))
-    generations, points = deployment.finalists(config, store)
+    generations, points = deployment.finalists(Run(config, store))
     assert generations == [3]
     np.testing.assert_array_equal(points, recommended(store, config, 3)[None, :])
 
@@ -162,9 +161,13 @@ def race(returns: dict[int, list[float]], failed: dict[int, int] | None = None) 
     [
         ({8: [0.9, 0.9], 10: [0.1, 1.8]}, {}, 10),  # .63 against .60, though .9 is earned twice
         ({8: [0.5, 0.5], 10: [0.5, 0.5]}, {}, 10),  # among equals the later one
-        ({6: [1.0], 8: [0.1, 0.2], 10: [0.1, 0.1]}, {}, 8),  # who left is out, whatever it earned
+        (
+            {6: [1.0], 8: [0.1, 0.2], 10: [0.1, 0.1]},
+            {},
+            8,
+        ),  # eliminated, whatever it earned
         ({8: [0.1, 0.1], 10: [1.0, 2.0]}, {10: 1}, 8),  # failed too often
-        ({8: [1.0, 2.0], 10: [1.0, 2.0]}, {8: 2, 10: 2}, 10),  # nobody has a score
+        ({8: [1.0, 2.0], 10: [1.0, 2.0]}, {8: 2, 10: 2}, 10),  # none has a score
     ],
 )
 def test_winner(returns: dict[int, list[float]], failed: dict[int, int], expected: int) -> None:
@@ -188,39 +191,28 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
     table = raced.finalists(4)
     assert table is not None
     winner = deployment.winner(table, 0.2)
-    np.testing.assert_array_equal(
-        run_session.recommended(config, raced), recommended(raced, config, winner)
-    )
+    np.testing.assert_array_equal(deployed(Run(config, raced)), recommended(raced, config, winner))
     assert verify(raced).problems == []
 
 
-def test_tasks_of_the_race_are_nobody_elses(raced: RunStore) -> None:
+def test_tasks_of_the_race_are_in_no_other_table(raced: RunStore) -> None:
     found = run_tables(raced.folder)
     raced_tasks = set(found.pop("finalists")["optimal"])
     for name in ("episodes", "curves", "transfer"):
         assert raced_tasks.isdisjoint(found[name]["optimal"]), name
 
 
-class Counting(SilentReporter):
-    def __init__(self) -> None:
-        self.grids: list[tuple[str, int]] = []
-
-    def started(self, what: str, n_episodes: int) -> None:
-        self.grids.append((what, n_episodes))
-
-
 def test_finished_run_never_races_again(raced: RunStore) -> None:
-    config, heard = read_config(raced), Counting()
-    run_session.resume(config, raced, heard, StopSignal())
-    settings = type(config.transfer).model_validate({**config.transfer.model_dump(), "seed": 5})
-    run_session.transfer(config, raced, settings, heard, StopSignal())
-    assert heard.grids == [("transfer to held-out tasks", 30)]  # of the second command only
+    run, reporter = read_run(raced), RecordingReporter()
+    resume_run(raced.folder, reporter)
+    settings = run.config.transfer.model_copy(update={"seed": 5})
+    transfer_session.score_run(run, settings, reporter, StopSignal())
+    assert reporter.grids == [("transfer to held-out tasks", 30)]  # of the second command only
 
 
-def test_transfer_scores_the_winner(tmp_path: Path) -> None:
-    """A race written by hand, won by an earlier generation, is what `transfer` goes by."""
+def test_transfer_scores_the_winner_of_a_changed_race(tmp_path: Path) -> None:
     store = start(tmp_path / "small", **RACING)
-    config = read_config(store)
+    config = read_run(store).config
     before = run_tables(store.folder)["transfer"]
     table = store.finalists(4)
     assert table is not None
@@ -228,11 +220,12 @@ def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     frame = table.to_pandas()
     own = frame["generation"] == loser
     frame["return"] = frame["optimal"].where(own, frame["random"])
-    store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
-    np.testing.assert_array_equal(
-        run_session.recommended(config, store), recommended(store, config, loser)
+    store.write_part(
+        store.part_path("finalists", 4),
+        pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False),
     )
-    run_session.resume(config, store, SilentReporter(), StopSignal())
+    np.testing.assert_array_equal(deployed(Run(config, store)), recommended(store, config, loser))
+    resume_run(store.folder)
     after = run_tables(store.folder)["transfer"]
     changed = after["return"] != before["return"]
     assert set(after.loc[changed, "theta"]) == {"learned"}
@@ -245,11 +238,14 @@ def test_verify_finds_episodes_that_no_race_gave(tmp_path: Path, broken: str) ->
     assert table is not None
     frame = table.to_pandas()
     frame = frame.iloc[1:] if broken == "an episode less" else frame.replace({"generation": {3: 2}})
-    store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
+    store.write_part(
+        store.part_path("finalists", 4),
+        pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False),
+    )
     assert any("do not follow from the race" in problem for problem in verify(store).problems)
 
 
-# --- the remedy -------------------------------------------------------------------------------
+# --- a cliff ----------------------------------------------------------------------------------
 
 
 def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
@@ -269,10 +265,10 @@ def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
         store.commit(generation, {"generations": row} if generation else {}, arrays)
     pool = InlinePool(StopSignal())
     without = small_config(learner={"kind": "known_score_learner:Ramp"})
-    assert deployment.deploy(without, pool, store, SilentReporter())[0] == 0.95
-    heard = Counting()
-    assert deployment.deploy(config, pool, store, heard)[0] == 0.85
-    assert heard.grids == [
+    assert deployment.deploy(Run(without, store), pool, SilentReporter())[0] == 0.95
+    reporter = RecordingReporter()
+    assert deployment.deploy(Run(config, store), pool, reporter)[0] == 0.85
+    assert reporter.grids == [
         (
             "race of the finalists",
             deployment.race_size(small_config(deploy={"finalists": 3, "tasks": 8})),

@@ -1,4 +1,4 @@
-"""What a search publishes: each committed generation, and after a resume where it stands."""
+"""A search publishes each committed generation, and a resumed one where it stands."""
 
 import time
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
 from spikeloop.coordinator.search import live_metrics as measures
 from spikeloop.coordinator.search.loop import search
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -34,7 +35,7 @@ def searched(folder: Path, **changes: dict[str, Any]) -> tuple[Watched, RunStore
     exists = (folder / "run.json").exists()
     store = RunStore.open(folder) if exists else RunStore.create(folder, {"config": {}})
     pool = Watched()
-    search(config, pool, store, SilentReporter())
+    search(Run(config, store), pool, SilentReporter())
     return pool, store
 
 
@@ -72,7 +73,7 @@ def test_a_resumed_search_starts_with_its_last_generation(tmp_path: Path) -> Non
     }
 
 
-def test_a_search_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
+def test_a_search_replaces_every_metric_of_an_earlier_one(tmp_path: Path) -> None:
     """In a comparison they share a pool."""
     pool, _ = searched(tmp_path / "run")
     fresh = measures.at_start(5, None, [])

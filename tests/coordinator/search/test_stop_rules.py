@@ -1,52 +1,32 @@
-"""Rules that end a search or begin it anew, and that a resumed run decides the same."""
+"""Rules that end or restart a search, also where a run is resumed."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
+from support.small_run import (
+    RecordingReporter,
+    assert_same_contents,
+    crash_before_each_file,
+    resume_run,
+    run_tables,
+    small_config,
+    start_run,
+)
 
-from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.coordinator.cli import progress as console
 from spikeloop.coordinator.config.stopping import StopSettings, spread, words
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import loop, run_session
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.search import search_size
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.replay import rule_problems
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.seeding import Purpose, stream
 
 pytestmark = pytest.mark.usefixtures("without_figures")
-
-
-class Listening(SilentReporter):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.grids: list[str] = []
-        self.stopped: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def started(self, what: str, n_episodes: int) -> None:
-        self.grids.append(what)
-
-    def generation(self, report: Any) -> None:
-        self.stopped.append(report.stopped)
-
-
-def start(folder: Path, reporter: Any = None, **changes: Any) -> Path:
-    run_session.start(small_config(**changes), folder, reporter or SilentReporter(), StopSignal())
-    return folder
-
-
-def resume(folder: Path, reporter: Any = None) -> None:
-    store = RunStore.open(folder)
-    run_session.resume(read_config(store), store, reporter or SilentReporter(), StopSignal())
 
 
 def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str, Any]]:
@@ -108,7 +88,7 @@ def test_patience(scores: tuple[float | None, ...], stalled: bool) -> None:
     assert not StopSettings().stalled(rows(*scores))
 
 
-def test_patience_begins_anew_with_each_epoch() -> None:
+def test_patience_restarts_with_each_epoch() -> None:
     stop = StopSettings(patience=2)
     both = [*rows(0.9, 0.8), *rows(0.3, 0.2, epoch=1, first=3)]
     assert not stop.stalled(both)
@@ -116,7 +96,7 @@ def test_patience_begins_anew_with_each_epoch() -> None:
     assert stop.stalled([{**row, "epoch": 0} for row in both])  # the negative control
 
 
-def test_what_a_rule_leads_to() -> None:
+def test_each_rule_ends_or_restarts() -> None:
     end, restart = StopSettings(), StopSettings(then="restart")
     assert [end.ends(rule) for rule in ("episodes", "target", "spread", "patience")] == [True] * 4
     assert [restart.ends(rule) for rule in ("episodes", "target")] == [True, True]
@@ -160,45 +140,47 @@ BUDGET: dict[str, Any] = {"run": {"generations": 9}, "stop": {"episodes": 80}}
 
 
 def test_budget_ends_a_run_with_a_held_out_score(tmp_path: Path) -> None:
-    heard = Listening()
-    folder = start(tmp_path / "small", heard, **BUDGET)
+    reporter = RecordingReporter()
+    folder = start_run(tmp_path / "small", reporter, **BUDGET)
     generations = RunStore(folder).rows()
     assert [row["total_episodes"] for row in generations] == [24, 48, 72]
     assert [row["stopped"] for row in generations] == [None, None, "episodes"]
     assert [row["held_out_score"] is not None for row in generations] == [False, True, True]
     reason = "ended after generation 3: one more would exceed stop.episodes = 80"
-    assert heard.notes == [reason]
-    assert heard.stopped == ["", "", reason]
+    assert reporter.notes == [reason]
+    assert [report.stopped for report in reporter.reports] == ["", "", reason]
     report = verify(RunStore(folder))
     assert report.problems == []
     assert not any("unfinished" in line for line in report.checked)
 
 
 def test_run_ended_by_a_rule_resumes_straight_into_transfer(tmp_path: Path) -> None:
-    folder = start(tmp_path / "small", **BUDGET)
+    folder = start_run(tmp_path / "small", **BUDGET)
     before = run_tables(folder)
     (folder / "transfer" / "part-000000.parquet").unlink()
-    heard = Listening()
-    resume(folder, heard)
-    assert heard.grids == ["transfer to held-out tasks"]
-    assert heard.notes[1:] == ["ended after generation 3: one more would exceed stop.episodes = 80"]
+    reporter = RecordingReporter()
+    resume_run(folder, reporter)
+    assert [what for what, _ in reporter.grids] == ["transfer to held-out tasks"]
+    assert reporter.notes[1:] == [
+        "ended after generation 3: one more would exceed stop.episodes = 80"
+    ]
     assert before.keys() == run_tables(folder).keys()
     assert all(before[name].equals(table) for name, table in run_tables(folder).items())
 
 
 def test_budget_without_effect_changes_nothing(tmp_path: Path) -> None:
-    limited = start(tmp_path / "limited", stop={"episodes": 72})
-    assert_same_contents(limited, start(tmp_path / "small"))
+    limited = start_run(tmp_path / "limited", stop={"episodes": 72})
+    assert_same_contents(limited, start_run(tmp_path / "small"))
 
 
 def test_budget_below_one_generation_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="episodes must be at least 24"):
-        start(tmp_path / "small", stop={"episodes": 23})
+        start_run(tmp_path / "small", stop={"episodes": 23})
     assert not (tmp_path / "small").exists()
 
 
 def test_target_ends_a_run(tmp_path: Path) -> None:
-    folder = start(tmp_path / "small", run={"generations": 40}, stop={"target": 0.3})
+    folder = start_run(tmp_path / "small", run={"generations": 40}, stop={"target": 0.3})
     generations = run_tables(folder)["generations"]
     assert generations["stopped"].tolist()[-1] == "target"
     assert len(generations) < 40
@@ -218,11 +200,11 @@ RESTARTING: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def restarted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start(tmp_path_factory.mktemp("restarted") / "small", **RESTARTING)
+    return start_run(tmp_path_factory.mktemp("restarted") / "small", **RESTARTING)
 
 
-def test_search_begins_anew_at_a_random_point(restarted: Path) -> None:
-    tables, config = run_tables(restarted), read_config(RunStore(restarted))
+def test_a_restart_begins_at_a_random_point(restarted: Path) -> None:
+    tables, config = run_tables(restarted), read_run(RunStore(restarted)).config
     generations = tables["generations"]
     again = generations.loc[generations["stopped"] == "patience", "generation"].tolist()
     assert again  # else this run tests nothing
@@ -238,70 +220,32 @@ def test_search_begins_anew_at_a_random_point(restarted: Path) -> None:
     assert verify(RunStore(restarted)).problems == []
 
 
-class Crash(BaseException):
-    """A process that is gone at this point."""
-
-
-def test_crash_at_every_rename_across_restarts_then_resume(
-    restarted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_resume_after_a_crash_before_each_file_across_restarts_gives_identical_tables(
+    restarted: Path, tmp_path: Path
 ) -> None:
-    replace, folder = os.replace, tmp_path / "small"
-    survived: set[str] = set()
-
-    def crash_before(source: Any, target: Any) -> None:
-        name = f"{Path(target).parent.name}/{Path(target).name}"
-        if name not in survived and not name.endswith("run.json"):  # without it there is no run
-            survived.add(name)
-            raise Crash
-        replace(source, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", crash_before)
-        while True:
-            try:
-                if folder.exists():
-                    resume(folder)
-                else:
-                    start(folder, **RESTARTING)
-                break
-            except Crash:
-                pass
+    folder = tmp_path / "small"
+    survived = crash_before_each_file(folder, lambda: start_run(folder, **RESTARTING))
     assert any(name.startswith("finalists") for name in survived)
     assert_same_contents(folder, restarted)
     assert verify(RunStore(folder)).problems == []
 
 
-def test_interrupt_after_each_generation_then_resume(restarted: Path, tmp_path: Path) -> None:
-    folder, stop = tmp_path / "small", StopSignal()
-
-    class Interrupting(SilentReporter):
-        def generation(self, report: object) -> None:
-            stop.requested = True
-
-    with pytest.raises(Interrupted):
-        run_session.start(small_config(**RESTARTING), folder, Interrupting(), stop)
-    for _ in range(4):
-        stop.requested = False
-        store = RunStore.open(folder)
-        with pytest.raises(Interrupted):
-            run_session.resume(read_config(store), store, Interrupting(), stop)
-    resume(folder)
-    assert_same_contents(folder, restarted)
-
-
-def test_restart_by_spread_is_told_and_needs_no_held_out_score(tmp_path: Path) -> None:
+def test_restart_by_spread_is_reported_and_needs_no_held_out_score(tmp_path: Path) -> None:
     changes = {
         "run": {"generations": 3},
         "transfer": {"monitor_every": 0},
         "stop": {"spread": 0.9, "then": "restart"},  # every population is narrower
         "deploy": {"finalists": 2, "tasks": 2},
     }
-    heard = Listening()
-    folder = start(tmp_path / "small", heard, **changes)
+    reporter = RecordingReporter()
+    folder = start_run(tmp_path / "small", reporter, **changes)
     generations = RunStore(folder).rows()
     assert [row["epoch"] for row in generations] == [0, 1, 2]
     assert [row["stopped"] for row in generations] == ["spread", "spread", None]  # not at the end
-    assert heard.stopped[0] == "restarted after generation 1: spread below stop.spread = 0.9"
+    assert (
+        reporter.reports[0].stopped
+        == "restarted after generation 1: spread below stop.spread = 0.9"
+    )
     assert verify(RunStore(folder)).problems == []
 
 
@@ -311,21 +255,19 @@ def test_a_restart_that_the_budget_forbids_ends_the_run(tmp_path: Path) -> None:
         "stop": {"spread": 0.9, "then": "restart", "episodes": 50},
         "deploy": {"finalists": 2, "tasks": 2},
     }
-    folder = start(tmp_path / "small", **changes)
+    folder = start_run(tmp_path / "small", **changes)
     assert run_tables(folder)["generations"]["stopped"].tolist() == ["spread", "episodes"]
     assert verify(RunStore(folder)).problems == []
 
 
-def test_plan_and_progress_count_upper_bounds() -> None:
-    from spikeloop.coordinator.cli import progress as console
-
+def test_counts_of_episodes_are_upper_bounds() -> None:
     config = small_config(
         run={"generations": 9, "racing": 0.5},
         stop={"episodes": 80},
         deploy={"finalists": 3, "tasks": 4},
     )
-    assert loop.generation_episodes(config) == 6 * 2 + 3 * 2
-    assert loop.max_generations(config) == 4
+    assert search_size.generation_episodes(config) == 6 * 2 + 3 * 2
+    assert search_size.max_generations(config) == 4
     monitor, race, transfer = (
         3 * 4,
         12,
@@ -336,20 +278,9 @@ def test_plan_and_progress_count_upper_bounds() -> None:
 
 
 def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:
-    from spikeloop.coordinator.verification.replay import rule_problems
-
-    tables, config = run_tables(restarted), read_config(RunStore(restarted))
+    tables, config = run_tables(restarted), read_run(RunStore(restarted)).config
     sound: list[dict[Any, Any]] = [{**row} for row in RunStore(restarted).rows()]
     assert rule_problems(config, sound, tables["candidates"]) == []
     for column, value in (("epoch", 7), ("spread", 0.5), ("stopped", "target"), ("stopped", None)):
         wrong = [{**row, column: value} for row in sound]
         assert rule_problems(config, wrong, tables["candidates"]), column
-
-
-# --- with Ray ---------------------------------------------------------------------------------
-
-
-@pytest.mark.ray
-def test_number_of_workers_changes_nothing(restarted: Path, tmp_path: Path) -> None:
-    target = {"kind": "local", "workers": 2, "dashboard": False}
-    assert_same_contents(start(tmp_path / "small", **RESTARTING, target=target), restarted)

@@ -1,4 +1,4 @@
-"""``run --resume``: the same command starts a run, goes on with it, and shows it once more."""
+"""``run --resume`` starts a run, continues it, and shows a finished one again."""
 
 import fcntl
 import os
@@ -27,23 +27,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = small_toml(folder / "small.toml")
     assert cli("run", str(config), "--resume", "--out", str(folder)) == 0
     return folder
-
-
-def table(output: str) -> str:
-    return output[output.index("Score on") :]
-
-
-def test_a_finished_run_prints_its_table_again(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    again = ("run", str(place / "small.toml"), "--resume", "--out", str(place))
-    assert cli(*again) == 0
-    first = capsys.readouterr()
-    assert cli(*again) == 0
-    second = capsys.readouterr()
-    assert first.err == second.err == ""
-    assert "resumed after generation 3 of 3" in first.out
-    assert table(first.out) == table(second.out)
 
 
 def test_the_folder_for_runs_may_stand_in_the_environment(
@@ -77,7 +60,7 @@ def test_another_configuration_is_refused(
         assert "--set run.name=NAME" in errors
 
 
-def test_another_target_goes_on_with_the_run(place: Path) -> None:
+def test_a_run_is_continued_on_another_target(place: Path) -> None:
     for target in ("target.kind=local", "target.kind=inline"):
         config = ("run", str(place / "small.toml"), "--out", str(place), "--set", target)
         assert cli(*config, "--resume", "--inline") == 0
@@ -95,7 +78,7 @@ def test_a_killed_run_goes_on_by_the_same_command(place: Path, tmp_path: Path) -
     assert_same_contents(tmp_path / "small", place / "small")
 
 
-def test_a_folder_that_somebody_made_ready_will_do(place: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_is_accepted_with_resume(place: Path, tmp_path: Path) -> None:
     config = small_toml(tmp_path / "small.toml")
     (tmp_path / "small").mkdir()
     assert cli("run", str(config), "--out", str(tmp_path)) == 2
@@ -114,18 +97,8 @@ def test_a_folder_of_something_else_is_left_alone(
     assert [path.name for path in (tmp_path / "small").iterdir()] == ["thesis.tex"]
 
 
-def test_while_another_process_works_the_second_is_refused(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with RunStore.open(place / "small").locked():
-        assert cli("run", str(place / "small.toml"), "--resume", "--out", str(place)) == 2
-    errors = capsys.readouterr().err
-    assert f"process {os.getpid()} on " in errors
-    assert errors.count("\n") == 1
-
-
 @pytest.mark.parametrize("when", ["before it is looked for", "before the rename"])
-def test_whoever_loses_the_race_to_begin_goes_on(
+def test_of_two_processes_that_begin_a_run_the_slower_one_resumes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Another process makes the same run's folder while this one is about to."""
@@ -142,20 +115,20 @@ def test_whoever_loses_the_race_to_begin_goes_on(
     if when == "before the rename":
         monkeypatch.setattr(Path, "rename", slow)
     else:
-        begun = run_session.begun
+        begun = run_session.existing_run
 
         def first(*arguments: object) -> RunStore | None:
-            monkeypatch.setattr(run_session, "begun", begun)
+            monkeypatch.setattr(run_session, "existing_run", begun)
             assert cli(*winner) == 0
             return None
 
-        monkeypatch.setattr(run_session, "begun", first)
+        monkeypatch.setattr(run_session, "existing_run", first)
     assert cli(*winner, "--resume") == 0
     assert [path.name for path in tmp_path.glob(".small*")] == []
     assert RunStore(folder).generation() == 3
 
 
-def test_a_run_that_never_began_goes_before_another_can_have_its_folder(
+def test_a_run_that_never_began_is_removed_while_it_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, tried = small_toml(tmp_path / "small.toml"), []
@@ -176,7 +149,7 @@ def test_a_run_that_never_began_goes_before_another_can_have_its_folder(
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
-def test_a_lock_of_a_folder_that_was_removed_is_none(tmp_path: Path) -> None:
+def test_a_lock_of_a_removed_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     opened = os.open
 
@@ -200,7 +173,7 @@ def test_a_run_that_another_configuration_began_meanwhile_is_refused(
     def missed(*arguments: object) -> None:
         monkeypatch.undo()
 
-    monkeypatch.setattr(run_session, "begun", missed)
+    monkeypatch.setattr(run_session, "existing_run", missed)
     config = small_toml(place / "other.toml", run={"seed": 8})
     assert cli("run", str(config), "--resume", "--out", str(place)) == 2
     assert "begun with run.seed = 7, not 8; " in capsys.readouterr().err

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.command_line import cli
-from support.small_comparison import comparison_toml
 from support.small_run import small_toml
 
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -67,22 +66,7 @@ def test_a_run_is_verified_with_one_reading_of_its_configuration(
     assert built_while("verify", str(run), code=2) == 0  # refused before anything is imported
     count = built_while("verify", str(run), "--trust")
     sys.modules.pop("counted")
-    manifest.read_config(RunStore(run), trust=True)
+    read_run(RunStore(run), trust=True)
     once = len(sys.modules["counted"].BUILT)
     assert once >= 1
     assert count == once
-
-
-def test_a_comparison_is_verified_with_one_reading_for_each_search(
-    author: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_away(comparison_toml(author / "small.toml"), monkeypatch)
-    comparison = author / "small"
-    searches = [*comparison.glob("tuning/*/*/*/run.json"), *comparison.glob("runs/*/*/run.json")]
-    assert len(searches) > 5
-    assert built_while("verify", str(comparison), code=2) == 0
-    count = built_while("verify", str(comparison), "--trust")
-    manifest.read_config(RunStore(searches[0].parent), trust=True)
-    once = len(sys.modules["counted"].BUILT) - count
-    # The comparison itself builds a configuration for each of its two strategies.
-    assert count == (len(searches) + 2) * once

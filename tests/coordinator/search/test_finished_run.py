@@ -1,4 +1,4 @@
-"""A finished run ends once more as it did, from its files: nothing is run again."""
+"""A finished run ends once more as it did, from its files; no episode is run again."""
 
 import json
 import shutil
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_line import cli
-from support.small_run import SilentReporter, assert_same_contents, small_tables
+from support.small_run import SilentReporter, assert_same_contents, resume_run, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import load
-from spikeloop.coordinator.search import finished_run, run_session
+from spikeloop.coordinator.search import finished_run, run_session, transfer_session
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 from spikeloop.workers.job import Status
 
 NO_CLUSTER = ("--address", "127.0.0.1:1")
-"""Whoever wants workers there fails."""
+"""Options of a target that has no workers."""
 
 CHANGES: dict[str, Any] = {
     "run": {"generations": 9, "max_failed_share": 1.0},
@@ -62,7 +62,7 @@ def run(config: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["run", "resume"])
-def test_the_second_end_is_the_first_without_workers(
+def test_a_finished_run_prints_the_same_end_without_workers(
     config: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -88,43 +88,34 @@ def test_the_second_end_is_the_first_without_workers(
         "learning.png",
         "search.png",
     ]
-    # It was the cluster that nobody asked for: without the transfer the same command needs it.
+    # Without the transfer the same command needs the cluster.
     next((folder / "transfer").iterdir()).unlink()
     assert cli(*again, *NO_CLUSTER) == 3
 
 
-def test_episodes_on_file_are_those_that_were_run(config: Path, tmp_path: Path) -> None:
+def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
-    episodes_done = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
-    read = finished_run.transfer(settings, RunStore(tmp_path / "small"))
+    first = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
+    read = finished_run.read_transfer(Run(settings, RunStore(tmp_path / "small")))
     assert read is not None
-    assert json.dumps(read.as_json()) == json.dumps(episodes_done.as_json())
-    assert read.theta == episodes_done.theta
-    assert (
-        0
-        < episodes_done.episodes.n_failed
-        < episodes_done.episodes.n_episodes_done
-        < episodes_done.episodes.grid.n_episodes
-    )
-    for name in ("returns", "status", "attempts", "workers", "episodes_done", "ok", "gain", "span"):
-        wanted = episodes_done.episodes.episodes_done
+    assert json.dumps(read.as_json()) == json.dumps(first.as_json())
+    assert read.theta == first.theta
+    assert 0 < first.episodes.n_failed < first.episodes.n_evaluated < first.episodes.grid.n_episodes
+    for name in ("returns", "status", "attempts", "workers", "evaluated", "ok", "gain", "span"):
+        wanted = first.episodes.evaluated
         np.testing.assert_array_equal(
             getattr(read.episodes, name)[wanted],
-            getattr(episodes_done.episodes, name)[wanted],
+            getattr(first.episodes, name)[wanted],
             strict=True,
         )
-        assert getattr(read.episodes, name).shape == getattr(episodes_done.episodes, name).shape
-    told = [
-        [(f.tile, f.status, f.message) for f in end.episodes.failures]
-        for end in (read, episodes_done)
-    ]
+        assert getattr(read.episodes, name).shape == getattr(first.episodes, name).shape
+    told = [[(f.tile, f.status, f.message) for f in end.episodes.failures] for end in (read, first)]
     assert told[0] == told[1]
 
 
-def test_a_run_says_in_words_what_scores_0_and_1(run: Path) -> None:
-    """For those who show its scores without its family's code, as ``watch`` does."""
+def test_the_manifest_names_what_scores_0_and_1(run: Path) -> None:
     store = RunStore(run)
-    words = ends(manifest.read_config(store).family.interface)
+    words = ends(read_run(store).config.family.interface)
     assert tuple(store.manifest()["scale"]) == words == ("random policy", "optimal policy")
 
 
@@ -137,23 +128,23 @@ def no_race(store: RunStore, path: Path) -> None:
 
 
 def part_of_it(store: RunStore, path: Path) -> None:
-    store.write_transfer(path, store.read_part(path).slice(1))
+    store.write_part(path, store.read_part(path).slice(1))
 
 
 def other_order(store: RunStore, path: Path) -> None:
     episodes = store.read_part(path)
-    store.write_transfer(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
+    store.write_part(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
 
 
 def unnamed_points(store: RunStore, path: Path) -> None:
-    store.write_transfer(path, store.read_part(path).replace_schema_metadata(None))
+    store.write_part(path, store.read_part(path).replace_schema_metadata(None))
 
 
 def other_tasks(store: RunStore, path: Path) -> None:
     episodes = store.read_part(path)
     column = episodes.schema.get_field_index("optimal")
     twice = episodes["optimal"].to_numpy() * 2
-    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
 
 
 def no_learned_episode(store: RunStore, path: Path) -> None:
@@ -161,7 +152,7 @@ def no_learned_episode(store: RunStore, path: Path) -> None:
     learned = episodes["theta"].to_numpy() == "learned"
     status = np.where(learned, Status.TIMED_OUT.words, episodes["status"].to_numpy())
     column = episodes.schema.get_field_index("status")
-    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [status]))
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [status]))
 
 
 @pytest.mark.parametrize(
@@ -176,28 +167,26 @@ def no_learned_episode(store: RunStore, path: Path) -> None:
         no_learned_episode,
     ],
 )
-def test_what_is_missing_or_does_not_fit_is_run(
+def test_what_is_missing_or_does_not_fit_is_run_again(
     run: Path, tmp_path: Path, change: Callable[[RunStore, Path], None]
 ) -> None:
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    settings = manifest.read_config(store)
-    assert finished_run.transfer(settings, store) is not None
+    assert finished_run.read_transfer(read_run(store)) is not None
     change(store, store.part_path("transfer", 0))
-    assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, SilentReporter(), StopSignal())
+    assert finished_run.read_transfer(read_run(store)) is None
+    resume_run(store.folder)
     assert_same_contents(store.folder, run)
 
 
 def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_path: Path) -> None:
-    """It has the same size and tasks; a search that goes on removes it."""
+    """It has the same size and tasks, and is removed when the search is continued."""
     shutil.copytree(run, tmp_path / "small")
     store = RunStore(tmp_path / "small")
-    settings = manifest.read_config(store)
+    opened = read_run(store)
     store.go_back(1)
-    assert finished_run.transfer(settings, store) is None
-    run_session.transfer(settings, store, settings.transfer, SilentReporter(), StopSignal())
-    assert finished_run.transfer(settings, store) is None
+    transfer_session.score_run(opened, opened.config.transfer, SilentReporter(), StopSignal())
+    assert finished_run.read_transfer(opened) is None
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(SilentReporter):
@@ -205,11 +194,10 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_session.resume(settings, store, Broken(), StopSignal())
+        run_session.resume(opened, Broken(), StopSignal())
     assert not store.part_path("transfer", 0).exists()
-    # An older program left it, and was killed after the race.
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
-    assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, SilentReporter(), StopSignal())
+    assert finished_run.read_transfer(opened) is None
+    resume_run(store.folder)
     assert_same_contents(store.folder, run)

@@ -7,9 +7,9 @@ from support.paths import OWN_CLASSES
 from support.small_run import small_config, small_tables
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli import plan as planning
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import cost_estimate as planning
 from spikeloop.workers.job import Grid
 
 
@@ -29,17 +29,17 @@ def test_held_out_episodes_are_timed_without_gradients(
     config: RunConfig, kinds: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held-out scores and transfer cost an episode without a gradient, the search one with."""
-    measured: list[tuple[Grid, planning.Measured]] = []
-    measure = planning._measured
+    measured: list[tuple[Grid, planning._Timing]] = []
+    measure = planning._time
 
-    def timed(pool: Any, grid: Grid, tile: tuple[int, int]) -> planning.Measured:
+    def timed(pool: Any, grid: Grid, tile: tuple[int, int]) -> planning._Timing:
         episodes = measure(pool, grid, tile).episodes
-        taken = planning.Measured(episodes, 5.0 if grid.gradient else 2.0, 1.0)
+        taken = planning._Timing(episodes, 5.0 if grid.gradient else 2.0, 1.0)
         measured.append((grid, taken))
         return taken
 
-    monkeypatch.setattr(planning, "_measured", timed)
-    plan = planning.measure(config, StopSignal())
+    monkeypatch.setattr(planning, "_time", timed)
+    plan = planning.estimate(config, StopSignal())
     assert [grid.gradient for grid, _ in measured] == kinds
     for grid, taken in measured:
         assert (taken.episodes.gradient is not None) == grid.gradient

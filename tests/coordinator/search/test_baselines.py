@@ -16,7 +16,7 @@ from support.small_run import SilentReporter, small_config, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.cli.progress import stream, transfer_table
+from spikeloop.coordinator.cli.progress import print_transfer, stream
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
@@ -127,7 +127,7 @@ def test_a_run_ends_with_its_baselines(
     made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, transfer = made
-    transfer_table(transfer, stream())
+    print_transfer(transfer, stream())
     lines = capsys.readouterr().out.splitlines()
     shown = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
     cells = [[cell.strip() for cell in row] for row in shown]
@@ -144,7 +144,7 @@ def test_a_run_ends_with_its_baselines(
 
 def test_a_terminal_of_80_columns_holds_the_table(made: tuple[RunStore, Transfer]) -> None:
     file = io.StringIO()
-    transfer_table(made[1], Console(file=file, width=80))
+    print_transfer(made[1], Console(file=file, width=80))
     lines = file.getvalue().splitlines()
     assert sum(line.startswith("│") for line in lines) == 6  # a row is a line
 

@@ -1,20 +1,16 @@
-"""Transfer evaluations beside the run's own never mix with it, in files and in printed lines."""
+"""Transfer evaluations beside the run's own are kept apart, in files and in printed lines."""
 
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.command_line import cli
 from support.html_page import HtmlPage
-from support.small_run import SilentReporter, assert_same_contents, small_toml
+from support.small_run import assert_same_contents, small_toml
 
-from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.report.html import write_report
-from spikeloop.coordinator.search import rows as tables
-from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.stats.regret import amount
-from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 
@@ -22,17 +18,11 @@ OTHERS = [["--tasks", "5", "--seed", "5"], ["--tasks", "4"], ["--seed", "5"]]
 """Other tasks, another number of the run's own tasks, and the first seed with that number."""
 
 
-def cli(*arguments: str) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    assert exit_.value.code == 0
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, to be copied and not changed."""
     folder = tmp_path_factory.mktemp("finished")
-    cli("run", str(small_toml(folder / "small.toml")), "--out", str(folder))
+    assert cli("run", str(small_toml(folder / "small.toml")), "--out", str(folder)) == 0
     return folder / "small"
 
 
@@ -67,50 +57,27 @@ def assert_line_gives_table(output: str) -> None:
 def test_the_printed_line_gives_the_numbers_of_the_printed_table(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli("resume", str(run))
+    assert cli("resume", str(run)) == 0
     own = capsys.readouterr().out
     assert_line_gives_table(own)
     before = pd.read_parquet(run / "transfer")
     seen = [means_of_printed_line(own)["return"].tolist()]
     for options in OTHERS:
-        cli("transfer", str(run), *options)
+        assert cli("transfer", str(run), *options) == 0
         output = capsys.readouterr().out
         assert_line_gives_table(output)
         seen.append(means_of_printed_line(output)["return"].tolist())
     assert len({tuple(means) for means in seen}) == 4  # the lines were four different ones
     pd.testing.assert_frame_equal(pd.read_parquet(run / "transfer"), before)
-    cli("resume", str(run))
+    assert cli("resume", str(run)) == 0
     assert means_of_printed_line(capsys.readouterr().out).equals(means_of_printed_line(own))
-    cli("transfer", str(run))
+    assert cli("transfer", str(run)) == 0
     assert means_of_printed_line(capsys.readouterr().out).equals(means_of_printed_line(own))
-
-
-def test_a_folder_of_an_older_program_with_several_parts_gives_the_same_line(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An older program wrote the evaluation of another seed beside the run's own."""
-    cli("resume", str(run))
-    own = capsys.readouterr().out
-    config, store = manifest.read_config(RunStore(run)), RunStore(run)
-    shutil.rmtree(run / "other_transfers")  # which it did not make
-    other = config.transfer.model_copy(update={"seed": 5})
-    scored = run_session.transfer(config, store, other, SilentReporter(), StopSignal())
-    mixed = store.part_path("transfer", 5)
-    store.write_transfer(mixed, tables.transfer_table(scored.episodes, scored.theta))
-    shutil.rmtree(run / "other_transfers")
-    assert len(pd.read_parquet(run / "transfer")) == 60  # the folder as one table is a mixture
-    cli("resume", str(run))
-    assert means_of_printed_line(capsys.readouterr().out).equals(means_of_printed_line(own))
-    assert verify(store).problems == []
-    page = HtmlPage(write_report(run).read_text(encoding="utf-8"))
-    assert "held-out tasks, seed 0 (" in page.text
-    assert "held-out tasks, seed 5 (" in page.text
-    assert 'transfer = pd.read_parquet("small/transfer/part-000000.parquet")' in page.text
 
 
 def test_files_are_named_by_all_that_they_depend_on(run: Path) -> None:
     for options in OTHERS:
-        cli("transfer", str(run), *options, "--json")
+        assert cli("transfer", str(run), *options, "--json") == 0
     store = RunStore(run)
     assert [path.name for path, _ in store.other_transfers()] == [
         "seed-000000-tasks-000004-generation-000003.parquet",
@@ -123,11 +90,22 @@ def test_files_are_named_by_all_that_they_depend_on(run: Path) -> None:
     assert "other_transfers: 3 file(s), 75 rows" in report.checked
 
 
+def test_an_evaluation_of_another_size_is_not_replaced(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("transfer", run, *OTHERS[0], "--json") == 0
+    ((path, _),) = RunStore(run).other_transfers()
+    store = RunStore(run)
+    store.write_part(path, store.read_part(path).slice(1))
+    assert cli("transfer", run, *OTHERS[0], "--json") == 2
+    assert "choose another --seed" in capsys.readouterr().err
+
+
 def test_the_same_evaluation_gives_the_same_rows_again(run: Path) -> None:
-    cli("transfer", str(run), *OTHERS[0], "--json")
+    assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
     ((path, _),) = RunStore(run).other_transfers()
     before = pd.read_parquet(path)
-    cli("transfer", str(run), *OTHERS[0], "--json")
+    assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
     pd.testing.assert_frame_equal(pd.read_parquet(path), before)
 
 
@@ -135,11 +113,11 @@ def test_an_evaluation_of_the_unfinished_run_stays_beside_that_of_the_end(
     run: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     RunStore(run).go_back(1)
-    cli("transfer", str(run), *OTHERS[0])
+    assert cli("transfer", str(run), *OTHERS[0]) == 0
     early = means_of_printed_line(capsys.readouterr().out)
-    cli("resume", str(run))
+    assert cli("resume", str(run)) == 0
     capsys.readouterr()
-    cli("transfer", str(run), *OTHERS[0])
+    assert cli("transfer", str(run), *OTHERS[0]) == 0
     late = means_of_printed_line(capsys.readouterr().out)
     early_return, late_return = early["return"].to_dict(), late["return"].to_dict()
     assert early_return["default"] == late_return["default"]
@@ -157,7 +135,7 @@ def test_an_evaluation_of_the_unfinished_run_stays_beside_that_of_the_end(
 
 def test_the_report_shows_each_evaluation_in_a_table_of_its_own(run: Path) -> None:
     for options in OTHERS:
-        cli("transfer", str(run), *options, "--json")
+        assert cli("transfer", str(run), *options, "--json") == 0
     page = HtmlPage(write_report(run).read_text(encoding="utf-8"))
     for words in (
         "Score on 6 held-out tasks, seed 0 (",
@@ -174,7 +152,7 @@ def test_the_report_shows_each_evaluation_in_a_table_of_its_own(run: Path) -> No
 def test_damage_is_found_and_going_back_removes_them(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli("transfer", str(run), *OTHERS[0], "--json")
+    assert cli("transfer", str(run), *OTHERS[0], "--json") == 0
     ((path, _),) = RunStore(run).other_transfers()
     whole = path.read_bytes()
     path.write_bytes(whole[:-9])

@@ -1,4 +1,4 @@
-"""Races: their schedule, who leaves, what the eliminated are worth, and whole runs with them."""
+"""Races of candidates: schedule, elimination, corrected fitness, and whole runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from failing_learner import Echo
 from hypothesis import given
 from hypothesis import strategies as st
 from known_score_learner import Ramp
-from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
+from support.small_run import assert_same_contents, run_tables, small_config, start_run
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
@@ -20,8 +20,7 @@ from spikeloop.coordinator.config.racing_schedule import (
     n_episodes,
     n_halvings,
 )
-from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.search import racing, run_session
+from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
@@ -34,11 +33,6 @@ from spikeloop.workers.seeding import TaskSet
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 SHARE = 0.2
-
-
-def start(folder: Path, **changes: Any) -> Path:
-    run_session.start(small_config(**changes), folder, SilentReporter(), StopSignal())
-    return folder
 
 
 def run_episodes(
@@ -96,8 +90,8 @@ def test_halving_keeps_its_budget_and_every_round_has_a_task(n: int, more: int) 
 
 def test_better_half_keeps_the_larger_half_and_the_earlier_of_equals() -> None:
     fitness = np.array([0.1, np.nan, 0.5, 0.5, 0.9])
-    everyone = np.ones(5, dtype=bool)
-    assert racing.better_half(fitness, everyone).tolist() == [False, False, True, True, True]
+    better = racing.better_half(fitness, np.ones(5, dtype=bool))
+    assert better.tolist() == [False, False, True, True, True]
     alive = np.array([True, True, True, True, False])
     assert racing.better_half(fitness, alive).tolist() == [False, False, True, True, False]
     assert racing.better_half(np.full(2, np.nan), alive[:2]).tolist() == [True, False]
@@ -110,16 +104,16 @@ def test_better_half_keeps_the_larger_half_and_the_earlier_of_equals() -> None:
 def test_the_worse_half_leaves_after_each_round(tile: tuple[int, int]) -> None:
     values = [0.3, 0.9, 0.1, 0.8, 0.5, 0.2]  # 6, then .9 .8 .5, then .9 .8
     episodes, brought = run_episodes(Ramp(effect=0.5), values, [2, 4, 7], tile)
-    assert episodes.episodes_done.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
-    assert episodes.episodes_done[:, :2].all()
-    assert sum(brought) == episodes.n_episodes_done == n_episodes(6, [2, 4, 7])
+    assert episodes.evaluated.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
+    assert episodes.evaluated[:, :2].all()
+    assert sum(brought) == episodes.n_evaluated == n_episodes(6, [2, 4, 7])
     assert episodes.n_failed == 0
 
 
-def test_who_fails_too_often_counts_as_worst() -> None:
+def test_a_candidate_that_fails_too_often_counts_as_worst() -> None:
     echo = Echo(fault="raise", broken_from=0.9)
     episodes, _ = run_episodes(echo, [0.95, 0.1, 0.91, 0.2], [2, 4])
-    assert episodes.episodes_done.sum(axis=1).tolist() == [2, 4, 2, 4]
+    assert episodes.evaluated.sum(axis=1).tolist() == [2, 4, 2, 4]
     assert episodes.n_failed == 4
     fitness = racing.fitness(episodes, 2, SHARE)
     assert np.isnan(fitness).tolist() == [True, False, True, False]
@@ -141,7 +135,6 @@ def test_if_all_survivors_fail_the_others_keep_their_first_scores() -> None:
 
 
 def test_common_effects_of_tasks_are_corrected_exactly() -> None:
-    """Tasks that are harder for everybody change no eliminated candidate's distance to the rest."""
     values = [0.3, 0.9, 0.1, 0.8, 0.5, 0.2]
     raced, _ = run_episodes(Ramp(effect=0.5), values, [2, 9])
     whole, _ = run_episodes(Ramp(effect=0.5), values, [9])
@@ -181,7 +174,7 @@ def test_first_scores_would_rank_an_eliminated_candidate_best() -> None:
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start(tmp_path_factory.mktemp("raced") / "small", run={"racing": 0.5})
+    return start_run(tmp_path_factory.mktemp("raced") / "small", run={"racing": 0.5})
 
 
 def test_run_counts_the_episodes_that_were_run(raced: Path) -> None:
@@ -197,11 +190,10 @@ def test_run_counts_the_episodes_that_were_run(raced: Path) -> None:
     assert verify(RunStore(raced)).problems == []
 
 
-def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
-    """Of a race in which a worse candidate went on instead of a better one."""
+def test_verify_finds_that_a_worse_candidate_survived(raced: Path) -> None:
     episodes, run = run_tables(raced)["episodes"], small_config(run={"racing": 0.5}).run
     episodes = episodes[episodes["generation"] == 1]
-    again, fair = replay.fitness(episodes, run, 6)
+    again, fair = replay.recomputed_fitness(episodes, run, 6)
     np.testing.assert_allclose(again, run_tables(raced)["candidates"]["fitness"][:6], rtol=1e-12)
     assert fair
     later = episodes["task"] >= 2
@@ -210,21 +202,10 @@ def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
     exchanged = episodes["candidate"].where(
         ~later | (episodes["candidate"] != survivor), eliminated
     )
-    _, fair = replay.fitness(episodes.assign(candidate=exchanged), run, 6)
+    _, fair = replay.recomputed_fitness(episodes.assign(candidate=exchanged), run, 6)
     assert not fair
 
 
-def test_tile_shape_changes_nothing(raced: Path, tmp_path: Path) -> None:
-    changes = {"racing": 0.5, "tile_candidates": 5, "tile_tasks": 3}
-    assert_same_contents(start(tmp_path / "small", run=changes), raced)
-
-
 def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
-    rounded = start(tmp_path / "rounded", run={"racing": 0.9})  # 3.6 of 4 tasks
-    assert_same_contents(rounded, start(tmp_path / "small"))
-
-
-def test_too_many_failures_of_episodes_run_end_the_run(tmp_path: Path) -> None:
-    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
-    with pytest.raises(RunFailed, match=r"18 of 18 episodes failed \(18 raised\)"):
-        start(tmp_path / "small", run={"racing": 0.5}, learner=learner)
+    rounded = start_run(tmp_path / "rounded", run={"racing": 0.9})  # 3.6 of 4 tasks
+    assert_same_contents(rounded, start_run(tmp_path / "small"))

@@ -1,9 +1,12 @@
+"""Transfer to held-out tasks: the design of the grid, and the estimates."""
+
 import numpy as np
 import pytest
 from support.small_run import small_config
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search.transfer import mean_regrets, transfer_jobs
+from spikeloop.coordinator.search.transfer import mean_regrets
+from spikeloop.coordinator.search.transfer_design import transfer_jobs
 from spikeloop.coordinator.stats.regret import amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate
 
