@@ -1,4 +1,4 @@
-"""What there is: families, learners, strategies, targets and their settings, off the tables."""
+"""List families, learners, strategies and targets with their settings."""
 
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -35,9 +35,9 @@ FIXED: dict[str, type[Any]] = {
 
 
 def entries(what: str = "") -> list[dict[str, Any]]:
-    """One entry a kind: its table, name, first docstring line, settings and hyperparameters.
+    """Give one entry a kind: table, name, first docstring line, settings and hyperparameters.
 
-    A learner that cannot be used here has no hyperparameters and says why under "unavailable".
+    A learner that cannot be used here has no hyperparameters, and the reason as "unavailable".
     """
     if what and what not in TABLES:
         raise ConfigError(f"list {what}: must be one of {', '.join(TABLES)}{nearest(what, TABLES)}")
@@ -50,8 +50,8 @@ def entries(what: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def show(listed: list[dict[str, Any]], console: "Console") -> None:
-    """Prints entries as tables."""
+def print_entries(listed: list[dict[str, Any]], console: "Console") -> None:
+    """Print entries as tables."""
     from rich.table import Table
 
     for entry in listed:
@@ -93,7 +93,7 @@ def _entry(table: str, kind: str, cls: type[Any]) -> dict[str, Any]:
 
 
 def _settings(cls: type[Any], prefix: str = "") -> list[dict[str, Any]]:
-    """One row a key; nested tables with dotted keys, of a choice of tables the default one's."""
+    """Give one row a key; nested tables have dotted keys, and of a choice the default is listed."""
     rows = []
     for name, field in cls.model_fields.items():
         if name == "kind":
@@ -115,7 +115,7 @@ def _row(key: str, field: FieldInfo, default: Any, span: str) -> dict[str, Any]:
 
 
 def _kinds(field: FieldInfo) -> str:
-    """The kinds that a nested table may have."""
+    """Name the kinds that a nested table may have."""
     return " | ".join(cls.model_fields["kind"].default for cls in get_args(field.annotation))
 
 

@@ -16,7 +16,6 @@ from spikeloop.coordinator.cli.options import (
     Sets,
     Workers,
 )
-from spikeloop.coordinator.formatting import one_line
 
 if TYPE_CHECKING:
     from spikeloop.cluster.signals import StopSignal
@@ -59,15 +58,11 @@ def show_comparison(
 ) -> None:
     """Run a session with progress, then show its findings and where its files are.
 
-    Args:
-        config: of the comparison.
-        folder: of the comparison.
-        session: given a reporter and a stop signal.
-        as_json: print the findings as JSON, and the progress to standard error.
+    With ``as_json`` the findings are JSON, and the progress goes to standard error.
     """
-    from spikeloop.cluster.pool import PoolError
-    from spikeloop.cluster.signals import Interrupted, StopSignal
+    from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import comparison_progress, progress
+    from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.comparison.session import episodes_to_come
     from spikeloop.coordinator.report.html import write_report
     from spikeloop.coordinator.store.folder_kind import is_comparison
@@ -77,21 +72,14 @@ def show_comparison(
     stop.install()
     console = progress.stream(stderr=as_json)
     reporter = comparison_progress.ComparisonConsole(episodes_to_come(config, folder), console)
-    try:
+    with resumable(
+        lambda: is_comparison(folder),
+        lambda: "",
+        lambda: f"resume with: {again('resume', folder)}",
+    ):
         findings = session(reporter, stop)
-    except Interrupted as error:
-        raise Interrupted(
-            f"interrupted, everything finished is kept; resume with: {again('resume', folder)}"
-        ) from error
-    except (OSError, PoolError) as error:
-        if not is_comparison(folder):
-            raise
-        raise PoolError(
-            f"{one_line(error)}; what is finished is safe, mend this and resume with: "
-            f"{again('resume', folder)}"
-        ) from error
     report = write_report(folder)
     if as_json:
         typer.echo(json.dumps(findings.as_json()))
     else:
-        comparison_progress.show(findings, folder, report, console)
+        comparison_progress.print_findings(findings, folder, report, console)

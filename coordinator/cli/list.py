@@ -21,4 +21,4 @@ def list_(
     if as_json:
         typer.echo(json.dumps(entries))
     else:
-        catalogue.show(entries, progress.stream())
+        catalogue.print_entries(entries, progress.stream())

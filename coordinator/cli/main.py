@@ -59,12 +59,9 @@ def options(debug: Debug = False) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
+    """Run the command line and exit with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
 
     ``--debug`` may stand anywhere and shows the traceback behind an error line.
-
-    Args:
-        arguments: of the command line; by default those of the process, which ends here.
     """
     if arguments is None:
         leave(_code(sys.argv[1:]))
@@ -72,13 +69,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _code(arguments: list[str]) -> int:
-    """Runs the command line and gives its exit code; an error is one line by then."""
+    """Run the command line and give its exit code; an error has been printed as one line."""
     debug = "--debug" in arguments
-    # Else numba follows a file of the current folder, maybe a stranger's, to a cache of pickles.
+    # Otherwise numba follows a file of the current folder to a cache of pickles.
     os.environ.setdefault("NUMBA_CACHE_DIR", "")
     show_warnings()
     outlive_terminal()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be text
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path may have bytes that are no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if any("\0" in argument for argument in arguments):
@@ -87,7 +84,7 @@ def _code(arguments: list[str]) -> int:
             raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
         code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit
         code = 0
     except SystemExit as ended:

@@ -30,11 +30,6 @@ class ConsoleReporter:
 
     On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
     plain line a commit. Nothing else writes to standard output while a run is going on.
-
-    Args:
-        generations: of the run.
-        n_episodes: still to come.
-        console: where to print.
     """
 
     def __init__(self, generations: int, n_episodes: int, console: Console) -> None:
@@ -133,17 +128,17 @@ def episodes_to_come(config: RunConfig, done: int) -> int:
     )
 
 
-def transfer_table(transfer: Transfer, console: Console) -> None:
+def print_transfer(transfer: Transfer, console: Console) -> None:
     """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
     grid = transfer.episodes.grid
     rows, episodes = [], transfer.episodes
     for name, estimate in transfer.scores.items():
         which = transfer.rows(name)
-        returns, episodes_done = (
+        returns, n_evaluated = (
             episodes.returns[which][episodes.ok[which]],
-            int(episodes.episodes_done[which].sum()),
+            int(episodes.evaluated[which].sum()),
         )
-        cells = theta_cells(estimate, returns, transfer.regret[name], episodes_done)
+        cells = theta_cells(estimate, returns, transfer.regret[name], n_evaluated)
         rows.append((row_name(name, estimate), *cells))
     baselines = [(name, *baseline.cells, "", "") for name, baseline in transfer.baselines.items()]
     scale = ends(grid.family.interface)

@@ -1,9 +1,11 @@
 """The command ``spikeloop resume``."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -11,6 +13,11 @@ from spikeloop.coordinator.cli.compare import show_comparison
 from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
 from spikeloop.coordinator.cli.run import show_session
 from spikeloop.coordinator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spikeloop.coordinator.config.run_config import RunConfig
+
+    OnTarget: TypeAlias = Callable[[RunConfig], RunConfig]
 
 
 def resume(
@@ -29,8 +36,10 @@ def resume(
     trust: Trust = False,
 ) -> None:
     """Go on from the last committed generation of a run, or wherever a comparison stands."""
+    from spikeloop.coordinator.cli.open import retarget
     from spikeloop.coordinator.store.folder_kind import is_comparison
 
+    on_target = partial(retarget, workers=workers, inline=inline, address=address)
     folder, copy = Path(run), ""
     given = context.get_parameter_source("out")
     if "://" not in run and given is not None and given.name == "COMMANDLINE":
@@ -46,30 +55,22 @@ def resume(
     if is_comparison(folder):
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")
-        _resume_comparison(folder, workers, inline, address, trust)
+        _resume_comparison(folder, on_target, trust)
     else:
         command = shlex.join(["spikeloop", "resume", run, "--out", str(out)]) if copy else ""
-        _resume_run(folder, copy, command, after, workers, inline, address, trust)
+        _resume_run(folder, on_target, trust, after, copy, command)
 
 
 def _resume_run(
-    folder: Path,
-    copy: str,
-    command: str,
-    after: int | None,
-    workers: int | None,
-    inline: bool,
-    address: str | None,
-    trust: bool,
+    folder: Path, on_target: "OnTarget", trust: bool, after: int | None, copy: str, command: str
 ) -> None:
-    from spikeloop.coordinator.cli.open import retarget
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.run_folder import open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
     run = open_run(folder, trust)
-    config = retarget(run.config, workers, inline, address)
+    config = on_target(run.config)
     named = config.copied_to("") if copy else config  # the user named the copy, not the folder
     require(folder, reaches(named.tables()), run.trusted)
     config = config.copied_to(copy) if copy else config
@@ -83,17 +84,14 @@ def _resume_run(
     )
 
 
-def _resume_comparison(
-    folder: Path, workers: int | None, inline: bool, address: str | None, trust: bool
-) -> None:
-    from spikeloop.coordinator.cli.open import retarget
+def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None:
     from spikeloop.coordinator.comparison import session
     from spikeloop.coordinator.store.run_folder import warn_of_code
     from spikeloop.coordinator.store.trust import reaches, require
 
     config, trusted = session.read(folder, trust)
     warn_of_code(folder, session.changed_code(config, folder))
-    config = config.retarget(retarget(config.first, workers, inline, address).target)
+    config = config.retarget(on_target(config.first).target)
     require(folder, reaches(config.tables()), trusted)
     show_comparison(
         config, folder, lambda reporter, stop: session.resume(config, folder, reporter, stop), False

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from spikeloop.coordinator.cli.options import Address, ConfigPath, Inline, Out, Sets, Workers
-from spikeloop.coordinator.formatting import one_line
 
 if TYPE_CHECKING:
     from spikeloop.cluster.signals import StopSignal
@@ -62,16 +61,11 @@ def show_session(
 ) -> None:
     """Run a session with progress, then show its transfer table, figures and folder.
 
-    Args:
-        config: of the run.
-        folder: of the run.
-        done: number of generations that are committed already.
-        session: given a reporter and a stop signal.
-        command: that resumes the run, if it is not the usual one.
+    ``done`` generations are committed already; ``command`` resumes the run, if not the usual one.
     """
-    from spikeloop.cluster.pool import PoolError
-    from spikeloop.cluster.signals import Interrupted, StopSignal
+    from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import progress
+    from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.store.folder_kind import is_run
     from spikeloop.coordinator.store.run_store import RunStore
 
@@ -79,22 +73,16 @@ def show_session(
     stop.install()
     console, store = progress.stream(), RunStore(folder)
     n_episodes = progress.episodes_to_come(config, done)
-    try:
-        with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
-            transfer = session(reporter, stop)
-    except Interrupted as error:
-        raise Interrupted(
-            f"interrupted after generation {max(store.generation(), 0)}, everything committed; "
-            f"{_how_to_continue(folder, command)}"
-        ) from error
-    except (OSError, PoolError) as error:
-        if not is_run(folder):
-            raise
-        raise PoolError(
-            f"{one_line(error)}; what is committed is safe, mend this and "
-            f"{_how_to_continue(folder, command)}"
-        ) from error
-    progress.transfer_table(transfer, console)
+    with (
+        resumable(
+            lambda: is_run(folder),
+            lambda: f" after generation {max(store.generation(), 0)}",
+            lambda: _how_to_continue(folder, command),
+        ),
+        progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
+    ):
+        transfer = session(reporter, stop)
+    progress.print_transfer(transfer, console)
     progress.results(folder, sorted((folder / "figures").glob("*.png")), console)
     progress.how_to_read(store.part_path("transfer", config.transfer.seed), console)
 

@@ -1,6 +1,7 @@
 """The command ``spikeloop transfer``."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,48 +21,43 @@ def transfer(
     as_json: Json = False,
 ) -> None:
     """Score the default, random and learned Θ of a run on held-out tasks."""
-    from dataclasses import replace
-
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import progress
     from spikeloop.coordinator.cli.open import retarget
     from spikeloop.coordinator.config.settings_builder import build
-    from spikeloop.coordinator.export.weights import open_learned
+    from spikeloop.coordinator.export.weights import Learned, open_learned
     from spikeloop.coordinator.search import transfer_session
     from spikeloop.coordinator.search.transfer_design import transfer_size
-    from spikeloop.coordinator.store.run_folder import open_run
+    from spikeloop.coordinator.store.run_folder import Run, open_run
     from spikeloop.coordinator.store.trust import reaches, require
 
-    learned = open_learned(run, trust) if run.is_file() else None
-    # As of now, so that one and the same point is scored and names the file.
-    opened = None if learned else open_run(run, trust).as_of_now()
-    known = learned or opened
-    assert known is not None
-    config = known.config.copied_to("") if learned else known.config
+    # A run as of now, so that one and the same point is scored and names the file.
+    given: Learned | Run = (
+        open_learned(run, trust) if run.is_file() else open_run(run, trust).as_of_now()
+    )
+    config = given.config if isinstance(given, Run) else given.config.copied_to("")
     config = retarget(config, workers, inline, address)
-    require(run, reaches(config.tables()), known.trusted)
+    require(run, reaches(config.tables()), given.trusted)
     values = config.transfer.model_dump()
     values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
     settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())
     stop = StopSignal()
     stop.install()
     console = progress.stream(stderr=as_json)
-    if learned:
-        console.print(learned.origin, highlight=False, soft_wrap=True)
+    if isinstance(given, Learned):
+        console.print(given.origin, highlight=False, soft_wrap=True)
     n_episodes = transfer_size(settings)
     with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
-        if learned:
-            result = transfer_session.transfer_of(
-                config, learned.point, run, settings, reporter, stop
-            )
+        if isinstance(given, Run):
+            opened = replace(given, config=config)
+            result = transfer_session.score_run(opened, settings, reporter, stop)
         else:
-            result = transfer_session.transfer(
-                replace(opened, config=config), settings, reporter, stop
+            result = transfer_session.score_point(
+                config, given.point, run, settings, reporter, stop
             )
     if as_json:
         typer.echo(json.dumps(result.as_json()))
         return
-    progress.transfer_table(result, console)
-    if opened:
-        path = transfer_session.transfer_path(opened, settings)
-        progress.how_to_read(path, console)
+    progress.print_transfer(result, console)
+    if isinstance(given, Run):
+        progress.how_to_read(transfer_session.transfer_path(given, settings), console)

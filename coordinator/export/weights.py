@@ -123,7 +123,7 @@ def _of_run(folder: Path, trust: bool) -> Learned:
 
     run = open_run(folder, trust).as_of_now()
     point = deployed(run)
-    known = finished_run.transfer(run)
+    known = finished_run.read_transfer(run)
     return Learned(
         run.config,
         point,

@@ -11,11 +11,10 @@ from spikeloop.coordinator.interpretation.pulls import Bandits, Pulls
 from spikeloop.coordinator.interpretation.results import (
     Results,
     bounds,
-    interval_json,
+    milestones,
     percent,
     result_table,
 )
-from spikeloop.coordinator.stats.bands import milestones
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -51,18 +50,16 @@ def _numbers(known: Pulls) -> dict[str, object]:
         "pulls": [
             {
                 "pull": pull,
-                "roles": {
-                    role: interval_json(shares[pull]) for role, shares in known.roles.items()
-                },
-                "regret": interval_json(known.regret.at(pull - 1)),
+                "roles": {role: shares[pull].as_json() for role, shares in known.roles.items()},
+                "regret": known.regret.at(pull - 1).as_json(),
             }
             for pull in milestones(1, n_steps)
         ],
-        "program": {name: interval_json(share) for name, share in known.program.items()},
+        "program": {name: share.as_json() for name, share in known.program.items()},
         "regret_at_the_end": {
             name: {
-                **interval_json(regret.total),
-                "network_minus_this": None if regret.ahead is None else interval_json(regret.ahead),
+                **regret.total.as_json(),
+                "network_minus_this": None if regret.ahead is None else regret.ahead.as_json(),
             }
             for name, regret in known.totals.items()
         },

@@ -13,10 +13,9 @@ from spikeloop.coordinator.interpretation.prediction_figures import errors_figur
 from spikeloop.coordinator.interpretation.results import (
     Results,
     bounds,
-    interval_json,
+    milestones,
     result_table,
 )
-from spikeloop.coordinator.stats.bands import milestones
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
@@ -62,7 +61,7 @@ def interpret_functions(
         {
             "mean_squared_error": {
                 name: [
-                    {"samples": k, **interval_json(band.at(k))}
+                    {"samples": k, **band.at(k).as_json()}
                     for k in milestones(0, errors.n_samples - 1)
                 ]
                 for name, band in errors.bands.items()

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator.stats.bands import Band, mean_band, resampled_means, resampled_tasks
-from spikeloop.coordinator.stats.intervals import percentiles
+from spikeloop.coordinator.stats.bootstrap import (
+    N_RESAMPLES,
+    Band,
+    draw_counts,
+    mean_band,
+    percentiles,
+    resampled_means,
+)
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import QuadraticTasks
 
@@ -43,7 +49,7 @@ def squared_errors(tasks: QuadraticTasks, answers: FloatArray) -> dict[str, Floa
 def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Errors:
     """Compute mean errors with intervals, all of them resampled together."""
     n_tasks, n_samples = errors[NETWORK].shape
-    weights = resampled_tasks(n_tasks, rng)
+    weights = draw_counts(n_tasks, N_RESAMPLES, rng)
     bands = {name: mean_band(values, weights) for name, values in errors.items()}
     return Errors(bands, certainly_below(errors[NETWORK], errors[LINE], weights), n_samples)
 

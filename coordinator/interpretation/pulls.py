@@ -9,8 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator.stats.bands import Band, mean_band, milestones, resampled_tasks, share
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.interpretation.results import milestones
+from spikeloop.coordinator.stats.bootstrap import (
+    N_RESAMPLES,
+    Band,
+    Interval,
+    draw_counts,
+    mean_band,
+    share,
+)
 from spikeloop.tasks.bandit import BanditTasks
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.informative_bandit import InformativeTasks
@@ -118,7 +125,7 @@ def summarise(
 
     ``baselines`` are the expected returns of these policies, (n_tasks,) each.
     """
-    weights = resampled_tasks(tasks.n_tasks, rng)
+    weights = draw_counts(tasks.n_tasks, N_RESAMPLES, rng)
     regret, references = cumulative_regret(tasks, actions), tasks.references()
     missed = {
         NETWORK: regret[:, -1],

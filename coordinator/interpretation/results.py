@@ -1,6 +1,5 @@
 """Results of an interpretation: tables and lines to print, the same numbers as JSON, figures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,6 @@ def result_table(title: str, caption: str, *columns: str, left: str = "") -> Tab
     return table
 
 
-def interval_json(interval: Interval) -> dict[str, Any]:
-    """Convert an interval to JSON, with None for what is not finite."""
-    return {k: None if not math.isfinite(v) else v for k, v in vars(interval).items()}
-
-
 def percent(interval: Interval) -> str:
     """Format a share, for example "97.2 % [95.9, 98.1]"; "-" if it rests on nothing."""
     if not interval.n:
@@ -44,3 +38,14 @@ def percent(interval: Interval) -> str:
 def bounds(interval: Interval, decimals: int = 3) -> str:
     """For example "[0.487, 0.537]"."""
     return f"[{interval.low:.{decimals}f}, {interval.high:.{decimals}f}]"
+
+
+def milestones(first: int, last: int) -> list[int]:
+    """Choose numbers from first to last for the rows of a table, dense at first.
+
+    0 to 5, then 10, 15, 20, 30, 50, 70, from there on 1, 2, 3, 5 and 7 times powers of ten; and the
+    last.
+    """
+    early = [*range(6), 10, 15, 20, 30, 50, 70]
+    later = [m * 10**power for power in range(2, 8) for m in (1, 2, 3, 5, 7)]
+    return [number for number in (*early, *later) if first <= number < last] + [last]

@@ -1,7 +1,7 @@
 """Figures of a comparison with curves: score against episodes, and performance profiles.
 
-A strategy has one colour throughout; its tuned arm is drawn solid, the one with default or given
-settings dashed.
+A strategy has one colour; its tuned variant is drawn solid, the one with default or given settings
+dashed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikeloop.coordinator.comparison.findings.findings import Findings
-from spikeloop.coordinator.comparison.findings.variants import ArmFinding
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.report import figures
 from spikeloop.tasks.base import FloatArray
 
@@ -23,12 +23,12 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe & Ito's, its yellow darkened so that a line of it shows on white."""
 QUIET = "#AAAAAA"
 FEW = 4
-"""Up to this many arms share axes with their bands; more have a panel for each strategy as well."""
+"""Up to this many variants share axes with their bands; more have a panel each strategy as well."""
 
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How an arm is drawn."""
+    """How an variant is drawn."""
 
     colour: str
     line: str
@@ -36,49 +36,49 @@ class LineStyle:
 
 
 def line_styles(found: Findings) -> dict[str, LineStyle]:
-    """Choose how each arm is drawn; strategies take colours in the order of their arms."""
+    """Choose how each variant is drawn; strategies take colours in the order of their variants."""
     kinds = strategies(found)
-    both = len(kinds) < len(found.arms)
+    both = len(kinds) < len(found.variants)
     styles = {}
-    for arm in found.arms:
-        place = kinds.index(arm.strategy)
-        line = "--" if both and arm.settings != "tuned" else "-"
+    for variant in found.variants:
+        place = kinds.index(variant.strategy)
+        line = "--" if both and variant.settings != "tuned" else "-"
         marker = "os^Dv"[place // len(PALETTE) % 5]
-        styles[arm.arm] = LineStyle(PALETTE[place % len(PALETTE)], line, marker)
+        styles[variant.name] = LineStyle(PALETTE[place % len(PALETTE)], line, marker)
     return styles
 
 
 def strategies(found: Findings) -> list[str]:
-    """Name the strategies, in the order of the arms."""
-    return list(dict.fromkeys(arm.strategy for arm in found.arms))
+    """Name the strategies, in the order of the variants."""
+    return list(dict.fromkeys(variant.strategy for variant in found.variants))
 
 
-def styled(found: Findings) -> Iterator[tuple[ArmFinding, LineStyle]]:
-    """Pair each arm with its style."""
+def styled(found: Findings) -> Iterator[tuple[VariantFinding, LineStyle]]:
+    """Pair each variant with its style."""
     styles = line_styles(found)
-    return ((arm, styles[arm.arm]) for arm in found.arms)
+    return ((variant, styles[variant.name]) for variant in found.variants)
 
 
 def draw_anytime(found: Findings) -> "Figure":
-    """Draw the interquartile mean of the held-out score against episodes, all arms together."""
-    figure = figures.new(max(4.2, 0.6 + 0.2 * len(found.arms)))
+    """Draw the interquartile mean of the held-out score against episodes, all variants together."""
+    figure = figures.new(max(4.2, 0.6 + 0.2 * len(found.variants)))
     axes = figure.subplots()
-    few = len(found.arms) <= FEW
-    for arm, style in styled(found):
-        _anytime_line(axes, arm, style, few)
+    few = len(found.variants) <= FEW
+    for variant, style in styled(found):
+        _anytime_line(axes, variant, style, few)
     _anytime_axes(axes, found)
     axes.set(xlabel="episodes spent by the search", ylabel="held-out score")
-    ends = [_last(arm.anytime.value) for arm in found.arms]
+    ends = [_last(variant.anytime.value) for variant in found.variants]
     label_ends(axes, found, ends)
     return figure
 
 
 def draw_profile(found: Findings) -> "Figure":
-    """Draw the share of runs with at least a given score, all arms together."""
+    """Draw the share of runs with at least a given score, all variants together."""
     figure = figures.new()
     axes = figure.subplots()
-    for arm, style in styled(found):
-        _profile_line(axes, arm, style, True)
+    for variant, style in styled(found):
+        _profile_line(axes, variant, style, True)
     _profile_axes(axes, found)
     axes.set(xlabel="held-out score τ", ylabel="share of runs with score ≥ τ")
     figures.legend_above(axes, ncols=4)
@@ -112,14 +112,14 @@ def _by_strategy(
     panels = figures.panels(figure, len(kinds), height=1.9, margin=0.5, sharey=True)
     figures.headings(panels, kinds)
     for axes, kind in zip(panels, kinds, strict=True):
-        for arm in found.arms:
-            if arm.arm == found.baseline and arm.strategy != kind:
-                line(axes, arm, LineStyle(QUIET, "-", "o"), False, 1.2)
-        for arm, style in styled(found):
-            if arm.strategy == kind:
-                line(axes, arm, style, True, 1.8)
+        for variant in found.variants:
+            if variant.name == found.baseline and variant.strategy != kind:
+                line(axes, variant, LineStyle(QUIET, "-", "o"), False, 1.2)
+        for variant, style in styled(found):
+            if variant.strategy == kind:
+                line(axes, variant, style, True, 1.8)
         finish(axes, found)
-    lines = {arm.settings: style.line for arm, style in styled(found)}
+    lines = {variant.settings: style.line for variant, style in styled(found)}
     if len(set(lines.values())) > 1:
         colour = figures.COLOURS["reference"]
         handles = [Line2D([], [], color=colour, ls=line, lw=1.6) for line in lines.values()]
@@ -128,14 +128,14 @@ def _by_strategy(
 
 
 def label_ends(axes: "Axes", found: Findings, ends: Sequence[float]) -> None:
-    """Name the arms at the right of the axes, next to where their lines end, without overlap."""
+    """Name the variants at the right of the axes, beside their lines, without overlap."""
     low, high = axes.get_ylim()
     shown = [i for i in np.argsort(ends, kind="stable") if np.isfinite(ends[i])]
     height = np.array([(ends[i] - low) / (high - low) for i in shown])
     places = separate(height, 12 / (72 * axes.bbox.height / axes.figure.dpi))
-    arms = list(styled(found))
+    variants = list(styled(found))
     for i, at, place in zip(shown, height, places, strict=True):
-        arm, style = arms[i]
+        variant, style = variants[i]
         axes.plot(
             [1.0, 1.03, 1.08],
             [at, place, place],
@@ -146,7 +146,7 @@ def label_ends(axes: "Axes", found: Findings, ends: Sequence[float]) -> None:
             clip_on=False,
         )
         axes.annotate(
-            arm.arm, (1.09, place), xycoords="axes fraction", va="center", fontsize="small"
+            variant.name, (1.09, place), xycoords="axes fraction", va="center", fontsize="small"
         )
 
 
@@ -170,9 +170,9 @@ def _top(group: Sequence[float], gap: float) -> float:
 
 
 def _anytime_line(
-    axes: "Axes", arm: ArmFinding, style: LineStyle, detail: bool, width: float = 1.6
+    axes: "Axes", variant: VariantFinding, style: LineStyle, detail: bool, width: float = 1.6
 ) -> None:
-    curve, colour = arm.anytime, style.colour
+    curve, colour = variant.anytime, style.colour
     if detail:
         for run in curve.runs:
             axes.step(curve.episodes, run, where="post", color=colour, lw=0.5, alpha=0.35)
@@ -185,14 +185,14 @@ def _anytime_line(
         color=colour,
         ls=style.line,
         lw=width,
-        label=arm.arm,
+        label=variant.name,
     )
 
 
 def _anytime_axes(axes: "Axes", found: Findings) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    episodes = found.arms[0].anytime.episodes
+    episodes = found.variants[0].anytime.episodes
     axes.set_xscale("log")
     if episodes[0] < episodes[-1]:
         axes.set_xlim(episodes[0], episodes[-1])
@@ -214,12 +214,14 @@ def _anytime_axes(axes: "Axes", found: Findings) -> None:
 
 
 def _profile_line(
-    axes: "Axes", arm: ArmFinding, style: LineStyle, detail: bool, width: float = 1.6
+    axes: "Axes", variant: VariantFinding, style: LineStyle, detail: bool, width: float = 1.6
 ) -> None:
-    profile, colour = arm.profile, style.colour
+    profile, colour = variant.profile, style.colour
     if detail:
         axes.fill_between(profile.taus, profile.low, profile.high, color=colour, alpha=0.18, lw=0)
-    axes.plot(profile.taus, profile.share, color=colour, ls=style.line, lw=width, label=arm.arm)
+    axes.plot(
+        profile.taus, profile.share, color=colour, ls=style.line, lw=width, label=variant.name
+    )
 
 
 def _profile_axes(axes: "Axes", found: Findings) -> None:

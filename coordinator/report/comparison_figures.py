@@ -39,9 +39,9 @@ def write_comparison_figures(folder: Path) -> list[Path]:
 
 def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
     """Draw every figure that there is data for, and yield it with its name."""
-    few = len(found.arms) <= FEW
-    measured = [arm for arm in found.arms if np.isfinite(arm.scores).any()]
-    if any(np.isfinite(arm.anytime.value).any() for arm in found.arms):
+    few = len(found.variants) <= FEW
+    measured = [variant for variant in found.variants if np.isfinite(variant.scores).any()]
+    if any(np.isfinite(variant.anytime.value).any() for variant in found.variants):
         yield "anytime", draw_anytime(found)
         if not few:
             yield "anytime_by_strategy", draw_anytime_by_strategy(found)
@@ -55,13 +55,13 @@ def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
 
 def draw_scores(found: Findings) -> "Figure":
     """Draw the final score of each run, and the interquartile mean with its interval."""
-    figure, axes = _rows([arm.arm for arm in found.arms])
-    for row, (arm, style) in enumerate(styled(found)):
-        scores = arm.scores[np.isfinite(arm.scores)]
+    figure, axes = _rows([variant.name for variant in found.variants])
+    for row, (variant, style) in enumerate(styled(found)):
+        scores = variant.scores[np.isfinite(variant.scores)]
         _points(axes, scores, row, style.colour, style.marker)
-        _estimate(axes, arm.iqm, row, style)
-        if arm.n_failed:
-            _note(axes, row, f"{arm.n_failed} failed")
+        _estimate(axes, variant.iqm, row, style)
+        if variant.n_failed:
+            _note(axes, row, f"{variant.n_failed} failed")
     axes.set_xlabel("held-out score at the end of the budget (0 by chance, 1 at the optimum)")
     return figure
 
@@ -69,11 +69,11 @@ def draw_scores(found: Findings) -> "Figure":
 def draw_differences(found: Findings) -> "Figure":
     """Draw the planned comparisons: differences by seed, and their mean with its interval."""
     styles = line_styles(found)
-    names = [f"{c.arm}\n− {c.other}" for c in found.comparisons]
+    names = [f"{c.variant}\n− {c.other}" for c in found.comparisons]
     figure, axes = _rows(names, height=0.52)
     axes.axvline(0.0, color=figures.COLOURS["reference"], lw=0.9, ls=":")
     for row, comparison in enumerate(found.comparisons):
-        style = styles[comparison.arm]
+        style = styles[comparison.variant]
         _points(axes, comparison.differences, row, style.colour, style.marker)
         _estimate(axes, comparison.difference, row, style)
         p = "" if not np.isfinite(comparison.p_holm) else f"\np = {comparison.p_holm:.3g}"
@@ -84,7 +84,7 @@ def draw_differences(found: Findings) -> "Figure":
 
 
 def _rows(names: Sequence[str], height: float = 0.42) -> "tuple[Figure, Axes]":
-    """Make axes with a named row for each arm or comparison, the first on top."""
+    """Make axes with a named row for each variant or comparison, the first on top."""
     figure = figures.new(0.9 + height * len(names))
     axes = figure.subplots()
     axes.set_yticks(range(len(names)), names, fontsize="small")

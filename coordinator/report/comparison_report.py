@@ -10,7 +10,7 @@ import pandas as pd
 from spikeloop.coordinator.comparison import result_tables, session
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.findings.findings import Findings
-from spikeloop.coordinator.comparison.findings.variants import ArmFinding
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import duration
 from spikeloop.coordinator.report import figures, parameter_traces
@@ -69,7 +69,7 @@ def comparison_page(folder: Path, trust: bool = False) -> Page:
     seeds = config.comparison.seeds
     return Page(
         title=config.comparison.name,
-        about=f"A comparison by Spikeloop: {len(found.arms)} contestants, {seeds} seeds each, "
+        about=f"A comparison by Spikeloop: {len(found.variants)} variants, {seeds} seeds each, "
         f"{found.budget:,} episodes a search.",
         sections=[
             Section("findings", "Findings", list(_findings(config, found, results))),
@@ -95,7 +95,7 @@ def _findings(config: ComparisonConfig, found: Findings, results: pd.DataFrame) 
     yield Text(
         "Declared beforehand: the primary metric is the held-out score of the recommended point "
         f"after {found.budget:,} episodes of search, on {tasks} tasks that no search has seen "
-        f"(0 by chance, 1 at the optimum); {found.baseline} is the baseline. All contestants "
+        f"(0 by chance, 1 at the optimum); {found.baseline} is the baseline. All variants "
         f"search with the same {config.comparison.seeds} seeds, none of which was used for tuning, "
         "so differences are taken seed by seed."
     )
@@ -104,36 +104,39 @@ def _findings(config: ComparisonConfig, found: Findings, results: pd.DataFrame) 
 def _scores(
     found: Findings, results: pd.DataFrame, drawn: Mapping[str, Drawing]
 ) -> Iterator[Block]:
-    head = ["contestant", "settings", "searches", "failed", "IQM", "95 % interval", "mean", "area"]
+    head = ["variant", "settings", "searches", "failed", "IQM", "95 % interval", "mean", "area"]
     targeted = found.target is not None
     yield Table(
         f"Held-out score after {found.budget:,} episodes: interquartile mean (IQM) over seeds with "
         "its 95 % interval, mean, and mean over the whole search (area)"
         + (f"; episodes to a score of {found.target:g}" if targeted else ""),
         [*head, *(("reached it", "median episodes") if targeted else ())],
-        [[*_arm_cells(arm), *(_target_cells(arm) if targeted else ())] for arm in found.arms],
+        [
+            [*_variant_cells(variant), *(_target_cells(variant) if targeted else ())]
+            for variant in found.variants
+        ],
         "ll" + "r" * (6 + 2 * targeted),
     )
     yield from (drawn[name] for name in ("scores", "profile") if name in drawn)
     yield Folded("All searches", [_results_table(results)])
 
 
-def _arm_cells(arm: ArmFinding) -> list[str]:
-    iqm = arm.iqm
+def _variant_cells(variant: VariantFinding) -> list[str]:
+    iqm = variant.iqm
     return [
-        arm.arm,
-        arm.settings,
-        str(arm.n_runs),
-        str(arm.n_failed),
+        variant.name,
+        variant.settings,
+        str(variant.n_runs),
+        str(variant.n_failed),
         number(iqm.value),
         f"[{number(iqm.low)}, {number(iqm.high)}]",
-        number(arm.mean.value),
-        number(arm.area.value),
+        number(variant.mean.value),
+        number(variant.area.value),
     ]
 
 
-def _target_cells(arm: ArmFinding) -> list[str]:
-    attained = arm.attainment
+def _target_cells(variant: VariantFinding) -> list[str]:
+    attained = variant.attainment
     if attained is None:
         return ["", ""]
     median = attained.median.value
@@ -142,11 +145,11 @@ def _target_cells(arm: ArmFinding) -> list[str]:
 
 def _results_table(results: pd.DataFrame) -> Table:
     return Table(
-        "Every search of the contest, with the interval of its own score over held-out tasks",
-        ("contestant", "seed", "run seed", "score", "95 % interval", "episodes", "failed", "time"),
+        "Every search of the final phase, with the interval of its own score over held-out tasks",
+        ("variant", "seed", "run seed", "score", "95 % interval", "episodes", "failed", "time"),
         [
             (
-                row["arm"],
+                row["variant"],
                 str(row["seed_index"]),
                 str(row["run_seed"]),
                 number(row["score"]),
@@ -155,7 +158,7 @@ def _results_table(results: pd.DataFrame) -> Table:
                 f"{row['failed_episodes']:,}",
                 duration(row["wall_s"]),
             )
-            for row in records(results.sort_values(["arm", "seed_index"]))
+            for row in records(results.sort_values(["variant", "seed_index"]))
         ],
     )
 
@@ -181,7 +184,7 @@ def _differences(found: Findings, drawn: Mapping[str, Drawing]) -> Iterator[Bloc
         ),
         [
             (
-                f"{c.arm}\u00a0− {c.other}",
+                f"{c.variant}\u00a0− {c.other}",
                 str(c.n),
                 signed(c.difference.value),
                 f"[{signed(c.difference.low)}, {signed(c.difference.high)}]",
@@ -199,14 +202,14 @@ def _differences(found: Findings, drawn: Mapping[str, Drawing]) -> Iterator[Bloc
 
 
 def _where(folder: Path, found: Findings) -> Iterator[Block]:
-    """Show the search with the median score of each arm, as an example."""
-    for arm in found.arms:
-        finished = np.flatnonzero(np.isfinite(arm.scores))
+    """Show the search with the median score of each variant, as an example."""
+    for variant in found.variants:
+        finished = np.flatnonzero(np.isfinite(variant.scores))
         if not finished.size:
             continue
-        order = finished[np.argsort(arm.scores[finished], kind="stable")]
+        order = finished[np.argsort(variant.scores[finished], kind="stable")]
         example = int(order[(len(order) - 1) // 2])
-        path = folder / "runs" / arm.arm / f"{arm.seeds[example]:06d}"
+        path = folder / "runs" / variant.name / f"{variant.seeds[example]:06d}"
         if not is_run(path):
             continue
         run = read_run(RunStore.open(path))
@@ -216,16 +219,16 @@ def _where(folder: Path, found: Findings) -> Iterator[Block]:
         if parameter_traces.draw_traces(
             figure, frame(run.store, "candidates"), recommended, config.space
         ):
-            score = arm.scores[example]
+            score = variant.scores[example]
             yield Folded(
-                f"{arm.arm}, seed {arm.seeds[example]}, score {score:.3f}",
+                f"{variant.name}, seed {variant.seeds[example]}, score {score:.3f}",
                 [
                     Drawing(
                         figure,
                         "The population in each generation, in physical units; the vertical axis "
                         f"is the whole range of a parameter. {path.relative_to(folder)} is the "
                         "search with the median score.",
-                        f"Hyperparameters over the generations of a search by {arm.arm}.",
+                        f"Hyperparameters over the generations of a search by {variant.name}.",
                     )
                 ],
             )
@@ -234,7 +237,7 @@ def _where(folder: Path, found: Findings) -> Iterator[Block]:
 def _failures(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Block]:
     failed = results[~np.isfinite(results["score"])]
     rows = [
-        (f"{row['arm']}, seed {row['seed_index']}", str(row.get("error", "") or "no score"))
+        (f"{row['variant']}, seed {row['seed_index']}", str(row.get("error", "") or "no score"))
         for row in records(failed)
     ]
     rows += [
@@ -246,7 +249,7 @@ def _failures(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Block]:
     results = results[results["same_as"] == ""]
     n_episodes, n_failed = int(results["episodes"].sum()), int(results["failed_episodes"].sum())
     yield Text(
-        f"{n_failed:,} of {n_episodes:,} episodes of the contest failed."
+        f"{n_failed:,} of {n_episodes:,} episodes of the final phase failed."
         + ("" if rows else " No search and no trial failed.")
     )
 
@@ -259,8 +262,8 @@ def _comparison(
     results = results[results["same_as"] == ""]
     n_episodes, n_tuning = int(results["episodes"].sum()), int(trials["episodes"].sum())
     yield Text(
-        f"Budget: every contestant searches {config.comparison.seeds} times with "
-        f"{config.comparison.budget:,} episodes, failed ones included. The contest spent "
+        f"Budget: every variant searches {config.comparison.seeds} times with "
+        f"{config.comparison.budget:,} episodes, failed ones included. The final phase spent "
         f"{n_episodes:,} episodes in {len(results)} searches, tuning {n_tuning:,} in {len(trials)} "
         "trials; held-out scores come on top and are not counted."
     )
@@ -272,7 +275,7 @@ def _comparison(
             "strategies": ", ".join(config.given),
             "tuned": ", ".join(config.tuned) or "none",
             "seed of the comparison": config.comparison.seed,
-            "time of the contest's searches": duration(float(results["wall_s"].sum())),
+            "time of the searches of the final phase": duration(float(results["wall_s"].sum())),
             "begun": manifest.get("created", ""),
         },
     )
@@ -286,11 +289,11 @@ def _comparison(
 
 def _about(name: str, found: Findings) -> str:
     """Describe a figure for readers who do not see it."""
-    iqm = ", ".join(f"{arm.arm} {number(arm.iqm.value)}" for arm in found.arms)
+    iqm = ", ".join(f"{variant.name} {number(variant.iqm.value)}" for variant in found.variants)
     return {
         "differences": "Differences of the planned comparisons: "
         + ", ".join(
-            f"{c.arm} minus {c.other} {signed(c.difference.value)}" for c in found.comparisons
+            f"{c.variant} minus {c.other} {signed(c.difference.value)}" for c in found.comparisons
         ),
         "scores": f"Interquartile means of the final scores: {iqm}.",
     }.get(name, f"{CAPTIONS[name]} At the end of the budget: {iqm}.")

@@ -76,7 +76,7 @@ def draw_search(
             marker="o",
             ms=4,
             capsize=3,
-            label=f"recommended Θ, {next(iter(held_out.values())).n_tasks} held-out tasks (95 %)",
+            label=f"recommended Θ, {next(iter(held_out.values())).n} held-out tasks (95 %)",
         )
     axes.axhline(0.0, color=COLOURS["reference"], lw=0.8, ls=":")
     axes.set(xlabel="generation", ylabel=f"score (0 {scale[0]}, 1 {scale[1]})")

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from spikeloop.coordinator.search.transfer import compare, mean_regrets
 from spikeloop.coordinator.search.transfer_design import THETAS
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
-from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.tasks.base import FloatArray
 
 COLUMNS = ("Θ", "score", "95 % interval", "mean return", "regret", "episodes", "failed")
@@ -32,9 +33,9 @@ class TransferScores:
         n_tasks: held-out tasks.
     """
 
-    scores: Mapping[str, Estimate]
-    differences: Mapping[str, Estimate]
-    regret: Mapping[str, Estimate]
+    scores: Mapping[str, Interval]
+    differences: Mapping[str, Interval]
+    regret: Mapping[str, Interval]
     cells: Mapping[str, tuple[str, ...]]
     n_tasks: int
 
@@ -42,12 +43,9 @@ class TransferScores:
 def transfer_scores(episodes: pd.DataFrame, run_seed: int) -> TransferScores:
     """Compute the scores from rows of the table ``transfer``, all of one transfer seed."""
     seed = int(episodes["transfer_seed"].iloc[0])
-    ok = episodes["status"] == "ok"
-    columns = episodes.assign(
-        gain=(episodes["return"] - episodes["random"]).where(ok, 0.0),
-        span=(episodes["optimal"] - episodes["random"]).where(ok, 0.0),
-        missed=(episodes["optimal"] - episodes["return"]).where(ok),
-    )
+    gain, span = frame_gain_and_span(episodes)
+    missed = (episodes["optimal"] - episodes["return"]).where(episodes["status"] == "ok")
+    columns = episodes.assign(gain=gain, span=span, missed=missed)
     gain, span, missed = (
         columns.pivot(index=["theta", "point"], columns="task", values=name)
         for name in ("gain", "span", "missed")
@@ -65,7 +63,7 @@ def transfer_scores(episodes: pd.DataFrame, run_seed: int) -> TransferScores:
 
 
 def theta_cells(
-    score: Estimate, returns: FloatArray, regret: Estimate, n_episodes: int
+    score: Interval, returns: FloatArray, regret: Interval, n_episodes: int
 ) -> tuple[str, ...]:
     """Format the row of one Θ, without its name; ``returns`` leave out episodes that failed."""
     return (
@@ -78,7 +76,7 @@ def theta_cells(
     )
 
 
-def row_name(theta: str, score: Estimate) -> str:
+def row_name(theta: str, score: Interval) -> str:
     """For example "learned", or "random, mean of 50" where there are several points."""
     return theta if score.n_points == 1 else f"{theta}, mean of {score.n_points}"
 
@@ -114,7 +112,7 @@ def terminal_table(
     return table
 
 
-def describe_difference(difference: Estimate) -> str:
+def describe_difference(difference: Interval) -> str:
     """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
     verdict = (
         "not measured, too many episodes failed"
@@ -127,5 +125,5 @@ def describe_difference(difference: Estimate) -> str:
     )
     return (
         f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}], "
-        f"paired by task, n = {difference.n_tasks}: {verdict}"
+        f"paired by task, n = {difference.n}: {verdict}"
     )

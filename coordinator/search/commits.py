@@ -45,11 +45,7 @@ class _Complete:
 class Commits:
     """Collect complete generations, write them and report the last of those written together.
 
-    Args:
-        run: to write to.
-        pool: publishes the live metrics.
-        reporter: told of each commit.
-        failures: number of failed episodes by reason that are to be reported with the first commit.
+    The given failures, counted by reason, are reported with the first commit.
     """
 
     def __init__(

@@ -154,7 +154,7 @@ def estimate(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> CostEs
         steps_per_episode=config.family.interface.n_steps,
         jobs_per_generation=jobs,
         workers=workers,
-        episodes_measured=sum(timing.episodes.n_episodes_done for timing in measured.all),
+        episodes_measured=sum(timing.episodes.n_evaluated for timing in measured.all),
         episodes_failed=sum(timing.episodes.n_failed for timing in measured.all),
         first_failure=failures[0].message if failures else "",
         seconds_per_episode=measured.search.per_episode,
@@ -199,7 +199,7 @@ def _time(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> _Timing:
     ready = time.perf_counter()
     episodes = evaluate_grid(pool, jobs)
     per_episode = (time.perf_counter() - ready) * pool.n_workers / grid.n_episodes
-    if episodes.n_failed == episodes.n_episodes_done:
+    if episodes.n_failed == episodes.n_evaluated:
         raise _all_failed(episodes)
     return _Timing(episodes, per_episode, ready - started)
 
@@ -208,7 +208,7 @@ def _all_failed(episodes: GridEpisodes) -> RunFailed:
     first = episodes.failures[0]
     hint = " (--debug shows the traceback)" if first.traceback else ""
     error = RunFailed(
-        f"all {episodes.n_episodes_done} episodes that were measured failed; "
+        f"all {episodes.n_evaluated} episodes that were measured failed; "
         f"the first: {first.message}{hint}"
     )
     error.__cause__ = RuntimeError(first.traceback) if first.traceback else None

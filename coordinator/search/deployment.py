@@ -23,9 +23,10 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.reporter import Reporter
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Choice, ParameterSpace, fold
@@ -59,7 +60,8 @@ def deploy(run: Run, pool: WorkerPool, reporter: Reporter) -> FloatArray:
         reporter.started("race of the finalists", n_episodes)
         share = config.run.max_failed_share
         episodes = racing.race(pool, grid, edges, tile, share, "finalists", reporter.episodes_done)
-        store.write_finalists(last, tables.finalists_table(episodes, generations))
+        path = store.part_path("finalists", last)
+        store.write_part(path, tables.finalists_table(episodes, generations))
     return deployed(run)
 
 
@@ -109,10 +111,8 @@ def point_after(run: Run, generation: int, first: int, state: Any = None) -> Flo
 def average(points: FloatArray, space: ParameterSpace) -> FloatArray:
     """Average points, (n_dim,); choices, which have no mean, are the last point's.
 
-    Args:
-        points: (n, n_dim). Bounded coordinates are folded into [0, 1] first, because the mean of
-            0.9 and 1.1, which are the same value, must not be 1.
-        space: of the points.
+    Bounded coordinates are folded into [0, 1] first, because the mean of 0.9 and 1.1, which are the
+    same value, must not be 1.
     """
     folded = fold(points, space.bounded())
     mean: FloatArray = folded.mean(axis=0)
@@ -146,10 +146,6 @@ def chosen(rows: Sequence[Row], n: int) -> list[int]:
     The last generation of every epoch comes first, of the latest epochs if there are more than n,
     so the very last one is always among them; then generations spread evenly over the second half
     of the search.
-
-    Args:
-        rows: of all generations, in order.
-        n: number of generations at most.
     """
     last = int(rows[-1]["generation"])
     ends = [
@@ -167,23 +163,21 @@ def chosen(rows: Sequence[Row], n: int) -> list[int]:
 def winner(episodes: pa.Table, max_failed_share: float) -> int:
     """Give the generation whose point won the race: the best of those that met all its tasks.
 
-    Args:
-        episodes: of the race.
-        max_failed_share: of its episodes, beyond which a finalist has no score and comes last.
+    A finalist that failed in more than ``max_failed_share`` of its episodes comes last.
     """
     generation, task = (episodes[name].to_numpy() for name in ("generation", "task"))
     ok = episodes["status"].to_numpy(zero_copy_only=False) == "ok"
     returns, random, optimal = (
         episodes[name].to_numpy() for name in ("return", "random", "optimal")
     )
+    gain, span = gain_and_span(returns, References(random, optimal), ok)
     # Latest first: among equals the later one wins, as in every round.
     left = np.unique(generation[task == task.max()])[::-1]
     scores = np.full(left.size, np.nan)
     for i, finalist in enumerate(left):
         own, counted = generation == finalist, ok & (generation == finalist)
         if counted.any() and 1 - counted.sum() / own.sum() <= max_failed_share:
-            span = (optimal - random)[counted].sum()
-            scores[i] = (returns - random)[counted].sum() / span if span > 0 else np.nan
+            scores[i] = score(gain[counted].sum(), span[counted].sum())
     return int(left[racing.better_half(scores, np.ones(left.size, dtype=np.bool_))][0])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.stats.scores import score
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.evaluate import mean_gradient
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
@@ -44,25 +44,25 @@ class GridEpisodes:
     gradient: FloatArray | None = None
 
     @cached_property
-    def episodes_done(self) -> NDArray[np.bool_]:
+    def evaluated(self) -> NDArray[np.bool_]:
         """Which episodes were wanted, (n_candidates, n_tasks)."""
         return self.attempts > 0
 
     @cached_property
     def ok(self) -> NDArray[np.bool_]:
         """Which episodes count, (n_candidates, n_tasks)."""
-        ok: NDArray[np.bool_] = self.episodes_done & (self.status == Status.OK)
+        ok: NDArray[np.bool_] = self.evaluated & (self.status == Status.OK)
         return ok
 
     @cached_property
     def gain(self) -> FloatArray:
         """Return above the random policy, (n_candidates, n_tasks); 0 for failed episodes."""
-        return np.where(self.ok, self.returns - self.references.random, 0.0)
+        return gain_and_span(self.returns, self.references, self.ok)[0]
 
     @cached_property
     def span(self) -> FloatArray:
         """Optimal minus random return, (n_candidates, n_tasks); 0 for failed episodes."""
-        return np.where(self.ok, self.references.optimal - self.references.random, 0.0)
+        return gain_and_span(self.returns, self.references, self.ok)[1]
 
     def fitness(self, max_failed_share: float, n_tasks: int | None = None) -> FloatArray:
         """Score Σ gain / Σ span over the episodes that count, (n_candidates,).
@@ -75,21 +75,21 @@ class GridEpisodes:
             max_failed_share: of a candidate's episodes.
             n_tasks: count episodes on the first so many tasks only.
         """
-        episodes_done, ok = self.episodes_done[:, :n_tasks], self.ok[:, :n_tasks]
+        evaluated, ok = self.evaluated[:, :n_tasks], self.ok[:, :n_tasks]
         gain, span = self.gain[:, :n_tasks], self.span[:, :n_tasks]
-        share = (episodes_done & ~ok).sum(axis=1) / episodes_done.sum(axis=1).clip(min=1)
+        share = (evaluated & ~ok).sum(axis=1) / evaluated.sum(axis=1).clip(min=1)
         fitness = score(gain.sum(axis=1), span.sum(axis=1))
         return np.where(share <= max_failed_share, fitness, np.nan)
 
     @property
-    def n_episodes_done(self) -> int:
+    def n_evaluated(self) -> int:
         """Number of episodes that were wanted."""
-        return int(self.episodes_done.sum())
+        return int(self.evaluated.sum())
 
     @property
     def n_failed(self) -> int:
         """Number of episodes that were wanted and failed."""
-        return int((self.episodes_done & ~self.ok).sum())
+        return int((self.evaluated & ~self.ok).sum())
 
 
 def evaluate_grid(

@@ -26,15 +26,12 @@ from spikeloop.workers.job import Failure, Grid, Status, Tile
 STATUS = {status.words: status for status in Status}
 
 
-def transfer(run: Run) -> Transfer | None:
+def read_transfer(run: Run) -> Transfer | None:
     """Give the transfer that ends a run, baselines included, as it was when it was run.
 
     None if something is still to be run: the search, the race, or held-out episodes of this very
     point on these very tasks. None also if every episode of the learned Θ failed, because such a
     run is resumed after the cause was mended.
-
-    Args:
-        run: its files examined.
 
     Raises:
         ConfigError: a file is damaged, or a baseline is not one finite return a task.

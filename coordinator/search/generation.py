@@ -14,7 +14,8 @@ from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.stats.scores import Estimate, held_out_score
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -59,10 +60,10 @@ class HeldOut:
     """Episodes of one point on the monitor tasks, and their score."""
 
     episodes: GridEpisodes
-    score: Estimate
+    score: Interval
 
 
-def live_generation(
+def run_generation(
     config: RunConfig,
     pool: WorkerPool,
     population: Population,
@@ -98,7 +99,7 @@ def live_generation(
     return episodes
 
 
-def live_held_out(
+def run_held_out(
     config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
 ) -> HeldOut:
     """Run one point on the monitor tasks, which are the same for every generation."""
@@ -132,7 +133,7 @@ def count_failures(episodes: GridEpisodes) -> Counter[str]:
 def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generation: int) -> None:
     run = config.run
     if np.isfinite(episodes.fitness(run.max_failed_share)).any():
-        if episodes.n_failed <= run.max_failed_share * episodes.n_episodes_done:
+        if episodes.n_failed <= run.max_failed_share * episodes.n_evaluated:
             return
     elif not episodes.failures:
         raise RunFailed(
@@ -143,7 +144,7 @@ def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generat
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(episodes).items())
     first = episodes.failures[0]
     raise RunFailed(
-        f"generation {generation}: {episodes.n_failed} of {episodes.n_episodes_done} episodes "
+        f"generation {generation}: {episodes.n_failed} of {episodes.n_evaluated} episodes "
         "failed "
         f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
         f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",

@@ -23,13 +23,7 @@ HELD_OUT = ("held_out_score", "held_out_low", "held_out_high")
 def at_start(
     planned: int, last: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Measure]:
-    """Give every metric at the start of a search, so that none of an earlier search remains.
-
-    Args:
-        planned: number of generations at most.
-        last: row of the last committed generation, if there is one.
-        rows: of earlier generations, all with a held-out score among them.
-    """
+    """Give every metric at the start of a search, so that none of an earlier search remains."""
     measures: dict[str, Measure] = dict.fromkeys([*COLUMNS, *HELD_OUT, "failed_share"])
     measures |= {"generation": 0, "strategy": {}, "commit_seconds": None}
     for row in rows:

@@ -17,8 +17,8 @@ from spikeloop.coordinator.search.generation import (
     Generation,
     HeldOut,
     count_failures,
-    live_generation,
-    live_held_out,
+    run_generation,
+    run_held_out,
 )
 from spikeloop.coordinator.search.history import KEPT, History
 from spikeloop.coordinator.search.reporter import Reporter
@@ -86,7 +86,7 @@ def _start(run: Run, pool: WorkerPool, reporter: Reporter) -> _Start:
     state, parts, failures = initial_state(config), {}, Counter[str]()
     if config.transfer.monitor_every:
         point = config.strategy.recommend(state)
-        episodes = live_held_out(config, pool, point, 0, reporter).episodes
+        episodes = run_held_out(config, pool, point, 0, reporter).episodes
         parts["curves"] = tables.curves_table(episodes, 0)
         failures = count_failures(episodes)
     run.store.commit(0, parts, to_arrays(state))
@@ -110,7 +110,7 @@ def _ask_evaluate_tell(
         if config.stop.restarts(history.last["stopped"]):
             state, epoch = initial_state(config, number), epoch + 1
     population = strategy.ask(state, stream(settings.seed, Purpose.ASK, number))
-    episodes = live_generation(config, pool, population, number, reporter, commits.catch_up)
+    episodes = run_generation(config, pool, population, number, reporter, commits.catch_up)
     fitness = racing.fitness(episodes, settings.edges[0], settings.max_failed_share)
     evaluation = Evaluation(fitness, episodes.gradient)
     state = strategy.tell(
@@ -125,7 +125,7 @@ def _ask_evaluate_tell(
         state,
         episodes,
         fitness,
-        total_episodes=history.total_episodes + episodes.n_episodes_done,
+        total_episodes=history.total_episodes + episodes.n_evaluated,
         spread=width,
         wall_s=time.perf_counter() - started,
     )
@@ -147,4 +147,4 @@ def _held_out(
         return None
     rows = [*history.rows, {"generation": number, "epoch": generation.epoch}]
     point = point_after(run, number, epoch_start(rows, number), generation.state)
-    return live_held_out(config, pool, point, number, reporter)
+    return run_held_out(config, pool, point, number, reporter)

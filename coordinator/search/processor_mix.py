@@ -14,13 +14,7 @@ from spikeloop.workers.processor import label, portable
 
 
 class WatchedPool:
-    """A pool that warns once of a worker with other kernels than this process.
-
-    Args:
-        pool: that does the work.
-        what: what has the numbers that may differ, for the message.
-        note: prints a line.
-    """
+    """A pool that warns once of a worker with other kernels than this process."""
 
     def __init__(self, pool: WorkerPool, what: str, note: Callable[[str], None]) -> None:
         self.stop = pool.stop
@@ -64,12 +58,7 @@ def watched(pool: WorkerPool, config: RunConfig, note: Callable[[str], None]) ->
 
 
 def mixed(workers: str, what: str) -> str:
-    """Give a warning if one of these workers has other kernels than this process, else "".
-
-    Args:
-        workers: as results name them, separated by ", ".
-        what: as for ``WatchedPool``.
-    """
+    """Give a warning if one of these workers has other kernels than this process, else ""."""
     for worker in workers.split(", "):
         name, _, there = worker.rpartition(":")
         if name and there != label():

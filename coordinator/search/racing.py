@@ -65,11 +65,11 @@ def race(
         ]
 
     def following(episodes: GridEpisodes) -> list[Job]:
-        done = int(episodes.episodes_done.any(axis=0).sum())
+        done = int(episodes.evaluated.any(axis=0).sum())
         if done == edges[-1]:
             return []
         stop = next(edge for edge in edges if edge > done)
-        alive = better_half(episodes.fitness(max_failed_share), episodes.episodes_done[:, done - 1])
+        alive = better_half(episodes.fitness(max_failed_share), episodes.evaluated[:, done - 1])
         return jobs(alive, done, stop)
 
     first = jobs(np.ones(grid.n_candidates, dtype=np.bool_), 0, edges[0])
@@ -77,19 +77,11 @@ def race(
 
 
 def fitness(episodes: GridEpisodes, n_first: int, max_failed_share: float) -> FloatArray:
-    """Give comparable fitness after a race within a generation, (n_candidates,); nan without one.
-
-    Args:
-        episodes: all candidates on the first ``n_first`` tasks, the better half on all.
-        n_first: tasks of the first round; without a race all of them.
-        max_failed_share: of a candidate's episodes, beyond which it has no fitness.
-    """
+    """Give comparable fitness after a race on the first ``n_first`` tasks, (n_candidates,)."""
     full = episodes.fitness(max_failed_share)
     if n_first == episodes.grid.n_tasks:
         return full
-    return corrected(
-        episodes.fitness(max_failed_share, n_first), full, episodes.episodes_done[:, -1]
-    )
+    return corrected(episodes.fitness(max_failed_share, n_first), full, episodes.evaluated[:, -1])
 
 
 def corrected(first: FloatArray, full: FloatArray, survived: NDArray[np.bool_]) -> FloatArray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.generation import HeldOut
-from spikeloop.coordinator.stats.scores import score
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store import schemas
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
@@ -29,7 +29,7 @@ def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
         candidate=candidate.ravel(),
         **_episode_columns(episodes),
     )
-    return table.filter(pa.array(episodes.episodes_done.ravel()))
+    return table.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Table:
@@ -39,7 +39,7 @@ def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Ta
         generation=np.repeat(generations, episodes.grid.n_tasks),
         **_episode_columns(episodes),
     )
-    return table.filter(pa.array(episodes.episodes_done.ravel()))
+    return table.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
@@ -69,7 +69,7 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
         **_episode_columns(episodes),
     )
     named = table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
-    return named.filter(pa.array(episodes.episodes_done.ravel()))
+    return named.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def points_digest(grid: Grid) -> bytes:
@@ -88,8 +88,8 @@ def candidates_table(
         "generation": np.full(n, generation),
         "candidate": np.arange(n),
         "fitness": fitness,
-        "n_episodes": episodes.episodes_done.sum(axis=1),
-        "n_failed": (episodes.episodes_done & ~episodes.ok).sum(axis=1),
+        "n_episodes": episodes.evaluated.sum(axis=1),
+        "n_failed": (episodes.evaluated & ~episodes.ok).sum(axis=1),
         "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
     if space.n_dim <= MAX_STORED_DIM:
@@ -108,14 +108,7 @@ def generation_table(
     summary: Mapping[str, float],
     columns: Mapping[str, Any],
 ) -> pa.Table:
-    """Give the one row of a generation.
-
-    Args:
-        episodes: of the generation.
-        fitness: (n_candidates,) of its candidates.
-        summary: numbers of the strategy about itself.
-        columns: by name, the columns that do not follow from these.
-    """
+    """Give the one row of a generation."""
     best_candidate = int(np.nanargmax(fitness))
     fitness = fitness[np.isfinite(fitness)]
     row: dict[str, Any] = {
@@ -127,7 +120,7 @@ def generation_table(
         "best_candidate": best_candidate,
         "n_candidates": episodes.grid.n_candidates,
         "n_tasks": episodes.grid.n_tasks,
-        "n_episodes": episodes.n_episodes_done,
+        "n_episodes": episodes.n_evaluated,
         "n_failed": episodes.n_failed,
         "simulated_steps": episodes.n_simulated_steps,
         "retries": int((episodes.attempts - 1).clip(min=0).sum()),
@@ -135,7 +128,7 @@ def generation_table(
         **columns,
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
-        row[name] = int((episodes.episodes_done & (episodes.status == status)).sum())
+        row[name] = int((episodes.evaluated & (episodes.status == status)).sum())
     return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 
@@ -146,7 +139,7 @@ def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
         "held_out_score": score and score.value,
         "held_out_low": score and score.low,
         "held_out_high": score and score.high,
-        "held_out_tasks": score and score.n_tasks,
+        "held_out_tasks": score and score.n,
         "held_out_failed": held_out and held_out.episodes.n_failed,
     }
 
@@ -156,7 +149,9 @@ def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
     errors = np.full(shape, None, dtype=object)
     for failure in episodes.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    span = np.broadcast_to(episodes.references.optimal - episodes.references.random, shape)
+    gain, span = gain_and_span(
+        episodes.returns, episodes.references, np.ones(shape, dtype=np.bool_)
+    )
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
         "task": np.indices(shape)[1],
@@ -164,7 +159,7 @@ def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
         "return": episodes.returns,
         "random": np.broadcast_to(episodes.references.random, shape),
         "optimal": np.broadcast_to(episodes.references.optimal, shape),
-        "score": score(episodes.returns - episodes.references.random, span),
+        "score": score(gain, span),
         "status": words[episodes.status],
         "error": errors,
         "attempts": episodes.attempts,

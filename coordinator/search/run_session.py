@@ -18,7 +18,7 @@ from spikeloop.coordinator.search.search_size import max_generations
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_session import score_and_write
 from spikeloop.coordinator.search.worker_pool import open_workers
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store import atomic_files, manifest
 from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_folder import Run, require_same_config
@@ -39,11 +39,6 @@ def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -
     """Give the run of a configuration that is in a folder; None if it is still to be started.
 
     A folder that is lost is brought back from the run's copy.
-
-    Args:
-        config: of the run.
-        folder: of the run.
-        note: told what was brought back.
 
     Raises:
         ConfigError: there is a run of another configuration, or a damaged copy.
@@ -70,13 +65,8 @@ def start(
 ) -> Transfer:
     """Run a new search in a new folder.
 
-    Args:
-        config: of the run.
-        folder: to be made.
-        reporter: told of the progress.
-        stop: ends the run on a signal.
-        or_resume: accept an empty folder, and if another process was faster, resume its run.
-        on_end: called with the finished run while it is still locked, to draw its figures.
+    With ``or_resume`` an empty folder is accepted, and if another process was faster, its run is
+    resumed. ``on_end`` is called with the finished run while it is locked, to draw its figures.
 
     Raises:
         ConfigError: the folder exists or cannot be written, or ``stop.episodes`` is too small.
@@ -113,15 +103,9 @@ def resume(
 ) -> Transfer:
     """Continue after the last committed generation, to the bits of an undisturbed run.
 
-    A finished run ends once more as it did, from its files; no workers are started.
-
-    Args:
-        run: to be resumed; all of its files are checked before anything is built on them.
-        reporter: told what was found and removed.
-        stop: ends the run on a signal.
-        after: first go back to this generation, -1 for before the search: all that came after it
-            is removed and evaluated again.
-        on_end: as for ``start``.
+    All files are checked before anything is built on them. With ``after`` the run first goes back
+    to that generation, -1 for before the search: all that came after it is removed and run again. A
+    finished run ends once more as it did, from its files; no workers are started.
 
     Raises:
         ConfigError: a file is damaged or missing, or there is no such generation; nothing was
@@ -153,7 +137,7 @@ def _continue(
     if copy is not None:
         copy.begin()
     with stop.raising():
-        transfer = finished_run.transfer(run)
+        transfer = finished_run.read_transfer(run)
     if transfer is None:
         transfer = _search_and_transfer(run, reporter, stop)
     else:
@@ -167,12 +151,13 @@ def _search_and_transfer(run: Run, reporter: SessionReporter, stop: StopSignal) 
     settings = run.config.transfer
     with open_workers(run.config, stop, reporter) as pool:
         _collect_garbage_rarely()
-        run.store.forget_transfer(settings.seed)  # of an earlier point, if one was asked for
+        path = run.store.part_path("transfer", settings.seed)
+        if path.exists():  # of an earlier point, for which a transfer was asked
+            atomic_files.remove(path)
         search(run, pool, reporter)
         _note_end(run, reporter)
         point = deploy(run, pool, reporter)
         _note_deployed(run, reporter)
-        path = run.store.part_path("transfer", settings.seed)
         return score_and_write(run, pool, path, settings, point, reporter)
 
 

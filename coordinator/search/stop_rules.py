@@ -13,7 +13,7 @@ MaybeRule: TypeAlias = Rule | None
 
 
 def before_held_out(config: RunConfig, generation: Generation) -> MaybeRule:
-    """Apply "spread" and "episodes", which come first because a search ends with a held-out score."""
+    """Apply "spread" and "episodes", before the held-out score with which a search ends."""
     collapsed = config.stop.collapsed(generation.spread)
     return _within_budget(config, generation, "spread" if collapsed else None)
 

@@ -52,12 +52,6 @@ def new_tasks(config: RunConfig, points: FloatArray, n_tasks: int, seed: int) ->
 
     With more tasks, the first ones stay the same. So do the seeds of episodes with more points, and
     with common noise also those with more tasks.
-
-    Args:
-        config: of the run.
-        points: (n_points, n_dim).
-        n_tasks: number of tasks.
-        seed: of the held-out tasks.
     """
     run = config.run
     return Grid(

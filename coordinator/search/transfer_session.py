@@ -6,7 +6,7 @@ from pathlib import Path
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
-from spikeloop.coordinator.errors import RunFailed
+from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation
@@ -15,11 +15,12 @@ from spikeloop.coordinator.search.transfer import Transfer, score_transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.background_upload import copying
 from spikeloop.tasks.base import FloatArray
 
 
-def transfer(
+def score_run(
     run: Run, settings: TransferSettings, reporter: SessionReporter, stop: StopSignal
 ) -> Transfer:
     """Score the point that a run would deploy on held-out tasks of a given number and seed.
@@ -30,7 +31,7 @@ def transfer(
     """
     point = deployed(run)
     path = transfer_path(run, settings)
-    run.store.check_transfer(path, transfer_size(settings))
+    _require_same_size(run.store, path, transfer_size(settings))
     with (
         run.store.locked(),
         copying(run.config, run.store, reporter.note, stop),
@@ -39,7 +40,7 @@ def transfer(
         return score_and_write(run, pool, path, settings, point, reporter)
 
 
-def transfer_of(
+def score_point(
     config: RunConfig,
     point: FloatArray,
     source: Path,
@@ -47,16 +48,7 @@ def transfer_of(
     reporter: SessionReporter,
     stop: StopSignal,
 ) -> Transfer:
-    """Score a point that is in no run folder as ``transfer`` does, and write nothing.
-
-    Args:
-        config: of the run that learned it.
-        point: (n_dim,) to be scored.
-        source: where it was read, for messages.
-        settings: number and seed of the held-out tasks.
-        reporter: told of the progress.
-        stop: ends it on a signal.
-    """
+    """Score a point that is in no run folder as ``score_run`` does, and write nothing."""
     with open_workers(config, stop, reporter) as pool:
         scored = score_transfer(pool, config, settings, point, reporter)
         return _with_baselines(config, pool, source, settings, scored)
@@ -83,8 +75,17 @@ def score_and_write(
 ) -> Transfer:
     """Score a point on held-out tasks and write the episodes to a file of the run."""
     scored = score_transfer(pool, run.config, settings, point, reporter)
-    run.store.write_transfer(path, tables.transfer_table(scored.episodes, scored.theta))
+    run.store.write_part(path, tables.transfer_table(scored.episodes, scored.theta))
     return _with_baselines(run.config, pool, run.folder, settings, scored)
+
+
+def _require_same_size(store: RunStore, path: Path, n_episodes: int) -> None:
+    """ConfigError if a file holds a transfer evaluation of another size."""
+    if path.exists() and (found := store.read_part(path).num_rows) != n_episodes:
+        raise ConfigError(
+            f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} and would "
+            "replace it; choose another --seed"
+        )
 
 
 def _with_baselines(

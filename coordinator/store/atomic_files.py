@@ -78,12 +78,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
-    """Read a folder's manifest; ConfigError if damaged, or of another schema version.
-
-    Args:
-        path: of the manifest.
-        version: of the schema that this program reads.
-    """
+    """Read a folder's manifest; ConfigError if damaged, or of another schema version."""
     value = read_json(path)
     if (found := value.get("schema_version")) != version:
         raise ConfigError(
@@ -117,14 +112,7 @@ def write_arrays(
     metadata: Mapping[str, str] | None = None,
     compressed: bool = False,
 ) -> None:
-    """Write named arrays as an ``.npz`` with its checksum; object arrays are refused.
-
-    Args:
-        path: of the file.
-        arrays: by name.
-        metadata: kept as JSON in the archive's comment, beside the checksum.
-        compressed: make the file smaller, which takes longer.
-    """
+    """Write named arrays as an ``.npz`` with its checksum; object arrays are refused."""
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
@@ -149,13 +137,7 @@ def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:
 
 
 def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST) -> T:
-    """Read a file and parse its bytes; ConfigError if it is missing or damaged.
-
-    Args:
-        path: of the file.
-        parse: raises ``checksums.Broken`` if the bytes are damaged.
-        largest: number of bytes that the file may have.
-    """
+    """Read a file and parse its bytes; ConfigError if it is missing, or ``parse`` raises Broken."""
     try:
         data = reading.read_bytes(path, largest)
     except FileNotFoundError as error:
@@ -217,12 +199,7 @@ def _table(data: bytes) -> Any:
 
 
 def open_arrays(path: Path, largest: int) -> safe_npz.Arrays:
-    """Open an ``.npz`` without unpacking it; ConfigError if it is missing or damaged.
-
-    Args:
-        path: of the file.
-        largest: number of bytes that it may have.
-    """
+    """Open an ``.npz`` without unpacking it; ConfigError if it is missing or damaged."""
     return read(path, lambda data: safe_npz.Arrays(arrays_metadata(data), data), largest)
 
 

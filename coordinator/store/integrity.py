@@ -38,12 +38,7 @@ class Found:
 
 
 def examine(run: Run, last: int | None = None) -> Found:
-    """Read every file of a run up to a generation, and look for those that must be there.
-
-    Args:
-        run: to be examined.
-        last: examine only what belongs to generations up to this one; everything by default.
-    """
+    """Read every file of a run, or of its generations up to ``last``, and look for missing ones."""
     config, store = run.config, run.store
     committed = store.generation()
     found = {number for name in PARTS for _, number in store.parts(name)}
@@ -75,12 +70,7 @@ def examine(run: Run, last: int | None = None) -> Found:
 
 
 def refuse(damages: tuple[Damage, ...], remedy: Callable[[int], str]) -> None:
-    """Raise a ConfigError that names the first damaged file and what to do, if there are any.
-
-    Args:
-        damages: that were found.
-        remedy: says what to do, given the last generation that depends on none of them.
-    """
+    """Raise a ConfigError that names the first damaged file and what to do, if there are any."""
     if not damages:
         return
     first = min(damages, key=lambda damage: damage.sound)

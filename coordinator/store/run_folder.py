@@ -84,24 +84,14 @@ class Run:
 
 
 def search_is_over(config: RunConfig, last: Row | None) -> bool:
-    """Tell whether a search has ended: by its last generation, or by a rule of ``[stop]``.
-
-    Args:
-        config: of the run.
-        last: the row of the last generation, if there is one.
-    """
+    """Tell whether a search has ended: by its last generation, or by a rule of ``[stop]``."""
     if last is None:
         return False
     return last["generation"] >= config.run.generations or config.stop.ends(last.get("stopped"))
 
 
 def open_run(folder: Path, trust: bool) -> Run:
-    """Open an existing run; warn if other code or another kind of processor began it.
-
-    Args:
-        folder: of the run.
-        trust: as for ``read_run``.
-    """
+    """Open an existing run; warn if other code or another kind of processor began it."""
     run = read_run(RunStore.open(folder), trust)
     warn_of_changes(run)
     return run
@@ -120,13 +110,7 @@ def read_run(store: RunStore, trust: bool = False) -> Run:
 
 
 def read_manifest(manifest: Mapping[str, Any], source: str, trust: bool) -> tuple[RunConfig, bool]:
-    """Give the configuration in a run's manifest, and whether it is trusted.
-
-    Args:
-        manifest: of the run.
-        source: where it was read, for messages.
-        trust: as for ``read_run``.
-    """
+    """Give the configuration in a run's manifest, and whether it is trusted."""
     folder, trusted = classes_folder(manifest, source), trust or begun_runs.here(manifest)
     return parse(manifest["config"], source, folder if trusted else None), trusted
 

@@ -62,6 +62,7 @@ class RunStore:
         self.folder = folder
         self.after_commit: Callable[[int], None] = lambda generation: None
         self._last: int | None = None
+        self._manifest: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, folder: Path, manifest: Mapping[str, Any]) -> "RunStore":
@@ -115,13 +116,16 @@ class RunStore:
         return self.folder / RUN_MANIFEST
 
     def manifest(self) -> dict[str, Any]:
-        """Read ``run.json``; ConfigError if damaged, or of another schema version."""
+        """Read ``run.json``, once; ConfigError if damaged, or of another schema version."""
+        if self._manifest is not None:
+            return self._manifest
         path = self.manifest_path
         if not path.exists():
             raise ConfigError(f"{self.folder}: not a run folder (there is no {path.name} in it)")
         value = atomic_files.read_versioned(path, schemas.SCHEMA_VERSION)
         if not isinstance(value.get("config"), dict):
             raise ConfigError(f"{path}: damaged: no configuration in it")
+        self._manifest = value
         return value
 
     @property
@@ -143,7 +147,7 @@ class RunStore:
     def as_of_now(self) -> "RunStore":
         """Give the run up to the last committed generation, for readers while others write."""
         store = RunStore(self.folder)
-        store._last = self.generation()
+        store._last, store._manifest = self.generation(), self._manifest
         return store
 
     def generation(self) -> int:
@@ -169,16 +173,10 @@ class RunStore:
         parts: Mapping[str, pa.Table],
         state: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Write generations' parts and then, which commits them, the state.
-
-        Args:
-            generation: the last of those whose rows the parts hold.
-            parts: tables by the names of their folders.
-            state: of the strategy after the generation.
-        """
+        """Write generations' parts and then, which commits them, the state."""
         for name in PARTS:
             if name in parts:
-                self._write(self.part_path(name, generation), parts[name])
+                self.write_part(self.part_path(name, generation), parts[name])
         path = self.state_path(generation)
         atomic_files.write_arrays(path, state, self._place(path))
         self.after_commit(generation)
@@ -188,11 +186,6 @@ class RunStore:
 
         The folder ``transfer`` holds the run's own alone, so that reading the folder as one table
         does not average over several. All others are named by what they depend on.
-
-        Args:
-            seed: of the held-out tasks.
-            tasks: number of held-out tasks.
-            generation: whose point was deployed.
         """
         name = f"seed-{seed:06d}-tasks-{tasks:06d}-generation-{generation:06d}.parquet"
         return self.folder / "other_transfers" / name
@@ -205,38 +198,10 @@ class RunStore:
             if (match := re.fullmatch(OTHER_TRANSFER, path.name))
         ]
 
-    def check_transfer(self, path: Path, n_episodes: int) -> None:
-        """ConfigError if a file holds a transfer evaluation of another size."""
-        if path.exists() and (found := self.read_part(path).num_rows) != n_episodes:
-            raise ConfigError(
-                f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} "
-                "and would "
-                "replace it; choose another --seed"
-            )
-
-    def forget_transfer(self, seed: int) -> None:
-        """Remove the run's own transfer evaluation, if there is one."""
-        path = self.part_path("transfer", seed)
-        if path.exists():
-            atomic_files.remove(path)
-
-    def write_transfer(self, path: Path, table: pa.Table) -> Path:
-        """Write the held-out episodes of a transfer evaluation.
-
-        Args:
-            path: of a part of ``transfer``, or by ``other_transfer_path``.
-            table: of the episodes.
-        """
-        return self._write(path, table)
-
     def finalists(self, generation: int) -> pa.Table | None:
         """Read the episodes of the race after the last generation; None if there was none."""
         path = self.part_path("finalists", generation)
         return self.read_part(path) if path.exists() else None
-
-    def write_finalists(self, generation: int, table: pa.Table) -> Path:
-        """Write the episodes of the race after the last generation."""
-        return self._write(self.part_path("finalists", generation), table)
 
     def uncommitted(self) -> list[Path]:
         """Give temporary files and parts beyond the last state, which no generation owns."""
@@ -291,6 +256,11 @@ class RunStore:
         ]
         return pa.concat_tables(parts).replace_schema_metadata(None) if parts else None
 
+    def write_part(self, path: Path, table: pa.Table) -> None:
+        """Write one part, with its run and its own path in the metadata."""
+        metadata = {**(table.schema.metadata or {}), **self._place(path)}
+        atomic_files.write_parquet(path, table.replace_schema_metadata(metadata))
+
     def read_part(self, path: Path) -> pa.Table:
         """Read one part; ConfigError that names it if it is damaged, or is not of this run."""
         table = atomic_files.read_parquet(path)
@@ -342,11 +312,6 @@ class RunStore:
     def part_path(self, name: str, number: int) -> Path:
         """The file of a part."""
         return self.folder / name / f"part-{number:06d}.parquet"
-
-    def _write(self, path: Path, table: pa.Table) -> Path:
-        metadata = {**(table.schema.metadata or {}), **self._place(path)}
-        atomic_files.write_parquet(path, table.replace_schema_metadata(metadata))
-        return path
 
     def _place(self, path: Path) -> dict[str, str]:
         """Give the metadata of a file: its run, and its own path in it."""

@@ -38,10 +38,6 @@ class Arrays:
     """Named arrays of an ``.npz``.
 
     Reading what is no array, or not as large as it says, raises one of ``NOT_ITS_OWN``.
-
-    Args:
-        metadata: as in ``atomic_files.read_arrays``.
-        data: bytes of the file.
     """
 
     def __init__(self, metadata: Mapping[str, str], data: bytes) -> None:
@@ -87,12 +83,7 @@ class Arrays:
 
 
 def check_table(data: bytes, largest: int) -> None:
-    """Raise TooLarge if a Parquet file would have more bytes in memory than ``largest``.
-
-    Args:
-        data: bytes of the file.
-        largest: number of bytes that it may have, by its footer.
-    """
+    """Raise TooLarge if a Parquet file would have more bytes in memory than ``largest``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -142,12 +142,7 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
 
 
 def problem(name: str, table: pa.Table) -> str:
-    """Describe a wrong type or value in a table; "" if there is none.
-
-    Args:
-        name: of the table's folder.
-        table: as read; columns may be missing.
-    """
+    """Describe a wrong type or value in a table; "" if there is none."""
     for column, wanted in COLUMNS[name].items():
         if column in table.column_names:
             found = table.schema.field(column).type

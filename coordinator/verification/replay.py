@@ -11,11 +11,14 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.config.stopping import epoch_of, spread
 from spikeloop.coordinator.search import deployment, racing
+from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 
 
-def scores(episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> FloatArray:
+def recomputed_scores(
+    episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float
+) -> FloatArray:
     """Score the episodes of each candidate or finalist, (n,); nan if too many of them failed.
 
     Args:
@@ -24,12 +27,11 @@ def scores(episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float) 
         rows: its values, in the order wanted.
         share: of failed episodes, beyond which there is no score.
     """
-    ok = episodes["status"] == "ok"
-    groups = episodes.assign(
-        gain=(episodes["return"] - episodes["random"]).where(ok, 0.0),
-        span=(episodes["optimal"] - episodes["random"]).where(ok, 0.0),
-        failed=~ok,
-    ).groupby(key)[["gain", "span", "failed"]]
+    gain, span = frame_gain_and_span(episodes)
+    failed = episodes["status"] != "ok"
+    groups = episodes.assign(gain=gain, span=span, failed=failed).groupby(key)[
+        ["gain", "span", "failed"]
+    ]
     sums = groups.sum()  # all in one, which takes half the time of ``agg`` by column
     found = (sums["gain"] / sums["span"].where(sums["span"] > 0)).where(
         sums["failed"] / groups.size() <= share
@@ -37,13 +39,15 @@ def scores(episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float) 
     return found.reindex(list(rows)).to_numpy(float)
 
 
-def fitness(episodes: pd.DataFrame, run: RunSettings, n_candidates: int) -> tuple[FloatArray, bool]:
+def recomputed_fitness(
+    episodes: pd.DataFrame, run: RunSettings, n_candidates: int
+) -> tuple[FloatArray, bool]:
     """Recompute a generation's fitness, (n_candidates,), and tell whether its race was right."""
     rows = range(n_candidates)
-    full = scores(episodes, "candidate", rows, run.max_failed_share)
+    full = recomputed_scores(episodes, "candidate", rows, run.max_failed_share)
     if len(run.edges) == 1:
         return full, True
-    first = scores(
+    first = recomputed_scores(
         episodes[episodes["task"] < run.edges[0]], "candidate", rows, run.max_failed_share
     )
     survived = np.isin(rows, episodes.loc[episodes["task"] >= run.edges[0], "candidate"].to_numpy())
@@ -103,9 +107,11 @@ def race_problems(run: Run, episodes: pd.DataFrame) -> list[str]:
         left = [g for g, stays in zip(generations, alive, strict=True) if stays]
         expected |= {(g, task) for g in left for task in range(start, stop)}
         so_far = episodes[episodes["task"] < stop]
-        found = scores(so_far, "generation", generations, run.config.run.max_failed_share)
+        found = recomputed_scores(
+            so_far, "generation", generations, run.config.run.max_failed_share
+        )
         alive = racing.better_half(found, alive)
-    episodes_done = set(zip(episodes["generation"], episodes["task"], strict=True))
-    if episodes_done != expected:
-        return [f"finalists: {len(episodes_done ^ expected)} episodes do not follow from the race"]
+    met = set(zip(episodes["generation"], episodes["task"], strict=True))
+    if met != expected:
+        return [f"finalists: {len(met ^ expected)} episodes do not follow from the race"]
     return []

@@ -14,7 +14,11 @@ from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.integrity import examine
 from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
-from spikeloop.coordinator.verification.replay import fitness, race_problems, rule_problems
+from spikeloop.coordinator.verification.replay import (
+    race_problems,
+    recomputed_fitness,
+    rule_problems,
+)
 
 KEYS = {
     "episodes": ["generation", "candidate", "task"],
@@ -46,10 +50,6 @@ def verify(store: RunStore, trust: bool = False) -> Report:
 
     Numbers are compared only if all files are undamaged, because nothing follows from a damaged
     file.
-
-    Args:
-        store: of the run.
-        trust: as for ``read_run``.
     """
     report = Report()
     run = read_run(store.as_of_now(), trust)
@@ -202,7 +202,7 @@ def _verify_sums(
     by_generation = dict(list(episodes.groupby("generation")))
     for generation, written in candidates.sort_values("candidate").groupby("generation"):
         own = by_generation.get(generation, episodes.iloc[:0])
-        again, fair = fitness(own, run, len(written))
+        again, fair = recomputed_fitness(own, run, len(written))
         if not np.allclose(written["fitness"], again, rtol=1e-9, equal_nan=True):
             report.problems.append(
                 f"candidates: a fitness of generation {generation} does not follow from episodes"

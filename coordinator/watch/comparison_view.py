@@ -1,6 +1,7 @@
-"""A comparison on a terminal: what tuning has found, what has been scored, what runs now.
+"""A comparison on a terminal: trials so far, scores of the final phase, and the present search.
 
-It is read from the records beside Optuna's database, which is not opened.
+It is read from ``trials.parquet``, which is written after each trial, and from the records of the
+final phase. Optuna's database is not opened.
 """
 
 import statistics
@@ -13,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spikeloop.coordinator.comparison import SCHEMA_VERSION
+from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.store import atomic_files
@@ -24,6 +25,8 @@ from spikeloop.coordinator.watch.curves import TerminalSize
 from spikeloop.coordinator.watch.durations import span
 from spikeloop.coordinator.watch.run_status import finite_only
 from spikeloop.coordinator.watch.writer import Writer, find_writer
+
+TRIAL_COLUMNS = {"strategy", "trial", "state", "value", "charged"}
 
 
 class ComparisonView:
@@ -51,6 +54,7 @@ class ComparisonView:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"{path}: damaged: no comparison in it") from error
         self._records: dict[Path, Mapping[str, Any]] = {}
+        self._trial_rows: list[dict[str, Any]] = []
         self._problems: list[str] = []
         self._writer: Writer | None = None
         self.behind = False
@@ -65,7 +69,11 @@ class ComparisonView:
         self._problems = []
         self.behind = False
         until = time.monotonic() + limit_s
-        paths = [*self.folder.glob("tuning/*/*/trial.json"), *self.folder.glob("contest/*/*.json")]
+        try:
+            self._trial_rows = _read_trials(self.folder / "trials.parquet")
+        except ConfigError as error:
+            self._problems.append(printable(str(error)))
+        paths = list(self.folder.glob(f"{FINAL}/*/*.json"))
         self._records = {path: self._records[path] for path in paths if path in self._records}
         for path in paths:
             if path in self._records:
@@ -74,12 +82,9 @@ class ComparisonView:
                 self.behind = True
                 break
             try:
-                record = atomic_files.read_json(path)
+                self._records[path] = atomic_files.read_json(path)
             except ConfigError as error:
                 self._problems.append(printable(str(error)))
-                continue
-            if path.name != "trial.json" or "state" in record:  # else it is under way
-                self._records[path] = record
 
     @property
     def finished(self) -> bool:
@@ -99,7 +104,7 @@ class ComparisonView:
                 "writer": vars(self._writer) if self._writer else None,
                 "over": self.over,
                 "tuning": {name: self._trials(name) for name in self._tuned},
-                "contest": self._contest(),
+                "final": self._final(),
                 "now": self._now(),
                 "problems": self._problems,
             }
@@ -136,13 +141,13 @@ class ComparisonView:
                 table.add_row(printable(name), *counts, *_decimals([found["best"]]), spent)
             yield table
         table = _table(
-            "Contest", "contestant", "searches", "failed", "mean held-out", "least", "most"
+            "Final phase", "variant", "searches", "failed", "mean held-out", "least", "most"
         )
-        for name, found in self._contest().items():
+        for name, found in self._final().items():
             searches = f"{found['searches']} of {self._seeds}"
             numbers = _decimals(found[key] for key in ("mean", "least", "most"))
             table.add_row(printable(name), searches, str(found["failed"]), *numbers)
-        yield table if table.row_count else Text("The contest has not begun.", "dim")
+        yield table if table.row_count else Text("The final phase has not begun.", "dim")
 
     def _notes(self) -> Iterator[Text]:
         for problem in self._problems[:3]:
@@ -155,57 +160,58 @@ class ComparisonView:
             yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
 
     def _trials(self, strategy: str) -> dict[str, Any]:
-        found = [
-            record
-            for path, record in self._records.items()
-            if path.name == "trial.json" and path.parts[-3] == strategy
-        ]
-        states = [record["state"] for record in found]
-        values = [
-            record["value"]
-            for record in found
-            if record["state"] == "COMPLETE" and isinstance(record.get("value"), float)
-        ]
+        found = [row for row in self._trial_rows if row["strategy"] == strategy]
+        states = [row["state"] for row in found]
         return {
             "trials": len(found),
-            "pruned": states.count("PRUNED"),
-            "failed": states.count("FAIL"),
-            "best": max(values, default=None),
-            "episodes": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
+            "pruned": states.count("pruned"),
+            "failed": states.count("failed"),
+            "best": max((r["value"] for r in found if r["state"] == "complete"), default=None),
+            "episodes": sum(row["charged"] for row in found),
         }
 
-    def _contest(self) -> dict[str, dict[str, Any]]:
+    def _final(self) -> dict[str, dict[str, Any]]:
         scores: dict[str, list[Any]] = {}
         for path, record in sorted(self._records.items()):
-            if path.name != "trial.json":
-                scores.setdefault(path.parent.name, []).append(record.get("score"))
-        contest = {}
+            scores.setdefault(path.parent.name, []).append(record.get("score"))
+        summary = {}
         for name, own in scores.items():
             values = [score for score in own if isinstance(score, float)]
-            contest[name] = {
+            summary[name] = {
                 "searches": len(own),
                 "failed": len(own) - len(values),
                 "mean": statistics.fmean(values) if values else None,
                 "least": min(values, default=None),
                 "most": max(values, default=None),
             }
-        return contest
+        return summary
 
     def _now(self) -> str:
         """Name the search that is under way, as "tuning evolution, trial 3, generation 12"."""
         if self.over:
             return ""
-        for path in sorted(self.folder.glob("tuning/*/*/trial.json"), reverse=True):
-            if path not in self._records:
-                strategy, trial = (printable(part) for part in path.parts[-3:-1])
-                runs = sorted(path.parent.glob(f"*/{RUN_MANIFEST}"))
+        ended = {(row["strategy"], f"{row['trial']:06d}") for row in self._trial_rows}
+        for path in sorted(self.folder.glob("tuning/*/*"), reverse=True):
+            if path.parts[-2:] not in ended:
+                strategy, trial = (printable(part) for part in path.parts[-2:])
+                runs = sorted(path.glob(f"*/{RUN_MANIFEST}"))
                 return f"tuning {strategy}, trial {_number(trial)}{_generation(runs)}"
         for run in sorted(self.folder.glob(f"runs/*/*/{RUN_MANIFEST}")):
             name, seed = run.parts[-3:-1]
-            if not (self.folder / "contest" / name / f"{seed}.json").exists():
-                where = f"contest, {printable(name)}, seed {_number(printable(seed))}"
+            if not (self.folder / FINAL / name / f"{seed}.json").exists():
+                where = f"final phase, {printable(name)}, seed {_number(printable(seed))}"
                 return f"{where}{_generation([run])}"
         return ""
+
+
+def _read_trials(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    table = atomic_files.read_parquet(path)
+    if missing := TRIAL_COLUMNS - set(table.column_names):
+        raise ConfigError(f"{path}: damaged: columns missing: {', '.join(sorted(missing))}")
+    rows: list[dict[str, Any]] = table.select(sorted(TRIAL_COLUMNS)).to_pylist()
+    return rows
 
 
 def _table(title: str, first: str, *others: str) -> Table:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.stats.scores import Estimate, held_out_of
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store.commit_order import due
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
@@ -70,7 +71,7 @@ class RunReader:
         self.generation = -1
         self.unread = 0
         self.last: Row = {}
-        self.before: Estimate | None = None
+        self.before: Interval | None = None
 
     def poll(self, limit_s: float = float("inf")) -> None:
         """Read what is new, and forget generations that were taken back or replaced.
@@ -163,7 +164,7 @@ class RunReader:
             return _Commit(state, problem=str(error))
         return _Commit(state, tuple(rows))
 
-    def _held_out_before(self) -> Estimate | None:
+    def _held_out_before(self) -> Interval | None:
         try:
             episodes = self._store.read_part(self._store.part_path("curves", 0)).to_pandas()
             return held_out_of(episodes, self.plan.seed, 0)

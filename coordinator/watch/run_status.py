@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of, words
 from spikeloop.coordinator.formatting import printable
-from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.run_plan import RunPlan
 from spikeloop.coordinator.watch.run_reader import Row, RunReader
@@ -68,8 +68,8 @@ class RunStatus:
     epoch: int
     best: float | None
     mean: float | None
-    held_out: Estimate | None
-    held_out_before: Estimate | None
+    held_out: Interval | None
+    held_out_before: Interval | None
     held_out_generation: int
     strategy_says: Mapping[str, float]
     episodes: int
@@ -209,9 +209,9 @@ def _workers(recent: Sequence[Row]) -> tuple[int, float | None]:
     return workers, min(max(busy, 0.0), 1.0)
 
 
-def _held_out(row: Row) -> Estimate:
+def _held_out(row: Row) -> Interval:
     value, low, high = (row[f"held_out_{name}"] for name in ("score", "low", "high"))
-    return Estimate(value, low, high, row["held_out_tasks"])
+    return Interval(value, low, high, row["held_out_tasks"])
 
 
 def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str, str]:

@@ -18,7 +18,7 @@ from spikeloop.coordinator.report.transfer_table import (
     terminal_table,
     transfer_scores,
 )
-from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.curves import Series, TerminalSize, draw_curves
 from spikeloop.coordinator.watch.durations import span
@@ -232,12 +232,12 @@ def _held_out_line(status: RunStatus) -> Text:
     if found is None:
         return Text("not measured yet" if status.plan.monitored else "not measured while searching")
     text = Text(_interval(found), "bold").append(
-        f", n = {found.n_tasks} tasks, after generation {status.held_out_generation}", "not bold"
+        f", n = {found.n} tasks, after generation {status.held_out_generation}", "not bold"
     )
     if now is not None and before is not None:
         text.append(f"; before {_interval(before)}", "not bold")
     return text
 
 
-def _interval(estimate: Estimate) -> str:
+def _interval(estimate: Interval) -> str:
     return str(estimate) if math.isfinite(estimate.value) else "failed"  # no episode counts

@@ -222,7 +222,7 @@ def test_fetch_brings_a_table_that_was_written_again(
     at_the_end = {name: s3.read(f"{copied}/{name}") for name in (last, table)}
     s3.remove(f"{copied}/{last}")
     store = RunStore.open(download.fetch(s3.uri(copied), tmp_path))
-    store.write_transfer(store.folder / table, store.read_part(store.folder / table).slice(1))
+    store.write_part(store.folder / table, store.read_part(store.folder / table).slice(1))
     s3.write(f"{copied}/{last}", at_the_end[last])
     download.fetch(s3.uri(copied), tmp_path)
     assert (store.folder / table).read_bytes() == at_the_end[table]

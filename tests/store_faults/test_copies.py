@@ -1,13 +1,10 @@
-"""A run with a copy is killed at any operation, and its folder is lost with the disk it was on.
-
-Some points are tested by default and all of them with SPIKELOOP_ALL_CRASH_POINTS=1.
-"""
+"""A run with a copy is killed at any operation, and its folder is lost with the disk it was on."""
 
 import pytest
 from support.s3_server import S3
 
 from store_faults import lost_folders
-from store_faults.crash_points import some
+from store_faults.crash_points import Choice
 from store_faults.disturbances import problems
 from store_faults.file_operations import Fault, Operation
 from store_faults.lost_folders import Loss, lost
@@ -22,14 +19,16 @@ def n_operations(warm: Warm, operations: list[Operation]) -> int:
     return int(found)
 
 
-def test_a_killed_run_goes_on_from_its_copy_in_a_folder(warm: Warm, n_operations: int) -> None:
+def test_a_killed_run_goes_on_from_its_copy_in_a_folder(
+    warm: Warm, n_operations: int, some: Choice
+) -> None:
     points = some([Fault(number, half=bool(number % 3)) for number in range(n_operations)], 8)
     losses = [Loss(fault, lost=number % 3 != 0) for number, fault in enumerate(points)]
     assert problems(warm, lost, losses) == []
 
 
 def test_a_killed_run_goes_on_from_its_copy_on_an_s3_server(
-    warm: Warm, operations: list[Operation]
+    warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
     server = S3()
     try:

@@ -87,7 +87,7 @@ def test_an_unfinished_run_is_exported_as_of_its_last_commit(run: Path, tmp_path
     assert cli("export", store.folder, "--to", "weights") == 0
     known = learned.open_learned(tmp_path / "early.npz", trust=False)
     assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
-    assert known.point.tobytes() == deployed(read_run(store)).tobytes()
+    assert known.point.tobytes() == deployed(read_run(store).config, store).tobytes()
     store.go_back(-1)
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
 
@@ -335,7 +335,7 @@ def test_a_file_leads_to_no_cluster_and_no_upload(
 def test_the_origin_names_run_and_versions(
     tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other code is no reason to warn, as it is before a run is resumed: files are used long after."""
+    """Files are used long after, so other code is no reason to warn, as before a run is resumed."""
     known = learned.open_learned(file, trust=False)
     older = {**known.manifest, "fingerprint": {**known.manifest["fingerprint"], "numpy": "1.0"}}
     learned.write(tmp_path / "older.npz", replace(known, manifest=older))

@@ -11,6 +11,8 @@ from support.command_line import cli, one_line
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
 from support.small_run import small_toml
 
+from spikeloop.coordinator.interpretation.results import milestones
+
 INFORMATIVE = {"kind": "informative_bandit", "n_steps": 4}
 TWO_STEP = {"kind": "two_step", "n_steps": 10}
 FIGURES = {
@@ -179,3 +181,10 @@ def test_older_commands_name_the_new_one(
 ) -> None:
     assert cli(command, tmp_path) == 2
     assert "spikeloop interpret" in one_line(capsys)
+
+
+def test_milestones_are_dense_at_first() -> None:
+    assert milestones(0, 39) == [0, 1, 2, 3, 4, 5, 10, 15, 20, 30, 39]
+    assert milestones(1, 5) == [1, 2, 3, 4, 5]
+    assert milestones(0, 0) == [0]
+    assert milestones(1, 400) == [1, 2, 3, 4, 5, 10, 15, 20, 30, 50, 70, 100, 200, 300, 400]

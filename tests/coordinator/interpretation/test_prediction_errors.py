@@ -7,7 +7,7 @@ from spikeloop.coordinator.interpretation.prediction_errors import (
     PRIOR,
     certainly_below,
 )
-from spikeloop.coordinator.stats.bands import resampled_tasks
+from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts
 from spikeloop.tasks.quadratic import Quadratic
 
 
@@ -16,7 +16,7 @@ def rng(seed: int = 5) -> np.random.Generator:
 
 
 def test_certainly_below_needs_all_later_intervals_below() -> None:
-    weights = resampled_tasks(50, rng())
+    weights = draw_counts(50, N_RESAMPLES, rng())
     line = np.zeros((50, 5))
 
     def differing(*columns: float) -> int | None:
@@ -32,7 +32,7 @@ def test_certainly_below_needs_all_later_intervals_below() -> None:
 def test_certainly_below_is_paired() -> None:
     """A small advantage on every function counts, whatever the functions differ by."""
     line = rng().exponential(size=(200, 3)) * 100
-    weights = resampled_tasks(200, rng())
+    weights = draw_counts(200, N_RESAMPLES, rng())
     assert certainly_below(line - 0.01, line, weights) == 0
     assert certainly_below(rng(6).permutation(line) - 0.01, line, weights) is None
 

@@ -1,14 +1,12 @@
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
 import pytest
 from support.watched_frames import NARROW, WIDE, frame_text
 
-from spikeloop.coordinator.comparison import SCHEMA_VERSION
+from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.watch.comparison_view import ComparisonView
-
-ATTRIBUTES = {"episodes": 100, "charged": 100, "reason": ""}
 
 
 @pytest.fixture
@@ -25,20 +23,18 @@ def folder(tmp_path: Path) -> Path:
 
 def write_records(folder: Path) -> None:
     """Write four trials, the last of which is under way, and two scored searches."""
-    records: list[dict[str, Any]] = [
-        {"state": "COMPLETE", "value": 0.25, "attributes": ATTRIBUTES},
-        {"state": "PRUNED", "value": 0.75, "attributes": ATTRIBUTES},
-        {"state": "COMPLETE", "value": 0.5, "attributes": ATTRIBUTES},
-        {"settings": {}},
+    states = {"complete": 0.25, "pruned": 0.75}
+    rows = [
+        {"strategy": "evolution", "trial": n, "state": state, "value": value, "charged": 100}
+        for n, (state, value) in enumerate([*states.items(), ("complete", 0.5)])
     ]
-    for number, record in enumerate(records):
-        path = folder / "tuning" / "evolution" / f"{number:06d}" / "trial.json"
-        path.parent.mkdir(parents=True)
-        atomic_files.write_json(path, record)
-    contest = folder / "contest" / "evolution"
-    contest.mkdir(parents=True)
+    atomic_files.write_parquet(folder / "trials.parquet", pa.Table.from_pylist(rows))
+    for number in range(4):
+        (folder / "tuning" / "evolution" / f"{number:06d}").mkdir(parents=True)
+    final = folder / FINAL / "evolution"
+    final.mkdir(parents=True)
     for seed, score in enumerate([0.5, None]):
-        atomic_files.write_json(contest / f"{seed:06d}.json", {"score": score})
+        atomic_files.write_json(final / f"{seed:06d}.json", {"score": score})
 
 
 def test_trials_and_scored_searches_are_counted(folder: Path) -> None:
@@ -52,8 +48,8 @@ def test_trials_and_scored_searches_are_counted(folder: Path) -> None:
         **{"trials": 3, "pruned": 1, "failed": 0},
         **{"best": 0.5, "episodes": 300},
     }
-    assert found["contest"]["evolution"]["mean"] == 0.5
-    assert found["contest"]["evolution"]["failed"] == 1
+    assert found["final"]["evolution"]["mean"] == 0.5
+    assert found["final"]["evolution"]["failed"] == 1
     assert not view.over
     for size in (NARROW, WIDE):
         text = frame_text(view, size)
@@ -72,9 +68,9 @@ def test_a_comparison_is_over_once_its_findings_are_written(folder: Path) -> Non
 
 def test_a_damaged_record_is_named_and_the_others_are_shown(folder: Path) -> None:
     write_records(folder)
-    (folder / "contest" / "evolution" / "000000.json").write_text("{")
+    (folder / FINAL / "evolution" / "000000.json").write_text("{")
     view = ComparisonView(folder)
     view.look()
     assert "000000.json" in view.as_json()["problems"][0]
-    assert view.as_json()["contest"]["evolution"]["searches"] == 1
+    assert view.as_json()["final"]["evolution"]["searches"] == 1
     assert "problem: " in frame_text(view)
