@@ -59,22 +59,23 @@ class Transfer:
         """Give scores, differences, regret and baselines as plain values, None for nan."""
         baselines = {
             name: {
-                **_plain(baseline.score),
+                **estimate_json(baseline.score),
                 "mean_return": baseline.mean_return,
-                "regret": _plain(baseline.regret),
+                "regret": estimate_json(baseline.regret),
             }
             for name, baseline in self.baselines.items()
         }
         return {
-            "scores": {name: _plain(estimate) for name, estimate in self.scores.items()},
-            "differences": {name: _plain(estimate) for name, estimate in self.gains.items()},
-            "regret": {name: _plain(e) for name, e in self.regret.items()},
+            "scores": {name: estimate_json(estimate) for name, estimate in self.scores.items()},
+            "differences": {name: estimate_json(estimate) for name, estimate in self.gains.items()},
+            "regret": {name: estimate_json(e) for name, e in self.regret.items()},
             "baselines": baselines,
             "n_failed": self.episodes.n_failed,
         }
 
 
-def _plain(estimate: Interval) -> dict[str, Any]:
+def estimate_json(estimate: Interval) -> dict[str, Any]:
+    """Give an estimate as plain values, None for nan."""
     numbers = {k: v for k, v in estimate.as_json().items() if k != "n"}
     return {**numbers, "n_tasks": estimate.n, "n_points": estimate.n_points}
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of, words
 from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.search.transfer import estimate_json
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store.schemas import FAILURES
 from spikeloop.coordinator.watch.run_plan import RunPlan
@@ -88,8 +89,11 @@ class RunStatus:
         values = asdict(self)
         plan = values.pop("plan")
         plan["stop"] = self.plan.stop.model_dump(mode="json")
-        paths = {name: str(values[name]) for name in ("folder", "resumed")}
-        found: dict[str, Any] = finite_only({**plan, **values, **paths})
+        values |= {name: str(values[name]) for name in ("folder", "resumed")}
+        for name in ("held_out", "held_out_before"):
+            estimate = getattr(self, name)
+            values[name] = None if estimate is None else estimate_json(estimate)
+        found: dict[str, Any] = finite_only({**plan, **values})
         return found
 
 

@@ -18,12 +18,13 @@ from spikeloop.coordinator.report.transfer_table import (
     terminal_table,
     transfer_scores,
 )
+from spikeloop.coordinator.search.transfer import estimate_json
 from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.curves import Series, TerminalSize, draw_curves
 from spikeloop.coordinator.watch.durations import span
 from spikeloop.coordinator.watch.run_reader import RunReader
-from spikeloop.coordinator.watch.run_status import RunStatus, finite_only, run_status
+from spikeloop.coordinator.watch.run_status import RunStatus, run_status
 
 STYLES = {"finished": "bold green", "interrupted": "bold red", "quiet": "bold yellow"}
 PLOT_ROWS = (8, 24)
@@ -79,13 +80,11 @@ class RunView:
         found["problems"] += [self._problem] if self._problem else []
         found["transfer"] = None
         if (transfer := self._transfer) is not None:
-            found["transfer"] = finite_only(
-                {
-                    "scores": {k: vars(v) for k, v in transfer.scores.items()},
-                    "differences": {k: vars(v) for k, v in transfer.differences.items()},
-                    "regret": {k: vars(v) for k, v in transfer.regret.items()},
-                }
-            )
+            groups = {name: getattr(transfer, name) for name in ("scores", "differences", "regret")}
+            found["transfer"] = {
+                group: {name: estimate_json(estimate) for name, estimate in estimates.items()}
+                for group, estimates in groups.items()
+            }
         return found
 
     def show(self, size: TerminalSize) -> RenderableType:

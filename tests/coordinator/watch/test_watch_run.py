@@ -90,7 +90,7 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
     assert found["episodes"] == last["total_episodes"] == 72
     assert found["best"] == last["best"]
     assert found["held_out"]["low"] == last["held_out_low"]
-    assert found["held_out_before"]["n"] == 4
+    assert found["held_out_before"]["n_tasks"] == 4
     assert found["strategy_says"]["sigma"] == last["strategy_sigma"]
     assert found["workers"] == 1
     assert 0 < found["busy"] <= 1
