@@ -303,6 +303,7 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
     assert cli("transfer", file, *OTHER) == 0
     forget()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
+    capsys.readouterr()
     assert cli("transfer", file, *OTHER) == 2
     message = one_line(capsys)
     assert "'stranger_learned:Mine' is a class of its author's own" in message
