@@ -12,7 +12,7 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import duration
+from spikeloop.coordinator.formatting import command_line, duration
 from spikeloop.coordinator.report import figures, parameter_traces
 from spikeloop.coordinator.report.comparison_figures import comparison_figures
 from spikeloop.coordinator.report.page import (
@@ -36,7 +36,6 @@ from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, is_run
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import again
 
 CAPTIONS = {
     "anytime": "Held-out score of the recommended point by episodes spent, as the interquartile "
@@ -58,7 +57,8 @@ def comparison_page(folder: Path, trust: bool = False) -> Page:
     config = session.read_config(folder, trust)
     if not (folder / "results.parquet").exists():
         raise ConfigError(
-            f"{folder}: the comparison is not finished; continue it by: {again('resume', folder)}"
+            f"{folder}: the comparison is not finished; continue it by: "
+            f"{command_line('resume', folder)}"
         )
     found = session.find(config, folder)
     trials, results = (result_tables.read(folder, name) for name in ("trials", "results"))
