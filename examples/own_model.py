@@ -14,14 +14,14 @@ import numpy as np
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Lives
-from spikeloop.workers.learners.brian_model.learner import BrianModel, Moment
+from spikeloop.workers.learners.brian_model.learner import BrianModel, DecisionView
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 MODEL = BrianModel(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["learner"])
 OF_THE_CRITIC = (Real("gamma", 0, 1, 0.5), Real("eta_critic", 0.01, 1, 0.1, scale="log"))
 
 
-def critic(now: Moment) -> None:
+def critic(now: DecisionView) -> None:
     """Q-learning beside the network; every life has a table of its own."""
     lives, n_states = now.array("input", "activity").shape
     shape = lives, n_states, now.array("actions", "told").shape[1]

@@ -9,9 +9,9 @@ from unittest import mock
 import numpy as np
 
 from spikeloop.workers.brian import network_cache
-from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import Blueprint
-from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.brian.targets import BrianTarget
 
 Spikes = dict[str, list[list[tuple[int, int]]]]
 """(time step, neuron) of every spike, in order, by population and life."""
@@ -22,9 +22,13 @@ def recorded() -> Iterator[list[Spikes]]:
     """What runs inside keeps the spikes of every population; each run of a network adds its own."""
     runs: list[Spikes] = []
 
-    class Recording(Batch):
+    class Recording(BatchedNetwork):
         def __init__(
-            self, blueprint: Blueprint, n_lives: int, target: Target, record: Sequence[str] = ()
+            self,
+            blueprint: Blueprint,
+            n_lives: int,
+            target: BrianTarget,
+            record: Sequence[str] = (),
         ) -> None:
             firing = tuple(name for name, n in blueprint.neurons.items() if n.threshold)
             super().__init__(blueprint, n_lives, target, firing)

@@ -18,6 +18,7 @@ from spikeloop.coordinator.export.frozen_network import Frozen, RecordedLife
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks import FAMILIES
+from spikeloop.workers.input_channels import ChannelGroup
 
 TEMPLATE = Path(__file__).with_name("brian_script.py.jinja")
 SHOWN = {
@@ -89,9 +90,7 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
     rewarded = interface.told == "reward"
     told = "the reward for it" if rewarded else "the target of the sample before"
     words = {**SHOWN, "told": told}
-    table = [
-        _row(group, words[group.name]) for group in input_encoding.groups(learner.inputs(interface))
-    ]
+    table = [_row(group, words[group.name]) for group in learner.inputs(interface).groups]
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -117,11 +116,11 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
     )
 
 
-def _row(group: input_encoding.Group, words: str) -> str:
+def _row(group: ChannelGroup, words: str) -> str:
     """Of the table of channels; one line or more."""
     last = group.start + group.n - 1
     places = f"{group.start}" if group.n == 1 else f"{group.start} to {last}"
-    text = f"{words}: {group.code}" if group.code else words
+    text = words if group.name == "bias" else f"{words}: {input_encoding.describe(group)}"
     lines = textwrap.wrap(text, 80, break_on_hyphens=False)
     return f"    {places:<12}" + f"\n{'':16}".join(lines)
 

@@ -1,4 +1,4 @@
-"""Linear readouts that learn within a life: sample by sample, from the error of their own answer.
+"""Linear readouts that learn within an episode, sample by sample, from the error of their answer.
 
 A readout with weights w answers y = w · x, where x are the features of a sample after a constant 1,
 and only then learns the target d. Weights begin at 0, and so does the first answer.
@@ -19,7 +19,7 @@ units of the input's power (Nagumo and Noda 1967), which are stable for any rate
 
     w ← w + η_t (d − w · x) x / (1 + x · x)     η_t = η / (1 + t)^decay
 
-Each life is computed by itself and in the same order of sums, so its numbers are the same to the
+Each episode is computed by itself and in the same order of sums, so its numbers are the same to the
 bit beside any others.
 """
 
@@ -36,17 +36,17 @@ def recursive_least_squares(
     ridge: FloatArray,
     forgetting: FloatArray,
 ) -> FloatArray:
-    """Answers of readouts that learn by recursive least squares.
+    """Return the answers of readouts that learn by recursive least squares.
 
     Args:
         features: (n_samples, n_lives, n) without the constant.
         targets: (n_samples, n_lives).
-        sizes: (n_lives,) how many features a life has; the rest of its row is not looked at.
+        sizes: (n_lives,) features of an episode; the rest of its row is not used.
         ridge: (n_lives,) above 0, inverse variance of each weight before any sample.
         forgetting: (n_lives,) μ in (0, 1].
 
     Returns:
-        (n_samples, n_lives) answer to each sample, given before its target was told.
+        (n_samples, n_lives) answer to each sample, given before its target.
     """
     answers = np.empty(targets.shape)
     n = features.shape[2] + 1
@@ -73,17 +73,17 @@ def delta_rule(
     rate: FloatArray,
     decay: FloatArray,
 ) -> FloatArray:
-    """Answers of readouts that learn by the delta rule.
+    """Return the answers of readouts that learn by the delta rule.
 
     Args:
         features: (n_samples, n_lives, n) without the constant.
         targets: (n_samples, n_lives).
-        sizes: (n_lives,) how many features a life has; the rest of its row is not looked at.
+        sizes: (n_lives,) features of an episode; the rest of its row is not used.
         rate: (n_lives,) η in [0, 2).
         decay: (n_lives,) exponent, 0 or more.
 
     Returns:
-        (n_samples, n_lives) answer to each sample, given before its target was told.
+        (n_samples, n_lives) answer to each sample, given before its target.
     """
     answers = np.empty(targets.shape)
     _delta(

@@ -1,22 +1,24 @@
-"""The environment's side of a tile: lives side by side, what they earn, and their own luck."""
+"""The environment's side of a tile: episodes side by side, their rewards and random numbers."""
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray, SeedArray, TaskBatch
 from spikeloop.workers.base import Lives
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.philox import Stream, uniforms
+from spikeloop.workers.space import Parameters
 
 
-class Course:
-    """Lives under way: candidates × tasks, life c · n_tasks + t for candidate c and task t.
+class Rollout:
+    """Episodes under way: candidates × tasks, number c · n_tasks + t for candidate c and task t.
 
     Args:
         kind: of the learner, for messages.
-        tasks: (n_tasks) what is lived through.
-        seeds: (n_candidates, n_tasks) of the lives.
+        tasks: n_tasks tasks.
+        seeds: (n_candidates, n_tasks) of the episodes.
         how: further arguments of the batch's ``play``.
 
     Raises:
@@ -38,26 +40,30 @@ class Course:
         self._bin = np.repeat(np.arange(self._lengths.size), self._lengths)
         self._sums = np.zeros((self.n_lives, self._lengths.size))
 
-    def of_lives(self, values: FloatArray) -> FloatArray:
-        """(n_lives, ...) the values of each life's candidate, from (n_candidates, ...)."""
+    def of_lives(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Repeat values (n_candidates, ...) for the episodes of each candidate, (n_lives, ...)."""
         return np.repeat(values, self.shape[1], axis=0)
 
+    def theta(self, parameters: Parameters) -> dict[str, FloatArray]:
+        """Return the parameters (n_lives, ...) of each episode, by name."""
+        return {p.name: self.of_lives(parameters[p.name]) for p in parameters.space.parameters}
+
     def observe(self) -> IntArray | FloatArray:
-        """(n_lives,) indices or (n_lives, n_observations) vectors that the lives see now."""
+        """Return what is seen now: (n_lives,) indices or (n_lives, n_observations) vectors."""
         return self._play.observe()
 
     def uniform(self, stream: int, n: int = 1) -> FloatArray:
-        """(n_lives, n) random numbers in [0, 1) of this step, for one use."""
+        """Draw (n_lives, n) random numbers in [0, 1) of this step, for one use."""
         return uniforms(self.seeds, int(stream), self.n_taken, n)
 
     def step(self, actions: IntArray | FloatArray) -> FloatArray:
-        """Lets every life act.
+        """Take one step in every episode.
 
         Args:
             actions: (n_lives,) indices or (n_lives, n_actions) vectors.
 
         Returns:
-            (n_lives,) what each is told: a reward or a target.
+            (n_lives,) feedback: a reward or a target.
         """
         reward, told = self._play.step(actions, self.uniform(Stream.LUCK)[:, 0])
         self._sums[:, self._bin[self.n_taken]] += reward
@@ -65,9 +71,9 @@ class Course:
         return told
 
     def pick(self, preference: FloatArray) -> IntArray:
-        """(n_lives,) the action of largest preference; among equals one is drawn.
+        """Return the actions (n_lives,) of largest preference; among equals one is drawn.
 
-        A life whose preferences are not all numbers has broken: its return is nan from here on.
+        An episode whose preferences are not all numbers has failed: its return is nan from here on.
 
         Args:
             preference: (n_lives, n_actions).
@@ -79,11 +85,7 @@ class Course:
         return picked
 
     def lives(self, action_values: FloatArray | None = None) -> Lives:
-        """What the lives came to.
-
-        Args:
-            action_values: (n_lives, n_states, n_actions), if the learner has such a thing.
-        """
+        """Return the results, with ``action_values`` (n_lives, n_states, n_actions) if known."""
         shape, values = self.shape, action_values
         return Lives(
             returns=self._sums.sum(axis=1).reshape(shape),

@@ -1,4 +1,4 @@
-"""Many lives in one Brian2 network are the lives of networks of their own."""
+"""Many episodes in one Brian2 network are those of networks of their own."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.base import IntArray, SeedArray
-from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
+from spikeloop.workers.brian.batch import BatchedNetwork
+from spikeloop.workers.brian.blueprint import Blueprint, Connections, Population, SynapseGroup
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.targets import OpenTarget, own_preferences
+from spikeloop.workers.brian.targets import OpenLoopTarget, own_preferences
 
 pytestmark = pytest.mark.brian
 
@@ -26,16 +26,16 @@ told : 1
 RNG = np.random.default_rng(3)
 PRE, POST = np.nonzero(RNG.random((N, N)) < 0.4)
 DELAYS = RNG.integers(0, 6, PRE.size)
-SYNAPSES = Synapses(
+SYNAPSES = SynapseGroup(
     "cells",
     "cells",
-    Wiring(PRE, POST, DELAYS),
+    Connections(PRE, POST, DELAYS),
     equations="w : 1\ndpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1",
     on_pre="g_post += w\npaired += 1",
     on_post="late += paired",
     on_told="w = clip(w + 0.01 * told * paired, -1, 1)",
 )
-CELLS = Neurons(
+CELLS = Population(
     N, EQUATIONS, threshold="v > 1", reset="v = 0\nz += 1", refractory="2*ms", method="exact"
 )
 PLAIN = Blueprint(1e-3, {"cells": CELLS}, {"within": SYNAPSES})
@@ -66,19 +66,19 @@ def by_life(found: tuple[IntArray, IntArray, IntArray], n_lives: int) -> list[Sp
     return [sorted(of_life) for of_life in spikes]
 
 
-def simulate(batch: Batch, lives: slice = slice(None)) -> list[Spikes]:
+def simulate(batch: BatchedNetwork, lives: slice = slice(None)) -> list[Spikes]:
     batch.reset(SEEDS[lives])
     batch.array("within", "w")[:] = WEIGHTS[lives]
     batch.array("cells", "tau")[:] = TAUS_S[lives]
     drive, told = batch.array("cells", "drive"), batch.array("cells", "told")
 
-    def between(window: int) -> None:
+    def between_windows(window: int) -> None:
         if window < len(DRIVE):
             drive[:] = DRIVE[window, lives]
             told[:] = drive - 1
-            batch.tell()
+            batch.run_feedback()
 
-    batch.run(len(DRIVE), 20, between)
+    batch.run(len(DRIVE), 20, between_windows)
     return by_life(batch.spikes("cells"), batch.n_lives)
 
 
@@ -110,7 +110,7 @@ def written_by_hand(life: int) -> Spikes:
     return sorted(zip(steps.tolist(), np.asarray(spikes.i).tolist(), strict=True))
 
 
-def test_lives_are_those_of_networks_that_a_user_would_write() -> None:
+def test_episodes_are_those_of_networks_written_by_hand() -> None:
     still = replace(PLAIN, synapses={"within": replace(SYNAPSES, on_told="")})
     with network(still, N_LIVES, record=("cells",)) as batch:
         together = simulate(batch)
@@ -119,14 +119,13 @@ def test_lives_are_those_of_networks_that_a_user_would_write() -> None:
     assert together[0] != together[1]
 
 
-@pytest.mark.parametrize("blueprint", [PLAIN, NOISY], ids=["plain", "noisy"])
-def test_a_life_alone_has_the_spikes_that_it_has_among_others(blueprint: Blueprint) -> None:
-    with network(blueprint, N_LIVES, record=("cells",)) as batch:
+def test_an_episode_alone_has_the_spikes_that_it_has_among_others() -> None:
+    with network(NOISY, N_LIVES, record=("cells",)) as batch:
         together = simulate(batch)
         weights, traces = batch.array("within", "w").copy(), batch.array("within", "late").copy()
     assert not np.array_equal(weights, WEIGHTS)
     for life in range(N_LIVES):
-        with network(blueprint, 1, record=("cells",)) as batch:
+        with network(NOISY, 1, record=("cells",)) as batch:
             assert simulate(batch, slice(life, life + 1)) == [together[life]]
             np.testing.assert_array_equal(batch.array("within", "w")[0], weights[life])
             np.testing.assert_array_equal(batch.array("within", "late")[0], traces[life])
@@ -138,18 +137,14 @@ def test_a_network_that_is_used_again_begins_anew() -> None:
         first = simulate(batch)
         assert simulate(batch) == first
     with own_preferences():
-        assert simulate(Batch(NOISY, N_LIVES, record=("cells",))) == first
+        assert simulate(BatchedNetwork(NOISY, N_LIVES, record=("cells",))) == first
 
 
-def test_noise_is_the_seeds() -> None:
+def test_noise_depends_on_the_seed_of_its_episode_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with network(NOISY, N_LIVES, record=("cells",)) as batch:
         first = simulate(batch)
-        batch.reset(SEEDS ^ np.uint64(1))
-        SEEDS[0] ^= np.uint64(1)
-        try:
-            other = simulate(batch)
-        finally:
-            SEEDS[0] ^= np.uint64(1)
+        monkeypatch.setitem(globals(), "SEEDS", SEEDS ^ np.array([1, 0, 0, 0, 0], np.uint64))
+        other = simulate(batch)
     assert other[0] != first[0]
     assert other[1:] == first[1:]
 
@@ -163,7 +158,7 @@ def test_a_network_left_by_an_exception_is_not_used_again() -> None:
         assert again is another
 
 
-def test_noise_in_the_equations_of_synapses_is_the_lives_own_too() -> None:
+def test_noise_in_the_equations_of_synapses_is_the_episodes_own() -> None:
     """A subexpression that is drawn anew each step, and white noise."""
     drawn = replace(
         SYNAPSES,
@@ -187,23 +182,23 @@ def test_noise_in_the_equations_of_synapses_is_the_lives_own_too() -> None:
 
 
 @pytest.mark.parametrize("flag", ["", " (constant over dt)"])
-def test_what_is_written_between_decisions_acts_from_the_first_step_on(flag: str) -> None:
+def test_values_written_between_decisions_act_from_the_first_step_on(flag: str) -> None:
     equations = f"dsum/dt = twice / (2*ms) : 1\ntwice = 2 * written : 1{flag}\nwritten : 1"
-    cells = Neurons(1, equations, method="euler")
+    cells = Population(1, equations, method="euler")
     with network(Blueprint(1e-3, {"cells": cells}), 1) as batch:
         batch.reset(SEEDS[:1])
         sums = []
 
-        def between(window: int) -> None:
+        def between_windows(window: int) -> None:
             sums.append(float(batch.array("cells", "sum")[0, 0]))
             batch.array("cells", "written")[:] = window + 1
 
-        batch.run(3, 5, between)
+        batch.run(3, 5, between_windows)
     np.testing.assert_allclose(sums, [0, 5, 15, 30], rtol=1e-12)
 
 
-def test_the_digest_sees_every_part_of_a_blueprint() -> None:
-    wired = replace(SYNAPSES, wiring=Wiring(PRE, POST, DELAYS + 1))
+def test_the_digest_depends_on_every_part_of_a_blueprint() -> None:
+    wired = replace(SYNAPSES, connections=Connections(PRE, POST, DELAYS + 1))
     others = [
         replace(PLAIN, dt_s=2e-3),
         replace(PLAIN, constants={"a": "1*ms"}),
@@ -217,16 +212,16 @@ def test_the_digest_sees_every_part_of_a_blueprint() -> None:
     assert replace(PLAIN).digest() == PLAIN.digest()
 
 
-TARGETS: list[OpenTarget] = ["cython", "cpp_standalone"]
+TARGETS: list[OpenLoopTarget] = ["cython", "cpp_standalone"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-def test_compiled_targets_give_the_spikes_of_numpy(target: OpenTarget) -> None:
-    """Life by life, random numbers and delays included.
+def test_compiled_targets_give_the_spikes_of_numpy(target: OpenLoopTarget) -> None:
+    """Episode by episode, random numbers and delays included.
 
-    The first life is left out of a network, so that all others have another place there. A program
-    is compiled for each network, which takes ten seconds, so that one is all there is.
+    The first one is left out of a network, so that all others have another place there. A program
+    is compiled for each network, which takes ten seconds, so there is only that one.
 
     Spikes are counted in z, so they are equal where z agrees to rounding: another spike would
     change it by more than 1e-9 for 400 ms. Membranes differ by the rounding of exp, log and cos.

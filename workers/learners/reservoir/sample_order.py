@@ -1,4 +1,4 @@
-"""In which order a teacher presents the samples of a life."""
+"""The order in which a teacher presents the samples of an episode."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from spikeloop.tasks.base import FloatArray, IntArray
 
 
 def curriculum_order(curriculum: FloatArray, difficulty: FloatArray) -> IntArray:
-    """Orders between the one in which samples were drawn and the one of their difficulty.
+    """Return orders between that in which samples were drawn and that of their difficulty.
 
     Samples come by (1 − |c|) · rank in time + |c| · rank in difficulty: easy ones first for c > 0,
-    hard ones first for c < 0. What is equal keeps its order.
+    hard ones first for c < 0. Equal ones keep their order.
 
     Args:
         curriculum: (n_candidates,) c in [-1, 1].
         difficulty: (n_tasks, n_steps).
 
     Returns:
-        (n_candidates · n_tasks, n_steps) index of each life's next sample, candidates first.
+        (n_candidates · n_tasks, n_steps) index of each episode's next sample, candidates first.
     """
     n_steps = difficulty.shape[1]
     signed = np.sign(curriculum)[:, None, None] * difficulty

@@ -1,4 +1,4 @@
-"""Whole lives against Brian2, which integrates the differential equations of the same network.
+"""Whole episodes against Brian2, which integrates the differential equations of the same network.
 
 There potentials and adaptation decay by their exact solution, a spike's jumps come before the decay
 of the next step rather than after it, and synapses are single events with a delay each.
@@ -17,7 +17,7 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
-from spikeloop.workers.learners.lsnn.wiring import grid
+from spikeloop.workers.learners.lsnn.wiring import weight_spacing
 from spikeloop.workers.space import Parameters, Weights
 
 pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]
@@ -53,8 +53,9 @@ v -= (theta_0 + beta * rho * b) / alpha
 """
 
 
+@pytest.fixture(scope="module")
 def lived() -> tuple[Lsnn, Parameters, Recorded]:
-    """One candidate's lives on two tasks."""
+    """One candidate's episodes on two tasks."""
     whole = case("lsnn", FAMILY, **CHANGES)
     learner = whole.learner
     assert isinstance(learner, Lsnn)
@@ -105,7 +106,7 @@ def simulate(
     def rounded(name: str) -> FloatArray:
         (parameter,) = (p for p in parameters.space.parameters if p.name == name)
         assert isinstance(parameter, Weights)
-        spacing, weights = grid(parameter.scale, N), parameters[name][0]
+        spacing, weights = weight_spacing(parameter.scale, N), parameters[name][0]
         acting: FloatArray = np.round(weights / spacing) * spacing
         return acting
 
@@ -133,8 +134,10 @@ def simulate(
     return fired.reshape(n_steps, N_LIVES, N), np.asarray(filtered.y0).T
 
 
-def test_lives_have_the_spikes_and_answers_of_brian2() -> None:
-    learner, parameters, recorded = lived()
+def test_episodes_have_the_spikes_and_answers_of_brian2(
+    lived: tuple[Lsnn, Parameters, Recorded],
+) -> None:
+    learner, parameters, recorded = lived
     n_steps = N_DECISIONS * N_STEPS
     drive = np.repeat(recorded.drive[0], N_STEPS, axis=0)
     fired, filtered = simulate(learner, parameters, drive)
@@ -159,9 +162,11 @@ def test_lives_have_the_spikes_and_answers_of_brian2() -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_another_network_has_other_spikes(wrong: dict[str, Any]) -> None:
-    """The controls: every part of the network matters."""
-    learner, parameters, recorded = lived()
+def test_another_network_has_other_spikes(
+    wrong: dict[str, Any], lived: tuple[Lsnn, Parameters, Recorded]
+) -> None:
+    """The negative controls: every part of the network matters."""
+    learner, parameters, recorded = lived
     drive = np.repeat(recorded.drive[0], N_STEPS, axis=0)
     other = Lsnn.model_validate({**learner.model_dump(), **wrong})
     fired, _ = simulate(other, parameters, drive)

@@ -1,4 +1,4 @@
-"""Gradients of whole lives: finite differences, hand calculation, checkpoints and cuts."""
+"""Gradients of whole episodes: finite differences, hand calculation, checkpoints, truncation."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def decode(learner: Lsnn, points: FloatArray) -> Parameters:
 
 
 def differentiate(learner: Lsnn, tasks: QuadraticTasks = TASKS) -> tuple[FloatArray, Lives]:
-    """(n_dim,) gradient at the point, and the lives."""
+    """(n_dim,) gradient at the point, and the episodes."""
     seeds = SEEDS[:, : tasks.n_tasks]
     lives = learner.differentiate(decode(learner, point(learner)), tasks, seeds, 0.0)
     assert lives.gradient is not None
@@ -80,45 +80,47 @@ def plain() -> tuple[FloatArray, Lives]:
     return differentiate(lsnn())
 
 
-@pytest.mark.parametrize("checkpoint", [0, 3])
+@pytest.mark.parametrize("checkpoint", [0, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_checkpoints_change_no_gradient(checkpoint: int, plain: tuple[FloatArray, Lives]) -> None:
     gradient, lives = differentiate(lsnn(checkpoint=checkpoint))
     np.testing.assert_allclose(gradient, plain[0], rtol=1e-5, atol=1e-5 * np.abs(plain[0]).max())
     np.testing.assert_array_equal(lives.returns, plain[1].returns)
 
 
-def test_differentiated_lives_are_lives(plain: tuple[FloatArray, Lives]) -> None:
+def test_differentiated_episodes_are_those_without_gradient(
+    plain: tuple[FloatArray, Lives],
+) -> None:
     learner = lsnn()
     lives = learner.live(decode(learner, point(learner)), TASKS, SEEDS)
     np.testing.assert_array_equal(plain[1].returns, lives.returns)
     np.testing.assert_array_equal(plain[1].curve, lives.curve)
 
 
-@pytest.mark.parametrize("stretch", [2, 7])
-def test_a_stretch_cuts_the_gradient(stretch: int, plain: tuple[FloatArray, Lives]) -> None:
-    """Nothing else; one of the life's own length cuts nothing."""
-    gradient, lives = differentiate(lsnn(stretch=stretch))
+@pytest.mark.parametrize("truncation", [2, pytest.param(7, marks=pytest.mark.exhaustive)])
+def test_truncation_cuts_the_gradient(truncation: int, plain: tuple[FloatArray, Lives]) -> None:
+    """It changes nothing else; at the length of the episode it cuts nothing."""
+    gradient, lives = differentiate(lsnn(truncation=truncation))
     np.testing.assert_array_equal(lives.returns, plain[1].returns)
     tolerance = 1e-5 * np.abs(plain[0]).max()
     whole = np.allclose(gradient, plain[0], rtol=1e-5, atol=tolerance)
-    assert whole == (stretch == N_STEPS)
+    assert whole == (truncation == N_STEPS)
 
 
-@pytest.mark.parametrize("stretch", [0, 2])
-def test_gradients_of_readouts_by_hand(stretch: int) -> None:
+@pytest.mark.parametrize("truncation", [0, 2])
+def test_gradients_of_readouts_by_hand(truncation: int) -> None:
     """The answer is 0.5 + 0.3 (b + Σ R F), F the spikes filtered since the last cut.
 
     So ∂J/∂R_j is the mean of −2 × 0.3 (answer − target) F_j over the scale of targets squared, and
     ∂/∂b the same with F = 1.
     """
-    learner = lsnn(stretch=stretch)
+    learner = lsnn(truncation=truncation)
     gradient, _ = differentiate(learner)
     lived = tile.trace(learner, decode(learner, point(learner)), TASKS, SEEDS)
     slopes = -0.6 * (lived.action[0, ..., 0] - TASKS.targets().T) / TASKS.scale**2
     kappa, filtered = np.exp(-1 / learner.tau_readout_ms), np.zeros((N_TASKS, 12))
     of_readout = np.zeros(12)
     for step in range(N_STEPS):
-        if stretch and step % stretch == 0:
+        if truncation and step % truncation == 0:
             filtered[:] = 0
         for z in lived.spikes[0, step]:
             filtered = kappa * filtered + (1 - kappa) * z
@@ -135,8 +137,8 @@ def test_gradients_of_readouts_by_hand(stretch: int) -> None:
     assert parameter.size == 12
 
 
-def test_the_gradient_is_the_mean_over_lives() -> None:
-    """Without the cost of rates, which is no sum over lives."""
+def test_the_gradient_is_the_mean_over_episodes() -> None:
+    """Without the cost of rates, which is no sum over episodes."""
     learner = lsnn()
     whole, _ = differentiate(learner)
     each = [differentiate(learner, TASKS[k : k + 1])[0] for k in range(N_TASKS)]

@@ -1,4 +1,4 @@
-"""Random reservoirs: every hyperparameter of the architecture does what it says."""
+"""Random reservoirs: the effect of every hyperparameter of the architecture."""
 
 import numpy as np
 import pytest
@@ -125,7 +125,7 @@ def test_weights_are_half_normal() -> None:
         assert_law(1.2 * LIQUID.strengths, stats.halfnorm.cdf, alpha=1e-4)
 
 
-def test_delays_are_all_there() -> None:
+def test_all_delays_are_about_equally_frequent() -> None:
     counts = np.bincount(LIQUID.delay_steps, minlength=5)
     assert counts[0] == 0
     assert counts.size == 5
@@ -142,7 +142,7 @@ def test_candidates_do_not_depend_on_each_other() -> None:
         np.testing.assert_array_equal(alone[0], together[c])
 
 
-def test_another_network_is_another_network() -> None:
+def test_another_seed_is_another_network() -> None:
     other = Liquid.draw(network=4, n=N, connectivity=0.5, longest_delay=4)
     assert set(zip(other.pre, other.post, strict=True)) != set(
         zip(LIQUID.pre, LIQUID.post, strict=True)

@@ -1,4 +1,4 @@
-"""Readouts that learn within a life, against closed forms and numbers by hand."""
+"""Readouts that learn within an episode, against closed forms and numbers by hand."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ FEATURES = RNG.gamma(2.0, 0.5, (N_SAMPLES, N_LIVES, N)) * (
 TARGETS = RNG.normal(0.2, 0.4, (N_SAMPLES, N_LIVES))
 SIZES: IntArray = np.array([12, 12, 7, 1, 12])
 RIDGE = np.array([1.0, 0.05, 0.3, 10.0, 0.5])
-RULES = {
+READOUT_RULES = {
     "rls": (recursive_least_squares, (RIDGE, np.array([1.0, 1.0, 0.97, 0.95, 0.9]))),
     "delta": (delta_rule, (np.array([0.5, 1.0, 0.2, 1.9, 0.0]), np.array([0.0, 0.5, 1, 0.1, 0]))),
 }
@@ -89,9 +89,9 @@ def test_at_rate_one_the_delta_rule_leaves_a_known_share_of_an_error() -> None:
     np.testing.assert_allclose(0.9 - answers[:, 0], 0.9 / 6.0 ** np.arange(6), rtol=1e-12)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", READOUT_RULES)
 def test_the_first_answer_is_0_and_answers_come_before_targets(rule: str) -> None:
-    learn, settings = RULES[rule]
+    learn, settings = READOUT_RULES[rule]
     answers = learn(FEATURES, TARGETS, SIZES, *settings)
     assert (answers[0] == 0).all()
     changed = TARGETS.copy()
@@ -101,9 +101,9 @@ def test_the_first_answer_is_0_and_answers_come_before_targets(rule: str) -> Non
     assert (after[31, :4] != answers[31, :4]).all()  # the last life's delta rule has rate 0
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_features_beyond_a_lifes_size_are_not_looked_at(rule: str) -> None:
-    learn, settings = RULES[rule]
+@pytest.mark.parametrize("rule", READOUT_RULES)
+def test_features_beyond_an_episodes_size_are_not_used(rule: str) -> None:
+    learn, settings = READOUT_RULES[rule]
     broken = FEATURES.copy()
     for life, size in enumerate(SIZES):
         broken[:, life, size:] = np.nan
@@ -112,9 +112,9 @@ def test_features_beyond_a_lifes_size_are_not_looked_at(rule: str) -> None:
     )
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_life_has_the_same_bits_alone(rule: str) -> None:
-    learn, settings = RULES[rule]
+@pytest.mark.parametrize("rule", READOUT_RULES)
+def test_an_episode_has_the_same_bits_alone(rule: str) -> None:
+    learn, settings = READOUT_RULES[rule]
     together = learn(FEATURES, TARGETS, SIZES, *settings)
     for life in range(N_LIVES):
         one = slice(life, life + 1)

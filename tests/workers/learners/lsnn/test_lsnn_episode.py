@@ -1,4 +1,4 @@
-"""Lives as one program: neighbours, precision, chance, and what is recorded of them."""
+"""Episodes as one program: neighbours, precision, random numbers, and records."""
 
 from typing import Any
 
@@ -48,10 +48,10 @@ def part(whole: Case, candidates: slice, tasks: slice) -> Case:
     ],
     ids=["bandit", "mdp"],
 )
-def test_lives_do_not_depend_on_their_neighbours(
+def test_episodes_do_not_depend_on_their_neighbours(
     family: TaskFamily, changes: dict[str, Any]
 ) -> None:
-    """To the bit, as those of the contract tests, which learn quadratic functions."""
+    """To the bit, as those of the contract tests, whose family is another."""
     whole = case("lsnn", family, **changes)
     lives = whole.live()
     assert len(np.unique(lives.returns)) > 3
@@ -86,14 +86,13 @@ def both_precisions(family: TaskFamily, **changes: Any) -> tuple[Recorded, Recor
     [(BANDIT, {"input": "spikes"}), (QUADRATIC, {})],
     ids=["bandit", "quadratic"],
 )
-def test_lives_are_nearly_the_same_in_both_precisions(
+def test_episodes_are_nearly_the_same_in_both_precisions(
     family: TaskFamily, changes: dict[str, Any]
 ) -> None:
-    """They meet the same tasks, luck and input spikes; a potential can be a rounding from θ.
+    """They have the same tasks, noise and input spikes; a potential can be a rounding from θ.
 
-    Among about 576 potentials of a life, a millionth each away from the other precision's, few
-    lie between the two: all spikes were equal in every life when this was written, and in 95 of
-    100 they must be.
+    Among about 576 potentials of an episode, each a millionth away from the other precision's, few
+    lie on the other side of the threshold: all spikes must be equal in 95 of 100 episodes.
     """
     single, double = both_precisions(family, **changes)
     same = (single.spikes == double.spikes).all(axis=(1, 2, 4))[0]
@@ -151,7 +150,7 @@ def test_actions_are_drawn_from_the_policy() -> None:
         assert_frequencies(counts, flatter, alpha=1e-4)
 
 
-def test_without_exploration_the_likeliest_action_is_taken() -> None:
+def test_without_exploration_the_most_likely_action_is_taken() -> None:
     policy, lived = first_choices(explores=False)
     assert (lived.action[0, 0] == policy.argmax()).all()
     assert (lived.decisions.log_chance[0] >= np.log(1 / 3)).all()
@@ -181,7 +180,7 @@ def test_input_spikes_are_poissonian() -> None:
 
 
 def test_the_environment_is_the_familys_own() -> None:
-    """The recorded actions, played again in NumPy with the life's own luck, pay the same."""
+    """The recorded actions, played again in NumPy with the same noise, have the same rewards."""
     one = case("lsnn", MDP)
     lived, returns = trace(one), one.live().returns
     for candidate in range(3):
@@ -196,7 +195,7 @@ def test_the_environment_is_the_familys_own() -> None:
         np.testing.assert_allclose(returns[candidate], paid, rtol=1e-6)
 
 
-def test_what_is_recorded_is_consistent() -> None:
+def test_records_are_consistent() -> None:
     """Counts and adaptation follow from spikes; drives from what is seen."""
     one = case("lsnn", MDP)
     lived, learner = trace(one), lsnn(one)

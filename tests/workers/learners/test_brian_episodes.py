@@ -1,4 +1,4 @@
-"""The lives of every learner in one Brian2 network are those of networks of their own."""
+"""Episodes of every learner in one Brian2 network are those of networks of their own."""
 
 import pytest
 from learner_cases import N_CANDIDATES, N_TASKS, case
@@ -10,8 +10,8 @@ pytestmark = pytest.mark.brian
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LEARNERS if kind.startswith("brian_")])
-def test_a_life_alone_has_every_spike_that_it_has_among_others(kind: str) -> None:
-    """Every spike of every population, over the whole life."""
+def test_an_episode_alone_has_every_spike_that_it_has_among_others(kind: str) -> None:
+    """Every spike of every population, over the whole episode."""
     whole = case(kind)
     with recorded() as runs:
         whole.live()
@@ -23,6 +23,6 @@ def test_a_life_alone_has_every_spike_that_it_has_among_others(kind: str) -> Non
         assert len(lives) == len(alone) == N_CANDIDATES * N_TASKS
         for spikes, of_one in zip(lives, alone, strict=True):
             assert of_one[population] == [spikes], population
-    # Lives differ, so these are not anyone's spikes; some networks of the initial law are silent.
+    # Episodes differ in their spikes; some networks of the initial law are silent.
     assert len({str(life) for life in zip(*together.values(), strict=True)}) > N_TASKS
     assert sum(len(spikes) for lives in together.values() for spikes in lives) > 200

@@ -1,14 +1,14 @@
-"""Recurrent networks against steps computed by hand, and against themselves in other company."""
+"""Recurrent networks against steps computed by hand, and alone against beside others."""
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from spikeloop.tasks.base import FloatArray, SeedArray
-from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.connectivity import Circuit
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.learners.reservoir.batch import HEARD, Reservoirs, reservoirs
+from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, Reservoirs, reservoirs
+from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
 from spikeloop.workers.learners.reservoir.network import Reservoir, weighted
 
 WINDOW = 10
@@ -30,35 +30,35 @@ def lived(
     n_windows: int = 3,
     n_lives: int = 1,
     factors: dict[str, FloatArray] | None = None,
-    circuit: Circuit | None = None,
+    circuit: RandomCircuit | None = None,
     channels: FloatArray | None = None,
     seeds: SeedArray | None = None,
 ) -> tuple[list[tuple[int, int, int]], list[FloatArray]]:
-    """Spikes as (life, neuron, step), and what is heard at the end of each window."""
+    """Spikes as (episode, neuron, step), and filtered spikes at the end of each window."""
     circuit = circuit or settings.circuit()
     blueprint = settings.blueprint(circuit, feeding.shape[1], WINDOW)
     shown = np.ones((n_lives, feeding.shape[1])) if channels is None else channels
-    heard = []
+    spike_sum = []
     with network(blueprint, n_lives, record=("neurons",)) as batch:
         batch.reset(np.arange(n_lives, dtype=np.uint64) if seeds is None else seeds)
         nets = reservoirs(settings, circuit, WINDOW, recurrent, feeding, factors or {})
         enter(nets, batch)
         total = filtered = np.zeros((n_lives, settings.n_neurons))
 
-        def between(k: int) -> None:
+        def between_windows(k: int) -> None:
             nonlocal total, filtered
             if k:
-                now = batch.array(*HEARD)
+                now = batch.array(*SPIKE_SUM)
                 filtered, total = nets.filtered(filtered, now - total), now.copy()
-                heard.append(filtered)
+                spike_sum.append(filtered)
             batch.array(*nets.entry)[:] = nets.shown(shown)
 
-        batch.run(n_windows, WINDOW, between)
+        batch.run(n_windows, WINDOW, between_windows)
         spikes = list(zip(*(x.tolist() for x in batch.spikes("neurons")), strict=True))
-    return spikes, heard
+    return spikes, spike_sum
 
 
-def enter(nets: Reservoirs, batch: Batch) -> None:
+def enter(nets: Reservoirs, batch: BatchedNetwork) -> None:
     for variable, values in nets.start.items():
         batch.array(*variable)[:] = np.repeat(values, batch.n_lives // len(values), axis=0)
 
@@ -98,7 +98,7 @@ def test_spikes_are_those_of_the_equations() -> None:
 
 def test_a_spike_arrives_after_its_delay() -> None:
     settings = PAIR.model_copy(update={"longest_delay_ms": 7.0})
-    circuit = Circuit(**{**vars(settings.circuit()), "delay_steps": np.array([7, 7])})
+    circuit = RandomCircuit(**{**vars(settings.circuit()), "delay_steps": np.array([7, 7])})
     feeding, weights = np.array([[[6.0, 0.0]]]), np.array([[1.5, 0.0]])
     spikes, _ = lived(settings, feeding, weights, circuit=circuit)
     first = min(step for _, neuron, step in spikes if neuron == 0)
@@ -128,11 +128,11 @@ def test_synaptic_currents_move_the_potential_as_much_as_a_jump() -> None:
         batch.reset(np.zeros(1, dtype=np.uint64))
         enter(reservoirs(still, circuit, WINDOW, np.array([[0.5, 0.0]]), feeding, {}), batch)
 
-        def between(k: int) -> None:
+        def between_windows(k: int) -> None:
             if k == 0:
                 batch.array("neurons", "v")[0, 0] = 1.5
 
-        batch.run(8, WINDOW, between)
+        batch.run(8, WINDOW, between_windows)
         assert batch.spikes("neurons")[1].tolist() == [0]
         assert batch.array("neurons", "v")[0, 1] == pytest.approx(0.5, rel=1e-3)
 
@@ -140,23 +140,23 @@ def test_synaptic_currents_move_the_potential_as_much_as_a_jump() -> None:
 def test_a_network_without_weights_is_silent() -> None:
     settings = Reservoir(n_neurons=20)
     circuit = settings.circuit()
-    spikes, heard = lived(
+    spikes, spike_sum = lived(
         settings, np.zeros((1, 3, 20)), np.zeros((1, circuit.pre.size)), circuit=circuit
     )
     assert spikes == []
-    assert not np.any(heard)
+    assert not np.any(spike_sum)
 
 
-def test_what_is_heard_are_filtered_spikes_per_decision() -> None:
+def test_filtered_spikes_are_per_decision() -> None:
     settings = PAIR.model_copy(update={"tau_readout_ms": (15.0, 15.0)})
-    spikes, heard = lived(settings, np.array([[[6.0, 3.0]]]), np.zeros((1, 2)), n_windows=4)
+    spikes, spike_sum = lived(settings, np.array([[[6.0, 3.0]]]), np.zeros((1, 2)), n_windows=4)
     keep = np.exp(-1 / 15)
     trace, fired = np.zeros(2), {(neuron, step) for _, neuron, step in spikes}
     for step in range(4 * WINDOW):
         now = np.array([(0, step) in fired, (1, step) in fired])
         trace = keep * trace + (1 - keep) * WINDOW * now
         if (step + 1) % WINDOW == 0:
-            np.testing.assert_allclose(heard[step // WINDOW][0], trace, rtol=1e-12)
+            np.testing.assert_allclose(spike_sum[step // WINDOW][0], trace, rtol=1e-12)
     assert trace.all()
 
 
@@ -190,14 +190,17 @@ def test_the_shortest_time_constants_leave_the_last_step() -> None:
     plain = {"tau_readout_ms": (0.1, 0.1), "refractory_ms": 0.0, "adaptive_share": 0.0}
     settings = PAIR.model_copy(update=plain)
     feeding = np.array([[[50.0, 0.0]]])
-    _, heard = lived(settings, feeding, np.zeros((1, 2)), factors={"tau_readout": np.array([1e-3])})
+    _, spike_sum = lived(
+        settings, feeding, np.zeros((1, 2)), factors={"tau_readout": np.array([1e-3])}
+    )
     # A spike in every step, of which the last one counts.
-    np.testing.assert_allclose(heard[-1], [[WINDOW, 0.0]])
+    np.testing.assert_allclose(spike_sum[-1], [[WINDOW, 0.0]])
 
 
-@pytest.mark.parametrize("kind", ["current", "poisson"])
-@pytest.mark.parametrize("tau_synapse_ms", [0.0, 5.0])
-def test_a_life_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: float) -> None:
+@pytest.mark.parametrize(("kind", "tau_synapse_ms"), [("current", 0.0), ("poisson", 5.0)])
+def test_an_episode_has_the_same_spikes_alone_and_beside_others(
+    kind: str, tau_synapse_ms: float
+) -> None:
     settings = Reservoir.model_validate(
         {"n_neurons": 12, "input": kind, "tau_synapse_ms": tau_synapse_ms, "connectivity": 0.6}
     )
@@ -205,7 +208,7 @@ def test_a_life_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: 
     recurrent = circuit.acting(0.3 * rng.standard_normal((2, circuit.pre.size)))
     feeding, channels = 6 * rng.standard_normal((2, 3, 12)), rng.random((6, 3))
     seeds = rng.integers(0, 2**64, 6, dtype=np.uint64)
-    spikes, heard = lived(
+    spikes, spike_sum = lived(
         settings, feeding, recurrent, n_lives=6, channels=channels, seeds=seeds, circuit=circuit
     )
     assert len(spikes) > 100
@@ -216,11 +219,11 @@ def test_a_life_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: 
             seeds=seeds[row], circuit=circuit,
         )  # fmt: skip
         assert alone == [(0, neuron, step) for of, neuron, step in spikes if of == life]
-        for a, b in zip(heard_alone, heard, strict=True):
+        for a, b in zip(heard_alone, spike_sum, strict=True):
             assert a[0].tobytes() == b[life].tobytes()
 
 
-def test_poisson_channels_fire_by_the_life_s_own_seed() -> None:
+def test_poisson_channels_fire_by_the_seed_of_their_episode() -> None:
     settings = Reservoir(n_neurons=5, input="poisson", connectivity=1)
     feeding, recurrent = np.full((1, 4, 5), 2.0), np.zeros((1, 20))
     spikes, _ = lived(
@@ -235,8 +238,7 @@ def test_poisson_channels_fire_once_a_step_at_most() -> None:
     settings = Reservoir(n_neurons=1, input="poisson", input_rate_Hz=10_000, step_ms=0.1)
     spikes, _ = lived(settings, np.array([[[40.0]]]), np.zeros((1, 0)), n_windows=4)
     assert [step for *_, step in spikes] == fed_in_every_step(40.0, np.exp(-0.1 / 20), 4 * WINDOW)
-    message = r"input_rate_Hz must be at most 10000, one spike in each step of 0.1 ms, got 10001"
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ValidationError, match=r"input_rate_Hz .* 10000, .* 10001"):
         Reservoir(input="poisson", input_rate_Hz=10_001, step_ms=0.1)
     Reservoir(input_rate_Hz=10_001, step_ms=0.1)  # currents have no rate
 
@@ -265,12 +267,12 @@ def test_poisson_channels_bring_the_current_on_average() -> None:
         enter(nets, batch)
         seen = []
 
-        def between(k: int) -> None:
+        def between_windows(k: int) -> None:
             batch.array(*nets.entry)[:] = nets.shown(np.tile([0.6, 0.5], (n_lives, 1)))
             if k > 10:  # five membrane time constants
                 seen.append(batch.array("neurons", "v")[:, 0].copy())
 
-        batch.run(n_windows, WINDOW, between)
+        batch.run(n_windows, WINDOW, between_windows)
     each = np.mean(seen, axis=0)
     error = each.std() / np.sqrt(n_lives)
     assert abs(each.mean() - 0.4) < 5 * error
@@ -278,7 +280,7 @@ def test_poisson_channels_bring_the_current_on_average() -> None:
     assert error < 0.04 / 10
 
 
-def test_the_network_is_a_function_of_its_seed_alone() -> None:
+def test_the_network_depends_on_its_seed_alone() -> None:
     one, same, other = (Reservoir(network=k, connectivity=1).circuit() for k in (3, 3, 4))
     for name, value in vars(one).items():
         np.testing.assert_array_equal(value, getattr(same, name))
@@ -317,7 +319,7 @@ def test_a_drawn_network_is_as_its_settings_say() -> None:
     assert abs(np.mean(taus < np.sqrt(1e5)) - 0.5) < 5 * 0.5 / np.sqrt(200)
 
 
-def test_dale_s_law_fixes_the_sign_of_a_neuron_s_synapses() -> None:
+def test_dales_law_fixes_the_sign_of_a_neurons_synapses() -> None:
     settings = Reservoir(n_neurons=20, excitatory_share=0.75)
     circuit = settings.circuit()
     deviation = np.random.default_rng(0).standard_normal((3, circuit.pre.size))
@@ -334,7 +336,7 @@ def test_dale_s_law_fixes_the_sign_of_a_neuron_s_synapses() -> None:
     np.testing.assert_array_equal(without.acting(deviation), without.weights + deviation)
 
 
-def test_weighted_sums_are_those_of_each_life_s_own_weights() -> None:
+def test_weighted_sums_are_those_of_each_episodes_weights() -> None:
     rng = np.random.default_rng(0)
     values, weights = rng.standard_normal((6, 5)), rng.standard_normal((3, 5, 4))
     expected = [values[life] @ weights[life // 2] for life in range(6)]
@@ -352,7 +354,7 @@ def test_a_blueprint_has_only_what_the_settings_need() -> None:
     assert not blueprint.synapses
     assert "ready" not in blueprint.neurons["neurons"].equations
     assert blueprint.neurons["neurons"].threshold == "v > 1"
-    assert isinstance(Batch(blueprint, 1).array("neurons", "v"), np.ndarray)
+    assert isinstance(BatchedNetwork(blueprint, 1).array("neurons", "v"), np.ndarray)
 
 
 def test_ranges_of_time_constants_are_checked() -> None:
