@@ -64,25 +64,25 @@ class InputChannels:
     Attributes:
         interface: of the family.
         per_value: channels of each element of an observation or action vector.
-        told: channels of the feedback, over its range.
+        feedback: channels of the feedback, over its range.
         width: of tuning curves, in spacings between channels; narrow ones are nearly one-hot.
         trial: channels of the number of the decision, over an episode; 0 for none.
-        told_share: of the feedback's range, about its middle, over which channels are spread; None:
-            they begin and end with the range.
-        one_hot_told: whether feedback of few values has one channel for each of them instead.
+        feedback_share: of the feedback's range, about its middle, over which channels are spread;
+            None: they begin and end with the range.
+        one_hot_feedback: whether feedback of few values has one channel for each of them instead.
         shows_action: whether the last action is shown.
-        shows_told: whether the feedback is shown.
+        shows_feedback: whether the feedback is shown.
     """
 
     interface: Interface
     per_value: int = 10
-    told: int = 2
+    feedback: int = 2
     width: float = 0.5
     trial: int = 0
-    told_share: float | None = None
-    one_hot_told: bool = False
+    feedback_share: float | None = None
+    one_hot_feedback: bool = False
     shows_action: bool = True
-    shows_told: bool = True
+    shows_feedback: bool = True
 
     @cached_property
     def groups(self) -> tuple[ChannelGroup, ...]:
@@ -106,14 +106,14 @@ class InputChannels:
             add_numbers("action", self.per_value, *task.action_range, task.n_actions)
         elif self.shows_action:
             add("action", np.arange(task.n_actions))
-        if self.shows_told and self.one_hot_told and task.told_values:
-            add("told", task.told_values)
-        elif self.shows_told:
-            low, high = task.told_range
-            if self.told_share is not None:
-                middle, half = (low + high) / 2, self.told_share * (high - low) / 2
+        if self.shows_feedback and self.one_hot_feedback and task.feedback_values:
+            add("feedback", task.feedback_values)
+        elif self.shows_feedback:
+            low, high = task.feedback_range
+            if self.feedback_share is not None:
+                middle, half = (low + high) / 2, self.feedback_share * (high - low) / 2
                 low, high = middle - half, middle + half
-            add_numbers("told", self.told, low, high)
+            add_numbers("feedback", self.feedback, low, high)
         if self.trial:
             add_numbers("trial", self.trial, 0.0, float(max(task.n_steps - 1, 1)))
         add("bias", [1.0])
@@ -146,14 +146,15 @@ class InputChannels:
         return np.concatenate([np.full(group.n, group.mean) for group in self.groups])
 
     def encode(
-        self, observation: Any, action: Any, told: Any, step: Any, xp: Any = np
+        self, observation: Any, action: Any, feedback: Any, step: Any, xp: Any = np
     ) -> FloatArray:
-        """Encode what is shown now, (n_lives, n) in [0, 1].
+        """Encode what is shown now, (n_episodes, n) in [0, 1].
 
         Args:
-            observation: (n_lives,) indices or (n_lives, n_observations) vectors.
-            action: (n_lives,) indices or (n_lives, n_actions) vectors; anything before the first.
-            told: (n_lives,) feedback, rewards or targets; anything before the first.
+            observation: (n_episodes,) indices or (n_episodes, n_observations) vectors.
+            action: (n_episodes,) indices or (n_episodes, n_actions) vectors; anything before the
+                first.
+            feedback: (n_episodes,) feedback, rewards or targets; anything before the first.
             step: the number of the decision, from 0; a scalar.
             xp: the array library.
         """
@@ -168,19 +169,19 @@ class InputChannels:
                 shown.append(_coded(group, number, xp))
             else:
                 shown.append(
-                    _coded(group, action if group.name == "action" else told, xp) * (step > 0)
+                    _coded(group, action if group.name == "action" else feedback, xp) * (step > 0)
                 )
         whole: FloatArray = xp.concatenate(shown, axis=1)
         return whole
 
 
 def _coded(group: ChannelGroup, values: Any, xp: Any) -> Any:
-    """Encode the values of one group, (n_lives, group.n)."""
+    """Encode the values of one group, (n_episodes, group.n)."""
     if group.code is not None:
         if xp is np:
             values = values.astype(np.float64)  # families may give single precision
         return group.code.encode(values.reshape(values.shape[0], group.repeats), xp)
-    if group.name == "told":
+    if group.name == "feedback":
         distance = xp.abs(values[:, None] - xp.asarray(group.values, values.dtype))
         values = distance.argmin(axis=1)
     return one_hot(values, group.n, xp)

@@ -13,7 +13,7 @@ def describe(group: ChannelGroup) -> str:
         each = f" for each of {group.repeats} numbers" if group.repeats > 1 else ""
         ends = f"from {values[0]} to {values[-1]}"
         return f"{len(values)} curves {ends}, width {float(group.width)}{each}"
-    if group.name != "told":
+    if group.name != "feedback":
         return f"one-hot, 0 to {len(values) - 1}"
     return f"one-hot, {', '.join(values)}"
 

@@ -13,27 +13,27 @@ import numpy as np
 
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.brian.blueprint import Blueprint, Population, SynapseGroup
-from spikeloop.workers.brian.noise import functions, per_life
+from spikeloop.workers.brian.noise import functions, per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import quantity
 
-KEY_LOW, KEY_HIGH = "life_key_low", "life_key_high"
+KEY_LOW, KEY_HIGH = "episode_key_low", "episode_key_high"
 RANDOM_WORDS = ("rand", "xi", "poisson", "binomial")
 
 
 class Assembly:
-    """Brian2's objects for ``n_lives`` episodes, on a clock of their own.
+    """Brian2's objects for ``n_episodes`` episodes, on a clock of their own.
 
     Attributes:
         groups: by the names of the blueprint.
         pathways: each with the longest delay of its synapses, in time steps.
-        feedback_runners: objects that run ``on_told`` code: of synapses, then of neurons. They are
-            not active, so the network does not run them by itself.
+        feedback_runners: objects that run ``on_feedback`` code: of synapses, then of neurons. They
+            are not active, so the network does not run them by itself.
         call_runners: the same for ``on_call`` code, by name.
 
     Args:
         blueprint: of one episode.
-        n_lives: episodes side by side.
+        n_episodes: episodes side by side.
         code: Brian2's class of code objects, or None for the active device's own.
         timed: by population, parameters that become ``name = name_timed(t, i)``; ``name_timed`` is
             to be found in ``namespace``.
@@ -43,14 +43,14 @@ class Assembly:
     def __init__(
         self,
         blueprint: Blueprint,
-        n_lives: int,
+        n_episodes: int,
         code: type[Any] | None,
         timed: Mapping[str, Iterable[str]] | None = None,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         b2 = brian2()
-        self.blueprint, self.n_lives = blueprint, n_lives
-        self.clock = b2.Clock(blueprint.dt_s * b2.second, name="lives_clock")
+        self.blueprint, self.n_episodes = blueprint, n_episodes
+        self.clock = b2.Clock(blueprint.dt_s * b2.second, name="episodes_clock")
         self.groups: dict[str, Any] = {}
         self.pathways: list[tuple[Any, int]] = []
         self.feedback_runners: list[Any] = []
@@ -68,8 +68,8 @@ class Assembly:
             self.groups[name] = self._synapses(name, synapses)
         parts: dict[str, Population | SynapseGroup] = {**blueprint.synapses, **blueprint.neurons}
         for name, part in parts.items():
-            if part.on_told:
-                self.feedback_runners.append(self._runner(name, part, part.on_told))
+            if part.on_feedback:
+                self.feedback_runners.append(self._runner(name, part, part.on_feedback))
             for call, statements in part.on_call.items():
                 runner = self._runner(name, part, statements)
                 self.call_runners.setdefault(call, []).append(runner)
@@ -78,16 +78,16 @@ class Assembly:
         # Code of synapses onto a population sees its variables, and so the keys of its noise.
         incoming = [s for s in self.blueprint.synapses.values() if s.target == name]
         noisy = any(map(_draws, (neurons, *incoming)))
-        equations = self._per_life(neurons.equations, "life_element", equations=True)
+        equations = self._per_episode(neurons.equations, "episode_element", equations=True)
         if noisy:
-            added = (KEY_LOW, KEY_HIGH, "life_element")
+            added = (KEY_LOW, KEY_HIGH, "episode_element")
             equations += "".join(f"\n{word} : integer (constant)" for word in added)
         threshold, reset, refractory = (
-            self._per_life(text, "life_element")
+            self._per_episode(text, "episode_element")
             for text in (neurons.threshold, neurons.reset, neurons.refractory)
         )
         group = brian2().NeuronGroup(
-            neurons.n * self.n_lives,
+            neurons.n * self.n_episodes,
             _with_timed(equations, timed),
             threshold=threshold or None,
             reset=reset if threshold else None,
@@ -97,15 +97,15 @@ class Assembly:
             **self._shared,
         )
         if noisy:
-            group.life_element = np.tile(np.arange(neurons.n), self.n_lives)
+            group.episode_element = np.tile(np.arange(neurons.n), self.n_episodes)
         _initialise(group, neurons.initial)
         return group
 
     def _synapses(self, name: str, synapses: SynapseGroup) -> Any:
         element, noisy = f"{name}_element", _draws(synapses)
-        equations = self._per_life(synapses.equations, element, equations=True)
+        equations = self._per_episode(synapses.equations, element, equations=True)
         on_pre, on_post = (
-            self._per_life(text, element) for text in (synapses.on_pre, synapses.on_post)
+            self._per_episode(text, element) for text in (synapses.on_pre, synapses.on_post)
         )
         if noisy:
             equations += f"\n{element} : integer (constant)"
@@ -126,11 +126,11 @@ class Assembly:
         )
         longest = 0
         if connections.delay_steps is not None and on_pre:
-            delay_steps = np.tile(connections.delay_steps, self.n_lives)
+            delay_steps = np.tile(connections.delay_steps, self.n_episodes)
             group.pre.delay = delay_steps * self.blueprint.dt_s * brian2().second
             longest = int(delay_steps.max(initial=0))
         if noisy:
-            setattr(group, element, np.tile(np.arange(connections.pre.size), self.n_lives))
+            setattr(group, element, np.tile(np.arange(connections.pre.size), self.n_episodes))
         self.pathways += [(pathway, longest) for pathway in group._pathways]
         _initialise(group, synapses.initial)
         return group
@@ -138,8 +138,8 @@ class Assembly:
     def _runner(self, name: str, part: Population | SynapseGroup, code: str) -> Any:
         """Return an object that runs code when it is called, and never by itself."""
         group = self.groups[name]
-        element = "life_element" if isinstance(part, Population) else f"{name}_element"
-        text = self._per_life(code, element)
+        element = "episode_element" if isinstance(part, Population) else f"{name}_element"
+        text = self._per_episode(code, element)
         if isinstance(part, SynapseGroup) and part.up_to_date and group.event_driven is not None:
             text = f"{_event_driven(group)}\n{text}\nlastupdate = t - dt"
         runner = group.run_regularly(text, clock=self.clock)
@@ -148,18 +148,18 @@ class Assembly:
 
     def _repeated(self, ends: IntArray, n: int) -> IntArray:
         """Return one end of every synapse as indices among all neurons of the batch."""
-        repeated: IntArray = (np.arange(self.n_lives)[:, None] * n + ends).ravel()
+        repeated: IntArray = (np.arange(self.n_episodes)[:, None] * n + ends).ravel()
         return repeated
 
-    def _per_life(self, code: str, element: str, equations: bool = False) -> str:
+    def _per_episode(self, code: str, element: str, equations: bool = False) -> str:
         """Give the episodes their own random numbers, each occurrence a stream of its own."""
-        text, self._n_streams = per_life(code, self._n_streams, element, equations=equations)
+        text, self._n_streams = per_episode(code, self._n_streams, element, equations=equations)
         return text
 
 
 def _draws(part: Population | SynapseGroup) -> bool:
     """Return whether a part's code may draw random numbers."""
-    code = [part.equations, part.on_told, *part.on_call.values()]
+    code = [part.equations, part.on_feedback, *part.on_call.values()]
     if isinstance(part, Population):
         code += [part.threshold, part.reset, part.refractory]
     else:

@@ -23,7 +23,7 @@ from spikeloop.workers.brian.targets import BrianTarget, codeobject_class
 
 
 class BatchedNetwork:
-    """The networks of ``n_lives`` episodes in one Brian2 network.
+    """The networks of ``n_episodes`` episodes in one Brian2 network.
 
     Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions. The spikes of the
     populations ``record`` are kept, see ``spikes``.
@@ -32,13 +32,13 @@ class BatchedNetwork:
     def __init__(
         self,
         blueprint: Blueprint,
-        n_lives: int,
+        n_episodes: int,
         target: BrianTarget = "numpy",
         record: Sequence[str] = (),
     ) -> None:
         b2 = brian2()
-        self.blueprint, self.n_lives = blueprint, n_lives
-        self._parts = parts = Assembly(blueprint, n_lives, codeobject_class(target))
+        self.blueprint, self.n_episodes = blueprint, n_episodes
+        self._parts = parts = Assembly(blueprint, n_episodes, codeobject_class(target))
         self._caller = _caller_class()(parts.clock)
         self._monitors = {
             name: b2.SpikeMonitor(
@@ -47,7 +47,7 @@ class BatchedNetwork:
             for name in record
         }
         self._network = b2.Network(
-            *parts.groups.values(), *self._monitors.values(), self._caller, name="lives"
+            *parts.groups.values(), *self._monitors.values(), self._caller, name="episodes"
         )
         self._at_start = self._snapshot()
         self._has_run = False
@@ -56,16 +56,16 @@ class BatchedNetwork:
         """Return the values themselves of a variable, to read and to write.
 
         Returns:
-            (n_lives, n) of neurons, or of synapses in the order of the wiring.
+            (n_episodes, n) of neurons, or of synapses in the order of the wiring.
         """
         values = self._parts.groups[group].variables[variable].get_value()
-        return np.asarray(values).reshape(self.n_lives, -1)
+        return np.asarray(values).reshape(self.n_episodes, -1)
 
     def reset(self, seeds: SeedArray) -> None:
         """Take everything back to time 0 and to the initial values.
 
         Args:
-            seeds: (n_lives,) of the episodes' own random numbers inside the network.
+            seeds: (n_episodes,) of the episodes' own random numbers inside the network.
         """
         for variable, values in self._at_start:
             variable.get_value()[...] = values
@@ -113,7 +113,7 @@ class BatchedNetwork:
         between_windows(n_decisions)
 
     def run_feedback(self) -> None:
-        """Run the ``on_told`` code of synapses, then of neurons; only between two windows."""
+        """Run the ``on_feedback`` code of synapses, then of neurons; only between two windows."""
         for teller in self._parts.feedback_runners:
             teller.run()
 
@@ -127,8 +127,8 @@ class BatchedNetwork:
         monitor = self._monitors[group]
         index = np.asarray(monitor.i[:], dtype=np.int64)
         step = np.rint(np.asarray(monitor.t_[:]) / self.blueprint.dt_s).astype(np.int64)
-        life, neuron = np.divmod(index, self.blueprint.neurons[group].n)
-        return life, neuron, step
+        episode, neuron = np.divmod(index, self.blueprint.neurons[group].n)
+        return episode, neuron, step
 
     def _snapshot(self) -> list[tuple[Any, NDArray[Any]]]:
         """Return all arrays that a run can change, with their values now."""

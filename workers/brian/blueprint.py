@@ -30,7 +30,7 @@ class Population:
         reset: statements after a spike.
         refractory: condition or expression of a time; "" for none.
         method: state updater, such as "exact", "exponential_euler", "euler".
-        on_told: statements for every neuron, once a decision, after the feedback is set.
+        on_feedback: statements for every neuron, once a decision, after the feedback is set.
         initial: value of a variable at the start of an episode, as Brian2 code; 0 without one.
         on_call: further statements for every neuron, by the name of ``BatchedNetwork.call``.
     """
@@ -41,7 +41,7 @@ class Population:
     reset: str = ""
     refractory: str = ""
     method: str = "exact"
-    on_told: str = ""
+    on_feedback: str = ""
     initial: Mapping[str, str] = field(default_factory=dict)
     on_call: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,12 +86,12 @@ class SynapseGroup:
         equations: variables of a synapse, with units.
         on_pre: statements at a spike of the source.
         on_post: statements at a spike of the target.
-        on_told: statements for every synapse, once a decision, after the feedback is set.
+        on_feedback: statements for every synapse, once a decision, after the feedback is set.
         method: state updater of differential equations.
         initial: as for ``Population``.
         on_call: as for ``Population``.
-        up_to_date: whether ``on_told`` and ``on_call`` see event-driven variables as they are now,
-            and not as they were at the last event.
+        up_to_date: whether ``on_feedback`` and ``on_call`` see event-driven variables as they are
+            now, and not as they were at the last event.
     """
 
     source: str
@@ -100,7 +100,7 @@ class SynapseGroup:
     equations: str = ""
     on_pre: str = ""
     on_post: str = ""
-    on_told: str = ""
+    on_feedback: str = ""
     method: str = "exact"
     initial: Mapping[str, str] = field(default_factory=dict)
     on_call: Mapping[str, str] = field(default_factory=dict)

@@ -21,14 +21,17 @@ _tiles = count(1)
 
 @contextmanager
 def network(
-    blueprint: Blueprint, n_lives: int, target: BrianTarget = "numpy", record: tuple[str, ...] = ()
+    blueprint: Blueprint,
+    n_episodes: int,
+    target: BrianTarget = "numpy",
+    record: tuple[str, ...] = (),
 ) -> Iterator[BatchedNetwork]:
     """Lend the network of a tile to this thread alone; ``reset`` it before use.
 
     Building takes some tenths of a second, taking one back to time 0 a thousandth. A network whose
     use ended by an exception is not used again. Arguments are those of ``BatchedNetwork``.
     """
-    key = (blueprint.digest(), n_lives, target, record)
+    key = (blueprint.digest(), n_episodes, target, record)
     with own_preferences():
         if key not in _built:
             while len(_built) >= MAX_NETWORKS:
@@ -37,6 +40,6 @@ def network(
             # Brian2's objects refer to each other in circles, and ``BatchedNetwork.run`` hides them
             # from the collector so often that it would never be due by itself.
             gc.collect()
-        batch = _built.pop(key, None) or BatchedNetwork(blueprint, n_lives, target, record)
+        batch = _built.pop(key, None) or BatchedNetwork(blueprint, n_episodes, target, record)
         yield batch
         _built[key] = batch

@@ -32,16 +32,16 @@ def open_loop(
 
     Args:
         blueprint: of one episode.
-        seeds: (n_lives,) of the episodes' own random numbers inside the network.
+        seeds: (n_episodes,) of the episodes' own random numbers inside the network.
         values: initial values of variables, in SI units, shaped as by ``BatchedNetwork.array``.
         drive: parameters of populations that change from window to window, in SI units:
-            (n_windows, n_lives, n), all with as many windows.
+            (n_windows, n_episodes, n), all with as many windows.
         decision_steps: time steps of one window.
         read: variables of populations that are wanted at the end of every window.
         target: what Brian2 generates code for.
 
     Returns:
-        (n_windows, n_lives, n) values of each variable of ``read``, in SI units.
+        (n_windows, n_episodes, n) values of each variable of ``read``, in SI units.
     """
     n_windows = len(next(iter(drive.values())))
     if target == "cpp_standalone":

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray, SeedArray, TaskBatch
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.philox import Stream, uniforms
 from spikeloop.workers.space import Parameters
@@ -33,50 +33,50 @@ class Rollout:
         self.shape = n_candidates, n_tasks = seeds.shape
         self.interface = tasks.interface
         self.seeds: SeedArray = np.ascontiguousarray(seeds).ravel()
-        self.n_lives, self.n_steps = seeds.size, self.interface.n_steps
+        self.n_episodes, self.n_steps = seeds.size, self.interface.n_steps
         self.n_taken = 0
         self._play = tasks.play(np.tile(np.arange(n_tasks), n_candidates), **how)
         self._lengths = bin_lengths(self.n_steps)
         self._bin = np.repeat(np.arange(self._lengths.size), self._lengths)
-        self._sums = np.zeros((self.n_lives, self._lengths.size))
+        self._sums = np.zeros((self.n_episodes, self._lengths.size))
 
-    def of_lives(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Repeat values (n_candidates, ...) for the episodes of each candidate, (n_lives, ...)."""
+    def of_episodes(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Repeat values (n_candidates, ...) for the episodes of each candidate, (n_episodes, ...)."""
         return np.repeat(values, self.shape[1], axis=0)
 
     def theta(self, parameters: Parameters) -> dict[str, FloatArray]:
-        """Return the parameters (n_lives, ...) of each episode, by name."""
-        return {p.name: self.of_lives(parameters[p.name]) for p in parameters.space.parameters}
+        """Return the parameters (n_episodes, ...) of each episode, by name."""
+        return {p.name: self.of_episodes(parameters[p.name]) for p in parameters.space.parameters}
 
     def observe(self) -> IntArray | FloatArray:
-        """Return what is seen now: (n_lives,) indices or (n_lives, n_observations) vectors."""
+        """Return what is seen now: (n_episodes,) indices or (n_episodes, n_observations) vectors."""
         return self._play.observe()
 
     def uniform(self, stream: int, n: int = 1) -> FloatArray:
-        """Draw (n_lives, n) random numbers in [0, 1) of this step, for one use."""
+        """Draw (n_episodes, n) random numbers in [0, 1) of this step, for one use."""
         return uniforms(self.seeds, int(stream), self.n_taken, n)
 
     def step(self, actions: IntArray | FloatArray) -> FloatArray:
         """Take one step in every episode.
 
         Args:
-            actions: (n_lives,) indices or (n_lives, n_actions) vectors.
+            actions: (n_episodes,) indices or (n_episodes, n_actions) vectors.
 
         Returns:
-            (n_lives,) feedback: a reward or a target.
+            (n_episodes,) feedback: a reward or a target.
         """
-        reward, told = self._play.step(actions, self.uniform(Stream.LUCK)[:, 0])
+        reward, feedback = self._play.step(actions, self.uniform(Stream.ENVIRONMENT)[:, 0])
         self._sums[:, self._bin[self.n_taken]] += reward
         self.n_taken += 1
-        return told
+        return feedback
 
     def pick(self, preference: FloatArray) -> IntArray:
-        """Return the actions (n_lives,) of largest preference; among equals one is drawn.
+        """Return the actions (n_episodes,) of largest preference; among equals one is drawn.
 
         An episode whose preferences are not all numbers has failed: its return is nan from here on.
 
         Args:
-            preference: (n_lives, n_actions).
+            preference: (n_episodes, n_actions).
         """
         self._sums[np.isnan(preference).any(axis=1)] = np.nan
         best = preference == preference.max(axis=1, keepdims=True)
@@ -84,12 +84,12 @@ class Rollout:
         picked: IntArray = np.where(best, ties, -1.0).argmax(axis=1)
         return picked
 
-    def lives(self, action_values: FloatArray | None = None) -> Lives:
-        """Return the results, with ``action_values`` (n_lives, n_states, n_actions) if known."""
+    def episodes(self, action_values: FloatArray | None = None) -> Episodes:
+        """Return the results, with ``action_values`` (n_episodes, n_states, n_actions) if known."""
         shape, values = self.shape, action_values
-        return Lives(
+        return Episodes(
             returns=self._sums.sum(axis=1).reshape(shape),
             curve=(self._sums / self._lengths).reshape(*shape, -1),
-            n_simulated_steps=self.n_lives * self.n_steps,
+            n_simulated_steps=self.n_episodes * self.n_steps,
             action_values=None if values is None else values.reshape(*shape, *values.shape[1:]),
         )

@@ -4,7 +4,7 @@ Brian2 chooses by global preferences, compiles with ``-ffast-math``, and falls b
 compiling fails. Here the target is named, a missing compiler is an error, and numbers follow IEEE
 754 whatever the compiler: with ``-ffast-math``, or with a multiplication and an addition contracted
 into one instruction, the elements that fill a vector register are rounded differently from the rest
-at the end of an array, so a life would depend on where in the tile it lies.
+at the end of an array, so an episode would depend on where in the tile it lies.
 """
 
 import hashlib

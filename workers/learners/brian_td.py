@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
     NEVER_FIRED,
@@ -119,17 +119,17 @@ class BrianTd(Settings):
             )
         )
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes side by side in one network."""
         rollout = Rollout(self.kind, tasks, seeds)
         n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, rollout.n_lives, self.target) as batch:
+        with network(blueprint, rollout.n_episodes, self.target) as batch:
             batch.reset(rollout.seeds)
             agents = TdAgents(self, parameters, rollout, batch)
             window_steps = whole_steps(self.window_ms, self.step_ms)
             batch.run(rollout.n_steps, window_steps, agents.between_windows)
-        return rollout.lives(action_values=agents.value_pA / agents.scale_pA)
+        return rollout.episodes(action_values=agents.value_pA / agents.scale_pA)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
         """Return the network of one episode."""
@@ -168,7 +168,7 @@ class TdAgents:
         self, settings: BrianTd, parameters: Parameters, rollout: Rollout, batch: BatchedNetwork
     ) -> None:
         n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
-        shape = rollout.n_lives, n_states, n_actions
+        shape = rollout.n_episodes, n_states, n_actions
         theta = rollout.theta(parameters)
         self.scale_pA = theta["scale"][:, None, None]
         self.value_pA: FloatArray = np.broadcast_to(theta["prior"][:, None, None], shape).copy()
@@ -177,7 +177,7 @@ class TdAgents:
         self._weight_A = batch.array("plastic", "w").reshape(shape)
         self._onset = batch.array("states", "onset")
         self._first = batch.array("actions", "first")
-        self._lives = np.arange(rollout.n_lives)
+        self._episodes = np.arange(rollout.n_episodes)
         self._told: FloatArray | None = None
         self._state: IntArray = rollout.observe().astype(np.int64)
 
@@ -189,19 +189,19 @@ class TdAgents:
             settings = self._settings
             at_ms = decision * settings.window_ms + settings.onset_ms
             self._onset[:] = -1
-            self._onset[self._lives, self._state] = round(at_ms / settings.step_ms)
+            self._onset[self._episodes, self._state] = round(at_ms / settings.step_ms)
             self._first[:] = NEVER_FIRED
             self._weight_A[:] = self._effective() * PICOAMPERE
 
     def _act(self) -> None:
         rollout, theta, n = self._rollout, self._theta, self._rollout.n_taken
         action = rollout.pick(-self._first.astype(np.float64))
-        luck, other = rollout.uniform(Stream.EXPLORATION, 2).T
-        explores = luck < theta["epsilon"] / np.log(n + 2.0)
+        noise, other = rollout.uniform(Stream.EXPLORATION, 2).T
+        explores = noise < theta["epsilon"] / np.log(n + 2.0)
         n_actions = rollout.interface.n_actions
         action = np.where(explores, (other * n_actions).astype(np.int64), action)
 
-        pair = self._lives, self._state, action
+        pair = self._episodes, self._state, action
         if self._told is not None:
             self._learn(self._told, self.value_pA[pair])
         self._trace *= (theta["gamma"] * theta["trace_decay"])[:, None, None]
@@ -210,11 +210,11 @@ class TdAgents:
         self._told = rollout.step(action)
         self._state = rollout.observe().astype(np.int64)
 
-    def _learn(self, told: FloatArray, next_pA: FloatArray) -> None:
+    def _learn(self, feedback: FloatArray, next_pA: FloatArray) -> None:
         """Learn by SARSA(λ), one decision late, because it takes the action that follows."""
         theta, n = self._theta, self._rollout.n_taken
         eta = theta["eta"] / float(n) ** theta["eta_decay"]
-        delta_pA = theta["scale"] * told + theta["gamma"] * next_pA - self._last_pA
+        delta_pA = theta["scale"] * feedback + theta["gamma"] * next_pA - self._last_pA
         self.value_pA += (eta * delta_pA)[:, None, None] * self._trace
         np.clip(self.value_pA, 0.0, self._settings.largest_weight_pA, out=self.value_pA)
 

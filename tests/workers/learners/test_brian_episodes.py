@@ -14,15 +14,15 @@ def test_an_episode_alone_has_every_spike_that_it_has_among_others(kind: str) ->
     """Every spike of every population, over the whole episode."""
     whole = case(kind)
     with recorded() as runs:
-        whole.live()
+        whole.run_episodes()
         for candidate in range(N_CANDIDATES):
             for task in range(N_TASKS):
-                whole.one(candidate, task).live()
+                whole.one(candidate, task).run_episodes()
     together, *alone = runs
-    for population, lives in together.items():
-        assert len(lives) == len(alone) == N_CANDIDATES * N_TASKS
-        for spikes, of_one in zip(lives, alone, strict=True):
+    for population, episodes in together.items():
+        assert len(episodes) == len(alone) == N_CANDIDATES * N_TASKS
+        for spikes, of_one in zip(episodes, alone, strict=True):
             assert of_one[population] == [spikes], population
     # Episodes differ in their spikes; some networks of the initial law are silent.
-    assert len({str(life) for life in zip(*together.values(), strict=True)}) > N_TASKS
-    assert sum(len(spikes) for lives in together.values() for spikes in lives) > 200
+    assert len({str(episode) for episode in zip(*together.values(), strict=True)}) > N_TASKS
+    assert sum(len(spikes) for episodes in together.values() for spikes in episodes) > 200

@@ -38,10 +38,10 @@ def test_episodes_of_compiled_targets_are_those_of_numpy(kind: str, target: str)
     """
     family = Quadratic(n_steps=80) if target == "cpp_standalone" else None
     with recorded() as runs:
-        expected = case(kind, family).live()
-        found = case(kind, family, target=target).live()
+        expected = case(kind, family).run_episodes()
+        found = case(kind, family, target=target).run_episodes()
     if target == "cython":
         assert runs[1] == runs[0]
-    assert sum(len(spikes) for lives in runs[0].values() for spikes in lives) > 200
+    assert sum(len(spikes) for episodes in runs[0].values() for spikes in episodes) > 200
     np.testing.assert_allclose(found.returns, expected.returns, rtol=1e-9)
     np.testing.assert_allclose(found.curve, expected.curve, rtol=1e-9, atol=1e-12)

@@ -12,7 +12,7 @@ from spikeloop.workers.brian.equations import (
     parsed,
     statements,
 )
-from spikeloop.workers.brian.noise import per_life
+from spikeloop.workers.brian.noise import per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import own_preferences
 from spikeloop.workers.brian.units import quantity, unit
@@ -56,7 +56,7 @@ def _check_code(
 ) -> dict[str, Namespace]:
     b2, blueprint = brian2(), compiled.blueprint
     shared = {
-        "clock": b2.Clock(blueprint.dt_s * b2.second, name="lives_clock"),
+        "clock": b2.Clock(blueprint.dt_s * b2.second, name="episodes_clock"),
         "namespace": {name: quantity(text) for name, text in blueprint.constants.items()},
     }
     groups: dict[str, Any] = {}
@@ -102,7 +102,7 @@ def _check_neurons(table: NeuronTable, namespace: Namespace, where: str) -> None
     if table.refractory:
         namespace.refractory(table.refractory, f"{where}.refractory")
     namespace.statements(table.reset, f"{where}.reset")
-    namespace.statements(table.on_told, f"{where}.on_told")
+    namespace.statements(table.on_feedback, f"{where}.on_feedback")
     _check_initial(table.initial, namespace, where)
 
 
@@ -122,7 +122,7 @@ def _check_synapses(table: SynapseTable, made: Any, namespace: Namespace, where:
             what = "only linear equations can be (event-driven), use (clock-driven)"
             fail(f"{where}.equations", f"{what}: {one_line_reason(error)}")
     namespace.equations(equations, f"{where}.equations")
-    for key in ("on_pre", "on_post", "on_told"):
+    for key in ("on_pre", "on_post", "on_feedback"):
         namespace.statements(getattr(table, key), f"{where}.{key}")
     _check_initial(table.initial, namespace, where)
 
@@ -139,7 +139,7 @@ def _check_random(table: InputTable | NeuronTable | SynapseTable, where: str) ->
         for text in code.values() if isinstance(code, dict) else [code]:
             if isinstance(text, str):
                 with located(f"{where}.{key}"):
-                    per_life(text, 0, "element", equations=key == "equations")
+                    per_episode(text, 0, "element", equations=key == "equations")
 
 
 def _check_weights(model: Model, namespaces: Mapping[str, Namespace]) -> None:
@@ -180,10 +180,10 @@ def _set_by(model: Model, name: str) -> set[str]:
     """Return the variables of a population or group of synapses that statements set."""
     if name in model.synapses:
         own = model.synapses[name]
-        return _targets(own.on_pre, own.on_post, own.on_told)
-    found = _targets(model.neurons[name].reset, model.neurons[name].on_told)
+        return _targets(own.on_pre, own.on_post, own.on_feedback)
+    found = _targets(model.neurons[name].reset, model.neurons[name].on_feedback)
     for synapses in model.synapses.values():
-        words = _targets(synapses.on_pre, synapses.on_post, synapses.on_told)
+        words = _targets(synapses.on_pre, synapses.on_post, synapses.on_feedback)
         words |= set(parsed(synapses.equations, "").names)  # summed variables
         if synapses.target == name:
             found |= words | {word.removesuffix("_post") for word in words}

@@ -38,7 +38,7 @@ from spikeloop.workers.learners.brian_model.wiring import connections_of
 
 START, READ, UPDATE = "start", "read", "update"
 """Code that runs at the start, at the end of a window, and before a rule in Python."""
-VALUE, FIRST = "life_value", "life_first"
+VALUE, FIRST = "episode_value", "episode_first"
 """Value of a readout neuron, and the time step of its first spike in a window."""
 
 
@@ -180,7 +180,7 @@ def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]
 
 def _code(table: NeuronTable | SynapseTable) -> str:
     """Return all code of a table, for a search of names."""
-    code = [table.equations, table.on_told, *table.initial.values()]
+    code = [table.equations, table.on_feedback, *table.initial.values()]
     if isinstance(table, NeuronTable):
         code += [table.threshold, table.reset, table.refractory]
     else:
@@ -207,7 +207,7 @@ def _neurons(
         reset="\n".join([*filter(None, [table.reset.strip("\n")]), *counted]),
         refractory=table.refractory,
         method=table.method,
-        on_told=table.on_told,
+        on_feedback=table.on_feedback,
         on_call=on_call,
     )
 
@@ -231,7 +231,7 @@ def _synapses(
         table.equations,
         on_pre=table.on_pre,
         on_post=table.on_post,
-        on_told=table.on_told,
+        on_feedback=table.on_feedback,
         method=table.method,
         on_call=on_call,
         up_to_date=True,

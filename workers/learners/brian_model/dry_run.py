@@ -20,7 +20,7 @@ KEY_OF_OBJECT = {
     "subexpression_update": "equations",
     "pre": "on_pre",
     "post": "on_post",
-    "run_regularly": "on_told",
+    "run_regularly": "on_feedback",
 }
 """Endings of the names of Brian2's objects, and the key whose code each runs."""
 METHODS = ("exact", "exponential_euler", "euler", "heun", "milstein", "rk2", "rk4")

@@ -35,21 +35,21 @@ class DecisionView:
 
     Attributes:
         decision: its number, from 0.
-        observation: before the decision: (n_lives,) indices, or vectors.
-        action: (n_lives,) indices, or (n_lives, n_actions) vectors.
-        told: (n_lives,) feedback: reward or target.
+        observation: before the decision: (n_episodes,) indices, or vectors.
+        action: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
+        feedback: (n_episodes,) feedback: reward or target.
         next_observation: after the decision.
-        theta: hyperparameter or weights -> (n_lives, ...) values in their own units.
-        array: values of a variable of a population or of synapses, (n_lives, n) in SI units, to be
-            read and to be written in place: ``view.array("plastic", "w")``. They are those of the
-            end of the window, of event-driven variables too.
+        theta: hyperparameter or weights -> (n_episodes, ...) values in their own units.
+        array: values of a variable of a population or of synapses, (n_episodes, n) in SI units, to
+            be read and to be written in place: ``view.array("plastic", "w")``. They are those of
+            the end of the window, of event-driven variables too.
         memory: arrays of the rule's own; empty at the first decision.
     """
 
     decision: int
     observation: IntArray | FloatArray
     action: IntArray | FloatArray
-    told: FloatArray
+    feedback: FloatArray
     next_observation: IntArray | FloatArray
     theta: Mapping[str, FloatArray]
     array: Callable[[str, str], NDArray[Any]]
@@ -76,7 +76,7 @@ class ModelAgents:
         self._rule, self._memory = rule, dict[str, NDArray[Any]]()
         self._activity = batch.array(INPUT, ACTIVITY)
         self._observation = rollout.observe()
-        self._broken = np.zeros(rollout.n_lives, dtype=np.bool_)
+        self._broken = np.zeros(rollout.n_episodes, dtype=np.bool_)
 
     def between_windows(self, decision: int) -> None:
         """Act by the results of the window before, and set the inputs of the next one."""
@@ -92,7 +92,7 @@ class ModelAgents:
                 self._batch.array(self._model.readout.group, FIRST)[:] = NEVER_FIRED
 
     def broken(self) -> NDArray[np.bool_]:
-        """Return whether an episode's variables or actions are no longer numbers, (n_lives,)."""
+        """Return whether an episode's variables or actions are no longer numbers, (n_episodes,)."""
         broken = self._broken
         blueprint = self._compiled.blueprint
         equations = {name: part.equations for name, part in blueprint.neurons.items()}
@@ -128,17 +128,17 @@ class ModelAgents:
             self._set("chosen", neuron // n == action[:, None])
         else:
             action = values / self._compiled.n_per_action
-        told = rollout.step(action)
+        feedback = rollout.step(action)
         seen, self._observation = self._observation, rollout.observe()
-        self._set("told", told[:, None])
+        self._set("feedback", feedback[:, None])
         if self._rule is not None:
             batch.call(UPDATE)
-            moment = partial(DecisionView, decision, seen, action, told, self._observation)
+            moment = partial(DecisionView, decision, seen, action, feedback, self._observation)
             self._rule(moment(self._theta, batch.array, self._memory))
         batch.run_feedback()
 
     def _values(self) -> FloatArray:
-        """Return each action's readout (n_lives, n_actions), summed over its neurons."""
+        """Return each action's readout (n_episodes, n_actions), summed over its neurons."""
         readout, rollout = self._model.readout, self._rollout
         if readout.by in ("count", "first"):
             name = "count" if readout.by == "count" else FIRST
@@ -146,12 +146,12 @@ class ModelAgents:
         else:
             self._batch.call(READ)
             each = self._batch.array(readout.group, VALUE)
-        each = each.reshape(rollout.n_lives, rollout.interface.n_actions, -1)
+        each = each.reshape(rollout.n_episodes, rollout.interface.n_actions, -1)
         self._broken |= ~np.isfinite(each).all(axis=(1, 2))
         if readout.by == "first":
             earliest: FloatArray = -each.min(axis=2)
             return earliest
-        # One after the other, since numpy's own order of sums depends on the number of lives.
+        # One after the other, since numpy's own order of sums depends on the number of episodes.
         total = np.zeros(each.shape[:2])
         for neuron in range(each.shape[2]):
             total += each[:, :, neuron]

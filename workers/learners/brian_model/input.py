@@ -89,7 +89,7 @@ def _values(
         bounds = np.array([corner[k] for corner in corners])
         group.variables[name].get_value()[:] = np.repeat(in_unit(bounds, table.unit), n)
     with np.errstate(all="ignore"):
-        found = np.asarray(group.state("life_input", use_units=False)[:]).reshape(-1, n)
+        found = np.asarray(group.state("episode_input", use_units=False)[:]).reshape(-1, n)
     units = ["" if table.unit == "1" else f" {table.unit}" for table in tables.values()]
     for values, corner in zip(found, corners, strict=True):
         at = map("{} = {:g}{}".format, tables, corner, units)

@@ -2,13 +2,13 @@
 
 The user writes the network of one episode in the configuration (docs/own_model.md). A decision is a
 window of simulated time: the observation sets the activity of the population "input", the network
-runs, the readout population names the action, then ``on_told`` code learns from the feedback.
+runs, the readout population names the action, then ``on_feedback`` code learns from the feedback.
 """
 
 import numpy as np
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.simulator import LOCK
@@ -54,38 +54,38 @@ class BrianModel(Model):
         except ValueError as error:
             raise ValueError(f"hyperparameters.{error}") from None
 
-    def live(
+    def run_episodes(
         self,
         parameters: Parameters,
         tasks: TaskBatch,
         seeds: SeedArray,
         rule: PythonRule | None = None,
-    ) -> Lives:
+    ) -> Episodes:
         """Run the episodes side by side in one network.
 
         Args:
             parameters: of n_candidates candidates; may hold more than those of ``space``.
             tasks: n_tasks tasks.
             seeds: (n_candidates, n_tasks) of the episodes.
-            rule: called after each decision, before ``on_told`` code; for what equations of single
-                neurons and synapses cannot say. It must treat every episode by itself, or results
-                depend on the tile: no sums over episodes, and no matrix products, whose rounding
-                depends on their shape.
+            rule: called after each decision, before ``on_feedback`` code; for what equations of
+                single neurons and synapses cannot say. It must treat every episode by itself, or
+                results depend on the tile: no sums over episodes, and no matrix products, whose
+                rounding depends on their shape.
         """
         rollout = Rollout(self.kind, tasks, seeds)
         with LOCK:
             compiled = compile_model(self, rollout.interface, has_rule=rule is not None)
         with (
-            network(compiled.blueprint, rollout.n_lives, self.target) as batch,
-            np.errstate(all="ignore"),  # a life whose numbers break is found by them at its end
+            network(compiled.blueprint, rollout.n_episodes, self.target) as batch,
+            np.errstate(all="ignore"),  # an episode whose numbers break is found by them at its end
         ):
             batch.reset(rollout.seeds)
             agents = ModelAgents(self, compiled, parameters, rollout, batch, rule)
             batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
             broken = agents.broken()
-        lives = rollout.lives()
-        lives.returns[broken.reshape(seeds.shape)] = np.nan
-        return lives
+        episodes = rollout.episodes()
+        episodes.returns[broken.reshape(seeds.shape)] = np.nan
+        return episodes
 
     def _weights(self, compiled: CompiledModel) -> list[Weights]:
         blueprint = compiled.blueprint

@@ -13,7 +13,7 @@ from spikeloop.workers.learners.brian_model.settings import Model, NeuronTable
 INPUT = "input"
 ACTIVITY = "activity"
 SIGNALS = {
-    "told": "1",
+    "feedback": "1",
     "chosen": "1",
     "decision": "integer",
     "count": "integer",
@@ -47,7 +47,7 @@ def check_names(model: Model) -> None:
                 where = f"{table}.{name}"
                 if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
                     fail(where, "a name must be letters, digits and _, and begin with a letter")
-                if name in RESERVED or name.startswith("life_"):
+                if name in RESERVED or name.startswith("episode_"):
                     fail(where, "this name is taken, the learner provides it")
                 if name in known:
                     fail(where, "this name is taken, Brian2 provides it")

@@ -103,7 +103,7 @@ class NeuronTable(Settings):
     reset: BrianCode = Field(default="", description="statements after a spike")
     refractory: BrianCode = Field(default="", description="a time or a condition")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    on_told: BrianCode = Field(default="", description="statements after each decision")
+    on_feedback: BrianCode = Field(default="", description="statements after each decision")
     initial: Initial = Field(default={}, description="variable -> expression at the start; else 0")
 
 
@@ -122,7 +122,7 @@ class SynapseTable(Settings):
     equations: BrianCode = Field(default="", description="variables of a synapse")
     on_pre: BrianCode = Field(default="", description="statements at a spike of the source")
     on_post: BrianCode = Field(default="", description="statements at a spike of the target")
-    on_told: BrianCode = Field(default="", description="statements after each decision")
+    on_feedback: BrianCode = Field(default="", description="statements after each decision")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
     initial: Initial = Field(default={}, description="variable -> expression at the start; else 0")
 

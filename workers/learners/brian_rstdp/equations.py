@@ -60,7 +60,7 @@ ON_POST = """
 y += 1
 c += A_plus * x
 """
-CHANGE = "change = eta * c * (dopamine + told - baseline)\n"
+CHANGE = "change = eta * c * (dopamine + feedback - baseline)\n"
 SOFTLY = " * (int(change > 0*mV) * (1 - w / w_max) + int(change <= 0*mV) * w / w_max)"
 ON_TOLD = {
     "hard": f"\n{CHANGE}w = clip(w + change, 0*mV, w_max)\n",

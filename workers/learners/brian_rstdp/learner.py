@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
     Blueprint,
@@ -46,7 +46,7 @@ class BrianRstdp(Settings):
 
     While a state is on, its input neurons fire. The action whose neurons fire most within the
     window is taken; ties are drawn, and where none fires, all actions tie. Rewards are counted in
-    widths of the family's ``told_range``.
+    widths of the family's ``feedback_range``.
     """
 
     kind: Literal["brian_rstdp"] = "brian_rstdp"
@@ -97,10 +97,10 @@ class BrianRstdp(Settings):
                 f"brian_rstdp needs discrete actions and observations, got {interface.actions} "
                 f"actions and {interface.observations} observations"
             )
-        if interface.told != "reward":
-            raise ValueError(f"brian_rstdp needs rewards as feedback, got {interface.told}s")
+        if interface.feedback != "reward":
+            raise ValueError(f"brian_rstdp needs rewards as feedback, got {interface.feedback}s")
         searched = []
-        for parameter in self._parameters(interface.told_range):
+        for parameter in self._parameters(interface.feedback_range):
             low, high = parameter.low, parameter.high
             value = self.fixed.get(parameter.name)
             if value is None:
@@ -109,7 +109,7 @@ class BrianRstdp(Settings):
                 raise ValueError(f"fixed {parameter.name} must be in [{low}, {high}], got {value}")
         return ParameterSpace(tuple(searched))
 
-    def _parameters(self, told_range: tuple[float, float]) -> list[Real]:
+    def _parameters(self, feedback_range: tuple[float, float]) -> list[Real]:
         most = self.largest_weight_mV
         parameters = [
             Real("eta", 2e-4 * most, 0.2 * most, 1e-3 * most, "mV", "log", "η at first"),
@@ -125,7 +125,7 @@ class BrianRstdp(Settings):
             Real("input_rate", 50, 1000, 500, "Hz", "log", "of one input neuron"),
         ]
         if self.baseline != "none":
-            low, high = told_range
+            low, high = feedback_range
             parameters += [
                 Real("baseline_rate", 1e-3, 1, 0.1, "1", "log", "part of a surprise it learns"),
                 Real("expected", low, high, (low + high) / 2, "reward", "linear", "at first"),
@@ -134,16 +134,16 @@ class BrianRstdp(Settings):
             parameters.append(Real("tau_dopamine", 10, 2000, 200, "ms", "log", "its decay"))
         return parameters
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes side by side in one network."""
         rollout = Rollout(self.kind, tasks, seeds)
         n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, rollout.n_lives, self.target) as batch:
+        with network(blueprint, rollout.n_episodes, self.target) as batch:
             batch.reset(rollout.seeds)
             agents = RstdpAgents(self, parameters, rollout, batch)
             batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
-            return rollout.lives(action_values=agents.preferences())
+            return rollout.episodes(action_values=agents.preferences())
 
     @property
     def window_steps(self) -> int:
@@ -159,7 +159,7 @@ class BrianRstdp(Settings):
             equations.ACTION,
             threshold=equations.ESCAPES,
             reset="v = 0*mV\ncount += 1",
-            on_told=equations.AFTER_AN_OUTCOME,
+            on_feedback=equations.AFTER_AN_OUTCOME,
         )
         plastic = SynapseGroup(
             "states",
@@ -168,7 +168,7 @@ class BrianRstdp(Settings):
             equations.SYNAPSE,
             on_pre=equations.ON_PRE,
             on_post=equations.ON_POST,
-            on_told=equations.ON_TOLD[self.bounds],
+            on_feedback=equations.ON_TOLD[self.bounds],
             up_to_date=True,
         )
         pre, post = np.divmod(np.arange(n_out**2), n_out)
@@ -190,7 +190,7 @@ class RstdpAgents:
         self, settings: BrianRstdp, parameters: Parameters, rollout: Rollout, batch: BatchedNetwork
     ) -> None:
         theta = rollout.theta(parameters)
-        theta |= {name: np.full(rollout.n_lives, x) for name, x in settings.fixed.items()}
+        theta |= {name: np.full(rollout.n_episodes, x) for name, x in settings.fixed.items()}
         self._broken = ~np.asarray(np.isfinite([*theta.values()]).all(axis=0))
         self._settings, self._rollout, self._batch = settings, rollout, batch
         self._rate = batch.array("states", "rate")
@@ -206,14 +206,14 @@ class RstdpAgents:
             window_ms = settings.window_steps * settings.step_ms
             self._write("dopamine_left", np.exp(-window_ms / theta["tau_dopamine"]))
 
-        low, high = rollout.interface.told_range
+        low, high = rollout.interface.feedback_range
         self._unit = high - low
         n_baselines = rollout.interface.n_observations if settings.baseline == "state" else 1
-        self._baseline = np.zeros((rollout.n_lives, n_baselines))
+        self._baseline = np.zeros((rollout.n_episodes, n_baselines))
         if settings.baseline != "none":
             self._baseline[:] = theta["expected"][:, None] / self._unit
             self._write("baseline_rate", theta["baseline_rate"])
-        self._lives = np.arange(rollout.n_lives)
+        self._episodes = np.arange(rollout.n_episodes)
         self._state: IntArray = rollout.observe().astype(np.int64)
 
     def between_windows(self, decision: int) -> None:
@@ -227,31 +227,31 @@ class RstdpAgents:
     def _act(self) -> None:
         rollout, n = self._rollout, self._rollout.n_taken
         count = self._batch.array("actions", "count")
-        spikes = count.reshape(rollout.n_lives, rollout.interface.n_actions, -1).sum(axis=2)
+        spikes = count.reshape(rollout.n_episodes, rollout.interface.n_actions, -1).sum(axis=2)
         # A membrane that is no number never fires, so its episode would look like a random one.
         preference = np.where(self._broken[:, None], np.nan, spikes)
-        told = rollout.step(rollout.pick(preference)) / self._unit
-        self._learn(told, self._eta / (1.0 + n) ** self._eta_decay)
+        feedback = rollout.step(rollout.pick(preference)) / self._unit
+        self._learn(feedback, self._eta / (1.0 + n) ** self._eta_decay)
         self._state = rollout.observe().astype(np.int64)
 
-    def _learn(self, told: FloatArray, eta: FloatArray) -> None:
+    def _learn(self, feedback: FloatArray, eta: FloatArray) -> None:
         """Set the outcome, and let the network's own code learn from it."""
         state = self._state if self._baseline.shape[1] > 1 else 0
-        self._write("told", told)
+        self._write("feedback", feedback)
         self._write("eta", eta)
-        self._write("baseline", self._baseline[self._lives, state])
+        self._write("baseline", self._baseline[self._episodes, state])
         self._batch.run_feedback()
-        self._baseline[self._lives, state] = self._batch.array("actions", "baseline")[:, 0]
+        self._baseline[self._episodes, state] = self._batch.array("actions", "baseline")[:, 0]
 
     def _write(self, name: str, values: FloatArray) -> None:
         """Give every action neuron of an episode the episode's value."""
         self._batch.array("actions", name)[:] = values[:, None]
 
     def preferences(self) -> FloatArray:
-        """Return mean weights (n_lives, n_states, n_actions), in parts of the largest."""
+        """Return mean weights (n_episodes, n_states, n_actions), in parts of the largest."""
         interface, settings = self._rollout.interface, self._settings
         shape = (
-            self._rollout.n_lives,
+            self._rollout.n_episodes,
             interface.n_observations,
             settings.neurons_per_state,
             interface.n_actions,

@@ -18,7 +18,7 @@ class ActingWeights(NamedTuple):
     """Weights as they act.
 
     Attributes:
-        inputs: from channels (n_lives, n_channels) to the neurons' currents (n_lives, n).
+        inputs: from channels (n_episodes, n_channels) to the neurons' currents (n_episodes, n).
         recurrent: (n, n) from neuron to neuron.
         readout: (n, n_readouts) from neuron to readout.
         bias: (n_readouts,) of the readouts.
@@ -34,12 +34,12 @@ class RandomNumbers(NamedTuple):
     """All random numbers of episodes side by side, drawn beforehand.
 
     Attributes:
-        luck: (n_steps, n_lives) the environment's.
-        choice: (n_steps, n_lives) uniform in [0, 1): which action is taken.
-        keys: (n_lives, 2) uint32 of the spikes of inputs.
+        noise: (n_steps, n_episodes) the environment's.
+        choice: (n_steps, n_episodes) uniform in [0, 1): which action is taken.
+        keys: (n_episodes, 2) uint32 of the spikes of inputs.
     """
 
-    luck: Any
+    noise: Any
     choice: Any
     keys: Any
 
@@ -49,19 +49,19 @@ class Recorded(NamedTuple):
 
     Attributes:
         decisions: rewards, and what the objective needs.
-        action: (n_steps, n_lives) or (n_steps, n_lives, n_actions).
-        told: (n_steps, n_lives) feedback.
+        action: (n_steps, n_episodes) or (n_steps, n_episodes, n_actions).
+        feedback: (n_steps, n_episodes) feedback.
         counts: (n_steps, n_neurons) spikes per episode of each neuron.
-        drive: (n_steps, ..., n_lives, n_neurons) input currents, for traces; else None.
-        spikes: (n_steps, n_time_steps, n_lives, n_neurons), for traces; else None.
-        adaptation: (n_steps, n_lives, n_neurons) b after each decision, for traces; else None.
-        seen: input channels, for traces: (n_steps, n_lives, n_channels), or (n_steps,
-            n_time_steps, n_lives, n_channels) where inputs are spikes; else None.
+        drive: (n_steps, ..., n_episodes, n_neurons) input currents, for traces; else None.
+        spikes: (n_steps, n_time_steps, n_episodes, n_neurons), for traces; else None.
+        adaptation: (n_steps, n_episodes, n_neurons) b after each decision, for traces; else None.
+        seen: input channels, for traces: (n_steps, n_episodes, n_channels), or (n_steps,
+            n_time_steps, n_episodes, n_channels) where inputs are spikes; else None.
     """
 
     decisions: Decisions
     action: Any
-    told: Any
+    feedback: Any
     counts: Any
     drive: Any = None
     spikes: Any = None
@@ -70,7 +70,7 @@ class Recorded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Life:
+class Episode:
     """Runs a learner's episodes in tasks that have the same rules."""
 
     settings: LsnnSettings
@@ -87,7 +87,7 @@ class Life:
         """Constants of the network."""
         return self.settings.circuit(self.interface)
 
-    def live(
+    def run_episodes(
         self,
         acting: ActingWeights,
         arrays: Arrays,
@@ -95,48 +95,52 @@ class Life:
         chance: RandomNumbers,
         traced: bool = False,
     ) -> Recorded:
-        """Run all decisions of the episodes; ``task`` (n_lives,) is the index of each one's task.
+        """Run all decisions of the episodes; ``task`` (n_episodes,) is the index of each one's task.
 
         Spikes and currents are kept if ``traced``.
         """
         module, interface = jax(), self.interface
-        xp, n_lives, n_steps = module.numpy, task.shape[0], interface.n_steps
-        shape = (n_lives,) if interface.actions == "discrete" else (n_lives, interface.n_actions)
+        xp, n_episodes, n_steps = module.numpy, task.shape[0], interface.n_steps
+        shape = (
+            (n_episodes,) if interface.actions == "discrete" else (n_episodes, interface.n_actions)
+        )
         begin = (
             self.program.start(xp, arrays, task),
-            self.network.at_rest(n_lives),
+            self.network.at_rest(n_episodes),
             xp.zeros(shape, int if interface.actions == "discrete" else float),
-            xp.zeros(n_lives),
+            xp.zeros(n_episodes),
         )
 
         def decide(before: Any, given: Any) -> Any:
-            environment, network, action, told = before
-            step, luck, choice = given
+            environment, network, action, feedback = before
+            step, noise, choice = given
             observation = self.program.observe(xp, arrays, environment)
-            shown = self.inputs.encode(observation, action, told, step, xp)
+            shown = self.inputs.encode(observation, action, feedback, step, xp)
             seen = self._seen(shown, chance.keys, step)
             drive = self._drive(acting, seen)
             network, spikes = self.network.decide(acting.recurrent, acting.readout, network, drive)
             readout = network.y + acting.bias
             action, log_chance, entropy, value = self._act(readout, choice)
             missed = self._missed(readout, arrays, task)
-            environment, reward, told = self.program.step(xp, arrays, environment, action, luck)
-            told = told.astype(before[3].dtype)
+            environment, reward, feedback = self.program.step(
+                xp, arrays, environment, action, noise
+            )
+            feedback = feedback.astype(before[3].dtype)
             kept = Recorded(
                 Decisions(reward, log_chance, entropy, value, missed),
                 action,
-                told,
+                feedback,
                 spikes.sum(axis=0).mean(axis=0),
                 *((drive, spikes, network.neurons.b, seen) if traced else ()),
             )
-            return (environment, network, action, told), kept
+            return (environment, network, action, feedback), kept
 
-        given = xp.arange(n_steps), chance.luck, chance.choice
+        given = xp.arange(n_steps), chance.noise, chance.choice
         recorded: Recorded = self._in_truncations(decide, begin, given)
         return recorded
 
     def _seen(self, shown: Any, keys: Any, step: Any) -> Any:
-        """Return the channels as they are, or as spikes (n_time_steps, n_lives, n_channels)."""
+        """Return the channels as they are, or as spikes (n_time_steps, n_episodes, n_channels)."""
         if not self.settings.spiking_input:
             return shown
         module = jax()
@@ -177,7 +181,7 @@ class Life:
         return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
 
     def _missed(self, readout: Any, arrays: Arrays, task: Any) -> Any:
-        """Return the mean squared error (n_lives,) of the answers for latents, if they are used."""
+        """Return the mean squared error (n_episodes,) of the answers for latents, if they are used."""
         if not (n := self.settings.n_latents(self.interface)):
             return None
         said = self.settings.objective.latent_gain * readout[:, -n:]
@@ -195,9 +199,9 @@ class Life:
             return _in_segments(decide, before, part, self.settings.checkpoint)
 
         def truncated(before: Any, part: Any) -> Any:
-            environment, network, action, told = before
-            network, told = module.lax.stop_gradient((network, told))
-            return checkpointed((environment, network, action, told), part)
+            environment, network, action, feedback = before
+            network, feedback = module.lax.stop_gradient((network, feedback))
+            return checkpointed((environment, network, action, feedback), part)
 
         if not self.settings.truncation:
             return checkpointed(begin, given)[1]

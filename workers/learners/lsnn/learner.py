@@ -12,7 +12,7 @@ from typing import Literal
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Programmed
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.space import Parameters, ParameterSpace
@@ -54,12 +54,12 @@ class Lsnn(LsnnSettings):
                     f"interface.n_latents says, got {shape}"
                 )
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes of a tile side by side, in one program."""
-        return tile.live(self, parameters, tasks, seeds)
+        return tile.run_episodes(self, parameters, tasks, seeds)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
-    ) -> Lives:
+    ) -> Episodes:
         """Run the episodes, with the gradient of the objective through each whole episode."""
         return tile.differentiate(self, parameters, tasks, seeds, progress)

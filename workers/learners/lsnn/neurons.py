@@ -28,7 +28,7 @@ from spikeloop.workers.xla import jax
 
 
 class NeuronState(NamedTuple):
-    """Neurons of episodes side by side: arrays of (n_lives, n_neurons).
+    """Neurons of episodes side by side: arrays of (n_episodes, n_neurons).
 
     Attributes:
         v: potential.
@@ -71,13 +71,13 @@ class AdaptiveNeurons:
         """Neurons."""
         return len(self.beta)
 
-    def at_rest(self, n_lives: int) -> NeuronState:
+    def at_rest(self, n_episodes: int) -> NeuronState:
         """Return the state at the start of an episode."""
-        zeros = jax().numpy.zeros((n_lives, self.n))
+        zeros = jax().numpy.zeros((n_episodes, self.n))
         return NeuronState(zeros, zeros, zeros, zeros)
 
     def step(self, state: NeuronState, current: Any) -> NeuronState:
-        """Return the state one step later, for the current I (n_lives, n_neurons) of all inputs."""
+        """Return the state one step later, for the current I (n_episodes, n_neurons) of all inputs."""
         if self.smooth:
             v, b, u, _ = self._potential(state, current)
             return NeuronState(v, b, state.waiting, jax().nn.sigmoid(u / self.smooth))

@@ -14,7 +14,7 @@ whole return that follows, less a baseline). After the last decision V is 0. Whe
 truncated, A is not carried over a cut: the return after it is estimated by V alone. The entropy H
 has a cost c_e that goes linearly from its first to its last value over the search.
 
-To both, firing rates f_j (Hz, mean over lives and time) add − c_f mean_j (f_j − f₀)².
+To both, firing rates f_j (Hz, mean over episodes and time) add − c_f mean_j (f_j − f₀)².
 
 Where the family names the latents λ_k that define a task, further readouts y_k can be trained to
 name them after every decision, which adds
@@ -36,7 +36,7 @@ from spikeloop.workers.xla import jax
 
 
 class Decisions(NamedTuple):
-    """The decisions of episodes side by side: (n_steps, n_lives).
+    """The decisions of episodes side by side: (n_steps, n_episodes).
 
     Attributes:
         reward: of each.

@@ -62,10 +62,10 @@ class LsnnSettings(Settings):
     channels_per_value: int = Field(
         default=20, ge=2, le=1000, description="input channels of each number seen"
     )
-    told_channels: int = Field(
+    feedback_channels: int = Field(
         default=20, ge=2, le=1000, description="input channels of the feedback, if it is a number"
     )
-    told_share: float = Field(
+    feedback_share: float = Field(
         default=1.0, gt=0, le=1, description="of the range of feedback, which the channels cover"
     )
     trial_channels: int = Field(
@@ -75,7 +75,7 @@ class LsnnSettings(Settings):
         default=1.0, ge=0.05, le=10, description="of a channel, in spacings between channels"
     )
     shows_action: bool = Field(default=True, description="the last action is an input")
-    shows_told: bool = Field(default=True, description="the feedback is an input")
+    shows_feedback: bool = Field(default=True, description="the feedback is an input")
     explores: bool = Field(
         default=True,
         description="actions are drawn from the policy, as always in training; else the likeliest",
@@ -93,7 +93,7 @@ class LsnnSettings(Settings):
     readout_scale: float = Field(
         default=0.5, gt=0, le=1e3, description="initial weights N(0, this²) / √neurons"
     )
-    usual_rate_hz: float = Field(
+    centering_rate_hz: float = Field(
         default=0.0,
         ge=0,
         le=1000,
@@ -128,12 +128,12 @@ class LsnnSettings(Settings):
             )
         if self.trial_channels == 1:
             raise ValueError("trial_channels must be 0, or 2 or more, got 1")
-        if self.usual_rate_hz and self.input == "spikes":
+        if self.centering_rate_hz and self.input == "spikes":
             # Their constant channel spikes too, so nothing is left that could be constant.
-            raise ValueError('usual_rate_hz must be 0 where input is "spikes"')
-        if self.usual_rate_hz and self.excitatory_share:
+            raise ValueError('centering_rate_hz must be 0 where input is "spikes"')
+        if self.centering_rate_hz and self.excitatory_share:
             # The constant would be the mean of all weights, which signs keep far from 0: silence.
-            raise ValueError("usual_rate_hz must be 0 where excitatory_share is not")
+            raise ValueError("centering_rate_hz must be 0 where excitatory_share is not")
         if self.spiking_input > 1:
             raise ValueError(
                 "input_rate_hz must be at most one spike in a time step, got "
@@ -143,10 +143,10 @@ class LsnnSettings(Settings):
 
     def weights(self, interface: Interface) -> tuple[Weights, Weights, Weights, Weights]:
         """Return the weights of channels, between neurons, and to readouts, and these' bias."""
-        needed = {"target": "continuous", "reward": "discrete"}[interface.told]
+        needed = {"target": "continuous", "reward": "discrete"}[interface.feedback]
         if interface.actions != needed:
             raise ValueError(
-                f"lsnn needs {needed} actions where the feedback is a {interface.told}, got "
+                f"lsnn needs {needed} actions where the feedback is a {interface.feedback}, got "
                 f"{interface.actions}"
             )
         if self.objective.latent_cost and not interface.n_latents:
@@ -203,7 +203,7 @@ class LsnnSettings(Settings):
             neurons in multiples of 2⁻¹⁶, so that its sums are exact in double precision.
         """
         inputs = np.round(self.inputs(interface).usual * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
-        return inputs, float(np.round(self.usual_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
+        return inputs, float(np.round(self.centering_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
 
     def n_readouts(self, interface: Interface) -> int:
         """Count the readouts: those of answers and those of latents."""
@@ -211,7 +211,7 @@ class LsnnSettings(Settings):
 
     def n_answers(self, interface: Interface) -> int:
         """Count the readouts that come first: one an action, and the value where it is trained."""
-        return interface.n_actions + (interface.told == "reward")
+        return interface.n_actions + (interface.feedback == "reward")
 
     def n_latents(self, interface: Interface) -> int:
         """Count the readouts that are trained to name a task's latents; they come last."""
@@ -222,14 +222,14 @@ class LsnnSettings(Settings):
         return InputChannels(
             interface,
             self.channels_per_value,
-            self.told_channels,
+            self.feedback_channels,
             self.tuning_width,
             self.trial_channels,
-            self.told_share,
-            one_hot_told=True,
+            self.feedback_share,
+            one_hot_feedback=True,
             # The answer to a sample says nothing where its target is the feedback.
-            shows_action=self.shows_action and interface.told == "reward",
-            shows_told=self.shows_told,
+            shows_action=self.shows_action and interface.feedback == "reward",
+            shows_feedback=self.shows_feedback,
         )
 
     def wiring(self) -> Wiring:

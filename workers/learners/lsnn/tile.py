@@ -9,8 +9,8 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Program, Programmed
 from spikeloop.workers import xla
-from spikeloop.workers.base import Lives
-from spikeloop.workers.learners.lsnn.episode import ActingWeights, Life, RandomNumbers, Recorded
+from spikeloop.workers.base import Episodes
+from spikeloop.workers.learners.lsnn.episode import ActingWeights, Episode, RandomNumbers, Recorded
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.learners.lsnn.wiring import exact_product, round_to_spacing
 from spikeloop.workers.learning_curve import bin_lengths
@@ -21,11 +21,11 @@ MAX_COMPILED = 32
 """Compiled programs that a process keeps."""
 
 
-def live(
+def run_episodes(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
-) -> Lives:
+) -> Episodes:
     """Run the episodes of a tile, without gradient."""
-    return _lives(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
+    return _episodes(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
 
 
 def actions(
@@ -46,7 +46,7 @@ def differentiate(
     tasks: TaskBatch,
     seeds: SeedArray,
     progress: float,
-) -> Lives:
+) -> Episodes:
     """Run the episodes of a tile, with the gradient of the objective with respect to each point.
 
     Actions are drawn from the policy even if ``explores`` is off: the objective of rewards is about
@@ -59,7 +59,7 @@ def differentiate(
         gradient, acted = map(np.asarray, compiled(*given, float(progress)))
     weights = learner.weights(tasks.interface)
     scale = np.concatenate([np.full(part.size, part.scale) for part in weights])
-    return _lives(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
+    return _episodes(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
 
 
 def trace(
@@ -76,7 +76,8 @@ def trace(
 def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], ActingWeights]:
     """Return the function from one candidate's weights (n_dim,) to the weights that act.
 
-    With centring at m = ``usual_rate_hz`` × time step, channels of mean s̄ and filtered spikes z̃,
+    With centring at m = ``centering_rate_hz`` × time step, channels of mean s̄ and filtered spikes
+    z̃,
 
         I_j = Σ_c U_cj (s_c − s̄_c) + Σ_i W_ij (z_i(t − d_i) − m)      y = Σ_i R_i (z̃_i − m) + b,
 
@@ -97,11 +98,11 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
         )
         between = wiring.acting(w_rec, recurrent.scale)
         out = round_to_spacing(w_out, readout.scale, learner.n_neurons)
-        if not learner.usual_rate_hz:
+        if not learner.centering_rate_hz:
             return ActingWeights(
                 lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b
             )
-        # An exact sum and one product, before there are any lives: the same bits in any tile.
+        # An exact sum and one product, before there are any episodes: the same bits in any tile.
         constant = usual * between.sum(axis=0)
         return ActingWeights(
             lambda shown: (
@@ -134,11 +135,11 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
     n_steps = learner.circuit(interface).n_steps
 
     def value(*given: Any) -> tuple[Any, Any]:
-        *lived, progress = given
-        kept, objective = live_(*lived), learner.objective
+        *episodes_done, progress = given
+        kept, objective = live_(*episodes_done), learner.objective
         gained = (
             objective.of_targets(kept.decisions)
-            if interface.told == "target"
+            if interface.feedback == "target"
             else objective.of_rewards(kept.decisions, progress, learner.truncation)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
@@ -151,12 +152,12 @@ def _candidate(
     learner: LsnnSettings, interface: Interface, program: Program, traced: bool = False
 ) -> Callable[..., Recorded]:
     """Return a candidate's episodes as a function of weights, random numbers and tasks."""
-    how, act = Life(learner, interface, program), acting(learner, interface)
+    how, act = Episode(learner, interface, program), acting(learner, interface)
 
-    def lived(weights: Any, chance: RandomNumbers, arrays: Any, task: Any) -> Recorded:
-        return how.live(act(weights), arrays, task, chance, traced)
+    def episodes_done(weights: Any, chance: RandomNumbers, arrays: Any, task: Any) -> Recorded:
+        return how.run_episodes(act(weights), arrays, task, chance, traced)
 
-    return lived
+    return episodes_done
 
 
 def _each(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,7 +183,7 @@ def _given(
     discrete = tasks.interface.actions == "discrete"
     nothing = np.zeros((seeds.shape[0], n_steps, seeds.shape[1]))
     chance = RandomNumbers(
-        program.luck(_uniform(seeds, Stream.LUCK, n_steps)),
+        program.to_noise(_uniform(seeds, Stream.ENVIRONMENT, n_steps)),
         _uniform(seeds, Stream.EXPLORATION, n_steps) if discrete and learner.explores else nothing,
         np.ascontiguousarray(seeds).view(np.uint32).reshape(*seeds.shape, 2),
     )
@@ -200,33 +201,33 @@ def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
     return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
 
 
-def _lives(
+def _episodes(
     learner: LsnnSettings,
     parameters: Parameters,
     tasks: TaskBatch,
     seeds: SeedArray,
     acted: FloatArray | IntArray,
     gradient: FloatArray | None = None,
-) -> Lives:
+) -> Episodes:
     """Return the results of actions.
 
     They are played once more in NumPy, whose rewards are in double precision and the same to the
     bit for any number of episodes, while a compiled program may round differently for each.
     """
     n_candidates, n_steps, n_tasks = acted.shape[:3]
-    luck = _uniform(seeds, Stream.LUCK, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
+    noise = _uniform(seeds, Stream.ENVIRONMENT, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
     acted = acted.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, *acted.shape[3:])
     if acted.dtype.kind == "f":
         acted = acted.astype(np.float64)
     play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
-    paid = np.stack([play.step(*now)[0] for now in zip(acted, luck, strict=True)])
+    paid = np.stack([play.step(*now)[0] for now in zip(acted, noise, strict=True)])
     rewards = paid.reshape(n_steps, n_candidates, n_tasks).transpose(1, 2, 0).copy()
     # A potential that is no number never spikes, so its episode would look like a silent one.
     rewards[~np.isfinite(parameters.values.astype(learner.precision)).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)
     edges = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     sums = np.add.reduceat(rewards, edges, axis=2)
-    return Lives(
+    return Episodes(
         returns=sums.sum(axis=2),
         curve=sums / lengths,
         n_simulated_steps=n_candidates * n_steps * n_tasks,

@@ -91,7 +91,7 @@ def exact_product(values: Any, weights: Any, scale: float) -> Any:
     """Return values @ weights, summed exactly but for one rounding of each sum at the end.
 
     Args:
-        values: (n_lives, n) in [-1, 1], rounded to 8 bits here.
+        values: (n_episodes, n) in [-1, 1], rounded to 8 bits here.
         weights: (n, m).
         scale: of their initial law.
     """

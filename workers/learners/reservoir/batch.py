@@ -35,17 +35,17 @@ class Reservoirs:
     worth: FloatArray
 
     def shown(self, channels: FloatArray) -> FloatArray:
-        """Return ``entry`` (n_lives, n) for channels (n_lives, n_channels) in [0, 1]."""
+        """Return ``entry`` (n_episodes, n) for channels (n_episodes, n_channels) in [0, 1]."""
         if self.entry[0] == "inputs":
             return channels * self.chance
         return weighted(channels, self.feeding)
 
     def filtered(self, before: FloatArray, spike_sum: FloatArray) -> FloatArray:
-        """Return filtered spikes (n_lives, n_neurons) at the end of a window.
+        """Return filtered spikes (n_episodes, n_neurons) at the end of a window.
 
         Args:
-            before: (n_lives, n_neurons) at the end of the last one.
-            spike_sum: (n_lives, n_neurons) change of ``SPIKE_SUM`` in the window.
+            before: (n_episodes, n_neurons) at the end of the last one.
+            spike_sum: (n_episodes, n_neurons) change of ``SPIKE_SUM`` in the window.
         """
         each = len(spike_sum) // len(self.keeps)
         return before * np.repeat(self.keeps, each, axis=0) + spike_sum * np.repeat(

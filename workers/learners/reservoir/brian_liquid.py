@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.targets import OpenLoopTarget
@@ -68,7 +68,9 @@ class BrianLiquid(Settings):
     input_scale: float = searchable(
         "physics", 3.0, 0.1, 20, "standard deviation of a neuron's input in thresholds", scale="log"
     )
-    told_scale: float = searchable("physics", 0.2, 0, 1, "of the last target's part of the input")
+    feedback_scale: float = searchable(
+        "physics", 0.2, 0, 1, "of the last target's part of the input"
+    )
     tau_membrane_ms: float = searchable(
         "physics", 5.0, 1, 100, "of potentials", unit="ms", scale="log"
     )
@@ -110,7 +112,7 @@ class BrianLiquid(Settings):
     channels_per_value: int = Field(
         default=5, ge=2, le=1000, description="input channels of each number seen"
     )
-    told_channels: int = Field(
+    feedback_channels: int = Field(
         default=5, ge=2, le=1000, description="input channels of the last target"
     )
     tuning_width: float = Field(
@@ -134,8 +136,8 @@ class BrianLiquid(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: the hyperparameters of the kinds that are searched."""
-        if interface.told != "target":
-            raise ValueError(f"brian_liquid needs targets as feedback, got {interface.told}s")
+        if interface.feedback != "target":
+            raise ValueError(f"brian_liquid needs targets as feedback, got {interface.feedback}s")
         if interface.actions != "continuous" or interface.n_actions != 1:
             raise ValueError(
                 f"brian_liquid needs one continuous action, got {interface.n_actions} "
@@ -164,7 +166,7 @@ class BrianLiquid(Settings):
             self.target,
         )
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes side by side: the network first, then the readouts.
 
         Memory holds two numbers for each sample, episode and neuron of the largest candidate.
@@ -174,23 +176,23 @@ class BrianLiquid(Settings):
         inputs, targets = self.lesson(Rollout(self.kind, tasks, seeds, **self._how(values, tasks)))
         seen = features(self.common_network(rollout.interface), values, rollout, inputs)
 
-        of_lives = {name: rollout.of_lives(value) for name, value in values.items()}
+        of_episodes = {name: rollout.of_episodes(value) for name, value in values.items()}
         low, high = rollout.interface.action_range
         middle, half = (low + high) / 2, (high - low) / 2
         learn, settings = READOUT_RULES[self.readout]
         answers = learn(
             seen,
             (targets - middle) / half,
-            of_lives["n_neurons"].astype(np.int64),
-            *(of_lives[name] for name in settings),
+            of_episodes["n_neurons"].astype(np.int64),
+            *(of_episodes[name] for name in settings),
         )
         # A potential that is no number never spikes, so its episode would look like a silent one.
-        broken = ~np.isfinite(np.stack([*of_lives.values()])).all(axis=0)
+        broken = ~np.isfinite(np.stack([*of_episodes.values()])).all(axis=0)
         answers = np.where(broken, np.nan, np.clip(middle + half * answers, low, high))
         for sample in answers:
             rollout.observe()
             rollout.step(sample[:, None])
-        return rollout.lives()
+        return rollout.episodes()
 
     def values(self, parameters: Parameters) -> CandidateValues:
         """Return each hyperparameter (n_candidates,) by name, searched or not."""
@@ -206,15 +208,16 @@ class BrianLiquid(Settings):
         """Return inputs and targets of the samples, which do not depend on the answers.
 
         Returns:
-            Input of each sample, (n_lives, n_channels), and the targets, (n_samples, n_lives).
+            Input of each sample, (n_episodes, n_channels), and the targets, (n_samples,
+            n_episodes).
         """
         channels = self.channels(rehearsal.interface)
-        answer = np.full((rehearsal.n_lives, 1), sum(rehearsal.interface.action_range) / 2)
-        told, inputs, targets = np.zeros(rehearsal.n_lives), [], []
+        answer = np.full((rehearsal.n_episodes, 1), sum(rehearsal.interface.action_range) / 2)
+        feedback, inputs, targets = np.zeros(rehearsal.n_episodes), [], []
         for step in range(rehearsal.n_steps):
-            inputs.append(channels.encode(rehearsal.observe(), answer, told, step))
-            told = rehearsal.step(answer)
-            targets.append(told)
+            inputs.append(channels.encode(rehearsal.observe(), answer, feedback, step))
+            feedback = rehearsal.step(answer)
+            targets.append(feedback)
         return inputs, np.stack(targets)
 
     def liquid(self) -> Liquid:
@@ -232,7 +235,7 @@ class BrianLiquid(Settings):
         return InputChannels(
             interface,
             self.channels_per_value,
-            self.told_channels,
+            self.feedback_channels,
             self.tuning_width,
             shows_action=False,
         )

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.brian.rollout import Rollout
@@ -63,7 +63,7 @@ class BrianRecurrent(Settings):
     channels_per_value: int = Field(
         default=10, ge=2, le=1000, description="input channels of each number seen or done"
     )
-    told_channels: int = Field(
+    feedback_channels: int = Field(
         default=2, ge=2, le=1000, description="input channels of the feedback"
     )
     tuning_width: float = Field(
@@ -99,7 +99,7 @@ class BrianRecurrent(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: the weights that are searched, then the factors."""
-        fed_back = interface.told != "target" or "action" in self.channels(interface).parts
+        fed_back = interface.feedback != "target" or "action" in self.channels(interface).parts
         if self.target == "cpp_standalone" and fed_back:
             raise ValueError(
                 'brian_recurrent needs target "numpy" or "cython" where its input depends on its '
@@ -126,7 +126,7 @@ class BrianRecurrent(Settings):
         ]
         return ParameterSpace(tuple(found))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes side by side in one network."""
         rollout = Rollout(self.kind, tasks, seeds)
         channels, circuit = self.channels(rollout.interface), self.reservoir.circuit()
@@ -161,12 +161,12 @@ class BrianRecurrent(Settings):
             for window in spike_sum:
                 rollout.observe()
                 agents.act(window)
-            return rollout.lives()
-        with network(blueprint, rollout.n_lives, self.target) as batch:
+            return rollout.episodes()
+        with network(blueprint, rollout.n_episodes, self.target) as batch:
             batch.reset(rollout.seeds)
             agents.enter(batch)
             batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
-        return rollout.lives()
+        return rollout.episodes()
 
     def channels(self, interface: Interface) -> InputChannels:
         """Return the input channels of the network."""
@@ -174,7 +174,7 @@ class BrianRecurrent(Settings):
         return InputChannels(
             interface,
             self.channels_per_value,
-            self.told_channels,
+            self.feedback_channels,
             self.tuning_width,
             shows_action=fed[self.feed_action],
         )

@@ -47,13 +47,13 @@ class LiquidNetwork:
 def features(
     network: LiquidNetwork, values: CandidateValues, rollout: Rollout, inputs: list[FloatArray]
 ) -> FloatArray:
-    """Return spikes per sample, filtered, (n_samples, n_lives, n).
+    """Return spikes per sample, filtered, (n_samples, n_episodes, n).
 
     Args:
         network: the common part.
         values: (n_candidates,) of each hyperparameter.
         rollout: of the episodes.
-        inputs: of each sample, (n_lives, n_channels).
+        inputs: of each sample, (n_episodes, n_channels).
     """
     liquid, window_steps = network.liquid, whole_steps(network.window_ms, network.step_ms)
     circuit, n_neurons = liquid.circuit(network.adapts), values["n_neurons"]
@@ -79,7 +79,7 @@ def features(
     spike_sum = open_loop(
         reservoir.blueprint(circuit, 0, window_steps),
         rollout.seeds,
-        {variable: rollout.of_lives(value) for variable, value in start.items()},
+        {variable: rollout.of_episodes(value) for variable, value in start.items()},
         {nets.entry: np.stack([nets.shown(shown) for shown in inputs])},
         window_steps,
         [SPIKE_SUM],
@@ -96,8 +96,8 @@ def features(
 def _feeding(channels: InputChannels, values: CandidateValues, liquid: Liquid) -> FloatArray:
     """Return input weights (n_candidates, n_channels, n)."""
     scale = np.repeat(values["input_scale"][:, None], channels.n, axis=1)
-    (told,) = (group for group in channels.groups if group.name == "told")
-    scale[:, told.start : told.start + told.n] *= values["told_scale"][:, None]
+    (feedback,) = (group for group in channels.groups if group.name == "feedback")
+    scale[:, feedback.start : feedback.start + feedback.n] *= values["feedback_scale"][:, None]
     weights = liquid.feeding(channels.n, values["n_neurons"])
     fed: FloatArray = weights * (scale / np.sqrt(channels.n_shown))[:, :, None]
     return fed

@@ -205,11 +205,11 @@ def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Return Σ_c values[l, c] weights[g, c, k] of each episode l, independent of all others.
 
     Args:
-        values: (n_lives, n).
+        values: (n_episodes, n).
         weights: (n_groups, n, m), each for as many episodes, in order.
 
     Returns:
-        (n_lives, m).
+        (n_episodes, m).
     """
     out = np.zeros((len(values), weights.shape[2]))
     _add_weighted(
@@ -221,9 +221,9 @@ def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
 @kernel
 def _add_weighted(values: FloatArray, weights: FloatArray, out: FloatArray) -> None:
     each = values.shape[0] // weights.shape[0]
-    for life in range(values.shape[0]):
+    for episode in range(values.shape[0]):
         for c in range(values.shape[1]):
-            value = values[life, c]
+            value = values[episode, c]
             if value != 0.0:
                 for k in range(weights.shape[2]):
-                    out[life, k] += value * weights[life // each, c, k]
+                    out[episode, k] += value * weights[episode // each, c, k]

@@ -36,15 +36,17 @@ class RecurrentAgents:
     ) -> None:
         self._nets, self._readout, self._draws = nets, readout, draws
         self._rollout, self._channels = rollout, channels
-        self._broken = rollout.of_lives(broken)
-        shape = rollout.n_lives, readout.shape[1]
+        self._broken = rollout.of_episodes(broken)
+        shape = rollout.n_episodes, readout.shape[1]
         self._filtered, self._spike_sum_before = np.zeros(shape), np.zeros(shape)
-        self._action: IntArray | FloatArray = np.zeros(rollout.n_lives)
-        self._told = np.zeros(rollout.n_lives)
+        self._action: IntArray | FloatArray = np.zeros(rollout.n_episodes)
+        self._told = np.zeros(rollout.n_episodes)
 
     def start(self) -> dict[Variable, FloatArray]:
-        """Return the values (n_lives, n) of the network's parameters."""
-        return {name: self._rollout.of_lives(values) for name, values in self._nets.start.items()}
+        """Return the values (n_episodes, n) of the network's parameters."""
+        return {
+            name: self._rollout.of_episodes(values) for name, values in self._nets.start.items()
+        }
 
     def enter(self, batch: BatchedNetwork) -> None:
         """Write the parameters into the network, and keep the arrays that windows need."""
@@ -62,7 +64,7 @@ class RecurrentAgents:
             self._entry[:] = self._nets.shown(shown)
 
     def act(self, spike_sum: FloatArray) -> None:
-        """Answer by the sums of spikes until now, (n_lives, n_neurons)."""
+        """Answer by the sums of spikes until now, (n_episodes, n_neurons)."""
         self._filtered = self._nets.filtered(self._filtered, spike_sum - self._spike_sum_before)
         self._spike_sum_before = spike_sum.copy()
         readout = weighted(self._filtered, self._readout)
@@ -72,7 +74,7 @@ class RecurrentAgents:
         self._told = self._rollout.step(self._action)
 
     def answer(self, readout: FloatArray) -> IntArray | FloatArray:
-        """Return (n_lives,) indices or (n_lives, n_actions) vectors, from (n_lives, n_actions)."""
+        """Return (n_episodes,) indices or (n_episodes, n_actions) vectors, from (n_episodes, n_actions)."""
         rollout = self._rollout
         if rollout.interface.actions == "continuous":
             low, high = rollout.interface.action_range
@@ -82,15 +84,15 @@ class RecurrentAgents:
             return vectors
         if self._draws:
             # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
-            luck = np.maximum(rollout.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
-            readout = readout - np.log(-np.log(luck))
+            noise = np.maximum(rollout.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
+            readout = readout - np.log(-np.log(noise))
         return rollout.pick(readout)
 
     def lesson(self, rollout: Rollout) -> list[FloatArray]:
         """Return the input of each window, where it does not depend on the answers."""
-        shown, told = [], np.zeros(rollout.n_lives)
-        nothing = np.zeros((rollout.n_lives, rollout.interface.n_actions))
+        shown, feedback = [], np.zeros(rollout.n_episodes)
+        nothing = np.zeros((rollout.n_episodes, rollout.interface.n_actions))
         for step in range(rollout.n_steps):
-            shown.append(self._channels.encode(rollout.observe(), nothing, told, step))
-            told = rollout.step(nothing)
+            shown.append(self._channels.encode(rollout.observe(), nothing, feedback, step))
+            feedback = rollout.step(nothing)
         return shown

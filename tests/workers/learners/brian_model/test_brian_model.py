@@ -15,7 +15,7 @@ from spikeloop.coordinator.config.load import load
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian import targets
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.learners.brian_model.compile import compile_model
@@ -38,7 +38,7 @@ FIXED: dict[str, Any] = {
             "threshold": "v > v_th",
             "reset": "v = v_rest",
             "refractory": "1*ms",
-            "on_told": "baseline += 0.2*(told - baseline)",
+            "on_feedback": "baseline += 0.2*(feedback - baseline)",
             "initial": {"v": "v_rest"},
         }
     },
@@ -50,7 +50,7 @@ FIXED: dict[str, Any] = {
             "dc/dt = -c/tau_c : 1 (event-driven)",
             "on_pre": "i_syn_post += w\nx += 1",
             "on_post": "c += x",
-            "on_told": "w = clip(w + eta*(told - baseline)*c*chosen, 0*pA, 4*nA)",
+            "on_feedback": "w = clip(w + eta*(feedback - baseline)*c*chosen, 0*pA, 4*nA)",
             "initial": {"w": "(1.0 + 0.1*index_pre + 0.05*index_post)*nA"},
         },
         "inhibition": {
@@ -88,17 +88,17 @@ def model(changes: dict[str, Any] | None = None, base: dict[str, Any] = FIXED) -
     return BrianModel(**tables)
 
 
-def live(
+def run_episodes(
     learner: BrianModel,
     n_tasks: int = 1,
     family: TaskFamily = FAMILY,
     rule: PythonRule | None = None,
-) -> Lives:
+) -> Episodes:
     """Episodes of the default hyperparameters."""
     space = learner.space(family.interface)
     tasks = family.sample(50, np.random.default_rng(1))[:n_tasks]
     seeds = np.arange(n_tasks, dtype=np.uint64)[None]
-    return learner.live(space.decode(space.default_point()[None]), tasks, seeds, rule)
+    return learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds, rule)
 
 
 class Diary:
@@ -164,17 +164,17 @@ def by_hand(moments: list[DecisionView], steps: int) -> list[tuple[Any, ...]]:
         count = actions.n_spikes[:] - before
         before = actions.n_spikes[:].copy()
         found.append((count, actions.v[:] / b2.volt, plastic.w[:] / b2.amp))
-        told, credit = now.told[0], np.tile(np.arange(2) == now.action[0], 3)
-        change = 200e-12 * (told - baseline) * plastic.c[:] * credit
+        feedback, credit = now.feedback[0], np.tile(np.arange(2) == now.action[0], 3)
+        change = 200e-12 * (feedback - baseline) * plastic.c[:] * credit
         plastic.w = np.clip(plastic.w[:] / b2.amp + change, 0, 4e-9) * b2.amp
-        baseline += 0.2 * (told - baseline)
+        baseline += 0.2 * (feedback - baseline)
     return found
 
 
 def test_an_episode_is_that_of_the_same_network_written_by_hand() -> None:
     learner = model()
     diary = Diary(("actions", "count"), ("actions", "v"), ("plastic", "w"))
-    live(learner, rule=diary)
+    run_episodes(learner, rule=diary)
     hand = by_hand(diary.moments[:6], learner.window_steps)
     spikes = 0
     for decision, (count, v, w) in enumerate(hand):
@@ -193,7 +193,7 @@ def test_hyperparameters_arrive_in_base_units_in_the_episodes_of_their_candidate
     parameters = space.decode(np.array([[0.0, 0.0], [1.0, 1.0]]))
     diary = Diary(("actions", "tau_m"), ("actions", "eta"))
     seeds = np.zeros((2, 3), dtype=np.uint64)
-    learner.live(parameters, FAMILY.sample(3, np.random.default_rng(0)), seeds, diary)
+    learner.run_episodes(parameters, FAMILY.sample(3, np.random.default_rng(0)), seeds, diary)
     expected = np.repeat([0.005, 0.05], 3)[:, None] * np.ones(2)
     np.testing.assert_allclose(diary.values["actions", "tau_m"][0], expected, rtol=1e-12)
     expected = np.repeat([1e-12, 1e-9], 3)[:, None] * np.ones(2)
@@ -206,7 +206,7 @@ def test_whole_arrays_of_weights_are_searched() -> None:
         {
             "weights.w_in": weights,
             "synapses.plastic.initial": {},
-            "synapses.plastic.on_told": "w *= 1",
+            "synapses.plastic.on_feedback": "w *= 1",
             "hyperparameters": {},
             "constants.tau_m": "20*ms",
         }
@@ -216,7 +216,7 @@ def test_whole_arrays_of_weights_are_searched() -> None:
     parameters = space.decode(np.arange(12, dtype=np.float64).reshape(2, 6))
     diary = Diary(("plastic", "w"))
     seeds = np.zeros((2, 1), dtype=np.uint64)
-    learner.live(parameters, FAMILY.sample(1, np.random.default_rng(0)), seeds, diary)
+    learner.run_episodes(parameters, FAMILY.sample(1, np.random.default_rng(0)), seeds, diary)
     expected = np.arange(12.0).reshape(2, 6) * 300e-12
     np.testing.assert_allclose(diary.values["plastic", "w"][0], expected, rtol=1e-12)
 
@@ -228,10 +228,10 @@ def test_the_first_spike_or_the_largest_value_chooses_the_action() -> None:
         initial = {"w": "(0.8 + int(index_post == 1))*nA"}
         learner = model(
             {"readout.by": by, "window_ms": 60.0, "synapses.plastic.initial": initial}
-            | {"synapses.plastic.on_told": "w *= 1", "hyperparameters.eta.low": 2.0}
-            | {"neurons.actions.on_told": "baseline += 0*eta/amp"}
+            | {"synapses.plastic.on_feedback": "w *= 1", "hyperparameters.eta.low": 2.0}
+            | {"neurons.actions.on_feedback": "baseline += 0*eta/amp"}
         )
-        live(learner, rule=diary)
+        run_episodes(learner, rule=diary)
         assert [int(now.action[0]) for now in diary.moments] == [1] * 12, by
 
 
@@ -240,7 +240,7 @@ def test_spikes_of_an_actions_neurons_are_summed() -> None:
     initial = {"w": "(1.5*int(index < 2) + 0.8*int(index > 2))*nA"}
     diary = Diary(("actions", "count"), ("actions", "chosen"))
     learner = model({"neurons.actions.n": "3*actions", "synapses.plastic.initial": initial})
-    live(learner, rule=diary)
+    run_episodes(learner, rule=diary)
     counts = diary.values["actions", "count"][0][0].reshape(2, 3).sum(axis=1)
     assert counts[0] != counts[1]
     assert diary.moments[0].action[0] == counts.argmax()
@@ -255,7 +255,7 @@ GRADED: dict[str, Any] = {
         "out": {
             "n": 4,
             "equations": "dy/dt = (drive - y)/(2*ms) : 1\ndrive : 1",
-            "on_told": "y = y + gain*(told - y)",
+            "on_feedback": "y = y + gain*(feedback - y)",
         }
     },
     "synapses": {
@@ -276,16 +276,16 @@ def test_summed_inputs_of_an_episode_have_the_same_bits_alone() -> None:
     space, rng = learner.space(QUADRATIC.interface), np.random.default_rng(0)
     parameters, tasks = space.decode(space.sample(2, rng)), QUADRATIC.sample(2, rng)
     seeds = rng.integers(0, 2**64, (2, 2), dtype=np.uint64)
-    together = learner.live(parameters, tasks, seeds)
-    alone = learner.live(parameters.rows(slice(1, 2)), tasks[1:], seeds[1:, 1:])
+    together = learner.run_episodes(parameters, tasks, seeds)
+    alone = learner.run_episodes(parameters.rows(slice(1, 2)), tasks[1:], seeds[1:, 1:])
     np.testing.assert_array_equal(alone.curve[0, 0], together.curve[1, 1])
 
 
 def test_a_continuous_action_is_the_mean_of_an_expression() -> None:
     """Graded input, low-pass filtered over one window by y' = (x − y) / τ from y = 0."""
     diary = Diary(("input", "activity"))
-    lives = live(BrianModel(**GRADED), 2, QUADRATIC, diary)
-    assert np.isfinite(lives.returns).all()
+    episodes = run_episodes(BrianModel(**GRADED), 2, QUADRATIC, diary)
+    assert np.isfinite(episodes.returns).all()
     first = diary.moments[0]
     assert isinstance(first.action, np.ndarray)
     assert first.action.shape == (2, 1)
@@ -302,7 +302,7 @@ def test_poisson_input_fires_at_its_rate() -> None:
         "input": {"coding": "poisson", "rate": "400*Hz"},
     }
     diary = Diary(("plastic", "seen"))
-    live(model(counting), 50, rule=diary)
+    run_episodes(model(counting), 50, rule=diary)
     spikes = int(diary.values["plastic", "seen"][-1].reshape(50, 3, 2)[:, :, 0].sum())
     n = 50 * 12 * 20
     assert_rate(spikes, n, 0.2, 1e-6)
@@ -322,7 +322,7 @@ def test_random_connections_depend_on_seed_and_name_alone() -> None:
     assert connections(wiring_seed=2) != one
     more = {"source": "input", "target": "actions", "connect": 0.5, "on_pre": "v_post += 0*mV"}
     assert connections(**{"synapses.more": more}) == one
-    assert len(live(model({"synapses.plastic.connect": 0.9}), 2).returns) == 1
+    assert len(run_episodes(model({"synapses.plastic.connect": 0.9}), 2).returns) == 1
 
 
 def test_an_episode_whose_numbers_are_not_finite_has_no_return() -> None:
@@ -339,7 +339,9 @@ def test_an_episode_whose_numbers_are_not_finite_has_no_return() -> None:
     points = np.array([point, point])
     points[1, -1] = 1.0
     tasks = FAMILY.sample(2, np.random.default_rng(0))
-    returns = learner.live(space.decode(points), tasks, np.zeros((2, 2), dtype=np.uint64)).returns
+    returns = learner.run_episodes(
+        space.decode(points), tasks, np.zeros((2, 2), dtype=np.uint64)
+    ).returns
     np.testing.assert_array_equal(np.isnan(returns), [[False, False], [True, True]])
 
 
@@ -353,7 +355,7 @@ def test_a_rule_in_python_can_write_weights() -> None:
         silent.append(now.array("actions", "count").sum())
 
     silent: list[int] = []
-    live(model({"constants.tau_s": "1 ms"}), rule=forget)
+    run_episodes(model({"constants.tau_s": "1 ms"}), rule=forget)
     assert silent[0] > 0
     assert sum(silent[1:]) == 0
 
@@ -367,22 +369,22 @@ def test_a_rule_in_python_sees_event_driven_variables_as_of_now() -> None:
             "synapses.plastic.equations": equations,
             "synapses.plastic.on_pre": "c += 1",
             "synapses.plastic.on_post": "x += w/nA",
-            "synapses.plastic.on_told": "seen = c + eta*told/pA*0",
+            "synapses.plastic.on_feedback": "seen = c + eta*feedback/pA*0",
             "constants.tau_c": "10 ms",
         }
     )
     diary = Diary(("plastic", "c"), ("plastic", "seen"))
-    live(learner, 2, rule=diary)
+    run_episodes(learner, 2, rule=diary)
     traces, seen = (np.array(diary.values["plastic", name]) for name in ("c", "seen"))
     assert np.unique(traces[0]).size == 2  # of states seen and not seen
     np.testing.assert_allclose(traces[0].max(axis=1), np.exp(-18.5 / 10), rtol=1e-12)
-    # What on_told code saw just after the rule.
+    # What on_feedback code saw just after the rule.
     np.testing.assert_array_equal(traces[:-1], seen[1:])
 
 
 def test_a_rule_that_only_reads_changes_nothing() -> None:
     learner = model()
-    plain, looked = live(learner, 2), live(learner, 2, rule=Diary(("plastic", "c")))
+    plain, looked = run_episodes(learner, 2), run_episodes(learner, 2, rule=Diary(("plastic", "c")))
     np.testing.assert_array_equal(plain.curve, looked.curve)
 
 
@@ -415,7 +417,7 @@ def test_the_documentations_model_runs_and_its_mistake_has_the_error_on_the_page
     tables = tomllib.loads(page.split("```toml\n")[1].split("```")[0])["learner"]
     learner = BrianModel(**tables)
     assert learner.space(FAMILY.interface).columns == ("eta", "tau_c", "n_baseline")
-    assert np.isfinite(live(learner, 2).returns).all()
+    assert np.isfinite(run_episodes(learner, 2).returns).all()
     wrong = model({"neurons.actions.equations": "dv/dt = (v_rest - v)*tau_m : volt\ni_syn : amp"})
     with pytest.raises(ValueError, match="units") as caught:
         wrong.space(FAMILY.interface)
@@ -433,10 +435,10 @@ def test_the_example_in_python_is_the_example_in_toml_with_a_critic() -> None:
     for learner in (plain.learner, critic.learner):
         space = learner.space(family.interface)
         points = space.default_point()[None]
-        lives = learner.live(space.decode(points), tasks, seeds)
-        returns.append(lives.returns)
-        alone = learner.live(space.decode(points), tasks[1:], seeds[:, 1:])
-        assert alone.returns[0, 0] == lives.returns[0, 1]
+        episodes = learner.run_episodes(space.decode(points), tasks, seeds)
+        returns.append(episodes.returns)
+        alone = learner.run_episodes(space.decode(points), tasks[1:], seeds[:, 1:])
+        assert alone.returns[0, 0] == episodes.returns[0, 1]
     assert (returns[0] != returns[1]).any()
 
 
@@ -447,8 +449,8 @@ def test_the_critics_feedback_is_minus_the_regret_of_the_action() -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    told = np.zeros((1, 2))
-    arrays = {("input", "activity"): np.zeros((1, 2)), ("actions", "told"): told}
+    feedback = np.zeros((1, 2))
+    arrays = {("input", "activity"): np.zeros((1, 2)), ("actions", "feedback"): feedback}
     memory: dict[str, Any] = {}
     theta = {"gamma": np.zeros(1), "eta_critic": np.array([0.1])}
     state = np.zeros(1, dtype=np.int64)
@@ -465,5 +467,5 @@ def test_the_critics_feedback_is_minus_the_regret_of_the_action() -> None:
                 memory,
             )
         )
-        np.testing.assert_allclose(told, expected)
+        np.testing.assert_allclose(feedback, expected)
     np.testing.assert_allclose(memory["worth"][0, 0], [0.5, 0.2])

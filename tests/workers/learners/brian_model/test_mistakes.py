@@ -28,7 +28,7 @@ MODEL: dict[str, Any] = {
             "threshold": "v > v_th",
             "reset": "v = v_rest",
             "refractory": "2*ms",
-            "on_told": "baseline += 0.1*(told - baseline)",
+            "on_feedback": "baseline += 0.1*(feedback - baseline)",
             "initial": {"v": "v_rest + rand()*5*mV"},
         }
     },
@@ -39,7 +39,7 @@ MODEL: dict[str, Any] = {
             "equations": "w : amp\ndc/dt = -c/tau_c : 1 (event-driven)",
             "on_pre": "i_syn_post += w",
             "on_post": "c += 1",
-            "on_told": "w = clip(w + eta*(told - baseline)*c, 0*pA, w_max)",
+            "on_feedback": "w = clip(w + eta*(feedback - baseline)*c, 0*pA, w_max)",
             "initial": {"w": "0.5*w_max"},
         }
     },
@@ -116,7 +116,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     "units of a reset": (A + "reset", "v = -60", f"{A}reset: v = -60: ", ["V"]),
     "statement that is none": (A + "reset", "v == v_rest", f"{A}reset: v == v_rest: ", ["v = "]),
     "misspelt variable in a statement": (
-        A + "on_told", "baselin = told", f"{A}on_told: baselin = told: ", ["'baseline'?"]
+        A + "on_feedback", "baselin = feedback", f"{A}on_feedback: baselin = told: ", ["'baseline'?"]
     ),
     "hyperparameter set": (
         A + "reset", "v = v_rest\ntau_m += 1*ms", f"{A}reset: tau_m += 1*ms: ", ["hyperparameter"]
@@ -141,7 +141,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     ),
     "index in the tile": (P + "initial", {"w": "0.1*i*nA"}, "synapses.plastic: ", ["'i'", "index"]),
     "random numbers of other laws": (
-        A + "on_told", "baseline += poisson(3)", f"{A}on_told: ", ["poisson()"]
+        A + "on_feedback", "baseline += poisson(3)", f"{A}on_feedback: ", ["poisson()"]
     ),
     "unknown source": (P + "source", "inputs", f"{P}source: ", ["'inputs'", "'input'?"]),
     "unknown target": (P + "target", "output", f"{P}target: ", ["'output'", "actions"]),
@@ -160,7 +160,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     "no equations of synapses": (
         P + "equations", "", f"{P}on_pre: i_syn_post += w: ", ["'w'", "empty"]
     ),
-    "chosen elsewhere": (P + "on_told", "w += eta*chosen_pre", "synapses.plastic: ", ["'chosen'"]),
+    "chosen elsewhere": (P + "on_feedback", "w += eta*chosen_pre", "synapses.plastic: ", ["'chosen'"]),
     "unknown readout": ("readout.group", "action", "readout.group: ", ["'actions'?"]),
     "readout with a unit": ("readout.by", "v", "readout.by: v: ", ["without unit"]),
     "readout misspelt": ("readout.by", "counts", "readout.by: counts: ", ["'count'?"]),
@@ -310,7 +310,7 @@ def test_a_vector_of_actions_needs_an_expression() -> None:
 def test_keys_and_values_of_tables_are_checked_like_all_others(
     key: str, value: Any, place: str, tmp_path: Path
 ) -> None:
-    rule = Kinds("learner", {"brian_model": BrianModel}, needs="live")
+    rule = Kinds("learner", {"brian_model": BrianModel}, needs="run_episodes")
     values = {"kind": "brian_model", **changed(key, value)}
     with pytest.raises(ConfigError) as caught:
         build(rule, values, "x.toml", "learner", tmp_path)

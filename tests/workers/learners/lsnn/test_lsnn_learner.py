@@ -52,8 +52,8 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
             {"input": "spikes", "input_rate_hz": 900.0, "step_ms": 2.0, "delays_ms": [2.0]},
             "input_rate_hz",
         ),
-        ({"input": "spikes", "usual_rate_hz": 20.0}, "usual_rate_hz .*input"),
-        ({"excitatory_share": 0.8, "usual_rate_hz": 20.0}, "usual_rate_hz .*excit"),
+        ({"input": "spikes", "centering_rate_hz": 20.0}, "centering_rate_hz .*input"),
+        ({"excitatory_share": 0.8, "centering_rate_hz": 20.0}, "centering_rate_hz .*excit"),
         ({"n_neurons": 0}, "n_neurons"),
         ({"n_neurons": 10.0}, "n_neurons"),
         ({"adaptive_share": 1.5}, "adaptive_share"),
@@ -74,7 +74,7 @@ def test_contradictory_settings_are_refused_by_name(settings: dict[str, Any], li
     ("interface", "line"),
     [
         (Interface(3, 2, "continuous", 10), "needs discrete actions"),
-        (Interface(3, 2, "discrete", 10, told="target"), "needs continuous actions"),
+        (Interface(3, 2, "discrete", 10, feedback="target"), "needs continuous actions"),
     ],
 )
 def test_unsuitable_families_are_refused(interface: Interface, line: str) -> None:
@@ -138,8 +138,10 @@ def test_latent_readouts_change_the_gradient_and_no_episode(family: Any) -> None
     one = space.sample(1, np.random.default_rng(1))
     other, n = one.copy(), family.interface.n_latents
     other[:, -n:] += 0.5  # biases of the last readouts come last
-    lived = [learner.live(space.decode(point), tasks, seeds) for point in (one, other)]
-    np.testing.assert_array_equal(lived[0].returns, lived[1].returns)
+    episodes_done = [
+        learner.run_episodes(space.decode(point), tasks, seeds) for point in (one, other)
+    ]
+    np.testing.assert_array_equal(episodes_done[0].returns, episodes_done[1].returns)
     gradients = []
     for point in (one, other):
         gradient = learner.differentiate(space.decode(point), tasks, seeds, 0.0).gradient
@@ -173,7 +175,7 @@ def test_centring_is_a_change_of_biases() -> None:
     """The same network in other coordinates: every spike is that of one that centres nothing."""
     family = Bandit(n_arms=3, n_steps=6)
     changes = {**SMALL, "precision": "float64", "input_scale": 9.0}
-    centred, plain = Lsnn(**changes, usual_rate_hz=30.0), Lsnn(**changes)
+    centred, plain = Lsnn(**changes, centering_rate_hz=30.0), Lsnn(**changes)
     space = centred.space(family.interface)
     point = space.sample(1, np.random.default_rng(4))
     values = space.decode(point)
@@ -207,18 +209,18 @@ def test_initial_input_currents_have_the_stated_strength() -> None:
     tasks = family.sample(4, np.random.default_rng(0))
     parameters = space.decode(space.default_point()[None])
     seeds = np.zeros((1, 4), dtype=np.uint64)
-    lived = tile.trace(learner, parameters, tasks, seeds)
-    assert lived.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
+    episodes_done = tile.trace(learner, parameters, tasks, seeds)
+    assert episodes_done.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
 
 
 def test_without_adaptation_there_are_only_lif_neurons() -> None:
     """β = 0 and no adaptive neurons are the same network, to the bit; adaptation is another."""
-    lives = [
-        case("lsnn", Quadratic(n_steps=12), **changes).live().returns
+    episodes = [
+        case("lsnn", Quadratic(n_steps=12), **changes).run_episodes().returns
         for changes in ({"beta": 0.0}, {"adaptive_share": 0.0}, {})
     ]
-    np.testing.assert_array_equal(lives[0], lives[1])
-    assert (lives[2] != lives[0]).any()
+    np.testing.assert_array_equal(episodes[0], episodes[1])
+    assert (episodes[2] != episodes[0]).any()
 
 
 @pytest.mark.parametrize(
@@ -227,12 +229,12 @@ def test_without_adaptation_there_are_only_lif_neurons() -> None:
 )
 def test_weights_that_are_not_finite_fail_their_episodes_only(name: str, bad: float) -> None:
     whole = case("lsnn", Quadratic(n_steps=12))
-    expected = whole.live().returns
+    expected = whole.run_episodes().returns
     whole.parameters.values[1, whole.parameters.space.columns.index(name)] = bad
-    lives = whole.live()
-    assert np.isnan(lives.returns[1]).all()
-    assert np.isnan(lives.curve[1]).all()
-    np.testing.assert_array_equal(lives.returns[[0, 2]], expected[[0, 2]])
+    episodes = whole.run_episodes()
+    assert np.isnan(episodes.returns[1]).all()
+    assert np.isnan(episodes.curve[1]).all()
+    np.testing.assert_array_equal(episodes.returns[[0, 2]], expected[[0, 2]])
 
 
 def test_it_is_differentiable() -> None:
@@ -248,7 +250,7 @@ def test_a_missing_jax_is_one_line_with_the_package_to_install(
     whole = case("lsnn", QUADRATIC)
     line = r"^lsnn needs JAX: pip install 'spikeloop\[lsnn\]'$"
     with pytest.raises(Unavailable, match=line):
-        whole.live()
+        whole.run_episodes()
     with pytest.raises(Unavailable, match=line.replace("lsnn needs", "bptt needs")):
         xla.jax("bptt")
     learner = whole.learner
@@ -319,9 +321,9 @@ def test_a_run_moves_the_weights(strategy: dict[str, Any], tmp_path: Path) -> No
     store = RunStore(folder)
     assert store.generation() == 2
     assert verify(store).problems == []
-    lives = store.table("lives")
-    assert lives is not None
-    assert set(lives.column("status").to_pylist()) == {"ok"}
+    episodes = store.table("episodes")
+    assert episodes is not None
+    assert set(episodes.column("status").to_pylist()) == {"ok"}
     kept: Any = from_arrays(type(config.strategy).State, store.state(2))
     moved = config.strategy.recommend(kept) - config.space.default_point()
     assert (np.abs(moved) > 1e-4).mean() > 0.5
