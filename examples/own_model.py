@@ -1,4 +1,4 @@
-"""A model of your own with a rule in Python: the network of own_model.toml, told by a critic.
+"""A model of your own with a rule in Python: the network of own_model.toml, taught by a critic.
 
 Equations speak of single neurons and synapses. A rule in numpy sees a whole episode between two
 decisions: this one keeps a table of what each action in each state is worth (Watkins and Dayan
@@ -37,7 +37,7 @@ def critic(now: DecisionView) -> None:
 
 
 class OwnModel(Settings):
-    """The model of own_model.toml, told by a critic."""
+    """The model of own_model.toml, taught by a critic."""
 
     @property
     def kind(self) -> str:

@@ -21,7 +21,7 @@ class ChannelGroup:
     """The channels of one part of the inputs, side by side.
 
     Attributes:
-        name: "observation", "action", "told", "trial" or "bias".
+        name: "observation", "action", "feedback", "trial" or "bias".
         start: its first channel.
         values: (n,) what a channel stands for: its one value, or the centre of its curve.
         code: tuning curves of the channels; None for one-hot channels.

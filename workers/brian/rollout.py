@@ -41,7 +41,7 @@ class Rollout:
         self._sums = np.zeros((self.n_episodes, self._lengths.size))
 
     def of_episodes(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Repeat values (n_candidates, ...) for the episodes of each candidate, (n_episodes, ...)."""
+        """Repeat values (n_candidates, ...) for each candidate's episodes, (n_episodes, ...)."""
         return np.repeat(values, self.shape[1], axis=0)
 
     def theta(self, parameters: Parameters) -> dict[str, FloatArray]:
@@ -49,7 +49,7 @@ class Rollout:
         return {p.name: self.of_episodes(parameters[p.name]) for p in parameters.space.parameters}
 
     def observe(self) -> IntArray | FloatArray:
-        """Return what is seen now: (n_episodes,) indices or (n_episodes, n_observations) vectors."""
+        """Return observations: (n_episodes,) indices or (n_episodes, n_observations) vectors."""
         return self._play.observe()
 
     def uniform(self, stream: int, n: int = 1) -> FloatArray:

@@ -177,7 +177,7 @@ def _simulate(
         for name, code in events.items():
             events[name], stream = per_episode(code, stream, "element")
         text += (
-            "\nlife_key_low : integer (constant)\nlife_key_high : integer (constant)"
+            "\nepisode_key_low : integer (constant)\nepisode_key_high : integer (constant)"
             "\nelement : integer (constant)\ntau : second (constant)"
         )
         group = b2.NeuronGroup(

@@ -82,7 +82,7 @@ def _values(
     corners = list(product(*((t.low, t.high) for t in tables.values())))
     n = len(activities)
     group = specimen("NeuronGroup")(
-        n * len(corners), f"{equations}\nlife_input = {expression} : {unit}", **shared
+        n * len(corners), f"{equations}\nepisode_input = {expression} : {unit}", **shared
     )
     group.variables[ACTIVITY].get_value()[:] = np.tile(activities, len(corners))
     for k, (name, table) in enumerate(tables.items()):

@@ -29,7 +29,7 @@ tau_eligibility : second (constant)
 A_plus : 1 (constant)
 A_minus : 1 (constant)
 eta : volt
-told : 1
+feedback : 1
 baseline : 1
 baseline_rate : 1 (constant)
 dopamine : 1
@@ -39,8 +39,8 @@ ESCAPES = "rand() < 1 - exp(-dt * rho * exp(clip((v - V_th) / noise, -50, 50)))"
 # Runs after the code of synapses. Membranes start every decision at rest; traces and eligibilities
 # run on, without a pause between decisions.
 AFTER_AN_OUTCOME = """
-dopamine = dopamine_left * (dopamine + told - baseline)
-baseline += baseline_rate * (told - baseline)
+dopamine = dopamine_left * (dopamine + feedback - baseline)
+baseline += baseline_rate * (feedback - baseline)
 count = 0
 v = 0*mV
 """

@@ -95,7 +95,7 @@ class Episode:
         chance: RandomNumbers,
         traced: bool = False,
     ) -> Recorded:
-        """Run all decisions of the episodes; ``task`` (n_episodes,) is the index of each one's task.
+        """Run all decisions of the episodes; ``task`` (n_episodes,) has the index of their tasks.
 
         Spikes and currents are kept if ``traced``.
         """
@@ -181,7 +181,7 @@ class Episode:
         return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
 
     def _missed(self, readout: Any, arrays: Arrays, task: Any) -> Any:
-        """Return the mean squared error (n_episodes,) of the answers for latents, if they are used."""
+        """Return the mean squared error (n_episodes,) of answers for latents, if they are used."""
         if not (n := self.settings.n_latents(self.interface)):
             return None
         said = self.settings.objective.latent_gain * readout[:, -n:]

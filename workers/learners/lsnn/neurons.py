@@ -77,7 +77,7 @@ class AdaptiveNeurons:
         return NeuronState(zeros, zeros, zeros, zeros)
 
     def step(self, state: NeuronState, current: Any) -> NeuronState:
-        """Return the state one step later, for the current I (n_episodes, n_neurons) of all inputs."""
+        """Return the state one step later, with the current I (n_episodes, n_neurons)."""
         if self.smooth:
             v, b, u, _ = self._potential(state, current)
             return NeuronState(v, b, state.waiting, jax().nn.sigmoid(u / self.smooth))

@@ -74,7 +74,7 @@ class RecurrentAgents:
         self._told = self._rollout.step(self._action)
 
     def answer(self, readout: FloatArray) -> IntArray | FloatArray:
-        """Return (n_episodes,) indices or (n_episodes, n_actions) vectors, from (n_episodes, n_actions)."""
+        """Return actions (n_episodes,) or (n_episodes, n_actions) for (n_episodes, n_actions)."""
         rollout = self._rollout
         if rollout.interface.actions == "continuous":
             low, high = rollout.interface.action_range

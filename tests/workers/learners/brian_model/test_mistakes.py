@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     "unit that is none": (E_, (": amp", ": amps"), f"{E_}: di_syn/dt", ["'amps'", "'amp'?"]),
     "equation without unit": (E_, ("baseline : 1", "baseline"), f"{E_}: baseline: ", [": unit"]),
     "name of Brian2": (E_, ("baseline : 1", "t : second"), f"{E_}: t : second: ", ["'t'"]),
-    "name of the learner": (E_, ("baseline", "told : 1\nbaseline"), f"{E_}: ", ["'told'"]),
+    "name of the learner": (E_, ("baseline", "feedback : 1\nbaseline"), f"{E_}: ", []),
     "flag that is none": (E_, ("(unless refractory)", "(sometimes)"), f"{E_}: ", ["'sometimes'"]),
     "variable defined twice": (E_, ("baseline : 1", "v : volt"), f"{E_}: ", ["'v'"]),
     "threshold that is no condition": (
@@ -116,7 +116,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     "units of a reset": (A + "reset", "v = -60", f"{A}reset: v = -60: ", ["V"]),
     "statement that is none": (A + "reset", "v == v_rest", f"{A}reset: v == v_rest: ", ["v = "]),
     "misspelt variable in a statement": (
-        A + "on_feedback", "baselin = feedback", f"{A}on_feedback: baselin = told: ", ["'baseline'?"]
+        A + "on_feedback", "baselin = feedback", f"{A}on_feedback: baselin = ", ["'baseline'?"]
     ),
     "hyperparameter set": (
         A + "reset", "v = v_rest\ntau_m += 1*ms", f"{A}reset: tau_m += 1*ms: ", ["hyperparameter"]
@@ -160,7 +160,7 @@ MISTAKES: dict[str, tuple[str, Any, str, list[str]]] = {
     "no equations of synapses": (
         P + "equations", "", f"{P}on_pre: i_syn_post += w: ", ["'w'", "empty"]
     ),
-    "chosen elsewhere": (P + "on_feedback", "w += eta*chosen_pre", "synapses.plastic: ", ["'chosen'"]),
+    "chosen elsewhere": (P + "on_feedback", "w += chosen_pre*pA", "synapses.plastic", ["'input'"]),
     "unknown readout": ("readout.group", "action", "readout.group: ", ["'actions'?"]),
     "readout with a unit": ("readout.by", "v", "readout.by: v: ", ["without unit"]),
     "readout misspelt": ("readout.by", "counts", "readout.by: counts: ", ["'count'?"]),
