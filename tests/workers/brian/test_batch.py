@@ -140,15 +140,6 @@ def test_a_network_that_is_used_again_begins_anew() -> None:
         assert simulate(BatchedNetwork(NOISY, N_EPISODES, record=("cells",))) == first
 
 
-def test_noise_depends_on_the_seed_of_its_episode_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with network(NOISY, N_EPISODES, record=("cells",)) as batch:
-        first = simulate(batch)
-        monkeypatch.setitem(globals(), "SEEDS", SEEDS ^ np.array([1, 0, 0, 0, 0], np.uint64))
-        other = simulate(batch)
-    assert other[0] != first[0]
-    assert other[1:] == first[1:]
-
-
 def test_a_network_left_by_an_exception_is_not_used_again() -> None:
     with pytest.raises(KeyError), network(PLAIN, N_EPISODES) as batch:
         raise KeyError

@@ -81,14 +81,6 @@ def test_the_delta_rule_by_hand() -> None:
     assert answers[2, 0] == pytest.approx(first + second + 2 * first, abs=1e-15)
 
 
-def test_at_rate_one_the_delta_rule_leaves_a_known_share_of_an_error() -> None:
-    """The same sample again and again: an error shrinks by 1 / (1 + 1 + |x|²)."""
-    features = np.full((6, 1, 1), 2.0)
-    targets = np.full((6, 1), 0.9)
-    answers = delta_rule(features, targets, np.array([1]), np.ones(1), np.zeros(1))
-    np.testing.assert_allclose(0.9 - answers[:, 0], 0.9 / 6.0 ** np.arange(6), rtol=1e-12)
-
-
 @pytest.mark.parametrize("rule", READOUT_RULES)
 def test_the_first_answer_is_0_and_answers_come_before_targets(rule: str) -> None:
     learn, settings = READOUT_RULES[rule]

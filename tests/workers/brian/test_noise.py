@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy import stats
 from statistical import assert_law, assert_mean
 
@@ -217,21 +216,6 @@ def test_stationary_variance_is_that_of_the_scheme(method: str) -> None:
     # Negative control: the other scheme's variance.
     with pytest.raises(AssertionError):
         assert_mean(v**2, variances["exact" if method == "euler" else "euler"], ALPHA)
-
-
-@pytest.mark.brian
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_noise_of_two_episodes_is_independent() -> None:
-    def products(seeds: list[int]) -> NDArray[np.float64]:
-        group = _simulate(np.array(seeds, dtype=np.uint64), 3000, NOISY, "euler", 30)
-        v = np.asarray(group.v[:]).reshape(2, 3000)
-        product: NDArray[np.float64] = v[0] * v[1]
-        return product
-
-    assert_mean(products([0, 1]), 0.0, ALPHA)
-    # Negative control: the same seed twice.
-    with pytest.raises(AssertionError):
-        assert_mean(products([1, 1]), 0.0, ALPHA)
 
 
 @pytest.mark.brian

@@ -42,11 +42,6 @@ def forgetful() -> Iterator[None]:
         function.cache_clear()
 
 
-def test_numpy_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "/nowhere/g++")
-    require_target("numpy")
-
-
 @pytest.mark.brian
 @pytest.mark.parametrize("compiler", ["/nowhere/g++", "no-such-compiler -O2", "false"])
 def test_a_missing_or_failing_compiler_is_an_error_and_never_becomes_numpy(

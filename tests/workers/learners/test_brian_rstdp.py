@@ -108,17 +108,6 @@ def test_one_causal_pair_by_hand() -> None:
     assert (c.ravel()[[0, 2, 3]] == 0).all()
 
 
-def test_one_acausal_pair_by_hand() -> None:
-    w, _ = play(BrianRstdp(), {1: [9]}, {0: [3]}, {10: 0.5}, n_steps=12)
-    by_hand = -0.7 * np.exp(-6 / 30)  # at the outcome the second spike is but a step old
-    np.testing.assert_allclose(w[1, 0], 5 * MV + 0.1 * MV * 0.5 * by_hand, rtol=1e-12)
-
-
-def test_spikes_of_one_step_are_a_causal_pair() -> None:
-    _, c = play(BrianRstdp(), {0: [4]}, {0: [4]}, {}, n_steps=5)
-    np.testing.assert_allclose(c[0, 0], 1.0, rtol=1e-12)
-
-
 def test_all_pairs_of_two_trains_count_at_each_of_several_outcomes() -> None:
     rng = np.random.default_rng(0)
     pre = {k: np.flatnonzero(rng.random(60) < 0.3).tolist() for k in range(2)}
@@ -294,28 +283,12 @@ def test_the_learning_rate_decays_from_the_second_outcome_on() -> None:
                 np.testing.assert_allclose(eta, 0.2 * MV / np.sqrt(t), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["eta", "noise", "input_rate"])
-def test_values_that_are_not_finite_fail_their_episodes_only(name: str) -> None:
-    learner, tasks = BrianRstdp(), EASY.sample(3, np.random.default_rng(0))
-    seeds = np.arange(6, dtype=np.uint64).reshape(2, 3)
-    space = learner.space(EASY.interface)
-    parameters = space.decode(np.tile(space.default_point(), (2, 1)))
-    expected = learner.run_episodes(parameters, tasks, seeds)
-    parameters.values[0, space.columns.index(name)] = np.nan
-    found = learner.run_episodes(parameters, tasks, seeds)
-    assert np.isnan(found.returns[0]).all()
-    assert np.isnan(found.curve[0]).all()
-    np.testing.assert_array_equal(found.returns[1], expected.returns[1])
-    np.testing.assert_array_equal(found.curve[1], expected.curve[1])
-
-
 def test_families_with_targets_as_feedback_are_refused() -> None:
     with pytest.raises(ValueError, match=r"brian_rstdp needs rewards .* targets"):
         BrianRstdp().space(Interface(2, 2, "discrete", 10, feedback="target"))
 
 
-@pytest.mark.parametrize("baseline", ["none", "mean", "state"])
-@pytest.mark.parametrize("input_", ["poisson", "regular"])
+@pytest.mark.parametrize(("baseline", "input_"), [("none", "poisson"), ("mean", "regular")])
 def test_every_variant_runs(baseline: str, input_: str) -> None:
     learner = BrianRstdp.model_validate({"baseline": baseline, "input": input_, "bounds": "soft"})
     family = RandomMdp(n_states=3, n_actions=2, n_steps=10)

@@ -15,7 +15,6 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
-from spikeloop.workers.philox import Stream, uniforms
 from spikeloop.workers.space import Parameters
 
 N_STEPS = 12
@@ -179,24 +178,6 @@ def test_input_spikes_are_poissonian() -> None:
         assert not arms[np.arange(100), other].any()
     per_episode = bias.reshape(-1, 100).T  # independent episodes: no two the same
     assert len(np.unique(per_episode, axis=0)) == 100
-
-
-def test_the_environment_is_the_familys_own() -> None:
-    """The recorded actions, played again in NumPy with the same noise, have the same rewards."""
-    one = case("lsnn", MDP)
-    episodes_done, returns = trace(one), one.run_episodes().returns
-    for candidate in range(3):
-        play = one.tasks.play(np.arange(4))
-        seeds = np.ascontiguousarray(one.seeds[candidate])
-        paid = np.zeros(4)
-        for step in range(N_STEPS):
-            noise = uniforms(seeds, Stream.ENVIRONMENT, step)[:, 0]
-            reward, feedback = play.step(
-                episodes_done.action[candidate, step].astype(np.int64), noise
-            )
-            np.testing.assert_allclose(episodes_done.feedback[candidate, step], feedback, rtol=1e-6)
-            paid += reward
-        np.testing.assert_allclose(returns[candidate], paid, rtol=1e-6)
 
 
 def test_records_are_consistent() -> None:

@@ -147,17 +147,6 @@ def test_the_gradient_is_the_mean_over_episodes() -> None:
     np.testing.assert_allclose(np.mean(each, axis=0), whole, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_of_synapses_that_do_not_exist_have_no_gradient(
-    plain: tuple[FloatArray, Episodes],
-) -> None:
-    learner = lsnn()
-    space = learner.space(FAMILY.interface)
-    (place,) = (place for p, place in space.slices() if p.name == "recurrent_weights")
-    recurrent = plain[0][place].reshape(12, 12)
-    assert not np.diagonal(recurrent).any()
-    assert (recurrent != 0).sum() > 30
-
-
 def test_rewards_train_policy_and_value() -> None:
     """With several candidates at once, each as alone; progress anneals the cost of entropy."""
     whole = case("lsnn", Bandit(n_steps=6))

@@ -24,10 +24,9 @@ from spikeloop.tasks.base import Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers import xla
-from spikeloop.workers.base import Differentiable, Unavailable
+from spikeloop.workers.base import Unavailable
 from spikeloop.workers.evaluate import rehearse
 from spikeloop.workers.job import Grid, Job, Tile
-from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.seeding import TaskSet
@@ -201,47 +200,6 @@ def test_centring_is_a_change_of_biases() -> None:
     assert (one.spikes != uncentred.spikes).any()
 
 
-def test_initial_input_currents_have_the_stated_strength() -> None:
-    """Input currents at the default point vary by about ``input_scale`` thresholds."""
-    family = Quadratic(n_steps=30)
-    learner = Lsnn(n_neurons=100, window_ms=1.0, input_scale=3.0)
-    space = learner.space(family.interface)
-    tasks = family.sample(4, np.random.default_rng(0))
-    parameters = space.decode(space.default_point()[None])
-    seeds = np.zeros((1, 4), dtype=np.uint64)
-    episodes_done = tile.trace(learner, parameters, tasks, seeds)
-    assert episodes_done.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
-
-
-def test_without_adaptation_there_are_only_lif_neurons() -> None:
-    """β = 0 and no adaptive neurons are the same network, to the bit; adaptation is another."""
-    episodes = [
-        case("lsnn", Quadratic(n_steps=12), **changes).run_episodes().returns
-        for changes in ({"beta": 0.0}, {"adaptive_share": 0.0}, {})
-    ]
-    np.testing.assert_array_equal(episodes[0], episodes[1])
-    assert (episodes[2] != episodes[0]).any()
-
-
-@pytest.mark.parametrize(
-    ("name", "bad"),
-    [("input_weights_3", np.nan), ("recurrent_weights_1", np.inf), ("readout_bias_0", -np.inf)],
-)
-def test_weights_that_are_not_finite_fail_their_episodes_only(name: str, bad: float) -> None:
-    whole = case("lsnn", Quadratic(n_steps=12))
-    expected = whole.run_episodes().returns
-    whole.parameters.values[1, whole.parameters.space.columns.index(name)] = bad
-    episodes = whole.run_episodes()
-    assert np.isnan(episodes.returns[1]).all()
-    assert np.isnan(episodes.curve[1]).all()
-    np.testing.assert_array_equal(episodes.returns[[0, 2]], expected[[0, 2]])
-
-
-def test_it_is_differentiable() -> None:
-    assert isinstance(Lsnn(), Differentiable)
-    assert not isinstance(LEARNERS["tabular_td"](), Differentiable)
-
-
 def test_a_missing_jax_is_one_line_with_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -302,17 +260,12 @@ def test_jax_is_imported_late_and_with_one_thread(
     assert found.stdout.split() == [str(threads), "3"]
 
 
-@pytest.mark.parametrize(
-    "strategy",
-    [{"kind": "evolution", "population_size": 4, "sigma": 0.5}, {"kind": "bptt"}],
-    ids=["es", "bptt"],
-)
-def test_a_run_moves_the_weights(strategy: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_moves_the_weights(tmp_path: Path) -> None:
     changes = {
         "run": {**TABLES["run"], "generations": 2, "tile_tasks": 4},
         "family": {"kind": "bandit", "n_arms": 2, "n_steps": 40},
         "learner": {"kind": "lsnn", **SMALL},
-        "strategy": strategy,
+        "strategy": {"kind": "bptt"},
         "transfer": {"tasks": 2, "random_points": 1, "monitor_every": 0},
     }
     config = parse({**TABLES, **changes}, "small.toml", tmp_path)

@@ -96,39 +96,6 @@ def test_the_gathered_gradient_is_that_of_automatic_differentiation(
         np.testing.assert_allclose(gathered, plain, rtol=1e-10, atol=1e-10 * np.abs(plain).max())
 
 
-def test_gradients_of_smooth_neurons_are_finite_differences() -> None:
-    """Central differences along random directions, with errors of the order of step²."""
-    net, setting = network(smooth=0.5), Setting(varying=True)
-    slopes = gradient(net, setting, "decide")
-    function = xla.jax().jit(paid(net, setting, "decide"))
-    at = setting.recurrent, setting.readout, setting.drive
-    rng, step = np.random.default_rng(9), 1e-5
-    for which in range(3):
-        for _ in range(3):
-            direction = rng.standard_normal(at[which].shape)
-            ends = []
-            for sign in (1, -1):
-                moved = list(at)
-                moved[which] = at[which] + sign * step * direction
-                ends.append(float(function(*moved)))
-            slope = float((slopes[which] * direction).sum())
-            assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(slope, rel=1e-6, abs=1e-6)
-            assert abs(slope) > 0.01
-
-
-def test_the_gradient_of_spikes_is_a_surrogate() -> None:
-    """The negative control: with spikes, finite differences are not the gradient."""
-    net, setting = network(), Setting(varying=False)
-    function = paid(net, setting, "decide")
-    direction = np.random.default_rng(9).standard_normal(setting.recurrent.shape)
-    ends = [
-        float(function(setting.recurrent + s * 1e-5 * direction, setting.readout, setting.drive))
-        for s in (1, -1)
-    ]
-    slope = float((gradient(net, setting, "decide")[0] * direction).sum())
-    assert (ends[0] - ends[1]) / 2e-5 != pytest.approx(slope, rel=0.1)
-
-
 def test_scanned_and_single_steps_give_the_same_state_and_spikes() -> None:
     """To rounding: a compiled program and single operations may differ in the last bit."""
     net, setting = network(), Setting(varying=True)
@@ -174,15 +141,6 @@ def test_spikes_arrive_after_the_delays_of_their_neurons() -> None:
     expected = np.zeros((7, 4))
     expected[[0, 1, 4, 5], [0, 1, 2, 3]] = 1
     np.testing.assert_array_equal(spikes, expected)
-
-
-def test_delays_are_dealt_in_turn() -> None:
-    np.testing.assert_array_equal(network().order, [0, 3, 6, 1, 4, 2, 5])
-    assert [ring.shape for ring in network().at_rest(2).under_way] == [
-        (0, 2, 3),
-        (3, 2, 2),
-        (1, 2, 2),
-    ]
 
 
 def test_readouts_filter_spikes() -> None:

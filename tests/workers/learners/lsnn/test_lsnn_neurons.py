@@ -152,19 +152,6 @@ def slopes(neurons: AdaptiveNeurons, **state: float) -> tuple[float, FloatArray]
     return float(of_current[0, 0]), np.array(of_state)[:, 0, 0]
 
 
-def test_a_step_is_differentiated_by_the_surrogate_of_the_normalised_potential() -> None:
-    """b = ½, θ = 2, v = 1.25, so u = −3/8 and dz/dv = γ (1 − 3/8) / θ.
-
-    The threshold rises by β ρ = 1 per unit of b: du/db = −v / θ². Per unit of z it rises by
-    β (1 − ρ) = 1 as well, and the soft reset takes off θ + z dθ: du/dz = −θ / θ − v / θ².
-    """
-    of_current, of_state = slopes(one(beta=2.0), v=1.5, b=1.0)
-    slope = 0.25 * 5 / 8
-    assert of_current == pytest.approx(slope * 0.5 / 2, rel=1e-14)
-    wanted = [slope * 0.5 / 2, -slope * 1.25 / 4, 0.0, slope * (-1 - 1.25 / 4)]
-    np.testing.assert_allclose(of_state, wanted, rtol=1e-14)
-
-
 def test_nothing_is_differentiated_through_refractoriness() -> None:
     of_current, of_state = slopes(one(refractory=2), v=1.5, waiting=1.0)
     assert of_current == 0

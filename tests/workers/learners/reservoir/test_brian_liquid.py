@@ -218,16 +218,3 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
     with pytest.raises(ValidationError, match=message):
         BrianLiquid(**settings)
     BrianLiquid(n_neurons=101, connectivity=0.5, searched=["readout"])
-
-
-@pytest.mark.parametrize("name", ["spectral_radius", "feedback_scale", "ridge"])
-def test_values_that_are_not_finite_fail_their_episodes_only(name: str) -> None:
-    learner = BrianLiquid(**SMALL)
-    theta = parameters(learner, 2)
-    expected = run_episodes(learner, theta)
-    theta.values[0, theta.space.columns.index(name)] = np.nan
-    found = run_episodes(learner, theta)
-    assert np.isnan(found.returns[0]).all()
-    assert np.isnan(found.curve[0]).all()
-    np.testing.assert_array_equal(found.returns[1], expected.returns[1])
-    np.testing.assert_array_equal(found.curve[1], expected.curve[1])

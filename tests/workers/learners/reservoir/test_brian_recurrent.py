@@ -189,28 +189,3 @@ def test_settings_without_effect_cannot_be_searched(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         BrianRecurrent.model_validate({"searched": searched, "reservoir": reservoir})
-
-
-@pytest.mark.parametrize(
-    ("family", "settings"),
-    [
-        (QUADRATIC, {"feed_action": "always"}),
-        (BANDIT, {"choice": "softmax"}),
-    ],
-)
-@pytest.mark.parametrize("array", ARRAYS)
-def test_weights_that_are_not_finite_fail_their_episodes_only(
-    family: TaskFamily, settings: dict[str, Any], array: str
-) -> None:
-    """One weight is enough, though a network whose potentials are no numbers is only silent."""
-    learner = BrianRecurrent.model_validate({"reservoir": SMALL, **settings})
-    points = points_of(learner, family)
-    expected = episodes_done(learner, family, points)
-    columns = learner.space(family.interface).columns
-    points[1, next(k for k, name in enumerate(columns) if name.startswith(array))] = np.nan
-    found = episodes_done(learner, family, points)
-    assert np.isnan(found.returns[1]).all()
-    assert np.isnan(found.curve[1]).all()
-    for candidate in (0, 2):
-        assert found.returns[candidate].tobytes() == expected.returns[candidate].tobytes()
-        assert found.curve[candidate].tobytes() == expected.curve[candidate].tobytes()

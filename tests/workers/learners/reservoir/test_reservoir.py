@@ -139,16 +139,6 @@ def test_synaptic_currents_move_the_potential_as_much_as_a_jump() -> None:
         assert batch.array("neurons", "v")[0, 1] == pytest.approx(0.5, rel=1e-3)
 
 
-def test_a_network_without_weights_is_silent() -> None:
-    settings = Reservoir(n_neurons=20)
-    circuit = settings.circuit()
-    spikes, spike_sum = episodes_done(
-        settings, np.zeros((1, 3, 20)), np.zeros((1, circuit.pre.size)), circuit=circuit
-    )
-    assert spikes == []
-    assert not np.any(spike_sum)
-
-
 def test_filtered_spikes_are_per_decision() -> None:
     settings = PAIR.model_copy(update={"tau_readout_ms": (15.0, 15.0)})
     spikes, spike_sum = episodes_done(
@@ -225,16 +215,6 @@ def test_an_episode_has_the_same_spikes_alone_and_beside_others(
         assert alone == [(0, neuron, step) for of, neuron, step in spikes if of == episode]
         for a, b in zip(heard_alone, spike_sum, strict=True):
             assert a[0].tobytes() == b[episode].tobytes()
-
-
-def test_poisson_channels_fire_by_the_seed_of_their_episode() -> None:
-    settings = Reservoir(n_neurons=5, input="poisson", connectivity=1)
-    feeding, recurrent = np.full((1, 4, 5), 2.0), np.zeros((1, 20))
-    spikes, _ = episodes_done(
-        settings, feeding, recurrent, n_episodes=3, seeds=np.array([7, 7, 8], dtype=np.uint64)
-    )
-    of = [[s[1:] for s in spikes if s[0] == episode] for episode in range(3)]
-    assert of[0] == of[1] != of[2]
 
 
 def test_poisson_channels_fire_once_a_step_at_most() -> None:
@@ -349,16 +329,6 @@ def test_weighted_sums_are_those_of_each_episodes_weights() -> None:
     for episode in range(6):
         alone = weighted(values[episode : episode + 1], weights[episode // 2 : episode // 2 + 1])
         assert alone[0].tobytes() == found[episode].tobytes()
-
-
-def test_a_blueprint_has_only_what_the_settings_need() -> None:
-    plain = Reservoir(adaptive_share=0, refractory_ms=0, connectivity=0)
-    blueprint = plain.blueprint(plain.circuit(), 2, WINDOW)
-    assert list(blueprint.neurons) == ["neurons"]
-    assert not blueprint.synapses
-    assert "ready" not in blueprint.neurons["neurons"].equations
-    assert blueprint.neurons["neurons"].threshold == "v > 1"
-    assert isinstance(BatchedNetwork(blueprint, 1).array("neurons", "v"), np.ndarray)
 
 
 def test_ranges_of_time_constants_are_checked() -> None:
