@@ -5,7 +5,7 @@ A potential that is no number never spikes, so such a network would look like a 
 
 import numpy as np
 import pytest
-from learner_cases import case
+from support.learner_cases import case
 
 from spikeloop.tasks.bandit import Bandit
 

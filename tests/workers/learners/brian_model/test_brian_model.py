@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from statistical import assert_rate
+from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load

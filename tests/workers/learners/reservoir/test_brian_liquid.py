@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from statistical import assert_better
+from support.statistical_asserts import assert_better
 
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
