@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench rivals scale soak chaos slurm-test compose-test clean
+.PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
@@ -11,6 +11,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+# Every variant of what `make test` samples: hours.
+test-exhaustive: $(VENV)/.installed-dev
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m exhaustive
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,21 +27,22 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # Tables of docs/performance.md; run it on an otherwise idle machine.
-BENCHMARKS := bounds brian brian_episodes dispatch emulator learning limits strategies competence
+BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
+	strategies/competence studies/bounds studies/learning studies/limits
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # Other people's pools beside ours; those that are not installed are left out.
 rivals: $(VENV)/.installed
-	$(BIN)/python benchmarks/rivals.py
+	$(BIN)/python benchmarks/pool/rivals.py
 
 # Costs of the pool, measured points and the model's tables of docs/scaling.md, in half an hour.
 scale: $(VENV)/.installed
-	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/scale/scale.py
 
 # Whether 10,000 generations make anything grow, in five minutes.
 soak: $(VENV)/.installed
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/pool/soak.py
 
 # Real runs on real Ray, disturbed at seeded moments: RUNS=50 SEED=1. As root it can do most.
 RUNS ?= 50

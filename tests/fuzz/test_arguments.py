@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +12,6 @@ from support.small_run import small_toml
 
 from fuzz.promise import examples, kept, own_folder
 from fuzz.values import texts
-from spikeloop.cluster.targets import TARGETS
-from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.cli.main import app
 
 COMMANDS: Any = typer.main.get_command(app)
@@ -126,13 +123,6 @@ def value_of(parameter: Any) -> st.SearchStrategy[str]:
     kinds: dict[Any, st.SearchStrategy[str]] = {Path: st.sampled_from(PATHS), int: numbers}
     likely = kinds.get(parameter.bare_type, st.sampled_from(SETS))
     return likely | likely | likely | odd_text
-
-
-@pytest.fixture(autouse=True)
-def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would start or join a cluster runs inline."""
-    for target in set(TARGETS.values()) - {Inline}:
-        monkeypatch.setattr(target, "open", lambda self, *rest: Inline().open(*rest))
 
 
 @examples(80)

@@ -4,17 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from support.paths import EXAMPLES
 from support.small_run import TABLES
+from support.tiny_examples import TINY_COMPARISON, TINY_RUN, set_options
 
 from fuzz.promise import Ended, examples, kept, own_folder
 from fuzz.toml import key, literal, text_of
 from fuzz.values import anything, disturbed, table, texts
-from spikeloop.cluster.targets import TARGETS
-from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.comparison import comparison_config as comparisons
 from spikeloop.coordinator.comparison.comparison_config import ComparisonSettings, TuningSettings
 from spikeloop.coordinator.config import run_config as runs
@@ -22,7 +21,6 @@ from spikeloop.coordinator.config.load import load, override
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.strategies import STRATEGIES
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 COMPARISON: dict[str, dict[str, Any]] = {
     "comparison": {"name": "small", "budget": 100, "seeds": 1},
     "tuning": {"episodes": 0},
@@ -38,32 +36,6 @@ SMALL = {
     "deploy": {"finalists": 6, "tasks": 40},
 }
 """The largest values with which a configuration is not only read but run."""
-TINY = {
-    "run.generations": 1,
-    "run.tasks": 2,
-    "family.n_steps": 50,
-    "strategy.population_size": 4,
-    "transfer.tasks": 4,
-    "transfer.random_points": 2,
-    "transfer.random_tasks": 4,
-    "transfer.monitor_tasks": 2,
-}
-TINY_COMPARISON = {
-    "comparison.budget": 100,
-    "comparison.seeds": 1,
-    "tuning.episodes": 0,
-    "run.tasks": 2,
-    "family.n_steps": 50,
-    "transfer.tasks": 4,
-    "transfer.monitor_tasks": 2,
-}
-
-
-@pytest.fixture(autouse=True)
-def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would start or join a cluster runs inline."""
-    for target in set(TARGETS.values()) - {Inline}:
-        monkeypatch.setattr(target, "open", lambda self, *rest: Inline().open(*rest))
 
 
 def is_small(tables: dict[str, Any]) -> bool:
@@ -247,12 +219,10 @@ def damaged(draw: st.DrawFn, text: str) -> bytes:
 @examples(50)
 @given(st.data())
 def test_damaged_examples(data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(EXAMPLES))
+    path = data.draw(st.sampled_from(sorted(EXAMPLES.glob("*.toml"))))
     is_comparison = path.stem.startswith("compare")
-    tiny = TINY_COMPARISON if is_comparison else TINY
-    sets = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
-    if data.draw(st.booleans()):
-        sets = []
+    tiny = TINY_COMPARISON if is_comparison else TINY_RUN
+    sets = [] if data.draw(st.booleans()) else set_options(tiny)
     with own_folder():
         Path(path.name).write_bytes(data.draw(damaged(path.read_text())))
         if is_comparison:

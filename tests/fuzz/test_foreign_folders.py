@@ -5,14 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.small_run import small_toml
 
 from fuzz.promise import examples, kept, own_folder
 from fuzz.values import HUGE, texts
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store import atomic_files
 
 plain = (
@@ -50,15 +47,6 @@ FILES = (
 )
 
 
-@pytest.fixture(scope="module")
-def genuine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("genuine")
-    config = small_toml(folder / "small.toml", run={"generations": 1})
-    with pytest.raises(SystemExit):
-        main(["run", str(config), "--out", str(folder)])
-    return folder / "small"
-
-
 @st.composite
 def changed(draw: st.DrawFn, value: Any) -> Any:
     """A JSON value in which one of the values at any depth is another, or gone."""
@@ -75,10 +63,10 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
 
 @examples(12)
 @given(st.data())
-def test_another_manifest_in_a_run_folder(genuine: Path, data: st.DataObject) -> None:
+def test_another_manifest_in_a_run_folder(run: Path, data: st.DataObject) -> None:
     command, *options = data.draw(st.sampled_from(COMMANDS))
     with own_folder():
-        shutil.copytree(genuine, "it")
+        shutil.copytree(run, "it")
         manifest: Any = atomic_files.read_json(Path("it/run.json"))
         for _ in range(data.draw(st.integers(1, 2))):
             manifest = data.draw(changed(manifest))

@@ -49,7 +49,7 @@ def recorded_spikes() -> Iterator[list[Spikes]]:
             ]
 
     with (
-        mock.patch.object(network_cache, "Batch", Recording),
+        mock.patch.object(network_cache, "BatchedNetwork", Recording),
         mock.patch.dict(network_cache._built, clear=True),
     ):
         yield runs

@@ -52,6 +52,18 @@ def folder_of(family: list[psutil.Process]) -> Path:
     pytest.fail(f"no node service among {family}")
 
 
+def worker_processes(pid: int) -> list[psutil.Process]:
+    """Return the workers below a process: Ray names each after its actor, or what it runs now."""
+    others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # Ray starts short-ran helpers too
+            title = "".join(process.cmdline()[:1])
+            if title.startswith("ray::") and not title.startswith(others):
+                found.append(process)
+    return found
+
+
 def wait_for(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
     """Returns as soon as a point is reached; fails if the child ends before it."""
     while not reached():
