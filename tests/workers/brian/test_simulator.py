@@ -13,7 +13,7 @@ from spikeloop.workers.brian.simulator import MissingBrian, brian2
 PROBE = """
 import logging, os, signal, sys, threading, warnings
 import numpy as np
-from spikeloop.workers.brian.simulator import QUIET, brian2
+from spikeloop.workers.brian.simulator import QUIET_PREFERENCES, brian2
 
 def state():
     return {
@@ -38,7 +38,7 @@ changed = [name for name in before if before[name] != after[name]]
 assert not changed, changed
 b2 = modules[0]
 assert brian2() is b2
-assert all(b2.prefs[name] == value for name, value in QUIET.items())
+assert all(b2.prefs[name] == value for name, value in QUIET_PREFERENCES.items())
 assert b2.prefs["core.default_float_dtype"] is np.float64
 b2.prefs.load_preferences()  # the program's own wish
 assert b2.prefs["core.default_float_dtype"] is np.float32
