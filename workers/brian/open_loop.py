@@ -32,7 +32,7 @@ def open_loop(
 
     Args:
         blueprint: of one episode.
-        seeds: (n_episodes,) of the episodes' own random numbers inside the network.
+        seeds: (n_episodes,) of their own random numbers.
         values: initial values of variables, in SI units, shaped as by ``BatchedNetwork.array``.
         drive: parameters of populations that change from window to window, in SI units:
             (n_windows, n_episodes, n), all with as many windows.

@@ -20,9 +20,6 @@ class Rollout:
         tasks: n_tasks tasks.
         seeds: (n_candidates, n_tasks) of the episodes.
         how: further arguments of the batch's ``play``.
-
-    Raises:
-        ValueError: the tasks cannot be played step by step.
     """
 
     def __init__(self, kind: str, tasks: TaskBatch, seeds: SeedArray, **how: Any) -> None:
@@ -73,10 +70,8 @@ class Rollout:
     def pick(self, preference: FloatArray) -> IntArray:
         """Return the actions (n_episodes,) of largest preference; among equals one is drawn.
 
-        An episode whose preferences are not all numbers has failed: its return is nan from here on.
-
-        Args:
-            preference: (n_episodes, n_actions).
+        An episode whose preferences (n_episodes, n_actions) are not all numbers has failed: its
+        return is nan from here on.
         """
         self._sums[np.isnan(preference).any(axis=1)] = np.nan
         best = preference == preference.max(axis=1, keepdims=True)

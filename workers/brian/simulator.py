@@ -50,12 +50,7 @@ def brian2(needed_by: str = "this learner") -> Any:
     """Return the module ``brian2``, imported on the first call.
 
     Where a program has imported Brian2 before, it is returned as that program has set it up.
-
-    Args:
-        needed_by: what asks for it, the first words of the error message.
-
-    Raises:
-        MissingBrian: it cannot be imported; one line that says what to install.
+    ``needed_by`` begins the message of MissingBrian, one line with the package to install.
     """
     with LOCK:
         try:

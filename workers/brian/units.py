@@ -30,17 +30,13 @@ MAX_UNIT_EXPONENT = 12
 
 
 def quantity(text: str) -> Any:
-    """Return the quantity that a text means.
+    """Return the ``Quantity`` of a text, or a float if there are no units or all of them cancel.
 
-    Args:
-        text: numbers, unit names, ``+ - * / **`` and parentheses; a blank between a number and a
-            unit is a multiplication like any other, so "1/2 ms" is 0.5 ms.
-
-    Returns:
-        A ``Quantity``, or a float if there are no units or all of them cancel.
+    The text has numbers, unit names, ``+ - * / **`` and parentheses; a blank between a number and a
+    unit is a multiplication like any other, so "1/2 ms" is 0.5 ms.
 
     Raises:
-        ValueError: one line with the requirement and what was given.
+        ValueError: one line with the requirement and the text.
     """
     value, dimension = _parsed(text)
     if dimension.is_dimensionless:
@@ -49,11 +45,7 @@ def quantity(text: str) -> Any:
 
 
 def unit(text: str) -> Any:
-    """Return the unit of a text, such as "ms" or "nS/cm**2"; "1" is none.
-
-    Raises:
-        ValueError: one line with the requirement and what was given.
-    """
+    """Return the unit of a text, such as "ms" or "nS/cm**2"; "1" is none."""
     value = quantity(text)
     if float(value) <= 0:
         raise ValueError(f"a unit must be positive, got {text!r}")

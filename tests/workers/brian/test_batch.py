@@ -155,8 +155,8 @@ def test_noise_in_the_equations_of_synapses_is_the_episodes_own() -> None:
         SYNAPSES,
         equations="dw/dt = -w / (50*ms) + 0.1 * xi / (50*ms)**0.5 : 1 (clock-driven)\n"
         "dpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1\n"
-        "luck = rand() : 1 (constant over dt)",
-        on_pre="g_post += w * luck\npaired += 1",
+        "share = rand() : 1 (constant over dt)",
+        on_pre="g_post += w * share\npaired += 1",
         on_feedback="",
         method="euler",
     )

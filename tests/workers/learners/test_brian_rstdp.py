@@ -222,7 +222,7 @@ class ShuffledPlay:
         self, actions: IntArray | FloatArray, noise: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         reward, _ = self.play.step(actions, noise)
-        # Later digits of the luck, which the reward hardly depends on.
+        # Later digits of the noise, which the reward hardly depends on.
         return reward, (noise * 2**20 % 1 < 0.5).astype(np.float64)
 
 

@@ -62,15 +62,11 @@ class CompiledModel:
 def compile_model(model: Model, interface: Interface, has_rule: bool = False) -> CompiledModel:
     """Compile the network of one episode in a family.
 
-    Args:
-        model: the user's tables.
-        interface: of the family.
-        has_rule: whether a rule in Python reads the synapses, whose event-driven variables must
-            then be brought up to date for it.
+    With ``has_rule``, event-driven variables of synapses are brought up to date for a rule in
+    Python.
 
     Raises:
-        ValueError: one line that names table and key of what does not fit together.
-        MissingBrian: Brian2 is not there.
+        ValueError: one line with table and key of the mistake.
     """
     check_names(model)
     check_cost(model)

@@ -27,14 +27,7 @@ def check_input(
     namespace: Namespace,
     shared: Mapping[str, Any],
 ) -> None:
-    """Check ``rate`` or ``at``, at the bounds of the hyperparameters in them.
-
-    Args:
-        model: the user's tables.
-        equations: of the population.
-        interface: of the family.
-        namespace: of the population.
-        shared: clock and namespace, arguments of Brian2's groups.
+    """Check ``rate`` or ``at`` of a population, at the bounds of the hyperparameters in them.
 
     Raises:
         ValueError: one line; names or units are wrong, or units would never fire, or faster than

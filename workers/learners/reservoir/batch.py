@@ -65,7 +65,7 @@ def reservoirs(
 
     Args:
         settings: of the networks.
-        circuit: of the settings.
+        circuit: drawn by the settings.
         window_steps: time steps of one decision.
         recurrent: (n_candidates, n_synapses) weights.
         feeding: (n_candidates, n_channels, n_neurons) input weights.

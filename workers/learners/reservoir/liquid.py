@@ -64,13 +64,9 @@ class Liquid:
 
     @classmethod
     def draw(cls, network: int, n: int, connectivity: float, longest_delay: int) -> "Liquid":
-        """Draw the largest network; smaller ones are parts of it.
+        """Draw the largest network from the seed ``network``; smaller ones are parts of it.
 
-        Args:
-            network: seed.
-            n: neurons of the largest candidate.
-            connectivity: largest chance of a synapse from one neuron to another.
-            longest_delay: delays are 1, 2, ... time steps up to this.
+        Delays are 1, 2, ... time steps up to ``longest_delay``.
         """
         wires = _matrix(network, Drawn.WIRES, n, n)
         pre, post = np.nonzero((wires < connectivity) & ~np.eye(n, dtype=np.bool_))
@@ -134,8 +130,7 @@ class Liquid:
     def circuit(self, adapts: bool) -> RandomCircuit:
         """Return the circuit for ``network``, with time constants of 1 ms, as units of candidates'.
 
-        Args:
-            adapts: whether any neuron can be adaptive; which ones are differs between candidates.
+        Either all neurons can adapt or none; the adaptive ones differ between candidates.
         """
         one = np.ones(self.n)
         return RandomCircuit(

@@ -47,14 +47,7 @@ class LiquidNetwork:
 def features(
     network: LiquidNetwork, values: CandidateValues, rollout: Rollout, inputs: list[FloatArray]
 ) -> FloatArray:
-    """Return spikes per sample, filtered, (n_samples, n_episodes, n).
-
-    Args:
-        network: the common part.
-        values: (n_candidates,) of each hyperparameter.
-        rollout: of the episodes.
-        inputs: of each sample, (n_episodes, n_channels).
-    """
+    """Return filtered spikes (n_samples, n_episodes, n) for ``inputs`` (n_episodes, n_channels)."""
     liquid, window_steps = network.liquid, whole_steps(network.window_ms, network.step_ms)
     circuit, n_neurons = liquid.circuit(network.adapts), values["n_neurons"]
     reservoir = Reservoir(

@@ -150,13 +150,7 @@ class Reservoir(Settings):
         return max(1, round(time_ms / self.step_ms))
 
     def blueprint(self, circuit: RandomCircuit, n_channels: int, window_steps: int) -> Blueprint:
-        """Return the network of one episode; ``reservoirs`` has its weights and time constants.
-
-        Args:
-            circuit: of these settings.
-            n_channels: input channels, each of them a neuron if input is "poisson".
-            window_steps: time steps of one decision.
-        """
+        """Return the network of one episode; ``reservoirs`` has its weights and time constants."""
         drive = "drive"
         equations = ["leak : hertz (constant)", "drive : 1"]
         equations += ["spike_sum : 1", "forget : 1 (constant)"]
