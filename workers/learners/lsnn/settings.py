@@ -159,35 +159,17 @@ class LsnnSettings(Settings):
         power = inputs.power
         if self.input == "spikes":  # of a variable sum, which leaky neurons average over
             power *= max(self.spiking_input, 1e-9)
+        of_input = self.input_scale * self.threshold / float(np.sqrt(power))
+        recurrent = self.recurrent_scale / float(np.sqrt(max(1.0, n * self.connectivity)))
+        readout = self.readout_scale / float(np.sqrt(n))
         seed = self.network
+        # Readouts have no seed, so they are 0 by default: an untrained network answers the mean, or
+        # at random.
         return (
-            Weights(
-                "input_weights",
-                (inputs.n, n),
-                self.input_scale * self.threshold / float(np.sqrt(power)),
-                seed=seed,
-                description="from channel to neuron",
-            ),
-            Weights(
-                "recurrent_weights",
-                (n, n),
-                self.recurrent_scale / float(np.sqrt(max(1.0, n * self.connectivity))),
-                seed=seed,
-                description="from neuron to neuron",
-            ),
-            Weights(
-                "readout_weights",
-                (n, n_readouts),
-                self.readout_scale / float(np.sqrt(n)),
-                # No seed, so 0 by default: an untrained network answers the mean, or at random.
-                description="from neuron to readout",
-            ),
-            Weights(
-                "readout_bias",
-                (n_readouts,),
-                self.readout_scale / float(np.sqrt(n)),
-                description="of readouts",
-            ),
+            Weights("input_weights", (inputs.n, n), of_input, "1", "from channel to neuron", seed),
+            Weights("recurrent_weights", (n, n), recurrent, "1", "from neuron to neuron", seed),
+            Weights("readout_weights", (n, n_readouts), readout, "1", "from neuron to readout"),
+            Weights("readout_bias", (n_readouts,), readout, "1", "of readouts"),
         )
 
     @property
