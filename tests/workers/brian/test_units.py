@@ -1,4 +1,4 @@
-"""Text becomes the quantity that Python's own reading of it would be, or one clear line."""
+"""Text becomes the quantity that Python's own evaluation gives, or a one-line error."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.brian.units import in_unit, quantity, require_dimension, same_dimension, unit
+from spikeloop.workers.brian.units import in_unit, quantity, unit
 
 pytestmark = pytest.mark.brian
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.brian
 def test_text_has_the_value_and_the_dimension_it_says(text: str, si: float, like: str) -> None:
     value = quantity(text)
     assert float(value) == pytest.approx(si, rel=1e-15)
-    assert same_dimension(value, like)
+    assert brian2().have_same_dimensions(value, quantity(like))
 
 
 def test_quantities_are_brians_and_plain_numbers_are_floats() -> None:
@@ -69,42 +69,34 @@ def test_arithmetic_is_brians_own(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("requirement", "texts"),
     [
-        ("mv", "a unit must be one of Brian2's, got 'mv' in 'mv', did you mean 'mV'?"),
-        ("10 mVolt", "got 'mVolt' in '10 mVolt', did you mean 'mvolt'?"),
-        ("3*siemen", "did you mean 'siemens'?"),
-        ("", "a quantity must be numbers and units"),
-        ("1 2", "a quantity must be numbers and units"),
-        ("__import__('os')", "a quantity must be numbers and units"),
-        ("mV.dim", "a quantity must be numbers and units"),
-        ("[mV]", "a quantity must be numbers and units"),
-        ("'mV'", "a quantity must be numbers and units"),
-        ("True*mV", "a quantity must be numbers and units"),
-        ("2j*mV", "a quantity must be numbers and units"),
-        ("mV if 1 else mV", "a quantity must be numbers and units"),
-        ("80and.5", "a quantity must be numbers and units"),
-        ("80 and .5", "a quantity must be numbers and units"),
-        ("80#.5", "a quantity must be numbers and units"),
-        ("8_0", "a quantity must be numbers and units"),
-        ("0x10", "a quantity must be numbers and units"),
-        ("µV", "a unit must be one of Brian2's"),
-        ("2 // 1", "a quantity must be numbers and units"),
-        ("1 mV + 2 ms", "terms of a sum must have the same dimension"),
-        ("ms**ms", "an exponent must be a number in [-12, 12]"),
-        ("9**9**9", "an exponent must be a number in [-12, 12]"),
-        ("(-mV)**0.5", "a root must be of a positive quantity"),
-        ("ms/0", "a quantity must be finite"),
-        ("1e400 mV", "a quantity must be finite"),
-        ("1e300**12", "a quantity must be finite"),
-        ("(" * 500 + "mV" + ")" * 500, "at most 200 characters, got '(((((((((((((((((((('..."),
+        (
+            "numbers and units",
+            [
+                *("", "1 2", "__import__('os')", "mV.dim", "[mV]", "'mV'", "True*mV", "2j*mV"),
+                *("8_0", "mV if 1 else mV", "80and.5", "80 and .5", "80#.5", "0x10", "2 // 1"),
+            ],
+        ),
+        ("one of Brian2's", ["µV"]),
+        ("did you mean 'mV'?", ["mv"]),
+        ("did you mean 'mvolt'?", ["10 mVolt"]),
+        ("did you mean 'siemens'?", ["3*siemen"]),
+        ("same dimension", ["1 mV + 2 ms"]),
+        ("[-12, 12]", ["ms**ms", "9**9**9"]),
+        ("positive", ["(-mV)**0.5"]),
+        ("finite", ["ms/0", "1e400 mV", "1e300**12"]),
+        ("at most 200 characters", ["(" * 500 + "mV" + ")" * 500]),
     ],
 )
-def test_mistakes_are_one_line(text: str, message: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        quantity(text)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+def test_mistakes_are_one_short_line(requirement: str, texts: list[str]) -> None:
+    for text in texts:
+        with pytest.raises(ValueError) as caught:
+            quantity(text)
+        assert requirement in str(caught.value)
+        assert text[:20] in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 200
 
 
 @given(st.text(alphabet="mVsS 0123456789.()*/+-_eandor'[]\n\\#", max_size=30))
@@ -118,13 +110,5 @@ def test_any_text_is_a_quantity_or_a_value_error(text: str) -> None:
 def test_values_in_a_unit_are_scaled_to_si() -> None:
     np.testing.assert_allclose(in_unit(np.array([[1.0], [20.0]]), "ms"), [[1e-3], [2e-2]])
     np.testing.assert_array_equal(in_unit(np.array([3.0]), "1"), [3.0])
-    with pytest.raises(ValueError, match=r"^a unit must be positive, got '-1\*ms'$"):
+    with pytest.raises(ValueError, match=r"positive, got '-1\*ms'$"):
         unit("-1*ms")
-
-
-def test_dimensions_are_compared_by_the_name_of_a_unit() -> None:
-    assert same_dimension(quantity("3 mV"), "volt")
-    assert not same_dimension(quantity("3 mV"), "amp")
-    assert same_dimension(3.0, "1")
-    with pytest.raises(ValueError, match=r"^threshold must be in volt, got 3\. ms$"):
-        require_dimension(quantity("3 ms"), "volt", "threshold")

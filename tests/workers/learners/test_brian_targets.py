@@ -1,7 +1,7 @@
 """Every learner's episodes are the same whatever Brian2 generates code for.
 
-Compiling takes up to half a minute for each learner and target, so this is done with
-SPIKELOOP_ALL_TARGETS=1 only; ``test_batch`` compares the targets in one network always.
+Compiling takes up to half a minute for each learner and target, so this is exhaustive;
+``test_batch`` compares the targets in one network always.
 """
 
 from typing import get_args
@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from support.brian_spikes import recorded_spikes
-from support.learner_cases import ALL_TARGETS, case
+from support.learner_cases import case
 
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners import LEARNERS
@@ -27,10 +27,10 @@ def compiled() -> list[tuple[str, str]]:
 
 @pytest.mark.brian
 @pytest.mark.slow
-@pytest.mark.skipif(not ALL_TARGETS, reason="without SPIKELOOP_ALL_TARGETS=1")
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore")  # of the compilers' own packages
 @pytest.mark.parametrize(("kind", "target"), compiled())
-def test_episodes_are_those_of_numpy(kind: str, target: str) -> None:
+def test_episodes_of_compiled_targets_are_those_of_numpy(kind: str, target: str) -> None:
     """Spike for spike where Python can see them; 1e-9 for what exp and log may round otherwise.
 
     A program of its own (cpp_standalone) shows no spikes, but its returns depend on their number

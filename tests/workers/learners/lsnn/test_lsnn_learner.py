@@ -1,4 +1,4 @@
-"""The learner: settings, what it refuses, its default point, a missing JAX, and whole runs."""
+"""The learner: settings, refusals, the default point, a missing JAX, and whole runs."""
 
 import subprocess
 import sys
@@ -24,10 +24,9 @@ from spikeloop.tasks.base import Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers import xla
-from spikeloop.workers.base import Differentiable, Unavailable
+from spikeloop.workers.base import Unavailable
 from spikeloop.workers.evaluate import rehearse
 from spikeloop.workers.job import Grid, Job, Tile
-from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.seeding import TaskSet
@@ -40,23 +39,20 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"window_ms": 2.5}, "window_ms must be a whole number of steps of 1 ms, got 2.5"),
-        ({"delays_ms": [1.0, 0.5]}, "each of delays_ms must be a whole number of steps"),
+        ({"window_ms": 2.5}, "window_ms .* 2.5"),
+        ({"delays_ms": [1.0, 0.5]}, "delays_ms .* 0.5"),
         ({"delays_ms": []}, "delays_ms"),
-        ({"tau_adaptation_ms": [200.0, 100.0]}, "tau_adaptation_ms must be two times above 0"),
-        ({"tau_adaptation_ms": [0.0, 100.0]}, "tau_adaptation_ms must be two times above 0"),
-        ({"refractory_ms": 0.4}, "refractory_ms must be a whole number of steps"),
-        ({"delays_ms": [2000.0]}, "each of delays_ms must be at most 1000 time steps"),
-        ({"trial_channels": 1}, "trial_channels must be 0, or 2 or more"),
+        ({"tau_adaptation_ms": [200.0, 100.0]}, "tau_adaptation_ms"),
+        ({"tau_adaptation_ms": [0.0, 100.0]}, "tau_adaptation_ms"),
+        ({"refractory_ms": 0.4}, "refractory_ms"),
+        ({"delays_ms": [2000.0]}, "delays_ms .* 1000"),
+        ({"trial_channels": 1}, "trial_channels .* 1"),
         (
             {"input": "spikes", "input_rate_hz": 900.0, "step_ms": 2.0, "delays_ms": [2.0]},
             "input_rate_hz",
         ),
-        ({"input": "spikes", "centering_rate_hz": 20.0}, "centering_rate_hz must be 0"),
-        (
-            {"excitatory_share": 0.8, "centering_rate_hz": 20.0},
-            "centering_rate_hz must be 0 where exc",
-        ),
+        ({"input": "spikes", "centering_rate_hz": 20.0}, "centering_rate_hz .*input"),
+        ({"excitatory_share": 0.8, "centering_rate_hz": 20.0}, "centering_rate_hz .*excit"),
         ({"n_neurons": 0}, "n_neurons"),
         ({"n_neurons": 10.0}, "n_neurons"),
         ({"adaptive_share": 1.5}, "adaptive_share"),
@@ -68,7 +64,7 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
         ({"objective": {"gamma": 0.9}}, "gamma"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(settings: dict[str, Any], line: str) -> None:
+def test_contradictory_settings_are_refused_by_name(settings: dict[str, Any], line: str) -> None:
     with pytest.raises(ValidationError, match=line):
         Lsnn(**settings)
 
@@ -76,11 +72,8 @@ def test_what_makes_no_sense_is_refused_by_name(settings: dict[str, Any], line: 
 @pytest.mark.parametrize(
     ("interface", "line"),
     [
-        (Interface(3, 2, "continuous", 10), "needs discrete actions where rewards are told"),
-        (
-            Interface(3, 2, "discrete", 10, feedback="target"),
-            "needs continuous actions where targets",
-        ),
+        (Interface(3, 2, "continuous", 10), "needs discrete actions"),
+        (Interface(3, 2, "discrete", 10, feedback="target"), "needs continuous actions"),
     ],
 )
 def test_unsuitable_families_are_refused(interface: Interface, line: str) -> None:
@@ -89,7 +82,7 @@ def test_unsuitable_families_are_refused(interface: Interface, line: str) -> Non
 
 
 def test_the_default_point_is_a_function_of_the_network() -> None:
-    """And is of the initial law, with readouts that say nothing."""
+    """It follows the initial law, and readouts are 0."""
     space = Lsnn(network=3).space(QUADRATIC.interface)
     one, same = space.default_point(), Lsnn(network=3).space(QUADRATIC.interface).default_point()
     other = Lsnn(network=4).space(QUADRATIC.interface).default_point()
@@ -129,14 +122,14 @@ ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0, "latent_gain
 
 
 @pytest.mark.parametrize(("family", "n"), [(QUADRATIC, 1 + 6), (Bandit(n_arms=3), 3 + 1 + 3)])
-def test_latents_have_readouts_of_their_own_while_they_are_asked_for(family: Any, n: int) -> None:
+def test_latents_have_readouts_of_their_own_if_they_are_trained(family: Any, n: int) -> None:
     assert Lsnn(**ASKED).n_readouts(family.interface) == n
     assert Lsnn(**SMALL).n_readouts(family.interface) == n - family.interface.n_latents
 
 
 @pytest.mark.parametrize("family", [QUADRATIC, Bandit(n_arms=3, n_steps=5)])
-def test_what_latents_are_answered_changes_no_episode(family: Any) -> None:
-    """But the gradient: it is of the squared errors of the last readouts, whose bias is linear."""
+def test_latent_readouts_change_the_gradient_and_no_episode(family: Any) -> None:
+    """The gradient is that of the last readouts' squared errors; they are linear in their bias."""
     learner = Lsnn(**ASKED)
     space = learner.space(family.interface)
     tasks = family.sample(4, np.random.default_rng(0))
@@ -171,13 +164,13 @@ def test_tasks_without_the_latents_that_their_interface_counts_are_refused() -> 
             learner.check_tasks(cast(Any, bare))
 
 
-def test_families_that_name_no_latents_cannot_be_asked_for_them() -> None:
+def test_latents_of_families_without_latents_are_refused() -> None:
     for family in (Bandit(rewards="gaussian"), RandomMdp()):
-        with pytest.raises(ValueError, match=r"objective.latent_cost must be 0 for a family"):
+        with pytest.raises(ValueError, match=r"objective\.latent_cost"):
             Lsnn(**ASKED).space(family.interface)
 
 
-def test_weights_on_what_exceeds_the_usual_activity_are_other_biases() -> None:
+def test_centring_is_a_change_of_biases() -> None:
     """The same network in other coordinates: every spike is that of one that centres nothing."""
     family = Bandit(n_arms=3, n_steps=6)
     changes = {**SMALL, "precision": "float64", "input_scale": 9.0}
@@ -207,48 +200,10 @@ def test_weights_on_what_exceeds_the_usual_activity_are_other_biases() -> None:
     assert (one.spikes != uncentred.spikes).any()
 
 
-def test_initial_drives_have_the_stated_strength() -> None:
-    """Input currents at the default point vary by about ``input_scale`` thresholds."""
-    family = Quadratic(n_steps=30)
-    learner = Lsnn(n_neurons=100, window_ms=1.0, input_scale=3.0)
-    space = learner.space(family.interface)
-    tasks = family.sample(4, np.random.default_rng(0))
-    parameters = space.decode(space.default_point()[None])
-    seeds = np.zeros((1, 4), dtype=np.uint64)
-    episodes_done = tile.trace(learner, parameters, tasks, seeds)
-    assert episodes_done.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
-
-
-def test_without_adaptation_there_are_only_lif_neurons() -> None:
-    """β = 0 and no adaptive neurons are the same network, to the bit; adaptation is another."""
-    episodes = [
-        case("lsnn", Quadratic(n_steps=12), **changes).run_episodes().returns
-        for changes in ({"beta": 0.0}, {"adaptive_share": 0.0}, {})
-    ]
-    np.testing.assert_array_equal(episodes[0], episodes[1])
-    assert (episodes[2] != episodes[0]).any()
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["input_weights_3", "recurrent_weights_1", "readout_bias_0"])
-def test_episodes_of_weights_that_are_not_finite_are_not_either(bad: float, name: str) -> None:
-    """Those of their neighbours are what they were."""
-    whole = case("lsnn", Quadratic(n_steps=12))
-    expected = whole.run_episodes().returns
-    whole.parameters.values[1, whole.parameters.space.columns.index(name)] = bad
-    episodes = whole.run_episodes()
-    assert np.isnan(episodes.returns[1]).all()
-    assert np.isnan(episodes.curve[1]).all()
-    np.testing.assert_array_equal(episodes.returns[[0, 2]], expected[[0, 2]])
-
-
-def test_it_is_differentiable() -> None:
-    assert isinstance(Lsnn(), Differentiable)
-    assert not isinstance(LEARNERS["tabular_td"](), Differentiable)
-
-
-def test_without_jax_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the first episode; the space needs none, so that plans can be made anywhere."""
+def test_a_missing_jax_is_one_line_with_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the first episode on; the space needs none, so that plans can be made anywhere."""
     monkeypatch.setitem(sys.modules, "jax", None)
     whole = case("lsnn", QUADRATIC)
     line = r"^lsnn needs JAX: pip install 'spikeloop\[lsnn\]'$"
@@ -258,12 +213,12 @@ def test_without_jax_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
         xla.jax("bptt")
     learner = whole.learner
     point = Explicit(learner.space(QUADRATIC.interface).default_point()[None])
-    grid = Grid(QUADRATIC, learner, point, 1, 1, TaskSet.PLAN, 0)
+    weight_spacing = Grid(QUADRATIC, learner, point, 1, 1, TaskSet.PLAN, 0)
     with pytest.raises(Unavailable, match=line):
-        rehearse(Job(grid, Tile(0, 1, 0, 1)))
+        rehearse(Job(weight_spacing, Tile(0, 1, 0, 1)))
 
 
-def test_a_broken_jax_is_told_with_its_cause(
+def test_the_error_of_a_broken_jax_has_its_cause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "jax.py").write_text("import a_part_of_jax_that_is_not_here\n")
@@ -298,24 +253,19 @@ print(names.count("tf_XLAEigen"), os.environ["NPROC"])
 def test_jax_is_imported_late_and_with_one_thread(
     how: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the user has set, which stays in the environment; the control imports it plainly."""
+    """Whatever the user's environment says, and keeps; the control imports it plainly."""
     monkeypatch.setenv("NPROC", "3")
     command = [sys.executable, "-c", SCRIPT, how]
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     assert found.stdout.split() == [str(threads), "3"]
 
 
-@pytest.mark.parametrize(
-    "strategy",
-    [{"kind": "evolution", "population_size": 4, "sigma": 0.5}, {"kind": "bptt"}],
-    ids=["es", "bptt"],
-)
-def test_it_can_be_searched(strategy: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_moves_the_weights(tmp_path: Path) -> None:
     changes = {
         "run": {**TABLES["run"], "generations": 2, "tile_tasks": 4},
         "family": {"kind": "bandit", "n_arms": 2, "n_steps": 40},
         "learner": {"kind": "lsnn", **SMALL},
-        "strategy": strategy,
+        "strategy": {"kind": "bptt"},
         "transfer": {"tasks": 2, "random_points": 1, "monitor_every": 0},
     }
     config = parse({**TABLES, **changes}, "small.toml", tmp_path)

@@ -1,8 +1,7 @@
-"""Random reservoirs: every hyperparameter of the architecture does what it says."""
+"""Random reservoirs: the effect of every hyperparameter of the architecture."""
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 from support.statistical_asserts import assert_law, assert_rate
 
@@ -125,24 +124,14 @@ def test_weights_are_half_normal() -> None:
         assert_law(1.2 * LIQUID.strengths, stats.halfnorm.cdf, alpha=1e-4)
 
 
-def test_delays_are_all_there() -> None:
+def test_all_delays_are_about_equally_frequent() -> None:
     counts = np.bincount(LIQUID.delay_steps, minlength=5)
     assert counts[0] == 0
     assert counts.size == 5
     assert counts[1:].min() > 0.8 * counts[1:].mean()
 
 
-def test_candidates_do_not_depend_on_each_other() -> None:
-    n, p = array(12, 60, 33), array(0.5, 0.03, 0.2)
-    share, radius = array(0.8, 0.6, 0.2), array(1.0, 0.4, 2.0)
-    together = LIQUID.weights(n, p, share, radius)
-    for c in range(3):
-        one = slice(c, c + 1)
-        alone = LIQUID.weights(n[one], p[one], share[one], radius[one])
-        np.testing.assert_array_equal(alone[0], together[c])
-
-
-def test_another_network_is_another_network() -> None:
+def test_another_seed_is_another_network() -> None:
     other = Liquid.draw(network=4, n=N, connectivity=0.5, longest_delay=4)
     assert set(zip(other.pre, other.post, strict=True)) != set(
         zip(LIQUID.pre, LIQUID.post, strict=True)
@@ -168,14 +157,3 @@ def test_curricula_order_samples(curriculum: float, expected: list[list[int]]) -
     orders = curriculum_order(array(0.0, curriculum), DIFFICULTY)
     assert orders[:2].tolist() == [[0, 1, 2, 3]] * 2
     assert orders[2:].tolist() == expected
-
-
-def test_a_stronger_curriculum_brings_samples_nearer_to_their_rank() -> None:
-    difficulty = np.random.default_rng(0).random((20, 50))
-    orders: NDArray[np.int64] = curriculum_order(np.linspace(-1, 1, 9), difficulty)
-    shown = np.take_along_axis(np.tile(difficulty, (9, 1)), orders, axis=1).reshape(9, 20, 50)
-    rising = [np.corrcoef(np.arange(50), s.mean(axis=0))[0, 1] for s in shown]
-    assert rising[0] < -0.99
-    assert rising[-1] > 0.99
-    half = [stats.spearmanr(np.tile(np.arange(50), 20), s.ravel())[0] for s in shown]
-    assert (np.diff(half) > 0).all()

@@ -1,4 +1,4 @@
-"""Episodes as one program: neighbours, precision, chance, and what is recorded of them."""
+"""Episodes as one program: neighbours, precision, random numbers, and records."""
 
 from typing import Any
 
@@ -15,7 +15,6 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
-from spikeloop.workers.philox import Stream, uniforms
 from spikeloop.workers.space import Parameters
 
 N_STEPS = 12
@@ -51,7 +50,7 @@ def part(whole: Case, candidates: slice, tasks: slice) -> Case:
 def test_episodes_do_not_depend_on_their_neighbours(
     family: TaskFamily, changes: dict[str, Any]
 ) -> None:
-    """To the bit, as those of the contract tests, which learn quadratic functions."""
+    """To the bit, as those of the contract tests, whose family is another."""
     whole = case("lsnn", family, **changes)
     episodes = whole.run_episodes()
     assert len(np.unique(episodes.returns)) > 3
@@ -89,11 +88,10 @@ def both_precisions(family: TaskFamily, **changes: Any) -> tuple[Recorded, Recor
 def test_episodes_are_nearly_the_same_in_both_precisions(
     family: TaskFamily, changes: dict[str, Any]
 ) -> None:
-    """They meet the same tasks, luck and input spikes; a potential can be a rounding from θ.
+    """They have the same tasks, noise and input spikes; a potential can be a rounding from θ.
 
-    Among about 576 potentials of an episode, a millionth each away from the other precision's, few
-    lie between the two: all spikes were equal in every episode when this was written, and in 95 of
-    100 they must be.
+    Among about 576 potentials of an episode, each a millionth away from the other precision's, few
+    lie on the other side of the threshold: all spikes must be equal in 95 of 100 episodes.
     """
     single, double = both_precisions(family, **changes)
     same = (single.spikes == double.spikes).all(axis=(1, 2, 4))[0]
@@ -153,7 +151,7 @@ def test_actions_are_drawn_from_the_policy() -> None:
         assert_frequencies(counts, flatter, alpha=1e-4)
 
 
-def test_without_exploration_the_likeliest_action_is_taken() -> None:
+def test_without_exploration_the_most_likely_action_is_taken() -> None:
     policy, episodes_done = first_choices(explores=False)
     assert (episodes_done.action[0, 0] == policy.argmax()).all()
     assert (episodes_done.decisions.log_chance[0] >= np.log(1 / 3)).all()
@@ -182,25 +180,7 @@ def test_input_spikes_are_poissonian() -> None:
     assert len(np.unique(per_episode, axis=0)) == 100
 
 
-def test_the_environment_is_the_familys_own() -> None:
-    """The recorded actions, played again in NumPy with the episode's own luck, pay the same."""
-    one = case("lsnn", MDP)
-    episodes_done, returns = trace(one), one.run_episodes().returns
-    for candidate in range(3):
-        play = one.tasks.play(np.arange(4))
-        seeds = np.ascontiguousarray(one.seeds[candidate])
-        paid = np.zeros(4)
-        for step in range(N_STEPS):
-            noise = uniforms(seeds, Stream.ENVIRONMENT, step)[:, 0]
-            reward, feedback = play.step(
-                episodes_done.action[candidate, step].astype(np.int64), noise
-            )
-            np.testing.assert_allclose(episodes_done.feedback[candidate, step], feedback, rtol=1e-6)
-            paid += reward
-        np.testing.assert_allclose(returns[candidate], paid, rtol=1e-6)
-
-
-def test_what_is_recorded_is_consistent() -> None:
+def test_records_are_consistent() -> None:
     """Counts and adaptation follow from spikes; drives from what is seen."""
     one = case("lsnn", MDP)
     episodes_done, learner = trace(one), lsnn(one)

@@ -1,5 +1,3 @@
-"""Windows of whole steps."""
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,6 @@ def test_a_multiple_of_the_step_is_whole_however_it_is_rounded(step_ms: float) -
 @pytest.mark.parametrize(
     ("window_ms", "step_ms"), [(20.0, 0.3), (0.5, 1.0), (0.4, 1.0), (1.5, 1.0), (20.001, 0.01)]
 )
-def test_others_are_refused(window_ms: float, step_ms: float) -> None:
-    message = f"window_ms must be a whole number of steps of {step_ms:g} ms, got {window_ms:g}"
-    with pytest.raises(ValueError, match=message):
+def test_other_windows_are_refused(window_ms: float, step_ms: float) -> None:
+    with pytest.raises(ValueError, match=f"window_ms .*{step_ms:g} ms, got {window_ms:g}"):
         whole_steps(window_ms, step_ms)

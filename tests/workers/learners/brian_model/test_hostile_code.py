@@ -32,7 +32,7 @@ def tries(mark: Path) -> dict[str, dict[str, str]]:
     return {
         # Brian2 writes a comment into the code that it makes, where a return ends it.
         "comment of a statement": {"reset": f"v = 0*h # reset\r{touch}"},
-        "comment after a decision": {"on_feedback": f"v = 0*h # feedback\r{touch}"},
+        "comment after a decision": {"on_feedback": f"v = 0*h # told\r{touch}"},
         # Brian2 hands strings to sympy, which evaluates them.
         "text in an equation": {"equations": f'{EQUATIONS}\nq = exp("{touch}") : 1'},
         "wide letters": {"equations": f"{EQUATIONS}\nq = ｅｘｅｃ('{octal(touch)}') : 1"},
@@ -66,7 +66,7 @@ def read(learner: dict[str, Any]) -> None:
 
 
 @pytest.mark.brian
-def test_the_model_itself_episodes() -> None:
+def test_the_model_without_hostile_code_is_taken() -> None:
     brian2()
     read(model())
     read(model(reset="v = 0*h  # µV, “quotes” and ümlauts may stand in comments"))
@@ -77,13 +77,14 @@ def test_the_model_itself_episodes() -> None:
 def test_code_of_files_is_not_run(tmp_path: Path, name: str) -> None:
     brian2()
     mark = tmp_path / "ran"
-    with pytest.raises(ConfigError, match="must be written with letters"):
-        read(model(**tries(mark)[name]))
+    changes = tries(mark)[name]
+    with pytest.raises(ConfigError, match=rf"neurons.actions.{next(iter(changes))} .*letters"):
+        read(model(**changes))
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("character", ["'", '"', *"\\\r\0[{@`é\u2028"])
 @pytest.mark.parametrize("name", PLACES)
-def test_characters_that_code_does_not_need(name: str, character: str) -> None:
-    with pytest.raises(ValidationError, match="must be written with letters"):
-        NeuronTable.model_validate({"n": 1, **PLACES, name: f"{PLACES[name]} {character}"})
+def test_characters_that_code_does_not_need_are_refused(name: str) -> None:
+    for character in ["'", '"', *"\\\r\0[{@`é\u2028"]:
+        with pytest.raises(ValidationError, match=name):
+            NeuronTable.model_validate({"n": 1, **PLACES, name: f"{PLACES[name]} {character}"})

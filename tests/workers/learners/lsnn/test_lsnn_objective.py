@@ -1,4 +1,4 @@
-"""What is trained: advantages by hand, where gradients go, and an unbiased policy gradient."""
+"""The objective: advantages by hand, its gradients, and an unbiased policy gradient."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,11 +28,11 @@ def decisions(**changed: FloatArray) -> Decisions:
     return Decisions(**{name: array[:, None] for name, array in arrays.items()})
 
 
-def slopes(objective: Objective, progress: float = 0.0, stretch: int = 0) -> Decisions:
+def slopes(objective: Objective, progress: float = 0.0, truncation: int = 0) -> Decisions:
     """∂J/∂ of each array of ``decisions``, (n_steps,) each."""
 
     def gained(given: Decisions) -> Any:
-        return objective.of_rewards(given, progress, stretch)
+        return objective.of_rewards(given, progress, truncation)
 
     found = xla.jax().grad(gained)(decisions())
     return Decisions(*(np.asarray(array)[:, 0] for array in found if array is not None))
@@ -49,11 +49,11 @@ ADVANTAGES: list[tuple[float, int, list[float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("trace", "stretch", "advantages"), ADVANTAGES)
-def test_advantages_by_hand(trace: float, stretch: int, advantages: list[float]) -> None:
+@pytest.mark.parametrize(("trace", "truncation", "advantages"), ADVANTAGES)
+def test_advantages_by_hand(trace: float, truncation: int, advantages: list[float]) -> None:
     """∂J/∂ log π(a_t) is A_t / 4, and ∂J/∂V_t is c_v A_t / 4: a pull towards the target."""
     objective = Objective(discount=0.5, trace=trace, value_cost=0.3, entropy_cost=0.02)
-    found = slopes(objective, stretch=stretch)
+    found = slopes(objective, truncation=truncation)
     np.testing.assert_allclose(found.log_chance, np.array(advantages) / 4, rtol=1e-14)
     np.testing.assert_allclose(found.value, 0.3 * np.array(advantages) / 4, rtol=1e-14)
     np.testing.assert_allclose(found.entropy, 0.02 / 4, rtol=1e-14)

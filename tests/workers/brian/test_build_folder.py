@@ -8,8 +8,8 @@ import pytest
 from support.child_processes import child
 
 from spikeloop.workers.brian.build_folder import (
+    FOLDER_PREFIX,
     LOCK_FILE,
-    PREFIX,
     remove_left_behind,
     scratch_folder,
 )
@@ -26,7 +26,7 @@ sys.stdin.read()
 
 
 class Owner:
-    """Whose folder it is."""
+    """Owns a folder."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +36,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def folders(place: Path) -> list[Path]:
-    return sorted(place.glob(f"{PREFIX}*"))
+    return sorted(place.glob(f"{FOLDER_PREFIX}*"))
 
 
-def test_a_folder_goes_with_its_owner(place: Path) -> None:
+def test_a_folder_is_removed_with_its_owner(place: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     owner = Owner()
     folder = scratch_folder(owner)
@@ -53,7 +53,7 @@ def test_a_folder_goes_with_its_owner(place: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["kill", "exit"])
-def test_a_folder_of_a_process_stays_as_long_as_it_episodes(end: str, place: Path) -> None:
+def test_a_folder_is_removed_only_when_its_process_is_gone(end: str, place: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(place)}
     with child(["-c", SCRIPT], place, env=environment, stdin=-1) as process:
         assert process.stdout is not None
@@ -70,11 +70,11 @@ def test_a_folder_of_a_process_stays_as_long_as_it_episodes(end: str, place: Pat
     assert folders(place) == [ours]
 
 
-def test_what_is_not_ours_is_left_alone(place: Path) -> None:
+def test_folders_of_other_programs_are_left_alone(place: Path) -> None:
     """A folder without the file, and one whose file is a link."""
-    (place / f"{PREFIX}empty").mkdir()
-    (place / f"{PREFIX}linked").mkdir()
+    (place / f"{FOLDER_PREFIX}empty").mkdir()
+    (place / f"{FOLDER_PREFIX}linked").mkdir()
     (place / "elsewhere").write_text("")
-    (place / f"{PREFIX}linked" / LOCK_FILE).symlink_to(place / "elsewhere")
+    (place / f"{FOLDER_PREFIX}linked" / LOCK_FILE).symlink_to(place / "elsewhere")
     remove_left_behind()
     assert len(folders(place)) == 2

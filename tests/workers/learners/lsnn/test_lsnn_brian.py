@@ -17,7 +17,7 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
-from spikeloop.workers.learners.lsnn.wiring import grid
+from spikeloop.workers.learners.lsnn.wiring import weight_spacing
 from spikeloop.workers.space import Parameters, Weights
 
 pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]
@@ -53,6 +53,7 @@ v -= (theta_0 + beta * rho * b) / alpha
 """
 
 
+@pytest.fixture(scope="module")
 def episodes_done() -> tuple[Lsnn, Parameters, Recorded]:
     """One candidate's episodes on two tasks."""
     whole = case("lsnn", FAMILY, **CHANGES)
@@ -107,7 +108,7 @@ def simulate(
     def rounded(name: str) -> FloatArray:
         (parameter,) = (p for p in parameters.space.parameters if p.name == name)
         assert isinstance(parameter, Weights)
-        spacing, weights = grid(parameter.scale, N), parameters[name][0]
+        spacing, weights = weight_spacing(parameter.scale, N), parameters[name][0]
         acting: FloatArray = np.round(weights / spacing) * spacing
         return acting
 
@@ -135,8 +136,10 @@ def simulate(
     return fired.reshape(n_steps, N_EPISODES, N), np.asarray(filtered.y0).T
 
 
-def test_episodes_have_the_spikes_and_answers_of_brian2() -> None:
-    learner, parameters, recorded = episodes_done()
+def test_episodes_have_the_spikes_and_answers_of_brian2(
+    episodes_done: tuple[Lsnn, Parameters, Recorded],
+) -> None:
+    learner, parameters, recorded = episodes_done
     n_steps = N_DECISIONS * N_STEPS
     drive = np.repeat(recorded.drive[0], N_STEPS, axis=0)
     fired, filtered = simulate(learner, parameters, drive)
@@ -161,9 +164,11 @@ def test_episodes_have_the_spikes_and_answers_of_brian2() -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_another_network_has_other_spikes(wrong: dict[str, Any]) -> None:
-    """The controls: every part of the network matters."""
-    learner, parameters, recorded = episodes_done()
+def test_another_network_has_other_spikes(
+    wrong: dict[str, Any], episodes_done: tuple[Lsnn, Parameters, Recorded]
+) -> None:
+    """The negative controls: every part of the network matters."""
+    learner, parameters, recorded = episodes_done
     drive = np.repeat(recorded.drive[0], N_STEPS, axis=0)
     other = Lsnn.model_validate({**learner.model_dump(), **wrong})
     fired, _ = simulate(other, parameters, drive)
