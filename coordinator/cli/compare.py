@@ -82,4 +82,4 @@ def show_comparison(
     if as_json:
         typer.echo(json.dumps(findings.as_json()))
     else:
-        comparison_progress.show(findings, folder, report, console)
+        comparison_progress.print_findings(findings, folder, report, console)

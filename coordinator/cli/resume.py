@@ -71,7 +71,7 @@ def _resume_run(
     upload_to: str,
     command: str,
 ) -> None:
-    from spikeloop.coordinator.report.figures import make_figures
+    from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.run_folder import open_run
     from spikeloop.coordinator.store.trust import reaches, require
@@ -87,7 +87,7 @@ def _resume_run(
         config,
         folder,
         max(run.store.generation() if after is None else after, 0),
-        lambda reporter, stop: run_session.resume(run, reporter, stop, after, make_figures),
+        lambda reporter, stop: run_session.resume(run, reporter, stop, after, write_run_figures),
         command,
     )
 

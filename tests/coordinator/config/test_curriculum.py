@@ -9,7 +9,7 @@ from support.refused_configuration import refusal
 from support.small_run import small_tables
 
 from spikeloop.coordinator.config.load import parse
-from spikeloop.coordinator.report.page import toml
+from spikeloop.coordinator.report.page import configuration
 
 
 def staged(*stages: dict[str, Any], **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -31,7 +31,8 @@ def test_stage_changes_the_family_until_its_share_of_generations() -> None:
     again = parse(config.tables(), "again", OWN_CLASSES)
     assert again == config
     assert again.stages == config.stages
-    assert parse(tomllib.loads(toml(config.tables())), "toml", OWN_CLASSES) == config
+    shown: Any = configuration(config.tables()).blocks[0]
+    assert parse(tomllib.loads(shown.text), "toml", OWN_CLASSES) == config
 
 
 @pytest.mark.parametrize(

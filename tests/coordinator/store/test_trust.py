@@ -36,8 +36,7 @@ RUN = {
     "resume": ["--inline"],
     "verify": [],
     "transfer": ["--inline", "--tasks", "4", "--seed", "9"],
-    "policies": [],
-    "episodes": [],
+    "interpret": [],
     "export": ["--to", "weights"],
     "report": [],
     "watch": ["--once"],
@@ -118,7 +117,7 @@ def test_no_command_runs_own_classes_without_trust(
     code = cli(command, str(genuine), *RUN[command], "--trust")
     assert mark.exists()
     mark.unlink()
-    assert code == (2 if command in ("policies", "episodes") else 0)  # it has no mazes and no lsnn
+    assert code == (2 if command == "interpret" else 0)  # it has no mazes and no lsnn
 
 
 @pytest.mark.usefixtures("forgetful")
