@@ -36,14 +36,15 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.ppu.scalar_unit import add_i16, mul_q7_i16, saturate_i16, sub_i16
-from spikeloop.workers.chip.ppu.vector_bytes import add_q7, mac_q7, sub_q7
-from spikeloop.workers.chip.ppu.vector_halfwords import (
-    add_mod16,
-    add_q15,
-    mul_q15,
-    shift_16,
-    shift_right_q15,
-    sub_mod16,
+from spikeloop.workers.chip.ppu.vector_arithmetic import (
+    add_fraction,
+    add_modulo,
+    mac_fraction,
+    mul_fraction,
+    shift,
+    shift_right_fraction,
+    sub_fraction,
+    sub_modulo,
 )
 from spikeloop.workers.chip.ppu.vector_unit import EQ, LT, Bytes, Halfwords, compare, select, splat
 from spikeloop.workers.chip.sensors import reset_row
@@ -216,9 +217,9 @@ def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) 
         trace = memory.trace[of_row(row)]
         # One unit more for negative traces: rounded down, they would never reach 0.
         unpack_row(trace, scratch.zero, 0, scratch.lanes)
-        shift_16(scratch.lanes, -15, scratch.lanes)
-        shift_16(scratch.lanes, 8, scratch.lanes)
-        mac_q7(trace, scratch.constant, scratch.lanes, trace)
+        shift(scratch.lanes, -15, scratch.lanes)
+        shift(scratch.lanes, 8, scratch.lanes)
+        mac_fraction(trace, scratch.constant, scratch.lanes, trace)
 
     read_sum(core, scratch, state, memory.readings, scratch.total)
     reset_row(core.sensors, state)
@@ -230,19 +231,19 @@ def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) 
         scratch.correlation[memory.n_states + action] = credited
     subtract_mean(memory, scratch.correlation)
     trace = memory.trace[of_row(state)]
-    add_q7(trace, scratch.correlation, trace)
+    add_fraction(trace, scratch.correlation, trace)
 
 
 @routine
 def to_correlation(memory: StdpMemory, offset: Halfwords, correlation: Bytes) -> None:
     """What ``scratch.total`` is above the offset, without its lowest bit, as a trace is."""
     scratch = memory.scratch
-    sub_mod16(scratch.total, offset, scratch.total)
+    sub_modulo(scratch.total, offset, scratch.total)
     splat(1, scratch.lanes)
-    add_mod16(scratch.total, scratch.lanes, scratch.total)
-    shift_right_q15(scratch.total, 1, scratch.total)
+    add_modulo(scratch.total, scratch.lanes, scratch.total)
+    shift_right_fraction(scratch.total, 1, scratch.total)
     for _ in range(memory.doublings):
-        add_q15(scratch.total, scratch.total, scratch.total)
+        add_fraction(scratch.total, scratch.total, scratch.total)
     pack_row(scratch.total, 0, correlation, scratch.constant)
 
 
@@ -255,7 +256,7 @@ def subtract_mean(memory: StdpMemory, correlation: Bytes) -> None:
         total += int(correlation[column])
     splat((total * memory.mean_q15 + (1 << 14)) >> 15, scratch.constant)
     select(memory.actions, EQ, scratch.constant, scratch.zero, scratch.constant)
-    sub_q7(correlation, scratch.constant, correlation)
+    sub_fraction(correlation, scratch.constant, correlation)
 
 
 def rewarded(core: Core, memory: StdpMemory, state: int, action: int, signal_q7: int) -> None:
@@ -276,13 +277,13 @@ def learn_row(core: Core, memory: StdpMemory, row: int, factor_q15: int) -> None
     change, weight = scratch.lanes, scratch.total
     unpack_row(memory.trace[of_row(row)], scratch.zero, 0, change)
     splat(factor_q15, scratch.condition)
-    mul_q15(change, scratch.condition, change)
+    mul_fraction(change, scratch.condition, change)
 
     weight_u6, fraction_u7 = core.weight_u6[of_row(row)], memory.fraction_u7[of_row(row)]
     unpack_row(weight_u6, fraction_u7, SPARE, weight)
-    add_q15(weight, change, weight)
+    add_fraction(weight, change, weight)
     splat(HALF_FRACTION, change)
-    add_q15(weight, change, weight)
+    add_fraction(weight, change, weight)
     compare(weight, scratch.condition)
     splat(0, change)
     select(scratch.condition, LT, weight, change, weight)

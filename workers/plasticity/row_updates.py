@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikeloop.workers.chip.core import ADC_LANE, Core
 from spikeloop.workers.chip.limits import N_NEURONS
-from spikeloop.workers.chip.ppu.vector_halfwords import add_mod16
+from spikeloop.workers.chip.ppu.vector_arithmetic import add_modulo
 from spikeloop.workers.chip.ppu.vector_unit import (
     BYTE_LANES,
     HALFWORD_LANES,
@@ -98,4 +98,4 @@ def read_sum(core: Core, scratch: Scratch, row: int, readings: int, total: Halfw
             scratch.anticausal_u8,
         )
         unpack_row(scratch.zero, scratch.causal_u8, 0, scratch.lanes)
-        add_mod16(total, scratch.lanes, total)
+        add_modulo(total, scratch.lanes, total)
