@@ -180,12 +180,12 @@ class BanditTasks:
         from spikeloop.tasks.references import bandit_exact as exact
         from spikeloop.tasks.references import bandit_indices as indices
         from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
-        from spikeloop.tasks.references.bandit_simulation import simulated_return
+        from spikeloop.tasks.references.simulation import IndexPolicy, simulated_return
 
-        mean, n_steps = self.mean, self.n_steps
+        mean, n_steps, n_arms = self.mean, self.n_steps, self.mean.shape[1]
         gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
         rulers: dict[str, FloatArray] = {}
-        if not gaussian and mean.shape[1] == 2 and n_steps <= exact.MAX_STEPS:
+        if not gaussian and n_arms == 2 and n_steps <= exact.MAX_STEPS:
             choices = exact.choices()
             if independent:
                 choices["Bayes optimum"] = best_choices(n_steps)
@@ -198,7 +198,14 @@ class BanditTasks:
                 else indices.bernoulli_policies()
             )
             for name, index in policies.items():
-                rulers[name] = simulated_return(self.play, mean, n_steps, index, rng)
+                rulers[name] = simulated_return(
+                    self.play,
+                    np.broadcast_to(mean[:, None], (self.n_tasks, n_steps, n_arms)),
+                    IndexPolicy(index, n_arms),
+                    rng,
+                    max_numbers=2**25,
+                    max_at_once=None,
+                )
         if not independent:
             rulers["Bayes optimum"] = majority_return(mean, n_steps)
         return rulers

@@ -169,18 +169,20 @@ class RestlessTasks:
         """
         # Scores need no rulers, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import restless_policies as policies
+        from spikeloop.tasks.references.bandit_indices import bernoulli_policies
+        from spikeloop.tasks.references.simulation import IndexPolicy, Policy, simulated_return
         from spikeloop.tasks.references.walk_filter import WalkLaw
 
         n_arms, dependent = self.mean.shape[2], self.arms == "dependent"
         law = WalkLaw(1 if dependent else n_arms, dependent, self.volatilities)
-        of_name: dict[str, policies.Policy] = {
-            "UCB1": policies.Ucb(n_arms),
+        of_name: dict[str, Policy] = {
+            "UCB1": IndexPolicy(bernoulli_policies()["UCB1"], n_arms),
             "Rescorla-Wagner": policies.RescorlaWagner(n_arms),
             "Thompson": policies.Thompson(law),
             "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(law),
         }
         return {
-            name: policies.simulated_return(self.play, self.mean, policy, rng)
+            name: simulated_return(self.play, self.mean, policy, rng)
             for name, policy in of_name.items()
         }
 

@@ -1,17 +1,14 @@
 """What rewards say about chances that walk at random: Bayes' rule on a grid."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.references.simulation import Memory
 
 N_POINTS = 100
 """Of the grid on which beliefs about a chance are kept."""
-
-Memory = Mapping[str, FloatArray]
-"""What lives remember: arrays whose first axis is n_lives."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +54,30 @@ class WalkLaw:
         # A success of the second of mirrored arms is a failure of the first.
         success = (reward > 0) ^ (arm > 0) if self.mirrored else reward > 0
         walk = np.zeros_like(arm) if self.mirrored else arm
-        likelihood = np.where(success[:, None], points(), 1.0 - points())
+        likelihood = np.where(success[:, None], grid_points(), 1.0 - grid_points())
         life = np.arange(len(arm))
         joint = belief[life, :, walk] * likelihood[:, None, :]
         evidence = joint.sum(axis=2)
         belief[life, :, walk] = joint / evidence[:, :, None]
         for k, volatility in enumerate(self.volatilities):
-            belief[:, k] = belief[:, k] @ moves(volatility)
+            belief[:, k] = belief[:, k] @ walk_transition(volatility)
         weight = probability * evidence
         return {"belief": belief, "probability": weight / weight.sum(axis=1, keepdims=True)}
 
 
-def points() -> FloatArray:
+def grid_points() -> FloatArray:
     """(N_POINTS,) middles of equal parts of [0, 1]."""
     middles: FloatArray = (np.arange(N_POINTS) + 0.5) / N_POINTS
     return middles
 
 
-def moves(volatility: float) -> FloatArray:
+def walk_transition(volatility: float) -> FloatArray:
     """(N_POINTS, N_POINTS) probabilities of a reflected Gaussian step from each point to each.
 
     Its density at y is the sum of those at y and at all its mirror images, 2 k ± y. Steps much
     smaller than the grid's are not seen: the chance then stays where it is.
     """
-    x = points()
+    x = grid_points()
     mirrors = 2 * np.arange(-int(4 * volatility) - 2, int(4 * volatility) + 3)
     ends = (mirrors[:, None] + np.concatenate([x, -x])).ravel()
     density = np.exp(-0.5 * ((ends - x[:, None]) / volatility) ** 2)
