@@ -27,7 +27,7 @@ import numpy as np
 from emulator import processor
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.limits import (
@@ -38,12 +38,17 @@ from spikeloop.workers.chip.limits import (
     PPU_HZ,
     V_MAX_V,
 )
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.mismatch import mismatched, synapse_gains
 from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.kernels import routine
-from spikeloop.workers.learners.chip.episode import Timing, silence, stimulate, timing
+from spikeloop.workers.learners.chip.episode import (
+    DecisionProtocol,
+    decision_protocol,
+    silence,
+    stimulate,
+)
 
 S, A = 6, 8
 CHIP = 20
@@ -79,9 +84,9 @@ hold : second (constant)
 """
 
 
-def neurons() -> Neurons:
+def neurons() -> NeuronConstants:
     """The neurons of the chip."""
-    return mismatched(physical(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
+    return mismatched(ideal_neurons(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 
 def network(life: int) -> Core:
@@ -91,7 +96,7 @@ def network(life: int) -> Core:
         CIRCUIT.step_s,
         noise_V=CIRCUIT.noise_V,
         router_delay_cycles=CIRCUIT.router_delay_cycles,
-        gain=synapse_gain(CHIP),
+        gain=synapse_gains(CHIP),
     )
     connect(core, S, A, inhibition_u6=35, pulse_u5=CIRCUIT.pulse_u5)
     weights_u6 = np.random.default_rng(life).integers(20, 64, (S, A))
@@ -105,7 +110,7 @@ def visited(life: int, n_decisions: int) -> NDArray[np.int64]:
 
 
 @routine
-def open_loop(core: Core, states: NDArray[np.int64], protocol: Timing) -> int:
+def open_loop(core: Core, states: NDArray[np.int64], protocol: DecisionProtocol) -> int:
     """Runs the protocol for every state and returns the number of spikes."""
     n_spikes = 0
     for state in states:
@@ -118,7 +123,7 @@ def open_loop(core: Core, states: NDArray[np.int64], protocol: Timing) -> int:
 
 def emulate(n_decisions: int) -> tuple[float, float]:
     """Wall time, and spikes a decision, of one life on the emulator."""
-    prepared, protocol, states = network(0), timing(CIRCUIT), visited(0, n_decisions)
+    prepared, protocol, states = network(0), decision_protocol(CIRCUIT), visited(0, n_decisions)
     open_loop(clone(prepared), states[:1], protocol)
     core = clone(prepared)
     seed_words(np.uint64(1), core.lanes)
@@ -129,7 +134,7 @@ def emulate(n_decisions: int) -> tuple[float, float]:
 
 def stimuli(life: int, n_decisions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Source and step of every event: source k < S kicks state k, source S + k is action k."""
-    protocol = timing(CIRCUIT)
+    protocol = decision_protocol(CIRCUIT)
     length = round(DECISION_S / CIRCUIT.step_s)
     source, step = [], []
     for decision, state in enumerate(visited(life, n_decisions)):
@@ -180,7 +185,7 @@ def simulate(target: str, n_lives: int, n_decisions: int) -> tuple[float, float]
     b2.seed(1)
 
     cells = neurons()
-    tiled = {f.name: np.tile(getattr(cells, f.name), n_lives) for f in fields(Neurons)}
+    tiled = {f.name: np.tile(getattr(cells, f.name), n_lives) for f in fields(NeuronConstants)}
     group = b2.NeuronGroup(
         n_lives * N_NEURONS,
         EQUATIONS,

@@ -186,10 +186,10 @@ class BanditTasks:
         gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
         rulers: dict[str, FloatArray] = {}
         if not gaussian and n_arms == 2 and n_steps <= exact.MAX_STEPS:
-            choices = exact.choices()
+            count_policies = exact.count_policies()
             if independent:
-                choices["Bayes optimum"] = best_choices(n_steps)
-            for name, choose in choices.items():
+                count_policies["Bayes optimum"] = best_choices(n_steps)
+            for name, choose in count_policies.items():
                 rulers[name] = exact.expected_return(choose, mean, n_steps)
         else:
             policies = (

@@ -23,7 +23,7 @@ MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 
 
 @dataclass(frozen=True)
-class Layouts:
+class MazeLayouts:
     """What some mazes look like.
 
     Attributes:
@@ -86,16 +86,16 @@ class Maze(Settings):
         """Draws ``n_tasks`` independent mazes."""
         return self.tables(self.layouts(n_tasks, rng))
 
-    def layouts(self, n_tasks: int, rng: np.random.Generator) -> Layouts:
+    def layouts(self, n_tasks: int, rng: np.random.Generator) -> MazeLayouts:
         """Draws what ``sample`` turns into tables; more tasks begin with the same ones."""
         free = np.zeros((n_tasks, *self.shape), dtype=np.bool_)
         goal, start = np.zeros((2, n_tasks), dtype=np.int64)
         for task in range(n_tasks):
-            free[task] = carve(self.n_rows, self.n_columns, rng)
+            free[task] = random_maze(self.n_rows, self.n_columns, rng)
             goal[task], start[task] = rng.choice(np.flatnonzero(free[task]), 2, replace=False)
-        return Layouts(free, goal, start)
+        return MazeLayouts(free, goal, start)
 
-    def tables(self, layouts: Layouts) -> TabularTasks:
+    def tables(self, layouts: MazeLayouts) -> TabularTasks:
         """The mazes as Markov decision processes.
 
         States that are never occupied, walls and the goal, have the restart's row and no reward.
@@ -106,7 +106,7 @@ class Maze(Settings):
         is_goal = state == layouts.goal[:, None]
         occupied = free & ~is_goal
 
-        ahead = neighbours(height, width)
+        ahead = fields_ahead(height, width)
         target = np.where(free[:, ahead], ahead, state)
         hit = occupied[:, None, :] & np.take_along_axis(is_goal[:, None, :], target, axis=2)
         bumped = occupied[:, None, :] & (target == state)
@@ -124,7 +124,7 @@ class Maze(Settings):
         )
 
 
-def carve(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
+def random_maze(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
     """(2 · n_rows − 1, 2 · n_columns − 1) free fields of a random depth-first maze.
 
     From a random cell the walk breaks into a random neighbour that it has not seen yet, and goes
@@ -150,7 +150,7 @@ def carve(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
     return free
 
 
-def neighbours(height: int, width: int) -> IntArray:
+def fields_ahead(height: int, width: int) -> IntArray:
     """(4, n_states) the field one step ahead; the field itself where the border is in the way."""
     row, column = np.indices((height, width))
     fields = [

@@ -1,10 +1,10 @@
-"""Playing tasks as pure functions of arrays: once for NumPy and for libraries that trace arrays.
+"""Tasks as pure functions of arrays, written once for NumPy and for libraries that trace arrays.
 
-A learner that is one compiled program needs its environment inside it. So that there is no second
-truth, the rules of a family are written once, as a ``Program`` over an array library ``xp``: lives
-under way in NumPy (``ProgramPlay``) run it with ``numpy``, a compiled learner traces it with
-``jax.numpy``. Programs use what both have: no assignment into arrays, no Python control flow that
-depends on their values.
+A learner that is one compiled program needs its environment inside it. The rules of a family are
+therefore written once, as a ``TaskProgram`` over an array library ``xp``: episodes in NumPy
+(``ProgramPlay``) run it with ``numpy``, a compiled learner traces it with ``jax.numpy``. Programs use
+only what both libraries have: no assignment into arrays, and no Python control flow that depends on
+their values.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Arrays = Mapping[str, Any]
 """Arrays by name, of NumPy or of the library that traces."""
 
 
-class Program(Protocol):
+class TaskProgram(Protocol):
     """The rules of a batch of tasks. Implementations are frozen dataclasses of plain values.
 
     Two batches with equal programs and arrays of equal shapes are played by the same compiled code,
@@ -74,10 +74,10 @@ class Program(Protocol):
 
 
 @runtime_checkable
-class Programmed(Protocol):
+class ProgrammedTasks(Protocol):
     """A batch of tasks whose rules are a program."""
 
-    def program(self) -> Program:
+    def program(self) -> TaskProgram:
         """The rules."""
         ...
 
@@ -100,12 +100,12 @@ class ProgramPlay:
         state: of the lives.
     """
 
-    program: Program
+    program: TaskProgram
     arrays: Arrays
     state: Arrays
 
     @classmethod
-    def begin(cls, tasks: Programmed, task: IntArray) -> "ProgramPlay":
+    def begin(cls, tasks: ProgrammedTasks, task: IntArray) -> "ProgramPlay":
         """Lives that begin; ``task`` says which one of the batch each is for."""
         program, arrays = tasks.program(), tasks.arrays()
         return cls(program, arrays, program.start(np, arrays, task))

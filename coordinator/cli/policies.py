@@ -11,7 +11,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.tasks.base import FloatArray, References
-from spikeloop.tasks.maze import Layouts, Maze
+from spikeloop.tasks.maze import Maze, MazeLayouts
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
 
 THETAS = ("default", "learned")
@@ -30,7 +30,7 @@ class Policies:
     """
 
     n_steps: int
-    layouts: Layouts
+    layouts: MazeLayouts
     references: References
     hits: FloatArray
     values: FloatArray

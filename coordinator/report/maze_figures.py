@@ -7,7 +7,7 @@ import numpy as np
 
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.maze import MOVES, BoolArray, Layouts, neighbours
+from spikeloop.tasks.maze import MOVES, BoolArray, MazeLayouts, fields_ahead
 from spikeloop.tasks.references.shortest_path import distances
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def best_actions(values: FloatArray) -> BoolArray:
 
 def draw_policies(
     figure: "Figure",
-    layouts: Layouts,
+    layouts: MazeLayouts,
     values: FloatArray,
     headings: Sequence[str],
     titles: Sequence[Sequence[str]],
@@ -120,7 +120,7 @@ def draw_policy(
         axes.add_patch(Rectangle(corner, 1, 1, lw=0, fc="none", ec=UNDECIDED, hatch="////"))
 
     field, action = np.nonzero(best)
-    near = neighbours(height, width)
+    near = fields_ahead(height, width)
     ahead = np.where(free.ravel()[near], near, state)
     way = distances(free, (goal // width, goal % width)).ravel()
     astray = way[ahead[action, field]] >= way[field]

@@ -24,7 +24,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import product
 from spikeloop.tasks.references.bandit_indices import chance_mean, ucb1
 
-Choice = Callable[[int, int], FloatArray]
+CountPolicy = Callable[[int, int], FloatArray]
 
 MAX_STEPS = 200
 """Pulls up to which four policies take some ten seconds, and a stored one less than 100 MB."""
@@ -35,7 +35,7 @@ def successes(n_pulls: int) -> FloatArray:
     return np.arange(n_pulls + 1, dtype=np.float64)
 
 
-def final_counts(choose: Choice, n_steps: int) -> list[FloatArray]:
+def final_counts(choose: CountPolicy, n_steps: int) -> list[FloatArray]:
     """Law of the counts after ``n_steps`` pulls of arms whose chances are drawn from U[0, 1].
 
     Returns:
@@ -59,7 +59,7 @@ def final_counts(choose: Choice, n_steps: int) -> list[FloatArray]:
     return law
 
 
-def expected_return(choose: Choice, mean: FloatArray, n_steps: int) -> FloatArray:
+def expected_return(choose: CountPolicy, mean: FloatArray, n_steps: int) -> FloatArray:
     """Expected number of successes for given chances.
 
     Args:
@@ -92,7 +92,7 @@ def powers(base: FloatArray, n: int) -> FloatArray:
     return np.multiply.accumulate(factors, axis=-1)
 
 
-def choices() -> dict[str, Choice]:
+def count_policies() -> dict[str, CountPolicy]:
     """The policies of ``bernoulli_policies``, by the same names."""
     return {
         "UCB1": larger(ucb1),
@@ -101,7 +101,7 @@ def choices() -> dict[str, Choice]:
     }
 
 
-def larger(index: Callable[[FloatArray, float, int], FloatArray]) -> Choice:
+def larger(index: Callable[[FloatArray, float, int], FloatArray]) -> CountPolicy:
     """The policy that pulls the arm with the larger index, either with 1/2 if they are equal."""
 
     def choose(n0: int, n1: int) -> FloatArray:

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.references.bandit_exact import Choice, successes
+from spikeloop.tasks.references.bandit_exact import CountPolicy, successes
 from spikeloop.tasks.references.bandit_indices import chance_mean
 
 TIE = 1e-10
 """Values nearer to each other differ by rounding only; either arm is best then."""
 
 
-def best_choices(n_steps: int) -> Choice:
+def best_choices(n_steps: int) -> CountPolicy:
     """The policy with the highest mean return for two independent arms of chances U[0, 1].
 
     Backward induction over the counts, whose posterior is Beta(s + 1, n − s + 1) for either arm

@@ -19,7 +19,7 @@ from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.bandit import BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.informative_bandit import InformativeTasks
-from spikeloop.tasks.program import Programmed
+from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.tasks.restless_bandit import RestlessTasks
 from spikeloop.tasks.tabular import TabularTasks
@@ -268,8 +268,8 @@ def test_the_arrays_of_a_slice_are_slices_of_the_arrays(family: TaskFamily, cut:
     """And the program is the same: batches of a family differ in their arrays alone."""
     whole = sample(family, 5)
     part = whole[cut]
-    assert isinstance(whole, Programmed)
-    assert isinstance(part, Programmed)
+    assert isinstance(whole, ProgrammedTasks)
+    assert isinstance(part, ProgrammedTasks)
     assert part.program() == whole.program()
     assert hash(part.program()) == hash(whole.program())
     arrays, of_part = whole.arrays(), part.arrays()
@@ -282,7 +282,7 @@ def test_the_arrays_of_a_slice_are_slices_of_the_arrays(family: TaskFamily, cut:
 
 def test_latents_are_as_many_as_the_interface_says(family: TaskFamily) -> None:
     tasks = sample(family, 50)
-    assert isinstance(tasks, Programmed)
+    assert isinstance(tasks, ProgrammedTasks)
     n, arrays = family.interface.n_latents, tasks.arrays()
     assert tasks.interface.n_latents == n
     assert ("latents" in arrays) == (n > 0)
@@ -298,8 +298,8 @@ def test_more_tasks_begin_with_the_same_ones(family: TaskFamily) -> None:
     if family.kind == "random_mdp":
         pytest.skip("draws all transitions first")
     many, few = sample(family, 9), sample(family, 4)
-    assert isinstance(many, Programmed)
-    assert isinstance(few, Programmed)
+    assert isinstance(many, ProgrammedTasks)
+    assert isinstance(few, ProgrammedTasks)
     for name, array in many.arrays().items():
         np.testing.assert_array_equal(few.arrays()[name], array[:4], err_msg=name)
 

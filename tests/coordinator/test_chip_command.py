@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.workers.chip.calibration.calibrate import Calibration
-from spikeloop.workers.chip.calibration.measured import QUANTITIES
+from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
 
 FIGURES = ("correlation", "potentials", "rates", "synapses")
 

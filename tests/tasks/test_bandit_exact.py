@@ -11,8 +11,8 @@ from statistical import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.references.bandit_exact import (
-    Choice,
-    choices,
+    CountPolicy,
+    count_policies,
     expected_return,
     final_counts,
     successes,
@@ -21,12 +21,12 @@ from spikeloop.tasks.references.bandit_exact import (
 from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
 
 ALPHA = 1e-4
-POLICIES = [*choices(), "Bayes optimum"]
+POLICIES = [*count_policies(), "Bayes optimum"]
 CHANCES = np.array([[0.3, 0.6], [0.9, 0.1], [0.0, 1.0], [0.5, 0.5], [1.0, 1.0], [0.02, 0.05]])
 
 
-def policy(name: str, n_steps: int) -> Choice:
-    return best_choices(n_steps) if name == "Bayes optimum" else choices()[name]
+def policy(name: str, n_steps: int) -> CountPolicy:
+    return best_choices(n_steps) if name == "Bayes optimum" else count_policies()[name]
 
 
 def majority(n0: int, n1: int) -> FloatArray:
@@ -35,7 +35,7 @@ def majority(n0: int, n1: int) -> FloatArray:
     return np.heaviside((first + n1 - second) - (n0 - first + second), 0.5)
 
 
-def enumerated(choose: Choice, chances: FloatArray, n_steps: int) -> float:
+def enumerated(choose: CountPolicy, chances: FloatArray, n_steps: int) -> float:
     """Expected return, summed over all sequences of pulls and rewards."""
     total = 0.0
     for history in itertools.product([(0, 1), (0, 0), (1, 1), (1, 0)], repeat=n_steps):
@@ -50,7 +50,9 @@ def enumerated(choose: Choice, chances: FloatArray, n_steps: int) -> float:
     return total
 
 
-def played(choose: Choice, mean: FloatArray, n_steps: int, rng: np.random.Generator) -> FloatArray:
+def played(
+    choose: CountPolicy, mean: FloatArray, n_steps: int, rng: np.random.Generator
+) -> FloatArray:
     """(n_lives,) what the pulled arms pay on average, one life for each row of chances."""
     life = np.arange(len(mean))
     n, won = np.zeros((2, len(mean), 2), dtype=np.int64)
@@ -106,7 +108,7 @@ def best_of_all(n_steps: int) -> Fraction:
     return best
 
 
-def mean_return(choose: Choice, n_steps: int) -> float:
+def mean_return(choose: CountPolicy, n_steps: int) -> float:
     """Over chances U[0, 1]."""
     return sum(
         float((law * (successes(n0)[:, None] + successes(n_steps - n0))).sum())

@@ -11,8 +11,8 @@ from statistical import assert_mean
 from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.references.bandit_exact import (
-    Choice,
-    choices,
+    CountPolicy,
+    count_policies,
     expected_return,
     larger,
     thompson,
@@ -111,7 +111,7 @@ def test_regrets_are_those_measured_elsewhere(
         assert_measured(regret, family, policy)
 
 
-def believing(choose: Choice, k: int) -> Choice:
+def believing(choose: CountPolicy, k: int) -> CountPolicy:
     """The policy with the prior Beta(k + 1, k + 1): as if either arm had paid k times of 2 k."""
     return lambda n0, n1: choose(n0 + 2 * k, n1 + 2 * k)[k:-k, k:-k]
 
@@ -121,12 +121,12 @@ def believing(choose: Choice, k: int) -> Choice:
     [
         ("UCB1", larger(lambda total, pulls, step: ucb1(total, pulls, step, noise=0.9))),
         ("Thompson", believing(thompson, 1)),
-        ("greedy posterior mean", believing(choices()["greedy posterior mean"], 1)),
+        ("greedy posterior mean", believing(count_policies()["greedy posterior mean"], 1)),
         ("Bayes optimum", None),
     ],
 )
 def test_measured_regrets_reject_another_constant_and_other_priors(
-    policy: str, wrong: Choice | None
+    policy: str, wrong: CountPolicy | None
 ) -> None:
     """The negative control."""
     wrong = wrong or believing(best_choices(100 + 4 * 3), 3)

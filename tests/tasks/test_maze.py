@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from statistical import assert_frequencies, assert_mean
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.maze import MOVES, Layouts, Maze, carve
+from spikeloop.tasks.maze import MOVES, Maze, MazeLayouts, random_maze
 
 ALPHA = 1e-4
 
@@ -44,7 +44,7 @@ def distances(free: NDArray[np.bool_], goal: int) -> NDArray[np.int64]:
 @given(sizes, seeds)
 def test_every_maze_is_a_tree_over_all_its_cells(size: tuple[int, int], seed: int) -> None:
     """Connected, and with one passage less than cells, so with one way between any two fields."""
-    free = carve(*size, np.random.default_rng(seed))
+    free = random_maze(*size, np.random.default_rng(seed))
     assert free[::2, ::2].all()
     assert not free[1::2, 1::2].any()
     n_cells = size[0] * size[1]
@@ -55,7 +55,7 @@ def test_every_maze_is_a_tree_over_all_its_cells(size: tuple[int, int], seed: in
 def test_the_published_size_has_its_four_mazes_equally_often() -> None:
     """Three of the four walls between 2 × 2 cells are open; the walk closes a random one."""
     rng = np.random.default_rng(0)
-    closed = [(~carve(2, 2, rng)).ravel()[1::2] for _ in range(2000)]
+    closed = [(~random_maze(2, 2, rng)).ravel()[1::2] for _ in range(2000)]
     counts = np.sum(closed, axis=0)
     assert counts.sum() == 2000
     assert_frequencies(counts, np.full(4, 1 / 4), ALPHA)
@@ -81,9 +81,9 @@ def test_more_mazes_begin_with_the_same_ones() -> None:
         np.testing.assert_array_equal(value, vars(many)[name][:2])
 
 
-def corridor() -> Layouts:
+def corridor() -> MazeLayouts:
     """Three fields in a row, the goal at the east end, the start at the west end."""
-    return Layouts(np.ones((1, 1, 3), dtype=np.bool_), np.array([2]), np.array([0]))
+    return MazeLayouts(np.ones((1, 1, 3), dtype=np.bool_), np.array([2]), np.array([0]))
 
 
 def test_the_tables_of_a_corridor() -> None:
@@ -163,7 +163,7 @@ def test_hits_per_step_in_the_long_run_are_one_over_the_mean_way(size: tuple[int
 
 
 def play(
-    layouts: Layouts,
+    layouts: MazeLayouts,
     task: int,
     n_steps: int,
     policy: str,

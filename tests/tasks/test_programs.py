@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.tasks.program import Arrays, Program, Programmed, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgrammedTasks, ProgramPlay, TaskProgram
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.tasks.tabular import TabularTasks
 
@@ -44,7 +44,7 @@ def family(request: pytest.FixtureRequest) -> TaskFamily:
 def sample(family: TaskFamily) -> Any:
     """A batch, of which the types say no more than that it is one."""
     tasks = family.sample(N_TASKS, np.random.default_rng(11))
-    assert isinstance(tasks, Programmed), f"{family.kind} has no program"
+    assert isinstance(tasks, ProgrammedTasks), f"{family.kind} has no program"
     return tasks
 
 
@@ -87,12 +87,12 @@ def lived(play: ProgramPlay, course: Course) -> Lived:
     return Lived(np.array(seen), np.array(rewards), np.array(told), play.state)
 
 
-TRACED: list[Program] = []
+TRACED: list[TaskProgram] = []
 """Every time that a program was compiled."""
 
 
 @partial(jax.jit, static_argnums=0)
-def scanned(program: Program, arrays: Arrays, state: Arrays, actions: Any, luck: Any) -> Any:
+def scanned(program: TaskProgram, arrays: Arrays, state: Arrays, actions: Any, luck: Any) -> Any:
     """In JAX, all steps in one compiled loop, which refuses a state that changes its types."""
     TRACED.append(program)
 
@@ -104,7 +104,7 @@ def scanned(program: Program, arrays: Arrays, state: Arrays, actions: Any, luck:
     return jax.lax.scan(step, state, (actions, luck))
 
 
-def lived_in_jax(tasks: Programmed, course: Course, **state: IntArray) -> Lived:
+def lived_in_jax(tasks: ProgrammedTasks, course: Course, **state: IntArray) -> Lived:
     """With a begun state's further entries, if there are any."""
     program = tasks.program()
     on_device = {name: jnp.asarray(array) for name, array in tasks.arrays().items()}
@@ -221,7 +221,7 @@ def test_observations_and_told_values_are_what_the_interface_says(family: TaskFa
 
 def test_batches_of_a_family_share_one_compiled_program(family: TaskFamily) -> None:
     first, second = sample(family), family.sample(N_TASKS, np.random.default_rng(12))
-    assert isinstance(second, Programmed)
+    assert isinstance(second, ProgrammedTasks)
     course = Course.of(first)
     lived_in_jax(first, course)
     TRACED.clear()

@@ -311,7 +311,7 @@ def test_still_independent_bandits_have_the_exact_returns_of_policies(
     law = WalkLaw(2, False, tasks.volatilities)
     exact = {
         name: bandit_exact.expected_return(choose, tasks.mean[:, 0], 20)
-        for name, choose in bandit_exact.choices().items()
+        for name, choose in bandit_exact.count_policies().items()
     }
     policies: dict[str, Any] = {
         "UCB1": Ucb(2),

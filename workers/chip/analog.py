@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, expm1, log
-from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 
 # Rows of a chip's analog block, a flat float32 array of rows of 32 neurons. One array at constant
@@ -73,7 +73,7 @@ def stride_steps(step_s: float) -> int:
     return max(1, round(STRIDE_S / step_s))
 
 
-def analog_block(cells: Neurons, step_s: float, noise_V: float) -> NDArray[np.float32]:
+def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArray[np.float32]:
     """(28 · 32,) float32: resting state and coefficients of the neurons, row after row.
 
     Noise enters as one uniform increment a step or stride of length h, a signed 32-bit integer
@@ -127,7 +127,7 @@ def analog_block(cells: Neurons, step_s: float, noise_V: float) -> NDArray[np.fl
     return block
 
 
-def _coefficients(cells: Neurons, time_s: float, noise_V: float) -> list[FloatArray]:
+def _coefficients(cells: NeuronConstants, time_s: float, noise_V: float) -> list[FloatArray]:
     """Decay of V, leak, excitatory and inhibitory drive, decays of both inputs, noise; (32,) each.
 
     The leak is computed from the decay as rounded to float32, or rounding would shift the resting

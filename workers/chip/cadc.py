@@ -61,7 +61,7 @@ class Adc(NamedTuple):
     noise_lsb: np.float32
 
 
-def adc(settings: AdcSettings, chip: int | None, *, calibrated: bool) -> Adc:
+def new_adc(settings: AdcSettings, chip: int | None, *, calibrated: bool) -> Adc:
     """The column ADC of one particular chip.
 
     Args:

@@ -91,7 +91,7 @@ BIASES = (
 
 
 @dataclass(frozen=True)
-class Neurons:
+class NeuronConstants:
     """Physical values of the 32 neurons, each (32,) float64.
 
     Attributes:
@@ -131,14 +131,14 @@ class Neurons:
         return drive
 
 
-def physical(codes: Codes) -> Neurons:
+def ideal_neurons(codes: Codes) -> NeuronConstants:
     """What an ideal chip makes of the codes."""
     capacitor_F = np.where(codes.large_capacitor, LARGE_CAPACITOR_F, SMALL_CAPACITOR_F)
 
     def times(unit: float, code: CodeArray) -> FloatArray:
         return unit * code.astype(np.float64)
 
-    return Neurons(
+    return NeuronConstants(
         capacitor_F=capacitor_F,
         tau_mem_s=capacitor_F / times(LEAK_S_PER_CODE, codes.leak_u10),
         tau_exc_s=SYNAPSE_S_CODES / codes.resistor_exc_u10,
@@ -152,8 +152,8 @@ def physical(codes: Codes) -> Neurons:
     )
 
 
-def nearest(cells: Neurons) -> Codes:
-    """The codes that bring an ideal chip nearest to physical values; the inverse of ``physical``.
+def nearest_codes(cells: NeuronConstants) -> Codes:
+    """Return the codes that come nearest to physical values on an ideal chip.
 
     Values beyond the memory's range give its nearest end.
     """

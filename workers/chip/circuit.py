@@ -95,7 +95,7 @@ class Circuit(Settings):
     )
 
 
-OPENED = (
+HARDWARE_PARAMETERS = (
     Integer("v_leak", 420, 500, V_LEAK_U10, "code", "leak potential"),
     Integer("v_thresh", 560, 800, V_THRESH_U10, "code", "threshold of action neurons"),
     Integer("v_reset", 260, 420, V_RESET_U10, "code", "reset potential"),
@@ -122,7 +122,7 @@ FIELDS = {
 }
 
 
-def opened_field(name: str) -> str:
+def circuit_field(name: str) -> str:
     """The field of ``Circuit`` that a hardware hyperparameter sets."""
     return FIELDS.get(name, f"{name}_u10")
 

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import analog_block, stride_steps
-from spikeloop.workers.chip.cadc import Adc, AdcSettings
-from spikeloop.workers.chip.cadc import adc as ideal_adc
-from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.cadc import Adc, AdcSettings, new_adc
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.correlation import Sensors, disabled_sensors
 from spikeloop.workers.chip.limits import (
     FPGA_HZ,
@@ -75,13 +74,13 @@ class Core(NamedTuple):
 SEED_LANE, ADC_LANE = N_NEURONS, N_NEURONS + 1
 
 
-def steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
+def cycles_to_steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
     """Integration steps in so many cycles, of the plasticity processor unless said otherwise."""
     return max(1, round(cycles / clock_hz / step_s))
 
 
 def new_core(
-    cells: Neurons,
+    cells: NeuronConstants,
     step_s: float = 1e-7,
     *,
     noise_V: float = 0.0,
@@ -103,7 +102,7 @@ def new_core(
         adc: their ADC, an ideal one by default.
         strides: whether the chip may take strides where nothing can happen.
     """
-    delay = steps(router_delay_cycles, step_s, FPGA_HZ)
+    delay = cycles_to_steps(router_delay_cycles, step_s, FPGA_HZ)
     return Core(
         analog=aligned(analog_block(cells, step_s, noise_V)),
         lanes=aligned(np.ones(N_NEURONS + 2, dtype=np.uint32)),
@@ -124,7 +123,7 @@ def new_core(
         delay=delay,
         stride=stride_steps(step_s) if strides else 1,
         sensors=disabled_sensors() if sensors is None else sensors,
-        adc=ideal_adc(AdcSettings(), None, calibrated=True) if adc is None else adc,
+        adc=new_adc(AdcSettings(), None, calibrated=True) if adc is None else adc,
     )
 
 

@@ -121,7 +121,7 @@ def sensor_deviations(chip: int) -> FloatArray:
     return np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
 
 
-def sensors(
+def new_sensors(
     correlation: Correlation,
     step_s: float,
     calibration_u4: NDArray[np.uint8],

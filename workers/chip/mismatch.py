@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.capmem import Codes, Neurons, physical
+from spikeloop.workers.chip.capmem import Codes, NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.limits import N_NEURONS, N_SYNAPSES
 
 Mismatch = Literal["off", "uncalibrated", "calibrated"]
@@ -28,7 +28,7 @@ LARGEST_DEVIATION_SD = 3.0
 
 
 @dataclass(frozen=True)
-class Spread:
+class NeuronSpread:
     """Relative standard deviations over the neurons of a chip."""
 
     tau_mem: float
@@ -39,10 +39,10 @@ class Spread:
     weight: float
 
 
-UNCALIBRATED = Spread(
+UNCALIBRATED = NeuronSpread(
     tau_mem=0.24, tau_exc=0.16, tau_inh=0.22, refractory=0.09, threshold_gap=0.20, weight=0.15
 )
-CALIBRATED = Spread(
+CALIBRATED = NeuronSpread(
     tau_mem=0.05, tau_exc=0.05, tau_inh=0.05, refractory=0.03, threshold_gap=0.05, weight=0.05
 )
 
@@ -50,14 +50,14 @@ SYNAPSE_SPREAD = 0.05
 """Relative standard deviation of a synapse's strength within its column."""
 
 
-def deviations(chip: int) -> FloatArray:
+def neuron_deviations(chip: int) -> FloatArray:
     """(6, 32) standard normal draws of a chip, cut at three; always the same ones for a chip."""
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(chip)))
     draws = rng.standard_normal((6, N_NEURONS))
     return np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
 
 
-def produced(codes: Codes, chip: int, mismatch: Mismatch) -> Neurons:
+def neurons_of_chip(codes: Codes, chip: int, mismatch: Mismatch) -> NeuronConstants:
     """What one particular chip makes of codes of its parameter memory.
 
     A chip is a pattern of factors on what the codes do: on the time that a bias gives, on the
@@ -65,13 +65,13 @@ def produced(codes: Codes, chip: int, mismatch: Mismatch) -> Neurons:
     potentials come out as they are set. So what a code misses by can be made up for by another
     code, which is what ``calibration`` does.
     """
-    ideal = physical(codes)
+    ideal = ideal_neurons(codes)
     if mismatch == "off":
         return ideal
     return mismatched(ideal, chip, calibrated=mismatch == "calibrated")
 
 
-def mismatched(ideal: Neurons, chip: int, *, calibrated: bool) -> Neurons:
+def mismatched(ideal: NeuronConstants, chip: int, *, calibrated: bool) -> NeuronConstants:
     """The neurons of one particular chip.
 
     Calibration shrinks a chip's pattern, it does not draw another. A column's weight gain scales
@@ -86,9 +86,9 @@ def mismatched(ideal: Neurons, chip: int, *, calibrated: bool) -> Neurons:
     return deviated(ideal, chip, CALIBRATED if calibrated else UNCALIBRATED)
 
 
-def deviated(ideal: Neurons, chip: int, spread: Spread) -> Neurons:
+def deviated(ideal: NeuronConstants, chip: int, spread: NeuronSpread) -> NeuronConstants:
     """The neurons of a chip whose pattern has the given standard deviations."""
-    mem, exc, inh, refractory, gap, weight = deviations(chip)
+    mem, exc, inh, refractory, gap, weight = neuron_deviations(chip)
     return replace(
         ideal,
         tau_mem_s=ideal.tau_mem_s * (1 + spread.tau_mem * mem),
@@ -102,7 +102,7 @@ def deviated(ideal: Neurons, chip: int, spread: Spread) -> Neurons:
     )
 
 
-def synapse_gain(chip: int) -> NDArray[np.float32]:
+def synapse_gains(chip: int) -> NDArray[np.float32]:
     """(1024,) strength of a chip's synapses relative to their column's, calibrated or not."""
     sequence = np.random.SeedSequence(chip, spawn_key=(2,))
     draws = np.random.Generator(np.random.Philox(sequence)).standard_normal(N_SYNAPSES)

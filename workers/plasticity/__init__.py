@@ -4,15 +4,15 @@
 and one in ``ChipAgent.program``; ``hooks`` says what its functions get.
 """
 
-from spikeloop.workers.plasticity.program import Program
+from spikeloop.workers.plasticity.program import PlasticityProgram
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp
 from spikeloop.workers.plasticity.td_lambda import TdLambda
 from spikeloop.workers.plasticity.td_published import TdPublished
 
-PROGRAMS: dict[str, type[Program]] = {
+PROGRAMS: dict[str, type[PlasticityProgram]] = {
     "reward_stdp": RewardStdp,
     "td_lambda": TdLambda,
     "td_published": TdPublished,
 }
 
-__all__ = ["PROGRAMS", "Program", "RewardStdp", "TdLambda", "TdPublished"]
+__all__ = ["PROGRAMS", "PlasticityProgram", "RewardStdp", "TdLambda", "TdPublished"]

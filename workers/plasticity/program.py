@@ -27,7 +27,7 @@ SHORTEST_RESCALE = 0.0129
 """Shortest published rescaling period, as a fraction of a life."""
 
 
-class Program(Protocol):
+class PlasticityProgram(Protocol):
     """A plasticity program: frozen settings with a ``kind``; see ``hooks`` for what it does."""
 
     @property

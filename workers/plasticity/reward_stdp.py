@@ -61,9 +61,9 @@ from spikeloop.workers.plasticity.program import (
 from spikeloop.workers.plasticity.row_updates import (
     Scratch,
     new_scratch,
-    of_row,
     pack_row,
-    read_sum,
+    row_slice,
+    sum_readings,
     unpack_row,
 )
 from spikeloop.workers.space import Parameter, Real
@@ -203,10 +203,10 @@ def begin(core: Core, memory: StdpMemory) -> None:
     ``readout.measure_offsets`` would do so for all rows, for which the memory is too small.
     """
     for row in range(memory.n_states):
-        weights = core.weight_u6[of_row(row)]
+        weights = core.weight_u6[row_slice(row)]
         weights[memory.n_states : memory.n_states + memory.n_actions] = memory.initial_u6
         reset_row(core.sensors, row)
-        read_sum(core, memory.scratch, row, memory.readings, memory.offset[of_row(row)])
+        sum_readings(core, memory.scratch, row, memory.readings, memory.offset[row_slice(row)])
 
 
 def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) -> None:
@@ -214,23 +214,23 @@ def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) 
     scratch = memory.scratch
     splat(memory.trace_decay_q7, scratch.constant)
     for row in range(memory.n_states):
-        trace = memory.trace[of_row(row)]
+        trace = memory.trace[row_slice(row)]
         # One unit more for negative traces: rounded down, they would never reach 0.
         unpack_row(trace, scratch.zero, 0, scratch.lanes)
         shift(scratch.lanes, -15, scratch.lanes)
         shift(scratch.lanes, 8, scratch.lanes)
         mac_fraction(trace, scratch.constant, scratch.lanes, trace)
 
-    read_sum(core, scratch, state, memory.readings, scratch.total)
+    sum_readings(core, scratch, state, memory.readings, scratch.total)
     reset_row(core.sensors, state)
-    to_correlation(memory, memory.offset[of_row(state)], scratch.correlation)
+    to_correlation(memory, memory.offset[row_slice(state)], scratch.correlation)
     select(memory.actions, EQ, scratch.correlation, scratch.zero, scratch.correlation)
     if memory.chosen_only:
         credited = scratch.correlation[memory.n_states + action]
         splat(0, scratch.correlation)
         scratch.correlation[memory.n_states + action] = credited
     subtract_mean(memory, scratch.correlation)
-    trace = memory.trace[of_row(state)]
+    trace = memory.trace[row_slice(state)]
     add_fraction(trace, scratch.correlation, trace)
 
 
@@ -275,11 +275,11 @@ def learn_row(core: Core, memory: StdpMemory, row: int, factor_q15: int) -> None
     """Adds factor times trace to a row's weights, rounded and saturating."""
     scratch = memory.scratch
     change, weight = scratch.lanes, scratch.total
-    unpack_row(memory.trace[of_row(row)], scratch.zero, 0, change)
+    unpack_row(memory.trace[row_slice(row)], scratch.zero, 0, change)
     splat(factor_q15, scratch.condition)
     mul_fraction(change, scratch.condition, change)
 
-    weight_u6, fraction_u7 = core.weight_u6[of_row(row)], memory.fraction_u7[of_row(row)]
+    weight_u6, fraction_u7 = core.weight_u6[row_slice(row)], memory.fraction_u7[row_slice(row)]
     unpack_row(weight_u6, fraction_u7, SPARE, weight)
     add_fraction(weight, change, weight)
     splat(HALF_FRACTION, change)

@@ -61,7 +61,7 @@ def new_scratch() -> Scratch:
 
 
 @part
-def of_row(row: int) -> slice:
+def row_slice(row: int) -> slice:
     """Where the 32 lanes of a row are."""
     return slice(row * N_NEURONS, (row + 1) * N_NEURONS)
 
@@ -85,7 +85,7 @@ def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any])
 
 
 @routine
-def read_sum(core: Core, scratch: Scratch, row: int, readings: int, total: Halfwords) -> None:
+def sum_readings(core: Core, scratch: Scratch, row: int, readings: int, total: Halfwords) -> None:
     """Adds up readings of a row's causal branch."""
     splat(0, total)
     for _ in range(readings):

@@ -13,14 +13,14 @@ from spikeloop.workers.chip.cadc import (
     OFFSET_SPREAD_LSB,
     Adc,
     AdcSettings,
-    adc,
+    new_adc,
 )
 from spikeloop.workers.chip.correlation import (
     Correlation,
     Sensors,
     disabled_sensors,
+    new_sensors,
     sensor_deviations,
-    sensors,
 )
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
 from spikeloop.workers.chip.noise import xorshift32
@@ -61,7 +61,7 @@ def offsets(
 
 def test_the_ideal_curve_is_the_rounded_sum_of_offset_and_charge() -> None:
     lsb = np.arange(N_SYNAPSES) / 4  # exact quarters, up to 255.75
-    channels = adc(SILENT, None, calibrated=False)
+    channels = new_adc(SILENT, None, calibrated=False)
     cells = charged(lsb, lsb[::-1])
     for row in range(N_ROWS):
         part = slice(row * N_NEURONS, (row + 1) * N_NEURONS)
@@ -71,14 +71,14 @@ def test_the_ideal_curve_is_the_rounded_sum_of_offset_and_charge() -> None:
 
 
 def test_codes_stop_at_the_ends_of_eight_bits() -> None:
-    channels = adc(SILENT, None, calibrated=False)
+    channels = new_adc(SILENT, None, calibrated=False)
     for charge, code in ((214.4, 254), (215.4, 255), (300.0, 255), (-40.0, 0), (-1e6, 0)):
         causal, anticausal = read(charged(charge), channels, 0, generator())
         assert (causal == code).all() and (anticausal == 40).all()
 
 
 def test_channels_have_their_own_offset_and_gain() -> None:
-    channels = adc(SILENT, 20, calibrated=False)
+    channels = new_adc(SILENT, 20, calibrated=False)
     codes = read(charged(100.0, 50.0), channels, 9, generator())
     for channel, charge in enumerate((100.0, 50.0)):
         level = channels.offset_lsb[channel].astype(np.float64) + channels.gain[channel] * charge
@@ -88,7 +88,7 @@ def test_channels_have_their_own_offset_and_gain() -> None:
 
 def test_a_reading_leaves_the_charge_as_it_is() -> None:
     cells = charged(3.0, 4.0)
-    read(cells, adc(AdcSettings(), 1, calibrated=True), 2, generator())
+    read(cells, new_adc(AdcSettings(), 1, calibrated=True), 2, generator())
     assert (cells.causal == 3).all() and (cells.anticausal == 4).all()
 
 
@@ -103,7 +103,7 @@ def test_settings_that_make_no_sense_are_refused(setting: dict[str, float]) -> N
 
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_channels_deviate_by_the_stated_magnitudes(calibrated: bool) -> None:
-    chips = [adc(AdcSettings(), chip, calibrated=calibrated) for chip in range(200)]
+    chips = [new_adc(AdcSettings(), chip, calibrated=calibrated) for chip in range(200)]
     spread_lsb = CALIBRATED_OFFSET_SPREAD_LSB if calibrated else OFFSET_SPREAD_LSB
     offset = np.array([chip.offset_lsb for chip in chips], dtype=np.float64)
     gain = np.array([chip.gain for chip in chips], dtype=np.float64)
@@ -119,14 +119,14 @@ def test_channels_deviate_by_the_stated_magnitudes(calibrated: bool) -> None:
 
 
 def test_a_chip_number_always_gives_the_same_channels_and_another_different_ones() -> None:
-    one, again, other = (adc(AdcSettings(), c, calibrated=False) for c in (20, 20, 22))
+    one, again, other = (new_adc(AdcSettings(), c, calibrated=False) for c in (20, 20, 22))
     for name in ("offset_lsb", "gain"):
         np.testing.assert_array_equal(getattr(one, name), getattr(again, name))
         assert not np.allclose(getattr(one, name), getattr(other, name))
 
 
 def test_channels_neurons_and_synapses_of_a_chip_deviate_on_their_own() -> None:
-    channels = adc(AdcSettings(), 20, calibrated=False)
+    channels = new_adc(AdcSettings(), 20, calibrated=False)
     first = (channels.offset_lsb.ravel().astype(np.float64) - 40) / OFFSET_SPREAD_LSB
     keys: list[tuple[int, ...]] = [(), (2,)]  # of neurons and weights, see ``mismatch``
     streams = [first, sensor_deviations(20)[0]]
@@ -152,7 +152,7 @@ def code_law(noise_lsb: float, level: float, codes: range) -> FloatArray:
 
 
 def test_codes_scatter_by_the_exact_law_of_the_set_noise() -> None:
-    channels = adc(AdcSettings(noise_lsb=2.0), None, calibrated=False)
+    channels = new_adc(AdcSettings(noise_lsb=2.0), None, calibrated=False)
     cells, random, classes = charged(10.3, 10.3), generator(), range(45, 57)
     codes = np.array([read(cells, channels, 0, random) for _ in range(400)])
     clipped = np.clip(codes, classes[0], classes[-1])
@@ -178,7 +178,7 @@ def test_readings_have_unit_noise_without_memory() -> None:
 
 
 def test_the_state_of_the_generator_decides_the_codes() -> None:
-    cells, channels = charged(20.0, 30.0), adc(AdcSettings(noise_lsb=3.0), 4, calibrated=True)
+    cells, channels = charged(20.0, 30.0), new_adc(AdcSettings(noise_lsb=3.0), 4, calibrated=True)
     random = generator()
     first = read(cells, channels, 0, random)
     np.testing.assert_array_equal(read(cells, channels, 0, generator()), first)
@@ -196,8 +196,8 @@ def test_the_state_of_the_generator_decides_the_codes() -> None:
 def test_a_code_less_its_offset_is_the_charge_of_the_pairs() -> None:
     correlation = Correlation(amplitude_lsb=2.0)
     bits = np.zeros(N_SYNAPSES, dtype=np.uint8)
-    cells = sensors(correlation, 1e-7, bits, 20, calibrated=True)
-    channels = adc(SILENT, 20, calibrated=True)
+    cells = new_sensors(correlation, 1e-7, bits, 20, calibrated=True)
+    channels = new_adc(SILENT, 20, calibrated=True)
     label = np.zeros(N_SYNAPSES, dtype=np.uint8)
     cells.causal[:] = 77
     zero = offsets(cells, channels, generator())
@@ -219,7 +219,7 @@ def test_a_code_less_its_offset_is_the_charge_of_the_pairs() -> None:
 
 
 def test_offsets_of_all_rows_are_read_in_order_from_one_generator() -> None:
-    channels = adc(AdcSettings(noise_lsb=2.0), 5, calibrated=False)
+    channels = new_adc(AdcSettings(noise_lsb=2.0), 5, calibrated=False)
     measured = offsets(charged(9.0, 9.0), channels, generator())
     cells, random = disabled_sensors(), generator()
     for row in range(N_ROWS):

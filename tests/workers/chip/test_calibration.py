@@ -9,20 +9,21 @@ import pytest
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip import Chip
-from spikeloop.workers.chip.calibration.calibrate import (
+from spikeloop.workers.chip.calibration.bench import Bench
+from spikeloop.workers.chip.calibration.calibrate import calibrate, calibrated_codes
+from spikeloop.workers.chip.calibration.fit import fit
+from spikeloop.workers.chip.calibration.measurement import measure
+from spikeloop.workers.chip.calibration.results import (
     CORRECTED,
+    QUANTITIES,
     Calibration,
-    at_the_end,
-    calibrate,
-    calibrated_codes,
-    rates_within,
+    saturated_codes,
+    share_of_rates_within,
 )
-from spikeloop.workers.chip.calibration.measured import QUANTITIES
-from spikeloop.workers.chip.calibration.measurement import Bench, fit, measure
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, physical
+from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
-from spikeloop.workers.chip.mismatch import produced, synapse_gain
+from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 
 # The strongest nominal inhibition leaves the memory no room for weak neurons; this one does.
 ROOMY = neuron_codes(Circuit(gm_inh_u10=600), 0)
@@ -37,8 +38,8 @@ def calibrations() -> dict[int, Calibration]:
 
 def inside(chip: int, codes: Codes) -> dict[str, FloatArray]:
     """What codes really give, by the names of the quantities; strengths are means of columns."""
-    cells = produced(codes, chip, "uncalibrated")
-    gain = synapse_gain(chip).reshape(N_ROWS, N_NEURONS).mean(axis=0)
+    cells = neurons_of_chip(codes, chip, "uncalibrated")
+    gain = synapse_gains(chip).reshape(N_ROWS, N_NEURONS).mean(axis=0)
     return {
         **{name: getattr(cells, name) for name in TIMES},
         "exc_V": cells.exc_V * gain,
@@ -70,9 +71,9 @@ def test_a_calibrated_chip_is_accepted_and_one_as_it_was_made_is_not(
     assert not is_accepted(found.nominal, found.nominal, chip, target)
     for name, values in inside(chip, found.codes).items():
         assert values / target[name] == pytest.approx(1.0, abs=0.08), name
-    assert rates_within(found.after, found.target) >= 0.9
-    assert rates_within(found.before, found.target) < 0.7
-    assert not at_the_end(found.codes)
+    assert share_of_rates_within(found.after, found.target) >= 0.9
+    assert share_of_rates_within(found.before, found.target) < 0.7
+    assert not saturated_codes(found.codes)
 
 
 @pytest.mark.parametrize("chip", CHIPS)
@@ -111,7 +112,7 @@ def test_one_calibration_serves_other_codes(calibrations: dict[int, Calibration]
         ),
         6,
     )
-    ideal = physical(other)
+    ideal = ideal_neurons(other)
     target = {
         **{name: getattr(ideal, name) for name in (*TIMES, "exc_V", "inh_V")},
         "gap_V": ideal.v_thresh_V - ideal.v_leak_V,
@@ -130,13 +131,13 @@ def test_one_calibration_serves_other_codes(calibrations: dict[int, Calibration]
 
 def test_codes_beyond_the_memory_become_its_end(calibrations: dict[int, Calibration]) -> None:
     found = calibrate(20, neuron_codes(Circuit(gm_inh_u10=991), 0))
-    assert at_the_end(found.codes)["gm_inh_u10"] >= 5
+    assert saturated_codes(found.codes)["gm_inh_u10"] >= 5
     limited = found.codes.gm_inh_u10 == 1023
     at_most = found.target.inh_V[limited] * 1.03
     assert (inside(20, found.codes)["inh_V"][limited] <= at_most).all()
     within = np.abs(inside(20, found.codes)["inh_V"] / found.target.inh_V - 1) < 0.05
     assert within[~limited].all()
-    assert rates_within(found.after, found.target) >= 0.9
+    assert share_of_rates_within(found.after, found.target) >= 0.9
 
 
 def test_the_same_seed_gives_the_same_codes(calibrations: dict[int, Calibration]) -> None:
@@ -230,7 +231,7 @@ def test_measurements_of_an_ideal_chip_are_right_with_short_and_long_time_consta
     ):
         codes = neuron_codes(circuit, 0)
         seen = measure(Bench(20, "off", codes, codes, 0.02, 4))
-        ideal = physical(codes)
+        ideal = ideal_neurons(codes)
         for name in (*TIMES, "exc_V", "inh_V"):
             ratio = getattr(seen, name) / getattr(ideal, name)
             assert ratio == pytest.approx(1.0, abs=0.1), name

@@ -16,9 +16,9 @@ from spikeloop.workers.chip.capmem import (
     SMALL_CAPACITOR_F,
     VOLTAGES,
     Codes,
-    Neurons,
-    nearest,
-    physical,
+    NeuronConstants,
+    ideal_neurons,
+    nearest_codes,
 )
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS, V_MAX_V
 
@@ -46,7 +46,7 @@ ANY_CODES = st.builds(Codes, **{field.name: drawn(field.name) for field in field
 
 @given(ANY_CODES)
 def test_every_code_that_the_memory_holds_comes_back_from_its_physical_value(held: Codes) -> None:
-    back = nearest(physical(held))
+    back = nearest_codes(ideal_neurons(held))
     for field in fields(Codes):
         np.testing.assert_array_equal(getattr(back, field.name), getattr(held, field.name))
 
@@ -55,20 +55,20 @@ def test_every_code_that_the_memory_holds_comes_back_from_its_physical_value(hel
 def test_no_other_code_is_nearer(held: Codes) -> None:
     """Values between two codes go to the nearer one: of the voltage, or of 1/τ."""
     for part in (-0.4, 0.4):
-        cells = physical(held)
+        cells = ideal_neurons(held)
         between = replace(
             cells,
             v_thresh_V=cells.v_thresh_V * (1 + part / np.maximum(held.v_thresh_u10, 1)),
             tau_exc_s=cells.tau_exc_s / (1 + part / held.resistor_exc_u10),
             tau_mem_s=cells.tau_mem_s / (1 + part / held.leak_u10),
         )
-        back = nearest(between)
+        back = nearest_codes(between)
         for name in ("v_thresh_u10", "resistor_exc_u10", "leak_u10"):
             np.testing.assert_array_equal(getattr(back, name), getattr(held, name))
 
 
 def test_values_are_those_of_the_table() -> None:
-    cells = physical(
+    cells = ideal_neurons(
         codes(
             v_leak_u10=MAX_CODE_U10,
             leak_u10=236,
@@ -91,12 +91,12 @@ def test_values_are_those_of_the_table() -> None:
     for name, value in expected.items():
         np.testing.assert_allclose(getattr(cells, name), value, rtol=1e-2, err_msg=name)
     # The whole range that calix calls feasible, with the large capacitor.
-    assert physical(codes(leak_u10=1)).tau_mem_s.max() > 2e-3
-    assert physical(codes(resistor_exc_u10=1)).tau_exc_s.max() > 100e-6
+    assert ideal_neurons(codes(leak_u10=1)).tau_mem_s.max() > 2e-3
+    assert ideal_neurons(codes(resistor_exc_u10=1)).tau_exc_s.max() > 100e-6
 
 
 def test_the_capacitor_scales_what_a_current_does_and_not_the_current() -> None:
-    mixed = physical(codes(large_capacitor=np.arange(N_NEURONS) < 16))
+    mixed = ideal_neurons(codes(large_capacitor=np.arange(N_NEURONS) < 16))
     assert set(mixed.capacitor_F) == {LARGE_CAPACITOR_F, SMALL_CAPACITOR_F}
     ratio = LARGE_CAPACITOR_F / SMALL_CAPACITOR_F
     np.testing.assert_allclose(mixed.tau_mem_s[0] / mixed.tau_mem_s[16], ratio)
@@ -110,7 +110,7 @@ def test_values_beyond_the_range_give_its_ends() -> None:
     far = ideal(
         v_leak_V=-0.5, v_thresh_V=9.0, tau_mem_s=1.0, tau_exc_s=1e-9, refractory_s=0.0, exc_A=1.0
     )
-    back = nearest(far)
+    back = nearest_codes(far)
     assert (back.v_leak_u10 == 0).all()
     assert (back.leak_u10 == 1).all()
     for end in (back.v_thresh_u10, back.resistor_exc_u10, back.refractory_u10, back.gm_exc_u10):
@@ -141,9 +141,9 @@ def test_codes_that_the_memory_cannot_hold_are_refused(
 def test_another_shape_is_refused_and_a_strength_of_zero_is_not() -> None:
     with pytest.raises(ValueError, match=r"v_leak_u10 must have shape \(32,\), got \(31,\)"):
         replace(codes(), v_leak_u10=np.zeros(31, dtype=np.int64))
-    assert not physical(codes(gm_exc_u10=0)).exc_V.any()
+    assert not ideal_neurons(codes(gm_exc_u10=0)).exc_V.any()
 
 
 def test_every_physical_value_has_a_code() -> None:
     """A field added to one side only would be left out of calibration and mismatch."""
-    assert len(fields(Codes)) == len(fields(Neurons))
+    assert len(fields(Codes)) == len(fields(NeuronConstants))

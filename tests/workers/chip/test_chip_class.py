@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip import Chip
 from spikeloop.workers.chip.analog import membrane_response
-from spikeloop.workers.chip.capmem import physical
+from spikeloop.workers.chip.capmem import ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.correlation import Correlation, sensors
+from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.lab.chip import SENSOR_CONSTANTS
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, ROUTER_DELAY_CYCLES, VOLT_PER_CODE
 
@@ -57,7 +57,7 @@ def test_a_potential_has_its_closed_form_and_samples_lie_on_the_clock() -> None:
     chip.run(3e-6)
     chip.send(chip.time_s + 2e-6, 0)
     recording = chip.run(30e-6, membrane=4, sample_s=5e-7)
-    cells = physical(chip.codes)
+    cells = ideal_neurons(chip.codes)
     times_s = recording.sample_times_s
     np.testing.assert_allclose(times_s, 3e-6 + 5e-7 * np.arange(1, 61), rtol=1e-12)
     after_s = np.maximum(times_s - 5e-6, 0)
@@ -274,7 +274,7 @@ def test_values_of_another_type_are_refused_by_their_name() -> None:
 def test_a_switch_can_be_set_in_some_neurons() -> None:
     chip = quiet()
     chip.set_codes([2, 3], large_capacitor=False)
-    tau_s = physical(chip.codes).tau_mem_s
+    tau_s = ideal_neurons(chip.codes).tau_mem_s
     np.testing.assert_allclose(tau_s[2:4], tau_s[0] / 6)
     assert np.ptp(np.delete(tau_s, [2, 3])) == 0
 
@@ -317,7 +317,7 @@ def test_calibration_bits_keep_the_chips_own_pattern() -> None:
     chip.calibration_bits = 7
     chip.run(1e-6)
     bits_u4 = np.full(N_ROWS * N_NEURONS, 7, dtype=np.uint8)
-    expected = sensors(Correlation(), STEP_S, bits_u4, 20, calibrated=False)
+    expected = new_sensors(Correlation(), STEP_S, bits_u4, 20, calibrated=False)
     for name in SENSOR_CONSTANTS:
         np.testing.assert_array_equal(getattr(chip.core.sensors, name), getattr(expected, name))
     with pytest.raises(ValueError, match=r"calibration_bits must be integers in \[0, 15\], got 16"):

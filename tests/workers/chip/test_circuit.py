@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from spikeloop.workers.chip.analog import peak_response
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, physical
-from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
+from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, ideal_neurons
+from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
     MAX_WEIGHT_U6,
@@ -60,10 +60,10 @@ def test_a_states_threshold_stays_within_the_memory() -> None:
 
 
 def test_every_opened_hyperparameter_is_a_field_whose_default_and_range_it_has() -> None:
-    names = [parameter.name for parameter in OPENED]
+    names = [parameter.name for parameter in HARDWARE_PARAMETERS]
     assert len(set(names)) == len(names)
-    for parameter in OPENED:
-        field = opened_field(parameter.name)
+    for parameter in HARDWARE_PARAMETERS:
+        field = circuit_field(parameter.name)
         assert getattr(Circuit(), field) == parameter.default
         for value in (parameter.low, parameter.high):
             opened = Circuit.model_validate({field: value})
@@ -91,7 +91,7 @@ def test_settings_out_of_range_and_unknown_ones_are_refused(changes: dict[str, f
 
 def test_the_strengths_are_what_the_documentation_says() -> None:
     """One event of weight 63: a little over reset to threshold for states, 25 codes for actions."""
-    cells = physical(neuron_codes(Circuit(), N_STATES))
+    cells = ideal_neurons(neuron_codes(Circuit(), N_STATES))
     heights = [
         MAX_WEIGHT_U6 * drive_V * peak_response(tau_mem_s, tau_exc_s) / VOLT_PER_CODE
         for drive_V, tau_mem_s, tau_exc_s in zip(

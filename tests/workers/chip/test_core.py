@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recording import ideal
 
 from spikeloop.workers.chip.analog import I_EXC, V, stride_steps
-from spikeloop.workers.chip.core import Core, clone, new_core, steps
+from spikeloop.workers.chip.core import Core, clone, cycles_to_steps, new_core
 from spikeloop.workers.chip.limits import (
     FPGA_HZ,
     N_NEURONS,
@@ -88,13 +88,13 @@ def test_a_new_chip_is_at_rest_without_synapses_and_routed_row_by_row() -> None:
 def test_the_routers_delay_counts_fpga_cycles_and_lasts_a_step_or_more(
     delay_cycles: int, step_s: float, expected: int
 ) -> None:
-    assert steps(delay_cycles, step_s, FPGA_HZ) == expected
+    assert cycles_to_steps(delay_cycles, step_s, FPGA_HZ) == expected
     assert new_core(ideal(), step_s, router_delay_cycles=delay_cycles).delay == expected
 
 
 def test_steps_count_processor_cycles_unless_said_otherwise() -> None:
-    assert steps(2000, 1e-7) == round(2000 / PPU_HZ / 1e-7) == 200
-    assert steps(1, 1e-6) == 1
+    assert cycles_to_steps(2000, 1e-7) == round(2000 / PPU_HZ / 1e-7) == 200
+    assert cycles_to_steps(1, 1e-6) == 1
 
 
 def test_strides_are_one_microsecond_and_can_be_forbidden() -> None:

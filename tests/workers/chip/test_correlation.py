@@ -22,7 +22,7 @@ from spikeloop.workers.chip.correlation import (
     Sensors,
     SensorSpread,
     disabled_sensors,
-    sensors,
+    new_sensors,
 )
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
 from spikeloop.workers.chip.sensors import reset_row, sense_post, sense_pre
@@ -34,7 +34,7 @@ PRE, POST = 0, 1
 
 
 def ideal(**changes: float) -> Sensors:
-    return sensors(Correlation(**changes), STEP_S, NO_CALIBRATION, None, calibrated=False)
+    return new_sensors(Correlation(**changes), STEP_S, NO_CALIBRATION, None, calibrated=False)
 
 
 def assert_same(cells: Sensors, expected: Sensors, *, but: tuple[str, ...] = ()) -> None:
@@ -64,7 +64,7 @@ def window(distances: list[int]) -> float:
 
 @pytest.mark.parametrize("distance", [0, 1, 2, 5, 10, 30, 50, 100, 300, 1000])
 def test_a_pair_adds_the_exponential_window_of_its_own_synapse(distance: int) -> None:
-    cells = sensors(Correlation(), STEP_S, NO_CALIBRATION, 20, calibrated=False)
+    cells = new_sensors(Correlation(), STEP_S, NO_CALIBRATION, 20, calibrated=False)
     for row in range(N_ROWS):
         sense_pre(cells, LABEL, row, 50, 7)
     for column in range(N_NEURONS):
@@ -145,7 +145,7 @@ def test_random_trains_pair_as_in_a_merged_history(
     label = rng.integers(0, 3, N_SYNAPSES).astype(np.uint8)
     calibration = rng.integers(0, 16, N_SYNAPSES).astype(np.uint8)
     correlation = Correlation(amplitude_lsb=2.0, saturation_lsb=6.0)
-    cells = sensors(correlation, STEP_S, calibration, 3, calibrated=True)
+    cells = new_sensors(correlation, STEP_S, calibration, 3, calibrated=True)
     histories: dict[int, list[tuple[int, int]]] = {s: [] for s in range(N_SYNAPSES)}
     fired = set()
     for step, kind, index, address in sorted(train):
@@ -231,7 +231,7 @@ def test_distances_stay_exact_late_in_a_long_life() -> None:
 def test_calibration_bits_shorten_and_weaken_both_branches_by_their_steps() -> None:
     bits = (np.arange(N_SYNAPSES) % 16).astype(np.uint8)
     correlation = Correlation(tau_calibration=0.1, amplitude_calibration=0.2)
-    cells = sensors(correlation, STEP_S, bits, None, calibrated=False)
+    cells = new_sensors(correlation, STEP_S, bits, None, calibrated=False)
     tau_steps = 50 * 0.9 ** (bits % 4)
     amplitude = 0.5 * 0.8 ** (bits // 4)
     for rate in (cells.rate_causal, cells.rate_anticausal):
@@ -245,7 +245,7 @@ def test_calibration_bits_shorten_and_weaken_both_branches_by_their_steps() -> N
 )
 def test_calibration_bits_of_another_width_are_refused(bits: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="calibration_u4"):
-        sensors(Correlation(), STEP_S, bits, None, calibrated=False)
+        new_sensors(Correlation(), STEP_S, bits, None, calibrated=False)
 
 
 @pytest.mark.parametrize("setting", [{"tau_s": 1e-6}, {"amplitude_lsb": 2.1}, {"tau_ms": 1.0}])
@@ -256,7 +256,7 @@ def test_settings_outside_the_calibrated_ranges_are_refused(setting: dict[str, f
 
 def relative(chip: int, *, calibrated: bool) -> dict[str, FloatArray]:
     """(1024,) relative deviations: what the branches have in common, half their difference."""
-    cells = sensors(Correlation(), STEP_S, NO_CALIBRATION, chip, calibrated=calibrated)
+    cells = new_sensors(Correlation(), STEP_S, NO_CALIBRATION, chip, calibrated=calibrated)
     tau = [1 / x.astype(np.float64) / 50 for x in (cells.rate_causal, cells.rate_anticausal)]
     amplitude = [
         x.astype(np.float64) / 0.5 for x in (cells.amplitude_causal, cells.amplitude_anticausal)
@@ -305,7 +305,7 @@ def test_a_chip_number_always_gives_the_same_pattern_and_calibration_keeps_the_a
 def test_every_synapse_is_physical_without_calibration() -> None:
     bits = np.full(N_SYNAPSES, 15, dtype=np.uint8)
     for chip in range(50):
-        cells = sensors(Correlation(), STEP_S, bits, chip, calibrated=False)
+        cells = new_sensors(Correlation(), STEP_S, bits, chip, calibrated=False)
         for values in cells[5:9]:
             assert (values > 0).all() and np.isfinite(values).all()
 

@@ -11,29 +11,37 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.analog import membrane_response
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import FULL, environments
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.mismatch import mismatched, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import lcg
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
-from spikeloop.workers.learners.chip.episode import live, next_state, silence, stimulate, timing
+from spikeloop.workers.learners.chip.episode import (
+    decision_protocol,
+    live,
+    next_state,
+    silence,
+    stimulate,
+)
 from spikeloop.workers.plasticity import TdLambda
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 
-TIMING = timing(Circuit())
+TIMING = decision_protocol(Circuit())
 S, A = 6, 8
 
 
-def prepared(circuit: Circuit, n_states: int, n_actions: int, cells: Neurons | None = None) -> Core:
+def prepared(
+    circuit: Circuit, n_states: int, n_actions: int, cells: NeuronConstants | None = None
+) -> Core:
     """An ideal chip with the network, without weights from states to actions."""
     core = new_core(
-        physical(neuron_codes(circuit, n_states)) if cells is None else cells,
+        ideal_neurons(neuron_codes(circuit, n_states)) if cells is None else cells,
         circuit.step_s,
         noise_V=circuit.noise_V,
     )
@@ -42,7 +50,7 @@ def prepared(circuit: Circuit, n_states: int, n_actions: int, cells: Neurons | N
 
 
 def network(
-    circuit: Circuit, weights: list[int] | None = None, cells: Neurons | None = None
+    circuit: Circuit, weights: list[int] | None = None, cells: NeuronConstants | None = None
 ) -> Core:
     """An ideal chip with the network of 6 states; ``weights`` leave state 0."""
     core = prepared(circuit, S, A, cells)
@@ -85,7 +93,7 @@ def live_once(
         core,
         held,
         environments(tasks)[0],
-        timing(circuit),
+        decision_protocol(circuit),
         FIRED,
         np.uint64(seed),
         n_steps,
@@ -220,8 +228,8 @@ def test_who_wins_and_when_follow_from_the_states_spikes() -> None:
     circuit = Circuit(noise_V=0.0)
     n_steps, n_winners = 230, set()
     for seed in range(20):
-        cells = mismatched(physical(neuron_codes(circuit, S)), seed, calibrated=False)
-        core = new_core(cells, circuit.step_s, gain=synapse_gain(seed))
+        cells = mismatched(ideal_neurons(neuron_codes(circuit, S)), seed, calibrated=False)
+        core = new_core(cells, circuit.step_s, gain=synapse_gains(seed))
         connect(core, S, A, inhibition_u6=63)
         weights = np.random.default_rng(seed).integers(20, 64, A)
         core.weight_u6[S : S + A] = weights

@@ -7,16 +7,16 @@ import pytest
 from statistical import assert_mean
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.mismatch import CALIBRATED, UNCALIBRATED, Spread, mismatched
+from spikeloop.workers.chip.mismatch import CALIBRATED, UNCALIBRATED, NeuronSpread, mismatched
 
-IDEAL = physical(neuron_codes(Circuit(), 6))
+IDEAL = ideal_neurons(neuron_codes(Circuit(), 6))
 N_CHIPS = 200
 
 
-def relative(cells: Neurons) -> dict[str, FloatArray]:
-    """(32,) relative deviation of each quantity, by the names of ``Spread``."""
+def relative(cells: NeuronConstants) -> dict[str, FloatArray]:
+    """(32,) relative deviation of each quantity, by the names of ``NeuronSpread``."""
     gap = (cells.v_thresh_V - cells.v_leak_V) / (IDEAL.v_thresh_V - IDEAL.v_leak_V)
     return {
         "tau_mem": cells.tau_mem_s / IDEAL.tau_mem_s - 1,
@@ -29,11 +29,11 @@ def relative(cells: Neurons) -> dict[str, FloatArray]:
 
 
 @pytest.mark.parametrize(("calibrated", "spread"), [(False, UNCALIBRATED), (True, CALIBRATED)])
-def test_deviations_have_the_stated_magnitudes(calibrated: bool, spread: Spread) -> None:
+def test_deviations_have_the_stated_magnitudes(calibrated: bool, spread: NeuronSpread) -> None:
     chips = [relative(mismatched(IDEAL, c, calibrated=calibrated)) for c in range(N_CHIPS)]
     # Cutting a normal law at three deviations leaves 0.9733 of its variance.
     alpha = 1e-4 / 12
-    for field in fields(Spread):
+    for field in fields(NeuronSpread):
         samples = np.array([chip[field.name] for chip in chips]) / getattr(spread, field.name)
         assert_mean(samples, 0.0, alpha)
         assert_mean(samples**2, 0.9733, alpha)
@@ -69,6 +69,6 @@ def test_calibration_shrinks_the_pattern_and_keeps_its_shape() -> None:
 def test_every_chip_is_physical_without_calibration() -> None:
     for chip in range(N_CHIPS):
         cells = mismatched(IDEAL, chip, calibrated=False)
-        for field in fields(Neurons):
+        for field in fields(NeuronConstants):
             assert (getattr(cells, field.name) > 0).all()
         assert (cells.v_thresh_V > cells.v_leak_V).all()

@@ -17,7 +17,7 @@ from spikeloop.workers.chip.analog import (
     membrane_response,
     peak_response,
 )
-from spikeloop.workers.chip.capmem import GM_A_PER_CODE, Neurons, physical
+from spikeloop.workers.chip.capmem import GM_A_PER_CODE, NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS, V_LEAK_U10, V_MAX_V, VOLT_PER_CODE
@@ -29,7 +29,9 @@ STEP_S = 1e-7
 ACTION = 10
 
 
-def chip_of(cells: Neurons, step_s: float = STEP_S, seed: int = 1, noise_V: float = 0.0) -> Core:
+def chip_of(
+    cells: NeuronConstants, step_s: float = STEP_S, seed: int = 1, noise_V: float = 0.0
+) -> Core:
     core = new_core(cells, step_s, noise_V=noise_V, strides=False)
     seed_words(np.uint64(seed), core.lanes)
     return core
@@ -66,7 +68,7 @@ def test_one_event_gives_the_closed_form_potential(tau_syn_s: float, line: int, 
 @pytest.mark.parametrize("gm_u10", [51, 304])
 def test_full_weight_lifts_the_membrane_in_proportion_to_the_gm_code(gm_u10: int) -> None:
     """By code · 24 pA · 63 / g_leak times the peak response: 25 codes at code 51 (``circuit``)."""
-    cells = physical(neuron_codes(Circuit(gm_exc_u10=gm_u10, v_thresh_u10=1023), 0))
+    cells = ideal_neurons(neuron_codes(Circuit(gm_exc_u10=gm_u10, v_thresh_u10=1023), 0))
     chip = chip_of(cells)
     chip.analog[I_EXC + ACTION] += 63
     membrane, _ = run(chip, 400)

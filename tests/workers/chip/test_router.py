@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recording import ideal
 
 from spikeloop.workers.chip.analog import DECAY_EXC, I_EXC, I_INH, V
-from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.core import NO_ROW, Core, clone, new_core
 from spikeloop.workers.chip.limits import (
     MAX_COUNT_U10,
@@ -25,7 +25,7 @@ STEP_S = 1e-7
 RESTLESS = ideal(refractory_s=0.0, v_leak_V=1.6, v_reset_V=1.6, tau_exc_s=1e-4)
 
 
-def quiet_chip(cells: Neurons | None = None) -> Core:
+def quiet_chip(cells: NeuronConstants | None = None) -> Core:
     return new_core(ideal() if cells is None else cells, STEP_S)
 
 
@@ -188,9 +188,9 @@ def test_an_event_is_weight_times_gain_times_pulse_length(
     core.pulse_u5[9] = pulse
     send(core, 9, 0)
     driven, other = inputs(core)[:: 1 if sign > 0 else -1]
-    of_row = gain.reshape(N_ROWS, N_NEURONS)[9]
-    np.testing.assert_allclose(driven, weight * of_row * pulse, rtol=1e-6)
+    row_slice = gain.reshape(N_ROWS, N_NEURONS)[9]
+    np.testing.assert_allclose(driven, weight * row_slice * pulse, rtol=1e-6)
     assert not other.any()
     send(core, 10, 0)
-    of_both = of_row * pulse + gain.reshape(N_ROWS, N_NEURONS)[10]
+    of_both = row_slice * pulse + gain.reshape(N_ROWS, N_NEURONS)[10]
     np.testing.assert_allclose(driven, weight * of_both, rtol=1e-6)

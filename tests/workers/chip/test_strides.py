@@ -37,17 +37,17 @@ from spikeloop.workers.chip.analog import (
     V_THRESH,
     V,
 )
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, N_ROWS, V_MAX_V
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.mismatch import mismatched, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import seed_words, xorshift32
 from spikeloop.workers.chip.router import advance, read_counter, send
-from spikeloop.workers.learners.chip.episode import live, timing
+from spikeloop.workers.learners.chip.episode import decision_protocol, live
 from spikeloop.workers.plasticity import TdLambda
 
 STEP_S = 1e-7
@@ -62,7 +62,7 @@ def row(analog: NDArray[np.float32], name: int) -> NDArray[np.float32]:
     return analog[name : name + N_NEURONS]
 
 
-def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) -> Neurons:
+def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) -> NeuronConstants:
     """32 different neurons at rest below threshold, ``gap_V`` or a little more.
 
     Some thresholds are above the supply, some refractory times are zero or those of a stride.
@@ -87,7 +87,9 @@ def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) ->
     )
 
 
-def wired(cells: Neurons, rng: np.random.Generator, *, routed: float, strides: bool) -> Core:
+def wired(
+    cells: NeuronConstants, rng: np.random.Generator, *, routed: float, strides: bool
+) -> Core:
     """A chip with random synapses, of whose rows 24 excite and 8 inhibit."""
     core = new_core(cells, STEP_S, strides=strides, router_delay_cycles=int(rng.integers(10, 200)))
     core.weight_u6[:] = rng.integers(0, 64, N_ROWS * N_NEURONS)
@@ -188,12 +190,12 @@ def test_a_membrane_that_inhibition_pins_to_the_ground_leaves_it_on_time(
 def lived(seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: float) -> Core:
     """A chip after a noiseless life of 15 decisions in a random MDP, thresholds shifted."""
     circuit = Circuit(noise_V=0.0, step_s=step_s)
-    cells = physical(neuron_codes(circuit, 6))
+    cells = ideal_neurons(neuron_codes(circuit, 6))
     cells = mismatched(cells, seed, calibrated=False) if mismatch else cells
     core = new_core(
         replace(cells, v_thresh_V=cells.v_thresh_V + shift_V),
         step_s,
-        gain=synapse_gain(seed) if mismatch else None,
+        gain=synapse_gains(seed) if mismatch else None,
         strides=strides,
     )
     connect(core, 6, 8, inhibition_u6=35)
@@ -207,7 +209,7 @@ def lived(seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: f
         "rescale_period": 6,
     }
     memory = TdLambda().memory(theta, 6, 8)
-    live(core, memory, environment, timing(circuit), 0, np.uint64(seed), 15, np.zeros(1))
+    live(core, memory, environment, decision_protocol(circuit), 0, np.uint64(seed), 15, np.zeros(1))
     return core
 
 

@@ -12,8 +12,8 @@ from statistical import assert_better, assert_mean
 
 from spikeloop.tasks.base import Interface, SeedArray
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.chip.circuit import OPENED, Circuit, opened_field
-from spikeloop.workers.learners.chip.agent import ChipAgent, Opened
+from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
+from spikeloop.workers.learners.chip.agent import ChipAgent, HardwareParameter
 from spikeloop.workers.plasticity import PROGRAMS, TdLambda
 from spikeloop.workers.space import Integer, Parameters, Real
 
@@ -109,8 +109,8 @@ def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
     space = ChipAgent(opened=["gm_exc", "v_leak"]).space(FAMILY.interface)
     assert space.columns == (*COLUMNS, "v_leak", "gm_exc")
     everything = ChipAgent(opened="all").space(FAMILY.interface)
-    assert everything.columns == (*COLUMNS, *(p.name for p in OPENED))
-    assert set(get_args(Opened)) == {p.name for p in OPENED}
+    assert everything.columns == (*COLUMNS, *(p.name for p in HARDWARE_PARAMETERS))
+    assert set(get_args(HardwareParameter)) == {p.name for p in HARDWARE_PARAMETERS}
     assert all(isinstance(p, Integer) for p in everything.parameters[len(COLUMNS) :])
     own = ChipAgent(opened=["pulse"], circuit=Circuit(pulse_u5=3)).space(FAMILY.interface)
     assert own.decode(own.default_point()[None])["pulse"] == 3
@@ -118,15 +118,17 @@ def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
         ChipAgent(opened=["pulse"], circuit=Circuit(pulse_u5=9)).space(FAMILY.interface)
 
 
-@pytest.mark.parametrize("name", [p.name for p in OPENED])
-def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(name: Opened) -> None:
+@pytest.mark.parametrize("name", [p.name for p in HARDWARE_PARAMETERS])
+def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
+    name: HardwareParameter,
+) -> None:
     """A life with the value in Θ is the life with the value in the circuit, and another one."""
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
-    parameter = next(p for p in OPENED if p.name == name)
+    parameter = next(p for p in HARDWARE_PARAMETERS if p.name == name)
     value = parameter.low if parameter.default > parameter.low else parameter.high
     opened, fixed = (
         ChipAgent(opened=[name], circuit=Circuit(noise_V=0.0)),
-        ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, opened_field(name): value})),
+        ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, circuit_field(name): value})),
     )
     theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0, 40.0]
     lives = [
@@ -261,7 +263,7 @@ from spikeloop.workers.chip.capmem import physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.learners.chip.episode import _compiled, live, timing
+from spikeloop.workers.learners.chip.episode import _compiled, live, decision_protocol
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.plasticity import TdPublished
 
@@ -278,7 +280,7 @@ for kind in sys.argv[1:]:
     core = new_core(physical(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)
-    live(core, memory, task, timing(Circuit()), 0, np.uint64(1), 5, curve)
+    live(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)
     stats = _compiled(type(memory)).stats
     hits, misses = (sum(found.values()) for found in (stats.cache_hits, stats.cache_misses))
     print(core.weight_u6[1000], hits, misses)

@@ -7,7 +7,7 @@ import pytest
 from statistical import assert_better, assert_frequencies
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray
-from spikeloop.tasks.maze import Layouts, Maze
+from spikeloop.tasks.maze import Maze, MazeLayouts
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.learners.tabular.learner import TabularTd
@@ -152,7 +152,7 @@ def test_action_values_are_the_table_at_the_end_of_a_life() -> None:
 def test_rows_of_the_action_values_are_states() -> None:
     """In a corridor with the goal in the east, east is best on both fields, and wall rows rest."""
     family = Maze(n_rows=1, n_steps=400)
-    layouts = Layouts(np.ones((1, 1, 3), dtype=np.bool_), np.array([2]), np.array([0]))
+    layouts = MazeLayouts(np.ones((1, 1, 3), dtype=np.bool_), np.array([2]), np.array([0]))
     learner = TabularTd(trace_decay=0.0)
     theta = Parameters(learner.space(family.interface), np.array([[0.5, 0.5, 0.3]]))
     values = learner.live(theta, family.tables(layouts), seeds(1, 1)).action_values

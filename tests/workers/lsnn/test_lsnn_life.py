@@ -10,7 +10,7 @@ from statistical import assert_frequencies, assert_rate
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.program import Programmed
+from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
@@ -200,7 +200,7 @@ def test_what_is_recorded_is_consistent() -> None:
     """Counts and adaptation follow from spikes; drives from what is seen."""
     one = case("lsnn", MDP)
     lived, learner = trace(one), lsnn(one)
-    assert isinstance(one.tasks, Programmed)
+    assert isinstance(one.tasks, ProgrammedTasks)
     np.testing.assert_allclose(lived.counts, lived.spikes.sum(axis=2).mean(axis=2), rtol=1e-6)
     rho, b = learner.neurons().rho, np.zeros((3, 4, 12))
     last = np.zeros_like(b)

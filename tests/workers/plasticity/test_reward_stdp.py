@@ -10,11 +10,11 @@ from statistical import assert_better, assert_mean
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.chip.cadc import AdcSettings, adc
-from spikeloop.workers.chip.capmem import physical
+from spikeloop.workers.chip.cadc import AdcSettings, new_adc
+from spikeloop.workers.chip.capmem import ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import ADC_LANE, Core, clone, new_core
-from spikeloop.workers.chip.correlation import Correlation, sensors
+from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
 from spikeloop.workers.chip.memory import DATA_BYTES, data_bytes, environment_bytes
@@ -24,7 +24,7 @@ from spikeloop.workers.chip.sensor_readout import read_row
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import live, timing
+from spikeloop.workers.learners.chip.episode import decision_protocol, live
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp, StdpMemory
 from spikeloop.workers.space import Parameters
@@ -66,15 +66,15 @@ def chip(
 ) -> Core:
     """An ideal chip with its network, or one whose ADC has offsets of its own."""
     circuit = Circuit(noise_V=noise_V)
-    converter = adc(AdcSettings(noise_lsb=noise_lsb), None, calibrated=True)
+    converter = new_adc(AdcSettings(noise_lsb=noise_lsb), None, calibrated=True)
     if offset_lsb is not None:
         converter = converter._replace(offset_lsb=offset_lsb.astype(np.float32))
     core = new_core(
-        physical(neuron_codes(circuit, n_states)),
+        ideal_neurons(neuron_codes(circuit, n_states)),
         circuit.step_s,
         noise_V=circuit.noise_V,
         router_delay_cycles=circuit.router_delay_cycles,
-        sensors=sensors(
+        sensors=new_sensors(
             STRONG, circuit.step_s, np.zeros(N_SYNAPSES, dtype=np.uint8), None, calibrated=True
         ),
         adc=converter,
@@ -358,7 +358,16 @@ def lived(
     curve: FloatArray = np.zeros(1)
     fired = CODINGS.index("fired")
     task = environments(tasks)[0]
-    live(core, memory, task, timing(Circuit()), fired, np.uint64(seed), tasks.n_steps, curve)
+    live(
+        core,
+        memory,
+        task,
+        decision_protocol(Circuit()),
+        fired,
+        np.uint64(seed),
+        tasks.n_steps,
+        curve,
+    )
     return float(curve[0]), core
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.calibration.measurement import DRIVE_INTERVAL_S, Bench, set_potential
+from spikeloop.workers.chip.calibration.bench import DRIVE_INTERVAL_S, Bench, set_potential
 from spikeloop.workers.chip.lab.chip import Chip
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,

@@ -1,4 +1,4 @@
-"""Spikes into a chip at their times, and its spikes and membranes out."""
+"""Kernels that send spikes into a chip at their times and record its spikes and membranes."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -33,33 +33,33 @@ class Events(NamedTuple):
 
 
 def no_events() -> Events:
-    """Nothing to send."""
+    """Return an empty list of events."""
     return Events(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
 
 
-def in_order(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
-    """Events sorted by their steps; those of one step stay in order."""
+def sorted_events(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
+    """Sort events by their steps; those of one step keep their order."""
     order = np.argsort(step, kind="stable")
     return Events(step[order], row[order].astype(np.uint8), label_u6[order].astype(np.uint8))
 
 
-def merged(one: Events, other: Events) -> Events:
-    """All events; those of ``one`` first where steps are equal."""
-    return in_order(
+def merge_events(one: Events, other: Events) -> Events:
+    """Merge events; those of ``one`` come first where steps are equal."""
+    return sorted_events(
         np.concatenate([one.step, other.step]),
         np.concatenate([one.row, other.row]),
         np.concatenate([one.label_u6, other.label_u6]),
     )
 
 
-def later(events: Events, core: Core) -> Events:
-    """The events that a chip has not reached yet."""
+def events_after(events: Events, core: Core) -> Events:
+    """Return the events that a chip has not reached yet."""
     first = int(np.searchsorted(events.step, core.clock[0]))
     return Events._make(values[first:] for values in events)
 
 
-class Tape(NamedTuple):
-    """Where a recorded run is written.
+class RecordingBuffer(NamedTuple):
+    """The arrays that a recorded run writes into.
 
     Attributes:
         length: (1,) int64 spikes written.
@@ -82,7 +82,7 @@ class Tape(NamedTuple):
 
 @part
 def send_due(core: Core, events: Events, place: int) -> int:
-    """Sends the events that are due, all at once, and returns the place of the next one."""
+    """Send all events that are due and return the index of the next one."""
     while place < events.step.size and events.step[place] == core.clock[0]:
         send(core, int(events.row[place]), int(events.label_u6[place]))
         place += 1
@@ -90,28 +90,28 @@ def send_due(core: Core, events: Events, place: int) -> int:
 
 
 @part
-def note(core: Core, tape: Tape, spikes: np.uint32) -> None:
-    """Writes down the spikes of the step that has just ended, and a sample if it is time."""
+def record_step(core: Core, buffer: RecordingBuffer, spikes: np.uint32) -> None:
+    """Record the spikes of the step that has just ended, and a sample if one is due."""
     clock = core.clock[0]
-    length = tape.length[0]
+    length = buffer.length[0]
     neuron = 0
     while spikes != NO_SPIKE:
         if (spikes & ONE) != NO_SPIKE:
-            tape.spike_step[length] = clock - 1
-            tape.spike_neuron[length] = neuron
+            buffer.spike_step[length] = clock - 1
+            buffer.spike_neuron[length] = neuron
             length += 1
         spikes = np.uint32(spikes >> ONE)
         neuron += 1
-    tape.length[0] = length
-    passed = clock - tape.first
-    if tape.traced.size > 0 and passed % tape.every == 0:
-        sample = passed // tape.every - 1
-        for i in range(tape.traced.size):
-            tape.membrane_V[sample, i] = core.analog[V + tape.traced[i]]
+    buffer.length[0] = length
+    passed = clock - buffer.first
+    if buffer.traced.size > 0 and passed % buffer.every == 0:
+        sample = passed // buffer.every - 1
+        for i in range(buffer.traced.size):
+            buffer.membrane_V[sample, i] = core.analog[V + buffer.traced[i]]
 
 
 def build_play(digest: int) -> Callable[[Core, Events, int], int]:
-    """The compiled run without recording; for the digest see ``compiling``."""
+    """Compile the run without recording; ``kernels`` explains the digest."""
 
     @kernel
     def play(core: Core, events: Events, end: int) -> int:
@@ -127,17 +127,17 @@ def build_play(digest: int) -> Callable[[Core, Events, int], int]:
     return play
 
 
-def build_record(digest: int) -> Callable[[Core, Events, int, Tape], int]:
-    """The compiled run with recording, which goes on until the end or until the tape is full.
+def build_record(digest: int) -> Callable[[Core, Events, int, RecordingBuffer], int]:
+    """Compile the run with recording, which stops at the end or when the buffer is full.
 
-    Without strides it takes the very steps that ``play`` takes.
+    It takes the same small steps as ``play`` takes without strides.
     """
 
     @kernel
-    def record(core: Core, events: Events, end: int, tape: Tape) -> int:
+    def record(core: Core, events: Events, end: int, buffer: RecordingBuffer) -> int:
         place = 0
         flush_inputs(core.analog)
-        while core.clock[0] < end and tape.length[0] + N_NEURONS <= tape.spike_step.size:
+        while core.clock[0] < end and buffer.length[0] + N_NEURONS <= buffer.spike_step.size:
             sent = place
             place = send_due(core, events, place)
             if place > sent:
@@ -147,14 +147,14 @@ def build_record(digest: int) -> Callable[[Core, Events, int, Tape], int]:
             core.clock[0] += 1
             if spikes != NO_SPIKE:
                 dispatch(core, spikes)
-            note(core, tape, spikes)
+            record_step(core, buffer, spikes)
         return digest
 
     return record
 
 
 def build_reseed(digest: int) -> Callable[[NDArray[np.uint32], np.uint64], int]:
-    """The compiled start of noise generators."""
+    """Compile the seeding of the noise generators."""
 
     @kernel
     def reseed(words: NDArray[np.uint32], seed: np.uint64) -> int:
@@ -167,7 +167,7 @@ def build_reseed(digest: int) -> Callable[[NDArray[np.uint32], np.uint64], int]:
 def build_read_sensors(
     digest: int,
 ) -> Callable[[Core, NDArray[np.uint8], NDArray[np.uint8]], int]:
-    """The compiled conversion of all correlation sensors, row by row."""
+    """Compile the conversion of all correlation sensors, row by row."""
 
     @kernel
     def read_sensors(

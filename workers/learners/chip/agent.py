@@ -15,25 +15,26 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Lives
-from spikeloop.workers.chip.cadc import AdcSettings, adc
-from spikeloop.workers.chip.calibration.calibrate import Calibration, calibrate, calibrated_codes
-from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
+from spikeloop.workers.chip.cadc import AdcSettings, new_adc
+from spikeloop.workers.chip.calibration.calibrate import calibrate, calibrated_codes
+from spikeloop.workers.chip.calibration.results import Calibration
+from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
-from spikeloop.workers.chip.correlation import Correlation, sensors
+from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
-from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
+from spikeloop.workers.chip.mismatch import Mismatch, neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import duration_s, live, timing
+from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, live
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
 
-Opened = Literal[
+HardwareParameter = Literal[
     "v_leak",
     "v_thresh",
     "v_reset",
@@ -69,7 +70,7 @@ class ChipAgent(Settings):
         default="fired",
         description="the action is drawn among the neurons that fired, fired first, or most often",
     )
-    opened: Literal["all"] | list[Opened] = Field(
+    opened: Literal["all"] | list[HardwareParameter] = Field(
         default=[], description="hardware hyperparameters that are searched too"
     )
     correlation: Correlation = Field(
@@ -91,7 +92,7 @@ class ChipAgent(Settings):
     @property
     def interaction_s(self) -> float:
         """Seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
-        return duration_s(self.circuit)
+        return decision_s(self.circuit)
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: the program's, then the weight between actions, then the hardware that is opened.
@@ -130,7 +131,7 @@ class ChipAgent(Settings):
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             prepared = self.network(theta, n_states, n_actions)
-            protocol = timing(self.circuit_of(theta))
+            protocol = decision_protocol(self.circuit_of(theta))
             for task, problem in enumerate(problems):
                 core = clone(prepared)
                 memory = self.program.memory(theta, n_states, n_actions)
@@ -147,14 +148,14 @@ class ChipAgent(Settings):
 
     def _hardware_parameters(self) -> list[Integer]:
         """The opened hyperparameters, whose defaults are this circuit's codes."""
-        opened = [p for p in OPENED if self.opened == "all" or p.name in self.opened]
+        opened = [p for p in HARDWARE_PARAMETERS if self.opened == "all" or p.name in self.opened]
         parameters = []
         for p in opened:
-            default = getattr(self.circuit, opened_field(p.name))
+            default = getattr(self.circuit, circuit_field(p.name))
             if not p.low <= default <= p.high:
                 raise ValueError(
                     f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
-                    f"circuit.{opened_field(p.name)}, got {default}"
+                    f"circuit.{circuit_field(p.name)}, got {default}"
                 )
             parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
         return parameters
@@ -169,7 +170,7 @@ class ChipAgent(Settings):
 
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
         """The circuit with the values that a Θ gives to opened hyperparameters."""
-        set_ = {opened_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
+        set_ = {circuit_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
         return Circuit.model_validate({**self.circuit.model_dump(), **set_})
 
     def network(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Core:
@@ -195,13 +196,13 @@ class ChipAgent(Settings):
         calibrated = self.mismatch in ("off", "calibrated")
         sensing = self.program.uses_sensors
         return new_core(
-            produced(codes, self.chip, mismatch),
+            neurons_of_chip(codes, self.chip, mismatch),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
-            gain=None if pattern is None else synapse_gain(pattern),
-            sensors=sensors(
+            gain=None if pattern is None else synapse_gains(pattern),
+            sensors=new_sensors(
                 self.correlation,
                 circuit.step_s,
                 np.zeros(N_SYNAPSES, dtype=np.uint8),
@@ -210,7 +211,7 @@ class ChipAgent(Settings):
             )
             if sensing
             else None,
-            adc=adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
+            adc=new_adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
         )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.circuit import Circuit
-from spikeloop.workers.chip.core import SEED_LANE, Core, steps
+from spikeloop.workers.chip.core import SEED_LANE, Core, cycles_to_steps
 from spikeloop.workers.chip.environment import FULL, Environment
 from spikeloop.workers.chip.limits import (
     N_NEURONS,
@@ -34,7 +34,7 @@ from spikeloop.workers.learners.chip.coding import choose
 from spikeloop.workers.plasticity.hooks import begin, decided, rewarded
 
 
-class Timing(NamedTuple):
+class DecisionProtocol(NamedTuple):
     """The decision protocol: durations in integration steps, and how often a state is kicked."""
 
     spike_interval: int
@@ -42,35 +42,35 @@ class Timing(NamedTuple):
     n_stimulus_spikes: int
 
 
-def timing(circuit: Circuit) -> Timing:
+def decision_protocol(circuit: Circuit) -> DecisionProtocol:
     """The published protocol on the grid of a circuit's integration step."""
-    return Timing(
-        spike_interval=steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
-        settle=steps(SETTLE_CYCLES, circuit.step_s),
+    return DecisionProtocol(
+        spike_interval=cycles_to_steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
+        settle=cycles_to_steps(SETTLE_CYCLES, circuit.step_s),
         n_stimulus_spikes=circuit.n_stimulus_spikes,
     )
 
 
-def duration_s(circuit: Circuit) -> float:
+def decision_s(circuit: Circuit) -> float:
     """Seconds of chip time of one decision; the network settles after stimulus and silence."""
-    protocol = timing(circuit)
+    protocol = decision_protocol(circuit)
     n_intervals = protocol.n_stimulus_spikes + N_SILENCE_SPIKES
     return (n_intervals * protocol.spike_interval + 2 * protocol.settle) * circuit.step_s
 
 
 @part
-def stimulate(core: Core, state: int, n_states: int, timing: Timing) -> None:
+def stimulate(core: Core, state: int, n_states: int, protocol: DecisionProtocol) -> None:
     """Clears the counters, kicks a state neuron and lets the network settle."""
     for neuron in range(N_NEURONS):
         read_counter(core, neuron)
-    for _ in range(timing.n_stimulus_spikes):
+    for _ in range(protocol.n_stimulus_spikes):
         send(core, (state + 1) % n_states, state)
-        advance(core, timing.spike_interval)
-    advance(core, timing.settle)
+        advance(core, protocol.spike_interval)
+    advance(core, protocol.settle)
 
 
 @part
-def silence(core: Core, n_states: int, n_actions: int, timing: Timing) -> None:
+def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtocol) -> None:
     """Sends spikes into all inhibitory rows, which ends whatever still reverberates.
 
     The rows beyond those of the action neurons carry no weight, so they may be left out.
@@ -78,7 +78,7 @@ def silence(core: Core, n_states: int, n_actions: int, timing: Timing) -> None:
     inhibitory = ((np.uint64(1) << np.uint64(n_actions)) - np.uint64(1)) << np.uint64(n_states)
     for _ in range(N_SILENCE_SPIKES):
         send_rows(core, np.uint32(inhibitory), ROUTER_ADDRESS_U6)
-        advance(core, timing.spike_interval)
+        advance(core, protocol.spike_interval)
 
 
 @part
@@ -95,7 +95,7 @@ def live(
     core: Core,
     memory: Any,
     environment: Environment,
-    timing: Timing,
+    protocol: DecisionProtocol,
     coding: int,
     seed: np.uint64,
     n_steps: int,
@@ -107,13 +107,13 @@ def live(
         core: a chip at rest with its network; afterwards in the state at the life's end.
         memory: its plasticity program's memory, which decides which program that is.
         environment: the task.
-        timing: the decision protocol.
+        protocol: the decision protocol.
         coding: index into ``coding.CODINGS``.
         seed: of all the life's randomness.
         n_steps: decisions.
         curve: (n_bins,) rewards are added to their part of the life.
     """
-    _compiled(memory.__class__)(core, memory, environment, timing, coding, seed, n_steps, curve)
+    _compiled(memory.__class__)(core, memory, environment, protocol, coding, seed, n_steps, curve)
 
 
 @cache
@@ -135,7 +135,7 @@ def _build(digest: int, name: str) -> Callable[..., int]:
         core: Core,
         memory: Any,
         environment: Environment,
-        timing: Timing,
+        protocol: DecisionProtocol,
         coding: int,
         seed: np.uint64,
         n_steps: int,
@@ -148,15 +148,15 @@ def _build(digest: int, name: str) -> Callable[..., int]:
         begin(core, memory)
         state = environment.start_state
         for step in range(n_steps):
-            stimulate(core, state, n_states, timing)
+            stimulate(core, state, n_states, protocol)
             action = choose(core, coding, n_states, n_actions)
             decided(core, memory, step, state, action)
-            silence(core, n_states, n_actions, timing)
+            silence(core, n_states, n_actions, protocol)
             successor = next_state(environment, core.random, action, state)
             curve[step * n_bins // n_steps] += environment.reward[action, state, successor]
             rewarded(core, memory, state, action, environment.signal_q7[action, state, successor])
             state = successor
-            advance(core, timing.settle)
+            advance(core, protocol.settle)
         return digest
 
     live.__qualname__ = name

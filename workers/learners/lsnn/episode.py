@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from spikeloop.tasks.base import Interface
-from spikeloop.tasks.program import Arrays, Program
+from spikeloop.tasks.program import Arrays, TaskProgram
 from spikeloop.workers.learners.lsnn.inputs import Inputs
 from spikeloop.workers.learners.lsnn.network import Network
 from spikeloop.workers.learners.lsnn.objective import Decisions
@@ -85,7 +85,7 @@ class Life:
     """
 
     interface: Interface
-    program: Program
+    program: TaskProgram
     inputs: Inputs
     network: Network
     explores: bool

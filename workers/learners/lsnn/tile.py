@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.program import Program, Programmed
+from spikeloop.tasks.program import ProgrammedTasks, TaskProgram
 from spikeloop.workers import xla
 from spikeloop.workers.base import Lives
 from spikeloop.workers.learners.lsnn.episode import Acting, Chance, Life, Recorded
@@ -73,7 +73,7 @@ def trace(
     return recorded
 
 
-def life(learner: LsnnSettings, interface: Interface, program: Program) -> Life:
+def life(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Life:
     """How the learner lives in tasks with these rules."""
     return Life(
         interface,
@@ -132,19 +132,19 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
 
 
 @lru_cache(PROGRAMS)
-def _forward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
+def _forward(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     return module.jit(_each(lambda *given: live_(*given).action))
 
 
 @lru_cache(PROGRAMS)
-def _tracing(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
+def _tracing(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
     live_ = _candidate(learner, interface, program, traced=True)
     return xla.jax().jit(_each(live_))
 
 
 @lru_cache(PROGRAMS)
-def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
+def _backward(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     n_steps = learner.circuit(interface).n_steps
 
@@ -163,7 +163,7 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
 
 
 def _candidate(
-    learner: LsnnSettings, interface: Interface, program: Program, traced: bool = False
+    learner: LsnnSettings, interface: Interface, program: TaskProgram, traced: bool = False
 ) -> Callable[..., Recorded]:
     """The lives of one candidate, as a function of its weights, the tasks and all chance."""
     how, act = life(learner, interface, program), acting(learner, interface)
@@ -189,9 +189,9 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _given(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
-) -> tuple[Program, tuple[Any, ...]]:
+) -> tuple[TaskProgram, tuple[Any, ...]]:
     """The rules of the tasks, and what a compiled program takes."""
-    if not isinstance(tasks, Programmed):
+    if not isinstance(tasks, ProgrammedTasks):
         raise ValueError(f"lsnn needs tasks whose rules are a program, got {type(tasks).__name__}")
     program, n_steps = tasks.program(), tasks.interface.n_steps
     discrete = tasks.interface.actions == "discrete"
