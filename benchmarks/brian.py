@@ -38,7 +38,7 @@ from spikeloop.workers.chip.limits import (
     PPU_HZ,
     V_MAX_V,
 )
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gains
+from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
 from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
@@ -86,7 +86,7 @@ hold : second (constant)
 
 def neurons() -> NeuronConstants:
     """The neurons of the chip."""
-    return mismatched(ideal_neurons(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
+    return with_mismatch(ideal_neurons(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 
 def network(life: int) -> Core:

@@ -2,9 +2,9 @@
 
 A learner that is one compiled program needs its environment inside it. The rules of a family are
 therefore written once, as a ``TaskProgram`` over an array library ``xp``: episodes in NumPy
-(``ProgramPlay``) run it with ``numpy``, a compiled learner traces it with ``jax.numpy``. Programs use
-only what both libraries have: no assignment into arrays, and no Python control flow that depends on
-their values.
+(``ProgramPlay``) run it with ``numpy``, a compiled learner traces it with ``jax.numpy``. Programs
+use only what both libraries have: no assignment into arrays, and no Python control flow that
+depends on their values.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray, IntArray
 
 Arrays = Mapping[str, Any]
-"""Arrays by name, of NumPy or of the library that traces."""
+"""Arrays by name, of NumPy or of a library that traces."""
 
 
 class TaskProgram(Protocol):
@@ -27,48 +27,45 @@ class TaskProgram(Protocol):
     """
 
     def __hash__(self) -> int:
-        """Of the plain values."""
+        """Return a hash of the plain values."""
         ...
 
     def luck(self, uniform: FloatArray) -> FloatArray:
-        """What a step needs of its uniform random numbers in [0, 1), elementwise, in NumPy.
+        """Transform uniform random numbers in [0, 1) into what a step needs, elementwise, in NumPy.
 
         Here belongs what array libraries compute differently, such as quantiles.
         """
         ...
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """The state of lives that begin.
+        """Return the state of new episodes: arrays with first axis n_lives.
 
         Args:
             xp: the array library.
             arrays: of the batch, first axis n_tasks.
-            task: (n_lives,) which task of the batch each life is for.
-
-        Returns:
-            Arrays whose first axis is n_lives. The task belongs to it, if it is needed.
+            task: (n_lives,) task of each episode; part of the state if later steps need it.
         """
         ...
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """(n_lives,) index of what each life sees now, or (n_lives, n_observations) vector."""
+        """Return (n_lives,) indices of observations, or (n_lives, n_observations) vectors."""
         ...
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Lets every life take one step.
+        """Advance every episode by one step.
 
         Args:
             xp: the array library.
             arrays: of the batch.
-            state: of the lives.
+            state: of the episodes.
             actions: (n_lives,) indices, or (n_lives, n_actions) vectors.
-            luck: (n_lives,) one number each of what ``luck`` gives.
+            luck: (n_lives,) what the method ``luck`` gives.
 
         Returns:
-            The state after it with the same keys, shapes and types, (n_lives,) rewards, and
-            (n_lives,) what each learner is told.
+            The next state with the same keys, shapes and types, (n_lives,) rewards, and (n_lives,)
+            feedback to the learners.
         """
         ...
 
@@ -78,11 +75,11 @@ class ProgrammedTasks(Protocol):
     """A batch of tasks whose rules are a program."""
 
     def program(self) -> TaskProgram:
-        """The rules."""
+        """Return the rules."""
         ...
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """The drawn problems: float64 or int64, first axis n_tasks.
+        """Return the sampled tasks as float64 or int64 arrays with first axis n_tasks.
 
         Where the interface names ``n_latents``, one of them is ``latents``, (n_tasks, n_latents)
         in [-1, 1]: numbers that define each task. The rules need not use them.
@@ -92,13 +89,7 @@ class ProgrammedTasks(Protocol):
 
 @dataclass
 class ProgramPlay:
-    """Lives under way, side by side, in NumPy: a ``Play``.
-
-    Attributes:
-        program: the rules.
-        arrays: of the batch.
-        state: of the lives.
-    """
+    """Episodes in progress, side by side, in NumPy: a ``Play``."""
 
     program: TaskProgram
     arrays: Arrays
@@ -106,18 +97,18 @@ class ProgramPlay:
 
     @classmethod
     def begin(cls, tasks: ProgrammedTasks, task: IntArray) -> "ProgramPlay":
-        """Lives that begin; ``task`` says which one of the batch each is for."""
+        """Start episodes; ``task`` (n_lives,) is the task of each."""
         program, arrays = tasks.program(), tasks.arrays()
         return cls(program, arrays, program.start(np, arrays, task))
 
     def observe(self) -> Any:
-        """(n_lives,) index of what each life sees now, or (n_lives, n_observations) vector."""
+        """Return (n_lives,) indices of observations, or (n_lives, n_observations) vectors."""
         return self.program.observe(np, self.arrays, self.state)
 
     def step(
         self, actions: IntArray | FloatArray, luck: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Lets every life take one step; gives (n_lives,) rewards and what each is told."""
+        """Advance every episode by one step; return (n_lives,) rewards and feedback."""
         prepared = self.program.luck(luck)
         self.state, reward, told = self.program.step(np, self.arrays, self.state, actions, prepared)
         return reward, told

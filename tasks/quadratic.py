@@ -1,4 +1,4 @@
-"""Quadratic functions of two inputs, learned from a teacher who is one sample late.
+"""Quadratic functions of two inputs, learned from targets that arrive one sample late.
 
 Hochreiter, Younger and Conwell 2001 ("Learning to learn using gradient descent", ICANN), with the
 values of Maass' talk "Networks of spiking neurons learn to learn": y = a x1² + b x2² + c x1 x2 +
@@ -20,7 +20,7 @@ from spikeloop.tasks.settings import Settings
 
 N_COEFFICIENTS = 6
 COEFFICIENT_VARIANCE = 1 / 3
-"""Of U[-1, 1]."""
+"""Variance of U[-1, 1]."""
 TARGET_RANGE = 0.2, 0.8
 PRIOR_MEAN = 0.5
 """Expected target before anything of a task is known: coefficients have mean 0."""
@@ -46,7 +46,7 @@ class Quadratic(Settings):
     """The family of quadratic functions of two inputs.
 
     Each step shows two inputs and asks for the function's value there; after the answer the
-    learner is told the target. The reward is minus the squared error on the scale of y, before it
+    learner gets the target. The reward is minus the squared error on the scale of y, before it
     was squeezed into [0.2, 0.8], so −return / n_steps is the usual mean squared error: 0.726 for
     the prior mean if inputs are U[-1, 1].
 
@@ -64,11 +64,11 @@ class Quadratic(Settings):
 
     @property
     def interface(self) -> Interface:
-        """Two inputs, one answer, and the target that it should have been."""
+        """Return an interface with two inputs, one answer, and targets as feedback."""
         return _interface(self.input_range, self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "QuadraticTasks":
-        """Draws ``n_tasks`` functions with their inputs; more tasks begin with the same ones."""
+        """Sample functions with their inputs; larger samples start with the same ones."""
         drawn = rng.uniform(-1.0, 1.0, (n_tasks, N_COEFFICIENTS + 2 * self.n_steps))
         inputs = drawn[:, N_COEFFICIENTS:].reshape(n_tasks, self.n_steps, 2)
         return QuadraticTasks(
@@ -78,7 +78,7 @@ class Quadratic(Settings):
 
 @dataclass(frozen=True)
 class QuadraticTasks:
-    """A batch of quadratic functions, each with the samples of a life.
+    """A batch of quadratic functions, each with the samples of an episode.
 
     Attributes:
         coefficients: (n_tasks, 6) a, b, c, d, e, f, in [-1, 1].
@@ -92,36 +92,36 @@ class QuadraticTasks:
 
     @property
     def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
+        """Return the number of tasks."""
         return len(self.coefficients)
 
     @property
     def n_steps(self) -> int:
-        """Samples of one life."""
+        """Return the samples of one episode."""
         return int(self.inputs.shape[1])
 
     @property
     def interface(self) -> Interface:
-        """That of the family."""
+        """Return the interface of the family."""
         return _interface(self.input_range, self.n_steps)
 
     def __getitem__(self, tasks: slice) -> "QuadraticTasks":
-        """The tasks of a slice, as a batch of its own."""
+        """Return the tasks of a slice as a batch."""
         return QuadraticTasks(self.coefficients[tasks], self.inputs[tasks], self.input_range)
 
     @property
     def scale(self) -> float:
-        """Target per y: y lies within ±(3 r² + 2 r + 1) for input range r, targets within ±0.3."""
+        """Return target per y: |y| ≤ 3 r² + 2 r + 1 for input range r becomes at most 0.3."""
         largest = (3 * self.input_range + 2) * self.input_range + 1
         return (TARGET_RANGE[1] - TARGET_RANGE[0]) / 2 / largest
 
     def basis(self) -> FloatArray:
-        """(n_tasks, n_steps, 6) what the coefficients are multiplied with."""
+        """Return (n_tasks, n_steps, 6) terms by which the coefficients are multiplied."""
         x1, x2 = self.inputs[..., 0], self.inputs[..., 1]
         return np.stack([x1 * x1, x2 * x2, x1 * x2, x1, x2, np.ones_like(x1)], axis=-1)
 
     def values(self) -> FloatArray:
-        """(n_tasks, n_steps) y, the functions' values, unscaled."""
+        """Return (n_tasks, n_steps) y, the functions' unscaled values."""
         basis = self.basis()
         # Term by term, so that a task's numbers do not depend on the shape of the batch.
         total = np.zeros(basis.shape[:2])
@@ -130,30 +130,30 @@ class QuadraticTasks:
         return total
 
     def targets(self) -> FloatArray:
-        """(n_tasks, n_steps) right answers, in [0.2, 0.8]."""
+        """Return (n_tasks, n_steps) correct answers, in [0.2, 0.8]."""
         return PRIOR_MEAN + self.scale * self.values()
 
     def difficulty(self) -> FloatArray:
-        """(n_tasks, n_steps) in [0, 1], from small inputs to large ones, for orders of samples.
+        """Return (n_tasks, n_steps) difficulties in [0, 1], from small inputs to large ones.
 
-        The larger of |x1| and |x2| in units of the input range: near 0 the function is its
-        constant, farther out the linear and then the quadratic terms matter. ``argsort`` along
-        the last axis is a curriculum from easy to hard.
+        The difficulty is the larger of |x1| and |x2| in units of the input range: near 0 the
+        function is its constant, farther out the linear and then the quadratic terms matter.
+        ``argsort`` along the last axis is a curriculum from easy to hard.
         """
         larger: FloatArray = np.abs(self.inputs).max(axis=-1)
         return larger / self.input_range
 
     def references(self) -> References:
-        """Exact returns of always answering the prior mean, and of answering without error."""
+        """Return exact returns of always answering the prior mean, and of answers without error."""
         return References(random=-(self.values() ** 2).sum(axis=1), optimal=np.zeros(self.n_tasks))
 
     def ruler_errors(self) -> dict[str, FloatArray]:
-        """(n_tasks, n_steps) squared errors on the scale of y of predictors that learn online.
+        """Return (n_tasks, n_steps) squared errors on the scale of y of online predictors.
 
-        running mean: of the targets so far. Linear regression: on x1, x2 and 1, Bayesian, with
-        the family's own variances. Bayes regression: on all six terms, without noise; exact from
-        six samples on. Both priors are the Gaussians of the coefficients' mean and variance. For
-        a curriculum's errors, put ``inputs`` in its order.
+        "running mean" answers the mean of the targets so far. "linear regression" is Bayesian on
+        x1, x2 and 1, with the family's own variances. "Bayes regression" uses all six terms,
+        without noise, and is exact from six samples on. Both priors are the Gaussians of the
+        coefficients' mean and variance. For a curriculum's errors, put ``inputs`` in its order.
         """
         y, basis = self.values(), self.basis()
         squared = self.input_range**2
@@ -175,19 +175,15 @@ class QuadraticTasks:
         return {name: (prediction - y) ** 2 for name, prediction in predictions.items()}
 
     def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) return of each predictor of ``ruler_errors``, exact.
-
-        Args:
-            rng: not used.
-        """
+        """Return (n_tasks,) exact returns of the online predictors; ``rng`` is not used."""
         return {name: -errors.sum(axis=1) for name, errors in self.ruler_errors().items()}
 
     def program(self) -> "QuadraticProgram":
-        """The rules."""
+        """Return the rules."""
         return QuadraticProgram(self.scale)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``inputs``, the right answers as ``targets``, and the coefficients as ``latents``."""
+        """Return ``inputs``, correct answers as ``targets``, and coefficients as ``latents``."""
         return {
             "inputs": self.inputs,
             "targets": self.targets(),
@@ -195,15 +191,15 @@ class QuadraticTasks:
         }
 
     def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
-        """Begins lives side by side.
+        """Start episodes side by side.
 
         Args:
-            task: (n_lives,) which task of the batch each life is for.
-            order: (n_lives, n_steps) in which order each life meets the samples of its task, a
-                permutation; None for the order in which they were drawn.
+            task: (n_lives,) task of each episode.
+            order: (n_lives, n_steps) permutation in which each episode meets the samples of its
+                task; None for the order in which they were drawn.
 
         Raises:
-            ValueError: if ``order`` has another shape or leaves samples out.
+            ValueError: ``order`` has another shape or is no permutation.
         """
         play = ProgramPlay.begin(self, task)
         if order is not None:
@@ -221,8 +217,8 @@ class QuadraticTasks:
 class QuadraticProgram:
     """The rules of quadratic functions.
 
-    The state has ``task`` and ``done``, (n_lives,) answers given so far. Lives that meet their
-    samples in an order of their own have it in their state as well: ``order`` (n_lives, n_steps).
+    The state has ``task`` and ``done``, (n_lives,) the answers given so far. Episodes that meet
+    their samples in another order also have ``order``, (n_lives, n_steps).
 
     Attributes:
         scale: target per y.
@@ -231,22 +227,22 @@ class QuadraticProgram:
     scale: float
 
     def luck(self, uniform: FloatArray) -> FloatArray:
-        """Not used: nothing is left to luck."""
+        """Return the uniform numbers, which are not used."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Before the first sample, in the order in which they were drawn."""
+        """Return the state before the first sample, in the order in which samples were drawn."""
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """(n_lives, 2) inputs to answer now; after the last sample those of the last one."""
+        """Return (n_lives, 2) inputs to answer now; after the last sample those of the last one."""
         now = xp.minimum(state["done"], arrays["inputs"].shape[1] - 1)
         return arrays["inputs"][state["task"], _sample(xp, state, now)]
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Minus the squared error of (n_lives, 1) answers on the scale of y, and the targets.
+        """Return minus the squared errors of (n_lives, 1) answers in units of y, and the targets.
 
         Answers beyond [0.2, 0.8] are taken as they are.
         """
@@ -256,7 +252,7 @@ class QuadraticProgram:
 
 
 def _sample(xp: Any, state: Arrays, step: Any) -> Any:
-    """(n_lives,) which sample each life meets in its given step."""
+    """Return (n_lives,) the sample that each episode meets in its given step."""
     if "order" not in state:
         return step
     return xp.take_along_axis(state["order"], step[:, None], axis=1)[:, 0]

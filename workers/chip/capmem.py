@@ -1,4 +1,4 @@
-"""The analog parameter memory: the one place where 10-bit codes become volts, seconds and amperes.
+"""The analog parameter memory, which converts 10-bit codes to volts, seconds and amperes.
 
 Each neuron has 10-bit cells for voltages and bias currents, whose full range is about 0 to 1.6 V
 and 0 to 1 µA (known of the full BrainScaleS-2, electronicvisions/calix). The published code names
@@ -12,8 +12,8 @@ with round factors that put the whole of the ranges that calix calls feasible (�
     refractory   204.4 µs / code                          4 µs at 51 (Pong), 0.2 µs at 1022
     synaptic gm  24 pA · code for each weight code        1.5 µA at weight 63 and code 1023
 
-Real transfer curves are not that straight and differ from neuron to neuron; the second is what
-``mismatch`` models and ``calibration`` makes up for.
+Real transfer curves are less straight and differ from neuron to neuron; ``mismatch`` models the
+latter, and ``calibration`` compensates for it.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Codes:
     large_capacitor: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        """Refuses codes that the memory cannot hold and biases that stop a neuron altogether."""
+        """Refuse codes that the memory cannot hold and biases that stop a neuron altogether."""
         for name in (*VOLTAGES, *BIASES):
             codes, least = getattr(self, name), int(name in BIASES and not name.startswith("gm"))
             if codes.shape != (N_NEURONS,):
@@ -92,7 +92,7 @@ BIASES = (
 
 @dataclass(frozen=True)
 class NeuronConstants:
-    """Physical values of the 32 neurons, each (32,) float64.
+    """Physical constants of the 32 neurons, each (32,) float64.
 
     Attributes:
         capacitor_F: membrane capacitance.
@@ -102,7 +102,7 @@ class NeuronConstants:
         v_leak_V: leak potential.
         v_thresh_V: threshold.
         v_reset_V: potential after a spike and while refractory.
-        refractory_s: how long the membrane is held at reset.
+        refractory_s: time for which the membrane is held at reset.
         exc_A: peak synaptic current of an event of weight code 1 and pulse length 1.
         inh_A: the same for inhibition, positive.
     """
@@ -120,19 +120,19 @@ class NeuronConstants:
 
     @property
     def exc_V(self) -> FloatArray:
-        """(32,) where a steady current ``exc_A`` would lift the membrane above leak."""
+        """Return (32,) how far a steady current ``exc_A`` lifts the membrane above leak."""
         drive: FloatArray = self.exc_A * self.tau_mem_s / self.capacitor_F
         return drive
 
     @property
     def inh_V(self) -> FloatArray:
-        """(32,) how far a steady current ``inh_A`` would pull the membrane below leak."""
+        """Return (32,) how far a steady current ``inh_A`` pulls the membrane below leak."""
         drive: FloatArray = self.inh_A * self.tau_mem_s / self.capacitor_F
         return drive
 
 
 def ideal_neurons(codes: Codes) -> NeuronConstants:
-    """What an ideal chip makes of the codes."""
+    """Return the constants that codes have on an ideal chip."""
     capacitor_F = np.where(codes.large_capacitor, LARGE_CAPACITOR_F, SMALL_CAPACITOR_F)
 
     def times(unit: float, code: CodeArray) -> FloatArray:
@@ -153,9 +153,9 @@ def ideal_neurons(codes: Codes) -> NeuronConstants:
 
 
 def nearest_codes(cells: NeuronConstants) -> Codes:
-    """Return the codes that come nearest to physical values on an ideal chip.
+    """Return the codes that come nearest to physical constants on an ideal chip.
 
-    Values beyond the memory's range give its nearest end.
+    This is the inverse of ``ideal_neurons``. Values are clipped to the memory's range.
     """
 
     def code(values: FloatArray, least: int = 1) -> CodeArray:

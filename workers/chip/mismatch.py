@@ -1,13 +1,13 @@
-"""Fixed-pattern mismatch: which chip it is decides how its neurons deviate.
+"""Fixed-pattern mismatch: the number of a chip decides how its neurons deviate.
 
-Magnitudes. Uncalibrated spreads are those that the bias codes of three chips had to make up for to
+Magnitudes. Uncalibrated spreads are those that the bias codes of three chips had to compensate to
 bring their 32 neurons to equal behaviour (calibration files in
 Neuromorphic_Hardware_learns_to_learn: leak 18 to 29 %, excitatory τ 15 to 17 %, inhibitory τ 17 to
 28 %, refractory 8 to 10 %, threshold 22 % of its gap to leak); no direct figure is known for the
 weights, and 15 % per column is within the 10 to 20 % usually assumed. Calibrated time constants
 deviate by less than 5 % (Wunderlich et al. 2019); the other calibrated spreads follow calix'
 acceptance rule, at most 30 % of the spread before. Single synapses differ by another 5 % (our
-choice); no cell of the parameter memory could make up for that.
+choice), which no cell of the parameter memory could compensate.
 """
 
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ from spikeloop.workers.chip.capmem import Codes, NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.limits import N_NEURONS, N_SYNAPSES
 
 Mismatch = Literal["off", "uncalibrated", "calibrated"]
-"""An ideal chip, one as it was made, or one whose pattern is what a calibration leaves over."""
+"""An ideal chip, a chip as it was made, or one with the pattern that a calibration leaves."""
 
 LARGEST_DEVIATION_SD = 3.0
-"""Draws beyond are cut, so that no time constant is near zero or below."""
+"""Limit at which draws are cut, so that no time constant is near zero or below."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class NeuronSpread:
     weight: float
 
 
-UNCALIBRATED = NeuronSpread(
+UNCALIBRATED_NEURONS = NeuronSpread(
     tau_mem=0.24, tau_exc=0.16, tau_inh=0.22, refractory=0.09, threshold_gap=0.20, weight=0.15
 )
-CALIBRATED = NeuronSpread(
+CALIBRATED_NEURONS = NeuronSpread(
     tau_mem=0.05, tau_exc=0.05, tau_inh=0.05, refractory=0.03, threshold_gap=0.05, weight=0.05
 )
 
@@ -51,28 +51,28 @@ SYNAPSE_SPREAD = 0.05
 
 
 def neuron_deviations(chip: int) -> FloatArray:
-    """(6, 32) standard normal draws of a chip, cut at three; always the same ones for a chip."""
+    """Return (6, 32) standard normal draws of a chip, cut at three deviations."""
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(chip)))
     draws = rng.standard_normal((6, N_NEURONS))
     return np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
 
 
 def neurons_of_chip(codes: Codes, chip: int, mismatch: Mismatch) -> NeuronConstants:
-    """What one particular chip makes of codes of its parameter memory.
+    """Return the neurons that codes of the parameter memory give on one particular chip.
 
-    A chip is a pattern of factors on what the codes do: on the time that a bias gives, on the
-    current that a transconductance gives, on a threshold's distance from leak. Leak and reset
-    potentials come out as they are set. So what a code misses by can be made up for by another
-    code, which is what ``calibration`` does.
+    A chip is a pattern of factors on the effects of the codes: on the time that a bias gives, on
+    the current that a transconductance gives, on a threshold's distance from leak. Leak and reset
+    potentials come out as they are set. So a deviation can be compensated by another code, which is
+    what ``calibration`` does.
     """
     ideal = ideal_neurons(codes)
     if mismatch == "off":
         return ideal
-    return mismatched(ideal, chip, calibrated=mismatch == "calibrated")
+    return with_mismatch(ideal, chip, calibrated=mismatch == "calibrated")
 
 
-def mismatched(ideal: NeuronConstants, chip: int, *, calibrated: bool) -> NeuronConstants:
-    """The neurons of one particular chip.
+def with_mismatch(ideal: NeuronConstants, chip: int, *, calibrated: bool) -> NeuronConstants:
+    """Return the neurons of one particular chip.
 
     Calibration shrinks a chip's pattern, it does not draw another. A column's weight gain scales
     excitation and inhibition alike. A longer membrane time constant is a weaker leak, so it leaves
@@ -83,11 +83,7 @@ def mismatched(ideal: NeuronConstants, chip: int, *, calibrated: bool) -> Neuron
         chip: number of the chip, non-negative.
         calibrated: whether its neurons have been brought to a common target.
     """
-    return deviated(ideal, chip, CALIBRATED if calibrated else UNCALIBRATED)
-
-
-def deviated(ideal: NeuronConstants, chip: int, spread: NeuronSpread) -> NeuronConstants:
-    """The neurons of a chip whose pattern has the given standard deviations."""
+    spread = CALIBRATED_NEURONS if calibrated else UNCALIBRATED_NEURONS
     mem, exc, inh, refractory, gap, weight = neuron_deviations(chip)
     return replace(
         ideal,
@@ -103,7 +99,7 @@ def deviated(ideal: NeuronConstants, chip: int, spread: NeuronSpread) -> NeuronC
 
 
 def synapse_gains(chip: int) -> NDArray[np.float32]:
-    """(1024,) strength of a chip's synapses relative to their column's, calibrated or not."""
+    """Return (1024,) strengths of a chip's synapses relative to their column's."""
     sequence = np.random.SeedSequence(chip, spawn_key=(2,))
     draws = np.random.Generator(np.random.Philox(sequence)).standard_normal(N_SYNAPSES)
     cut = np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)

@@ -21,7 +21,7 @@ BYTES_SD = np.float32(math.sqrt(4 * (256**2 - 1) / 12))
 
 @part
 def reading_noise(random: NDArray[np.uint32]) -> np.float32:
-    """The next number of a law of mean 0 and variance 1 that is close to normal, within ±3.45.
+    """Return the next number of a nearly normal law of mean 0 and variance 1, within ±3.45.
 
     It is the standardised sum of the four bytes of the generator's next number.
     """
@@ -33,7 +33,7 @@ def reading_noise(random: NDArray[np.uint32]) -> np.float32:
 
 @part
 def convert(adc: Adc, channel: int, column: int, charge: np.float32, noise: np.float32) -> np.uint8:
-    """The code of a charge in LSB: offset + gain · charge + noise, rounded half up, in 8 bits."""
+    """Return the 8-bit code of a charge in LSB: offset + gain · charge + noise, rounded half up."""
     level = (
         adc.offset_lsb[channel, column] + adc.gain[channel, column] * charge + adc.noise_lsb * noise
     )
@@ -49,15 +49,15 @@ def read_row(
     causal_u8: NDArray[np.uint8],
     anticausal_u8: NDArray[np.uint8],
 ) -> None:
-    """Converts both branches of a row's 32 sensors; the charges stay as they are.
+    """Convert both branches of a row's 32 sensors; the charges stay as they are.
 
     Args:
         sensors: the sensors.
         adc: the channels.
         row: row of synapses.
-        random: (1,) state of the noise generator, nonzero; moved on by 64 numbers.
-        causal_u8: (32,) written.
-        anticausal_u8: (32,) written.
+        random: (1,) nonzero state of the noise generator; 64 numbers are drawn.
+        causal_u8: (32,) result.
+        anticausal_u8: (32,) result.
     """
     for column in range(N_NEURONS):
         synapse = row * N_NEURONS + column
@@ -75,16 +75,16 @@ def measure_offsets(
     causal_u8: NDArray[np.uint8],
     anticausal_u8: NDArray[np.uint8],
 ) -> None:
-    """Resets all sensors and reads each once: the offsets that programs subtract afterwards.
+    """Reset all sensors and read each once: the offsets that programs subtract afterwards.
 
-    One reading a synapse, as in libnux ``examples/stdp.cpp``; it contains one reading's noise.
+    One reading per synapse, as in libnux ``examples/stdp.cpp``, which contains its noise.
 
     Args:
         sensors: emptied.
         adc: the channels.
-        random: (1,) state of the noise generator, nonzero; moved on by 2048 numbers.
-        causal_u8: (1024,) written.
-        anticausal_u8: (1024,) written.
+        random: (1,) nonzero state of the noise generator; 2048 numbers are drawn.
+        causal_u8: (1024,) result.
+        anticausal_u8: (1024,) result.
     """
     for row in range(N_ROWS):
         first, end = row * N_NEURONS, (row + 1) * N_NEURONS

@@ -1,7 +1,7 @@
-"""Plasticity programs for the chip: one file per program, settings, memory and rule together.
+"""Plasticity programs for the chip: one file per program, with its settings, memory and rule.
 
-``PROGRAMS`` is the table of what there is. A new program is one file in this folder, one row here
-and one in ``ChipAgent.program``; ``hooks`` says what its functions get.
+``PROGRAMS`` is the table of all programs. A new program is one file in this folder, one row here
+and one in ``ChipAgent.program``; ``hooks`` documents its functions.
 """
 
 from spikeloop.workers.plasticity.program import PlasticityProgram

@@ -28,11 +28,11 @@ from spikeloop.workers.kernels import part, routine
 
 
 class Scratch(NamedTuple):
-    """Rows of lanes: what the vector unit works on.
+    """Rows of lanes on which the vector unit works.
 
     Attributes:
-        causal_u8: (32,) uint8 what the ADC converted.
-        anticausal_u8: (32,) uint8 the same of the other branch.
+        causal_u8: (32,) uint8 conversions by the ADC.
+        anticausal_u8: (32,) uint8 conversions of the other branch.
         correlation: (32,) int8.
         constant: (32,) int8.
         zero: (32,) int8, all 0.
@@ -52,7 +52,7 @@ class Scratch(NamedTuple):
 
 
 def new_scratch() -> Scratch:
-    """Rows of zeros."""
+    """Return rows of zeros."""
     return Scratch(
         *np.zeros((2, N_NEURONS), dtype=np.uint8),
         *np.zeros((3, N_NEURONS), dtype=np.int8),
@@ -62,13 +62,13 @@ def new_scratch() -> Scratch:
 
 @part
 def row_slice(row: int) -> slice:
-    """Where the 32 lanes of a row are."""
+    """Return the slice of the 32 lanes of a row."""
     return slice(row * N_NEURONS, (row + 1) * N_NEURONS)
 
 
 @routine
 def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwords) -> None:
-    """Puts two rows of bytes together to one of halfwords (``unpack_left``, ``unpack_right``)."""
+    """Join two rows of bytes to one of halfwords (``unpack_left``, ``unpack_right``)."""
     for first in range(0, N_NEURONS, BYTE_LANES):
         middle, end = first + HALFWORD_LANES, first + BYTE_LANES
         unpack_left(upper[first:end], lower[first:end], spare, out[first:middle])
@@ -77,7 +77,7 @@ def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwo
 
 @routine
 def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any]) -> None:
-    """Takes a row of halfwords apart (``pack_upper``, ``pack_lower``)."""
+    """Split a row of halfwords into two of bytes (``pack_upper``, ``pack_lower``)."""
     for first in range(0, N_NEURONS, BYTE_LANES):
         middle, end = first + HALFWORD_LANES, first + BYTE_LANES
         pack_upper(a[first:middle], a[middle:end], spare, upper[first:end])
@@ -86,7 +86,7 @@ def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any])
 
 @routine
 def sum_readings(core: Core, scratch: Scratch, row: int, readings: int, total: Halfwords) -> None:
-    """Adds up readings of a row's causal branch."""
+    """Sum several readings of a row's causal branch."""
     splat(0, total)
     for _ in range(readings):
         read_row(

@@ -15,9 +15,9 @@ from statistical import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.correlation import (
-    CALIBRATED,
+    CALIBRATED_SENSORS,
     NEVER,
-    UNCALIBRATED,
+    UNCALIBRATED_SENSORS,
     Correlation,
     Sensors,
     SensorSpread,
@@ -269,7 +269,9 @@ def relative(chip: int, *, calibrated: bool) -> dict[str, FloatArray]:
     }
 
 
-@pytest.mark.parametrize(("calibrated", "spread"), [(False, UNCALIBRATED), (True, CALIBRATED)])
+@pytest.mark.parametrize(
+    ("calibrated", "spread"), [(False, UNCALIBRATED_SENSORS), (True, CALIBRATED_SENSORS)]
+)
 def test_deviations_have_the_stated_magnitudes(calibrated: bool, spread: SensorSpread) -> None:
     chips = [relative(chip, calibrated=calibrated) for chip in range(20)]
     magnitudes = {

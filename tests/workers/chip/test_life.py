@@ -16,7 +16,7 @@ from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import FULL, environments
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gains
+from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import lcg
@@ -228,7 +228,7 @@ def test_who_wins_and_when_follow_from_the_states_spikes() -> None:
     circuit = Circuit(noise_V=0.0)
     n_steps, n_winners = 230, set()
     for seed in range(20):
-        cells = mismatched(ideal_neurons(neuron_codes(circuit, S)), seed, calibrated=False)
+        cells = with_mismatch(ideal_neurons(neuron_codes(circuit, S)), seed, calibrated=False)
         core = new_core(cells, circuit.step_s, gain=synapse_gains(seed))
         connect(core, S, A, inhibition_u6=63)
         weights = np.random.default_rng(seed).integers(20, 64, A)

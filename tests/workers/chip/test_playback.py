@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spikeloop.workers.chip.analog import I_EXC, I_INH
 from spikeloop.workers.chip.lab.chip import Chip
-from spikeloop.workers.chip.lab.recording import TAPE_SPIKES, Recording
+from spikeloop.workers.chip.lab.recording import BUFFER_SPIKES, Recording
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 
 STEP_S = 1e-7
@@ -63,10 +63,10 @@ def test_a_recording_longer_than_the_tape_is_whole() -> None:
     chip = Chip(mismatch="off", noise_V=0.0)
     chip.set_codes(v_leak_u10=900, v_reset_u10=900, v_thresh_u10=600, refractory_u10=1023)
     chip.reset()
-    n_steps = 9 * TAPE_SPIKES // N_NEURONS + 7
+    n_steps = 9 * BUFFER_SPIKES // N_NEURONS + 7
     recording = chip.run(n_steps * STEP_S, membrane=[0])
     expected = STEP_S * np.arange(1, n_steps + 1, 3)
-    assert recording.spike_times_s.size == expected.size * N_NEURONS > 2 * TAPE_SPIKES
+    assert recording.spike_times_s.size == expected.size * N_NEURONS > 2 * BUFFER_SPIKES
     for neuron in (0, 17, 31):
         np.testing.assert_allclose(recording.spikes_of(neuron), expected, rtol=1e-9)
     assert recording.membrane_V.shape == (n_steps, 1)

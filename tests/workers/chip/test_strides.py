@@ -42,7 +42,7 @@ from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, N_ROWS, V_MAX_V
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gains
+from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import seed_words, xorshift32
@@ -191,7 +191,7 @@ def lived(seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: f
     """A chip after a noiseless life of 15 decisions in a random MDP, thresholds shifted."""
     circuit = Circuit(noise_V=0.0, step_s=step_s)
     cells = ideal_neurons(neuron_codes(circuit, 6))
-    cells = mismatched(cells, seed, calibrated=False) if mismatch else cells
+    cells = with_mismatch(cells, seed, calibrated=False) if mismatch else cells
     core = new_core(
         replace(cells, v_thresh_V=cells.v_thresh_V + shift_V),
         step_s,

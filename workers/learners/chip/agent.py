@@ -1,4 +1,4 @@
-"""An agent on the emulated HICANN-DLS chip, learning by a plasticity program.
+"""An agent on the emulated HICANN-DLS chip that learns by a plasticity program.
 
 Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn,
 hardware/mdp). The initial law of every published hyperparameter is the published one.
@@ -54,8 +54,8 @@ HardwareParameter = Literal[
 class ChipAgent(Settings):
     """A network of state and action neurons on the chip, learning by a plasticity program.
 
-    One neuron per state and action, so it takes discrete families with 2 or more states and at most
-    32 states and actions together.
+    There is one neuron per state and action, so it takes discrete families with at least 2 states
+    and at most 32 states and actions together.
     """
 
     kind: Literal["chip"] = "chip"
@@ -86,16 +86,16 @@ class ChipAgent(Settings):
 
     @property
     def portable(self) -> bool:
-        """Whether lives are the same bits on every processor; a calibration is fitted, and not."""
+        """Tell whether episodes have the same bits everywhere; fitted calibrations have not."""
         return self.mismatch != "routine" and portable(self.program)
 
     @property
     def interaction_s(self) -> float:
-        """Seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
+        """Return seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
         return decision_s(self.circuit)
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: the program's, then the weight between actions, then the hardware that is opened.
+        """Return Θ: the program's part, the weight between actions, and the searched hardware.
 
         Weights are 6-bit codes, rounded when they are written.
         """
@@ -117,7 +117,7 @@ class ChipAgent(Settings):
         return space
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen one after the other, each from a chip at rest."""
+        """Run the episodes one after the other, each from a chip at rest."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
@@ -147,7 +147,7 @@ class ChipAgent(Settings):
         )
 
     def _hardware_parameters(self) -> list[Integer]:
-        """The opened hyperparameters, whose defaults are this circuit's codes."""
+        """Return the searched hardware hyperparameters, whose defaults are this circuit's codes."""
         opened = [p for p in HARDWARE_PARAMETERS if self.opened == "all" or p.name in self.opened]
         parameters = []
         for p in opened:
@@ -161,7 +161,7 @@ class ChipAgent(Settings):
         return parameters
 
     def _require_memory(self, space: ParameterSpace, interface: Interface) -> None:
-        """Raises ValueError unless program and environment fit into the processor."""
+        """Raise ValueError unless program and environment fit into the processor."""
         n_states, n_actions = interface.n_observations, interface.n_actions
         defaults = space.decode(space.default_point()[None]).values[0]
         theta = dict(zip(space.columns, defaults, strict=True))
@@ -169,12 +169,12 @@ class ChipAgent(Settings):
         require_memory(data_bytes(memory), environment_bytes(n_states, n_actions))
 
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
-        """The circuit with the values that a Θ gives to opened hyperparameters."""
+        """Return the circuit with the hardware hyperparameters of a Θ."""
         set_ = {circuit_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
         return Circuit.model_validate({**self.circuit.model_dump(), **set_})
 
     def network(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Core:
-        """This chip at rest, with its mismatch and the network of states and actions for a Θ.
+        """Return this chip at rest, with its mismatch and the network for a Θ.
 
         Weights from states to actions are 0: they belong to the plasticity program.
         """
@@ -184,7 +184,7 @@ class ChipAgent(Settings):
         return core
 
     def _core(self, circuit: Circuit, n_states: int) -> Core:
-        """This chip at rest, with its mismatch and no synapses."""
+        """Return this chip at rest, with its mismatch and no synapses."""
         codes = neuron_codes(circuit, n_states)
         mismatch: Mismatch
         if self.mismatch == "routine":
@@ -217,12 +217,12 @@ class ChipAgent(Settings):
 
 @cache
 def calibration_of(chip: int) -> Calibration:
-    """Calibration of a chip at the codes of ``Circuit``, kept for the process; takes 0.5 s."""
+    """Calibrate a chip at the codes of ``Circuit``, once per process; takes 0.5 s."""
     return calibrate(chip)
 
 
 def require_neurons(interface: Interface) -> None:
-    """Raises ValueError unless the chip has the neurons for a family."""
+    """Raise ValueError unless the chip has enough neurons for a family."""
     if interface.actions != "discrete":
         raise ValueError(f"chip needs discrete actions, got {interface.actions} ones")
     if interface.n_observations < 2:

@@ -1,9 +1,9 @@
-"""One life on the chip: the decision protocol, the environment and the plasticity program.
+"""One episode on the chip: the decision protocol, the environment and the plasticity program.
 
 As on the hardware, everything runs on the chip, in one kernel: the plasticity processor stimulates
-the network, reads the spike counters, chooses, plays the environment and changes the weights.
-Protocol and times follow Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c: 5300
-processor cycles, or 53 µs, a decision.
+the network, reads the spike counters, chooses an action, advances the environment and changes the
+weights. Protocol and times follow Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c:
+5300 processor cycles, or 53 µs, per decision.
 """
 
 import sys
@@ -35,7 +35,7 @@ from spikeloop.workers.plasticity.hooks import begin, decided, rewarded
 
 
 class DecisionProtocol(NamedTuple):
-    """The decision protocol: durations in integration steps, and how often a state is kicked."""
+    """Durations of a decision in integration steps, and the number of kicks to a state neuron."""
 
     spike_interval: int
     settle: int
@@ -43,7 +43,7 @@ class DecisionProtocol(NamedTuple):
 
 
 def decision_protocol(circuit: Circuit) -> DecisionProtocol:
-    """The published protocol on the grid of a circuit's integration step."""
+    """Return the published protocol on the grid of a circuit's integration step."""
     return DecisionProtocol(
         spike_interval=cycles_to_steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
         settle=cycles_to_steps(SETTLE_CYCLES, circuit.step_s),
@@ -52,7 +52,7 @@ def decision_protocol(circuit: Circuit) -> DecisionProtocol:
 
 
 def decision_s(circuit: Circuit) -> float:
-    """Seconds of chip time of one decision; the network settles after stimulus and silence."""
+    """Return seconds of chip time of one decision, settling included."""
     protocol = decision_protocol(circuit)
     n_intervals = protocol.n_stimulus_spikes + N_SILENCE_SPIKES
     return (n_intervals * protocol.spike_interval + 2 * protocol.settle) * circuit.step_s
@@ -60,7 +60,7 @@ def decision_s(circuit: Circuit) -> float:
 
 @part
 def stimulate(core: Core, state: int, n_states: int, protocol: DecisionProtocol) -> None:
-    """Clears the counters, kicks a state neuron and lets the network settle."""
+    """Clear the counters, kick a state neuron and let the network settle."""
     for neuron in range(N_NEURONS):
         read_counter(core, neuron)
     for _ in range(protocol.n_stimulus_spikes):
@@ -71,7 +71,7 @@ def stimulate(core: Core, state: int, n_states: int, protocol: DecisionProtocol)
 
 @part
 def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtocol) -> None:
-    """Sends spikes into all inhibitory rows, which ends whatever still reverberates.
+    """Send spikes into all inhibitory rows, which ends all reverberation.
 
     The rows beyond those of the action neurons carry no weight, so they may be left out.
     """
@@ -83,7 +83,7 @@ def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtoco
 
 @part
 def next_state(environment: Environment, random: NDArray[np.int64], action: int, state: int) -> int:
-    """Samples the successor of a state under an action."""
+    """Draw the successor of a state under an action."""
     number = draw(random, FULL)
     successor = 0
     while number >= environment.cumulative_u16[action, state, successor]:
@@ -101,26 +101,26 @@ def live(
     n_steps: int,
     curve: FloatArray,
 ) -> None:
-    """Lets an agent live through one task.
+    """Run one episode of an agent.
 
     Args:
-        core: a chip at rest with its network; afterwards in the state at the life's end.
-        memory: its plasticity program's memory, which decides which program that is.
+        core: a chip at rest with its network; afterwards in its state at the episode's end.
+        memory: memory of the plasticity program, whose type says which program it is.
         environment: the task.
         protocol: the decision protocol.
         coding: index into ``coding.CODINGS``.
-        seed: of all the life's randomness.
+        seed: of all randomness of the episode.
         n_steps: decisions.
-        curve: (n_bins,) rewards are added to their part of the life.
+        curve: (n_bins,) rewards are added to their part of the episode.
     """
     _compiled(memory.__class__)(core, memory, environment, protocol, coding, seed, n_steps, curve)
 
 
 @cache
 def _compiled(memory: type) -> Callable[..., int]:
-    """The life with one program; each has its own index in numba's cache.
+    """Compile the episode with one program; each has its own index in numba's cache.
 
-    An index names the types that its kernel was compiled for. If programs shared one, a user's own
+    An index names the types for which its kernel was compiled. If programs shared one, a user's own
     program, which other processes cannot import, would spoil it for all.
     """
     file = getattr(sys.modules[memory.__module__], "__file__", None)
@@ -129,7 +129,7 @@ def _compiled(memory: type) -> Callable[..., int]:
 
 
 def _build(digest: int, name: str) -> Callable[..., int]:
-    """The kernel; the digest of the sources makes its place in the cache (``compiling``)."""
+    """Return the kernel; the digest of the sources is part of its cache key (``kernels``)."""
 
     def live(
         core: Core,

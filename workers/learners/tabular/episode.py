@@ -1,4 +1,4 @@
-"""One life of the tabular reference: the chip's rule in floating point, greedy over values."""
+"""One episode of the tabular reference: the chip's rule in floating point, greedy over values."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ TO_UNIT = 2.0**-53
 
 
 def build(digest: int) -> Callable[..., int]:
-    """The compiled life; the digest of the sources makes its place in the cache (``compiling``)."""
+    """Compile the episode; the digest of the sources is part of its cache key (``kernels``)."""
 
     @kernel
     def live(

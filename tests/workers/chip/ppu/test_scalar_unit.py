@@ -17,7 +17,6 @@ from spikeloop.workers.chip.ppu.scalar_unit import (
     lcg,
     mul_q7_i8,
     mul_q7_i16,
-    saturate_i32,
     sub_i16,
     xorshift,
 )
@@ -55,11 +54,6 @@ def test_halfword_sums_and_differences_saturate(a: int, b: int) -> None:
 @given(halfwords, st.integers(-128, 127))
 def test_halfword_products_are_rounded_fractions(a: int, b: int) -> None:
     assert mul_q7_i16(a, b) == clip(rounded(Fraction(a * b, 128)), 16)
-
-
-@given(st.integers(-(2**40), 2**40) | st.sampled_from([2**31 - 1, 2**31, -(2**31), -(2**31) - 1]))
-def test_words_saturate(x: int) -> None:
-    assert saturate_i32(x) == clip(x, 32)
 
 
 def test_extreme_halfwords() -> None:
