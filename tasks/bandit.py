@@ -39,12 +39,12 @@ def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> 
             n_actions=n_arms,
             actions="discrete",
             n_steps=n_steps,
-            told_values=(0.0, 1.0),
+            feedback_values=(0.0, 1.0),
             tables=False,
             n_latents=n_arms,
         )
     usual = USUAL * float(np.hypot(*scale))
-    return Interface(1, n_arms, "discrete", n_steps, told_range=(-usual, usual), tables=False)
+    return Interface(1, n_arms, "discrete", n_steps, feedback_range=(-usual, usual), tables=False)
 
 
 class Bandit(Settings):
@@ -58,7 +58,7 @@ class Bandit(Settings):
 
     kind: Literal["bandit"] = "bandit"
     n_arms: int = Field(default=2, ge=2, le=1024, description="arms of one bandit")
-    n_steps: int = Field(default=100, ge=1, le=1_000_000, description="pulls of one life")
+    n_steps: int = Field(default=100, ge=1, le=1_000_000, description="pulls of one episode")
     rewards: Rewards = Field(default="bernoulli", description="law of one arm's rewards")
     arms: Arms = Field(default="independent", description="law of the arms of one bandit")
     mean_spread: float = Field(
@@ -142,7 +142,7 @@ class BanditTasks:
         """Return exact expected returns of uniform pulls, and of always pulling the best arm.
 
         The optimal policy knows the task, so no learner gets a score of 1: the score is 1 − regret
-        / regret of the random policy. The best that can be learned is among the ``rulers``.
+        / regret of the random policy. The best that can be learned is among the ``baselines``.
         """
         return References(
             random=self.n_steps * self.mean.mean(axis=1),
@@ -163,7 +163,7 @@ class BanditTasks:
         """Start episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that start without knowledge of the task.
 
         "UCB1", "Thompson" and "greedy posterior mean" assume independent arms, whatever they are,
@@ -174,7 +174,7 @@ class BanditTasks:
         exact, and left out where it is not known: for more than two arms, for Gaussian rewards,
         and for two independent arms with more pulls.
         """
-        # Scores need no rulers, so that neither the command line nor a worker waits for them.
+        # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import bandit_exact as exact
         from spikeloop.tasks.references import bandit_indices as indices
         from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
@@ -182,13 +182,13 @@ class BanditTasks:
 
         mean, n_steps, n_arms = self.mean, self.n_steps, self.mean.shape[1]
         gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
-        rulers: dict[str, FloatArray] = {}
+        baselines: dict[str, FloatArray] = {}
         if not gaussian and n_arms == 2 and n_steps <= exact.MAX_STEPS:
             count_policies = exact.count_policies()
             if independent:
                 count_policies["Bayes optimum"] = best_choices(n_steps)
             for name, choose in count_policies.items():
-                rulers[name] = exact.expected_return(choose, mean, n_steps)
+                baselines[name] = exact.expected_return(choose, mean, n_steps)
         else:
             policies = (
                 indices.gaussian_policies(self.mean_spread, self.noise)
@@ -196,7 +196,7 @@ class BanditTasks:
                 else indices.bernoulli_policies()
             )
             for name, index in policies.items():
-                rulers[name] = simulated_return(
+                baselines[name] = simulated_return(
                     self.play,
                     np.broadcast_to(mean[:, None], (self.n_tasks, n_steps, n_arms)),
                     IndexPolicy(index, n_arms),
@@ -205,8 +205,8 @@ class BanditTasks:
                     max_at_once=None,
                 )
         if not independent:
-            rulers["Bayes optimum"] = majority_return(mean, n_steps)
-        return rulers
+            baselines["Bayes optimum"] = majority_return(mean, n_steps)
+        return baselines
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class BanditProgram:
 
     noise: float | None
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return Gaussian deviations of rewards from their means, else the uniform numbers."""
         if self.noise is None:
             return uniform
@@ -240,9 +240,9 @@ class BanditProgram:
         return xp.zeros_like(state["task"])
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Return the rewards of the pulled arms."""
         mean = arrays["mean"][state["task"], actions]
-        reward = (luck < mean).astype(mean.dtype) if self.noise is None else mean + luck
+        reward = (noise < mean).astype(mean.dtype) if self.noise is None else mean + noise
         return state, reward, reward

@@ -24,9 +24,11 @@ class Interface:
         observations: whether an observation is an index or a real vector.
         observation_range: least and largest value of each element of an observation vector.
         action_range: least and largest value of each element of an action vector.
-        told: what a learner gets as feedback after a step: a reward, or the target of its answer.
-        told_range: usual range of the feedback; encoders are spread over it.
-        told_values: all values of the feedback in ascending order where they are few, else empty.
+        feedback: what a learner gets as feedback after a step: a reward, or the target of its
+            answer.
+        feedback_range: usual range of the feedback; encoders are spread over it.
+        feedback_values: all values of the feedback in ascending order where they are few, else
+            empty.
         tables: False if tasks are never given as tables (``TabularTasks``), so that learners that
             read tables refuse the family before a run starts; None if that is not known.
         n_latents: how many numbers that define a task training may use as targets, although the
@@ -40,9 +42,9 @@ class Interface:
     observations: Literal["discrete", "continuous"] = "discrete"
     observation_range: tuple[float, float] = (0.0, 1.0)
     action_range: tuple[float, float] = (0.0, 1.0)
-    told: Literal["reward", "target"] = "reward"
-    told_range: tuple[float, float] = (0.0, 1.0)
-    told_values: tuple[float, ...] = ()
+    feedback: Literal["reward", "target"] = "reward"
+    feedback_range: tuple[float, float] = (0.0, 1.0)
+    feedback_values: tuple[float, ...] = ()
     tables: bool | None = None
     n_latents: int = 0
 
@@ -68,20 +70,21 @@ class Play(Protocol):
     """
 
     def observe(self) -> IntArray | FloatArray:
-        """Return (n_lives,) indices of observations, or (n_lives, n_observations) vectors."""
+        """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
         ...
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
+        self, actions: IntArray | FloatArray, uniforms: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Advance every episode by one step.
 
         Args:
-            actions: (n_lives,) indices, or (n_lives, n_actions) vectors.
-            luck: (n_lives,) uniform random numbers in [0, 1), one for each episode's step.
+            actions: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
+            uniforms: (n_episodes,) uniform random numbers in [0, 1), one for each episode's step.
 
         Returns:
-            (n_lives,) rewards, which returns are sums of, and (n_lives,) feedback to the learners.
+            (n_episodes,) rewards, which returns are sums of, and (n_episodes,) feedback to the
+            learners.
         """
         ...
 
@@ -108,15 +111,15 @@ class TaskBatch(Protocol):
         ...
 
     def play(self, task: IntArray) -> Play:
-        """Start episodes side by side; ``task`` (n_lives,) is the task of each episode."""
+        """Start episodes side by side; ``task`` (n_episodes,) is the task of each episode."""
         ...
 
 
 @runtime_checkable
-class Ruled(Protocol):
+class HasBaselines(Protocol):
     """A batch that knows further policies to compare learners with."""
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of each policy, by its name in tables.
 
         ``rng`` serves policies whose return can only be estimated.

@@ -33,7 +33,7 @@ class InformativeBandit(Settings):
 
     kind: Literal["informative_bandit"] = "informative_bandit"
     n_arms: int = Field(default=11, ge=3, le=1024, description="arms, the informative one included")
-    n_steps: int = Field(default=5, ge=1, le=1_000_000, description="pulls of one life")
+    n_steps: int = Field(default=5, ge=1, le=1_000_000, description="pulls of one episode")
     target_reward: float = Field(default=5.0, gt=0, le=1e6, description="paid by the target")
     other_reward: float = Field(
         default=1.0, ge=0, le=1e6, description="paid by arms that are neither"
@@ -102,7 +102,7 @@ class InformativeTasks:
         """Return exact expected returns of uniform pulls, and of the target pulled from the start.
 
         As with all bandits, the optimal policy knows the task (its return is 25 with the defaults),
-        so no learner gets a score of 1; the best that can be learned is among the ``rulers``.
+        so no learner gets a score of 1; the best that can be learned is among the ``baselines``.
         """
         rules = self.rules
         others = (rules.n_arms - 2) * rules.other_reward
@@ -121,7 +121,7 @@ class InformativeTasks:
         """Start episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) exact returns of policies that know the family but not the task.
 
         "informative arm first" pulls that arm once and then the target. "blind search" pulls other
@@ -140,13 +140,13 @@ class InformativeTasks:
         # Of a mean over orders every task has the same.
         blind = float((wrong * rules.other_reward + right * rules.target_reward).mean())
         known = (self.n_steps - 1) * rules.target_reward
-        rulers = {
+        baselines = {
             "informative arm first": self.clue + known,
             "blind search": np.full(self.n_tasks, blind),
         }
         asks = (numbers + 1).mean() / CLUES + known > blind
         best = "informative arm first" if asks else "blind search"
-        return {**rulers, "Bayes optimum": rulers[best]}
+        return {**baselines, "Bayes optimum": baselines[best]}
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,12 @@ class InformativeProgram:
             n_actions=self.n_arms,
             actions="discrete",
             n_steps=n_steps,
-            told_range=(values[0], values[-1]),
-            told_values=values,
+            feedback_range=(values[0], values[-1]),
+            feedback_values=values,
             tables=False,
         )
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return the uniform numbers, which are not used."""
         return uniform
 
@@ -190,7 +190,7 @@ class InformativeProgram:
         return xp.zeros_like(state["target"])
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Return the rewards of the pulled arms."""
         target = state["target"]

@@ -55,7 +55,7 @@ class Maze(Settings):
     portable: ClassVar[bool] = True  # the same bits on every processor
     n_rows: int = Field(default=2, ge=1, le=16, description="rows of cells")
     n_columns: int = Field(default=2, ge=1, le=16, description="columns of cells")
-    n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one life")
+    n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one episode")
     bump: float = Field(default=-2.0, ge=-2, le=2, description="told at a wall or the border")
     goal: float = Field(default=1.0, ge=-2, le=2, description="told at the goal")
 
@@ -75,10 +75,12 @@ class Maze(Settings):
         """Return an interface with one state per field and four actions."""
         height, width = self.shape
         n_states = height * width
-        return Interface(n_states, len(MOVES), "discrete", self.n_steps, told_range=self.told_range)
+        return Interface(
+            n_states, len(MOVES), "discrete", self.n_steps, feedback_range=self.feedback_range
+        )
 
     @property
-    def told_range(self) -> tuple[float, float]:
+    def feedback_range(self) -> tuple[float, float]:
         """Return least and largest feedback."""
         return min(self.bump, self.goal, 0.0), max(self.bump, self.goal, 0.0)
 
@@ -113,14 +115,14 @@ class Maze(Settings):
         moved = (occupied[:, None, :] & ~hit)[..., None]
         restart = occupied / occupied.sum(axis=1, keepdims=True)
         every = (*hit.shape, state.size)
-        told = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
+        feedback = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
         return TabularTasks(
             transition=np.where(moved, np.eye(state.size)[target], restart[:, None, None, :]),
             reward=np.broadcast_to(hit[..., None], every).astype(np.float64),
             start_state=layouts.start,
             n_steps=self.n_steps,
-            signal=np.broadcast_to(told[..., None], every).copy(),
-            told_range=self.told_range,
+            signal=np.broadcast_to(feedback[..., None], every).copy(),
+            feedback_range=self.feedback_range,
         )
 
 

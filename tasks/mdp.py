@@ -31,7 +31,7 @@ class RandomMdp(Settings):
     portable: ClassVar[bool] = True  # the same bits on every processor
     n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
     n_actions: int = Field(default=8, ge=2, le=1024, description="actions in every state")
-    n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one life")
+    n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one episode")
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:

@@ -30,7 +30,7 @@ class TaskProgram(Protocol):
         """Return a hash of the plain values."""
         ...
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Transform uniform random numbers in [0, 1) into what a step needs, elementwise, in NumPy.
 
         Here belongs what array libraries compute differently, such as quantiles.
@@ -38,21 +38,21 @@ class TaskProgram(Protocol):
         ...
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Return the state of new episodes: arrays with first axis n_lives.
+        """Return the state of new episodes: arrays with first axis n_episodes.
 
         Args:
             xp: the array library.
             arrays: of the batch, first axis n_tasks.
-            task: (n_lives,) task of each episode; part of the state if later steps need it.
+            task: (n_episodes,) task of each episode; part of the state if later steps need it.
         """
         ...
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return (n_lives,) indices of observations, or (n_lives, n_observations) vectors."""
+        """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
         ...
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Advance every episode by one step.
 
@@ -60,12 +60,12 @@ class TaskProgram(Protocol):
             xp: the array library.
             arrays: of the batch.
             state: of the episodes.
-            actions: (n_lives,) indices, or (n_lives, n_actions) vectors.
-            luck: (n_lives,) what the method ``luck`` gives.
+            actions: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
+            noise: (n_episodes,) what the method ``to_noise`` gives.
 
         Returns:
-            The next state with the same keys, shapes and types, (n_lives,) rewards, and (n_lives,)
-            feedback to the learners.
+            The next state with the same keys, shapes and types, (n_episodes,) rewards, and
+            (n_episodes,) feedback to the learners.
         """
         ...
 
@@ -97,18 +97,20 @@ class ProgramPlay:
 
     @classmethod
     def begin(cls, tasks: ProgrammedTasks, task: IntArray) -> "ProgramPlay":
-        """Start episodes; ``task`` (n_lives,) is the task of each."""
+        """Start episodes; ``task`` (n_episodes,) is the task of each."""
         program, arrays = tasks.program(), tasks.arrays()
         return cls(program, arrays, program.start(np, arrays, task))
 
     def observe(self) -> Any:
-        """Return (n_lives,) indices of observations, or (n_lives, n_observations) vectors."""
+        """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
         return self.program.observe(np, self.arrays, self.state)
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
+        self, actions: IntArray | FloatArray, uniforms: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Advance every episode by one step; return (n_lives,) rewards and feedback."""
-        prepared = self.program.luck(luck)
-        self.state, reward, told = self.program.step(np, self.arrays, self.state, actions, prepared)
-        return reward, told
+        """Advance every episode by one step; return (n_episodes,) rewards and feedback."""
+        prepared = self.program.to_noise(uniforms)
+        self.state, reward, feedback = self.program.step(
+            np, self.arrays, self.state, actions, prepared
+        )
+        return reward, feedback

@@ -35,8 +35,8 @@ def _interface(input_range: float, n_steps: int) -> Interface:
         observations="continuous",
         observation_range=(-input_range, input_range),
         action_range=TARGET_RANGE,
-        told="target",
-        told_range=TARGET_RANGE,
+        feedback="target",
+        feedback_range=TARGET_RANGE,
         tables=False,
         n_latents=N_COEFFICIENTS,
     )
@@ -60,7 +60,7 @@ class Quadratic(Settings):
     input_range: float = Field(
         default=1.0, gt=0, le=1e6, description="inputs lie between minus and plus this"
     )
-    n_steps: int = Field(default=100, ge=1, le=100_000, description="samples of one life")
+    n_steps: int = Field(default=100, ge=1, le=100_000, description="samples of one episode")
 
     @property
     def interface(self) -> Interface:
@@ -147,7 +147,7 @@ class QuadraticTasks:
         """Return exact returns of always answering the prior mean, and of answers without error."""
         return References(random=-(self.values() ** 2).sum(axis=1), optimal=np.zeros(self.n_tasks))
 
-    def ruler_errors(self) -> dict[str, FloatArray]:
+    def baseline_errors(self) -> dict[str, FloatArray]:
         """Return (n_tasks, n_steps) squared errors on the scale of y of online predictors.
 
         "running mean" answers the mean of the targets so far. "linear regression" is Bayesian on
@@ -174,9 +174,9 @@ class QuadraticTasks:
         }
         return {name: (prediction - y) ** 2 for name, prediction in predictions.items()}
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) exact returns of the online predictors; ``rng`` is not used."""
-        return {name: -errors.sum(axis=1) for name, errors in self.ruler_errors().items()}
+        return {name: -errors.sum(axis=1) for name, errors in self.baseline_errors().items()}
 
     def program(self) -> "QuadraticProgram":
         """Return the rules."""
@@ -194,8 +194,8 @@ class QuadraticTasks:
         """Start episodes side by side.
 
         Args:
-            task: (n_lives,) task of each episode.
-            order: (n_lives, n_steps) permutation in which each episode meets the samples of its
+            task: (n_episodes,) task of each episode.
+            order: (n_episodes, n_steps) permutation in which each episode meets the samples of its
                 task; None for the order in which they were drawn.
 
         Raises:
@@ -217,8 +217,8 @@ class QuadraticTasks:
 class QuadraticProgram:
     """The rules of quadratic functions.
 
-    The state has ``task`` and ``done``, (n_lives,) the answers given so far. Episodes that meet
-    their samples in another order also have ``order``, (n_lives, n_steps).
+    The state has ``task`` and ``done``, (n_episodes,) the answers given so far. Episodes that meet
+    their samples in another order also have ``order``, (n_episodes, n_steps).
 
     Attributes:
         scale: target per y.
@@ -226,7 +226,7 @@ class QuadraticProgram:
 
     scale: float
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return the uniform numbers, which are not used."""
         return uniform
 
@@ -235,14 +235,14 @@ class QuadraticProgram:
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return (n_lives, 2) inputs to answer now; after the last sample those of the last one."""
+        """Return (n_episodes, 2) inputs to answer now; after the last sample those of the last one."""
         now = xp.minimum(state["done"], arrays["inputs"].shape[1] - 1)
         return arrays["inputs"][state["task"], _sample(xp, state, now)]
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return minus the squared errors of (n_lives, 1) answers in units of y, and the targets.
+        """Return minus the squared errors of (n_episodes, 1) answers in units of y, and the targets.
 
         Answers beyond [0.2, 0.8] are taken as they are.
         """
@@ -252,7 +252,7 @@ class QuadraticProgram:
 
 
 def _sample(xp: Any, state: Arrays, step: Any) -> Any:
-    """Return (n_lives,) the sample that each episode meets in its given step."""
+    """Return (n_episodes,) the sample that each episode meets in its given step."""
     if "order" not in state:
         return step
     return xp.take_along_axis(state["order"], step[:, None], axis=1)[:, 0]

@@ -42,9 +42,9 @@ class RestlessBandit(Settings):
 
     kind: Literal["restless_bandit"] = "restless_bandit"
     n_arms: int = Field(default=2, ge=2, le=64, description="arms of one bandit")
-    n_steps: int = Field(default=100, ge=1, le=100_000, description="pulls of one life")
+    n_steps: int = Field(default=100, ge=1, le=100_000, description="pulls of one episode")
     arms: Arms = Field(default="dependent", description="whether two arms share one walk")
-    volatility: Volatility = Field(default="mixed", description="which of the two a life has")
+    volatility: Volatility = Field(default="mixed", description="which of the two an episode has")
     low_volatility: float = Field(
         default=0.02, gt=0, le=1, description="standard deviation of a step of a slow walk"
     )
@@ -100,7 +100,7 @@ class RestlessBandit(Settings):
 
 
 def _interface(n_arms: int, n_steps: int) -> Interface:
-    return Interface(1, n_arms, "discrete", n_steps, told_values=(0.0, 1.0), tables=False)
+    return Interface(1, n_arms, "discrete", n_steps, feedback_values=(0.0, 1.0), tables=False)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class RestlessTasks:
         """Return exact expected returns of uniform pulls, and of the best arm of each step.
 
         As with all bandits, the optimal policy knows the task, its future included, so no learner
-        gets a score of 1; the best that can be learned is among the ``rulers``.
+        gets a score of 1; the best that can be learned is among the ``baselines``.
         """
         return References(
             random=self.mean.mean(axis=2).sum(axis=1), optimal=self.mean.max(axis=2).sum(axis=1)
@@ -154,7 +154,7 @@ class RestlessTasks:
         """Start episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Estimate (n_tasks,) expected returns of policies that know the family but not the task.
 
         "UCB1" assumes constant chances. "Rescorla-Wagner" moves an arm's value half the way to each
@@ -167,7 +167,7 @@ class RestlessTasks:
 
         All are estimated from episodes with ``rng``; ties are broken at random.
         """
-        # Scores need no rulers, so that neither the command line nor a worker waits for them.
+        # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import restless_policies as policies
         from spikeloop.tasks.references.bandit_indices import bernoulli_policies
         from spikeloop.tasks.references.simulation import IndexPolicy, Policy, simulated_return
@@ -191,10 +191,10 @@ class RestlessTasks:
 class RestlessProgram:
     """The rules of restless bandits: an arm pays where the random number is below its chance.
 
-    The state has ``task`` and ``done``, (n_lives,) the pulls so far.
+    The state has ``task`` and ``done``, (n_episodes,) the pulls so far.
     """
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return the uniform numbers themselves."""
         return uniform
 
@@ -207,9 +207,9 @@ class RestlessProgram:
         return xp.zeros_like(state["task"])
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Return the rewards of the pulled arms."""
         mean = arrays["mean"][state["task"], state["done"], actions]
-        reward = (luck < mean).astype(mean.dtype)
+        reward = (noise < mean).astype(mean.dtype)
         return {**state, "done": state["done"] + 1}, reward, reward

@@ -28,8 +28,8 @@ class TabularTasks:
         start_state: (n_tasks,) state in which an episode starts.
         n_steps: steps of one episode; there is no reset within it.
         signal: feedback for that transition, like ``reward``; None where it is the reward itself.
-            Learners read it as ``told``.
-        told_range: range of the feedback over the whole family.
+            Learners read it as ``feedback``.
+        feedback_range: range of the feedback over the whole family.
     """
 
     transition: FloatArray
@@ -37,17 +37,21 @@ class TabularTasks:
     start_state: IntArray
     n_steps: int
     signal: FloatArray | None = None
-    told_range: tuple[float, float] = (0.0, 1.0)
+    feedback_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def interface(self) -> Interface:
         """Return an interface with discrete states and actions."""
         return Interface(
-            self.n_states, self.n_actions, "discrete", self.n_steps, told_range=self.told_range
+            self.n_states,
+            self.n_actions,
+            "discrete",
+            self.n_steps,
+            feedback_range=self.feedback_range,
         )
 
     @property
-    def told(self) -> FloatArray:
+    def feedback(self) -> FloatArray:
         """Return (n_tasks, n_actions, n_states, n_states) feedback for a transition."""
         return self.reward if self.signal is None else self.signal
 
@@ -74,7 +78,7 @@ class TabularTasks:
             self.start_state[tasks],
             self.n_steps,
             None if self.signal is None else self.signal[tasks],
-            self.told_range,
+            self.feedback_range,
         )
 
     def expected_reward(self) -> FloatArray:
@@ -92,7 +96,7 @@ class TabularTasks:
         return TabularProgram()
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """Return ``start_state``, ``reward``, ``told`` and cumulative probabilities of successors.
+        """Return ``start_state``, ``reward``, ``feedback`` and cumulative probabilities of successors.
 
         ``cumulative`` is (n_tasks, n_actions, n_states, n_states). From the last possible successor
         on it is 2, above every random number, even one that single precision rounds to 1, so that
@@ -106,7 +110,7 @@ class TabularTasks:
             "start_state": self.start_state,
             "cumulative": cumulative,
             "reward": self.reward,
-            "told": self.told,
+            "feedback": self.feedback,
         }
 
     def play(self, task: IntArray) -> ProgramPlay:
@@ -122,7 +126,7 @@ class TabularProgram:
     other side, with a probability below 1e-7 for each border of a row.
     """
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return the uniform numbers themselves."""
         return uniform
 
@@ -135,11 +139,11 @@ class TabularProgram:
         return state["place"]
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Draw successors by inversion: the first with a cumulative probability above a number."""
         row = state["task"], actions, state["place"]
-        passed = arrays["cumulative"][row] <= luck[:, None]
+        passed = arrays["cumulative"][row] <= noise[:, None]
         successor = passed.sum(axis=-1, dtype=state["place"].dtype)
         there = (*row, successor)
-        return {**state, "place": successor}, arrays["reward"][there], arrays["told"][there]
+        return {**state, "place": successor}, arrays["reward"][there], arrays["feedback"][there]

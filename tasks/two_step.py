@@ -11,7 +11,7 @@ apart. A strategy that credits the action (model-free) stays after rewards and c
 whatever the transition: a main effect of reward. A strategy that credits the state (model-based)
 stays after a reward that followed a common transition or after none that followed a rare one, and
 changes in the other two cases: an interaction of reward and transition. The policies behind
-``rulers`` that remember one trial show both patterns purely. One that credits actions over many
+``baselines`` that remember one trial show both patterns purely. One that credits actions over many
 trials shows an interaction as well, though a smaller one than its effect of reward, because its
 belief at the start of a trial and what happens in it are correlated (Akam, Costa, Dayan 2015, PLoS
 Comput. Biol. 11:e1004648).
@@ -48,7 +48,7 @@ class TwoStep(Settings):
 
     kind: Literal["two_step"] = "two_step"
     n_steps: int = Field(
-        default=200, ge=2, le=100_000, description="steps of one life, two a trial; even"
+        default=200, ge=2, le=100_000, description="steps of one episode, two a trial; even"
     )
     common: float = Field(
         default=0.75, gt=0.5, le=1, description="probability of an action's usual transition"
@@ -81,7 +81,7 @@ class TwoStep(Settings):
 
 
 def _interface(n_steps: int) -> Interface:
-    return Interface(3, 2, "discrete", n_steps, told_values=(0.0, 1.0), tables=False)
+    return Interface(3, 2, "discrete", n_steps, feedback_values=(0.0, 1.0), tables=False)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class TwoStepTasks:
         """Start episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that know the family but not the task.
 
         A trial is evidence for one of the states: a reward for the state that was reached, no
@@ -163,22 +163,24 @@ class TwoStepTasks:
         """
         from spikeloop.tasks.references.two_state_filter import filtered_return, last_return
 
-        rulers: dict[str, FloatArray] = {}
+        baselines: dict[str, FloatArray] = {}
         for agrees, last, best in (
             (self.reward, "stay by state", "Bayes optimum"),
             (self.right_pays, "stay by action", "blind to states"),
         ):
-            rulers[last] = last_return(self.good, agrees, self.right_pays)
-            rulers[best] = filtered_return(self.good, agrees, self.reversal, self.right_pays, rng)
-        return rulers
+            baselines[last] = last_return(self.good, agrees, self.right_pays)
+            baselines[best] = filtered_return(
+                self.good, agrees, self.reversal, self.right_pays, rng
+            )
+        return baselines
 
 
 @dataclass(frozen=True)
 class TwoStepProgram:
     """The rules of two-step tasks.
 
-    The state has ``task``, ``trial`` and ``place``, (n_lives,) what each episode observes: 0 at the
-    first stage, 1 or 2 at the second one.
+    The state has ``task``, ``trial`` and ``place``, (n_episodes,) what each episode observes: 0 at
+    the first stage, 1 or 2 at the second one.
 
     Attributes:
         common: probability of an action's usual transition.
@@ -188,7 +190,7 @@ class TwoStepProgram:
     common: float
     reward: float
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Return the uniform numbers themselves, used for transitions and rewards in turn."""
         return uniform
 
@@ -201,14 +203,14 @@ class TwoStepProgram:
         return state["place"]
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Move from the first stage to the second one, or from there to the next trial."""
         task, trial, place = state["task"], state["trial"], state["place"]
         second = place > 0
-        reached = xp.where(luck < self.common, actions, 1 - actions) + 1
+        reached = xp.where(noise < self.common, actions, 1 - actions) + 1
         is_good = place - 1 == arrays["good"][task, trial]
-        pays = luck < xp.where(is_good, self.reward, 1.0 - self.reward)
+        pays = noise < xp.where(is_good, self.reward, 1.0 - self.reward)
         reward = xp.where(second & pays, 1.0, 0.0)
         after = {
             "task": task,

@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Broke:
-    """A worker lives on but could not do a message: our own code or the transport raised."""
+    """A worker stays alive but could not do a message: our own code or the transport raised."""
 
     worker: int
     message: Message

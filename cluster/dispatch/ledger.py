@@ -5,17 +5,17 @@ an argument), no input or output. Whatever happens to a worker is told to the le
 says what follows, so every failure is a unit test.
 
 A job starts as one *piece*, its whole tile. Pieces travel to a worker in *messages*: one piece each
-for a worker with one core, more for one with several, which lives as many pieces at the same time.
+for a worker with one core, more for one with several, which runs as many pieces at the same time.
 A worker holds up to two pieces for each of its cores, so that no core waits for the next message.
 
 Who is to blame when a worker is lost? If its node went with it, nobody. Else the pieces that may
 have been running; those behind them merely wait again. A suspect is tried again, alone on another
 worker, with the very same seeds: first whole, because machines fail too; then cut into single
-lives, so that only a broken life fails. A life fails when its last permitted start failed, and that
-one it had to itself. How often it may start is counted by reason: a death, or an error on the way,
-may be bad luck and gets ``max_attempts`` starts; a life that takes too long, which with the same
-seeds it will do again, gets two. A tile of gradients is never cut, because its objective is not
-that of its lives: it counts as one life, and its lives fail together.
+episodes, so that only a broken episode fails. An episode fails when its last permitted start
+failed, and that one it had to itself. How often it may start is counted by reason: a death, or an
+error on the way, may be bad luck and gets ``max_attempts`` starts; an episode that takes too long,
+which with the same seeds it will do again, gets two. A tile of gradients is never cut, because its
+objective is not that of its episodes: it counts as one episode, and its episodes fail together.
 
 A worker that is slow or frozen says nothing. So when nothing waits any more, a piece that takes
 much longer than the others is started a second time, on an idle worker. The first result counts;
@@ -56,7 +56,7 @@ class Ledger:
 
     Args:
         timeout_s: seconds that a piece may take.
-        max_attempts: starts of a life that keeps losing its worker.
+        max_attempts: starts of an episode that keeps losing its worker.
     """
 
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
@@ -216,7 +216,7 @@ class Ledger:
     def error(
         self, number: int, message: Message, text: str, traceback: str, now: float
     ) -> list[Outcome]:
-        """A worker lives on but could not do a message, for example not send its results."""
+        """A worker stays alive but could not do a message, for example not send its results."""
         if not self._take(number, message, now):
             return []
         return self._again(number, message, Status.RAISED, text, traceback)
@@ -228,7 +228,7 @@ class Ledger:
 
         Args:
             number: of the worker.
-            status: what lives are reported as that may not start again.
+            status: what episodes are reported as that may not start again.
             text: why, in one line.
             with_node: whether its whole node went, which is no piece's fault.
         """
@@ -315,7 +315,7 @@ class Ledger:
         traceback: str = "",
         with_node: bool = False,
     ) -> list[Outcome]:
-        """Another start for pieces that a worker had begun, whole or in single lives, or the end.
+        """Start pieces again that a worker had begun, whole or in single episodes, or end them.
 
         Where a copy of a piece still runs elsewhere, that is its other start.
         """
@@ -344,21 +344,21 @@ class Ledger:
         return outcomes
 
     def _cut(self, piece: Piece) -> list[Piece]:
-        """The single lives of a piece, which take its place; what is atomic stays what it is."""
+        """The single episodes of a piece, which take its place; what is atomic stays what it is."""
         if piece.atomic:
             return [piece]
         record = self._open.pop(piece)
-        lives = [Piece(piece.run, piece.job, tile) for tile in piece.tile.lives()]
-        for life in lives:
-            self._open[life] = Progress(record.starts, record.blame.copy(), record.node_losses)
-        return lives
+        episodes = [Piece(piece.run, piece.job, tile) for tile in piece.tile.episodes()]
+        for episode in episodes:
+            self._open[episode] = Progress(record.starts, record.blame.copy(), record.node_losses)
+        return episodes
 
     def _close(self, piece: Piece, result: JobResult) -> list[Outcome]:
         """Books a part; the outcome if it was the last one of its job."""
         starts = self._open.pop(piece).starts
         tile, parts = self._tiles[piece.job], self._parts[piece.job]
         parts.append((starts, result))
-        if sum(part.tile.n_lives for _, part in parts) < tile.n_lives:
+        if sum(part.tile.n_episodes for _, part in parts) < tile.n_episodes:
             return []
         self._n_jobs_open -= 1
         attempts = np.empty(tile.shape, dtype=np.int64)

@@ -14,12 +14,12 @@ MESSAGES_PER_NODE = 4
 
 @dataclass(frozen=True)
 class Piece:
-    """A job's tile or, after a failure, one life of it.
+    """A job's tile or, after a failure, one episode of it.
 
     Attributes:
         run: which call of the pool's ``run`` it belongs to.
         job: position of the job in the sequence given to the pool.
-        tile: what is to be lived.
+        tile: what is to be run.
         whole: whether the tile must not be cut, as that of a grid of gradients.
     """
 
@@ -31,7 +31,7 @@ class Piece:
     @property
     def atomic(self) -> bool:
         """Whether nothing smaller can be tried."""
-        return self.whole or self.tile.n_lives == 1
+        return self.whole or self.tile.n_episodes == 1
 
 
 Message = tuple[Piece, ...]
@@ -64,8 +64,8 @@ class Load:
     """What a worker holds.
 
     Attributes:
-        cores: pieces that it lives at the same time.
-        messages: the first of which is being lived.
+        cores: pieces that it runs at the same time.
+        messages: the first of which is being run.
         held: pieces in them.
         since: seconds at which the first began.
     """

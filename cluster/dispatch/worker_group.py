@@ -320,7 +320,7 @@ class Crew:
         return self._start_failed(worker, error.status, str(error))
 
     def _doubt(self, member: Member) -> None:
-        """Gives no work to an idle worker until it has shown that it lives."""
+        """Gives no work to an idle worker until it has shown that it works."""
         member.doubted = True
         member.hello = self._actors.call(member.actor, "hello")
         member.deadline = self._actors.now() + self._warm_up_timeout_s
@@ -328,11 +328,12 @@ class Crew:
     def _start_failed(self, worker: int, status: Status, reason: str) -> News:
         """A worker that never got ready. Decides whether it makes sense to try again.
 
-        A learner that kills its process does so in the warm-up life too. That is no fault of the
-        pool, and the lives of the run will say it best, so warming up is given up after two deaths
-        in a row. What one node cannot do another may: only when there is no worker at all, and
-        every node has failed again and again, the pool gives up. A start that takes too long, and
-        a learner that hangs in the warm-up as it would in every life, is not tried again and again.
+        A learner that kills its process does so in the warm-up episode too. That is no fault of the
+        pool, and the episodes of the run will say it best, so warming up is given up after two
+        deaths in a row. What one node cannot do another may: only when there is no worker at all,
+        and every node has failed again and again, the pool gives up. A start that takes too long,
+        and a learner that hangs in the warm-up as it would in every episode, is not tried again and
+        again.
         """
         member = self._members[worker]
         self.dismiss(worker)
@@ -348,7 +349,8 @@ class Crew:
             return Lost(worker, status, reason)
         if member.warm_up is not None:
             raise PoolError(
-                f"one life at the default parameters took longer than {self._warm_up_timeout_s:g} "
+                "one episode at the default parameters took longer than "
+                f"{self._warm_up_timeout_s:g} "
                 "s in the warm-up: the learner hangs, or raise warm_up_timeout_s in [target]"
             )
         raise PoolError(

@@ -15,7 +15,7 @@ class Member:
         started: when the actor was asked for.
         deadline: for what is awaited of it.
         placed: whether it has been given its cores.
-        doubted: whether ``hello`` is to show that it still lives.
+        doubted: whether ``hello`` is to show that it still episodes.
         node_gone: whether the node is lost, and the actor with it.
         grids: numbers of those that it has for certain.
         bringing: by call, the numbers of the grids that it brings.

@@ -105,7 +105,7 @@ def cluster_spec(name: str, paths: Sequence[str], ray_version: str, settings: Ku
         "authOptions": auth,
         "headGroupSpec": {
             "serviceType": "ClusterIP",
-            # No lives on the head: it has the driver, the dashboard and the state of all.
+            # No episodes on the head: it has the driver, the dashboard and the state of all.
             "rayStartParams": {"num-cpus": "0", **MODEST},
             "template": _head(name, paths, settings),
         },

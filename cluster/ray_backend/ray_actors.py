@@ -18,7 +18,7 @@ from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, PIECES_PER_
 from spikeloop.cluster.error_lines import first_line, last_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.reservations import Reservation, Reservations
-from spikeloop.workers.actor import LifeWorker
+from spikeloop.workers.actor import EpisodeWorker
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Status
 
@@ -58,7 +58,7 @@ class RayActors:
     def __init__(self, import_path: str | None, run: str = "") -> None:
         self._import_path = import_path
         self._run = run
-        self._class: Any = ray.remote(LifeWorker)
+        self._class: Any = ray.remote(EpisodeWorker)
         self._closed = threading.Event()
         self._reservations = Reservations(run)
         self._nodes: list[Node] = self._look()
@@ -129,7 +129,7 @@ class RayActors:
         except exceptions.RuntimeEnvSetupError as error:
             raise PoolError(f"Ray cannot set up a worker: {first_line(error)}") from error
         except exceptions.RayTaskError as error:
-            if isinstance(error.cause, Unavailable):  # of a warm-up: no life can succeed there
+            if isinstance(error.cause, Unavailable):  # of a warm-up: no episode can succeed there
                 raise PoolError(str(error.cause)) from error
             # Its text is the remote traceback, whose last line is the error itself.
             raise CallRaised(last_line(error), str(error)) from error

@@ -28,8 +28,8 @@ class RayPool:
     Args:
         actors: the cluster.
         crew: the workers on it.
-        job_timeout_s: seconds a worker may spend on one job or on one retried life.
-        max_attempts: how often a life may lose its worker before it fails.
+        job_timeout_s: seconds a worker may spend on one job or on one retried episode.
+        max_attempts: how often an episode may lose its worker before it fails.
         patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
         description: one line for people.
@@ -62,7 +62,7 @@ class RayPool:
 
     @property
     def n_workers(self) -> int:
-        """Cores that live jobs at the same time."""
+        """Cores that run jobs at the same time."""
         return max(1, self._crew.n_cores)
 
     @property
@@ -106,7 +106,7 @@ class RayPool:
                 if outcomes:
                     self._send(jobs)  # nobody waits for whoever reads the outcomes
                     for outcome in outcomes:
-                        self._metrics.lived(jobs[outcome.index], outcome)
+                        self._metrics.episodes_done(jobs[outcome.index], outcome)
                     yield from outcomes
                     self._last_ready = self._actors.now()  # the reader's time does not count
         except GeneratorExit:

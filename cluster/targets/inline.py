@@ -22,7 +22,7 @@ class Inline(Settings):
 
     No start-up, no copies, and a debugger works. The price: a job that hangs is not noticed
     (there is no deadline), and one that kills its process ends the run. A signal raises at once in
-    Python code only: a compiled life ends first.
+    Python code only: a compiled episode ends first.
     """
 
     kind: Literal["inline"] = "inline"
@@ -63,7 +63,7 @@ class InlinePool:
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yields the outcomes in the order of the jobs; a signal raises in the middle of one.
 
-        Python handles signals between its own instructions, so a compiled life ends first.
+        Python handles signals between its own instructions, so a compiled episode ends first.
         """
         for index, job in enumerate(jobs):
             with self.stop.raising():

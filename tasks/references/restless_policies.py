@@ -21,9 +21,9 @@ class RescorlaWagner:
         """Return one value per arm."""
         return self.n_arms
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """Return equal values."""
-        return {"value": np.full((n_lives, self.n_arms), 0.5)}
+        return {"value": np.full((n_episodes, self.n_arms), 0.5)}
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Return the values."""
@@ -47,16 +47,16 @@ class _Believer:
         """Return the numbers of one episode's beliefs."""
         return self.law.size
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """Return the prior."""
-        return self.law.start(n_lives)
+        return self.law.start(n_episodes)
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
         """Return the posterior."""
         return self.law.learn(memory, arm, reward)
 
     def _of_arms(self, chance: FloatArray) -> FloatArray:
-        """Return (n_lives, n_arms) chances of arms from (n_lives, n_walks) chances of walks."""
+        """Return (n_episodes, n_arms) chances of arms from (n_episodes, n_walks) chances of walks."""
         return np.concatenate([chance, 1.0 - chance], axis=1) if self.law.mirrored else chance
 
 
@@ -77,8 +77,8 @@ class Thompson(_Believer):
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Draw chances from the posterior."""
         probability = memory["probability"].cumsum(axis=1)
-        n_lives, last = len(probability), probability.shape[1] - 1
-        drawn = (probability < rng.random((n_lives, 1))).sum(axis=1).clip(max=last)
-        belief = memory["belief"][np.arange(n_lives), drawn].cumsum(axis=2)
-        below = belief < rng.random((n_lives, self.law.n_walks, 1))
+        n_episodes, last = len(probability), probability.shape[1] - 1
+        drawn = (probability < rng.random((n_episodes, 1))).sum(axis=1).clip(max=last)
+        belief = memory["belief"][np.arange(n_episodes), drawn].cumsum(axis=2)
+        below = belief < rng.random((n_episodes, self.law.n_walks, 1))
         return self._of_arms(grid_points()[below.sum(axis=2).clip(max=belief.shape[2] - 1)])

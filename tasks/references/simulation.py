@@ -13,7 +13,7 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray, IntArray, Play
 from spikeloop.tasks.references.bandit_indices import Index
 
-MAX_LIVES = 400
+MAX_EPISODES = 400
 """Episodes per task: the standard error of a return is then 1/20 of an episode's deviation."""
 
 Memory = Mapping[str, FloatArray]
@@ -28,16 +28,16 @@ class Policy(Protocol):
         """Return about how many numbers one episode remembers."""
         ...
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """Return the memory before the first pull."""
         ...
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
-        """Return (n_lives, n_arms) numbers, of which the largest decides the pull."""
+        """Return (n_episodes, n_arms) numbers, of which the largest decides the pull."""
         ...
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
-        """Return the memory after each episode pulled an arm and got a reward, both (n_lives,)."""
+        """Return the memory after each episode pulled an arm and got a reward, both (n_episodes,)."""
         ...
 
 
@@ -58,9 +58,9 @@ class IndexPolicy:
         """Return two numbers per arm: its total reward and its pulls."""
         return 2 * self.n_arms
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """Return zeros."""
-        return {name: np.zeros((n_lives, self.n_arms)) for name in ("total", "pulls")}
+        return {name: np.zeros((n_episodes, self.n_arms)) for name in ("total", "pulls")}
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Return the indices; all episodes have made equally many pulls."""
@@ -101,23 +101,23 @@ def simulated_return(
         (n_tasks,) estimated expected returns.
     """
     n_tasks, n_steps, _ = mean.shape
-    n_lives = max_numbers // max(policy.size * n_tasks * n_steps, 1)
-    n_lives = int(np.clip(n_lives, 1, MAX_LIVES))
+    n_episodes = max_numbers // max(policy.size * n_tasks * n_steps, 1)
+    n_episodes = int(np.clip(n_episodes, 1, MAX_EPISODES))
     at_once = max(n_tasks, 1)
     if max_at_once is not None:
-        at_once = max(max_at_once // (policy.size * n_lives), 1)
+        at_once = max(max_at_once // (policy.size * n_episodes), 1)
     returns = np.zeros(n_tasks)
     for first in range(0, n_tasks, at_once):
         tasks = np.arange(first, min(first + at_once, n_tasks))
-        task = np.repeat(tasks, n_lives)
-        lives, memory = play(task), policy.start(len(task))
+        task = np.repeat(tasks, n_episodes)
+        episodes, memory = play(task), policy.start(len(task))
         expected = np.zeros(len(task))
         for step in range(n_steps):
             number = policy.numbers(memory, rng)
             largest = number == number.max(axis=1, keepdims=True)
             arm = np.where(largest, rng.random(number.shape), -1.0).argmax(axis=1)
-            reward, _ = lives.step(arm, rng.random(len(task)))
+            reward, _ = episodes.step(arm, rng.random(len(task)))
             memory = policy.learn(memory, arm, reward)
             expected += mean[task, step, arm]
-        returns[tasks] = expected.reshape(len(tasks), n_lives).mean(axis=1)
+        returns[tasks] = expected.reshape(len(tasks), n_episodes).mean(axis=1)
     return returns

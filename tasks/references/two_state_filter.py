@@ -11,7 +11,7 @@ import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
 
-MAX_LIVES = 400
+MAX_EPISODES = 400
 """Episodes per task: the standard error of a return is then 1/20 of an episode's deviation."""
 MAX_GUESSES = 2**24
 """Limit of the guesses of all episodes, about a second; each task gets at least one episode."""
@@ -44,9 +44,9 @@ def filtered_return(
     averaged over, so that only the evidence of the trials is random.
     """
     n_tasks, n_trials = good.shape
-    n_lives = int(np.clip(MAX_GUESSES // max(good.size, 1), 1, MAX_LIVES))
-    belief = np.full((n_tasks, n_lives), 0.5)
-    total = np.zeros((n_tasks, n_lives))
+    n_episodes = int(np.clip(MAX_GUESSES // max(good.size, 1), 1, MAX_EPISODES))
+    belief = np.full((n_tasks, n_episodes), 0.5)
+    total = np.zeros((n_tasks, n_episodes))
     for trial in range(n_trials):
         state = good[:, trial, None]
         right = np.where(np.abs(belief - 0.5) < TIE, 0.5, (belief > 0.5) == (state == 1))

@@ -35,17 +35,17 @@ class WalkLaw:
         """Return the numbers of one episode's beliefs."""
         return len(self.volatilities) * self.n_walks * N_POINTS
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """Return the prior: all chances U[0, 1], all volatilities equally probable.
 
         Returns:
-            ``belief`` (n_lives, n_volatilities, n_walks, N_POINTS), each sums to 1, and
-            ``probability`` (n_lives, n_volatilities).
+            ``belief`` (n_episodes, n_volatilities, n_walks, N_POINTS), each sums to 1, and
+            ``probability`` (n_episodes, n_volatilities).
         """
         n_volatilities = len(self.volatilities)
         return {
-            "belief": np.full((n_lives, n_volatilities, self.n_walks, N_POINTS), 1 / N_POINTS),
-            "probability": np.full((n_lives, n_volatilities), 1 / n_volatilities),
+            "belief": np.full((n_episodes, n_volatilities, self.n_walks, N_POINTS), 1 / N_POINTS),
+            "probability": np.full((n_episodes, n_volatilities), 1 / n_volatilities),
         }
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
@@ -55,10 +55,10 @@ class WalkLaw:
         success = (reward > 0) ^ (arm > 0) if self.mirrored else reward > 0
         walk = np.zeros_like(arm) if self.mirrored else arm
         likelihood = np.where(success[:, None], grid_points(), 1.0 - grid_points())
-        life = np.arange(len(arm))
-        joint = belief[life, :, walk] * likelihood[:, None, :]
+        episode = np.arange(len(arm))
+        joint = belief[episode, :, walk] * likelihood[:, None, :]
         evidence = joint.sum(axis=2)
-        belief[life, :, walk] = joint / evidence[:, :, None]
+        belief[episode, :, walk] = joint / evidence[:, :, None]
         for k, volatility in enumerate(self.volatilities):
             belief[:, k] = belief[:, k] @ walk_transition(volatility)
         weight = probability * evidence

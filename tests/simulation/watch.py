@@ -121,7 +121,7 @@ class Watch:
         demand(late_s <= 2 * ray_pool.TICK_S, f"does not stop for {late_s:.2f} s")
         members = self.pool._crew._members.values()
         mine = {member.actor for member in members}
-        demand(self.owned.keys() == mine, "an actor lives that nobody knows")
+        demand(self.owned.keys() == mine, "an actor is alive that nobody knows")
         self._gone = {member.actor for member in members if member.node_gone}
         for actor in self.owned:
             unplaced = actor.placed_at > self._network.looked and not actor.heard_at

@@ -91,7 +91,7 @@ def next_state(environment: Environment, random: NDArray[np.int64], action: int,
     return successor
 
 
-def live(
+def run_episodes(
     core: Core,
     memory: Any,
     environment: Environment,
@@ -131,7 +131,7 @@ def _compiled(memory: type) -> Callable[..., int]:
 def _build(digest: int, name: str) -> Callable[..., int]:
     """Return the kernel; the digest of the sources is part of its cache key (``kernels``)."""
 
-    def live(
+    def run_episodes(
         core: Core,
         memory: Any,
         environment: Environment,
@@ -159,5 +159,5 @@ def _build(digest: int, name: str) -> Callable[..., int]:
             advance(core, protocol.settle)
         return digest
 
-    live.__qualname__ = name
-    return kernel(live)
+    run_episodes.__qualname__ = name
+    return kernel(run_episodes)

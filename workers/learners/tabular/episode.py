@@ -17,7 +17,7 @@ def build(digest: int) -> Callable[..., int]:
     """Compile the episode; the digest of the sources is part of its cache key (``kernels``)."""
 
     @kernel
-    def live(
+    def run_episodes(
         table: FloatArray,
         trace: FloatArray,
         cumulative: FloatArray,
@@ -39,7 +39,7 @@ def build(digest: int) -> Callable[..., int]:
         n_actions, n_states, _ = reward.shape
         counter = np.uint64(seed)
         pair = -1
-        told = 0.0
+        feedback = 0.0
         for step in range(n_steps):
             # The greedy action; ties are broken uniformly, by keeping the k-th with chance 1/k.
             first = state * n_actions
@@ -56,7 +56,7 @@ def build(digest: int) -> Callable[..., int]:
             next_pair = first + action
             if pair >= 0:
                 update_float(
-                    table, trace, pair, next_pair, told, gamma, trace_decay, eta, low, high
+                    table, trace, pair, next_pair, feedback, gamma, trace_decay, eta, low, high
                 )
                 if rescale_period > 0 and step % rescale_period == 0:
                     rescale_float(table, n_states, n_actions, lower, upper)
@@ -66,12 +66,12 @@ def build(digest: int) -> Callable[..., int]:
             while number >= cumulative[action, state, successor]:
                 successor += 1
             curve[step * curve.size // n_steps] += reward[action, state, successor]
-            told = signal[action, state, successor]
+            feedback = signal[action, state, successor]
             pair = next_pair
             state = successor
         return digest
 
-    return live
+    return run_episodes
 
 
-live = build(source_digest())
+run_episodes = build(source_digest())
