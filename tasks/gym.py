@@ -70,7 +70,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         self._tasks: TaskBatch | None = None
         self._play: Play | None = None
         self._steps_left = 0
-        self._told = 0.0
+        self._feedback = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -86,7 +86,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         self._tasks = self.family.sample(1, self.np_random)
         self._play = self._tasks.play(np.zeros(1, dtype=np.int64))
         self._steps_left = interface.n_steps
-        self._told = sum(interface.feedback_range) / 2
+        self._feedback = sum(interface.feedback_range) / 2
         return self._observation(self._play), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -99,9 +99,9 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         if self._tasks is None or self._play is None or not self._steps_left:
             raise gymnasium.error.ResetNeeded("reset must be called before an episode's first step")
         rewards, feedback = self._play.step(self._action(action), self.np_random.random(1))
-        self._told = float(feedback[0])
+        self._feedback = float(feedback[0])
         self._steps_left -= 1
-        info = {"feedback": self._told}
+        info = {"feedback": self._feedback}
         if not self._steps_left:
             references = self._tasks.references()
             info["random"] = float(references.random[0])
@@ -113,7 +113,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         if interface.observations == "discrete":
             return int(seen)
         if interface.feedback == "target":
-            seen = np.append(seen, self._told)
+            seen = np.append(seen, self._feedback)
         return np.asarray(seen, dtype=np.float32)
 
     def _action(self, action: Any) -> Any:

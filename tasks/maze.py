@@ -56,8 +56,8 @@ class Maze(Settings):
     n_rows: int = Field(default=2, ge=1, le=16, description="rows of cells")
     n_columns: int = Field(default=2, ge=1, le=16, description="columns of cells")
     n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one episode")
-    bump: float = Field(default=-2.0, ge=-2, le=2, description="told at a wall or the border")
-    goal: float = Field(default=1.0, ge=-2, le=2, description="told at the goal")
+    bump: float = Field(default=-2.0, ge=-2, le=2, description="feedback at a wall or the border")
+    goal: float = Field(default=1.0, ge=-2, le=2, description="feedback at the goal")
 
     @model_validator(mode="after")
     def _two_cells(self) -> "Maze":

@@ -235,14 +235,14 @@ class QuadraticProgram:
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return (n_episodes, 2) inputs to answer now; after the last sample those of the last one."""
+        """Return (n_episodes, 2) inputs to answer now, or the last ones after the last sample."""
         now = xp.minimum(state["done"], arrays["inputs"].shape[1] - 1)
         return arrays["inputs"][state["task"], _sample(xp, state, now)]
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Return minus the squared errors of (n_episodes, 1) answers in units of y, and the targets.
+        """Return minus the squared errors of (n_episodes, 1) answers in units of y, and targets.
 
         Answers beyond [0.2, 0.8] are taken as they are.
         """

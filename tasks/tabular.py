@@ -96,7 +96,7 @@ class TabularTasks:
         return TabularProgram()
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """Return ``start_state``, ``reward``, ``feedback`` and cumulative probabilities of successors.
+        """Return ``start_state``, ``reward``, ``feedback`` and cumulative probabilities.
 
         ``cumulative`` is (n_tasks, n_actions, n_states, n_states). From the last possible successor
         on it is 2, above every random number, even one that single precision rounds to 1, so that

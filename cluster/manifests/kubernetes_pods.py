@@ -46,7 +46,7 @@ UNPRIVILEGED: Object = {
 
 
 Image = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.1.0")
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.2.0")
 ]
 Size = Annotated[str, matching(r"[1-9][0-9]{0,5}(Mi|Gi|Ti)", "a size such as 512Mi or 4Gi")]
 Name = Annotated[
@@ -62,7 +62,7 @@ class Kubernetes(Settings):
     """What a cluster on Kubernetes consists of."""
 
     image: Image = Field(
-        default="spikeloop:0.1.0",
+        default="spikeloop:0.2.0",
         description="container image of all pods, where the cluster's nodes can pull it",
     )
     workers: int = Field(default=4, ge=1, le=10_000, description="worker pods")

@@ -24,7 +24,7 @@ def kubernetes(
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="a TOML file")] = None,
     sets: Sets = None,
     image: Annotated[
-        str | None, typer.Option("--image", help="of all pods  [default: spikeloop:0.1.0]")
+        str | None, typer.Option("--image", help="of all pods  [default: spikeloop:0.2.0]")
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="worker pods  [default: 4]")

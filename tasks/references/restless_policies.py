@@ -56,7 +56,7 @@ class _Believer:
         return self.law.learn(memory, arm, reward)
 
     def _of_arms(self, chance: FloatArray) -> FloatArray:
-        """Return (n_episodes, n_arms) chances of arms from (n_episodes, n_walks) chances of walks."""
+        """Return (n_episodes, n_arms) chances of arms from the (n_episodes, n_walks) of walks."""
         return np.concatenate([chance, 1.0 - chance], axis=1) if self.law.mirrored else chance
 
 

@@ -37,7 +37,7 @@ class Policy(Protocol):
         ...
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
-        """Return the memory after each episode pulled an arm and got a reward, both (n_episodes,)."""
+        """Return the memory after each episode pulled an arm and got its reward."""
         ...
 
 

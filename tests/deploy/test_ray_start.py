@@ -56,7 +56,7 @@ def test_all_places_were_found() -> None:
 
 
 def test_so_are_the_pods_of_kubernetes() -> None:
-    spec = cluster_spec("mdp", [], "2.60.0", Kubernetes(image="host/spikeloop:0.1.0"))
+    spec = cluster_spec("mdp", [], "2.60.0", Kubernetes(image="host/spikeloop:0.2.0"))
     for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
         assert group["rayStartParams"]["object-store-memory"] == str(OBJECT_STORE_BYTES)
         (container,) = group["template"]["spec"]["containers"]

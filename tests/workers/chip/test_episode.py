@@ -24,8 +24,8 @@ from spikeloop.workers.chip.router import advance
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.learners.chip.episode import (
     decision_protocol,
-    run_episodes,
     next_state,
+    run_episodes,
     silence,
     stimulate,
 )
