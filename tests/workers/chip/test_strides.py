@@ -47,7 +47,7 @@ from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import seed_words, xorshift32
 from spikeloop.workers.chip.router import advance, read_counter, send
-from spikeloop.workers.learners.chip.episode import decision_protocol, run_episodes
+from spikeloop.workers.learners.chip.episode import decision_protocol, run_episode
 from spikeloop.workers.plasticity import TdLambda
 
 STEP_S = 1e-7
@@ -211,7 +211,7 @@ def episodes_done(
         "rescale_period": 6,
     }
     memory = TdLambda().memory(theta, 6, 8)
-    run_episodes(
+    run_episode(
         core, memory, environment, decision_protocol(circuit), 0, np.uint64(seed), 15, np.zeros(1)
     )
     return core

@@ -1,6 +1,5 @@
 """Kernels that send spikes into a chip at their times and record its spikes and membranes."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from spikeloop.workers.chip.neurons import NO_SPIKE, flush_inputs, step_neurons
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance, deliver_due, dispatch, send
 from spikeloop.workers.chip.sensor_readout import read_row
-from spikeloop.workers.kernels import kernel, part, source_digest
+from spikeloop.workers.kernels import emulator_kernel, part
 
 ONE = np.uint32(1)
 
@@ -110,85 +109,50 @@ def record_step(core: Core, buffer: RecordingBuffer, spikes: np.uint32) -> None:
             buffer.membrane_V[sample, i] = core.analog[V + buffer.traced[i]]
 
 
-def build_play(digest: int) -> Callable[[Core, Events, int], int]:
-    """Compile the run without recording; ``kernels`` explains the digest."""
-
-    @kernel
-    def play(core: Core, events: Events, end: int) -> int:
-        place = 0
-        while core.clock[0] < end:
-            place = send_due(core, events, place)
-            until = end
-            if place < events.step.size:
-                until = min(end, events.step[place])
-            advance(core, until - core.clock[0])
-        return digest
-
-    return play
+@emulator_kernel
+def play(core: Core, events: Events, end: int) -> None:
+    """Advance the chip to a step without recording."""
+    place = 0
+    while core.clock[0] < end:
+        place = send_due(core, events, place)
+        until = end
+        if place < events.step.size:
+            until = min(end, events.step[place])
+        advance(core, until - core.clock[0])
 
 
-def build_record(digest: int) -> Callable[[Core, Events, int, RecordingBuffer], int]:
-    """Compile the run with recording, which stops at the end or when the buffer is full.
+@emulator_kernel
+def record(core: Core, events: Events, end: int, buffer: RecordingBuffer) -> None:
+    """Advance the chip with recording, to a step or until the buffer is full.
 
     It takes the same small steps as ``play`` takes without strides.
     """
-
-    @kernel
-    def record(core: Core, events: Events, end: int, buffer: RecordingBuffer) -> int:
-        place = 0
-        flush_inputs(core.analog)
-        while core.clock[0] < end and buffer.length[0] + N_NEURONS <= buffer.spike_step.size:
-            sent = place
-            place = send_due(core, events, place)
-            if place > sent:
-                flush_inputs(core.analog)
-            deliver_due(core)
-            spikes = step_neurons(core.analog, core.lanes)
-            core.clock[0] += 1
-            if spikes != NO_SPIKE:
-                dispatch(core, spikes)
-            record_step(core, buffer, spikes)
-        return digest
-
-    return record
+    place = 0
+    flush_inputs(core.analog)
+    while core.clock[0] < end and buffer.length[0] + N_NEURONS <= buffer.spike_step.size:
+        sent = place
+        place = send_due(core, events, place)
+        if place > sent:
+            flush_inputs(core.analog)
+        deliver_due(core)
+        spikes = step_neurons(core.analog, core.lanes)
+        core.clock[0] += 1
+        if spikes != NO_SPIKE:
+            dispatch(core, spikes)
+        record_step(core, buffer, spikes)
 
 
-def build_reseed(digest: int) -> Callable[[NDArray[np.uint32], np.uint64], int]:
-    """Compile the seeding of the noise generators."""
-
-    @kernel
-    def reseed(words: NDArray[np.uint32], seed: np.uint64) -> int:
-        seed_words(seed, words)
-        return digest
-
-    return reseed
+@emulator_kernel
+def reseed(words: NDArray[np.uint32], seed: np.uint64) -> None:
+    """Start noise generators."""
+    seed_words(seed, words)
 
 
-def build_read_sensors(
-    digest: int,
-) -> Callable[[Core, NDArray[np.uint8], NDArray[np.uint8]], int]:
-    """Compile the conversion of all correlation sensors, row by row."""
-
-    @kernel
-    def read_sensors(
-        core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
-    ) -> int:
-        for row in range(N_ROWS):
-            read_row(
-                core.sensors,
-                core.adc,
-                row,
-                core.lanes[ADC_LANE:],
-                causal_u8[row],
-                anticausal_u8[row],
-            )
-        return digest
-
-    return read_sensors
-
-
-DIGEST = source_digest()
-play = build_play(DIGEST)
-record = build_record(DIGEST)
-reseed = build_reseed(DIGEST)
-read_sensors = build_read_sensors(DIGEST)
+@emulator_kernel
+def read_sensors(
+    core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
+) -> None:
+    """Convert all correlation sensors, row by row."""
+    random = core.lanes[ADC_LANE:]
+    for row in range(N_ROWS):
+        read_row(core.sensors, core.adc, row, random, causal_u8[row], anticausal_u8[row])

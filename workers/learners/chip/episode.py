@@ -29,7 +29,7 @@ from spikeloop.workers.chip.limits import (
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import draw
 from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
-from spikeloop.workers.kernels import kernel, part, source_digest
+from spikeloop.workers.kernels import emulator_kernel, part
 from spikeloop.workers.learners.chip.coding import choose
 from spikeloop.workers.plasticity.hooks import begin, decided, rewarded
 
@@ -91,7 +91,7 @@ def next_state(environment: Environment, random: NDArray[np.int64], action: int,
     return successor
 
 
-def run_episodes(
+def run_episode(
     core: Core,
     memory: Any,
     environment: Environment,
@@ -117,21 +117,14 @@ def run_episodes(
 
 
 @cache
-def _compiled(memory: type) -> Callable[..., int]:
+def _compiled(program_memory: type) -> Callable[..., None]:
     """Compile the episode with one program; each has its own index in numba's cache.
 
     An index names the types for which its kernel was compiled. If programs shared one, a user's own
     program, which other processes cannot import, would spoil it for all.
     """
-    file = getattr(sys.modules[memory.__module__], "__file__", None)
-    sources = [] if file is None else [Path(file)]
-    return _build(source_digest(*sources), f"live.{memory.__module__}.{memory.__qualname__}")
 
-
-def _build(digest: int, name: str) -> Callable[..., int]:
-    """Return the kernel; the digest of the sources is part of its cache key (``kernels``)."""
-
-    def run_episodes(
+    def run(
         core: Core,
         memory: Any,
         environment: Environment,
@@ -140,7 +133,7 @@ def _build(digest: int, name: str) -> Callable[..., int]:
         seed: np.uint64,
         n_steps: int,
         curve: FloatArray,
-    ) -> int:
+    ) -> None:
         n_actions, n_states, _ = environment.reward.shape
         n_bins = curve.size
         seed_words(seed, core.lanes)
@@ -157,7 +150,7 @@ def _build(digest: int, name: str) -> Callable[..., int]:
             rewarded(core, memory, state, action, environment.signal_q7[action, state, successor])
             state = successor
             advance(core, protocol.settle)
-        return digest
 
-    run_episodes.__qualname__ = name
-    return kernel(run_episodes)
+    run.__qualname__ = f"{program_memory.__module__}.{program_memory.__qualname__}"
+    file = getattr(sys.modules[program_memory.__module__], "__file__", None)
+    return emulator_kernel(run, *([] if file is None else [Path(file)]))

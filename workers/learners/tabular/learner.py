@@ -69,7 +69,7 @@ class TabularTd(Settings):
         """Run the episodes one after the other, each with a new table."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
-        from spikeloop.workers.learners.tabular.episode import run_episodes
+        from spikeloop.workers.learners.tabular.episode import run_episode
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         cumulative = np.cumsum(tasks.transition, axis=-1)
@@ -86,7 +86,7 @@ class TabularTd(Settings):
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             for task in range(tasks.n_tasks):
-                run_episodes(
+                run_episode(
                     values[candidate, task],
                     np.zeros(n_states * n_actions),
                     cumulative[task],

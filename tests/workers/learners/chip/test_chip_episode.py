@@ -25,7 +25,7 @@ from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.learners.chip.episode import (
     decision_protocol,
     next_state,
-    run_episodes,
+    run_episode,
     silence,
     stimulate,
 )
@@ -89,7 +89,7 @@ def live_once(
     """One episode on the first task, on an ideal chip."""
     core = prepared(circuit, tasks.n_states, tasks.n_actions)
     curve: FloatArray = np.zeros(1)
-    run_episodes(
+    run_episode(
         core,
         held,
         environments(tasks)[0],

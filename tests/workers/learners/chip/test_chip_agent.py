@@ -282,7 +282,7 @@ for kind in sys.argv[1:]:
     core = new_core(physical(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)
-    run_episodes(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)
+    run_episode(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)
     stats = _compiled(type(memory)).stats
     hits, misses = (sum(found.values()) for found in (stats.cache_hits, stats.cache_misses))
     print(core.weight_u6[1000], hits, misses)
