@@ -17,7 +17,7 @@ from statistical import assert_mean
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.bandit import BanditTasks
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, HasBaselines
 from spikeloop.tasks.informative_bandit import InformativeTasks
 from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.tasks.quadratic import QuadraticTasks
@@ -231,6 +231,7 @@ def assert_same(first: TaskBatch, second: TaskBatch) -> None:
 def test_the_same_seed_draws_the_same_tasks_and_another_seed_others(family: TaskFamily) -> None:
     first = sample(family, 5)
     assert first.n_tasks == 5
+    assert first.interface == family.interface
     assert_same(first, sample(family, 5))
     with pytest.raises(AssertionError):
         assert_same(first, sample(family, 5, seed=1))
@@ -304,6 +305,19 @@ def test_more_tasks_begin_with_the_same_ones(family: TaskFamily) -> None:
     assert isinstance(few, ProgrammedTasks)
     for name, array in many.arrays().items():
         np.testing.assert_array_equal(few.arrays()[name], array[:4], err_msg=name)
+
+
+def test_baselines_have_a_value_per_task_and_repeat_with_the_generator(family: TaskFamily) -> None:
+    tasks, nothing = sample(family, 3), sample(family, 0)
+    if not (isinstance(tasks, HasBaselines) and isinstance(nothing, HasBaselines)):
+        pytest.skip("no baselines")
+    first, again, none = (
+        batch.baselines(np.random.default_rng(2)) for batch in (tasks, tasks, nothing)
+    )
+    for name, returns in first.items():
+        assert returns.shape == (3,)
+        np.testing.assert_array_equal(returns, again[name], err_msg=name)
+        assert none[name].shape == (0,)
 
 
 def test_tasks_differ_from_one_another(family: TaskFamily) -> None:

@@ -129,7 +129,7 @@ def test_another_seed_gives_another_episode(kind: str) -> None:
     assert not differ.any() if kind in TAKES_NO_LUCK else differ.mean() > 0.5
 
 
-def test_a_episode_does_not_depend_on_its_neighbours(kind: str) -> None:
+def test_an_episode_does_not_depend_on_its_neighbours(kind: str) -> None:
     whole, episodes = case(kind), episodes_done(kind)
     for candidate in range(N_CANDIDATES):
         for task in range(N_TASKS):

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from scipy import stats
 from statistical import assert_law, assert_rate
 
@@ -16,31 +15,6 @@ ALPHA = 1e-5
 
 def sample(n_tasks: int, **settings: Any) -> BanditTasks:
     return Bandit(**settings).sample(n_tasks, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"arms": "dependent", "n_arms": 3}, 'n_arms must be 2 where arms is "dependent", got 3'),
-        (
-            {"arms": "dependent_easy", "rewards": "gaussian"},
-            'arms of Gaussian rewards must be "independent", got "dependent_easy"',
-        ),
-        ({"noise": 0.5}, "mean_spread and noise must be 1, their default, without Gaussian"),
-        ({"mean_spread": 2.0}, "mean_spread and noise must be 1, their default, without Gaussian"),
-        ({"n_arms": 1}, "greater than or equal to 2"),
-        ({"rewards": "gaussian", "noise": 0.0}, "greater than 0"),
-    ],
-)
-def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words) as refused:
-        Bandit(**settings)
-    assert refused.value.error_count() == 1
-
-
-def test_settings_come_back_from_what_is_written_of_them() -> None:
-    for family in (Bandit(), Bandit(arms="dependent_hard"), Bandit(rewards="gaussian", noise=0.5)):
-        assert Bandit.model_validate(family.model_dump(mode="json")) == family
 
 
 def test_the_joints_are_met() -> None:
@@ -104,17 +78,6 @@ def test_gaussian_rewards_are_quantiles_and_always_finite() -> None:
     many = tasks.play(np.zeros(5000, dtype=np.int64))
     drawn, _ = many.step(np.ones(5000, dtype=np.int64), np.random.default_rng(1).random(5000))
     assert_law(drawn, stats.norm(3.0, 2.0).cdf, ALPHA)
-
-
-def test_a_episode_does_not_depend_on_its_neighbours() -> None:
-    for rewards in ("bernoulli", "gaussian"):
-        tasks = sample(4, rewards=rewards)
-        task, arm = np.array([3, 0, 2]), np.array([1, 0, 1])
-        noise = np.random.default_rng(2).random(3)
-        together, _ = tasks.play(task).step(arm, noise)
-        for k in range(3):
-            alone, _ = tasks.play(task[k : k + 1]).step(arm[k : k + 1], noise[k : k + 1])
-            assert alone[0] == together[k]
 
 
 def test_references_by_hand() -> None:

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from statistical import assert_frequencies, assert_mean
 
-from spikeloop.tasks.base import HasBaselines, TaskBatch, TaskFamily
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 
 ALPHA = 1e-4
@@ -29,34 +27,6 @@ def baselines(tasks: InformativeTasks) -> dict[str, Any]:
 # The family
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"n_arms": 2}, "greater than or equal to 3"),
-        ({"other_reward": 5.0}, r"target_reward must be more than other_reward and than 1\.0"),
-        ({"n_arms": 51}, r"the most that the informative one of 51 arms pays, got 5\.0"),
-        ({"other_reward": -1.0}, "greater than or equal to 0"),
-    ],
-)
-def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words) as refused:
-        InformativeBandit(**settings)
-    assert refused.value.error_count() == 1
-
-
-def test_the_joints_are_met() -> None:
-    family: TaskFamily = InformativeBandit()
-    tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
-    assert isinstance(tasks, HasBaselines)
-    seen = tasks.interface
-    assert seen == family.interface
-    assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (1, 11, 5, False)
-    assert seen.feedback_values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 5.0)
-    assert seen.feedback_range == (0.1, 5.0)
-    other = InformativeBandit(n_arms=4, other_reward=1.1).interface.feedback_values
-    assert other == (0.1, 0.2, 0.3, 1.1, 5.0)
-
-
 def test_every_arm_but_the_last_is_the_target_equally_often() -> None:
     """The control is a family of one arm more."""
     drawn = InformativeBandit().sample(5000, np.random.default_rng(1)).target
@@ -65,11 +35,6 @@ def test_every_arm_but_the_last_is_the_target_equally_often() -> None:
     assert_frequencies(counts[:10], np.full(10, 0.1), ALPHA)
     with pytest.raises(AssertionError):
         assert_frequencies(counts, np.full(11, 1 / 11), ALPHA)
-
-
-def test_more_tasks_begin_with_the_same_ones() -> None:
-    few, more = (InformativeBandit().sample(n, np.random.default_rng(2)).target for n in (3, 9))
-    np.testing.assert_array_equal(few, more[:3])
 
 
 def test_pulls_pay_what_was_agreed_and_luck_has_no_say() -> None:
@@ -192,9 +157,9 @@ def best_mean(possible: frozenset[int], steps: int, n_arms: int, other: float) -
     return best
 
 
-@pytest.mark.parametrize("n_arms", [3, 4, 6, 7])
-@pytest.mark.parametrize("n_steps", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("other", [0.0, 0.5, 1.0, 1.5, 1.9, 1.95])
+@pytest.mark.parametrize("n_arms", [3, 7])
+@pytest.mark.parametrize("n_steps", [1, 3, 6])
+@pytest.mark.parametrize("other", [0.0, 1.0, 1.9])
 def test_no_policy_earns_more_than_the_bayes_optimum_and_one_earns_it(
     n_arms: int, n_steps: int, other: float
 ) -> None:
@@ -210,8 +175,3 @@ def test_the_optimum_may_be_not_to_ask() -> None:
     of_name = baselines(every_task(n_arms=6, n_steps=6, target_reward=2.0, other_reward=1.9))
     np.testing.assert_array_equal(of_name["Bayes optimum"], of_name["blind search"])
     assert of_name["Bayes optimum"].mean() > of_name["informative arm first"].mean() + 0.1
-
-
-def test_no_tasks_have_no_returns() -> None:
-    for returns in baselines(InformativeBandit().sample(0, np.random.default_rng(4))).values():
-        assert returns.shape == (0,)

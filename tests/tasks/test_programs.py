@@ -193,7 +193,7 @@ def test_a_step_leaves_the_arrays_and_the_state_before_it_alone(family: TaskFami
             np.testing.assert_array_equal(arrays[name], copy)
 
 
-def test_a_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> None:
+def test_an_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> None:
     tasks = sample(family)
     course = Course.of(tasks)
     together = episodes_done(tasks.play(course.task), course)

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from statistical import assert_mean, assert_rate
 
-from spikeloop.tasks.base import FloatArray, HasBaselines, TaskBatch, TaskFamily
+from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.references.bandit_optimum import majority_return
-from spikeloop.tasks.references.two_state_filter import filtered_return, last_return, updated
+from spikeloop.tasks.references.two_state_filter import filtered_return, updated
 from spikeloop.tasks.two_step import TwoStep, TwoStepTasks
 
 ALPHA = 1e-4
@@ -28,31 +27,6 @@ def baselines(tasks: TwoStepTasks, seed: int = 1) -> dict[str, FloatArray]:
 # The family
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"n_steps": 7}, "n_steps must be even, as a trial has two steps, got 7"),
-        ({"common": 0.5}, "greater than 0.5"),
-        ({"reward": 0.5}, "greater than 0.5"),
-        ({"reversal": 0.6}, "less than or equal to 0.5"),
-    ],
-)
-def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words) as refused:
-        TwoStep(**settings)
-    assert refused.value.error_count() == 1
-
-
-def test_the_joints_are_met() -> None:
-    family: TaskFamily = TwoStep(n_steps=10)
-    tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
-    assert isinstance(tasks, HasBaselines)
-    seen = tasks.interface
-    assert seen == family.interface
-    assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (3, 2, 10, False)
-    assert (seen.feedback, seen.feedback_values) == ("reward", (0.0, 1.0))
-
-
 def test_the_good_state_is_drawn_at_first_and_reversed_at_its_rate() -> None:
     """The controls are a reversal rate of 0.03 and a first state that is never 1."""
     good = sample(1000).good
@@ -64,10 +38,6 @@ def test_the_good_state_is_drawn_at_first_and_reversed_at_its_rate() -> None:
     with pytest.raises(AssertionError):
         assert_rate(reversals, 1000 * 99, 0.03, ALPHA)
     assert (np.diff(sample(100, reversal=0.0).good, axis=1) == 0).all()
-
-
-def test_more_tasks_begin_with_the_same_ones() -> None:
-    np.testing.assert_array_equal(sample(9).good[:3], sample(3).good)
 
 
 # Steps
@@ -93,29 +63,6 @@ def test_a_trial_leads_to_a_state_and_pays_there() -> None:
             is_good = np.array([1, 2, 2, 1]) == good + 1
             np.testing.assert_array_equal(reward, is_good)
             np.testing.assert_array_equal(feedback, reward)
-
-
-def test_chances_are_those_of_the_states() -> None:
-    tasks = TwoStepTasks(np.array([[0]]), common=0.75, reward=0.9, reversal=0.0)
-    for state, noise, paid in ((1, 0.899, 1), (1, 0.9, 0), (2, 0.099, 1), (2, 0.11, 0)):
-        play = tasks.play(np.zeros(1, dtype=np.int64))
-        play.step(np.array([state - 1]), np.zeros(1))
-        assert play.observe()[0] == state
-        reward, _ = play.step(np.zeros(1, dtype=np.int64), np.array([noise]))
-        assert reward[0] == paid
-
-
-def test_a_episode_does_not_depend_on_its_neighbours() -> None:
-    tasks, rng = sample(4), np.random.default_rng(2)
-    task, actions, noise = np.array([3, 0, 2]), rng.integers(2, size=(20, 3)), rng.random((20, 3))
-    together = tasks.play(task)
-    alone = [tasks.play(task[k : k + 1]) for k in range(3)]
-    for step in range(20):
-        rewards, _ = together.step(actions[step], noise[step])
-        for k in range(3):
-            reward, _ = alone[k].step(actions[step, k : k + 1], noise[step, k : k + 1])
-            assert reward[0] == rewards[k]
-            assert alone[k].observe()[0] == together.observe()[k]
 
 
 # References and baselines
@@ -218,14 +165,6 @@ def test_without_reversals_the_optimum_is_the_majority() -> None:
         assert_mean(of_name["blind to states"], 30 * 0.3 + 0.4 * right, ALPHA / 2)
 
 
-def test_policies_stand_in_the_right_order() -> None:
-    tasks = sample(300)
-    references, of_name = tasks.references(), baselines(tasks)
-    names = ("stay by action", "blind to states", "stay by state", "Bayes optimum")
-    means = [references.random, *(of_name[name] for name in names), references.optimal]
-    assert (np.diff([returns.mean() for returns in means]) > 1.0).all()
-
-
 # Played
 
 
@@ -309,9 +248,3 @@ def test_stay_probabilities_tell_a_model_from_none() -> None:
     reward, interaction = effect["blind to states"]
     assert reward > 0.4
     assert abs(interaction) < reward / 2
-
-
-def test_last_and_filtered_returns_of_no_tasks_are_none() -> None:
-    good = np.zeros((0, 5), dtype=np.int64)
-    assert last_return(good, 0.9, 0.7).shape == (0,)
-    assert filtered_return(good, 0.9, 0.1, 0.7, np.random.default_rng(5)).shape == (0,)

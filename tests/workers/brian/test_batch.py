@@ -120,7 +120,7 @@ def test_episodes_are_those_of_networks_that_a_user_would_write() -> None:
 
 
 @pytest.mark.parametrize("blueprint", [PLAIN, NOISY], ids=["plain", "noisy"])
-def test_a_episode_alone_has_the_spikes_that_it_has_among_others(blueprint: Blueprint) -> None:
+def test_an_episode_alone_has_the_spikes_that_it_has_among_others(blueprint: Blueprint) -> None:
     with network(blueprint, N_EPISODES, record=("cells",)) as batch:
         together = simulate(batch)
         weights, traces = batch.array("within", "w").copy(), batch.array("within", "late").copy()

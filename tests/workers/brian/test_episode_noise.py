@@ -259,7 +259,7 @@ def test_one_name_of_noise_is_one_noise_and_two_are_two() -> None:
 @pytest.mark.brian
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("n_episodes", [2, 7, 50])
-def test_a_episode_has_the_same_numbers_alone_and_in_company(n_episodes: int) -> None:
+def test_an_episode_has_the_same_numbers_alone_and_in_company(n_episodes: int) -> None:
     model = {
         "equations": f"{NOISY} (unless refractory)\nr : 1\nw = rand() : 1 (constant over dt)",
         "threshold": "v > 1 or rand() < 0.1*exp(-v*v)",

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.brian
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LEARNERS if kind.startswith("brian_")])
-def test_a_episode_alone_has_every_spike_that_it_has_among_others(kind: str) -> None:
+def test_an_episode_alone_has_every_spike_that_it_has_among_others(kind: str) -> None:
     """Every spike of every population, over the whole episode."""
     whole = case(kind)
     with recorded() as runs:

@@ -113,7 +113,7 @@ def test_features_beyond_a_lifes_size_are_not_looked_at(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_episode_has_the_same_bits_alone(rule: str) -> None:
+def test_an_episode_has_the_same_bits_alone(rule: str) -> None:
     learn, settings = RULES[rule]
     together = learn(FEATURES, TARGETS, SIZES, *settings)
     for episode in range(N_EPISODES):

@@ -201,7 +201,7 @@ def test_the_shortest_time_constants_leave_the_last_step() -> None:
 
 @pytest.mark.parametrize("kind", ["current", "poisson"])
 @pytest.mark.parametrize("tau_synapse_ms", [0.0, 5.0])
-def test_a_episode_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: float) -> None:
+def test_an_episode_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: float) -> None:
     settings = Reservoir.model_validate(
         {"n_neurons": 12, "input": kind, "tau_synapse_ms": tau_synapse_ms, "connectivity": 0.6}
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
 from numpy.typing import NDArray
-from recording import Event, ideal, record, record_spikes
+from recording import Event, record, record_spikes
 
 from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
@@ -101,23 +101,6 @@ def test_spike_times_are_brians_to_the_step() -> None:
     # The negative control of both tests: one event a step later is seen.
     moved = [(step + (k == 7), row, address) for k, (step, row, address) in enumerate(events)]
     assert np.abs(record(core, N_STEPS, moved).membrane_V - theirs).max() > 1e-3
-
-
-def test_driven_neurons_fire_at_brians_rates_whatever_their_refractory_time() -> None:
-    """f-I curve by leak above threshold, with events that go on while neurons are held."""
-    cells = ideal(
-        v_leak_V=np.linspace(0.95, 1.5, N_NEURONS),
-        v_thresh_V=1.0144,
-        refractory_s=np.tile([0.0, 2e-7, 2e-6, 1.3e-5], 8),
-        inh_A=2e-10,
-    )
-    core, events = unrouted(cells, 30), random_events(seed=3)
-    _, their_spikes = simulate(cells, core, events, N_STEPS)
-    _, our_spikes = record(core, N_STEPS, events)
-    np.testing.assert_array_equal(our_spikes, their_spikes)
-    counts = our_spikes.sum(axis=0)
-    assert counts[0] < counts[28] / 2 > 10
-    assert (np.diff(counts.reshape(8, 4), axis=0) >= 0).all()  # among equal refractory times
 
 
 def protocol(states: list[int], n_states: int, n_actions: int) -> tuple[list[Event], int]:

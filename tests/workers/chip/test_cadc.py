@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from statistical import assert_frequencies, assert_mean
 
 from spikeloop.tasks.base import FloatArray
@@ -23,8 +22,7 @@ from spikeloop.workers.chip.correlation import (
     sensor_deviations,
 )
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
-from spikeloop.workers.chip.noise import xorshift32
-from spikeloop.workers.chip.sensor_readout import measure_offsets, read_row, reading_noise
+from spikeloop.workers.chip.sensor_readout import measure_offsets, read_row
 from spikeloop.workers.chip.sensors import sense_post, sense_pre
 
 SILENT = AdcSettings(noise_lsb=0.0)
@@ -92,12 +90,6 @@ def test_a_reading_leaves_the_charge_as_it_is() -> None:
     assert (cells.causal == 3).all() and (cells.anticausal == 4).all()
 
 
-@pytest.mark.parametrize("setting", [{"offset_lsb": 29.0}, {"noise_lsb": -1.0}])
-def test_settings_that_make_no_sense_are_refused(setting: dict[str, float]) -> None:
-    with pytest.raises(ValidationError):
-        AdcSettings(**setting)
-
-
 # --- Mismatch -------------------------------------------------------------------------------------
 
 
@@ -160,34 +152,6 @@ def test_codes_scatter_by_the_exact_law_of_the_set_noise() -> None:
     assert_frequencies(counts, code_law(2.0, 50.3, classes), alpha=1e-4)
     with pytest.raises(AssertionError):
         assert_frequencies(counts, code_law(2.1, 50.3, classes), alpha=1e-4)
-
-
-def test_readings_have_unit_noise_without_memory() -> None:
-    random = generator()
-    x = np.array([reading_noise(random) for _ in range(20_000)], dtype=np.float64)
-    alpha = 1e-4 / 5
-    assert_mean(x, 0.0, alpha)
-    assert_mean(x**2, 1.0, alpha)
-    for lag in (1, 2, 64):  # the next channel, the next column, the next row
-        assert_mean(x[:-lag] * x[lag:], 0.0, alpha)
-    with pytest.raises(AssertionError):
-        assert_mean((1.1 * x) ** 2, 1.0, alpha)
-    with pytest.raises(AssertionError):
-        assert_mean(x * (x + np.roll(x, 1)) / 2, 0.0, alpha)
-    assert np.abs(x).max() <= 3.4503
-
-
-def test_the_state_of_the_generator_decides_the_codes() -> None:
-    cells, channels = charged(20.0, 30.0), new_adc(AdcSettings(noise_lsb=3.0), 4, calibrated=True)
-    random = generator()
-    first = read(cells, channels, 0, random)
-    np.testing.assert_array_equal(read(cells, channels, 0, generator()), first)
-    assert (np.array(read(cells, channels, 0, random)) != first).any()
-    assert (np.array(read(cells, channels, 0, generator(99))) != first).any()
-    state = np.uint32(12345)
-    for _ in range(2 * 2 * N_NEURONS):
-        state = xorshift32(state)
-    assert random[0] == state
 
 
 # --- From charge to code and back -----------------------------------------------------------------

@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.environment import Environment, environments
 from spikeloop.workers.chip.memory import (
-    CODE_BYTES,
     DATA_BYTES,
-    MAILBOX_BYTES,
-    MEMORY_BYTES,
-    STACK_BYTES,
     data_bytes,
     environment_bytes,
     require_memory,
@@ -70,11 +66,6 @@ def test_the_environment_counts_as_its_tables_on_the_chip_do() -> None:
     environment = mdp(6, 8)
     tables = environment.cumulative_u16.nbytes + environment.signal_q7.nbytes
     assert environment_bytes(6, 8) == tables == 1152
-
-
-def test_the_parts_make_up_the_memory() -> None:
-    assert MEMORY_BYTES == 16 * 1024
-    assert CODE_BYTES + STACK_BYTES + DATA_BYTES == MEMORY_BYTES - MAILBOX_BYTES == 0x3000
 
 
 def published(n_states: int, n_actions: int) -> tuple[int, int]:

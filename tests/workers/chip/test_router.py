@@ -56,16 +56,6 @@ def test_the_row_decides_between_excitation_inhibition_and_nothing() -> None:
             assert (values == (5 if this == line else 0)).all()
 
 
-def test_simultaneous_events_on_many_rows_sum() -> None:
-    chip = quiet_chip()
-    chip.weight_u6[:] = np.repeat(np.arange(N_ROWS), N_NEURONS)
-    chip.row_sign[:16], chip.row_sign[16:] = 1, -1
-    rows = [0, 5, 15, 16, 31]
-    send_rows(chip, np.uint32(sum(1 << row for row in rows)), 0)
-    assert (inputs(chip)[0] == 0 + 5 + 15).all()
-    assert (inputs(chip)[1] == 16 + 31).all()
-
-
 def test_a_full_volley_of_full_weights_does_not_overflow() -> None:
     chip = quiet_chip()
     chip.weight_u6[:], chip.row_sign[:] = 63, -1

@@ -54,7 +54,7 @@ def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS)
 
 
 @pytest.mark.parametrize("readout", ["rls", "delta"])
-def test_a_episode_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -> None:
+def test_an_episode_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -> None:
     """Errors of the rule, which ``test_readout`` checks, on the features; in units of y."""
     learner = BrianLiquid(**SMALL, readout=readout, searched=["readout"])
     theta = parameters(learner)
@@ -159,7 +159,7 @@ def test_the_last_target_is_input_one_sample_late() -> None:
         assert (before[1:] != after[1:]).any() == changes
 
 
-def test_a_curriculum_is_a_episode_with_the_samples_in_that_order() -> None:
+def test_a_curriculum_is_an_episode_with_the_samples_in_that_order() -> None:
     order = TASKS.difficulty().argsort(axis=1)
     for c in (1.0, -1.0):
         indices = order if c > 0 else order[:, ::-1]

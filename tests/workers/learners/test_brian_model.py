@@ -169,7 +169,7 @@ def by_hand(moments: list[Moment], steps: int) -> list[tuple[Any, ...]]:
     return found
 
 
-def test_a_episode_is_that_of_the_same_network_written_by_hand() -> None:
+def test_an_episode_is_that_of_the_same_network_written_by_hand() -> None:
     learner = model()
     diary = Diary(("actions", "count"), ("actions", "v"), ("plastic", "w"))
     run_episodes(learner, rule=diary)
@@ -331,7 +331,7 @@ def test_random_wiring_is_that_of_the_seed_and_of_the_name() -> None:
     assert len(run_episodes(model({"synapses.plastic.connect": 0.9}), 2).returns) == 1
 
 
-def test_a_episode_whose_numbers_break_has_no_return() -> None:
+def test_an_episode_whose_numbers_break_has_no_return() -> None:
     exploding = {
         "neurons.actions.equations": FIXED["neurons"]["actions"]["equations"]
         + "\ndz/dt = z**2*kick*100/ms : 1",
@@ -401,7 +401,7 @@ SYNAPTIC_NOISE = {
 
 
 @pytest.mark.parametrize("of", SYNAPTIC_NOISE)
-def test_random_numbers_of_synapses_are_a_episode_s_own(of: str) -> None:
+def test_random_numbers_of_synapses_are_an_episode_s_own(of: str) -> None:
     learner = model(
         {
             "synapses.plastic.equations": SYNAPTIC_NOISE[of],
@@ -471,7 +471,7 @@ def test_the_model_of_the_documentation_episodes_and_its_mistake_reads_as_it_say
     assert f"own.toml: [learner] {caught.value}\n" in page
 
 
-def test_white_noise_is_a_episode_s_own() -> None:
+def test_white_noise_is_an_episode_s_own() -> None:
     noisy = {
         "neurons.actions.equations": FIXED["neurons"]["actions"]["equations"].replace(
             "i_syn/C", "i_syn/C + 3*mV*xi*tau_m**-0.5"

@@ -209,7 +209,7 @@ def spikes_and_weights(
     return np.stack(batch.spikes("actions"), axis=1), agents.preferences()
 
 
-def test_a_episode_has_the_same_spikes_and_weights_alone_to_the_bit() -> None:
+def test_an_episode_has_the_same_spikes_and_weights_alone_to_the_bit() -> None:
     learner, family, parameters, seeds = random_episode(3, 2)
     tasks = family.sample(2, np.random.default_rng(2))
     spikes, weights = spikes_and_weights(learner, parameters, Course("a", tasks, seeds))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip import Chip
 from spikeloop.workers.chip.calibration.bench import Bench
 from spikeloop.workers.chip.calibration.calibrate import calibrate, calibrated_codes
 from spikeloop.workers.chip.calibration.fit import fit
@@ -210,18 +209,6 @@ def test_a_neuron_that_never_fires_keeps_its_other_codes() -> None:
     assert not np.isnan(found.after.gap_V).any()
     for name in QUANTITIES[:6]:
         assert getattr(found.after, name) / getattr(found.target, name) == pytest.approx(1, abs=0.1)
-
-
-def test_a_chip_with_the_codes_fires_evenly(calibrations: dict[int, Calibration]) -> None:
-    def rates_Hz(codes: Codes) -> FloatArray:
-        chip = Chip(24, codes=codes, seed=3)
-        chip.row_signs, chip.weights = 1, 20
-        times_s = np.arange(0, 1e-3, 5e-7)
-        chip.send(times_s, np.arange(times_s.size) % N_ROWS)
-        return chip.run(1e-3).rates_Hz
-
-    even, uneven = rates_Hz(calibrations[24].codes), rates_Hz(ROOMY)
-    assert even.std() < 0.15 * uneven.std()
 
 
 def test_measurements_of_an_ideal_chip_are_right_with_short_and_long_time_constants() -> None:

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip import Chip
 from spikeloop.workers.chip.analog import membrane_response
 from spikeloop.workers.chip.capmem import ideal_neurons
@@ -279,39 +277,6 @@ def test_a_switch_can_be_set_in_some_neurons() -> None:
     assert np.ptp(np.delete(tau_s, [2, 3])) == 0
 
 
-def test_calibration_bits_shorten_the_window_and_lessen_its_amplitude_from_the_next_run() -> None:
-    """All 16 codes, in the columns of row 0, by a pair at 2 and one at −3 µs."""
-    correlation = Correlation(tau_calibration=0.1, amplitude_calibration=0.2)
-    chip = quiet(sensors=correlation)
-    charges = chip.core.sensors.causal.reshape(N_ROWS, -1), chip.core.sensors.anticausal
-    causal, anticausal = charges[0], charges[1].reshape(N_ROWS, -1)
-
-    def pairs() -> None:
-        """The charges of the two pairs; the spike comes in the step of the kick."""
-        chip.reset()
-        chip.labels[0] = 1
-        kick(chip, list(range(N_NEURONS)), chip.time_s + 12e-6)
-        chip.send(chip.time_s + np.array([10e-6, 15e-6]), 0, 1)
-        assert chip.run(20e-6).counts.tolist() == [1] * N_NEURONS
-
-    def expected(bits_u4: NDArray[np.int64], distance_s: float) -> FloatArray:
-        tau_s = 5e-6 * 0.9 ** (bits_u4 & 3)
-        window: FloatArray = 0.5 * 0.8 ** (bits_u4 >> 2) * np.exp(-distance_s / tau_s)
-        return window
-
-    nothing, codes = np.zeros(N_NEURONS, dtype=np.int64), np.arange(N_NEURONS) % 16
-    pairs()
-    np.testing.assert_allclose(causal[0], expected(nothing, 2e-6), rtol=1e-5)
-    chip.calibration_bits[0] = codes
-    np.testing.assert_allclose(causal[0], expected(nothing, 2e-6), rtol=1e-5)
-    pairs()
-    np.testing.assert_allclose(causal[0], expected(codes, 2e-6), rtol=1e-5)
-    np.testing.assert_allclose(anticausal[0], expected(codes, 3e-6), rtol=1e-5)
-    chip.calibration_bits = 0
-    pairs()
-    np.testing.assert_allclose(causal[0], expected(nothing, 2e-6), rtol=1e-5)
-
-
 def test_calibration_bits_keep_the_chips_own_pattern() -> None:
     chip = Chip(20, sensors=True)
     chip.calibration_bits = 7
@@ -327,14 +292,6 @@ def test_calibration_bits_keep_the_chips_own_pattern() -> None:
         chip.run(1e-6)
     with pytest.raises(ValueError, match="build it with sensors=True"):
         quiet().calibration_bits[0] = 1
-
-
-def test_rows_without_driver_or_label_stay_silent() -> None:
-    chip = quiet()
-    chip.weights, chip.row_signs = 63, 0
-    chip.send(np.arange(N_ROWS) * 1e-6, np.arange(N_ROWS))
-    chip.run(40e-6)
-    np.testing.assert_allclose(chip.membrane_V, V_LEAK, rtol=1e-6)
 
 
 def test_the_package_and_the_calibration_load_without_numba() -> None:

@@ -29,7 +29,6 @@ from spikeloop.workers.chip.ppu.vector_unit import (
     unpack_left,
     unpack_right,
 )
-from spikeloop.workers.kernels import routine
 
 Ints = Sequence[int]
 Lanes = NDArray[Any]
@@ -328,40 +327,3 @@ def test_halfwords_are_packed_into_their_two_digits_and_back(
 
 
 # Inside a kernel.
-
-
-@routine
-def learn_row(
-    weights: NDArray[np.int8],
-    rewards: NDArray[np.int8],
-    rates: NDArray[np.int8],
-    row: int,
-    scratch: NDArray[np.int8],
-    condition: NDArray[np.int8],
-) -> None:
-    """w ← max(0, w + η (r − w)) on a row of 32 weights as fractions, in two vectors."""
-    splat(0, scratch[BYTE_LANES:])
-    for first in range(32 * row, 32 * row + 32, BYTE_LANES):
-        weight = weights[first : first + BYTE_LANES]
-        step = scratch[:BYTE_LANES]
-        vector_arithmetic.shift(weight, 1, weight)
-        vector_arithmetic.sub_fraction(rewards[first : first + BYTE_LANES], weight, step)
-        vector_arithmetic.mul_fraction(step, rates[first : first + BYTE_LANES], step)
-        vector_arithmetic.add_fraction(weight, step, weight)
-        compare(weight, condition)
-        select(condition, LT, weight, scratch[BYTE_LANES:], weight)
-        vector_arithmetic.shift(weight, -1, weight)
-
-
-def test_a_row_of_synapses_learns_inside_a_kernel_and_the_others_stay() -> None:
-    rng = np.random.default_rng(5)
-    weights = rng.integers(0, 64, size=96).astype(np.int8)
-    rewards = rng.integers(-128, 128, size=96).astype(np.int8)
-    rates = rng.integers(0, 128, size=96).astype(np.int8)
-    wanted = weights.tolist()
-    for i in range(32, 64):
-        w, r, eta = 2 * wanted[i], int(rewards[i]), int(rates[i])
-        w = clip(w + clip(r - w, 8) * eta // 128, 8)
-        wanted[i] = max(w, 0) // 2
-    learn_row(weights, rewards, rates, 1, np.empty(32, dtype=np.int8), np.empty(16, dtype=np.int8))
-    assert weights.tolist() == wanted

@@ -331,9 +331,3 @@ def test_rescaling_happens_at_its_period() -> None:
     assert (untouched.memory.table == 50 * 128).all()
     rescaled = live_once(tasks, 10, Circuit(), 1, memory(2, 2, eta=0.0, rescale_period=9))
     assert (rescaled.memory.table == 60 * 128).all()
-
-
-def test_another_seed_is_another_episode() -> None:
-    tasks = RandomMdp().sample(1, np.random.default_rng(0))
-    totals = {live_once(tasks, 50, Circuit(), seed, memory()).total for seed in range(4)}
-    assert len(totals) == 4
