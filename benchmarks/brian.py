@@ -28,7 +28,7 @@ import numpy as np
 from emulator import processor
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.limits import (
@@ -87,7 +87,7 @@ hold : second (constant)
 
 def neurons() -> NeuronConstants:
     """The neurons of the chip."""
-    return with_mismatch(ideal_neurons(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
+    return with_mismatch(ideal_constants(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 
 def network(episode: int) -> Core:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.analog import V
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
@@ -29,7 +29,7 @@ class Recording(NamedTuple):
 def ideal(n_states: int = 0, **values: Any) -> NeuronConstants:
     """Neurons of the default circuit, some physical values replaced by numbers or (32,) arrays."""
     arrays = {name: np.broadcast_to(value, N_NEURONS) + 0.0 for name, value in values.items()}
-    return replace(ideal_neurons(neuron_codes(Circuit(), n_states)), **arrays)
+    return replace(ideal_constants(neuron_codes(Circuit(), n_states)), **arrays)
 
 
 def bits(masks: Any) -> NDArray[np.bool_]:

@@ -46,7 +46,7 @@ def test_gymnasiums_own_checker_is_content(kind: str) -> None:
     check_env(make(kind))
 
 
-def test_an_episode_is_an_episode_and_ends_with_the_references(family: TaskFamily) -> None:
+def test_an_episode_has_the_familys_steps_and_ends_with_the_references(family: TaskFamily) -> None:
     env = make(family)
     seen, _, info = episode(env, seed=3)
     assert len(seen) == 21

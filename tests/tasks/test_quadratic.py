@@ -17,6 +17,8 @@ from spikeloop.tasks.references.least_squares import regression
 ALPHA = 1e-4
 WITHIN = 13 / 135 + 2 / 9
 """Variance of y within a task for inputs U[-1, 1]: quadratic terms, linear terms."""
+
+
 def tasks_of(n_tasks: int, n_steps: int = 40, input_range: float = 1.0) -> QuadraticTasks:
     family = Quadratic(n_steps=n_steps, input_range=input_range)
     return family.sample(n_tasks, np.random.default_rng(7))

@@ -131,7 +131,7 @@ class NeuronConstants:
         return drive
 
 
-def ideal_neurons(codes: Codes) -> NeuronConstants:
+def ideal_constants(codes: Codes) -> NeuronConstants:
     """Return the constants that codes have on an ideal chip."""
     capacitor_F = np.where(codes.large_capacitor, LARGE_CAPACITOR_F, SMALL_CAPACITOR_F)
 
@@ -155,7 +155,7 @@ def ideal_neurons(codes: Codes) -> NeuronConstants:
 def nearest_codes(cells: NeuronConstants) -> Codes:
     """Return the codes that come nearest to physical constants on an ideal chip.
 
-    This is the inverse of ``ideal_neurons``. Values are clipped to the memory's range.
+    This is the inverse of ``ideal_constants``. Values are clipped to the memory's range.
     """
 
     def code(values: FloatArray, least: int = 1) -> CodeArray:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.capmem import Codes, NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import Codes, NeuronConstants, ideal_constants
 from spikeloop.workers.chip.limits import N_NEURONS, N_SYNAPSES
 
 Mismatch = Literal["off", "uncalibrated", "calibrated"]
@@ -65,7 +65,7 @@ def neurons_of_chip(codes: Codes, chip: int, mismatch: Mismatch) -> NeuronConsta
     potentials come out as they are set. So a deviation can be compensated by another code, which is
     what ``calibration`` does.
     """
-    ideal = ideal_neurons(codes)
+    ideal = ideal_constants(codes)
     if mismatch == "off":
         return ideal
     return with_mismatch(ideal, chip, calibrated=mismatch == "calibrated")

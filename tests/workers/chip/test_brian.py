@@ -6,7 +6,7 @@ from brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
 from numpy.typing import NDArray
 from recording import Event, record, record_spikes
 
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import NO_ROW, Core, clone, new_core
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, ROUTER_ADDRESS_U6
@@ -76,7 +76,7 @@ def random_events(seed: int) -> list[Event]:
 
 
 def test_post_synaptic_potentials_have_brians_shape() -> None:
-    cells = with_mismatch(ideal_neurons(neuron_codes(Circuit(), 6)), 20, calibrated=False)
+    cells = with_mismatch(ideal_constants(neuron_codes(Circuit(), 6)), 20, calibrated=False)
     weight_u6 = np.zeros((N_ROWS, N_NEURONS), dtype=np.int64)
     weight_u6[0], weight_u6[31] = 15, 10
     core = unrouted(cells, weight_u6)
@@ -90,7 +90,7 @@ def test_post_synaptic_potentials_have_brians_shape() -> None:
 
 def test_spike_times_are_brians_to_the_step() -> None:
     circuit = Circuit(gm_exc_u10=365, gm_inh_u10=121)
-    cells = with_mismatch(ideal_neurons(neuron_codes(circuit, 6)), 20, calibrated=False)
+    cells = with_mismatch(ideal_constants(neuron_codes(circuit, 6)), 20, calibrated=False)
     weight_u6 = np.random.default_rng(1).integers(0, 64, (N_ROWS, N_NEURONS))
     core, events = unrouted(cells, weight_u6), random_events(seed=2)
     theirs, their_spikes = simulate(cells, core, events, N_STEPS)
@@ -124,7 +124,7 @@ def test_the_decision_network_is_brians_with_the_routers_delay() -> None:
     that came back a step late would change the trains.
     """
     n_states, n_actions = 6, 8
-    cells = with_mismatch(ideal_neurons(neuron_codes(Circuit(), n_states)), 20, calibrated=False)
+    cells = with_mismatch(ideal_constants(neuron_codes(Circuit(), n_states)), 20, calibrated=False)
     core = new_core(cells, STEP_S, gain=synapse_gains(20))
     connect(core, n_states, n_actions, inhibition_u6=40, pulse_u5=2)
     weight_u6 = core.weight_u6.reshape(N_ROWS, N_NEURONS)
@@ -156,7 +156,7 @@ def test_spikes_approach_a_fine_reference_at_first_order() -> None:
     numbers do, three deviations of their mean.
     """
     cells = with_mismatch(
-        ideal_neurons(neuron_codes(Circuit(gm_exc_u10=467), 0)), 7, calibrated=False
+        ideal_constants(neuron_codes(Circuit(gm_exc_u10=467), 0)), 7, calibrated=False
     )
     n_fine, fine_s = 2400, 1e-8
     coarse = [(n, 0, 0) for n in range(2, 25, 2)]  # one every 1.6 µs

@@ -16,7 +16,7 @@ from spikeloop.workers.chip.capmem import (
     SMALL_CAPACITOR_F,
     VOLTAGES,
     Codes,
-    ideal_neurons,
+    ideal_constants,
     nearest_codes,
 )
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS, V_MAX_V
@@ -45,13 +45,13 @@ ANY_CODES = st.builds(Codes, **{field.name: drawn(field.name) for field in field
 
 @given(ANY_CODES)
 def test_every_code_that_the_memory_holds_comes_back_from_its_physical_value(held: Codes) -> None:
-    back = nearest_codes(ideal_neurons(held))
+    back = nearest_codes(ideal_constants(held))
     for field in fields(Codes):
         np.testing.assert_array_equal(getattr(back, field.name), getattr(held, field.name))
 
 
 def test_values_are_those_of_the_table() -> None:
-    cells = ideal_neurons(
+    cells = ideal_constants(
         codes(
             v_leak_u10=MAX_CODE_U10,
             leak_u10=236,
@@ -74,12 +74,12 @@ def test_values_are_those_of_the_table() -> None:
     for name, value in expected.items():
         np.testing.assert_allclose(getattr(cells, name), value, rtol=1e-2, err_msg=name)
     # The whole range that calix calls feasible, with the large capacitor.
-    assert ideal_neurons(codes(leak_u10=1)).tau_mem_s.max() > 2e-3
-    assert ideal_neurons(codes(resistor_exc_u10=1)).tau_exc_s.max() > 100e-6
+    assert ideal_constants(codes(leak_u10=1)).tau_mem_s.max() > 2e-3
+    assert ideal_constants(codes(resistor_exc_u10=1)).tau_exc_s.max() > 100e-6
 
 
 def test_the_capacitor_scales_what_a_current_does_and_not_the_current() -> None:
-    mixed = ideal_neurons(codes(large_capacitor=np.arange(N_NEURONS) < 16))
+    mixed = ideal_constants(codes(large_capacitor=np.arange(N_NEURONS) < 16))
     assert set(mixed.capacitor_F) == {LARGE_CAPACITOR_F, SMALL_CAPACITOR_F}
     ratio = LARGE_CAPACITOR_F / SMALL_CAPACITOR_F
     np.testing.assert_allclose(mixed.tau_mem_s[0] / mixed.tau_mem_s[16], ratio)
@@ -124,4 +124,4 @@ def test_codes_that_the_memory_cannot_hold_are_refused(
 def test_another_shape_is_refused_and_a_strength_of_zero_is_not() -> None:
     with pytest.raises(ValueError, match=r"v_leak_u10 must have shape \(32,\), got \(31,\)"):
         replace(codes(), v_leak_u10=np.zeros(31, dtype=np.int64))
-    assert not ideal_neurons(codes(gm_exc_u10=0)).exc_V.any()
+    assert not ideal_constants(codes(gm_exc_u10=0)).exc_V.any()

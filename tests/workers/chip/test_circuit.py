@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikeloop.workers.chip.analog import peak_response
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, ideal_neurons
+from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, ideal_constants
 from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
@@ -72,7 +72,7 @@ def test_every_opened_hyperparameter_is_a_field_whose_default_and_range_it_has()
 
 def test_the_strengths_are_what_the_documentation_says() -> None:
     """One event of weight 63: a little over reset to threshold for states, 25 codes for actions."""
-    cells = ideal_neurons(neuron_codes(Circuit(), N_STATES))
+    cells = ideal_constants(neuron_codes(Circuit(), N_STATES))
     heights = [
         MAX_WEIGHT_U6 * drive_V * peak_response(tau_mem_s, tau_exc_s) / VOLT_PER_CODE
         for drive_V, tau_mem_s, tau_exc_s in zip(

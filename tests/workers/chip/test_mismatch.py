@@ -7,7 +7,7 @@ import pytest
 from statistical import assert_mean
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.mismatch import (
     CALIBRATED_NEURONS,
@@ -16,7 +16,7 @@ from spikeloop.workers.chip.mismatch import (
     with_mismatch,
 )
 
-IDEAL = ideal_neurons(neuron_codes(Circuit(), 6))
+IDEAL = ideal_constants(neuron_codes(Circuit(), 6))
 N_CHIPS = 200
 
 

@@ -37,7 +37,7 @@ from spikeloop.workers.chip.analog import (
     V_THRESH,
     V,
 )
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.environment import environments
@@ -192,7 +192,7 @@ def episodes_done(
 ) -> Core:
     """A chip after a noiseless episode of 15 decisions in a random MDP, thresholds shifted."""
     circuit = Circuit(noise_V=0.0, step_s=step_s)
-    cells = ideal_neurons(neuron_codes(circuit, 6))
+    cells = ideal_constants(neuron_codes(circuit, 6))
     cells = with_mismatch(cells, seed, calibrated=False) if mismatch else cells
     core = new_core(
         replace(cells, v_thresh_V=cells.v_thresh_V + shift_V),

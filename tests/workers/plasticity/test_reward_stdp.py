@@ -11,7 +11,7 @@ from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
-from spikeloop.workers.chip.capmem import ideal_neurons
+from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import ADC_LANE, Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
@@ -69,7 +69,7 @@ def chip(
     if offset_lsb is not None:
         converter = converter._replace(offset_lsb=offset_lsb.astype(np.float32))
     core = new_core(
-        ideal_neurons(neuron_codes(circuit, n_states)),
+        ideal_constants(neuron_codes(circuit, n_states)),
         circuit.step_s,
         noise_V=circuit.noise_V,
         router_delay_cycles=circuit.router_delay_cycles,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.analog import peak_response
-from spikeloop.workers.chip.capmem import CodeArray, Codes, ideal_neurons
+from spikeloop.workers.chip.capmem import CodeArray, Codes, ideal_constants
 from spikeloop.workers.chip.lab.chip import Chip
 from spikeloop.workers.chip.limits import MAX_PULSE_U5, MAX_WEIGHT_U6, N_NEURONS, N_ROWS
 from spikeloop.workers.chip.mismatch import Mismatch
@@ -79,7 +79,7 @@ def set_potential(chip: Chip, nominal: Codes, height_V: float) -> Potential:
 
     A negative peak is inhibitory; ``nominal`` are the codes that the experimenter expects.
     """
-    expected = ideal_neurons(nominal)
+    expected = ideal_constants(nominal)
     excites = height_V > 0
     drive_V = expected.exc_V if excites else expected.inh_V
     tau_s = expected.tau_exc_s if excites else expected.tau_inh_s
@@ -132,7 +132,7 @@ def mean_response(
 
 def drive_steadily(chip: Chip, nominal: Codes, drive: float, duration_s: float) -> None:
     """Send events, row after row, whose mean current is a drive in units of the threshold gap."""
-    expected = ideal_neurons(nominal)
+    expected = ideal_constants(nominal)
     gap_V = np.maximum(expected.v_thresh_V - expected.v_leak_V, 0)
     charge_V = np.maximum(expected.exc_V * expected.tau_exc_s, 1e-15) / DRIVE_INTERVAL_S
     set_drive(chip, drive * gap_V / charge_V)

@@ -23,7 +23,7 @@ import numpy as np
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.calibration.results import CORRECTED, Calibration, Measurements
-from spikeloop.workers.chip.capmem import BIASES, Codes, ideal_neurons
+from spikeloop.workers.chip.capmem import BIASES, Codes, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
 
@@ -71,7 +71,7 @@ def target_of(chip: int, nominal: Codes, noise_V: float, seed: int) -> Measureme
     from spikeloop.workers.chip.calibration.bench import Bench
     from spikeloop.workers.chip.calibration.measurement import rates
 
-    ideal = ideal_neurons(nominal)
+    ideal = ideal_constants(nominal)
     return Measurements(
         tau_mem_s=ideal.tau_mem_s,
         tau_exc_s=ideal.tau_exc_s,

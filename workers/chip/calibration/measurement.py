@@ -27,7 +27,7 @@ from spikeloop.workers.chip.calibration.bench import (
 )
 from spikeloop.workers.chip.calibration.fit import fit
 from spikeloop.workers.chip.calibration.results import Measurements
-from spikeloop.workers.chip.capmem import ideal_neurons
+from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
     MAX_PULSE_U5,
@@ -82,7 +82,7 @@ def membranes(bench: Bench) -> tuple[FloatArray, FloatArray]:
         refractory_u10=204,
     )
     chip.weights, chip.pulse_lengths = MAX_WEIGHT_U6, MAX_PULSE_U5
-    tau_s = ideal_neurons(bench.nominal).tau_mem_s
+    tau_s = ideal_constants(bench.nominal).tau_mem_s
     start_s, length_s = 2e-6, 9 * float(tau_s.max())
     times, mean_V = mean_response(chip, start_s + length_s, float(tau_s.min()) / 20, n_events=3)
     seen = times > start_s
@@ -129,7 +129,7 @@ def refractory_times(bench: Bench) -> FloatArray:
 
     The emulator rounds refractory times to its step, so this experiment takes a finer step.
     """
-    expected_s = ideal_neurons(bench.nominal).refractory_s
+    expected_s = ideal_constants(bench.nominal).refractory_s
     step_s = float(np.clip(expected_s.min() / 100, 2e-9, 1e-7))
     chip = bench.set_up(3, step_s, gm_exc_u10=MAX_CODE_U10)
     chip.weights, chip.pulse_lengths = MAX_WEIGHT_U6, MAX_PULSE_U5

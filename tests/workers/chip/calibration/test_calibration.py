@@ -19,7 +19,7 @@ from spikeloop.workers.chip.calibration.results import (
     saturated_codes,
     share_of_rates_within,
 )
-from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, ideal_neurons
+from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
@@ -111,7 +111,7 @@ def test_one_calibration_serves_other_codes(calibrations: dict[int, Calibration]
         ),
         6,
     )
-    ideal = ideal_neurons(other)
+    ideal = ideal_constants(other)
     target = {
         **{name: getattr(ideal, name) for name in (*TIMES, "exc_V", "inh_V")},
         "gap_V": ideal.v_thresh_V - ideal.v_leak_V,
@@ -218,7 +218,7 @@ def test_measurements_of_an_ideal_chip_are_right_with_short_and_long_time_consta
     ):
         codes = neuron_codes(circuit, 0)
         seen = measure(Bench(20, "off", codes, codes, 0.02, 4))
-        ideal = ideal_neurons(codes)
+        ideal = ideal_constants(codes)
         for name in (*TIMES, "exc_V", "inh_V"):
             ratio = getattr(seen, name) / getattr(ideal, name)
             assert ratio == pytest.approx(1.0, abs=0.1), name

@@ -10,7 +10,7 @@ import pytest
 
 from spikeloop.workers.chip import Chip
 from spikeloop.workers.chip.analog import membrane_response
-from spikeloop.workers.chip.capmem import ideal_neurons
+from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.lab.chip import SENSOR_CONSTANTS
@@ -55,7 +55,7 @@ def test_a_potential_has_its_closed_form_and_samples_lie_on_the_clock() -> None:
     chip.run(3e-6)
     chip.send(chip.time_s + 2e-6, 0)
     recording = chip.run(30e-6, membrane=4, sample_s=5e-7)
-    cells = ideal_neurons(chip.codes)
+    cells = ideal_constants(chip.codes)
     times_s = recording.sample_times_s
     np.testing.assert_allclose(times_s, 3e-6 + 5e-7 * np.arange(1, 61), rtol=1e-12)
     after_s = np.maximum(times_s - 5e-6, 0)
@@ -272,7 +272,7 @@ def test_values_of_another_type_are_refused_by_their_name() -> None:
 def test_a_switch_can_be_set_in_some_neurons() -> None:
     chip = quiet()
     chip.set_codes([2, 3], large_capacitor=False)
-    tau_s = ideal_neurons(chip.codes).tau_mem_s
+    tau_s = ideal_constants(chip.codes).tau_mem_s
     np.testing.assert_allclose(tau_s[2:4], tau_s[0] / 6)
     assert np.ptp(np.delete(tau_s, [2, 3])) == 0
 

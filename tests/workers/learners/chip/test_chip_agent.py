@@ -227,7 +227,7 @@ EPISODE = """
 import sys
 import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.chip.capmem import ideal_neurons
+from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.chip.environment import environments
@@ -245,7 +245,7 @@ for kind in sys.argv[1:]:
         program = TdPublished()
         theta = {p.name: p.default for p in program.parameters(family.interface)}
         memory = program.memory(theta, 2, 2)
-    core = new_core(ideal_neurons(neuron_codes(Circuit(), 2)))
+    core = new_core(ideal_constants(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)
     run_episode(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)

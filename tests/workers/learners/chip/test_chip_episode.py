@@ -11,7 +11,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.analog import membrane_response
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_neurons
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import FULL, environments
@@ -41,7 +41,7 @@ def prepared(
 ) -> Core:
     """An ideal chip with the network, without weights from states to actions."""
     core = new_core(
-        ideal_neurons(neuron_codes(circuit, n_states)) if cells is None else cells,
+        ideal_constants(neuron_codes(circuit, n_states)) if cells is None else cells,
         circuit.step_s,
         noise_V=circuit.noise_V,
     )
@@ -228,7 +228,7 @@ def test_who_wins_and_when_follow_from_the_states_spikes() -> None:
     circuit = Circuit(noise_V=0.0)
     n_steps, n_winners = 230, set()
     for seed in range(20):
-        cells = with_mismatch(ideal_neurons(neuron_codes(circuit, S)), seed, calibrated=False)
+        cells = with_mismatch(ideal_constants(neuron_codes(circuit, S)), seed, calibrated=False)
         core = new_core(cells, circuit.step_s, gain=synapse_gains(seed))
         connect(core, S, A, inhibition_u6=63)
         weights = np.random.default_rng(seed).integers(20, 64, A)
