@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from blank import blank_figures
+from support.blank_figures import blank_figures
 
 # Ray reads its token once per process, so all clusters that a test process meets share one.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -30,14 +30,14 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="module")
-def undrawn() -> Iterator[None]:
-    """Figures of a whole file of tests are blank, as ``usefixtures("undrawn")``."""
+def without_figures() -> Iterator[None]:
+    """Figures of a whole file of tests are blank, as ``usefixtures("without_figures")``."""
     with blank_figures():
         yield
 
 
 @pytest.fixture
-def undrawn_here() -> Iterator[None]:
+def without_figures_here() -> Iterator[None]:
     """Figures of one test are blank."""
     with blank_figures():
         yield

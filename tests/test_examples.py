@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from support.command_line import cli
 
 from spikeloop.cluster.targets import TARGETS
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.strategies import STRATEGIES
@@ -39,12 +39,6 @@ TINY_COMPARISON = {
 }
 
 each = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 def test_there_are_examples() -> None:

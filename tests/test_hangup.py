@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from contest import write_toml
-from processes import SOON_S, assert_gone, child, folder_of, wait_for
-from small import small_toml
+from support.child_processes import SOON_S, assert_gone, child, folder_of, wait_for
+from support.small_comparison import comparison_toml
+from support.small_run import small_toml
 
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
@@ -101,7 +101,7 @@ def test_a_run_that_ignores_hangups_goes_on_without_its_terminal(tmp_path: Path)
 @pytest.mark.ray
 @pytest.mark.parametrize(("sent", "code"), [("SIGHUP", 4), ("SIGKILL", -signal.SIGKILL)])
 def test_nothing_outlives_a_comparison(tmp_path: Path, sent: str, code: int) -> None:
-    write_toml(
+    comparison_toml(
         tmp_path / "small.toml",
         budget="budget = 96000",
         episodes="episodes = 480000",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emulated import old_processor, x86_only
-from small import Silent, assert_same_contents, small_config, small_toml
+from support.old_processor import old_processor_environment, x86_only
+from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search import run_session
@@ -27,9 +27,9 @@ from pathlib import Path
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search import run_session
-from small import Silent
+from support.small_run import SilentReporter
 loaded = load(Path(sys.argv[1]), {})
-run_session.start(loaded, Path(sys.argv[2]), Silent(), StopSignal())
+run_session.start(loaded, Path(sys.argv[2]), SilentReporter(), StopSignal())
 """
 
 
@@ -69,14 +69,14 @@ def test_a_run_on_an_old_processor_has_the_same_bits(
 ) -> None:
     config = small_toml(tmp_path / "small.toml", **changes)
     here = run_in_child(config, tmp_path / "here", without_choices())
-    old = run_in_child(config, tmp_path / "old", old_processor())
+    old = run_in_child(config, tmp_path / "old", old_processor_environment())
     assert_same_contents(here, old)
     began = [RunStore(folder).manifest()["machine"]["kernels"]["numpy"] for folder in (here, old)]
     if began[0] == began[1]:
         pytest.skip("this processor is as old as the emulated one")
 
 
-class Notes(Silent):
+class Notes(SilentReporter):
     """A reporter that keeps what it is told."""
 
     def __init__(self) -> None:
@@ -98,9 +98,9 @@ def workers_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "label", lambda: ELSEWHERE)
 
 
-@pytest.mark.usefixtures("undrawn_here", "workers_elsewhere")
+@pytest.mark.usefixtures("without_figures_here", "workers_elsewhere")
 def test_a_mix_of_processors_is_said_once_a_run_and_stands_in_its_tables(tmp_path: Path) -> None:
-    (note,) = notes_of_a_run(tmp_path / "run", learner={"kind": "faulty:Echo"})
+    (note,) = notes_of_a_run(tmp_path / "run", learner={"kind": "failing_learner:Echo"})
     assert f"({ELSEWHERE} there, {label()} here)" in note
     assert "last bits" in note
     episodes = RunStore(tmp_path / "run").table("episodes")
@@ -108,14 +108,14 @@ def test_a_mix_of_processors_is_said_once_a_run_and_stands_in_its_tables(tmp_pat
     assert {worker.split(":")[2] for worker in episodes["worker"].to_pylist()} == {ELSEWHERE}
 
 
-@pytest.mark.usefixtures("undrawn_here", "workers_elsewhere")
+@pytest.mark.usefixtures("without_figures_here", "workers_elsewhere")
 def test_a_mix_that_changes_no_number_is_not_said(tmp_path: Path) -> None:
     assert notes_of_a_run(tmp_path / "run") == []
 
 
-@pytest.mark.usefixtures("undrawn_here")
+@pytest.mark.usefixtures("without_figures_here")
 def test_workers_on_the_same_kind_of_processor_are_not_said(tmp_path: Path) -> None:
-    assert notes_of_a_run(tmp_path / "run", learner={"kind": "faulty:Echo"}) == []
+    assert notes_of_a_run(tmp_path / "run", learner={"kind": "failing_learner:Echo"}) == []
 
 
 def test_one_worker_of_several_is_named() -> None:
@@ -125,18 +125,18 @@ def test_one_worker_of_several_is_named() -> None:
     assert mixed("", "echo") == ""  # no worker came back
 
 
-@pytest.mark.usefixtures("undrawn_here")
+@pytest.mark.usefixtures("without_figures_here")
 def test_a_run_that_goes_on_on_another_processor_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = kernels()
     for learner, expected in (
-        ("faulty:Echo", f"blas (Nehalem here, {here['blas']} there)"),
+        ("failing_learner:Echo", f"blas (Nehalem here, {here['blas']} there)"),
         ("tabular_td", ""),
     ):
         config = small_config(learner={"kind": learner})
         folder = tmp_path / config.learner.kind
-        run_session.start(config, folder, Silent(), StopSignal())
+        run_session.start(config, folder, SilentReporter(), StopSignal())
         with monkeypatch.context() as elsewhere:
             elsewhere.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
             warn_of_processor(RunStore(folder), config)

@@ -8,8 +8,8 @@ import duckdb
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from small import small_toml
-from statistical import assert_mean
+from support.small_run import small_toml
+from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.cli.main import main
 

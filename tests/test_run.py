@@ -10,11 +10,12 @@ from typing import Any
 
 import psutil
 import pytest
-from processes import SOON_S, assert_gone, child, folder_of, wait_for
-from small import (
-    Silent,
+from support.child_processes import SOON_S, assert_gone, child, folder_of, wait_for
+from support.paths import OWN_CLASSES
+from support.small_run import (
+    SilentReporter,
     assert_same_contents,
-    contents,
+    run_tables,
     small_config,
     small_tables,
     small_toml,
@@ -32,17 +33,17 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.job import Grid
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def start(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
-    run_session.start(config, folder, reporter or Silent(), StopSignal())
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
     return folder
 
 
 def resume(folder: Path) -> None:
     store = RunStore.open(folder)
-    run_session.resume(read_config(store), store, Silent(), StopSignal())
+    run_session.resume(read_config(store), store, SilentReporter(), StopSignal())
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
-    tables = contents(undisturbed)
+    tables = run_tables(undisturbed)
     assert {name: len(table) for name, table in tables.items()} == {
         "generations": 3,
         "candidates": 18,
@@ -78,7 +79,7 @@ def test_tile_shape_changes_no_episode(undisturbed: Path, tmp_path: Path) -> Non
 
 
 def test_held_out_tasks_are_never_those_of_the_search(undisturbed: Path) -> None:
-    tables = contents(undisturbed)
+    tables = run_tables(undisturbed)
     searched = set(tables["episodes"]["optimal"])
     assert searched.isdisjoint(tables["transfer"]["optimal"])
     assert searched.isdisjoint(tables["curves"]["optimal"])
@@ -122,7 +123,7 @@ def test_crash_at_every_rename_then_resume(
 def test_interrupt_between_jobs_then_resume(undisturbed: Path, tmp_path: Path) -> None:
     stop = StopSignal()
 
-    class Interrupting(Silent):
+    class Interrupting(SilentReporter):
         def generation(self, report: object) -> None:
             stop.requested = True
 
@@ -166,7 +167,7 @@ def test_generations_that_are_written_together_are_the_same(
 ) -> None:
     told: list[int] = []
 
-    class Telling(Silent):
+    class Telling(SilentReporter):
         def generation(self, report: Any) -> None:
             told.append(report.generation)
 
@@ -213,7 +214,7 @@ def test_crash_between_commits_then_resume(
 ) -> None:
     """The process is gone while the episodes of a generation are run, with nothing written then."""
 
-    class Dying(Silent):
+    class Dying(SilentReporter):
         def started(self, what: str, n_episodes: int) -> None:
             if what.startswith(f"generation {episodes_done + 1}/"):
                 raise Crash
@@ -246,7 +247,7 @@ def test_interrupt_writes_what_waits_then_resume(
 ) -> None:
     stop = StopSignal()
 
-    class Interrupting(Silent):
+    class Interrupting(SilentReporter):
         def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith(f"generation {after + 1}/")
 
@@ -274,7 +275,7 @@ def test_going_back_between_two_commits_leaves_the_earlier_one(
 ) -> None:
     folder, notes = start(together(3), tmp_path / "small"), []
 
-    class Noting(Silent):
+    class Noting(SilentReporter):
         def note(self, text: str) -> None:
             notes.append(text)
 
@@ -293,15 +294,18 @@ def ascending(every: int) -> RunConfig:
     curriculum = [{"until": 0.5, "family": {"n_steps": 10}}]
     run = {"generations": 8, "commit_every": every, "curriculum": curriculum, "tile_tasks": 3}
     tables = small_tables(run=run, transfer={"monitor_every": 6})
-    tables |= {"strategy": {"kind": "slope:Ascent"}, "learner": {"kind": "slope:Slope"}}
-    return parse(tables, "small.toml", Path(__file__).parent)
+    tables |= {
+        "strategy": {"kind": "gradient_learner:Ascent"},
+        "learner": {"kind": "gradient_learner:Slope"},
+    }
+    return parse(tables, "small.toml", OWN_CLASSES)
 
 
 def test_a_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     undisturbed = start(ascending(1), tmp_path / "undisturbed" / "small")
     store, stop = RunStore(undisturbed), StopSignal()
 
-    class Interrupting(Silent):
+    class Interrupting(SilentReporter):
         def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith("generation 5/")
 
@@ -327,7 +331,7 @@ def test_progress_and_family_of_each_generation_reach_the_workers(
     monkeypatch.setattr(racing, "race", seeing)
     folder = start(ascending(1), tmp_path / "small")
     assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
-    tables = contents(folder)
+    tables = run_tables(folder)
     optimal = tables["episodes"].groupby("generation")["optimal"].max()
     assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()
 
@@ -339,7 +343,9 @@ def test_finished_run_can_be_resumed_without_change(undisturbed: Path, tmp_path:
 
 
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
-    config = small_config(learner={"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0})
+    config = small_config(
+        learner={"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
+    )
     with pytest.raises(RunFailed, match=r"24 of 24 episodes failed \(24 raised\)") as error:
         start(config, tmp_path / "small")
     assert "Traceback" in error.value.traceback
@@ -363,7 +369,7 @@ def test_number_of_workers_changes_nothing(undisturbed: Path, tmp_path: Path, wo
 def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     killed: list[int] = []
 
-    class Killing(Silent):
+    class Killing(SilentReporter):
         """Kills one worker when the first episodes of the second generation are in."""
 
         searching = False

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from learner_cases import SETTINGS
-from small import Silent, assert_same_contents, contents, small_config
+from support.learner_cases import SETTINGS
+from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search import run_session
@@ -25,7 +25,7 @@ def test_workers_on_ray_live_the_episodes_of_this_process(tmp_path: Path) -> Non
     here = small_config(**changes)
     there = small_config(**changes, target={"kind": "local", "workers": 2, "dashboard": False})
     for config, name in ((here, "here"), (there, "there")):
-        run_session.start(config, tmp_path / name / "small", Silent(), StopSignal())
+        run_session.start(config, tmp_path / name / "small", SilentReporter(), StopSignal())
     assert_same_contents(tmp_path / "there" / "small", tmp_path / "here" / "small")
     assert verify(RunStore(tmp_path / "there" / "small")).problems == []
-    assert contents(tmp_path / "there" / "small")["episodes"]["return"].nunique() > 10
+    assert run_tables(tmp_path / "there" / "small")["episodes"]["return"].nunique() > 10

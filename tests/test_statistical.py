@@ -5,7 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_better, assert_frequencies, assert_law, assert_mean, assert_rate
+from support.statistical_asserts import (
+    assert_better,
+    assert_frequencies,
+    assert_law,
+    assert_mean,
+    assert_rate,
+)
 
 ALPHA = 1e-4
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.export import weights as learned

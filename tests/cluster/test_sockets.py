@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from head import answers
-from processes import LIMIT_S, child, wait_for
-from small import small_toml
+from support.child_processes import LIMIT_S, child, wait_for
+from support.ray_head import answers
+from support.small_run import small_toml
 
 from spikeloop.cluster.ray_backend.open_ports import (
     Exposed,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.bandit import BanditTasks

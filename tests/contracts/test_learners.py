@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learner_cases import (
+from support.learner_cases import (
     N_CANDIDATES,
     N_STEPS,
     N_TASKS,

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from faulty import Echo
-from nodes import cluster_of
+from failing_learner import Echo
+from support.paths import OWN_CLASSES
+from support.ray_nodes import ray_cluster_of
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import Interrupted, StopSignal
@@ -33,8 +34,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What the tests need changed; a target that is not here is tested with its defaults."""
 
-OWN = Path(__file__).parents[1]
-"""The folder of the learners that break."""
 
 PATIENCE = {"impatient": {"job_timeout_s": 5.0}}
 """For episodes that hang. All others get the default, minutes, so that no busy machine fails them.
@@ -84,9 +83,9 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
     with ExitStack() as stack:
         if name == "ray":
-            settings["address"] = stack.enter_context(cluster_of(1, 1)).address
+            settings["address"] = stack.enter_context(ray_cluster_of(1, 1)).address
         target = TARGETS[name](**settings)
-        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN)), stop)
+        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN_CLASSES)), stop)
 
 
 def assert_same_episodes(one: JobResult, other: JobResult) -> None:
@@ -162,7 +161,7 @@ def test_a_large_population_gives_the_same(opened: Opened) -> None:
 def test_episodes_that_raise_are_reported(opened: Opened, fault: Any) -> None:
     outcomes = opened.run(cut(grid(Echo(fault=fault)), 2, 3, fault))
     assert_only_last_candidate_failed(outcomes, Status.RAISED)
-    assert "faulty.py" in outcomes[-1].result.failures[0].traceback
+    assert "failing_learner.py" in outcomes[-1].result.failures[0].traceback
 
 
 def test_episodes_that_are_not_finite_are_reported(opened: Opened) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_better
+from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.comparison.tunable_space import defaults, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy

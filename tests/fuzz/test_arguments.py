@@ -9,7 +9,7 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from small import small_toml
+from support.small_run import small_toml
 
 from fuzz.promise import examples, kept, own_folder
 from fuzz.values import texts

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import child
 from pydantic import BaseModel
-from small import small_tables
+from support.child_processes import child
+from support.small_run import small_tables
 
 from fuzz.toml import text_of
 from spikeloop.coordinator.config import run_config as runs

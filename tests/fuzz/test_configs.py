@@ -8,7 +8,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from small import TABLES
+from support.small_run import TABLES
 
 from fuzz.promise import Ended, examples, kept, own_folder
 from fuzz.toml import key, literal, text_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import small_toml
+from support.small_run import small_toml
 
 from fuzz.promise import examples, kept, own_folder
 from fuzz.values import HUGE, texts

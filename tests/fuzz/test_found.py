@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import child
-from small import small_toml
+from support.child_processes import child
+from support.small_run import small_toml
 
 from fuzz.promise import broken, ended, kept, own_folder
 from spikeloop.coordinator.cli import open as opening

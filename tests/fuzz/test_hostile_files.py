@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from blank import blank_figures
-from contest import write_toml
-from small import small_toml
+from support.blank_figures import blank_figures
+from support.small_comparison import comparison_toml
+from support.small_run import small_toml
 
 from fuzz.promise import TIMES, kept
 from fuzz.test_bombs import ended
@@ -88,7 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("comparison")
     with blank_figures(), pytest.raises(SystemExit):
-        main(["compare", str(write_toml(place / "small.toml")), "--out", str(place)])
+        main(["compare", str(comparison_toml(place / "small.toml")), "--out", str(place)])
     return place / "small"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from statistical import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies, assert_mean
 
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_law, assert_mean
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.tasks.base import FloatArray, HasBaselines
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks

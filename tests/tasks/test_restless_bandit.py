@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_law, assert_mean, assert_rate
+from support.statistical_asserts import assert_law, assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.references import bandit_exact, simulation

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_mean, assert_rate
+from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.references.bandit_optimum import majority_return

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
 from numpy.typing import NDArray
-from recording import Event, record, record_spikes
+from support.brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
+from support.chip_recording import Event, record, record_spikes
 
 from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes

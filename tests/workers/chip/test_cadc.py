@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies, assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.cadc import (

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psutil
-from processes import LIMIT_S
+from support.child_processes import LIMIT_S
 
 QUICK = {
     "RAY_health_check_initial_delay_ms": "1000",
@@ -60,7 +60,7 @@ class Nodes:
 
 
 @contextmanager
-def cluster_of(*cores: int) -> Iterator[Nodes]:
+def ray_cluster_of(*cores: int) -> Iterator[Nodes]:
     """A cluster with a node for each number of cores; it ends with the block."""
     environment = {**QUICK, "RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
     with patch.dict(os.environ, environment):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small import small_tables
+from support.small_run import small_tables
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.export import weights as learned
@@ -15,7 +15,7 @@ BANDIT: dict[str, Any] = {"kind": "bandit", "n_steps": 25}
 QUADRATIC: dict[str, Any] = {"kind": "quadratic", "n_steps": 15}
 
 
-def drawn(family: dict[str, Any], **learner: Any) -> Learned:
+def random_network(family: dict[str, Any], **learner: Any) -> Learned:
     """A point of the initial law of such a learner's space."""
     tables = small_tables()
     tables["family"] = family
@@ -28,7 +28,7 @@ def drawn(family: dict[str, Any], **learner: Any) -> Learned:
     )
 
 
-def drawn_file(path: Path, family: dict[str, Any], **learner: Any) -> Path:
+def random_network_file(path: Path, family: dict[str, Any], **learner: Any) -> Path:
     """The same as a weights file."""
-    learned.write(path, drawn(family, **learner))
+    learned.write(path, random_network(family, **learner))
     return path

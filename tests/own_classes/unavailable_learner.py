@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from faulty import Echo
+from failing_learner import Echo
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings

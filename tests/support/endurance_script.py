@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from learner_cases import quick
+from support.learner_cases import quick
 
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp

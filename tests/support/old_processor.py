@@ -12,7 +12,7 @@ LIBC = "AVX,AVX2,FMA,FMA4,AVX512F,AVX512VL,AVX512BW,AVX512DQ"
 x86_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates old x86 processors")
 
 
-def old_processor() -> dict[str, str]:
+def old_processor_environment() -> dict[str, str]:
     """The environment of a process that computes as on a processor of 2008, without AVX and FMA.
 
     These variables bring about the very bits that a whole emulated processor (QEMU's Nehalem) does,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from processes import child, wait_for
+from support.child_processes import child, wait_for
 
 TOKEN = "a-token-of-the-tests-and-of-nobody-else-0123456789"
 
@@ -32,7 +32,7 @@ class Head:
 
 
 @contextmanager
-def head(cores: int) -> Iterator[Head]:
+def ray_head(cores: int) -> Iterator[Head]:
     """Starts a head with some cores and ends it with all of its processes."""
     folder = Path(tempfile.mkdtemp(prefix="sl", dir="/tmp"))  # sockets need a short path
     gcs, dashboard, agent, agent_grpc, client = free_ports(5)

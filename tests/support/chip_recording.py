@@ -26,13 +26,13 @@ class Recording(NamedTuple):
     spikes: NDArray[np.bool_]
 
 
-def ideal(n_states: int = 0, **values: Any) -> NeuronConstants:
+def ideal_neurons(n_states: int = 0, **values: Any) -> NeuronConstants:
     """Neurons of the default circuit, some physical values replaced by numbers or (32,) arrays."""
     arrays = {name: np.broadcast_to(value, N_NEURONS) + 0.0 for name, value in values.items()}
     return replace(ideal_constants(neuron_codes(Circuit(), n_states)), **arrays)
 
 
-def bits(masks: Any) -> NDArray[np.bool_]:
+def mask_bits(masks: Any) -> NDArray[np.bool_]:
     """(..., 32) the bits of masks of neurons."""
     one_each = np.asarray(masks, dtype=np.uint32)[..., None] >> np.arange(
         N_NEURONS, dtype=np.uint32
@@ -52,7 +52,7 @@ def record(core: Core, n_steps: int, events: Sequence[Event] = ()) -> Recording:
         advance(core, 1)
         membrane_V[step] = core.analog[V : V + N_NEURONS]
         masks[step] = latest_masks(core, 1)[0]
-    return Recording(membrane_V, bits(masks))
+    return Recording(membrane_V, mask_bits(masks))
 
 
 def record_spikes(core: Core, n_steps: int, events: Sequence[Event] = ()) -> NDArray[np.uint32]:

@@ -51,7 +51,7 @@ population_size = 12
 """
 
 
-def write_toml(path: Path, **changes: str) -> Path:
+def comparison_toml(path: Path, **changes: str) -> Path:
     """Writes the configuration with some lines replaced."""
     text = TOML
     for old, new in changes.items():
@@ -61,7 +61,7 @@ def write_toml(path: Path, **changes: str) -> Path:
     return path
 
 
-def contents(folder: Path) -> dict[str, Any]:
+def comparison_tables(folder: Path) -> dict[str, Any]:
     """Everything a comparison says, without times."""
     frames = {
         name: pd.read_parquet(folder / f"{name}.parquet").drop(columns=["wall_s"], errors="ignore")
@@ -72,7 +72,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 def assert_same_comparison(one: Path, other: Path) -> None:
     """Both comparisons hold the same trials, scores and findings, bit for bit."""
-    first, second = contents(one), contents(other)
+    first, second = comparison_tables(one), comparison_tables(other)
     assert first.pop("findings") == second.pop("findings")
     for name in first:
         pd.testing.assert_frame_equal(first[name], second[name], check_exact=True)

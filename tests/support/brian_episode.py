@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
 from numpy.typing import NDArray
-from recording import Event, bits
+from support.brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
+from support.chip_recording import Event, mask_bits
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
@@ -101,7 +101,7 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
     assert core.clock[0] == setup.n_steps
     sent = slice(0, int(core.queue.sum()))
     spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
-    spikes[core.due[sent] - core.delay - 1] = bits(core.in_flight[sent])
+    spikes[core.due[sent] - core.delay - 1] = mask_bits(core.in_flight[sent])
     return Episode(rewards, spikes, core, memory)
 
 

@@ -18,7 +18,7 @@ Spikes = dict[str, list[list[tuple[int, int]]]]
 
 
 @contextmanager
-def recorded() -> Iterator[list[Spikes]]:
+def recorded_spikes() -> Iterator[list[Spikes]]:
     """What runs inside keeps the spikes of every population; each run of a network adds its own."""
     runs: list[Spikes] = []
 

@@ -44,7 +44,7 @@ def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
     return path
 
 
-def contents(folder: Path) -> dict[str, pd.DataFrame]:
+def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Every table of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
@@ -58,7 +58,7 @@ def contents(folder: Path) -> dict[str, pd.DataFrame]:
 
 def assert_same_contents(one: Path, other: Path) -> None:
     """Both runs hold the same rows, bit for bit, and end in the same state."""
-    first, second = contents(one), contents(other)
+    first, second = run_tables(one), run_tables(other)
     assert first.keys() == second.keys()
     for name in first:
         pd.testing.assert_frame_equal(first[name], second[name], check_exact=True)
@@ -71,7 +71,7 @@ def assert_same_contents(one: Path, other: Path) -> None:
         assert array.tobytes() == states[1][name].tobytes(), name
 
 
-class Silent:
+class SilentReporter:
     """A reporter that says nothing."""
 
     def pool(self, description: str) -> None: ...

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from processes import LIMIT_S
+from support.child_processes import LIMIT_S
 
 
-def as_printed(line: str, **variables: str) -> str:
+def run_printed_line(line: str, **variables: str) -> str:
     """What a printed line says; fails unless it ends well.
 
     Args:
