@@ -6,14 +6,14 @@ Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn, hardware/mab
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 Rewards = Literal["bernoulli", "gaussian"]
@@ -104,7 +104,7 @@ class Bandit(Settings):
 
 
 @dataclass(frozen=True)
-class BanditTasks:
+class BanditTasks(ProgramBatch):
     """A batch of bandits.
 
     Attributes:
@@ -124,19 +124,10 @@ class BanditTasks:
     noise: float = 1.0
 
     @property
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
-        return len(self.mean)
-
-    @property
     def interface(self) -> Interface:
         """Return the interface of the family."""
         scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
         return _interface(self.mean.shape[1], self.n_steps, scale)
-
-    def __getitem__(self, tasks: slice) -> "BanditTasks":
-        """Return the tasks of a slice as a batch."""
-        return replace(self, mean=self.mean[tasks])
 
     def references(self) -> References:
         """Return exact expected returns of uniform pulls, and of always pulling the best arm.
@@ -158,10 +149,6 @@ class BanditTasks:
         if self.rewards == "gaussian":
             return {"mean": self.mean}
         return {"mean": self.mean, "latents": 2 * self.mean - 1}
-
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Start episodes side by side."""
-        return ProgramPlay.begin(self, task)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that start without knowledge of the task.

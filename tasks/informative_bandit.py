@@ -6,14 +6,14 @@ reward for information, which neither Thompson sampling nor UCB does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 CLUES = 10
@@ -66,7 +66,7 @@ class InformativeBandit(Settings):
 
 
 @dataclass(frozen=True)
-class InformativeTasks:
+class InformativeTasks(ProgramBatch):
     """A batch of bandits with an informative arm.
 
     Attributes:
@@ -80,18 +80,9 @@ class InformativeTasks:
     rules: "InformativeProgram"
 
     @property
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
-        return len(self.target)
-
-    @property
     def interface(self) -> Interface:
         """Return the interface of the family."""
         return self.rules.interface(self.n_steps)
-
-    def __getitem__(self, tasks: slice) -> "InformativeTasks":
-        """Return the tasks of a slice as a batch."""
-        return replace(self, target=self.target[tasks])
 
     @property
     def clue(self) -> FloatArray:
@@ -116,10 +107,6 @@ class InformativeTasks:
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``target``."""
         return {"target": self.target}
-
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Start episodes side by side."""
-        return ProgramPlay.begin(self, task)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) exact returns of policies that know the family but not the task.

@@ -7,9 +7,10 @@ use only what both libraries have: no assignment into arrays, and no Python cont
 depends on their values.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -114,3 +115,33 @@ class ProgramPlay:
             np, self.arrays, self.state, actions, prepared
         )
         return reward, feedback
+
+
+@dataclass(frozen=True)
+class ProgramBatch(ABC):
+    """Base of batches: arrays among the fields have n_tasks rows, all else is shared."""
+
+    @property
+    def n_tasks(self) -> int:
+        """Return the number of tasks."""
+        return len(next(iter(self._rows().values())))
+
+    def __getitem__(self, tasks: slice) -> Self:
+        """Return the tasks of a slice as a batch."""
+        return replace(self, **{name: rows[tasks] for name, rows in self._rows().items()})
+
+    @abstractmethod
+    def program(self) -> TaskProgram:
+        """Return the rules."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """Return the sampled tasks, see ``ProgrammedTasks``."""
+
+    def play(self, task: IntArray) -> ProgramPlay:
+        """Start episodes side by side; ``task`` (n_episodes,) is the task of each."""
+        return ProgramPlay.begin(self, task)
+
+    def _rows(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

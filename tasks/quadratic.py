@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch, ProgramPlay
 from spikeloop.tasks.references.least_squares import interpolation, regression, running_mean
 from spikeloop.tasks.settings import Settings
 
@@ -77,7 +77,7 @@ class Quadratic(Settings):
 
 
 @dataclass(frozen=True)
-class QuadraticTasks:
+class QuadraticTasks(ProgramBatch):
     """A batch of quadratic functions, each with the samples of an episode.
 
     Attributes:
@@ -91,11 +91,6 @@ class QuadraticTasks:
     input_range: float
 
     @property
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
-        return len(self.coefficients)
-
-    @property
     def n_steps(self) -> int:
         """Return the samples of one episode."""
         return int(self.inputs.shape[1])
@@ -104,10 +99,6 @@ class QuadraticTasks:
     def interface(self) -> Interface:
         """Return the interface of the family."""
         return _interface(self.input_range, self.n_steps)
-
-    def __getitem__(self, tasks: slice) -> "QuadraticTasks":
-        """Return the tasks of a slice as a batch."""
-        return QuadraticTasks(self.coefficients[tasks], self.inputs[tasks], self.input_range)
 
     @property
     def scale(self) -> float:
@@ -190,26 +181,25 @@ class QuadraticTasks:
             "latents": self.coefficients,
         }
 
-    def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
+    def play_in_order(self, task: IntArray, order: IntArray) -> ProgramPlay:
         """Start episodes side by side.
 
         Args:
             task: (n_episodes,) task of each episode.
             order: (n_episodes, n_steps) permutation in which each episode meets the samples of its
-                task; None for the order in which they were drawn.
+                task.
 
         Raises:
             ValueError: ``order`` has another shape or is no permutation.
         """
-        play = ProgramPlay.begin(self, task)
-        if order is not None:
-            shape = (len(task), self.n_steps)
-            if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
-                raise ValueError(
-                    f"order must have the shape {shape} and permute range({self.n_steps}) in "
-                    f"each row, got the shape {order.shape}"
-                )
-            play.state = {**play.state, "order": order}
+        shape = (len(task), self.n_steps)
+        if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
+            raise ValueError(
+                f"order must have the shape {shape} and permute range({self.n_steps}) in "
+                f"each row, got the shape {order.shape}"
+            )
+        play = self.play(task)
+        play.state = {**play.state, "order": order}
         return play
 
 

@@ -6,7 +6,7 @@ must track the better arm, and infer from its rewards alone how quickly it has t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.bandit import LEAST_LUCK
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 Volatility = Literal["low", "high", "mixed"]
@@ -104,7 +104,7 @@ def _interface(n_arms: int, n_steps: int) -> Interface:
 
 
 @dataclass(frozen=True)
-class RestlessTasks:
+class RestlessTasks(ProgramBatch):
     """A batch of restless bandits.
 
     Attributes:
@@ -118,19 +118,10 @@ class RestlessTasks:
     volatilities: tuple[float, ...]
 
     @property
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
-        return len(self.mean)
-
-    @property
     def interface(self) -> Interface:
         """Return the interface of the family."""
         _, n_steps, n_arms = self.mean.shape
         return _interface(n_arms, n_steps)
-
-    def __getitem__(self, tasks: slice) -> "RestlessTasks":
-        """Return the tasks of a slice as a batch."""
-        return replace(self, mean=self.mean[tasks])
 
     def references(self) -> References:
         """Return exact expected returns of uniform pulls, and of the best arm of each step.
@@ -149,10 +140,6 @@ class RestlessTasks:
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``mean``."""
         return {"mean": self.mean}
-
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Start episodes side by side."""
-        return ProgramPlay.begin(self, task)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Estimate (n_tasks,) expected returns of policies that know the family but not the task.

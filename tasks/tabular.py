@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
 
 
@@ -17,7 +17,7 @@ def require_tables(interface: Interface, learner: str) -> None:
 
 
 @dataclass(frozen=True)
-class TabularTasks:
+class TabularTasks(ProgramBatch):
     """A batch of finite Markov decision processes.
 
     Attributes:
@@ -56,11 +56,6 @@ class TabularTasks:
         return self.reward if self.signal is None else self.signal
 
     @property
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
-        return len(self.transition)
-
-    @property
     def n_actions(self) -> int:
         """Return the number of actions, which is the same in every state."""
         return int(self.transition.shape[1])
@@ -69,17 +64,6 @@ class TabularTasks:
     def n_states(self) -> int:
         """Return the number of states."""
         return int(self.transition.shape[2])
-
-    def __getitem__(self, tasks: slice) -> "TabularTasks":
-        """Return the tasks of a slice as a batch."""
-        return TabularTasks(
-            self.transition[tasks],
-            self.reward[tasks],
-            self.start_state[tasks],
-            self.n_steps,
-            None if self.signal is None else self.signal[tasks],
-            self.feedback_range,
-        )
 
     def expected_reward(self) -> FloatArray:
         """Return (n_tasks, n_actions, n_states) expected rewards of actions in states."""
@@ -112,10 +96,6 @@ class TabularTasks:
             "reward": self.reward,
             "feedback": self.feedback,
         }
-
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Start episodes side by side, each in the start state of its task."""
-        return ProgramPlay.begin(self, task)
 
 
 @dataclass(frozen=True)

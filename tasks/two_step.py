@@ -18,14 +18,14 @@ Comput. Biol. 11:e1004648).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 
@@ -85,7 +85,7 @@ def _interface(n_steps: int) -> Interface:
 
 
 @dataclass(frozen=True)
-class TwoStepTasks:
+class TwoStepTasks(ProgramBatch):
     """A batch of two-step tasks.
 
     Attributes:
@@ -102,11 +102,6 @@ class TwoStepTasks:
     reversal: float
 
     @property
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
-        return len(self.good)
-
-    @property
     def n_trials(self) -> int:
         """Return the trials of one episode."""
         return int(self.good.shape[1])
@@ -115,10 +110,6 @@ class TwoStepTasks:
     def interface(self) -> Interface:
         """Return the interface of the family."""
         return _interface(2 * self.n_trials)
-
-    def __getitem__(self, tasks: slice) -> "TwoStepTasks":
-        """Return the tasks of a slice as a batch."""
-        return replace(self, good=self.good[tasks])
 
     @property
     def right_pays(self) -> float:
@@ -140,10 +131,6 @@ class TwoStepTasks:
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``good``."""
         return {"good": self.good}
-
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Start episodes side by side."""
-        return ProgramPlay.begin(self, task)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that know the family but not the task.
