@@ -1,13 +1,14 @@
-"""What every family of the table must do: seeds, slices, and references that are true.
+"""Every family of the table keeps its promises on seeds, slices and references.
 
-References are compared with brute force: policies are played step by step with sampled successors.
-A family of a new kind of batch adds a player for it to ``PLAYERS``.
+References are compared with the returns of their policies, played step by step. A family of a new
+kind of batch adds its optimal policy to ``OPTIMAL``.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,146 +41,64 @@ def sample(family: TaskFamily, n_tasks: int, seed: int = 0) -> TaskBatch:
     return family.sample(n_tasks, np.random.default_rng(seed))
 
 
-def optimal_actions(tasks: TabularTasks) -> NDArray[np.int64]:
-    """(n_steps, n_tasks, n_states) best action of each step, by backward induction."""
+Chooser = Callable[[int, NDArray[np.int64], Any], Any]
+"""Actions of the optimal policy from the step, the task of each episode, and its observation."""
+
+
+def optimal_in_tables(tasks: TabularTasks) -> Chooser:
+    """Backward induction over the steps that are left."""
     reward = np.einsum("tasn,tasn->tas", tasks.transition, tasks.reward)
     value = np.zeros((tasks.n_tasks, tasks.n_states))
     actions = np.empty((tasks.n_steps, tasks.n_tasks, tasks.n_states), dtype=np.int64)
     for step in reversed(range(tasks.n_steps)):
         action_value = reward + np.einsum("tasn,tn->tas", tasks.transition, value)
         actions[step], value = action_value.argmax(axis=1), action_value.max(axis=1)
-    return actions
+    return lambda step, task, seen: actions[step, task, seen]
 
 
-def play_tabular(
-    tasks: TabularTasks, policy: str, rng: np.random.Generator, sampled: bool = True
-) -> FloatArray:
-    """(n_tasks, N_EPISODES) returns of the "random" or the "optimal" policy, step by step.
+def optimal_answers(tasks: QuadraticTasks) -> Chooser:
+    largest = 3 * tasks.input_range**2 + 2 * tasks.input_range + 1
 
-    Not ``sampled`` replaces each successor by the most probable one, which is wrong.
-    """
-    task = np.arange(tasks.n_tasks)[:, None]
-    state = np.repeat(tasks.start_state[:, None], N_EPISODES, axis=1)
-    cumulative = tasks.transition.cumsum(axis=-1)
-    most_probable = tasks.transition.argmax(axis=-1)
-    best = optimal_actions(tasks)
-    returns = np.zeros(state.shape)
-    for step in range(tasks.n_steps):
-        if policy == "optimal":
-            action = best[step][task, state]
-        else:
-            action = rng.integers(tasks.n_actions, size=state.shape)
-        if sampled:
-            noise = rng.random((*state.shape, 1))
-            successor = (cumulative[task, action, state] < noise).sum(axis=-1)
-        else:
-            successor = most_probable[task, action, state]
-        returns += tasks.reward[task, action, state, successor]
-        state = successor
-    return returns
-
-
-def play_quadratic(
-    tasks: QuadraticTasks, policy: str, rng: np.random.Generator, sampled: bool = True
-) -> FloatArray:
-    """Like ``play_tabular``, for answers: "random" gives the prior mean, whatever it is shown.
-
-    Not ``sampled`` answers with the target of the sample before, as a program does that gives the
-    answer before it reads the question.
-    """
-    episodes = np.repeat(np.arange(tasks.n_tasks), N_EPISODES)
-    play = tasks.play(episodes)
-    a, b, c, d, e, f = tasks.coefficients[episodes].T
-    late = np.full(episodes.size, 0.5)
-    returns = np.zeros(episodes.size)
-    for _ in range(tasks.n_steps):
-        x1, x2 = play.observe().T
+    def answer(step: int, task: NDArray[np.int64], seen: Any) -> Any:
+        (a, b, c, d, e, f), (x1, x2) = tasks.coefficients[task].T, seen.T
         y = a * x1**2 + b * x2**2 + c * x1 * x2 + d * x1 + e * x2 + f
-        right = 0.5 + 0.3 * y / (3 * tasks.input_range**2 + 2 * tasks.input_range + 1)
-        answer = (
-            (right if sampled else late) if policy == "optimal" else np.full(episodes.size, 0.5)
-        )
-        rewards, late = play.step(answer[:, None], rng.random(episodes.size))
+        return (0.5 + 0.3 * y / largest)[:, None]
+
+    return answer
+
+
+OPTIMAL: dict[type, Callable[[Any], Chooser]] = {
+    TabularTasks: optimal_in_tables,
+    BanditTasks: lambda tasks: lambda step, task, seen: tasks.mean[task].argmax(axis=1),
+    InformativeTasks: lambda tasks: lambda step, task, seen: tasks.target[task],
+    RestlessTasks: lambda tasks: lambda step, task, seen: tasks.mean[task, step].argmax(axis=1),
+    TwoStepTasks: lambda tasks: lambda step, task, seen: tasks.good[task, step // 2],
+    QuadraticTasks: optimal_answers,
+}
+
+
+def played(tasks: TaskBatch, policy: str, choose: Chooser | None = None) -> FloatArray:
+    """(n_tasks, N_EPISODES) returns of the "random" or the "optimal" policy, step by step."""
+    rng, interface = np.random.default_rng(1), tasks.interface
+    task = np.repeat(np.arange(tasks.n_tasks), N_EPISODES)
+    play, returns = tasks.play(task), np.zeros(task.size)
+    choose = OPTIMAL[type(tasks)](tasks) if choose is None else choose
+    for step in range(interface.n_steps):
+        if policy == "optimal":
+            actions = choose(step, task, play.observe())
+        elif interface.actions == "continuous":  # the mean of all targets
+            actions = np.full((task.size, interface.n_actions), 0.5)
+        else:
+            actions = rng.integers(interface.n_actions, size=task.size)
+        rewards, _ = play.step(actions, rng.random(task.size))
         returns += rewards
     return returns.reshape(tasks.n_tasks, N_EPISODES)
-
-
-def play_bandit(
-    tasks: BanditTasks, policy: str, rng: np.random.Generator, sampled: bool = True
-) -> FloatArray:
-    """Like ``play_tabular``; not ``sampled``, an arm pays if it does so more often than not."""
-    task = np.arange(tasks.n_tasks)[:, None]
-    returns = np.zeros((tasks.n_tasks, N_EPISODES))
-    for _ in range(tasks.n_steps):
-        if policy == "optimal":
-            action = np.repeat(tasks.mean.argmax(axis=1)[:, None], N_EPISODES, axis=1)
-        else:
-            action = rng.integers(tasks.mean.shape[1], size=returns.shape)
-        returns += (rng.random(returns.shape) if sampled else 0.5) < tasks.mean[task, action]
-    return returns
-
-
-def play_informative(
-    tasks: InformativeTasks, policy: str, rng: np.random.Generator, sampled: bool = True
-) -> FloatArray:
-    """Like ``play_tabular``; not ``sampled``, targets are counted from one instead of zero."""
-    target = tasks.target[:, None] + (not sampled)
-    rules, last = tasks.rules, tasks.rules.n_arms - 1
-    returns = np.zeros((tasks.n_tasks, N_EPISODES))
-    for _ in range(tasks.n_steps):
-        action = rng.integers(last + 1, size=returns.shape)
-        if policy == "optimal":
-            action[:] = tasks.target[:, None]
-        blind = np.where(action == target, rules.target_reward, rules.other_reward)
-        returns += np.where(action == last, 0.1 * (target + 1), blind)
-    return returns
-
-
-def play_restless(
-    tasks: RestlessTasks, policy: str, rng: np.random.Generator, sampled: bool = True
-) -> FloatArray:
-    """Like ``play_bandit``, with other chances in each step."""
-    task = np.arange(tasks.n_tasks)[:, None]
-    returns = np.zeros((tasks.n_tasks, N_EPISODES))
-    for step in range(tasks.mean.shape[1]):
-        mean = tasks.mean[:, step]
-        action = rng.integers(mean.shape[1], size=returns.shape)
-        if policy == "optimal":
-            action[:] = mean.argmax(axis=1)[:, None]
-        returns += (rng.random(returns.shape) if sampled else 0.5) < mean[task, action]
-    return returns
-
-
-def play_two_step(
-    tasks: TwoStepTasks, policy: str, rng: np.random.Generator, sampled: bool = True
-) -> FloatArray:
-    """Like ``play_tabular``; not ``sampled``, every transition is the common one."""
-    returns = np.zeros((tasks.n_tasks, N_EPISODES))
-    for good in tasks.good.T:
-        state = rng.integers(2, size=returns.shape)
-        if policy == "optimal":
-            state[:] = good[:, None]
-        rare = rng.random(returns.shape) >= tasks.common
-        is_good = (state ^ (rare & sampled)) == good[:, None]
-        chance = np.where(is_good, tasks.reward, 1 - tasks.reward)
-        returns += rng.random(returns.shape) < chance
-    return returns
-
-
-PLAYERS: dict[type, Callable[..., FloatArray]] = {
-    TabularTasks: play_tabular,
-    BanditTasks: play_bandit,
-    InformativeTasks: play_informative,
-    RestlessTasks: play_restless,
-    TwoStepTasks: play_two_step,
-    QuadraticTasks: play_quadratic,
-}
 
 
 def assert_returns(returns: FloatArray, reference: FloatArray) -> None:
     """Pooled over tasks, which sees a bias of 0.2 %, and task by task."""
     difference = returns - reference[:, None]
-    # Where luck has no say all episodes of a task are the same, and so are their rounding errors.
+    # Where nothing is random all episodes of a task are the same, and so are their rounding errors.
     difference[np.abs(difference) < 1e-9] = 0.0
     assert_mean(difference, 0.0, ALPHA)
     for of_task in difference:
@@ -192,25 +111,29 @@ def test_the_table_names_each_family_by_its_kind() -> None:
         assert settings().model_dump(mode="json")["kind"] == kind
 
 
-@pytest.mark.parametrize("policy", ["random", "optimal"])
-def test_references_are_what_the_policies_earn(family: TaskFamily, policy: str) -> None:
-    tasks = sample(family, N_TASKS)
-    returns = PLAYERS[type(tasks)](tasks, policy, np.random.default_rng(1))
-    assert_returns(returns, getattr(tasks.references(), policy))
-
-
-def test_references_reject_most_probable_successors_and_the_other_policy(
-    family: TaskFamily,
+@pytest.mark.parametrize(("policy", "other"), [("random", "optimal"), ("optimal", "random")])
+def test_references_are_the_returns_of_their_policies(
+    family: TaskFamily, policy: str, other: str
 ) -> None:
-    """The negative control: a known fault of earlier code, and a policy that is not meant."""
+    """The control is the other policy's reference."""
     tasks = sample(family, N_TASKS)
-    references, play = tasks.references(), PLAYERS[type(tasks)]
+    returns, references = played(tasks, policy), tasks.references()
+    assert_returns(returns, getattr(references, policy))
+    with pytest.raises(AssertionError):
+        assert_returns(returns, getattr(references, other))
+
+
+@pytest.mark.parametrize("kind", ["random_mdp", "maze"])
+def test_references_reject_the_most_probable_successors(kind: str) -> None:
+    """The negative control: a known fault of earlier code."""
+    tasks = sample(FAMILIES[kind](), N_TASKS)
+    assert isinstance(tasks, TabularTasks)
+    most_probable = np.eye(tasks.n_states)[tasks.transition.argmax(axis=-1)]
+    wrong = replace(tasks, transition=most_probable)
     with pytest.raises(AssertionError):
         assert_returns(
-            play(tasks, "optimal", np.random.default_rng(1), sampled=False), references.optimal
+            played(wrong, "optimal", optimal_in_tables(tasks)), tasks.references().optimal
         )
-    with pytest.raises(AssertionError):
-        assert_returns(play(tasks, "random", np.random.default_rng(1)), references.optimal)
 
 
 def test_references_have_one_value_per_task_and_the_right_order(family: TaskFamily) -> None:
@@ -308,7 +231,8 @@ def test_more_tasks_begin_with_the_same_ones(family: TaskFamily) -> None:
 
 
 def test_baselines_have_a_value_per_task_and_repeat_with_the_generator(family: TaskFamily) -> None:
-    tasks, nothing = sample(family, 3), sample(family, 0)
+    tasks = sample(FAMILIES[family.kind].model_validate({"n_steps": 10}), 3)  # type: ignore[attr-defined]
+    nothing = tasks[:0]
     if not (isinstance(tasks, HasBaselines) and isinstance(nothing, HasBaselines)):
         pytest.skip("no baselines")
     first, again, none = (

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from support.brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
-from support.chip_recording import Event, mask_bits
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
@@ -28,6 +26,8 @@ from spikeloop.workers.learners.chip.episode import decision_protocol, next_stat
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
+from support.brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
+from support.chip_recording import Event, mask_bits
 
 STEP_S = 1e-7
 # The published protocol in such steps: 1 µs between spikes, 20 µs to settle.

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-from support.learner_cases import quick
 
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
@@ -19,6 +18,7 @@ from spikeloop.workers.base import Learner
 from spikeloop.workers.evaluate import evaluate
 from spikeloop.workers.job import Grid, Job, Status, Tile
 from spikeloop.workers.seeding import TaskSet
+from support.learner_cases import quick
 
 TILE = Tile(0, 20, 0, 10)
 N_TILES = 10_000 // TILE.n_episodes

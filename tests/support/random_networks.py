@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.small_run import small_tables
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import manifest
+from support.small_run import small_tables
 
 BANDIT: dict[str, Any] = {"kind": "bandit", "n_steps": 25}
 QUADRATIC: dict[str, Any] = {"kind": "quadratic", "n_steps": 15}

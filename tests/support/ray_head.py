@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
 from support.child_processes import child, wait_for
 
 TOKEN = "a-token-of-the-tests-and-of-nobody-else-0123456789"

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psutil
+
 from support.child_processes import LIMIT_S
 
 QUICK = {

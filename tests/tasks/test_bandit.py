@@ -1,4 +1,4 @@
-"""Bandits: which settings there are, what is drawn, and what a pull pays."""
+"""Bandits: the laws of sampled tasks and the rewards of pulls."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def sample(n_tasks: int, **settings: Any) -> BanditTasks:
     return Bandit(**settings).sample(n_tasks, np.random.default_rng(0))
 
 
-def test_the_joints_are_met() -> None:
+def test_the_interface_follows_the_settings() -> None:
     family: TaskFamily = Bandit(n_arms=5, n_steps=7)
     tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
     assert isinstance(tasks, HasBaselines)
@@ -54,7 +54,7 @@ def test_dependent_arms_pay_one_when_the_other_would_not() -> None:
         assert_rate(int((mean[:, 0] < 0.5).sum()), 2000, 0.5, ALPHA)
 
 
-def test_bernoulli_rewards_are_paid_below_the_chance_and_told() -> None:
+def test_bernoulli_rewards_are_paid_below_the_chance_and_are_the_feedback() -> None:
     tasks = BanditTasks(np.array([[0.25, 1.0], [0.0, 0.5]]), n_steps=1)
     task, arm = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 0, 1])
     noise = np.array([np.nextafter(0.25, 0), 0.25, np.nextafter(1, 0), 0.0, 0.2])

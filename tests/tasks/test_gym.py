@@ -1,4 +1,4 @@
-"""Families as Gymnasium environments: its own checker, and episodes that are episodes."""
+"""Families as Gymnasium environments: episodes, spaces, references and refusals."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def episode(env: FamilyEnv, seed: int | None = None) -> tuple[list[Any], float, 
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_gymnasiums_own_checker_is_content(kind: str) -> None:
+def test_gymnasiums_own_checker_accepts_every_family(kind: str) -> None:
     """Its warnings are errors here."""
     check_env(make(kind))
 
@@ -72,7 +72,7 @@ def test_the_same_seed_is_the_same_episode_and_the_next_one_is_another(family: T
     assert first[0] != first[1]
 
 
-def test_copies_made_by_gymnasium_live_the_same_episodes(family: TaskFamily) -> None:
+def test_copies_made_by_gymnasium_have_the_same_episodes(family: TaskFamily) -> None:
     """Copy k of a vectorised environment has the seed plus k."""
     spec = make(family).spec
     assert spec is not None
@@ -129,7 +129,7 @@ def test_impossible_actions_are_refused(kind: str, action: Any) -> None:
         env.step(action)
 
 
-def test_targets_need_vectors_to_stand_in() -> None:
+def test_targets_need_observation_vectors() -> None:
     class Told(RandomMdp):
         @property
         def interface(self) -> Interface:

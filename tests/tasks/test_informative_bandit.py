@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.statistical_asserts import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies
 
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 
@@ -37,7 +37,7 @@ def test_every_arm_but_the_last_is_the_target_equally_often() -> None:
         assert_frequencies(counts, np.full(11, 1 / 11), ALPHA)
 
 
-def test_pulls_pay_what_was_agreed_and_luck_has_no_say() -> None:
+def test_rewards_are_those_of_the_settings_and_not_random() -> None:
     tasks = every_task()
     for noise in (0.0, 0.999):
         play = tasks.play(np.repeat(np.arange(10), 11))
@@ -108,28 +108,6 @@ def test_asking_first_earns_its_baseline_when_played() -> None:
     np.testing.assert_allclose(returns, baselines(tasks)["informative arm first"], rtol=1e-12)
 
 
-def test_blind_search_earns_its_baseline_when_played() -> None:
-    """5.2 standard errors are seen; the control always tries arms in the same order."""
-    tasks = every_task()
-    rng = np.random.default_rng(3)
-
-    def search(history: list[tuple[int, float]]) -> int:
-        found = [arm for arm, reward in history if reward == 5.0]
-        left = set(range(10)) - {arm for arm, _ in history}
-        return found[0] if found else int(rng.choice(sorted(left)))
-
-    def in_order(history: list[tuple[int, float]]) -> int:
-        return next((arm for arm, reward in history if reward == 5.0), len(history))
-
-    baseline = baselines(tasks)["blind search"]
-    returns = np.array([played(tasks, search) for _ in range(60)])
-    for task in range(10):
-        assert_mean(returns[:, task] - baseline[task], 0.0, ALPHA / 10)
-    ordered = played(tasks, in_order)
-    np.testing.assert_allclose(ordered.mean(), baseline.mean(), rtol=1e-12)
-    assert not np.allclose(ordered, baseline)
-
-
 @cache
 def best_mean(possible: frozenset[int], steps: int, n_arms: int, other: float) -> float:
     """Highest expected return of any policy, by trying all arms in all states of knowledge.
@@ -170,7 +148,7 @@ def test_no_policy_earns_more_than_the_bayes_optimum_and_one_earns_it(
     assert max(means.values()) <= best + 1e-12
 
 
-def test_the_optimum_may_be_not_to_ask() -> None:
+def test_blind_search_is_optimal_where_a_guess_costs_little() -> None:
     """Of six steps and five arms, where a guess costs little."""
     of_name = baselines(every_task(n_arms=6, n_steps=6, target_reward=2.0, other_reward=1.9))
     np.testing.assert_array_equal(of_name["Bayes optimum"], of_name["blind search"])

@@ -1,4 +1,4 @@
-"""Mazes: their geometry, their tables, and references found by shortest paths and by playing."""
+"""Mazes: their geometry, their tables, and references derived from shortest paths."""
 
 from collections import deque
 
@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from support.statistical_asserts import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies
 
-from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.maze import MOVES, Maze, MazeLayouts, random_maze
 
 ALPHA = 1e-4
@@ -131,7 +130,7 @@ def test_tables_follow_the_geometry(size: tuple[int, int], seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [(2, 4), *(pytest.param(s, marks=pytest.mark.exhaustive) for s in ((2, 2), (3, 3)))]
+    "size", [(2, 2), *(pytest.param(s, marks=pytest.mark.exhaustive) for s in ((2, 4), (3, 3)))]
 )
 def test_hits_per_step_in_the_long_run_are_one_over_the_mean_way(size: tuple[int, int]) -> None:
     """Renewals: after each hit a fresh start, so the optimal rate is 1 / mean shortest distance.
@@ -158,59 +157,7 @@ def test_hits_per_step_in_the_long_run_are_one_over_the_mean_way(size: tuple[int
         assert random_rate[task] == pytest.approx(1 / ways.mean(), rel=1e-9)
 
 
-def play(
-    layouts: MazeLayouts,
-    task: int,
-    n_steps: int,
-    policy: str,
-    rng: np.random.Generator,
-    n_episodes: int,
-    walls: bool = True,
-) -> FloatArray:
-    """(n_episodes,) hits in a maze, played on its geometry alone."""
-    free, goal = layouts.free[task], int(layouts.goal[task])
-    end = np.array([[ahead(free, f, a, walls) for a in range(4)] for f in range(free.size)])
-    distance = distances(free, goal)
-    best = np.where(distance[end] < 0, free.size, distance[end]).argmin(axis=1)
-    restarts = np.array([f for f in np.flatnonzero(free) if f != goal])
-    field = np.full(n_episodes, layouts.start[task])
-    hits = np.zeros(n_episodes)
-    for _ in range(n_steps):
-        action = best[field] if policy == "optimal" else rng.integers(4, size=n_episodes)
-        field = end[field, action]
-        hit = field == goal
-        hits += hit
-        field = np.where(hit, rng.choice(restarts, n_episodes), field)
-    return hits
-
-
-@pytest.mark.parametrize("size", [(2, 2), pytest.param((3, 3), marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("policy", ["random", "optimal"])
-def test_references_are_the_hits_of_policies_played_on_the_geometry(
-    size: tuple[int, int], policy: str
-) -> None:
-    """Sees a bias of about 1 % of the random and 0.3 % of the optimal hits.
-
-    Negative controls: the other policy; for the random one also walls that can be walked through.
-    """
-    family = Maze(n_rows=size[0], n_columns=size[1], n_steps=400)
-    layouts = family.layouts(4, np.random.default_rng(1))
-    references = family.tables(layouts).references()
-    expected = getattr(references, policy)
-    other = "optimal" if policy == "random" else "random"
-    rng = np.random.default_rng(2)
-    for task in range(4):
-        hits = play(layouts, task, 400, policy, rng, 1000)
-        assert_mean(hits, expected[task], ALPHA / 8)
-        for wrong in (
-            play(layouts, task, 400, other, rng, 1000),
-            play(layouts, task, 400, "random", rng, 1000, walls=False),
-        ):
-            with pytest.raises(AssertionError):
-                assert_mean(wrong, expected[task], ALPHA / 8)
-
-
-def test_what_is_told_changes_no_reference() -> None:
+def test_feedback_changes_no_reference() -> None:
     one, other = Maze(n_steps=50), Maze(n_steps=50, bump=0.0, goal=0.5)
     first, second = (f.sample(5, np.random.default_rng(0)) for f in (one, other))
     assert (first.feedback != second.feedback).any()

@@ -1,4 +1,4 @@
-"""Random MDPs: the published generator's laws, by exact expectation and by their figures."""
+"""Random MDPs follow the laws of the published generator and earn its published returns."""
 
 import numpy as np
 import pytest

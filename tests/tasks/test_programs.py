@@ -1,4 +1,4 @@
-"""Every family's rules are one program: NumPy and JAX play it alike, step by step and as a scan."""
+"""NumPy and JAX play the programs of all families alike, step by step and as a scan."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -104,7 +104,7 @@ def scanned(program: TaskProgram, arrays: Arrays, state: Arrays, actions: Any, n
     return jax.lax.scan(step, state, (actions, noise))
 
 
-def lived_in_jax(tasks: ProgrammedTasks, course: Course, **state: IntArray) -> EpisodeResult:
+def run_in_jax(tasks: ProgrammedTasks, course: Course, **state: IntArray) -> EpisodeResult:
     """With a begun state's further entries, if there are any."""
     program = tasks.program()
     on_device = {name: jnp.asarray(array) for name, array in tasks.arrays().items()}
@@ -139,17 +139,17 @@ def test_jax_plays_like_numpy_in_double_precision(family: TaskFamily) -> None:
     course = Course.of(tasks)
     here = episodes_done(tasks.play(course.task), course)
     with jax.enable_x64(True):
-        assert_same_episodes(lived_in_jax(tasks, course), here, DOUBLE)
+        assert_same_episodes(run_in_jax(tasks, course), here, DOUBLE)
         other = Course(course.task, course.actions[::-1], course.noise)
         with pytest.raises(AssertionError):
-            assert_same_episodes(lived_in_jax(tasks, other), here, DOUBLE)
+            assert_same_episodes(run_in_jax(tasks, other), here, DOUBLE)
 
 
 def test_jax_plays_like_numpy_in_single_precision(family: TaskFamily) -> None:
     """One episode in some thousands goes another way at a border that is rounded; these do not."""
     tasks = sample(family)
     course = Course.of(tasks)
-    there = lived_in_jax(tasks, course)
+    there = run_in_jax(tasks, course)
     assert_same_episodes(there, episodes_done(tasks.play(course.task), course), SINGLE)
     for values in (there.seen, there.rewards, there.feedback):
         assert values.dtype.itemsize == 4
@@ -161,9 +161,9 @@ def test_a_quadratic_episode_in_an_order_of_its_own_is_the_same_in_jax() -> None
     order = np.random.default_rng(1).permuted(np.tile(np.arange(20), (N_EPISODES, 1)), axis=1)
     here = episodes_done(tasks.play_in_order(course.task, order), course)
     with jax.enable_x64(True):
-        assert_same_episodes(lived_in_jax(tasks, course, order=order), here, DOUBLE)
+        assert_same_episodes(run_in_jax(tasks, course, order=order), here, DOUBLE)
         with pytest.raises(AssertionError):
-            assert_same_episodes(lived_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
+            assert_same_episodes(run_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
 
 
 def test_the_state_keeps_its_keys_shapes_and_types(family: TaskFamily) -> None:
@@ -205,7 +205,7 @@ def test_an_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> Non
             np.testing.assert_array_equal(getattr(lonely, part), getattr(together, part)[:, one])
 
 
-def test_observations_and_told_values_are_what_the_interface_says(family: TaskFamily) -> None:
+def test_observations_and_feedback_are_what_the_interface_says(family: TaskFamily) -> None:
     tasks = sample(family)
     interface, here = (
         tasks.interface,
@@ -228,13 +228,13 @@ def test_batches_of_a_family_share_one_compiled_program(family: TaskFamily) -> N
     first, second = sample(family), family.sample(N_TASKS, np.random.default_rng(12))
     assert isinstance(second, ProgrammedTasks)
     course = Course.of(first)
-    lived_in_jax(first, course)
+    run_in_jax(first, course)
     TRACED.clear()
-    lived_in_jax(second, course)
+    run_in_jax(second, course)
     assert not TRACED
 
 
-def test_a_luck_that_single_precision_rounds_to_1_reaches_no_impossible_successor() -> None:
+def test_a_random_number_rounded_to_1_reaches_no_impossible_successor() -> None:
     tasks = TabularTasks(
         transition=np.array([[[[0.0, 1.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.0, 1.0]]]]),
         reward=np.zeros((1, 1, 3, 3)),
@@ -244,4 +244,4 @@ def test_a_luck_that_single_precision_rounds_to_1_reaches_no_impossible_successo
     largest = np.full((6, 1), np.nextafter(1.0, 0.0))
     assert np.float32(largest[0, 0]) == 1.0
     course = Course(np.array([0]), np.zeros((6, 1), dtype=np.int64), largest)
-    assert lived_in_jax(tasks, course).seen.ravel().tolist() == [1] * 6
+    assert run_in_jax(tasks, course).seen.ravel().tolist() == [1] * 6

@@ -58,7 +58,7 @@ def test_the_familys_extremes_reach_the_ends_of_the_target_range(
         np.testing.assert_allclose(tasks.targets(), [[target]], rtol=1e-12)
 
 
-def test_a_step_shows_inputs_and_tells_the_target_and_the_unscaled_error() -> None:
+def test_a_step_gives_inputs_the_target_and_the_unscaled_error() -> None:
     tasks = one_task([0, 0, 0, 1, 0, 0], [(0.4, 0.0), (-0.2, 0.7)])
     play = tasks.play(np.zeros(2, dtype=np.int64))
     np.testing.assert_array_equal(play.observe(), [[0.4, 0.0]] * 2)
@@ -110,7 +110,7 @@ def test_coefficients_and_inputs_follow_their_laws() -> None:
 # Orders of samples
 
 
-def test_an_order_permutes_what_is_shown_and_told() -> None:
+def test_an_order_permutes_observations_and_feedback() -> None:
     tasks = tasks_of(2, n_steps=5)
     task = np.array([1, 0, 1])
     order = np.array([[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 0, 1, 4, 3]])
@@ -214,7 +214,7 @@ def test_errors_of_means_are_those_of_theory(
             assert_mean(running[:, k], WITHIN * (1 + 1 / (k + 1)), ALPHA / 8)
 
 
-def test_what_a_line_cannot_explain_remains() -> None:
+def test_linear_regression_keeps_the_error_of_the_quadratic_terms() -> None:
     """The quadratic terms off their best line: 13 / 135, and 0.382 / k for fitting that line.
 
     With e = a (x1² - 1/3) + b (x2² - 1/3) + c x1 x2, the second is E[e² (3 x1² + 3 x2² + 1)] / k,

@@ -1,4 +1,4 @@
-"""Restless bandits: how chances walk, what is believed about them, and what policies earn."""
+"""Restless bandits: the walks of chances, beliefs about them, and returns of policies."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_every_episode_has_one_of_the_two_volatilities() -> None:
         assert_rate(int(quick[:, 0].sum()), 2000, 0.6, ALPHA)
 
 
-def test_rewards_are_paid_below_the_chance_of_the_step_and_told() -> None:
+def test_rewards_are_paid_below_the_chance_of_the_step() -> None:
     mean = np.array([[[0.25, 1.0], [0.0, 0.5]], [[0.5, 0.5], [0.75, 0.1]]])
     play = RestlessTasks(mean, "independent", (0.1,)).play(np.array([0, 0, 1, 1]))
     for arm, noise, paid in (
@@ -267,7 +267,8 @@ def test_rescorla_wagner_moves_half_the_way() -> None:
     np.testing.assert_array_equal(memory["value"], [[0.875, 0.25]])
 
 
-def test_nothing_earns_more_than_the_bayes_optimum_on_average(
+@pytest.mark.exhaustive
+def test_no_policy_earns_more_than_the_bayes_optimum_on_average(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Paired by task; it passes wrongly with a probability below 1e-4 a policy."""

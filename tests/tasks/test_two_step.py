@@ -1,4 +1,4 @@
-"""The two-step task: what is drawn, what a step does, and strategies with and without a model."""
+"""The two-step task: sampled tasks, steps, and strategies with and without a model."""
 
 from itertools import pairwise, product
 from typing import Any
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.references.bandit_optimum import majority_return
 from spikeloop.tasks.references.two_state_filter import filtered_return, updated
 from spikeloop.tasks.two_step import TwoStep, TwoStepTasks
 
@@ -86,19 +85,6 @@ def test_policies_that_remember_one_trial_by_hand() -> None:
     np.testing.assert_allclose(of_name["stay by action"], [0.5 + right + wrong, 0.5 + 2 * right])
 
 
-def test_their_means_over_the_family_are_those_of_theory() -> None:
-    """After a trial of agreement a the right state is known with (1 − h) a + h (1 − a).
-
-    The control leaves reversals out.
-    """
-    of_name = baselines(sample(2000))
-    for name, agrees in (("stay by state", 0.9), ("stay by action", 0.7)):
-        right = 0.975 * agrees + 0.025 * (1 - agrees)
-        assert_mean(of_name[name], 0.5 + 99 * (0.3 + 0.4 * right), ALPHA / 2)
-        with pytest.raises(AssertionError):
-            assert_mean(of_name[name], 0.5 + 99 * (0.3 + 0.4 * agrees), ALPHA / 2)
-
-
 def posterior(words: tuple[int, ...], agrees: float, reversal: float) -> float:
     """Belief in state 1 after some trials, by summing over all courses of the state."""
     weight = [0.0, 0.0]
@@ -150,19 +136,6 @@ def test_returns_of_the_filter_are_those_of_brute_force(
     assert_mean(filtered_return(many, agrees, reversal, 0.7, rng), exact, ALPHA / 3)
     with pytest.raises(AssertionError):
         assert_mean(filtered_return(many, agrees - 0.05, reversal, 0.7, rng), exact, ALPHA / 3)
-
-
-def test_without_reversals_the_optimum_is_the_majority() -> None:
-    """Trials are then pulls of two arms of which one pays when the other would not."""
-    tasks = sample(500, n_steps=60, reversal=0.0)
-    of_name = baselines(tasks)
-    (blind,) = majority_return(np.array([[0.7, 0.3]]), 30)
-    assert_mean(of_name["blind to states"], float(blind), ALPHA / 2)
-    (majority,) = majority_return(np.array([[0.9, 0.1]]), 30)
-    right = (majority - 30 * 0.1) / 0.8
-    assert_mean(of_name["Bayes optimum"], 30 * 0.3 + 0.4 * right, ALPHA / 2)
-    with pytest.raises(AssertionError):
-        assert_mean(of_name["blind to states"], 30 * 0.3 + 0.4 * right, ALPHA / 2)
 
 
 # Played

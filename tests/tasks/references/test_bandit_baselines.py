@@ -1,7 +1,6 @@
 """Baselines of bandits: regrets computed elsewhere, and one baseline measured with another."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from scipy import stats
 from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
-from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.references.bandit_exact import (
     CountPolicy,
     count_policies,
@@ -147,36 +145,6 @@ def test_played_baselines_are_the_exact_ones(policy: str) -> None:
     assert_mean(returns, exact, ALPHA)
     with pytest.raises(AssertionError):
         assert_mean(returns, exact * 1.01, ALPHA)
-
-
-def gains(tasks: BanditTasks, baselines: Mapping[str, FloatArray]) -> dict[str, float]:
-    """Mean score of each baseline, 0 for random pulls and 1 for the best arm."""
-    reference = tasks.references()
-    most = float((reference.optimal - reference.random).mean())
-    return {
-        name: float((mean - reference.random).mean()) / most for name, mean in baselines.items()
-    }
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"n_arms": 5, "n_steps": 60},
-        {"n_steps": 201},
-        {"rewards": "gaussian", "n_steps": 60},
-        {"rewards": "gaussian", "n_arms": 4, "mean_spread": 3.0, "noise": 0.5, "n_steps": 60},
-    ],
-)
-def test_played_baselines_learn_and_come_back_with_the_seed(settings: dict[str, Any]) -> None:
-    tasks = Bandit(**settings).sample(12, np.random.default_rng(5))
-    baselines = tasks.baselines(np.random.default_rng(6))
-    again = tasks.baselines(np.random.default_rng(6))
-    assert list(baselines) == ["UCB1", "Thompson", "greedy posterior mean"]
-    for name, mean in baselines.items():
-        assert mean.shape == (12,)
-        np.testing.assert_array_equal(mean, again[name])
-        assert (mean < tasks.references().optimal).all()
-    assert min(gains(tasks, baselines).values()) > 0.3
 
 
 def test_gaussian_policies_do_not_depend_on_the_unit_of_reward() -> None:

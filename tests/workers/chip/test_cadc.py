@@ -1,4 +1,4 @@
-"""The column ADC: transfer curve, mismatch, noise, and how programs get charge out of codes."""
+"""The column ADC: transfer curve, mismatch and noise."""
 
 import numpy as np
 import pytest
@@ -15,15 +15,12 @@ from spikeloop.workers.chip.cadc import (
     new_adc,
 )
 from spikeloop.workers.chip.correlation import (
-    Correlation,
     Sensors,
     disabled_sensors,
-    new_sensors,
     sensor_deviations,
 )
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
 from spikeloop.workers.chip.sensor_readout import measure_offsets, read_row
-from spikeloop.workers.chip.sensors import sense_post, sense_pre
 
 SILENT = AdcSettings(noise_lsb=0.0)
 
@@ -155,39 +152,3 @@ def test_codes_scatter_by_the_exact_law_of_the_set_noise() -> None:
 
 
 # --- From charge to code and back -----------------------------------------------------------------
-
-
-def test_a_code_less_its_offset_is_the_charge_of_the_pairs() -> None:
-    correlation = Correlation(amplitude_lsb=2.0)
-    bits = np.zeros(N_SYNAPSES, dtype=np.uint8)
-    cells = new_sensors(correlation, 1e-7, bits, 20, calibrated=True)
-    channels = new_adc(SILENT, 20, calibrated=True)
-    label = np.zeros(N_SYNAPSES, dtype=np.uint8)
-    cells.causal[:] = 77
-    zero = offsets(cells, channels, generator())
-    assert not cells.causal.any()
-    for pair in range(20):
-        sense_pre(cells, label, 3, 0, 1000 * pair)
-        for column in range(N_NEURONS):
-            sense_post(cells, column, 1000 * pair + 10)
-    row = slice(3 * N_NEURONS, 4 * N_NEURONS)
-    codes = read(cells, channels, 3, generator())
-    charge = 20 * cells.amplitude_causal[row] * np.exp(-10 * cells.rate_causal[row])
-    difference = codes[0] - zero[0][row]
-    assert (np.abs(difference - channels.gain[0] * charge) <= 1.001).all()
-    assert difference.min() > 15
-    # Both readings are rounded, so without charge they agree exactly.
-    np.testing.assert_array_equal(codes[1], zero[1][row])
-    # Negative control: without the offsets the charge is not found.
-    assert not (np.abs(codes[0] - channels.gain[0] * charge) <= 1.001).any()
-
-
-def test_offsets_of_all_rows_are_read_in_order_from_one_generator() -> None:
-    channels = new_adc(AdcSettings(noise_lsb=2.0), 5, calibrated=False)
-    measured = offsets(charged(9.0, 9.0), channels, generator())
-    cells, random = disabled_sensors(), generator()
-    for row in range(N_ROWS):
-        part = slice(row * N_NEURONS, (row + 1) * N_NEURONS)
-        np.testing.assert_array_equal(
-            read(cells, channels, row, random), (measured[0][part], measured[1][part])
-        )

@@ -13,7 +13,6 @@ from support.statistical_asserts import assert_mean
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.correlation import (
     CALIBRATED_SENSORS,
-    NEVER,
     UNCALIBRATED_SENSORS,
     Correlation,
     Sensors,
@@ -158,32 +157,6 @@ def test_random_trains_pair_as_in_a_merged_history(
             distances = np.array(adjacent_pairs(history, first))
             expected[synapse] = (amplitude[synapse] * np.exp(-rate[synapse] * distances)).sum()
         np.testing.assert_allclose(charge, np.minimum(expected, 6.0), rtol=1e-5)
-
-
-def test_synapses_of_another_label_notice_nothing() -> None:
-    cells = ideal()
-    label = np.where(np.arange(N_SYNAPSES) % 2 == 0, 7, 8).astype(np.uint8)
-    for column in range(N_NEURONS):
-        sense_post(cells, column, 3)
-    before = deepcopy(cells)
-    sense_pre(cells, label, 5, 9, 4)
-    assert_same(cells, before)
-    sense_pre(cells, label, 5, 7, 4)
-    mine = np.arange(5 * N_NEURONS, 6 * N_NEURONS, 2)
-    np.testing.assert_array_equal(np.flatnonzero(cells.anticausal), mine)
-    np.testing.assert_array_equal(np.flatnonzero(cells.last_pre != NEVER), mine)
-    assert_same(cells, before, but=("anticausal", "last_pre"))
-
-
-def test_capacitors_saturate_each_for_itself() -> None:
-    cells = ideal(amplitude_lsb=2.0, saturation_lsb=5.0)
-    totals = []
-    for pair in range(4):
-        sense_pre(cells, LABEL, 0, 50, 1000 * pair)
-        sense_post(cells, 0, 1000 * pair)
-        totals.append(float(cells.causal[0]))
-    assert totals == [2.0, 4.0, 5.0, 5.0]
-    assert 0 < cells.anticausal[0] < 1e-6
 
 
 def test_a_reset_empties_the_capacitors_of_a_row_and_nothing_else() -> None:

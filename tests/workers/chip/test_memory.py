@@ -90,12 +90,12 @@ def test_families_of_the_published_experiments_fit(n_states: int, n_actions: int
 
 
 @pytest.mark.parametrize(("n_states", "n_actions"), [(16, 16), (28, 4), (100, 10)])
-def test_large_ones_do_not(n_states: int, n_actions: int) -> None:
+def test_larger_problems_do_not_fit(n_states: int, n_actions: int) -> None:
     with pytest.raises(ValueError, match="plasticity processor"):
         require_memory(0, environment_bytes(n_states, n_actions))
 
 
-def test_the_limit_is_exact_and_told_in_one_line() -> None:
+def test_the_memory_limit_is_exact_and_refused_in_one_line() -> None:
     require_memory(DATA_BYTES - 1000, 1000)
     with pytest.raises(ValueError) as failure:
         require_memory(DATA_BYTES - 1000, 1001)

@@ -137,7 +137,7 @@ def test_a_network_too_large_or_a_weight_too_large_is_refused() -> None:
         connect(quiet_chip(), 6, 8, 64)
 
 
-def test_spikes_go_to_the_row_and_under_the_address_that_the_router_is_told() -> None:
+def test_spikes_go_to_the_row_and_address_set_in_the_router() -> None:
     """Neurons 3 and 8 to row 20, under two addresses; neuron 5 nowhere."""
     chip = quiet_chip()
     weight, label = (m.reshape(N_ROWS, N_NEURONS) for m in (chip.weight_u6, chip.label_u6))

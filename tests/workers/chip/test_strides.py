@@ -6,7 +6,7 @@ such cases are recognised by chips whose thresholds differ by twice the rounding
 noise a stride draws its noise at once, so only statistics can agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -220,7 +220,14 @@ def episodes_done(
     return core
 
 
-@pytest.mark.parametrize(("step_s", "mismatch"), [(1e-7, True), (1e-7, False), (2e-7, True)])
+@pytest.mark.parametrize(
+    ("step_s", "mismatch"),
+    [
+        (1e-7, True),
+        pytest.param(1e-7, False, marks=pytest.mark.exhaustive),
+        pytest.param(2e-7, True, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_without_noise_whole_episodes_are_the_same(step_s: float, mismatch: bool) -> None:
     """Weights, draws, first and latest spikes, which depend on every spike before."""
     n_compared = 0
@@ -383,34 +390,19 @@ def assert_sound(analog: NDArray[np.float32]) -> None:
     )
 
 
-def test_whoever_may_stride_cannot_fire_clip_or_wake_whatever_the_noise() -> None:
-    """Neuron by neuron, since one that may not stops all. Most that may not have a reason."""
-    n_allowed = n_refused = n_refused_rightly = 0
-    for analog in drawn_states(seed=1, n=60):
+@pytest.mark.parametrize(("states", "least_share"), [(drawn_states, 0.15), (edge_states, 0.5)])
+def test_no_noise_makes_a_neuron_fire_clip_or_wake_within_an_allowed_stride(
+    states: Callable[[int, int], Iterator[NDArray[np.float32]]], least_share: float
+) -> None:
+    """Neuron by neuron, since one that may not stride stops all."""
+    n_chips, n_allowed = 30, 0
+    for analog in states(1, n_chips):
         for neuron in range(N_NEURONS):
             single = alone(analog, neuron)
             if can_stride(single, np.float32(N_STRIDE)):
                 n_allowed += 1
                 assert_sound(single)
-            else:
-                n_refused += 1
-                try:
-                    assert_sound(single)
-                except AssertionError:
-                    n_refused_rightly += 1
-    assert n_allowed > 300
-    assert n_refused_rightly > n_refused / 2
-
-
-def test_neither_can_a_neuron_that_only_just_may() -> None:
-    n_allowed = 0
-    for analog in edge_states(seed=2, n=60):
-        for neuron in range(N_NEURONS):
-            single = alone(analog, neuron)
-            if can_stride(single, np.float32(N_STRIDE)):
-                n_allowed += 1
-                assert_sound(single)
-    assert n_allowed > 60 * N_NEURONS / 2
+    assert n_allowed > least_share * n_chips * N_NEURONS
 
 
 @pytest.mark.parametrize("bound", [CEILING, FLOOR])

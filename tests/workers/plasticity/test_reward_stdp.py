@@ -336,9 +336,7 @@ def test_it_learns_a_three_armed_task_in_each_of_two_states() -> None:
 
 
 @pytest.mark.parametrize(("n_states", "n_actions"), [(6, 8), (9, 4)])
-def test_it_fits_into_the_processor_beside_the_published_families(
-    n_states: int, n_actions: int
-) -> None:
+def test_its_memory_fits_beside_the_published_families(n_states: int, n_actions: int) -> None:
     memory = RewardStdp(readings=32).memory(THETA, n_states, n_actions)
     rows = n_states * N_NEURONS
     assert rows * 4 < data_bytes(memory) < rows * 4 + 450

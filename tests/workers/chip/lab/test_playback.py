@@ -58,7 +58,7 @@ def test_one_long_run_gives_what_many_short_ones_give() -> None:
     np.testing.assert_allclose(times, expected.sample_times_s, rtol=1e-12)
 
 
-def test_a_recording_longer_than_the_tape_is_whole() -> None:
+def test_a_recording_longer_than_the_buffer_is_complete() -> None:
     """Reset above threshold and two steps of refractory time: a spike every third step each."""
     chip = Chip(mismatch="off", noise_V=0.0)
     chip.set_codes(v_leak_u10=900, v_reset_u10=900, v_thresh_u10=600, refractory_u10=1023)
@@ -78,7 +78,7 @@ trains = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 3), st.integers(0
 
 @settings(max_examples=50)
 @given(trains, st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_events_are_delivered_in_their_step_whatever_the_runs(
+def test_events_are_delivered_in_their_step_however_time_is_divided_into_runs(
     train: list[tuple[int, int, int]], lengths: list[int]
 ) -> None:
     """Against weights that are added to the synaptic inputs by hand, step by step."""

@@ -161,7 +161,7 @@ def test_every_pair_of_bytes_gives_the_models_result_at_each_accumulator(
     ],
     ids=["rounded", "truncated towards zero", "wrapping", "saturated only at the end"],
 )
-def test_a_wrong_model_of_the_product_disagrees(
+def test_a_wrong_model_of_the_product_is_rejected(
     operation: str, wrong: Callable[..., int], told_apart_at: Callable[[int, int], bool]
 ) -> None:
     found = disagreements(
@@ -173,7 +173,7 @@ def test_a_wrong_model_of_the_product_disagrees(
 SOME = A[::31], B[::31], [30000] * len(A[::31])
 
 
-def test_exchanged_arithmetics_are_told_apart() -> None:
+def test_exchanged_arithmetics_are_rejected() -> None:
     for name in ("add", "sub", "mul", "mac", "add_acc", "mac_to_acc", "add_acc_to_acc"):
         for kind, other in (("modulo", "fraction"), ("fraction", "modulo")):
             wrong = MODELS[name, other][1]

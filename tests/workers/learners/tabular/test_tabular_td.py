@@ -124,7 +124,7 @@ def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
     np.testing.assert_array_equal(one.returns, other.returns)
 
 
-def test_it_learns_from_what_it_is_told_and_earns_the_reward() -> None:
+def test_it_learns_from_feedback_and_its_return_is_the_reward() -> None:
     """The arm that earns less is praised more, and is kept."""
     earned, praised = arms([0.9, 0.2], 80, n_tasks=20), arms([0.1, 0.8], 80, n_tasks=20)
     learner = TabularTd(trace_decay=0.0)
