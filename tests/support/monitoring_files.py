@@ -1,11 +1,12 @@
-"""What the Grafana board and the Prometheus alerts ask for."""
+"""The metrics that the Grafana board and the Prometheus alerts ask for."""
 
 import re
-from pathlib import Path
 
 from board import BOARD, panels
 
-DEPLOY = Path(__file__).parents[1] / "cluster/deploy"
+from support.paths import ROOT
+
+DEPLOY = ROOT / "cluster/deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 GRAFANA = DEPLOY / "grafana"
 assert BOARD.is_relative_to(GRAFANA)

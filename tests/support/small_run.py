@@ -1,14 +1,18 @@
-"""A small run of the real thing, and what two runs must have in common."""
+"""A small run, and the check that two runs are the same."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store.manifest import read_config
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import VOLATILE
+from support.paths import OWN_CLASSES
 
 TABLES: dict[str, dict[str, Any]] = {
     "run": {"name": "small", "seed": 7, "generations": 3, "tasks": 4, "tile_tasks": 2},
@@ -23,17 +27,17 @@ TABLES: dict[str, dict[str, Any]] = {
 
 
 def small_tables(**changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """``TABLES`` with some keys of some tables replaced."""
+    """Return ``TABLES`` with some keys of some tables replaced."""
     return {name: {**table, **changes.get(name, {})} for name, table in TABLES.items()}
 
 
 def small_config(**changes: dict[str, Any]) -> RunConfig:
-    """The configuration of ``small_tables``, own classes looked up in this folder."""
-    return parse(small_tables(**changes), "small.toml", Path(__file__).parent)
+    """The configuration of ``small_tables``, own classes looked up in ``OWN_CLASSES``."""
+    return parse(small_tables(**changes), "small.toml", OWN_CLASSES)
 
 
 def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
-    """Writes the tables as a TOML file."""
+    """Write the tables as a TOML file."""
     lines = []
     for name, table in small_tables(**changes).items():
         lines.append(f"[{name}]")
@@ -45,7 +49,7 @@ def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
 
 
 def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """Every table of a run without the columns that may differ between equal runs."""
+    """Return all tables of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
     for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
@@ -57,7 +61,7 @@ def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def assert_same_contents(one: Path, other: Path) -> None:
-    """Both runs hold the same rows, bit for bit, and end in the same state."""
+    """Fail unless both runs hold the same rows, bit for bit, and end in the same state."""
     first, second = run_tables(one), run_tables(other)
     assert first.keys() == second.keys()
     for name in first:
@@ -69,6 +73,19 @@ def assert_same_contents(one: Path, other: Path) -> None:
     assert states[0].keys() == states[1].keys()
     for name, array in states[0].items():
         assert array.tobytes() == states[1][name].tobytes(), name
+
+
+def start_run(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
+    """Run a configuration in this process and return its folder."""
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
+    return folder
+
+
+def resume_run(folder: Path, reporter: Any = None, **options: Any) -> None:
+    """Resume the run in a folder in this process."""
+    store = RunStore.open(folder)
+    reporter = reporter or SilentReporter()
+    run_session.resume(read_config(store), store, reporter, StopSignal(), **options)
 
 
 class SilentReporter:
