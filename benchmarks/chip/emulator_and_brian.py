@@ -39,12 +39,17 @@ from spikeloop.workers.chip.limits import (
     PPU_HZ,
     V_MAX_V,
 )
-from spikeloop.workers.chip.mismatch import with_mismatch, synapse_gains
+from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
 from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.kernels import routine
-from spikeloop.workers.learners.chip.episode import DecisionProtocol, silence, stimulate, decision_protocol
+from spikeloop.workers.learners.chip.episode import (
+    DecisionProtocol,
+    decision_protocol,
+    silence,
+    stimulate,
+)
 
 S, A = 6, 8
 CHIP = 20

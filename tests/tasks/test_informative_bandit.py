@@ -57,7 +57,7 @@ def test_rewards_are_those_of_the_settings_and_not_random() -> None:
 
 @pytest.mark.parametrize(("other", "random"), [(1.0, 5 * 14.55 / 11), (1.1, 5 * 15.45 / 11)])
 def test_references_by_hand(other: float, random: float) -> None:
-    """6.61 and 7.02 an episode of uniform pulls, 25 of one who knows the target."""
+    """6.61 and 7.02 an episode of uniform pulls, 25 with the target known."""
     references = every_task(other_reward=other).references()
     np.testing.assert_allclose(references.random.mean(), random, rtol=1e-12)
     assert round(random, 2) in (6.61, 7.02)

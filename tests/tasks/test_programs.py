@@ -68,7 +68,7 @@ class Course:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """Observations, rewards and told values, step first, and the state in the end."""
+    """Observations, rewards and feedback, step first, and the final state."""
 
     seen: NDArray[Any]
     rewards: NDArray[Any]
@@ -105,7 +105,7 @@ def scanned(program: TaskProgram, arrays: Arrays, state: Arrays, actions: Any, n
 
 
 def run_in_jax(tasks: ProgrammedTasks, course: Course, **state: IntArray) -> EpisodeResult:
-    """With a begun state's further entries, if there are any."""
+    """Run episodes in JAX, with further entries of the initial state if there are any."""
     program = tasks.program()
     on_device = {name: jnp.asarray(array) for name, array in tasks.arrays().items()}
     begun = program.start(jnp, on_device, jnp.asarray(course.task))

@@ -8,11 +8,10 @@ from scipy import stats
 from support.statistical_asserts import assert_law, assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.tasks.references import bandit_exact, simulation
-from spikeloop.tasks.references.bandit_indices import bernoulli_policies
+from spikeloop.tasks.references import simulation
 from spikeloop.tasks.references.bandit_optimum import majority_return
 from spikeloop.tasks.references.restless_policies import Greedy, RescorlaWagner, Thompson
-from spikeloop.tasks.references.simulation import IndexPolicy, Memory, simulated_return
+from spikeloop.tasks.references.simulation import Memory, simulated_return
 from spikeloop.tasks.references.walk_filter import WalkLaw, grid_points, walk_transition
 from spikeloop.tasks.restless_bandit import RestlessBandit, RestlessTasks
 
@@ -232,31 +231,6 @@ def test_still_dependent_bandits_have_the_exact_optimum(monkeypatch: pytest.Monk
     returns = simulated_return(tasks.play, tasks.mean, Thompson(law), rng)
     with pytest.raises(AssertionError):
         assert_mean(returns - exact, 0.0, ALPHA)
-
-
-def test_still_independent_bandits_have_the_exact_returns_of_policies(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Those of static bandits; the controls are one another's returns."""
-    monkeypatch.setattr(simulation, "MAX_EPISODES", 100)
-    tasks = sample(60, n_steps=20, arms="independent", **STILL)
-    law = WalkLaw(2, False, tasks.volatilities)
-    exact = {
-        name: bandit_exact.expected_return(choose, tasks.mean[:, 0], 20)
-        for name, choose in bandit_exact.count_policies().items()
-    }
-    policies: dict[str, Any] = {
-        "UCB1": IndexPolicy(bernoulli_policies()["UCB1"], 2),
-        "Thompson": Thompson(law),
-        "greedy posterior mean": Greedy(law),
-    }
-    assert policies.keys() == exact.keys()
-    for name, policy in policies.items():
-        returns = simulated_return(tasks.play, tasks.mean, policy, np.random.default_rng(10))
-        assert_mean(returns - exact[name], 0.0, ALPHA / 3)
-        for other in exact.keys() - {name}:
-            with pytest.raises(AssertionError):
-                assert_mean(returns - exact[other], 0.0, ALPHA / 3)
 
 
 def test_rescorla_wagner_moves_half_the_way() -> None:

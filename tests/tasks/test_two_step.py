@@ -43,7 +43,7 @@ def test_the_good_state_is_drawn_at_first_and_reversed_at_its_rate() -> None:
 
 
 def test_a_trial_leads_to_a_state_and_pays_there() -> None:
-    """Luck just below and at each chance, for either action and either state."""
+    """Random numbers just below and at each chance, for either action and either state."""
     tasks = TwoStepTasks(np.array([[0, 1], [1, 1]]), common=0.75, reward=0.9, reversal=0.0)
     below, at = np.nextafter(0.75, 0), 0.75
     actions, noise = np.array([0, 0, 1, 1]), np.array([below, at, below, at])
@@ -129,7 +129,7 @@ def test_beliefs_are_those_of_brute_force(agrees: float, reversal: float) -> Non
 def test_returns_of_the_filter_are_those_of_brute_force(
     good: list[int], agrees: float, reversal: float
 ) -> None:
-    """Sees 0.5 % of a trial; the control is the filter that hears less than it is told."""
+    """Sees 0.5 % of a trial; the control is a filter with less evidence."""
     exact = best_return(np.array(good), agrees, reversal, 0.7)
     many = np.repeat(np.array([good]), 500, axis=0)
     rng = np.random.default_rng(3)
@@ -199,10 +199,11 @@ def stays(course: dict[str, NDArray[Any]]) -> dict[tuple[bool, bool], float]:
 
 
 def test_stay_probabilities_tell_a_model_from_none() -> None:
-    """Who remembers one trial shows them pure.
+    """A policy that remembers one trial shows them purely.
 
-    Who credits the action on all trials shows an interaction too: no reward after a rare transition
-    often follows a good action, of which much is believed. It is less than the effect of reward.
+    A policy that credits the action on all trials shows an interaction too: no reward after a rare
+    transition often follows a good action, which is believed in strongly. It is smaller than the
+    effect of reward.
     """
     tasks, task = sample(20), np.repeat(np.arange(20), 100)
     stay = {name: stays(played(tasks, task, *POLICIES[name])[1]) for name in POLICIES}

@@ -150,26 +150,3 @@ def ideal_constants(codes: Codes) -> NeuronConstants:
         exc_A=times(GM_A_PER_CODE, codes.gm_exc_u10),
         inh_A=times(GM_A_PER_CODE, codes.gm_inh_u10),
     )
-
-
-def nearest_codes(cells: NeuronConstants) -> Codes:
-    """Return the codes that come nearest to physical constants on an ideal chip.
-
-    This is the inverse of ``ideal_constants``. Values are clipped to the memory's range.
-    """
-
-    def code(values: FloatArray, least: int = 1) -> CodeArray:
-        return np.clip(np.rint(values), least, MAX_CODE_U10).astype(np.int64)
-
-    return Codes(
-        v_leak_u10=code(cells.v_leak_V / VOLT_PER_CODE, 0),
-        v_thresh_u10=code(cells.v_thresh_V / VOLT_PER_CODE, 0),
-        v_reset_u10=code(cells.v_reset_V / VOLT_PER_CODE, 0),
-        leak_u10=code(cells.capacitor_F / cells.tau_mem_s / LEAK_S_PER_CODE),
-        resistor_exc_u10=code(SYNAPSE_S_CODES / cells.tau_exc_s),
-        resistor_inh_u10=code(SYNAPSE_S_CODES / cells.tau_inh_s),
-        refractory_u10=code(REFRACTORY_S_CODES / np.maximum(cells.refractory_s, 1e-12)),
-        gm_exc_u10=code(cells.exc_A / GM_A_PER_CODE, 0),
-        gm_inh_u10=code(cells.inh_A / GM_A_PER_CODE, 0),
-        large_capacitor=cells.capacitor_F > (LARGE_CAPACITOR_F + SMALL_CAPACITOR_F) / 2,
-    )

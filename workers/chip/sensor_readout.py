@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from spikeloop.workers.chip.cadc import MAX_CODE_U8, Adc
 from spikeloop.workers.chip.correlation import Sensors
-from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
+from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.noise import xorshift32
-from spikeloop.workers.chip.sensors import reset_row
-from spikeloop.workers.kernels import part, routine
+from spikeloop.workers.kernels import part
 
 BYTE, S8, S16, S24 = np.uint32(255), np.uint32(8), np.uint32(16), np.uint32(24)
 
@@ -65,28 +64,3 @@ def read_row(
         anticausal_u8[column] = convert(
             adc, 1, column, sensors.anticausal[synapse], reading_noise(random)
         )
-
-
-@routine
-def measure_offsets(
-    sensors: Sensors,
-    adc: Adc,
-    random: NDArray[np.uint32],
-    causal_u8: NDArray[np.uint8],
-    anticausal_u8: NDArray[np.uint8],
-) -> None:
-    """Reset all sensors and read each once: the offsets that programs subtract afterwards.
-
-    One reading per synapse, as in libnux ``examples/stdp.cpp``, which contains its noise.
-
-    Args:
-        sensors: emptied.
-        adc: the channels.
-        random: (1,) nonzero state of the noise generator; 2048 numbers are drawn.
-        causal_u8: (1024,) result.
-        anticausal_u8: (1024,) result.
-    """
-    for row in range(N_ROWS):
-        first, end = row * N_NEURONS, (row + 1) * N_NEURONS
-        reset_row(sensors, row)
-        read_row(sensors, adc, row, random, causal_u8[first:end], anticausal_u8[first:end])

@@ -200,7 +200,7 @@ class RewardStdp(Settings):
 def begin(core: Core, memory: StdpMemory) -> None:
     """Write the initial weights and measure the offsets of the state neurons' rows.
 
-    ``sensor_readout.measure_offsets`` does so for all rows, for which the memory is too small.
+    The memory is too small for the offsets of all rows.
     """
     for row in range(memory.n_states):
         weights = core.weight_u6[row_slice(row)]

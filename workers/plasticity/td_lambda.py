@@ -11,7 +11,7 @@ is worth 63.5 weight codes, and since weights are unsigned 6-bit numbers, values
 This is the rule as intended; ``td_published`` is the program as it was published. Number formats of
 the integer rule are in ``program``. A trace saturates at 127/128 when its pair is visited, which
 makes it a replacing trace. Its decay is truncated, since a rounded one would stop short of 0 and
-credit every pair for ever after. All other products are rounded, since truncation would pull every
+credit every pair without end. All other products are rounded, since truncation would pull every
 value down by half a unit at every step.
 """
 

@@ -1,4 +1,4 @@
-"""Baselines of bandits: regrets computed elsewhere, and one baseline measured with another."""
+"""Baselines of bandits have the regrets of an independent program, and agree with each other."""
 
 from collections.abc import Mapping
 
@@ -45,12 +45,12 @@ FAMILIES = {
         100 * 0.9,
     ),
 }
-"""Tasks, their weights and the mean return of the best arm: means over a family, without luck."""
+"""Tasks, their weights and the mean return of the best arm: exact means over a family."""
 
 # Mean regret of 100 pulls over 20 000 episodes, computed independently with a program of its own,
-# and the standard error that a mean over so many episodes has, which depends on the policy. That
-# program may have broken ties by the arm's number (greedy, independent: 2.83 exactly; by lot 2.69)
-# and counted the pull to come (UCB1, easy: 6.33; not counted 6.30): nearer, but no test can tell.
+# and the standard error of a mean over so many episodes, which depends on the policy. That program
+# may have broken ties by the arm's number (greedy, independent: 2.83 exactly; at random 2.69) and
+# counted the pull to come (UCB1, easy: 6.33; not counted 6.30): nearer, but no test can tell.
 MEASURED = {
     "independent": {
         "random": (16.65, 0.084),

@@ -1,4 +1,4 @@
-"""The emulator against Brian2 running the same equations, both without noise."""
+"""The emulator agrees with Brian2 running the same equations, both without noise."""
 
 import numpy as np
 import pytest

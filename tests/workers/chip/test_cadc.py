@@ -20,7 +20,7 @@ from spikeloop.workers.chip.correlation import (
     sensor_deviations,
 )
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
-from spikeloop.workers.chip.sensor_readout import measure_offsets, read_row
+from spikeloop.workers.chip.sensor_readout import read_row
 
 SILENT = AdcSettings(noise_lsb=0.0)
 
@@ -40,14 +40,6 @@ def read(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     causal, anticausal = np.zeros((2, N_NEURONS), dtype=np.uint8)
     read_row(cells, channels, row, random, causal, anticausal)
-    return causal.astype(np.int64), anticausal.astype(np.int64)
-
-
-def offsets(
-    cells: Sensors, channels: Adc, random: NDArray[np.uint32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    causal, anticausal = np.zeros((2, N_SYNAPSES), dtype=np.uint8)
-    measure_offsets(cells, channels, random, causal, anticausal)
     return causal.astype(np.int64), anticausal.astype(np.int64)
 
 

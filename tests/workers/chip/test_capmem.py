@@ -1,14 +1,10 @@
-"""Codes of the parameter memory and the physical values behind them."""
+"""Codes of the parameter memory give the physical constants of the documentation."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from support.chip_recording import ideal_neurons
 
 from spikeloop.workers.chip.capmem import (
     BIASES,
@@ -17,7 +13,6 @@ from spikeloop.workers.chip.capmem import (
     VOLTAGES,
     Codes,
     ideal_constants,
-    nearest_codes,
 )
 from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS, V_MAX_V
 
@@ -28,26 +23,6 @@ def codes(**changes: Any) -> Codes:
     large = np.ones(N_NEURONS, dtype=np.bool_)
     changed = {name: np.broadcast_to(value, N_NEURONS) for name, value in changes.items()}
     return Codes(**{**same, "large_capacitor": large, **changed})
-
-
-def drawn(name: str) -> st.SearchStrategy[Any]:
-    """What one field of the memory may hold."""
-    if name == "large_capacitor":
-        return arrays(np.bool_, N_NEURONS)
-    if name == "v_reset_u10":  # one cell for all neurons
-        return st.integers(0, MAX_CODE_U10).map(lambda code: np.full(N_NEURONS, code))
-    least = 1 if name in BIASES and not name.startswith("gm") else 0
-    return arrays(np.int64, N_NEURONS, elements=st.integers(least, MAX_CODE_U10))
-
-
-ANY_CODES = st.builds(Codes, **{field.name: drawn(field.name) for field in fields(Codes)})
-
-
-@given(ANY_CODES)
-def test_every_code_that_the_memory_holds_comes_back_from_its_physical_value(held: Codes) -> None:
-    back = nearest_codes(ideal_constants(held))
-    for field in fields(Codes):
-        np.testing.assert_array_equal(getattr(back, field.name), getattr(held, field.name))
 
 
 def test_values_are_those_of_the_table() -> None:
@@ -87,17 +62,6 @@ def test_the_capacitor_scales_what_a_current_does_and_not_the_current() -> None:
     # A steady current meets the leak alone.
     np.testing.assert_allclose(mixed.exc_V, mixed.exc_V[0])
     np.testing.assert_allclose(mixed.inh_V, mixed.inh_V[0])
-
-
-def test_values_beyond_the_range_give_its_ends() -> None:
-    far = ideal_neurons(
-        v_leak_V=-0.5, v_thresh_V=9.0, tau_mem_s=1.0, tau_exc_s=1e-9, refractory_s=0.0, exc_A=1.0
-    )
-    back = nearest_codes(far)
-    assert (back.v_leak_u10 == 0).all()
-    assert (back.leak_u10 == 1).all()
-    for end in (back.v_thresh_u10, back.resistor_exc_u10, back.refractory_u10, back.gm_exc_u10):
-        assert (end == MAX_CODE_U10).all()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The circuit's settings, the codes they stand for, and what its documentation says of them."""
+"""The circuit's settings become codes, with the strengths that its documentation states."""
 
 import numpy as np
 import pytest

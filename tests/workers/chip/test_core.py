@@ -1,4 +1,4 @@
-"""The memory of a chip: how it begins, and that a clone is another chip."""
+"""A new chip is at rest, and a clone shares no memory that changes."""
 
 from collections.abc import Iterator
 from typing import Any

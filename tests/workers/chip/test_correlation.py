@@ -1,4 +1,4 @@
-"""Correlation sensors: the STDP window, which spikes pair, and how synapses deviate."""
+"""Correlation sensors: the STDP window, the pairing of spikes, and the mismatch of synapses."""
 
 from copy import deepcopy
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The environment's integers: probabilities, what the agent is told, and their limits."""
+"""The environment's integers: probabilities, feedback, and their limits."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The account of the processor's memory: known sizes, and the published maxima as its limits."""
+"""The count of the processor's memory has the published maxima as its limits."""
 
 from typing import NamedTuple
 

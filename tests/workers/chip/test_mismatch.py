@@ -1,4 +1,4 @@
-"""Fixed patterns: their magnitudes, and that the chip number alone decides them."""
+"""Fixed patterns have the stated magnitudes and depend on the chip number alone."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""Reward-modulated STDP: its arithmetic to the bit, what it leaves alone, and that it learns."""
+"""Reward-modulated STDP: its arithmetic to the bit, its limits, and that it learns."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""SARSA(λ) in integers against the same rule in floating point, and against hand-made updates."""
+"""SARSA(λ) in integers follows the rule in floating point and updates computed by hand."""
 
 from collections.abc import Callable
 from typing import Any

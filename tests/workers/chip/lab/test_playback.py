@@ -1,4 +1,4 @@
-"""Spikes in at their times, spikes and membranes out, and that looking changes nothing."""
+"""Spikes are sent and recorded in their steps, and recording changes nothing."""
 
 import numpy as np
 from hypothesis import given, settings

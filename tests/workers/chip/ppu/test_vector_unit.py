@@ -1,7 +1,7 @@
-"""The vector unit against plain integers: every pair of bytes, and drawn halfwords.
+"""The vector unit agrees with plain integers on pairs of bytes and drawn halfwords.
 
-The model below knows nothing of lanes, shifts or machine integers: it wraps by a remainder,
-saturates by comparison and truncates by the floor of a quotient.
+The model has no lanes, shifts or machine integers: it wraps by a remainder, saturates by comparison
+and truncates by the floor of a quotient.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -188,8 +188,9 @@ def lanes(number: st.SearchStrategy[int], size: int) -> st.SearchStrategy[list[i
     return st.lists(number, min_size=size, max_size=size)
 
 
+@settings(max_examples=25)
 @given(lanes(halfwords, 8), lanes(halfwords, 8), lanes(words, 8))
-def test_drawn_halfwords(a: list[int], b: list[int], c: list[int]) -> None:
+def test_drawn_halfwords_give_the_models_results(a: list[int], b: list[int], c: list[int]) -> None:
     for operation, (_, model) in MODELS.items():
         assert disagreements(HALFWORDS, operation, model, a, b, c) == [], operation
 

@@ -1,4 +1,4 @@
-"""The chip agent: its hyperparameters, and that it learns."""
+"""The chip agent: its hyperparameters, its refusals, and that it learns."""
 
 import os
 import subprocess
@@ -138,7 +138,7 @@ def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
 
 
 def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
-    """60 MDPs. Rewards are symmetric about 0.5, so who does not learn earns what chance does.
+    """60 MDPs. Rewards are symmetric about 0.5, so an agent that does not learn earns chance.
 
     A learner that is no better passes each sign test at 1e-3: 43 wins of 60 are needed, which
     something that wins 5 pairs in 6 reaches with probability 0.98. The two means give false alarms

@@ -1,4 +1,4 @@
-"""The decision protocol, the environment on the chip, and episodes that can be foreseen."""
+"""The decision protocol, the environment on the chip, and predictable episodes."""
 
 from dataclasses import dataclass
 
@@ -208,8 +208,8 @@ def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
     """The race in closed form, on an uncalibrated chip with unequal synapses.
 
     An action's membrane is the sum of responses to the state's spikes, each a router's delay after
-    it, times the weight. Whoever crosses its threshold before the first one's inhibition arrives
-    fires in that very step, and nobody else does by then.
+    it, times the weight. Every neuron that crosses its threshold before the first one's inhibition
+    arrives fires in exactly that step, and no other neuron fires by then.
     """
     circuit = Circuit(noise_V=0.0)
     n_steps, n_winners = 230, set()

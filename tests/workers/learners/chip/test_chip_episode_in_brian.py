@@ -1,12 +1,4 @@
-"""A whole episode on the emulator against Brian2, learning and environment included.
-
-Neither has noise. Brian2's episode goes by its own spikes (``brian_episode``), so one that differed
-would soon lead the two apart. What they share, the rules of the choice, the successor and the
-weights, has tests of its own.
-
-The emulated episode is the learner's kernel, strides included: without noise they change no spike.
-When in the silence weights are written cannot be seen, because no state fires in it.
-"""
+"""A whole episode on the emulator agrees with Brian2, learning and environment included."""
 
 from functools import cache
 from itertools import pairwise
