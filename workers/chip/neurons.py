@@ -46,8 +46,8 @@ ZERO, ONE, V_MAX = np.float32(0), np.float32(1), np.float32(V_MAX_V)
 NO_SPIKE = np.uint32(0)
 FIRST_NEURON = np.uint32(1)
 
-# Weight codes. An input that decays without end would reach subnormal numbers, on which processors are
-# a hundred times slower; below this it cannot move the membrane's float32 any more.
+# Weight codes. An input that decays without end would reach subnormal numbers, on which processors
+# are a hundred times slower; below this it cannot change the membrane's float32 any more.
 NEGLIGIBLE = np.float32(1e-9)
 
 
