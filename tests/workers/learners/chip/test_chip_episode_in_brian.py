@@ -53,6 +53,11 @@ SETUPS = {
         seed=13,
     ),
 }
+ANOTHER_CIRCUIT = "ideal chip, another circuit, td_published"
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.exhaustive] if name == ANOTHER_CIRCUIT else [])
+    for name in SETUPS
+]
 
 
 @cache
@@ -61,7 +66,7 @@ def episodes_done(name: str) -> BrianEpisode:
     return BrianEpisode(SETUPS[name])
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_episode_is_brians_spike_for_spike(name: str) -> None:
     """Rewards, states, actions, spikes, weights and random numbers are equal, none by tolerance."""
     setup, theirs = SETUPS[name], episodes_done(name)
@@ -91,7 +96,7 @@ def test_an_episode_is_brians_spike_for_spike(name: str) -> None:
     assert len({weights.tobytes() for weights in theirs.writes.values()}) > N_DECISIONS / 2
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_learner_returns_what_brians_episode_earned(name: str) -> None:
     setup, theirs = SETUPS[name], episodes_done(name)
     parameters = Parameters(
@@ -105,7 +110,7 @@ def test_the_learner_returns_what_brians_episode_earned(name: str) -> None:
     np.testing.assert_array_equal(episodes.action_values[0, 0], weight_u6 * 128.0 / VALUE_ONE)
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_membranes_stay_within_rounding_of_brians_for_the_whole_episode(name: str) -> None:
     """The chip step by step, with events and weights of Brian2's episode: 26 500 steps or more."""
     theirs, core = episodes_done(name), SETUPS[name].network()
@@ -120,7 +125,7 @@ def test_membranes_stay_within_rounding_of_brians_for_the_whole_episode(name: st
     assert np.abs(ours[1:] - theirs.membrane_V[:-1]).max() > 1e-2  # had it been a step late
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_step_or_a_code_in_the_emulated_episode_would_be_seen(name: str) -> None:
     """The negative controls: each of these faults of the emulator changes its spikes."""
     setup, theirs = SETUPS[name], episodes_done(name)
