@@ -17,7 +17,6 @@ from spikeloop.workers.chip.ppu.scalar_unit import (
     lcg,
     mul_q7_i8,
     mul_q7_i16,
-    saturate_i32,
     sub_i16,
     xorshift,
 )
@@ -57,28 +56,12 @@ def test_halfword_products_are_rounded_fractions(a: int, b: int) -> None:
     assert mul_q7_i16(a, b) == clip(rounded(Fraction(a * b, 128)), 16)
 
 
-@given(st.integers(-(2**40), 2**40) | st.sampled_from([2**31 - 1, 2**31, -(2**31), -(2**31) - 1]))
-def test_words_saturate(x: int) -> None:
-    assert saturate_i32(x) == clip(x, 32)
-
-
-def test_extreme_halfwords() -> None:
-    assert add_i16(32767, 1) == 32767
-    assert sub_i16(-32768, 1) == -32768
-    assert mul_q7_i16(-32768, -128) == 32767
-
-
 def test_the_generator_gives_the_sequence_of_numerical_recipes() -> None:
     x, sequence = 0, []
     for _ in range(5):
         x = lcg(x)
         sequence.append(x)
     assert sequence == [0x3C6EF35F, 0x47502932, 0xD1CCF6E9, 0xAAF95334, 0x6252E503]
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_the_generator_is_the_published_recurrence(x: int) -> None:
-    assert lcg(x) == (1664525 * x + 1013904223) % 2**32
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 2**16))
@@ -89,14 +72,6 @@ def test_draws_lie_below_their_bound_and_use_the_high_bits(x: int, n: int) -> No
 
 def test_the_other_generator_begins_as_in_marsaglias_paper() -> None:
     assert xorshift(2463534242) == 723471715
-
-
-@given(st.integers(1, 2**32 - 1))
-def test_the_other_generator_shifts_by_13_17_and_5(x: int) -> None:
-    y = (x ^ x << 13) % 2**32
-    y ^= y >> 17
-    y = (y ^ y << 5) % 2**32
-    assert xorshift(x) == y != 0
 
 
 @given(st.integers(1, 2**32 - 1), st.integers(1, 2**16))

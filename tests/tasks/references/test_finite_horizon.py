@@ -1,4 +1,4 @@
-"""Backward induction: cases small enough to solve by hand."""
+"""Backward induction solves cases that can be solved by hand."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What compiling promises: kernels allocate nothing, and their cache knows all their sources."""
+"""Kernels allocate nothing, and their cache depends on all their sources."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from spikeloop.workers.chip import router
-from spikeloop.workers.kernels import kernel, part, routine, source_digest
+from spikeloop.workers.kernels import emulator_kernel, kernel, part, routine
 from spikeloop.workers.learners.chip import episode
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
@@ -46,17 +46,19 @@ def test_kernels_compile_their_parts_without_an_entry_for_python(
         assert (found.fndesc.llvm_cpython_wrapper_name in names) == has_entry
 
 
-def test_the_episode_and_all_programs_are_compiled_so() -> None:
+def test_the_episode_and_all_programs_are_compiled_without_reference_counting() -> None:
     compiled: Any
     for compiled in (episode._compiled(TdMemory), router.advance):
         assert compiled.targetoptions["_nrt"] is False
     assert hooks.OPTIONS["_nrt"] is False
 
 
-def test_the_digest_knows_every_source(tmp_path: Path) -> None:
-    own = tmp_path / "own.py"
-    own.write_text("x = 1\n")
-    first = source_digest(own)
-    assert first != source_digest()
-    own.write_text("x = 2\n")
-    assert source_digest(own) != first
+def test_a_kernel_is_cached_under_another_name_when_one_of_its_sources_changes(
+    tmp_path: Path,
+) -> None:
+    own, names = tmp_path / "own.py", set()
+    for text in ("x = 1\n", "x = 2\n", "x = 2\n"):
+        own.write_text(text)
+        names.add(emulator_kernel(lambda n: n, own).__qualname__)
+    names.add(emulator_kernel(lambda n: n).__qualname__)
+    assert len(names) == 3

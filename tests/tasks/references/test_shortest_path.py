@@ -1,4 +1,4 @@
-"""Distances on grids drawn by hand and on random ones."""
+"""Shortest paths on grids drawn by hand and on random ones."""
 
 import numpy as np
 import pytest

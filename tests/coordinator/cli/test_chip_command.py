@@ -1,4 +1,4 @@
-"""``spikeloop chip``: tables, files and figures, or one clear line."""
+"""``spikeloop chip`` prints tables, writes files and figures, and refuses wrong input in a line."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.workers.chip.calibration.calibrate import Calibration
-from spikeloop.workers.chip.calibration.measured import QUANTITIES
+from spikeloop.workers.chip.calibration.results import QUANTITIES, Calibration
 
 FIGURES = ("correlation", "potentials", "rates", "synapses")
 
@@ -26,7 +25,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_calibrate_writes_codes_and_a_figure_and_shows_what_it_did(
+def test_calibrate_writes_codes_and_a_figure_and_prints_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -41,7 +40,8 @@ def test_calibrate_writes_codes_and_a_figure_and_shows_what_it_did(
     assert {p.name for p in tmp_path.iterdir()} == {"chip-24.json", "chip-24.png"}
 
 
-def test_calibrate_gives_the_same_numbers_as_json(
+@pytest.mark.usefixtures("without_figures_here")
+def test_calibrate_prints_the_numbers_of_its_file_as_json(
     calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "again.json"
@@ -62,7 +62,7 @@ def test_calibrate_gives_the_same_numbers_as_json(
     )
 
 
-def test_inspect_shows_a_chip_before_and_after(
+def test_inspect_draws_a_chip_before_and_after_calibration(
     calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "a" / "b"
@@ -78,7 +78,8 @@ def test_inspect_shows_a_chip_before_and_after(
         assert str(figure) in output
 
 
-def test_inspect_shows_a_chip_as_it_was_made(
+@pytest.mark.usefixtures("without_figures_here")
+def test_inspect_measures_an_uncalibrated_chip(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli("inspect", "--chip", "24", "--out", str(tmp_path), "--json") == 0
@@ -88,7 +89,7 @@ def test_inspect_shows_a_chip_as_it_was_made(
     assert sorted(Path(f).stem for f in summary["figures"]) == list(FIGURES)
 
 
-def test_where_nothing_can_be_written_nothing_is_measured(
+def test_nothing_is_measured_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured = []
