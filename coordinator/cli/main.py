@@ -17,6 +17,7 @@ from spikeloop.coordinator.cli.compare import compare
 from spikeloop.coordinator.cli.doctor import doctor
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
+from spikeloop.coordinator.cli.fetch import fetch
 from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
@@ -41,7 +42,7 @@ app = typer.Typer(
 for command in (
     *(run, resume, compare, transfer),
     *(watch, report, export, verify, interpret),
-    *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
+    *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
     *(plan, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)

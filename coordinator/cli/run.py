@@ -90,9 +90,9 @@ def show_session(
 def _how_to_continue(folder: Path, command: str) -> str:
     """Say how to continue a run; a submitted one can be resumed only on its cluster."""
     from spikeloop.cluster.ray_backend import job_env
-    from spikeloop.coordinator.store.trust import again
+    from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.submit.submitted_runs import RUN
 
     if job_env.metadata().get(RUN):
         return "submit it again"
-    return f"resume with: {command or again('resume', folder)}"
+    return f"resume with: {command or command_line('resume', folder)}"

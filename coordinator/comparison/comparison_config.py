@@ -14,7 +14,8 @@ from spikeloop.coordinator.config.limits import MAX_COUNT
 from spikeloop.coordinator.config.load import parse as parse_run
 from spikeloop.coordinator.config.load import read_tables
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.settings_builder import build, nearest, shown
+from spikeloop.coordinator.config.setting_errors import nearest, shown
+from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.tasks.settings import Settings
 
@@ -135,7 +136,7 @@ DERIVED = {
     "generations": "it follows from comparison.budget",
     "seed": "seeds follow from comparison.seed",
     "name": "the comparison has one, comparison.name",
-    "copy_to": "a comparison is not copied while it runs",
+    "upload_to": "a comparison is not uploaded while it runs",
 }
 """Keys of ``[run]`` that a comparison does not take from its file, with the reason."""
 OWN = ("comparison", "tuning", "strategies")

@@ -33,14 +33,14 @@ from spikeloop.coordinator.comparison import (
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.processor_mix import watched
 from spikeloop.coordinator.search.worker_pool import warm_up_job
-from spikeloop.coordinator.store import atomic_files, begun_runs, manifest
+from spikeloop.coordinator.store import atomic_files, manifest
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.run_folder import classes_folder
-from spikeloop.coordinator.store.trust import again, remember
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
@@ -62,7 +62,7 @@ def start(
         studies.check_new(config)
     if folder.exists() and any(folder.iterdir()):
         hint = (
-            f"go on with: {again('resume', folder)}"
+            f"go on with: {command_line('resume', folder)}"
             if is_comparison(folder)
             else "choose another with --out"
         )
@@ -70,7 +70,6 @@ def start(
     try:
         atomic_files.make_folder(folder)
         atomic_files.write_json(folder / MANIFEST, _describe(config))
-        remember(atomic_files.read_json(folder / MANIFEST))
     except OSError as error:
         raise ConfigError(
             f"{folder}: cannot be written ({error.strerror}); choose another with --out"
@@ -115,8 +114,8 @@ def _run(
     return result
 
 
-def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
-    """Read the configuration of an existing comparison, and whether it is trusted.
+def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
+    """Read the configuration of an existing comparison.
 
     Args:
         folder: of the comparison.
@@ -129,13 +128,8 @@ def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own, trusted = classes_folder(value, str(path)), trust or begun_runs.here(value)
-    return parse(tables, str(path), own if trusted else None), trusted
-
-
-def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
-    """Read the configuration alone, as ``read`` does."""
-    return read(folder, trust)[0]
+    own = classes_folder(value, str(path))
+    return parse(tables, str(path), own if trust else None)
 
 
 def find(config: ComparisonConfig, folder: Path) -> Findings:

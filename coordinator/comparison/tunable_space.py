@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spikeloop.coordinator.config.settings_builder import read_value
+from spikeloop.coordinator.config.load import read_value
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
 
 if TYPE_CHECKING:

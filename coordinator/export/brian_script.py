@@ -18,6 +18,7 @@ from spikeloop.coordinator.export.frozen_network import FrozenNetwork, RecordedE
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks import FAMILIES
+from spikeloop.workers.input_channels import ChannelGroup
 
 TEMPLATE = Path(__file__).with_name("brian_script.py.jinja")
 SHOWN = {
@@ -84,9 +85,7 @@ def render(learned: Learned, network: FrozenNetwork, task: int) -> str:
     rewarded = interface.feedback == "reward"
     feedback = "the reward for it" if rewarded else "the target of the sample before"
     words = {**SHOWN, "feedback": feedback}
-    table = [
-        _row(group, words[group.name]) for group in input_encoding.groups(learner.inputs(interface))
-    ]
+    table = [_row(group, words[group.name]) for group in learner.inputs(interface).groups]
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -112,11 +111,11 @@ def render(learned: Learned, network: FrozenNetwork, task: int) -> str:
     )
 
 
-def _row(group: input_encoding.Group, words: str) -> str:
+def _row(group: ChannelGroup, words: str) -> str:
     """Format a row of the table of channels, in one line or more."""
     last = group.start + group.n - 1
     places = f"{group.start}" if group.n == 1 else f"{group.start} to {last}"
-    text = f"{words}: {group.code}" if group.code else words
+    text = words if group.name == "bias" else f"{words}: {input_encoding.describe(group)}"
     lines = textwrap.wrap(text, 80, break_on_hyphens=False)
     return f"    {places:<12}" + f"\n{'':16}".join(lines)
 

@@ -32,7 +32,7 @@ from spikeloop.coordinator.export.frozen_network import FrozenNetwork
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.base import Unavailable
-from spikeloop.workers.learners.lsnn.inputs import Inputs
+from spikeloop.workers.input_channels import InputChannels
 
 
 def write(path: Path, learned: Learned) -> None:
@@ -112,13 +112,12 @@ def _chain(*names: str) -> list[tuple[str, str]]:
     return list(pairwise(names))
 
 
-def _channels(inputs: Inputs) -> str:
+def _channels(inputs: InputChannels) -> str:
     """For example "action 0-1, feedback 2-3, bias 4"."""
-    words, start = [], 0
-    for name, n in inputs.parts.items():
-        words.append(f"{name} {start}" if n == 1 else f"{name} {start}-{start + n - 1}")
-        start += n
-    return ", ".join(words)
+    return ", ".join(
+        f"{g.name} {g.start}" if g.n == 1 else f"{g.name} {g.start}-{g.start + g.n - 1}"
+        for g in inputs.groups
+    )
 
 
 def _package() -> Any:

@@ -48,7 +48,6 @@ class Learned:
         config: of the run.
         point: (n_dim,) to be deployed.
         source: the run folder or weights file.
-        trusted: whether what its configuration names elsewhere may be used.
         manifest: the contents of the run's ``run.json``.
         generation: after which the point was recommended.
         episodes: of the search.
@@ -58,7 +57,6 @@ class Learned:
     config: RunConfig
     point: FloatArray
     source: Path
-    trusted: bool
     manifest: Mapping[str, Any]
     generation: int
     episodes: int
@@ -128,7 +126,6 @@ def _of_run(folder: Path, trust: bool) -> Learned:
         run.config,
         point,
         folder,
-        run.trusted,
         run.store.manifest(),
         deployed_generation(run),
         run.store.total_episodes(),
@@ -162,14 +159,14 @@ def _of_file(path: Path, trust: bool) -> Learned:
         raise damaged
     if not all(isinstance(number, int) and number >= 0 for number in (generation, episodes)):
         raise damaged
-    config, trusted = read_manifest(of_run, str(path), trust)
+    config = read_manifest(of_run, str(path), trust)
     point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
     if point is None:
         raise ConfigError(
             f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
             f"coordinate of the learner's space, got the shape {shape}"
         )
-    return Learned(config, point, path, trusted, of_run, generation, episodes, known)
+    return Learned(config, point, path, of_run, generation, episodes, known)
 
 
 def _point(arrays: Arrays, n_dim: int) -> FloatArray | None:

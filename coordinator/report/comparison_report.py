@@ -1,6 +1,6 @@
 """The report of a comparison, from its folder: findings first, then what they rest on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import duration
+from spikeloop.coordinator.formatting import command_line, duration
 from spikeloop.coordinator.report import figures, parameter_traces
 from spikeloop.coordinator.report.comparison_figures import comparison_figures
 from spikeloop.coordinator.report.page import (
@@ -29,6 +29,7 @@ from spikeloop.coordinator.report.page import (
     reading,
     records,
     signed,
+    table_of,
 )
 from spikeloop.coordinator.report.run_report import frame, versions
 from spikeloop.coordinator.report.tuning_report import tuning_blocks
@@ -36,7 +37,6 @@ from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, is_run
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import again
 
 CAPTIONS = {
     "anytime": "Held-out score of the recommended point by episodes spent, as the interquartile "
@@ -58,7 +58,8 @@ def comparison_page(folder: Path, trust: bool = False) -> Page:
     config = session.read_config(folder, trust)
     if not (folder / "results.parquet").exists():
         raise ConfigError(
-            f"{folder}: the comparison is not finished; continue it by: {again('resume', folder)}"
+            f"{folder}: the comparison is not finished; continue it by: "
+            f"{command_line('resume', folder)}"
         )
     found = session.find(config, folder)
     trials, results = (result_tables.read(folder, name) for name in ("trials", "results"))
@@ -104,99 +105,79 @@ def _findings(config: ComparisonConfig, found: Findings, results: pd.DataFrame) 
 def _scores(
     found: Findings, results: pd.DataFrame, drawn: Mapping[str, Drawing]
 ) -> Iterator[Block]:
-    head = ["variant", "settings", "searches", "failed", "IQM", "95 % interval", "mean", "area"]
-    targeted = found.target is not None
-    yield Table(
+    columns: dict[str, Callable[[VariantFinding], object]] = {
+        "variant": lambda variant: variant.name,
+        "settings": lambda variant: variant.settings,
+        "searches": lambda variant: variant.n_runs,
+        "failed": lambda variant: variant.n_failed,
+        "IQM": lambda variant: number(variant.iqm.value),
+        "95 % interval": lambda variant: f"[{number(variant.iqm.low)}, {number(variant.iqm.high)}]",
+        "mean": lambda variant: number(variant.mean.value),
+        "area": lambda variant: number(variant.area.value),
+    }
+    caption = (
         f"Held-out score after {found.budget:,} episodes: interquartile mean (IQM) over seeds with "
         "its 95 % interval, mean, and mean over the whole search (area)"
-        + (f"; episodes to a score of {found.target:g}" if targeted else ""),
-        [*head, *(("reached it", "median episodes") if targeted else ())],
-        [
-            [*_variant_cells(variant), *(_target_cells(variant) if targeted else ())]
-            for variant in found.variants
-        ],
-        "ll" + "r" * (6 + 2 * targeted),
     )
+    if found.target is not None:
+        columns |= {"reached it": _reached, "median episodes": _median_episodes}
+        caption += f"; episodes to a score of {found.target:g}"
+    yield table_of(caption, found.variants, columns, "ll" + "r" * (len(columns) - 2))
     yield from (drawn[name] for name in ("scores", "profile") if name in drawn)
     yield Folded("All searches", [_results_table(results)])
 
 
-def _variant_cells(variant: VariantFinding) -> list[str]:
-    iqm = variant.iqm
-    return [
-        variant.name,
-        variant.settings,
-        str(variant.n_runs),
-        str(variant.n_failed),
-        number(iqm.value),
-        f"[{number(iqm.low)}, {number(iqm.high)}]",
-        number(variant.mean.value),
-        number(variant.area.value),
-    ]
-
-
-def _target_cells(variant: VariantFinding) -> list[str]:
+def _reached(variant: VariantFinding) -> str:
     attained = variant.attainment
-    if attained is None:
-        return ["", ""]
-    median = attained.median.value
-    return [f"{attained.n_reached} of {attained.n}", f"{median:,.0f}" if median < np.inf else "-"]
+    return "" if attained is None else f"{attained.n_reached} of {attained.n}"
+
+
+def _median_episodes(variant: VariantFinding) -> str:
+    if variant.attainment is None:
+        return ""
+    median = variant.attainment.median.value
+    return f"{median:,.0f}" if median < np.inf else "-"
 
 
 def _results_table(results: pd.DataFrame) -> Table:
-    return Table(
+    return table_of(
         "Every search of the final phase, with the interval of its own score over held-out tasks",
-        ("variant", "seed", "run seed", "score", "95 % interval", "episodes", "failed", "time"),
-        [
-            (
-                row["variant"],
-                str(row["seed_index"]),
-                str(row["run_seed"]),
-                number(row["score"]),
-                f"[{number(row['score_low'])}, {number(row['score_high'])}]",
-                f"{row['episodes']:,}",
-                f"{row['failed_episodes']:,}",
-                duration(row["wall_s"]),
-            )
-            for row in records(results.sort_values(["variant", "seed_index"]))
-        ],
+        records(results.sort_values(["variant", "seed_index"])),
+        {
+            "variant": lambda row: row["variant"],
+            "seed": lambda row: row["seed_index"],
+            "run seed": lambda row: row["run_seed"],
+            "score": lambda row: number(row["score"]),
+            "95 % interval": lambda row: (
+                f"[{number(row['score_low'])}, {number(row['score_high'])}]"
+            ),
+            "episodes": lambda row: f"{row['episodes']:,}",
+            "failed": lambda row: f"{row['failed_episodes']:,}",
+            "time": lambda row: duration(row["wall_s"]),
+        },
     )
 
 
 def _differences(found: Findings, drawn: Mapping[str, Drawing]) -> Iterator[Block]:
     if "differences" in drawn:
         yield drawn["differences"]
-    yield Table(
+    yield table_of(
         "Mean difference of held-out scores, paired by seed, with its 95 % BCa interval; exact "
         "Wilcoxon signed-rank test, p corrected by Holm over all rows; effect is the rank-biserial "
         "correlation; detectable is the difference that this test finds four times in five",
-        (
-            "comparison",
-            "n",
-            "difference",
-            "95 % interval",
-            "p",
-            "p (Holm)",
-            "effect",
-            "P(higher)",
-            "detectable",
-            "verdict",
-        ),
-        [
-            (
-                f"{c.variant}\u00a0− {c.other}",
-                str(c.n),
-                signed(c.difference.value),
-                f"[{signed(c.difference.low)}, {signed(c.difference.high)}]",
-                f"{c.test.p:.3g}",
-                f"{c.p_holm:.3g}",
-                f"{c.test.effect:+.2f}",
-                f"{c.improvement.value:.2f}",
-                number(c.detectable),
-                c.verdict,
-            )
-            for c in found.comparisons
-        ],
+        found.comparisons,
+        {
+            "comparison": lambda c: f"{c.variant}\u00a0− {c.other}",
+            "n": lambda c: c.n,
+            "difference": lambda c: signed(c.difference.value),
+            "95 % interval": lambda c: f"[{signed(c.difference.low)}, {signed(c.difference.high)}]",
+            "p": lambda c: f"{c.test.p:.3g}",
+            "p (Holm)": lambda c: f"{c.p_holm:.3g}",
+            "effect": lambda c: f"{c.test.effect:+.2f}",
+            "P(higher)": lambda c: f"{c.improvement.value:.2f}",
+            "detectable": lambda c: number(c.detectable),
+            "verdict": lambda c: c.verdict,
+        },
         "l" + "r" * 8 + "l",
     )
 

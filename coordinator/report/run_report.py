@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.stopping import Rule, words
+from spikeloop.coordinator.config.stopping import Rule, describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import duration
 from spikeloop.coordinator.report import figures, parameter_traces, run_figures
@@ -143,7 +143,7 @@ def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule,
         rule = row.get("stopped")
         if isinstance(rule, str) and rule:
             known = cast(Rule, rule)
-            yield known, words(known, config.stop, row)
+            yield known, describe_stop(known, config.stop, row)
 
 
 def _where(run: Run, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:

@@ -15,7 +15,16 @@ import pandas as pd
 from spikeloop.coordinator.comparison.affordable import tuned_space
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import distributions
-from spikeloop.coordinator.report.page import Block, Drawing, Folded, Table, Text, number, records
+from spikeloop.coordinator.report.page import (
+    Block,
+    Drawing,
+    Folded,
+    Table,
+    Text,
+    number,
+    records,
+    table_of,
+)
 from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
@@ -182,23 +191,20 @@ def _tidy(draw: Any, study: "Study", params: list[str] | None = None) -> "Figure
 
 
 def _trials_table(trials: pd.DataFrame) -> Table:
-    return Table(
+    return table_of(
         "Every trial; the value of a pruned one is the last before it was ended",
-        ("strategy", "trial", "state", "value", "episodes", "settings", "reason"),
-        [
-            (
-                row["strategy"],
-                str(row["trial"]),
-                row["state"],
-                number(row["value"]),
-                f"{row['episodes']:,}",
-                ", ".join(
-                    f"{key} {_setting(value)}" for key, value in json.loads(row["settings"]).items()
-                ),
-                row.get("reason", ""),
-            )
-            for row in records(trials)
-        ],
+        records(trials),
+        {
+            "strategy": lambda row: row["strategy"],
+            "trial": lambda row: row["trial"],
+            "state": lambda row: row["state"],
+            "value": lambda row: number(row["value"]),
+            "episodes": lambda row: f"{row['episodes']:,}",
+            "settings": lambda row: ", ".join(
+                f"{key} {_setting(value)}" for key, value in json.loads(row["settings"]).items()
+            ),
+            "reason": lambda row: row.get("reason", ""),
+        },
         "lrlrrll",
     )
 

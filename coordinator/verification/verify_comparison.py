@@ -41,8 +41,8 @@ def verify(folder: Path, trust: bool = False) -> Report:
         ConfigError: the folder is no comparison, its ``comparison.json`` is damaged, or it needs
             trust.
     """
-    config, trusted = session.read(folder, trust)
-    require(folder, databases(config.tables()), trusted)
+    config = session.read_config(folder, trust)
+    require(folder, databases(config.tables()), trust)
     report = Report()
     with session.database_errors(config):
         trials = _verify_studies(config, folder, report)

@@ -16,11 +16,10 @@ from rich.text import Text
 
 from spikeloop.coordinator.comparison import FINAL, SCHEMA_VERSION
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.curves import TerminalSize
 from spikeloop.coordinator.watch.durations import span
 from spikeloop.coordinator.watch.run_status import finite_only
@@ -153,9 +152,9 @@ class ComparisonView:
         for problem in self._problems[:3]:
             yield Text(f"problem: {problem}", "red")
         if self.finished:
-            yield Text(printable(f"report:  {again('report', self.folder)}"))
+            yield Text(printable(f"report:  {command_line('report', self.folder)}"))
         elif self._writer is not None and self._writer.alive is False:
-            yield Text(printable(f"continue: {again('resume', self.folder)}"))
+            yield Text(printable(f"continue: {command_line('resume', self.folder)}"))
         elif self._writer is not None:
             yield Text(f"begun {span(max(time.time() - self._writer.since, 0.0))} ago", "dim")
 

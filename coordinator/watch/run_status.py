@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from spikeloop.coordinator.config.stopping import RULES, StopSettings, epoch_of, words
+from spikeloop.coordinator.config.stopping import RULES, StopSettings, describe_stop, epoch_of
 from spikeloop.coordinator.formatting import printable
 from spikeloop.coordinator.search.transfer import estimate_json
 from spikeloop.coordinator.stats.bootstrap import Interval
@@ -132,7 +132,7 @@ def run_status(reader: RunReader) -> RunStatus:
         planned=max(reader.generation, 0) + to_come,
         generation_s=generation_s,
         left_s=left_s,
-        stopped=words(rule, plan.stop, last) if rule and plan.stop.ends(rule) else "",
+        stopped=describe_stop(rule, plan.stop, last) if rule and plan.stop.ends(rule) else "",
         epoch=epoch_of(last),
         best=last.get("best"),
         mean=last.get("mean"),

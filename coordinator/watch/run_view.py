@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import printable
+from spikeloop.coordinator.formatting import command_line, printable
 from spikeloop.coordinator.report.transfer_table import (
     TransferScores,
     describe_difference,
@@ -20,7 +20,6 @@ from spikeloop.coordinator.report.transfer_table import (
 )
 from spikeloop.coordinator.search.transfer import estimate_json
 from spikeloop.coordinator.stats.bootstrap import Interval
-from spikeloop.coordinator.store.trust import again
 from spikeloop.coordinator.watch.curves import Series, TerminalSize, draw_curves
 from spikeloop.coordinator.watch.durations import span
 from spikeloop.coordinator.watch.run_reader import RunReader
@@ -147,8 +146,8 @@ class RunView:
         folder = self.status.folder
         for figure in sorted((folder / "figures").glob("*.png")):
             yield Text(printable(f"figure:  {figure}"))
-        yield Text(printable(f"report:  {again('report', folder)}"))
-        yield Text(printable(f"check:   {again('verify', folder)}"))
+        yield Text(printable(f"report:  {command_line('report', folder)}"))
+        yield Text(printable(f"check:   {command_line('verify', folder)}"))
 
 
 def _state_line(status: RunStatus) -> Text:
@@ -214,7 +213,7 @@ def _facts(status: RunStatus) -> Iterator[tuple[str, Text]]:
     if status.stopped:
         yield "ended", Text(status.stopped)
     if status.state == "interrupted":
-        yield "continue", Text(printable(again("resume", status.resumed)))
+        yield "continue", Text(printable(command_line("resume", status.resumed)))
     elif status.state not in ("finished", "fetched") and status.commit_s is not None:
         yield "commit", Text(f"the last one {span(status.commit_s)} ago")
     if status.unread:

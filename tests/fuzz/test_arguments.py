@@ -1,4 +1,4 @@
-"""Random command lines over all commands and options, and paths to whatever a disk may hold."""
+"""Random command lines over all commands and options, with paths to all that a disk may hold."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.small_run import small_toml
 
-from fuzz.promise import examples, kept, own_folder
+from fuzz.promise import examples, own_folder, run_and_check
 from fuzz.values import texts
 from spikeloop.coordinator.cli.main import app
 
@@ -130,4 +130,4 @@ def value_of(parameter: Any) -> st.SearchStrategy[str]:
 def test_command_lines(words: list[str]) -> None:
     with own_folder() as folder:
         zoo(folder)
-        kept(*words)
+        run_and_check(*words)

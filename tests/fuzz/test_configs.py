@@ -11,7 +11,7 @@ from support.paths import EXAMPLES
 from support.small_run import TABLES
 from support.tiny_examples import TINY_COMPARISON, TINY_RUN, set_options
 
-from fuzz.promise import Ended, examples, kept, own_folder
+from fuzz.promise import Result, examples, own_folder, run_and_check
 from fuzz.toml import key, literal, text_of
 from fuzz.values import anything, disturbed, table, texts
 from spikeloop.coordinator.comparison import comparison_config as comparisons
@@ -47,14 +47,14 @@ def is_small(tables: dict[str, Any]) -> bool:
     )
 
 
-def read(*arguments: str) -> tuple[bool, Ended]:
+def read(*arguments: str) -> tuple[bool, Result]:
     """Lets a configuration be read; whether it is right, and how the command ended.
 
     A file stands where the folder of results belongs, so a right one ends there.
     """
     Path("taken").touch()
     command = "compare" if arguments[0] == "compare" else "run"
-    result = kept(command, *arguments[1:], "--inline", "--out", "taken")
+    result = run_and_check(command, *arguments[1:], "--inline", "--out", "taken")
     assert result.code == 2
     right = "choose another with --out" in result.errors
     return right, result
@@ -65,7 +65,7 @@ def check_run(path: str, *sets: str, run_episodes: bool = True) -> None:
     right, result = read("run", path, *sets)
     if not right:
         assert path in result.message or "[stop] episodes" in result.message, result.message
-        planned = kept("plan", path, "--inline", *sets)
+        planned = run_and_check("plan", path, "--inline", *sets)
         assert (planned.code, planned.message) == (2, result.message)
         return
     event("right")
@@ -73,13 +73,13 @@ def check_run(path: str, *sets: str, run_episodes: bool = True) -> None:
     if not run_episodes or not is_small(load(Path(path), overrides).tables()):
         return
     event("run")
-    planned = kept("plan", path, "--inline", "--json", *sets)
+    planned = run_and_check("plan", path, "--inline", "--json", *sets)
     assert planned.code == 0, planned
     assert json.loads(planned.output)["total_s"] > 0
-    episodes_done = kept("run", path, "--inline", "--out", "runs", *sets)
+    episodes_done = run_and_check("run", path, "--inline", "--out", "runs", *sets)
     assert episodes_done.code in (0, 1), episodes_done
     [folder] = Path("runs").iterdir()
-    assert kept("verify", str(folder)).code == 0
+    assert run_and_check("verify", str(folder)).code == 0
 
 
 def check_comparison(path: str, *sets: str) -> None:
@@ -96,7 +96,7 @@ def check_comparison(path: str, *sets: str) -> None:
         event("right, but large")
         return
     event("held")
-    assert kept("compare", path, "--inline", "--out", "held", *sets).code in (0, 1)
+    assert run_and_check("compare", path, "--inline", "--out", "held", *sets).code in (0, 1)
 
 
 def kinds_of(name: str) -> list[type[BaseModel]]:

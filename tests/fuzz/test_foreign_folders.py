@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.promise import examples, kept, own_folder
+from fuzz.promise import examples, own_folder, run_and_check
 from fuzz.values import HUGE, texts
 from spikeloop.coordinator.store import atomic_files
 
@@ -74,7 +74,7 @@ def test_another_manifest_in_a_run_folder(run: Path, data: st.DataObject) -> Non
             atomic_files.write_json(Path("it/run.json"), manifest)
         else:  # what no checksum fits on
             Path("it/run.json").write_text(json.dumps(manifest))
-        kept(command, "it", *options)
+        run_and_check(command, "it", *options)
 
 
 @examples(60)
@@ -91,7 +91,7 @@ def test_any_files(data: st.DataObject) -> None:
             path = folder / "it" / name
             if not path.exists() and path.parent.is_dir():
                 path.write_bytes(data.draw(st.binary(max_size=30)))
-        kept(command, "it", *options)
+        run_and_check(command, "it", *options)
 
 
 @examples(50)
@@ -99,4 +99,6 @@ def test_any_files(data: st.DataObject) -> None:
 def test_any_file_as_a_calibration(content: bytes) -> None:
     with own_folder():
         Path("chip.json").write_bytes(content)
-        assert kept("chip", "inspect", "--calibration", "chip.json", "--out", "to").code == 2
+        assert (
+            run_and_check("chip", "inspect", "--calibration", "chip.json", "--out", "to").code == 2
+        )

@@ -14,7 +14,7 @@ import pytest
 from support.folders import folder_contents
 from support.small_run import small_toml
 
-from fuzz.promise import kept
+from fuzz.promise import run_and_check
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, reading, safe_npz
@@ -58,7 +58,7 @@ def test_hostile_contents_of_a_run(run: Path, tmp_path: Path, name: str) -> None
     before = folder_contents(place)
     for command in (["resume", "it", "--inline"], ["transfer", "it", "--inline"], ["verify", "it"]):
         with chdir(tmp_path):
-            result = kept(*command)
+            result = run_and_check(*command)
         # A table of a wrong type cannot even be read; of the others ``verify`` names a problem.
         readable = command[0] == "verify" and file != ROWS
         assert result.code == (1 if readable else 2)

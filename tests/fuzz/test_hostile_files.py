@@ -1,7 +1,7 @@
 """Something hostile stands in the place of a file of a run or a comparison: one line, no change.
 
 Commands run in a child process with little memory that is killed when it takes too long, so that
-one that waits for ever fails its test.
+one that waits without end fails its test.
 """
 
 import os
@@ -15,7 +15,7 @@ from support.blank_figures import blank_figures
 from support.command_line import cli
 from support.small_comparison import comparison_toml
 
-from fuzz.test_bombs import ended
+from fuzz.test_bombs import run_with_little_memory
 
 STATE, ROWS = "state/000001.npz", "generations/part-000001.parquet"
 OF_A_RUN = (
@@ -108,7 +108,7 @@ def check(where: Path, source: Path, cases: list[Case], notice: set[str]) -> Non
         kind(places[-1] / name)
         commands.append(command.replace("IT", places[-1].name).split())
     before = [tree(place) for place in places]
-    found = ended(where, *commands)
+    found = run_with_little_memory(where, *commands)
     for case, words, place, was, (code, lines) in zip(
         cases, commands, places, before, found, strict=True
     ):
@@ -153,6 +153,8 @@ def test_every_hostile_file_of_a_comparison(comparison: Path, tmp_path: Path, na
 def test_hostile_folder_itself(tmp_path: Path, kind: Kind) -> None:
     kind(tmp_path / "it")
     commands = [command.replace("IT", "it").split() for command in COMMANDS]
-    for command, (code, told) in zip(commands, ended(tmp_path, *commands), strict=True):
+    for command, (code, told) in zip(
+        commands, run_with_little_memory(tmp_path, *commands), strict=True
+    ):
         assert (code, len(told)) == (2, 1), (command, told)
         assert "unexpected" not in told[0], (command, told)

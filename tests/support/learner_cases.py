@@ -1,10 +1,9 @@
 """Every learner with a family to run in and settings that make its episodes quick.
 
-By default a learner has its default settings and episodes in small random MDPs. One that is too
+By default a learner has its default settings and meets small random MDPs. One that is too
 slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,6 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
-
-ALL_TARGETS = bool(os.environ.get("SPIKELOOP_ALL_TARGETS"))
-"""Whether what takes minutes of compiling and building is tested too."""
 
 N_STEPS = 80
 N_CANDIDATES, N_TASKS = 3, 4
@@ -94,7 +90,7 @@ def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
 
 @dataclass(frozen=True)
 class Case:
-    """What ``run_episodes`` takes, and who runs them."""
+    """A learner and the arguments of its ``run_episodes``."""
 
     learner: Learner
     parameters: Parameters

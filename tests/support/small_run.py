@@ -1,4 +1,4 @@
-"""A small run of the real thing, and what two runs must have in common."""
+"""A small run, and the check that two runs are the same."""
 
 import os
 from collections.abc import Callable
@@ -31,7 +31,7 @@ TABLES: dict[str, dict[str, Any]] = {
 
 
 def small_tables(**changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """``TABLES`` with some keys of some tables replaced."""
+    """Return ``TABLES`` with some keys of some tables replaced."""
     return {name: {**table, **changes.get(name, {})} for name, table in TABLES.items()}
 
 
@@ -41,7 +41,7 @@ def small_config(**changes: dict[str, Any]) -> RunConfig:
 
 
 def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
-    """Writes the tables as a TOML file."""
+    """Write the tables as a TOML file."""
     lines = []
     for name, table in small_tables(**changes).items():
         lines.append(f"[{name}]")
@@ -53,7 +53,7 @@ def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
 
 
 def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """Every table of a run without the columns that may differ between equal runs."""
+    """Return all tables of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
     for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
@@ -65,7 +65,7 @@ def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def assert_same_contents(one: Path, other: Path) -> None:
-    """Both runs hold the same rows, bit for bit, and end in the same state."""
+    """Fail unless both runs hold the same rows, bit for bit, and end in the same state."""
     first, second = run_tables(one), run_tables(other)
     assert first.keys() == second.keys()
     for name in first:

@@ -1,5 +1,7 @@
 """Settings that make a run or a comparison of examples/ a matter of a second."""
 
+from collections.abc import Mapping
+
 TINY = {
     "run.tasks": 2,
     "family.n_steps": 20,
@@ -21,6 +23,6 @@ TINY_COMPARISON = {
 }
 
 
-def set_options(settings: dict[str, int]) -> list[str]:
+def set_options(settings: Mapping[str, object]) -> list[str]:
     """Return the settings as options of the command line."""
     return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]

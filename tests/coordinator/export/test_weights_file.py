@@ -87,7 +87,7 @@ def test_an_unfinished_run_is_exported_as_of_its_last_commit(run: Path, tmp_path
     assert cli("export", store.folder, "--to", "weights") == 0
     known = learned.open_learned(tmp_path / "early.npz", trust=False)
     assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
-    assert known.point.tobytes() == deployed(read_run(store).config, store).tobytes()
+    assert known.point.tobytes() == deployed(read_run(store)).tobytes()
     store.go_back(-1)
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
 
@@ -272,11 +272,8 @@ class Mine(TabularTd):
 
 
 @pytest.fixture
-def forgetful(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Imports are forgotten after a test, and no runs of others were begun here."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+def forgetful() -> Iterator[None]:
+    """Forget the imports of a test afterwards."""
     path = list(sys.path)
     yield
     sys.path[:] = path
@@ -284,8 +281,8 @@ def forgetful(
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_own_classes_of_a_file_need_trust(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "stranger_learned.py").write_text(MODULE)
     toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
@@ -293,16 +290,10 @@ def test_own_classes_of_a_file_need_trust_unless_its_run_was_begun_here(
     assert cli("run", toml, "--out", tmp_path) == 0
     assert cli("export", tmp_path / "small", "--to", "weights") == 0
     file, mark = tmp_path / "small.npz", tmp_path / "ran"
-
-    def forget() -> None:
-        sys.modules.pop("stranger_learned")
-        sys.path.remove(str(tmp_path))
-        mark.unlink()
-
-    forget()
-    assert cli("transfer", file, *OTHER) == 0
-    forget()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
+    sys.modules.pop("stranger_learned")
+    sys.path.remove(str(tmp_path))
+    mark.unlink()
+    capsys.readouterr()
     assert cli("transfer", file, *OTHER) == 2
     message = one_line(capsys)
     assert "'stranger_learned:Mine' is a class of its author's own" in message
@@ -321,7 +312,7 @@ def test_a_file_leads_to_no_cluster_and_no_upload(
     known = learned.open_learned(file, trust=False)
     config = json.loads(json.dumps(known.config.tables()))
     config["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
-    config["run"]["copy_to"] = str(tmp_path / "elsewhere")
+    config["run"]["upload_to"] = str(tmp_path / "elsewhere")
     strange = replace(known, manifest={**known.manifest, "config": config})
     learned.write(tmp_path / "strange.npz", strange)
     assert cli("transfer", tmp_path / "strange.npz") == 2
