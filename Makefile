@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Two processes: one begins with the tests on Ray, which run one after another.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
 
@@ -10,11 +12,11 @@ demo: $(VENV)/.installed
 	$(BIN)/spikeloop run examples/mdp_evolution.toml --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(PYTEST)
 
 # Every variant of what `make test` samples: hours.
 test-exhaustive: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m exhaustive
+	$(PYTEST) -m exhaustive
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -146,7 +146,7 @@ def set_threads(n: int) -> None:
 
 
 def own_threads(chosen: list[Row]) -> int:
-    """As many as PyTorch takes by itself; 0 if nobody needs it."""
+    """As many as PyTorch takes by itself; 0 if no library needs it."""
     if all(row.name == OURS for row in chosen):
         return 0
     import torch

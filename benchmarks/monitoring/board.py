@@ -1,6 +1,6 @@
 """Draws the Grafana board from a Prometheus that watches a run, and says which panels have data.
 
-For whoever changes the board and has no Grafana at hand, and for the picture in docs/monitoring.md:
+For changes of the board without Grafana, and for the picture in docs/monitoring.md:
 
     python benchmarks/monitoring/board.py --prometheus URL --run NAME --out board.png
 

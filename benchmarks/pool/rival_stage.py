@@ -1,4 +1,4 @@
-"""A process of its own for one pool: it opens the pool, does what it is told, and reports.
+"""A process of its own for one pool: it opens the pool, measures it, and reports.
 
 Reports are lines of JSON on the standard output; whatever the pools print goes elsewhere.
 """
@@ -81,7 +81,7 @@ def walls(generation: Generation, n_candidates: int, n_dim: int, work_s: float) 
 
 
 def endure(generation: Generation, n_candidates: int, report: Any) -> dict[str, Any]:
-    """One generation, during which somebody ends or stops a worker, against the undisturbed."""
+    """One generation, during which a worker is ended or stopped, against the undisturbed one."""
     n_dim, work_s = CASES[-1]
     points = population(n_dim, n_candidates)
     wanted = {

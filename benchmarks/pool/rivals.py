@@ -41,7 +41,7 @@ PATIENCE_S = 60.0
 """A pool that says nothing for so long after it lost a worker hangs."""
 
 LIMIT_S = 600.0
-"""For whatever else a process does."""
+"""Limit of all else that a process does."""
 
 NEEDS = {"joblib": "joblib", "Dask": "distributed", "EvoTorch": "evotorch", "Ray Tune": "fsspec"}
 """The package that a pool needs beside ours, by what its name begins with."""
@@ -87,7 +87,7 @@ def process(name: str, what: str) -> Iterator[tuple[subprocess.Popen[bytes], Pat
 def end_children() -> None:
     """Ends all processes below this one: those without a parent have become its own.
 
-    Python's resource trackers take named semaphores away once nobody uses them, so they come last.
+    Resource trackers take named semaphores away once no process uses them, so they come last.
     """
     trackers = "resource_tracker"
     for spared in (trackers, None):
@@ -187,7 +187,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Measures, prints the table, and writes the figures if it is told where."""
+    """Measures, prints the table, and writes the figures if a file is named."""
     parser = argparse.ArgumentParser(description="dispatch overhead and faults beside other pools")
     parser.add_argument("--rounds", type=int, default=3, help="how often each pool is opened")
     parser.add_argument("--only", default="", help="pools whose name contains this")

@@ -5,7 +5,7 @@ the memory of the coordinator and of each worker, the coordinator's open files a
 number of Ray's processes are noted. The slope is the median of the slopes between all pairs of
 points after the first tenth (Theil and Sen), which a short peak does not bend; its 95 % interval
 takes the points for independent, so it is too narrow. Memory is what the kernel calls private
-(USS): shared pages count for nobody.
+(USS): shared pages do not count.
 """
 
 import argparse

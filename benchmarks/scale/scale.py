@@ -101,14 +101,14 @@ def loss_table(costs: Costs) -> str:
     groups = {
         "what is serial between generations": (
             "generation",
-            "generation_piece",
+            "generation_unit",
             "generation_episode",
         ),
-        "commits": ("commit", "commit_piece", "commit_episode"),
+        "commits": ("commit", "commit_unit", "commit_episode"),
         "messages": ("send_message", "read_message"),
-        "pieces": ("send_piece", "read_piece", "read_episode"),
+        "units": ("send_unit", "read_unit", "read_episode"),
         "turns of the loop": ("turn", "turn_worker", "turn_call"),
-        "the workers' own time": ("worker_message", "worker_piece"),
+        "the workers' own time": ("worker_message", "worker_unit"),
         "all costs": tuple(field.name for field in fields(costs)),
     }
     predict, lines = Prediction(costs), []
@@ -129,10 +129,10 @@ def design_table(costs: Costs) -> str:
     between = replace(
         costs,
         generation=costs.generation + costs.commit,
-        generation_piece=costs.generation_piece + costs.commit_piece,
+        generation_unit=costs.generation_unit + costs.commit_unit,
         generation_episode=costs.generation_episode + costs.commit_episode,
         commit=0.0,
-        commit_piece=0.0,
+        commit_unit=0.0,
         commit_episode=0.0,
     )
     designs = (
@@ -154,7 +154,7 @@ def saturation_table(costs: Costs) -> str:
     lines = [
         [
             f"{job_s:g}",
-            *(f"{job_s / costs.per_job(Machine(1, size).pieces):,.0f}" for size in SIZES),
+            *(f"{job_s / costs.per_job(Machine(1, size).units):,.0f}" for size in SIZES),
         ]
         for job_s in JOBS_S
     ]

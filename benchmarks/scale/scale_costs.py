@@ -98,12 +98,12 @@ class RayCosts:
     """What Ray adds, in seconds, and how far each fit is off.
 
     Attributes:
-        call: main thread, of a message and of each piece in it.
-        reply: main thread, of a message, of each piece in it and of each episode.
+        call: main thread, of a message and of each unit in it.
+        reply: main thread, of a message, of each unit in it and of each episode.
         wait: main thread, of a turn and of each message under way.
-        worker: the worker's process, of a message and of each piece in it.
+        worker: the worker's process, of a message and of each unit in it.
         latency: one way on this machine: half of what a round trip takes beyond all these.
-        other_thread: the busiest other thread of this process, of a message and of each piece.
+        other_thread: the busiest other thread of this process, of a message and of each unit.
     """
 
     call: Fit
@@ -126,41 +126,41 @@ def ray_costs(n_messages: int = 100) -> RayCosts:
             rows = [
                 row
                 for tiles in (ONE_EPISODE, FORTY_EPISODES)
-                for n_pieces in (1, 12, 48)
-                for row in _messages(actors, busy, tiles, n_pieces, n_messages)
+                for n_units in (1, 12, 48)
+                for row in _messages(actors, busy, tiles, n_units, n_messages)
             ]
             waits = _waits(actors, busy, idle)
             for actor in (busy, idle):
                 actors.kill(actor)
     table = np.array(rows)
-    message, piece, episode = table[:, 0], table[:, 1], table[:, 2]
+    message, unit, episode = table[:, 0], table[:, 1], table[:, 2]
     call, reply, worker, other, round_trip = table[:, 3:].T
     costs = [
         fit(np.column_stack(columns))
         for columns in (
-            (message, piece, call),
-            (message, piece, episode, reply),
-            (message, piece, worker),
-            (message, piece, other),
+            (message, unit, call),
+            (message, unit, episode, reply),
+            (message, unit, worker),
+            (message, unit, other),
         )
     ]
     waited = fit(np.array(waits))
-    alone = (piece == 1) & (episode == 1)
+    alone = (unit == 1) & (episode == 1)
     known = sum(sum(one.costs[:2]) for one in costs[:3]) + waited.costs[0]
     latency = max(0.0, (float(np.median(round_trip[alone])) - known) / 2)
     return RayCosts(costs[0], costs[1], waited, costs[2], latency, costs[3])
 
 
 def _messages(
-    actors: Actors, actor: Any, tiles: Tiles, n_pieces: int, n_messages: int
+    actors: Actors, actor: Any, tiles: Tiles, n_units: int, n_messages: int
 ) -> list[list[float]]:
-    """Five rows: messages (1), pieces and episodes in one, and what one cost; then a round trip."""
+    """Five rows: messages (1), units and episodes in one, and what one cost; then a round trip."""
     name, _ = actors.result(actors.call(actor, "hello"))
     process = psutil.Process(int(name.rpartition(":")[2]))
-    grid = _grid(Sleeping(), n_pieces, tiles)
+    grid = _grid(Sleeping(), n_units, tiles)
     c, t = tiles.candidates, tiles.tasks
-    pieces = tuple((0, Tile(k * c, (k + 1) * c, 0, t)) for k in range(n_pieces))
-    first = Order(time.monotonic_ns(), pieces, {0: grid}, ())
+    units = tuple((0, Tile(k * c, (k + 1) * c, 0, t)) for k in range(n_units))
+    first = Order(time.monotonic_ns(), units, {0: grid}, ())
     actors.result(actors.call(actor, "evaluate", first))
     order = replace(first, grids={})
     rows = []
@@ -184,7 +184,7 @@ def _messages(
             actors.result(actors.call(actor, "evaluate", order))
             trips.append(time.perf_counter() - began)
         each = [s / n_messages for s in (call_s, reply_s, worker_s, max(others))]
-        rows.append([1.0, n_pieces, n_pieces * tiles.n_episodes, *each, median(trips)])
+        rows.append([1.0, n_units, n_units * tiles.n_episodes, *each, median(trips)])
     return rows
 
 
@@ -228,26 +228,26 @@ def measure() -> tuple[Costs, dict[str, Any]]:
     """The model's costs without a network, and all that they were put together from."""
     turns, serial, commit = own()
     added = ray_costs()
-    turn, turn_worker, turn_call, message, piece, episode = turns.costs
+    turn, turn_worker, turn_call, message, unit, episode = turns.costs
     costs = Costs(
         turn=turn + added.wait.costs[0],
         turn_worker=turn_worker,
         turn_call=turn_call + added.wait.costs[1],
         # The coordinator's own part of a message comes half before and half after its episode.
         send_message=message / 2 + added.call.costs[0],
-        send_piece=piece / 2 + added.call.costs[1],
+        send_unit=unit / 2 + added.call.costs[1],
         read_message=message / 2 + added.reply.costs[0],
-        read_piece=piece / 2 + added.reply.costs[1],
+        read_unit=unit / 2 + added.reply.costs[1],
         read_episode=episode + added.reply.costs[2],
         generation=serial.costs[0],
-        generation_piece=serial.costs[1],
+        generation_unit=serial.costs[1],
         generation_episode=serial.costs[2],
         commit=commit.costs[0],
-        commit_piece=commit.costs[1],
+        commit_unit=commit.costs[1],
         commit_episode=commit.costs[2],
         latency=added.latency,
         worker_message=added.worker.costs[0],
-        worker_piece=added.worker.costs[1],
+        worker_unit=added.worker.costs[1],
     )
     parts: dict[str, Fit | RayCosts] = {
         "turns": turns,

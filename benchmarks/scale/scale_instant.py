@@ -20,7 +20,7 @@ class InstantActors:
 
     Attributes:
         rows: of each generation: how many turns, workers and calls (both summed over the turns),
-            messages, pieces and episodes there were, and the processor time that they took; what
+            messages, units and episodes there were, and the processor time that they took; what
             this class takes itself is left out.
         serial_s: before each generation but the first: processor time without anything under way.
         commit_s: in each generation but the first: seconds for committing the one before.

@@ -1,14 +1,14 @@
 """How a pool scales, as a model: a coordinator that is a queue, and workers as its customers.
 
-The model is exact about who waits for whom, and knows nothing of what the work is. A *piece* is one
-job on one core; a *message* carries pieces to a worker and its reply carries all their results
+The model is exact about who waits for whom, and knows nothing of what the work is. A *unit* is one
+job on one core; a *message* carries units to a worker and its reply carries all their results
 back. The rules are those of ``spikeloop.cluster.dispatch.ledger`` and ``RayPool.run``:
 
 - The coordinator does one thing at a time. In every turn of its loop it waits for replies, reads
   all that are there, and then sends messages, worker by worker, one each in every round.
-- While more pieces wait than there are cores, a worker may hold two for each of its cores; the
+- While more units wait than there are cores, a worker may hold two for each of its cores; the
   last ones, one per core, go to free cores only. A message fills a quarter of a worker's cores.
-- A worker of one core episodes one message after the other. One of several cores has a thread for
+- A worker of one core runs one message after the other. One of several cores has a thread for
   each, which messages share; its interpreter, too, does one thing at a time.
 - A generation begins when the last reply of the one before was read and the strategy was told and
   asked; the one before is committed as soon as the first reply has come, while the workers work.
@@ -62,7 +62,7 @@ class _Reply(NamedTuple):
 
     arrives: float
     worker: int
-    n_pieces: int
+    n_units: int
 
 
 class _Worker:
@@ -77,13 +77,13 @@ class _Worker:
         self._last = now
 
     def run_episodes(self, arrives: float, durations: list[float]) -> float:
-        """When the last piece of a message is done that arrives now."""
+        """When the last unit of a message is done that arrives now."""
         begins = max(arrives, self._last if self._in_turn else self._interpreter)
         self._interpreter = begins + self._costs.worker_message
         end = 0.0
         for duration in durations:
             begins = max(self._interpreter, heappop(self._threads))
-            self._interpreter = begins + self._costs.worker_piece
+            self._interpreter = begins + self._costs.worker_unit
             heappush(self._threads, self._interpreter + duration)
             end = max(end, self._interpreter + duration)
         self._last = max(self._last, end)
@@ -91,7 +91,7 @@ class _Worker:
 
 
 class _Generation:
-    """The pieces of one generation on their way through the workers.
+    """The units of one generation on their way through the workers.
 
     Attributes:
         now: the coordinator's time.
@@ -107,13 +107,13 @@ class _Generation:
         self.n_turns = 0
         self._machine = machine
         self._costs = costs
-        self._read_piece = costs.read_piece + costs.read_episode * work.episodes_per_job
+        self._read_unit = costs.read_unit + costs.read_episode * work.episodes_per_job
         self._n_sent = 0
         self._workers = [_Worker(machine, costs, started) for _ in range(machine.n_workers)]
         self._replies: list[_Reply] = []
 
     def run(self) -> None:
-        """Episodes all pieces."""
+        """Run all units."""
         began = self.now
         self._send(range(self._machine.n_workers))
         self.busy_s += self.now - began
@@ -131,8 +131,8 @@ class _Generation:
         while self._replies and self._replies[0].arrives <= self.now:
             there.append(heappop(self._replies))
         for reply in there:
-            self.now += costs.read_message + self._read_piece * reply.n_pieces
-            self._workers[reply.worker].held -= reply.n_pieces
+            self.now += costs.read_message + self._read_unit * reply.n_units
+            self._workers[reply.worker].held -= reply.n_units
         # Nobody else can have become able to take more.
         self._send(sorted({reply.worker for reply in there}))
         self.now += self._commit_s
@@ -148,12 +148,12 @@ class _Generation:
         worker, machine = self._workers[number], self._machine
         waiting = len(self.durations) - self._n_sent
         per_core = PIECES_PER_CORE if waiting > machine.n_cores else 1
-        n = min(waiting, per_core * machine.cores - worker.held, machine.pieces)
+        n = min(waiting, per_core * machine.cores - worker.held, machine.units)
         if n <= 0:
             return False
         durations = self.durations[self._n_sent : self._n_sent + n]
         self._n_sent += n
-        self.now += self._costs.send_message + self._costs.send_piece * n
+        self.now += self._costs.send_message + self._costs.send_unit * n
         end = worker.run_episodes(self.now + self._costs.latency, durations)
         heappush(self._replies, _Reply(end + self._costs.latency, number, n))
         worker.held += n

@@ -1,6 +1,6 @@
 """The search whose scaling is measured: the real outer loop over episodes that sleep.
 
-Workers import the learner from this file. Episodes that sleep let far more workers than cores live
+Workers import the learner from this file. Episodes that sleep let far more workers than cores run
 at once, and release the interpreter's lock as compiled kernels do.
 """
 
@@ -141,17 +141,17 @@ def configuration(
 
 
 def run(
-    config: RunConfig, pool: WorkerPool, told: Callable[[int], None] = lambda n_episodes: None
+    config: RunConfig, pool: WorkerPool, reported: Callable[[int], None] = lambda n_episodes: None
 ) -> Walls:
     """Searches on a pool, in a run folder that is gone afterwards.
 
     Args:
         config: of ``configuration``, with three generations at least.
         pool: where.
-        told: of episodes that came in.
+        reported: called with the number of episodes that came in.
     """
     with new_store() as store:
-        stamps = _Stamps(told)
+        stamps = _Stamps(reported)
         search(Run(config, store), pool, stamps)
         table, generations = store.table("episodes"), store.table("generations")
     assert table is not None and generations is not None

@@ -17,51 +17,51 @@ class Costs:
         turn_worker: the same, for each worker of the pool.
         turn_call: the same, for each message that is under way.
         send_message: for sending a message.
-        send_piece: the same, for each piece in it.
+        send_unit: the same, for each unit in it.
         read_message: for reading a reply.
-        read_piece: the same, for each piece in it.
+        read_unit: the same, for each unit in it.
         read_episode: the same, for each episode in it.
         generation: between the last reply of a generation and the first message of the next.
-        generation_piece: the same, for each job of a generation.
+        generation_unit: the same, for each job of a generation.
         generation_episode: the same, for each episode of a generation.
         commit: of the generation before, once, when the first reply has come.
-        commit_piece: the same, for each job.
+        commit_unit: the same, for each job.
         commit_episode: the same, for each episode.
         latency: of the network, for each message and each reply.
-        worker_message: of the worker's interpreter, before the first piece of a message episodes.
-        worker_piece: the same, for each piece.
+        worker_message: of the worker's interpreter, before the first unit of a message runs.
+        worker_unit: the same, for each unit.
     """
 
     turn: float = 0.0
     turn_worker: float = 0.0
     turn_call: float = 0.0
     send_message: float = 0.0
-    send_piece: float = 0.0
+    send_unit: float = 0.0
     read_message: float = 0.0
-    read_piece: float = 0.0
+    read_unit: float = 0.0
     read_episode: float = 0.0
     generation: float = 0.0
-    generation_piece: float = 0.0
+    generation_unit: float = 0.0
     generation_episode: float = 0.0
     commit: float = 0.0
-    commit_piece: float = 0.0
+    commit_unit: float = 0.0
     commit_episode: float = 0.0
     latency: float = 0.0
     worker_message: float = 0.0
-    worker_piece: float = 0.0
+    worker_unit: float = 0.0
 
-    def per_job(self, pieces: int = 1, episodes: int = 1) -> float:
-        """The least that a job of so many episodes costs the coordinator, by pieces a message."""
-        message = (self.send_message + self.read_message) / pieces
-        return message + self.send_piece + self.read_piece + self.read_episode * episodes
+    def per_job(self, units: int = 1, episodes: int = 1) -> float:
+        """The least that a job of so many episodes costs the coordinator, by units a message."""
+        message = (self.send_message + self.read_message) / units
+        return message + self.send_unit + self.read_unit + self.read_episode * episodes
 
     def serial(self, jobs: int, episodes: int = 1) -> float:
         """What a generation of so many jobs of so many episodes costs with nothing under way."""
-        return self.generation + jobs * (self.generation_piece + episodes * self.generation_episode)
+        return self.generation + jobs * (self.generation_unit + episodes * self.generation_episode)
 
     def meanwhile(self, jobs: int, episodes: int = 1) -> float:
         """What committing a generation of so many jobs of so many episodes costs."""
-        return self.commit + jobs * (self.commit_piece + episodes * self.commit_episode)
+        return self.commit + jobs * (self.commit_unit + episodes * self.commit_episode)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Machine:
         n_workers: how many.
         cores: of each.
         n_messages: messages that fill the cores of a worker.
-        in_turn: whether a message waits until all pieces of the one before it are done. With one
+        in_turn: whether a message waits until all units of the one before it are done. With one
             core that is so; with several it is not what the pool does, but what it would cost.
     """
 
@@ -87,7 +87,7 @@ class Machine:
         return self.n_workers * self.cores
 
     @property
-    def pieces(self) -> int:
+    def units(self) -> int:
         """Pieces of a full message."""
         return max(1, self.cores // self.n_messages)
 

@@ -5,7 +5,7 @@ first standard deviation, 0.15 as ours, where they cannot do without one. All be
 of the box. Each comes from the extra ``spikeloop[benchmark]`` and is imported when it is made.
 
 The box: ``cma``, ``nevergrad`` and Optuna keep it by their own means; ``evosax`` knows no bounds,
-so its points are folded by reflection as ours are, by whoever evaluates them. What a peer
+so its points are folded by reflection as ours are, by the evaluation. What a peer
 recommends is what it documents: ``cma`` its best point without noise, as ``fmin2`` returns it, and
 its ``xfavorite`` under noise; ``evosax`` the mean where it has a distribution, the best point for
 annealing and genetic search; ``nevergrad`` its ``provide_recommendation``; Optuna its best trial.
@@ -26,7 +26,7 @@ from spikeloop.workers.job import Population
 from spikeloop.workers.space import ParameterSpace, Real
 
 SIGMA = 0.15
-"""First standard deviation in box units, for whoever demands one."""
+"""First standard deviation in box units, for methods that demand one."""
 
 REACH = 0.5
 """How far Adam at its full rate would carry the second Open_ES within the budget, in box units.

@@ -24,7 +24,7 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search import run_session, transfer_session
 from spikeloop.coordinator.store.commit_order import rank
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
@@ -273,9 +273,8 @@ def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, cop
     folder = download.fetch(s3.uri(copied), tmp_path)
     uri = s3.uri(copied.removesuffix("/small"))
     config = small_config(run={"copy_to": uri})
-    run_session.transfer(
-        config,
-        RunStore.open(folder),
+    transfer_session.score_run(
+        Run(config, RunStore.open(folder)),
         config.transfer.model_copy(update={"seed": 4}),
         SilentReporter(),
         StopSignal(),

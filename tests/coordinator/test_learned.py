@@ -87,7 +87,7 @@ def test_a_run_on_its_way_is_exported_as_it_stands(run: Path, tmp_path: Path) ->
     assert cli("export", store.folder, "--to", "weights") == 0
     known = learned.open_learned(tmp_path / "early.npz", trust=False)
     assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
-    assert known.point.tobytes() == deployed(read_run(store).config, store).tobytes()
+    assert known.point.tobytes() == deployed(read_run(store)).tobytes()
     store.go_back(-1)
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
 

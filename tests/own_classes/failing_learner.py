@@ -71,11 +71,11 @@ class Echo(Settings):
     def _break(self) -> Fault:
         match self.fault:
             case "raise":
-                raise ArithmeticError("this episode was told to raise")
+                raise ArithmeticError("this episode is to raise")
             case "memory_error":
                 raise MemoryError
             case "sys_exit":
-                raise SystemExit("this episode was told to leave")
+                raise SystemExit("this episode is to leave")
             case "exit":
                 os._exit(3)
             case "hang":

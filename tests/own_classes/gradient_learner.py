@@ -19,7 +19,7 @@ N_BINS = 2
 
 
 class Slope(Settings):
-    """Score 1 - |w - aim|² / n + luck, with its gradient, times 1 + progress so that it is seen."""
+    """Score 1 - |w - aim|² / n + noise, with its gradient times 1 + progress, which shows it."""
 
     kind: Literal["slope"] = "slope"
     n: int = Field(default=3, ge=1, description="weights")
@@ -42,7 +42,7 @@ class Slope(Settings):
     ) -> Episodes:
         episodes = self.run_episodes(parameters, tasks, seeds)
         # The gradient with respect to the point, of which a weight is the double; it differs from
-        # tile to tile by the luck of the episodes.
+        # tile to tile by the noise of the episodes.
         noise = (seeds % np.uint64(7)).astype(float).mean(axis=1, keepdims=True)
         gradient = -2 * 2.0 * self._off(parameters) / self.n * (1 + progress) + noise
         broken = parameters["w"][:, 0] > self.broken_from

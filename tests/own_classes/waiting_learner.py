@@ -1,4 +1,4 @@
-"""A learner whose episodes wait until a file exists: a run of it holds its cores until told.
+"""A learner whose episodes wait until a file exists: until then a run holds its cores.
 
 Ray workers import this file, so it needs nothing but Spikeloop.
 """

@@ -1,7 +1,4 @@
-"""Figures that are written like any other, but blank: drawing takes most of a small run.
-
-For tests that are about something else.
-"""
+"""Blank figures for tests that are about something else: drawing takes most of a small run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +12,7 @@ SVG = '<svg width="7pt" height="4pt" viewBox="0 0 7 4"></svg>'
 
 @contextmanager
 def blank_figures() -> Iterator[None]:
-    """Inside, matplotlib saves blank figures."""
+    """Let matplotlib save blank figures within the block."""
     from matplotlib.figure import Figure
 
     with pytest.MonkeyPatch.context() as patched:
@@ -24,5 +21,5 @@ def blank_figures() -> Iterator[None]:
 
 
 def save_blank(figure: object, file: Any, *, format: str, **options: Any) -> None:
-    """What ``Figure.savefig`` is asked for, without a drawing."""
+    """Write a blank file instead of ``Figure.savefig``."""
     file.write(SVG if format == "svg" else PNG)

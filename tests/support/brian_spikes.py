@@ -1,4 +1,4 @@
-"""All spikes of all episodes, of learners that say nothing of them."""
+"""All spikes of all episodes, of learners that do not report them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ Spikes = dict[str, list[list[tuple[int, int]]]]
 
 @contextmanager
 def recorded_spikes() -> Iterator[list[Spikes]]:
-    """What runs inside keeps the spikes of every population; each run of a network adds its own."""
+    """Record all spikes within the block; each run of a network adds its own."""
     runs: list[Spikes] = []
 
     class Recording(Batch):

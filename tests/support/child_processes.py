@@ -1,4 +1,4 @@
-"""Child processes of tests: watched, so that a test fails instead of waiting for ever."""
+"""Child processes with a time limit, so that a test fails instead of waiting without end."""
 
 import subprocess
 import sys
@@ -12,15 +12,15 @@ import psutil
 import pytest
 
 LIMIT_S = 300.0
-"""A child is killed after this time: many times what it needs on a busy machine."""
+"""A child is killed after this time, many times what it needs on a busy machine."""
 SOON_S = 30.0
-"""What a killed process has started must be gone within this time; that takes less than a second,
-where Ray alone needs a minute."""
+"""Processes that a killed process started must be gone within this time. That takes less than a
+second, where Ray alone needs a minute."""
 
 
 @contextmanager
 def child(arguments: list[str], cwd: Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Runs Python with these arguments; whatever is read or awaited from it ends at the limit."""
+    """Run Python with these arguments and kill it at the limit."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=cwd,
@@ -41,7 +41,7 @@ def child(arguments: list[str], cwd: Path, **options: Any) -> Iterator[subproces
 
 
 def folder_of(family: list[psutil.Process]) -> Path:
-    """The folder that a run's cluster was given, from the command line of its node service."""
+    """Return the folder of a run's cluster, from the command line of its node service."""
     for process in family:
         with suppress(psutil.NoSuchProcess):
             for word in process.cmdline():
@@ -52,8 +52,20 @@ def folder_of(family: list[psutil.Process]) -> Path:
     pytest.fail(f"no node service among {family}")
 
 
+def worker_processes(pid: int) -> list[psutil.Process]:
+    """Return the workers below a process: Ray names each after its actor, or what it runs now."""
+    others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # Ray starts short-ran helpers too
+            title = "".join(process.cmdline()[:1])
+            if title.startswith("ray::") and not title.startswith(others):
+                found.append(process)
+    return found
+
+
 def wait_for(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
-    """Returns as soon as a point is reached; fails if the child ends before it."""
+    """Wait until a condition holds; fail if the child ends before."""
     while not reached():
         try:
             process.wait(timeout=0.005)
@@ -63,6 +75,6 @@ def wait_for(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> Non
 
 
 def assert_gone(processes: list[psutil.Process], why: str, limit_s: float = LIMIT_S) -> None:
-    """All these processes end, at the latest within the limit."""
+    """Fail unless all these processes end within the limit."""
     _, alive = psutil.wait_procs(processes, timeout=limit_s)
     assert alive == [], why

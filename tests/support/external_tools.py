@@ -1,4 +1,4 @@
-"""Programs that check files of ours and that pip may not have installed."""
+"""Programs that check our files and that pip may not have installed."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ import pytest
 
 
 def run_tool(*command: str, cwd: Path) -> str:
-    """What a program says; its complaint fails the test.
+    """Run a program and return its output; fail if it complains.
 
-    Where the program is missing, the test is skipped; with ``SPIKELOOP_ALL_TOOLS=1`` it fails.
+    Skip the test if the program is missing; with ``SPIKELOOP_ALL_TOOLS=1`` it fails.
     """
     beside = Path(sys.executable).with_name(command[0])
     program = str(beside) if beside.exists() else shutil.which(command[0])

@@ -1,4 +1,4 @@
-"""What a report's HTML holds, and what is wrong with it."""
+"""The parts of a report's HTML, and the faults in it."""
 
 import re
 from html.parser import HTMLParser

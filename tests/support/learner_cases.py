@@ -1,6 +1,6 @@
 """Every learner with a family to run in and settings that make its episodes quick.
 
-By default a learner has its default settings and episodes in small random MDPs. One that is too
+By default a learner has its default settings and meets small random MDPs. One that is too
 slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
 """
 
@@ -94,7 +94,7 @@ def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
 
 @dataclass(frozen=True)
 class Case:
-    """What ``run_episodes`` takes, and who runs them."""
+    """A learner and the arguments of its ``run_episodes``."""
 
     learner: Learner
     parameters: Parameters

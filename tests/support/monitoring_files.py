@@ -1,4 +1,4 @@
-"""What the Grafana board and the Prometheus alerts ask for."""
+"""The metrics that the Grafana board and the Prometheus alerts ask for."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Child processes whose libraries take their processor for an old one, by variables."""
+"""Environment in which libraries take the processor for an old one."""
 
 import os
 import platform
@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 LIBC = "AVX,AVX2,FMA,FMA4,AVX512F,AVX512VL,AVX512BW,AVX512DQ"
-"""What the C library looks at before it chooses among its exponentials and logarithms."""
+"""Features by which the C library chooses among its exponentials and logarithms."""
 
 x86_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates old x86 processors")
 
 
 def old_processor_environment() -> dict[str, str]:
-    """The environment of a process that computes as on a processor of 2008, without AVX and FMA.
+    """Return the environment of a process that computes as on a processor of 2008.
 
-    These variables bring about the very bits that a whole emulated processor (QEMU's Nehalem) does,
-    as far as NumPy, OpenBLAS, numba and the C library are concerned.
+    Without AVX and FMA, NumPy, OpenBLAS, numba and the C library give the same bits as on a whole
+    emulated processor (QEMU's Nehalem).
     """
     sets = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     newer = [name for name in sets if name.startswith(("AVX", "FMA", "F16C", "X86_V3", "X86_V4"))]

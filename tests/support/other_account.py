@@ -1,4 +1,4 @@
-"""What another account of this machine can do with the files of a run."""
+"""What another account of this machine can do with files."""
 
 import json
 import os
@@ -36,7 +36,7 @@ for path in json.load(sys.stdin):
 
 
 def successes(paths: list[Path]) -> list[str]:
-    """What an account without rights manages to do with files, as "read PATH"."""
+    """Return what an account without rights manages to do with files, as "read PATH"."""
     if os.geteuid() != 0:
         pytest.skip("only root can try what another account can do")
     done = subprocess.run(
@@ -51,5 +51,5 @@ def successes(paths: list[Path]) -> list[str]:
 
 
 def within(folder: Path) -> list[Path]:
-    """A folder and all that is in it."""
+    """Return a folder and all paths below it."""
     return [folder, *folder.rglob("*")]

@@ -1,4 +1,4 @@
-"""Command lines that a command prints for its user, run as a shell runs them."""
+"""Command lines that a command prints for its user, run by a shell."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from support.child_processes import LIMIT_S
 
 
 def run_printed_line(line: str, **variables: str) -> str:
-    """What a printed line says; fails unless it ends well.
+    """Run a printed line and return its output; fail unless its exit code is 0.
 
     Args:
         line: as printed.

@@ -1,4 +1,4 @@
-"""A Ray head of one's own on this machine: dashboard, token, loopback only, gone at the end."""
+"""A Ray head of a test's own: dashboard, token, loopback only, ended with all its processes."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import psutil
 
 from support.child_processes import child, wait_for
 
-TOKEN = "a-token-of-the-tests-and-of-nobody-else-0123456789"
+TOKEN = "a-token-of-the-tests-alone-0123456789"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Head:
 
 @contextmanager
 def ray_head(cores: int) -> Iterator[Head]:
-    """Starts a head with some cores and ends it with all of its processes."""
+    """Start a head with some cores and end it with all of its processes."""
     folder = Path(tempfile.mkdtemp(prefix="sl", dir="/tmp"))  # sockets need a short path
     gcs, dashboard, agent, agent_grpc, client = free_ports(5)
     ports = {
@@ -75,7 +75,7 @@ def ray_head(cores: int) -> Iterator[Head]:
 
 
 def free_ports(n: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses now."""
+    """Return unused ports of the loopback interface."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
@@ -84,7 +84,7 @@ def free_ports(n: int) -> list[int]:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens."""
+    """Whether a process listens at a port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, which come and go as a test wants."""
+"""A Ray cluster of several nodes on this machine, which a test adds, kills and drains."""
 
 import os
 import time
@@ -17,7 +17,7 @@ QUICK = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
-"""A lost node is noticed within seconds, not within Ray's minute."""
+"""Settings with which a lost node is noticed within seconds instead of a minute."""
 
 
 class Nodes:
@@ -32,20 +32,20 @@ class Nodes:
         self.address: str = cluster.address
 
     def add(self, cores: int) -> Any:
-        """A node that has joined."""
+        """Add a node and wait until it has joined."""
         return self._cluster.add_node(
             num_cpus=cores, object_store_memory=80_000_000, include_dashboard=False
         )
 
     def kill(self, node: Any) -> None:
-        """Ends a node as a power cut would: all of its processes at once."""
+        """Kill all processes of a node at once, as a power cut would."""
         raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
         for process in [*raylet.children(recursive=True), raylet]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
     def drain(self, node: Any, seconds: int) -> None:
-        """Tells the cluster that a node will go after so many seconds, as a cloud provider does."""
+        """Tell the cluster that a node will go after some seconds, as a cloud provider does."""
         import ray
         from ray.core.generated import autoscaler_pb2
 
@@ -62,7 +62,7 @@ class Nodes:
 
 @contextmanager
 def ray_cluster_of(*cores: int) -> Iterator[Nodes]:
-    """A cluster with a node for each number of cores; it ends with the block."""
+    """Start a cluster with a node for each number of cores; end it with the block."""
     environment = {**QUICK, "RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
     with patch.dict(os.environ, environment):
         from ray.cluster_utils import Cluster

@@ -1,4 +1,4 @@
-"""An S3 server on this machine that can be stopped and started again with what it holds."""
+"""An S3 server on this machine that can be stopped and started again with its objects."""
 
 import logging
 from typing import Any
@@ -37,7 +37,7 @@ class S3:
 
     @property
     def options(self) -> str:
-        """What stands after a URI that means this server."""
+        """Options of a URI that lead to this server."""
         return f"?endpoint_override=127.0.0.1:{self.port}&scheme=http"
 
     def start(self) -> None:
@@ -53,7 +53,7 @@ class S3:
         return f"s3://{BUCKET}/{prefix}{self.options}"
 
     def objects(self, prefix: str) -> dict[str, bytes]:
-        """Every object below a prefix, by what follows it."""
+        """Return every object below a prefix, by the rest of its key."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=BUCKET, Prefix=f"{prefix}/"
         )

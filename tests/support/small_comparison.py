@@ -1,4 +1,4 @@
-"""A small comparison of the real thing, and what two of them must have in common."""
+"""A small comparison, and the check that two comparisons are the same."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ population_size = 12
 
 
 def comparison_toml(path: Path, **changes: str) -> Path:
-    """Writes the configuration with some lines replaced."""
+    """Write the configuration with some lines replaced."""
     text = TOML
     for old, new in changes.items():
         line = next(line for line in TOML.splitlines() if line.startswith(f"{old} ="))
@@ -62,7 +62,7 @@ def comparison_toml(path: Path, **changes: str) -> Path:
 
 
 def comparison_tables(folder: Path) -> dict[str, Any]:
-    """Everything a comparison says, without times."""
+    """Return the tables and findings of a comparison without times."""
     frames = {
         name: pd.read_parquet(folder / f"{name}.parquet").drop(columns=["wall_s"], errors="ignore")
         for name in ("trials", "results", "anytime")
@@ -71,7 +71,7 @@ def comparison_tables(folder: Path) -> dict[str, Any]:
 
 
 def assert_same_comparison(one: Path, other: Path) -> None:
-    """Both comparisons hold the same trials, scores and findings, bit for bit."""
+    """Fail unless both comparisons hold the same trials, scores and findings, bit for bit."""
     first, second = comparison_tables(one), comparison_tables(other)
     assert first.pop("findings") == second.pop("findings")
     for name in first:

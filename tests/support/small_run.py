@@ -1,4 +1,4 @@
-"""A small run of the real thing, and what two runs must have in common."""
+"""A small run, and the check that two runs are the same."""
 
 import os
 from collections.abc import Callable
@@ -31,7 +31,7 @@ TABLES: dict[str, dict[str, Any]] = {
 
 
 def small_tables(**changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """``TABLES`` with some keys of some tables replaced."""
+    """Return ``TABLES`` with some keys of some tables replaced."""
     return {name: {**table, **changes.get(name, {})} for name, table in TABLES.items()}
 
 
@@ -41,7 +41,7 @@ def small_config(**changes: dict[str, Any]) -> RunConfig:
 
 
 def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
-    """Writes the tables as a TOML file."""
+    """Write the tables as a TOML file."""
     lines = []
     for name, table in small_tables(**changes).items():
         lines.append(f"[{name}]")
@@ -53,7 +53,7 @@ def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
 
 
 def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """Every table of a run without the columns that may differ between equal runs."""
+    """Return all tables of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
     for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
@@ -65,7 +65,7 @@ def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def assert_same_contents(one: Path, other: Path) -> None:
-    """Both runs hold the same rows, bit for bit, and end in the same state."""
+    """Fail unless both runs hold the same rows, bit for bit, and end in the same state."""
     first, second = run_tables(one), run_tables(other)
     assert first.keys() == second.keys()
     for name in first:
@@ -77,6 +77,12 @@ def assert_same_contents(one: Path, other: Path) -> None:
     assert states[0].keys() == states[1].keys()
     for name, array in states[0].items():
         assert array.tobytes() == states[1][name].tobytes(), name
+
+
+def start_config(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
+    """Run a configuration in this process and return its folder."""
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
+    return folder
 
 
 class SilentReporter:
@@ -122,10 +128,8 @@ class InterruptingReporter(SilentReporter):
 
 
 def start_run(folder: Path, reporter: Any = None, **changes: Any) -> Path:
-    """Run the small run with some changes, and give its folder."""
-    config = small_config(**changes)
-    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
-    return folder
+    """Run the small run with some changes in this process and return its folder."""
+    return start_config(small_config(**changes), folder, reporter)
 
 
 def interrupt_run(folder: Path, grid: str, config: RunConfig) -> None:

@@ -1,9 +1,10 @@
-"""Trained weights in examples/trained: they are those of the examples, and score as they say."""
+"""Trained weights in examples/trained belong to the examples, and score what they state."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.paths import EXAMPLES
 from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.config.load import load
@@ -11,18 +12,18 @@ from spikeloop.coordinator.export import weights as learned
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Parameters
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINED = sorted((EXAMPLES / "trained").glob("*.npz"))
+assert len(TRAINED) >= 4
 N_TASKS = 60
 ALPHA = 1e-4
 """False alarms of the statistical test."""
 
 
 def misses(known: learned.Learned, point: FloatArray) -> FloatArray:
-    """(n_tasks,) by how much returns on new tasks exceed those of the score that the file states.
+    """(n_tasks,) return − random − score · (optimal − random), with the score that the file states.
 
-    A score is the sum of what was earned beyond the random policy over the sum of what the optimal
-    policy earns beyond it, so with the right score these are 0 on average.
+    A score is the sum of return − random over the sum of optimal − random, so with the right score
+    these values have the mean 0.
     """
     config, rng = known.config, np.random.default_rng(7)
     tasks = config.family.sample(N_TASKS, rng)
@@ -38,7 +39,7 @@ def misses(known: learned.Learned, point: FloatArray) -> FloatArray:
 
 
 @pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
-def test_trained_weights_are_of_the_example_and_score_as_they_say(path: Path) -> None:
+def test_trained_weights_belong_to_the_example_and_score_what_they_state(path: Path) -> None:
     known = learned.open_learned(path, trust=False)
     example = load(EXAMPLES / f"{path.stem}.toml")
     for table in ("family", "learner", "strategy"):
@@ -48,7 +49,3 @@ def test_trained_weights_are_of_the_example_and_score_as_they_say(path: Path) ->
     assert_mean(misses(known, known.point), 0.0, ALPHA)
     with pytest.raises(AssertionError):  # the negative control
         assert_mean(misses(known, known.config.space.default_point()), 0.0, ALPHA)
-
-
-def test_there_are_trained_weights() -> None:
-    assert len(TRAINED) >= 4

@@ -81,7 +81,7 @@ def test_frequencies_refuse_classes_too_rare_for_the_test() -> None:
         assert_frequencies([5, 5], [0.1, 0.9], ALPHA)
 
 
-def test_better_needs_more_wins_than_luck_gives() -> None:
+def test_better_needs_more_wins_than_chance_gives() -> None:
     ours, theirs = np.ones(20), np.zeros(20)
     assert_better(ours, theirs, 0.01)
     theirs[:5] = 2.0
