@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings, TransferSettings
-from spikeloop.coordinator.config.settings_builder import allowed, nearest
+from spikeloop.coordinator.config.setting_errors import allowed, nearest
 from spikeloop.coordinator.config.stopping import StopSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.manifest import describe_space

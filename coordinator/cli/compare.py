@@ -64,9 +64,9 @@ def show_comparison(
     from spikeloop.coordinator.cli import comparison_progress, progress
     from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.comparison.session import episodes_to_come
+    from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.report.html import write_report
     from spikeloop.coordinator.store.folder_kind import is_comparison
-    from spikeloop.coordinator.store.trust import again
 
     stop = StopSignal()
     stop.install()
@@ -75,11 +75,11 @@ def show_comparison(
     with resumable(
         lambda: is_comparison(folder),
         lambda: "",
-        lambda: f"resume with: {again('resume', folder)}",
+        lambda: f"resume with: {command_line('resume', folder)}",
     ):
         findings = session(reporter, stop)
     report = write_report(folder)
     if as_json:
         typer.echo(json.dumps(findings.as_json()))
     else:
-        comparison_progress.show(findings, folder, report, console)
+        comparison_progress.print_findings(findings, folder, report, console)

@@ -15,13 +15,13 @@ from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
 from spikeloop.coordinator.cli.compare import compare
 from spikeloop.coordinator.cli.doctor import doctor
-from spikeloop.coordinator.cli.episodes import episodes
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
+from spikeloop.coordinator.cli.fetch import fetch
+from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
 from spikeloop.coordinator.cli.list import list_
 from spikeloop.coordinator.cli.plan import plan
-from spikeloop.coordinator.cli.policies import policies
 from spikeloop.coordinator.cli.report import report
 from spikeloop.coordinator.cli.resume import resume
 from spikeloop.coordinator.cli.run import run
@@ -41,12 +41,15 @@ app = typer.Typer(
 )
 for command in (
     *(run, resume, compare, transfer),
-    *(watch, report, export, verify, policies, episodes),
-    *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
+    *(watch, report, export, verify, interpret),
+    *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
     *(plan, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
+
+RENAMED = {"lives": "interpret", "policies": "interpret"}
+"""Commands of older versions -> the command that does the same now."""
 
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
@@ -78,6 +81,8 @@ def _code(arguments: list[str]) -> int:
     try:
         if any("\0" in argument for argument in arguments):
             raise ConfigError("arguments must not contain the character NUL")
+        if arguments and (new := RENAMED.get(arguments[0])):
+            raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
         code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe

@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Run one outer loop and end with its transfer to held-out tasks."""
     from spikeloop.coordinator.cli.open import load_config
-    from spikeloop.coordinator.report.figures import make_figures
+    from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
     from spikeloop.coordinator.store.run_folder import warn_of_changes
 
@@ -43,7 +43,7 @@ def run(
             folder,
             0,
             lambda reporter, stop: run_session.start(
-                settings, folder, reporter, stop, again, make_figures
+                settings, folder, reporter, stop, again, write_run_figures
             ),
         )
         return
@@ -52,7 +52,7 @@ def run(
         settings,
         folder,
         max(found.store.generation(), 0),
-        lambda reporter, stop: run_session.resume(found, reporter, stop, on_end=make_figures),
+        lambda reporter, stop: run_session.resume(found, reporter, stop, on_end=write_run_figures),
     )
 
 
@@ -90,9 +90,9 @@ def show_session(
 def _how_to_continue(folder: Path, command: str) -> str:
     """Say how to continue a run; a submitted one can be resumed only on its cluster."""
     from spikeloop.cluster.ray_backend import job_env
-    from spikeloop.coordinator.store.trust import again
+    from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.submit.submitted_runs import RUN
 
     if job_env.metadata().get(RUN):
         return "submit it again"
-    return f"resume with: {command or again('resume', folder)}"
+    return f"resume with: {command or command_line('resume', folder)}"

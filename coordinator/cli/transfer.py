@@ -35,9 +35,9 @@ def transfer(
     given: Learned | Run = (
         open_learned(run, trust) if run.is_file() else open_run(run, trust).as_of_now()
     )
-    config = given.config if isinstance(given, Run) else given.config.copied_to("")
+    config = given.config if isinstance(given, Run) else given.config.uploaded_to("")
     config = retarget(config, workers, inline, address)
-    require(run, reaches(config.tables()), given.trusted)
+    require(run, reaches(config.tables()), trust)
     values = config.transfer.model_dump()
     values |= {k: v for k, v in {"tasks": tasks, "seed": seed}.items() if v is not None}
     settings, _ = build(type(config.transfer), values, str(run), "transfer", Path())

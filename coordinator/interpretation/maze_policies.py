@@ -1,20 +1,23 @@
-"""The policies that the default and the learned Θ of a run reach in new mazes, as a picture."""
+"""Policies that the default and the learned Θ reach in the same new mazes."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export.weights import Learned
+from spikeloop.coordinator.interpretation.maze_figures import policies_figure
+from spikeloop.coordinator.interpretation.results import Results, result_table
+from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.tasks.maze import Layouts, Maze
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
 
-THETAS = ("default", "learned")
+MOST_MAZES = 20
+"""More would not fit into one figure."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Policies:
         layouts: the mazes.
         references: expected hits of the random and the optimal policy in ``n_steps``.
         hits: (2, n_tasks) how often each episode reached the goal.
-        values: (2, n_tasks, n_states, n_actions) what actions are held to be worth in the end.
+        values: (2, n_tasks, n_states, n_actions) estimated values of actions at the end.
     """
 
     n_steps: int
@@ -36,79 +39,76 @@ class Policies:
     values: FloatArray
 
 
-def run_episodes(
+def interpret_mazes(
+    learned: Learned, n_steps: int, n_tasks: int, seed: int, folder: Path
+) -> Results:
+    """Tabulate hits in new mazes, and draw the policies as ``policies.png``."""
+    found = run_in_mazes(learned.config, learned.point, n_steps, n_tasks, seed, str(learned.source))
+    optimal, random = found.references.optimal, found.references.random
+    columns = ("maze", "default Θ", "learned Θ", "optimal", "random")
+    table = result_table(f"Goal hits in {n_steps} steps of new mazes", "", *columns)
+    for maze, hits in enumerate(found.hits.T):
+        expected = (optimal[maze], random[maze])
+        table.add_row(str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected))
+    titles = [
+        [
+            f"hits: {hit:.0f}, optimal policy: {best:.0f}"
+            for hit, best in zip(row, optimal, strict=True)
+        ]
+        for row in found.hits
+    ]
+    atomic_files.make_folder(folder)
+    figure = policies_figure(
+        found.layouts,
+        found.values,
+        titles,
+        f"Policies after {n_steps} steps in new mazes",
+        folder / "policies.png",
+    )
+    numbers = {
+        "steps": n_steps,
+        "hits": {
+            "default": found.hits[0].tolist(),
+            "learned": found.hits[1].tolist(),
+            "optimal": optimal.tolist(),
+            "random": random.tolist(),
+        },
+    }
+    return Results(numbers, [table], figures=[figure])
+
+
+def run_in_mazes(
     config: RunConfig, learned: FloatArray, n_steps: int, n_tasks: int, seed: int, source: str
 ) -> Policies:
-    """Lets the default and the learned Θ run in mazes that the search has never seen.
+    """Run an episode of the default and of the learned Θ in mazes that the search has never seen.
 
     Args:
         config: of a run with mazes.
         learned: (n_dim,) the point to deploy.
         n_steps: steps of each episode.
         n_tasks: number of mazes.
-        seed: which of the held-out mazes.
-        source: what messages begin with.
+        seed: of the held-out mazes.
+        source: the beginning of error messages.
 
     Raises:
-        ConfigError: the run has no mazes, or a learner without values of actions.
+        ConfigError: the episodes would be too long, or the learner has no values of actions.
     """
-    if not isinstance(config.family, Maze):
-        raise ConfigError(
-            f"{source}: [family] kind must be maze to draw policies, got {config.family.kind}"
-        )
+    assert isinstance(config.family, Maze)
     values = {**config.family.model_dump(), "n_steps": n_steps}
     family, _ = build(type(config.family), values, source, "family", Path())
     layouts = family.layouts(
         n_tasks, stream(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
     )
     tasks = family.tables(layouts)
-    noise = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
+    episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
     # In the run's own space: some physical values have bounds that depend on its episodes' length.
     parameters = config.space.decode(np.stack([config.space.default_point(), learned]))
-    episodes = config.learner.run_episodes(parameters, tasks, np.broadcast_to(noise, (2, n_tasks)))
+    episodes = config.learner.run_episodes(
+        parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
+    )
     if episodes.action_values is None:
         raise ConfigError(
             f"{source}: [learner] kind must be one with values of actions to draw policies, got "
             f"{config.learner.kind}"
         )
     return Policies(n_steps, layouts, tasks.references(), episodes.returns, episodes.action_values)
-
-
-def draw(policies: Policies, path: Path) -> Path:
-    """Draws the mazes as rows, before learning to learn on the left and after it on the right."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
-    from spikeloop.coordinator.report.figures import save
-    from spikeloop.coordinator.report.maze_figures import draw_policies
-
-    n_tasks = policies.hits.shape[1]
-    figure = Figure(figsize=(7.2, 1.0 + 3.0 * n_tasks), layout="constrained")
-    titles = [
-        [
-            f"hits: {hits:.0f}, optimal policy: {optimal:.0f}"
-            for hits, optimal in zip(row, policies.references.optimal, strict=True)
-        ]
-        for row in policies.hits
-    ]
-    headings = ("Before learning to learn: default Θ", "After learning to learn: learned Θ")
-    draw_policies(figure, policies.layouts, policies.values, headings, titles)
-    figure.suptitle(f"Policies after {policies.n_steps} steps in new mazes", x=0.01, ha="left")
-    return save(figure, path)
-
-
-def show(policies: Policies, console: Console) -> None:
-    """Prints the hits of each episode beside those of the optimal and the random policy."""
-    table = Table(
-        title=f"Goal hits in {policies.n_steps} steps of new mazes",
-        title_justify="left",
-    )
-    for column in ("maze", *(f"{theta} Θ" for theta in THETAS), "optimal", "random"):
-        table.add_column(column, justify="right")
-    references = policies.references
-    for maze, hits in enumerate(policies.hits.T):
-        expected = references.optimal[maze], references.random[maze]
-        table.add_row(str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected))
-    console.print(table)

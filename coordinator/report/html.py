@@ -1,4 +1,4 @@
-"""``report.html``: one file that shows a run or a comparison, with its figures within it."""
+"""``report.html``: one file that shows a run or a comparison, figures included."""
 
 from pathlib import Path
 
@@ -11,16 +11,13 @@ from spikeloop.coordinator.store.run_store import RunStore
 
 
 def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> Path:
-    """Writes the report of a run folder or a comparison folder and gives its file.
+    """Write the report of a run or of a comparison, and return its file.
 
     Args:
-        folder: of a run, which holds ``run.json``, or of a comparison, with ``comparison.json``.
+        folder: of the run or comparison.
         out: the file; ``report.html`` in the folder by default.
         trust: load the own classes that its configuration names, as for ``read_run``.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     path = out or folder / "report.html"
     text = render(_page(folder, trust))
     try:

@@ -11,8 +11,9 @@ import numpy as np
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import amount, mean_regret, plus_minus
-from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample, gain_and_span
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, HasBaselines, References, TaskBatch
 from spikeloop.workers.job import Grid
@@ -30,9 +31,9 @@ class Baseline:
         regret: mean over all tasks of the optimal minus the expected return.
     """
 
-    score: Estimate
+    score: Interval
     mean_return: float
-    regret: Estimate
+    regret: Interval
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
@@ -67,11 +68,10 @@ def measure(config: RunConfig, seed: int, references: References) -> dict[str, B
     _check(returns, f"[family] {config.family.kind}", tasks.n_tasks)
     rng = stream(config.run.seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(tasks.n_tasks, rng)  # the transfer's own weights of the tasks
-    span = (references.optimal - references.random)[None, :]
-    everywhere = np.ones_like(span, dtype=np.bool_)
+    everywhere = np.ones((1, tasks.n_tasks), dtype=np.bool_)
     return {
         name: Baseline(
-            bootstrap.estimate(Sample((earned - references.random)[None, :], span)),
+            bootstrap.estimate(Sample(*gain_and_span(earned[None, :], references, everywhere))),
             float(np.mean(earned)),
             mean_regret((references.optimal - earned)[None, :], everywhere, bootstrap),
         )

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.config.stopping import Row, Rule, words
+from spikeloop.coordinator.config.stopping import Row, Rule, describe_stop
 from spikeloop.coordinator.search import live_metrics
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.generation import Generation, HeldOut, count_failures
@@ -131,5 +131,5 @@ class Commits:
             failures,
             config.strategy.summary(generation.state),
             generation.wall_s,
-            words(last.rule, config.stop, last.row) if last.rule else "",
+            describe_stop(last.rule, config.stop, last.row) if last.rule else "",
         )

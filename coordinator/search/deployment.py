@@ -23,9 +23,10 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.reporter import Reporter
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import TaskSet
 from spikeloop.workers.space import Choice, ParameterSpace, fold
@@ -169,14 +170,14 @@ def winner(episodes: pa.Table, max_failed_share: float) -> int:
     returns, random, optimal = (
         episodes[name].to_numpy() for name in ("return", "random", "optimal")
     )
+    gain, span = gain_and_span(returns, References(random, optimal), ok)
     # Latest first: among equals the later one wins, as in every round.
     left = np.unique(generation[task == task.max()])[::-1]
     scores = np.full(left.size, np.nan)
     for i, finalist in enumerate(left):
         own, counted = generation == finalist, ok & (generation == finalist)
         if counted.any() and 1 - counted.sum() / own.sum() <= max_failed_share:
-            span = (optimal - random)[counted].sum()
-            scores[i] = (returns - random)[counted].sum() / span if span > 0 else np.nan
+            scores[i] = score(gain[counted].sum(), span[counted].sum())
     return int(left[racing.better_half(scores, np.ones(left.size, dtype=np.bool_))][0])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.stats.scores import score
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.workers.evaluate import mean_gradient
 from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
@@ -57,12 +57,12 @@ class GridEpisodes:
     @cached_property
     def gain(self) -> FloatArray:
         """Return above the random policy, (n_candidates, n_tasks); 0 for failed episodes."""
-        return np.where(self.ok, self.returns - self.references.random, 0.0)
+        return gain_and_span(self.returns, self.references, self.ok)[0]
 
     @cached_property
     def span(self) -> FloatArray:
         """Optimal minus random return, (n_candidates, n_tasks); 0 for failed episodes."""
-        return np.where(self.ok, self.references.optimal - self.references.random, 0.0)
+        return gain_and_span(self.returns, self.references, self.ok)[1]
 
     def fitness(self, max_failed_share: float, n_tasks: int | None = None) -> FloatArray:
         """Score Σ gain / Σ span over the episodes that count, (n_candidates,).

@@ -14,7 +14,8 @@ from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.stats.scores import Estimate, held_out_score
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -59,7 +60,7 @@ class HeldOut:
     """Episodes of one point on the monitor tasks, and their score."""
 
     episodes: GridEpisodes
-    score: Estimate
+    score: Interval
 
 
 def run_generation(

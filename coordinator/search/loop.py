@@ -8,7 +8,7 @@ from typing import Any
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.stopping import epoch_of, spread
+from spikeloop.coordinator.config.stopping import epoch_of, population_spread
 from spikeloop.coordinator.search import live_metrics, racing, stop_rules
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.commits import Commits
@@ -118,7 +118,7 @@ def _ask_evaluate_tell(
     )
     width = float("nan")
     if space.n_dim <= MAX_STORED_DIM:
-        width = spread(population.rows(0, population.n_candidates), space.bounded())
+        width = population_spread(population.rows(0, population.n_candidates), space.bounded())
     return Generation(
         number,
         epoch,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.stats.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class GenerationReport:
     generation: int
     best: float
     mean: float
-    held_out: Estimate | None
+    held_out: Interval | None
     failures: Mapping[str, int]
     summary: Mapping[str, float]
     wall_s: float

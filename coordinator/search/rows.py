@@ -10,7 +10,7 @@ import pyarrow as pa
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.generation import HeldOut
-from spikeloop.coordinator.stats.scores import score
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store import schemas
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
@@ -139,7 +139,7 @@ def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
         "held_out_score": score and score.value,
         "held_out_low": score and score.low,
         "held_out_high": score and score.high,
-        "held_out_tasks": score and score.n_tasks,
+        "held_out_tasks": score and score.n,
         "held_out_failed": held_out and held_out.episodes.n_failed,
     }
 
@@ -149,7 +149,9 @@ def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
     errors = np.full(shape, None, dtype=object)
     for failure in episodes.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    span = np.broadcast_to(episodes.references.optimal - episodes.references.random, shape)
+    gain, span = gain_and_span(
+        episodes.returns, episodes.references, np.ones(shape, dtype=np.bool_)
+    )
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
         "task": np.indices(shape)[1],
@@ -157,7 +159,7 @@ def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
         "return": episodes.returns,
         "random": np.broadcast_to(episodes.references.random, shape),
         "optimal": np.broadcast_to(episodes.references.optimal, shape),
-        "score": score(episodes.returns - episodes.references.random, span),
+        "score": score(gain, span),
         "status": words[episodes.status],
         "error": errors,
         "attempts": episodes.attempts,

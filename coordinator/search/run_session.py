@@ -8,8 +8,9 @@ from pathlib import Path
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.stopping import words
+from spikeloop.coordinator.config.stopping import describe_stop
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search import finished_run
 from spikeloop.coordinator.search.deployment import deploy, deployed_generation
 from spikeloop.coordinator.search.loop import search
@@ -23,9 +24,8 @@ from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_folder import Run, require_same_config
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.trust import again
-from spikeloop.coordinator.sync.background_upload import Copying, copy_of, copying
-from spikeloop.coordinator.sync.download import BadCopy
+from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
+from spikeloop.coordinator.sync.upload import Upload, uploading
 
 OnEnd = Callable[[Run], object]
 
@@ -38,18 +38,19 @@ def nothing(run: Run) -> None:
 def existing_run(config: RunConfig, folder: Path, note: Callable[[str], None]) -> Run | None:
     """Give the run of a configuration that is in a folder; None if it is still to be started.
 
-    A folder that is lost is brought back from the run's copy.
+    A folder that is lost is downloaded from the storage that the run was uploaded to.
 
     Raises:
-        ConfigError: there is a run of another configuration, or a damaged copy.
-        PoolError: the copy cannot be reached.
+        ConfigError: there is a run of another configuration, or damaged files on storage.
+        PoolError: the storage cannot be reached.
     """
     if not is_run(folder):
-        copy = copy_of(config, folder)
-        if copy is None or not copy.identity:
+        storage = storage_of(config, folder)
+        stored = StoredRun(storage) if storage is not None else None
+        if stored is None or not stored.identity:
             return None
-        n_files = copy.pull(folder, lambda store: require_same_config(store, config))
-        note(f"brought {n_files} files, up to generation {copy.generation}, from {copy.place}")
+        n_files = stored.download(folder, lambda store: require_same_config(store, config))
+        note(f"downloaded {n_files} files, up to generation {stored.generation}, from {storage}")
     store = RunStore.open(folder)
     require_same_config(store, config)
     return Run(config, store)
@@ -86,9 +87,9 @@ def start(
     with ExitStack() as lock:
         try:
             lock.enter_context(run.store.locked())
-            with copying(config, run.store, reporter.note, stop) as copy:
-                return _continue(run, reporter, stop, copy, on_end)
-        except (PoolError, BadCopy):
+            with uploading(config, run.store, reporter.note, stop) as upload:
+                return _continue(run, reporter, stop, upload, on_end)
+        except (PoolError, StorageMismatch):
             if run.store.generation() < 0:  # while it is locked, or it may be another's by then
                 run.store.discard()
             raise
@@ -113,13 +114,13 @@ def resume(
         PoolError, RunFailed, Interrupted: what was committed stays.
     """
     store = run.store
-    with store.locked(), copying(run.config, store, reporter.note, stop) as copy:
+    with store.locked(), uploading(run.config, store, reporter.note, stop) as upload:
         if after is not None:
             after = _last_commit_before(store, after)
         found = examine(run, after)
         refuse(found.damages, lambda sound: _remedy(store.folder, sound))
         if after is not None:
-            _go_back(store, after, copy, reporter)
+            _go_back(store, after, upload, reporter)
         removed = store.remove_uncommitted()
         done, n = store.generation(), run.config.run.generations
         where = f"after generation {done} of {n}" if done >= 0 else "before the search"
@@ -127,15 +128,15 @@ def resume(
             f"resumed {where}, {found.n_files} files are sound"
             + _removed(store, removed, " of an interrupted commit")
         )
-        return _continue(run, reporter, stop, copy, on_end)
+        return _continue(run, reporter, stop, upload, on_end)
 
 
 def _continue(
-    run: Run, reporter: SessionReporter, stop: StopSignal, copy: Copying | None, on_end: OnEnd
+    run: Run, reporter: SessionReporter, stop: StopSignal, upload: Upload | None, on_end: OnEnd
 ) -> Transfer:
     """Run whatever of search, race and transfer is still to come."""
-    if copy is not None:
-        copy.begin()
+    if upload is not None:
+        upload.begin()
     with stop.raising():
         transfer = finished_run.read_transfer(run)
     if transfer is None:
@@ -182,17 +183,17 @@ def _last_commit_before(store: RunStore, after: int) -> int:
     return max((number for _, number in store.states() if number <= after), default=-1)
 
 
-def _go_back(store: RunStore, after: int, copy: Copying | None, reporter: SessionReporter) -> None:
-    """Remove all that came after a generation, from the copy first."""
+def _go_back(store: RunStore, after: int, upload: Upload | None, reporter: SessionReporter) -> None:
+    """Remove all that came after a generation, from storage first."""
     last = store.generation()
-    if copy is not None:
-        copy.go_back(after)
+    if upload is not None:
+        upload.go_back(after)
     removed = store.go_back(after)
     reporter.note(f"went back from generation {last} to {after}{_removed(store, removed)}")
 
 
 def _remedy(folder: Path, sound: int) -> str:
-    command = again("resume", folder, "--after", str(sound))
+    command = command_line("resume", folder, "--after", str(sound))
     return f"go back to before it with: {command}"
 
 
@@ -211,7 +212,7 @@ def _note_end(run: Run, reporter: SessionReporter) -> None:
     last = run.last_row
     rule = last and last["stopped"]
     if last and rule and run.config.stop.ends(rule):
-        reporter.note(words(rule, run.config.stop, last))
+        reporter.note(describe_stop(rule, run.config.stop, last))
 
 
 def _note_deployed(run: Run, reporter: SessionReporter) -> None:

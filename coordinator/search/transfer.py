@@ -19,8 +19,9 @@ from spikeloop.coordinator.search.transfer_design import (
     transfer_size,
     transfer_theta,
 )
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import mean_regret
-from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
@@ -39,8 +40,8 @@ class Transfer:
 
     episodes: GridEpisodes
     theta: tuple[str, ...]
-    scores: Mapping[str, Estimate]
-    gains: Mapping[str, Estimate]
+    scores: Mapping[str, Interval]
+    gains: Mapping[str, Interval]
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
     def rows(self, theta: str) -> list[int]:
@@ -48,7 +49,7 @@ class Transfer:
         return [row for row, name in enumerate(self.theta) if name == theta]
 
     @cached_property
-    def regret(self) -> dict[str, Estimate]:
+    def regret(self) -> dict[str, Interval]:
         """Mean over the episodes of each theta of the optimal minus the earned return."""
         episodes, grid = self.episodes, self.episodes.grid
         missed = episodes.references.optimal - episodes.returns
@@ -58,23 +59,25 @@ class Transfer:
         """Give scores, differences, regret and baselines as plain values, None for nan."""
         baselines = {
             name: {
-                **_plain(baseline.score),
+                **estimate_json(baseline.score),
                 "mean_return": baseline.mean_return,
-                "regret": _plain(baseline.regret),
+                "regret": estimate_json(baseline.regret),
             }
             for name, baseline in self.baselines.items()
         }
         return {
-            "scores": {name: _plain(estimate) for name, estimate in self.scores.items()},
-            "differences": {name: _plain(estimate) for name, estimate in self.gains.items()},
-            "regret": {name: _plain(e) for name, e in self.regret.items()},
+            "scores": {name: estimate_json(estimate) for name, estimate in self.scores.items()},
+            "differences": {name: estimate_json(estimate) for name, estimate in self.gains.items()},
+            "regret": {name: estimate_json(e) for name, e in self.regret.items()},
             "baselines": baselines,
             "n_failed": self.episodes.n_failed,
         }
 
 
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    return {k: None if v != v else v for k, v in vars(estimate).items()}  # nan is no JSON
+def estimate_json(estimate: Interval) -> dict[str, Any]:
+    """Give an estimate as plain values, None for nan."""
+    numbers = {k: v for k, v in estimate.as_json().items() if k != "n"}
+    return {**numbers, "n_tasks": estimate.n, "n_points": estimate.n_points}
 
 
 def score_transfer(
@@ -98,7 +101,7 @@ def summarise(run_seed: int, seed: int, episodes: GridEpisodes, theta: tuple[str
 
 def compare(
     run_seed: int, seed: int, gain: FloatArray, span: FloatArray, theta: Sequence[str]
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+) -> tuple[dict[str, Interval], dict[str, Interval]]:
     """Give scores and planned comparisons of episodes.
 
     Args:
@@ -124,7 +127,7 @@ def mean_regrets(
     missed: FloatArray,
     counts: NDArray[np.bool_],
     theta: Sequence[str],
-) -> dict[str, Estimate]:
+) -> dict[str, Interval]:
     """Estimate how much less than the optimal policy each theta earned, on average.
 
     Args:

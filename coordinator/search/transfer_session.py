@@ -16,7 +16,7 @@ from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.search.worker_pool import open_workers
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.sync.background_upload import copying
+from spikeloop.coordinator.sync.upload import uploading
 from spikeloop.tasks.base import FloatArray
 
 
@@ -34,7 +34,7 @@ def score_run(
     _require_same_size(run.store, path, transfer_size(settings))
     with (
         run.store.locked(),
-        copying(run.config, run.store, reporter.note, stop),
+        uploading(run.config, run.store, reporter.note, stop),
         open_workers(run.config, stop, reporter) as pool,
     ):
         return score_and_write(run, pool, path, settings, point, reporter)

@@ -9,17 +9,16 @@ from typing import Any
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.settings_builder import LONGEST_VALUE
+from spikeloop.coordinator.config.setting_errors import LONGEST_VALUE
 from spikeloop.coordinator.config.stopping import Row
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import warn
-from spikeloop.coordinator.store import begun_runs
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.base import from_arrays
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.processor import kernels, portable
 
-CHANGES_NOTHING = ("run.copy_to",)
+CHANGES_NOTHING = ("run.upload_to",)
 """Keys that may change when a run is resumed, as may the whole table ``[target]``."""
 
 
@@ -30,12 +29,10 @@ class Run:
     Attributes:
         config: its configuration; the target may be another than the manifest's.
         store: its files.
-        trusted: whether the configuration may use what lies outside of the folder.
     """
 
     config: RunConfig
     store: RunStore
-    trusted: bool = False
 
     @property
     def folder(self) -> Path:
@@ -105,14 +102,13 @@ def read_run(store: RunStore, trust: bool = False) -> Run:
         trust: load the classes of its author's own that it names, which runs their code. Without
             it, only those of modules that are imported already can be used.
     """
-    config, trusted = read_manifest(store.manifest(), str(store.manifest_path), trust)
-    return Run(config, store, trusted)
+    return Run(read_manifest(store.manifest(), str(store.manifest_path), trust), store)
 
 
-def read_manifest(manifest: Mapping[str, Any], source: str, trust: bool) -> tuple[RunConfig, bool]:
-    """Give the configuration in a run's manifest, and whether it is trusted."""
-    folder, trusted = classes_folder(manifest, source), trust or begun_runs.here(manifest)
-    return parse(manifest["config"], source, folder if trusted else None), trusted
+def read_manifest(manifest: Mapping[str, Any], source: str, trust: bool) -> RunConfig:
+    """Give the configuration in a run's manifest."""
+    folder = classes_folder(manifest, source)
+    return parse(manifest["config"], source, folder if trust else None)
 
 
 def classes_folder(manifest: Mapping[str, Any], source: str) -> Path:

@@ -34,10 +34,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.store import atomic_files, schemas
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.coordinator.store.trust import again, remember
 
 PARTS = ("episodes", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
@@ -70,7 +70,7 @@ class RunStore:
         if folder.exists():
             hint = "choose another with --out"
             if is_run(folder):
-                hint = f"resume it with: {again('resume', folder)}"
+                hint = f"resume it with: {command_line('resume', folder)}"
             raise ConfigError(f"{folder}: the run folder exists already; {hint}")
         # Built under another name and then renamed, so that the folder is whole or not there.
         temporary = _hidden(folder)
@@ -89,7 +89,6 @@ class RunStore:
                 "choose another with --out"
             ) from error
         atomic_files.sync_folder(folder.parent)
-        remember(atomic_files.read_json(folder / RUN_MANIFEST))
         return cls(folder)
 
     def discard(self) -> None:

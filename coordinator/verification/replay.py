@@ -9,8 +9,9 @@ import pandas as pd
 
 from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
-from spikeloop.coordinator.config.stopping import epoch_of, spread
+from spikeloop.coordinator.config.stopping import epoch_of, population_spread
 from spikeloop.coordinator.search import deployment, racing
+from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 
@@ -26,12 +27,11 @@ def recomputed_scores(
         rows: its values, in the order wanted.
         share: of failed episodes, beyond which there is no score.
     """
-    ok = episodes["status"] == "ok"
-    groups = episodes.assign(
-        gain=(episodes["return"] - episodes["random"]).where(ok, 0.0),
-        span=(episodes["optimal"] - episodes["random"]).where(ok, 0.0),
-        failed=~ok,
-    ).groupby(key)[["gain", "span", "failed"]]
+    gain, span = frame_gain_and_span(episodes)
+    failed = episodes["status"] != "ok"
+    groups = episodes.assign(gain=gain, span=span, failed=failed).groupby(key)[
+        ["gain", "span", "failed"]
+    ]
     sums = groups.sum()  # all in one, which takes half the time of ``agg`` by column
     found = (sums["gain"] / sums["span"].where(sums["span"] > 0)).where(
         sums["failed"] / groups.size() <= share
@@ -73,7 +73,9 @@ def rule_problems(
             problems.append(f"generations: {generation} must belong to epoch {epoch}")
         width = row.get("spread")
         if width is not None and generation in points:
-            own = spread(np.stack(points[generation]["point"].to_list()), config.space.bounded())
+            own = population_spread(
+                np.stack(points[generation]["point"].to_list()), config.space.bounded()
+            )
             if not np.isclose(width, own, rtol=1e-9, equal_nan=True):
                 problems.append(f"generations: spread of {generation} does not follow from points")
         expected = None

@@ -153,9 +153,9 @@ def test_a_lock_of_a_removed_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     opened = os.open
 
-    def slow(path: Path, *arguments: int, dir_fd: int | None = None) -> int:
+    def slow(path: str, *arguments: int, dir_fd: int | None = None) -> int:
         descriptor = opened(path, *arguments, dir_fd=dir_fd)
-        path.unlink()
+        os.unlink(path)
         return descriptor
 
     with (

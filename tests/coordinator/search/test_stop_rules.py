@@ -17,7 +17,7 @@ from support.small_run import (
 )
 
 from spikeloop.coordinator.cli import progress as console
-from spikeloop.coordinator.config.stopping import StopSettings, spread, words
+from spikeloop.coordinator.config.stopping import StopSettings, describe_stop, population_spread
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import search_size
 from spikeloop.coordinator.store.run_folder import read_run
@@ -102,17 +102,19 @@ def test_each_rule_ends_or_restarts() -> None:
     assert [restart.ends(rule) for rule in ("episodes", "target")] == [True, True]
     assert [restart.restarts(rule) for rule in ("spread", "patience")] == [True, True]
     assert not (end.ends(None) or restart.ends(None) or restart.restarts(None))
-    text = words("spread", StopSettings(spread=0.1, then="restart"), {"generation": 8})
+    text = describe_stop("spread", StopSettings(spread=0.1, then="restart"), {"generation": 8})
     assert text == "restarted after generation 8: spread below stop.spread = 0.1"
 
 
 def test_spread_is_the_root_mean_square_of_folded_deviations() -> None:
     points = np.array([[0.9, -1.0], [1.1, 1.0]])  # the first coordinate means 0.9 twice
     bounded = np.array([True, False])
-    assert spread(points, bounded) == pytest.approx(math.sqrt((0.0 + 2.0) / 2), rel=1e-12)
+    assert population_spread(points, bounded) == pytest.approx(
+        math.sqrt((0.0 + 2.0) / 2), rel=1e-12
+    )
     unfolded = math.sqrt((0.02 + 2.0) / 2)
-    assert spread(points, np.array([False, False])) == pytest.approx(unfolded, rel=1e-12)
-    assert math.isnan(spread(points[:1], bounded))
+    assert population_spread(points, np.array([False, False])) == pytest.approx(unfolded, rel=1e-12)
+    assert math.isnan(population_spread(points[:1], bounded))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Checking a folder reads its configuration once, also if that names its author's own classes."""
+"""Verifying a folder reads each configuration once, which builds its own classes once."""
 
 import sys
 from collections.abc import Iterator
@@ -35,8 +35,7 @@ class Counted(TabularTd):
 
 @pytest.fixture
 def author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a module of somebody else, forgotten after the test."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of the author"))
+    """A folder with a module of own classes, forgotten after the test."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "counted.py").write_text(MODULE)
     yield tmp_path
@@ -50,18 +49,15 @@ def built_while(*arguments: str, code: int = 0) -> int:
     return len(sys.modules["counted"].BUILT) if "counted" in sys.modules else 0
 
 
-def given_away(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names the class in a configuration; what is begun with it is foreign afterwards."""
+def run_with_own_class(config: Path) -> None:
+    """Name the class in a configuration, and run that."""
     config.write_text(config.read_text().replace('"tabular_td"', '"counted:Counted"'))
     command = "compare" if "[comparison]" in config.read_text() else "run"
     assert cli(command, str(config), "--out", str(config.parent)) == 0
-    monkeypatch.setenv("XDG_STATE_HOME", str(config.parent / "of another user"))
 
 
-def test_a_run_is_verified_with_one_reading_of_its_configuration(
-    author: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_away(small_toml(author / "small.toml"), monkeypatch)
+def test_verify_reads_the_configuration_of_a_run_once(author: Path) -> None:
+    run_with_own_class(small_toml(author / "small.toml"))
     run = author / "small"
     assert built_while("verify", str(run), code=2) == 0  # refused before anything is imported
     count = built_while("verify", str(run), "--trust")
