@@ -79,6 +79,12 @@ def assert_same_contents(one: Path, other: Path) -> None:
         assert array.tobytes() == states[1][name].tobytes(), name
 
 
+def start_config(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
+    """Run a configuration in this process and return its folder."""
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
+    return folder
+
+
 class SilentReporter:
     """A reporter that says nothing."""
 
@@ -119,12 +125,6 @@ class InterruptingReporter(SilentReporter):
 
     def started(self, what: str, n_episodes: int) -> None:
         self.stop.requested = what.startswith(self.grid)
-
-
-def start_config(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
-    """Run a configuration in this process and return its folder."""
-    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
-    return folder
 
 
 def start_run(folder: Path, reporter: Any = None, **changes: Any) -> Path:
