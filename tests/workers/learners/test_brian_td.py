@@ -13,9 +13,10 @@ from support.statistical_asserts import assert_better
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Episodes
+from spikeloop.workers.brian.blueprint import NEVER_FIRED
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.rollout import Rollout
-from spikeloop.workers.learners.brian_td import NEURON_CONSTANTS, NEVER_FIRED, BrianTd, TdAgents
+from spikeloop.workers.learners.brian_td import NEURON_CONSTANTS, BrianTd, TdAgents
 from spikeloop.workers.space import Parameters
 
 pytestmark = pytest.mark.brian
