@@ -150,7 +150,7 @@ def test_weight_levels_round_weights_that_act_but_not_values(
         between_windows(agents, decision)
         acting.update(np.round(agents._weight_A.ravel() / 1e-12, 6).tolist())
 
-    monkeypatch.setattr(TdAgents, "between", spy)
+    monkeypatch.setattr(TdAgents, "between_windows", spy)
     coarse = BrianTd(window_ms=6, onset_ms=0.5, weight_levels=3)
     episodes = run_episodes(coarse, 3, **GOOD)
     assert episodes.action_values is not None
