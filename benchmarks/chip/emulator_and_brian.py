@@ -81,7 +81,6 @@ hold : second (constant)
 
 
 def neurons() -> Neurons:
-    """The neurons of the chip."""
     return mismatched(physical(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 
@@ -101,7 +100,6 @@ def network(episode: int) -> Core:
 
 
 def visited(episode: int, n_decisions: int) -> NDArray[np.int64]:
-    """The sequence of states."""
     return np.random.default_rng([episode, 1]).integers(0, S, n_decisions)
 
 

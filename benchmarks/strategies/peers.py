@@ -66,9 +66,7 @@ class Search(Protocol):
         """Takes the (n,) losses of the points that were asked last."""
         ...
 
-    def recommend(self) -> FloatArray:
-        """(n_dim,) the point to use."""
-        ...
+    def recommend(self) -> FloatArray: ...
 
 
 @cache
@@ -88,17 +86,14 @@ class Ours:
         self.population: Population | None = None
 
     def ask(self) -> FloatArray:
-        """All rows of the strategy's population."""
         self.population = self.strategy.ask(self.state, self.rng)
         return self.population.rows(0, self.population.n_candidates)
 
     def tell(self, loss: FloatArray) -> None:
-        """Fitness is the negative loss."""
         assert self.population is not None
         self.state = self.strategy.tell(self.state, self.population, Evaluation(-loss), self.rng)
 
     def recommend(self) -> FloatArray:
-        """What the strategy recommends."""
         return self.strategy.recommend(self.state)
 
 
@@ -122,7 +117,6 @@ class Pycma:
         self.points: list[FloatArray] = []
 
     def ask(self) -> FloatArray:
-        """One generation."""
         self.points = self.search.ask()
         return np.array(self.points)
 
@@ -180,7 +174,6 @@ class Evosax:
             self.state = self.algorithm.init(self._next_key(), start, self.params)
 
     def ask(self) -> FloatArray:
-        """One generation."""
         if self.state is not None:
             self.population, self.state = self.algorithm.ask(
                 self._next_key(), self.state, self.params
@@ -188,7 +181,6 @@ class Evosax:
         return np.asarray(self.population)
 
     def tell(self, loss: FloatArray) -> None:
-        """The state after the generation."""
         told = self._next_key(), self.population, self.jax.numpy.asarray(loss, dtype="float32")
         if self.state is None:
             self.state = self.algorithm.init(*told, self.params)
@@ -221,21 +213,18 @@ class Nevergrad:
         self.asked: list[Any] = []
 
     def ask(self) -> FloatArray:
-        """A batch of candidates."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.asked = [self.search.ask() for _ in range(self.batch)]
         return np.array([candidate.value for candidate in self.asked])
 
     def tell(self, loss: FloatArray) -> None:
-        """One by one."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for candidate, value in zip(self.asked, loss, strict=True):
                 self.search.tell(candidate, float(value))
 
     def recommend(self) -> FloatArray:
-        """Its own recommendation."""
         return np.asarray(self.search.provide_recommendation().value)
 
 
@@ -256,16 +245,13 @@ class Optuna:
         self.trial: Any = None
 
     def ask(self) -> FloatArray:
-        """One trial."""
         self.trial = self.study.ask(self.space)
         return np.array([[self.trial.params[name] for name in self.names]])
 
     def tell(self, loss: FloatArray) -> None:
-        """The trial's loss."""
         self.study.tell(self.trial, float(loss[0]))
 
     def recommend(self) -> FloatArray:
-        """The best trial."""
         return np.array([self.study.best_params[name] for name in self.names])
 
 
@@ -286,7 +272,6 @@ class Method:
     max_seeds: int = 1_000_000
 
     def installed(self) -> bool:
-        """Whether the package can be imported."""
         return importlib.util.find_spec(self.package) is not None
 
 
