@@ -66,7 +66,9 @@ class Search(Protocol):
         """Takes the (n,) losses of the points that were asked last."""
         ...
 
-    def recommend(self) -> FloatArray: ...
+    def recommend(self) -> FloatArray:
+        """(n_dim,) the point to use."""
+        ...
 
 
 @cache
