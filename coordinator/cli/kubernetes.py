@@ -107,10 +107,10 @@ def kubernetes(
         made = objects.reader_objects(name, settings)
     else:
         assert config is not None and found is not None
-        if settings.claim == "none" and not found.run.copy_to:
+        if settings.claim == "none" and not found.run.upload_to:
             raise ConfigError(
-                "--claim none: the results would be lost with the head's pod; set run.copy_to to a "
-                "place in an object store, for example s3://bucket/runs"
+                "--claim none: the results would be lost with the head's pod; set run.upload_to "
+                "to an object store, for example s3://bucket/runs"
             )
         made = _run_objects(config, found, sets or [], any_code, settings)
     text = as_yaml(made)
@@ -195,7 +195,7 @@ def _run_objects(
         files = _files(package, path)
     metadata = {
         submitted_runs.RUN: config.run.name,
-        submitted_runs.CONFIG: shipping.digest(config),
+        submitted_runs.CONFIG: shipping.config_digest(config),
         submitted_runs.CODE: "" if any_code else json.dumps(code),
         submitted_runs.OUT: "",
         submitted_runs.GENERATIONS: str(config.run.generations),

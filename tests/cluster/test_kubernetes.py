@@ -184,7 +184,7 @@ def test_secrets_are_named_and_never_told(
         (("--secret", "x\n  y"), "secret must be small letters"),
         (("--set", "strategy.sgima=1"), "did you mean 'sigma'"),
         (("--standing", "--reader"), "exclude each other"),
-        (("--claim", "none"), "set run.copy_to to a place in an object store"),
+        (("--claim", "none"), "run.upload_to"),
         (("--claim", "none", "--reader"), "--claim none has none"),
         (("--set", "run.seed=\udcff"), "must be text in UTF-8"),
     ],

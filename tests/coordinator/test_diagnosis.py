@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from spikeloop.coordinator.cli import doctor
-from spikeloop.coordinator.cli.doctor import Check, examine
+from spikeloop.coordinator.cli import installation_check as doctor
+from spikeloop.coordinator.cli.installation_check import Check, examine
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store.manifest import PACKAGES
 from spikeloop.workers.brian import targets
