@@ -285,6 +285,19 @@ def _ours(kind: str) -> Method:
     return Method(make)
 
 
+def _nevergrad(name: str, of_size: bool = False, **limits: int) -> Method:
+    """One of nevergrad's optimizers; ``of_size``: one that takes a population size."""
+
+    def make(task: Task) -> Search:
+        def optimizer(nevergrad: Any) -> Any:
+            found = getattr(nevergrad.optimizers, name)
+            return found(popsize=task.population_size) if of_size else found
+
+        return Nevergrad(task, optimizer, task.population_size if of_size else 1)
+
+    return Method(make, "nevergrad", **limits)
+
+
 OURS = (
     "evolution",
     "cross_entropy",
@@ -305,34 +318,11 @@ METHODS: dict[str, Method] = {kind: _ours(kind) for kind in OURS} | {
     "evosax_annealing": Method(lambda task: Evosax(task, "SimulatedAnnealing"), "evosax"),
     "evosax_snes": Method(lambda task: Evosax(task, "SNES"), "evosax"),
     "evosax_genetic": Method(lambda task: Evosax(task, "SimpleGA"), "evosax"),
-    "nevergrad_cma": Method(
-        lambda task: Nevergrad(
-            task,
-            lambda ng: ng.optimizers.ParametrizedCMA(popsize=task.population_size),
-            task.population_size,
-        ),
-        "nevergrad",
-    ),
-    "nevergrad_de": Method(
-        lambda task: Nevergrad(
-            task,
-            lambda ng: ng.optimizers.DifferentialEvolution(popsize=task.population_size),
-            task.population_size,
-        ),
-        "nevergrad",
-    ),
-    "nevergrad_tbpsa": Method(
-        lambda task: Nevergrad(task, lambda ng: ng.optimizers.TBPSA, 1), "nevergrad"
-    ),
-    "nevergrad_eda": Method(
-        lambda task: Nevergrad(task, lambda ng: ng.optimizers.EDA, 1), "nevergrad"
-    ),
-    "nevergrad_ngopt": Method(
-        lambda task: Nevergrad(task, lambda ng: ng.optimizers.NGOpt, 1),
-        "nevergrad",
-        max_dim=7,
-        max_seeds=8,
-    ),
+    "nevergrad_cma": _nevergrad("ParametrizedCMA", of_size=True),
+    "nevergrad_de": _nevergrad("DifferentialEvolution", of_size=True),
+    "nevergrad_tbpsa": _nevergrad("TBPSA"),
+    "nevergrad_eda": _nevergrad("EDA"),
+    "nevergrad_ngopt": _nevergrad("NGOpt", max_dim=7, max_seeds=8),
     "optuna_tpe": Method(
         lambda task: Optuna(task, lambda samplers: samplers.TPESampler(seed=task.seed)),
         "optuna",
