@@ -50,21 +50,17 @@ class InstantActors:
         return 0.0
 
     def nodes(self) -> Sequence[Node]:
-        """One node with all cores."""
         return [self._node]
 
     def start(self, node: Node, cores: int) -> Any:
-        """An actor without a process."""
         del node, cores
         return object()
 
     def placed(self, actor: Any) -> bool:
-        """At once."""
         del actor
         return True
 
     def holders(self) -> Mapping[str, int]:
-        """There are no other runs."""
         return {}
 
     def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
@@ -81,13 +77,11 @@ class InstantActors:
         return self._n_calls
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
-        """The oldest calls."""
         del timeout_s
         self._count[:3] += (1, self._n_workers, len(calls))
         return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
 
     def result(self, call: Any) -> Any:
-        """What a worker would give."""
         started = time.thread_time()
         method, argument = self._calls.pop(call)
         value: Any = None
@@ -105,7 +99,6 @@ class InstantActors:
         """There is nothing to end."""
 
     def share(self, value: Any) -> Any:
-        """The value itself."""
         return value
 
     def episodes_done(self, n_episodes: int) -> None:

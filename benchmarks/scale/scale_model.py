@@ -113,7 +113,6 @@ class _Generation:
         self._replies: list[_Reply] = []
 
     def run(self) -> None:
-        """Run all units."""
         began = self.now
         self._send(range(self._machine.n_workers))
         self.busy_s += self.now - began
