@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
 from spikeloop.coordinator.config import validation
 from spikeloop.coordinator.config.curriculum import stage_families
 from spikeloop.coordinator.config.run_config import FAMILY, OPTIONAL, TABLES, RunConfig
@@ -15,6 +16,9 @@ from spikeloop.coordinator.errors import ConfigError
 
 LARGEST_FILE = 1_000_000
 """Bytes of a configuration; what has more, such as /dev/zero, is none."""
+
+COMMANDS = {"kubernetes": Kubernetes}
+"""Tables that one command reads. A run checks them and is not changed by them."""
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
@@ -27,7 +31,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     Raises:
         ConfigError: naming file, table, key, and the allowed range or the nearest key.
     """
-    tables = read_tables(path, TABLES, overrides or {})
+    tables = read_tables(path, [*TABLES, *COMMANDS], overrides or {})
     config = parse(tables, str(path), path.resolve().parent)
     if not config.run.name:
         tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
@@ -79,10 +83,12 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
             f"{shlex.join(['spikeloop', 'compare', source])} (on a Ray cluster with --address)"
         )
     for name, value in tables.items():
-        if name not in TABLES:
+        if name not in TABLES and name not in COMMANDS:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
         if not isinstance(value, Mapping):
             raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
+        if name in COMMANDS:
+            build(COMMANDS[name], value, source, name, folder)
     parts: dict[str, Any] = {}
     own: set[Path] = set()
     for name, rule in TABLES.items():

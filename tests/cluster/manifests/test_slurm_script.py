@@ -209,7 +209,7 @@ def test_a_job_that_waits_does_not_see_what_is_changed_meanwhile(
     learner = {"kind": "queued_echo:Echo"}
     config = small_toml(tmp_path / "own.toml", learner=learner, run={"name": "own"})
     module = tmp_path / "queued_echo.py"
-    shutil.copy(Path(__file__).parents[1] / "faulty.py", module)
+    shutil.copy(Path(__file__).parents[2] / "faulty.py", module)
     first = kept_by(config, capsys)
     assert first.read_bytes() == config.read_bytes()
     assert first.with_name("queued_echo.py").read_bytes() == module.read_bytes()
@@ -235,7 +235,7 @@ def test_a_run_begun_by_a_kept_configuration_goes_on_and_can_be_verified(
 ) -> None:
     kind = "queued_again_echo"
     config = small_toml(tmp_path / "own.toml", learner={"kind": f"{kind}:Echo"})
-    shutil.copy(Path(__file__).parents[1] / "faulty.py", tmp_path / f"{kind}.py")
+    shutil.copy(Path(__file__).parents[2] / "faulty.py", tmp_path / f"{kind}.py")
     first = kept_by(config, capsys, "--set", "run.name=own")
     (tmp_path / f"{kind}.py").unlink()
     run = ["run", str(first), "--inline", "--resume", "--out", str(tmp_path / "my runs")]
