@@ -15,14 +15,14 @@ from spikeloop.workers.processor import kernels
 
 
 @dataclass(frozen=True)
-class Order:
+class Payload:
     """One message to a worker: live these tiles.
 
     Attributes:
         run: which call of the pool's ``run`` this belongs to.
         tiles: what to live: the number, in that run, of the grid a tile is cut from, and the tile.
         grids: by number, the grids that this worker may not have yet.
-        beside: numbers of those that come beside the order.
+        beside: numbers of those that come beside the payload.
     """
 
     run: int
@@ -67,26 +67,26 @@ class LifeWorker:
         return worker_name(), fingerprint(self._own)
 
     def warm_up(self, job: Job) -> None:
-        """Does a small job, so that imports and compilation are over; may raise Unavailable."""
+        """Do a small job, so that imports and compilation are over; may raise Unavailable."""
         try:
             rehearse(job)
         except Unavailable as error:
             raise Unavailable(f"worker {worker_name()}: {error}") from error
 
-    def evaluate(self, order: Order, *large_grids: Grid) -> list[JobResult]:
-        """Lives the tiles of a message; gives one result for each.
+    def evaluate(self, payload: Payload, *large_grids: Grid) -> list[JobResult]:
+        """Live the tiles of a message; gives one result for each.
 
         Args:
-            order: which ones.
+            payload: which ones.
             large_grids: the grids that took the way through Ray's object store.
         """
-        brought = {**order.grids, **dict(zip(order.beside, large_grids, strict=True))}
+        brought = {**payload.grids, **dict(zip(payload.beside, large_grids, strict=True))}
         with self._lock:
-            if order.run > self._run:
-                self._run, self._grids = order.run, {}
-            known = self._grids if order.run == self._run else {}
+            if payload.run > self._run:
+                self._run, self._grids = payload.run, {}
+            known = self._grids if payload.run == self._run else {}
             known |= brought
-            jobs = [Job(known[number], tile) for number, tile in order.tiles]
+            jobs = [Job(known[number], tile) for number, tile in payload.tiles]
         if self._threads is None:
             return [evaluate(job) for job in jobs]
         return list(self._threads.map(evaluate, jobs))

@@ -60,7 +60,7 @@ class Learner(Protocol):
         ...
 
     def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets every candidate live once through every task with Θ fixed.
+        """Let every candidate live once through every task with Θ fixed.
 
         A life's numbers depend on its own parameters, task and seed only, never on the other
         lives of the call, and nothing outlives the call.
@@ -78,7 +78,7 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class Choosy(Learner, Protocol):
+class ChecksTasks(Learner, Protocol):
     """A learner that needs more of tasks than their interface tells."""
 
     def check_tasks(self, tasks: TaskBatch) -> None:
@@ -93,7 +93,7 @@ class Differentiable(Learner, Protocol):
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
     ) -> Lives:
-        """Lives like ``live`` does and gives ``Lives.gradient`` besides.
+        """Live like ``live`` does and gives ``Lives.gradient`` besides.
 
         That is, per candidate, the gradient of what the learner is trained by with respect to the
         point, to be ascended: a mean over the lives of the call. What it is trained by may be more

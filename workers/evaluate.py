@@ -15,7 +15,7 @@ from spikeloop.workers.processor import label
 
 
 def evaluate(job: Job) -> JobResult:
-    """Lets the lives of a job's tile happen.
+    """Let the lives of a job's tile happen.
 
     No Ray, no files, no clock in the numbers. If the learner raises, every life of the tile is
     lived again on its own, so that only the broken one fails. But lives fail together where
@@ -38,7 +38,7 @@ def evaluate(job: Job) -> JobResult:
 
 
 def rehearse(job: Job) -> None:
-    """Lives a small job once, so that imports and compilation are over.
+    """Live a small job once, so that imports and compilation are over.
 
     A life that breaks here breaks nothing: the lives of the run will say it best.
 
@@ -71,7 +71,7 @@ def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResu
 
 
 def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
-    """Puts results of smaller tiles, without gradients, which cover ``tile`` exactly, together."""
+    """Put results of smaller tiles, without gradients, which cover ``tile`` exactly, together."""
     parts = sorted(parts, key=lambda part: part.tile)
     n_bins = max(part.curve.shape[2] for part in parts)
     returns = np.full(tile.shape, np.nan)

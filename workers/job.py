@@ -97,7 +97,7 @@ class Tile:
 
     @property
     def n_lives(self) -> int:
-        """Lives in the tile."""
+        """Live in the tile."""
         return (self.c1 - self.c0) * (self.t1 - self.t0)
 
     def within(self, outer: "Tile") -> tuple[slice, slice]:
@@ -130,7 +130,7 @@ class Job:
 def cut(
     grid: Grid, n_candidates: int, n_tasks: int, name: str, area: Tile | None = None
 ) -> list[Job]:
-    """Cuts a grid into jobs of at most ``n_candidates`` × ``n_tasks`` lives, in reading order.
+    """Cut a grid into jobs of at most ``n_candidates`` × ``n_tasks`` lives, in reading order.
 
     Args:
         grid: what is cut.

@@ -47,7 +47,7 @@ class Inner:
         self.targetoptions: dict[str, Any] = self._for_kernels.targetoptions
 
     def __call__(self, *arguments: Any) -> Any:
-        """Calls it from Python."""
+        """Call it from Python."""
         return self._for_python(*arguments)
 
 
@@ -58,17 +58,17 @@ def _inner_type(inner: Inner, context: Any) -> Any:
 
 
 def part(function: Function) -> Function:
-    """Compiles a function that is merged into the kernels that call it."""
+    """Compile a function that is merged into the kernels that call it."""
     return cast(Function, Inner(function, forceinline=True))
 
 
 def routine(function: Function) -> Function:
-    """Compiles a function that kernels call often and that is better not merged into each place."""
+    """Compile a function that kernels call often and that is better not merged into each place."""
     return cast(Function, Inner(function))
 
 
 def kernel(function: Function) -> Function:
-    """Compiles a function that Python calls, and keeps its machine code on disk."""
+    """Compile a function that Python calls, and keeps its machine code on disk."""
     return cast(Function, njit(**OPTIONS, cache=True)(function))
 
 

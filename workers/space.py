@@ -111,7 +111,7 @@ class ParameterSpace:
     parameters: tuple[Parameter, ...]
 
     def __post_init__(self) -> None:
-        """Checks names, bounds and defaults, so that a mistake shows where it was made."""
+        """Check names, bounds and defaults, so that a mistake shows where it was made."""
         earlier: dict[str, Parameter] = {}
         for parameter in self.parameters:
             if parameter.name in earlier:
@@ -126,7 +126,7 @@ class ParameterSpace:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the coordinates; weights are numbered in C order."""
+        """Name of the coordinates; weights are numbered in C order."""
         return tuple(
             name
             for parameter in self.parameters

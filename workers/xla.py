@@ -82,7 +82,7 @@ def _environment() -> Iterator[None]:
 
 @contextmanager
 def precision(wanted: Precision) -> Iterator[None]:
-    """Numbers of that precision in programs that are traced and run meanwhile, in this thread.
+    """Number of that precision in programs that are traced and run meanwhile, in this thread.
 
     Matrix products of float32 are computed in float32, where graphics cards would round to fewer
     bits.

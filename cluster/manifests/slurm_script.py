@@ -45,7 +45,7 @@ BREAKING = {
 
 
 def _free(text: str) -> str:
-    """Refuses an option that the script sets, or that would break it."""
+    """Refuse an option that the script sets, or that would break it."""
     name = text[2:].partition("=")[0]
     if name in SET_BY:
         raise ValueError(f"must not be --{name}, which {SET_BY[name]} of spikeloop slurm sets")
@@ -66,7 +66,7 @@ Option = Annotated[
 ]
 
 
-class Batch(Settings):
+class SlurmBatch(Settings):
     """What is asked of SLURM."""
 
     nodes: int = Field(ge=1, le=10_000, description="nodes of the job")
@@ -118,7 +118,7 @@ class Batch(Settings):
 
 
 def script(
-    batch: Batch,
+    batch: SlurmBatch,
     name: str,
     config: Path,
     out: Path,
@@ -178,7 +178,7 @@ def script(
 
 
 def write(text: str, name: str, out: Path) -> Path:
-    """Writes a script where the run's folder will be; OSError if that cannot be."""
+    """Write a script where the run's folder will be; OSError if that cannot be."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}.sbatch"
     path.write_text(text, errors="surrogateescape")
@@ -186,7 +186,7 @@ def write(text: str, name: str, out: Path) -> Path:
 
 
 def submit(path: Path) -> str:
-    """Hands a script to SLURM and gives the job's number; PoolError if SLURM does not take it."""
+    """Hand a script to SLURM and gives the job's number; PoolError if SLURM does not take it."""
     if shutil.which("sbatch") is None:
         raise PoolError(
             f"{path}: written, but sbatch is not found here; log in where jobs are submitted and "

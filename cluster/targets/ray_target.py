@@ -1,4 +1,4 @@
-"""What all targets on Ray have in common: the size of a worker, and when patience ends."""
+"""The base of all targets on Ray: the size of a worker, and how long it may take."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt
 
 from spikeloop.cluster.metrics import Metrics
-from spikeloop.cluster.progress import Tell
+from spikeloop.cluster.progress import ShowLine
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Job
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
 
-class Sturdy(Settings):
-    """Settings of workers that are watched and replaced."""
+class RayTarget(Settings):
+    """Base of targets whose workers are watched and replaced."""
 
     cores_per_worker: PositiveInt | Literal["node"] = Field(
         default=1,
@@ -36,7 +36,7 @@ class Sturdy(Settings):
     )
 
     @contextmanager
-    def crewed(
+    def open_pool(
         self,
         warm_up: Job,
         stop: StopSignal,
@@ -46,52 +46,54 @@ class Sturdy(Settings):
         patience_s: float,
         where: str,
         run: str,
-        tell: Tell,
+        show_line: ShowLine,
     ) -> Iterator["RayPool"]:
-        """A pool on the Ray cluster that this process is connected to.
+        """Open a pool on the Ray cluster that this process is connected to.
 
         Args:
             warm_up: what every worker does first.
             stop: makes the pool's ``run`` raise.
             own: folder of the user's own classes here, or None.
             import_path: the same on the workers.
-            max_workers: at most so many; None for all that there is room for.
+            max_workers: the largest number of workers; None for all that there is room for.
             patience_s: how long to wait for nodes when all are gone.
             where: for the pool's description.
             run: what the work is called, for people who watch the cluster.
-            tell: shows the user a line about workers that start, or cores that are waited for.
+            show_line: shows the user a line about workers that start, or missing cores.
         """
         # Not before Ray is configured: importing it reads the environment.
-        from spikeloop.cluster.dispatch.worker_group import Crew
-        from spikeloop.cluster.ray_backend.ray_actors import RayActors, logs_folder
+        from spikeloop.cluster.dispatch.worker_group import WorkerGroup
+        from spikeloop.cluster.ray_backend.connection import session_folder
+        from spikeloop.cluster.ray_backend.ray_actors import RayActors
+        from spikeloop.cluster.ray_backend.ray_metrics import publishing
         from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
         with (
             RayActors(import_path, run).polling() as actors,
-            Metrics(run).publishing() as metrics,
+            publishing(Metrics(run)) as metrics,
         ):
-            crew = Crew(
+            group = WorkerGroup(
                 actors,
                 warm_up,
                 self.warm_up_timeout_s,
                 self.cores_per_worker,
                 max_workers,
                 own,
-                logs_folder(),
+                str(session_folder() / "logs"),
             )
             try:
                 pool = RayPool(
                     actors,
-                    crew,
+                    group,
                     self.job_timeout_s,
                     self.max_attempts,
                     patience_s,
                     stop,
                     where,
                     metrics,
-                    tell,
+                    show_line,
                 )
                 pool.wait_until_ready()
                 yield pool
             finally:
-                crew.close()
+                group.close()

@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -83,7 +83,8 @@ def _settings(path: Path | None, sets: Sequence[str]) -> "Kubernetes":
 
     overrides = dict(map(override, sets))
     if path is None:
-        source, tables = "command line", {"kubernetes": {}}
+        source = "command line"
+        tables: dict[str, Any] = {"kubernetes": {}}
         for key, value in overrides.items():
             table, _, option = key.partition(".")
             if table != "kubernetes":
@@ -91,9 +92,8 @@ def _settings(path: Path | None, sets: Sequence[str]) -> "Kubernetes":
             tables[table][option] = value
     else:
         source, tables = str(path), read_tables(path, [*TABLES, *COMMANDS], overrides)
-    settings, _ = build(
-        COMMANDS["kubernetes"], tables.get("kubernetes", {}), source, "kubernetes", None
-    )
+    rule, values = COMMANDS["kubernetes"], tables.get("kubernetes", {})
+    settings: Kubernetes = build(rule, values, source, "kubernetes", None)[0]
     return settings
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.cluster.progress import Tell, untold
+from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
@@ -96,7 +96,7 @@ class Measured:
     compile_s: float
 
 
-def measure(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> Plan:
+def measure(config: RunConfig, stop: StopSignal, show_line: ShowLine = show_nothing) -> Plan:
     """Starts the target, lives a few tiles of the first generation's kind and extrapolates.
 
     Where those are of gradients, so are as many without, as the held-out ones will be.
@@ -109,7 +109,7 @@ def measure(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> Plan:
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
 
     started = time.perf_counter()
-    with config.target.open(warm_up_job(config), stop, config.working_dir, "", tell) as pool:
+    with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
         workers = pool.n_workers
         rng = stream(run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * workers, rng)

@@ -73,7 +73,7 @@ def slurm(
         "notice_s": notice,
         "patience_s": patience,
     }
-    batch, _ = build(jobs.Batch, values, "command line", "slurm", Path())
+    batch, _ = build(jobs.SlurmBatch, values, "command line", "slurm", Path())
     kept = shipping.keep(config, settings, out)
     text = jobs.script(batch, name, kept, out, sets or (), folder=config.resolve().parent)
     if printed:

@@ -1,6 +1,5 @@
 """One run from its configuration to its last figure, new or resumed."""
 
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -28,6 +27,8 @@ from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.sync.background_upload import Copying, copy_of, copying
 from spikeloop.coordinator.sync.download import BadCopy
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers import garbage_collection
+from spikeloop.workers.garbage_collection import RARELY
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
 
@@ -189,12 +190,8 @@ def _go_on(
         _tell_deployed(config, store, reporter)
         on_end(store)
         return known
-    with _workers(config, stop, reporter) as pool:
+    with _workers(config, stop, reporter) as pool, garbage_collection.frozen(RARELY):
         reporter.pool(pool.description)
-        # A large generation is hundreds of thousands of small objects and no cycles. Looking for
-        # some again and again would double the time in which all cores wait for this process.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
         store.forget_transfer(config.transfer.seed)  # of a point on the way, if somebody asked
         own = store.part_path("transfer", config.transfer.seed)
         search(config, pool, store, reporter)

@@ -60,14 +60,14 @@ def test_a_run_from_a_machine_that_is_no_node_says_what_to_do(
 
 NODE_OF_ANOTHER = """
 import sys
-from spikeloop.cluster.targets.ray_cluster import Attached
+from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.signals import StopSignal
 
-with private_ray(1, False, StopSignal()):
+with local_ray(1, False, StopSignal()):
     try:
-        Attached(address=sys.argv[1])._check_member()
+        RayCluster(address=sys.argv[1])._require_node()
     except PoolError as error:
         print(error)
 """
@@ -83,7 +83,7 @@ def test_a_node_of_another_cluster_is_none_of_this_one(cluster: Head) -> None:
 
 def test_the_machine_of_the_head_is_a_node(cluster: Head) -> None:
     """In a process of its own, because Ray reads its token once."""
-    program = NODE_OF_ANOTHER.replace("private_ray(1, False, StopSignal())", "nullcontext()")
+    program = NODE_OF_ANOTHER.replace("local_ray(1, False, StopSignal())", "nullcontext()")
     program = f"from contextlib import nullcontext\n{program}"
     code, output, errors = said([sys.executable, "-c", program, f"127.0.0.1:{cluster.gcs_port}"])
     assert (code, output) == (0, ""), errors

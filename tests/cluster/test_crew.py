@@ -12,7 +12,7 @@ from lacking import LINE, Lacking
 from processes import assert_gone
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
@@ -30,7 +30,7 @@ LIMIT_S = 300.0
 
 @pytest.fixture(scope="module", autouse=True)
 def ray_cluster() -> Iterator[None]:
-    with private_ray(1, dashboard=False, stop=StopSignal()):
+    with local_ray(1, dashboard=False, stop=StopSignal()):
         yield
 
 
@@ -40,7 +40,7 @@ Start = Callable[..., Any]
 @pytest.fixture
 def open_pool() -> Iterator[Start]:
     """Starts a pool of one worker on the cluster of this module; its clock may be set forward."""
-    from spikeloop.cluster.dispatch.worker_group import Crew
+    from spikeloop.cluster.dispatch.worker_group import WorkerGroup
     from spikeloop.cluster.ray_backend.ray_actors import RayActors
     from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
@@ -67,9 +67,9 @@ def open_pool() -> Iterator[Start]:
             actors.late = late
             if actor is not None:
                 actors._class = ray.remote(actor)
-            crew = Crew(actors, Job(grid(learner), Tile(0, 1, 0, 1)), LIMIT_S, own=own)
-            stack.callback(crew.close)
-            pool = RayPool(actors, crew, LIMIT_S, 3, LIMIT_S, StopSignal(), "test", None, tell)
+            group = WorkerGroup(actors, Job(grid(learner), Tile(0, 1, 0, 1)), LIMIT_S, own=own)
+            stack.callback(group.close)
+            pool = RayPool(actors, group, LIMIT_S, 3, LIMIT_S, StopSignal(), "test", None, tell)
             before()
             pool.wait_until_ready()
             return pool
@@ -117,10 +117,10 @@ def test_own_classes_that_workers_cannot_import_end_the_run(open_pool: Start) ->
 def test_workers_with_other_code_end_the_run(
     open_pool: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spikeloop.cluster.dispatch import worker_group as crew
+    from spikeloop.cluster.dispatch import worker_group as group
     from spikeloop.workers.fingerprint import fingerprint
 
-    monkeypatch.setattr(crew, "fingerprint", lambda own: {**fingerprint(own), "numba": "0.1"})
+    monkeypatch.setattr(group, "fingerprint", lambda own: {**fingerprint(own), "numba": "0.1"})
     with pytest.raises(PoolError, match=r"other code.*numba \(0\.1 here, .* there\)"):
         open_pool(Echo())
 

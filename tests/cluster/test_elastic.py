@@ -15,7 +15,7 @@ from processes import child
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.local import Local
-from spikeloop.cluster.targets.ray_cluster import Attached
+from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.evaluate import evaluate
@@ -38,7 +38,7 @@ def jobs(n: int, learner: Echo) -> list[Job]:
 
 @contextmanager
 def attached(nodes: Nodes, **settings: Any) -> Iterator[WorkerPool]:
-    target = Attached(address=nodes.address, **settings)
+    target = RayCluster(address=nodes.address, **settings)
     with target.open(jobs(1, Echo())[0], StopSignal(), OWN) as pool:
         yield pool
 
@@ -133,7 +133,7 @@ def test_one_worker_may_own_a_node_and_live_in_threads() -> None:
 
 
 def test_a_cluster_that_is_not_there_is_one_clear_line() -> None:
-    nowhere = Attached(address="127.0.0.1:1")
+    nowhere = RayCluster(address="127.0.0.1:1")
     warm_up = Job(jobs(1, Echo())[0].grid, Tile(0, 1, 0, 1))
     with (
         pytest.raises(

@@ -16,10 +16,9 @@ import ray
 from head import free_ports
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend import job_env
+from spikeloop.cluster.ray_backend import connection, job_env
 from spikeloop.cluster.ray_backend.job_client import Jobs
 from spikeloop.cluster.ray_backend.local_cluster import EMPTY, ONE_THREAD_EACH
-from spikeloop.cluster.targets import ray_cluster
 
 
 class Stranger(BaseHTTPRequestHandler):
@@ -142,10 +141,10 @@ def test_a_dashboard_that_goes_away_is_one_short_line(server: Any) -> None:
 
 def test_a_head_that_ends_while_it_is_joined_is_not_called_another_version() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        target = ray_cluster.Attached(address=f"127.0.0.1:{listener.getsockname()[1]}")
-        target._require_head(RuntimeError("timed out"))  # it is there: something else is wrong
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        connection._require_head(address, RuntimeError("timed out"))
     with pytest.raises(PoolError, match="ended while it was joined: timed out; did its machine"):
-        target._require_head(RuntimeError("timed out"))
+        connection._require_head(address, RuntimeError("timed out"))
 
 
 def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:
@@ -156,27 +155,27 @@ def test_what_a_job_has_brought_is_not_given_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     everything = {"working_dir": str(EMPTY), "env_vars": dict(ONE_THREAD_EACH)}
-    assert ray_cluster._runtime_env(None) == everything
+    assert connection._runtime_env(None) == everything
     in_a_job(monkeypatch, runtime_env={"env_vars": {"OMP_NUM_THREADS": "3", "MINE": "1"}})
-    needed = ray_cluster._runtime_env(tmp_path)
+    needed = connection._runtime_env(tmp_path)
     assert needed["working_dir"] == str(tmp_path)
     assert needed["env_vars"].keys() == ONE_THREAD_EACH.keys() - {"OMP_NUM_THREADS"}
     in_a_job(monkeypatch, runtime_env={"working_dir": "gcs://package.zip"})
-    assert ray_cluster._runtime_env(tmp_path) == {"env_vars": dict(ONE_THREAD_EACH)}
+    assert connection._runtime_env(tmp_path) == {"env_vars": dict(ONE_THREAD_EACH)}
 
 
 def test_own_classes_are_where_the_job_has_brought_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert ray_cluster._on_workers(tmp_path / "sub") == "."
+    assert connection.import_path(tmp_path / "sub") == "."
     in_a_job(monkeypatch, runtime_env={"working_dir": "gcs://package.zip"})
-    assert ray_cluster._on_workers(tmp_path) == "."
-    assert ray_cluster._on_workers(tmp_path / "sub") == "sub"
+    assert connection.import_path(tmp_path) == "."
+    assert connection.import_path(tmp_path / "sub") == "sub"
     with pytest.raises(PoolError, match="so the workers cannot have it"):
-        ray_cluster._on_workers(tmp_path.parent)
+        connection.import_path(tmp_path.parent)
 
 
 def test_nothing_is_lent_outside_a_job(tmp_path: Path) -> None:
-    assert not job_env.lend(tmp_path, "run")
+    assert not job_env.share_folder(tmp_path, "run")
     assert job_env.metadata() == {}

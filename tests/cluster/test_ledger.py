@@ -8,7 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spikeloop.cluster.dispatch.ledger import LOOK_EVERY_S, MAX_NODE_LOSSES, STRAGGLES, Ledger
-from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, PIECES_PER_CORE, Message, Piece
+from spikeloop.cluster.dispatch.work_units import (
+    MESSAGES_PER_NODE,
+    UNITS_PER_CORE,
+    Message,
+    WorkUnit,
+)
 from spikeloop.workers.base import N_CURVE_BINS
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
@@ -58,13 +63,13 @@ def give(ledger: Ledger, worker: int, now: float = 0.0) -> Message:
     return message
 
 
-def give_one(ledger: Ledger, worker: int, now: float = 0.0) -> Piece:
-    (piece,) = give(ledger, worker, now)
-    return piece
+def give_one(ledger: Ledger, worker: int, now: float = 0.0) -> WorkUnit:
+    (unit,) = give(ledger, worker, now)
+    return unit
 
 
 def finish(ledger: Ledger, worker: int, message: Message, now: float = 0.0) -> list[Outcome]:
-    return ledger.done(worker, message, [live(piece.tile) for piece in message], now)
+    return ledger.done(worker, message, [live(unit.tile) for unit in message], now)
 
 
 def lose(ledger: Ledger, *workers: int, with_node: bool = False) -> list[Outcome]:
@@ -132,17 +137,17 @@ def test_a_worker_joins_once() -> None:
 @pytest.mark.parametrize("cores", [2, 3, 8])
 def test_a_worker_holds_two_pieces_for_each_of_its_cores(cores: int) -> None:
     ledger = started(row(10 * cores), cores=cores)
-    given: list[Piece] = []
+    given: list[WorkUnit] = []
     while message := ledger.assign(0, 0.0):
         assert len(message) <= max(1, cores // MESSAGES_PER_NODE)
         given += message
-    assert [piece.job for piece in given] == list(range(PIECES_PER_CORE * cores))
+    assert [unit.job for unit in given] == list(range(UNITS_PER_CORE * cores))
 
 
 def test_a_message_of_several_pieces_becomes_an_outcome_each() -> None:
     ledger = started(row(20), cores=8)
     message = give(ledger, 0)
-    assert [piece.job for piece in message] == [0, 1]
+    assert [unit.job for unit in message] == [0, 1]
     outcomes = finish(ledger, 0, message)
     assert [outcome.index for outcome in outcomes] == [0, 1]
     assert [float(outcome.result.returns.item()) for outcome in outcomes] == [0.0, 1000.0]
@@ -212,8 +217,8 @@ def test_a_piece_may_have_waited_for_a_core_of_its_worker() -> None:
     ledger = started(row(9), cores=2)
     for _ in range(4):
         give(ledger, 0, now=0.0)
-    assert ledger.overdue(now=PIECES_PER_CORE * LIMIT_S - 0.1) == []
-    assert ledger.overdue(now=PIECES_PER_CORE * LIMIT_S + 0.1) == [0]
+    assert ledger.overdue(now=UNITS_PER_CORE * LIMIT_S - 0.1) == []
+    assert ledger.overdue(now=UNITS_PER_CORE * LIMIT_S + 0.1) == [0]
 
 
 def test_an_idle_worker_is_never_overdue() -> None:
@@ -221,7 +226,7 @@ def test_an_idle_worker_is_never_overdue() -> None:
     assert ledger.overdue(now=1e9) == []
 
 
-# Who is to blame
+# Who is to suspicions
 
 
 def test_the_running_piece_is_the_suspect_and_the_queued_one_is_not() -> None:
@@ -627,7 +632,7 @@ class World:
     queues: dict[int, list[Message]] = field(default_factory=dict)
     stale: list[tuple[int, Message]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    suspects: set[Piece] = field(default_factory=set)
+    suspects: set[WorkUnit] = field(default_factory=set)
     now: float = 0.0
     n_workers_ever: int = 0
 
@@ -641,14 +646,14 @@ class World:
         for worker, queue in self.queues.items():
             while message := self.ledger.assign(worker, self.now):
                 queue.append(message)
-                pieces = [piece for held in queue for piece in held]
-                assert len(pieces) <= PIECES_PER_CORE * self.cores
-                assert len(set(pieces)) == len(pieces), "a worker has two copies of a piece"
-                assert len(pieces) == 1 or self.suspects.isdisjoint(message)
+                units = [unit for held in queue for unit in held]
+                assert len(units) <= UNITS_PER_CORE * self.cores
+                assert len(set(units)) == len(units), "a worker has two copies of a unit"
+                assert len(units) == 1 or self.suspects.isdisjoint(message)
 
     def fate(self, message: Message) -> Status:
-        for piece in message:
-            c, t = range(piece.tile.c0, piece.tile.c1), range(piece.tile.t0, piece.tile.t1)
+        for unit in message:
+            c, t = range(unit.tile.c0, unit.tile.c1), range(unit.tile.t0, unit.tile.t1)
             for life, fate in self.poison.items():
                 if life[0] in c and life[1] in t:
                     return fate
@@ -657,9 +662,9 @@ class World:
     def lose(self, worker: int, status: Status, with_node: bool = False) -> None:
         queue = self.queues.pop(worker)
         self.stale += [(worker, message) for message in queue]
-        blamed = queue[:1] if self.cores == 1 or status == Status.TIMED_OUT else queue
+        suspected = queue[:1] if self.cores == 1 or status == Status.TIMED_OUT else queue
         if not with_node:
-            self.suspects.update(piece for message in blamed for piece in message)
+            self.suspects.update(unit for message in suspected for unit in message)
         self.outcomes += self.ledger.lost(worker, status, status.words, with_node)
 
     def step(self, worker: int, which: int = 0) -> None:
@@ -670,7 +675,7 @@ class World:
         message = queue[which % len(queue) if self.cores > 1 else 0]
         status = self.fate(message)
         if status == Status.TIMED_OUT:
-            self.now += PIECES_PER_CORE * LIMIT_S + 1.0
+            self.now += UNITS_PER_CORE * LIMIT_S + 1.0
             late = self.ledger.overdue(self.now)
             assert worker in late
             for other in late:

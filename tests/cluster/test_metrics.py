@@ -14,9 +14,9 @@ from faulty import Echo
 from small import Silent, small_config
 from watched import metric_names
 
-from spikeloop.cluster import metrics
 from spikeloop.cluster.metrics import METRICS, Metrics, exported
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.ray_backend import ray_metrics
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search.live_metrics import HELD_OUT
 from spikeloop.coordinator.search.loop import search
@@ -79,7 +79,7 @@ class Watching(Silent):
 @pytest.mark.ray
 def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_metrics_report_interval_ms", "1000")  # instead of 10 s
-    monkeypatch.setattr(metrics, "REFRESH_S", 0.2)
+    monkeypatch.setattr(ray_metrics, "REFRESH_S", 0.2)
     config = small_config(
         learner={"kind": "faulty:Echo", "work_s": 0.001},
         target={"kind": "local", "workers": 2, "dashboard": False},
@@ -150,8 +150,8 @@ def test_a_run_goes_on_when_its_metrics_cannot_be_published(
     def refuse() -> dict[str, Any]:
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(metrics, "_instruments", refuse)
-    with caplog.at_level(logging.WARNING), Metrics("small").publishing() as published:
+    monkeypatch.setattr(ray_metrics, "_instruments", refuse)
+    with caplog.at_level(logging.WARNING), ray_metrics.publishing(Metrics("small")) as published:
         published.publish({"generation": 1.0})
     assert [record.getMessage() for record in caplog.records] == [
         "metrics are no longer published: no such thing"
@@ -171,14 +171,14 @@ def test_a_learner_may_call_anything_its_time() -> None:
     grid = Grid(small_config().family, Odd(), points, 2, 1, TaskSet.SEARCH, 0)
     (job,) = cut(grid, 1, 2, "")
     published = Metrics("small")
-    published.lived(job, Outcome(0, evaluate(job), np.ones((1, 2), dtype=np.int64)))
-    assert published.counted()["simulated_seconds", ""] == 0
-    assert published.counted()["lives", ""] == 2
+    published.count(job, Outcome(0, evaluate(job), np.ones((1, 2), dtype=np.int64)))
+    counts = published.take_counts()
+    assert (counts["simulated_seconds", ""], counts["lives", ""]) == (0, 2)
 
 
 def test_what_is_no_number_is_not_published() -> None:
     published = Metrics("small")
     published.publish({"fitness_mean": 0.5, "strategy": {"sigma": 1.0, "step_norm": float("nan")}})
-    assert published.now() == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
+    assert published.gauges() == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
     published.publish({"fitness_mean": None, "strategy": {"temperature": 2.0}})
-    assert published.now() == {"fitness_mean": {}, "strategy": {"temperature": 2.0}}
+    assert published.gauges() == {"fitness_mean": {}, "strategy": {"temperature": 2.0}}

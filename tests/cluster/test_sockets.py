@@ -18,7 +18,7 @@ from processes import LIMIT_S, child, wait_for
 from small import small_toml
 
 from spikeloop.cluster.ray_backend.open_ports import (
-    Exposed,
+    ExposedCluster,
     asks_for_token,
     clusters,
     folder_behind,
@@ -91,7 +91,7 @@ def head(home: Path, inside: str = "", **variables: str) -> Iterator[tuple[str, 
                 psutil.wait_procs(family, timeout=LIMIT_S)
 
 
-def cluster(session: str) -> Exposed:
+def cluster(session: str) -> ExposedCluster:
     """What is found of a cluster, once its node service listens too."""
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
@@ -211,7 +211,7 @@ def test_what_is_not_rays_is_not_asked() -> None:
 
 
 def test_words_for_many_ports() -> None:
-    many = Exposed("s", {"head service": [6379], "worker": [5, 4, 3, 2, 2]})
+    many = ExposedCluster("s", {"head service": [6379], "worker": [5, 4, 3, 2, 2]})
     assert str(many) == "head service on 6379; worker on 2, 3, 4 and 1 more"
     unknown = doctor._open(many)
     assert unknown.state == "warning"

@@ -18,7 +18,7 @@ from small import assert_same_contents, small_toml
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
-from spikeloop.cluster.ray_backend.job_env import told_in
+from spikeloop.cluster.ray_backend.job_env import location_file
 from spikeloop.cluster.signals import Interrupted
 from spikeloop.coordinator.cli import job
 from spikeloop.coordinator.cli.main import main
@@ -251,7 +251,7 @@ def test_why_a_job_has_failed(exit_code: int | None, log: str, expected: str) ->
 
 def test_no_run_has_the_name_of_what_is_lent_beside_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\[run\] name must"):
-        load(small_toml(tmp_path / "small.toml"), {"run.name": told_in("own")})
+        load(small_toml(tmp_path / "small.toml"), {"run.name": location_file("own")})
 
 
 @pytest.mark.ray

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes, standing_manifest
-from spikeloop.cluster.manifests.slurm_script import Batch, script
+from spikeloop.cluster.manifests.slurm_script import SlurmBatch, script
 from spikeloop.cluster.ray_backend.local_cluster import OBJECT_STORE_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def code_of(text: str) -> str:
 
 def commands() -> dict[str, str]:
     """Every command line that starts Ray, by where it stands."""
-    slurm = script(Batch(nodes=2, time="90"), "mdp", Path("mdp.toml"), Path("runs"))
+    slurm = script(SlurmBatch(nodes=2, time="90"), "mdp", Path("mdp.toml"), Path("runs"))
     compose = (ROOT / "docker-compose.yml").read_text()
     texts = {
         str(page.relative_to(ROOT)): code_of(page.read_text())

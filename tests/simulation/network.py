@@ -175,7 +175,7 @@ class Network:
             actor.alive, actor.died_at = False, self.clock.now
             actor.queue.clear()
             actor.running.clear()
-            actor.pieces.clear()
+            actor.units.clear()
 
     def lose(self, actor: Actor, loss: ActorLost) -> None:
         """From now on every call to the actor says that it is lost."""

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from small import small_toml
 
-from spikeloop.cluster.manifests.slurm_script import ALREADY, BREAKING, SET_BY, Batch, script
+from spikeloop.cluster.manifests.slurm_script import ALREADY, BREAKING, SET_BY, SlurmBatch, script
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load
 
 
-def changed(**values: Any) -> Batch:
+def changed(**values: Any) -> SlurmBatch:
     """What is asked for below, but for some values."""
-    return Batch.model_validate({"nodes": 2, "time": "01:00:00", **values})
+    return SlurmBatch.model_validate({"nodes": 2, "time": "01:00:00", **values})
 
 
 PLAIN = changed()
@@ -52,7 +52,7 @@ def bash(text: str, *options: str) -> str:
         changed(setup="module load python\nsource ~/env/bin/activate\n"),
     ],
 )
-def test_bash_reads_the_script_and_slurm_all_its_lines(batch: Batch) -> None:
+def test_bash_reads_the_script_and_slurm_all_its_lines(batch: SlurmBatch) -> None:
     text = script(batch, "mdp", Path("mdp.toml"), Path("runs"))
     bash(text, "-n")
     head, _, body = text.partition("\n\n")
