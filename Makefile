@@ -23,7 +23,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # Tables of docs/performance.md; run it on an otherwise idle machine.
-BENCHMARKS := bounds brian brian_lives dispatch emulator learning limits strategies competence
+BENCHMARKS := bounds brian brian_episodes dispatch emulator learning limits strategies competence
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 

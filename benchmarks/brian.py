@@ -1,13 +1,14 @@
 """How long Brian2 and the chip emulator need for the same decisions of the same network.
 
-Run ``python benchmarks/brian.py``; it takes some minutes on one core. The network is that of a life
-in an environment of 6 states and 8 actions: 32 neurons with noise and calibrated mismatch, steps of
-0.1 µs, spikes that come back through the router 1 µs later, and the published protocol of kicks and
-silencing volleys, 53 µs of chip time a decision. States follow a fixed random sequence and weights
-stay as they were drawn: Brian2 has no plasticity processor, so there is none on either side.
+Run ``python benchmarks/brian.py``; it takes some minutes on one core. The network is that of an
+episode in an environment of 6 states and 8 actions: 32 neurons with noise and calibrated mismatch,
+steps of 0.1 µs, spikes that come back through the router 1 µs later, and the published protocol of
+kicks and silencing volleys, 53 µs of chip time a decision. States follow a fixed random sequence
+and weights stay as they were drawn: Brian2 has no plasticity processor, so there is none on either
+side.
 
 Brian2 gets what makes it fast: one NeuronGroup, one Synapses object for the router and one for the
-stimuli, both kinds of input in each; noise is ``xi``, and lives side by side share one network.
+stimuli, both kinds of input in each; noise is ``xi``, and episodes side by side share one network.
 Each row runs in a process of its own. Building, compiling and the first step are not counted.
 """
 
@@ -50,7 +51,7 @@ CHIP = 20
 CIRCUIT = Circuit()
 DECISION_S = DECISION_CYCLES / PPU_HZ
 
-# Simulator, lives side by side, decisions of each.
+# Simulator, episodes side by side, decisions of each.
 ROWS = (
     ("emulator", 1, 20_000),
     ("numpy", 1, 100),
@@ -84,8 +85,8 @@ def neurons() -> Neurons:
     return mismatched(physical(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 
-def network(life: int) -> Core:
-    """The chip with the network, whose weights are those of this life."""
+def network(episode: int) -> Core:
+    """The chip with the network, whose weights are those of this episode."""
     core = new_core(
         neurons(),
         CIRCUIT.step_s,
@@ -94,14 +95,14 @@ def network(life: int) -> Core:
         gain=synapse_gain(CHIP),
     )
     connect(core, S, A, inhibition_u6=35, pulse_u5=CIRCUIT.pulse_u5)
-    weights_u6 = np.random.default_rng(life).integers(20, 64, (S, A))
+    weights_u6 = np.random.default_rng(episode).integers(20, 64, (S, A))
     core.weight_u6.reshape(N_ROWS, N_NEURONS)[:S, S : S + A] = weights_u6
     return core
 
 
-def visited(life: int, n_decisions: int) -> NDArray[np.int64]:
+def visited(episode: int, n_decisions: int) -> NDArray[np.int64]:
     """The sequence of states."""
-    return np.random.default_rng([life, 1]).integers(0, S, n_decisions)
+    return np.random.default_rng([episode, 1]).integers(0, S, n_decisions)
 
 
 @routine
@@ -117,7 +118,7 @@ def open_loop(core: Core, states: NDArray[np.int64], protocol: Timing) -> int:
 
 
 def emulate(n_decisions: int) -> tuple[float, float]:
-    """Wall time, and spikes a decision, of one life on the emulator."""
+    """Wall time, and spikes a decision, of one episode on the emulator."""
     prepared, protocol, states = network(0), timing(CIRCUIT), visited(0, n_decisions)
     open_loop(clone(prepared), states[:1], protocol)
     core = clone(prepared)
@@ -127,12 +128,12 @@ def emulate(n_decisions: int) -> tuple[float, float]:
     return time.perf_counter() - started, n_spikes / n_decisions
 
 
-def stimuli(life: int, n_decisions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def stimuli(episode: int, n_decisions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Source and step of every event: source k < S kicks state k, source S + k is action k."""
     protocol = timing(CIRCUIT)
     length = round(DECISION_S / CIRCUIT.step_s)
     source, step = [], []
-    for decision, state in enumerate(visited(life, n_decisions)):
+    for decision, state in enumerate(visited(episode, n_decisions)):
         start = decision * length + 1  # of all alike: the first step is not timed
         for k in range(protocol.n_stimulus_spikes):
             source.append(state)
@@ -166,8 +167,8 @@ def synapses(core: Core) -> dict[str, list[tuple[int, int, float, float]]]:
     return found
 
 
-def simulate(target: str, n_lives: int, n_decisions: int) -> tuple[float, float]:
-    """Wall time, and spikes a decision, of lives side by side in one Brian2 network."""
+def simulate(target: str, n_episodes: int, n_decisions: int) -> tuple[float, float]:
+    """Wall time, and spikes a decision, of episodes side by side in one Brian2 network."""
     import brian2 as b2
 
     b2.BrianLogger.log_level_error()
@@ -180,9 +181,9 @@ def simulate(target: str, n_lives: int, n_decisions: int) -> tuple[float, float]
     b2.seed(1)
 
     cells = neurons()
-    tiled = {f.name: np.tile(getattr(cells, f.name), n_lives) for f in fields(Neurons)}
+    tiled = {f.name: np.tile(getattr(cells, f.name), n_episodes) for f in fields(Neurons)}
     group = b2.NeuronGroup(
-        n_lives * N_NEURONS,
+        n_episodes * N_NEURONS,
         EQUATIONS,
         threshold="v >= v_thresh",
         reset="v = v_reset",
@@ -193,19 +194,21 @@ def simulate(target: str, n_lives: int, n_decisions: int) -> tuple[float, float]
     group.run_regularly("v = clip(v, 0, v_max)", when="after_groups")
     group.v = group.v_leak = tiled["v_leak_V"]
     group.v_thresh, group.v_reset = tiled["v_thresh_V"], tiled["v_reset_V"]
-    group.exc, group.inh = (np.tile(drive_V, n_lives) for drive_V in (cells.exc_V, cells.inh_V))
+    group.exc, group.inh = (np.tile(drive_V, n_episodes) for drive_V in (cells.exc_V, cells.inh_V))
     group.tau_mem = tiled["tau_mem_s"] * b2.second
     group.tau_exc = tiled["tau_exc_s"] * b2.second
     group.tau_inh = tiled["tau_inh_s"] * b2.second
     group.hold = (np.rint(tiled["refractory_s"] / CIRCUIT.step_s) + 1) * CIRCUIT.step_s * b2.second
 
-    drawn = [stimuli(life, n_decisions) for life in range(n_lives)]
-    source = np.concatenate([life * (S + A) + sources for life, (sources, _) in enumerate(drawn)])
+    drawn = [stimuli(episode, n_decisions) for episode in range(n_episodes)]
+    source = np.concatenate(
+        [episode * (S + A) + sources for episode, (sources, _) in enumerate(drawn)]
+    )
     step = np.concatenate([steps for _, steps in drawn])
     generator = b2.SpikeGeneratorGroup(
-        n_lives * (S + A), source, step * CIRCUIT.step_s * b2.second, sorted=False
+        n_episodes * (S + A), source, step * CIRCUIT.step_s * b2.second, sorted=False
     )
-    cores = [network(life) for life in range(n_lives)]
+    cores = [network(episode) for episode in range(n_episodes)]
     delay = cores[0].delay * CIRCUIT.step_s * b2.second
     objects: list[Any] = [group, generator]
     for name, pre, width, later in (
@@ -216,8 +219,8 @@ def simulate(target: str, n_lives: int, n_decisions: int) -> tuple[float, float]
             np.array(column)
             for column in zip(
                 *(
-                    (life * width + source, life * N_NEURONS + neuron, *weights)
-                    for life, core in enumerate(cores)
+                    (episode * width + source, episode * N_NEURONS + neuron, *weights)
+                    for episode, core in enumerate(cores)
                     for source, neuron, *weights in synapses(core)[name]
                 ),
                 strict=True,
@@ -249,30 +252,32 @@ def simulate(target: str, n_lives: int, n_decisions: int) -> tuple[float, float]
     wall_s = time.perf_counter() - started
     n_spikes = int(np.asarray(counter.count).sum())
     shutil.rmtree(folder)
-    return wall_s, n_spikes / n_lives / n_decisions
+    return wall_s, n_spikes / n_episodes / n_decisions
 
 
-def measure(simulator: str, n_lives: int, n_decisions: int) -> None:
+def measure(simulator: str, n_episodes: int, n_decisions: int) -> None:
     """Prints one row's wall time and spikes a decision."""
     if simulator == "emulator":
         result = emulate(n_decisions)
     else:
-        result = simulate(simulator, n_lives, n_decisions)
+        result = simulate(simulator, n_episodes, n_decisions)
     print(json.dumps(result))
 
 
-def row(simulator: str, n_lives: int, n_decisions: int) -> str:
+def row(simulator: str, n_episodes: int, n_decisions: int) -> str:
     """One line of the table, measured in a process of its own."""
     done = subprocess.run(
-        [sys.executable, __file__, "--row", simulator, str(n_lives), str(n_decisions)],
+        [sys.executable, __file__, "--row", simulator, str(n_episodes), str(n_decisions)],
         capture_output=True,
         text=True,
         check=True,
     )
     wall_s, n_spikes = json.loads(done.stdout.splitlines()[-1])
-    slower = wall_s / n_lives / (n_decisions * DECISION_S)
+    slower = wall_s / n_episodes / (n_decisions * DECISION_S)
     name = "emulator" if simulator == "emulator" else f"Brian2, {simulator}"
-    return f"| {name} | {n_lives} | {n_decisions} | {wall_s:.3g} | {slower:,.3g} | {n_spikes:.1f} |"
+    return (
+        f"| {name} | {n_episodes} | {n_decisions} | {wall_s:.3g} | {slower:,.3g} | {n_spikes:.1f} |"
+    )
 
 
 def main() -> None:
@@ -280,21 +285,21 @@ def main() -> None:
     parser.add_argument("--row", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.row:
-        simulator, n_lives, n_decisions = arguments.row
-        measure(simulator, int(n_lives), int(n_decisions))
+        simulator, n_episodes, n_decisions = arguments.row
+        measure(simulator, int(n_episodes), int(n_decisions))
         return
     print(f"{processor()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}")
     print()
     print(
-        "| simulator | lives at once | decisions each | wall time (s) "
-        "| × slower than the chip, per life | spikes a decision |"
+        "| simulator | episodes at once | decisions each | wall time (s) "
+        "| × slower than the chip, per episode | spikes a decision |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
-    for simulator, n_lives, n_decisions in ROWS:
+    for simulator, n_episodes, n_decisions in ROWS:
         if simulator in COMPILED and shutil.which("g++") is None:
-            print(f"| Brian2, {simulator} | {n_lives} | no compiler | | | |")
+            print(f"| Brian2, {simulator} | {n_episodes} | no compiler | | | |")
             continue
-        print(row(simulator, n_lives, n_decisions), flush=True)
+        print(row(simulator, n_episodes, n_decisions), flush=True)
 
 
 if __name__ == "__main__":

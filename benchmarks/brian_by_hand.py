@@ -1,9 +1,10 @@
-"""Lives as a user of Brian2 would write them: one network for each life, built and run anew.
+"""Episodes as a user of Brian2 would write them: one network for each episode, built and run anew.
 
 Models like those of the learners ``brian_td`` and ``brian_recurrent``: the same neurons, synapses,
 windows and time steps, one environment each, and Brian2's own means: ``network_operation`` between
 decisions and ``TimedArray`` for input that is known beforehand. Objects have names, which a user
-who lives many lives with "cython" soon gives them: with automatic ones each life compiles anew.
+who runs many episodes with "cython" soon gives them: with automatic ones each episode compiles
+anew.
 """
 
 from typing import Any
@@ -23,7 +24,7 @@ beta : 1 (constant)
 """
 
 
-def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> float:
+def mdp_episode(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> float:
     """SARSA(λ) in the first task, on one neuron per state and action; gives the return."""
     import brian2 as b2
 
@@ -61,24 +62,24 @@ def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> f
     plastic.connect()
     value_pA = np.full((n_states, n_actions), 350.0)
     trace = np.zeros_like(value_pA)
-    life: dict[str, Any] = {"state": int(tasks.start_state[0]), "return": 0.0}
+    episode: dict[str, Any] = {"state": int(tasks.start_state[0]), "return": 0.0}
 
     @b2.network_operation(dt=window_ms * b2.ms, name="decide")  # type: ignore[untyped-decorator]
     def decide(t: Any) -> None:
-        state = life["state"]
+        state = episode["state"]
         if t > 0 * b2.second:
             first = np.asarray(actions.first)
             action = int(rng.choice(np.flatnonzero(first == first.min())))
-            if "last" in life:
-                pair, told = life["last"]
-                delta = 600 * told + 0.05 * value_pA[state, action] - value_pA[pair]
+            if "last" in episode:
+                pair, feedback = episode["last"]
+                delta = 600 * feedback + 0.05 * value_pA[state, action] - value_pA[pair]
                 value_pA[:] = np.clip(value_pA + 0.7 * delta * trace, 0, 500)
             trace[:] *= 0.005
             trace[state, action] += 1
             successor = int(rng.choice(n_states, p=transition[action, state]))
-            life["last"] = (state, action), reward[action, state, successor]
-            life["return"] += life["last"][1]
-            life["state"] = state = successor
+            episode["last"] = (state, action), reward[action, state, successor]
+            episode["return"] += episode["last"][1]
+            episode["state"] = state = successor
         onset = np.full(n_states, -1.0)
         onset[state] = float(t / b2.second) + 1e-3
         states.onset = onset * b2.second
@@ -87,7 +88,7 @@ def mdp_life(tasks: TabularTasks, seed: int, window_ms: float, target: str) -> f
 
     net = b2.Network(states, actions, plastic, decide)
     net.run(tasks.n_steps * window_ms * b2.ms)
-    return float(life["return"])
+    return float(episode["return"])
 
 
 def _recurrent(
@@ -114,7 +115,7 @@ def _recurrent(
     return cells, within
 
 
-def bandit_life(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) -> float:
+def bandit_episode(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) -> float:
     """A recurrent network on one Bernoulli bandit, 20 ms a pull; gives the return."""
     import brian2 as b2
 
@@ -126,7 +127,7 @@ def bandit_life(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) 
     n_channels = 1 + mean.size + 2
     feeding = rng.normal(0, 2 / np.sqrt(3), (n_channels, n))
     readout = rng.normal(0, n**-0.5, (n, mean.size))
-    life: dict[str, Any] = {"return": 0.0}
+    episode: dict[str, Any] = {"return": 0.0}
 
     @b2.network_operation(dt=20 * b2.ms, name="decide")  # type: ignore[untyped-decorator]
     def decide(t: Any) -> None:
@@ -135,16 +136,16 @@ def bandit_life(mean: FloatArray, n_steps: int, seed: int, n: int, target: str) 
         if t > 0 * b2.second:
             action = int(np.argmax(np.asarray(cells.z) @ readout))
             reward = int(rng.random() < mean[action])
-            life["return"] += reward
+            episode["return"] += reward
             channels[1 + action] = channels[1 + mean.size + reward] = 1
         cells.drive = channels @ feeding
 
     net = b2.Network(cells, within, decide)
     net.run(n_steps * 20 * b2.ms)
-    return float(life["return"])
+    return float(episode["return"])
 
 
-def driven_life(drives: FloatArray, seed: int, target: str) -> float:
+def driven_episode(drives: FloatArray, seed: int, target: str) -> float:
     """A recurrent network under input that is known beforehand; gives the sum of what is read.
 
     Args:
@@ -165,15 +166,15 @@ def driven_life(drives: FloatArray, seed: int, target: str) -> float:
     return float(np.asarray(read.z).sum())
 
 
-def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> list[float]:
+def driven_episodes(drives: FloatArray, seed: int, target: str, rounds: int) -> list[float]:
     """Recurrent networks under input that is known beforehand, in rounds of the same network.
 
-    All lives are in one group whose input is a ``TimedArray``, and each round begins with
+    All episodes are in one group whose input is a ``TimedArray``, and each round begins with
     ``restore()``: the way in which brian2modelfitting evaluates many parameters at once (there, of
     single neurons). Synapses have no delays, which ``restore()`` loses in Brian2 2.9.
 
     Args:
-        drives: (n_windows, n_lives, n) input currents, 10 ms each.
+        drives: (n_windows, n_episodes, n) input currents, 10 ms each.
         seed: of weights.
         target: of code generation.
         rounds: how often.
@@ -189,11 +190,11 @@ def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> lis
     b2.prefs.codegen.target = target
     b2.start_scope()
     b2.defaultclock.dt = 1 * b2.ms
-    n_windows, n_lives, n = drives.shape
+    n_windows, n_episodes, n = drives.shape
     rng = np.random.default_rng(seed)
     course = b2.TimedArray(drives.reshape(n_windows, -1), dt=10 * b2.ms, name="course")
     cells = b2.NeuronGroup(
-        n_lives * n,
+        n_episodes * n,
         CELLS.replace("drive : 1", "drive = course(t, i) : 1 (constant over dt)"),
         threshold="v > 1 + a",
         reset="v -= 1 + a\na += beta\nz += 1",
@@ -210,8 +211,8 @@ def driven_lives(drives: FloatArray, seed: int, target: str, rounds: int) -> lis
     times = []
     for _ in range(rounds):
         net.restore()
-        cells.tau_a = np.exp(rng.uniform(np.log(0.2), np.log(2.0), n_lives * n)) * b2.second
-        cells.beta = np.tile(0.2 * (np.arange(n) % 2), n_lives)
+        cells.tau_a = np.exp(rng.uniform(np.log(0.2), np.log(2.0), n_episodes * n)) * b2.second
+        cells.beta = np.tile(0.2 * (np.arange(n) % 2), n_episodes)
         within.w = rng.normal(0, 0.5 / np.sqrt(n), len(within))
         net.run(n_windows * 10 * b2.ms)
         float(np.asarray(read.z).sum())

@@ -91,9 +91,9 @@ def complete(search: Search, seed: int, out: Path) -> Path:
 
 def scores(folder: Path) -> dict[str, float]:
     """Score of each theta on the run's held-out tasks: a ratio of sums."""
-    lives = pd.read_parquet(folder / "transfer")
-    lives = lives[lives["status"] == "ok"]
-    sums = lives.groupby("theta")[["return", "random", "optimal"]].sum()
+    episodes = pd.read_parquet(folder / "transfer")
+    episodes = episodes[episodes["status"] == "ok"]
+    sums = episodes.groupby("theta")[["return", "random", "optimal"]].sum()
     ratio = (sums["return"] - sums["random"]) / (sums["optimal"] - sums["random"])
     return {str(theta): float(value) for theta, value in ratio.items()}
 

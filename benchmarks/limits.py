@@ -1,7 +1,7 @@
 """What limits a learned Θ on the chip: the same Θ and the same tasks, with one thing switched.
 
 ``python benchmarks/limits.py RUN [RUN...]`` takes the learned Θ of finished runs (searches of one
-kind with different seeds), lets it live on each run's held-out tasks once more under every
+kind with different seeds), runs it on each run's held-out tasks once more under every
 condition, and prints the change of the score, paired by run: means and 95 % t-intervals over runs.
 Θ is not searched again, so a condition shows what Θ learned under the run's own condition meets.
 """
@@ -71,7 +71,7 @@ def changed(learner: ChipAgent, changes: Mapping[str, Any]) -> ChipAgent:
 
 
 def held_out(run: RunConfig, point: FloatArray, learner: Learner) -> Grid:
-    """Lives of a point on the run's held-out tasks, with their seeds."""
+    """Episodes of a point on the run's held-out tasks, with their seeds."""
     return Grid(
         run.family,
         learner,
@@ -120,15 +120,15 @@ def observe(
 
 
 def decisions(run: RunConfig, point: FloatArray, n_tasks: int = 20) -> dict[str, float]:
-    """What decisions look like at the end of a learned Θ's lives, over all states alike."""
+    """What decisions look like at the end of a learned Θ's episodes, over all states alike."""
     learner = run.learner
     assert isinstance(learner, ChipAgent)
     parameters = run.space.decode(point[None])
     theta = dict(zip(run.space.columns, parameters.values[0], strict=True))
     tasks = run.family.sample(n_tasks, np.random.default_rng(run.run.seed))
     assert isinstance(tasks, TabularTasks)
-    lives = learner.live(parameters, tasks, np.arange(n_tasks, dtype=np.uint64)[None])
-    assert lives.action_values is not None
+    episodes = learner.run_episodes(parameters, tasks, np.arange(n_tasks, dtype=np.uint64)[None])
+    assert episodes.action_values is not None
     n_states, n_actions = tasks.n_states, tasks.n_actions
     protocol = timing(learner.circuit_of(theta))
     coding = CODINGS.index(learner.coding)
@@ -137,7 +137,7 @@ def decisions(run: RunConfig, point: FloatArray, n_tasks: int = 20) -> dict[str,
         core = learner.network(theta, n_states, n_actions)
         seed_words(np.uint64(task), core.lanes)
         core.random[0] = core.lanes[SEED_LANE]
-        weights = np.rint(lives.action_values[0, task] * VALUE_ONE / 128)
+        weights = np.rint(episodes.action_values[0, task] * VALUE_ONE / 128)
         rows = core.weight_u6.reshape(-1, N_NEURONS)
         rows[:n_states, n_states : n_states + n_actions] = weights
         for _ in range(10):
@@ -175,7 +175,7 @@ def without_chip(run: RunConfig, point: FloatArray) -> float:
     parameters = Parameters(space, np.array([[values[name] for name in space.columns]]))
     grid = held_out(run, point, run.learner)
     tasks = grid.tasks()
-    returns = learner.live(parameters, tasks, grid.seeds()).returns[0]
+    returns = learner.run_episodes(parameters, tasks, grid.seeds()).returns[0]
     return ratio(returns, tasks.references())
 
 
@@ -210,7 +210,7 @@ def main() -> None:
             change = interval([a - b for a, b in zip(scores, base, strict=True)])
             print(f"| {name} | {interval(scores)} | {'' if name == 'as searched' else change} |")
     print()
-    print("| decisions with the weights at the end of a life | mean |")
+    print("| decisions with the weights at the end of an episode | mean |")
     print("| --- | --- |")
     for name, shares in seen.items():
         print(f"| {name} | {interval(shares)} |")

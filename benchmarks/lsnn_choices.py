@@ -1,12 +1,12 @@
 """What each choice of an example brings: short trainings in which one of them is taken back.
 
 Run ``python benchmarks/lsnn_choices.py``; it takes a quarter of an hour on one core (``--choices``
-and ``--lives`` make it shorter). Each training is that of ``examples/lsnn_quadratic.toml`` with the
-same random numbers, cut to ``--lives`` lives with its learning rate's decay, and with others of its
-settings in one respect; its weights then live 1000 new functions, the same for all. The table has
-their mean squared error by the number of samples seen, with 95 % intervals over functions, and the
-mean over all samples as a difference from the example, paired by function. One training each: how
-much another seed would change is not in the intervals (``--seed``).
+and ``--episodes`` make it shorter). Each training is that of ``examples/lsnn_quadratic.toml`` with
+the same random numbers, cut to ``--episodes`` episodes with its learning rate's decay, and with
+others of its settings in one respect; its weights then run on 1000 new functions, the same for all.
+The table has their mean squared error by the number of samples seen, with 95 % intervals over
+functions, and the mean over all samples as a difference from the example, paired by function. One
+training each: how much another seed would change is not in the intervals (``--seed``).
 """
 
 import argparse
@@ -40,8 +40,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "the example": {},
     "membranes of 20 ms": SLOW,
     "not asked for coefficients": {"latent_cost": 0.0},
-    "weights on activity itself": {"usual_rate_hz": 0.0},
-    "none of the three": {**SLOW, "latent_cost": 0.0, "usual_rate_hz": 0.0},
+    "weights on activity itself": {"centering_rate_hz": 0.0},
+    "none of the three": {**SLOW, "latent_cost": 0.0, "centering_rate_hz": 0.0},
 }
 """Settings of ``[learner]``, or of its objective, that are others than in the example."""
 
@@ -63,10 +63,10 @@ class Quiet:
         """Something that needs a line of its own."""
         print(f"{self.name}: {text}", flush=True)
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         """Is of no interest."""
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """Is of no interest."""
 
     def generation(self, report: GenerationReport) -> None:
@@ -75,10 +75,10 @@ class Quiet:
             print(f"{self.name}: generation {report.generation}, {report.held_out}", flush=True)
 
 
-def configuration(changes: Mapping[str, Any], lives: int, seed: int) -> run_config.RunConfig:
+def configuration(changes: Mapping[str, Any], episodes: int, seed: int) -> run_config.RunConfig:
     """Of one training."""
     tables = read_tables(EXAMPLE, run_config.TABLES, {})
-    generations = lives // tables["run"]["tasks"]
+    generations = episodes // tables["run"]["tasks"]
     tables["run"] |= {"generations": generations, "seed": seed}
     tables["strategy"] |= {"decay_generations": generations}
     tables["transfer"] |= {"monitor_every": max(1, generations // 4)}
@@ -119,12 +119,12 @@ def main() -> None:
     """Trains, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--choices", nargs="+", choices=CHOICES, default=list(CHOICES))
-    parser.add_argument("--lives", type=int, default=100_000, help="of each training")
+    parser.add_argument("--episodes", type=int, default=100_000, help="of each training")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     print(f"{manifest.processor()}, {os.cpu_count()} cores, of which one is used", flush=True)
     errors = {
-        name: squared_errors(configuration(CHOICES[name], asked.lives, asked.seed), name)
+        name: squared_errors(configuration(CHOICES[name], asked.episodes, asked.seed), name)
         for name in asked.choices
     }
     print()

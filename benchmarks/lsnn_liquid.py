@@ -18,7 +18,7 @@ state.
 The table has mean squared errors on the scale of the functions, before targets are squeezed into
 [0.2, 0.8], after 0, 1, 2, ... samples of a function, and over all, on the held-out functions of the
 run's transfer, with 95 % intervals (bootstrap over functions). Beside them are predictors that know
-more, the family's rulers, the last of them the form of all functions and their distribution.
+more, the family's baselines, the last of them the form of all functions and their distribution.
 """
 
 import argparse
@@ -54,14 +54,14 @@ N_RESAMPLES = 2000
 
 
 class Functions(NamedTuple):
-    """Functions and the seeds of the lives in which they are met."""
+    """Functions and the seeds of the episodes in which they are met."""
 
     tasks: QuadraticTasks
     seeds: SeedArray
 
 
-class Lived(NamedTuple):
-    """What became of lives.
+class EpisodeResult(NamedTuple):
+    """What became of episodes.
 
     Attributes:
         features: by filter, (n_samples, n_functions, n_neurons) filtered spikes at a sample's end.
@@ -79,11 +79,13 @@ def functions(run: run_config.RunConfig, task_set: TaskSet, index: int, n: int) 
     tasks = run.family.sample(n, stream(run.run.seed, Purpose.TASKS, task_set, index))
     if not isinstance(tasks, QuadraticTasks):
         raise SystemExit(f"[family] must be quadratic, got {run.family.kind}")
-    return Functions(tasks, seeds(run.run.seed, Purpose.LIVES, task_set, index, n=n))
+    return Functions(tasks, seeds(run.run.seed, Purpose.EPISODES, task_set, index, n=n))
 
 
-def live(learner: Lsnn, parameters: Parameters, met: Functions, taus_ms: list[float]) -> Lived:
-    """Lets the network live with all functions, some at a time."""
+def run_episodes(
+    learner: Lsnn, parameters: Parameters, met: Functions, taus_ms: list[float]
+) -> EpisodeResult:
+    """Runs the network on all functions, some at a time."""
     chunks = []
     for start in range(0, met.tasks.n_tasks, CHUNK):
         some = slice(start, start + CHUNK)
@@ -92,8 +94,8 @@ def live(learner: Lsnn, parameters: Parameters, met: Functions, taus_ms: list[fl
         features = {f"{tau:g} ms": filtered(spikes, tau, learner.step_ms) for tau in taus_ms}
         features["number"] = spikes.sum(axis=1, dtype=np.float64)
         errors = -kept.decisions.reward[0].T.astype(np.float64)
-        chunks.append(Lived(features, errors, float(spikes.mean()) * 1e3 / learner.step_ms))
-    return Lived(
+        chunks.append(EpisodeResult(features, errors, float(spikes.mean()) * 1e3 / learner.step_ms))
+    return EpisodeResult(
         {
             name: np.concatenate([chunk.features[name] for chunk in chunks], axis=1)
             for name in chunks[0].features
@@ -134,16 +136,16 @@ class Readout(NamedTuple):
     gain: float
     ridge: float
 
-    def errors(self, lived: Lived, values: FloatArray) -> FloatArray:
+    def errors(self, episodes_done: EpisodeResult, values: FloatArray) -> FloatArray:
         """(n_functions, n_samples) squared errors of readouts that learn on the way.
 
         Args:
-            lived: of the liquid.
+            episodes_done: of the liquid.
             values: (n_functions, n_samples) of the functions, whose prior mean is 0.
         """
         n, n_neurons = len(values), self.mean.size
         answers = recursive_least_squares(
-            self.gain * (lived.features[self.name] - self.mean),
+            self.gain * (episodes_done.features[self.name] - self.mean),
             values.T,
             np.full(n, n_neurons),
             np.full(n, self.ridge),
@@ -153,15 +155,15 @@ class Readout(NamedTuple):
         return squared
 
 
-def choose(lived: Lived, values: FloatArray) -> tuple[Readout, float]:
+def choose(episodes_done: EpisodeResult, values: FloatArray) -> tuple[Readout, float]:
     """The readout that errs least over all samples, and its gain in terms of ``GAINS``."""
     best: tuple[float, Readout, float] | None = None
-    for name, seen in lived.features.items():
+    for name, seen in episodes_done.features.items():
         mean = seen.mean(axis=(0, 1))
         length = float(np.sqrt(((seen - mean) ** 2).sum(axis=2).mean()))
         for gain, ridge in product(GAINS, RIDGES):
             readout = Readout(name, mean, gain / max(length, 1e-9), ridge)
-            error = float(readout.errors(lived, values).mean())
+            error = float(readout.errors(episodes_done, values).mean())
             if best is None or error < best[0]:
                 best = error, readout, gain
     assert best is not None
@@ -208,19 +210,23 @@ def main() -> None:
     liquid = run.space.decode(point[None])
 
     apart = functions(run, TaskSet.MONITOR, 0, asked.choosing)
-    readout, gain = choose(live(learner, liquid, apart, asked.taus), apart.tasks.values())
+    readout, gain = choose(run_episodes(learner, liquid, apart, asked.taus), apart.tasks.values())
     held_out = functions(run, TaskSet.TRANSFER, run.transfer.seed, asked.functions)
-    lived, values = live(learner, liquid, held_out, asked.taus), held_out.tasks.values()
-    columns = {"liquid, readout learns": readout.errors(lived, values)}
+    episodes_done, values = (
+        run_episodes(learner, liquid, held_out, asked.taus),
+        held_out.tasks.values(),
+    )
+    columns = {"liquid, readout learns": readout.errors(episodes_done, values)}
     if asked.learned:
         found = learned.open_learned(asked.learned, trust=False)
         if not isinstance(found.config.learner, Lsnn):
             raise SystemExit(f"{asked.learned}: its learner must be lsnn")
         trained = found.config.space.decode(found.point[None])
-        columns["trained"] = live(found.config.learner, trained, held_out, []).errors
-    columns |= held_out.tasks.ruler_errors()
+        columns["trained"] = run_episodes(found.config.learner, trained, held_out, []).errors
+    columns |= held_out.tasks.baseline_errors()
     print(
-        f"{asked.config}: {asked.functions} functions; the liquid fires at {lived.rate_hz:.0f} Hz"
+        f"{asked.config}: {asked.functions} functions; "
+        f"the liquid fires at {episodes_done.rate_hz:.0f} Hz"
     )
     print(
         f"chosen on {asked.choosing} others: filter {readout.name}, gain {gain:g}, "

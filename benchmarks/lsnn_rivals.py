@@ -1,7 +1,7 @@
 """The network of ``lsnn_speed.py`` as libraries on PyTorch express it.
 
 200 neurons, each of which hears all of them, 100 of them with adapting thresholds where a library
-has such neurons, under an input current that is constant for each life, with one linear readout.
+has such neurons, under an input current that is constant for each episode, with one linear readout.
 They do less than Spikeloop, whose time includes environment, population codes, the product with
 input weights, the filter of readouts, refractoriness and sums that are exact:
 
@@ -40,10 +40,10 @@ class Passes(NamedTuple):
 
 
 Spikes = Callable[[], Any]
-"""Lets all time steps happen: (n_steps, n_lives, N_NEURONS) spikes."""
+"""Lets all time steps happen: (n_steps, n_episodes, N_NEURONS) spikes."""
 
 
-def norse(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
+def norse(n_episodes: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     """Its network, and the weights of it."""
     import torch
     from norse.torch import LSNNParameters, LSNNRecurrentCell
@@ -51,7 +51,7 @@ def norse(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     beta = torch.where(torch.arange(N_NEURONS) < N_ADAPTIVE, BETA, 0.0)
     tau_adapt_inv = torch.as_tensor(1 / TAU_ADAPTATION_S)
     cell = LSNNRecurrentCell(1, N_NEURONS, LSNNParameters(tau_adapt_inv=tau_adapt_inv, beta=beta))
-    current = 2 + 4 * torch.rand(n_lives, 1)
+    current = 2 + 4 * torch.rand(n_episodes, 1)
 
     def spikes() -> Any:
         state, sent = None, []
@@ -63,13 +63,13 @@ def norse(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     return spikes, cell.parameters()
 
 
-def snntorch(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
+def snntorch(n_episodes: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     """Its network, and the weights of it."""
     import torch
     from snntorch import RLeaky
 
     cell = RLeaky(beta=ALPHA, linear_features=N_NEURONS)
-    current = torch.rand(n_lives, N_NEURONS) * 0.2
+    current = torch.rand(n_episodes, N_NEURONS) * 0.2
 
     def spikes() -> Any:
         z, potential = cell.init_rleaky()
@@ -82,7 +82,7 @@ def snntorch(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     return spikes, cell.parameters()
 
 
-def spikingjelly(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
+def spikingjelly(n_episodes: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     """Its network, and the weights of it."""
     import torch
     from spikingjelly.activation_based import functional, layer, neuron
@@ -90,7 +90,7 @@ def spikingjelly(n_lives: int, n_steps: int) -> tuple[Spikes, Iterable[Any]]:
     recurrent = torch.nn.Linear(N_NEURONS, N_NEURONS)
     cells = neuron.LIFNode(tau=1 / (1 - ALPHA), decay_input=False, v_reset=None)
     net = layer.ElementWiseRecurrentContainer(cells, lambda z, x: recurrent(z) + x)
-    current = torch.rand(n_lives, N_NEURONS) * 0.2
+    current = torch.rand(n_episodes, N_NEURONS) * 0.2
 
     def spikes() -> Any:
         functional.reset_net(net)
@@ -118,18 +118,18 @@ RIVALS = {
 }
 
 
-def passes(name: str, n_lives: int, n_steps: int) -> Passes:
+def passes(name: str, n_episodes: int, n_steps: int) -> Passes:
     """What is timed of a library, with weights and currents of its own seed.
 
     Args:
         name: of ``RIVALS``.
-        n_lives: lives side by side.
+        n_episodes: episodes side by side.
         n_steps: time steps.
     """
     import torch
 
     torch.manual_seed(1)
-    spikes, of_network = RIVALS[name].make(n_lives, n_steps)
+    spikes, of_network = RIVALS[name].make(n_episodes, n_steps)
     readout = torch.nn.Linear(N_NEURONS, 1)
     weights = [*of_network, *readout.parameters()]
 

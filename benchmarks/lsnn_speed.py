@@ -4,10 +4,10 @@ Run ``python benchmarks/lsnn_speed.py`` on an otherwise idle machine; it takes a
 hour on two cores (``--libraries``, ``--batches``, ``--repeats`` and ``--samples`` make it shorter).
 200 neurons, half of them with adapting thresholds, for 400 time steps of 1 ms. Spikeloop's times
 are those of the whole learner ``lsnn``: 40 samples of a quadratic function, 10 steps each, with
-environment, inputs and answers, by ``live`` and ``differentiate``, in one thread; and once more
-with half of the lives in each of two tiles, in two threads, as a worker with two cores does it.
-What the other libraries compute, which is less, is in ``lsnn_rivals.py``. They run with PyTorch's
-own number of threads, and once more with one.
+environment, inputs and answers, by ``run_episodes`` and ``differentiate``, in one thread; and once
+more with half of the episodes in each of two tiles, in two threads, as a worker with two cores does
+it. What the other libraries compute, which is less, is in ``lsnn_rivals.py``. They run with
+PyTorch's own number of threads, and once more with one.
 
 Times are medians over rounds, and in each round every row is timed once in turn, so that a busy
 moment of the machine meets all. In brackets: how many times as long as Spikeloop's first row. First
@@ -50,19 +50,23 @@ class Row(NamedTuple):
     threads: int
 
 
-def ours(n_lives: int, n_samples: int, n_tiles: int) -> Passes:
-    """Lives of the learner, in so many tiles at the same time."""
-    learner, family, rng = Lsnn(n_neurons=N_NEURONS), Quadratic(n_steps=n_samples), rng_of(n_lives)
+def ours(n_episodes: int, n_samples: int, n_tiles: int) -> Passes:
+    """Episodes of the learner, in so many tiles at the same time."""
+    learner, family, rng = (
+        Lsnn(n_neurons=N_NEURONS),
+        Quadratic(n_steps=n_samples),
+        rng_of(n_episodes),
+    )
     space = learner.space(family.interface)
     # Not the default point, whose readouts are 0, and with them every gradient but theirs.
     parameters = space.decode(space.sample(1, rng))
-    tasks = family.sample(n_lives, rng)
-    seeds = rng.integers(0, 2**64, (1, n_lives), dtype=np.uint64)
-    edges = [n_lives * k // n_tiles for k in range(n_tiles + 1)]
+    tasks = family.sample(n_episodes, rng)
+    seeds = rng.integers(0, 2**64, (1, n_episodes), dtype=np.uint64)
+    edges = [n_episodes * k // n_tiles for k in range(n_tiles + 1)]
     tiles = [slice(*edge) for edge in pairwise(edges)]
 
     def forward(tile: slice) -> object:
-        return learner.live(parameters, tasks[tile], seeds[:, tile])
+        return learner.run_episodes(parameters, tasks[tile], seeds[:, tile])
 
     def both(tile: slice) -> object:
         return learner.differentiate(parameters, tasks[tile], seeds[:, tile], 0.0)
@@ -73,8 +77,8 @@ def ours(n_lives: int, n_samples: int, n_tiles: int) -> Passes:
     return Passes(lambda: list(pool.map(forward, tiles)), lambda: list(pool.map(both, tiles)))
 
 
-def rng_of(n_lives: int) -> np.random.Generator:
-    return np.random.default_rng(n_lives)
+def rng_of(n_episodes: int) -> np.random.Generator:
+    return np.random.default_rng(n_episodes)
 
 
 def rows(libraries: list[str]) -> list[Row]:
@@ -106,7 +110,7 @@ def measure(
     for row in chosen:
         for batch in batches:
             if row.name == OURS and row.threads > batch:
-                continue  # fewer lives than tiles
+                continue  # fewer episodes than tiles
             made = (
                 ours(batch, n_samples, row.threads)
                 if row.name == OURS
@@ -187,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--libraries", nargs="*", default=list(RIVALS), choices=list(RIVALS))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 10, 50, 200])
-    parser.add_argument("--samples", type=int, default=40, help="of a life, 10 time steps each")
+    parser.add_argument("--samples", type=int, default=40, help="of an episode, 10 time steps each")
     parser.add_argument("--repeats", type=int, default=9, help="rounds after the first")
     asked = parser.parse_args()
     print(f"{processor()}, {os.cpu_count()} cores; {versions()}\n")

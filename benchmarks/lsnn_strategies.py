@@ -1,24 +1,24 @@
 """Gradients through time against evolution strategies on the weights of the same spiking network.
 
 Run ``python benchmarks/lsnn_strategies.py``; it takes three quarters of an hour on one core
-(``--networks``, ``--searches``, ``--seeds`` and ``--lives`` make it shorter). The task is that of
-``examples/lsnn_informative_bandit.toml``, with the network of the example, and with a smaller one,
-which has 40 times fewer weights for an evolution strategy to tell apart. Searches:
+(``--networks``, ``--searches``, ``--seeds`` and ``--episodes`` make it shorter). The task is that
+of ``examples/lsnn_informative_bandit.toml``, with the network of the example, and with a smaller
+one, which has 40 times fewer weights for an evolution strategy to tell apart. Searches:
 
-- bptt: as in the example, 100 lives a generation;
+- bptt: as in the example, 100 episodes a generation;
 - evolution, Adam: the evolution strategy of Salimans et al. 2017 as published, with centred ranks,
   a fixed σ, and Adam;
 - evolution: the same strategy with this library's defaults, an adapted σ and momentum.
 
 Both evolution strategies meet ``--tasks`` tasks with each of ``--population`` candidates, the same
-for all. Every search runs in this process, in the library's own loop, until it has spent its lives
-or generations (the example's are 300,000 lives) or reached the last goal. A goal is reached when
-the held-out score, of the same 200 tasks throughout, is first at or above it; it is looked at after
-every 5000 lives or so. Lives and seconds are those of the search until then, without the looks, but
-with the compilation of the first search of a kind. The score is 0 for random pulls and 1 for an
-oracle that knows the target; 0.7 is a return of 19.5, and the best that can be learned is 0.759, a
-return of 20.6. Medians are over seeds; where fewer than half of the seeds have come so far, the
-table has the best score, in the median over them, of any look.
+for all. Every search runs in this process, in the library's own loop, until it has spent its
+episodes or generations (the example's are 300,000 episodes) or reached the last goal. A goal is
+reached when the held-out score, of the same 200 tasks throughout, is first at or above it; it is
+looked at after every 5000 episodes or so. Episodes and seconds are those of the search until then,
+without the looks, but with the compilation of the first search of a kind. The score is 0 for random
+pulls and 1 for an oracle that knows the target; 0.7 is a return of 19.5, and the best that can be
+learned is 0.759, a return of 20.6. Medians are over seeds; where fewer than half of the seeds have
+come so far, the table has the best score, in the median over them, of any look.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
 from spikeloop.coordinator.config.load import parse, read_tables
-from spikeloop.coordinator.search.loop import generation_lives, search
+from spikeloop.coordinator.search.loop import generation_episodes, search
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.run_session import warm_up_job
 from spikeloop.coordinator.store import manifest
@@ -42,9 +42,9 @@ from spikeloop.coordinator.store.run_store import RunStore
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lsnn_informative_bandit.toml"
 GOALS = (0.5, 0.7)
 LOOK_EVERY = 5000
-"""Lives between two held-out scores."""
+"""Episodes between two held-out scores."""
 GENERATIONS = 10**6
-"""More than any budget of lives allows."""
+"""More than any budget of episodes allows."""
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "200 neurons": {},
@@ -80,10 +80,10 @@ class Looks:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         """Is of no interest."""
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """Is of no interest."""
 
     def generation(self, report: GenerationReport) -> None:
@@ -98,7 +98,7 @@ class Found(NamedTuple):
     """What became of one search.
 
     Attributes:
-        reached: lives and seconds until each goal that was reached.
+        reached: episodes and seconds until each goal that was reached.
         best: highest held-out score.
     """
 
@@ -114,15 +114,15 @@ def configuration(
     tables["run"] |= {"seed": seed, "commit_every": 50}
     tables["learner"] |= NETWORKS[network]
     tables["target"] = {"kind": "inline"}
-    tables["stop"] = {"lives": asked.lives}
+    tables["stop"] = {"episodes": asked.episodes}
     tables["transfer"] = {"monitor_every": 1, "monitor_tasks": asked.monitor}
     if SEARCHES[name]:
         tables["strategy"] = {**SEARCHES[name], "population_size": asked.population}
         tables["run"] |= {"generations": GENERATIONS, "tasks": asked.tasks}
-        # Without gradients memory is no matter, and more lives at once cost less each.
+        # Without gradients memory is no matter, and more episodes at once cost less each.
         tables["run"] |= {"tile_candidates": max(1, 200 // asked.tasks), "tile_tasks": asked.tasks}
     whole = parse(tables, str(EXAMPLE), None)
-    tables["transfer"]["monitor_every"] = max(1, LOOK_EVERY // generation_lives(whole))
+    tables["transfer"]["monitor_every"] = max(1, LOOK_EVERY // generation_episodes(whole))
     return parse(tables, str(EXAMPLE), None)
 
 
@@ -135,7 +135,7 @@ def run(settings: run_config.RunConfig, name: str) -> Found:
         store = RunStore.create(Path(folder) / "run", manifest.describe(settings))
         with suppress(Reached):
             search(settings, pool, store, Looks(name))
-        return found(store.rows(("total_lives", "wall_s", "held_out_score")))
+        return found(store.rows(("total_episodes", "wall_s", "held_out_score")))
 
 
 def found(rows: list[dict[str, Any]]) -> Found:
@@ -150,26 +150,26 @@ def found(rows: list[dict[str, Any]]) -> Found:
         best = max(best, score)
         for goal in GOALS:
             if score >= goal:
-                reached.setdefault(goal, (row["total_lives"], spent_s))
+                reached.setdefault(goal, (row["total_episodes"], spent_s))
     return Found(reached, best)
 
 
-def table(results: Mapping[tuple[str, str], list[Found]], lives: int) -> Iterator[str]:
+def table(results: Mapping[tuple[str, str], list[Found]], episodes: int) -> Iterator[str]:
     """The lines of the table, in Markdown."""
-    goals = [f"lives to {goal:g} | s to {goal:g}" for goal in GOALS]
+    goals = [f"episodes to {goal:g} | s to {goal:g}" for goal in GOALS]
     yield f"| network | search | seeds | {' | '.join(goals)} |"
     yield "|" + " --- |" * (3 + 2 * len(GOALS))
     for (network, name), runs in results.items():
-        cells = [cell for goal in GOALS for cell in reached(runs, goal, lives)]
+        cells = [cell for goal in GOALS for cell in reached(runs, goal, episodes)]
         yield f"| {network} | {name} | {len(runs)} | {' | '.join(cells)} |"
 
 
-def reached(runs: list[Found], goal: float, lives: int) -> tuple[str, str]:
-    """Median lives and seconds to a goal; how near it came if most searches have not reached it."""
+def reached(runs: list[Found], goal: float, episodes: int) -> tuple[str, str]:
+    """Median episodes and seconds to a goal; how near it came if most searches missed it."""
     there = sum(goal in run.reached for run in runs)
     if 2 * there < len(runs) or not there:
         best = median_low([run.best for run in runs])
-        return f"not within {lives:,} ({there} of {len(runs)}): best {best:.2f}", "–"
+        return f"not within {episodes:,} ({there} of {len(runs)}): best {best:.2f}", "–"
     never = (2**63, float("inf"))
     values = [run.reached.get(goal, never) for run in runs]
     return (
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--lives", type=int, default=1_000_000, help="budget of a search")
+    parser.add_argument("--episodes", type=int, default=1_000_000, help="budget of a search")
     parser.add_argument("--population", type=int, default=100, help="of evolution strategies")
     parser.add_argument("--tasks", type=int, default=20, help="for each of their candidates")
     parser.add_argument("--monitor", type=int, default=200, help="held-out tasks")
@@ -198,7 +198,7 @@ def main() -> None:
                 known = run(settings, f"{network}, {name}, seed {seed}")
                 results.setdefault((network, name), []).append(known)
     print()
-    print("\n".join(table(results, asked.lives)))
+    print("\n".join(table(results, asked.episodes)))
 
 
 if __name__ == "__main__":

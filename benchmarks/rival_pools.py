@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rival_life import (
+from rival_episode import (
     JOB_TIMEOUT_S,
     N_WORKERS,
     Candidate,
     Generation,
-    Lived,
+    EpisodeResult,
     Opener,
-    live,
-    livings,
+    run_episodes,
+    episode_inputs,
 )
 
 from spikeloop.cluster.signals import StopSignal
@@ -32,7 +32,7 @@ from spikeloop.workers.seeding import TaskSet
 def plain_loop(careful: bool) -> Iterator[Generation]:
     """No pool: what the work itself takes on one core."""
     del careful
-    yield lambda points, work_s: map(live, livings(points, work_s))
+    yield lambda points, work_s: map(run_episodes, episode_inputs(points, work_s))
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def spikeloop(careful: bool, n_candidates: int) -> Iterator[Generation]:
     warm_up = Job(grid(np.zeros((1, 1)), 0.0), Tile(0, 1, 0, 1))
     with target.open(warm_up, StopSignal(), Path(__file__).parent) as pool:
 
-        def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
+        def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
             for outcome in pool.run(cut(grid(points, work_s), n_candidates, 1, "rivals")):
                 result = outcome.result
                 for row in np.flatnonzero(result.status[:, 0] == Status.OK):
@@ -65,15 +65,15 @@ def multiprocessing_pool(careful: bool, one_by_one: bool) -> Iterator[Generation
     """The standard library's pool; the limit of its ``map`` is one for all jobs together."""
     with multiprocessing.Pool(N_WORKERS) as pool:
 
-        def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
-            jobs = livings(points, work_s)
+        def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
+            jobs = episode_inputs(points, work_s)
             limit_s = JOB_TIMEOUT_S if careful else None
             if not one_by_one:  # in chunks of 8, which is what it makes of 64 jobs
-                yield from pool.map_async(live, jobs).get(limit_s)
+                yield from pool.map_async(run_episodes, jobs).get(limit_s)
                 return
-            lived = pool.imap_unordered(live, jobs, chunksize=1)
+            episodes_done = pool.imap_unordered(run_episodes, jobs, chunksize=1)
             for _ in jobs:
-                yield lived.next(limit_s)
+                yield episodes_done.next(limit_s)
 
         yield generation
 
@@ -83,7 +83,9 @@ def process_pool_executor(careful: bool) -> Iterator[Generation]:
     """The standard library's other pool; its limit is one for all jobs together."""
     limit_s = JOB_TIMEOUT_S if careful else None
     with ProcessPoolExecutor(N_WORKERS) as executor:
-        yield lambda points, work_s: executor.map(live, livings(points, work_s), timeout=limit_s)
+        yield lambda points, work_s: executor.map(
+            run_episodes, episode_inputs(points, work_s), timeout=limit_s
+        )
 
 
 @contextmanager
@@ -97,7 +99,9 @@ def joblib_parallel(careful: bool, one_by_one: bool) -> Iterator[Generation]:
         batch_size=1 if one_by_one else "auto",
         timeout=JOB_TIMEOUT_S if careful else None,
     ) as parallel:
-        yield lambda points, work_s: parallel(delayed(live)(job) for job in livings(points, work_s))
+        yield lambda points, work_s: parallel(
+            delayed(run_episodes)(job) for job in episode_inputs(points, work_s)
+        )
 
 
 @contextmanager
@@ -113,10 +117,10 @@ def dask_cluster(careful: bool) -> Iterator[Generation]:
         Client(cluster) as client,
     ):
 
-        def generation(points: FloatArray, work_s: float) -> list[Lived]:
-            futures = client.map(live, livings(points, work_s), pure=False)
-            lived: list[Lived] = client.gather(futures)
-            return lived
+        def generation(points: FloatArray, work_s: float) -> list[EpisodeResult]:
+            futures = client.map(run_episodes, episode_inputs(points, work_s), pure=False)
+            episodes_done: list[EpisodeResult] = client.gather(futures)
+            return episodes_done
 
         yield generation
 

@@ -8,7 +8,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from rival_life import JOB_TIMEOUT_S, N_WORKERS, Generation, Lived, Living, Opener, live, livings
+from rival_episode import (
+    JOB_TIMEOUT_S,
+    N_WORKERS,
+    Generation,
+    EpisodeResult,
+    EpisodeInput,
+    Opener,
+    run_episodes,
+    episode_inputs,
+)
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.base import N_CURVE_BINS
@@ -38,26 +47,26 @@ def ray_cluster() -> Iterator[None]:
 
 @contextmanager
 def ray_tasks(careful: bool) -> Iterator[Generation]:
-    """One Ray task per life; Ray tries those that lose their process three times again."""
+    """One Ray task per episode; Ray tries those that lose their process three times again."""
     import ray
 
     limit_s = JOB_TIMEOUT_S if careful else None
     with ray_cluster():
-        task: Any = ray.remote(live)
+        task: Any = ray.remote(run_episodes)
 
-        def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
-            for call in [task.remote(job) for job in livings(points, work_s)]:
+        def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
+            for call in [task.remote(job) for job in episode_inputs(points, work_s)]:
                 yield ray.get(call, timeout=limit_s)
 
         yield generation
 
 
-class LifeActor:
+class EpisodeActor:
     """The function as a Ray actor."""
 
-    def live(self, living: Living) -> Lived:
-        """One life."""
-        return live(living)
+    def run_episodes(self, episode_input: EpisodeInput) -> EpisodeResult:
+        """One episode."""
+        return run_episodes(episode_input)
 
 
 @contextmanager
@@ -67,12 +76,12 @@ def actor_pool(careful: bool) -> Iterator[Generation]:
 
     limit_s = JOB_TIMEOUT_S if careful else None
     with ray_cluster():
-        actor: Any = ray.remote(LifeActor).options(**(AGAIN if careful else {}))
+        actor: Any = ray.remote(EpisodeActor).options(**(AGAIN if careful else {}))
         pool: Any = ActorPool([actor.remote() for _ in range(N_WORKERS)])
 
-        def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
-            for job in livings(points, work_s):
-                pool.submit(lambda actor, job: actor.live.remote(job), job)
+        def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
+            for job in episode_inputs(points, work_s):
+                pool.submit(lambda actor, job: actor.run_episodes.remote(job), job)
             while pool.has_next():
                 yield pool.get_next_unordered(timeout=limit_s)
 
@@ -86,27 +95,27 @@ def ray_multiprocessing(careful: bool) -> Iterator[Generation]:
     limit_s = JOB_TIMEOUT_S if careful else None
     with ray_cluster(), Pool(N_WORKERS, ray_remote_args=AGAIN if careful else None) as pool:
 
-        def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
-            jobs = livings(points, work_s)
-            lived = pool.imap_unordered(live, jobs, chunksize=1)
+        def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
+            jobs = episode_inputs(points, work_s)
+            episodes_done = pool.imap_unordered(run_episodes, jobs, chunksize=1)
             for _ in jobs:
-                yield lived.next(timeout=limit_s)
+                yield episodes_done.next(timeout=limit_s)
 
         yield generation
 
 
 @contextmanager
 def ray_tune(careful: bool, reuse: bool) -> Iterator[Generation]:
-    """A trial per life; the population goes through the object store, as Tune advises."""
+    """A trial per episode; the population goes through the object store, as Tune advises."""
     from ray import tune
 
     def trainable(config: dict[str, Any], points: FloatArray, work_s: float) -> None:
-        _, fitness, curve = live((config["index"], points[config["index"]], work_s))
+        _, fitness, curve = run_episodes((config["index"], points[config["index"]], work_s))
         tune.report({"fitness": fitness, "curve": curve.tolist()})
 
     with ray_cluster(), tempfile.TemporaryDirectory() as folder:
 
-        def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
+        def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
             results: Any = tune.Tuner(
                 tune.with_parameters(trainable, points=points, work_s=work_s),
                 param_space={"index": tune.grid_search(list(range(len(points))))},
@@ -129,7 +138,7 @@ def solution(values: Any, work_s: float) -> tuple[Any, Any]:
     """The function as EvoTorch calls it: a fitness, and the curve as its evaluation data."""
     import torch
 
-    _, fitness, curve = live((0, values.numpy(), work_s))
+    _, fitness, curve = run_episodes((0, values.numpy(), work_s))
     return torch.tensor(fitness, dtype=torch.float64), torch.from_numpy(curve)
 
 
@@ -142,7 +151,7 @@ def evotorch(careful: bool, one_by_one: bool) -> Iterator[Generation]:
     problems: dict[tuple[int, float], Any] = {}
 
     def problem(n_dim: int, work_s: float) -> Any:
-        """The problem of these lives, whose actors stay until other lives are asked for."""
+        """The problem of these episodes, whose actors stay until other episodes are asked for."""
         if (n_dim, work_s) not in problems:
             for old in problems.values():
                 old.kill_actors()
@@ -161,7 +170,7 @@ def evotorch(careful: bool, one_by_one: bool) -> Iterator[Generation]:
             )
         return problems[n_dim, work_s]
 
-    def generation(points: FloatArray, work_s: float) -> Iterator[Lived]:
+    def generation(points: FloatArray, work_s: float) -> Iterator[EpisodeResult]:
         current = problem(points.shape[1], work_s)
         batch = SolutionBatch(current, popsize=len(points), empty=True)
         batch.set_values(torch.from_numpy(points))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rival_life import N_WORKERS, Generation, Opener, live, livings
+from rival_episode import N_WORKERS, Generation, Opener, run_episodes, episode_inputs
 from rival_pools import POOLS
 from rival_ray import POOLS_ON_RAY
 
@@ -23,7 +23,7 @@ FEWER = {"Ray Tune": 8, "Ray Tune, actors reused": 8}
 """Candidates of a generation for pools that take minutes for so many."""
 
 CASES = ((8, 0.0), (1000, 0.0), (8, 5e-3), (8, 50e-3))
-"""Length of a point, and processor time of a life in seconds."""
+"""Length of a point, and processor time of an episode in seconds."""
 
 ENOUGH_S, N_MOST = 2.0, 10
 """Generations of a case are repeated for so many seconds, or so many times."""
@@ -36,12 +36,12 @@ def population(n_dim: int, n_candidates: int) -> FloatArray:
 
 
 def wall_s(generation: Generation, points: FloatArray, work_s: float) -> float:
-    """Wall time of a generation, all lives of which must come back."""
+    """Wall time of a generation, all episodes of which must come back."""
     started = time.perf_counter()
-    n_lived = sum(1 for _ in generation(points, work_s))
+    n_episodes_done = sum(1 for _ in generation(points, work_s))
     wall_s = time.perf_counter() - started
-    if n_lived != len(points):
-        raise RuntimeError(f"{n_lived} of {len(points)} lives came back")
+    if n_episodes_done != len(points):
+        raise RuntimeError(f"{n_episodes_done} of {len(points)} episodes came back")
     return wall_s
 
 
@@ -72,7 +72,7 @@ def perform(name: str, what: str) -> None:
 
 
 def walls(generation: Generation, n_candidates: int, n_dim: int, work_s: float) -> list[float]:
-    """Wall times of one generation after the other; a first one of few lives does not count."""
+    """Wall times of one generation after the other; a first one of few episodes does not count."""
     wall_s(generation, population(n_dim, N_WORKERS), work_s)
     points, walls_s = population(n_dim, n_candidates), list[float]()
     while not walls_s or (sum(walls_s) < ENOUGH_S and len(walls_s) < N_MOST):
@@ -84,14 +84,21 @@ def endure(generation: Generation, n_candidates: int, report: Any) -> dict[str, 
     """One generation, during which somebody ends or stops a worker, against the undisturbed."""
     n_dim, work_s = CASES[-1]
     points = population(n_dim, n_candidates)
-    wanted = {index: (fitness, curve) for index, fitness, curve in map(live, livings(points, 0.0))}
+    wanted = {
+        index: (fitness, curve)
+        for index, fitness, curve in map(run_episodes, episode_inputs(points, 0.0))
+    }
     report(begins=True)
     try:
-        lived = {index: (fitness, curve) for index, fitness, curve in generation(points, work_s)}
+        episodes_done = {
+            index: (fitness, curve) for index, fitness, curve in generation(points, work_s)
+        }
     except Exception as error:
         return {"raised": type(error).__name__}
     right = [
-        index in lived and lived[index][0] == fitness and np.array_equal(lived[index][1], curve)
+        index in episodes_done
+        and episodes_done[index][0] == fitness
+        and np.array_equal(episodes_done[index][1], curve)
         for index, (fitness, curve) in wanted.items()
     ]
     return {"n_right": sum(right), "n_wanted": len(wanted)}

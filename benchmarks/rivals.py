@@ -6,11 +6,12 @@ beyond half of what a plain loop takes, divided by its candidates. In each round
 opened once, in a process of its own with nothing else beside it, so that a busy minute of the
 machine meets all; the figures are medians over the generations of all rounds.
 
-Whether a pool survives is tried: while a generation runs, the process that lives a life is killed
-(SIGKILL), or stopped so that it hangs (SIGSTOP), and what comes back is compared with what an
-undisturbed generation gives. Pools run as they come, and once more with their own retries switched
-on and a limit of ten seconds for a job, or whatever they have of these; speed is measured with them
-on. Pools whose package is missing are left out; ``pip install spikeloop[benchmark]`` brings them.
+Whether a pool survives is tried: while a generation runs, the process that runs an episode is
+killed (SIGKILL), or stopped so that it hangs (SIGSTOP), and what comes back is compared with what
+an undisturbed generation gives. Pools run as they come, and once more with their own retries
+switched on and a limit of ten seconds for a job, or whatever they have of these; speed is measured
+with them on. Pools whose package is missing are left out; ``pip install spikeloop[benchmark]``
+brings them.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from statistics import median
 from typing import Any
 
 import psutil
-from rival_life import JOB_TIMEOUT_S, N_WORKERS, WITNESS
+from rival_episode import JOB_TIMEOUT_S, N_WORKERS, WITNESS
 from rival_stage import CASES, OPENERS
 
 PATIENCE_S = 60.0
@@ -120,7 +121,7 @@ def speed(name: str) -> list[dict[str, Any]]:
 
 
 def fault(name: str, what: str, number: int) -> str:
-    """What a pool made of a signal to a worker in the middle of a life, in words."""
+    """What a pool made of a signal to a worker in the middle of an episode, in words."""
     with process(name, what) as (stage, witness):
         for report in reports(stage, LIMIT_S):
             if report.get("begins"):
@@ -128,7 +129,7 @@ def fault(name: str, what: str, number: int) -> str:
         else:
             log = (witness.parent / "log").read_text(errors="replace").strip().splitlines()
             return f"did not start: {log[-1].strip()[:80] if log else 'no word why'}"
-        time.sleep(0.5)  # by now some lives are over
+        time.sleep(0.5)  # by now some episodes are over
         strike(witness, number)
         struck = time.monotonic()
         outcome: Mapping[str, Any] = next(reports(stage, PATIENCE_S), {})
@@ -142,7 +143,7 @@ def fault(name: str, what: str, number: int) -> str:
 
 
 def strike(witness: Path, number: int) -> None:
-    """Sends a signal to a process that has just begun a life of 50 ms."""
+    """Sends a signal to a process that has just begun an episode of 50 ms."""
     until = time.monotonic() + LIMIT_S
     while time.monotonic() < until:
         for path in witness.iterdir():
@@ -150,7 +151,7 @@ def strike(witness: Path, number: int) -> None:
                 os.kill(int(path.name), number)
                 return
         time.sleep(0.001)
-    raise TimeoutError("no worker began a life")
+    raise TimeoutError("no worker began an episode")
 
 
 def table(measured: Mapping[str, Any]) -> Iterator[str]:

@@ -101,11 +101,11 @@ def loss_table(costs: Costs) -> str:
         "what is serial between generations": (
             "generation",
             "generation_piece",
-            "generation_life",
+            "generation_episode",
         ),
-        "commits": ("commit", "commit_piece", "commit_life"),
+        "commits": ("commit", "commit_piece", "commit_episode"),
         "messages": ("send_message", "read_message"),
-        "pieces": ("send_piece", "read_piece", "read_life"),
+        "pieces": ("send_piece", "read_piece", "read_episode"),
         "turns of the loop": ("turn", "turn_worker", "turn_call"),
         "the workers' own time": ("worker_message", "worker_piece"),
         "all costs": tuple(field.name for field in fields(costs)),
@@ -129,10 +129,10 @@ def design_table(costs: Costs) -> str:
         costs,
         generation=costs.generation + costs.commit,
         generation_piece=costs.generation_piece + costs.commit_piece,
-        generation_life=costs.generation_life + costs.commit_life,
+        generation_episode=costs.generation_episode + costs.commit_episode,
         commit=0.0,
         commit_piece=0.0,
-        commit_life=0.0,
+        commit_episode=0.0,
     )
     designs = (
         ("as it is", now, costs),
@@ -166,7 +166,7 @@ def print_predictions(costs: Costs) -> None:
     for title, work in (
         ("8 jobs a core and generation", {"jobs_per_core": 8}),
         ("16 jobs a core and generation", {"jobs_per_core": 16}),
-        ("the same, 40 lives a job", {"jobs_per_core": 16, "lives_per_job": 40}),
+        ("the same, 40 episodes a job", {"jobs_per_core": 16, "episodes_per_job": 40}),
     ):
         print(f"{title}\n\n{size_table(predict, **work)}")
     print(f"{GOAL_CORES:,} cores, jobs of {GOAL_JOB_S:g} s\n\n{generation_table(predict)}")

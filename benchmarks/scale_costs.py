@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 from scale_instant import InstantActors
-from scale_search import FORTY_LIVES, HERE, ONE_LIFE, Sleeping, Tiles, configuration, run
+from scale_search import FORTY_EPISODES, HERE, ONE_EPISODE, Sleeping, Tiles, configuration, run
 from scale_terms import Costs
 from scipy.optimize import nnls
 
@@ -40,17 +40,17 @@ from spikeloop.workers.seeding import TaskSet
 
 POOLS = (
     # workers, cores of each, replies that a turn finds, tile
-    (10, 1, 1, ONE_LIFE),
-    (100, 1, 1, ONE_LIFE),
-    (100, 1, 20, ONE_LIFE),
-    (1000, 1, 20, ONE_LIFE),
-    (1000, 1, 200, ONE_LIFE),
-    (10, 48, 1, ONE_LIFE),
-    (30, 48, 4, ONE_LIFE),
-    (200, 48, 40, ONE_LIFE),
-    (100, 1, 5, FORTY_LIVES),
-    (10, 48, 1, FORTY_LIVES),
-    (30, 48, 4, FORTY_LIVES),
+    (10, 1, 1, ONE_EPISODE),
+    (100, 1, 1, ONE_EPISODE),
+    (100, 1, 20, ONE_EPISODE),
+    (1000, 1, 20, ONE_EPISODE),
+    (1000, 1, 200, ONE_EPISODE),
+    (10, 48, 1, ONE_EPISODE),
+    (30, 48, 4, ONE_EPISODE),
+    (200, 48, 40, ONE_EPISODE),
+    (100, 1, 5, FORTY_EPISODES),
+    (10, 48, 1, FORTY_EPISODES),
+    (30, 48, 4, FORTY_EPISODES),
 )
 """What the coordinator's own code is measured on, with four jobs a core."""
 
@@ -75,7 +75,7 @@ def fit(rows: FloatArray) -> Fit:
 def own(n_generations: int = 5) -> tuple[Fit, Fit, Fit]:
     """Costs of the coordinator's own code: of what ``InstantActors`` counts, and two more.
 
-    These, between generations and of a commit, are of a generation, a job and a life.
+    These, between generations and of a commit, are of a generation, a job and an episode.
     """
     rows, serial, commit = [], [], []
     for n_workers, cores, batch, tiles in POOLS:
@@ -85,9 +85,9 @@ def own(n_generations: int = 5) -> tuple[Fit, Fit, Fit]:
         group = WorkerGroup(actors, warm_up_job(config), WARM_UP_S, cores, own=HERE)
         pool = RayPool(actors, group, JOB_S, 3, JOB_S, StopSignal(), "instant")
         pool.wait_until_ready()
-        run(config, pool, actors.lived)
+        run(config, pool, actors.episodes_done)
         rows += actors.rows
-        size = [1, n_jobs, n_jobs * tiles.n_lives]
+        size = [1, n_jobs, n_jobs * tiles.n_episodes]
         serial.append([*size, median(actors.serial_s)])
         commit.append([*size, median(actors.commit_s)])
     return fit(np.array(rows)), fit(np.array(serial)), fit(np.array(commit))
@@ -99,7 +99,7 @@ class RayCosts:
 
     Attributes:
         call: main thread, of a message and of each piece in it.
-        reply: main thread, of a message, of each piece in it and of each life.
+        reply: main thread, of a message, of each piece in it and of each episode.
         wait: main thread, of a turn and of each message under way.
         worker: the worker's process, of a message and of each piece in it.
         latency: one way on this machine: half of what a round trip takes beyond all these.
@@ -125,7 +125,7 @@ def ray_costs(n_messages: int = 100) -> RayCosts:
             busy, idle = (actors.start(node, cores) for cores in (48, 1))
             rows = [
                 row
-                for tiles in (ONE_LIFE, FORTY_LIVES)
+                for tiles in (ONE_EPISODE, FORTY_EPISODES)
                 for n_pieces in (1, 12, 48)
                 for row in _messages(actors, busy, tiles, n_pieces, n_messages)
             ]
@@ -133,19 +133,19 @@ def ray_costs(n_messages: int = 100) -> RayCosts:
             for actor in (busy, idle):
                 actors.kill(actor)
     table = np.array(rows)
-    message, piece, life = table[:, 0], table[:, 1], table[:, 2]
+    message, piece, episode = table[:, 0], table[:, 1], table[:, 2]
     call, reply, worker, other, round_trip = table[:, 3:].T
     costs = [
         fit(np.column_stack(columns))
         for columns in (
             (message, piece, call),
-            (message, piece, life, reply),
+            (message, piece, episode, reply),
             (message, piece, worker),
             (message, piece, other),
         )
     ]
     waited = fit(np.array(waits))
-    alone = (piece == 1) & (life == 1)
+    alone = (piece == 1) & (episode == 1)
     known = sum(sum(one.costs[:2]) for one in costs[:3]) + waited.costs[0]
     latency = max(0.0, (float(np.median(round_trip[alone])) - known) / 2)
     return RayCosts(costs[0], costs[1], waited, costs[2], latency, costs[3])
@@ -154,7 +154,7 @@ def ray_costs(n_messages: int = 100) -> RayCosts:
 def _messages(
     actors: Actors, actor: Any, tiles: Tiles, n_pieces: int, n_messages: int
 ) -> list[list[float]]:
-    """Five rows: messages (1), pieces and lives in one, and what one cost; then a round trip."""
+    """Five rows: messages (1), pieces and episodes in one, and what one cost; then a round trip."""
     name, _ = actors.result(actors.call(actor, "hello"))
     process = psutil.Process(int(name.rpartition(":")[2]))
     grid = _grid(Sleeping(), n_pieces, tiles)
@@ -184,13 +184,13 @@ def _messages(
             actors.result(actors.call(actor, "evaluate", payload))
             trips.append(time.perf_counter() - began)
         each = [s / n_messages for s in (call_s, reply_s, worker_s, max(others))]
-        rows.append([1.0, n_pieces, n_pieces * tiles.n_lives, *each, median(trips)])
+        rows.append([1.0, n_pieces, n_pieces * tiles.n_episodes, *each, median(trips)])
     return rows
 
 
 def _waits(actors: Actors, busy: Any, idle: Any, n_waits: int = 30) -> list[list[float]]:
     """Rows of a turn (1), the messages under way in it, and what waiting for them cost."""
-    grid = _grid(Sleeping(life_s=JOB_S), 1, ONE_LIFE)
+    grid = _grid(Sleeping(episode_s=JOB_S), 1, ONE_EPISODE)
     payload = Payload(1, ((0, Tile(0, 1, 0, 1)),), {0: grid}, ())
     held: list[Any] = []
     rows = []
@@ -228,23 +228,23 @@ def measure() -> tuple[Costs, dict[str, Any]]:
     """The model's costs without a network, and all that they were put together from."""
     turns, serial, commit = own()
     added = ray_costs()
-    turn, turn_worker, turn_call, message, piece, life = turns.costs
+    turn, turn_worker, turn_call, message, piece, episode = turns.costs
     costs = Costs(
         turn=turn + added.wait.costs[0],
         turn_worker=turn_worker,
         turn_call=turn_call + added.wait.costs[1],
-        # The coordinator's own part of a message comes half before and half after its life.
+        # The coordinator's own part of a message comes half before and half after its episode.
         send_message=message / 2 + added.call.costs[0],
         send_piece=piece / 2 + added.call.costs[1],
         read_message=message / 2 + added.reply.costs[0],
         read_piece=piece / 2 + added.reply.costs[1],
-        read_life=life + added.reply.costs[2],
+        read_episode=episode + added.reply.costs[2],
         generation=serial.costs[0],
         generation_piece=serial.costs[1],
-        generation_life=serial.costs[2],
+        generation_episode=serial.costs[2],
         commit=commit.costs[0],
         commit_piece=commit.costs[1],
-        commit_life=commit.costs[2],
+        commit_episode=commit.costs[2],
         latency=added.latency,
         worker_message=added.worker.costs[0],
         worker_piece=added.worker.costs[1],

@@ -11,7 +11,7 @@ from scale_search import HERE
 
 from spikeloop.cluster.dispatch.actors import Node
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.actor import LifeWorker, Payload
+from spikeloop.workers.actor import EpisodeWorker, Payload
 from spikeloop.workers.job import JobResult, Tile
 
 
@@ -20,8 +20,8 @@ class InstantActors:
 
     Attributes:
         rows: of each generation: how many turns, workers and calls (both summed over the turns),
-            messages, pieces and lives there were, and the processor time that they took; what this
-            class takes itself is left out.
+            messages, pieces and episodes there were, and the processor time that they took; what
+            this class takes itself is left out.
         serial_s: before each generation but the first: processor time without anything under way.
         commit_s: in each generation but the first: seconds for committing the one before.
     """
@@ -33,7 +33,7 @@ class InstantActors:
         self._node = Node("node", n_workers * cores)
         self._n_workers = n_workers
         self._batch = batch
-        self._worker = LifeWorker(str(HERE))
+        self._worker = EpisodeWorker(str(HERE))
         self._known: dict[tuple[int, int], JobResult] = {}
         self._calls: dict[int, tuple[str, Any]] = {}
         self._waiting: deque[int] = deque()
@@ -95,7 +95,7 @@ class InstantActors:
             value = self._worker.hello()
         elif method == "evaluate":
             value = [self._result(argument, tile) for _, tile in argument.tiles]
-            self._count[3:] += (1, len(value), sum(one.tile.n_lives for one in value))
+            self._count[3:] += (1, len(value), sum(one.tile.n_episodes for one in value))
         self._own_s += time.thread_time() - started
         self._ended = self._reading()
         self._last = (time.perf_counter(), time.thread_time())
@@ -108,9 +108,9 @@ class InstantActors:
         """The value itself."""
         return value
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """The reporter is told so right after the last generation was committed, and later."""
-        del n_lives
+        del n_episodes
         if not self._committed:
             self._committed = True
             self._own_s += time.thread_time() - self._last[1]

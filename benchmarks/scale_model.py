@@ -8,10 +8,10 @@ back. The rules are those of ``spikeloop.cluster.dispatch.ledger`` and ``RayPool
   all that are there, and then sends messages, worker by worker, one each in every round.
 - While more pieces wait than there are cores, a worker may hold two for each of its cores; the
   last ones, one per core, go to free cores only. A message fills a quarter of a worker's cores.
-- A worker of one core lives one message after the other. One of several cores has a thread for
+- A worker of one core episodes one message after the other. One of several cores has a thread for
   each, which messages share; its interpreter, too, does one thing at a time.
 - A generation begins when the last reply of the one before was read and the strategy was told and
-  asked; the one before is committed as soon as the first reply has come, while the workers live.
+  asked; the one before is committed as soon as the first reply has come, while the workers work.
 
 What things cost is measured elsewhere (``scale.py``) and given as ``Costs``. Not in the model:
 failures, second copies of stragglers, sizes on the wire, and nodes that differ.
@@ -76,7 +76,7 @@ class _Worker:
         self._interpreter = now
         self._last = now
 
-    def live(self, arrives: float, durations: list[float]) -> float:
+    def run_episodes(self, arrives: float, durations: list[float]) -> float:
         """When the last piece of a message is done that arrives now."""
         begins = max(arrives, self._last if self._in_turn else self._interpreter)
         self._interpreter = begins + self._costs.worker_message
@@ -101,19 +101,19 @@ class _Generation:
 
     def __init__(self, machine: Machine, work: Work, costs: Costs, number: int, now: float) -> None:
         self.durations = work.durations(machine.n_cores, number)
-        self.busy_s = costs.serial(len(self.durations), work.lives_per_job)
-        self._commit_s = costs.meanwhile(len(self.durations), work.lives_per_job)
+        self.busy_s = costs.serial(len(self.durations), work.episodes_per_job)
+        self._commit_s = costs.meanwhile(len(self.durations), work.episodes_per_job)
         self.now = started = now + self.busy_s
         self.n_turns = 0
         self._machine = machine
         self._costs = costs
-        self._read_piece = costs.read_piece + costs.read_life * work.lives_per_job
+        self._read_piece = costs.read_piece + costs.read_episode * work.episodes_per_job
         self._n_sent = 0
         self._workers = [_Worker(machine, costs, started) for _ in range(machine.n_workers)]
         self._replies: list[_Reply] = []
 
     def run(self) -> None:
-        """Lives all pieces."""
+        """Episodes all pieces."""
         began = self.now
         self._send(range(self._machine.n_workers))
         self.busy_s += self.now - began
@@ -154,7 +154,7 @@ class _Generation:
         durations = self.durations[self._n_sent : self._n_sent + n]
         self._n_sent += n
         self.now += self._costs.send_message + self._costs.send_piece * n
-        end = worker.live(self.now + self._costs.latency, durations)
+        end = worker.run_episodes(self.now + self._costs.latency, durations)
         heappush(self._replies, _Reply(end + self._costs.latency, number, n))
         worker.held += n
         return True

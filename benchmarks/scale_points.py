@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import psutil
 from scale_model import simulate
-from scale_search import HERE, ONE_LIFE, Sleeping, configuration, run
+from scale_search import HERE, ONE_EPISODE, Sleeping, configuration, run
 from scale_terms import Costs, Machine, Work
 from scipy import stats
 
@@ -88,13 +88,13 @@ def measure(n_workers: int, cores: int) -> list[Point]:
         workers=n_workers, cores_per_worker=cores, dashboard=False, warm_up_timeout_s=900.0
     )
     points = []
-    warm_up = warm_up_job(configuration(Sleeping(), 2, ONE_LIFE, 1))
+    warm_up = warm_up_job(configuration(Sleeping(), 2, ONE_EPISODE, 1))
     with target.open(warm_up, StopSignal(), HERE) as pool:
         _wait_for_all(pool, warm_up, n_workers * cores)
         for job_s, (jobs_per_core, n_generations) in SCHEDULE.items():
             n_jobs = jobs_per_core * n_workers * cores
-            learner = Sleeping(life_s=job_s, variation=VARIATION)
-            config = configuration(learner, n_jobs, ONE_LIFE, n_generations + 2)
+            learner = Sleeping(episode_s=job_s, variation=VARIATION)
+            config = configuration(learner, n_jobs, ONE_EPISODE, n_generations + 2)
             before = _processor_s()
             walls = run(config, pool)
             used = {
@@ -119,7 +119,7 @@ def measure(n_workers: int, cores: int) -> list[Point]:
 
 
 def _wait_for_all(pool: WorkerPool, job: Job, n_cores: int) -> None:
-    """Lives nothing until the last worker has joined: a pool begins with those that are ready."""
+    """Begin only when the last worker has joined: a pool begins with those that are ready."""
     jobs = cut(job.grid, 1, 1, "waiting", Tile(0, 1, 0, 1))
     while pool.n_workers < n_cores:
         list(pool.run(jobs))

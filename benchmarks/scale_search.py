@@ -1,7 +1,7 @@
-"""The search whose scaling is measured: the real outer loop over lives that sleep.
+"""The search whose scaling is measured: the real outer loop over episodes that sleep.
 
-Workers import the learner from this file. Lives that sleep let far more workers than cores live at
-once, and release the interpreter's lock as compiled kernels do.
+Workers import the learner from this file. Episodes that sleep let far more workers than cores live
+at once, and release the interpreter's lock as compiled kernels do.
 """
 
 import time
@@ -31,17 +31,17 @@ from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.space import Parameters, ParameterSpace, Weights
 
 HERE = Path(__file__).parent
 
 
 class Sleeping(Settings):
-    """Lives that sleep for a lognormal time, which is a function of their seed."""
+    """Episodes that sleep for a lognormal time, which is a function of their seed."""
 
     kind: Literal["sleeping"] = "sleeping"
-    life_s: float = Field(default=0.0, ge=0, description="mean duration of a life")
+    episode_s: float = Field(default=0.0, ge=0, description="mean duration of an episode")
     variation: float = Field(default=0.0, ge=0, description="its standard deviation over its mean")
 
     def space(self, interface: Interface) -> ParameterSpace:
@@ -50,35 +50,35 @@ class Sleeping(Settings):
         return ParameterSpace((Weights("weight", (8,), 1.0),))
 
     def durations(self, seeds: SeedArray) -> FloatArray:
-        """Seconds of the lives with these seeds, in their shape."""
+        """Seconds of the episodes with these seeds, in their shape."""
         log_variance = np.log1p(self.variation**2)
         normal = [np.random.default_rng(int(seed)).standard_normal() for seed in seeds.ravel()]
         factors = np.exp(np.sqrt(log_variance) * np.array(normal) - log_variance / 2)
-        lasts: FloatArray = (self.life_s * factors).reshape(seeds.shape)
+        lasts: FloatArray = (self.episode_s * factors).reshape(seeds.shape)
         return lasts
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Sleeps as long as the lives last one after the other."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Sleeps as long as the episodes last one after the other."""
         del parameters, tasks
-        if self.life_s:
+        if self.episode_s:
             time.sleep(float(self.durations(seeds).sum()))
-        return Lives(np.zeros(seeds.shape), np.zeros((*seeds.shape, N_CURVE_BINS)), seeds.size)
+        return Episodes(np.zeros(seeds.shape), np.zeros((*seeds.shape, N_CURVE_BINS)), seeds.size)
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """Lives of a job: candidates × tasks."""
+    """Episodes of a job: candidates × tasks."""
 
     candidates: int = 1
     tasks: int = 1
 
     @property
-    def n_lives(self) -> int:
-        """Lives of a job."""
+    def n_episodes(self) -> int:
+        """Episodes of a job."""
         return self.candidates * self.tasks
 
 
-ONE_LIFE, FORTY_LIVES = Tiles(), Tiles(2, 20)
+ONE_EPISODE, FORTY_EPISODES = Tiles(), Tiles(2, 20)
 """The smallest tile, and the default of a run."""
 
 
@@ -88,7 +88,7 @@ class Walls:
 
     Attributes:
         wall_s: of each, from its first message to the first message of the next.
-        work_s: seconds that the lives of each were to sleep, by their seeds.
+        work_s: seconds that the episodes of each were to sleep, by their seeds.
         lived_s: seconds that its jobs took on the workers.
     """
 
@@ -101,15 +101,15 @@ class _Stamps:
     """A reporter that notes when generations began.
 
     Args:
-        lived: is told of lives that came in.
+        episodes_done: is told of episodes that came in.
     """
 
-    def __init__(self, lived: Callable[[int], None]) -> None:
+    def __init__(self, episodes_done: Callable[[int], None]) -> None:
         self.at: list[float] = []
-        self.lived = lived
+        self.episodes_done = episodes_done
 
-    def started(self, what: str, n_lives: int) -> None:
-        del what, n_lives
+    def started(self, what: str, n_episodes: int) -> None:
+        del what, n_episodes
         self.at.append(time.perf_counter())
 
     def generation(self, report: GenerationReport) -> None:
@@ -140,26 +140,26 @@ def configuration(
 
 
 def run(
-    config: RunConfig, pool: WorkerPool, told: Callable[[int], None] = lambda n_lives: None
+    config: RunConfig, pool: WorkerPool, told: Callable[[int], None] = lambda n_episodes: None
 ) -> Walls:
     """Searches on a pool, in a run folder that is gone afterwards.
 
     Args:
         config: of ``configuration``, with three generations at least.
         pool: where.
-        told: of lives that came in.
+        told: of episodes that came in.
     """
     with new_store() as store:
         stamps = _Stamps(told)
         search(config, pool, store, stamps)
-        table, generations = store.table("lives"), store.table("generations")
+        table, generations = store.table("episodes"), store.table("generations")
     assert table is not None and generations is not None
     learner = config.learner
     assert isinstance(learner, Sleeping)
-    lasts = learner.durations(np.asarray(table["life_seed"]))
+    lasts = learner.durations(np.asarray(table["episode_seed"]))
     work = np.bincount(np.asarray(table["generation"]), weights=lasts)
-    lived = np.asarray(generations["work_s"])
-    return Walls(np.diff(stamps.at)[1:].tolist(), work[2:-1].tolist(), lived[1:-1].tolist())
+    episodes_done = np.asarray(generations["work_s"])
+    return Walls(np.diff(stamps.at)[1:].tolist(), work[2:-1].tolist(), episodes_done[1:-1].tolist())
 
 
 @contextmanager

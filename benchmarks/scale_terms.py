@@ -20,15 +20,15 @@ class Costs:
         send_piece: the same, for each piece in it.
         read_message: for reading a reply.
         read_piece: the same, for each piece in it.
-        read_life: the same, for each life in it.
+        read_episode: the same, for each episode in it.
         generation: between the last reply of a generation and the first message of the next.
         generation_piece: the same, for each job of a generation.
-        generation_life: the same, for each life of a generation.
+        generation_episode: the same, for each episode of a generation.
         commit: of the generation before, once, when the first reply has come.
         commit_piece: the same, for each job.
-        commit_life: the same, for each life.
+        commit_episode: the same, for each episode.
         latency: of the network, for each message and each reply.
-        worker_message: of the worker's interpreter, before the first piece of a message lives.
+        worker_message: of the worker's interpreter, before the first piece of a message episodes.
         worker_piece: the same, for each piece.
     """
 
@@ -39,29 +39,29 @@ class Costs:
     send_piece: float = 0.0
     read_message: float = 0.0
     read_piece: float = 0.0
-    read_life: float = 0.0
+    read_episode: float = 0.0
     generation: float = 0.0
     generation_piece: float = 0.0
-    generation_life: float = 0.0
+    generation_episode: float = 0.0
     commit: float = 0.0
     commit_piece: float = 0.0
-    commit_life: float = 0.0
+    commit_episode: float = 0.0
     latency: float = 0.0
     worker_message: float = 0.0
     worker_piece: float = 0.0
 
-    def per_job(self, pieces: int = 1, lives: int = 1) -> float:
-        """The least a job of so many lives costs the coordinator, in messages of so many pieces."""
+    def per_job(self, pieces: int = 1, episodes: int = 1) -> float:
+        """The least that a job of so many episodes costs the coordinator, by pieces a message."""
         message = (self.send_message + self.read_message) / pieces
-        return message + self.send_piece + self.read_piece + self.read_life * lives
+        return message + self.send_piece + self.read_piece + self.read_episode * episodes
 
-    def serial(self, jobs: int, lives: int = 1) -> float:
-        """What a generation of so many jobs of so many lives costs while nothing is under way."""
-        return self.generation + jobs * (self.generation_piece + lives * self.generation_life)
+    def serial(self, jobs: int, episodes: int = 1) -> float:
+        """What a generation of so many jobs of so many episodes costs with nothing under way."""
+        return self.generation + jobs * (self.generation_piece + episodes * self.generation_episode)
 
-    def meanwhile(self, jobs: int, lives: int = 1) -> float:
-        """What committing a generation of so many jobs of so many lives costs."""
-        return self.commit + jobs * (self.commit_piece + lives * self.commit_life)
+    def meanwhile(self, jobs: int, episodes: int = 1) -> float:
+        """What committing a generation of so many jobs of so many episodes costs."""
+        return self.commit + jobs * (self.commit_piece + episodes * self.commit_episode)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Work:
     Attributes:
         job_s: mean seconds of a job.
         jobs_per_core: jobs of a generation for each core.
-        lives_per_job: lives of a job, one after the other.
+        episodes_per_job: episodes of a job, one after the other.
         variation: standard deviation over mean of the jobs' durations, which are lognormal; 0 makes
             them equal.
         n_generations: how many.
@@ -108,7 +108,7 @@ class Work:
 
     job_s: float
     jobs_per_core: float = 8
-    lives_per_job: int = 1
+    episodes_per_job: int = 1
     variation: float = 0.1
     n_generations: int = 3
     seed: int = 1

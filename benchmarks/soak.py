@@ -53,10 +53,10 @@ class Watch:
     points: list[tuple[float, ...]] = field(default_factory=list)
     me: psutil.Process = field(default_factory=psutil.Process)
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         """Nothing to note."""
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """Nothing to note."""
 
     def generation(self, report: GenerationReport) -> None:
@@ -64,7 +64,7 @@ class Watch:
         if report.generation % EVERY:
             return
         children = self.me.children(recursive=True)
-        workers = [p for p in children if " ".join(p.cmdline()).startswith("ray::LifeWorker")]
+        workers = [p for p in children if " ".join(p.cmdline()).startswith("ray::EpisodeWorker")]
         self.points.append(
             (
                 report.generation,

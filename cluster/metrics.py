@@ -41,9 +41,11 @@ METRICS: Mapping[str, Metric] = {
     "held_out_low": Metric("gauge", "", "lower end of its 95 % interval"),
     "held_out_high": Metric("gauge", "", "upper end of its 95 % interval"),
     "strategy": Metric("gauge", "", "what the strategy tells of itself, sigma for one", tag="name"),
-    "failed_share": Metric("gauge", "", "share of the generation's lives that failed"),
+    "failed_share": Metric("gauge", "", "share of the generation's episodes that failed"),
     "generation_seconds": Metric("gauge", "s", "time of the generation, from asking to telling"),
-    "generation_work_seconds": Metric("gauge", "s", "time that workers lived, summed over them"),
+    "generation_work_seconds": Metric(
+        "gauge", "s", "time that workers spent on episodes, summed over them"
+    ),
     "generation_overhead_seconds": Metric("gauge", "s", "generation time less work per worker"),
     "commit_seconds": Metric("gauge", "s", "time that writing the generation took"),
     "last_commit_timestamp_seconds": Metric(
@@ -54,11 +56,13 @@ METRICS: Mapping[str, Metric] = {
     "jobs_waiting": Metric("gauge", "", "jobs, or parts of them, that no worker holds yet"),
     "workers": Metric("gauge", "", "cores of the workers that are ready"),
     "coordinator_resident_memory_bytes": Metric("gauge", "B", "memory of the coordinator"),
-    "lives": Metric("counter", "", "lives that came back, failed and held-out ones included"),
-    "failed_lives": Metric("counter", "", "lives that failed for good", tag="reason"),
-    "retries": Metric("counter", "", "starts of lives beyond their first, second copies included"),
+    "episodes": Metric("counter", "", "episodes that came back, failed and held-out ones included"),
+    "failed_episodes": Metric("counter", "", "episodes that failed for good", tag="reason"),
+    "retries": Metric(
+        "counter", "", "starts of episodes beyond their first, second copies included"
+    ),
     "workers_replaced": Metric("counter", "", "workers that were lost or killed, and replaced"),
-    "work_seconds": Metric("counter", "s", "time that workers lived, summed over them"),
+    "work_seconds": Metric("counter", "s", "time that workers spent on episodes, summed over them"),
     "simulated_steps": Metric("counter", "", "interactions of learners with their tasks"),
     "simulated_seconds": Metric(
         "counter", "s", "chip time or biological time simulated, where the learner has one"
@@ -114,13 +118,13 @@ class Metrics:
 
     def count(self, job: Job, outcome: Outcome) -> None:
         """Count what came back of a job."""
-        result, n_lives = outcome.result, job.tile.n_lives
+        result, n_episodes = outcome.result, job.tile.n_episodes
         simulated_s = result.n_simulated_steps * _interaction_s(job.grid.learner)
         with self._lock:
             for failure in result.failures:
-                self._counts["failed_lives", failure.status.words] += 1
-            self._counts["lives", ""] += n_lives
-            self._counts["retries", ""] += int(outcome.attempts.sum()) - n_lives
+                self._counts["failed_episodes", failure.status.words] += 1
+            self._counts["episodes", ""] += n_episodes
+            self._counts["retries", ""] += int(outcome.attempts.sum()) - n_episodes
             self._counts["work_seconds", ""] += result.wall_s
             self._counts["simulated_steps", ""] += result.n_simulated_steps
             self._counts["simulated_seconds", ""] += simulated_s

@@ -27,7 +27,7 @@ class WorkerPool(Protocol):
 
     @property
     def n_workers(self) -> int:
-        """Workers that live jobs at the same time."""
+        """Workers that run jobs at the same time."""
         ...
 
     @property
@@ -43,8 +43,9 @@ class WorkerPool(Protocol):
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yield exactly one outcome per job, in order of completion.
 
-        Whatever breaks in a life, a worker or a machine comes back as failed lives of an outcome.
-        Raises ``Interrupted`` soon after the stop signal, ``PoolError`` if no worker can be had.
+        Whatever breaks in an episode, a worker or a machine comes back as failed episodes of an
+        outcome. Raises ``Interrupted`` soon after the stop signal, ``PoolError`` if no worker can
+        be had.
         """
         ...
 
@@ -57,7 +58,7 @@ class WorkerPool(Protocol):
 
 
 class Target(Protocol):
-    """Where a run's workers live. Implementations are frozen settings with a ``kind``."""
+    """Where a run's workers are. Implementations are frozen settings with a ``kind``."""
 
     @property
     def kind(self) -> str:

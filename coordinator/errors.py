@@ -1,7 +1,7 @@
 """The failures a user meets, one exception for each exit code of the command line.
 
     0  done
-    1  RunFailed      the run itself failed: too many lives broke
+    1  RunFailed      the run itself failed: too many episodes broke
     2  ConfigError    the configuration, or the folder it names, is wrong
     3  PoolError      the environment or the cluster is wrong (defined in spikeloop.cluster.pool)
        Unavailable    a learner's package is missing  (defined in spikeloop.workers.base)

@@ -20,7 +20,7 @@ class Recall(Settings):
     """Each task has its cue, an action; only that action in the last step pays 1."""
 
     n_cues: int = Field(default=2, ge=2, le=100, description="cues, and actions")
-    n_steps: int = Field(default=5, ge=2, le=1000, description="decisions of one life")
+    n_steps: int = Field(default=5, ge=2, le=1000, description="decisions of one episode")
 
     @property
     def kind(self) -> str:
@@ -31,7 +31,7 @@ class Recall(Settings):
     def interface(self) -> Interface:
         """Observation 0 is nothing, the others are cues; rewards are 0 or 1, so two channels."""
         return Interface(
-            self.n_cues + 1, self.n_cues, "discrete", self.n_steps, told_values=(0.0, 1.0)
+            self.n_cues + 1, self.n_cues, "discrete", self.n_steps, feedback_values=(0.0, 1.0)
         )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RecallTasks":
@@ -73,7 +73,7 @@ class RecallTasks:
         return {"cue": self.cue}
 
     def play(self, task: IntArray) -> ProgramPlay:
-        """Begins lives side by side, for learners in NumPy."""
+        """Begins episodes side by side, for learners in NumPy."""
         return ProgramPlay.begin(self, task)
 
 
@@ -83,12 +83,12 @@ class RecallProgram:
 
     n_steps: int
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
-        """Nothing is drawn by lot in a life."""
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
+        """Nothing is drawn by lot in an episode."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Which task each life is for, and how many steps are done."""
+        """Which task each episode is for, and how many steps are done."""
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
@@ -96,7 +96,7 @@ class RecallProgram:
         return xp.where(state["done"] == 0, arrays["cue"][state["task"]] + 1, 0)
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """The new state, the reward, and what is told: here the reward."""
         right = actions == arrays["cue"][state["task"]]

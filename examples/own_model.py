@@ -1,6 +1,6 @@
 """A model of your own with a rule in Python: the network of own_model.toml, told by a critic.
 
-Equations speak of single neurons and synapses. A rule in numpy sees a whole life between two
+Equations speak of single neurons and synapses. A rule in numpy sees a whole episode between two
 decisions: this one keeps a table of what each action in each state is worth (Watkins and Dayan
 1992, Machine Learning 8:279), and tells the synapses, instead of the reward, by how much the chosen
 action falls short of the best one.
@@ -13,7 +13,7 @@ import numpy as np
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.brian_model.learner import BrianModel, Moment
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
@@ -22,18 +22,18 @@ OF_THE_CRITIC = (Real("gamma", 0, 1, 0.5), Real("eta_critic", 0.01, 1, 0.1, scal
 
 
 def critic(now: Moment) -> None:
-    """Q-learning beside the network; every life has a table of its own."""
-    lives, n_states = now.array("input", "activity").shape
-    shape = lives, n_states, now.array("actions", "told").shape[1]
+    """Q-learning beside the network; every episode has a table of its own."""
+    episodes, n_states = now.array("input", "activity").shape
+    shape = episodes, n_states, now.array("actions", "feedback").shape[1]
     worth, visits = (now.memory.setdefault(name, np.zeros(shape)) for name in ("worth", "visits"))
-    life = np.arange(lives)
-    taken = life, now.observation, now.action
+    episode = np.arange(episodes)
+    taken = episode, now.observation, now.action
     visits[taken] += 1
     rate = np.maximum(now.theta["eta_critic"], 1 / visits[taken])
-    best_next = worth[life, now.next_observation].max(axis=1)
-    worth[taken] += rate * (now.told + now.theta["gamma"] * best_next - worth[taken])
-    regret = worth[life, now.observation].max(axis=1) - worth[taken]
-    now.array("actions", "told")[:] = -regret[:, None]
+    best_next = worth[episode, now.next_observation].max(axis=1)
+    worth[taken] += rate * (now.feedback + now.theta["gamma"] * best_next - worth[taken])
+    regret = worth[episode, now.observation].max(axis=1) - worth[taken]
+    now.array("actions", "feedback")[:] = -regret[:, None]
 
 
 class OwnModel(Settings):
@@ -48,6 +48,6 @@ class OwnModel(Settings):
         """The model's hyperparameters and the critic's."""
         return ParameterSpace((*MODEL.space(interface).parameters, *OF_THE_CRITIC))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """The model's lives, with the critic between decisions."""
-        return MODEL.live(parameters, tasks, seeds, rule=critic)
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """The model's episodes, with the critic between decisions."""
+        return MODEL.run_episodes(parameters, tasks, seeds, rule=critic)

@@ -1,6 +1,6 @@
 """Bandits: one state, several arms, and nothing to learn but which arm pays best.
 
-Families and the 100 pulls of a life are those of Wang et al. 2016 ("Learning to reinforcement
+Families and the 100 pulls of an episode are those of Wang et al. 2016 ("Learning to reinforcement
 learn", arXiv 1611.05763) and of the second experiment on the chip (Bohnstingl et al. 2019, Front.
 Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn, hardware/mab).
 """
@@ -39,12 +39,12 @@ def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> 
             n_actions=n_arms,
             actions="discrete",
             n_steps=n_steps,
-            told_values=(0.0, 1.0),
+            feedback_values=(0.0, 1.0),
             tables=False,
             n_latents=n_arms,
         )
     usual = USUAL * float(np.hypot(*scale))
-    return Interface(1, n_arms, "discrete", n_steps, told_range=(-usual, usual), tables=False)
+    return Interface(1, n_arms, "discrete", n_steps, feedback_range=(-usual, usual), tables=False)
 
 
 class Bandit(Settings):
@@ -59,7 +59,7 @@ class Bandit(Settings):
 
     kind: Literal["bandit"] = "bandit"
     n_arms: int = Field(default=2, ge=2, le=1024, description="arms of one bandit")
-    n_steps: int = Field(default=100, ge=1, le=1_000_000, description="pulls of one life")
+    n_steps: int = Field(default=100, ge=1, le=1_000_000, description="pulls of one episode")
     rewards: Rewards = Field(default="bernoulli", description="law of one arm's rewards")
     arms: Arms = Field(default="independent", description="law of the arms of one bandit")
     mean_spread: float = Field(
@@ -110,7 +110,7 @@ class BanditTasks:
 
     Attributes:
         mean: (n_tasks, n_arms) expected reward of a pull; a probability with Bernoulli rewards.
-        n_steps: pulls of one life.
+        n_steps: pulls of one episode.
         rewards: law of one arm's rewards.
         arms: law that the arms of a bandit were drawn from.
         mean_spread: standard deviation of that law with Gaussian rewards.
@@ -144,7 +144,7 @@ class BanditTasks:
 
         Optimal is who knows the task, so no learner earns a score of 1: with the regret, which is
         what a learner earns less than that, the score is 1 − regret / regret of the random policy.
-        What can be learned at all is among the ``rulers``.
+        What can be learned at all is among the ``baselines``.
         """
         return References(
             random=self.n_steps * self.mean.mean(axis=1),
@@ -162,21 +162,21 @@ class BanditTasks:
         return {"mean": self.mean, "latents": 2 * self.mean - 1}
 
     def play(self, task: IntArray) -> ProgramPlay:
-        """Begins lives side by side."""
+        """Begins episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """(n_tasks,) expected returns of policies that begin without knowledge of the task.
 
         "UCB1", "Thompson" and "greedy posterior mean" believe in independent arms, whatever they
         are, with the family's own prior; all ties are broken by lot. With two Bernoulli arms and
-        up to 200 pulls their returns are exact, else estimated from lives played with ``rng``.
+        up to 200 pulls their returns are exact, else estimated from episodes played with ``rng``.
 
         "Bayes optimum" has the highest mean return over the family that a policy can have. It is
         exact, and left out where it is not known: for more than two arms, for Gaussian rewards,
         and for two independent arms with more pulls.
         """
-        # Scores need no rulers, so that neither the command line nor a worker waits for them.
+        # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import bandit_exact as exact
         from spikeloop.tasks.references import bandit_indices as indices
         from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
@@ -184,13 +184,13 @@ class BanditTasks:
 
         mean, n_steps = self.mean, self.n_steps
         gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
-        rulers: dict[str, FloatArray] = {}
+        baselines: dict[str, FloatArray] = {}
         if not gaussian and mean.shape[1] == 2 and n_steps <= exact.MAX_STEPS:
             choices = exact.choices()
             if independent:
                 choices["Bayes optimum"] = best_choices(n_steps)
             for name, choose in choices.items():
-                rulers[name] = exact.expected_return(choose, mean, n_steps)
+                baselines[name] = exact.expected_return(choose, mean, n_steps)
         else:
             policies = (
                 indices.gaussian_policies(self.mean_spread, self.noise)
@@ -198,10 +198,10 @@ class BanditTasks:
                 else indices.bernoulli_policies()
             )
             for name, index in policies.items():
-                rulers[name] = simulated_return(self.play, mean, n_steps, index, rng)
+                baselines[name] = simulated_return(self.play, mean, n_steps, index, rng)
         if not independent:
-            rulers["Bayes optimum"] = majority_return(mean, n_steps)
-        return rulers
+            baselines["Bayes optimum"] = majority_return(mean, n_steps)
+        return baselines
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class BanditProgram:
 
     noise: float | None
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Gaussian rewards' deviation from their mean, else the uniform numbers themselves."""
         if self.noise is None:
             return uniform
@@ -227,7 +227,7 @@ class BanditProgram:
         return deviation
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Nothing changes during a life."""
+        """Nothing changes during an episode."""
         return {"task": task}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
@@ -235,9 +235,9 @@ class BanditProgram:
         return xp.zeros_like(state["task"])
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """What the arms pay."""
         mean = arrays["mean"][state["task"], actions]
-        reward = (luck < mean).astype(mean.dtype) if self.noise is None else mean + luck
+        reward = (noise < mean).astype(mean.dtype) if self.noise is None else mean + noise
         return state, reward, reward

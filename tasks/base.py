@@ -20,15 +20,16 @@ class Interface:
         n_observations: number of discrete observations, or length of an observation vector.
         n_actions: number of discrete actions, or length of an action vector.
         actions: whether an action is an index or a real vector.
-        n_steps: steps of one life.
+        n_steps: steps of one episode.
         observations: whether an observation is an index or a real vector.
         observation_range: least and largest value of each element of an observation vector.
         action_range: least and largest value of each element of an action vector.
-        told: what a learner is told after a step: a reward, or the target it should have given.
-        told_range: where that usually lies; encoders are spread over it.
-        told_values: all values that it can have, in ascending order, where they are few; else none.
+        feedback: what a learner is told after a step: a reward, or the target it should have given.
+        feedback_range: where that usually lies; encoders are spread over it.
+        feedback_values: all values that it can have, in ascending order, where they are few; else
+            none.
         tables: False says that tasks are never given as tables (``TabularTasks``), so that learners
-            which read tables refuse the family before anything is lived; None says nothing.
+            which read tables refuse the family before anything is run; None says nothing.
         n_latents: how many numbers of a task training may ask for, though nobody tells the learner:
             ``latents`` of a program's arrays (``tasks/program.py``). 0: none are named.
     """
@@ -40,9 +41,9 @@ class Interface:
     observations: Literal["discrete", "continuous"] = "discrete"
     observation_range: tuple[float, float] = (0.0, 1.0)
     action_range: tuple[float, float] = (0.0, 1.0)
-    told: Literal["reward", "target"] = "reward"
-    told_range: tuple[float, float] = (0.0, 1.0)
-    told_values: tuple[float, ...] = ()
+    feedback: Literal["reward", "target"] = "reward"
+    feedback_range: tuple[float, float] = (0.0, 1.0)
+    feedback_values: tuple[float, ...] = ()
     tables: bool | None = None
     n_latents: int = 0
 
@@ -62,26 +63,28 @@ class References:
 
 
 class Play(Protocol):
-    """Lives under way, side by side; row k belongs to the k-th life.
+    """Episodes under way, side by side; row k belongs to the k-th episode.
 
-    A life's numbers depend on its own task, actions and luck only, never on its neighbours.
+    An episode's numbers depend on its own task, actions and luck only, never on its neighbours.
     """
 
     def observe(self) -> IntArray | FloatArray:
-        """(n_lives,) index of what each life sees now, or (n_lives, n_observations) vector."""
+        """(n_episodes,) index of what each sees now, or (n_episodes, n_observations) vector."""
         ...
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
+        self, actions: IntArray | FloatArray, uniforms: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Lets every life take one step.
+        """Lets every episode take one step.
 
         Args:
-            actions: (n_lives,) indices, or (n_lives, n_actions) vectors.
-            luck: (n_lives,) uniform random numbers in [0, 1), of which a step needs one each.
+            actions: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
+            uniforms: (n_episodes,) uniform random numbers in [0, 1), of which a step needs one
+                each.
 
         Returns:
-            (n_lives,) rewards, which returns are sums of, and (n_lives,) what each learner is told.
+            (n_episodes,) rewards, which returns are sums of, and (n_episodes,) what each learner is
+            told.
         """
         ...
 
@@ -108,19 +111,19 @@ class TaskBatch(Protocol):
         ...
 
     def play(self, task: IntArray) -> Play:
-        """Begins lives side by side.
+        """Begins episodes side by side.
 
         Args:
-            task: (n_lives,) which task of the batch each life is for.
+            task: (n_episodes,) which task of the batch each episode is for.
         """
         ...
 
 
 @runtime_checkable
-class Ruled(Protocol):
+class HasBaselines(Protocol):
     """A batch that knows further policies to measure learners against."""
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """(n_tasks,) expected return of each policy, by its name for tables.
 
         Args:

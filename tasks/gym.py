@@ -1,6 +1,6 @@
 """Every family of tasks as a Gymnasium environment, for other people's learners.
 
-One episode is one life: a reset draws a fresh task of the family, so what learns *within* an
+One episode is one episode: a reset draws a fresh task of the family, so what learns *within* an
 episode learns a task, and what learns *across* episodes learns to learn. Needs the extra ``gym``.
 
     import gymnasium
@@ -33,7 +33,7 @@ ENTRY_POINT = "spikeloop.tasks.gym:FamilyEnv"
 
 
 class FamilyEnv(gymnasium.Env[Any, Any]):
-    """Lives of a family, one per episode.
+    """Episodes of a family, one per episode.
 
     Observations are an index or a float32 vector, as the family's interface says. Where learners
     are told a target, the target of the step before is appended to the vector, the middle of its
@@ -45,7 +45,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
     steps belongs to the task, returns and references count to there, and nothing follows whose
     value a learner would have to estimate.
 
-    The reward is what returns are sums of. ``info`` has ``told``, what learners of this package
+    The reward is what returns are sums of. ``info`` has ``feedback``, what learners of this package
     are told of the step, and after the last step ``random`` and ``optimal``, the task's reference
     returns, with which (return − random) / (optimal − random) is the score.
     """
@@ -59,7 +59,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         """
         self.family = family
         interface = family.interface
-        if interface.told == "target" and interface.observations == "discrete":
+        if interface.feedback == "target" and interface.observations == "discrete":
             raise ValueError(f"observations must be vectors to carry targets, got {interface}")
         self.observation_space = _observation_space(interface)
         self.action_space = _action_space(interface)
@@ -75,7 +75,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Draws a task and begins its life.
+        """Draws a task and begins its episode.
 
         Args:
             seed: of the task and all luck from here on; None goes on with the generator.
@@ -86,7 +86,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         self._tasks = self.family.sample(1, self.np_random)
         self._play = self._tasks.play(np.zeros(1, dtype=np.int64))
         self._steps_left = interface.n_steps
-        self._told = sum(interface.told_range) / 2
+        self._told = sum(interface.feedback_range) / 2
         return self._observation(self._play), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -97,11 +97,11 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
             ValueError: if the action is not one of the action space, apart from clipping.
         """
         if self._tasks is None or self._play is None or not self._steps_left:
-            raise gymnasium.error.ResetNeeded("reset must be called before a life's first step")
-        rewards, told = self._play.step(self._action(action), self.np_random.random(1))
-        self._told = float(told[0])
+            raise gymnasium.error.ResetNeeded("reset must be called before an episode's first step")
+        rewards, feedback = self._play.step(self._action(action), self.np_random.random(1))
+        self._told = float(feedback[0])
         self._steps_left -= 1
-        info = {"told": self._told}
+        info = {"feedback": self._told}
         if not self._steps_left:
             references = self._tasks.references()
             info["random"] = float(references.random[0])
@@ -112,7 +112,7 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         interface, seen = self.family.interface, play.observe()[0]
         if interface.observations == "discrete":
             return int(seen)
-        if interface.told == "target":
+        if interface.feedback == "target":
             seen = np.append(seen, self._told)
         return np.asarray(seen, dtype=np.float32)
 
@@ -147,8 +147,8 @@ def _observation_space(interface: Interface) -> Discrete | Box:
     if interface.observations == "discrete":
         return Discrete(interface.n_observations)
     ranges = [interface.observation_range] * interface.n_observations
-    if interface.told == "target":
-        ranges.append(interface.told_range)
+    if interface.feedback == "target":
+        ranges.append(interface.feedback_range)
     low, high = np.array(ranges, dtype=np.float32).T
     return Box(low, high)
 

@@ -33,7 +33,7 @@ class InformativeBandit(Settings):
 
     kind: Literal["informative_bandit"] = "informative_bandit"
     n_arms: int = Field(default=11, ge=3, le=1024, description="arms, the informative one included")
-    n_steps: int = Field(default=5, ge=1, le=1_000_000, description="pulls of one life")
+    n_steps: int = Field(default=5, ge=1, le=1_000_000, description="pulls of one episode")
     target_reward: float = Field(default=5.0, gt=0, le=1e6, description="paid by the target")
     other_reward: float = Field(
         default=1.0, ge=0, le=1e6, description="paid by arms that are neither"
@@ -71,7 +71,7 @@ class InformativeTasks:
 
     Attributes:
         target: (n_tasks,) the target arm, from 0 to n_arms − 2.
-        n_steps: pulls of one life.
+        n_steps: pulls of one episode.
         rules: the numbers that all tasks share.
     """
 
@@ -102,7 +102,7 @@ class InformativeTasks:
         """Exact expected returns of uniform pulls, and of the target pulled from the start.
 
         As with all bandits, optimal is who knows the task (25 with the defaults), so no learner
-        earns a score of 1: what can be learned at all is among the ``rulers``.
+        earns a score of 1: what can be learned at all is among the ``baselines``.
         """
         rules = self.rules
         others = (rules.n_arms - 2) * rules.other_reward
@@ -118,10 +118,10 @@ class InformativeTasks:
         return {"target": self.target}
 
     def play(self, task: IntArray) -> ProgramPlay:
-        """Begins lives side by side."""
+        """Begins episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """(n_tasks,) returns of policies that know the family but not the task, exact.
 
         "informative arm first" pulls that arm once and the target from then on. "blind search"
@@ -142,13 +142,13 @@ class InformativeTasks:
         # Of a mean over orders every task has the same.
         blind = float((wrong * rules.other_reward + right * rules.target_reward).mean())
         known = (self.n_steps - 1) * rules.target_reward
-        rulers = {
+        baselines = {
             "informative arm first": self.clue + known,
             "blind search": np.full(self.n_tasks, blind),
         }
         asks = (numbers + 1).mean() / CLUES + known > blind
         best = "informative arm first" if asks else "blind search"
-        return {**rulers, "Bayes optimum": rulers[best]}
+        return {**baselines, "Bayes optimum": baselines[best]}
 
 
 @dataclass(frozen=True)
@@ -174,17 +174,17 @@ class InformativeProgram:
             n_actions=self.n_arms,
             actions="discrete",
             n_steps=n_steps,
-            told_range=(values[0], values[-1]),
-            told_values=values,
+            feedback_range=(values[0], values[-1]),
+            feedback_values=values,
             tables=False,
         )
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Not used: nothing is left to luck."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Nothing changes during a life."""
+        """Nothing changes during an episode."""
         return {"target": arrays["target"][task]}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
@@ -192,7 +192,7 @@ class InformativeProgram:
         return xp.zeros_like(state["target"])
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """What the arms pay."""
         target = state["target"]

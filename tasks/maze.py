@@ -29,7 +29,7 @@ class Layouts:
     Attributes:
         free: (n_tasks, height, width) whether a field is free, else it is wall.
         goal: (n_tasks,) number of the goal's field, counted row by row; it is free.
-        start: (n_tasks,) number of the field in which a life begins: free and not the goal.
+        start: (n_tasks,) number of the field in which an episode begins: free and not the goal.
     """
 
     free: BoolArray
@@ -46,8 +46,8 @@ class Maze(Settings):
     agent where it is. The step into the goal is a hit and leads straight to a random free field
     other than the goal, so nobody ever stands on the goal.
 
-    The return of a life is its number of hits. What the agent is told differs from it: ``goal`` at
-    a hit, ``bump`` at a wall or the border, else 0. The published program also restarted a trial
+    The return of an episode is its number of hits. What the agent is told differs from it: ``goal``
+    at a hit, ``bump`` at a wall or the border, else 0. The published program also restarted a trial
     that had taken 100 steps; that is left out, because the time in a trial is no part of the state.
     """
 
@@ -55,7 +55,7 @@ class Maze(Settings):
     portable: ClassVar[bool] = True  # the same bits on every processor
     n_rows: int = Field(default=2, ge=1, le=16, description="rows of cells")
     n_columns: int = Field(default=2, ge=1, le=16, description="columns of cells")
-    n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one life")
+    n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one episode")
     bump: float = Field(default=-2.0, ge=-2, le=2, description="told at a wall or the border")
     goal: float = Field(default=1.0, ge=-2, le=2, description="told at the goal")
 
@@ -75,10 +75,12 @@ class Maze(Settings):
         """One state per field, four actions."""
         height, width = self.shape
         n_states = height * width
-        return Interface(n_states, len(MOVES), "discrete", self.n_steps, told_range=self.told_range)
+        return Interface(
+            n_states, len(MOVES), "discrete", self.n_steps, feedback_range=self.feedback_range
+        )
 
     @property
-    def told_range(self) -> tuple[float, float]:
+    def feedback_range(self) -> tuple[float, float]:
         """Least and largest of what the agent can be told."""
         return min(self.bump, self.goal, 0.0), max(self.bump, self.goal, 0.0)
 
@@ -113,14 +115,14 @@ class Maze(Settings):
         moved = (occupied[:, None, :] & ~hit)[..., None]
         restart = occupied / occupied.sum(axis=1, keepdims=True)
         every = (*hit.shape, state.size)
-        told = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
+        feedback = np.where(hit, self.goal, np.where(bumped, self.bump, 0.0))
         return TabularTasks(
             transition=np.where(moved, np.eye(state.size)[target], restart[:, None, None, :]),
             reward=np.broadcast_to(hit[..., None], every).astype(np.float64),
             start_state=layouts.start,
             n_steps=self.n_steps,
-            signal=np.broadcast_to(told[..., None], every).copy(),
-            told_range=self.told_range,
+            signal=np.broadcast_to(feedback[..., None], every).copy(),
+            feedback_range=self.feedback_range,
         )
 
 

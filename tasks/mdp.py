@@ -23,15 +23,15 @@ MAX_ENTRIES = 2**24
 class RandomMdp(Settings):
     """The family of random MDPs of a given size; the defaults are those of the chip experiment.
 
-    A life starts in state 0 and runs ``n_steps`` transitions without a reset. The reward depends
-    on action, state and successor; rewards of forbidden successors are 0.5 and never paid.
+    An episode starts in state 0 and runs ``n_steps`` transitions without a reset. The reward
+    depends on action, state and successor; rewards of forbidden successors are 0.5 and never paid.
     """
 
     kind: Literal["random_mdp"] = "random_mdp"
     portable: ClassVar[bool] = True  # the same bits on every processor
     n_states: int = Field(default=6, ge=2, le=1024, description="states of one MDP")
     n_actions: int = Field(default=8, ge=2, le=1024, description="actions in every state")
-    n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one life")
+    n_steps: int = Field(default=2000, ge=1, le=1_000_000, description="steps of one episode")
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:

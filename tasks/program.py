@@ -1,10 +1,10 @@
 """Playing tasks as pure functions of arrays: once for NumPy and for libraries that trace arrays.
 
 A learner that is one compiled program needs its environment inside it. So that there is no second
-truth, the rules of a family are written once, as a ``Program`` over an array library ``xp``: lives
-under way in NumPy (``ProgramPlay``) run it with ``numpy``, a compiled learner traces it with
-``jax.numpy``. Programs use what both have: no assignment into arrays, no Python control flow that
-depends on their values.
+truth, the rules of a family are written once, as a ``Program`` over an array library ``xp``:
+episodes under way in NumPy (``ProgramPlay``) run it with ``numpy``, a compiled learner traces it
+with ``jax.numpy``. Programs use what both have: no assignment into arrays, no Python control flow
+that depends on their values.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Program(Protocol):
         """Of the plain values."""
         ...
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """What a step needs of its uniform random numbers in [0, 1), elementwise, in NumPy.
 
         Here belongs what array libraries compute differently, such as quantiles.
@@ -38,37 +38,37 @@ class Program(Protocol):
         ...
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """The state of lives that begin.
+        """The state of episodes that begin.
 
         Args:
             xp: the array library.
             arrays: of the batch, first axis n_tasks.
-            task: (n_lives,) which task of the batch each life is for.
+            task: (n_episodes,) which task of the batch each episode is for.
 
         Returns:
-            Arrays whose first axis is n_lives. The task belongs to it, if it is needed.
+            Arrays whose first axis is n_episodes. The task belongs to it, if it is needed.
         """
         ...
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """(n_lives,) index of what each life sees now, or (n_lives, n_observations) vector."""
+        """(n_episodes,) index of what each sees now, or (n_episodes, n_observations) vector."""
         ...
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Lets every life take one step.
+        """Lets every episode take one step.
 
         Args:
             xp: the array library.
             arrays: of the batch.
-            state: of the lives.
-            actions: (n_lives,) indices, or (n_lives, n_actions) vectors.
-            luck: (n_lives,) one number each of what ``luck`` gives.
+            state: of the episodes.
+            actions: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
+            noise: (n_episodes,) one number each of what ``to_noise`` gives.
 
         Returns:
-            The state after it with the same keys, shapes and types, (n_lives,) rewards, and
-            (n_lives,) what each learner is told.
+            The state after it with the same keys, shapes and types, (n_episodes,) rewards, and
+            (n_episodes,) what each learner is told.
         """
         ...
 
@@ -92,12 +92,12 @@ class Programmed(Protocol):
 
 @dataclass
 class ProgramPlay:
-    """Lives under way, side by side, in NumPy: a ``Play``.
+    """Episodes under way, side by side, in NumPy: a ``Play``.
 
     Attributes:
         program: the rules.
         arrays: of the batch.
-        state: of the lives.
+        state: of the episodes.
     """
 
     program: Program
@@ -106,18 +106,20 @@ class ProgramPlay:
 
     @classmethod
     def begin(cls, tasks: Programmed, task: IntArray) -> "ProgramPlay":
-        """Lives that begin; ``task`` says which one of the batch each is for."""
+        """Episodes that begin; ``task`` says which one of the batch each is for."""
         program, arrays = tasks.program(), tasks.arrays()
         return cls(program, arrays, program.start(np, arrays, task))
 
     def observe(self) -> Any:
-        """(n_lives,) index of what each life sees now, or (n_lives, n_observations) vector."""
+        """(n_episodes,) index of what each sees now, or (n_episodes, n_observations) vector."""
         return self.program.observe(np, self.arrays, self.state)
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
+        self, actions: IntArray | FloatArray, uniforms: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Lets every life take one step; gives (n_lives,) rewards and what each is told."""
-        prepared = self.program.luck(luck)
-        self.state, reward, told = self.program.step(np, self.arrays, self.state, actions, prepared)
-        return reward, told
+        """Lets every episode take one step; gives (n_episodes,) rewards and what each is told."""
+        prepared = self.program.to_noise(uniforms)
+        self.state, reward, feedback = self.program.step(
+            np, self.arrays, self.state, actions, prepared
+        )
+        return reward, feedback

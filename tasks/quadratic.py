@@ -35,8 +35,8 @@ def _interface(input_range: float, n_steps: int) -> Interface:
         observations="continuous",
         observation_range=(-input_range, input_range),
         action_range=TARGET_RANGE,
-        told="target",
-        told_range=TARGET_RANGE,
+        feedback="target",
+        feedback_range=TARGET_RANGE,
         tables=False,
         n_latents=N_COEFFICIENTS,
     )
@@ -60,7 +60,7 @@ class Quadratic(Settings):
     input_range: float = Field(
         default=1.0, gt=0, le=1e6, description="inputs lie between minus and plus this"
     )
-    n_steps: int = Field(default=100, ge=1, le=100_000, description="samples of one life")
+    n_steps: int = Field(default=100, ge=1, le=100_000, description="samples of one episode")
 
     @property
     def interface(self) -> Interface:
@@ -78,7 +78,7 @@ class Quadratic(Settings):
 
 @dataclass(frozen=True)
 class QuadraticTasks:
-    """A batch of quadratic functions, each with the samples of a life.
+    """A batch of quadratic functions, each with the samples of an episode.
 
     Attributes:
         coefficients: (n_tasks, 6) a, b, c, d, e, f, in [-1, 1].
@@ -97,7 +97,7 @@ class QuadraticTasks:
 
     @property
     def n_steps(self) -> int:
-        """Samples of one life."""
+        """Samples of one episode."""
         return int(self.inputs.shape[1])
 
     @property
@@ -147,7 +147,7 @@ class QuadraticTasks:
         """Exact returns of always answering the prior mean, and of answering without error."""
         return References(random=-(self.values() ** 2).sum(axis=1), optimal=np.zeros(self.n_tasks))
 
-    def ruler_errors(self) -> dict[str, FloatArray]:
+    def baseline_errors(self) -> dict[str, FloatArray]:
         """(n_tasks, n_steps) squared errors on the scale of y of predictors that learn online.
 
         running mean: of the targets so far. Linear regression: on x1, x2 and 1, Bayesian, with
@@ -174,13 +174,13 @@ class QuadraticTasks:
         }
         return {name: (prediction - y) ** 2 for name, prediction in predictions.items()}
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) return of each predictor of ``ruler_errors``, exact.
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+        """(n_tasks,) return of each predictor of ``baseline_errors``, exact.
 
         Args:
             rng: not used.
         """
-        return {name: -errors.sum(axis=1) for name, errors in self.ruler_errors().items()}
+        return {name: -errors.sum(axis=1) for name, errors in self.baseline_errors().items()}
 
     def program(self) -> "QuadraticProgram":
         """The rules."""
@@ -195,12 +195,12 @@ class QuadraticTasks:
         }
 
     def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
-        """Begins lives side by side.
+        """Begins episodes side by side.
 
         Args:
-            task: (n_lives,) which task of the batch each life is for.
-            order: (n_lives, n_steps) in which order each life meets the samples of its task, a
-                permutation; None for the order in which they were drawn.
+            task: (n_episodes,) which task of the batch each episode is for.
+            order: (n_episodes, n_steps) in which order each episode meets the samples of its task,
+                a permutation; None for the order in which they were drawn.
 
         Raises:
             ValueError: if ``order`` has another shape or leaves samples out.
@@ -221,8 +221,9 @@ class QuadraticTasks:
 class QuadraticProgram:
     """The rules of quadratic functions.
 
-    The state has ``task`` and ``done``, (n_lives,) answers given so far. Lives that meet their
-    samples in an order of their own have it in their state as well: ``order`` (n_lives, n_steps).
+    The state has ``task`` and ``done``, (n_episodes,) answers given so far. Episodes that meet
+    their samples in an order of their own have it in their state as well: ``order`` (n_episodes,
+    n_steps).
 
     Attributes:
         scale: target per y.
@@ -230,7 +231,7 @@ class QuadraticProgram:
 
     scale: float
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Not used: nothing is left to luck."""
         return uniform
 
@@ -239,14 +240,14 @@ class QuadraticProgram:
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """(n_lives, 2) inputs to answer now; after the last sample those of the last one."""
+        """(n_episodes, 2) inputs to answer now; after the last sample those of the last one."""
         now = xp.minimum(state["done"], arrays["inputs"].shape[1] - 1)
         return arrays["inputs"][state["task"], _sample(xp, state, now)]
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Minus the squared error of (n_lives, 1) answers on the scale of y, and the targets.
+        """Minus the squared error of (n_episodes, 1) answers on the scale of y, and the targets.
 
         Answers beyond [0.2, 0.8] are taken as they are.
         """
@@ -256,7 +257,7 @@ class QuadraticProgram:
 
 
 def _sample(xp: Any, state: Arrays, step: Any) -> Any:
-    """(n_lives,) which sample each life meets in its given step."""
+    """(n_episodes,) which sample each episode meets in its given step."""
     if "order" not in state:
         return step
     return xp.take_along_axis(state["order"], step[:, None], axis=1)[:, 0]

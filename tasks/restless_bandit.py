@@ -1,4 +1,4 @@
-"""Bandits whose arms change while they are pulled, slowly in some lives and quickly in others.
+"""Bandits whose arms change while they are pulled, slowly in some episodes and quickly in others.
 
 The restless bandits of Wang et al. 2016 ("Learning to reinforcement learn", arXiv 1611.05763,
 section 3.1, after Behrens et al. 2007, Nat. Neurosci. 10:1214): to do well a learner must track the
@@ -30,8 +30,9 @@ class RestlessBandit(Settings):
     Each pull of arm a in step t pays 1 with probability p[t, a], else 0. A chance begins at U[0, 1]
     and takes a step of N(0, volatility²) after every pull, reflected at 0 and 1, so that it is
     U[0, 1] at all times. Of dependent arms, which are two, the first one walks and p[t, 1] =
-    1 − p[t, 0]; independent arms walk each for itself, equally quickly. A life's volatility is the
-    low or the high one, if they are mixed with equal chances, and is not told. There is nothing to
+    1 − p[t, 0]; independent arms walk each for itself, equally quickly. An episode's volatility is
+    the low or the high one, if they are mixed with equal chances, and is not told. There is nothing
+    to
     see: every observation is 0.
 
     Two dependent arms, a Gaussian random walk, 100 pulls, and two volatilities that are not told
@@ -42,9 +43,9 @@ class RestlessBandit(Settings):
 
     kind: Literal["restless_bandit"] = "restless_bandit"
     n_arms: int = Field(default=2, ge=2, le=64, description="arms of one bandit")
-    n_steps: int = Field(default=100, ge=1, le=100_000, description="pulls of one life")
+    n_steps: int = Field(default=100, ge=1, le=100_000, description="pulls of one episode")
     arms: Arms = Field(default="dependent", description="whether two arms share one walk")
-    volatility: Volatility = Field(default="mixed", description="which of the two a life has")
+    volatility: Volatility = Field(default="mixed", description="which of the two an episode has")
     low_volatility: float = Field(
         default=0.02, gt=0, le=1, description="standard deviation of a step of a slow walk"
     )
@@ -74,7 +75,7 @@ class RestlessBandit(Settings):
         return _interface(self.n_arms, self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RestlessTasks":
-        """Draws ``n_tasks`` independent bandits with all chances of their lives.
+        """Draws ``n_tasks`` independent bandits with all chances of their episodes.
 
         More tasks begin with the same ones.
         """
@@ -100,7 +101,7 @@ class RestlessBandit(Settings):
 
 
 def _interface(n_arms: int, n_steps: int) -> Interface:
-    return Interface(1, n_arms, "discrete", n_steps, told_values=(0.0, 1.0), tables=False)
+    return Interface(1, n_arms, "discrete", n_steps, feedback_values=(0.0, 1.0), tables=False)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class RestlessTasks:
     Attributes:
         mean: (n_tasks, n_steps, n_arms) chance that a pull pays, in each step.
         arms: law of the arms of a bandit.
-        volatilities: standard deviations of a step that lives may have, with equal chances.
+        volatilities: standard deviations of a step that episodes may have, with equal chances.
     """
 
     mean: FloatArray
@@ -136,7 +137,7 @@ class RestlessTasks:
         """Exact expected returns of uniform pulls, and of the best arm of each step.
 
         As with all bandits, optimal is who knows the task, its future included, so no learner
-        earns a score of 1: what can be learned at all is among the ``rulers``.
+        earns a score of 1: what can be learned at all is among the ``baselines``.
         """
         return References(
             random=self.mean.mean(axis=2).sum(axis=1), optimal=self.mean.max(axis=2).sum(axis=1)
@@ -151,10 +152,10 @@ class RestlessTasks:
         return {"mean": self.mean}
 
     def play(self, task: IntArray) -> ProgramPlay:
-        """Begins lives side by side."""
+        """Begins episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """(n_tasks,) expected returns of policies that begin without knowledge of the task.
 
         "UCB1" believes that nothing changes. "Rescorla-Wagner" moves an arm's value by half the way
@@ -165,9 +166,9 @@ class RestlessTasks:
         there is nothing to explore, and no policy has a higher mean return over the family. With
         independent ones it is the "greedy posterior mean", and the optimum is not known.
 
-        All are estimated from lives played with ``rng``; ties are broken by lot.
+        All are estimated from episodes played with ``rng``; ties are broken by lot.
         """
-        # Scores need no rulers, so that neither the command line nor a worker waits for them.
+        # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import restless_policies as policies
         from spikeloop.tasks.references.walk_filter import WalkLaw
 
@@ -189,10 +190,10 @@ class RestlessTasks:
 class RestlessProgram:
     """The rules of restless bandits: an arm pays where the luck is below its chance; all is told.
 
-    The state has ``task`` and ``done``, (n_lives,) pulls so far.
+    The state has ``task`` and ``done``, (n_episodes,) pulls so far.
     """
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """The uniform numbers themselves."""
         return uniform
 
@@ -205,9 +206,9 @@ class RestlessProgram:
         return xp.zeros_like(state["task"])
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """What the arms pay."""
         mean = arrays["mean"][state["task"], state["done"], actions]
-        reward = (luck < mean).astype(mean.dtype)
+        reward = (noise < mean).astype(mean.dtype)
         return {**state, "done": state["done"] + 1}, reward, reward

@@ -25,11 +25,11 @@ class TabularTasks:
             axis) given action and state; every row sums to 1.
         reward: (n_tasks, n_actions, n_states, n_states) reward of that transition: what returns
             and references are made of.
-        start_state: (n_tasks,) state in which a life begins.
-        n_steps: steps of one life; there is no reset within it.
+        start_state: (n_tasks,) state in which an episode begins.
+        n_steps: steps of one episode; there is no reset within it.
         signal: like ``reward``, what the agent is told of that transition; None where it is told
-            the reward itself. Learners read it as ``told``.
-        told_range: where what the agent is told lies, over the whole family.
+            the reward itself. Learners read it as ``feedback``.
+        feedback_range: where what the agent is told lies, over the whole family.
     """
 
     transition: FloatArray
@@ -37,17 +37,21 @@ class TabularTasks:
     start_state: IntArray
     n_steps: int
     signal: FloatArray | None = None
-    told_range: tuple[float, float] = (0.0, 1.0)
+    feedback_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def interface(self) -> Interface:
         """Discrete states and actions."""
         return Interface(
-            self.n_states, self.n_actions, "discrete", self.n_steps, told_range=self.told_range
+            self.n_states,
+            self.n_actions,
+            "discrete",
+            self.n_steps,
+            feedback_range=self.feedback_range,
         )
 
     @property
-    def told(self) -> FloatArray:
+    def feedback(self) -> FloatArray:
         """(n_tasks, n_actions, n_states, n_states) what the agent is told of a transition."""
         return self.reward if self.signal is None else self.signal
 
@@ -74,7 +78,7 @@ class TabularTasks:
             self.start_state[tasks],
             self.n_steps,
             None if self.signal is None else self.signal[tasks],
-            self.told_range,
+            self.feedback_range,
         )
 
     def expected_reward(self) -> FloatArray:
@@ -92,7 +96,7 @@ class TabularTasks:
         return TabularProgram()
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``start_state``, ``reward`` and ``told``, and how probabilities of successors add up.
+        """``start_state``, ``reward`` and ``feedback``, and how probabilities of successors add up.
 
         ``cumulative`` is (n_tasks, n_actions, n_states, n_states), and from the last possible
         successor on 2: above every luck, even one that single precision rounds to 1. So no
@@ -106,11 +110,11 @@ class TabularTasks:
             "start_state": self.start_state,
             "cumulative": cumulative,
             "reward": self.reward,
-            "told": self.told,
+            "feedback": self.feedback,
         }
 
     def play(self, task: IntArray) -> ProgramPlay:
-        """Begins lives side by side, each in the start state of its task."""
+        """Begins episodes side by side, each in the start state of its task."""
         return ProgramPlay.begin(self, task)
 
 
@@ -122,12 +126,12 @@ class TabularProgram:
     side, with a probability below 1e-7 for each border of a row.
     """
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """The uniform numbers themselves."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Each life in the start state of its task; its ``place`` is the state it is in."""
+        """Each episode in the start state of its task; its ``place`` is the state it is in."""
         return {"task": task, "place": arrays["start_state"][task]}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
@@ -135,11 +139,11 @@ class TabularProgram:
         return state["place"]
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Draws successors by inversion: the first whose cumulative probability exceeds luck."""
         row = state["task"], actions, state["place"]
-        passed = arrays["cumulative"][row] <= luck[:, None]
+        passed = arrays["cumulative"][row] <= noise[:, None]
         successor = passed.sum(axis=-1, dtype=state["place"].dtype)
         there = (*row, successor)
-        return {**state, "place": successor}, arrays["reward"][there], arrays["told"][there]
+        return {**state, "place": successor}, arrays["reward"][there], arrays["feedback"][there]

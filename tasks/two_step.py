@@ -10,7 +10,7 @@ whether the trial was rewarded and whether its transition was the common one, te
 apart. Who credits the action (model-free) stays after rewards and changes after none, whatever the
 transition: a main effect of reward. Who credits the state (model-based) stays after a reward that
 followed a common transition or after none that followed a rare one, and changes in the other two
-cases: an interaction of reward and transition. The policies behind ``rulers`` that remember one
+cases: an interaction of reward and transition. The policies behind ``baselines`` that remember one
 trial show both patterns pure. One that credits actions over many trials shows an interaction as
 well, though a smaller one than its effect of reward, because what it believes at the start of a
 trial and what happens in it go together (Akam, Costa, Dayan 2015, PLoS Comput. Biol. 11:e1004648).
@@ -35,19 +35,19 @@ class TwoStep(Settings):
     with probability ``common`` and else to the other one, and pays nothing. In the second one the
     observation is that state, 1 or 2, and every action pays 1 with the state's chance, else 0:
     ``reward`` in the good state and 1 − ``reward`` in the other one. Which state is good when a
-    life begins is drawn with equal chances; before every further trial the two change places with
-    probability ``reversal``.
+    episode begins is drawn with equal chances; before every further trial the two change places
+    with probability ``reversal``.
 
     Transitions and rewards are those of Wang et al. 2016, where the good state is drawn once an
     episode: ``reversal = 0``. Reversals of 0.025 a trial are in reproductions of the same authors'
     later version (Wang et al. 2018, "Prefrontal cortex as a meta-reinforcement learning system");
-    they are the default, so that there is something to learn throughout a life. Its step of
-    fixation before each trial is left out. The 100 trials of a life are our choice.
+    they are the default, so that there is something to learn throughout an episode. Its step of
+    fixation before each trial is left out. The 100 trials of an episode are our choice.
     """
 
     kind: Literal["two_step"] = "two_step"
     n_steps: int = Field(
-        default=200, ge=2, le=100_000, description="steps of one life, two a trial; even"
+        default=200, ge=2, le=100_000, description="steps of one episode, two a trial; even"
     )
     common: float = Field(
         default=0.75, gt=0.5, le=1, description="probability of an action's usual transition"
@@ -80,7 +80,7 @@ class TwoStep(Settings):
 
 
 def _interface(n_steps: int) -> Interface:
-    return Interface(3, 2, "discrete", n_steps, told_values=(0.0, 1.0), tables=False)
+    return Interface(3, 2, "discrete", n_steps, feedback_values=(0.0, 1.0), tables=False)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class TwoStepTasks:
 
     @property
     def n_trials(self) -> int:
-        """Trials of one life."""
+        """Trials of one episode."""
         return int(self.good.shape[1])
 
     @property
@@ -141,10 +141,10 @@ class TwoStepTasks:
         return {"good": self.good}
 
     def play(self, task: IntArray) -> ProgramPlay:
-        """Begins lives side by side."""
+        """Begins episodes side by side."""
         return ProgramPlay.begin(self, task)
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """(n_tasks,) expected returns of policies that know the family but not the task.
 
         A trial speaks for one of the states: a reward for that which was reached, none for the
@@ -156,26 +156,29 @@ class TwoStepTasks:
         state, which is model-free: a reward speaks for the action that was taken, none for the
         other one. No policy does better that treats a trial as a pull of one of two arms.
 
-        Those that remember one trial are exact, the others estimated from lives drawn with ``rng``.
+        Those that remember one trial are exact, the others estimated from episodes drawn with
+        ``rng``.
         """
         from spikeloop.tasks.references.two_state_filter import filtered_return, last_return
 
-        rulers: dict[str, FloatArray] = {}
+        baselines: dict[str, FloatArray] = {}
         for agrees, last, best in (
             (self.reward, "stay by state", "Bayes optimum"),
             (self.right_pays, "stay by action", "blind to states"),
         ):
-            rulers[last] = last_return(self.good, agrees, self.right_pays)
-            rulers[best] = filtered_return(self.good, agrees, self.reversal, self.right_pays, rng)
-        return rulers
+            baselines[last] = last_return(self.good, agrees, self.right_pays)
+            baselines[best] = filtered_return(
+                self.good, agrees, self.reversal, self.right_pays, rng
+            )
+        return baselines
 
 
 @dataclass(frozen=True)
 class TwoStepProgram:
     """The rules of two-step tasks; all rewards are told.
 
-    The state has ``task``, ``trial`` and ``place``, (n_lives,) what each life sees: 0 at the first
-    stage, 1 or 2 at the second one.
+    The state has ``task``, ``trial`` and ``place``, (n_episodes,) what each episode sees: 0 at the
+    first stage, 1 or 2 at the second one.
 
     Attributes:
         common: probability of an action's usual transition.
@@ -185,7 +188,7 @@ class TwoStepProgram:
     common: float
     reward: float
 
-    def luck(self, uniform: FloatArray) -> FloatArray:
+    def to_noise(self, uniform: FloatArray) -> FloatArray:
         """The uniform numbers themselves: of transitions and of rewards in turn."""
         return uniform
 
@@ -194,18 +197,18 @@ class TwoStepProgram:
         return {"task": task, "trial": xp.zeros_like(task), "place": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Where each life is."""
+        """Where each episode is."""
         return state["place"]
 
     def step(
-        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, luck: Any
+        self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """From the first stage to the second one, or from there to the next trial."""
         task, trial, place = state["task"], state["trial"], state["place"]
         second = place > 0
-        reached = xp.where(luck < self.common, actions, 1 - actions) + 1
+        reached = xp.where(noise < self.common, actions, 1 - actions) + 1
         is_good = place - 1 == arrays["good"][task, trial]
-        pays = luck < xp.where(is_good, self.reward, 1.0 - self.reward)
+        pays = noise < xp.where(is_good, self.reward, 1.0 - self.reward)
         reward = xp.where(second & pays, 1.0, 0.0)
         after = {
             "task": task,

@@ -17,7 +17,7 @@ target = 0.5
 
 [tuning]
 strategies = ["evolution"]
-lives = 480
+episodes = 480
 tasks = 6
 startup_trials = 2
 

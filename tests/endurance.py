@@ -1,4 +1,4 @@
-"""Lives thousands of lives in one process, tile by tile, and says what the process then holds.
+"""Run thousands of episodes in one process, tile by tile, and say what it then holds.
 
 ``python endurance.py same`` or ``rebuilt``: all tiles in the same network, or in networks that are
 built anew because their shapes follow each other in a circle that no cache holds.
@@ -21,12 +21,12 @@ from spikeloop.workers.job import Grid, Job, Status, Tile
 from spikeloop.workers.seeding import TaskSet
 
 TILE = Tile(0, 20, 0, 10)
-N_TILES = 10_000 // TILE.n_lives
+N_TILES = 10_000 // TILE.n_episodes
 N_SHAPES = 10
 
 
-def live(learner: Learner, family: RandomMdp, index: int) -> None:
-    """A tile of lives of one or two decisions, all of which must succeed."""
+def run_episodes(learner: Learner, family: RandomMdp, index: int) -> None:
+    """A tile of episodes of one or two decisions, all of which must succeed."""
     space = learner.space(family.interface)
     points = space.sample(TILE.shape[0], np.random.default_rng(index))
     grid = Grid(family, learner, Explicit(points), TILE.shape[1], 1, TaskSet.SEARCH, index)
@@ -55,7 +55,7 @@ def main(how: str) -> None:
             family = RandomMdp(n_states=4, n_actions=3, n_steps=2)
         else:
             family = RandomMdp(n_states=10 + index % N_SHAPES, n_actions=10, n_steps=1)
-        live(learner, family, index)
+        run_episodes(learner, family, index)
         if index in (0, N_TILES - 1):
             found.append(holdings())
     json.dump(found, sys.stdout)

@@ -1,4 +1,4 @@
-"""Learners that break on purpose, each on chosen lives only, and a harmless one for comparison.
+"""Learners that break on purpose, each on chosen episodes only, and a harmless one for comparison.
 
 Ray workers import this file, so it needs nothing but Spikeloop; give them this folder.
 """
@@ -13,16 +13,16 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 Fault = Literal["none", "raise", "sys_exit", "nan", "hang", "hang_compiled", "exit", "memory_error"]
 
 
 class Echo(Settings):
-    """A life's return is a hash of its parameters and its seed, unless the life is to break.
+    """An episode's return is a hash of its parameters and its seed, unless the episode is to break.
 
-    The life that breaks is the one whose parameter ``a`` is at least ``broken_from``.
+    The episode that breaks is the one whose parameter ``a`` is at least ``broken_from``.
     """
 
     kind: Literal["echo"] = "echo"
@@ -30,19 +30,19 @@ class Echo(Settings):
     broken_from: float = Field(default=0.9, description="parameter a at and above which it breaks")
     broken_seed: int | None = Field(default=None, description="only with this seed, if given")
     once_in: str | None = Field(
-        default=None, description="folder of marks: a life breaks the first time only"
+        default=None, description="folder of marks: an episode breaks the first time only"
     )
-    work_s: float = Field(default=0.0, ge=0, description="time each life keeps its core busy")
+    work_s: float = Field(default=0.0, ge=0, description="time each episode keeps its core busy")
 
     @property
     def interaction_s(self) -> float:
-        """Each of the ten interactions of a life stands for so much time."""
+        """Each of the ten interactions of an episode stands for so much time."""
         return 0.002
 
     def space(self, interface: Interface) -> ParameterSpace:
         return ParameterSpace((Real("a", 0.0, 1.0, 0.5), Real("b", 0.0, 1.0, 0.5)))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         returns = np.empty(seeds.shape)
         for c, (a, b) in enumerate(parameters.values):
             for t, seed in enumerate(seeds[c]):
@@ -53,7 +53,7 @@ class Echo(Settings):
                 if self._is_broken(float(a), int(seed)) and self._break() == "nan":
                     returns[c, t] = np.nan
         curve = returns[..., None] * np.linspace(0.0, 1.0, N_CURVE_BINS)
-        return Lives(returns, curve, n_simulated_steps=10 * seeds.size)
+        return Episodes(returns, curve, n_simulated_steps=10 * seeds.size)
 
     def _is_broken(self, a: float, seed: int) -> bool:
         if self.fault == "none" or a < self.broken_from:
@@ -71,11 +71,11 @@ class Echo(Settings):
     def _break(self) -> Fault:
         match self.fault:
             case "raise":
-                raise ArithmeticError("this life was told to raise")
+                raise ArithmeticError("this episode was told to raise")
             case "memory_error":
                 raise MemoryError
             case "sys_exit":
-                raise SystemExit("this life was told to leave")
+                raise SystemExit("this episode was told to leave")
             case "exit":
                 os._exit(3)
             case "hang":

@@ -9,7 +9,7 @@ from typing import Literal
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters, ParameterSpace
 
@@ -23,7 +23,7 @@ class Gated(Settings):
     def space(self, interface: Interface) -> ParameterSpace:
         return LEARNERS["tabular_td"]().space(interface)
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         while not Path(self.gate).exists():
             time.sleep(0.01)
-        return LEARNERS["tabular_td"]().live(parameters, tasks, seeds)
+        return LEARNERS["tabular_td"]().run_episodes(parameters, tasks, seeds)

@@ -7,26 +7,26 @@ from faulty import Echo
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives, Unavailable
+from spikeloop.workers.base import Episodes, Unavailable
 from spikeloop.workers.space import Parameters, ParameterSpace
 
 LINE = "lacking needs the package spikes; install it with: pip install spikes"
 
 
 class Lacking(Settings):
-    """Lives if there is the file ``package``; says so in its space or in its first life."""
+    """Episodes if there is the file ``package``; says so in its space or in its first episode."""
 
     kind: Literal["lacking"] = "lacking"
     package: str = ""
-    found_in: Literal["space", "live"] = "space"
+    found_in: Literal["space", "run_episodes"] = "space"
 
     def space(self, interface: Interface) -> ParameterSpace:
         self._need("space")
         return Echo().space(interface)
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        self._need("live")
-        return Echo().live(parameters, tasks, seeds)
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        self._need("run_episodes")
+        return Echo().run_episodes(parameters, tasks, seeds)
 
     def _need(self, where: str) -> None:
         if where == self.found_in and not Path(self.package).is_file():

@@ -1,7 +1,7 @@
-"""Every learner with a family to live in and settings that make its lives quick.
+"""Every learner with a family to run in and settings that make its episodes quick.
 
-By default a learner has its default settings and lives in small random MDPs. One that is too slow
-for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
+By default a learner has its default settings and episodes in small random MDPs. One that is too
+slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
 """
 
 import os
@@ -13,7 +13,7 @@ import numpy as np
 from spikeloop.tasks.base import SeedArray, TaskBatch, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.base import Learner, Lives
+from spikeloop.workers.base import Learner, Episodes
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
 
@@ -51,7 +51,7 @@ MODEL: dict[str, Any] = {
             "target": "actions",
             "equations": "w : 1\ndc/dt = -c/tau_c : 1 (event-driven)",
             "on_pre": "v_post += w\nc += 1",
-            "on_told": "w = clip(w + eta*(told - 0.5)*c*chosen, 0, 3)",
+            "on_feedback": "w = clip(w + eta*(feedback - 0.5)*c*chosen, 0, 3)",
             "initial": {"w": "0.5 + rand()"},
         }
     },
@@ -75,7 +75,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "window_ms": 4.0,
         "delays_ms": [1.0, 3.0],
         "channels_per_value": 4,
-        "told_channels": 5,
+        "feedback_channels": 5,
     },
 }
 
@@ -86,7 +86,7 @@ def quick(kind: str, **changes: Any) -> Learner:
 
 
 def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
-    """The family that the learner lives in, with lives of that many decisions."""
+    """The family that the learner runs in, with episodes of that many decisions."""
     family: Any = FAMILIES.get(kind, SMALL)
     changed: TaskFamily = type(family)(**{**family.model_dump(), "n_steps": n_steps})
     return changed
@@ -94,18 +94,18 @@ def family_of(kind: str, n_steps: int = N_STEPS) -> TaskFamily:
 
 @dataclass(frozen=True)
 class Case:
-    """What ``live`` takes, and who lives."""
+    """What ``run_episodes`` takes, and who runs them."""
 
     learner: Learner
     parameters: Parameters
     tasks: TaskBatch
     seeds: SeedArray
 
-    def live(self) -> Lives:
-        return self.learner.live(self.parameters, self.tasks, self.seeds)
+    def run_episodes(self) -> Episodes:
+        return self.learner.run_episodes(self.parameters, self.tasks, self.seeds)
 
     def one(self, candidate: int, task: int) -> "Case":
-        """A single life of these."""
+        """A single episode of these."""
         c, t = slice(candidate, candidate + 1), slice(task, task + 1)
         return Case(self.learner, self.parameters.rows(c), self.tasks[t], self.seeds[c, t])
 
@@ -115,7 +115,7 @@ def case(kind: str, family: TaskFamily | None = None, **changes: Any) -> Case:
 
     Args:
         kind: of the learner.
-        family: to live in, else its own.
+        family: to run in, else its own.
         changes: of its settings.
     """
     family, learner = family or family_of(kind), quick(kind, **changes)

@@ -7,12 +7,12 @@ from pydantic import Field
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 
 class Ramp(Settings):
-    """Score a + effect · sin(seed): with common life seeds the effect is the same for everybody."""
+    """Score a + effect · sin(seed): with common episode seeds the effect is the same for all."""
 
     kind: Literal["ramp"] = "ramp"
     effect: float = Field(default=0.0, description="how much tasks differ")
@@ -22,9 +22,9 @@ class Ramp(Settings):
         del interface
         return ParameterSpace((Real("a", 0.0, 1.0, 0.5), Real("b", 0.0, 1.0, 0.5)))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         references = tasks.references()
         a = np.where(parameters["a"] > self.cliff, 0.0, parameters["a"])
         scores = a[:, None] + self.effect * np.sin((seeds % np.uint64(1000)).astype(float))
         returns = references.random + scores * (references.optimal - references.random)
-        return Lives(returns, np.zeros((*returns.shape, N_CURVE_BINS)), seeds.size)
+        return Episodes(returns, np.zeros((*returns.shape, N_CURVE_BINS)), seeds.size)

@@ -16,11 +16,11 @@ MDP = RandomMdp(n_states=3, n_actions=2, n_steps=60)
 
 @dataclass(frozen=True)
 class RuledTasks(TabularTasks):
-    """MDPs with three rulers, one of them by chance, or with a broken one."""
+    """MDPs with three baselines, one of them by chance, or with a broken one."""
 
     broken: str = "none"
 
-    def rulers(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         references = self.references()
         if self.broken == "shape":
             return {"short": references.optimal[1:]}
@@ -33,7 +33,7 @@ class RuledTasks(TabularTasks):
         }
 
 
-class Ruled(Settings):
+class HasBaselines(Settings):
     """The MDPs of the small run."""
 
     kind: Literal["ruled"] = "ruled"

@@ -11,7 +11,7 @@ from spikeloop.coordinator.strategies.base import Evaluation, counted
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Parameters, ParameterSpace, Weights
 
@@ -30,21 +30,21 @@ class Slope(Settings):
         del interface
         return ParameterSpace((Weights("w", (self.n,), 2.0, seed=3),))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         references = tasks.references()
-        luck = (seeds % np.uint64(1000)).astype(float) / 1000
-        scores = 1 - (self._off(parameters) ** 2).mean(axis=1)[:, None] + luck
+        noise = (seeds % np.uint64(1000)).astype(float) / 1000
+        scores = 1 - (self._off(parameters) ** 2).mean(axis=1)[:, None] + noise
         returns = references.random + scores * (references.optimal - references.random)
-        return Lives(returns, np.zeros((*returns.shape, N_BINS)), seeds.size)
+        return Episodes(returns, np.zeros((*returns.shape, N_BINS)), seeds.size)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
-    ) -> Lives:
-        lives = self.live(parameters, tasks, seeds)
+    ) -> Episodes:
+        episodes = self.run_episodes(parameters, tasks, seeds)
         # The gradient with respect to the point, of which a weight is the double; it differs from
-        # tile to tile by the luck of the lives.
-        luck = (seeds % np.uint64(7)).astype(float).mean(axis=1, keepdims=True)
-        gradient = -2 * 2.0 * self._off(parameters) / self.n * (1 + progress) + luck
+        # tile to tile by the luck of the episodes.
+        noise = (seeds % np.uint64(7)).astype(float).mean(axis=1, keepdims=True)
+        gradient = -2 * 2.0 * self._off(parameters) / self.n * (1 + progress) + noise
         broken = parameters["w"][:, 0] > self.broken_from
         if broken.any() and self.fault == "raise":
             raise ArithmeticError("too steep")
@@ -53,14 +53,14 @@ class Slope(Settings):
         if self.fault == "shape":
             gradient = gradient[:, 1:]
         given = None if self.fault == "missing" else gradient
-        return Lives(lives.returns, lives.curve, lives.n_simulated_steps, given)
+        return Episodes(episodes.returns, episodes.curve, episodes.n_simulated_steps, given)
 
     def _off(self, parameters: Parameters) -> FloatArray:
         return parameters["w"] - np.linspace(-1.0, 1.0, self.n)
 
 
 class Sized(Slope):
-    """The same with as many weights as a life has steps."""
+    """The same with as many weights as an episode has steps."""
 
     def space(self, interface: Interface) -> ParameterSpace:
         return ParameterSpace((Weights("w", (interface.n_steps,), 2.0),))

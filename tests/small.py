@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, pd.DataFrame]:
     """Every table of a run without the columns that may differ between equal runs."""
     store = RunStore(folder)
     tables = {}
-    for name in ("generations", "candidates", "lives", "curves", "finalists", "transfer"):
+    for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
         table = store.table(name)
         if table is not None:
             frame = table.to_pandas()
@@ -78,8 +78,8 @@ class Silent:
 
     def note(self, text: str) -> None: ...
 
-    def started(self, what: str, n_lives: int) -> None: ...
+    def started(self, what: str, n_episodes: int) -> None: ...
 
-    def lived(self, n_lives: int) -> None: ...
+    def episodes_done(self, n_episodes: int) -> None: ...
 
     def generation(self, report: object) -> None: ...

@@ -1,4 +1,4 @@
-"""All spikes of all lives, of learners that say nothing of them."""
+"""All spikes of all episodes, of learners that say nothing of them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.targets import Target
 
 Spikes = dict[str, list[list[tuple[int, int]]]]
-"""(time step, neuron) of every spike, in order, by population and life."""
+"""(time step, neuron) of every spike, in order, by population and episode."""
 
 
 @contextmanager
@@ -24,21 +24,21 @@ def recorded() -> Iterator[list[Spikes]]:
 
     class Recording(Batch):
         def __init__(
-            self, blueprint: Blueprint, n_lives: int, target: Target, record: Sequence[str] = ()
+            self, blueprint: Blueprint, n_episodes: int, target: Target, record: Sequence[str] = ()
         ) -> None:
             firing = tuple(name for name, n in blueprint.neurons.items() if n.threshold)
-            super().__init__(blueprint, n_lives, target, firing)
+            super().__init__(blueprint, n_episodes, target, firing)
             self._firing = firing
 
         def run(self, *arguments: Any) -> None:
             super().run(*arguments)
-            runs.append({name: self._by_life(name) for name in self._firing})
+            runs.append({name: self._by_episode(name) for name in self._firing})
 
-        def _by_life(self, name: str) -> list[list[tuple[int, int]]]:
-            life, neuron, step = self.spikes(name)
-            order = np.lexsort((neuron, step, life))
+        def _by_episode(self, name: str) -> list[list[tuple[int, int]]]:
+            episode, neuron, step = self.spikes(name)
+            order = np.lexsort((neuron, step, episode))
             pairs = np.stack([step, neuron], axis=1)[order].tolist()
-            ends = np.searchsorted(life[order], np.arange(self.n_lives + 1)).tolist()
+            ends = np.searchsorted(episode[order], np.arange(self.n_episodes + 1)).tolist()
             return [
                 [(step, neuron) for step, neuron in pairs[start:end]]
                 for start, end in pairwise(ends)

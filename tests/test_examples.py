@@ -31,7 +31,7 @@ TINY = {
 TINY_COMPARISON = {
     "comparison.budget": 100,
     "comparison.seeds": 1,
-    "tuning.lives": 0,
+    "tuning.episodes": 0,
     "run.tasks": 2,
     "family.n_steps": 20,
     "transfer.tasks": 4,
@@ -91,6 +91,6 @@ def test_a_tiny_version_of_a_comparison_runs_to_its_findings(
     assert cli("compare", str(tiny), "--inline", "--out", str(tmp_path), *sets) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
-    assert "Held-out score after 100 lives" in output
+    assert "Held-out score after 100 episodes" in output
     assert "n = 1" in output
     assert (tmp_path / path.stem / "report.html").stat().st_size > 10_000

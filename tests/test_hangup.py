@@ -104,7 +104,7 @@ def test_nothing_outlives_a_comparison(tmp_path: Path, sent: str, code: int) -> 
     write_toml(
         tmp_path / "small.toml",
         budget="budget = 96000",
-        lives="lives = 480000",
+        episodes="episodes = 480000",
         n_steps="n_steps = 2000",
     )
     arguments = [*COMMAND[1:], "compare", "small.toml", "--workers", "2", "--out", "."]

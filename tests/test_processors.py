@@ -94,7 +94,7 @@ def notes_of_a_run(folder: Path, **changes: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def workers_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lives come with the name of other kernels, as from a worker on an old machine."""
+    """Episodes come with the name of other kernels, as from a worker on an old machine."""
     monkeypatch.setattr(evaluate, "label", lambda: ELSEWHERE)
 
 
@@ -103,9 +103,9 @@ def test_a_mix_of_processors_is_said_once_a_run_and_stands_in_its_tables(tmp_pat
     (note,) = notes_of_a_run(tmp_path / "run", learner={"kind": "faulty:Echo"})
     assert f"({ELSEWHERE} there, {label()} here)" in note
     assert "last bits" in note
-    lives = RunStore(tmp_path / "run").table("lives")
-    assert lives is not None
-    assert {worker.split(":")[2] for worker in lives["worker"].to_pylist()} == {ELSEWHERE}
+    episodes = RunStore(tmp_path / "run").table("episodes")
+    assert episodes is not None
+    assert {worker.split(":")[2] for worker in episodes["worker"].to_pylist()} == {ELSEWHERE}
 
 
 @pytest.mark.usefixtures("undrawn_here", "workers_elsewhere")

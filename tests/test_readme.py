@@ -43,15 +43,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_own_family_runs_and_its_setting_arrives(run: Path) -> None:
-    lives = pd.read_parquet(run / "lives")
-    assert (lives["status"] == "ok").all()
-    # One transition in ten pays, a half on average, whatever else is drawn: a random life of 2000
-    # steps is expected to earn 100. False alarms at 1e-3; sees a mean off by about 65. The default,
-    # two in ten, is rejected.
-    assert lives["random"].nunique() == 12
-    assert_mean(lives["random"].unique(), 100.0, alpha=1e-3)
+    episodes = pd.read_parquet(run / "episodes")
+    assert (episodes["status"] == "ok").all()
+    # One transition in ten pays, a half on average, whatever else is drawn: a random episode of
+    # 2000 steps is expected to earn 100. False alarms at 1e-3; sees a mean off by about 65. The
+    # default, two in ten, is rejected.
+    assert episodes["random"].nunique() == 12
+    assert_mean(episodes["random"].unique(), 100.0, alpha=1e-3)
     with pytest.raises(AssertionError):
-        assert_mean(lives["random"].unique(), 200.0, alpha=1e-3)
+        assert_mean(episodes["random"].unique(), 200.0, alpha=1e-3)
 
 
 def test_the_pandas_lines(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

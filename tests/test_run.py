@@ -55,7 +55,7 @@ def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
     assert {name: len(table) for name, table in tables.items()} == {
         "generations": 3,
         "candidates": 18,
-        "lives": 72,
+        "episodes": 72,
         "curves": 12,  # before the search, after generations 2 and 3
         "transfer": 30,
     }
@@ -72,14 +72,14 @@ def test_other_seed_other_contents(undisturbed: Path, tmp_path: Path) -> None:
         assert_same_contents(other, undisturbed)
 
 
-def test_tile_shape_changes_no_life(undisturbed: Path, tmp_path: Path) -> None:
+def test_tile_shape_changes_no_episode(undisturbed: Path, tmp_path: Path) -> None:
     changes = {"tile_candidates": 5, "tile_tasks": 3}
     assert_same_contents(start(small_config(run=changes), tmp_path / "small"), undisturbed)
 
 
 def test_held_out_tasks_are_never_those_of_the_search(undisturbed: Path) -> None:
     tables = contents(undisturbed)
-    searched = set(tables["lives"]["optimal"])
+    searched = set(tables["episodes"]["optimal"])
     assert searched.isdisjoint(tables["transfer"]["optimal"])
     assert searched.isdisjoint(tables["curves"]["optimal"])
     assert set(tables["curves"]["optimal"]).isdisjoint(tables["transfer"]["optimal"])
@@ -148,7 +148,7 @@ def committed(folder: Path) -> list[int]:
     """Generations with a state, which are those with parts."""
     store = RunStore(folder)
     states = [number for _, number in store.states()]
-    for name in ("lives", "candidates", "generations"):
+    for name in ("episodes", "candidates", "generations"):
         assert [number for _, number in store.parts(name)] == states[1:]
     return states
 
@@ -207,15 +207,15 @@ def test_crash_at_every_file_of_every_commit_then_resume(
     assert verify(RunStore(folder)).problems == []
 
 
-@pytest.mark.parametrize("lived", range(1, 8))
+@pytest.mark.parametrize("episodes_done", range(1, 8))
 def test_crash_between_commits_then_resume(
-    one_by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lived: int
+    one_by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, episodes_done: int
 ) -> None:
-    """The process is gone while the lives of a generation are lived, with nothing written then."""
+    """The process is gone while the episodes of a generation are run, with nothing written then."""
 
     class Dying(Silent):
-        def started(self, what: str, n_lives: int) -> None:
-            if what.startswith(f"generation {lived + 1}/"):
+        def started(self, what: str, n_episodes: int) -> None:
+            if what.startswith(f"generation {episodes_done + 1}/"):
                 raise Crash
 
     with monkeypatch.context() as patched:
@@ -223,7 +223,7 @@ def test_crash_between_commits_then_resume(
         with pytest.raises(Crash):
             start(together(3), tmp_path / "small", Dying())
     # The generation before was told, but its commit waits until the workers are busy.
-    assert committed(tmp_path / "small") == [g for g in (0, 3, 6) if g < lived]
+    assert committed(tmp_path / "small") == [g for g in (0, 3, 6) if g < episodes_done]
     assert verify(RunStore(tmp_path / "small")).problems == []
     resume(tmp_path / "small")
     assert committed(tmp_path / "small") == [0, 3, 6, 8]
@@ -247,7 +247,7 @@ def test_interrupt_writes_what_waits_then_resume(
     stop = StopSignal()
 
     class Interrupting(Silent):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith(f"generation {after + 1}/")
 
     with pytest.raises(Interrupted):
@@ -261,7 +261,7 @@ def test_interrupt_writes_what_waits_then_resume(
 
 
 def test_a_rule_that_ends_a_search_writes_what_waits(tmp_path: Path) -> None:
-    changes = {"stop": {"lives": 5 * 24}, "transfer": {"monitor_every": 0}}
+    changes = {"stop": {"episodes": 5 * 24}, "transfer": {"monitor_every": 0}}
     folder = start(together(3, **changes), tmp_path / "small")
     assert committed(folder) == [0, 3, 5]
     assert verify(RunStore(folder)).problems == []
@@ -302,7 +302,7 @@ def test_a_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> No
     store, stop = RunStore(undisturbed), StopSignal()
 
     class Interrupting(Silent):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith("generation 5/")
 
     with pytest.raises(Interrupted):
@@ -328,7 +328,7 @@ def test_progress_and_family_of_each_generation_reach_the_workers(
     folder = start(ascending(1), tmp_path / "small")
     assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
     tables = contents(folder)
-    optimal = tables["lives"].groupby("generation")["optimal"].max()
+    optimal = tables["episodes"].groupby("generation")["optimal"].max()
     assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()
 
 
@@ -340,7 +340,7 @@ def test_finished_run_can_be_resumed_without_change(undisturbed: Path, tmp_path:
 
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
     config = small_config(learner={"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0})
-    with pytest.raises(RunFailed, match=r"24 of 24 lives failed \(24 raised\)") as error:
+    with pytest.raises(RunFailed, match=r"24 of 24 episodes failed \(24 raised\)") as error:
         start(config, tmp_path / "small")
     assert "Traceback" in error.value.traceback
 
@@ -364,14 +364,14 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
     killed: list[int] = []
 
     class Killing(Silent):
-        """Kills one worker when the first lives of the second generation are in."""
+        """Kills one worker when the first episodes of the second generation are in."""
 
         searching = False
 
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             self.searching = what.startswith("generation 2")
 
-        def lived(self, n_lives: int) -> None:
+        def episodes_done(self, n_episodes: int) -> None:
             if self.searching and not killed:
                 worker = workers_of(os.getpid())[0]
                 worker.kill()
@@ -387,7 +387,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
     others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
     found = []
     for process in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # Ray starts short-lived helpers too
+        with suppress(psutil.NoSuchProcess):  # Ray starts short-ran helpers too
             title = "".join(process.cmdline()[:1])
             if title.startswith("ray::") and not title.startswith(others):
                 found.append(process)
@@ -411,8 +411,8 @@ def test_coordinator_killed_then_resumed_equals_undisturbed(tmp_path: Path) -> N
     small_toml(tmp_path / "small.toml", **changes)
     folder = tmp_path / "killed" / "small"
     with spikeloop(["run", "small.toml", "--out", "killed"], tmp_path) as process:
-        # The lives of generation 3 are written, its state perhaps not: the middle of a commit.
-        wait_for(process, (folder / "lives" / "part-000003.parquet").exists)
+        # The episodes of generation 3 are written, its state perhaps not: the middle of a commit.
+        wait_for(process, (folder / "episodes" / "part-000003.parquet").exists)
         workers = workers_of(process.pid)
         family = psutil.Process(process.pid).children(recursive=True)
         names = {p.name() for p in family}

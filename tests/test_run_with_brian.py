@@ -15,7 +15,7 @@ from spikeloop.coordinator.verification.verify_run import verify
 @pytest.mark.ray
 @pytest.mark.brian
 @pytest.mark.slow
-def test_workers_on_ray_live_the_lives_of_this_process(tmp_path: Path) -> None:
+def test_workers_on_ray_live_the_episodes_of_this_process(tmp_path: Path) -> None:
     changes = {
         "family": {"n_steps": 20},
         "learner": {"kind": "brian_td", **SETTINGS["brian_td"]},
@@ -28,4 +28,4 @@ def test_workers_on_ray_live_the_lives_of_this_process(tmp_path: Path) -> None:
         run_session.start(config, tmp_path / name / "small", Silent(), StopSignal())
     assert_same_contents(tmp_path / "there" / "small", tmp_path / "here" / "small")
     assert verify(RunStore(tmp_path / "there" / "small")).problems == []
-    assert contents(tmp_path / "there" / "small")["lives"]["return"].nunique() > 10
+    assert contents(tmp_path / "there" / "small")["episodes"]["return"].nunique() > 10

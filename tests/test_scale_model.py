@@ -23,13 +23,13 @@ TYPICAL = Costs(
     send_piece=1e-5,
     read_message=1e-4,
     read_piece=1e-5,
-    read_life=1e-7,
+    read_episode=1e-7,
     generation=5e-3,
     generation_piece=1e-5,
-    generation_life=1e-7,
+    generation_episode=1e-7,
     commit=1e-2,
     commit_piece=1e-5,
-    commit_life=1e-6,
+    commit_episode=1e-6,
     latency=5e-4,
     worker_message=5e-4,
     worker_piece=1e-4,
@@ -138,18 +138,20 @@ def test_the_comparison_with_the_ledger_notices_another_discipline(
 def alone(n_jobs: int, costs: Costs = TYPICAL) -> float:
     """Wall time of a worker with one core, in closed form.
 
-    While a job lives, the coordinator reads the reply of the one before and sends the next; only
+    While a job episodes, the coordinator reads the reply of the one before and sends the next; only
     the last piece waits until the worker is idle.
     """
     c = costs
-    serial = c.generation + n_jobs * (c.generation_piece + c.generation_life)
+    serial = c.generation + n_jobs * (c.generation_piece + c.generation_episode)
     send = c.send_message + c.send_piece
     turn = c.turn + c.turn_worker + c.turn_call
-    read = c.read_message + c.read_piece + c.read_life
-    lives = n_jobs * (c.worker_message + c.worker_piece + EQUAL.job_s)
+    read = c.read_message + c.read_piece + c.read_episode
+    episodes = n_jobs * (c.worker_message + c.worker_piece + EQUAL.job_s)
     exposed = 1 if n_jobs == 1 else 2  # messages that the worker waits for
-    commit = c.commit + c.commit_piece + c.commit_life if n_jobs == 1 else 0.0  # else it is hidden
-    return serial + lives + exposed * (send + 2 * c.latency + turn + read) + commit
+    commit = (
+        c.commit + c.commit_piece + c.commit_episode if n_jobs == 1 else 0.0
+    )  # else it is hidden
+    return serial + episodes + exposed * (send + 2 * c.latency + turn + read) + commit
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 9])
@@ -167,7 +169,7 @@ def test_each_cost_is_in_the_closed_form_and_in_the_model(cost: str) -> None:
 
 
 def test_a_commit_costs_only_what_outlasts_the_work_that_workers_hold() -> None:
-    without = replace(TYPICAL, commit=0.0, commit_piece=0.0, commit_life=0.0)
+    without = replace(TYPICAL, commit=0.0, commit_piece=0.0, commit_episode=0.0)
     machine = Machine(1)
     wall_s = simulate(machine, EQUAL, without).wall_s
     hidden = replace(without, commit=0.9 * EQUAL.job_s)
@@ -200,14 +202,14 @@ def test_without_costs_only_the_tail_is_lost(n_workers: int, cores: int) -> None
 
 @pytest.mark.parametrize(("n_workers", "cores"), [(2000, 1), (100, 20)])
 def test_a_saturated_coordinator_bounds_the_throughput(n_workers: int, cores: int) -> None:
-    between = ("generation", "generation_piece", "generation_life")
-    commit = ("commit", "commit_piece", "commit_life")
+    between = ("generation", "generation_piece", "generation_episode")
+    commit = ("commit", "commit_piece", "commit_episode")
     costs = replace(TYPICAL, **dict.fromkeys((*between, *commit), 0.0))
     work = Work(0.001, 20, 3, 0.1, n_generations=1)
     machine = Machine(n_workers, cores)
     scaling = simulate(machine, work, costs)
     jobs_per_s = machine.n_cores * work.jobs_per_core / scaling.wall_s
-    bound = 1 / costs.per_job(machine.pieces, work.lives_per_job)
+    bound = 1 / costs.per_job(machine.pieces, work.episodes_per_job)
     assert 0.9 * bound < jobs_per_s <= bound
     assert scaling.busy > 0.9
     slower = replace(costs, read_message=2 * costs.read_message)

@@ -28,7 +28,7 @@ def misses(known: learned.Learned, point: FloatArray) -> FloatArray:
     tasks = config.family.sample(N_TASKS, rng)
     seeds = rng.integers(0, 2**64, (1, N_TASKS), dtype=np.uint64)
     parameters: Parameters = config.space.decode(point[None])
-    returns = config.learner.live(parameters, tasks, seeds).returns[0]
+    returns = config.learner.run_episodes(parameters, tasks, seeds).returns[0]
     assert known.transfer is not None
     score = known.transfer["scores"]["learned"]["value"]
     references = tasks.references()

@@ -16,11 +16,11 @@ from spikeloop.workers.processor import kernels
 
 @dataclass(frozen=True)
 class Payload:
-    """One message to a worker: live these tiles.
+    """One message to a worker: run these tiles.
 
     Attributes:
         run: which call of the pool's ``run`` this belongs to.
-        tiles: what to live: the number, in that run, of the grid a tile is cut from, and the tile.
+        tiles: what to run: the number, in that run, of the grid a tile is cut from, and the tile.
         grids: by number, the grids that this worker may not have yet.
         beside: numbers of those that come beside the payload.
     """
@@ -31,10 +31,10 @@ class Payload:
     beside: tuple[int, ...]
 
 
-class LifeWorker:
-    """One worker process: it lives the tiles of one message after another.
+class EpisodeWorker:
+    """One worker process: it runs the tiles of one message after another.
 
-    With several cores it lives several tiles at the same time, each in a thread, whatever message
+    With several cores it runs several tiles at the same time, each in a thread, whatever message
     they came in. That pays for learners whose kernels release the interpreter's lock, as compiled
     ones do.
 
@@ -44,8 +44,8 @@ class LifeWorker:
     Args:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
             file in it can stand in for a library.
-        cores: tiles to live at the same time.
-        work: what it lives for, which Ray's dashboard shows beside the worker's name.
+        cores: tiles to run at the same time.
+        work: what it works for, which Ray's dashboard shows beside the worker's name.
     """
 
     def __init__(self, import_path: str | None, cores: int = 1, work: str = "") -> None:

@@ -8,20 +8,22 @@ from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.workers.space import Parameters, ParameterSpace
 
 N_CURVE_BINS = 40
-"""Points of an inner-loop learning curve: 50 steps each in a life of 2000."""
+"""Points of an inner-loop learning curve: 50 steps each in an episode of 2000."""
 
 
 @dataclass(frozen=True)
-class Lives:
-    """What some candidates' lives on some tasks came to.
+class Episodes:
+    """What some candidates' episodes on some tasks came to.
 
     Attributes:
-        returns: (n_candidates, n_tasks) sum of rewards of each life; nan where the life broke.
-        curve: (n_candidates, n_tasks, n_bins) mean reward per step in consecutive parts of a life.
-        n_simulated_steps: interactions simulated, over all lives.
+        returns: (n_candidates, n_tasks) sum of rewards of each episode; nan where the episode
+            broke.
+        curve: (n_candidates, n_tasks, n_bins) mean reward per step in consecutive parts of an
+            episode.
+        n_simulated_steps: interactions simulated, over all episodes.
         gradient: (n_candidates, n_dim) from ``Differentiable.differentiate``, else None.
         action_values: (n_candidates, n_tasks, n_states, n_actions) what the learner holds each
-            action to be worth at the end of a life; None where a learner has no such thing.
+            action to be worth at the end of an episode; None where a learner has no such thing.
     """
 
     returns: FloatArray
@@ -54,21 +56,21 @@ class Learner(Protocol):
         """The hyperparameters Θ for a family.
 
         Raises:
-            ValueError: the learner cannot live there.
-            Unavailable: it needs something that is not installed here; so may ``live``.
+            ValueError: the learner cannot run there.
+            Unavailable: it needs something that is not installed here; so may ``run_episodes``.
         """
         ...
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Let every candidate live once through every task with Θ fixed.
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Let every candidate run once on every task with Θ fixed.
 
-        A life's numbers depend on its own parameters, task and seed only, never on the other
-        lives of the call, and nothing outlives the call.
+        An episode's numbers depend on its own parameters, task and seed only, never on the other
+        episodes of the call, and nothing outlives the call.
 
         Args:
             parameters: physical values of n_candidates candidates.
             tasks: n_tasks tasks.
-            seeds: (n_candidates, n_tasks) seeds of the lives' own randomness.
+            seeds: (n_candidates, n_tasks) seeds of the episodes' own randomness.
         """
         ...
 
@@ -82,7 +84,7 @@ class ChecksTasks(Learner, Protocol):
     """A learner that needs more of tasks than their interface tells."""
 
     def check_tasks(self, tasks: TaskBatch) -> None:
-        """ValueError, one line, for tasks that it cannot live in."""
+        """ValueError, one line, for tasks that it cannot run in."""
         ...
 
 
@@ -92,17 +94,17 @@ class Differentiable(Learner, Protocol):
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
-    ) -> Lives:
-        """Live like ``live`` does and gives ``Lives.gradient`` besides.
+    ) -> Episodes:
+        """Live like ``run_episodes`` does and gives ``Episodes.gradient`` besides.
 
         That is, per candidate, the gradient of what the learner is trained by with respect to the
-        point, to be ascended: a mean over the lives of the call. What it is trained by may be more
-        than the return, such as regularisation, and a surrogate of it.
+        point, to be ascended: a mean over the episodes of the call. What it is trained by may be
+        more than the return, such as regularisation, and a surrogate of it.
 
         Args:
-            parameters: as in ``live``.
-            tasks: as in ``live``.
-            seeds: as in ``live``.
+            parameters: as in ``run_episodes``.
+            tasks: as in ``run_episodes``.
+            seeds: as in ``run_episodes``.
             progress: share of the search that is done, in [0, 1), for what is annealed.
         """
         ...

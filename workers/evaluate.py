@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.base import Differentiable, Lives, Unavailable
+from spikeloop.workers.base import Differentiable, Episodes, Unavailable
 from spikeloop.workers.job import Failure, Job, JobResult, Status, Tile
 from spikeloop.workers.processor import label
 
 
 def evaluate(job: Job) -> JobResult:
-    """Let the lives of a job's tile happen.
+    """Let the episodes of a job's tile happen.
 
-    No Ray, no files, no clock in the numbers. If the learner raises, every life of the tile is
-    lived again on its own, so that only the broken one fails. But lives fail together where
-    gradients are wanted: the objective of a tile is not the mean of its lives' objectives.
+    No Ray, no files, no clock in the numbers. If the learner raises, every episode of the tile is
+    run again on its own, so that only the broken one fails. But episodes fail together where
+    gradients are wanted: the objective of a tile is not the mean of its episodes' objectives.
     """
     started = time.perf_counter()
     tile = job.tile
@@ -28,10 +28,12 @@ def evaluate(job: Job) -> JobResult:
         result = _live(job)
     except (Exception, SystemExit) as error:  # sys.exit in a learner must not end a worker
         raised = _line(error), traceback.format_exc()
-    if raised is not None and (tile.n_lives == 1 or job.grid.gradient):
+    if raised is not None and (tile.n_episodes == 1 or job.grid.gradient):
         result = failed(tile, Status.RAISED, *raised)
     elif raised is not None:
-        result = assemble(tile, [evaluate(Job(job.grid, life, job.name)) for life in tile.lives()])
+        result = assemble(
+            tile, [evaluate(Job(job.grid, episode, job.name)) for episode in tile.episodes()]
+        )
     wall_s = time.perf_counter() - started
     worker = f"{worker_name()}:{label()}"
     return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker})
@@ -40,10 +42,10 @@ def evaluate(job: Job) -> JobResult:
 def rehearse(job: Job) -> None:
     """Live a small job once, so that imports and compilation are over.
 
-    A life that breaks here breaks nothing: the lives of the run will say it best.
+    An episode that breaks here breaks nothing: the episodes of the run will say it best.
 
     Raises:
-        Unavailable: no life can succeed here, because something is not installed.
+        Unavailable: no episode can succeed here, because something is not installed.
     """
     try:
         _live(job)
@@ -59,14 +61,14 @@ def worker_name() -> str:
 
 
 def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResult:
-    """The result of a tile of which no life came through, one failure per life."""
+    """The result of a tile of which no episode came through, one failure per episode."""
     return JobResult(
         tile=tile,
         returns=np.full(tile.shape, np.nan),
-        curve=np.empty((*tile.shape, 0)),  # as many bins as the other lives have, once assembled
+        curve=np.empty((*tile.shape, 0)),  # as many bins as the other episodes have, once assembled
         status=np.full(tile.shape, status, dtype=np.uint8),
         n_simulated_steps=0,
-        failures=tuple(Failure(life, status, message, trace) for life in tile.lives()),
+        failures=tuple(Failure(episode, status, message, trace) for episode in tile.episodes()),
     )
 
 
@@ -98,7 +100,7 @@ def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> Float
 
     Tiles without a gradient, because they failed, carry no weight. A gradient that is not finite
     spoils the mean, whatever the others: what to make of it is for whoever asked. Where the
-    objective of a tile is not the mean of its lives' objectives, how a grid is cut into tiles is
+    objective of a tile is not the mean of its episodes' objectives, how a grid is cut into tiles is
     part of what is computed.
 
     Args:
@@ -124,47 +126,47 @@ def _live(job: Job) -> JobResult:
     tasks = grid.tasks()[tile.t0 : tile.t1]
     seeds = grid.seeds()[tile.c0 : tile.c1, tile.t0 : tile.t1]
     if not grid.gradient:
-        lives = grid.learner.live(parameters, tasks, seeds)
+        episodes = grid.learner.run_episodes(parameters, tasks, seeds)
     elif isinstance(grid.learner, Differentiable):
-        lives = grid.learner.differentiate(parameters, tasks, seeds, grid.progress)
+        episodes = grid.learner.differentiate(parameters, tasks, seeds, grid.progress)
     else:
         raise TypeError(f"{grid.learner.kind} gives no gradients")
-    _check(job, lives, space.n_dim)
-    return _read(tile, lives)
+    _check(job, episodes, space.n_dim)
+    return _read(tile, episodes)
 
 
-def _check(job: Job, lives: Lives, n_dim: int) -> None:
+def _check(job: Job, episodes: Episodes, n_dim: int) -> None:
     """ValueError if arrays of the wrong shape came back."""
-    grid, tile, curve = job.grid, job.tile, lives.curve
-    if lives.returns.shape != tile.shape or curve.ndim != 3 or curve.shape[:2] != tile.shape:
-        method = "differentiate" if grid.gradient else "live"
+    grid, tile, curve = job.grid, job.tile, episodes.curve
+    if episodes.returns.shape != tile.shape or curve.ndim != 3 or curve.shape[:2] != tile.shape:
+        method = "differentiate" if grid.gradient else "run_episodes"
         raise ValueError(
             f"{grid.learner.kind}.{method} must give returns {tile.shape} and curve "
-            f"{(*tile.shape, 'n_bins')}, got {lives.returns.shape} and {curve.shape}"
+            f"{(*tile.shape, 'n_bins')}, got {episodes.returns.shape} and {curve.shape}"
         )
     expected = (tile.shape[0], n_dim)
-    given = None if lives.gradient is None else lives.gradient.shape
+    given = None if episodes.gradient is None else episodes.gradient.shape
     if grid.gradient and given != expected:
         raise ValueError(
             f"{grid.learner.kind}.differentiate must give gradients {expected}, got {given}"
         )
 
 
-def _read(tile: Tile, lives: Lives) -> JobResult:
-    finite = np.isfinite(lives.returns) & np.isfinite(lives.curve).all(axis=2)
+def _read(tile: Tile, episodes: Episodes) -> JobResult:
+    finite = np.isfinite(episodes.returns) & np.isfinite(episodes.curve).all(axis=2)
     broken = [
-        Failure(life, Status.NOT_FINITE, "the life's return or curve is not finite")
-        for life in tile.lives()
-        if not finite[life.c0 - tile.c0, life.t0 - tile.t0]
+        Failure(episode, Status.NOT_FINITE, "the episode's return or curve is not finite")
+        for episode in tile.episodes()
+        if not finite[episode.c0 - tile.c0, episode.t0 - tile.t0]
     ]
     return JobResult(
         tile=tile,
-        returns=np.where(finite, lives.returns, np.nan),
-        curve=np.where(finite[..., None], lives.curve, np.nan),
+        returns=np.where(finite, episodes.returns, np.nan),
+        curve=np.where(finite[..., None], episodes.curve, np.nan),
         status=np.where(finite, Status.OK, Status.NOT_FINITE).astype(np.uint8),
-        n_simulated_steps=lives.n_simulated_steps,
+        n_simulated_steps=episodes.n_simulated_steps,
         failures=tuple(broken),
-        gradient=lives.gradient,
+        gradient=episodes.gradient,
     )
 
 

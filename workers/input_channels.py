@@ -20,15 +20,15 @@ class Channels:
     Attributes:
         interface: of the family.
         per_value: channels of each element of an observation or action vector.
-        told: channels of what the learner is told, over ``told_range``. With 2 of them, one stands
-            for a reward of 0 and one for a reward of 1.
+        feedback: channels of what the learner is told, over ``feedback_range``. With 2 of them, one
+            stands for a reward of 0 and one for a reward of 1.
         width: of tuning curves, in spacings between channels; narrow ones are nearly one-hot.
         feeds_action: whether the last action is shown.
     """
 
     interface: Interface
     per_value: int = 10
-    told: int = 2
+    feedback: int = 2
     width: float = 0.5
     feeds_action: bool = True
 
@@ -51,20 +51,20 @@ class Channels:
         self,
         observation: IntArray | FloatArray,
         action: IntArray | FloatArray | None,
-        told: FloatArray | None,
+        feedback: FloatArray | None,
     ) -> FloatArray:
-        """What the lives are shown now.
+        """What the episodes are shown now.
 
         Args:
-            observation: (n_lives,) indices or (n_lives, n_observations) vectors.
-            action: (n_lives,) indices or (n_lives, n_actions) vectors; None before the first.
-            told: (n_lives,) rewards or targets; None before the first.
+            observation: (n_episodes,) indices or (n_episodes, n_observations) vectors.
+            action: (n_episodes,) indices or (n_episodes, n_actions) vectors; None before the first.
+            feedback: (n_episodes,) rewards or targets; None before the first.
 
         Returns:
-            (n_lives, n) in [0, 1].
+            (n_episodes, n) in [0, 1].
         """
-        task, n_lives = self.interface, len(observation)
-        shown = np.zeros((n_lives, self.n))
+        task, n_episodes = self.interface, len(observation)
+        shown = np.zeros((n_episodes, self.n))
         column = 0
         for name, n in self.parts.items():
             part = shown[:, column : column + n]
@@ -74,9 +74,9 @@ class Channels:
                 )
             elif name == "action" and action is not None:
                 part[:] = self._coded(action, task.actions, task.n_actions, task.action_range)
-            elif name == "told" and told is not None:
-                part[:] = PopulationCode(*task.told_range, self.told, self.width).encode(
-                    told[:, None]
+            elif name == "feedback" and feedback is not None:
+                part[:] = PopulationCode(*task.feedback_range, self.feedback, self.width).encode(
+                    feedback[:, None]
                 )
             elif name == "bias":
                 part[:] = 1.0
@@ -94,7 +94,7 @@ class Channels:
             done = (task.n_actions, 1)
         if not self.feeds_action:
             done = (0, 0)
-        return {"observation": seen, "action": done, "told": (self.told, 1), "bias": (1, 1)}
+        return {"observation": seen, "action": done, "feedback": (self.feedback, 1), "bias": (1, 1)}
 
     def _coded(
         self, values: IntArray | FloatArray, kind: str, n: int, range_: tuple[float, float]

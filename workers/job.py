@@ -33,15 +33,16 @@ class Population(Protocol):
 
 @dataclass(frozen=True)
 class Grid:
-    """All lives of one evaluation: a population on the same freshly drawn tasks.
+    """All episodes of one evaluation: a population on the same freshly drawn tasks.
 
     Tasks and seeds are functions of these coordinates, so they are drawn where they are needed and
     never sent.
 
     Attributes:
         index: the generation for ``TaskSet.SEARCH`` and ``MONITOR``, else a seed of its own.
-        common_noise: whether all candidates share the life seed of a task (common random numbers),
-            so that noise luck cancels in their ranking; otherwise each life has its own.
+        common_noise: whether all candidates share the episode seed of a task (common random
+            numbers), so that noise luck cancels in their ranking; otherwise each episode has its
+            own.
         gradient: whether gradients are wanted, from a ``Differentiable`` learner.
         progress: share of the search that is done, in [0, 1); only gradients may depend on it.
     """
@@ -63,7 +64,7 @@ class Grid:
         return self.population.n_candidates
 
     @property
-    def n_lives(self) -> int:
+    def n_episodes(self) -> int:
         """Cells of the grid."""
         return self.n_candidates * self.n_tasks
 
@@ -73,9 +74,9 @@ class Grid:
         return self.family.sample(self.n_tasks, rng)
 
     def seeds(self) -> SeedArray:
-        """(n_candidates, n_tasks) seeds of the lives."""
-        n = self.n_tasks if self.common_noise else self.n_lives
-        drawn = seeds(self.run_seed, Purpose.LIVES, self.task_set, self.index, n=n)
+        """(n_candidates, n_tasks) seeds of the episodes."""
+        n = self.n_tasks if self.common_noise else self.n_episodes
+        drawn = seeds(self.run_seed, Purpose.EPISODES, self.task_set, self.index, n=n)
         if self.common_noise:
             return np.broadcast_to(drawn, (self.n_candidates, self.n_tasks))
         return drawn.reshape(self.n_candidates, self.n_tasks)
@@ -96,7 +97,7 @@ class Tile:
         return self.c1 - self.c0, self.t1 - self.t0
 
     @property
-    def n_lives(self) -> int:
+    def n_episodes(self) -> int:
         """Live in the tile."""
         return (self.c1 - self.c0) * (self.t1 - self.t0)
 
@@ -107,8 +108,8 @@ class Tile:
             slice(self.t0 - outer.t0, self.t1 - outer.t0),
         )
 
-    def lives(self) -> Iterator["Tile"]:
-        """The tile cut into single lives."""
+    def episodes(self) -> Iterator["Tile"]:
+        """The tile cut into single episodes."""
         for c in range(self.c0, self.c1):
             for t in range(self.t0, self.t1):
                 yield Tile(c, c + 1, t, t + 1)
@@ -130,7 +131,7 @@ class Job:
 def cut(
     grid: Grid, n_candidates: int, n_tasks: int, name: str, area: Tile | None = None
 ) -> list[Job]:
-    """Cut a grid into jobs of at most ``n_candidates`` × ``n_tasks`` lives, in reading order.
+    """Cut a grid into jobs of at most ``n_candidates`` × ``n_tasks`` episodes, in reading order.
 
     Args:
         grid: what is cut.
@@ -152,7 +153,7 @@ def cut(
 
 
 class Status(IntEnum):
-    """How a life ended."""
+    """How an episode ended."""
 
     OK = 0
     RAISED = 1
@@ -169,7 +170,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the lives of a tile failed.
+    """Why the episodes of a tile failed.
 
     Attributes:
         message: one line.
@@ -187,14 +188,14 @@ class JobResult:
     """What a worker makes of a tile. All numbers but ``wall_s`` are functions of the job.
 
     Attributes:
-        returns: (candidates, tasks) of the tile; nan where the life failed.
-        curve: (candidates, tasks, n_bins) mean reward per step; nan where the life failed, and
-            without bins where every life of the tile did.
+        returns: (candidates, tasks) of the tile; nan where the episode failed.
+        curve: (candidates, tasks, n_bins) mean reward per step; nan where the episode failed, and
+            without bins where every episode of the tile did.
         status: (candidates, tasks) uint8 values of ``Status``.
-        failures: one entry per failed life.
+        failures: one entry per failed episode.
         n_simulated_steps: interactions simulated.
         gradient: (candidates, n_dim) or None.
-        wall_s: seconds spent living.
+        wall_s: seconds spent on episodes.
         worker: which process did it, and on which kernels, as "host:4123:haswell/AVX2/…".
     """
 
@@ -211,11 +212,11 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Exactly one per job: its result, in which failed lives carry their reason.
+    """Exactly one per job: its result, in which failed episodes carry their reason.
 
     Attributes:
         index: position of the job in the sequence given to the pool.
-        attempts: (candidates, tasks) int64, how often each life was started.
+        attempts: (candidates, tasks) int64, how often each episode was started.
     """
 
     index: int

@@ -3,7 +3,7 @@
 Reference counting is off: counting the arrays of a ``Core`` each time it is passed on would cost
 several times what the emulator does with them, and without it a kernel cannot allocate memory.
 
-Floating-point contraction and reordering stay off, so a life gives the same bits whatever the
+Floating-point contraction and reordering stay off, so an episode gives the same bits whatever the
 width of the machine's vector unit.
 """
 
@@ -30,9 +30,9 @@ WITHOUT_ENTRIES: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper
 class Inner:
     """A function of kernels, compiled into them without an entry for Python.
 
-    numba would give each one such an entry, which takes two fifths of the time that a life takes
-    to compile. Python may call it all the same, as tests do: it is then compiled again, with one,
-    and not merged into its caller.
+    numba would give each one such an entry, which takes two fifths of the time that an episode
+    takes to compile. Python may call it all the same, as tests do: it is then compiled again, with
+    one, and not merged into its caller.
 
     Attributes:
         py_func: the function itself, under numba's name for it.

@@ -1,9 +1,9 @@
-"""Random numbers of a life by counter: functions of the life's seed and of four coordinates.
+"""Random numbers of an episode by counter: functions of the episode's seed and of four coordinates.
 
-A number depends on the life's 64-bit seed, the element (which neuron or synapse *of the life*), the
-time step, and the stream (what it is for), never on other lives of the tile. They come from the
-Philox4x32-10 generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section
-4), which turns a counter and a key into 128 random bits without any state:
+A number depends on the episode's 64-bit seed, the element (which neuron or synapse *of the
+episode*), the time step, and the stream (what it is for), never on other episodes of the tile. They
+come from the Philox4x32-10 generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1,
+2, 3", section 4), which turns a counter and a key into 128 random bits without any state:
 
     key     = (seed mod 2³², seed div 2³²)
     counter = (step mod 2³², element, stream, step div 2³²)
@@ -28,7 +28,7 @@ PYTHON_STREAMS = 2**31
 class Stream(IntEnum):
     """What random numbers outside a network are for."""
 
-    LUCK = PYTHON_STREAMS
+    ENVIRONMENT = PYTHON_STREAMS
     TIES = PYTHON_STREAMS + 1
     EXPLORATION = PYTHON_STREAMS + 2
 
@@ -93,26 +93,26 @@ def normal(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
 
 @kernel
 def _fill(seeds: SeedArray, stream: int, step: int, out: FloatArray) -> None:
-    for life in range(out.shape[0]):
-        k0, k1 = np.int64(seeds[life] & LOW), np.int64(seeds[life] >> HALF)
+    for episode in range(out.shape[0]):
+        k0, k1 = np.int64(seeds[episode] & LOW), np.int64(seeds[episode] >> HALF)
         for element in range(out.shape[1]):
-            out[life, element] = uniform(k0, k1, element, step, stream)
+            out[episode, element] = uniform(k0, k1, element, step, stream)
 
 
 def uniforms(seeds: SeedArray, stream: int, step: int, n: int = 1) -> FloatArray:
     """Uniform numbers for the Python side of a closed loop: the environment's luck, ties.
 
-    Row l, column e is what ``life_uniform`` gives element e of the life inside Brian2.
+    Row l, column e is what ``episode_uniform`` gives element e of the episode inside Brian2.
 
     Args:
-        seeds: (n_lives,) of the lives.
+        seeds: (n_episodes,) of the episodes.
         stream: in [0, 2³²), what the numbers are for; from ``PYTHON_STREAMS`` on, they are no
             model's.
         step: in [0, 2⁶³), time step or decision.
-        n: numbers for each life.
+        n: numbers for each episode.
 
     Returns:
-        (n_lives, n) in [0, 1); a wider request starts the same.
+        (n_episodes, n) in [0, 1); a wider request starts the same.
     """
     out = np.empty((seeds.shape[0], n))
     _fill(seeds, stream, step, out)

@@ -2,7 +2,7 @@
 
 NumPy, OpenBLAS, LLVM (for numba and JAX) and the C library carry several versions of the same
 function and take the one for the instruction set at hand. Their results differ in the last bits, so
-a life may depend on which machine of a cluster lived it. What is built on ``tasks.portable`` does
+an episode may depend on which machine of a cluster ran it. What is built on ``tasks.portable`` does
 not; it says so by an attribute ``portable``.
 """
 

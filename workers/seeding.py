@@ -23,11 +23,11 @@ class Purpose(IntEnum):
     ASK = 1
     TELL = 2
     TASKS = 3
-    LIVES = 4
+    EPISODES = 4
     RANDOM_POINTS = 5
     BOOTSTRAP = 6
     COMPARISON = 7
-    RULERS = 8
+    BASELINES = 8
 
 
 class TaskSet(IntEnum):

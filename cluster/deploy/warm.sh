@@ -1,9 +1,9 @@
 #!/bin/sh
-# Lives the smallest runs of all that is compiled, so that the image holds the machine code of the
+# Episodes the smallest runs of all that is compiled, so that the image holds the machine code of the
 # processor that builds it. Another kind of processor compiles once more, in each new container.
 set -eu
 
-life() {
+episode() {
     config=$1
     shift
     spikeloop run "examples/$config.toml" --inline --out /tmp/warm --set run.name=warm \
@@ -13,9 +13,9 @@ life() {
     rm -r /tmp/warm
 }
 
-life mdp_evolution
-life mdp_evolution --set learner.kind=tabular_td
-life mdp_reward_stdp
-life maze_trace
-life brian_td_mdp
-life brian_liquid_quadratic
+episode mdp_evolution
+episode mdp_evolution --set learner.kind=tabular_td
+episode mdp_reward_stdp
+episode maze_trace
+episode brian_td_mdp
+episode brian_liquid_quadratic

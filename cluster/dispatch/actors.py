@@ -45,8 +45,8 @@ class ActorLost(Exception):
     """The actor is gone or cannot be reached. What it was doing may have been done all the same.
 
     Attributes:
-        status: what its lives are to be reported as.
-        with_node: whether its whole node was lost, which no life is suspected of.
+        status: what its episodes are to be reported as.
+        with_node: whether its whole node was lost, which no episode is suspected of.
     """
 
     def __init__(self, message: str, status: Status, with_node: bool = False) -> None:
@@ -70,7 +70,7 @@ class Actors(Protocol):
         ...
 
     def start(self, node: Node, cores: int) -> Any:
-        """Start a ``LifeWorker`` once some cores of a node are free for it; never waits."""
+        """Start a ``EpisodeWorker`` once some cores of a node are free for it; never waits."""
         ...
 
     def placed(self, actor: Any) -> bool:
@@ -93,7 +93,7 @@ class Actors(Protocol):
 
         Args:
             actor: from ``start``.
-            method: of ``LifeWorker``.
+            method: of ``EpisodeWorker``.
             arguments: of the method; what ``share`` gave is replaced by its value.
             name: of the call for people who watch; else it is named after the method.
         """

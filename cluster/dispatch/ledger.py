@@ -57,7 +57,7 @@ class Ledger:
 
     Args:
         timeout_s: seconds that a unit may take.
-        max_attempts: starts of a life that keeps losing its worker.
+        max_attempts: starts of an episode that keeps losing its worker.
     """
 
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
@@ -355,19 +355,19 @@ class Ledger:
         if unit.atomic:
             return [unit]
         record = self._open.pop(unit)
-        lives = [WorkUnit(unit.run, unit.job, tile) for tile in unit.tile.lives()]
-        for life in lives:
-            self._open[life] = UnitRecord(
+        episodes = [WorkUnit(unit.run, unit.job, tile) for tile in unit.tile.episodes()]
+        for episode in episodes:
+            self._open[episode] = UnitRecord(
                 record.starts, record.suspicions.copy(), record.node_losses
             )
-        return lives
+        return episodes
 
     def _close(self, unit: WorkUnit, result: JobResult) -> list[Outcome]:
         """Record a part, and return the outcome if it was the last one of its job."""
         starts = self._open.pop(unit).starts
         tile, parts = self._tiles[unit.job], self._parts[unit.job]
         parts.append((starts, result))
-        if sum(part.tile.n_lives for _, part in parts) < tile.n_lives:
+        if sum(part.tile.n_episodes for _, part in parts) < tile.n_episodes:
             return []
         self._n_jobs_open -= 1
         attempts = np.empty(tile.shape, dtype=np.int64)

@@ -14,7 +14,7 @@ MESSAGES_PER_NODE = 4
 
 @dataclass(frozen=True)
 class WorkUnit:
-    """A job's tile or, after a failure, one life of it.
+    """A job's tile or, after a failure, one episode of it.
 
     Attributes:
         run: which call of the pool's ``run`` it belongs to.
@@ -31,7 +31,7 @@ class WorkUnit:
     @property
     def atomic(self) -> bool:
         """Whether the unit cannot be cut."""
-        return self.whole or self.tile.n_lives == 1
+        return self.whole or self.tile.n_episodes == 1
 
 
 Message = tuple[WorkUnit, ...]

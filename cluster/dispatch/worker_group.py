@@ -352,7 +352,8 @@ class WorkerGroup:
             return Lost(worker, status, reason)
         if record.warm_up is not None:
             raise PoolError(
-                f"one life at the default parameters took longer than {self._warm_up_timeout_s:g} "
+                "one episode at the default parameters took longer than "
+                f"{self._warm_up_timeout_s:g} "
                 "s in the warm-up: the learner hangs, or raise warm_up_timeout_s in [target]"
             )
         raise PoolError(

@@ -19,7 +19,7 @@ from spikeloop.cluster.error_lines import first_line, last_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.private_api import draining_nodes
 from spikeloop.cluster.ray_backend.reservations import Reservation, Reservations
-from spikeloop.workers.actor import LifeWorker
+from spikeloop.workers.actor import EpisodeWorker
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Status
 
@@ -53,7 +53,7 @@ class RayActors:
     def __init__(self, import_path: str | None, run: str = "") -> None:
         self._import_path = import_path
         self._run = run
-        self._class: Any = ray.remote(LifeWorker)
+        self._class: Any = ray.remote(EpisodeWorker)
         self._closed = threading.Event()
         self._reservations = Reservations(run)
         self._nodes: list[Node] = self._read_nodes()

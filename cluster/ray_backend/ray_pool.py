@@ -28,8 +28,8 @@ class RayPool:
     Args:
         actors: the cluster.
         group: the workers on it.
-        job_timeout_s: seconds that a worker may spend on one job or on one retried life.
-        max_attempts: starts of a life that keeps losing its worker.
+        job_timeout_s: seconds that a worker may spend on one job or on one retried episode.
+        max_attempts: starts of an episode that keeps losing its worker.
         patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
         metrics: where numbers are published; None for nowhere.

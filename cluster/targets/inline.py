@@ -22,7 +22,7 @@ class Inline(Settings):
 
     Nothing has to start, nothing is copied, and a debugger works. But a job that hangs is not
     noticed, as there is no deadline, and one that kills its process ends the run. A signal raises
-    at once in Python code only: a compiled life ends first.
+    at once in Python code only: a compiled episode ends first.
     """
 
     kind: Literal["inline"] = "inline"
@@ -63,7 +63,7 @@ class InlinePool:
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yield the outcomes in the order of the jobs; a signal raises in the middle of one.
 
-        Python handles signals between its own instructions, so a compiled life ends first.
+        Python handles signals between its own instructions, so a compiled episode ends first.
         """
         for index, job in enumerate(jobs):
             with self.stop.raising():

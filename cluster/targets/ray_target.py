@@ -22,7 +22,7 @@ class RayTarget(Settings):
 
     cores_per_worker: PositiveInt | Literal["node"] = Field(
         default=1,
-        description="cores of a worker, which lives as many jobs at once, in threads; "
+        description="cores of a worker, which runs as many jobs at once, in threads; "
         '"node" for one worker with all cores of its machine',
     )
     job_timeout_s: float = Field(
@@ -32,7 +32,7 @@ class RayTarget(Settings):
         default=180.0, gt=0, description="time for a worker to start, and again to compile"
     )
     max_attempts: int = Field(
-        default=3, ge=2, le=10, description="how many workers a life may lose before it fails"
+        default=3, ge=2, le=10, description="how many workers an episode may lose before it fails"
     )
 
     @contextmanager

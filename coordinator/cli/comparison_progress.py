@@ -17,14 +17,14 @@ class ComparisonConsole:
     """Prints the progress of a comparison, one plain line for whatever has ended.
 
     Args:
-        n_lives: lives still to come, about.
+        n_episodes: episodes still to come, about.
         console: where to print.
     """
 
-    def __init__(self, n_lives: int, console: Console) -> None:
+    def __init__(self, n_episodes: int, console: Console) -> None:
         self._console = console
-        self._n_lives = n_lives
-        self._lived = 0
+        self._n_episodes = n_episodes
+        self._episodes_done = 0
         self._started = time.perf_counter()
 
     def pool(self, description: str) -> None:
@@ -36,12 +36,12 @@ class ComparisonConsole:
         """A line of its own."""
         self._print(text)
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         """Nothing: generations are too many to be told."""
 
-    def lived(self, n_lives: int) -> None:
-        """Counts lives, for the rate."""
-        self._lived += n_lives
+    def episodes_done(self, n_episodes: int) -> None:
+        """Counts episodes, for the rate."""
+        self._episodes_done += n_episodes
 
     def generation(self, report: GenerationReport) -> None:
         """Nothing: generations are too many to be told."""
@@ -53,7 +53,7 @@ class ComparisonConsole:
         shown = f"{value:.3f}" if value == value else "-"
         self._print(
             f"tuning {strategy}  trial {number}  {state}  held-out {shown}  "
-            f"{spent} lives spent  {self._rate()}{'  ' + reason if reason else ''}"
+            f"{spent} episodes spent  {self._rate()}{'  ' + reason if reason else ''}"
         )
 
     def result(self, row: Mapping[str, Any]) -> None:
@@ -61,16 +61,17 @@ class ComparisonConsole:
         score = "failed" if row["score"] is None else f"{row['score']:.3f}"
         self._print(
             f"seed {row['seed_index']}  {row['arm']}  held-out {score}  "
-            f"{row['lives']} lives  {self._rate()}{'  ' + row['error'] if row['error'] else ''}"
+            f"{row['episodes']} episodes  {self._rate()}"
+            f"{'  ' + row['error'] if row['error'] else ''}"
         )
 
     def _rate(self) -> str:
         elapsed = time.perf_counter() - self._started
-        rate = self._lived / elapsed
+        rate = self._episodes_done / elapsed
         if rate == 0:
             return ""
-        left = duration(max(self._n_lives - self._lived, 0) / rate)
-        return f"{rate:.1f} lives/s  about {left} left"
+        left = duration(max(self._n_episodes - self._episodes_done, 0) / rate)
+        return f"{rate:.1f} episodes/s  about {left} left"
 
     def _print(self, line: str) -> None:
         self._console.print(printable(line), highlight=False, soft_wrap=True)
@@ -79,7 +80,7 @@ class ComparisonConsole:
 def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
     """Prints the table of contestants, the sentences, and where everything is."""
     table = Table(
-        title=f"Held-out score after {found.budget} lives (0 by chance, 1 at the optimum)",
+        title=f"Held-out score after {found.budget} episodes (0 by chance, 1 at the optimum)",
         title_justify="left",
     )
     columns = ("contestant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")

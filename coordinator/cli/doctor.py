@@ -31,7 +31,7 @@ EXAMPLE = {
     "strategy": {"kind": "evolution"},
     "target": {"kind": "local", "workers": 1, "dashboard": False},
 }
-"""The smallest run of the real thing, of which one life is lived."""
+"""The smallest run of the real thing, of which one episode is run."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _emulator() -> str:
     result = evaluate(warm_up_job(parse(EXAMPLE, "doctor", Path.cwd())))
     if result.failures:
         raise RuntimeError(result.failures[0].message)
-    return f"a life of 100 steps lived, {time.perf_counter() - started:.1f} s with compilation"
+    return f"an episode of 100 steps run, {time.perf_counter() - started:.1f} s with compilation"
 
 
 def _ray() -> str:

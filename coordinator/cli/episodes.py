@@ -1,4 +1,4 @@
-"""The command that lets a learned network live new tasks and draws what it does."""
+"""The command that lets a learned network run on new tasks and draws what it does."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from spikeloop.coordinator.cli.options import Json, LearnedPath, Trust
 
 
-def lives(
+def episodes(
     run: LearnedPath,
     tasks: Annotated[int, typer.Option("--tasks", min=2, max=100_000, help="new tasks")] = 1000,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="which tasks")] = None,
@@ -20,7 +20,7 @@ def lives(
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
-    """Let the learned network live new tasks and draw what it does."""
+    """Let the learned network run on new tasks and draw what it does."""
     from spikeloop.coordinator.cli import progress as console
     from spikeloop.coordinator.export import weights as learned
     from spikeloop.coordinator.interpretation import pictures

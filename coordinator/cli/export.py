@@ -44,7 +44,7 @@ def export(
     from spikeloop.coordinator.export import weights as learned
 
     if task is not None and to is not Form.BRIAN2:
-        raise ConfigError(f"--task is for --to brian2, which records a life, not for --to {to}")
+        raise ConfigError(f"--task is for --to brian2, which records an episode, not for --to {to}")
     known = learned.open_learned(run, trust)
     place = run.resolve()
     name = place.stem if place.is_file() else place.name

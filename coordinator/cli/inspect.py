@@ -40,7 +40,7 @@ def policies(
     refuse_links(run)
     seed = config.transfer.seed if seed is None else seed
     learned = run_session.recommended(config, store)
-    result = mazes.live(config, learned, steps, tasks, seed, str(run))
+    result = mazes.run_episodes(config, learned, steps, tasks, seed, str(run))
     path = mazes.draw(result, out or run / "figures" / "policies.png")
     mazes.show(result, console.stream())
     typer.echo(f"figure:  {path}")
@@ -64,9 +64,10 @@ def plan(
     stop = StopSignal()
     stop.install()
     result = planning.measure(settings, stop, partial(typer.echo, err=True))
-    if result.lives_failed:
+    if result.episodes_failed:
         warn(
-            f"{result.lives_failed} of {result.lives_measured} lives that were measured failed, so "
+            f"{result.episodes_failed} of {result.episodes_measured} episodes that were measured "
+            "failed, so "
             f"times may be wrong; the first: {result.first_failure}"
         )
     if as_json:
@@ -93,7 +94,7 @@ def list_(
 
 
 def verify(run: RunPath, trust: Trust = False, as_json: Json = False) -> None:
-    """Check every file of a run or a comparison: seals, columns, and that the numbers agree."""
+    """Check every file of a run or a comparison: checksums, columns, and that the numbers agree."""
     if (run / "comparison.json").exists():
         from spikeloop.coordinator.verification import verify_comparison as comparisons
 

@@ -122,7 +122,7 @@ def _kinds(field: FieldInfo) -> str:
 
 
 def _hyperparameters(cls: type[Any]) -> list[dict[str, Any]]:
-    """The space of a learner with its default settings, for the first family it can live in."""
+    """The space of a learner with its default settings, for the first family it can run in."""
     learner = cls()
     for family in FAMILIES.values():
         try:

@@ -15,7 +15,7 @@ from spikeloop.coordinator.cli import inspect as looking
 from spikeloop.coordinator.cli import run as running
 from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
-from spikeloop.coordinator.cli.episodes import lives
+from spikeloop.coordinator.cli.episodes import episodes
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
 from spikeloop.coordinator.cli.kubernetes import kubernetes
@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 for command in (
     *(running.run, running.resume, running.compare, running.transfer),
-    *(watch, looking.report, export, looking.verify, looking.policies, lives),
+    *(watch, looking.report, export, looking.verify, looking.policies, episodes),
     *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
     *(looking.plan, looking.list_, looking.doctor),
 ):

@@ -25,7 +25,7 @@ Workers = Annotated[
         help="local workers (default: all cores); with --address at most so many there",
     ),
 ]
-Inline = Annotated[bool, typer.Option("--inline", help="no Ray: one life after another, here")]
+Inline = Annotated[bool, typer.Option("--inline", help="no Ray: one episode after another, here")]
 Address = Annotated[
     str | None,
     typer.Option(

@@ -18,9 +18,9 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.search.generation import held_out_jobs
-from spikeloop.coordinator.search.loop import generation_lives, max_generations, n_candidates
+from spikeloop.coordinator.search.loop import generation_episodes, max_generations, n_candidates
 from spikeloop.coordinator.search.run_session import warm_up_job
 from spikeloop.coordinator.search.transfer import transfer_size
 from spikeloop.coordinator.strategies.base import wants_gradient
@@ -40,12 +40,12 @@ class Plan:
     """What a run comes to at most: a rule of ``[stop]`` may end it earlier.
 
     Attributes:
-        lives_race: of the finalists' race.
-        lives_failed: of those measured.
+        episodes_race: of the finalists' race.
+        episodes_failed: of those measured.
         first_failure: why the first of these failed, or "".
-        seconds_per_life: of the search, of one worker, with all workers busy, dispatch included.
-        seconds_per_held_out_life: the same of lives without gradients; where the search is without
-            them too, the same number.
+        seconds_per_episode: of the search, of one worker, with all workers busy, dispatch included.
+        seconds_per_held_out_episode: the same of episodes without gradients; where the search is
+            without them too, the same number.
         start_s: seconds until the workers are ready, compilation included.
         search_s, monitor_s, race_s, transfer_s: predicted seconds of the parts.
         total_s: their sum.
@@ -56,18 +56,18 @@ class Plan:
     generations: int
     candidates: int
     tasks: int
-    lives_search: int
-    lives_monitor: int
-    lives_race: int
-    lives_transfer: int
-    steps_per_life: int
+    episodes_search: int
+    episodes_monitor: int
+    episodes_race: int
+    episodes_transfer: int
+    steps_per_episode: int
     jobs_per_generation: int
     workers: int
-    lives_measured: int
-    lives_failed: int
+    episodes_measured: int
+    episodes_failed: int
     first_failure: str
-    seconds_per_life: float
-    seconds_per_held_out_life: float
+    seconds_per_episode: float
+    seconds_per_held_out_episode: float
     start_s: float
     search_s: float
     monitor_s: float
@@ -83,26 +83,26 @@ class Plan:
 
 @dataclass(frozen=True)
 class Measured:
-    """Lives, and how long they took.
+    """Episodes, and how long they took.
 
     Attributes:
-        lives: the lives.
-        per_life: seconds of one worker, dispatch included.
-        compile_s: seconds until all workers had lived some.
+        episodes: the episodes.
+        per_episode: seconds of one worker, dispatch included.
+        compile_s: seconds until all workers had run some.
     """
 
-    lives: GridLives
-    per_life: float
+    episodes: GridEpisodes
+    per_episode: float
     compile_s: float
 
 
 def measure(config: RunConfig, stop: StopSignal, show_line: ShowLine = show_nothing) -> Plan:
-    """Starts the target, lives a few tiles of the first generation's kind and extrapolates.
+    """Starts the target, episodes a few tiles of the first generation's kind and extrapolates.
 
     Where those are of gradients, so are as many without, as the held-out ones will be.
 
     Raises:
-        RunFailed: every life that was measured failed.
+        RunFailed: every episode that was measured failed.
     """
     run, settings = config.run, config.transfer
     candidates = n_candidates(config)
@@ -139,33 +139,33 @@ def measure(config: RunConfig, stop: StopSignal, show_line: ShowLine = show_noth
         in_round = _ceil(-(-candidates // 2**number), tile[0]) * _ceil(stop_ - start, tile[1])
         jobs += in_round
         rounds += _ceil(in_round, workers) * min(stop_ - start, tile[1])
-    search_s = generations * rounds * tile[0] * search.per_life
+    search_s = generations * rounds * tile[0] * search.per_episode
     monitored = len(settings.monitored(generations))
-    lives_monitor = monitored * settings.monitor_tasks
-    monitor = [j.tile.n_lives for j in held_out_jobs(config, config.space.default_point(), 0)]
-    monitor_s = monitored * _ceil(len(monitor), workers) * max(monitor) * held_out.per_life
-    lives_transfer = transfer_size(settings)
-    transfer_s = lives_transfer * held_out.per_life / workers
-    lives_race = race_size(config)
-    race_s = lives_race * held_out.per_life / workers
-    failures = [failure for measured in all_measured for failure in measured.lives.failures]
+    episodes_monitor = monitored * settings.monitor_tasks
+    monitor = [j.tile.n_episodes for j in held_out_jobs(config, config.space.default_point(), 0)]
+    monitor_s = monitored * _ceil(len(monitor), workers) * max(monitor) * held_out.per_episode
+    episodes_transfer = transfer_size(settings)
+    transfer_s = episodes_transfer * held_out.per_episode / workers
+    episodes_race = race_size(config)
+    race_s = episodes_race * held_out.per_episode / workers
+    failures = [failure for measured in all_measured for failure in measured.episodes.failures]
     return Plan(
         n_dim=config.space.n_dim,
         generations=generations,
         candidates=candidates,
         tasks=run.tasks,
-        lives_search=generations * generation_lives(config),
-        lives_monitor=lives_monitor,
-        lives_race=lives_race,
-        lives_transfer=lives_transfer,
-        steps_per_life=config.family.interface.n_steps,
+        episodes_search=generations * generation_episodes(config),
+        episodes_monitor=episodes_monitor,
+        episodes_race=episodes_race,
+        episodes_transfer=episodes_transfer,
+        steps_per_episode=config.family.interface.n_steps,
         jobs_per_generation=jobs,
         workers=workers,
-        lives_measured=sum(measured.lives.n_lived for measured in all_measured),
-        lives_failed=sum(measured.lives.n_failed for measured in all_measured),
+        episodes_measured=sum(measured.episodes.n_episodes_done for measured in all_measured),
+        episodes_failed=sum(measured.episodes.n_failed for measured in all_measured),
         first_failure=failures[0].message if failures else "",
-        seconds_per_life=search.per_life,
-        seconds_per_held_out_life=held_out.per_life,
+        seconds_per_episode=search.per_episode,
+        seconds_per_held_out_episode=held_out.per_episode,
         start_s=start_s,
         search_s=search_s,
         monitor_s=monitor_s,
@@ -177,24 +177,25 @@ def measure(config: RunConfig, stop: StopSignal, show_line: ShowLine = show_noth
 
 
 def _measured(pool: WorkerPool, grid: Grid, tile: tuple[int, int]) -> Measured:
-    """Lives a grid twice, the first time in part; RunFailed if every life failed."""
+    """Episodes a grid twice, the first time in part; RunFailed if every episode failed."""
     jobs, started = cut(grid, *tile, "plan"), time.perf_counter()
     # One each first: some learners compile for the shape of a tile.
     evaluate_grid(pool, jobs[: pool.n_workers])
     ready = time.perf_counter()
-    lives = evaluate_grid(pool, jobs)
-    per_life = (time.perf_counter() - ready) * pool.n_workers / grid.n_lives
-    if lives.n_failed == lives.n_lived:
-        raise _failed(lives)
-    return Measured(lives, per_life, ready - started)
+    episodes = evaluate_grid(pool, jobs)
+    per_episode = (time.perf_counter() - ready) * pool.n_workers / grid.n_episodes
+    if episodes.n_failed == episodes.n_episodes_done:
+        raise _failed(episodes)
+    return Measured(episodes, per_episode, ready - started)
 
 
-def _failed(lives: GridLives) -> RunFailed:
-    """The error of a plan without one life that counts."""
-    first = lives.failures[0]
+def _failed(episodes: GridEpisodes) -> RunFailed:
+    """The error of a plan without one episode that counts."""
+    first = episodes.failures[0]
     hint = " (--debug shows the traceback)" if first.traceback else ""
     error = RunFailed(
-        f"all {lives.n_lived} lives that were measured failed; the first: {first.message}{hint}"
+        f"all {episodes.n_episodes_done} episodes that were measured failed; "
+        f"the first: {first.message}{hint}"
     )
     error.__cause__ = RuntimeError(first.traceback) if first.traceback else None
     return error
@@ -207,30 +208,33 @@ def show(plan: Plan, console: "Console") -> None:
     from spikeloop.coordinator.formatting import duration
 
     table = Table(
-        title=f"Nothing was written; measured on {plan.lives_measured} lives", title_justify="left"
+        title=f"Nothing was written; measured on {plan.episodes_measured} episodes",
+        title_justify="left",
     )
-    for column in ("part", "lives", "time"):
+    for column in ("part", "episodes", "time"):
         table.add_column(column, justify="left" if column == "part" else "right")
     table.add_row("start workers, compile", "", duration(plan.start_s))
     table.add_row(
         f"search: {plan.generations} generations × {plan.candidates} candidates "
         f"× {plan.tasks} tasks",
-        str(plan.lives_search),
+        str(plan.episodes_search),
         duration(plan.search_s),
     )
-    table.add_row("held-out scores", str(plan.lives_monitor), duration(plan.monitor_s))
-    if plan.lives_race:
-        table.add_row("race of the finalists", str(plan.lives_race), duration(plan.race_s))
-    table.add_row("transfer", str(plan.lives_transfer), duration(plan.transfer_s))
-    total = plan.lives_search + plan.lives_monitor + plan.lives_race + plan.lives_transfer
+    table.add_row("held-out scores", str(plan.episodes_monitor), duration(plan.monitor_s))
+    if plan.episodes_race:
+        table.add_row("race of the finalists", str(plan.episodes_race), duration(plan.race_s))
+    table.add_row("transfer", str(plan.episodes_transfer), duration(plan.transfer_s))
+    total = (
+        plan.episodes_search + plan.episodes_monitor + plan.episodes_race + plan.episodes_transfer
+    )
     table.add_row("total", str(total), duration(plan.total_s))
     console.print(table)
-    per_life = f"{plan.seconds_per_life * 1000:.1f} ms"
-    if plan.seconds_per_held_out_life != plan.seconds_per_life:
-        per_life += f" ({plan.seconds_per_held_out_life * 1000:.1f} ms without gradient)"
+    per_episode = f"{plan.seconds_per_episode * 1000:.1f} ms"
+    if plan.seconds_per_held_out_episode != plan.seconds_per_episode:
+        per_episode += f" ({plan.seconds_per_held_out_episode * 1000:.1f} ms without gradient)"
     console.print(
-        f"{plan.n_dim} hyperparameters, {plan.steps_per_life} steps a life, "
-        f"{per_life} a life on each of {plan.workers} worker(s), "
+        f"{plan.n_dim} hyperparameters, {plan.steps_per_episode} steps an episode, "
+        f"{per_episode} an episode on each of {plan.workers} worker(s), "
         f"{plan.jobs_per_generation} jobs a generation",
         highlight=False,
         soft_wrap=True,

@@ -19,13 +19,13 @@ THETAS = ("default", "learned")
 
 @dataclass(frozen=True)
 class Policies:
-    """Lives of the default and the learned Θ, the two rows, in the same new mazes.
+    """Episodes of the default and the learned Θ, the two rows, in the same new mazes.
 
     Attributes:
-        n_steps: steps of each life.
+        n_steps: steps of each episode.
         layouts: the mazes.
         references: expected hits of the random and the optimal policy in ``n_steps``.
-        hits: (2, n_tasks) how often each life reached the goal.
+        hits: (2, n_tasks) how often each episode reached the goal.
         values: (2, n_tasks, n_states, n_actions) what actions are held to be worth in the end.
     """
 
@@ -36,15 +36,15 @@ class Policies:
     values: FloatArray
 
 
-def live(
+def run_episodes(
     config: RunConfig, learned: FloatArray, n_steps: int, n_tasks: int, seed: int, source: str
 ) -> Policies:
-    """Lets the default and the learned Θ live in mazes that the search has never seen.
+    """Lets the default and the learned Θ run in mazes that the search has never seen.
 
     Args:
         config: of a run with mazes.
         learned: (n_dim,) the point to deploy.
-        n_steps: steps of each life.
+        n_steps: steps of each episode.
         n_tasks: number of mazes.
         seed: which of the held-out mazes.
         source: what messages begin with.
@@ -62,16 +62,18 @@ def live(
         n_tasks, stream(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
     )
     tasks = family.tables(layouts)
-    luck = seeds(config.run.seed, Purpose.LIVES, TaskSet.TRANSFER, seed, n=n_tasks)
-    # In the run's own space: some physical values have bounds that depend on its lives' length.
+    episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
+    # In the run's own space: some physical values have bounds that depend on its episodes' length.
     parameters = config.space.decode(np.stack([config.space.default_point(), learned]))
-    lives = config.learner.live(parameters, tasks, np.broadcast_to(luck, (2, n_tasks)))
-    if lives.action_values is None:
+    episodes = config.learner.run_episodes(
+        parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
+    )
+    if episodes.action_values is None:
         raise ConfigError(
             f"{source}: [learner] kind must be one with values of actions to draw policies, got "
             f"{config.learner.kind}"
         )
-    return Policies(n_steps, layouts, tasks.references(), lives.returns, lives.action_values)
+    return Policies(n_steps, layouts, tasks.references(), episodes.returns, episodes.action_values)
 
 
 def draw(policies: Policies, path: Path) -> Path:
@@ -100,7 +102,7 @@ def draw(policies: Policies, path: Path) -> Path:
 
 
 def show(policies: Policies, console: Console) -> None:
-    """Prints the hits of each life beside those of the optimal and the random policy."""
+    """Prints the hits of each episode beside those of the optimal and the random policy."""
     table = Table(
         title=f"Goal hits in {policies.n_steps} steps of new mazes",
         title_justify="left",

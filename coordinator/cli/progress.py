@@ -14,7 +14,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
 from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.loop import generation_lives, max_generations
+from spikeloop.coordinator.search.loop import generation_episodes, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
 from spikeloop.coordinator.search.transfer import Transfer, transfer_size
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
@@ -24,20 +24,20 @@ from spikeloop.coordinator.stats.scores import ends
 class ConsoleReporter:
     """Prints the progress of a run.
 
-    On a terminal a bar shows the lives of the grid that is on its way; elsewhere there is one plain
-    line a commit. Nothing else writes to standard output while a run is going on.
+    On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
+    plain line a commit. Nothing else writes to standard output while a run is going on.
 
     Args:
         generations: of the run.
-        n_lives: still to come.
+        n_episodes: still to come.
         console: where to print.
     """
 
-    def __init__(self, generations: int, n_lives: int, console: Console) -> None:
+    def __init__(self, generations: int, n_episodes: int, console: Console) -> None:
         self._console = console
         self._generations = generations
-        self._left = n_lives
-        self._lived = 0
+        self._left = n_episodes
+        self._episodes_done = 0
         self._failures: Counter[str] = Counter()
         self._started = time.perf_counter()
         self._bar: Progress | None = None
@@ -50,7 +50,7 @@ class ConsoleReporter:
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total} lives  {task.fields[rate]}"),
+                TextColumn("{task.completed}/{task.total} episodes  {task.fields[rate]}"),
                 console=self._console,
                 transient=True,
             )
@@ -71,22 +71,22 @@ class ConsoleReporter:
         """Prints a line."""
         self._console.print(printable(text), highlight=False, soft_wrap=True)
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         """Begins the bar anew; drawing it at once would cost more than a short generation."""
         if self._bar is not None:
             if self._grid is None:
-                self._grid = self._bar.add_task(what, total=n_lives, rate=self._rate())
-            shown: dict[str, Any] = {"description": what, "total": n_lives, "rate": self._rate()}
+                self._grid = self._bar.add_task(what, total=n_episodes, rate=self._rate())
+            shown: dict[str, Any] = {"description": what, "total": n_episodes, "rate": self._rate()}
             self._bar.update(self._grid, completed=0, **shown)
         elif what.startswith(("transfer", "race")):
-            self._console.print(f"{what}: {n_lives} lives", highlight=False)
+            self._console.print(f"{what}: {n_episodes} episodes", highlight=False)
 
-    def lived(self, n_lives: int) -> None:
+    def episodes_done(self, n_episodes: int) -> None:
         """Moves the bar."""
-        self._lived += n_lives
-        self._left -= n_lives
+        self._episodes_done += n_episodes
+        self._left -= n_episodes
         if self._bar is not None:
-            self._bar.update(self._grid, advance=n_lives, rate=self._rate())
+            self._bar.update(self._grid, advance=n_episodes, rate=self._rate())
 
     def generation(self, report: GenerationReport) -> None:
         """Prints the line of the generation that a commit ended with."""
@@ -107,22 +107,22 @@ class ConsoleReporter:
 
     def _rate(self) -> str:
         elapsed = time.perf_counter() - self._started
-        if self._lived == 0 or elapsed <= 0:
+        if self._episodes_done == 0 or elapsed <= 0:
             return ""
-        rate = self._lived / elapsed
+        rate = self._episodes_done / elapsed
         left = max(self._left, 0) / rate
-        return f"{rate:.1f} lives/s  left {duration(left)}"
+        return f"{rate:.1f} episodes/s  left {duration(left)}"
 
 
-def lives_to_come(config: RunConfig, done: int) -> int:
-    """Lives at most of a run that has ``done`` generations behind it, held-out ones included.
+def episodes_to_come(config: RunConfig, done: int) -> int:
+    """Episodes at most of a run that has ``done`` generations behind it, held-out ones included.
 
     A rule of ``[stop]`` may end it earlier.
     """
     transfer, generations = config.transfer, max_generations(config)
     to_monitor = [g for g in transfer.monitored(generations) if g > done or done == 0]
     return (
-        max(generations - done, 0) * generation_lives(config)
+        max(generations - done, 0) * generation_episodes(config)
         + len(to_monitor) * transfer.monitor_tasks
         + race_size(config)
         + transfer_size(transfer)
@@ -130,8 +130,8 @@ def lives_to_come(config: RunConfig, done: int) -> int:
 
 
 def transfer_table(transfer: Transfer, console: Console) -> None:
-    """Prints the score of each Θ and each ruler on the held-out tasks, and the comparisons."""
-    grid = transfer.lives.grid
+    """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
+    grid = transfer.episodes.grid
     zero, one = ends(grid.family.interface)
     table = Table(
         title=f"Score on {grid.n_tasks} held-out tasks (0 {zero}, 1 {one})",
@@ -145,20 +145,23 @@ def transfer_table(transfer: Transfer, console: Console) -> None:
     labels = {"default": "default", "learned": "learned"}
     for name, estimate in transfer.scores.items():
         rows = transfer.rows(name)
-        lives = transfer.lives
-        returns, lived = lives.returns[rows][lives.ok[rows]], int(lives.lived[rows].sum())
+        episodes = transfer.episodes
+        returns, episodes_done = (
+            episodes.returns[rows][episodes.ok[rows]],
+            int(episodes.episodes_done[rows].sum()),
+        )
         table.add_row(
             labels.get(name, f"{name}, mean of {estimate.n_points}"),
             f"{estimate.value:.3f}",
             f"[{estimate.low:.3f}, {estimate.high:.3f}]",
             amount(returns.mean()) if returns.size else "-",
-            plus_minus(transfer.below_optimal[name]),
-            str(lived),
-            str(lived - returns.size),
+            plus_minus(transfer.regret[name]),
+            str(episodes_done),
+            str(episodes_done - returns.size),
         )
     table.add_section()
-    for name, ruler in transfer.rulers.items():
-        table.add_row(name, *ruler.cells, "", "")
+    for name, baseline in transfer.baselines.items():
+        table.add_row(name, *baseline.cells, "", "")
     console.print(table)
     for name, gain in transfer.gains.items():
         console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)

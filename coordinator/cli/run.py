@@ -1,4 +1,4 @@
-"""The commands that let learners live: ``run``, ``resume``, ``compare``, ``transfer``."""
+"""The commands that run learners: ``run``, ``resume``, ``compare``, ``transfer``."""
 
 import json
 import shlex
@@ -75,7 +75,7 @@ def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run folder, or the URI of a copy")],
     after: Annotated[
         int | None,
-        typer.Option("--after", min=-1, help="remove all after this generation and live it again"),
+        typer.Option("--after", min=-1, help="remove all after this generation and run it again"),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", envvar=RUNS, help="where to bring a run from its copy")
@@ -196,8 +196,8 @@ def transfer(
     shown = console.stream(stderr=as_json)
     if run.is_file():
         shown.print(known.origin, highlight=False, soft_wrap=True)
-    n_lives = transfer_size(settings)
-    with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
+    n_episodes = transfer_size(settings)
+    with console.ConsoleReporter(config.run.generations, n_episodes, shown) as reporter:
         result = score(config, settings=settings, reporter=reporter, stop=stop)
     if as_json:
         typer.echo(json.dumps(result.as_json()))
@@ -226,8 +226,8 @@ def _drive(config: "RunConfig", folder: Path, done: int, work: Any, again: str =
     stop.install()
     shown = console.stream()
     try:
-        n_lives = console.lives_to_come(config, done)
-        with console.ConsoleReporter(config.run.generations, n_lives, shown) as reporter:
+        n_episodes = console.episodes_to_come(config, done)
+        with console.ConsoleReporter(config.run.generations, n_episodes, shown) as reporter:
             result = work(reporter, stop)
     except Interrupted as error:
         committed = max(RunStore(folder).generation(), 0)
@@ -263,14 +263,14 @@ def _compare(folder: Path, work: Any, config: "ComparisonConfig", as_json: bool)
     from spikeloop.cluster.signals import Interrupted, StopSignal
     from spikeloop.coordinator.cli import comparison_progress as shown
     from spikeloop.coordinator.cli import progress as console
-    from spikeloop.coordinator.comparison.session import lives_to_come
+    from spikeloop.coordinator.comparison.session import episodes_to_come
     from spikeloop.coordinator.store.trust import again
 
     stop = StopSignal()
     stop.install()
     printed = console.stream(stderr=as_json)
     try:
-        found = work(shown.ComparisonConsole(lives_to_come(config, folder), printed), stop)
+        found = work(shown.ComparisonConsole(episodes_to_come(config, folder), printed), stop)
     except Interrupted as error:
         raise Interrupted(
             f"interrupted, everything finished is kept; resume with: {again('resume', folder)}"

@@ -20,7 +20,7 @@ from typing import Any
 from spikeloop.coordinator.comparison import variant_search as searches
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import around, defaults, settings_of
-from spikeloop.coordinator.search.loop import generation_lives
+from spikeloop.coordinator.search.loop import generation_episodes
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
 Values = Mapping[str, Any]
@@ -35,18 +35,18 @@ def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
     given = config.given[strategy].strategy
     space = around(type(given).tunable, given.model_dump(mode="json"))
     limit = searches.without_race(config.given[strategy], config.comparison.budget)
-    return affordable(space, partial(_lives, config, strategy), limit)
+    return affordable(space, partial(_episodes, config, strategy), limit)
 
 
 def affordable(
-    space: ParameterSpace, lives: Callable[[Values], float], limit: float
+    space: ParameterSpace, episodes: Callable[[Values], float], limit: float
 ) -> ParameterSpace:
     """The space without the settings of which one generation costs too much.
 
     Args:
         space: its defaults are affordable.
-        lives: what one generation costs with these settings; inf if they contradict each other.
-        limit: lives that the search may cost.
+        episodes: what one generation costs with these settings; inf if they contradict each other.
+        limit: episodes that the search may cost.
     """
     given = defaults(space)
     known: dict[tuple[Any, ...], float] = {}
@@ -54,7 +54,7 @@ def affordable(
     def cost(changes: Values) -> float:
         key = tuple(changes.get(name, value) for name, value in given.items())
         if key not in known:
-            known[key] = lives({**given, **changes})
+            known[key] = episodes({**given, **changes})
         return known[key]
 
     def fits(box: list[dict[str, Any]], name: str, value: Any) -> bool:
@@ -86,17 +86,17 @@ def left_out(config: ComparisonConfig, strategy: str, space: ParameterSpace) -> 
     whole = around(type(given).tunable, given.model_dump(mode="json"))
     return [
         f"study of {strategy}: {after.name} is tuned within {_words(after)} instead of "
-        f"{_words(before)}, so that a generation fits into {config.comparison.budget} lives"
+        f"{_words(before)}, so that a generation fits into {config.comparison.budget} episodes"
         for before, after in zip(whole.parameters, space.parameters, strict=True)
         if before != after
     ]
 
 
-def _lives(config: ComparisonConfig, strategy: str, values: Values) -> float:
-    """Lives of one generation; inf with settings that cannot search this space."""
+def _episodes(config: ComparisonConfig, strategy: str, values: Values) -> float:
+    """Episodes of one generation; inf with settings that cannot search this space."""
     try:
         settings = searches.with_settings(config, strategy, settings_of(values))
-        return generation_lives(replace(config.given[strategy], strategy=settings))
+        return generation_episodes(replace(config.given[strategy], strategy=settings))
     except (searches.Refused, ValueError):
         return inf
 

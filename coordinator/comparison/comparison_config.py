@@ -29,7 +29,7 @@ class ComparisonSettings(Settings):
         default=10_000,
         ge=1,
         le=MAX_COUNT,
-        description="lives of each search, failed ones included",
+        description="episodes of each search, failed ones included",
     )
     seeds: int = Field(
         default=10, ge=1, le=10_000, description="searches of each contestant, paired by seed"
@@ -44,7 +44,7 @@ class ComparisonSettings(Settings):
         default=[], description="further planned comparisons, of two contestants each"
     )
     target: float | None = Field(
-        default=None, description="held-out score whose first reaching is timed, in lives"
+        default=None, description="held-out score whose first reaching is timed, in episodes"
     )
     primary: Literal["held_out_score"] = Field(
         default="held_out_score", description="the metric that decides, declared beforehand"
@@ -57,10 +57,10 @@ class TuningSettings(Settings):
     strategies: list[str] | None = Field(
         default=None, description="the strategies to tune; all of them if this is left out"
     )
-    lives: int = Field(
+    episodes: int = Field(
         default=200_000,
         ge=0,
-        description="search lives of each study, failed ones included; 0 tunes nothing",
+        description="search episodes of each study, failed ones included; 0 tunes nothing",
     )
     seeds: int = Field(
         default=1,
@@ -104,7 +104,7 @@ class ComparisonConfig:
     @property
     def tuned(self) -> tuple[str, ...]:
         """Names of the strategies that are tuned, in the order of the file."""
-        if self.tuning.lives == 0:
+        if self.tuning.episodes == 0:
             return ()
         wanted = self.tuning.strategies
         return tuple(name for name in self.given if wanted is None or name in wanted)
@@ -244,8 +244,8 @@ def _check(config: ComparisonConfig, source: str) -> None:
                 "tuning.strategies"
             )
         distributions(tunable)
-    if config.tuned and config.tuning.lives < settings.budget * config.tuning.seeds:
+    if config.tuned and config.tuning.episodes < settings.budget * config.tuning.seeds:
         raise ConfigError(
-            f"{source}: [tuning] lives must allow one trial, "
-            f"{config.tuning.seeds} x {settings.budget}, got {config.tuning.lives}"
+            f"{source}: [tuning] episodes must allow one trial, "
+            f"{config.tuning.seeds} x {settings.budget}, got {config.tuning.episodes}"
         )

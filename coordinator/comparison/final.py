@@ -1,8 +1,8 @@
 """The contest: every contestant searches with the same fresh seeds, then its point is scored.
 
 Contestants are the strategies as given, and with the settings of their best trial. Search k of all
-of them has the same run seed: generation for generation the same tasks and life seeds, and in the
-end the same held-out tasks. None of these seeds was used for tuning.
+of them has the same run seed: generation for generation the same tasks and episode seeds, and in
+the end the same held-out tasks. None of these seeds was used for tuning.
 """
 
 import time
@@ -106,23 +106,25 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     """One row for each search of the contest that has been scored, seed by seed.
 
     Raises:
-        ConfigError: a row, or the held-out lives that it sums up, are damaged.
+        ConfigError: a row, or the held-out episodes that it sums up, are damaged.
     """
     found = [read(path) for path in sorted((folder / "contest").glob("*/*.json"))]
     return sorted(found, key=lambda row: (row["seed_index"], row["arm"]))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The row in a file; ConfigError if it, or the held-out lives beside it, are damaged."""
+    """The row in a file; ConfigError if it, or the held-out episodes beside it, are damaged."""
     try:
         row = atomic_files.read_json(path)
         if (row["arm"], row["seed_index"]) != (path.parent.name, int(path.stem)):
             raise ConfigError(f"{path}: damaged: it is of {row['arm']}, {row['seed_index']}")
         if row["generations"]:
-            lives = path.with_suffix(".parquet")
-            seal = atomic_files.digest(lives)
-            if row.get("held_out_seal", seal) != seal:
-                raise ConfigError(f"{lives}: damaged: it is not what {path.name} was scored from")
+            episodes = path.with_suffix(".parquet")
+            checksum = atomic_files.digest(episodes)
+            if row.get("held_out_checksum", checksum) != checksum:
+                raise ConfigError(
+                    f"{episodes}: damaged: it is not what {path.name} was scored from"
+                )
     except ConfigError as error:
         raise ConfigError(
             f"{error}; remove {path} and resume: the search is scored again, to the same numbers"
@@ -146,11 +148,11 @@ def _taken_over(
             return None
         if (other.strategy, other.searcher) == (contestant.strategy, contestant.searcher):
             source = _path(folder, other, number)
-            lives = source.with_suffix(".parquet")
-            if lives.exists():
+            episodes = source.with_suffix(".parquet")
+            if episodes.exists():
                 atomic_files.write_bytes(
                     _path(folder, contestant, number).with_suffix(".parquet"),
-                    atomic_files.read(lives, bytes),
+                    atomic_files.read(episodes, bytes),
                 )
             row = read(source)
             own = {"arm": contestant.arm, "settings": contestant.settings}
@@ -193,19 +195,21 @@ def _search(
     except (searches.Refused, RunFailed) as error:
         done = RunStore(run_folder).rows()
         counts = {
-            "lives": sum(generation["n_lives"] for generation in done),
-            "failed_lives": sum(generation["n_failed"] for generation in done),
+            "episodes": sum(generation["n_episodes"] for generation in done),
+            "failed_episodes": sum(generation["n_failed"] for generation in done),
         }
         anytime = list(_anytime(RunStore(run_folder))) if done else []
         return {**row, **_NOTHING, **counts, "anytime": anytime, "error": str(error)}
     settings = plan.transfer
-    lived = searches.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
-    lives_path = _path(folder, contestant, number).with_suffix(".parquet")
-    atomic_files.write_parquet(lives_path, tables.lives_table(lived, 0))
+    episodes_done = searches.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
+    episodes_path = _path(folder, contestant, number).with_suffix(".parquet")
+    atomic_files.write_parquet(episodes_path, tables.episodes_table(episodes_done, 0))
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
-    estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(lived.gain, lived.span))
+    estimate = Bootstrap.over(settings.tasks, rng).estimate(
+        Sample(episodes_done.gain, episodes_done.span)
+    )
     scored, reason = _NOTHING, ""
-    if np.isfinite(lived.fitness(plan.run.max_failed_share)[0]):
+    if np.isfinite(episodes_done.fitness(plan.run.max_failed_share)[0]):
         scored = {
             "score": estimate.value,
             "score_low": _plain(estimate.low),
@@ -213,14 +217,14 @@ def _search(
             "n_tasks": estimate.n_tasks,
         }
     else:  # by failing on hard tasks it would be scored on easy ones
-        reason = f"{lived.n_failed} of {settings.tasks} held-out lives failed"
+        reason = f"{episodes_done.n_failed} of {settings.tasks} held-out episodes failed"
     return {
         **row,
         **scored,
-        "held_out_seal": atomic_files.digest(lives_path),
-        "failed_held_out": lived.n_failed,
-        "lives": found.lives,
-        "failed_lives": found.failed_lives,
+        "held_out_checksum": atomic_files.digest(episodes_path),
+        "failed_held_out": episodes_done.n_failed,
+        "episodes": found.episodes,
+        "failed_episodes": found.failed_episodes,
         "generations": plan.run.generations,
         "error": reason,
         "anytime": list(_anytime(found.store)),
@@ -241,19 +245,19 @@ _NOTHING: Mapping[str, Any] = {
 
 
 def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
-    """(generation, lives so far, held-out score) wherever it was measured while searching."""
+    """(generation, episodes so far, held-out score) wherever it was measured while searching."""
     curves, generations = store.table("curves"), store.table("generations")
     if curves is None or generations is None:
         return
-    columns = (generations[name].to_pylist() for name in ("generation", "total_lives"))
-    lives = dict(zip(*columns, strict=True))
+    columns = (generations[name].to_pylist() for name in ("generation", "total_episodes"))
+    episodes = dict(zip(*columns, strict=True))
     frame = curves.select(["generation", "return", "random", "optimal", "status"]).to_pandas()
     frame = frame[frame["status"] == "ok"]
     gain = (frame["return"] - frame["random"]).groupby(frame["generation"]).sum()
     span = (frame["optimal"] - frame["random"]).groupby(frame["generation"]).sum()
     scores = score(gain.to_numpy(), span.to_numpy())
     for generation, value in zip(gain.index, scores, strict=True):
-        yield [int(generation), lives.get(int(generation), 0), _plain(float(value))]
+        yield [int(generation), episodes.get(int(generation), 0), _plain(float(value))]
 
 
 def _plain(value: float) -> float | None:

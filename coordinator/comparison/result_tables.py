@@ -22,7 +22,7 @@ TRIALS = pa.schema(
         ("trial", pa.int32()),
         ("state", pa.string()),
         ("value", pa.float64()),
-        ("lives", pa.int64()),
+        ("episodes", pa.int64()),
         ("charged", pa.int64()),
         ("settings", pa.string()),
         ("reason", pa.string()),
@@ -42,8 +42,8 @@ RESULTS = pa.schema(
         ("score_high", pa.float64()),
         ("n_tasks", pa.int32()),
         ("failed_held_out", pa.int32()),
-        ("lives", pa.int64()),
-        ("failed_lives", pa.int64()),
+        ("episodes", pa.int64()),
+        ("failed_episodes", pa.int64()),
         ("generations", pa.int32()),
         ("error", pa.string()),
         ("same_as", pa.string()),
@@ -58,7 +58,7 @@ ANYTIME = pa.schema(
         ("arm", pa.string()),
         ("seed_index", pa.int32()),
         ("generation", pa.int32()),
-        ("lives", pa.int64()),
+        ("episodes", pa.int64()),
         ("score", pa.float64()),
     ]
 )
@@ -87,7 +87,7 @@ def contest_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any
         {
             "arm": row["arm"],
             "seed_index": row["seed_index"],
-            **dict(zip(("generation", "lives", "score"), measured, strict=True)),
+            **dict(zip(("generation", "episodes", "score"), measured, strict=True)),
         }
         for row in results
         for measured in row["anytime"]
@@ -131,7 +131,7 @@ def trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
         "trial": trial.number,
         "state": trial.state.name.lower().replace("fail", "failed"),
         "value": trial.value,
-        "lives": attributes.get("lives", 0),
+        "episodes": attributes.get("episodes", 0),
         "charged": attributes.get("charged", 0),
         "settings": settings_text(trial.params),
         "reason": attributes.get("reason", ""),

@@ -4,7 +4,7 @@
     study.db             Optuna's studies, one for each tuned strategy
     tuning/<strategy>/<trial>/<search>/   run folders of the trials
     runs/<contestant>/<seed>/             run folders of the contest
-    contest/<contestant>/<seed>.json      what a search of the contest came to, and its lives
+    contest/<contestant>/<seed>.json      what a search of the contest came to, and its episodes
     trials.parquet, results.parquet, anytime.parquet, findings.json, report.html
 
 A search goes on from its last committed generation, a trial and a contest from the last search that
@@ -157,8 +157,8 @@ def _check_baseline(config: ComparisonConfig, entrants: list[contest.Contestant]
         )
 
 
-def lives_to_come(config: ComparisonConfig, folder: Path) -> int:
-    """Lives still to come, held-out ones included, about; the trial that is under way counts whole.
+def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
+    """Estimate the episodes still to come, held-out ones included; a trial under way counts whole.
 
     What was spent on tuning is known only to the studies, so it is estimated from the trials'
     run folders.
@@ -167,7 +167,7 @@ def lives_to_come(config: ComparisonConfig, folder: Path) -> int:
     measured = (settings.measurements + 2) * transfer.monitor_tasks
     n_searches = (len(config.given) + len(config.tuned)) * settings.seeds
     n_searches -= len(list((folder / "contest").glob("*/*.json")))
-    n_trials = len(config.tuned) * tuning_.lives // settings.budget
+    n_trials = len(config.tuned) * tuning_.episodes // settings.budget
     n_trials -= len(list((folder / "tuning").glob("*/*/*/run.json")))
     trial = settings.budget + (2 * tuning.CHECKPOINTS + 2) * transfer.monitor_tasks + tuning_.tasks
     return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial

@@ -1,4 +1,4 @@
-"""Tuning one strategy: an Optuna study over its own settings, at a budget counted in lives.
+"""Tuning one strategy: an Optuna study over its own settings, at a budget counted in episodes.
 
 Trials are asked and told one after the other by this process alone. Trial 0 has the settings as
 given, so that tuning starts from what it has to beat. The settings of a trial are a function of
@@ -7,9 +7,9 @@ they are stored before it begins: so the trials of a study that was interrupted 
 those of an undisturbed one.
 
 A trial is pruned if, once a quarter, half or three quarters of its budget are spent, the best of
-the held-out scores that it had within so many lives is below the median of what the complete trials
-of *its own* study had there. Other strategies never count: a strategy that starts slowly would be
-cut off by one that starts fast.
+the held-out scores that it had within so many episodes is below the median of what the complete
+trials of *its own* study had there. Other strategies never count: a strategy that starts slowly
+would be cut off by one that starts fast.
 """
 
 from collections.abc import Mapping
@@ -114,7 +114,7 @@ def tune(
         finished = [trial for trial in trials if trial.state.is_finished()]
         spent = sum(trial.user_attrs.get("charged", 0) for trial in finished)
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
-        if not running and spent + cost > config.tuning.lives:
+        if not running and spent + cost > config.tuning.episodes:
             break
         trial = _trial(config, study, strategy, space, folder, running[0] if running else None)
         _live(config, study, strategy, trial, folder, pool, reporter, spent)
@@ -162,13 +162,13 @@ def _live(
     reporter: TrialReporter,
     spent: int,
 ) -> None:
-    """Lives one trial to its end and tells the study."""
+    """Episodes one trial to its end and tells the study."""
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
     budget = config.comparison.budget
     scores: list[float] = []
-    lives = 0
+    episodes = 0
     state, reason = TrialState.COMPLETE, ""
     for number, seed in enumerate(run_seeds(config, TUNING, config.tuning.seeds)):
         where = folder / "tuning" / strategy / f"{trial.number:06d}" / f"{number:06d}"
@@ -184,24 +184,26 @@ def _live(
             )
             watch = _pruning(trial, budget) if number == 0 else _nothing
             found = searches.run(plan, where, pool, reporter, watch)
-            lived = searches.held_out(found, pool, config.tuning.tasks, TaskSet.MONITOR, reporter)
-            lives += found.lives
-            scores.append(float(lived.fitness(config.first.run.max_failed_share)[0]))
+            episodes_done = searches.held_out(
+                found, pool, config.tuning.tasks, TaskSet.MONITOR, reporter
+            )
+            episodes += found.episodes
+            scores.append(float(episodes_done.fitness(config.first.run.max_failed_share)[0]))
         except TrialPruned as pruned:
-            lives += RunStore(where).total_lives()
+            episodes += RunStore(where).total_episodes()
             state, reason = TrialState.PRUNED, str(pruned)
             break
         except (searches.Refused, RunFailed) as error:
-            lives += RunStore(where).total_lives() if where.exists() else 0
+            episodes += RunStore(where).total_episodes() if where.exists() else 0
             state, reason = TrialState.FAIL, str(error)
             break
     value = float(np.mean(scores)) if scores else float("nan")
     if state == TrialState.COMPLETE and not np.isfinite(value):
-        state, reason = TrialState.FAIL, "too many held-out lives failed"
+        state, reason = TrialState.FAIL, "too many held-out episodes failed"
     # A failed trial is charged in full: else failing would buy further trials, even for ever.
-    charged = budget * config.tuning.seeds if state == TrialState.FAIL else lives
+    charged = budget * config.tuning.seeds if state == TrialState.FAIL else episodes
     # A reason is stored even if there is none: it replaces one of before an interruption.
-    attributes = {"lives": lives, "charged": charged, "reason": reason}
+    attributes = {"episodes": episodes, "charged": charged, "reason": reason}
     for name, attribute in attributes.items():
         trial.set_user_attr(name, attribute)
     told = value if state == TrialState.COMPLETE else None
@@ -215,7 +217,7 @@ def _live(
 def _pruning(trial: "Trial", budget: int) -> Any:
     """Reports the held-out score at each quarter of the budget and prunes on it.
 
-    It is the last one that was measured within so many lives: trials of large populations, which
+    It is the last one that was measured within so many episodes: trials of large populations, which
     are measured at other moments, are not credited with what they had later.
     """
     from optuna import TrialPruned
@@ -225,20 +227,22 @@ def _pruning(trial: "Trial", budget: int) -> Any:
         if table is None:
             return
         reported = trial.storage.get_trial(trial._trial_id).intermediate_values
-        columns = (table[name].to_pylist() for name in ("total_lives", "held_out_score"))
-        rows = [(lives, score) for lives, score in zip(*columns, strict=True) if score is not None]
+        columns = (table[name].to_pylist() for name in ("total_episodes", "held_out_score"))
+        rows = [
+            (episodes, score) for episodes, score in zip(*columns, strict=True) if score is not None
+        ]
         step = 0
         for quarter in range(1, CHECKPOINTS):
-            lives_then = quarter * budget / CHECKPOINTS
-            scores = [score for lives, score in rows if lives <= lives_then]
-            if scores and table["total_lives"][-1].as_py() >= lives_then:
+            episodes_then = quarter * budget / CHECKPOINTS
+            scores = [score for episodes, score in rows if episodes <= episodes_then]
+            if scores and table["total_episodes"][-1].as_py() >= episodes_then:
                 step = quarter
                 if step not in reported:
                     trial.report(scores[-1], step)
                 elif not np.array_equal(reported[step], scores[-1], equal_nan=True):
                     raise ConfigError(
                         f"{store.folder}: the score that trial {trial.number} reported at {step}/"
-                        f"{CHECKPOINTS} of its budget is not that of its lives: the studies or "
+                        f"{CHECKPOINTS} of its budget is not that of its episodes: the studies or "
                         "this run are damaged"
                     )
         if step and trial.should_prune():

@@ -12,8 +12,8 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.deployment import deploy, race_size
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
-from spikeloop.coordinator.search.loop import generation_lives, max_generations, search
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
+from spikeloop.coordinator.search.loop import generation_episodes, max_generations, search
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.integrity import examine, refuse
@@ -38,15 +38,15 @@ class Search:
 
     Attributes:
         point: (n_dim,) the point to deploy.
-        lives: lives of the search and of the race of finalists, failed ones included.
-        failed_lives: those of the search that failed.
+        episodes: episodes of the search and of the race of finalists, failed ones included.
+        failed_episodes: those of the search that failed.
     """
 
     config: RunConfig
     store: RunStore
     point: FloatArray
-    lives: int
-    failed_lives: int
+    episodes: int
+    failed_episodes: int
 
 
 def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
@@ -83,7 +83,7 @@ def plan(
         given: the configuration with the strategy as given.
         settings: the strategy to search with.
         seed: of the run.
-        budget: lives that the search may cost.
+        budget: episodes that the search may cost.
         measurements: held-out scores while searching, about so many.
         name: of the run.
 
@@ -91,18 +91,19 @@ def plan(
         Refused: if the budget does not suffice for a single generation.
     """
     config = replace(given, strategy=settings)
-    lives, race = generation_lives(config), race_size(config)
-    generations = (budget - race) // lives
+    episodes, race = generation_episodes(config), race_size(config)
+    generations = (budget - race) // episodes
     if generations < 1:
         raise Refused(
-            f"{name}: one generation and the race of finalists cost {lives} and {race} lives, the "
+            f"{name}: one generation and the race of finalists cost {episodes} and {race} "
+            "episodes, the "
             f"budget is {budget}; raise comparison.budget or ask for fewer candidates"
         )
     run = {**config.run.model_dump(), "seed": seed, "generations": generations, "name": name}
     every = max(generations // measurements, 1)
     transfer = {**config.transfer.model_dump(), "monitor_every": every}
     # Generations may grow in the course of a search.
-    stop = {**config.stop.model_dump(), "lives": without_race(config, budget)}
+    stop = {**config.stop.model_dump(), "episodes": without_race(config, budget)}
     planned = replace(
         config,
         run=type(config.run).model_validate(run),
@@ -117,8 +118,8 @@ def plan(
 
 
 def without_race(config: RunConfig, budget: int) -> int:
-    """Lives that the generations of a search may cost: its budget without the race of finalists."""
-    return min(config.stop.lives or budget, budget - race_size(config))
+    """Episodes that the generations of a search may cost: its budget without the last race."""
+    return min(config.stop.episodes or budget, budget - race_size(config))
 
 
 def run(
@@ -161,17 +162,17 @@ def run(
         config,
         store,
         point,
-        lives=store.total_lives() + (0 if race is None else race.num_rows),
-        failed_lives=int(generations["n_failed"].to_numpy().sum()),
+        episodes=store.total_episodes() + (0 if race is None else race.num_rows),
+        failed_episodes=int(generations["n_failed"].to_numpy().sum()),
     )
 
 
 def held_out(
     found: Search, pool: WorkerPool, tasks: int, task_set: TaskSet, reporter: Reporter
-) -> GridLives:
-    """Lives the point of a search through tasks that it has not seen.
+) -> GridEpisodes:
+    """Episodes the point of a search through tasks that it has not seen.
 
-    All searches with the same run seed meet the same tasks with the same life seeds.
+    All searches with the same run seed meet the same tasks with the same episode seeds.
     """
     config = found.config
     grid = Grid(
@@ -184,9 +185,9 @@ def held_out(
         index=config.transfer.seed,
         common_noise=config.run.common_noise,
     )
-    reporter.started("held-out score", grid.n_lives)
+    reporter.started("held-out score", grid.n_episodes)
     jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out")
-    return evaluate_grid(pool, jobs, reporter.lived)
+    return evaluate_grid(pool, jobs, reporter.episodes_done)
 
 
 class _Watch:
@@ -196,7 +197,7 @@ class _Watch:
         self._reporter = reporter
         self._after = after
         self.started = reporter.started
-        self.lived = reporter.lived
+        self.episodes_done = reporter.episodes_done
 
     def generation(self, report: GenerationReport) -> None:
         self._reporter.generation(report)

@@ -13,8 +13,8 @@ def generation_edges(n_tasks: int, share: float) -> list[int]:
 def halving_edges(n_candidates: int, n_tasks: int) -> list[int]:
     """Tasks up to which the rounds of sequential halving go.
 
-    Of a budget of B = ``n_candidates`` · ``n_tasks`` lives each of the ⌈log₂ n_candidates⌉ rounds
-    gets the same part; with s candidates left, a round has ⌊B / (s · rounds)⌋ further tasks.
+    Of a budget of B = ``n_candidates`` · ``n_tasks`` episodes each of the ⌈log₂ n_candidates⌉
+    rounds gets the same part; with s candidates left, a round has ⌊B / (s · rounds)⌋ further tasks.
 
     Args:
         n_candidates: 2 or more, of which one will be left.
@@ -33,8 +33,8 @@ def n_halvings(n_candidates: int) -> int:
     return (n_candidates - 1).bit_length()
 
 
-def n_lives(n_candidates: int, edges: Sequence[int]) -> int:
-    """Lives of a race, always exactly so many."""
+def n_episodes(n_candidates: int, edges: Sequence[int]) -> int:
+    """Episodes of a race, always exactly so many."""
     total, left = 0, n_candidates
     for start, stop in pairwise((0, *edges)):
         total += left * (stop - start)

@@ -54,7 +54,7 @@ class RunSettings(Settings):
     tile_candidates: int = Field(default=2, ge=1, le=1000, description="candidates of one job")
     tile_tasks: int = Field(default=20, ge=1, le=1000, description="tasks of one job")
     common_noise: bool = Field(
-        default=True, description="all candidates share the life seed of a task"
+        default=True, description="all candidates share the episode seed of a task"
     )
     racing: float = Field(
         default=1.0,
@@ -74,7 +74,7 @@ class RunSettings(Settings):
         default=0.2,
         ge=0,
         le=1,
-        description="share of failed lives in a generation that ends the run",
+        description="share of failed episodes in a generation that ends the run",
     )
     curriculum: list[Stage] = Field(
         default=[],
@@ -238,7 +238,7 @@ FAMILY = Kinds("family", FAMILIES, needs="sample")
 TABLES: dict[str, Kinds | type[Settings]] = {
     "run": RunSettings,
     "family": FAMILY,
-    "learner": Kinds("learner", LEARNERS, needs="live"),
+    "learner": Kinds("learner", LEARNERS, needs="run_episodes"),
     "strategy": Kinds("strategy", STRATEGIES, needs="tell"),
     "target": Kinds("target", TARGETS, needs="open"),
     "transfer": TransferSettings,

@@ -1,7 +1,7 @@
 """When a search ends early or begins anew: rules that are functions of rows already written.
 
-Each rule looks at rows of the table of generations (and, for the budget, at the lives that the next
-generation would cost), and what it decides is written into the last of them. So a resumed run
+Each rule looks at rows of the table of generations (and, for the budget, at the episodes that the
+next generation would cost), and what it decides is written into the last of them. So a resumed run
 decides what an undisturbed one does, without any state besides.
 """
 
@@ -16,7 +16,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.space import fold
 
-Rule: TypeAlias = Literal["lives", "target", "spread", "patience"]
+Rule: TypeAlias = Literal["episodes", "target", "spread", "patience"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 Row: TypeAlias = Mapping[str, Any]
 
@@ -24,10 +24,10 @@ Row: TypeAlias = Mapping[str, Any]
 class StopSettings(Settings):
     """Table ``[stop]``: rules that end a search before its last generation, or begin it anew."""
 
-    lives: int = Field(
+    episodes: int = Field(
         default=0,
         ge=0,
-        description="no generation begins that would exceed so many search lives; 0 means no limit",
+        description="no generation begins that would exceed so many search episodes; 0: no limit",
     )
     target: float = Field(
         default=0.0,
@@ -54,15 +54,15 @@ class StopSettings(Settings):
 
     def ends(self, rule: Rule | None) -> bool:
         """Whether the search is over once this rule has fired."""
-        return rule in ("lives", "target") or (rule is not None and self.then == "end")
+        return rule in ("episodes", "target") or (rule is not None and self.then == "end")
 
     def restarts(self, rule: Rule | None) -> bool:
         """Whether the search begins anew once this rule has fired."""
         return rule is not None and not self.ends(rule)
 
-    def exhausted(self, lived: int, needed: int) -> bool:
-        """Whether a generation of ``needed`` lives would exceed the budget."""
-        return bool(self.lives) and lived + needed > self.lives
+    def exhausted(self, episodes_done: int, needed: int) -> bool:
+        """Whether a generation of ``needed`` episodes would exceed the budget."""
+        return bool(self.episodes) and episodes_done + needed > self.episodes
 
     def collapsed(self, spread: float) -> bool:
         """Whether the population has become narrow; never for a single candidate (nan)."""
@@ -73,7 +73,7 @@ class StopSettings(Settings):
 
         It is the lower end of the interval that counts: the score is looked at many times, and the
         first lucky look would end the search if its value did. A generation without one, or whose
-        held-out lives all failed, reaches nothing.
+        held-out episodes all failed, reaches nothing.
         """
         low = _number(row["held_out_low"])
         return self.target > 0 and low >= self.target
@@ -102,7 +102,7 @@ class StopSettings(Settings):
 def words(rule: Rule, settings: StopSettings, row: Row) -> str:
     """Why a search ended or began anew after the generation of a row, for people."""
     why = {
-        "lives": f"one more would exceed stop.lives = {settings.lives}",
+        "episodes": f"one more would exceed stop.episodes = {settings.episodes}",
         "target": f"held-out score at or above stop.target = {settings.target:g}",
         "spread": f"spread below stop.spread = {settings.spread:g}",
         "patience": f"held-out score not higher for stop.patience = {settings.patience} "

@@ -37,7 +37,7 @@ def check(config: "RunConfig", source: str) -> None:
 
 
 def _check_tasks(config: "RunConfig", source: str) -> None:
-    """Refuses tasks of the user's own that the learner cannot live in, by one that is thrown away.
+    """Refuses tasks of the user's own that the learner cannot run in, by one that is thrown away.
 
     Families of the package suit every learner that asks, and a task of theirs may take gigabytes.
     """

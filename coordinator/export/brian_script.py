@@ -1,4 +1,4 @@
-"""A learned LSNN as a Brian2 script, which lives one recorded life again, spike for spike.
+"""A learned LSNN as a Brian2 script, which runs one recorded episode again, spike for spike.
 
 The folder holds ``network.py``, to be read and changed, and ``network.npz`` with its numbers. The
 script needs Brian2 and NumPy alone.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import FAMILY
 from spikeloop.coordinator.export import frozen_network, input_encoding
-from spikeloop.coordinator.export.frozen_network import Frozen, RecordedLife
+from spikeloop.coordinator.export.frozen_network import Frozen, RecordedEpisode
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks import FAMILIES
@@ -37,25 +37,25 @@ def write(folder: Path, learned: Learned, task: int) -> None:
     Args:
         folder: a new one.
         learned: what was learned.
-        task: the held-out task whose life is recorded.
+        task: the held-out task whose episode is recorded.
 
     Raises:
         ConfigError: it is no LSNN, or there is no such task.
         Unavailable: JAX is not installed.
     """
     network = frozen_network.freeze(learned, "brian2")
-    life = frozen_network.live(learned, network, task)
+    episode = frozen_network.run_episodes(learned, network, task)
     script = render(learned, network, task)
     atomic_files.make_folder(folder)
-    atomic_files.write_arrays(folder / NUMBERS, numbers(network, life), compressed=True)
+    atomic_files.write_arrays(folder / NUMBERS, numbers(network, episode), compressed=True)
     atomic_files.write_bytes(folder / SCRIPT, script.encode())
 
 
-def numbers(network: Frozen, life: RecordedLife) -> dict[str, NDArray[Any]]:
+def numbers(network: Frozen, episode: RecordedEpisode) -> dict[str, NDArray[Any]]:
     """The arrays of the script, by name."""
     neurons, exists = network.circuit.neurons, network.wiring.exists
     before, after = np.nonzero(exists)
-    step, neuron = np.nonzero(life.spikes)
+    step, neuron = np.nonzero(episode.spikes)
     return {
         **input_encoding.arrays(network.learner.inputs(network.interface)),
         "rho": neurons.rho,
@@ -67,12 +67,12 @@ def numbers(network: Frozen, life: RecordedLife) -> dict[str, NDArray[Any]]:
         "delay_steps": network.delay,
         "readout_weights": network.readout,
         "readout_bias": network.bias,
-        "inputs": life.inputs,
+        "inputs": episode.inputs,
         "spike_step": step,
         "spike_neuron": neuron,
-        "choice": life.choice,
-        "action": life.action,
-        "told": life.told,
+        "choice": episode.choice,
+        "action": episode.action,
+        "feedback": episode.feedback,
     }
 
 
@@ -86,9 +86,9 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
 
     learner, circuit, interface = network.learner, network.circuit, network.interface
     kind = FAMILY.name(learned.config.family)
-    rewarded = interface.told == "reward"
-    told = "the reward for it" if rewarded else "the target of the sample before"
-    words = {**SHOWN, "told": told}
+    rewarded = interface.feedback == "reward"
+    feedback = "the reward for it" if rewarded else "the target of the sample before"
+    words = {**SHOWN, "feedback": feedback}
     table = [
         _row(group, words[group.name]) for group in input_encoding.groups(learner.inputs(interface))
     ]

@@ -1,4 +1,4 @@
-"""A learned LSNN as plain arrays: weights as they act, and one recorded life, in float64.
+"""A learned LSNN as plain arrays: weights as they act, and one recorded episode, in float64.
 
 All sums over synapses are exact (``workers.lsnn.wiring``), in whatever order another simulator
 takes them. So its currents are equal to the bit, and its spikes can be compared one by one.
@@ -51,8 +51,8 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class RecordedLife:
-    """One life of a frozen network.
+class RecordedEpisode:
+    """One episode of a frozen network.
 
     Attributes:
         inputs: what its channels were: (n_decisions, n_channels), or one row for each time step
@@ -60,14 +60,14 @@ class RecordedLife:
         spikes: (n_time_steps, n_neurons).
         choice: (n_decisions,) uniform numbers by which actions were drawn.
         action: (n_decisions,) actions, or (n_decisions, n_actions) answers.
-        told: (n_decisions,) what the learner was told for them.
+        feedback: (n_decisions,) what the learner was told for them.
     """
 
     inputs: FloatArray
     spikes: NDArray[np.bool_]
     choice: FloatArray
     action: NDArray[np.generic]
-    told: FloatArray
+    feedback: FloatArray
 
 
 def freeze(learned: Learned, form: str) -> Frozen:
@@ -124,8 +124,8 @@ def _linear(inputs: Callable[[Any], Any], n_channels: int) -> FloatArray:
     return weights
 
 
-def live(learned: Learned, frozen: Frozen, task: int) -> RecordedLife:
-    """The life of the learned point on one of its run's held-out tasks, recorded.
+def run_episodes(learned: Learned, frozen: Frozen, task: int) -> RecordedEpisode:
+    """The episode of the learned point on one of its run's held-out tasks, recorded.
 
     Args:
         learned: what was learned.
@@ -147,10 +147,10 @@ def live(learned: Learned, frozen: Frozen, task: int) -> RecordedLife:
     # Sums round the channels that are no spikes to so many bits (``exact_product``).
     inputs = np.round(kept.seen * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
     drawn = [uniforms(seeds[0], Stream.EXPLORATION, step)[0, 0] for step in range(n_decisions)]
-    return RecordedLife(
+    return RecordedEpisode(
         inputs.reshape(-1, n_channels),
         kept.spikes.reshape(-1, kept.spikes.shape[-1]) > 0,
         np.array(drawn),
         kept.action[0, :, 0],
-        kept.told[0, :, 0],
+        kept.feedback[0, :, 0],
     )

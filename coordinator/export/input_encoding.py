@@ -47,7 +47,7 @@ class Group:
             return (
                 f"{len(values)} curves from {values[0]} to {values[-1]}, width {self.width}{each}"
             )
-        if self.name != "told":
+        if self.name != "feedback":
             return f"one-hot, 0 to {len(values) - 1}"
         return f"one-hot, {', '.join(values)}"
 
@@ -75,14 +75,14 @@ def _group(inputs: Inputs, name: str, start: int, n: int) -> Group:
     task = inputs.interface
     if name == "bias":
         return Group(name, start, np.ones(1), 0.0, 1)
-    if name == "told" and task.told_values:
-        return Group(name, start, np.array(task.told_values, dtype=float), 0.0, 1)
+    if name == "feedback" and task.feedback_values:
+        return Group(name, start, np.array(task.feedback_values, dtype=float), 0.0, 1)
     repeats = 1
     if name == "trial":
         low, high = 0.0, float(max(task.n_steps - 1, 1))
-    elif name == "told":
-        ends = task.told_range
-        middle, half = sum(ends) / 2, inputs.told_share * (ends[1] - ends[0]) / 2
+    elif name == "feedback":
+        ends = task.feedback_range
+        middle, half = sum(ends) / 2, inputs.feedback_share * (ends[1] - ends[0]) / 2
         low, high = middle - half, middle + half
     else:
         seen = name == "observation"

@@ -1,15 +1,15 @@
 """What a run has learned, on its own: from its folder, or from one small file that holds it.
 
 A weights file is a compressed ``.npz`` without pickles, sealed like every file of a run
-(``seals``), which NumPy and a reader of JSON can open:
+(``checksums``), which NumPy and a reader of JSON can open:
 
     point   (n_dim,)  the learned point, in the strategy's coordinates; weights are these times the
                       scale of their initial law. float32 where that holds the point exactly, as
                       it does that of gradient ascent, else float64
     about   ()        text, a JSON object: ``manifest`` is the run's ``run.json`` with its
-                      configuration, ``generation`` the one whose point was deployed, ``lives`` what
-                      the search lived, ``transfer`` what ``spikeloop transfer --json`` prints, of
-                      the run's own held-out tasks, or null
+                      configuration, ``generation`` the one whose point was deployed, ``episodes``
+                      what the search ran, ``transfer`` what ``spikeloop transfer --json`` prints,
+                      of the run's own held-out tasks, or null
 
 It is a stranger's word just as a run folder may be, and the same rules hold (``trust``).
 """
@@ -52,7 +52,7 @@ class Learned:
         trusted: whether what its configuration names elsewhere may be used.
         manifest: what the run says of itself.
         generation: after which the point was recommended.
-        lives: of the search.
+        episodes: of the search.
         transfer: scores on the run's own held-out tasks, as JSON; None if they are not on file.
     """
 
@@ -62,7 +62,7 @@ class Learned:
     trusted: bool
     manifest: Mapping[str, Any]
     generation: int
-    lives: int
+    episodes: int
     transfer: Mapping[str, Any] | None
 
     @property
@@ -78,7 +78,8 @@ class Learned:
         )
         return (
             f"{self.source.name}: learned by run {self.config.run.name} in {self.generation} "
-            f"generations, {self.lives} lives, with Spikeloop {self.manifest.get('spikeloop')} "
+            f"generations, {self.episodes} episodes, "
+            f"with Spikeloop {self.manifest.get('spikeloop')} "
             f"({code})"
         )
 
@@ -101,7 +102,7 @@ def write(path: Path, learned: Learned) -> None:
     about = {
         "manifest": learned.manifest,
         "generation": learned.generation,
-        "lives": learned.lives,
+        "episodes": learned.episodes,
         "transfer": learned.transfer,
     }
     arrays = {
@@ -132,7 +133,7 @@ def _of_run(folder: Path, trust: bool) -> Learned:
         trusted,
         store.manifest(),
         deployed_generation(config, store),
-        store.total_lives(),
+        store.total_episodes(),
         None if known is None else known.as_json(),
     )
 
@@ -153,7 +154,7 @@ def _of_file(path: Path, trust: bool) -> Learned:
             )
         about = reading.parse_json(str(arrays.read("about", LARGEST_ABOUT)))
         of_run, known = about["manifest"], about["transfer"]
-        generation, lives = about["generation"], about["lives"]
+        generation, episodes = about["generation"], about["episodes"]
         shape = arrays.shape("point")
     except NOT_ITS_OWN as error:
         raise damaged from error
@@ -161,7 +162,7 @@ def _of_file(path: Path, trust: bool) -> Learned:
         raise damaged
     if not (isinstance(of_run.get("fingerprint"), dict) and isinstance(known, dict | None)):
         raise damaged
-    if not all(isinstance(number, int) and number >= 0 for number in (generation, lives)):
+    if not all(isinstance(number, int) and number >= 0 for number in (generation, episodes)):
         raise damaged
     config, trusted = manifest.configured(of_run, str(path), trust)
     point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
@@ -170,7 +171,7 @@ def _of_file(path: Path, trust: bool) -> Learned:
             f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
             f"coordinate of the learner's space, got the shape {shape}"
         )
-    return Learned(config, point, path, trusted, of_run, generation, lives, known)
+    return Learned(config, point, path, trusted, of_run, generation, episodes, known)
 
 
 def _point(arrays: Arrays, n_dim: int) -> FloatArray | None:

@@ -68,7 +68,7 @@ def draw_stages(
     titles: Sequence[str],
     limits: tuple[float, float],
 ) -> None:
-    """The targets of one life, and what the network answers in it at each stage of its training.
+    """The targets of one episode, and what the network answers in it at each stage of its training.
 
     Args:
         panels: one for each stage, from top to bottom.
@@ -94,4 +94,4 @@ def draw_stages(
     panels[0].legend(
         frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize="small"
     )
-    panels[-1].set_xlabel("sample of the life")
+    panels[-1].set_xlabel("sample of the episode")

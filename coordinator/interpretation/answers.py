@@ -23,7 +23,7 @@ class Errors:
         bands: by predictor, the network's first; element k is the mean after k samples.
         below_line: the number of samples from which on the network errs certainly less than linear
             regression (``certainly_below``); None where that is nowhere.
-        n_samples: of a life.
+        n_samples: of an episode.
     """
 
     bands: Mapping[str, Band]
@@ -39,7 +39,7 @@ def squared_errors(tasks: QuadraticTasks, answers: FloatArray) -> dict[str, Floa
         answers: (n_tasks, n_steps) of the network, on the scale of the targets.
     """
     network = ((answers - tasks.targets()) / tasks.scale) ** 2
-    return {NETWORK: network, PRIOR: tasks.values() ** 2, **tasks.ruler_errors()}
+    return {NETWORK: network, PRIOR: tasks.values() ** 2, **tasks.baseline_errors()}
 
 
 def summarise(errors: Mapping[str, FloatArray], rng: np.random.Generator) -> Errors:

@@ -1,4 +1,4 @@
-"""Bandits: what is pulled when, the program that lives follow, and the regret."""
+"""Bandits: what is pulled when, the program that episodes follow, and the regret."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 MOST_ROWS = 200
-"""Lives in the picture of pulls: more would not have a line of pixels each."""
+"""Episodes in the picture of pulls: more would not have a line of pixels each."""
 
 
 def show(held: HeldOut, tasks: Bandits, actions: IntArray, folder: Path) -> Shown:
@@ -29,7 +29,7 @@ def show(held: HeldOut, tasks: Bandits, actions: IntArray, folder: Path) -> Show
     known = pulls.summarise(
         tasks,
         actions,
-        tasks.rulers(stream(seed, Purpose.RULERS, TaskSet.TRANSFER, held.seed)),
+        tasks.baselines(stream(seed, Purpose.BASELINES, TaskSet.TRANSFER, held.seed)),
         stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, held.seed, 0, 0),
     )
     return Shown(
@@ -67,7 +67,7 @@ def _numbers(known: Pulls) -> dict[str, object]:
 
 def _pull_table(known: Pulls, n_tasks: int) -> Table:
     table = Table(
-        title=f"Which arms are pulled in {n_tasks} new bandits: share of lives, 95 % intervals",
+        title=f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
         title_justify="left",
         caption="shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
         caption_justify="left",

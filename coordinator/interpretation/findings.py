@@ -1,4 +1,4 @@
-"""What is shown of lives: tables and lines to print, their numbers, pictures."""
+"""What is shown of episodes: tables and lines to print, their numbers, pictures."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -155,7 +155,7 @@ def _sentence(errors: Errors) -> str:
         where = f"from {errors.below_line} {_samples(errors.below_line)} on"
     return (
         f"The network errs less than {LINE}: {where} (95 % intervals of the paired difference "
-        "below 0 from there to the end of life)"
+        "below 0 from there to the end of episode)"
     )
 
 

@@ -1,4 +1,4 @@
-"""A learned network lives the held-out tasks of its run, and one of its lives is looked at closely.
+"""A learned network runs on held-out tasks, and one of its episodes is looked at closely.
 
 The tasks and the luck are those of ``spikeloop transfer`` with the same seed. Fewer tasks than the
 run's own transfer has are the first ones of it.
@@ -23,11 +23,11 @@ from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 MEMORY = 256_000_000
-"""Bytes that lives side by side may take."""
+"""Bytes that episodes side by side may take."""
 RATED = 20
-"""Lives that firing rates are measured in."""
+"""Episodes that firing rates are measured in."""
 LONGEST = 1000
-"""Time steps of a life that a picture shows."""
+"""Time steps of an episode that a picture shows."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class HeldOut:
 
     @cached_property
     def seeds(self) -> SeedArray:
-        """(1, n_tasks) of the lives of the learned point."""
+        """(1, n_tasks) of the episodes of the learned point."""
         return np.ascontiguousarray(self._grid.seeds()[1:, : self.n_tasks])
 
     def actions(self, point: FloatArray, n_tasks: int | None = None) -> FloatArray:
@@ -113,20 +113,20 @@ class HeldOut:
         return actions
 
     def rates(self) -> tuple[FloatArray, int]:
-        """(n_neurons,) mean firing rates of the learned network in Hz, and in how many lives.
+        """(n_neurons,) mean firing rates of the learned network in Hz, and in how many episodes.
 
         Those are the first ``RATED`` ones, or as many as memory allows.
         """
         learner, interface = self.learner, self.learned.config.family.interface
         n_time_steps = interface.n_steps * learner.circuit(interface).n_steps
         possible = MEMORY // (8 * n_time_steps * self._values(interface))
-        n_lives = max(1, min(RATED, self.n_tasks, possible))
-        kept = self._trace(self.tasks[:n_lives], self._luck(slice(0, n_lives)))
+        n_episodes = max(1, min(RATED, self.n_tasks, possible))
+        kept = self._trace(self.tasks[:n_episodes], self._luck(slice(0, n_episodes)))
         rates: FloatArray = kept.counts.sum(axis=0) / (n_time_steps * learner.step_ms * 1e-3)
-        return rates, n_lives
+        return rates, n_episodes
 
     def moments(self, task: int) -> Moments:
-        """One life of the learned point; of a long one the beginning.
+        """One episode of the learned point; of a long one the beginning.
 
         Args:
             task: which of the tasks.
@@ -135,7 +135,7 @@ class HeldOut:
         circuit = learner.circuit(interface)
         shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
         tasks: Any = self.tasks[task : task + 1]
-        if not learner.trial_channels:  # which would show how long the whole life is
+        if not learner.trial_channels:  # which would show how long the whole episode is
             tasks = Beginning(tasks, shown)
         kept = self._trace(tasks, self._luck(slice(task, task + 1)))
         spikes = kept.spikes[:shown, :, 0].reshape(shown * circuit.n_steps, -1)
@@ -153,14 +153,14 @@ class HeldOut:
             n_adaptive=n_adaptive,
             thresholds=1 + neurons.beta[:n_adaptive] * b / neurons.threshold,
             acted=kept.action[:shown, 0].reshape(shown, -1)[:, 0],
-            told=kept.told[:shown, 0],
-            answers=interface.told == "target",
+            feedback=kept.feedback[:shown, 0],
+            answers=interface.feedback == "target",
             answer_range=interface.action_range,
             n_actions=interface.n_actions,
         )
 
     def _trace(self, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
-        """Everything in lives of the learned point, without the axis of candidates."""
+        """Everything in episodes of the learned point, without the axis of candidates."""
         parameters = self.learned.config.space.decode(self.learned.point[None, :])
         kept = tile.trace(self.learner, parameters, tasks, seeds)
         first: Recorded = xla.jax().tree.map(lambda array: array[0], kept)
@@ -170,7 +170,7 @@ class HeldOut:
         return np.ascontiguousarray(self.seeds[:, which])
 
     def _values(self, interface: Interface) -> int:
-        """Numbers that a time step of a life comes to: currents and spikes, and inputs."""
+        """Numbers that a time step of an episode comes to: currents and spikes, and inputs."""
         return 2 * self.learner.n_neurons + self.learner.inputs(interface).n
 
 
@@ -180,7 +180,7 @@ class Beginning:
 
     Attributes:
         whole: the tasks, whose rules are a program.
-        n_steps: decisions of a life.
+        n_steps: decisions of an episode.
     """
 
     whole: Any
@@ -188,7 +188,7 @@ class Beginning:
 
     @property
     def interface(self) -> Interface:
-        """Of the tasks, for shorter lives."""
+        """Of the tasks, for shorter episodes."""
         interface: Interface = replace(self.whole.interface, n_steps=self.n_steps)
         return interface
 

@@ -17,7 +17,7 @@ from spikeloop.tasks.quadratic import QuadraticTasks
 
 
 def show(held: HeldOut, folder: Path) -> list[Shown]:
-    """Lets the network live the tasks and draws what it does.
+    """Lets the network run on the tasks and draws what it does.
 
     Args:
         held: the network and its tasks.
@@ -32,7 +32,7 @@ def show(held: HeldOut, folder: Path) -> list[Shown]:
     matplotlib.use("Agg")
     actions, tasks = held.actions(held.learned.point), held.tasks
     atomic_files.make_folder(folder)
-    parts = [_one_life(held, folder)]
+    parts = [_one_episode(held, folder)]
     if isinstance(tasks, QuadraticTasks):
         return [functions.show(held, tasks, actions, folder), *parts]
     if isinstance(tasks, get_args(Bandits)):
@@ -40,29 +40,29 @@ def show(held: HeldOut, folder: Path) -> list[Shown]:
     return parts
 
 
-def _one_life(held: HeldOut, folder: Path) -> Shown:
-    """One life in ``spikes.png``, and how often neurons fire."""
+def _one_episode(held: HeldOut, folder: Path) -> Shown:
+    """One episode in ``spikes.png``, and how often neurons fire."""
     from matplotlib.figure import Figure
 
-    from spikeloop.coordinator.interpretation.spike_figures import draw_life
+    from spikeloop.coordinator.interpretation.spike_figures import draw_episode
     from spikeloop.coordinator.report.figures import save
 
     tasks = held.tasks
-    life = held.moments(functions.example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
-    rate_hz, n_lives = held.rates()
-    kinds = {"adaptive": rate_hz[: life.n_adaptive], "plain": rate_hz[life.n_adaptive :]}
+    episode = held.moments(functions.example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
+    rate_hz, n_episodes = held.rates()
+    kinds = {"adaptive": rate_hz[: episode.n_adaptive], "plain": rate_hz[episode.n_adaptive :]}
     kinds = {kind: rate for kind, rate in kinds.items() if len(rate)}
     rates = {kind: float(rate.mean()) for kind, rate in kinds.items()}
     spreads = {kind: spread(rate) for kind, rate in kinds.items()}
-    cut = life.n_shown < life.n_decisions
-    which = f"first {life.n_shown} of {life.n_decisions} decisions" if cut else "one life"
+    cut = episode.n_shown < episode.n_decisions
+    which = f"first {episode.n_shown} of {episode.n_decisions} decisions" if cut else "one episode"
     figure = Figure(figsize=(7.2, 8.4), layout="constrained")
     kind = FAMILY.name(held.learned.config.family)
-    draw_life(figure, life, f"The learned network in a new task ({kind}): {which}")
+    draw_episode(figure, episode, f"The learned network in a new task ({kind}): {which}")
     return Shown(
-        {"mean_rate_hz": rates, "rate_spread": spreads, "rate_lives": n_lives},
+        {"mean_rate_hz": rates, "rate_spread": spreads, "rate_episodes": n_episodes},
         lines=[
-            f"Mean firing rate in {n_lives} lives: "
+            f"Mean firing rate in {n_episodes} episodes: "
             + ", ".join(f"{kind} neurons {rate:.1f} Hz" for kind, rate in rates.items()),
             *(_spread_line(kind, found) for kind, found in spreads.items()),
         ],
@@ -74,7 +74,7 @@ def spread(rate_hz: FloatArray) -> dict[str, float]:
     """How the firing rates of a block of neurons are spread.
 
     Args:
-        rate_hz: (n_neurons,) in the lives that were traced.
+        rate_hz: (n_neurons,) in the episodes that were traced.
 
     Returns:
         The share of neurons that never fired, and in Hz median, 90 % quantile and largest rate.

@@ -36,7 +36,7 @@ MARKS = "ovs^DPX*"
 
 
 def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
-    """Which arm each life pulls, a row a life, sorted by the arm that is best in the end.
+    """Which arm each episode pulls, a row an episode, sorted by the arm that is best in the end.
 
     A strip to the right of the pulls shows that arm in the same colours. The informative arm, where
     there is one, has a colour of its own.
@@ -75,7 +75,7 @@ def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
     if isinstance(tasks, InformativeTasks):
         axes.plot([], [], "s", color=colours[-1], label=INFORMATIVE)
     _finish(axes, n_steps, len(order))
-    axes.set_ylabel("life, sorted by that arm")
+    axes.set_ylabel("episode, sorted by that arm")
     return axes
 
 
@@ -135,12 +135,12 @@ def draw_regret(axes: "Axes", pulls: Pulls) -> "Axes":
 
 
 def _order(tasks: Bandits) -> IntArray:
-    """The lives by their best arm of the last step; among equals as they are."""
+    """The episodes by their best arm of the last step; among equals as they are."""
     return np.argsort(best_arms(tasks)[:, -1], kind="stable")
 
 
 def _best(tasks: Bandits) -> str:
-    """What the arm that lives are sorted by is called."""
+    """What the arm that episodes are sorted by is called."""
     if isinstance(tasks, InformativeTasks):
         return TARGET
     return "best in the end" if isinstance(tasks, RestlessTasks) else BEST
@@ -151,10 +151,10 @@ def _named(n_arms: int) -> list[int]:
     return list(range(n_arms)) if n_arms <= 4 else [0, n_arms - 1]
 
 
-def _finish(axes: "Axes", n_steps: int, n_lives: int) -> None:
+def _finish(axes: "Axes", n_steps: int, n_episodes: int) -> None:
     if n_steps <= 12:
         axes.set_xticks(range(1, n_steps + 1))
-    axes.set_yticks([1, n_lives])
+    axes.set_yticks([1, n_episodes])
     axes.set_xlabel("pull")
     axes.legend(
         frameon=False,

@@ -1,4 +1,4 @@
-"""What is pulled in bandits: the roles of the arms, the program that lives follow, the regret."""
+"""What is pulled in bandits: the roles of the arms, the program of episodes, the regret."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ class Pulls:
     """What a network does in bandits.
 
     Attributes:
-        roles: share of lives that pull an arm of each role, by role and number of the pull
+        roles: share of episodes that pull an arm of each role, by role and number of the pull
             (``milestones``).
-        program: share of lives that follow a program, by its words.
+        program: share of episodes that follow a program, by its words.
         regret: cumulative expected regret of the network, by pulls.
         totals: of the network and of other policies.
     """
@@ -86,7 +86,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
 
 
 def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """How many lives ask first and then pull what they were told; none without informative arm.
+    """How many episodes ask first and then pull what they were told; none without informative arm.
 
     Args:
         of_role: as from ``roles``.
@@ -97,7 +97,9 @@ def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
     found = {"the informative arm first": share(asked[:, 0])}
     if asked.shape[1] > 1:
         first = asked[:, 0]
-        found["the target second, of lives with the informative arm first"] = share(hit[first, 1])
+        found["the target second, of episodes with the informative arm first"] = share(
+            hit[first, 1]
+        )
         found["the informative arm first, then the target to the end"] = share(
             first & hit[:, 1:].all(axis=1)
         )
@@ -120,7 +122,7 @@ def cumulative_regret(tasks: Bandits, actions: IntArray) -> FloatArray:
 def summarise(
     tasks: Bandits,
     actions: IntArray,
-    rulers: Mapping[str, FloatArray],
+    baselines: Mapping[str, FloatArray],
     rng: np.random.Generator,
 ) -> Pulls:
     """What a network does, and what other policies earn on the same bandits.
@@ -128,14 +130,14 @@ def summarise(
     Args:
         tasks: the bandits.
         actions: (n_tasks, n_steps) arms pulled.
-        rulers: (n_tasks,) expected returns of other policies.
+        baselines: (n_tasks,) expected returns of other policies.
         rng: for the resampling of bandits.
     """
     weights = resampled_tasks(tasks.n_tasks, rng)
     regret, references = cumulative_regret(tasks, actions), tasks.references()
     missed = {
         NETWORK: regret[:, -1],
-        **{name: references.optimal - earned for name, earned in rulers.items()},
+        **{name: references.optimal - earned for name, earned in baselines.items()},
         UNIFORM: references.optimal - references.random,
     }
     totals = {

@@ -1,4 +1,4 @@
-"""One life of a spiking network as a picture: what it saw, how it spiked, what it decided."""
+"""One episode of a spiking network as a picture: what it saw, how it spiked, what it decided."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WORDS = {
     "observation": "seen",
     "action": "last action",
-    "told": "told",
+    "feedback": "feedback",
     "trial": "number",
     "bias": "constant",
 }
@@ -26,83 +26,97 @@ MOST_LINES = 60
 ADAPTIVE, PLAIN = COLOURS["learned"], COLOURS["reference"]
 
 
-def draw_life(figure: "Figure", life: Moments, title: str) -> None:
+def draw_episode(figure: "Figure", episode: Moments, title: str) -> None:
     """Decisions on top, then input channels, spikes of both kinds of neurons, thresholds."""
-    n_plain = life.spikes.shape[1] - life.n_adaptive
-    heights = [1.3, 1.5, *([2.0] if life.n_adaptive else []), *([2.0] if n_plain else [])]
-    heights += [1.4] if life.n_adaptive else []
+    n_plain = episode.spikes.shape[1] - episode.n_adaptive
+    heights = [1.3, 1.5, *([2.0] if episode.n_adaptive else []), *([2.0] if n_plain else [])]
+    heights += [1.4] if episode.n_adaptive else []
     panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     rest = iter(panels)
-    (draw_answers if life.answers else draw_actions)(next(rest), life)
-    draw_inputs(next(rest), life)
-    if life.n_adaptive:
-        draw_spikes(next(rest), life, slice(0, life.n_adaptive), "adaptive\nneurons", ADAPTIVE)
+    (draw_answers if episode.answers else draw_actions)(next(rest), episode)
+    draw_inputs(next(rest), episode)
+    if episode.n_adaptive:
+        draw_spikes(
+            next(rest), episode, slice(0, episode.n_adaptive), "adaptive\nneurons", ADAPTIVE
+        )
     if n_plain:
-        draw_spikes(next(rest), life, slice(life.n_adaptive, None), "plain\nneurons", PLAIN)
-    if life.n_adaptive:
-        draw_thresholds(next(rest), life)
-    ends = np.arange(1, life.n_shown) * life.window * life.step_ms
+        draw_spikes(next(rest), episode, slice(episode.n_adaptive, None), "plain\nneurons", PLAIN)
+    if episode.n_adaptive:
+        draw_thresholds(next(rest), episode)
+    ends = np.arange(1, episode.n_shown) * episode.window * episode.step_ms
     for axes in panels:
-        if life.n_shown <= MOST_LINES:
+        if episode.n_shown <= MOST_LINES:
             for end in ends:
                 axes.axvline(end, color=COLOURS["random"], lw=0.5, alpha=0.6, zorder=0)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set(xlabel="time (ms)", xlim=(0, life.end_ms))
+    panels[-1].set(xlabel="time (ms)", xlim=(0, episode.end_ms))
     panels[0].set_title(title, loc="left", pad=24)
     figure.align_ylabels()
 
 
-def draw_answers(axes: "Axes", life: Moments) -> "Axes":
+def draw_answers(axes: "Axes", episode: Moments) -> "Axes":
     """Targets and answers, each over the whole window of its decision."""
-    edges = np.arange(life.n_shown + 1) * life.window * life.step_ms
-    axes.stairs(life.told, edges, baseline=None, color=COLOURS["reference"], label="target")
+    edges = np.arange(episode.n_shown + 1) * episode.window * episode.step_ms
+    axes.stairs(episode.feedback, edges, baseline=None, color=COLOURS["reference"], label="target")
     axes.stairs(
-        life.acted, edges, baseline=None, color=COLOURS["learned"], lw=1.6, label="answer (at end)"
+        episode.acted,
+        edges,
+        baseline=None,
+        color=COLOURS["learned"],
+        lw=1.6,
+        label="answer (at end)",
     )
-    least, most = life.answer_range
-    shown = np.concatenate([life.told, life.acted]).clip(2 * least - most, 2 * most - least)
+    least, most = episode.answer_range
+    shown = np.concatenate([episode.feedback, episode.acted]).clip(
+        2 * least - most, 2 * most - least
+    )
     margin = 0.08 * (shown.max() - shown.min())
     axes.set(ylabel="output", ylim=(shown.min() - margin, shown.max() + margin))
     _legend(axes)
     return axes
 
 
-def draw_actions(axes: "Axes", life: Moments) -> "Axes":
+def draw_actions(axes: "Axes", episode: Moments) -> "Axes":
     """Actions as marks at the ends of their windows, rewards as bars against the axis on the right.
 
     A bar stands after the action that earns it, in the window in which it is an input; that of the
     last action, which no window follows, ends with the picture.
     A line leads from each action to the next where they are few enough to be followed.
     """
-    ends = np.arange(1, life.n_shown + 1) * life.window * life.step_ms
-    width = 0.5 * life.window * life.step_ms
+    ends = np.arange(1, episode.n_shown + 1) * episode.window * episode.step_ms
+    width = 0.5 * episode.window * episode.step_ms
     paid = axes.twinx()
-    begins = np.minimum(ends, life.end_ms - width)
-    paid.bar(begins, life.told, width, align="edge", color=COLOURS["default"], alpha=0.45)
+    begins = np.minimum(ends, episode.end_ms - width)
+    paid.bar(begins, episode.feedback, width, align="edge", color=COLOURS["default"], alpha=0.45)
     paid.set_ylabel("reward", color=COLOURS["default"])
     paid.spines[["top", "left"]].set_visible(False)
-    low = min(0.0, float(life.told.min()))
-    paid.set_ylim(1.1 * low, 1.1 * max(float(life.told.max()), 0.1))
+    low = min(0.0, float(episode.feedback.min()))
+    paid.set_ylim(1.1 * low, 1.1 * max(float(episode.feedback.max()), 0.1))
     axes.set_zorder(paid.get_zorder() + 1)
     axes.patch.set_visible(False)
     axes.plot(
-        ends, life.acted + 1, "o", ms=5 if life.n_shown <= 30 else 3, color=ADAPTIVE, clip_on=False
+        ends,
+        episode.acted + 1,
+        "o",
+        ms=5 if episode.n_shown <= 30 else 3,
+        color=ADAPTIVE,
+        clip_on=False,
     )
-    margin = 0.12 * life.n_actions
-    axes.set(ylabel="action", ylim=(1 - margin, life.n_actions + margin))
-    axes.set_yticks([1, life.n_actions])
+    margin = 0.12 * episode.n_actions
+    axes.set(ylabel="action", ylim=(1 - margin, episode.n_actions + margin))
+    axes.set_yticks([1, episode.n_actions])
     axes.plot([], [], "o", ms=5, color=ADAPTIVE, label="action (at end)")
     axes.plot([], [], "s", color=COLOURS["default"], alpha=0.45, label="reward (after it)")
     _legend(axes)
     return axes
 
 
-def draw_inputs(axes: "Axes", life: Moments) -> "Axes":
+def draw_inputs(axes: "Axes", episode: Moments) -> "Axes":
     """Input channels as shown, dark where they are high; names of their parts on the left."""
-    n = life.seen.shape[1]
+    n = episode.seen.shape[1]
     axes.imshow(
-        life.seen.T,
-        extent=(0, life.end_ms, 0, n),
+        episode.seen.T,
+        extent=(0, episode.end_ms, 0, n),
         origin="lower",
         aspect="auto",
         cmap="Greys",
@@ -110,10 +124,10 @@ def draw_inputs(axes: "Axes", life: Moments) -> "Axes":
         vmax=1,
         interpolation="nearest",
     )
-    edges = np.concatenate([[0], np.cumsum(list(life.parts.values()))])
+    edges = np.concatenate([[0], np.cumsum(list(episode.parts.values()))])
     # A part of few channels would have its name on top of its neighbour's.
-    named = [k for k, size in enumerate(life.parts.values()) if size >= 0.08 * n]
-    names = [WORDS.get(name, name) for name in life.parts]
+    named = [k for k, size in enumerate(episode.parts.values()) if size >= 0.08 * n]
+    names = [WORDS.get(name, name) for name in episode.parts]
     axes.set_yticks([(edges[k] + edges[k + 1]) / 2 for k in named], [names[k] for k in named])
     axes.tick_params(axis="y", length=0, labelsize="small")
     for edge in edges[1:-1]:
@@ -122,14 +136,14 @@ def draw_inputs(axes: "Axes", life: Moments) -> "Axes":
     return axes
 
 
-def draw_spikes(axes: "Axes", life: Moments, which: slice, label: str, colour: str) -> "Axes":
+def draw_spikes(axes: "Axes", episode: Moments, which: slice, label: str, colour: str) -> "Axes":
     """A dot for each spike of some neurons."""
-    spikes = life.spikes[:, which]
+    spikes = episode.spikes[:, which]
     step, neuron = np.nonzero(spikes)
     n = spikes.shape[1]
     size = float(np.clip(250 / n, 0.8, 4.0))
-    axes.plot((step + 0.5) * life.step_ms, neuron, "|", ms=size, mew=0.9, color=colour)
-    rate = spikes.mean() / life.step_ms * 1e3
+    axes.plot((step + 0.5) * episode.step_ms, neuron, "|", ms=size, mew=0.9, color=colour)
+    rate = spikes.mean() / episode.step_ms * 1e3
     axes.set(ylabel=label, ylim=(n - 0.5, -0.5))
     axes.annotate(
         f"{rate:.0f} Hz",
@@ -145,15 +159,15 @@ def draw_spikes(axes: "Axes", life: Moments, which: slice, label: str, colour: s
     return axes
 
 
-def draw_thresholds(axes: "Axes", life: Moments) -> "Axes":
+def draw_thresholds(axes: "Axes", episode: Moments) -> "Axes":
     """Thresholds of the adaptive neurons that vary most, in units of θ₀."""
     from matplotlib import colormaps
 
-    shown = most_moved(life.thresholds, N_THRESHOLDS)
-    time = (np.arange(len(life.thresholds)) + 0.5) * life.step_ms
+    shown = most_moved(episode.thresholds, N_THRESHOLDS)
+    time = (np.arange(len(episode.thresholds)) + 0.5) * episode.step_ms
     for place, neuron in enumerate(shown):
         colour = colormaps["viridis"](0.9 * place / max(len(shown) - 1, 1))
-        axes.plot(time, life.thresholds[:, neuron], lw=1.2, color=colour)
+        axes.plot(time, episode.thresholds[:, neuron], lw=1.2, color=colour)
     axes.set(ylabel="threshold / θ₀")
     axes.annotate(
         f"the {len(shown)} adaptive neurons whose thresholds vary most",

@@ -1,4 +1,4 @@
-"""One life of a network of adapting spiking neurons, time step by time step."""
+"""One episode of a network of adapting spiking neurons, time step by time step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from spikeloop.tasks.base import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Moments:
-    """What happens in one life, or in its beginning.
+    """What happens in one episode, or in its beginning.
 
     Attributes:
         step_ms: length of a time step.
         window: time steps of one decision.
-        n_decisions: in the whole life, of which the arrays may hold the first ones only.
+        n_decisions: in the whole episode, of which the arrays may hold the first ones only.
         parts: input channels of each part, in order.
         seen: (n_decisions shown, n_channels), or one row for each time step where inputs are
             spikes.
@@ -24,7 +24,7 @@ class Moments:
         n_adaptive: how many those are.
         thresholds: (n_time_steps, n_adaptive) of the adaptive neurons, in units of θ₀.
         acted: (n_decisions shown,) answers, or arms and other actions as numbers.
-        told: (n_decisions shown,) what the learner was told for them: targets or rewards.
+        feedback: (n_decisions shown,) what the learner was told for them: targets or rewards.
         answers: whether these are answers and targets.
         answer_range: of answers.
         n_actions: where they are no answers.
@@ -39,7 +39,7 @@ class Moments:
     n_adaptive: int
     thresholds: FloatArray
     acted: FloatArray
-    told: FloatArray
+    feedback: FloatArray
     answers: bool
     answer_range: tuple[float, float]
     n_actions: int
@@ -61,7 +61,7 @@ def adaptation(spikes: FloatArray, rho: FloatArray) -> FloatArray:
     As in ``workers.lsnn.neurons`` (1): b ← ρ b + (1 − ρ) z with the spikes z of the step before.
 
     Args:
-        spikes: (n_time_steps, n) 0 or 1, of a life from its beginning.
+        spikes: (n_time_steps, n) 0 or 1, of an episode from its beginning.
         rho: (n,) decay in a step.
     """
     b = np.zeros(spikes.shape)

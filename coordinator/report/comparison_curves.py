@@ -1,4 +1,4 @@
-"""Figures of a comparison that show curves: score against lives, and performance profiles.
+"""Figures of a comparison that show curves: score against episodes, and performance profiles.
 
 A strategy has one colour throughout; its tuned arm is drawn solid, the one with default or given
 settings dashed.
@@ -61,7 +61,7 @@ def styled(found: Findings) -> Iterator[tuple[ArmFinding, Look]]:
 
 
 def draw_anytime(found: Findings) -> "Figure":
-    """Interquartile mean of the held-out score against lives, all arms together."""
+    """Interquartile mean of the held-out score against episodes, all arms together."""
     figure = figures.new()
     figure.set_size_inches(7.2, max(4.2, 0.6 + 0.2 * len(found.arms)))
     axes = figure.subplots()
@@ -69,7 +69,7 @@ def draw_anytime(found: Findings) -> "Figure":
     for arm, look in styled(found):
         _anytime_line(axes, arm, look, band=few, single=few)
     _anytime_axes(axes, found)
-    axes.set(xlabel="lives spent by the search", ylabel="held-out score")
+    axes.set(xlabel="episodes spent by the search", ylabel="held-out score")
     ends = [_last(arm.anytime.value) for arm in found.arms]
     label_ends(axes, found, ends)
     return figure
@@ -88,9 +88,9 @@ def draw_profile(found: Findings) -> "Figure":
 
 
 def draw_anytime_by_strategy(found: Findings) -> "Figure":
-    """Score against lives, a panel for each strategy."""
+    """Score against episodes, a panel for each strategy."""
     figure = _by_strategy(found, _anytime_line, _anytime_axes)
-    figure.supxlabel("lives spent by the search", fontsize="small")
+    figure.supxlabel("episodes spent by the search", fontsize="small")
     figure.supylabel("held-out score", fontsize="small")
     return figure
 
@@ -182,23 +182,23 @@ def _anytime_line(
     curve = arm.anytime
     if single:
         for run in curve.runs:
-            axes.step(curve.lives, run, where="post", color=look.colour, lw=0.5, alpha=0.35)
+            axes.step(curve.episodes, run, where="post", color=look.colour, lw=0.5, alpha=0.35)
     style: dict[str, Any] = {"color": look.colour, "ls": look.line, "lw": width, "label": arm.arm}
     if band:
         axes.fill_between(
-            curve.lives, curve.low, curve.high, step="post", color=look.colour, alpha=0.18, lw=0
+            curve.episodes, curve.low, curve.high, step="post", color=look.colour, alpha=0.18, lw=0
         )
-    axes.step(curve.lives, curve.value, where="post", **style)
+    axes.step(curve.episodes, curve.value, where="post", **style)
 
 
 def _anytime_axes(axes: "Axes", found: Findings) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    lives = found.arms[0].anytime.lives
+    episodes = found.arms[0].anytime.episodes
     axes.set_xscale("log")
-    if lives[0] < lives[-1]:
-        axes.set_xlim(lives[0], lives[-1])
-    subs = (1.0, 2.0, 5.0) if lives[-1] < 30 * lives[0] else (1.0,)
+    if episodes[0] < episodes[-1]:
+        axes.set_xlim(episodes[0], episodes[-1])
+    subs = (1.0, 2.0, 5.0) if episodes[-1] < 30 * episodes[0] else (1.0,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -38,7 +38,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import again
 
 CAPTIONS = {
-    "anytime": "Held-out score of the recommended point against lives spent, as the interquartile "
+    "anytime": "Held-out score of the recommended point by episodes spent, as the interquartile "
     "mean over seeds; thin lines are single searches and bands 95 % intervals where they are drawn."
     " Lines end at the budget.",
     "anytime_by_strategy": "The same, strategy by strategy, with pointwise 95 % bands over seeds "
@@ -69,14 +69,14 @@ def comparison_page(folder: Path, trust: bool = False) -> Page:
     return Page(
         title=config.comparison.name,
         about=f"A comparison by Spikeloop: {len(found.arms)} contestants, {seeds} seeds each, "
-        f"{found.budget:,} lives a search.",
+        f"{found.budget:,} episodes a search.",
         sections=[
             Section("findings", "Findings", list(_findings(config, found, results))),
             Section("scores", "Final scores", list(_scores(found, results, drawn))),
             Section("differences", "Planned comparisons", list(_differences(found, drawn))),
             Section(
                 "anytime",
-                "Score against lives",
+                "Score against episodes",
                 [drawn[name] for name in ("anytime", "anytime_by_strategy") if name in drawn],
             ),
             Section("tuning", "Tuning", list(tuning_blocks(config, trials))),
@@ -93,7 +93,7 @@ def _findings(config: ComparisonConfig, found: Findings, results: pd.DataFrame) 
     tasks = int(results["n_tasks"].max())
     yield Text(
         "Declared beforehand: the primary metric is the held-out score of the recommended point "
-        f"after {found.budget:,} lives of search, on {tasks} tasks that no search has seen "
+        f"after {found.budget:,} episodes of search, on {tasks} tasks that no search has seen "
         f"(0 by chance, 1 at the optimum); {found.baseline} is the baseline. All contestants "
         f"search with the same {config.comparison.seeds} seeds, none of which was used for tuning, "
         "so differences are taken seed by seed."
@@ -106,10 +106,10 @@ def _scores(
     head = ["contestant", "settings", "searches", "failed", "IQM", "95 % interval", "mean", "area"]
     targeted = found.target is not None
     yield Table(
-        f"Held-out score after {found.budget:,} lives: interquartile mean (IQM) over seeds with "
+        f"Held-out score after {found.budget:,} episodes: interquartile mean (IQM) over seeds with "
         "its 95 % interval, mean, and mean over the whole search (area)"
-        + (f"; lives to a score of {found.target:g}" if targeted else ""),
-        [*head, *(("reached it", "median lives") if targeted else ())],
+        + (f"; episodes to a score of {found.target:g}" if targeted else ""),
+        [*head, *(("reached it", "median episodes") if targeted else ())],
         [[*_arm_cells(arm), *(_target_cells(arm) if targeted else ())] for arm in found.arms],
         "ll" + "r" * (6 + 2 * targeted),
     )
@@ -142,7 +142,7 @@ def _target_cells(arm: ArmFinding) -> list[str]:
 def _results_table(results: pd.DataFrame) -> Table:
     return Table(
         "Every search of the contest, with the interval of its own score over held-out tasks",
-        ("contestant", "seed", "run seed", "score", "95 % interval", "lives", "failed", "time"),
+        ("contestant", "seed", "run seed", "score", "95 % interval", "episodes", "failed", "time"),
         [
             (
                 row["arm"],
@@ -150,8 +150,8 @@ def _results_table(results: pd.DataFrame) -> Table:
                 str(row["run_seed"]),
                 number(row["score"]),
                 f"[{number(row['score_low'])}, {number(row['score_high'])}]",
-                f"{row['lives']:,}",
-                f"{row['failed_lives']:,}",
+                f"{row['episodes']:,}",
+                f"{row['failed_episodes']:,}",
                 duration(row["wall_s"]),
             )
             for row in records(results.sort_values(["arm", "seed_index"]))
@@ -243,9 +243,9 @@ def _failures(results: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Block]:
     if rows:
         yield Table("Searches and trials that failed", ("which", "reason"), rows, "ll")
     results = results[results["same_as"] == ""]
-    n_lives, n_failed = int(results["lives"].sum()), int(results["failed_lives"].sum())
+    n_episodes, n_failed = int(results["episodes"].sum()), int(results["failed_episodes"].sum())
     yield Text(
-        f"{n_failed:,} of {n_lives:,} lives of the contest failed."
+        f"{n_failed:,} of {n_episodes:,} episodes of the contest failed."
         + ("" if rows else " No search and no trial failed.")
     )
 
@@ -256,11 +256,11 @@ def _comparison(
     manifest: dict[str, Any] = atomic_files.read_json(folder / "comparison.json")
     tables = config.tables()
     results = results[results["same_as"] == ""]
-    n_lives, n_tuning = int(results["lives"].sum()), int(trials["lives"].sum())
+    n_episodes, n_tuning = int(results["episodes"].sum()), int(trials["episodes"].sum())
     yield Text(
         f"Budget: every contestant searches {config.comparison.seeds} times with "
-        f"{config.comparison.budget:,} lives, failed ones included. The contest spent "
-        f"{n_lives:,} lives in {len(results)} searches, tuning {n_tuning:,} in {len(trials)} "
+        f"{config.comparison.budget:,} episodes, failed ones included. The contest spent "
+        f"{n_episodes:,} episodes in {len(results)} searches, tuning {n_tuning:,} in {len(trials)} "
         "trials; held-out scores come on top and are not counted."
     )
     yield facts(

@@ -84,7 +84,8 @@ def draw_search(
     axes.plot(number, generations["best"], color=COLOURS["best"], lw=1, label="population: best")
     if curves is not None:
         held_out = [
-            (g, held_out_of(lives, seed, int(str(g)))) for g, lives in curves.groupby("generation")
+            (g, held_out_of(episodes, seed, int(str(g))))
+            for g, episodes in curves.groupby("generation")
         ]
         g = np.array([number for number, _ in held_out], dtype=np.float64)
         value = np.array([e.value for _, e in held_out])
@@ -112,19 +113,19 @@ def draw_search(
 def draw_learning(
     axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
 ) -> "Axes":
-    """Reward per step within held-out lives, for each Θ, with pointwise 95 % intervals.
+    """Reward per step within held-out episodes, for each Θ, with pointwise 95 % intervals.
 
-    ``scale`` names the policies that score 0 and 1. Rulers have no line here: they may learn, and
-    a level line beside learning curves would hide that.
+    ``scale`` names the policies that score 0 and 1. Baselines have no line here: they may learn,
+    and a level line beside learning curves would hide that.
     """
     n_bins = len(transfer["curve"].iloc[0])
     step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
     labels = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
     for number, (theta, label) in enumerate(labels.items()):
-        lives = transfer[transfer["theta"] == theta]
-        n_points = lives["point"].nunique()
-        curve = np.full((n_points, int(lives["task"].max()) + 1, n_bins), np.nan)
-        curve[lives["point"], lives["task"]] = np.stack(lives["curve"].to_list())
+        episodes = transfer[transfer["theta"] == theta]
+        n_points = episodes["point"].nunique()
+        curve = np.full((n_points, int(episodes["task"].max()) + 1, n_bins), np.nan)
+        curve[episodes["point"], episodes["task"]] = np.stack(episodes["curve"].to_list())
         rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, 1, number)
         mean, low, high = curve_band(curve, rng)
         label = f"{label} (mean of {n_points})" if n_points > 1 else label
@@ -141,7 +142,7 @@ def draw_learning(
             fontsize="small",
             color=COLOURS["reference"],
         )
-    axes.set(xlabel="step of a life", ylabel="reward per step", xlim=(0, n_steps))
+    axes.set(xlabel="step of an episode", ylabel="reward per step", xlim=(0, n_steps))
     axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left", pad=30)
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)

@@ -31,7 +31,7 @@ from spikeloop.coordinator.store.manifest import read_config
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.space import Choice, Parameter, Weights
 
-TABLES = ("generations", "candidates", "lives", "curves", "finalists", "transfer")
+TABLES = ("generations", "candidates", "episodes", "curves", "finalists", "transfer")
 LONGEST_ERROR = 300
 
 
@@ -56,7 +56,7 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
             ),
             Section("search", "The search", list(_search(config, frames))),
             Section("where", "Where the distribution went", list(_where(store, config, frames))),
-            Section("failures", "Failed lives", list(_failures(frames, others))),
+            Section("failures", "Failed episodes", list(_failures(frames, others))),
             Section("run", "The run", list(_run(config, manifest, frames, others))),
             Section("data", "Reading the data", list(_reading(config, store))),
         ],
@@ -118,7 +118,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
         [
             Table(
                 "Fitness of each generation, and held-out score of the point recommended after it",
-                ("generation", "best", "mean", "SD", "held-out", "lives", "failed", "wall (s)"),
+                ("generation", "best", "mean", "SD", "held-out", "episodes", "failed", "wall (s)"),
                 [
                     (
                         str(row["generation"]),
@@ -129,7 +129,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
                         f"{row['held_out_high']:.3f}]"
                         if np.isfinite(row["held_out_score"])
                         else "",
-                        str(row["n_lives"]),
+                        str(row["n_episodes"]),
                         str(row["n_failed"]),
                         f"{row['wall_s']:.1f}",
                     )
@@ -197,28 +197,28 @@ def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) 
 
 def _failures(frames: dict[str, pd.DataFrame], others: OtherTransfers) -> Iterator[Block]:
     tables = {
-        "search": frames["lives"],
+        "search": frames["episodes"],
         "held-out scores": frames["curves"],
         "race of the finalists": frames["finalists"],
         "transfer": frames["transfer"],
-        **{f"other_transfers/{name}": lives for name, (_, lives) in others.items()},
+        **{f"other_transfers/{name}": episodes for name, (_, episodes) in others.items()},
     }
     rows = []
-    for where, lives in tables.items():
-        failed = lives[lives["status"] != "ok"] if len(lives) else lives
+    for where, episodes in tables.items():
+        failed = episodes[episodes["status"] != "ok"] if len(episodes) else episodes
         for reason, group in failed.groupby("status") if len(failed) else ():
             error = str(group["error"].dropna().iloc[0]) if group["error"].notna().any() else ""
             short = error if len(error) <= LONGEST_ERROR else f"{error[:LONGEST_ERROR]}…"
-            rows.append((where, str(reason), str(len(group)), str(len(lives)), short))
+            rows.append((where, str(reason), str(len(group)), str(len(episodes)), short))
     if rows:
         yield Table(
-            "Lives that failed, by reason; they carry no weight",
-            ("where", "reason", "failed", "of lives", "the first"),
+            "Episodes that failed, by reason; they carry no weight",
+            ("where", "reason", "failed", "of episodes", "the first"),
             rows,
             "llrrl",
         )
     else:
-        yield Text("No life failed.")
+        yield Text("No episode failed.")
 
 
 def _run(
@@ -228,7 +228,11 @@ def _run(
     others: OtherTransfers,
 ) -> Iterator[Block]:
     generations = frames["generations"]
-    held_out = [frames["curves"], frames["transfer"], *(lives for _, lives in others.values())]
+    held_out = [
+        frames["curves"],
+        frames["transfer"],
+        *(episodes for _, episodes in others.values()),
+    ]
     values: dict[str, Any] = {
         "task family": _kind(config, "family"),
         "learner": f"{_kind(config, 'learner')}, {config.space.n_dim} dimensions",
@@ -241,11 +245,11 @@ def _run(
     if len(generations):
         wall, work = generations["wall_s"].sum(), generations["work_s"].sum()
         values |= {
-            "lives of the search": f"{generations['n_lives'].sum():,}",
-            "lives of the race of finalists": f"{len(frames['finalists']):,}",
-            "lives on held-out tasks": f"{sum(map(len, held_out)):,}",
+            "episodes of the search": f"{generations['n_episodes'].sum():,}",
+            "episodes of the race of finalists": f"{len(frames['finalists']):,}",
+            "episodes on held-out tasks": f"{sum(map(len, held_out)):,}",
             "simulated steps of the search": f"{generations['simulated_steps'].sum():,}",
-            "failed lives of the search": f"{generations['n_failed'].sum():,}",
+            "failed episodes of the search": f"{generations['n_failed'].sum():,}",
             "time of the search": f"{duration(wall)} (workers: {duration(work)})",
         }
     yield facts("Size, seeds and budget", values)

@@ -9,8 +9,8 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search.baselines import OtherTasks, Ruler
-from spikeloop.coordinator.search.transfer import THETAS, compare, shortfalls
+from spikeloop.coordinator.search.baselines import OtherTasks, Baseline
+from spikeloop.coordinator.search.transfer import THETAS, compare, mean_regrets
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate, ends
 from spikeloop.tasks.base import References
@@ -20,8 +20,8 @@ TRANSFER_COLUMNS = (
     "score",
     "95 % interval",
     "mean return",
-    "below optimal",
-    "lives",
+    "regret",
+    "episodes",
     "failed",
 )
 
@@ -37,7 +37,7 @@ OtherTransfers = Mapping[str, tuple[int, pd.DataFrame]]
 def transfer_blocks(
     config: RunConfig, transfer: pd.DataFrame, over: bool, others: OtherTransfers
 ) -> Iterator[Block]:
-    """Scores, planned comparisons and learning curves of held-out lives.
+    """Scores, planned comparisons and learning curves of held-out episodes.
 
     Args:
         config: of the run.
@@ -49,7 +49,7 @@ def transfer_blocks(
     evaluations = (
         [] if transfer.empty else [("", own) for _, own in transfer.groupby("transfer_seed")]
     )
-    evaluations += [(f", Θ after generation {g}", lives) for g, lives in others.values()]
+    evaluations += [(f", Θ after generation {g}", episodes) for g, episodes in others.values()]
     if transfer.empty:
         yield Text(
             "The transfer to held-out tasks has not been measured."
@@ -59,14 +59,14 @@ def transfer_blocks(
     if not evaluations:
         return
     zero, one = ends(config.family.interface)
-    for which, lives in evaluations:
-        seed = lives["transfer_seed"].iloc[0]
-        scores, gains = transfer_scores(lives, config.run.seed)
-        below = transfer_shortfalls(lives, config.run.seed)
+    for which, episodes in evaluations:
+        seed = episodes["transfer_seed"].iloc[0]
+        scores, gains = transfer_scores(episodes, config.run.seed)
+        below = transfer_regrets(episodes, config.run.seed)
         yield from (Text(f"{name}: {gain_words(gain)}", "lead") for name, gain in gains.items())
         rows = []
         for name in THETAS:
-            own, estimate = lives[lives["theta"] == name], scores[name]
+            own, estimate = episodes[episodes["theta"] == name], scores[name]
             returns = own["return"][own["status"] == "ok"]
             points = "" if estimate.n_points == 1 else f", mean of {estimate.n_points}"
             rows.append(
@@ -82,13 +82,15 @@ def transfer_blocks(
             )
         note = ""
         try:
-            for name, ruler in transfer_rulers(config, lives).items():
-                rows.append((name, *ruler.cells, "", ""))
-                note = "Rows without lives are other policies, on the same tasks, for comparison."
+            for name, baseline in transfer_baselines(config, episodes).items():
+                rows.append((name, *baseline.cells, "", ""))
+                note = (
+                    "Rows without episodes are other policies, on the same tasks, for comparison."
+                )
         except OtherTasks as error:
             note = f"Policies for comparison cannot be shown: {error}."
         yield Table(
-            f"Score on {lives['task'].nunique()} held-out tasks, seed {seed}{which} "
+            f"Score on {episodes['task'].nunique()} held-out tasks, seed {seed}{which} "
             f"(0 {zero}, 1 {one})",
             TRANSFER_COLUMNS,
             rows,
@@ -103,28 +105,28 @@ def transfer_blocks(
     )
     if transfer.empty:
         return
-    lives = transfer[transfer["transfer_seed"] == config.transfer.seed]
-    if not lives.empty:
+    episodes = transfer[transfer["transfer_seed"] == config.transfer.seed]
+    if not episodes.empty:
         figure = figures.new()
         steps = config.family.interface.n_steps
-        figures.draw_learning(figure.subplots(), lives, steps, config.run.seed, (zero, one))
+        figures.draw_learning(figure.subplots(), episodes, steps, config.run.seed, (zero, one))
         yield Drawing(
             figure,
-            "Reward per step within held-out lives, with pointwise 95 % intervals; dashed and "
+            "Reward per step within held-out episodes, with pointwise 95 % intervals; dashed and "
             f"dotted lines are the {one} and the {zero}.",
             "Learning curves of the default, random and learned hyperparameters.",
         )
 
 
 def transfer_scores(
-    lives: pd.DataFrame, run_seed: int
+    episodes: pd.DataFrame, run_seed: int
 ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
     """Scores and planned comparisons from the rows of ``transfer`` with one transfer seed."""
-    seed = int(lives["transfer_seed"].iloc[0])
-    ok = lives["status"] == "ok"
-    sums = lives.assign(
-        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
+    seed = int(episodes["transfer_seed"].iloc[0])
+    ok = episodes["status"] == "ok"
+    sums = episodes.assign(
+        gain=(episodes["return"] - episodes["random"]).where(ok, 0.0),
+        span=(episodes["optimal"] - episodes["random"]).where(ok, 0.0),
     )
     gain, span = (
         sums.pivot(index=["theta", "point"], columns="task", values=name).fillna(0.0)
@@ -134,25 +136,25 @@ def transfer_scores(
     return compare(run_seed, seed, gain.to_numpy(), span.to_numpy(), theta)
 
 
-def transfer_shortfalls(lives: pd.DataFrame, run_seed: int) -> dict[str, Estimate]:
+def transfer_regrets(episodes: pd.DataFrame, run_seed: int) -> dict[str, Estimate]:
     """Returns below the optimum from the rows of ``transfer`` with one transfer seed."""
-    seed = int(lives["transfer_seed"].iloc[0])
-    missed = (lives["optimal"] - lives["return"]).where(lives["status"] == "ok")
-    table = lives.assign(missed=missed).pivot(
+    seed = int(episodes["transfer_seed"].iloc[0])
+    missed = (episodes["optimal"] - episodes["return"]).where(episodes["status"] == "ok")
+    table = episodes.assign(missed=missed).pivot(
         index=["theta", "point"], columns="task", values="missed"
     )
     theta = list(table.index.get_level_values("theta"))
-    return shortfalls(run_seed, seed, table.to_numpy(), table.notna().to_numpy(), theta)
+    return mean_regrets(run_seed, seed, table.to_numpy(), table.notna().to_numpy(), theta)
 
 
-def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
-    """Rulers, computed again for the rows of ``transfer`` with one transfer seed.
+def transfer_baselines(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
+    """Baselines, computed again for the rows of ``transfer`` with one transfer seed.
 
     Raises:
         OtherTasks: the family's code has changed, so they would be those of other tasks.
     """
-    seed = int(lives["transfer_seed"].iloc[0])
-    tasks = lives.drop_duplicates("task").sort_values("task")
+    seed = int(episodes["transfer_seed"].iloc[0])
+    tasks = episodes.drop_duplicates("task").sort_values("task")
     references = References(tasks["random"].to_numpy(), tasks["optimal"].to_numpy())
     return baselines.measure(config, seed, references)
 
@@ -160,7 +162,7 @@ def transfer_rulers(config: RunConfig, lives: pd.DataFrame) -> dict[str, Ruler]:
 def gain_words(gain: Estimate) -> str:
     """For example "+0.541 [+0.487, +0.597], paired by task, n = 200: higher"."""
     verdict = (
-        "not measured, too many lives failed"
+        "not measured, too many episodes failed"
         if math.isnan(gain.value)
         else "higher"
         if gain.low > 0

@@ -18,7 +18,8 @@ def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Bl
         yield Text("No strategy was tuned.")
         return
     yield Text(
-        f"Each study may spend {config.tuning.lives:,} lives of search. The value of a trial is "
+        f"Each study may spend {config.tuning.episodes:,} episodes of search. "
+        "The value of a trial is "
         f"the held-out score of its search on {config.tuning.tasks} tasks. That of the best trial "
         "is biased upwards, because it was chosen; what the tuned settings are worth on fresh "
         "seeds is in the table of final scores."
@@ -82,14 +83,14 @@ def _study(config: ComparisonConfig, name: str, trials: pd.DataFrame) -> Iterato
 def _trials_table(trials: pd.DataFrame) -> Table:
     return Table(
         "Every trial; the value of a pruned one is the last before it was ended",
-        ("strategy", "trial", "state", "value", "lives", "settings", "reason"),
+        ("strategy", "trial", "state", "value", "episodes", "settings", "reason"),
         [
             (
                 row["strategy"],
                 str(row["trial"]),
                 row["state"],
                 number(row["value"]),
-                f"{row['lives']:,}",
+                f"{row['episodes']:,}",
                 ", ".join(
                     f"{key} {_setting(value)}" for key, value in json.loads(row["settings"]).items()
                 ),

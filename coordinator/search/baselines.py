@@ -12,69 +12,69 @@ import numpy as np
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.stats.regret import amount, plus_minus, shortfall
+from spikeloop.coordinator.stats.regret import amount, plus_minus, mean_regret
 from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.tasks.base import FloatArray, References, Ruled, TaskBatch
+from spikeloop.tasks.base import FloatArray, References, HasBaselines, TaskBatch
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
 @dataclass(frozen=True)
-class Ruler:
+class Baseline:
     """What a policy that no outer loop has learned earns on the held-out tasks.
 
     Attributes:
         score: over all tasks; its interval is about new tasks, and resamples them just as the
             scores of the transfer do.
         mean_return: over all tasks.
-        below_optimal: mean over all tasks of the optimal minus the expected return.
+        regret: mean over all tasks of the optimal minus the expected return.
     """
 
     score: Estimate
     mean_return: float
-    below_optimal: Estimate
+    regret: Estimate
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
         """Score, interval, mean return and how much that is below the optimum, for tables."""
         score = self.score
         interval = f"[{score.low:.3f}, {score.high:.3f}]"
-        below = plus_minus(self.below_optimal)
+        below = plus_minus(self.regret)
         return f"{score.value:.3f}", interval, amount(self.mean_return), below
 
 
 class OtherTasks(Exception):
-    """The family draws other tasks now than those that were lived."""
+    """The family draws other tasks now than those that were run."""
 
 
-def measure(config: RunConfig, seed: int, references: References) -> dict[str, Ruler]:
-    """The rulers of a transfer's held-out tasks by name; none if the family knows none.
+def measure(config: RunConfig, seed: int, references: References) -> dict[str, Baseline]:
+    """The baselines of a transfer's held-out tasks by name; none if the family knows none.
 
     Args:
         config: of the run.
         seed: of the held-out tasks.
-        references: of the held-out tasks, as their lives were scored.
+        references: of the held-out tasks, as their episodes were scored.
 
     Raises:
         ConfigError: what the family gives is not one finite return for each task.
         OtherTasks: the references are not those of the tasks that the family draws.
     """
     tasks = _held_out(config, seed, n_tasks=len(references.random))
-    if not isinstance(tasks, Ruled):
+    if not isinstance(tasks, HasBaselines):
         return {}
     _refuse_others(tasks.references(), references)
-    returns = tasks.rulers(stream(config.run.seed, Purpose.RULERS, TaskSet.TRANSFER, seed))
+    returns = tasks.baselines(stream(config.run.seed, Purpose.BASELINES, TaskSet.TRANSFER, seed))
     _check(returns, f"[family] {config.family.kind}", tasks.n_tasks)
     rng = stream(config.run.seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(tasks.n_tasks, rng)  # the transfer's own weights of the tasks
     span = (references.optimal - references.random)[None, :]
     everywhere = np.ones_like(span, dtype=np.bool_)
     return {
-        name: Ruler(
+        name: Baseline(
             bootstrap.estimate(Sample((earned - references.random)[None, :], span)),
             float(np.mean(earned)),
-            shortfall((references.optimal - earned)[None, :], everywhere, bootstrap),
+            mean_regret((references.optimal - earned)[None, :], everywhere, bootstrap),
         )
         for name, earned in returns.items()
     }
@@ -104,13 +104,14 @@ def _refuse_others(now: References, then: References) -> None:
     """OtherTasks if references differ by more than another machine's rounding."""
     for name in ("random", "optimal"):
         if not np.allclose(getattr(now, name), getattr(then, name), rtol=1e-6, atol=1e-9):
-            raise OtherTasks("the family draws other tasks now than those that were lived")
+            raise OtherTasks("the family draws other tasks now than those that were run")
 
 
 def _check(returns: Mapping[str, FloatArray], where: str, n_tasks: int) -> None:
     for name, earned in returns.items():
         if np.shape(earned) != (n_tasks,) or not np.isfinite(earned).all():
             raise ConfigError(
-                f"{where}: rulers must give a finite return for each of {n_tasks} tasks; those of "
+                f"{where}: baselines must give a finite return for each of {n_tasks} tasks; "
+                "those of "
                 f"{name!r} have the shape {np.shape(earned)} or are not finite"
             )

@@ -1,6 +1,6 @@
 """Which point is deployed: an average over generations, and the winner of a race of finalists.
 
-Nothing is stored for it but the lives of the race. Each generation's state is on disk and
+Nothing is stored for it but the episodes of the race. Each generation's state is on disk and
 ``recommend`` is a pure function, so what was recommended, and its averages, are computed again.
 
 Averaging (Polyak, Juditsky 1992; Ruppert 1988) takes the noise of the last steps out of the
@@ -39,19 +39,19 @@ ROUND_JOBS = 16
 def deploy(
     config: RunConfig, pool: WorkerPool, store: RunStore, reporter: "Reporter"
 ) -> FloatArray:
-    """(n_dim,) the point to deploy after a finished search; lives the race if it is still to come.
+    """(n_dim,) the point to deploy after a finished search; runs the race if it is to come.
 
     Args:
         config: of the run.
         pool: where.
-        store: of the run, its search finished; the lives of the race are written to it.
+        store: of the run, its search finished; the episodes of the race are written to it.
         reporter: told of the progress.
     """
     generations, points = finalists(config, store)
     last = store.generation()
     if len(generations) > 1 and store.finalists(last) is None:
         edges = racing_schedule.halving_edges(len(generations), config.deploy.tasks)
-        n_lives = racing_schedule.n_lives(len(generations), edges)
+        n_episodes = racing_schedule.n_episodes(len(generations), edges)
         grid = Grid(
             config.family,
             config.learner,
@@ -62,11 +62,11 @@ def deploy(
             index=0,
             common_noise=config.run.common_noise,
         )
-        tile = (1, min(config.run.tile_tasks, -(-n_lives // (len(edges) * ROUND_JOBS))))
-        reporter.started("race of the finalists", n_lives)
+        tile = (1, min(config.run.tile_tasks, -(-n_episodes // (len(edges) * ROUND_JOBS))))
+        reporter.started("race of the finalists", n_episodes)
         share = config.run.max_failed_share
-        lives = racing.race(pool, grid, edges, tile, share, "finalists", reporter.lived)
-        store.write_finalists(last, tables.finalists_table(lives, generations))
+        episodes = racing.race(pool, grid, edges, tile, share, "finalists", reporter.episodes_done)
+        store.write_finalists(last, tables.finalists_table(episodes, generations))
     return deployed(config, store)
 
 
@@ -86,8 +86,8 @@ def deployed(config: RunConfig, store: RunStore) -> FloatArray:
 def deployed_generation(config: RunConfig, store: RunStore) -> int:
     """The generation whose point is deployed: the race's winner, or the last one without a race."""
     last = store.generation()
-    lives = store.finalists(last)
-    return last if lives is None else winner(lives, config.run.max_failed_share)
+    episodes = store.finalists(last)
+    return last if episodes is None else winner(episodes, config.run.max_failed_share)
 
 
 def point_after(
@@ -176,16 +176,18 @@ def chosen(rows: Sequence[Row], n: int) -> list[int]:
     return sorted(picked, reverse=True)
 
 
-def winner(lives: pa.Table, max_failed_share: float) -> int:
+def winner(episodes: pa.Table, max_failed_share: float) -> int:
     """The generation whose point won the race: the best of those that met all its tasks.
 
     Args:
-        lives: of the race.
-        max_failed_share: of its lives, beyond which a finalist has no score and comes last.
+        episodes: of the race.
+        max_failed_share: of its episodes, beyond which a finalist has no score and comes last.
     """
-    generation, task = (lives[name].to_numpy() for name in ("generation", "task"))
-    ok = lives["status"].to_numpy(zero_copy_only=False) == "ok"
-    returns, random, optimal = (lives[name].to_numpy() for name in ("return", "random", "optimal"))
+    generation, task = (episodes[name].to_numpy() for name in ("generation", "task"))
+    ok = episodes["status"].to_numpy(zero_copy_only=False) == "ok"
+    returns, random, optimal = (
+        episodes[name].to_numpy() for name in ("return", "random", "optimal")
+    )
     # Latest first: among equals the later one wins, as in every round.
     left = np.unique(generation[task == task.max()])[::-1]
     scores = np.full(left.size, np.nan)
@@ -198,11 +200,11 @@ def winner(lives: pa.Table, max_failed_share: float) -> int:
 
 
 def race_size(config: RunConfig) -> int:
-    """Lives of the race at most: fewer if finalists turn out to be equal, none without a race."""
+    """Episodes of the race at most: fewer if finalists are equal, none without a race."""
     settings = config.deploy
     if settings.finalists == 1:
         return 0
     return max(
-        racing_schedule.n_lives(n, racing_schedule.halving_edges(n, settings.tasks))
+        racing_schedule.n_episodes(n, racing_schedule.halving_edges(n, settings.tasks))
         for n in range(2, settings.finalists + 1)
     )

@@ -1,4 +1,4 @@
-"""Evaluating a grid on a pool, and what its lives add up to."""
+"""Evaluating a grid on a pool, and what its episodes add up to."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,20 @@ from spikeloop.workers.job import Failure, Grid, Job, Outcome, Status, Tile
 
 
 @dataclass(frozen=True)
-class GridLives:
-    """All lives of a grid, put in place by index, never by arrival.
+class GridEpisodes:
+    """All episodes of a grid, put in place by index, never by arrival.
 
     Attributes:
         references: of the n_tasks tasks.
-        returns: (n_candidates, n_tasks), nan where a life failed.
+        returns: (n_candidates, n_tasks), nan where an episode failed.
         curve: (n_candidates, n_tasks, n_bins) mean reward per step.
         status: (n_candidates, n_tasks) values of ``Status``.
-        attempts: (n_candidates, n_tasks) how often each life was started; 0 if it was not wanted.
-        workers: (n_candidates, n_tasks) where it was lived.
-        failures: one per failed life, in reading order.
+        attempts: (n_candidates, n_tasks) how often each episode was started; 0 if it was not
+            wanted.
+        workers: (n_candidates, n_tasks) where it was run.
+        failures: one per failed episode, in reading order.
         n_simulated_steps: interactions simulated.
-        work_s: seconds that workers spent living.
+        work_s: seconds that workers spent on episodes.
         gradient: (n_candidates, n_dim) mean over the tiles' gradients, or None.
     """
 
@@ -44,70 +45,70 @@ class GridLives:
     gradient: FloatArray | None = None
 
     @cached_property
-    def lived(self) -> NDArray[np.bool_]:
-        """(n_candidates, n_tasks) which lives were wanted."""
+    def episodes_done(self) -> NDArray[np.bool_]:
+        """(n_candidates, n_tasks) which episodes were wanted."""
         return self.attempts > 0
 
     @cached_property
     def ok(self) -> NDArray[np.bool_]:
-        """(n_candidates, n_tasks) which lives count."""
-        counted: NDArray[np.bool_] = self.lived & (self.status == Status.OK)
+        """(n_candidates, n_tasks) which episodes count."""
+        counted: NDArray[np.bool_] = self.episodes_done & (self.status == Status.OK)
         return counted
 
     @cached_property
     def gain(self) -> FloatArray:
-        """(n_candidates, n_tasks) return above the random policy; 0 for failed lives."""
+        """(n_candidates, n_tasks) return above the random policy; 0 for failed episodes."""
         return np.where(self.ok, self.returns - self.references.random, 0.0)
 
     @cached_property
     def span(self) -> FloatArray:
-        """(n_candidates, n_tasks) optimal minus random return; 0 for failed lives."""
+        """(n_candidates, n_tasks) optimal minus random return; 0 for failed episodes."""
         return np.where(self.ok, self.references.optimal - self.references.random, 0.0)
 
     def fitness(self, max_failed_share: float, n_tasks: int | None = None) -> FloatArray:
-        """(n_candidates,) score Σ gain / Σ span over the lives that count.
+        """(n_candidates,) score Σ gain / Σ span over the episodes that count.
 
-        It is nan, which means without weight, for a candidate of which no life counts, and for one
-        that fails in more than ``max_failed_share`` of its lives: by failing on hard tasks it
-        would be compared on easy ones.
+        It is nan, which means without weight, for a candidate of which no episode counts, and for
+        one that fails in more than ``max_failed_share`` of its episodes: by failing on hard tasks
+        it would be compared on easy ones.
 
         Args:
-            max_failed_share: of a candidate's lives.
-            n_tasks: count lives on the first so many tasks only.
+            max_failed_share: of a candidate's episodes.
+            n_tasks: count episodes on the first so many tasks only.
         """
-        lived, ok = self.lived[:, :n_tasks], self.ok[:, :n_tasks]
+        episodes_done, ok = self.episodes_done[:, :n_tasks], self.ok[:, :n_tasks]
         gain, span = self.gain[:, :n_tasks], self.span[:, :n_tasks]
-        share = (lived & ~ok).sum(axis=1) / lived.sum(axis=1).clip(min=1)
+        share = (episodes_done & ~ok).sum(axis=1) / episodes_done.sum(axis=1).clip(min=1)
         fitness = score(gain.sum(axis=1), span.sum(axis=1))
         return np.where(share <= max_failed_share, fitness, np.nan)
 
     @property
-    def n_lived(self) -> int:
-        """Lives that were wanted."""
-        return int(self.lived.sum())
+    def n_episodes_done(self) -> int:
+        """Episodes that were wanted."""
+        return int(self.episodes_done.sum())
 
     @property
     def n_failed(self) -> int:
-        """Lives that were wanted and do not count."""
-        return int((self.lived & ~self.ok).sum())
+        """Episodes that were wanted and do not count."""
+        return int((self.episodes_done & ~self.ok).sum())
 
 
 def evaluate_grid(
     pool: WorkerPool,
     jobs: Sequence[Job],
-    progress: Callable[[int], None] = lambda n_lives: None,
-    following: Callable[[GridLives], Sequence[Job]] = lambda lives: (),
+    progress: Callable[[int], None] = lambda n_episodes: None,
+    following: Callable[[GridEpisodes], Sequence[Job]] = lambda episodes: (),
     meanwhile: Callable[[], None] = lambda: None,
     curves: bool = True,
-) -> GridLives:
-    """Lives the jobs of one grid.
+) -> GridEpisodes:
+    """Episodes the jobs of one grid.
 
     Args:
         pool: where.
         jobs: tiles of the grid that do not overlap; usually they cover it.
-        progress: called with the number of lives that each outcome brings.
-        following: which further jobs of the grid to do, given all lives so far; asked again after
-            those until there are none.
+        progress: called with the number of episodes that each outcome brings.
+        following: which further jobs of the grid to do, given all episodes so far; asked again
+            after those until there are none.
         meanwhile: called once while the workers are busy, so that it costs no time.
         curves: whether the learning curves are wanted.
     """
@@ -124,12 +125,12 @@ def evaluate_grid(
                 with pool.stop.raising():
                     references = gathered.grid.tasks().references()
                 meanwhile()
-            progress(jobs[outcome.index].tile.n_lives)
+            progress(jobs[outcome.index].tile.n_episodes)
         if references is None or len(came) != len(jobs):
             raise RuntimeError(f"the pool gave {len(came)} outcomes for {len(jobs)} jobs")
-        lives = gathered.lives(references)
-        jobs = following(lives)
-    return lives
+        episodes = gathered.episodes(references)
+        jobs = following(episodes)
+    return episodes
 
 
 class _Gathered:
@@ -147,7 +148,7 @@ class _Gathered:
         self._status = np.full(shape, Status.RAISED, dtype=np.uint8)
         self._attempts = np.zeros(shape, dtype=np.int64)
         self._workers = np.full(shape, "", dtype=object)
-        # Lives that all failed have no curve; one bin of nan keeps the shapes.
+        # Episodes that all failed have no curve; one bin of nan keeps the shapes.
         self._curve: FloatArray = np.full((*shape, 1), np.nan)
         self._curves = curves
         self._failures: list[Failure] = []
@@ -173,9 +174,9 @@ class _Gathered:
         self._n_simulated_steps += result.n_simulated_steps
         self._work_s += result.wall_s
 
-    def lives(self, references: References) -> GridLives:
+    def episodes(self, references: References) -> GridEpisodes:
         """All so far."""
-        return GridLives(
+        return GridEpisodes(
             self.grid,
             references,
             self._returns.copy(),

@@ -1,4 +1,4 @@
-"""How a finished run ends, from its own files: nothing that was lived is lived again."""
+"""How a finished run ends, from its own files: nothing that was run is run again."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.deployment import deployed, raced
-from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.loop import is_over
 from spikeloop.coordinator.search.transfer import (
     Transfer,
@@ -29,10 +29,10 @@ STATUS = {status.words: status for status in Status}
 
 
 def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
-    """The transfer that ends a run, rulers included, as it was when it was lived.
+    """The transfer that ends a run, baselines included, as it was when it was run.
 
-    None if something is still to be lived: the search, the race, or held-out lives of these very
-    points on these very tasks. So, too, if no life of the learned Θ counts: whoever resumes such
+    None if something is still to be run: the search, the race, or held-out episodes of these very
+    points on these very tasks. So, too, if no episode of the learned Θ counts: whoever resumes such
     a run has mended what let them fail.
 
     Args:
@@ -40,7 +40,7 @@ def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
         store: of the run, its files examined.
 
     Raises:
-        ConfigError: a file is damaged, or a ruler is none.
+        ConfigError: a file is damaged, or a baseline is none.
     """
     last = store.generation()
     if not is_over(config, store.row(last) if last > 0 else None) or not raced(config, store):
@@ -50,20 +50,20 @@ def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
         return None
     grid = transfer_grid(config, config.transfer, deployed(config, store))
     theta = transfer_theta(config.transfer)
-    lives = _lives(grid, _wanted(config, grid), theta, store.read_part(path))
-    if lives is None or not lives.ok[theta.index("learned")].any():
+    episodes = _episodes(grid, _wanted(config, grid), theta, store.read_part(path))
+    if episodes is None or not episodes.ok[theta.index("learned")].any():
         return None
-    result = summarise(config.run.seed, config.transfer.seed, lives, theta)
+    result = summarise(config.run.seed, config.transfer.seed, episodes, theta)
     try:
-        baselines.check_tasks(config, config.transfer.seed, lives.references)
-        known = baselines.measure(config, config.transfer.seed, lives.references)
+        baselines.check_tasks(config, config.transfer.seed, episodes.references)
+        known = baselines.measure(config, config.transfer.seed, episodes.references)
     except baselines.OtherTasks:
         return None
-    return replace(result, rulers=known)
+    return replace(result, baselines=known)
 
 
 def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
-    """(n_candidates, n_tasks) which lives a transfer of this size has."""
+    """(n_candidates, n_tasks) which episodes a transfer of this size has."""
     whole = Tile(0, grid.n_candidates, 0, grid.n_tasks)
     wanted = np.zeros(whole.shape, dtype=np.bool_)
     for area in transfer_areas(config.transfer):
@@ -71,10 +71,10 @@ def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
     return wanted
 
 
-def _lives(
+def _episodes(
     grid: Grid, wanted: NDArray[np.bool_], theta: tuple[str, ...], table: pa.Table
-) -> GridLives | None:
-    """The lives of a table, but their curves; None unless they are the wanted ones of the grid."""
+) -> GridEpisodes | None:
+    """The episodes of a table, without curves; None unless they are those wanted of the grid."""
     if not table.schema.equals(schemas.TRANSFER) or table.num_rows != wanted.sum():
         return None
     if (table.schema.metadata or {}).get(tables.POINTS) != tables.points_digest(grid):
@@ -86,7 +86,7 @@ def _lives(
     same = (
         (column["theta"] == np.array(theta, dtype=object)[row])
         & (column["task"] == task)
-        & (column["life_seed"] == grid.seeds()[row, task])
+        & (column["episode_seed"] == grid.seeds()[row, task])
         & np.isin(column["status"], list(STATUS))
     )
     if not same.all():
@@ -104,7 +104,7 @@ def _lives(
         if s != Status.OK
     ]
     everywhere = row == 0  # the default Θ meets all tasks
-    return GridLives(
+    return GridEpisodes(
         grid,
         References(column["random"][everywhere], column["optimal"][everywhere]),
         placed(column["return"], np.nan),

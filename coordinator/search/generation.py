@@ -11,7 +11,7 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.stats.scores import Estimate, held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
@@ -33,8 +33,8 @@ def live_generation(
     generation: int,
     reporter: "Reporter",
     meanwhile: Callable[[], None] = lambda: None,
-) -> GridLives:
-    """A generation's candidates on its own fresh tasks; RunFailed if too many lives fail.
+) -> GridEpisodes:
+    """A generation's candidates on its own fresh tasks; RunFailed if too many episodes fail.
 
     ``meanwhile`` is called once while the workers are busy.
     """
@@ -51,28 +51,28 @@ def live_generation(
         gradient=wants_gradient(config.strategy),
         progress=(generation - 1) / run.generations,
     )
-    n_lives = racing_schedule.n_lives(grid.n_candidates, run.edges)
-    reporter.started(f"generation {generation}/{config.run.generations}", n_lives)
+    n_episodes = racing_schedule.n_episodes(grid.n_candidates, run.edges)
+    reporter.started(f"generation {generation}/{config.run.generations}", n_episodes)
     tile = (run.tile_candidates, run.tile_tasks)
     name = f"generation {generation}"
-    lives = racing.race(
-        pool, grid, run.edges, tile, run.max_failed_share, name, reporter.lived, meanwhile
+    episodes = racing.race(
+        pool, grid, run.edges, tile, run.max_failed_share, name, reporter.episodes_done, meanwhile
     )
-    _refuse_too_many_failures(config, lives, generation)
-    return lives
+    _refuse_too_many_failures(config, episodes, generation)
+    return episodes
 
 
 def live_held_out(
     config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: "Reporter"
-) -> tuple[GridLives, Estimate]:
+) -> tuple[GridEpisodes, Estimate]:
     """One point on the monitor tasks, which are the same for every generation, and its score."""
     reporter.started("held-out score", config.transfer.monitor_tasks)
-    lives = evaluate_grid(pool, held_out_jobs(config, point, generation), reporter.lived)
-    return lives, held_out_score(lives.gain[0], lives.span[0], config.run.seed, generation)
+    episodes = evaluate_grid(pool, held_out_jobs(config, point, generation), reporter.episodes_done)
+    return episodes, held_out_score(episodes.gain[0], episodes.span[0], config.run.seed, generation)
 
 
 def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list[Job]:
-    """The held-out lives of one point, in smaller jobs than the search's, to keep workers busy.
+    """The held-out episodes of one point, in smaller jobs than the search's, to keep workers busy.
 
     Their size is no function of the number of workers, on which nothing may depend.
     """
@@ -90,26 +90,28 @@ def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list
     return cut(grid, 1, n_tasks, f"generation {generation} held out")
 
 
-def count_failures(lives: GridLives) -> Counter[str]:
-    """Number of failed lives by reason, in words."""
-    return Counter(failure.status.words for failure in lives.failures)
+def count_failures(episodes: GridEpisodes) -> Counter[str]:
+    """Number of failed episodes by reason, in words."""
+    return Counter(failure.status.words for failure in episodes.failures)
 
 
-def _refuse_too_many_failures(config: RunConfig, lives: GridLives, generation: int) -> None:
+def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generation: int) -> None:
     run = config.run
-    if np.isfinite(lives.fitness(run.max_failed_share)).any():
-        if lives.n_failed <= run.max_failed_share * lives.n_lived:
+    if np.isfinite(episodes.fitness(run.max_failed_share)).any():
+        if episodes.n_failed <= run.max_failed_share * episodes.n_episodes_done:
             return
-    elif not lives.failures:
+    elif not episodes.failures:
         raise RunFailed(
-            f"generation {generation}: on none of its {lives.grid.n_tasks} tasks is there anything "
+            f"generation {generation}: on none of its {episodes.grid.n_tasks} tasks is there "
+            "anything "
             "to gain, because chance is as good as the optimum; change [family]"
         )
-    reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(lives).items())
-    first = lives.failures[0]
+    reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(episodes).items())
+    first = episodes.failures[0]
     raise RunFailed(
-        f"generation {generation}: {lives.n_failed} of {lives.n_lived} lives failed "
+        f"generation {generation}: {episodes.n_failed} of {episodes.n_episodes_done} episodes "
+        "failed "
         f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
         f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",
-        next((failure.traceback for failure in lives.failures if failure.traceback), ""),
+        next((failure.traceback for failure in episodes.failures if failure.traceback), ""),
     )

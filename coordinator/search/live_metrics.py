@@ -60,7 +60,7 @@ def at_end() -> dict[str, Measure]:
 def of_row(row: Mapping[str, Any]) -> dict[str, Measure]:
     """Of one generation; the held-out score only where it was measured."""
     measures: dict[str, Measure] = {name: row[column] for name, column in COLUMNS.items()}
-    measures["failed_share"] = row["n_failed"] / row["n_lives"]
+    measures["failed_share"] = row["n_failed"] / row["n_episodes"]
     prefix = "strategy_"
     measures["strategy"] = {
         name.removeprefix(prefix): value

@@ -19,7 +19,7 @@ from spikeloop.coordinator.search import live_metrics, racing
 from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.commits import Commits, Finished
 from spikeloop.coordinator.search.deployment import epoch_start, point_after
-from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.generation import count_failures, live_generation, live_held_out
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.store.run_store import RunStore
@@ -31,7 +31,7 @@ from spikeloop.workers.seeding import Purpose, stream
 KEPT = (
     "generation",
     "epoch",
-    "total_lives",
+    "total_episodes",
     "stopped",
     "held_out_score",
     "held_out_low",
@@ -45,15 +45,15 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
     """Runs all generations that are still to come, until the last or a rule of ``[stop]``.
 
     They are committed, as many together as ``run.commit_every`` says, and so is what the rules
-    decide after them: while the first lives of the next one are being lived, so that no worker
+    decide after them: while the first episodes of the next one are being run, so that no worker
     waits for the disk.
 
     Returns:
         The strategy's last state.
 
     Raises:
-        ConfigError: if ``stop.lives`` does not suffice for a single generation.
-        RunFailed: if more than ``run.max_failed_share`` of a generation's lives fail.
+        ConfigError: if ``stop.episodes`` does not suffice for a single generation.
+        RunFailed: if more than ``run.max_failed_share`` of a generation's episodes fail.
         Interrupted: after a signal; what was committed stays.
     """
     planned = max_generations(config)  # refuses
@@ -69,9 +69,9 @@ def search(config: RunConfig, pool: WorkerPool, store: RunStore, reporter: Repor
         parts = {}
         if config.transfer.monitor_every:
             point = config.strategy.recommend(state)
-            lives, _ = live_held_out(config, pool, point, 0, reporter)
-            parts["curves"] = tables.curves_table(lives, 0)
-            failures = count_failures(lives)  # told with the first generation
+            episodes, _ = live_held_out(config, pool, point, 0, reporter)
+            parts["curves"] = tables.curves_table(episodes, 0)
+            failures = count_failures(episodes)  # told with the first generation
         store.commit(0, parts, to_arrays(state))
     commit = _Once()
     commits = Commits(config.run.commit_every, store, pool, reporter)
@@ -137,9 +137,9 @@ class _Told:
         number: of the generation, from 1.
         epoch: how often the search had begun anew.
         state: after the generation.
-        lives: of its candidates on its tasks.
+        episodes: of its candidates on its tasks.
         fitness: (n_candidates,) as the strategy was told; nan without one.
-        lived: lives of the search so far.
+        episodes_done: episodes of the search so far.
         spread: of the population, in coordinates; nan where points are too long to be stored.
         wall_s: seconds it took.
     """
@@ -147,9 +147,9 @@ class _Told:
     number: int
     epoch: int
     state: Any
-    lives: GridLives
+    episodes: GridEpisodes
     fitness: FloatArray
-    lived: int
+    episodes_done: int
     spread: float
     wall_s: float
 
@@ -171,9 +171,9 @@ def _tell(
         if config.stop.restarts(rows[-1].get("stopped")):
             state, epoch = begin(config, number), epoch + 1
     population = strategy.ask(state, stream(run.seed, Purpose.ASK, number))
-    lives = live_generation(config, pool, population, number, reporter, meanwhile)
-    fitness = racing.fitness(lives, run.edges[0], run.max_failed_share)
-    evaluation = Evaluation(fitness, lives.gradient)
+    episodes = live_generation(config, pool, population, number, reporter, meanwhile)
+    fitness = racing.fitness(episodes, run.edges[0], run.max_failed_share)
+    evaluation = Evaluation(fitness, episodes.gradient)
     state = strategy.tell(state, population, evaluation, stream(run.seed, Purpose.TELL, number))
     width = float("nan")
     if space.n_dim <= MAX_STORED_DIM:
@@ -182,9 +182,9 @@ def _tell(
         number,
         epoch,
         state,
-        lives,
+        episodes,
         fitness,
-        lived=(rows[-1]["total_lives"] if rows else 0) + lives.n_lived,
+        episodes_done=(rows[-1]["total_episodes"] if rows else 0) + episodes.n_episodes_done,
         spread=width,
         wall_s=time.perf_counter() - started,
     )
@@ -207,26 +207,26 @@ def _generation(
     """
     strategy, run, stop = config.strategy, config.run, config.stop
     told = _tell(config, pool, state, rows, reporter, commit_last)
-    number, lives, fitness = told.number, told.lives, told.fitness
-    failures = failures + count_failures(lives)
+    number, episodes, fitness = told.number, told.episodes, told.fitness
+    failures = failures + count_failures(episodes)
     parts: dict[str, Any] = {}
     # These two rules come before the held-out score, because a search ends with such a score.
     rule: Rule | None = "spread" if stop.collapsed(told.spread) else None
     rule = _within_budget(config, told, rule)
-    held_out_lives, held_out = None, None
+    held_out_episodes, held_out = None, None
     transfer = config.transfer
     if transfer.monitors(number, run.generations) or (transfer.monitor_every and stop.ends(rule)):
         first = epoch_start([*rows, {"generation": number, "epoch": told.epoch}], number)
         point = point_after(config, store, number, first, told.state)
-        held_out_lives, held_out = live_held_out(config, pool, point, number, reporter)
-        parts["curves"] = tables.curves_table(held_out_lives, number)
-        failures += count_failures(held_out_lives)
+        held_out_episodes, held_out = live_held_out(config, pool, point, number, reporter)
+        parts["curves"] = tables.curves_table(held_out_episodes, number)
+        failures += count_failures(held_out_episodes)
     columns = {
         "generation": number,
-        "total_lives": told.lived,
+        "total_episodes": told.episodes_done,
         "epoch": told.epoch,
         "spread": told.spread,
-        **tables.held_out_columns(held_out_lives, held_out),
+        **tables.held_out_columns(held_out_episodes, held_out),
     }
     if held_out and not stop.ends(rule):
         if stop.reached(columns):
@@ -238,11 +238,11 @@ def _generation(
     columns |= {
         "stopped": rule,
         "wall_s": told.wall_s,
-        "work_s": lives.work_s,
-        "overhead_s": told.wall_s - lives.work_s / pool.n_workers,
+        "work_s": episodes.work_s,
+        "overhead_s": told.wall_s - episodes.work_s / pool.n_workers,
         "finished": datetime.now(UTC),
     }
-    table = tables.generation_table(lives, fitness, summary, columns)
+    table = tables.generation_table(episodes, fitness, summary, columns)
     report = GenerationReport(
         number,
         float(np.nanmax(fitness)),
@@ -255,8 +255,8 @@ def _generation(
     )
 
     def commit() -> None:
-        parts["lives"] = tables.lives_table(lives, number)
-        parts["candidates"] = tables.candidates_table(lives, fitness, config.space, number)
+        parts["episodes"] = tables.episodes_table(episodes, number)
+        parts["candidates"] = tables.candidates_table(episodes, fitness, config.space, number)
         parts["generations"] = table
         commits.add(Finished(parts, to_arrays(told.state), row, report))
 
@@ -265,14 +265,14 @@ def _generation(
 
 
 def _within_budget(config: RunConfig, told: _Told, rule: Rule | None) -> Rule | None:
-    """The rule that has fired, or "lives" if the generation that it leads to costs too many."""
-    if not config.stop.lives or config.stop.ends(rule):
+    """The rule that has fired, or "episodes" if the generation that it leads to costs too many."""
+    if not config.stop.episodes or config.stop.ends(rule):
         return rule
     following = told.number + 1
     restarts = config.stop.restarts(rule)
     state = begin(config, following) if restarts else told.state
-    needed = racing_schedule.n_lives(_asked(config, state, following), config.run.edges)
-    return "lives" if config.stop.exhausted(told.lived, needed) else rule
+    needed = racing_schedule.n_episodes(_asked(config, state, following), config.run.edges)
+    return "episodes" if config.stop.exhausted(told.episodes_done, needed) else rule
 
 
 def begin(config: RunConfig, generation: int | None = None) -> Any:
@@ -295,20 +295,20 @@ def n_candidates(config: RunConfig) -> int:
 
 def max_generations(config: RunConfig) -> int:
     """Generations at most, each as large as the first; ConfigError if not one is affordable."""
-    if not config.stop.lives:
+    if not config.stop.episodes:
         return config.run.generations
-    needed = generation_lives(config)
+    needed = generation_episodes(config)
     if config.stop.exhausted(0, needed):
         raise ConfigError(
-            f"[stop] lives must be at least {needed}, what one generation costs, got "
-            f"{config.stop.lives}"
+            f"[stop] episodes must be at least {needed}, what one generation costs, got "
+            f"{config.stop.episodes}"
         )
-    return min(config.run.generations, config.stop.lives // needed)
+    return min(config.run.generations, config.stop.episodes // needed)
 
 
-def generation_lives(config: RunConfig) -> int:
-    """Lives of the first generation."""
-    return racing_schedule.n_lives(n_candidates(config), config.run.edges)
+def generation_episodes(config: RunConfig) -> int:
+    """Episodes of the first generation."""
+    return racing_schedule.n_episodes(n_candidates(config), config.run.edges)
 
 
 def _asked(config: RunConfig, state: Any, generation: int) -> int:

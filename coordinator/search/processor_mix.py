@@ -14,7 +14,7 @@ from spikeloop.workers.processor import label, portable
 
 
 class WatchedPool:
-    """A pool that says once if a life comes from a worker with other kernels than this process.
+    """A pool that says once if an episode comes from a worker with other kernels than this process.
 
     Args:
         pool: that does the work.
@@ -48,7 +48,7 @@ class WatchedPool:
         self._pool.publish(measures)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yields the pool's outcomes, and looks at who lived them."""
+        """Yields the pool's outcomes, and looks at who ran them."""
         for outcome in self._pool.run(jobs):
             if self._note is not None and (text := mixed(outcome.result.worker, self._what)):
                 self._note(text)
@@ -76,6 +76,6 @@ def mixed(workers: str, what: str) -> str:
             return (
                 f"warning: worker {name} computes with other kernels than this process "
                 f"({there} there, {label()} here), so the last bits of {what}'s numbers may depend "
-                "on which worker lives what; every life's kernels are in its column worker"
+                "on which worker runs what; every episode's kernels are in its column worker"
             )
     return ""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.racing_schedule import half
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Tile, cut
 
@@ -43,8 +43,8 @@ def race(
     name: str,
     progress: Callable[[int], None],
     meanwhile: Callable[[], None] = lambda: None,
-) -> GridLives:
-    """Lives a race of the candidates of a grid.
+) -> GridEpisodes:
+    """Episodes a race of the candidates of a grid.
 
     Args:
         pool: where.
@@ -53,7 +53,7 @@ def race(
         tile: candidates and tasks of a job at most; it changes no result.
         max_failed_share: as for fitness; who exceeds it counts as worst.
         name: what the jobs are part of, for people.
-        progress: called with the number of lives that came in.
+        progress: called with the number of episodes that came in.
         meanwhile: called once while the workers are busy.
     """
 
@@ -64,12 +64,12 @@ def race(
             for job in cut(grid, *tile, name, Tile(c0, c1, start, stop))
         ]
 
-    def following(lives: GridLives) -> list[Job]:
-        done = int(lives.lived.any(axis=0).sum())
+    def following(episodes: GridEpisodes) -> list[Job]:
+        done = int(episodes.episodes_done.any(axis=0).sum())
         if done == edges[-1]:
             return []
         stop = next(edge for edge in edges if edge > done)
-        alive = better_half(lives.fitness(max_failed_share), lives.lived[:, done - 1])
+        alive = better_half(episodes.fitness(max_failed_share), episodes.episodes_done[:, done - 1])
         return jobs(alive, done, stop)
 
     everyone = np.ones(grid.n_candidates, dtype=np.bool_)
@@ -77,18 +77,20 @@ def race(
     return evaluate_grid(pool, first, progress, following, meanwhile, curves=False)
 
 
-def fitness(lives: GridLives, n_first: int, max_failed_share: float) -> FloatArray:
+def fitness(episodes: GridEpisodes, n_first: int, max_failed_share: float) -> FloatArray:
     """(n_candidates,) comparable fitness after a race within a generation; nan as ever.
 
     Args:
-        lives: all candidates on the first ``n_first`` tasks, the better half on all.
+        episodes: all candidates on the first ``n_first`` tasks, the better half on all.
         n_first: tasks of the first round; without a race all of them.
-        max_failed_share: of a candidate's lives, beyond which it has no fitness.
+        max_failed_share: of a candidate's episodes, beyond which it has no fitness.
     """
-    full = lives.fitness(max_failed_share)
-    if n_first == lives.grid.n_tasks:
+    full = episodes.fitness(max_failed_share)
+    if n_first == episodes.grid.n_tasks:
         return full
-    return corrected(lives.fitness(max_failed_share, n_first), full, lives.lived[:, -1])
+    return corrected(
+        episodes.fitness(max_failed_share, n_first), full, episodes.episodes_done[:, -1]
+    )
 
 
 def corrected(first: FloatArray, full: FloatArray, survived: NDArray[np.bool_]) -> FloatArray:
@@ -108,7 +110,7 @@ def corrected(first: FloatArray, full: FloatArray, survived: NDArray[np.bool_]) 
 
     Args:
         first: (n_candidates,) scores on the first tasks, nan without.
-        full: (n_candidates,) scores on all tasks lived, nan without.
+        full: (n_candidates,) scores on all tasks run, nan without.
         survived: (n_candidates,) who met all tasks.
     """
     both = survived & np.isfinite(first) & np.isfinite(full)

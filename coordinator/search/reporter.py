@@ -16,8 +16,8 @@ class GenerationReport:
         best: fitness of the best candidate on this generation's tasks.
         mean: fitness of the candidates that have one, on average.
         held_out: score of the recommended point on the monitor tasks, where it was measured.
-        failures: number of failed lives by reason, those of the held-out score included, and those
-            of generations before it that are told of together with it.
+        failures: number of failed episodes by reason, those of the held-out score included, and
+            those of generations before it that are told of together with it.
         summary: what the strategy tells of itself.
         wall_s: seconds from asking to telling.
         stopped: why the search ends or begins anew after it, in words; "" if it goes on.
@@ -36,12 +36,12 @@ class GenerationReport:
 class Reporter(Protocol):
     """Whoever shows the progress."""
 
-    def started(self, what: str, n_lives: int) -> None:
-        """A grid of ``n_lives`` is on its way."""
+    def started(self, what: str, n_episodes: int) -> None:
+        """A grid of ``n_episodes`` is on its way."""
         ...
 
-    def lived(self, n_lives: int) -> None:
-        """Some of its lives came in."""
+    def episodes_done(self, n_episodes: int) -> None:
+        """Some of its episodes came in."""
         ...
 
     def generation(self, report: GenerationReport) -> None:

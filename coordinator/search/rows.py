@@ -1,4 +1,4 @@
-"""Lives, candidates and generations as Arrow tables in the columns of ``schemas``."""
+"""Episodes, candidates and generations as Arrow tables in the columns of ``schemas``."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
-from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.stats.scores import Estimate, score
 from spikeloop.coordinator.store import schemas
 from spikeloop.tasks.base import FloatArray
@@ -19,56 +19,56 @@ POINTS = b"points"
 """Key of a transfer's metadata: the digest of the points that met the tasks."""
 
 
-def lives_table(lives: GridLives, generation: int) -> pa.Table:
-    """The lives of a generation, candidate by candidate."""
-    candidate, _ = np.indices(lives.returns.shape)
+def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
+    """The episodes of a generation, candidate by candidate."""
+    candidate, _ = np.indices(episodes.returns.shape)
     table = _table(
-        schemas.LIVES,
-        generation=np.full(lives.returns.size, generation),
+        schemas.EPISODES,
+        generation=np.full(episodes.returns.size, generation),
         candidate=candidate.ravel(),
-        **_life_columns(lives),
+        **_episode_columns(episodes),
     )
-    return table.filter(pa.array(lives.lived.ravel()))
+    return table.filter(pa.array(episodes.episodes_done.ravel()))
 
 
-def finalists_table(lives: GridLives, generations: Sequence[int]) -> pa.Table:
-    """The lives of the race between the points recommended after these generations."""
+def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Table:
+    """The episodes of the race between the points recommended after these generations."""
     table = _table(
         schemas.FINALISTS,
-        generation=np.repeat(generations, lives.grid.n_tasks),
-        **_life_columns(lives),
+        generation=np.repeat(generations, episodes.grid.n_tasks),
+        **_episode_columns(episodes),
     )
-    return table.filter(pa.array(lives.lived.ravel()))
+    return table.filter(pa.array(episodes.episodes_done.ravel()))
 
 
-def curves_table(lives: GridLives, generation: int) -> pa.Table:
-    """The held-out lives of the point recommended after a generation, with their curves."""
+def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
+    """The held-out episodes of the point recommended after a generation, with their curves."""
     return _table(
         schemas.CURVES,
-        generation=np.full(lives.returns.size, generation),
-        curve=_curves(lives),
-        **_life_columns(lives),
+        generation=np.full(episodes.returns.size, generation),
+        curve=_curves(episodes),
+        **_episode_columns(episodes),
     )
 
 
-def transfer_table(lives: GridLives, theta: tuple[str, ...]) -> pa.Table:
-    """Held-out lives of several points, with their curves; ``point`` counts within a theta.
+def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
+    """Held-out episodes of several points, with their curves; ``point`` counts within a theta.
 
     Its metadata name the points, which it does not hold: a run that goes on after a transfer
     learns another Θ.
     """
-    n_tasks = lives.grid.n_tasks
+    n_tasks = episodes.grid.n_tasks
     number = [theta[:row].count(name) for row, name in enumerate(theta)]
     table = _table(
         schemas.TRANSFER,
-        transfer_seed=np.full(lives.returns.size, lives.grid.index),
+        transfer_seed=np.full(episodes.returns.size, episodes.grid.index),
         theta=np.repeat(theta, n_tasks),
         point=np.repeat(number, n_tasks),
-        curve=_curves(lives),
-        **_life_columns(lives),
+        curve=_curves(episodes),
+        **_episode_columns(episodes),
     )
-    named = table.replace_schema_metadata({POINTS: points_digest(lives.grid)})
-    return named.filter(pa.array(lives.lived.ravel()))
+    named = table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
+    return named.filter(pa.array(episodes.episodes_done.ravel()))
 
 
 def points_digest(grid: Grid) -> bytes:
@@ -78,21 +78,21 @@ def points_digest(grid: Grid) -> bytes:
 
 
 def candidates_table(
-    lives: GridLives, fitness: FloatArray, space: ParameterSpace, generation: int
+    episodes: GridEpisodes, fitness: FloatArray, space: ParameterSpace, generation: int
 ) -> pa.Table:
     """One row a candidate of a generation."""
-    n = lives.grid.n_candidates
+    n = episodes.grid.n_candidates
     schema = schemas.candidates(space)
     columns: dict[str, Any] = {
         "generation": np.full(n, generation),
         "candidate": np.arange(n),
         "fitness": fitness,
-        "n_lives": lives.lived.sum(axis=1),
-        "n_failed": (lives.lived & ~lives.ok).sum(axis=1),
+        "n_episodes": episodes.episodes_done.sum(axis=1),
+        "n_failed": (episodes.episodes_done & ~episodes.ok).sum(axis=1),
         "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
     if space.n_dim <= MAX_STORED_DIM:
-        points = lives.grid.population.rows(0, n)
+        points = episodes.grid.population.rows(0, n)
         values = space.decode(points).values
         columns |= dict(zip(schemas.parameter_columns(space), values.T, strict=True))
         columns["point"] = pa.FixedSizeListArray.from_arrays(
@@ -102,7 +102,7 @@ def candidates_table(
 
 
 def generation_table(
-    lives: GridLives,
+    episodes: GridEpisodes,
     fitness: FloatArray,
     summary: Mapping[str, float],
     columns: Mapping[str, Any],
@@ -110,7 +110,7 @@ def generation_table(
     """The one row of a generation.
 
     Args:
-        lives: of the generation.
+        episodes: of the generation.
         fitness: (n_candidates,) of its candidates.
         summary: what the strategy tells of itself.
         columns: by name, those that do not follow from these.
@@ -124,57 +124,57 @@ def generation_table(
         "sd": fitness.std(ddof=1) if fitness.size > 1 else 0.0,
         "worst": fitness.min(),
         "best_candidate": best_candidate,
-        "n_candidates": lives.grid.n_candidates,
-        "n_tasks": lives.grid.n_tasks,
-        "n_lives": lives.n_lived,
-        "n_failed": lives.n_failed,
-        "simulated_steps": lives.n_simulated_steps,
-        "retries": int((lives.attempts - 1).clip(min=0).sum()),
+        "n_candidates": episodes.grid.n_candidates,
+        "n_tasks": episodes.grid.n_tasks,
+        "n_episodes": episodes.n_episodes_done,
+        "n_failed": episodes.n_failed,
+        "simulated_steps": episodes.n_simulated_steps,
+        "retries": int((episodes.attempts - 1).clip(min=0).sum()),
         **{f"strategy_{name}": value for name, value in summary.items()},
         **columns,
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
-        row[name] = int((lives.lived & (lives.status == status)).sum())
+        row[name] = int((episodes.episodes_done & (episodes.status == status)).sum())
     return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 
-def held_out_columns(lives: GridLives | None, held_out: Estimate | None) -> dict[str, Any]:
+def held_out_columns(episodes: GridEpisodes | None, held_out: Estimate | None) -> dict[str, Any]:
     """Columns of a generation about its held-out score; without values if it has none."""
     return {
         "held_out_score": held_out and held_out.value,
         "held_out_low": held_out and held_out.low,
         "held_out_high": held_out and held_out.high,
         "held_out_tasks": held_out and held_out.n_tasks,
-        "held_out_failed": lives and lives.n_failed,
+        "held_out_failed": episodes and episodes.n_failed,
     }
 
 
-def _life_columns(lives: GridLives) -> dict[str, Any]:
-    shape = lives.returns.shape
+def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
+    shape = episodes.returns.shape
     errors = np.full(shape, None, dtype=object)
-    for failure in lives.failures:
+    for failure in episodes.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    span = np.broadcast_to(lives.references.optimal - lives.references.random, shape)
+    span = np.broadcast_to(episodes.references.optimal - episodes.references.random, shape)
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
         "task": np.indices(shape)[1],
-        "life_seed": lives.grid.seeds(),
-        "return": lives.returns,
-        "random": np.broadcast_to(lives.references.random, shape),
-        "optimal": np.broadcast_to(lives.references.optimal, shape),
-        "score": score(lives.returns - lives.references.random, span),
-        "status": words[lives.status],
+        "episode_seed": episodes.grid.seeds(),
+        "return": episodes.returns,
+        "random": np.broadcast_to(episodes.references.random, shape),
+        "optimal": np.broadcast_to(episodes.references.optimal, shape),
+        "score": score(episodes.returns - episodes.references.random, span),
+        "status": words[episodes.status],
         "error": errors,
-        "attempts": lives.attempts,
-        "worker": lives.workers,
+        "attempts": episodes.attempts,
+        "worker": episodes.workers,
     }
     return {name: values.ravel() for name, values in columns.items()}
 
 
-def _curves(lives: GridLives) -> pa.Array:
-    n_bins = lives.curve.shape[2]
-    flat = pa.array(lives.curve.ravel(), pa.float32())
-    offsets = pa.array(np.arange(0, lives.curve.size + 1, n_bins), pa.int32())
+def _curves(episodes: GridEpisodes) -> pa.Array:
+    n_bins = episodes.curve.shape[2]
+    flat = pa.array(episodes.curve.ravel(), pa.float32())
+    offsets = pa.array(np.arange(0, episodes.curve.size + 1, n_bins), pa.int32())
     return pa.ListArray.from_arrays(offsets, flat)
 
 

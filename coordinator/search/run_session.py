@@ -96,7 +96,7 @@ def start(
         on_end: called with the finished run while it is still locked, to draw its figures.
 
     Raises:
-        ConfigError: the folder exists or cannot be written, or ``stop.lives`` is too small.
+        ConfigError: the folder exists or cannot be written, or ``stop.episodes`` is too small.
         PoolError: no workers; nothing is left behind if not even the first state was committed.
         RunFailed, Interrupted: what was committed stays and can be resumed.
     """
@@ -139,7 +139,7 @@ def resume(
         reporter: told what was found and removed.
         stop: ends the run on a signal.
         after: first go back to this generation, -1 for before the search: whatever came after it
-            is removed and lived again.
+            is removed and run again.
         on_end: called with the finished run while it is still locked, to draw its figures.
 
     Raises:
@@ -218,7 +218,7 @@ def _remedy(folder: Path, sound: int) -> str:
 
 
 def _removed(store: RunStore, paths: list[Path], what: str = "") -> str:
-    """For example "; removed 4 files of an interrupted commit (lives/part-000008.parquet, ...)"."""
+    """For example "; removed 4 files of an interrupted commit (episodes/part-8.parquet, ...)"."""
     if not paths:
         return ""
     names = [path.relative_to(store.folder).as_posix() for path in paths[:3]]
@@ -236,10 +236,10 @@ def transfer(
 ) -> Transfer:
     """Scores a run's recommended point on held-out tasks of the given number and seed.
 
-    They are lived also if the run has these very lives on file: whoever asks for them wants to know
-    whether they come out the same here and now. ``resume`` shows those on file.
+    They are run also if the run has these very episodes on file: whoever asks for them wants to
+    know whether they come out the same here and now. ``resume`` shows those on file.
 
-    The lives are written to ``transfer_path``. No other evaluation is ever replaced.
+    The episodes are written to ``transfer_path``. No other evaluation is ever replaced.
     """
     point = recommended(config, store)
     path = transfer_path(config, store, settings)
@@ -254,7 +254,7 @@ def transfer(
 
 
 def transfer_path(config: RunConfig, store: RunStore, settings: TransferSettings) -> Path:
-    """The file for the held-out lives of the point that a run would deploy as things stand.
+    """The file for the held-out episodes of the point that a run would deploy as things stand.
 
     Only the run's own seed and number of tasks belong into ``transfer``.
     """
@@ -285,7 +285,7 @@ def transfer_of(
     with _workers(config, stop, reporter) as pool:
         reporter.pool(pool.description)
         scored = score_transfer(pool, config, settings, point, reporter)
-        return _with_rulers(config, pool, source, settings, scored)
+        return _with_baselines(config, pool, source, settings, scored)
 
 
 def _score(
@@ -298,28 +298,30 @@ def _score(
     reporter: SessionReporter,
 ) -> Transfer:
     transfer = score_transfer(pool, config, settings, point, reporter)
-    store.write_transfer(path, tables.transfer_table(transfer.lives, transfer.theta))
-    return _with_rulers(config, pool, store.folder, settings, transfer)
+    store.write_transfer(path, tables.transfer_table(transfer.episodes, transfer.theta))
+    return _with_baselines(config, pool, store.folder, settings, transfer)
 
 
-def _with_rulers(
+def _with_baselines(
     config: RunConfig,
     pool: WorkerPool,
     source: Path,
     settings: TransferSettings,
     transfer: Transfer,
 ) -> Transfer:
-    """A transfer with its rulers; RunFailed if the learned Θ has not lived through any of it."""
-    if not transfer.lives.ok[transfer.rows("learned")].any():
-        first = next(f for f in transfer.lives.failures if transfer.theta[f.tile.c0] == "learned")
+    """A transfer with its baselines; RunFailed if the learned Θ has not run through any of it."""
+    if not transfer.episodes.ok[transfer.rows("learned")].any():
+        first = next(
+            f for f in transfer.episodes.failures if transfer.theta[f.tile.c0] == "learned"
+        )
         raise RunFailed(
-            f"{source}: every held-out life of the learned Θ failed; the first (task "
+            f"{source}: every held-out episode of the learned Θ failed; the first (task "
             f"{first.tile.t0}): {first.message}",
             first.traceback,
         )
     with pool.stop.raising():
-        known = baselines.measure(config, settings.seed, transfer.lives.references)
-    return replace(transfer, rulers=known)
+        known = baselines.measure(config, settings.seed, transfer.episodes.references)
+    return replace(transfer, baselines=known)
 
 
 def recommended(config: RunConfig, store: RunStore) -> FloatArray:
@@ -345,7 +347,7 @@ def _tell_deployed(config: RunConfig, store: RunStore, reporter: SessionReporter
 
 
 def warm_up_job(config: RunConfig) -> Job:
-    """One life of the default Θ: compiles and imports before deadlines count."""
+    """One episode of the default Θ: compiles and imports before deadlines count."""
     grid = Grid(
         config.family,
         config.learner,

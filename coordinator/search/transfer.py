@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
-from spikeloop.coordinator.search.baselines import Ruler
-from spikeloop.coordinator.search.evaluation import GridLives, evaluate_grid
+from spikeloop.coordinator.search.baselines import Baseline
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.stats.regret import shortfall
+from spikeloop.coordinator.stats.regret import mean_regret
 from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -25,49 +25,49 @@ THETAS = ("default", "random", "learned")
 
 @dataclass(frozen=True)
 class Transfer:
-    """Held-out lives of several points on the same tasks.
+    """Held-out episodes of several points on the same tasks.
 
     Attributes:
-        lives: one row per point: the default, the learned one, the random ones.
+        episodes: one row per point: the default, the learned one, the random ones.
         theta: which of ``THETAS`` each row belongs to.
         scores: of each theta.
         gains: planned comparisons, learned minus default and learned minus random, paired by task.
-        rulers: further policies on the same tasks, where the family knows some.
+        baselines: further policies on the same tasks, where the family knows some.
     """
 
-    lives: GridLives
+    episodes: GridEpisodes
     theta: tuple[str, ...]
     scores: Mapping[str, Estimate]
     gains: Mapping[str, Estimate]
-    rulers: Mapping[str, Ruler] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
     def rows(self, theta: str) -> list[int]:
-        """Rows of ``lives`` that belong to a theta."""
+        """Rows of ``episodes`` that belong to a theta."""
         return [row for row, name in enumerate(self.theta) if name == theta]
 
     @cached_property
-    def below_optimal(self) -> dict[str, Estimate]:
-        """Mean over the lives of each theta of the optimal minus the earned return."""
-        lives, grid = self.lives, self.lives.grid
-        missed = lives.references.optimal - lives.returns
-        return shortfalls(grid.run_seed, grid.index, missed, lives.ok, self.theta)
+    def regret(self) -> dict[str, Estimate]:
+        """Mean over the episodes of each theta of the optimal minus the earned return."""
+        episodes, grid = self.episodes, self.episodes.grid
+        missed = episodes.references.optimal - episodes.returns
+        return mean_regrets(grid.run_seed, grid.index, missed, episodes.ok, self.theta)
 
     def as_json(self) -> dict[str, Any]:
-        """Scores, differences, returns below the optimum and rulers; None for nan."""
-        rulers = {
+        """Scores, differences, returns below the optimum and baselines; None for nan."""
+        baselines = {
             name: {
-                **_plain(ruler.score),
-                "mean_return": ruler.mean_return,
-                "below_optimal": _plain(ruler.below_optimal),
+                **_plain(baseline.score),
+                "mean_return": baseline.mean_return,
+                "regret": _plain(baseline.regret),
             }
-            for name, ruler in self.rulers.items()
+            for name, baseline in self.baselines.items()
         }
         return {
             "scores": {name: _plain(estimate) for name, estimate in self.scores.items()},
             "differences": {name: _plain(estimate) for name, estimate in self.gains.items()},
-            "below_optimal": {name: _plain(e) for name, e in self.below_optimal.items()},
-            "rulers": rulers,
-            "n_failed": self.lives.n_failed,
+            "regret": {name: _plain(e) for name, e in self.regret.items()},
+            "baselines": baselines,
+            "n_failed": self.episodes.n_failed,
         }
 
 
@@ -93,8 +93,8 @@ def transfer_areas(settings: TransferSettings) -> list[Tile]:
 
 
 def transfer_size(settings: TransferSettings) -> int:
-    """Number of lives of a transfer evaluation."""
-    return sum(area.n_lives for area in transfer_areas(settings))
+    """Number of episodes of a transfer evaluation."""
+    return sum(area.n_episodes for area in transfer_areas(settings))
 
 
 def transfer_theta(settings: TransferSettings) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ def transfer_grid(config: RunConfig, settings: TransferSettings, learned: FloatA
 def new_tasks(config: RunConfig, points: FloatArray, n_tasks: int, seed: int) -> Grid:
     """Points on held-out tasks, of which more begin with the same ones.
 
-    So do the seeds of the lives of more points, and with common noise those on more tasks.
+    So do the seeds of the episodes of more points, and with common noise those on more tasks.
 
     Args:
         config: the run's.
@@ -136,7 +136,7 @@ def new_tasks(config: RunConfig, points: FloatArray, n_tasks: int, seed: int) ->
 
 
 def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
-    """The held-out lives, cut into jobs."""
+    """The held-out episodes, cut into jobs."""
     grid = transfer_grid(config, settings, learned)
     tile = (config.run.tile_candidates, config.run.tile_tasks)
     return [job for area in transfer_areas(settings) for job in cut(grid, *tile, "transfer", area)]
@@ -149,7 +149,7 @@ def score_transfer(
     learned: FloatArray,
     reporter: Reporter,
 ) -> Transfer:
-    """Lives the points on the held-out tasks and scores them with 95 % intervals.
+    """Episodes the points on the held-out tasks and scores them with 95 % intervals.
 
     Args:
         pool: where.
@@ -160,25 +160,25 @@ def score_transfer(
     """
     jobs = transfer_jobs(config, settings, learned)
     reporter.started("transfer to held-out tasks", transfer_size(settings))
-    lives = evaluate_grid(pool, jobs, reporter.lived)
-    return summarise(config.run.seed, settings.seed, lives, transfer_theta(settings))
+    episodes = evaluate_grid(pool, jobs, reporter.episodes_done)
+    return summarise(config.run.seed, settings.seed, episodes, transfer_theta(settings))
 
 
-def summarise(run_seed: int, seed: int, lives: GridLives, theta: tuple[str, ...]) -> Transfer:
-    """Scores and planned comparisons of lives; the resampling depends on the seeds only."""
-    return Transfer(lives, theta, *compare(run_seed, seed, lives.gain, lives.span, theta))
+def summarise(run_seed: int, seed: int, episodes: GridEpisodes, theta: tuple[str, ...]) -> Transfer:
+    """Scores and planned comparisons of episodes; the resampling depends on the seeds only."""
+    return Transfer(episodes, theta, *compare(run_seed, seed, episodes.gain, episodes.span, theta))
 
 
 def compare(
     run_seed: int, seed: int, gain: FloatArray, span: FloatArray, theta: Sequence[str]
 ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Scores and planned comparisons of lives.
+    """Scores and planned comparisons of episodes.
 
     Args:
         run_seed: of the run.
         seed: of the held-out tasks.
-        gain: (n_points, n_tasks) return above the random policy; 0 for lives that do not count.
-        span: (n_points, n_tasks) optimal minus random return; 0 for lives that do not count.
+        gain: (n_points, n_tasks) return above the random policy; 0 for episodes that do not count.
+        span: (n_points, n_tasks) optimal minus random return; 0 for episodes that do not count.
         theta: (n_points,) which of ``THETAS`` each row belongs to.
     """
     bootstrap = Bootstrap.over(
@@ -194,24 +194,24 @@ def compare(
     return scores, gains
 
 
-def shortfalls(
+def mean_regrets(
     run_seed: int,
     seed: int,
     missed: FloatArray,
     counts: NDArray[np.bool_],
     theta: Sequence[str],
 ) -> dict[str, Estimate]:
-    """How much less than the optimal policy the lives of each theta earned, on average.
+    """How much less than the optimal policy the episodes of each theta earned, on average.
 
     Args:
         run_seed: of the run.
         seed: of the held-out tasks.
         missed: (n_points, n_tasks) optimal minus earned return.
-        counts: (n_points, n_tasks) which lives count.
+        counts: (n_points, n_tasks) which episodes count.
         theta: (n_points,) which of ``THETAS`` each row belongs to.
     """
     # A generator of its own leaves the resampling of the scores as it was.
     rng = stream(run_seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(missed.shape[1], rng)
     chosen = {name: np.array([t == name for t in theta]) for name in THETAS if name in theta}
-    return {name: shortfall(missed[r], counts[r], bootstrap) for name, r in chosen.items()}
+    return {name: mean_regret(missed[r], counts[r], bootstrap) for name, r in chosen.items()}

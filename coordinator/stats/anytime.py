@@ -1,4 +1,4 @@
-"""Score against lives spent: step curves, the area under them, bands, and lives to a target.
+"""Score against episodes spent: step curves, the area under them, bands, and episodes to a target.
 
 A run is measured on held-out tasks now and then; between measurements its score is the last one.
 Runs are whole: bands resample them, not their points.
@@ -20,17 +20,18 @@ from spikeloop.tasks.base import FloatArray
 
 @dataclass(frozen=True)
 class AnytimeBand:
-    """Held-out score of the recommended point against lives spent, over runs.
+    """Held-out score of the recommended point against episodes spent, over runs.
 
     Attributes:
-        lives: (n_grid,) lives spent in the outer loop, ascending, evenly spaced in the logarithm.
+        episodes: (n_grid,) episodes spent in the outer loop, ascending, evenly spaced in the
+            logarithm.
         runs: (n, n_grid) of each run the last score measured until then; nan before the first.
         value: (n_grid,) interquartile mean over runs; nan where a run has no score yet.
         low, high: (n_grid,) pointwise 95 % band over runs; nan for fewer than two runs.
         n: runs.
     """
 
-    lives: FloatArray
+    episodes: FloatArray
     runs: FloatArray
     value: FloatArray
     low: FloatArray
@@ -40,63 +41,63 @@ class AnytimeBand:
 
 @dataclass(frozen=True)
 class Attainment:
-    """How many lives runs need to reach a target score.
+    """How many episodes runs need to reach a target score.
 
     Attributes:
-        expected_lives: the expected running time of COCO: lives of all runs, each until it reached
-            the target or ended, over the number of runs that reached it. inf if none did.
-        median: Kaplan–Meier median of the lives to target, with a 95 % interval; inf where fewer
+        expected_episodes: the expected running time of COCO: episodes of all runs, each until it
+            reached the target or ended, over the number of runs that reached it. inf if none did.
+        median: Kaplan–Meier median of the episodes to target, with a 95 % interval; inf where fewer
             than half of the runs reach it. The interval's upper end is often inf.
         share: of runs that reached the target, with Wilson's 95 % interval.
         n: runs.
         n_reached: runs that reached the target.
     """
 
-    expected_lives: float
+    expected_episodes: float
     median: Interval
     share: Interval
     n: int
     n_reached: int
 
 
-def step_curve(lives: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray:
-    """(n_at,) score last measured when so many lives were spent; nan before the first measurement.
+def step_curve(episodes: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatArray:
+    """(n_at,) score last measured when so many episodes were spent; nan before the first.
 
     The score is that of the recommended point as measured on held-out tasks, not the best so far:
     the best of noisy measurements is biased upwards, and a strategy that loses its point shall be
     seen to lose it. After a run's last measurement the curve keeps its value.
 
     Args:
-        lives: (n_measured,) spent in the outer loop, ascending.
+        episodes: (n_measured,) spent in the outer loop, ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
-        at: (n_at,) lives.
+        at: (n_at,) episodes.
     """
-    x, y = _measured(lives, scores)
+    x, y = _measured(episodes, scores)
     last = np.searchsorted(x, np.asarray(at, dtype=np.float64), side="right") - 1
     return np.concatenate([y, [np.nan]])[last]  # index −1 is the nan
 
 
-def area_under_curve(lives: ArrayLike, scores: ArrayLike, budget: float) -> float:
-    """Mean of the step curve over 0 to ``budget`` lives, ∫ score d(lives) / budget, exact.
+def area_under_curve(episodes: ArrayLike, scores: ArrayLike, budget: float) -> float:
+    """Mean of the step curve over 0 to ``budget`` episodes, ∫ score d(episodes) / budget, exact.
 
     In the unit of the score: a run at score 1 from the beginning has area 1. nan without a
-    measurement at 0 lives. Arguments as for ``step_curve``.
+    measurement at 0 episodes. Arguments as for ``step_curve``.
     """
-    x, y = _measured(lives, scores)
+    x, y = _measured(episodes, scores)
     if not x.size or x[0] > 0:
         return float("nan")
     edges = np.clip(np.append(x, budget), 0.0, budget)
     return float((y * np.diff(edges)).sum() / budget)
 
 
-def lives_grid(first: float, budget: float, n: int = 120) -> FloatArray:
-    """(n,) lives from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
+def episodes_grid(first: float, budget: float, n: int = 120) -> FloatArray:
+    """(n,) episodes from ``first`` > 0 to ``budget``, evenly spaced in the logarithm."""
     return np.geomspace(first, budget, n)
 
 
 def anytime_band(
     runs: ArrayLike,
-    lives: ArrayLike,
+    episodes: ArrayLike,
     rng: np.random.Generator,
     statistic: Statistic = interquartile_mean,
     n_resamples: int = 1000,
@@ -105,12 +106,12 @@ def anytime_band(
 
     Args:
         runs: (n, n_grid) of ``step_curve``.
-        lives: (n_grid,) at which.
+        episodes: (n_grid,) at which.
         rng: for the resampling.
         statistic: interquartile mean or mean.
         n_resamples: number of resamples.
     """
-    grid = np.asarray(lives, dtype=np.float64)
+    grid = np.asarray(episodes, dtype=np.float64)
     curves = np.asarray(runs, dtype=np.float64).reshape(-1, grid.size)
     value, low, high = np.full((3, grid.size), np.nan)
     n = len(curves)
@@ -122,35 +123,35 @@ def anytime_band(
     return AnytimeBand(grid, curves, value, low, high, n)
 
 
-def lives_to_target(
-    lives: ArrayLike, scores: ArrayLike, target: float, end: float
+def episodes_to_target(
+    episodes: ArrayLike, scores: ArrayLike, target: float, end: float
 ) -> tuple[float, bool]:
-    """Lives at the first measurement that reached the target; (end, False) if none did until then.
+    """Episodes at the first measurement that reached the target; (end, False) if none did.
 
     Args:
-        lives: (n_measured,) ascending.
+        episodes: (n_measured,) ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
         target: score to reach.
-        end: lives at which the run ended: the budget, or fewer if it failed.
+        end: episodes at which the run ended: the budget, or fewer if it failed.
     """
-    x, y = _measured(lives, scores)
+    x, y = _measured(episodes, scores)
     reached = np.flatnonzero((y >= target) & (x <= end))
     return (float(x[reached[0]]), True) if reached.size else (float(end), False)
 
 
-def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
-    """Lives to a target over runs, those that never reached it censored where they ended.
+def attainment(episodes: ArrayLike, reached: ArrayLike) -> Attainment:
+    """Episodes to a target over runs, those that never reached it censored where they ended.
 
     The median is where the Kaplan–Meier curve of runs still below the target falls to a half, its
     interval where the curve's log-log bands do (Brookmeyer and Crowley 1982, Biometrics 38:29).
 
     Args:
-        lives: (n,) from ``lives_to_target``.
+        episodes: (n,) from ``episodes_to_target``.
         reached: (n,) whether the target was reached.
     """
     from scipy import stats
 
-    x = np.asarray(lives, dtype=np.float64)
+    x = np.asarray(episodes, dtype=np.float64)
     success: NDArray[np.bool_] = np.asarray(reached, dtype=bool)
     n, k = x.size, int(success.sum())
     if n == 0:
@@ -178,9 +179,9 @@ def attainment(lives: ArrayLike, reached: ArrayLike) -> Attainment:
     return Attainment(float(x.sum() / k) if k else float("inf"), median, share, n, k)
 
 
-def _measured(lives: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Ascending lives and finite scores."""
-    x, y = (np.asarray(values, dtype=np.float64) for values in (lives, scores))
+def _measured(episodes: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Ascending episodes and finite scores."""
+    x, y = (np.asarray(values, dtype=np.float64) for values in (episodes, scores))
     if x.shape != y.shape or (np.diff(x) < 0).any():
-        raise ValueError("lives must ascend, with one score each")
+        raise ValueError("episodes must ascend, with one score each")
     return x[np.isfinite(y)], y[np.isfinite(y)]

@@ -82,7 +82,7 @@ def _parts(weights: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def share(hits: NDArray[np.bool_]) -> Interval:
-    """The share of (n,) lives in which something happened, with Wilson's interval; nan of none."""
+    """The share of (n,) episodes in which something happened, Wilson's interval; nan of none."""
     from scipy import stats
 
     k, n = int(hits.sum()), hits.size

@@ -17,7 +17,8 @@ class Interval:
 
     Attributes:
         value: the number; nan if nothing was measured.
-        low, high: of the interval; both nan if it rests on fewer than two runs. Lives to a target
+        low, high: of the interval; both nan if it rests on fewer than two runs. Episodes to a
+        target
             may be infinite: the target was not reached.
         n: runs (or pairs of runs) that it rests on.
     """

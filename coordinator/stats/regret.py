@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
 from spikeloop.tasks.base import FloatArray
 
-CAPTION = "below optimal: optimal minus earned return, mean ± half of its 95 % interval"
+CAPTION = "regret: optimal minus earned return, mean ± half of its 95 % interval"
 """What the column of ``plus_minus`` means."""
 
 
-def shortfall(missed: FloatArray, counts: NDArray[np.bool_], bootstrap: Bootstrap) -> Estimate:
-    """Mean over lives of the optimal minus the earned return, in units of return.
+def mean_regret(missed: FloatArray, counts: NDArray[np.bool_], bootstrap: Bootstrap) -> Estimate:
+    """Mean over episodes of the optimal minus the earned return, in units of return.
 
-    Below 0 where a life had more luck than the optimal policy may expect.
+    Below 0 where an episode had more luck than the optimal policy may expect.
 
     Args:
         missed: (n_points, n_tasks) optimal minus earned return.
-        counts: (n_points, n_tasks) which lives count.
+        counts: (n_points, n_tasks) which episodes count.
         bootstrap: over the tasks, and over points where there are several.
     """
     # A mean is a ratio of sums too, so that it is resampled just as the scores are.

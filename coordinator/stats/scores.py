@@ -16,7 +16,7 @@ from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
 def score(gain: FloatArray, span: FloatArray) -> FloatArray:
-    """Scores gain / span, elementwise; nan where the span is 0, as where no life counts."""
+    """Scores gain / span, elementwise; nan where the span is 0, as where no episode counts."""
     ratio: FloatArray = np.divide(gain, span, out=np.full_like(gain, np.nan), where=span > 0)
     return ratio
 
@@ -27,7 +27,7 @@ def ends(interface: Interface) -> tuple[str, str]:
     Where a learner is told what it should have answered, the answer without any learning is the
     mean of all that may come.
     """
-    if interface.told == "target":
+    if interface.feedback == "target":
         return "prior mean", "optimal answer"
     return "random policy", "optimal policy"
 
@@ -49,11 +49,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Sample:
-    """Held-out lives of one or more points Θ on the same tasks.
+    """Held-out episodes of one or more points Θ on the same tasks.
 
     Attributes:
-        gain: (n_points, n_tasks) return above the random policy; 0 for a life that does not count.
-        span: (n_points, n_tasks) optimal minus random return; 0 for a life that does not count.
+        gain: (n_points, n_tasks) return above the random policy; 0 for an episode that does not
+            count.
+        span: (n_points, n_tasks) optimal minus random return; 0 for an episode that does not count.
     """
 
     gain: FloatArray
@@ -61,7 +62,7 @@ class Sample:
 
     @property
     def score(self) -> float:
-        """The ratio of sums over all points and tasks; nan if every life failed."""
+        """The ratio of sums over all points and tasks; nan if every episode failed."""
         return float(score(self.gain.sum(), self.span.sum()))
 
 
@@ -96,8 +97,8 @@ class Bootstrap:
     def difference(self, one: Sample, other: Sample) -> Estimate:
         """How much higher ``one`` scores than ``other``, paired by task.
 
-        Only tasks on which both have a life that counts are compared: else a point would gain by
-        failing on hard tasks.
+        Only tasks on which both have an episode that counts are compared: else a point would gain
+        by failing on hard tasks.
         """
         common = (one.span > 0).any(axis=0) & (other.span > 0).any(axis=0)
         one, other = (Sample(s.gain * common, s.span * common) for s in (one, other))
@@ -129,8 +130,8 @@ def held_out_score(gain: FloatArray, span: FloatArray, run_seed: int, generation
     """The score of the point recommended after a generation, with its interval.
 
     Args:
-        gain: (n_tasks,) return above the random policy; 0 for a life that does not count.
-        span: (n_tasks,) optimal minus random return; 0 for a life that does not count.
+        gain: (n_tasks,) return above the random policy; 0 for an episode that does not count.
+        span: (n_tasks,) optimal minus random return; 0 for an episode that does not count.
         run_seed: of the run.
         generation: the resampling depends on both.
     """
@@ -145,12 +146,12 @@ def curve_band(
     """Mean learning curve with a pointwise 95 % interval, by the same bootstrap as the scores.
 
     Args:
-        curve: (n_points, n_tasks, n_bins) mean reward per step; nan for lives that do not count.
+        curve: (n_points, n_tasks, n_bins) mean reward per step; nan for episodes that do not count.
         rng: for the resampling of tasks and, where there are several, of points.
         n_resamples: number of resamples.
 
     Returns:
-        mean, low, high: (n_bins,) each; nan if no life counts.
+        mean, low, high: (n_bins,) each; nan if no episode counts.
     """
     n_points, n_tasks, n_bins = curve.shape
     counts = np.asarray(np.isfinite(curve).all(axis=2), dtype=np.float64)
@@ -172,10 +173,10 @@ def _weights(n_resamples: int, n: int, rng: np.random.Generator) -> FloatArray:
     return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
 
 
-def held_out_of(lives: pd.DataFrame, seed: int, generation: int) -> Estimate:
+def held_out_of(episodes: pd.DataFrame, seed: int, generation: int) -> Estimate:
     """The held-out score of a generation, from its rows of ``curves``."""
-    lives = lives.sort_values("task")
-    ok = (lives["status"] == "ok").to_numpy()
-    gain = np.where(ok, lives["return"] - lives["random"], 0.0)
-    span = np.where(ok, lives["optimal"] - lives["random"], 0.0)
+    episodes = episodes.sort_values("task")
+    ok = (episodes["status"] == "ok").to_numpy()
+    gain = np.where(ok, episodes["return"] - episodes["random"], 0.0)
+    span = np.where(ok, episodes["optimal"] - episodes["random"], 0.0)
     return held_out_score(gain, span, seed, generation)

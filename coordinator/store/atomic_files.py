@@ -2,8 +2,8 @@
 
 Written to a dot-prefixed temporary file, fsync, rename, fsync of the folder: a kill at any instant
 leaves the old file or the new one, never half of one. Parquet readers ignore names that begin with
-a dot. Every file is sealed (``seals``); pages of Parquet carry checksums too, for readers that know
-nothing of seals.
+a dot. Every file is sealed (``checksums``); pages of Parquet carry checksums too, for readers that
+know nothing of checksums.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from spikeloop.coordinator.store import checksums, reading, safe_npz
 
 T = TypeVar("T")
 
-SEAL = "sha256"
-"""Name of the seal among the keys of a file."""
+CHECKSUM = "sha256"
+"""Name of the checksum among the keys of a file."""
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -61,15 +61,15 @@ def remove(path: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """The digits of a file's seal, which name its contents; ConfigError if it is damaged."""
+    """The digits of a file's checksum, which name its contents; ConfigError if it is damaged."""
     return read(path, checksums.check)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Publishes a JSON object, indented and sealed."""
-    sealed = {**{k: v for k, v in value.items() if k != SEAL}, SEAL: checksums.EMPTY}
+    sealed = {**{k: v for k, v in value.items() if k != CHECKSUM}, CHECKSUM: checksums.EMPTY}
     text = json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
-    _write_sealed(path, io.BytesIO(text.encode()))
+    _write_with_checksum(path, io.BytesIO(text.encode()))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def read_versioned(path: Path, version: int) -> dict[str, Any]:
     try:
         value = read_json(path)
     except ConfigError:
-        # Version 1 had no seals: it is refused as what it is, not as damaged.
+        # Version 1 had no checksums: it is refused as what it is, not as damaged.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             data = reading.read_bytes(path, reading.LARGEST_TEXT)
             if reading.parse_json(data).get("schema_version") == 1:
@@ -107,8 +107,8 @@ def write_parquet(path: Path, table: Any) -> None:
         buffer, table.schema, compression="zstd", write_page_checksum=True
     ) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({SEAL: checksums.EMPTY})
-    _write_sealed(path, buffer)
+        writer.add_key_value_metadata({CHECKSUM: checksums.EMPTY})
+    _write_with_checksum(path, buffer)
 
 
 def read_parquet(path: Path) -> Any:
@@ -127,14 +127,14 @@ def write_arrays(
     Args:
         path: of the file.
         arrays: by name.
-        metadata: further words about them, kept as JSON in the archive's comment with the seal.
+        metadata: further words about them, kept as JSON in the archive's comment with the checksum.
         compressed: smaller, and slower to write.
     """
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = json.dumps({**(metadata or {}), SEAL: checksums.EMPTY}).encode()
-    _write_sealed(path, buffer)
+        archive.comment = json.dumps({**(metadata or {}), CHECKSUM: checksums.EMPTY}).encode()
+    _write_with_checksum(path, buffer)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -147,9 +147,9 @@ def metadata(path: Path) -> dict[str, str]:
     return read(path, arrays_metadata if path.suffix == ".npz" else _table_metadata)
 
 
-def _write_sealed(path: Path, buffer: io.BytesIO) -> None:
+def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:
     data = buffer.getbuffer()
-    checksums.seal(data)
+    checksums.insert(data)
     write_bytes(path, data)
 
 
@@ -158,7 +158,7 @@ def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST
 
     Args:
         path: of the file.
-        parse: raises ``seals.Broken`` where the bytes are damaged.
+        parse: raises ``checksums.Broken`` where the bytes are damaged.
         largest: bytes that the file may have.
     """
     try:
@@ -178,12 +178,12 @@ def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST
 def _json(data: bytes) -> dict[str, Any]:
     checksums.check(data)
     value: dict[str, Any] = reading.parse_json(data)
-    del value[SEAL]
+    del value[CHECKSUM]
     return value
 
 
 def footer(data: bytes) -> Any:
-    """The ``FileMetaData`` of a Parquet file in these bytes, whose seal is checked."""
+    """The ``FileMetaData`` of a Parquet file in these bytes, whose checksum is checked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -196,17 +196,17 @@ def _table_metadata(data: bytes) -> dict[str, str]:
 
 
 def words(found: Any) -> dict[str, str]:
-    """What a Parquet file says of itself in its footer, apart from the seal."""
+    """What a Parquet file says of itself in its footer, apart from the checksum."""
     pairs = (found.metadata or {}).items()
-    return {k.decode(): v.decode() for k, v in pairs if k != SEAL.encode()}
+    return {k.decode(): v.decode() for k, v in pairs if k != CHECKSUM.encode()}
 
 
 def arrays_metadata(data: bytes) -> dict[str, str]:
-    """The metadata of a ``.npz`` in these bytes, whose seal is checked."""
+    """The metadata of a ``.npz`` in these bytes, whose checksum is checked."""
     checksums.check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         found: dict[str, str] = reading.parse_json(archive.comment)
-    del found[SEAL]
+    del found[CHECKSUM]
     return found
 
 
@@ -217,7 +217,7 @@ def _table(data: bytes) -> Any:
     checksums.check(data)
     safe_npz.check_table(data, reading.LARGEST)
     table = pq.ParquetFile(pa.BufferReader(data)).read()  # a third of the time of ``read_table``
-    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != SEAL.encode()}
+    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k != CHECKSUM.encode()}
     return table.replace_schema_metadata(kept or None)
 
 

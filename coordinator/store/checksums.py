@@ -1,4 +1,4 @@
-r"""Seals: every file that a run leaves behind carries the SHA-256 of its own bytes.
+r"""Checksums: every file that a run leaves behind carries the SHA-256 of its own bytes.
 
 The 64 digits stand in the file itself, after the word ``sha256``: as the last key of a JSON object,
 in the key-value metadata of a Parquet file, in the comment of a ``.npz``. They are the digest of
@@ -8,7 +8,7 @@ reader is disturbed::
     digits = re.findall(rb"sha256\W{2,4}([0-9a-f]{64})", data)[-1]
     assert hashlib.sha256(data.replace(digits, b"0" * 64)).hexdigest().encode() == digits
 
-A seal tells damage, not deceit: whoever changes a file on purpose can seal it again.
+A checksum tells damage, not deceit: whoever changes a file on purpose can write a new one.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ class Broken(ValueError):
     """The bytes are not those that were sealed."""
 
 
-def seal(data: memoryview) -> None:
+def insert(data: memoryview) -> None:
     """Writes the digest into the place of the zeros that stand for it."""
     start, stop = _place(data)
     data[start:stop] = _digest(data, start, stop)
 
 
 def check(data: bytes) -> str:
-    """The digits of the seal, which name these bytes; Broken unless they are their digest."""
+    """The digits of the checksum, which name these bytes; Broken unless they are their digest."""
     start, stop = _place(data)
     if data[start:stop] != _digest(memoryview(data), start, stop):
         raise Broken("its bytes are not those that were written (SHA-256 differs)")

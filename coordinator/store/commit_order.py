@@ -57,7 +57,7 @@ def ranked(names: Iterable[str]) -> list[tuple[Rank, str]]:
 
 
 def is_drawn(name: str) -> bool:
-    """Whether a file is drawn from the others, again and again, and carries no seal."""
+    """Whether a file is drawn from the others, again and again, and carries no checksum."""
     return _DRAWN.fullmatch(name) is not None
 
 

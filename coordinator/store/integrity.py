@@ -1,4 +1,4 @@
-"""Whether the files of a run are those that were written: seals, places, and none missing."""
+"""Whether the files of a run are those that were written: checksums, places, and none missing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

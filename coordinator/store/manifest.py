@@ -98,7 +98,7 @@ def read_config(store: RunStore, trust: bool = False) -> RunConfig:
 def check_same(store: RunStore, config: RunConfig) -> None:
     """ConfigError, with the first key that differs, if a run was begun with another configuration.
 
-    Where a run is lived and copied to changes no result, so that may differ.
+    Where a run works and is copied to changes no result, so that may differ.
     """
     given = config.tables()
     begun = {**store.manifest()["config"], "target": given["target"]}

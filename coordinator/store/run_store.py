@@ -3,20 +3,21 @@
     run.json          configuration as resolved, versions, machine, schema version
     generations/      part-000012.parquet   one row a generation
     candidates/       part-000012.parquet   one row a candidate
-    lives/            part-000012.parquet   one row a life
-    curves/           part-000010.parquet   held-out lives of the recommended point
-    finalists/        part-000030.parquet   lives of the points that raced to be deployed
-    transfer/         part-000000.parquet   held-out lives before and after, named by their seed
+    episodes/            part-000012.parquet   one row an episode
+    curves/           part-000010.parquet   held-out episodes of the recommended point
+    finalists/        part-000030.parquet   episodes of the points that raced to be deployed
+    transfer/         part-000000.parquet   held-out episodes before and after, named by their seed
     other_transfers/  seed-000005-tasks-000010-generation-000030.parquet
-                      held-out lives on other tasks than the run's own, or on another number of them
+                      held-out episodes on other tasks than the run's own, or on another number of
+                      them
     state/            000012.npz            the strategy's state; 000000 is the state before it all
 
 A generation exists once its state does: the parts are written before it, so a kill at any instant
 leaves the old or the new generation. Parts beyond the last state belong to no generation; resuming
 the run removes them. Generations that are written together, as ``run.commit_every`` says, have
 their rows in one part and one state, both with the number of the last of them. Every file is sealed
-and names its run, by the seal of ``run.json``, and its place in it: what is damaged, copied from
-another run or renamed is refused where it is read. One process writes; a lock keeps a second
+and names its run, by the checksum of ``run.json``, and its place in it: what is damaged, copied
+from another run or renamed is refused where it is read. One process writes; a lock keeps a second
 coordinator out. Readers need no lock: they see what is committed.
 """
 
@@ -38,7 +39,7 @@ from spikeloop.coordinator.store import atomic_files, schemas
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.trust import again, remember
 
-PARTS = ("lives", "candidates", "curves", "generations")
+PARTS = ("episodes", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
 
 ONCE = ("finalists", "transfer", "other_transfers")
@@ -132,7 +133,7 @@ class RunStore:
 
     @cached_property
     def identity(self) -> str:
-        """What the run's files have in common: the seal of its ``run.json``."""
+        """What the run's files have in common: the checksum of its ``run.json``."""
         return atomic_files.digest(self.folder / "run.json")
 
     def as_of_now(self) -> "RunStore":
@@ -201,11 +202,12 @@ class RunStore:
             if (match := re.fullmatch(OTHER_TRANSFER, path.name))
         ]
 
-    def check_transfer(self, path: Path, n_lives: int) -> None:
+    def check_transfer(self, path: Path, n_episodes: int) -> None:
         """ConfigError if a transfer evaluation of another size stands in this file."""
-        if path.exists() and (found := self.read_part(path).num_rows) != n_lives:
+        if path.exists() and (found := self.read_part(path).num_rows) != n_episodes:
             raise ConfigError(
-                f"{path}: holds an evaluation of {found} lives, this one has {n_lives} and would "
+                f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} "
+                "and would "
                 "replace it; choose another --seed"
             )
 
@@ -216,22 +218,22 @@ class RunStore:
             atomic_files.remove(path)
 
     def write_transfer(self, path: Path, table: pa.Table) -> Path:
-        """Writes held-out lives of one transfer evaluation.
+        """Writes held-out episodes of one transfer evaluation.
 
         Args:
             path: that of a part of ``transfer``, or of ``other_transfer_path``.
-            table: the lives.
+            table: the episodes.
         """
         atomic_files.make_folder(path.parent)  # older runs have no folder of other transfers
         return self._write(path, table)
 
     def finalists(self, generation: int) -> pa.Table | None:
-        """The lives of the race after the last generation; None if there was none."""
+        """The episodes of the race after the last generation; None if there was none."""
         path = self.part_path("finalists", generation)
         return self.read_part(path) if path.exists() else None
 
     def write_finalists(self, generation: int, table: pa.Table) -> Path:
-        """Writes the lives of the race after the last generation."""
+        """Writes the episodes of the race after the last generation."""
         return self._write(self.part_path("finalists", generation), table)
 
     def uncommitted(self) -> list[Path]:
@@ -327,10 +329,10 @@ class RunStore:
         row: dict[str, Any] = part.slice(part.num_rows - 1).to_pylist()[0]
         return row
 
-    def total_lives(self) -> int:
-        """Lives of the search up to the last committed generation."""
+    def total_episodes(self) -> int:
+        """Episodes of the search up to the last committed generation."""
         table = self.table("generations")
-        return int(np.sum(table["n_lives"].to_numpy())) if table is not None else 0
+        return int(np.sum(table["n_episodes"].to_numpy())) if table is not None else 0
 
     def state_path(self, generation: int) -> Path:
         """The file of the state after a generation."""

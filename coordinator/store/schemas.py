@@ -21,9 +21,9 @@ VOLATILE = frozenset(
 
 FAILURES = tuple(f"failed_{status.name.lower()}" for status in Status if status is not Status.OK)
 
-_LIFE = [
+_EPISODE = [
     ("task", pa.int32()),
-    ("life_seed", pa.uint64()),
+    ("episode_seed", pa.uint64()),
     ("return", pa.float64()),
     ("random", pa.float64()),
     ("optimal", pa.float64()),
@@ -33,26 +33,26 @@ _LIFE = [
 _TRACE = [("error", pa.string()), ("attempts", pa.int32()), ("worker", pa.string())]
 _CURVE = [("curve", pa.list_(pa.float32()))]
 
-LIVES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_LIFE, *_TRACE])
-"""One row a life of the search."""
+EPISODES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_EPISODE, *_TRACE])
+"""One row an episode of the search."""
 
-FINALISTS = pa.schema([("generation", pa.int32()), *_LIFE, *_TRACE])
-"""One row a life of the race at the end: of the point recommended after a generation."""
+FINALISTS = pa.schema([("generation", pa.int32()), *_EPISODE, *_TRACE])
+"""One row an episode of the race at the end: of the point recommended after a generation."""
 
-CURVES = pa.schema([("generation", pa.int32()), *_LIFE, *_CURVE, *_TRACE])
-"""One row a held-out life of the point recommended after a generation, with its learning curve."""
+CURVES = pa.schema([("generation", pa.int32()), *_EPISODE, *_CURVE, *_TRACE])
+"""One row a held-out episode of the point recommended after a generation, and its curve."""
 
 TRANSFER = pa.schema(
     [
         ("transfer_seed", pa.int64()),
         ("theta", pa.string()),
         ("point", pa.int32()),
-        *_LIFE,
+        *_EPISODE,
         *_CURVE,
         *_TRACE,
     ]
 )
-"""One row a held-out life of the default, a random or the learned Θ."""
+"""One row a held-out episode of the default, a random or the learned Θ."""
 
 
 CANDIDATES = pa.schema(
@@ -60,7 +60,7 @@ CANDIDATES = pa.schema(
         ("generation", pa.int32()),
         ("candidate", pa.int32()),
         ("fitness", pa.float64()),
-        ("n_lives", pa.int32()),
+        ("n_episodes", pa.int32()),
         ("n_failed", pa.int32()),
         ("status", pa.string()),
     ]
@@ -79,7 +79,7 @@ def candidates(space: ParameterSpace) -> pa.Schema:
             ("candidate", pa.int32()),
             *((name, pa.float64()) for name in parameter_columns(space)),
             ("fitness", pa.float64()),
-            ("n_lives", pa.int32()),
+            ("n_episodes", pa.int32()),
             ("n_failed", pa.int32()),
             ("status", pa.string()),
             *points,
@@ -103,10 +103,10 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
             ("best_candidate", pa.int32()),
             ("n_candidates", pa.int32()),
             ("n_tasks", pa.int32()),
-            ("n_lives", pa.int64()),
+            ("n_episodes", pa.int64()),
             ("n_failed", pa.int64()),
             *((name, pa.int64()) for name in FAILURES),
-            ("total_lives", pa.int64()),
+            ("total_episodes", pa.int64()),
             ("epoch", pa.int32()),
             ("spread", pa.float64()),
             ("stopped", pa.string()),
@@ -129,7 +129,7 @@ def generations(summary: tuple[str, ...]) -> pa.Schema:
 COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
     name: dict(zip(schema.names, schema.types, strict=True))
     for name, schema in {
-        "lives": LIVES,
+        "episodes": EPISODES,
         "candidates": CANDIDATES,
         "generations": generations(()),
         "curves": CURVES,

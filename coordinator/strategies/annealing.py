@@ -12,7 +12,7 @@ same whatever the scale of fitness; T falls from generation to generation (``coo
 Generations have their own tasks, so that the fitness by which an incumbent once won says little
 about today's: by default it is evaluated again beside the proposal, and (1) compares the two on
 the same tasks. The plain algorithm, which compares with what it remembers, gets by with half the
-lives; its lucky incumbents hold their places until a proposal is luckier.
+episodes; its lucky incumbents hold their places until a proposal is luckier.
 """
 
 from collections.abc import Mapping

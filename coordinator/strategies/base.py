@@ -19,11 +19,11 @@ class Evaluation:
     """What a population came to.
 
     Attributes:
-        fitness: (n_candidates,) to be maximised; nan for a candidate of which no life succeeded,
+        fitness: (n_candidates,) to be maximised; nan for a candidate of which no episode succeeded,
             which must carry no weight.
         gradient: (n_candidates, n_dim) to be ascended, for a strategy that ``wants_gradient``, else
-            None; nan for a candidate of which no life succeeded, and not finite where the learner's
-            was not.
+            None; nan for a candidate of which no episode succeeded, and not finite where the
+            learner's was not.
     """
 
     fitness: FloatArray

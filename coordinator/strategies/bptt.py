@@ -2,7 +2,7 @@
 
 The outer loop of networks trained by backpropagation through time: a generation evaluates one
 point, on many tasks, and gets the gradient of what the learner is trained by. With its mean g over
-all lives, rate α_t of generation t and bounded coordinates kept in [0, 1], a step is
+all episodes, rate α_t of generation t and bounded coordinates kept in [0, 1], a step is
 
     g ← g · min(1, c / |g|)                                                               (1)
     m ← β₁ m + (1 − β₁) g,    v ← β₂ v + (1 − β₂) g²                                       (2)

@@ -66,7 +66,7 @@ class ParallelTempering(Settings):
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one step
     serves them all. The defaults suit some tens of generations on a handful of bounded parameters
     and were chosen on random smooth bumps in seven dimensions with 6 % noise: a ladder that is cold
-    for a search so short, and several rounds of exchanges, which cost no lives and carry a good
+    for a search so short, and several rounds of exchanges, which cost no episodes and carry a good
     point down the ladder sooner. For sampling exp(f / T), or for hundreds of generations on many
     separate maxima, a hottest temperature of 1 or more lets replicas cross the valleys.
     """

@@ -113,7 +113,7 @@ class Copying:
         self._wake.set()
 
     def _work(self) -> None:
-        """The life of the thread."""
+        """The episode of the thread."""
         ending = False
         while not ending:
             self._wake.wait()

@@ -6,7 +6,7 @@ place, an object store another.
 
 What comes back from a place is foreign. Only files with the names of a run's are taken, and nothing
 else is even asked for. Parts and states must be sealed, of the same run and in their place before
-they get their names here. Figures carry no seal and may be of any run; they must be whole PNG
+they get their names here. Figures carry no checksum and may be of any run; they must be whole PNG
 images.
 """
 
@@ -88,7 +88,7 @@ class Copy:
 
         A folder that is not there appears at once and whole; into one that is there files come in
         the order of commits, also instead of damaged ones. Its ``.lock`` says that it was fetched,
-        until somebody resumes it here: whether its writer lives, nobody here can know.
+        until somebody resumes it here: whether its writer episodes, nobody here can know.
 
         Args:
             folder: a run folder, or where to make one.
@@ -149,7 +149,7 @@ class Copy:
             if self._seal(data, name) != here:
                 raise ConfigError(
                     f"{store.folder}: its generation {number} is not that of {self.place}: the run "
-                    f"went back and was lived again elsewhere; {remedy}"
+                    f"went back and was run again elsewhere; {remedy}"
                 )
             return
 
@@ -207,7 +207,7 @@ class Copy:
         """ConfigError unless every commit has its files, in one of two folders."""
         found = [number for (number, _), _ in ranked(self.names)]
         for number in due(found, store.commit_every, self.generation):
-            names = ("lives", "candidates", "generations") if number else ()
+            names = ("episodes", "candidates", "generations") if number else ()
             paths = [store.part_path(name, number) for name in names]
             for path in (*paths, store.state_path(number)):
                 name = path.relative_to(store.folder).as_posix()

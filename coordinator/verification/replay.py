@@ -15,19 +15,19 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
 
 
-def scores(lives: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> FloatArray:
-    """(n,) score of the lives of each row, nan if more than a share of them failed.
+def scores(episodes: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> FloatArray:
+    """(n,) score of the episodes of each row, nan if more than a share of them failed.
 
     Args:
-        lives: rows of a table of lives.
-        key: the column that says whose life it is.
+        episodes: rows of a table of episodes.
+        key: the column that says whose episode it is.
         rows: its values, in the order wanted.
-        share: of failed lives, beyond which there is no score.
+        share: of failed episodes, beyond which there is no score.
     """
-    ok = lives["status"] == "ok"
-    groups = lives.assign(
-        gain=(lives["return"] - lives["random"]).where(ok, 0.0),
-        span=(lives["optimal"] - lives["random"]).where(ok, 0.0),
+    ok = episodes["status"] == "ok"
+    groups = episodes.assign(
+        gain=(episodes["return"] - episodes["random"]).where(ok, 0.0),
+        span=(episodes["optimal"] - episodes["random"]).where(ok, 0.0),
         failed=~ok,
     ).groupby(key)[["gain", "span", "failed"]]
     sums = groups.sum()  # all in one, which takes half the time of ``agg`` by column
@@ -37,14 +37,16 @@ def scores(lives: pd.DataFrame, key: str, rows: Sequence[int], share: float) -> 
     return found.reindex(list(rows)).to_numpy(float)
 
 
-def fitness(lives: pd.DataFrame, run: RunSettings, n_candidates: int) -> tuple[FloatArray, bool]:
+def fitness(episodes: pd.DataFrame, run: RunSettings, n_candidates: int) -> tuple[FloatArray, bool]:
     """(n_candidates,) fitness in one generation, and whether its race went as it had to."""
     rows = range(n_candidates)
-    full = scores(lives, "candidate", rows, run.max_failed_share)
+    full = scores(episodes, "candidate", rows, run.max_failed_share)
     if len(run.edges) == 1:
         return full, True
-    first = scores(lives[lives["task"] < run.edges[0]], "candidate", rows, run.max_failed_share)
-    survived = np.isin(rows, lives.loc[lives["task"] >= run.edges[0], "candidate"].to_numpy())
+    first = scores(
+        episodes[episodes["task"] < run.edges[0]], "candidate", rows, run.max_failed_share
+    )
+    survived = np.isin(rows, episodes.loc[episodes["task"] >= run.edges[0], "candidate"].to_numpy())
     expected = racing.better_half(first, np.ones(n_candidates, dtype=np.bool_))
     return racing.corrected(first, full, survived), bool((survived == expected).all())
 
@@ -55,7 +57,7 @@ def rule_problems(
     """What is wrong with the columns that rules read and write.
 
     Rules are checked on rows alone: whether a generation would have exceeded the budget depends on
-    its population, so of "lives" only the bound itself is.
+    its population, so of "episodes" only the bound itself is.
     """
     stop, problems = config.stop, []
     plain = [{str(name): value for name, value in row.items()} for row in rows]
@@ -71,7 +73,7 @@ def rule_problems(
             if not np.isclose(width, own, rtol=1e-9, equal_nan=True):
                 problems.append(f"generations: spread of {generation} does not follow from points")
         expected = None
-        if rule == "lives" and stop.lives:
+        if rule == "episodes" and stop.episodes:
             expected = rule
         elif generation < config.run.generations:
             narrow = stop.collapsed(np.nan if width is None else width)
@@ -86,13 +88,13 @@ def rule_problems(
                 f"generations: after {generation} the rule must be {expected}, it is {rule}"
             )
         epoch += stop.restarts(rule)
-        if stop.lives and row["total_lives"] > stop.lives:
-            problems.append(f"generations: {generation} exceeds stop.lives = {stop.lives}")
+        if stop.episodes and row["total_episodes"] > stop.episodes:
+            problems.append(f"generations: {generation} exceeds stop.episodes = {stop.episodes}")
     return problems
 
 
-def race_problems(config: RunConfig, store: RunStore, lives: pd.DataFrame) -> list[str]:
-    """Whether each finalist lived what the race of a finished search had to give it."""
+def race_problems(config: RunConfig, store: RunStore, episodes: pd.DataFrame) -> list[str]:
+    """Whether each finalist ran what the race of a finished search had to give it."""
     generations, _ = deployment.finalists(config, store)
     edges = racing_schedule.halving_edges(max(len(generations), 2), config.deploy.tasks)
     alive = np.ones(len(generations), dtype=np.bool_)
@@ -100,10 +102,10 @@ def race_problems(config: RunConfig, store: RunStore, lives: pd.DataFrame) -> li
     for start, stop in pairwise((0, *edges)):
         left = [g for g, stays in zip(generations, alive, strict=True) if stays]
         expected |= {(g, task) for g in left for task in range(start, stop)}
-        so_far = lives[lives["task"] < stop]
+        so_far = episodes[episodes["task"] < stop]
         found = scores(so_far, "generation", generations, config.run.max_failed_share)
         alive = racing.better_half(found, alive)
-    lived = set(zip(lives["generation"], lives["task"], strict=True))
-    if lived != expected:
-        return [f"finalists: {len(lived ^ expected)} lives do not follow from the race"]
+    episodes_done = set(zip(episodes["generation"], episodes["task"], strict=True))
+    if episodes_done != expected:
+        return [f"finalists: {len(episodes_done ^ expected)} episodes do not follow from the race"]
     return []

@@ -25,7 +25,7 @@ from spikeloop.coordinator.verification.verify_run import Report
 
 
 def verify(folder: Path, trust: bool = False) -> Report:
-    """Reads every file of a comparison, checks its seal, and then what should follow from what.
+    """Reads every file of a comparison, checks its checksum, and then what should follow from what.
 
     Args:
         folder: of the comparison.
@@ -91,14 +91,14 @@ def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
 
 
 def _verify_contest(config: ComparisonConfig, folder: Path, report: Report) -> None:
-    """Whether every score is that of its held-out lives."""
+    """Whether every score is that of its held-out episodes."""
     seeds = studies.run_seeds(config, studies.CONTEST, config.comparison.seeds)
     paths = sorted((folder / "contest").glob("*/*.json"))
     for path in paths:
         try:
             row = contest.read(path)
-            lives = path.with_suffix(".parquet")
-            frame = atomic_files.read_parquet(lives).to_pandas() if row["generations"] else None
+            episodes = path.with_suffix(".parquet")
+            frame = atomic_files.read_parquet(episodes).to_pandas() if row["generations"] else None
         except ConfigError as error:
             report.problems.append(str(error))
             continue
@@ -108,8 +108,8 @@ def _verify_contest(config: ComparisonConfig, folder: Path, report: Report) -> N
             ok = frame[frame["status"] == "ok"]
             gain, span = (ok["return"] - ok["random"]).sum(), (ok["optimal"] - ok["random"]).sum()
             if abs(row["score"] - gain / span) > 1e-9 * max(1.0, abs(row["score"])):
-                report.problems.append(f"{path}: the score does not follow from {lives.name}")
-    report.checked.append(f"contest: {len(paths)} results, scores follow from held-out lives")
+                report.problems.append(f"{path}: the score does not follow from {episodes.name}")
+    report.checked.append(f"contest: {len(paths)} results, scores follow from held-out episodes")
 
 
 def _verify_findings(

@@ -1,4 +1,4 @@
-"""Checks a run folder: every file readable, every number in agreement with the lives it sums up."""
+"""Checks a run folder: every file is readable, every number agrees with the episodes behind it."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from spikeloop.coordinator.store.states import state_after
 from spikeloop.coordinator.verification.replay import fitness, race_problems, rule_problems
 
 KEYS = {
-    "lives": ["generation", "candidate", "task"],
+    "episodes": ["generation", "candidate", "task"],
     "candidates": ["generation", "candidate"],
     "generations": ["generation"],
     "curves": ["generation", "task"],
@@ -43,7 +43,7 @@ class Report:
 
 
 def verify(store: RunStore, trust: bool = False) -> Report:
-    """Reads every file of the run, checks its seal, and then the run's invariants.
+    """Reads every file of the run, checks its checksum, and then the run's invariants.
 
     Numbers are compared only if all files are sound: what follows from a damaged file says nothing.
 
@@ -74,21 +74,23 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     _verify_states(config, store, last, report)
     columns = _columns(config)
     frames = {name: _read(store, name, columns[name], report) for name in (*PARTS, *ONCE)}
-    lives, candidates, curves, generations, finalists, transfer, _ = frames.values()
+    episodes, candidates, curves, generations, finalists, transfer, _ = frames.values()
     finished = last >= config.run.generations
-    if lives is not None and candidates is not None and generations is not None:
+    if episodes is not None and candidates is not None and generations is not None:
         rows = _rows(generations)
         finished = finished or (bool(rows) and config.stop.ends(rows[-1].get("stopped")))
-        _verify_sums(config.run, lives, candidates, generations, report)
+        _verify_sums(config.run, episodes, candidates, generations, report)
         _verify_held_out(config, last, finished, generations, curves, report)
         report.problems += rule_problems(config, rows, candidates)
         if finalists is not None:
             report.problems += race_problems(config, store, finalists)
         if sorted(generations["generation"]) != list(range(1, last + 1)):
             report.problems.append(f"generations: not exactly one row for each of 1..{last}")
-        expected = generations["n_lives"].sum()
-        if len(lives) != expected:
-            report.problems.append(f"lives: {len(lives)} rows, the generations count {expected}")
+        expected = generations["n_episodes"].sum()
+        if len(episodes) != expected:
+            report.problems.append(
+                f"episodes: {len(episodes)} rows, the generations count {expected}"
+            )
     elif last > 0:
         report.problems.append(f"{last} generations are committed, but not all their tables exist")
     if not finished:
@@ -99,7 +101,7 @@ def verify(store: RunStore, trust: bool = False) -> Report:
             "search of a comparison, which has none"
         )
     if not report.problems and last > 0:
-        report.checked.append("fitness, held-out scores and counts follow from the lives")
+        report.checked.append("fitness, held-out scores and counts follow from the episodes")
     return report
 
 
@@ -140,7 +142,7 @@ def _read(store: RunStore, name: str, columns: set[str], report: Report) -> pd.D
 def _columns(config: RunConfig) -> dict[str, set[str]]:
     """The columns that each table must have."""
     tables = {
-        "lives": schemas.LIVES,
+        "episodes": schemas.EPISODES,
         "candidates": schemas.candidates(config.space),
         "generations": schemas.generations(()),
         "curves": schemas.CURVES,
@@ -165,52 +167,57 @@ def _verify_held_out(
     curves: pd.DataFrame | None,
     report: Report,
 ) -> None:
-    """Recomputes the held-out scores, intervals included, from their lives."""
+    """Recomputes the held-out scores, intervals included, from their episodes."""
     planned = config.transfer.monitored(config.run.generations)
     expected = [g for g in planned if g <= last]
     if finished and planned and last not in expected:  # whatever ends a search, it ends with one
         expected.append(last)
     found = [] if curves is None else sorted(set(curves["generation"]))
     if found != expected:
-        report.problems.append(f"curves: held-out lives of generations {found}, not of {expected}")
+        report.problems.append(
+            f"curves: held-out episodes of generations {found}, not of {expected}"
+        )
     if curves is None:
         return
     rows = generations.set_index("generation")
     for generation in set(found) & set(rows.index):
-        lives = curves[curves["generation"] == generation]
-        again = held_out_of(lives, config.run.seed, generation)
+        episodes = curves[curves["generation"] == generation]
+        again = held_out_of(episodes, config.run.seed, generation)
         written = rows.loc[generation, ["held_out_score", "held_out_low", "held_out_high"]]
         values = np.array([again.value, again.low, again.high])
         if not np.allclose(written.to_numpy(float), values, rtol=1e-9, equal_nan=True):
             report.problems.append(
-                f"generations: held-out score of {generation} does not follow from its lives"
+                f"generations: held-out score of {generation} does not follow from its episodes"
             )
 
 
 def _verify_sums(
     run: RunSettings,
-    lives: pd.DataFrame,
+    episodes: pd.DataFrame,
     candidates: pd.DataFrame,
     generations: pd.DataFrame,
     report: Report,
 ) -> None:
-    """Recomputes fitness from lives, and generations from candidates."""
-    lived = dict(list(lives.groupby("generation")))
+    """Recomputes fitness from episodes, and generations from candidates."""
+    episodes_done = dict(list(episodes.groupby("generation")))
     for generation, told in candidates.sort_values("candidate").groupby("generation"):
-        again, fair = fitness(lived.get(generation, lives.iloc[:0]), run, len(told))
+        again, fair = fitness(episodes_done.get(generation, episodes.iloc[:0]), run, len(told))
         if not np.allclose(told["fitness"], again, rtol=1e-9, equal_nan=True):
             report.problems.append(
-                f"candidates: a fitness of generation {generation} does not follow from its lives"
+                f"candidates: a fitness of generation {generation} does not follow from episodes"
             )
         elif not fair:
             report.problems.append(
-                f"lives: who met all tasks of generation {generation} does not follow from the race"
+                f"episodes: who met all tasks of generation {generation} does not follow "
+                "from the race"
             )
     by_generation = candidates.groupby("generation")["fitness"]
     rows = generations.set_index("generation")
     for column, value in (("best", by_generation.max()), ("mean", by_generation.mean())):
         if not np.allclose(rows[column], value.reindex(rows.index), rtol=1e-9, atol=1e-12):
             report.problems.append(f"generations: {column} does not follow from the candidates")
-    failed = lives.assign(failed=lives["status"] != "ok").groupby("generation")["failed"].sum()
+    failed = (
+        episodes.assign(failed=episodes["status"] != "ok").groupby("generation")["failed"].sum()
+    )
     if not (rows["n_failed"] == failed.reindex(rows.index)).all():
-        report.problems.append("generations: n_failed does not follow from the lives")
+        report.problems.append("generations: n_failed does not follow from the episodes")

@@ -40,7 +40,7 @@ class ComparisonView:
         config: Any = atomic_files.read_versioned(path, SCHEMA_VERSION).get("config")
         try:
             self._about = config["comparison"]
-            self._tuning_lives = int(config["tuning"]["lives"])
+            self._tuning_episodes = int(config["tuning"]["episodes"])
             self._tuned = config["tuning"]["strategies"]
             self._strategies = list(config["strategies"])
             if self._tuned is None:
@@ -100,7 +100,7 @@ class ComparisonView:
     def show(self, room: Room) -> RenderableType:
         """Two tables and what runs now."""
         head = Text(printable(str(self._about.get("name"))), "bold").append(
-            f"  a comparison of {len(self._strategies)} strategies at {self._budget:,} lives a "
+            f"  a comparison of {len(self._strategies)} strategies at {self._budget:,} episodes a "
             f"search, {self._seeds} seeds",
             "not bold",
         )
@@ -116,15 +116,15 @@ class ComparisonView:
         return Text(self._now() or "between two searches", "bold").append(where, "not bold")
 
     def _tables(self) -> Iterator[RenderableType]:
-        if self._tuned and self._tuning_lives:
+        if self._tuned and self._tuning_episodes:
             table = Table(title="Tuning", title_justify="left")
-            for column in ("strategy", "trials", "pruned", "failed", "best held-out", "lives"):
+            for column in ("strategy", "trials", "pruned", "failed", "best held-out", "episodes"):
                 table.add_column(column, justify="left" if column == "strategy" else "right")
             for name in self._tuned:
                 found = self._trials(name)
                 best = "-" if found["best"] is None else f"{found['best']:.3f}"
                 counts = (str(found[key]) for key in ("trials", "pruned", "failed"))
-                spent = f"{found['lives']:,} of {self._tuning_lives:,}"
+                spent = f"{found['episodes']:,} of {self._tuning_episodes:,}"
                 table.add_row(printable(name), *counts, best, spent)
             yield table
         table = Table(title="Contest", title_justify="left")
@@ -160,7 +160,7 @@ class ComparisonView:
             "pruned": sum(r["state"] == "PRUNED" for r in found),
             "failed": sum(r["state"] == "FAIL" for r in found),
             "best": max(values, default=None),
-            "lives": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
+            "episodes": sum(int(r.get("attributes", {}).get("charged", 0)) for r in found),
         }
 
     def _contest(self) -> dict[str, dict[str, Any]]:

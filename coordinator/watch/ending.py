@@ -1,6 +1,6 @@
 """How a finished run ends on the terminal: the transfer table, figures, what to do next.
 
-The numbers are those that the run printed itself. Rulers are missing: they are computed by the
+The numbers are those that the run printed itself. Baselines are missing: they are computed by the
 family's own code, which is not run here; the report has them.
 """
 
@@ -28,16 +28,18 @@ class Ending:
     def __init__(self, follower: Follower) -> None:
         from spikeloop.coordinator.report.transfer_report import (
             transfer_scores,
-            transfer_shortfalls,
+            transfer_regrets,
         )
 
         self._folder, self._scale = follower.folder, follower.plan.scale
-        lives = follower.transfer_lives().to_pandas()
+        episodes = follower.transfer_episodes().to_pandas()
         try:
-            self._n_tasks = lives["task"].nunique()
-            self._scores, self._gains = transfer_scores(lives, follower.plan.seed)
-            self._below = transfer_shortfalls(lives, follower.plan.seed)
-            self._cells = {name: _cells(lives[lives["theta"] == name]) for name in self._scores}
+            self._n_tasks = episodes["task"].nunique()
+            self._scores, self._gains = transfer_scores(episodes, follower.plan.seed)
+            self._below = transfer_regrets(episodes, follower.plan.seed)
+            self._cells = {
+                name: _cells(episodes[episodes["theta"] == name]) for name in self._scores
+            }
         except (KeyError, ValueError, IndexError) as error:
             raise ConfigError(f"{follower.transfer()}: damaged: it holds something else") from error
 
@@ -60,14 +62,14 @@ class Ending:
         for column in TRANSFER_COLUMNS:
             table.add_column(column, justify="left" if column == "Θ" else "right")
         for name, estimate in self._scores.items():
-            mean, lived, failed = self._cells[name]
+            mean, episodes_done, failed = self._cells[name]
             table.add_row(
                 name if estimate.n_points == 1 else f"{name}, mean of {estimate.n_points}",
                 f"{estimate.value:.3f}",
                 f"[{estimate.low:.3f}, {estimate.high:.3f}]",
                 mean,
                 plus_minus(self._below[name]),
-                lived,
+                episodes_done,
                 failed,
             )
         gains = [Text(f"{name}: {gain_words(gain)}") for name, gain in self._gains.items()]
@@ -75,7 +77,7 @@ class Ending:
 
     def as_json(self) -> dict[str, Any]:
         """Scores, differences and returns below the optimum."""
-        groups = {"scores": self._scores, "differences": self._gains, "below_optimal": self._below}
+        groups = {"scores": self._scores, "differences": self._gains, "regret": self._below}
         return {
             group: {name: vars(estimate) for name, estimate in found.items()}
             for group, found in groups.items()
@@ -90,10 +92,10 @@ def next_steps(folder: Path) -> Iterator[str]:
     yield printable(f"check:   {again('verify', folder)}")
 
 
-def _cells(lives: Any) -> tuple[str, str, str]:
-    """Mean return, lives and failed lives of a Θ."""
+def _cells(episodes: Any) -> tuple[str, str, str]:
+    """Mean return, episodes and failed episodes of a Θ."""
     from spikeloop.coordinator.stats.regret import amount
 
-    returns = lives["return"][lives["status"] == "ok"]
+    returns = episodes["return"][episodes["status"] == "ok"]
     mean = amount(returns.mean()) if returns.size else "-"
-    return mean, str(len(lives)), str(len(lives) - returns.size)
+    return mean, str(len(episodes)), str(len(episodes) - returns.size)

@@ -20,8 +20,8 @@ from spikeloop.coordinator.watch.plan import Plan, plan
 NUMBERS = (
     "best",
     "mean",
-    "n_lives",
-    "total_lives",
+    "n_episodes",
+    "total_episodes",
     "wall_s",
     "work_s",
     "overhead_s",
@@ -151,7 +151,7 @@ class Follower:
         path = self._store.part_path("transfer", self.plan.transfer_seed)
         return path if path.exists() else None
 
-    def transfer_lives(self) -> Any:
+    def transfer_episodes(self) -> Any:
         """The table in that file; ConfigError if it is damaged."""
         return self._store.read_part(
             self._store.part_path("transfer", self.plan.transfer_seed)
@@ -216,9 +216,9 @@ class Follower:
         """The held-out score before the search, which no row of a generation has."""
         path = self._store.part_path("curves", 0)
         try:
-            lives = self._store.read_part(path)
-            ok = np.array(lives["status"].to_pylist()) == "ok"
-            value = {k: lives[k].to_numpy() for k in ("return", "random", "optimal")}
+            episodes = self._store.read_part(path)
+            ok = np.array(episodes["status"].to_pylist()) == "ok"
+            value = {k: episodes[k].to_numpy() for k in ("return", "random", "optimal")}
         except (ConfigError, KeyError):
             return None
         gain = np.where(ok, value["return"] - value["random"], 0.0)

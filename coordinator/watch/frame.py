@@ -153,8 +153,8 @@ def _facts(status: Status) -> Iterator[tuple[str, Text]]:
     if status.best is not None and status.mean is not None:
         told = "".join(f", {k} {v:.3g}" for k, v in status.strategy_says.items())
         yield "search", Text(f"best {status.best:.3f}, mean {status.mean:.3f}{told}")
-    rate = f", {amount(status.lives_per_s)} per second" if status.lives_per_s else ""
-    yield "lives", Text(f"{status.lives:,} done{rate}")
+    rate = f", {amount(status.episodes_per_s)} per second" if status.episodes_per_s else ""
+    yield "episodes", Text(f"{status.episodes:,} done{rate}")
     if status.busy is not None and status.overhead_s is not None and status.generation_s:
         yield (
             "workers",
@@ -167,8 +167,8 @@ def _facts(status: Status) -> Iterator[tuple[str, Text]]:
     if status.failures:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in status.failures.items())
         failed = sum(status.failures.values())
-        share = failed / max(status.lives, 1)
-        yield "failed", Text(f"{failed:,} of all lives, {share:.1%}: {reasons}", "red")
+        share = failed / max(status.episodes, 1)
+        yield "failed", Text(f"{failed:,} of all episodes, {share:.1%}: {reasons}", "red")
     else:
         yield "failed", Text("none")
     for name, value in status.budget.items():
@@ -205,7 +205,7 @@ def _held_out(status: Status) -> Text:
 
 
 def _interval(estimate: Estimate | None) -> str:
-    """Like ``str(estimate)``, "failed" where no life counts."""
+    """Like ``str(estimate)``, "failed" where no episode counts."""
     return str(estimate) if estimate and math.isfinite(estimate.value) else "failed"
 
 

@@ -26,7 +26,7 @@ class Plan:
         generations: at most.
         monitored: whether held-out scores are measured while searching.
         transfer_seed: which held-out tasks are drawn in the end.
-        last_lives: lives after the search, those of the race and of the transfer, about.
+        last_episodes: episodes after the search, those of the race and of the transfer, about.
         race: whether points race for being deployed.
         stop: the rules that may end the search.
         commit_every: generations that are written together.
@@ -42,7 +42,7 @@ class Plan:
     generations: int
     monitored: bool
     transfer_seed: int
-    last_lives: int
+    last_episodes: int
     race: bool
     stop: StopSettings
     commit_every: int = 1
@@ -82,7 +82,7 @@ def plan(manifest: Mapping[str, Any], source: str) -> Plan:
         generations=value("run", "generations", int),
         monitored=value("transfer", "monitor_every", int) > 0,
         transfer_seed=value("transfer", "seed", int),
-        last_lives=2 * tasks
+        last_episodes=2 * tasks
         + points * tasks // max(blocks, 1)
         + race * finalists * value("deploy", "tasks", int),
         race=race,

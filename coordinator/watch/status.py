@@ -44,11 +44,11 @@ class Status:
         held_out_before: of the point that the search began from.
         held_out_generation: the one that ``held_out`` was measured after.
         strategy_says: what the strategy tells of itself.
-        lives: of the search; held-out ones come on top.
+        episodes: of the search; held-out ones come on top.
         workers: among which the last generation was spread.
-        busy: share of their time that they spent living.
+        busy: share of their time that they spent on episodes.
         overhead_s: of a generation's time, what all workers at work would not have needed.
-        failures: lives of the search by reason.
+        failures: episodes of the search by reason.
         budget: each rule of ``[stop]`` that was set, and how near it is, in words.
         unread: committed generations that were not read yet.
         problems: files that cannot be read, one line each.
@@ -73,8 +73,8 @@ class Status:
     held_out_before: Estimate | None
     held_out_generation: int
     strategy_says: Mapping[str, float]
-    lives: int
-    lives_per_s: float | None
+    episodes: int
+    episodes_per_s: float | None
     workers: int
     busy: float | None
     overhead_s: float | None
@@ -106,9 +106,9 @@ def status(follower: Follower, now: float | None = None) -> Status:
     at_work = writer(follower.folder)
     recent = rows[-RECENT:]
     generation_s = _typical(recent)
-    lives_per_s = None
+    episodes_per_s = None
     if generation_s:
-        lives_per_s = statistics.fmean(row["n_lives"] for row in recent) / generation_s
+        episodes_per_s = statistics.fmean(row["n_episodes"] for row in recent) / generation_s
     stops = plan.stop
     rule = last.get("stopped")
     rule = rule if rule in RULES else None
@@ -120,8 +120,8 @@ def status(follower: Follower, now: float | None = None) -> Status:
     state = _state(follower, over, at_work, state_s, generation_s)
     left_s = None
     at_rest = state in ("finished", "interrupted", "quiet", "fetched")
-    if generation_s and lives_per_s and not at_rest:
-        left_s = to_come * generation_s + plan.last_lives / lives_per_s
+    if generation_s and episodes_per_s and not at_rest:
+        left_s = to_come * generation_s + plan.last_episodes / episodes_per_s
         left_s = max(left_s - state_s, 0.0)
     measured = [row for row in rows if row["held_out_score"] is not None]
     n_workers, busy = _workers(recent)
@@ -149,8 +149,8 @@ def status(follower: Follower, now: float | None = None) -> Status:
             for name, value in last.items()
             if name.startswith("strategy_") and isinstance(value, int | float)
         },
-        lives=last.get("total_lives", 0),
-        lives_per_s=lives_per_s,
+        episodes=last.get("total_episodes", 0),
+        episodes_per_s=episodes_per_s,
         workers=n_workers,
         busy=busy,
         overhead_s=statistics.median(row["overhead_s"] for row in recent) if recent else None,
@@ -199,16 +199,16 @@ def _typical(rows: Sequence[Row]) -> float | None:
 
 
 def _to_come(plan: Plan, recent: Sequence[Row], done: int) -> int:
-    """Generations still to come, at most: the budget in lives may not suffice for all."""
+    """Generations still to come, at most: the budget in episodes may not suffice for all."""
     planned = plan.generations - max(done, 0)
-    if plan.stop.lives and recent and (n_lives := recent[-1]["n_lives"]):
-        affordable: int = (plan.stop.lives - recent[-1]["total_lives"]) // n_lives
+    if plan.stop.episodes and recent and (n_episodes := recent[-1]["n_episodes"]):
+        affordable: int = (plan.stop.episodes - recent[-1]["total_episodes"]) // n_episodes
         return max(min(planned, affordable), 0)
     return planned
 
 
 def _workers(recent: Sequence[Row]) -> tuple[int, float | None]:
-    """How many there are, and the share of time that they lived: overhead is all the rest."""
+    """How many there are, and the share of time that they worked: overhead is all the rest."""
     wall = sum(row["wall_s"] for row in recent)
     if not wall:
         return 0, None
@@ -225,8 +225,8 @@ def _held_out(row: Row) -> Estimate:
 
 def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str, str]:
     found = {}
-    if stop.lives:
-        found["lives"] = f"{last['total_lives']:,} of {stop.lives:,}"
+    if stop.episodes:
+        found["episodes"] = f"{last['total_episodes']:,} of {stop.episodes:,}"
     if stop.target:
         low = f"{measured[-1]['held_out_low']:.3f}" if measured else "not measured"
         found["target"] = f"interval from {low}, ends at {stop.target:g}"

@@ -57,13 +57,13 @@ def writer(folder: Path) -> Writer | None:
 
 
 def _holds(process: int, path: Path) -> bool:
-    """Whether a process of this machine has a file open; if that is hidden, whether it lives."""
+    """Whether a process of this machine has a file open; if that is hidden, whether it is alive."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        pass  # it lives, under another user
+        pass  # it is alive, under another user
     try:
         own = path.stat()
         return any(os.path.samestat(own, opened) for opened in _opened(process))

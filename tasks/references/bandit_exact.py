@@ -2,7 +2,8 @@
 
 Such a policy is a function ``choose(n0, n1)`` of how often arm 0 and arm 1 were pulled. It returns
 (n0 + 1, n1 + 1) probabilities to pull arm 0 next, for each number of successes of the one and the
-other. The pulls of a life lead from counts to counts, and there are few enough to visit them all.
+other. The pulls of an episode lead from counts to counts, and there are few enough to visit them
+all.
 
 It is enough to do so once for all tasks. Let L be the law of the counts if the chances p0 and p1
 were themselves drawn from U[0, 1]. The probability of any one history with these counts is
@@ -65,7 +66,7 @@ def expected_return(choose: Choice, mean: FloatArray, n_steps: int) -> FloatArra
     Args:
         choose: the policy.
         mean: (n_tasks, 2) chances of the arms.
-        n_steps: pulls of a life.
+        n_steps: pulls of an episode.
 
     Returns:
         (n_tasks,) successes of both arms together.

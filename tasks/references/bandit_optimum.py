@@ -61,7 +61,7 @@ def majority_return(mean: FloatArray, n_steps: int) -> FloatArray:
 
     Args:
         mean: (n_tasks, 2) chances of the arms, which sum to 1.
-        n_steps: pulls of a life.
+        n_steps: pulls of an episode.
 
     Returns:
         (n_tasks,) expected successes.

@@ -14,12 +14,12 @@ from spikeloop.tasks.base import FloatArray, IntArray, Play
 from spikeloop.tasks.references.bandit_indices import ucb1
 from spikeloop.tasks.references.walk_filter import Memory, WalkLaw, points
 
-MAX_LIVES = 400
-"""Lives a task: the standard error of its return is then 1/20 of a life's standard deviation."""
+MAX_EPISODES = 400
+"""Episodes a task: a return's standard error is then 1/20 of an episode's standard deviation."""
 MAX_NUMBERS = 2**27
-"""Of what all lives of all steps remember: seconds. One life a task there always is."""
+"""Of what all episodes of all steps remember: seconds. One episode a task there always is."""
 MAX_AT_ONCE = 2**24
-"""Of what lives that are played side by side remember: 128 MiB. One task there always is."""
+"""Of what episodes that are played side by side remember: 128 MiB. One task there always is."""
 
 
 class Policy(Protocol):
@@ -27,29 +27,29 @@ class Policy(Protocol):
 
     @property
     def size(self) -> int:
-        """How many numbers a life remembers, about."""
+        """How many numbers an episode remembers, about."""
         ...
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """Before the first pull."""
         ...
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
-        """(n_lives, n_arms) of which the largest is pulled."""
+        """(n_episodes, n_arms) of which the largest is pulled."""
         ...
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
-        """After a pull of (n_lives,) arms, which paid 0 or 1."""
+        """After a pull of (n_episodes,) arms, which paid 0 or 1."""
         ...
 
 
 def simulated_return(
     play: Callable[[IntArray], Play], mean: FloatArray, policy: Policy, rng: np.random.Generator
 ) -> FloatArray:
-    """Mean over lives of what the pulled arms pay on average, which varies less than rewards do.
+    """Mean over episodes of what the pulled arms pay on average, which varies less than rewards do.
 
     Args:
-        play: begins lives, given whose task each is.
+        play: begins episodes, given whose task each is.
         mean: (n_tasks, n_steps, n_arms) chances.
         policy: the policy.
         rng: for rewards, ties and the policy's own draws.
@@ -58,23 +58,23 @@ def simulated_return(
         (n_tasks,) estimated expected returns.
     """
     n_tasks, n_steps, _ = mean.shape
-    one_life_each = policy.size * n_tasks * n_steps
-    n_lives = int(np.clip(MAX_NUMBERS // max(one_life_each, 1), 1, MAX_LIVES))
-    at_once = max(MAX_AT_ONCE // (policy.size * n_lives), 1)
+    one_episode_each = policy.size * n_tasks * n_steps
+    n_episodes = int(np.clip(MAX_NUMBERS // max(one_episode_each, 1), 1, MAX_EPISODES))
+    at_once = max(MAX_AT_ONCE // (policy.size * n_episodes), 1)
     returns = np.zeros(n_tasks)
     for first in range(0, n_tasks, at_once):
         tasks = np.arange(first, min(first + at_once, n_tasks))
-        task = np.repeat(tasks, n_lives)
-        lives, memory = play(task), policy.start(len(task))
+        task = np.repeat(tasks, n_episodes)
+        episodes, memory = play(task), policy.start(len(task))
         expected = np.zeros(len(task))
         for step in range(n_steps):
             number = policy.numbers(memory, rng)
             largest = number == number.max(axis=1, keepdims=True)
             arm = np.where(largest, rng.random(number.shape), -1.0).argmax(axis=1)
-            reward, _ = lives.step(arm, rng.random(len(task)))
+            reward, _ = episodes.step(arm, rng.random(len(task)))
             memory = policy.learn(memory, arm, reward)
             expected += mean[task, step, arm]
-        returns[tasks] = expected.reshape(len(tasks), n_lives).mean(axis=1)
+        returns[tasks] = expected.reshape(len(tasks), n_episodes).mean(axis=1)
     return returns
 
 
@@ -89,9 +89,9 @@ class Ucb:
         """Successes and pulls of every arm."""
         return 2 * self.n_arms
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """No pulls."""
-        return {name: np.zeros((n_lives, self.n_arms)) for name in ("total", "pulls")}
+        return {name: np.zeros((n_episodes, self.n_arms)) for name in ("total", "pulls")}
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """The index."""
@@ -119,9 +119,9 @@ class RescorlaWagner:
         """A value for every arm."""
         return self.n_arms
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """All values alike."""
-        return {"value": np.full((n_lives, self.n_arms), 0.5)}
+        return {"value": np.full((n_episodes, self.n_arms), 0.5)}
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """The values."""
@@ -145,9 +145,9 @@ class Greedy:
         """That of the beliefs."""
         return self.law.size
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """The prior."""
-        return self.law.start(n_lives)
+        return self.law.start(n_episodes)
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Posterior means."""
@@ -171,17 +171,17 @@ class Thompson:
         """That of the beliefs."""
         return self.law.size
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """The prior."""
-        return self.law.start(n_lives)
+        return self.law.start(n_episodes)
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         """Chances drawn from the posterior."""
         probability = memory["probability"].cumsum(axis=1)
-        n_lives, last = len(probability), probability.shape[1] - 1
-        drawn = (probability < rng.random((n_lives, 1))).sum(axis=1).clip(max=last)
-        belief = memory["belief"][np.arange(n_lives), drawn].cumsum(axis=2)
-        below = belief < rng.random((n_lives, self.law.n_walks, 1))
+        n_episodes, last = len(probability), probability.shape[1] - 1
+        drawn = (probability < rng.random((n_episodes, 1))).sum(axis=1).clip(max=last)
+        belief = memory["belief"][np.arange(n_episodes), drawn].cumsum(axis=2)
+        below = belief < rng.random((n_episodes, self.law.n_walks, 1))
         return _of_arms(
             points()[below.sum(axis=2).clip(max=belief.shape[2] - 1)], self.law.mirrored
         )
@@ -192,5 +192,5 @@ class Thompson:
 
 
 def _of_arms(chance: FloatArray, mirrored: bool) -> FloatArray:
-    """(n_lives, n_arms) chances of the arms, from (n_lives, n_walks) chances of the walks."""
+    """(n_episodes, n_arms) chances of the arms, from (n_episodes, n_walks) chances of the walks."""
     return np.concatenate([chance, 1.0 - chance], axis=1) if mirrored else chance

@@ -12,10 +12,10 @@ import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
 
-MAX_LIVES = 400
-"""Lives a task: the standard error of its return is then 1/20 of a life's standard deviation."""
+MAX_EPISODES = 400
+"""Episodes a task: a return's standard error is then 1/20 of an episode's standard deviation."""
 MAX_GUESSES = 2**24
-"""Guesses of all lives together: a second. One life a task there always is."""
+"""Guesses of all episodes together: a second. One episode a task there always is."""
 TIE = 1e-9
 """Beliefs nearer to 1/2 than this differ from it by rounding only; either guess is best then."""
 
@@ -45,9 +45,9 @@ def filtered_return(
     averaged over, so that only the trials' words are left to chance.
     """
     n_tasks, n_trials = good.shape
-    n_lives = int(np.clip(MAX_GUESSES // max(good.size, 1), 1, MAX_LIVES))
-    belief = np.full((n_tasks, n_lives), 0.5)
-    total = np.zeros((n_tasks, n_lives))
+    n_episodes = int(np.clip(MAX_GUESSES // max(good.size, 1), 1, MAX_EPISODES))
+    belief = np.full((n_tasks, n_episodes), 0.5)
+    total = np.zeros((n_tasks, n_episodes))
     for trial in range(n_trials):
         state = good[:, trial, None]
         right = np.where(np.abs(belief - 0.5) < TIE, 0.5, (belief > 0.5) == (state == 1))

@@ -11,7 +11,7 @@ N_POINTS = 100
 """Of the grid on which beliefs about a chance are kept."""
 
 Memory = Mapping[str, FloatArray]
-"""What lives remember: arrays whose first axis is n_lives."""
+"""What episodes remember: arrays whose first axis is n_episodes."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class WalkLaw:
     """How chances walk, at one of several volatilities, and what is believed about them.
 
     Beliefs about every walk are kept on a grid of [0, 1], for each volatility as if it were the
-    life's, and so is the probability of each volatility. A reward multiplies the belief about the
-    chance of the arm that was pulled with that chance, no reward with 1 minus it, and the
+    episode's, and so is the probability of each volatility. A reward multiplies the belief about
+    the chance of the arm that was pulled with that chance, no reward with 1 minus it, and the
     probability of a volatility with what it expected of that; a step of the walk is a matrix.
 
     Attributes:
@@ -35,20 +35,20 @@ class WalkLaw:
 
     @property
     def size(self) -> int:
-        """Numbers of one life's beliefs."""
+        """Numbers of one episode's beliefs."""
         return len(self.volatilities) * self.n_walks * N_POINTS
 
-    def start(self, n_lives: int) -> Memory:
+    def start(self, n_episodes: int) -> Memory:
         """All chances U[0, 1], all volatilities alike.
 
         Returns:
-            ``belief`` (n_lives, n_volatilities, n_walks, N_POINTS), each sums to 1, and
-            ``probability`` (n_lives, n_volatilities).
+            ``belief`` (n_episodes, n_volatilities, n_walks, N_POINTS), each sums to 1, and
+            ``probability`` (n_episodes, n_volatilities).
         """
         n_volatilities = len(self.volatilities)
         return {
-            "belief": np.full((n_lives, n_volatilities, self.n_walks, N_POINTS), 1 / N_POINTS),
-            "probability": np.full((n_lives, n_volatilities), 1 / n_volatilities),
+            "belief": np.full((n_episodes, n_volatilities, self.n_walks, N_POINTS), 1 / N_POINTS),
+            "probability": np.full((n_episodes, n_volatilities), 1 / n_volatilities),
         }
 
     def learn(self, memory: Memory, arm: IntArray, reward: FloatArray) -> Memory:
@@ -58,10 +58,10 @@ class WalkLaw:
         success = (reward > 0) ^ (arm > 0) if self.mirrored else reward > 0
         walk = np.zeros_like(arm) if self.mirrored else arm
         likelihood = np.where(success[:, None], points(), 1.0 - points())
-        life = np.arange(len(arm))
-        joint = belief[life, :, walk] * likelihood[:, None, :]
+        episode = np.arange(len(arm))
+        joint = belief[episode, :, walk] * likelihood[:, None, :]
         evidence = joint.sum(axis=2)
-        belief[life, :, walk] = joint / evidence[:, :, None]
+        belief[episode, :, walk] = joint / evidence[:, :, None]
         for k, volatility in enumerate(self.volatilities):
             belief[:, k] = belief[:, k] @ moves(volatility)
         weight = probability * evidence

@@ -41,13 +41,13 @@ class Victim:
         return None
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that live lives, in a random order."""
+        """The processes that run episodes, in a random order."""
         found = []
         began = self.coordinator.create_time()
         for process in self.sandbox.processes():  # workers may outlive the raylet, their parent
             with suppress(psutil.NoSuchProcess):
                 title = process.cmdline()[:1]
-                if process.create_time() > began and title and _lives_lives(title[0]):
+                if process.create_time() > began and title and _episodes_episodes(title[0]):
                     found.append(process)
         self.rng.shuffle(found)
         return found
@@ -89,12 +89,14 @@ def pause_worker(victim: Victim) -> bool:
 
 
 def starve_worker(victim: Victim) -> bool:
-    """Tells the next life to allocate until Ray's memory monitor, or the kernel, kills it."""
+    """Tells the next episode to allocate until Ray's memory monitor, or the kernel, kills it."""
     if not victim.workers():
         return False
     mark = victim.sandbox.marks / HUNGRY
     mark.touch()
-    _await(lambda: not mark.exists() or not victim.coordinator.is_running(), "no life ate memory")
+    _await(
+        lambda: not mark.exists() or not victim.coordinator.is_running(), "no episode ate memory"
+    )
     return True
 
 
@@ -172,7 +174,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def _lives_lives(title: str) -> bool:
+def _episodes_episodes(title: str) -> bool:
     return title.startswith("ray::") and title not in NO_WORKERS
 
 

@@ -18,7 +18,7 @@ from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
 
 N_RECOMPUTED = 5
-"""Lives of each run that are lived again here."""
+"""Episodes of each run that are run again here."""
 
 
 def problems(folder: Path, undisturbed: Path, rng: Generator) -> list[str]:
@@ -61,54 +61,56 @@ def same(folder: Path, undisturbed: Path) -> list[str]:
 
 
 def one_row_each(folder: Path) -> list[str]:
-    """One row for each life that was wanted, none twice, none missing, none failed."""
+    """One row for each episode that was wanted, none twice, none missing, none failed."""
     store, found = RunStore(folder), []
-    lives, generations = store.table("lives"), store.table("generations")
-    if lives is None or generations is None:
-        return ["lives or generations are missing"]
-    lives, generations = lives.to_pandas(), generations.to_pandas()
+    episodes, generations = store.table("episodes"), store.table("generations")
+    if episodes is None or generations is None:
+        return ["episodes or generations are missing"]
+    episodes, generations = episodes.to_pandas(), generations.to_pandas()
     keys = ["generation", "candidate", "task"]
-    if twice := int(lives.duplicated(keys).sum()):
-        found.append(f"{twice} lives stand twice")
-    for number, n_lives in zip(generations["generation"], generations["n_lives"], strict=True):
-        if (n := int((lives["generation"] == number).sum())) != n_lives:
-            found.append(f"generation {number} has {n} lives of {n_lives}")
-    if failed := int((lives["status"] != "ok").sum()):
-        errors = lives.loc[lives["status"] != "ok", "error"].iloc[0]
-        found.append(f"{failed} lives failed, the first: {errors}")
+    if twice := int(episodes.duplicated(keys).sum()):
+        found.append(f"{twice} episodes stand twice")
+    for number, n_episodes in zip(
+        generations["generation"], generations["n_episodes"], strict=True
+    ):
+        if (n := int((episodes["generation"] == number).sum())) != n_episodes:
+            found.append(f"generation {number} has {n} episodes of {n_episodes}")
+    if failed := int((episodes["status"] != "ok").sum()):
+        errors = episodes.loc[episodes["status"] != "ok", "error"].iloc[0]
+        found.append(f"{failed} episodes failed, the first: {errors}")
     return found
 
 
 def attempts_accounted(folder: Path) -> list[str]:
-    """Every life says how often it was started, within the limit; the retries are their sum."""
+    """Every episode says how often it was started, within the limit; the retries are their sum."""
     store, found = RunStore(folder), []
-    lives, generations = store.table("lives"), store.table("generations")
-    if lives is None or generations is None:
-        return ["lives or generations are missing"]
-    lives, generations = lives.to_pandas(), generations.to_pandas()
-    if not lives["attempts"].between(1, MAX_ATTEMPTS).all():
-        found.append(f"attempts from {lives['attempts'].min()} to {lives['attempts'].max()}")
-    retries = (lives["attempts"] - 1).groupby(lives["generation"]).sum()
+    episodes, generations = store.table("episodes"), store.table("generations")
+    if episodes is None or generations is None:
+        return ["episodes or generations are missing"]
+    episodes, generations = episodes.to_pandas(), generations.to_pandas()
+    if not episodes["attempts"].between(1, MAX_ATTEMPTS).all():
+        found.append(f"attempts from {episodes['attempts'].min()} to {episodes['attempts'].max()}")
+    retries = (episodes["attempts"] - 1).groupby(episodes["generation"]).sum()
     told = generations.set_index("generation")["retries"]
     if not told.sort_index().equals(retries.sort_index().astype(told.dtype)):
-        found.append("retries of a generation are not those of its lives")
-    if (lives["worker"] == "").any():
-        found.append("a life does not say which worker lived it")
+        found.append("retries of a generation are not those of its episodes")
+    if (episodes["worker"] == "").any():
+        found.append("an episode does not say which worker ran it")
     return found
 
 
-def recomputed(folder: Path, rng: Generator, n_lives: int = N_RECOMPUTED) -> list[str]:
-    """Some lives, lived again in this process from what the tables say of them, give their bits."""
+def recomputed(folder: Path, rng: Generator, n_episodes: int = N_RECOMPUTED) -> list[str]:
+    """Some episodes, run again in this process from the tables alone, give their bits."""
     store = RunStore(folder)
     config = read_config(store, trust=True)
-    lives, candidates = store.table("lives"), store.table("candidates")
-    if lives is None or candidates is None:
-        return ["lives or candidates are missing"]
-    lives, candidates = lives.to_pandas(), candidates.to_pandas()
+    episodes, candidates = store.table("episodes"), store.table("candidates")
+    if episodes is None or candidates is None:
+        return ["episodes or candidates are missing"]
+    episodes, candidates = episodes.to_pandas(), candidates.to_pandas()
     found = []
-    for row in rng.choice(len(lives), min(n_lives, len(lives)), replace=False):
-        life = lives.iloc[int(row)]
-        generation, candidate, task = (int(life[k]) for k in ("generation", "candidate", "task"))
+    for row in rng.choice(len(episodes), min(n_episodes, len(episodes)), replace=False):
+        episode = episodes.iloc[int(row)]
+        generation, candidate, task = (int(episode[k]) for k in ("generation", "candidate", "task"))
         told = candidates[candidates["generation"] == generation].sort_values("candidate")
         grid = Grid(
             config.family,
@@ -121,9 +123,10 @@ def recomputed(folder: Path, rng: Generator, n_lives: int = N_RECOMPUTED) -> lis
             common_noise=config.run.common_noise,
         )
         again = evaluate(Job(grid, Tile(candidate, candidate + 1, task, task + 1))).returns[0, 0]
-        if again != life["return"]:
+        if again != episode["return"]:
             found.append(
-                f"life {generation}/{candidate}/{task} gave {life['return']!r}, again {again!r}"
+                f"episode {generation}/{candidate}/{task} gave {episode['return']!r}, "
+                f"again {again!r}"
             )
     return found
 

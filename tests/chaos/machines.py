@@ -127,8 +127,8 @@ def _one(number: int, strikes: tuple[Strike, ...], root: Path, kept: Path | None
             rng = np.random.default_rng(number)
             problems += aftermath(play, sandbox, root / LONG.name, rng)
             places = places_of(play.folder)
-            lived = "; ".join(f"{name} in {_stretches(g)}" for name, g in places.items())
-            print(f"  lived on {lived}", flush=True)
+            episodes_done = "; ".join(f"{name} in {_stretches(g)}" for name, g in places.items())
+            print(f"  ran on {episodes_done}", flush=True)
             problems += [
                 f"machine {name}: {'unknown' if name in places else 'not used'}"
                 for name in places.keys() ^ {"w1", "w2", *machines.joined}
@@ -141,8 +141,8 @@ def _one(number: int, strikes: tuple[Strike, ...], root: Path, kept: Path | None
 
 
 def places_of(folder: Path) -> dict[str, list[int]]:
-    """The generations of which lives were lived on each machine."""
-    table = RunStore(folder).table("lives")
+    """The generations of which episodes were run on each machine."""
+    table = RunStore(folder).table("episodes")
     places: dict[str, set[int]] = {}
     if table is not None:
         columns = table["worker"].to_pylist(), table["generation"].to_pylist()

@@ -1,7 +1,7 @@
 """A Ray cluster of several machines on this one: each node in a network namespace of its own.
 
 The head's namespace holds a bridge, every other one a cable to it; nothing of it is to be seen
-outside. Needs root and ``ip``. Each node has a host name, so that a run's tables tell who lived
+outside. Needs root and ``ip``. Each node has a host name, so that a run's tables tell who ran
 what.
 """
 

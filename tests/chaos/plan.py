@@ -47,7 +47,7 @@ SLOW = (
     (Strike("gcs", 2, 0.5, True), Strike("worker", None, 1.0), Strike("raylet", 45, 0.5, True)),
     (Strike("raylet", 2, 0.5, True), Strike("gcs", 10, 0.5, True), Strike("worker", 50, 0.5)),
 )
-"""Of long runs: the servers' deaths, whose effects the short ones may not live to see."""
+"""Of long runs: the servers' deaths, whose effects the short ones may not last to see."""
 
 
 def plans(n_runs: int, seed: int, limited: bool) -> list[Plan]:

@@ -63,7 +63,7 @@ def _plain(blow: Blow, retries: Mapping[int, int]) -> dict[str, Any]:
         "generation": blow.generation,
         "recovered_s": blow.recovered_s,
         "overlapped": blow.overlapped,
-        "retried_lives": retries.get(blow.generation + 1, 0),
+        "retried_episodes": retries.get(blow.generation + 1, 0),
         "ends": [_plain_end(end, blow.at) for end in blow.ends],
     }
 
@@ -112,7 +112,7 @@ def markdown(
 def _recoveries(results: Sequence[Result], words: Mapping[str, str]) -> list[str]:
     """One row a fault: those alone in their recovery, and after the first commit."""
     lines = [
-        "| fault | n | recovery: median [range], s | at the start, s | lives again | noticed |",
+        "| fault | n | recovery: median [range], s | at the start, s | episodes again | noticed |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
     strikes = [strike for result in results for strike in result.strikes]
@@ -125,7 +125,7 @@ def _recoveries(results: Sequence[Result], words: Mapping[str, str]) -> list[str
         lines.append(
             f"| {fault} | {len(struck)} | {_spread([s['recovered_s'] for s in later])} | "
             f"{_spread([s['recovered_s'] for s in early])} | "
-            f"{_spread([s['retried_lives'] for s in later], 0)} | "
+            f"{_spread([s['retried_episodes'] for s in later], 0)} | "
             f"{', '.join(f'{n}× {how}' for how, n in codes.most_common())} |"
         )
     return lines
@@ -133,7 +133,7 @@ def _recoveries(results: Sequence[Result], words: Mapping[str, str]) -> list[str
 
 def _noticed(strike: Mapping[str, Any]) -> str:
     if not strike["ends"]:
-        return "went on, lives again" if strike["retried_lives"] else "went on"
+        return "went on, episodes again" if strike["retried_episodes"] else "went on"
     ends = [
         f"signal {-e['code']}" if e["code"] < 0 else f"exit {e['code']}" for e in strike["ends"]
     ]

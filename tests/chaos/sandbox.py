@@ -1,4 +1,4 @@
-"""Where one disturbed run lives: a disk and a memory of its own, and nothing of it left behind."""
+"""Where one disturbed run happens: its own disk and memory, and nothing of it left behind."""
 
 import os
 import shutil

@@ -9,7 +9,7 @@ from small import small_toml
 
 GENERATIONS = 12
 MAX_ATTEMPTS = 5
-"""More than faults in a row, so that no fault fails a life and all runs end with equal contents."""
+"""More than faults in a row, so that no fault fails an episode and all runs end alike."""
 
 JOB_TIMEOUT_S = 6.0
 """A stopped worker costs that much; a job takes well below a second."""
@@ -53,7 +53,7 @@ SCENES = (
     Scene(
         "tabular",
         {
-            "learner": {"kind": "stretched:Stretched", "life_s": 0.08},
+            "learner": {"kind": "stretched:Stretched", "episode_s": 0.08},
             "transfer": {"monitor_every": 3},
         },
     ),
@@ -62,7 +62,7 @@ SCENES = (
         {
             "run": {"racing": 0.5, "tile_tasks": 1},
             "family": {"n_states": 4, "n_actions": 3, "n_steps": 200},
-            "learner": {"kind": "stretched:Stretched", "learner": "chip", "life_s": 0.1},
+            "learner": {"kind": "stretched:Stretched", "learner": "chip", "episode_s": 0.1},
             "strategy": {"kind": "cross_entropy", "population_size": 8},
             "deploy": {"finalists": 3, "tasks": 2},
         },
@@ -72,19 +72,19 @@ SCENES = (
         {
             "run": {"tasks": 2, "tile_candidates": 1, "tile_tasks": 2},
             "family": {"n_states": 6, "n_actions": 4, "n_steps": 4_000},
-            "learner": {"kind": "stretched:Stretched", "learner": "chip", "life_s": 0.05},
+            "learner": {"kind": "stretched:Stretched", "learner": "chip", "episode_s": 0.05},
             "strategy": {"kind": "annealing", "population_size": 6},
             "transfer": {"monitor_every": 4},
         },
     ),
 )
-"""Lives over a table that mostly rest, the same on the chip with races, and longer ones."""
+"""Episodes over a table that mostly rest, the same on the chip with races, and longer ones."""
 
 LONG = Scene(
     "long",
     {
         "run": {"generations": 60},
-        "learner": {"kind": "stretched:Stretched", "life_s": 0.08},
+        "learner": {"kind": "stretched:Stretched", "episode_s": 0.08},
         "transfer": {"monitor_every": 0},
     },
 )

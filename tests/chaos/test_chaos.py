@@ -59,27 +59,27 @@ def test_an_undisturbed_run_has_no_problems(run: Path, undisturbed: Path) -> Non
     assert problems(run, undisturbed) == ""
 
 
-def test_a_life_in_the_place_of_another_is_found(run: Path, undisturbed: Path) -> None:
-    spoil(run, "lives", 2, task=1)
-    assert "1 lives stand twice" in problems(run, undisturbed)
+def test_a_episode_in_the_place_of_another_is_found(run: Path, undisturbed: Path) -> None:
+    spoil(run, "episodes", 2, task=1)
+    assert "1 episodes stand twice" in problems(run, undisturbed)
 
 
 def test_the_last_bit_of_a_return_is_found(run: Path, undisturbed: Path) -> None:
-    value = atomic_files.read_parquet(run / "lives" / "part-000002.parquet")["return"][0].as_py()
-    spoil(run, "lives", 2, **{"return": np.nextafter(value, np.inf)})
+    value = atomic_files.read_parquet(run / "episodes" / "part-000002.parquet")["return"][0].as_py()
+    spoil(run, "episodes", 2, **{"return": np.nextafter(value, np.inf)})
     assert "not the undisturbed run" in problems(run, undisturbed)
-    everything = invariants.recomputed(run, np.random.default_rng(0), n_lives=1000)
+    everything = invariants.recomputed(run, np.random.default_rng(0), n_episodes=1000)
     assert len(everything) == 1, everything
 
 
-def test_a_failed_life_is_found(run: Path, undisturbed: Path) -> None:
-    spoil(run, "lives", 1, status="timed out", error="took longer than 6 s")
-    assert "1 lives failed, the first: took longer than 6 s" in problems(run, undisturbed)
+def test_a_failed_episode_is_found(run: Path, undisturbed: Path) -> None:
+    spoil(run, "episodes", 1, status="timed out", error="took longer than 6 s")
+    assert "1 episodes failed, the first: took longer than 6 s" in problems(run, undisturbed)
 
 
 @pytest.mark.parametrize("attempts", [0, 2, 1000])
 def test_attempts_that_do_not_add_up_are_found(run: Path, undisturbed: Path, attempts: int) -> None:
-    spoil(run, "lives", 1, attempts=attempts)
+    spoil(run, "episodes", 1, attempts=attempts)
     assert "retries of a generation" in problems(run, undisturbed)
 
 
@@ -142,14 +142,14 @@ def test_plans_deal_every_fault_often_and_leave_each_a_generation() -> None:
     assert FAULTS.keys() - unlimited == {"memory", "disk"}
 
 
-def test_stretched_lives_are_those_of_the_learner_they_stretch() -> None:
+def test_stretched_episodes_are_those_of_the_learner_they_stretch() -> None:
     family = RandomMdp(n_states=3, n_actions=2, n_steps=50)
     stretched = Stretched()
     tasks = family.sample(2, np.random.default_rng(0))
     space = stretched.space(family.interface)
     parameters = space.decode(space.sample(3, np.random.default_rng(1)))
     seeds = np.arange(6, dtype=np.uint64).reshape(3, 2)
-    one, other = (one.live(parameters, tasks, seeds) for one in (stretched, TabularTd()))
+    one, other = (one.run_episodes(parameters, tasks, seeds) for one in (stretched, TabularTd()))
     assert one.returns.tobytes() == other.returns.tobytes()
     assert one.curve.tobytes() == other.curve.tobytes()
 

@@ -82,7 +82,7 @@ def grid(learner: Learner) -> Grid:
     return Grid(FAMILY, learner, points, 1, 1, TaskSet.SEARCH, 0)
 
 
-def test_a_learner_that_kills_its_warm_up_is_reported_as_failed_lives(open_pool: Start) -> None:
+def test_a_learner_that_kills_its_warm_up_is_reported_as_failed_episodes(open_pool: Start) -> None:
     deadly = Echo(fault="exit", broken_from=0.0)
     (outcome,) = open_pool(deadly).run(cut(grid(deadly), 1, 1, "deadly"))
     assert outcome.result.status == Status.WORKER_DIED
@@ -94,9 +94,9 @@ def test_a_learner_that_raises_in_its_warm_up_is_no_trouble(open_pool: Start) ->
     assert outcome.result.status == Status.RAISED
 
 
-@pytest.mark.parametrize("found_in", ["space", "live"])
+@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
 def test_a_learner_whose_package_workers_lack_ends_the_run(
-    open_pool: Start, found_in: Literal["space", "live"]
+    open_pool: Start, found_in: Literal["space", "run_episodes"]
 ) -> None:
     with pytest.raises(PoolError, match=rf"^worker \S+:\d+: {LINE}$"):
         open_pool(Lacking(found_in=found_in))

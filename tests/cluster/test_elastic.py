@@ -1,4 +1,4 @@
-"""Nodes that join, leave and are lost in the middle of a run: the same lives, and no stranger."""
+"""Nodes that join, leave and are lost in the middle of a run: the same episodes."""
 
 import subprocess
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def attached(nodes: Nodes, **settings: Any) -> Iterator[WorkerPool]:
         yield pool
 
 
-def lives(outcomes: list[Outcome]) -> list[bytes]:
+def episodes(outcomes: list[Outcome]) -> list[bytes]:
     return [o.result.returns.tobytes() for o in sorted(outcomes, key=lambda o: o.index)]
 
 
@@ -59,13 +59,13 @@ def rounds(pool: WorkerPool) -> Iterator[list[Outcome]]:
     """Outcomes of one small run after the other, as many as a slow machine may need."""
     for _ in range(2000):
         outcomes = list(pool.run(jobs(N, Echo(work_s=0.005))))
-        assert lives(outcomes) == expected(N)
+        assert episodes(outcomes) == expected(N)
         assert all((outcome.result.status == Status.OK).all() for outcome in outcomes)
         yield outcomes
     pytest.fail("what was waited for did not happen")
 
 
-def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_life() -> None:
+def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_episode() -> None:
     with cluster_of(1) as nodes, attached(nodes) as pool:
         first = processes(next(rounds(pool)))
         assert len(first) == 1
@@ -75,7 +75,7 @@ def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_life() -> None:
         outcomes = [next(running)]
         nodes.kill(joined)
         outcomes += running
-    assert lives(outcomes) == expected(N)
+    assert episodes(outcomes) == expected(N)
     assert all((outcome.result.status == Status.OK).all() for outcome in outcomes)
 
 
@@ -125,11 +125,11 @@ def test_one_worker_may_own_a_node_and_live_in_threads() -> None:
         assert pool.n_workers == 4
         outcomes = list(pool.run(jobs(30, Echo())))
         assert len(processes(outcomes)) == 1
-        assert lives(outcomes) == expected(30)
+        assert episodes(outcomes) == expected(30)
         deadly = Echo(fault="exit", broken_from=0.79)
         broken = sorted(pool.run(jobs(30, deadly)), key=lambda outcome: outcome.index)
     assert [int(o.result.status.max()) for o in broken] == [0] * 29 + [Status.WORKER_DIED]
-    assert lives(broken)[:29] == expected(30)[:29]
+    assert episodes(broken)[:29] == expected(30)[:29]
 
 
 def test_a_cluster_that_is_not_there_is_one_clear_line() -> None:

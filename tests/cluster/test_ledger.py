@@ -21,8 +21,8 @@ LIMIT_S = 10.0
 DEATHS = [Status.WORKER_DIED, Status.OUT_OF_MEMORY]
 
 
-def live(tile: Tile) -> JobResult:
-    """What a worker makes of a tile: the return of life (c, t) is 1000 c + t."""
+def run_episodes(tile: Tile) -> JobResult:
+    """What a worker makes of a tile: the return of episode (c, t) is 1000 c + t."""
     c, t = np.mgrid[tile.c0 : tile.c1, tile.t0 : tile.t1]
     returns = (1000.0 * c + t).astype(np.float64)
     return JobResult(
@@ -30,13 +30,13 @@ def live(tile: Tile) -> JobResult:
         returns=returns,
         curve=np.repeat(returns[..., None], N_CURVE_BINS, axis=2),
         status=np.zeros(tile.shape, dtype=np.uint8),
-        n_simulated_steps=tile.n_lives,
+        n_simulated_steps=tile.n_episodes,
     )
 
 
-def row(n_jobs: int, n_lives: int = 1) -> list[Tile]:
-    """Jobs of one candidate each, on ``n_lives`` tasks."""
-    return [Tile(c, c + 1, 0, n_lives) for c in range(n_jobs)]
+def row(n_jobs: int, n_episodes: int = 1) -> list[Tile]:
+    """Jobs of one candidate each, on ``n_episodes`` tasks."""
+    return [Tile(c, c + 1, 0, n_episodes) for c in range(n_jobs)]
 
 
 def started(
@@ -69,7 +69,7 @@ def give_one(ledger: Ledger, worker: int, now: float = 0.0) -> WorkUnit:
 
 
 def finish(ledger: Ledger, worker: int, message: Message, now: float = 0.0) -> list[Outcome]:
-    return ledger.done(worker, message, [live(unit.tile) for unit in message], now)
+    return ledger.done(worker, message, [run_episodes(unit.tile) for unit in message], now)
 
 
 def lose(ledger: Ledger, *workers: int, with_node: bool = False) -> list[Outcome]:
@@ -81,7 +81,7 @@ def lose(ledger: Ledger, *workers: int, with_node: bool = False) -> list[Outcome
 
 
 def attempts(ledger: Ledger, worker: int, message: Message) -> int:
-    """How often the only life of a message had been started when it came back."""
+    """How often the only episode of a message had been started when it came back."""
     (outcome,) = finish(ledger, worker, message)
     return int(outcome.attempts.item())
 
@@ -96,7 +96,7 @@ def test_jobs_are_given_in_order() -> None:
 
 
 def test_a_result_becomes_the_outcome_of_its_job() -> None:
-    ledger = started(row(2, n_lives=3), n_workers=2)
+    ledger = started(row(2, n_episodes=3), n_workers=2)
     give(ledger, 0)
     (outcome,) = finish(ledger, 1, give(ledger, 1))
     assert outcome.index == 1
@@ -177,7 +177,7 @@ def test_all_pieces_on_a_lost_worker_with_several_cores_are_suspects() -> None:
     assert ledger.assign(1, 0.0) == (), "a suspect is given company"
 
 
-def test_no_life_fails_for_having_had_deadly_company() -> None:
+def test_no_episode_fails_for_having_had_deadly_company() -> None:
     """Three losses in company are held against nobody alone: the last start is one's own."""
     ledger = started(row(4), n_workers=0, max_attempts=2)
     join(ledger, 0, cores=4)
@@ -275,7 +275,7 @@ def test_a_suspect_is_not_queued_behind_other_work() -> None:
 
 
 def test_a_lost_node_is_held_against_nobody() -> None:
-    ledger = started(row(1, n_lives=2), n_workers=0, max_attempts=2)
+    ledger = started(row(1, n_episodes=2), n_workers=0, max_attempts=2)
     for worker in range(MAX_NODE_LOSSES):
         ledger.join(worker)
         assert give_one(ledger, worker).tile == Tile(0, 1, 0, 2)
@@ -294,7 +294,7 @@ def test_a_piece_that_has_lost_its_node_may_have_company() -> None:
     give(ledger, 1), give(ledger, 1)
 
 
-def test_a_life_that_loses_node_after_node_is_suspected_at_last() -> None:
+def test_a_episode_that_loses_node_after_node_is_suspected_at_last() -> None:
     ledger = started(row(1), n_workers=0, max_attempts=3)
     outcomes: list[Outcome] = []
     n_lost = 0
@@ -313,19 +313,19 @@ def test_a_life_that_loses_node_after_node_is_suspected_at_last() -> None:
 
 @pytest.mark.parametrize("status", DEATHS)
 def test_a_tile_is_retried_whole_before_it_is_cut(status: Status) -> None:
-    ledger = started(row(1, n_lives=2))
+    ledger = started(row(1, n_episodes=2))
     give(ledger, 0)
     ledger.lost(0, status, "gone")
     ledger.join(1)
     assert give_one(ledger, 1).tile == Tile(0, 1, 0, 2)
     ledger.lost(1, status, "gone")
     join(ledger, 2, 3)
-    lives = [give_one(ledger, 2).tile, give_one(ledger, 3).tile]
-    assert lives == [Tile(0, 1, 0, 1), Tile(0, 1, 1, 2)]
+    episodes = [give_one(ledger, 2).tile, give_one(ledger, 3).tile]
+    assert episodes == [Tile(0, 1, 0, 1), Tile(0, 1, 1, 2)]
 
 
 def test_a_tile_that_took_too_long_is_cut_at_once() -> None:
-    ledger = started(row(1, n_lives=2))
+    ledger = started(row(1, n_episodes=2))
     give(ledger, 0)
     ledger.lost(0, Status.TIMED_OUT, "late")
     ledger.join(1)
@@ -333,7 +333,7 @@ def test_a_tile_that_took_too_long_is_cut_at_once() -> None:
 
 
 def test_a_transient_fault_costs_nothing_but_a_start() -> None:
-    ledger = started(row(1, n_lives=3))
+    ledger = started(row(1, n_episodes=3))
     give(ledger, 0)
     lose(ledger, 0)
     ledger.join(1)
@@ -354,8 +354,8 @@ def test_an_error_of_the_way_costs_nothing_but_a_start() -> None:
     ("status", "n_starts"),
     [(Status.WORKER_DIED, 3), (Status.OUT_OF_MEMORY, 3), (Status.TIMED_OUT, 2)],
 )
-def test_only_the_broken_life_of_a_tile_fails(status: Status, n_starts: int) -> None:
-    """The life of candidate 1 on task 1 loses every worker that it runs on."""
+def test_only_the_broken_episode_of_a_tile_fails(status: Status, n_starts: int) -> None:
+    """The episode of candidate 1 on task 1 loses every worker that it runs on."""
     ledger = started([Tile(0, 2, 0, 3)], n_workers=0)
     outcomes: list[Outcome] = []
     n_lost = 0
@@ -382,7 +382,7 @@ def test_only_the_broken_life_of_a_tile_fails(status: Status, n_starts: int) -> 
 
 
 @pytest.mark.parametrize("max_attempts", [2, 3, 5])
-def test_a_deadly_life_costs_max_attempts_workers(max_attempts: int) -> None:
+def test_a_deadly_episode_costs_max_attempts_workers(max_attempts: int) -> None:
     ledger = started(row(1), n_workers=0, max_attempts=max_attempts)
     for worker in range(max_attempts):
         assert not ledger.finished
@@ -394,7 +394,7 @@ def test_a_deadly_life_costs_max_attempts_workers(max_attempts: int) -> None:
 
 
 def test_an_error_cuts_the_tile_and_spares_the_worker() -> None:
-    ledger = started(row(1, n_lives=2), max_attempts=2)
+    ledger = started(row(1, n_episodes=2), max_attempts=2)
     assert ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0) == []
     assert finish(ledger, 0, give(ledger, 0)) == []
     (outcome,) = ledger.error(0, give(ledger, 0), "E: no", "trace", 0.0)
@@ -416,13 +416,13 @@ def test_what_must_stay_whole_is_never_cut_and_fails_as_one(status: Status, n_st
         outcomes = ledger.lost(worker, status, "broken")
     (outcome,) = outcomes
     assert (outcome.result.status == status).all()
-    assert [failure.tile for failure in outcome.result.failures] == list(tile.lives())
+    assert [failure.tile for failure in outcome.result.failures] == list(tile.episodes())
     assert {failure.message for failure in outcome.result.failures} == {"broken"}
     np.testing.assert_array_equal(outcome.attempts, np.full((2, 3), n_starts))
 
 
 def test_what_must_stay_whole_fails_only_after_a_start_that_it_had_to_itself() -> None:
-    ledger = started(row(40, n_lives=2), max_attempts=2, cores=8, whole=True)
+    ledger = started(row(40, n_episodes=2), max_attempts=2, cores=8, whole=True)
     message = give(ledger, 0)
     assert len(message) > 1
     assert ledger.error(0, message, "E: no", "trace", 0.0) == []
@@ -433,7 +433,7 @@ def test_what_must_stay_whole_fails_only_after_a_start_that_it_had_to_itself() -
 
 
 def test_reasons_are_counted_apart() -> None:
-    """A life that lost its worker once and then met a frozen one is not given up."""
+    """An episode that lost its worker once and then met a frozen one is not given up."""
     ledger = started(row(1), n_workers=0)
     for worker, reason in enumerate([Status.WORKER_DIED, Status.TIMED_OUT, Status.WORKER_DIED]):
         ledger.join(worker)
@@ -654,8 +654,8 @@ class World:
     def fate(self, message: Message) -> Status:
         for unit in message:
             c, t = range(unit.tile.c0, unit.tile.c1), range(unit.tile.t0, unit.tile.t1)
-            for life, fate in self.poison.items():
-                if life[0] in c and life[1] in t:
+            for episode, fate in self.poison.items():
+                if episode[0] in c and episode[1] in t:
                     return fate
         return Status.OK
 
@@ -695,9 +695,9 @@ def test_any_schedule_gives_one_outcome_per_job(data: st.DataObject) -> None:
     n_candidates, n_tasks = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3))
     tiles = [Tile(c, c + 1, 0, n_tasks) for c in range(n_candidates)]
     whole = data.draw(st.booleans())
-    lives = st.tuples(st.integers(0, n_candidates - 1), st.integers(0, n_tasks - 1))
+    episodes = st.tuples(st.integers(0, n_candidates - 1), st.integers(0, n_tasks - 1))
     faults = st.sampled_from([Status.WORKER_DIED, Status.TIMED_OUT, Status.OUT_OF_MEMORY])
-    poison = data.draw(st.dictionaries(lives, faults, max_size=3))
+    poison = data.draw(st.dictionaries(episodes, faults, max_size=3))
     world = World(Ledger(LIMIT_S), poison, cores=data.draw(st.sampled_from([1, 2, 8])))
     world.ledger.begin(tiles, [whole] * n_candidates)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -735,7 +735,7 @@ def test_any_schedule_gives_one_outcome_per_job(data: st.DataObject) -> None:
     for outcome in world.outcomes:
         tile = tiles[outcome.index]
         status = outcome.result.status
-        expected = live(tile).returns
+        expected = run_episodes(tile).returns
         np.testing.assert_array_equal(
             outcome.result.returns, np.where(status == 0, expected, np.nan)
         )
@@ -749,9 +749,9 @@ def test_any_schedule_gives_one_outcome_per_job(data: st.DataObject) -> None:
 @settings(deadline=None)
 @given(data=st.data())
 def test_without_bad_luck_only_poison_fails_and_with_its_own_reason(data: st.DataObject) -> None:
-    tiles = row(3, n_lives=3)
-    lives = st.tuples(st.integers(0, 2), st.integers(0, 2))
-    poison = data.draw(st.dictionaries(lives, st.sampled_from(DEATHS), max_size=4))
+    tiles = row(3, n_episodes=3)
+    episodes = st.tuples(st.integers(0, 2), st.integers(0, 2))
+    poison = data.draw(st.dictionaries(episodes, st.sampled_from(DEATHS), max_size=4))
     world = World(Ledger(LIMIT_S), poison, cores=data.draw(st.sampled_from([1, 2, 8])))
     world.ledger.begin(tiles)
     for _ in range(1000):
@@ -762,7 +762,7 @@ def test_without_bad_luck_only_poison_fails_and_with_its_own_reason(data: st.Dat
         world.send()
         world.step(data.draw(st.sampled_from(world.ledger.busy)))
     status = np.zeros((3, 3), dtype=np.uint8)
-    for life, reason in poison.items():
-        status[life] = reason
+    for episode, reason in poison.items():
+        status[episode] = reason
     found = np.concatenate([o.result.status for o in sorted(world.outcomes, key=lambda o: o.index)])
     np.testing.assert_array_equal(found, status)

@@ -57,7 +57,7 @@ def is_public(process: psutil.Process) -> bool:
     """Whether a process listens on more than the loopback interface."""
     try:
         connections = process.net_connections("tcp")
-    except psutil.NoSuchProcess:  # Ray starts short-lived helpers too
+    except psutil.NoSuchProcess:  # Ray starts short-ran helpers too
         return False
     return any(
         connection.status == psutil.CONN_LISTEN

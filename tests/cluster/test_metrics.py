@@ -71,7 +71,7 @@ class Watching(Silent):
             self.seen = scrape_until(
                 lambda found, _: (
                     found.get(exported("generation")) == {"": 3.0}
-                    and found.get(exported("lives")) == {"": 84.0}
+                    and found.get(exported("episodes")) == {"": 84.0}
                 )
             )
 
@@ -122,19 +122,21 @@ def check_against_rows(seen: Scrape, store: RunStore, began: float) -> None:
     own = {k.removeprefix("strategy_"): v for k, v in row.items() if k.startswith("strategy_")}
     assert seen[exported("strategy")] == own
     assert "sigma" in own
-    n_lives = store.total_lives() + 3 * 4  # held-out lives, before the first and after the last two
-    assert seen[exported("lives")] == {"": n_lives}
-    assert seen[exported("simulated_steps")] == {"": 10 * n_lives}
-    assert seen[exported("simulated_seconds")][""] == pytest.approx(0.02 * n_lives)
-    assert seen[exported("work_seconds")][""] >= 0.001 * n_lives
+    n_episodes = (
+        store.total_episodes() + 3 * 4
+    )  # held-out episodes, before the first and after the last two
+    assert seen[exported("episodes")] == {"": n_episodes}
+    assert seen[exported("simulated_steps")] == {"": 10 * n_episodes}
+    assert seen[exported("simulated_seconds")][""] == pytest.approx(0.02 * n_episodes)
+    assert seen[exported("work_seconds")][""] >= 0.001 * n_episodes
     assert began < seen[exported("last_commit_timestamp_seconds")][""] < time.time()
     assert 0 < seen[exported("commit_seconds")][""] < time.time() - began
     assert seen[exported("coordinator_resident_memory_bytes")][""] > 50e6
-    assert exported("failed_lives") not in seen
+    assert exported("failed_episodes") not in seen
 
 
 def break_things(pool: WorkerPool, family: Any, marks: Path) -> None:
-    """A life that raises, and one that kills its worker once."""
+    """An episode that raises, and one that kills its worker once."""
     points = Explicit(Echo().space(family.interface).default_point()[None])
     for learner in (
         Echo(fault="raise", broken_from=0.0),
@@ -173,7 +175,7 @@ def test_a_learner_may_call_anything_its_time() -> None:
     published = Metrics("small")
     published.count(job, Outcome(0, evaluate(job), np.ones((1, 2), dtype=np.int64)))
     counts = published.take_counts()
-    assert (counts["simulated_seconds", ""], counts["lives", ""]) == (0, 2)
+    assert (counts["simulated_seconds", ""], counts["episodes", ""]) == (0, 2)
 
 
 def test_what_is_no_number_is_not_published() -> None:

@@ -127,9 +127,9 @@ def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_
     assert status()["state"] == "succeeded"
     there("fetch", "sent", "--out", "runs")
     assert_as_undisturbed(second, "sent")
-    lives = RunStore(tmp_path / "b" / "runs" / "sent").table("lives")
-    assert lives is not None
-    assert len(set(lives["worker"].to_pylist())) == 1
+    episodes = RunStore(tmp_path / "b" / "runs" / "sent").table("episodes")
+    assert episodes is not None
+    assert len(set(episodes["worker"].to_pylist())) == 1
 
 
 @pytest.mark.ray

@@ -26,7 +26,7 @@ from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.tasks.two_step import TwoStepTasks
 
 ALPHA = 1e-4
-N_TASKS, N_LIVES = 16, 60
+N_TASKS, N_EPISODES = 16, 60
 FEW = {"informative_bandit": 7}
 """Exceeded by the different tasks among 50, where there are no more than 10."""
 
@@ -54,12 +54,12 @@ def optimal_actions(tasks: TabularTasks) -> NDArray[np.int64]:
 def play_tabular(
     tasks: TabularTasks, policy: str, rng: np.random.Generator, sampled: bool = True
 ) -> FloatArray:
-    """(n_tasks, N_LIVES) returns of the "random" or the "optimal" policy, step by step.
+    """(n_tasks, N_EPISODES) returns of the "random" or the "optimal" policy, step by step.
 
     Not ``sampled`` replaces each successor by the most probable one, which is wrong.
     """
     task = np.arange(tasks.n_tasks)[:, None]
-    state = np.repeat(tasks.start_state[:, None], N_LIVES, axis=1)
+    state = np.repeat(tasks.start_state[:, None], N_EPISODES, axis=1)
     cumulative = tasks.transition.cumsum(axis=-1)
     most_probable = tasks.transition.argmax(axis=-1)
     best = optimal_actions(tasks)
@@ -70,8 +70,8 @@ def play_tabular(
         else:
             action = rng.integers(tasks.n_actions, size=state.shape)
         if sampled:
-            luck = rng.random((*state.shape, 1))
-            successor = (cumulative[task, action, state] < luck).sum(axis=-1)
+            noise = rng.random((*state.shape, 1))
+            successor = (cumulative[task, action, state] < noise).sum(axis=-1)
         else:
             successor = most_probable[task, action, state]
         returns += tasks.reward[task, action, state, successor]
@@ -87,19 +87,21 @@ def play_quadratic(
     Not ``sampled`` answers with the target of the sample before, as a program does that gives the
     answer before it reads the question.
     """
-    lives = np.repeat(np.arange(tasks.n_tasks), N_LIVES)
-    play = tasks.play(lives)
-    a, b, c, d, e, f = tasks.coefficients[lives].T
-    late = np.full(lives.size, 0.5)
-    returns = np.zeros(lives.size)
+    episodes = np.repeat(np.arange(tasks.n_tasks), N_EPISODES)
+    play = tasks.play(episodes)
+    a, b, c, d, e, f = tasks.coefficients[episodes].T
+    late = np.full(episodes.size, 0.5)
+    returns = np.zeros(episodes.size)
     for _ in range(tasks.n_steps):
         x1, x2 = play.observe().T
         y = a * x1**2 + b * x2**2 + c * x1 * x2 + d * x1 + e * x2 + f
         right = 0.5 + 0.3 * y / (3 * tasks.input_range**2 + 2 * tasks.input_range + 1)
-        answer = (right if sampled else late) if policy == "optimal" else np.full(lives.size, 0.5)
-        rewards, late = play.step(answer[:, None], rng.random(lives.size))
+        answer = (
+            (right if sampled else late) if policy == "optimal" else np.full(episodes.size, 0.5)
+        )
+        rewards, late = play.step(answer[:, None], rng.random(episodes.size))
         returns += rewards
-    return returns.reshape(tasks.n_tasks, N_LIVES)
+    return returns.reshape(tasks.n_tasks, N_EPISODES)
 
 
 def play_bandit(
@@ -107,10 +109,10 @@ def play_bandit(
 ) -> FloatArray:
     """Like ``play_tabular``; not ``sampled``, an arm pays if it does so more often than not."""
     task = np.arange(tasks.n_tasks)[:, None]
-    returns = np.zeros((tasks.n_tasks, N_LIVES))
+    returns = np.zeros((tasks.n_tasks, N_EPISODES))
     for _ in range(tasks.n_steps):
         if policy == "optimal":
-            action = np.repeat(tasks.mean.argmax(axis=1)[:, None], N_LIVES, axis=1)
+            action = np.repeat(tasks.mean.argmax(axis=1)[:, None], N_EPISODES, axis=1)
         else:
             action = rng.integers(tasks.mean.shape[1], size=returns.shape)
         returns += (rng.random(returns.shape) if sampled else 0.5) < tasks.mean[task, action]
@@ -123,7 +125,7 @@ def play_informative(
     """Like ``play_tabular``; not ``sampled``, targets are counted from one instead of zero."""
     target = tasks.target[:, None] + (not sampled)
     rules, last = tasks.rules, tasks.rules.n_arms - 1
-    returns = np.zeros((tasks.n_tasks, N_LIVES))
+    returns = np.zeros((tasks.n_tasks, N_EPISODES))
     for _ in range(tasks.n_steps):
         action = rng.integers(last + 1, size=returns.shape)
         if policy == "optimal":
@@ -138,7 +140,7 @@ def play_restless(
 ) -> FloatArray:
     """Like ``play_bandit``, with other chances in each step."""
     task = np.arange(tasks.n_tasks)[:, None]
-    returns = np.zeros((tasks.n_tasks, N_LIVES))
+    returns = np.zeros((tasks.n_tasks, N_EPISODES))
     for step in range(tasks.mean.shape[1]):
         mean = tasks.mean[:, step]
         action = rng.integers(mean.shape[1], size=returns.shape)
@@ -152,7 +154,7 @@ def play_two_step(
     tasks: TwoStepTasks, policy: str, rng: np.random.Generator, sampled: bool = True
 ) -> FloatArray:
     """Like ``play_tabular``; not ``sampled``, every transition is the common one."""
-    returns = np.zeros((tasks.n_tasks, N_LIVES))
+    returns = np.zeros((tasks.n_tasks, N_EPISODES))
     for good in tasks.good.T:
         state = rng.integers(2, size=returns.shape)
         if policy == "optimal":
@@ -177,7 +179,7 @@ PLAYERS: dict[type, Callable[..., FloatArray]] = {
 def assert_returns(returns: FloatArray, reference: FloatArray) -> None:
     """Pooled over tasks, which sees a bias of 0.2 %, and task by task."""
     difference = returns - reference[:, None]
-    # Where luck has no say all lives of a task are the same, and so are their rounding errors.
+    # Where luck has no say all episodes of a task are the same, and so are their rounding errors.
     difference[np.abs(difference) < 1e-9] = 0.0
     assert_mean(difference, 0.0, ALPHA)
     for of_task in difference:
@@ -323,6 +325,6 @@ def test_tables_are_probabilities_and_rewards_in_range(family: TaskFamily) -> No
     assert (tasks.transition >= 0).all()
     np.testing.assert_allclose(tasks.transition.sum(axis=-1), 1.0, rtol=1e-12)
     assert ((tasks.reward >= 0) & (tasks.reward <= 1)).all()
-    assert tasks.told.shape == shape
-    assert np.isfinite(tasks.told).all()
+    assert tasks.feedback.shape == shape
+    assert np.isfinite(tasks.feedback).all()
     assert ((tasks.start_state >= 0) & (tasks.start_state < interface.n_observations)).all()

@@ -1,6 +1,6 @@
-"""What every learner must do: a life depends on its own parameters, task and seed only.
+"""What every learner must do: an episode depends on its own parameters, task and seed only.
 
-``learner_cases`` says what each learner lives in, and with which settings it is quick.
+``learner_cases`` says what each learner runs in, and with which settings it is quick.
 """
 
 import json
@@ -26,13 +26,13 @@ from learner_cases import (
 )
 
 from spikeloop.tasks.base import Interface, References
-from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.learners import LEARNERS
 
 TAKES_ALL = {"brian_recurrent"}
 """Learners for which no family is unsuitable."""
 TAKES_NO_LUCK = {"brian_liquid", "lsnn"}
-"""Learners whose lives hold nothing random in the family that they are tested in."""
+"""Learners whose episodes hold nothing random in the family that they are tested in."""
 
 KINDS = [pytest.param(k, marks=pytest.mark.brian) if "brian" in k else k for k in LEARNERS]
 
@@ -43,28 +43,28 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @cache
-def lived(kind: str) -> Lives:
-    """The lives of ``case``, once for all tests that only look at them."""
-    return case(kind).live()
+def episodes_done(kind: str) -> Episodes:
+    """The episodes of ``case``, once for all tests that only look at them."""
+    return case(kind).run_episodes()
 
 
 def bits(kind: str) -> str:
-    """All numbers of the lives of ``case``, exactly."""
-    lives = case(kind).live()
-    return lives.returns.tobytes().hex() + lives.curve.tobytes().hex()
+    """All numbers of the episodes of ``case``, exactly."""
+    episodes = case(kind).run_episodes()
+    return episodes.returns.tobytes().hex() + episodes.curve.tobytes().hex()
 
 
-def test_lives_have_the_stated_shapes_and_are_finite(kind: str) -> None:
-    lives = lived(kind)
-    assert lives.returns.shape == (N_CANDIDATES, N_TASKS)
-    assert lives.curve.shape == (N_CANDIDATES, N_TASKS, N_CURVE_BINS)
-    assert lives.returns.dtype == lives.curve.dtype == np.float64
-    assert lives.n_simulated_steps == N_CANDIDATES * N_TASKS * N_STEPS
-    assert np.isfinite(lives.returns).all()
+def test_episodes_have_the_stated_shapes_and_are_finite(kind: str) -> None:
+    episodes = episodes_done(kind)
+    assert episodes.returns.shape == (N_CANDIDATES, N_TASKS)
+    assert episodes.curve.shape == (N_CANDIDATES, N_TASKS, N_CURVE_BINS)
+    assert episodes.returns.dtype == episodes.curve.dtype == np.float64
+    assert episodes.n_simulated_steps == N_CANDIDATES * N_TASKS * N_STEPS
+    assert np.isfinite(episodes.returns).all()
 
 
 def test_action_values_are_one_finite_number_per_state_and_action(kind: str) -> None:
-    values = lived(kind).action_values
+    values = episodes_done(kind).action_values
     if values is not None:
         interface = family_of(kind).interface
         shape = (N_CANDIDATES, N_TASKS, interface.n_observations, interface.n_actions)
@@ -73,25 +73,25 @@ def test_action_values_are_one_finite_number_per_state_and_action(kind: str) -> 
         assert np.isfinite(values).all()
 
 
-def test_the_curve_is_the_return_spread_over_the_life(kind: str) -> None:
-    lives = lived(kind)
-    np.testing.assert_allclose(lives.curve.mean(axis=2), lives.returns / N_STEPS, rtol=1e-12)
+def test_the_curve_is_the_return_spread_over_the_episode(kind: str) -> None:
+    episodes = episodes_done(kind)
+    np.testing.assert_allclose(episodes.curve.mean(axis=2), episodes.returns / N_STEPS, rtol=1e-12)
     smallest, largest = REWARDS[family_of(kind).kind]
-    assert (lives.curve >= smallest).all()
-    assert (lives.curve <= largest).all()
+    assert (episodes.curve >= smallest).all()
+    assert (episodes.curve <= largest).all()
 
 
 @pytest.mark.parametrize("n_steps", [1, 7, 40, 47])
-def test_lives_of_any_length_have_a_full_curve(kind: str, n_steps: int) -> None:
+def test_episodes_of_any_length_have_a_full_curve(kind: str, n_steps: int) -> None:
     family, learner = family_of(kind, n_steps), quick(kind)
     space = learner.space(family.interface)
     tasks = family.sample(2, np.random.default_rng(0))
     seeds = np.arange(2, dtype=np.uint64)[None]
-    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds)
+    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds)
     n_bins = min(N_CURVE_BINS, n_steps)
-    assert lives.curve.shape == (1, 2, n_bins)
+    assert episodes.curve.shape == (1, 2, n_bins)
     lengths = np.bincount(np.arange(n_steps) * n_bins // n_steps)
-    np.testing.assert_allclose(lives.curve @ lengths, lives.returns, rtol=1e-12)
+    np.testing.assert_allclose(episodes.curve @ lengths, episodes.returns, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -122,24 +122,24 @@ def test_the_same_seeds_give_the_same_bits_in_another_process(
     assert elsewhere[kind] == here
 
 
-def test_another_seed_gives_another_life(kind: str) -> None:
+def test_another_seed_gives_another_episode(kind: str) -> None:
     one = case(kind)
     other = Case(one.learner, one.parameters, one.tasks, one.seeds ^ np.uint64(1))
-    differ = lived(kind).returns != other.live().returns
+    differ = episodes_done(kind).returns != other.run_episodes().returns
     assert not differ.any() if kind in TAKES_NO_LUCK else differ.mean() > 0.5
 
 
-def test_a_life_does_not_depend_on_its_neighbours(kind: str) -> None:
-    whole, lives = case(kind), lived(kind)
+def test_a_episode_does_not_depend_on_its_neighbours(kind: str) -> None:
+    whole, episodes = case(kind), episodes_done(kind)
     for candidate in range(N_CANDIDATES):
         for task in range(N_TASKS):
-            alone = whole.one(candidate, task).live()
-            assert alone.returns[0, 0] == lives.returns[candidate, task]
-            np.testing.assert_array_equal(alone.curve[0, 0], lives.curve[candidate, task])
+            alone = whole.one(candidate, task).run_episodes()
+            assert alone.returns[0, 0] == episodes.returns[candidate, task]
+            np.testing.assert_array_equal(alone.curve[0, 0], episodes.curve[candidate, task])
 
 
-def test_lives_in_threads_are_the_lives_of_one(kind: str) -> None:
-    """A worker with several cores lives its tiles side by side in one process."""
+def test_episodes_in_threads_are_the_episodes_of_one(kind: str) -> None:
+    """A worker with several cores episodes its tiles side by side in one process."""
     one = bits(kind)
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(bits, [kind] * 12)) == [one] * 12
@@ -152,7 +152,7 @@ def test_inputs_are_not_written_to(kind: str) -> None:
     before = [array.copy() for array in arrays]
     for array in arrays:
         array.setflags(write=False)
-    whole.live()
+    whole.run_episodes()
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
@@ -196,4 +196,4 @@ def test_an_unsuitable_batch_is_refused(kind: str) -> None:
     whole = case(kind)
     tasks: Any = NoTables()
     with pytest.raises(ValueError, match=f"{kind} needs .* NoTables"):
-        whole.learner.live(whole.parameters, tasks, whole.seeds)
+        whole.learner.run_episodes(whole.parameters, tasks, whole.seeds)

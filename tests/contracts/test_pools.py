@@ -37,9 +37,9 @@ OWN = Path(__file__).parents[1]
 """The folder of the learners that break."""
 
 PATIENCE = {"impatient": {"job_timeout_s": 5.0}}
-"""For lives that hang. All others get the default, minutes, so that no busy machine fails them.
+"""For episodes that hang. All others get the default, minutes, so that no busy machine fails them.
 
-A healthy life is a millisecond here and may take the limit twice before it counts as hanging.
+A healthy episode is a millisecond here and may take the limit twice before it counts as hanging.
 """
 
 
@@ -89,7 +89,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
         yield Opened(stack.enter_context(target.open(warm_up, stop, OWN)), stop)
 
 
-def assert_same_lives(one: JobResult, other: JobResult) -> None:
+def assert_same_episodes(one: JobResult, other: JobResult) -> None:
     """Everything but who did it and how long it took, to the bit."""
     assert one.tile == other.tile
     for name in ("returns", "curve", "status"):
@@ -101,18 +101,18 @@ def assert_same_lives(one: JobResult, other: JobResult) -> None:
 
 
 def assert_only_last_candidate_failed(outcomes: list[Outcome], status: Status) -> None:
-    """Candidate 7, in the last job, failed with this status; all others lived as ever."""
+    """Candidate 7, in the last job, failed with this status; all others ran as ever."""
     n_tasks = outcomes[-1].result.tile.t1
     healthy = [evaluate(job) for job in cut(grid(Echo(), n_tasks=n_tasks), 2, n_tasks, "")]
     for outcome, expected in zip(outcomes[:-1], healthy[:-1], strict=True):
-        assert_same_lives(outcome.result, expected)
+        assert_same_episodes(outcome.result, expected)
         # Who is too slow for a short limit is rightly tried again.
         assert status == Status.TIMED_OUT or (outcome.attempts == 1).all()
     result = outcomes[-1].result
     np.testing.assert_array_equal(result.status, [[Status.OK] * n_tasks, [status] * n_tasks])
     assert result.returns[0].tobytes() == healthy[-1].returns[0].tobytes()
     assert np.isnan(result.returns[1]).all()
-    assert [failure.tile for failure in result.failures] == list(Tile(7, 8, 0, n_tasks).lives())
+    assert [failure.tile for failure in result.failures] == list(Tile(7, 8, 0, n_tasks).episodes())
     assert all(failure.status == status and failure.message for failure in result.failures)
 
 
@@ -130,7 +130,7 @@ def test_no_jobs_no_outcomes(opened: Opened) -> None:
 def test_outcomes_equal_direct_evaluation(opened: Opened, n_candidates: int, n_tasks: int) -> None:
     jobs = cut(grid(Echo()), n_candidates, n_tasks, "equal")
     for outcome, job in zip(opened.run(jobs), jobs, strict=True):
-        assert_same_lives(outcome.result, evaluate(job))
+        assert_same_episodes(outcome.result, evaluate(job))
         assert outcome.attempts.shape == job.tile.shape
         assert (outcome.attempts == 1).all()
         assert outcome.result.worker
@@ -141,58 +141,58 @@ def test_order_of_jobs_does_not_matter(opened: Opened) -> None:
     shuffled = [jobs[i] for i in np.random.default_rng(3).permutation(len(jobs))]
     by_tile = {outcome.result.tile: outcome.result for outcome in opened.run(shuffled)}
     for outcome in opened.run(jobs):
-        assert_same_lives(outcome.result, by_tile[outcome.result.tile])
+        assert_same_episodes(outcome.result, by_tile[outcome.result.tile])
 
 
 def test_jobs_of_different_grids_in_one_call(opened: Opened) -> None:
     grids = [grid(Echo()), grid(Echo(fault="nan")), grid(Echo(), n_candidates=4)]
     jobs = [job for each in zip(*(cut(g, 2, 3, "mixed") for g in grids)) for job in each]  # noqa: B905
     for outcome, job in zip(opened.run(jobs), jobs, strict=True):
-        assert_same_lives(outcome.result, evaluate(job))
+        assert_same_episodes(outcome.result, evaluate(job))
 
 
 def test_a_large_population_gives_the_same(opened: Opened) -> None:
     large = cut(grid(Echo(), n_extra=10_000), 4, 3, "large")[:2]
     assert large[0].grid.population.nbytes > 100_000
     for outcome, job in zip(opened.run(large), large, strict=True):
-        assert_same_lives(outcome.result, evaluate(job))
+        assert_same_episodes(outcome.result, evaluate(job))
 
 
 @pytest.mark.parametrize("fault", ["raise", "sys_exit", "memory_error"])
-def test_lives_that_raise_are_reported(opened: Opened, fault: Any) -> None:
+def test_episodes_that_raise_are_reported(opened: Opened, fault: Any) -> None:
     outcomes = opened.run(cut(grid(Echo(fault=fault)), 2, 3, fault))
     assert_only_last_candidate_failed(outcomes, Status.RAISED)
     assert "faulty.py" in outcomes[-1].result.failures[0].traceback
 
 
-def test_lives_that_are_not_finite_are_reported(opened: Opened) -> None:
+def test_episodes_that_are_not_finite_are_reported(opened: Opened) -> None:
     outcomes = opened.run(cut(grid(Echo(fault="nan")), 2, 3, "nan"))
     assert_only_last_candidate_failed(outcomes, Status.NOT_FINITE)
 
 
 def test_a_reader_may_leave_early_and_come_back(opened: Opened) -> None:
     jobs = cut(grid(Echo(work_s=0.005)), 1, 3, "early")
-    lives = opened.pool.run(jobs)
-    next(lives)
-    lives.close()  # type: ignore[attr-defined]  # a generator, as all iterators of pools are
+    episodes = opened.pool.run(jobs)
+    next(episodes)
+    episodes.close()  # type: ignore[attr-defined]  # a generator, as all iterators of pools are
     for outcome, job in zip(opened.run(jobs), jobs, strict=True):
-        assert_same_lives(outcome.result, evaluate(job))
+        assert_same_episodes(outcome.result, evaluate(job))
 
 
 def test_a_stop_request_is_obeyed_between_jobs(opened: Opened) -> None:
-    lives = opened.pool.run(cut(grid(Echo(work_s=0.01)), 1, 3, "stop"))
-    next(lives)
+    episodes = opened.pool.run(cut(grid(Echo(work_s=0.01)), 1, 3, "stop"))
+    next(episodes)
     opened.stop.requested = True
     try:
         with pytest.raises(Interrupted):
-            list(lives)
+            list(episodes)
     finally:
         opened.stop.requested = False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_interrupts_a_life_that_hangs(opened: Opened, number: signal.Signals) -> None:
-    """Before any deadline: past it, the life would be reported instead, and nothing be raised."""
+def test_a_signal_interrupts_a_episode_that_hangs(opened: Opened, number: signal.Signals) -> None:
+    """Before any deadline: past it, the episode would be reported, and nothing be raised."""
     handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     opened.stop.install()
     knock = threading.Timer(0.3, os.kill, (os.getpid(), number))
@@ -208,27 +208,29 @@ def test_a_signal_interrupts_a_life_that_hangs(opened: Opened, number: signal.Si
 
 
 @sturdy
-def test_lives_that_kill_their_process_are_reported(opened: Opened) -> None:
+def test_episodes_that_kill_their_process_are_reported(opened: Opened) -> None:
     before = opened.pool.n_replaced
     outcomes = opened.run(cut(grid(Echo(fault="exit")), 2, 3, "exit"))
     assert_only_last_candidate_failed(outcomes, Status.WORKER_DIED)
     assert outcomes[-1].attempts.max() == 3
-    assert opened.pool.n_replaced - before == 2 + 3  # the tile twice, then each life once
+    assert opened.pool.n_replaced - before == 2 + 3  # the tile twice, then each episode once
 
 
 @sturdy
-def test_lives_that_kill_their_process_once_leave_no_trace(opened: Opened, tmp_path: Path) -> None:
+def test_episodes_that_kill_their_process_once_leave_no_trace(
+    opened: Opened, tmp_path: Path
+) -> None:
     outcomes = assert_one_fault_leaves_no_trace(opened, "exit", tmp_path)
     assert [int(outcome.attempts.max()) for outcome in outcomes] == [1, 1, 1, 2]
 
 
 def assert_one_fault_leaves_no_trace(opened: Opened, fault: Any, marks: Path) -> list[Outcome]:
-    """The life that broke is retried with the same seeds: the very same lives come out."""
+    """The episode that broke is retried with the same seeds: the very same episodes come out."""
     once = Echo(fault=fault, once_in=str(marks), broken_from=1.0)
     outcomes = opened.run(cut(grid(once, n_tasks=1), 2, 1, "once"))
     assert len(list(marks.iterdir())) == 1
     for outcome, job in zip(outcomes, cut(grid(Echo(), n_tasks=1), 2, 1, ""), strict=True):
-        assert_same_lives(outcome.result, evaluate(job))
+        assert_same_episodes(outcome.result, evaluate(job))
     assert int(outcomes[-1].attempts.max()) == 2
     return outcomes
 
@@ -245,11 +247,11 @@ def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
     assert opened.pool.n_replaced == before + 1
     assert sorted(outcome.index for outcome in outcomes) == list(range(12))
     for outcome in outcomes:
-        assert_same_lives(outcome.result, evaluate(jobs[outcome.index]))
+        assert_same_episodes(outcome.result, evaluate(jobs[outcome.index]))
 
 
 @impatient
-def test_lives_that_hang_are_reported(opened: Opened) -> None:
+def test_episodes_that_hang_are_reported(opened: Opened) -> None:
     """In compiled code, which no signal reaches; the test below has one that hangs in Python."""
     outcomes = opened.run(cut(grid(Echo(fault="hang_compiled"), n_tasks=1), 2, 1, "hang"))
     assert_only_last_candidate_failed(outcomes, Status.TIMED_OUT)
@@ -258,5 +260,5 @@ def test_lives_that_hang_are_reported(opened: Opened) -> None:
 
 
 @impatient
-def test_a_life_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
+def test_a_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
     assert_one_fault_leaves_no_trace(opened, "hang", tmp_path)

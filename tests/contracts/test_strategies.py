@@ -167,8 +167,8 @@ def test_ask_and_tell_are_pure(strategy: Strategy[Any]) -> None:
     np.testing.assert_array_equal(points, again.rows(0, again.n_candidates))
 
     evaluation.fitness.flags.writeable = False
-    told = [strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 3)) for _ in range(2)]
-    assert_same(told[0], told[1])
+    feedback = [strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 3)) for _ in range(2)]
+    assert_same(feedback[0], feedback[1])
     np.testing.assert_array_equal(points, pop.rows(0, pop.n_candidates))
     for name, array in to_arrays(state).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
@@ -186,15 +186,15 @@ def test_the_order_of_candidates_does_not_matter(kind: str) -> None:
     state = advance(strategy, begin(strategy), 0, 2)
     pop, evaluation = generation(strategy, state, 2)
     order = stream(5, Purpose.BOOTSTRAP).permutation(n_groups(pop)).tolist()
-    told = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 2))
+    feedback = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 2))
     shuffled = strategy.tell(
         state, *reorder(pop, evaluation.fitness, order), stream(5, Purpose.TELL, 2)
     )
-    assert_same(told, shuffled, rtol=1e-5)
+    assert_same(feedback, shuffled, rtol=1e-5)
     mismatched, _ = reorder(pop, evaluation.fitness, order)  # fitness left behind
     wrong = strategy.tell(state, mismatched, evaluation, stream(5, Purpose.TELL, 2))
     with pytest.raises(AssertionError):
-        assert_same(told, wrong, rtol=1e-5)
+        assert_same(feedback, wrong, rtol=1e-5)
 
 
 Maps = Mapping[str, Callable[[FloatArray], FloatArray]]
@@ -220,10 +220,10 @@ def test_the_scale_of_fitness_does_not_matter(kind: str, name: str) -> None:
     strategy, monotone = STRATEGIES[kind](), MAPS[STRATEGIES[kind].invariance][name]
     state = begin(strategy)
     pop, evaluation = generation(strategy, state, 0)
-    told = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 0))
+    feedback = strategy.tell(state, pop, evaluation, stream(5, Purpose.TELL, 0))
     mapped = Evaluation(monotone(evaluation.fitness))
     rtol = 0.0 if strategy.invariance == "monotone" else 1e-9  # a f + b rounds
-    assert_same(told, strategy.tell(state, pop, mapped, stream(5, Purpose.TELL, 0)), rtol)
+    assert_same(feedback, strategy.tell(state, pop, mapped, stream(5, Purpose.TELL, 0)), rtol)
 
 
 @pytest.mark.parametrize("kind", OF_MANY)
@@ -238,15 +238,15 @@ def test_a_failed_candidate_carries_no_weight(kind: str) -> None:
         fitness[lost] = np.nan
         group = lost // 2 if isinstance(pop, MirroredGaussian) else lost
         rest = [g for g in range(n_groups(pop)) if g != group]
-        told = strategy.tell(state, pop, Evaluation(fitness), stream(5, Purpose.TELL, 0))
+        feedback = strategy.tell(state, pop, Evaluation(fitness), stream(5, Purpose.TELL, 0))
         without = strategy.tell(state, *reorder(pop, fitness, rest), stream(5, Purpose.TELL, 0))
-        assert_same(told, without, rtol=1e-5)
-        assert np.isfinite(strategy.recommend(told)).all()
+        assert_same(feedback, without, rtol=1e-5)
+        assert np.isfinite(strategy.recommend(feedback)).all()
     best = int(np.argmax(evaluation.fitness))
     fitness = np.where(np.arange(pop.n_candidates) == best, np.nan, evaluation.fitness)
-    told = strategy.tell(state, pop, Evaluation(fitness), stream(5, Purpose.TELL, 0))
+    feedback = strategy.tell(state, pop, Evaluation(fitness), stream(5, Purpose.TELL, 0))
     with pytest.raises(AssertionError):
-        assert_same(told, whole, rtol=1e-5)
+        assert_same(feedback, whole, rtol=1e-5)
 
 
 def test_nothing_but_failures_is_refused(strategy: Strategy[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Score against lives and lives to a target: values by hand, then how often intervals are right."""
+"""Score against episodes and episodes to a target: values by hand, then coverage of intervals."""
 
 from collections.abc import Callable
 
@@ -20,14 +20,14 @@ def coverage(covers: Callable[[int], bool], n: int) -> int:
     return sum(covers(seed) for seed in range(n))
 
 
-# Score against lives
+# Score against episodes
 
 
 def test_step_curve_keeps_the_last_measurement_not_the_best() -> None:
-    lives, scores = [0, 100, 200, 300], [0.1, 0.6, np.nan, 0.4]
+    episodes, scores = [0, 100, 200, 300], [0.1, 0.6, np.nan, 0.4]
     at = [0, 99, 100, 250, 300, 1000]
     np.testing.assert_array_equal(
-        ours.step_curve(lives, scores, at), [0.1, 0.1, 0.6, 0.6, 0.4, 0.4]
+        ours.step_curve(episodes, scores, at), [0.1, 0.1, 0.6, 0.6, 0.4, 0.4]
     )
     assert np.isnan(ours.step_curve([50], [0.3], [49])).all()
     assert np.isnan(ours.step_curve([], [], [10, 20])).all()
@@ -36,20 +36,20 @@ def test_step_curve_keeps_the_last_measurement_not_the_best() -> None:
 
 
 def test_area_is_the_mean_of_the_step_curve() -> None:
-    lives, scores = [0, 100, 300], [0.0, 0.5, 1.0]
-    assert ours.area_under_curve(lives, scores, 400) == pytest.approx((200 * 0.5 + 100) / 400)
-    assert ours.area_under_curve(lives, scores, 200) == pytest.approx(100 * 0.5 / 200)
+    episodes, scores = [0, 100, 300], [0.0, 0.5, 1.0]
+    assert ours.area_under_curve(episodes, scores, 400) == pytest.approx((200 * 0.5 + 100) / 400)
+    assert ours.area_under_curve(episodes, scores, 200) == pytest.approx(100 * 0.5 / 200)
     assert ours.area_under_curve([0], [0.7], 123) == pytest.approx(0.7)
-    every = ours.step_curve(lives, scores, np.arange(400))
-    assert ours.area_under_curve(lives, scores, 400) == pytest.approx(every.mean())
-    moved = ours.area_under_curve(lives, np.add(scores, 3.0), 400)
+    every = ours.step_curve(episodes, scores, np.arange(400))
+    assert ours.area_under_curve(episodes, scores, 400) == pytest.approx(every.mean())
+    moved = ours.area_under_curve(episodes, np.add(scores, 3.0), 400)
     assert moved == pytest.approx(3.0 + every.mean())
     assert np.isnan(ours.area_under_curve([10], [0.7], 123))
     assert np.isnan(ours.area_under_curve([], [], 123))
 
 
 def test_anytime_band_resamples_whole_runs() -> None:
-    grid = ours.lives_grid(10, 1000, 3)
+    grid = ours.episodes_grid(10, 1000, 3)
     np.testing.assert_allclose(grid, [10, 100, 1000])
     runs = np.array([[0.0, 0.1, 0.2], [0.0, 0.3, 0.6], [0.0, 0.5, 1.0], [np.nan, 0.3, 0.2]])
     found = ours.anytime_band(runs, grid, rng(0))
@@ -66,22 +66,22 @@ def test_anytime_band_resamples_whole_runs() -> None:
     assert np.isnan(ours.anytime_band([], grid, rng(0)).value).all()
 
 
-# Lives to a target
+# Episodes to a target
 
 
-def test_lives_to_target() -> None:
-    lives, scores = [0, 100, 200, 300], [0.1, np.nan, 0.5, 0.4]
-    assert ours.lives_to_target(lives, scores, 0.5, 300) == (200.0, True)
-    assert ours.lives_to_target(lives, scores, 0.1, 300) == (0.0, True)
-    assert ours.lives_to_target(lives, scores, 0.6, 300) == (300.0, False)
-    assert ours.lives_to_target(lives, scores, 0.5, 199) == (199.0, False)
-    assert ours.lives_to_target([], [], 0.5, 300) == (300.0, False)
+def test_episodes_to_target() -> None:
+    episodes, scores = [0, 100, 200, 300], [0.1, np.nan, 0.5, 0.4]
+    assert ours.episodes_to_target(episodes, scores, 0.5, 300) == (200.0, True)
+    assert ours.episodes_to_target(episodes, scores, 0.1, 300) == (0.0, True)
+    assert ours.episodes_to_target(episodes, scores, 0.6, 300) == (300.0, False)
+    assert ours.episodes_to_target(episodes, scores, 0.5, 199) == (199.0, False)
+    assert ours.episodes_to_target([], [], 0.5, 300) == (300.0, False)
 
 
-def test_expected_lives_by_hand() -> None:
+def test_expected_episodes_by_hand() -> None:
     """Two of four reach it, at 100 and 200; the others spend 400 each: 1100 / 2."""
     found = ours.attainment([100, 400, 200, 400], [True, False, True, False])
-    assert found.expected_lives == 550.0
+    assert found.expected_episodes == 550.0
     assert (found.n, found.n_reached, found.share.value) == (4, 2, 0.5)
     assert found.median.value == 200.0  # half of the runs
     # Wilson: (k + z²/2 ± z √(k(n − k)/n + z²/4)) / (n + z²).
@@ -90,7 +90,7 @@ def test_expected_lives_by_hand() -> None:
     assert (found.share.low, found.share.high) == pytest.approx((centre - half, centre + half))
 
 
-def test_median_of_censored_lives_is_kaplan_and_meiers() -> None:
+def test_median_of_censored_episodes_is_kaplan_and_meiers() -> None:
     """A run that fails at 150 counts until there: 4/5, then 4/5 · 2/3, then 4/5 · 1/3."""
     found = ours.attainment([100, 150, 200, 300, 400], [True, False, True, True, False])
     assert found.median.value == 300.0
@@ -110,13 +110,13 @@ def test_interval_of_a_median_is_that_of_order_statistics_where_all_succeed() ->
 
 def test_nobody_reaches_the_target() -> None:
     found = ours.attainment([400, 400, 300], [False, False, False])
-    assert found.expected_lives == np.inf
+    assert found.expected_episodes == np.inf
     assert found.median == Interval(np.inf, np.inf, np.inf, 3)
     assert found.share.value == found.share.low == 0.0
     assert 0.5 < found.share.high < 0.6
     assert ours.attainment([], []).n == 0
     alone = ours.attainment([100], [True])
-    assert (alone.expected_lives, alone.median.value) == (100.0, 100.0)
+    assert (alone.expected_episodes, alone.median.value) == (100.0, 100.0)
     assert np.isnan(alone.median.low)
 
 

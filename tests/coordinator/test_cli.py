@@ -62,7 +62,7 @@ def test_duckdb_and_pandas_read_the_results(finished: Path) -> None:
     relation = duckdb.sql(query)
     assert relation is not None
     assert dict(relation.fetchall()) == {"default": 6, "random": 18, "learned": 6}
-    for table in ("generations", "candidates", "lives", "curves"):
+    for table in ("generations", "candidates", "episodes", "curves"):
         assert len(pd.read_parquet(finished / table)) > 0
 
 
@@ -131,7 +131,7 @@ def test_another_target_keeps_what_both_have() -> None:
     assert retarget(config, None, False, None) is config
 
 
-def test_too_many_failed_lives_quote_one_traceback(
+def test_too_many_failed_episodes_quote_one_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learner = {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0}
@@ -140,10 +140,10 @@ def test_too_many_failed_lives_quote_one_traceback(
     assert cli("run", str(config), "--out", str(tmp_path)) == 1
     errors = capsys.readouterr().err
     assert errors.count("Traceback (most recent call last)") == 1
-    assert "24 of 24 lives failed (24 raised)" in errors.splitlines()[-1]
+    assert "24 of 24 episodes failed (24 raised)" in errors.splitlines()[-1]
 
 
-def test_few_failed_lives_are_counted_and_the_run_goes_on(
+def test_few_failed_episodes_are_counted_and_the_run_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learner = {"kind": "faulty:Echo", "fault": "nan", "broken_from": 0.75}
@@ -151,9 +151,9 @@ def test_few_failed_lives_are_counted_and_the_run_goes_on(
     (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
     assert cli("run", str(config), "--out", str(tmp_path)) == 0
     output = capsys.readouterr().out
-    lives = pd.read_parquet(tmp_path / "small" / "lives")
-    failed = lives[lives["status"] != "ok"]
-    assert 0 < len(failed) < len(lives)
+    episodes = pd.read_parquet(tmp_path / "small" / "episodes")
+    failed = episodes[episodes["status"] != "ok"]
+    assert 0 < len(failed) < len(episodes)
     assert set(failed["status"]) == {"not finite"}
     assert failed["return"].isna().all()
     assert failed["error"].notna().all()
@@ -171,9 +171,9 @@ def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[s
     assert learned["low"] <= learned["value"] <= learned["high"]
     assert set(result["differences"]) == {"learned - default", "learned - random"}
     written = finished / "other_transfers" / "seed-000003-tasks-000005-generation-000003.parquet"
-    lives = pd.read_parquet(written).groupby("theta")
-    missed = (lives["optimal"].mean() - lives["return"].mean()).to_dict()
-    below = result["below_optimal"]
+    episodes = pd.read_parquet(written).groupby("theta")
+    missed = (episodes["optimal"].mean() - episodes["return"].mean()).to_dict()
+    below = result["regret"]
     assert {name: entry["value"] for name, entry in below.items()} == pytest.approx(missed)
     assert below["random"]["low"] < below["random"]["value"] < below["random"]["high"]
     assert len(pd.read_parquet(written)) == 25
@@ -259,16 +259,16 @@ class Flat(Settings):
 """
 
 
-def test_plan_counts_the_lives_and_writes_nothing(
+def test_plan_counts_the_episodes_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small_toml(tmp_path / "small.toml")
     assert cli("plan", "small.toml", "--json") == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["lives_search"] == 3 * 6 * 4
-    assert plan["lives_monitor"] == 3 * 4
-    assert plan["lives_transfer"] == 6 * 5
+    assert plan["episodes_search"] == 3 * 6 * 4
+    assert plan["episodes_monitor"] == 3 * 4
+    assert plan["episodes_transfer"] == 6 * 5
     assert plan["total_s"] > 0
     assert cli("plan", "small.toml") == 0
     assert "3 generations × 6 candidates × 4 tasks" in capsys.readouterr().out
@@ -289,29 +289,29 @@ def test_plan_of_a_learner_that_always_fails_fails(
     output, errors = capsys.readouterr()
     assert output == ""
     assert errors.count("\n") == 1
-    assert "lives that were measured failed; the first: " in errors
-    assert "this life was told to raise (--debug shows the traceback)" in errors
+    assert "episodes that were measured failed; the first: " in errors
+    assert "this episode was told to raise (--debug shows the traceback)" in errors
     assert cli("plan", str(config), "--json", "--debug") == 1
     output, errors = capsys.readouterr()
     assert output == ""
     assert "in _break" in errors  # of the learner, where it failed
 
 
-def test_plan_counts_the_lives_that_fail(
+def test_plan_counts_the_episodes_that_fail(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = faulty_toml(tmp_path, fault="nan", broken_from=0.5)
     assert cli("plan", str(config), "--json") == 0
     output, errors = capsys.readouterr()
     plan = json.loads(output)
-    failed, measured = plan["lives_failed"], plan["lives_measured"]
+    failed, measured = plan["episodes_failed"], plan["episodes_measured"]
     assert 0 < failed < measured
-    assert f"warning: {failed} of {measured} lives that were measured failed" in errors
+    assert f"warning: {failed} of {measured} episodes that were measured failed" in errors
     assert errors.rstrip().endswith("not finite")
     assert errors.count("\n") == 1
     assert cli("plan", str(config)) == 0
     output, _ = capsys.readouterr()
-    assert f"Nothing was written; measured on {measured} lives" in output
+    assert f"Nothing was written; measured on {measured} episodes" in output
     assert cli("plan", str(faulty_toml(tmp_path))) == 0
     assert capsys.readouterr().err == ""
 

@@ -33,7 +33,7 @@ from spikeloop.coordinator.sync.upload import Mirror
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-PART = "lives/part-000001.parquet"
+PART = "episodes/part-000001.parquet"
 
 
 def cli(*arguments: str) -> int:
@@ -91,8 +91,8 @@ def test_a_copy_holds_the_very_files_of_the_run(run: Path, s3: S3) -> None:
 
 def test_pandas_reads_a_copy_where_it_is(run: Path, s3: S3) -> None:
     store = fs.S3FileSystem(endpoint_override=f"127.0.0.1:{s3.port}", scheme="http")
-    there = pd.read_parquet(f"{BUCKET}/lab/small/lives", filesystem=store)
-    pd.testing.assert_frame_equal(there, pd.read_parquet(run / "lives"))
+    there = pd.read_parquet(f"{BUCKET}/lab/small/episodes", filesystem=store)
+    pd.testing.assert_frame_equal(there, pd.read_parquet(run / "episodes"))
 
 
 class Recorder:
@@ -141,7 +141,7 @@ def test_files_come_in_the_order_of_commits_and_go_in_the_opposite_one(run: Path
     ]
     assert place.written.index("state/000002.npz") == 1 + max(
         place.written.index(f"{name}/part-000002.parquet")
-        for name in ("lives", "candidates", "curves", "generations")
+        for name in ("episodes", "candidates", "curves", "generations")
     )
     assert place.written.index("transfer/part-000000.parquet") > place.written.index(
         "state/000003.npz"
@@ -168,11 +168,13 @@ def test_what_is_there_is_not_written_again_and_what_is_lost_is(run: Path) -> No
     place.written.clear()
     Mirror(place).push(store, 2)
     assert place.written == []
-    del place.files["lives/part-000001.parquet"]
-    place.files["lives/part-000003.parquet"] = b"begun and never committed"
+    del place.files["episodes/part-000001.parquet"]
+    place.files["episodes/part-000003.parquet"] = b"begun and never committed"
     Mirror(place).push(store, 3)
-    assert place.written[0] == "lives/part-000001.parquet"
-    assert place.files["lives/part-000003.parquet"] == contents(run)["lives/part-000003.parquet"]
+    assert place.written[0] == "episodes/part-000001.parquet"
+    assert (
+        place.files["episodes/part-000003.parquet"] == contents(run)["episodes/part-000003.parquet"]
+    )
 
 
 # --- a run that has lost its folder ---------------------------------------------------------------
@@ -244,20 +246,20 @@ def test_fetch_brings_a_table_that_was_written_again(
 def test_two_histories_of_one_run_are_not_mixed(
     run: Path, s3: S3, tmp_path: Path, copied: str
 ) -> None:
-    """Gone back to generation 1 and lived again by other code, up to generation 2."""
+    """Gone back to generation 1 and run again by other code, up to generation 2."""
     store = RunStore.open(download.fetch(s3.uri(copied), tmp_path))
     other = {name: array + 1 for name, array in store.state(2).items() if array.dtype.kind == "f"}
-    parts = {"lives": store.read_part(store.part_path("lives", 2))}
+    parts = {"episodes": store.read_part(store.part_path("episodes", 2))}
     store.go_back(1)
-    download.fetch(s3.uri(copied), tmp_path)  # nothing was lived again yet
+    download.fetch(s3.uri(copied), tmp_path)  # nothing was run again yet
     assert store.generation() == 3
     store.go_back(1)
     store.commit(2, parts, other)
     before, there = contents(tmp_path), s3.objects(copied)
-    with pytest.raises(ConfigError, match=r"lived again elsewhere; choose another --out"):
+    with pytest.raises(ConfigError, match=r"run again elsewhere; choose another --out"):
         download.fetch(s3.uri(copied), tmp_path)
     config = small_config(run={"copy_to": s3.uri(copied.removesuffix("/small"))})
-    with pytest.raises(ConfigError, match="lived again elsewhere; choose another place"):
+    with pytest.raises(ConfigError, match="run again elsewhere; choose another place"):
         run_session.resume(config, store, Silent(), StopSignal())
     assert contents(tmp_path) == before
     assert s3.objects(copied) == there
@@ -356,7 +358,7 @@ def test_links_in_a_folder_are_not_followed(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "secret.png").write_bytes(b"secret")
-    for name in ("figures/b.png", "run.json", "lives"):
+    for name in ("figures/b.png", "run.json", "episodes"):
         there = shutil.copytree(run, tmp_path / name.replace("/", "_") / "small")
         if (there / name).is_dir():
             shutil.rmtree(there / name)
@@ -367,12 +369,12 @@ def test_links_in_a_folder_are_not_followed(
         assert cli("fetch", str(there), "--out", str(tmp_path / "out")) == 2
         assert f"{there / name}: is a link, and no links are followed there" in one_line(capsys)
         with pytest.raises(PoolError, match=r"symbolic links|Not a directory"):
-            storage.below(str(there.parent), "small").read(name if name != "lives" else PART)
+            storage.below(str(there.parent), "small").read(name if name != "episodes" else PART)
     assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_changed_through_a_link(run: Path, tmp_path: Path) -> None:
-    for linked in ("small", "small/lives"):
+    for linked in ("small", "small/episodes"):
         above, target = tmp_path / linked.replace("/", "_"), tmp_path / f"target{len(linked)}"
         victim = target / (PART if linked == "small" else Path(PART).name)
         victim.parent.mkdir(parents=True)
@@ -569,8 +571,8 @@ def foreign(s3: S3, copied: str, tmp_path: Path) -> None:
     folder = tmp_path / "another" / "small"
     run_session.start(small_config(), folder, Silent(), StopSignal())
     s3.write(
-        f"{copied}/lives/part-000002.parquet",
-        (folder / "lives" / "part-000002.parquet").read_bytes(),
+        f"{copied}/episodes/part-000002.parquet",
+        (folder / "episodes" / "part-000002.parquet").read_bytes(),
     )
     shutil.rmtree(tmp_path / "another")
 
@@ -585,8 +587,8 @@ SPOILERS: dict[str, tuple[Callable[[S3, str, Path], None], str]] = {
     "manifest lost": (lambda s3, at, _: s3.remove(f"{at}/run.json"), "without its run.json"),
     "nothing there": (emptied, "there is no run here"),
     "part flipped": (
-        lambda s3, at, _: flip(s3, f"{at}/lives/part-000001.parquet"),
-        "lives/part-000001.parquet: damaged",
+        lambda s3, at, _: flip(s3, f"{at}/episodes/part-000001.parquet"),
+        "episodes/part-000001.parquet: damaged",
     ),
     "state cut": (
         lambda s3, at, _: s3.write(
@@ -601,9 +603,9 @@ SPOILERS: dict[str, tuple[Callable[[S3, str, Path], None], str]] = {
     "part of another run": (foreign, "damaged: it was written by another run"),
     "part renamed": (
         lambda s3, at, _: s3.write(
-            f"{at}/lives/part-000002.parquet", s3.read(f"{at}/lives/part-000001.parquet")
+            f"{at}/episodes/part-000002.parquet", s3.read(f"{at}/episodes/part-000001.parquet")
         ),
-        "it was written as lives/part-000001.parquet",
+        "it was written as episodes/part-000001.parquet",
     ),
     "figure that is none": (
         lambda s3, at, _: s3.write(f"{at}/figures/search.png", b"<script>evil()</script>"),
@@ -621,7 +623,7 @@ def resealed(manifest: bytes) -> bytes:
 
     value = {**json.loads(manifest), "schema_version": 99}
     data = bytearray(json.dumps({**value, "sha256": checksums.EMPTY}, indent=2).encode())
-    checksums.seal(memoryview(data))
+    checksums.insert(memoryview(data))
     return bytes(data)
 
 
@@ -643,17 +645,17 @@ def test_a_damaged_copy_is_refused_and_nothing_is_left(
     "key",
     [
         "../evil.parquet",
-        "lives/../../../evil.parquet",
+        "episodes/../../../evil.parquet",
         "figures/../../evil.png",
         "/evil.png",
         "figures/.evil.png",
-        "lives/part-1.parquet",
-        "lives/part-000001.parquet.exe",
-        "lives/part-00000١.parquet",  # a digit, but of another alphabet
+        "episodes/part-1.parquet",
+        "episodes/part-000001.parquet.exe",
+        "episodes/part-00000١.parquet",  # a digit, but of another alphabet
         "state/000003.npz\n",
         "evil/part-000001.parquet",
         "report.html/evil.png",
-        "lives\\part-000001.parquet",
+        "episodes\\part-000001.parquet",
     ],
 )
 def test_hostile_names_are_no_files_of_a_run(key: str) -> None:
@@ -663,7 +665,7 @@ def test_hostile_names_are_no_files_of_a_run(key: str) -> None:
 def test_nothing_but_a_runs_files_is_brought(
     run: Path, s3: S3, copied: str, tmp_path: Path
 ) -> None:
-    for key in ("..\\evil.png", "evil.sh", "lives/part-000001.parquet.exe", "lives/.x.tmp"):
+    for key in ("..\\evil.png", "evil.sh", "episodes/part-000001.parquet.exe", "episodes/.x.tmp"):
         s3.write(f"{copied}/{key}", b"evil")
     s3.write(f"{copied}/report.html", b"<script>evil()</script>")
     out = tmp_path / "here" / "runs"

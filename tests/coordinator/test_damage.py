@@ -33,7 +33,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 DEPLOY = {"finalists": 2, "tasks": 4}
-TABLES = ("lives", "candidates", "curves", "generations", "finalists", "transfer")
+TABLES = ("episodes", "candidates", "curves", "generations", "finalists", "transfer")
 
 
 def start(folder: Path, **changes: Any) -> Path:
@@ -140,7 +140,7 @@ def test_without_the_seal_a_flipped_bit_of_a_state_can_be_read_silently(run: Pat
 
 
 def test_without_the_seal_a_renamed_column_passes_the_checksums_of_parquet(run: Path) -> None:
-    path = run / "lives" / "part-000002.parquet"
+    path = run / "episodes" / "part-000002.parquet"
     data = path.read_bytes()
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     variant = flipped(data, 8 * data.index(b"optimal", footer))  # "nptimal"
@@ -148,7 +148,7 @@ def test_without_the_seal_a_renamed_column_passes_the_checksums_of_parquet(run: 
     assert "nptimal" in reader.read().column_names
     path.write_bytes(variant)
     with pytest.raises(ConfigError, match="SHA-256 differs"):
-        RunStore(run).table("lives")
+        RunStore(run).table("episodes")
 
 
 def test_other_readers_need_to_know_nothing_of_seals(run: Path) -> None:
@@ -209,8 +209,8 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str, int]] = [
     ("state/000001.npz", remove, "missing", 0),
     ("state/000000.npz", halve, "cut off", -1),
     ("state/000002.npz", swap_with_the_one_before, "it was written as state/", 0),
-    ("lives/part-000003.parquet", halve, "cut off", 2),
-    ("lives/part-000002.parquet", remove, "missing", 1),
+    ("episodes/part-000003.parquet", halve, "cut off", 2),
+    ("episodes/part-000002.parquet", remove, "missing", 1),
     ("curves/part-000002.parquet", remove, "missing", 1),
     ("generations/part-000001.parquet", flip, "SHA-256 differs", 0),
     ("candidates/part-000003.parquet", swap_with_the_one_before, "was written as candidates/", 1),
@@ -253,7 +253,7 @@ def test_damage_is_named_refused_and_mended_by_going_back(
 def test_going_back_not_far_enough_is_refused_and_changes_nothing(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flip(run / "lives" / "part-000001.parquet")
+    flip(run / "episodes" / "part-000001.parquet")
     before = snapshot(run)
     assert cli("resume", str(run), "--after", "2") == 2
     assert "--after 0" in capsys.readouterr().err
@@ -266,13 +266,13 @@ def test_many_damaged_files_are_all_found_and_the_earliest_decides(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flip(run / "state" / "000003.npz")
-    flip(run / "lives" / "part-000002.parquet")
+    flip(run / "episodes" / "part-000002.parquet")
     halve(run / "transfer" / "part-000000.parquet")
     assert cli("verify", str(run)) == 1
     assert capsys.readouterr().out.count("PROBLEM: ") == 3
     assert cli("resume", str(run)) == 2
     errors = capsys.readouterr().err
-    assert "lives/part-000002.parquet" in errors
+    assert "episodes/part-000002.parquet" in errors
     assert "and 2 more" in errors
     assert "--after 1" in errors
 
@@ -295,7 +295,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, stop = tmp_path_factory.mktemp("together") / "small", StopSignal()
 
     class Interrupting(Silent):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith("generation 6/")
 
     run, transfer = {"generations": 10, "commit_every": 3}, {"monitor_every": 10}
@@ -311,7 +311,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["state/000005.npz"], 3),
         (["generations/part-000005.parquet"], 3),
-        (["state/000006.npz", "lives/part-000006.parquet", "candidates/part-000006.parquet"], 5),
+        (["state/000006.npz", "episodes/part-000006.parquet", "candidates/part-000006.parquet"], 5),
         (["state/000010.npz", "state/000009.npz"], 6),
         (["state/000009.npz"], 6),
     ],
@@ -335,7 +335,7 @@ def test_what_is_lost_of_generations_that_were_written_together_is_missed(
     assert cli("verify", str(folder)) == 0
 
 
-@pytest.mark.parametrize("name", ["state/000003.npz", "lives/part-000002.parquet"])
+@pytest.mark.parametrize("name", ["state/000003.npz", "episodes/part-000002.parquet"])
 def test_a_file_of_another_run_is_refused(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -396,7 +396,8 @@ def test_what_an_interrupted_commit_left_is_said_and_removed(
     assert cli("resume", str(run)) == 0
     assert (
         "resumed after generation 2 of 3, 12 files are sound; removed 5 files of an interrupted "
-        "commit (state/.000003.npz.tmp, lives/part-000003.parquet, candidates/part-000003.parquet"
+        "commit (state/.000003.npz.tmp, episodes/part-000003.parquet, "
+        "candidates/part-000003.parquet"
         ", ...)"
     ) in capsys.readouterr().out
     assert_same_contents(run, undisturbed)

@@ -89,8 +89,8 @@ def test_what_is_monitored_is_what_would_be_deployed(averaged: RunStore) -> None
 
 def evaluate(config: RunConfig, point: FloatArray, generation: int) -> list[float]:
     pool = InlinePool(StopSignal())
-    lives = evaluate_grid(pool, held_out_jobs(config, point, generation))
-    return [float(value) for value in lives.returns[0]]
+    episodes = evaluate_grid(pool, held_out_jobs(config, point, generation))
+    return [float(value) for value in episodes.returns[0]]
 
 
 def test_without_an_average_the_recommended_point_is_untouched(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_equal_points_race_only_once(tmp_path: Path) -> None:
 
 
 def race(returns: dict[int, list[float]], failed: dict[int, int] | None = None) -> pa.Table:
-    """Lives of finalists, by generation; of some the last so many failed."""
+    """Episodes of finalists, by generation; of some the last so many failed."""
     rows = [
         {
             "generation": generation,
@@ -182,9 +182,9 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
 
 
 def test_race_is_written_and_decides(raced: RunStore) -> None:
-    config, lives = small_config(**RACING), contents(raced.folder)["finalists"]
-    assert lives.groupby("generation").size().to_dict().keys() == {4, 3}
-    assert len(lives) == deployment.race_size(small_config(deploy={"finalists": 2, "tasks": 4}))
+    config, episodes = small_config(**RACING), contents(raced.folder)["finalists"]
+    assert episodes.groupby("generation").size().to_dict().keys() == {4, 3}
+    assert len(episodes) == deployment.race_size(small_config(deploy={"finalists": 2, "tasks": 4}))
     table = raced.finalists(4)
     assert table is not None
     winner = deployment.winner(table, 0.2)
@@ -197,7 +197,7 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
 def test_tasks_of_the_race_are_nobody_elses(raced: RunStore) -> None:
     found = contents(raced.folder)
     raced_tasks = set(found.pop("finalists")["optimal"])
-    for name in ("lives", "curves", "transfer"):
+    for name in ("episodes", "curves", "transfer"):
         assert raced_tasks.isdisjoint(found[name]["optimal"]), name
 
 
@@ -205,8 +205,8 @@ class Counting(Silent):
     def __init__(self) -> None:
         self.grids: list[tuple[str, int]] = []
 
-    def started(self, what: str, n_lives: int) -> None:
-        self.grids.append((what, n_lives))
+    def started(self, what: str, n_episodes: int) -> None:
+        self.grids.append((what, n_episodes))
 
 
 def test_finished_run_never_races_again(raced: RunStore) -> None:
@@ -238,13 +238,13 @@ def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     assert set(after.loc[changed, "theta"]) == {"learned"}
 
 
-@pytest.mark.parametrize("broken", ["a life less", "another finalist"])
-def test_verify_finds_lives_that_no_race_gave(tmp_path: Path, broken: str) -> None:
+@pytest.mark.parametrize("broken", ["an episode less", "another finalist"])
+def test_verify_finds_episodes_that_no_race_gave(tmp_path: Path, broken: str) -> None:
     store = start(tmp_path / "small", **RACING)
     table = store.finalists(4)
     assert table is not None
     frame = table.to_pandas()
-    frame = frame.iloc[1:] if broken == "a life less" else frame.replace({"generation": {3: 2}})
+    frame = frame.iloc[1:] if broken == "an episode less" else frame.replace({"generation": {3: 2}})
     store.write_finalists(4, pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
     assert any("do not follow from the race" in problem for problem in verify(store).problems)
 

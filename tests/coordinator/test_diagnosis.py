@@ -169,10 +169,10 @@ def test_a_folder_that_cannot_be_written_is_no_good(monkeypatch: Patch, tmp_path
 def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:
     assert verdict("emulator").state == "ok"
 
-    def live(*arguments: Any) -> None:
+    def run_episodes(*arguments: Any) -> None:
         raise RuntimeError("the compiler\nis gone")
 
-    monkeypatch.setattr(ChipAgent, "live", live)
+    monkeypatch.setattr(ChipAgent, "run_episodes", run_episodes)
     check = verdict("emulator")
     assert check.state == "broken"
     assert "the compiler" in check.found

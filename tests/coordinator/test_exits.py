@@ -32,14 +32,14 @@ ERRORS = {
     "no run": ("verify nowhere", 2, "nowhere: not a run folder"),
     "existing run": ("run small.toml", 2, "exists already; resume it with"),
     "policies without mazes": ("policies runs/small", 2, "kind must be maze to draw policies"),
-    "lives without networks": ("lives runs/small", 2, "runs/small: [learner] kind must be"),
+    "episodes without networks": ("episodes runs/small", 2, "runs/small: [learner] kind must be"),
     "export of another learner": ("export runs/small --to nir", 2, "--to nir is for networks"),
     "too few points": ("transfer runs/small --tasks 5000", 2, "must be at least tasks"),
     "resume of damage": ("resume runs/damaged", 2, "part-000002.parquet: damaged"),
     "transfer of damage": ("transfer runs/damaged --seed 3", 2, "000003.npz: damaged"),
     "report of damage": ("report runs/damaged", 2, "part-000002.parquet: damaged"),
     "problems found": ("verify runs/damaged", 1, "2 problem(s); the first: "),
-    "failing lives": ("run faulty.toml --set run.name=TRY", 1, "24 of 24 lives failed"),
+    "failing episodes": ("run faulty.toml --set run.name=TRY", 1, "24 of 24 episodes failed"),
     "failing plan": ("plan faulty.toml", 1, "failed"),
     "no cluster": ("status --address http://127.0.0.1:1 small", 3, "127.0.0.1:1"),
     "full disk": ("list > /dev/full", 3, "No space left on device"),
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit):
         main(["run", str(folder / "small.toml"), "--out", str(folder / "runs")])
     shutil.copytree(folder / "runs" / "small", folder / "runs" / "damaged")
-    for name in ("lives/part-000002.parquet", "state/000003.npz"):
+    for name in ("episodes/part-000002.parquet", "state/000003.npz"):
         path = folder / "runs" / "damaged" / name
         path.write_bytes(path.read_bytes()[:-9])
     return folder
@@ -98,7 +98,7 @@ def test_the_exit_code_and_the_one_line_are_those_of_the_error(name: str, folder
 
 
 def test_a_transfer_that_is_interrupted_prints_one_line(folder: Path) -> None:
-    """The signal comes as soon as held-out lives are under way, wherever that may be."""
+    """The signal comes as soon as held-out episodes are under way, wherever that may be."""
 
     def once(number: int) -> tuple[int, str]:
         shutil.copytree(folder / "runs" / "small", folder / "tries" / str(number))

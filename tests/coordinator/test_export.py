@@ -40,14 +40,14 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "changes"),
-    [("currents", {"usual_rate_hz": 30.0}), ("spikes", {"excitatory_share": 0.7})],
+    [("currents", {"centering_rate_hz": 30.0}), ("spikes", {"excitatory_share": 0.7})],
 )
-def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(
+def test_inputs_of_a_recorded_episode_give_its_drive_to_the_bit(
     kind: str, changes: dict[str, float]
 ) -> None:
     known = drawn(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
     network = frozen_network.freeze(known, "brian2")
-    life = frozen_network.live(known, network, 1)
+    episode = frozen_network.run_episodes(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)
     tasks = known.config.family.sample(1, np.random.default_rng(0))
     parameters = known.config.space.decode(known.point[None, :])
@@ -55,11 +55,11 @@ def test_inputs_of_a_recorded_life_give_its_drive_to_the_bit(
     seen = np.round(kept.seen * 256) / 256
     np.testing.assert_array_equal(kept.drive, seen @ network.inputs)
     rows = 15 * 10 if kind == "spikes" else 15
-    assert life.inputs.shape == (rows, network.inputs.shape[0])
-    assert life.spikes.shape == (150, 20)
+    assert episode.inputs.shape == (rows, network.inputs.shape[0])
+    assert episode.spikes.shape == (150, 20)
     # An order of summation that is as bad as it can be changes nothing.
     order = np.argsort(network.inputs[:, 0])
-    for row in life.inputs:
+    for row in episode.inputs:
         one_by_one = 0.0
         for place in order:
             one_by_one += row[place] * network.inputs[place, 0]
@@ -86,7 +86,7 @@ def shown(values: FloatArray, widths: FloatArray, x: float) -> Any:
     return np.exp(-((within - values) ** 2) / (2 * widths**2))
 
 
-@pytest.mark.parametrize("settings", [{}, {"trial_channels": 4, "told_share": 0.5}])
+@pytest.mark.parametrize("settings", [{}, {"trial_channels": 4, "feedback_share": 0.5}])
 @pytest.mark.parametrize(
     "family",
     [BANDIT, QUADRATIC, {"kind": "bandit", "rewards": "gaussian"}, {"kind": "random_mdp"}],
@@ -105,7 +105,7 @@ def test_a_new_task_is_encoded_from_the_table_of_channels(
         seen: Any = np.full(interface.n_observations, 0.3)
         if interface.observations == "discrete":
             seen = np.array([interface.n_observations - 1])
-        now: dict[str, Any] = {"observation": seen, "action": [1], "told": [told]}
+        now: dict[str, Any] = {"observation": seen, "action": [1], "feedback": [told]}
         now |= {"trial": [step], "bias": [1]}
         row = np.zeros(inputs.n)
         for group in groups:
@@ -113,7 +113,7 @@ def test_a_new_task_is_encoded_from_the_table_of_channels(
             for k, x in enumerate(now[group.name][: group.repeats]):
                 at = slice(group.start + k * n, group.start + (k + 1) * n)
                 row[at] = shown(kept["channel_value"][at], kept["channel_width"][at], x)
-            if step == 0 and group.name in ("action", "told"):
+            if step == 0 and group.name in ("action", "feedback"):
                 row[group.start : group.start + group.n] = 0.0
         observation = seen if interface.observations == "discrete" else seen[None, :]
         encoded = inputs.encode(np, observation, np.array([1]), np.array([told]), step)
@@ -154,11 +154,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "all adapt, never rest": (BANDIT, {"adaptive_share": 1.0, "refractory_ms": 0.0}),
     "rewards, asked for latents": (
         BANDIT,
-        {"objective": {"latent_cost": 1.0}, "usual_rate_hz": 30.0, "input_scale": 9.0},
+        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0, "input_scale": 9.0},
     ),
     "targets, asked for latents": (
         QUADRATIC,
-        {"objective": {"latent_cost": 1.0}, "usual_rate_hz": 30.0},
+        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0},
     ),
     "no memory, one neuron": (
         BANDIT,
@@ -167,7 +167,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def lived(script: Path) -> tuple[int, str]:
+def episodes_done(script: Path) -> tuple[int, str]:
     """Exit status and output of a script, run by isolated Python from another folder."""
     process = subprocess.run(
         [sys.executable, "-I", str(script)],
@@ -180,7 +180,7 @@ def lived(script: Path) -> tuple[int, str]:
 
 @pytest.mark.brian
 @pytest.mark.parametrize("case", CASES)
-def test_brian2_spikes_as_jax_does_over_a_whole_life(case: str, tmp_path: Path) -> None:
+def test_brian2_spikes_as_jax_does_over_a_whole_episode(case: str, tmp_path: Path) -> None:
     family, learner = CASES[case]
     file = drawn_file(tmp_path / "some.npz", family, **learner)
     assert cli("export", file, "--to", "brian2", "--task", "2") == 0
@@ -190,7 +190,7 @@ def test_brian2_spikes_as_jax_does_over_a_whole_life(case: str, tmp_path: Path) 
     assert "spikeloop" not in text.lower()
     assert max(map(len, text.splitlines())) <= 100
     compile(text, "network.py", "exec")
-    status, printed = lived(folder / "network.py")
+    status, printed = episodes_done(folder / "network.py")
     assert status == 0, printed
     found = re.search(r"spikes:  (\d+) of (\d+) recorded ones .*, 0 others", printed)
     assert found is not None, printed
@@ -231,7 +231,7 @@ def test_the_script_sees_a_network_that_is_another(
         numbers = dict(archive)
     numbers[name] = wrong(numbers[name])
     np.savez(tmp_path / "script" / "network.npz", **numbers)
-    status, printed = lived(tmp_path / "script" / "network.py")
+    status, printed = episodes_done(tmp_path / "script" / "network.py")
     assert status == 1, printed
     assert "Error" not in printed
 
@@ -250,7 +250,7 @@ def test_a_run_folder_is_exported_with_the_point_that_it_deploys(tmp_path: Path)
     toml.write_text("\n".join(line for line in lines if "n_actions" not in line))
     assert cli("run", toml, "--out", tmp_path) == 0
     assert cli("export", tmp_path / "net", "--to", "brian2") == 0
-    status, printed = lived(tmp_path / "net_brian2" / "network.py")
+    status, printed = episodes_done(tmp_path / "net_brian2" / "network.py")
     assert status == 0, printed
     assert "10 of 10 are those that were taken" in printed
 
@@ -319,13 +319,13 @@ def simulated(graph: Any, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Inputs by time steps, spikes and answers of a life in JAX."""
+    """Inputs by time steps, spikes and answers of an episode in JAX."""
     network = frozen_network.freeze(known, "nir")
-    life = frozen_network.live(known, network, task)
+    episode = frozen_network.run_episodes(known, network, task)
     n_steps = network.circuit.n_steps
     by_step = network.learner.input == "spikes"
-    inputs = life.inputs if by_step else np.repeat(life.inputs, n_steps, axis=0)
-    return inputs, life.spikes.astype(float), life.action.astype(float)
+    inputs = episode.inputs if by_step else np.repeat(episode.inputs, n_steps, axis=0)
+    return inputs, episode.spikes.astype(float), episode.action.astype(float)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatAr
         {},
         {"delays_ms": [2.0, 4.0], "connectivity": 0.5, "excitatory_share": 0.7},
         {"input": "spikes", "step_ms": 0.5, "beta": 0.0, "adaptive_share": 0.5},
-        {"usual_rate_hz": 30.0, "objective": {"latent_cost": 1.0}},
+        {"centering_rate_hz": 30.0, "objective": {"latent_cost": 1.0}},
     ],
     ids=["plain", "delays, sparse, signs", "input spikes", "centred, asked for latents"],
 )

@@ -15,7 +15,7 @@ from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.sync.download import Copy, located
 
 TESTS = Path(__file__).parents[1]
-COMPARED = "fitness, held-out scores and counts follow from the lives"
+COMPARED = "fitness, held-out scores and counts follow from the episodes"
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from spikeloop.coordinator.comparison.findings.findings import Findings, finding
 from spikeloop.coordinator.stats import significance
 
 BUDGET = 1000
-"""Lives of each run; ten generations of 100."""
+"""Episodes of each run; ten generations of 100."""
 
 
 def rng(seed: int) -> np.random.Generator:
@@ -34,14 +34,14 @@ def frames(scores: dict[str, list[float]]) -> tuple[pd.DataFrame, pd.DataFrame]:
                     "score_low": score - 0.01,
                     "score_high": score + 0.01,
                     "n_tasks": 64,
-                    "lives": BUDGET,
-                    "failed_lives": 5,
+                    "episodes": BUDGET,
+                    "failed_episodes": 5,
                     "generations": 10,
                 }
             )
             last = 0.3 if np.isnan(score) else score
             for generation in range(11):
-                measured = {"generation": generation, "lives": 100 * generation}
+                measured = {"generation": generation, "episodes": 100 * generation}
                 curves.append({**run, **measured, "score": last * generation / 10})
     return pd.DataFrame(runs), pd.DataFrame(curves)
 
@@ -51,7 +51,7 @@ def found(scores: dict[str, list[float]], **changes: Any) -> Findings:
     return findings(*frames(scores), **(arguments | changes))
 
 
-def luck(n: int, **effects: float) -> dict[str, list[float]]:
+def noise(n: int, **effects: float) -> dict[str, list[float]]:
     """Scores of arms with a seed's luck in common, 0.1, and one's own, 0.02."""
     generator = rng(n)
     shared = 0.5 + generator.normal(0, 0.1, n)
@@ -65,15 +65,15 @@ def test_numbers_by_hand() -> None:
     better = [0.51, 0.42, 0.63, 0.74, 0.55, 0.46, 0.67, 0.58]  # differences 0.01 to 0.08
     result = found({"random": base, "es": better}, target=0.5)
     arm = result.arms[0]
-    assert (arm.arm, arm.n_runs, arm.n_failed, arm.lives) == ("random", 8, 0, 8000)
-    assert arm.failed_lives_share == 0.005
+    assert (arm.arm, arm.n_runs, arm.n_failed, arm.episodes) == ("random", 8, 0, 8000)
+    assert arm.failed_episodes_share == 0.005
     assert arm.mean.value == pytest.approx(0.525)
     assert arm.iqm.value == pytest.approx((0.5 + 0.5 + 0.5 + 0.6) / 4)
     assert arm.area.value == pytest.approx(0.45 * 0.525)  # steps: mean of 0, 0.1, …, 0.9
-    # 0.5 is reached at the end thrice, 0.6 at 900 lives twice, 0.7 at 800 once, 0.4 never.
+    # 0.5 is reached at the end thrice, 0.6 at 900 episodes twice, 0.7 at 800 once, 0.4 never.
     assert arm.attainment is not None
     assert arm.attainment.n_reached == 6
-    assert arm.attainment.expected_lives == (3 * 1000 + 2 * 900 + 800 + 2 * 1000) / 6
+    assert arm.attainment.expected_episodes == (3 * 1000 + 2 * 900 + 800 + 2 * 1000) / 6
     (comparison,) = result.comparisons
     assert (comparison.arm, comparison.other, comparison.n) == ("es", "random", 8)
     np.testing.assert_allclose(comparison.differences, np.arange(1, 9) / 100)
@@ -90,7 +90,7 @@ def test_numbers_by_hand() -> None:
 
 
 def test_each_arm_meets_the_baseline_once_and_given_pairs_follow() -> None:
-    scores = luck(8, es=0.1, random=0, es_tuned=0.2)
+    scores = noise(8, es=0.1, random=0, es_tuned=0.2)
     result = found(scores, pairs=[("es_tuned", "es"), ("random", "es"), ("es", "es_tuned")])
     pairs = [(comparison.arm, comparison.other) for comparison in result.comparisons]
     assert pairs == [("es", "random"), ("es_tuned", "random"), ("es_tuned", "es")]
@@ -103,7 +103,7 @@ def test_each_arm_meets_the_baseline_once_and_given_pairs_follow() -> None:
 
 
 def test_order_of_arms_and_rows_changes_no_number() -> None:
-    scores = luck(9, random=0, es=0.02, sa=-0.01)
+    scores = noise(9, random=0, es=0.02, sa=-0.01)
     scores["sa"][4] = np.nan
     pairs = [("es", "sa")]
     plain = found(scores, target=0.5, pairs=pairs)
@@ -128,7 +128,7 @@ def test_order_of_arms_and_rows_changes_no_number() -> None:
 
 
 def test_a_shift_of_all_scores_moves_scores_and_keeps_tests() -> None:
-    scores = luck(10, random=0, es=0.03)
+    scores = noise(10, random=0, es=0.03)
     plain = found(scores)
     moved = found({arm: [score + 3 for score in values] for arm, values in scores.items()})
     for one, other in zip(plain.arms, moved.arms, strict=True):
@@ -141,7 +141,7 @@ def test_a_shift_of_all_scores_moves_scores_and_keeps_tests() -> None:
 
 
 def test_swapping_two_arms_turns_the_finding_round() -> None:
-    scores = luck(10, random=0, es=0.05)
+    scores = noise(10, random=0, es=0.05)
     there, back = (found(scores, baseline=name).comparisons[0] for name in ("random", "es"))
     assert (there.verdict, back.verdict) == ("higher", "lower")
     assert back.difference.value == -there.difference.value
@@ -150,7 +150,7 @@ def test_swapping_two_arms_turns_the_finding_round() -> None:
 
 
 def test_failed_runs_are_left_out_counted_and_named() -> None:
-    scores = luck(10, random=0, es=0.05)
+    scores = noise(10, random=0, es=0.05)
     whole = found(scores)
     scores["es"][3] = scores["random"][7] = np.nan
     result = found(scores, target=0.4)
@@ -167,11 +167,11 @@ def test_failed_runs_are_left_out_counted_and_named() -> None:
 
 
 def test_a_run_without_any_measurement_spoils_no_curve() -> None:
-    scores = luck(8, random=0, es=0.05)
+    scores = noise(8, random=0, es=0.05)
     scores["es"][0] = np.nan
     runs, curves = frames(scores)
     gone = (curves["arm"] == "es") & (curves["seed_index"] == 0)
-    runs.loc[(runs["arm"] == "es") & (runs["seed_index"] == 0), "lives"] = 100
+    runs.loc[(runs["arm"] == "es") & (runs["seed_index"] == 0), "episodes"] = 100
     result = findings(runs, curves[~gone], budget=BUDGET, baseline="random", rng=rng(0), target=0.1)
     es = result.arms[1]
     assert (es.anytime.n, es.area.n) == (7, 7)
@@ -195,7 +195,7 @@ def test_too_few_seeds_are_said_whatever_the_scores(n: int, n_arms: int, enough:
 
 
 def test_no_difference_is_not_detected_rather_than_absent() -> None:
-    result = found(luck(12, random=0, es=0.0))
+    result = found(noise(12, random=0, es=0.0))
     (comparison,) = result.comparisons
     assert comparison.verdict == "no difference detected"
     assert comparison.sentence.startswith("No difference detected between es and random at n = 12")
@@ -236,21 +236,21 @@ def test_all_runs_of_an_arm_failed() -> None:
 
 
 def test_cautions_about_small_samples_and_overspent_budgets() -> None:
-    few, many = found(luck(14, random=0, es=0.1)), found(luck(15, random=0, es=0.1))
+    few, many = found(noise(14, random=0, es=0.1)), found(noise(15, random=0, es=0.1))
     assert ["BCa" in text for text in few.cautions] == [True]
     assert many.cautions == ()
-    over = found(luck(15, random=0, es=0.1), budget=999)
-    assert "es: 15 of 15 runs spent more than 999 lives." in over.cautions
+    over = found(noise(15, random=0, es=0.1), budget=999)
+    assert "es: 15 of 15 runs spent more than 999 episodes." in over.cautions
 
 
 def test_json_and_tables_hold_the_same_numbers() -> None:
-    scores = luck(8, random=0, es=0.05)
+    scores = noise(8, random=0, es=0.05)
     scores["es"][2] = np.nan
-    result = found(scores, target=5.0)  # out of reach: infinite lives
+    result = found(scores, target=5.0)  # out of reach: infinite episodes
     plain = json.loads(json.dumps(result.as_json(), allow_nan=False))
     assert {field.name for field in dataclasses.fields(result)} <= plain.keys()
     assert plain["arms"][1]["scores"][2] is None
-    assert plain["arms"][1]["attainment"]["expected_lives"] is None
+    assert plain["arms"][1]["attainment"]["expected_episodes"] is None
     assert plain["comparisons"][0]["sentence"] == result.sentences[0]
     arms, comparisons = result.arms_table(), result.comparisons_table()
     assert list(arms["arm"]) == ["random", "es"]
@@ -258,7 +258,7 @@ def test_json_and_tables_hold_the_same_numbers() -> None:
     assert list(arms["failed"]) == [0, 1]
     assert list(arms["reached"]) == [0, 0]
     assert comparisons["p_holm"][0] == result.comparisons[0].p_holm
-    assert "expected_lives" not in found(scores).arms_table()
+    assert "expected_episodes" not in found(scores).arms_table()
     assert found({"random": [0.1, 0.2]}).comparisons_table().empty
 
 
@@ -272,10 +272,10 @@ def test_json_and_tables_hold_the_same_numbers() -> None:
 )
 def test_wrong_plans_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        found(luck(3, random=0, es=0), **changes)
+        found(noise(3, random=0, es=0), **changes)
 
 
 def test_a_run_counts_once() -> None:
-    runs, curves = frames(luck(3, random=0, es=0))
+    runs, curves = frames(noise(3, random=0, es=0))
     with pytest.raises(ValueError, match="more than one row"):
         findings(pd.concat([runs, runs.head(1)]), curves, budget=1, baseline="random", rng=rng(0))

@@ -1,4 +1,4 @@
-"""A finished run ends once more as it did, from its files: nothing is lived again."""
+"""A finished run ends once more as it did, from its files: nothing is run again."""
 
 import json
 import shutil
@@ -27,9 +27,9 @@ CHANGES: dict[str, Any] = {
     "learner": {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.7},
     "transfer": {"random_tasks": 3, "random_points": 8},
     "deploy": {"finalists": 3, "tasks": 4},
-    "stop": {"lives": 72},
+    "stop": {"episodes": 72},
 }
-"""A race, failed lives, rulers, and a rule that ends the search after its third generation."""
+"""A race, failed episodes, baselines, and a rule that ends the search after generation 3."""
 
 
 def cli(*arguments: str) -> int:
@@ -51,7 +51,7 @@ def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tables = {**small_tables(**CHANGES), "family": {"kind": "ruled:Ruled"}}
+    tables = {**small_tables(**CHANGES), "family": {"kind": "ruled:HasBaselines"}}
     lines = []
     for name, values in tables.items():
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
@@ -99,21 +99,31 @@ def test_the_second_end_is_the_first_without_workers(
     assert cli(*again, *NO_CLUSTER) == 3
 
 
-def test_lives_on_file_are_those_that_were_lived(config: Path, tmp_path: Path) -> None:
+def test_episodes_on_file_are_those_that_were_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
-    lived = run_session.start(settings, tmp_path / "small", Silent(), StopSignal())
+    episodes_done = run_session.start(settings, tmp_path / "small", Silent(), StopSignal())
     read = finished_run.transfer(settings, RunStore(tmp_path / "small"))
     assert read is not None
-    assert json.dumps(read.as_json()) == json.dumps(lived.as_json())
-    assert read.theta == lived.theta
-    assert 0 < lived.lives.n_failed < lived.lives.n_lived < lived.lives.grid.n_lives
-    for name in ("returns", "status", "attempts", "workers", "lived", "ok", "gain", "span"):
-        wanted = lived.lives.lived
+    assert json.dumps(read.as_json()) == json.dumps(episodes_done.as_json())
+    assert read.theta == episodes_done.theta
+    assert (
+        0
+        < episodes_done.episodes.n_failed
+        < episodes_done.episodes.n_episodes_done
+        < episodes_done.episodes.grid.n_episodes
+    )
+    for name in ("returns", "status", "attempts", "workers", "episodes_done", "ok", "gain", "span"):
+        wanted = episodes_done.episodes.episodes_done
         np.testing.assert_array_equal(
-            getattr(read.lives, name)[wanted], getattr(lived.lives, name)[wanted], strict=True
+            getattr(read.episodes, name)[wanted],
+            getattr(episodes_done.episodes, name)[wanted],
+            strict=True,
         )
-        assert getattr(read.lives, name).shape == getattr(lived.lives, name).shape
-    told = [[(f.tile, f.status, f.message) for f in end.lives.failures] for end in (read, lived)]
+        assert getattr(read.episodes, name).shape == getattr(episodes_done.episodes, name).shape
+    told = [
+        [(f.tile, f.status, f.message) for f in end.episodes.failures]
+        for end in (read, episodes_done)
+    ]
     assert told[0] == told[1]
 
 
@@ -137,8 +147,8 @@ def part_of_it(store: RunStore, path: Path) -> None:
 
 
 def other_order(store: RunStore, path: Path) -> None:
-    lives = store.read_part(path)
-    store.write_transfer(path, lives.take(np.arange(lives.num_rows)[::-1]))
+    episodes = store.read_part(path)
+    store.write_transfer(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
 
 
 def unnamed_points(store: RunStore, path: Path) -> None:
@@ -146,18 +156,18 @@ def unnamed_points(store: RunStore, path: Path) -> None:
 
 
 def other_tasks(store: RunStore, path: Path) -> None:
-    lives = store.read_part(path)
-    column = lives.schema.get_field_index("optimal")
-    twice = lives["optimal"].to_numpy() * 2
-    store.write_transfer(path, lives.set_column(column, lives.schema.field(column), [twice]))
+    episodes = store.read_part(path)
+    column = episodes.schema.get_field_index("optimal")
+    twice = episodes["optimal"].to_numpy() * 2
+    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
 
 
-def no_learned_life(store: RunStore, path: Path) -> None:
-    lives = store.read_part(path)
-    learned = lives["theta"].to_numpy() == "learned"
-    status = np.where(learned, Status.TIMED_OUT.words, lives["status"].to_numpy())
-    column = lives.schema.get_field_index("status")
-    store.write_transfer(path, lives.set_column(column, lives.schema.field(column), [status]))
+def no_learned_episode(store: RunStore, path: Path) -> None:
+    episodes = store.read_part(path)
+    learned = episodes["theta"].to_numpy() == "learned"
+    status = np.where(learned, Status.TIMED_OUT.words, episodes["status"].to_numpy())
+    column = episodes.schema.get_field_index("status")
+    store.write_transfer(path, episodes.set_column(column, episodes.schema.field(column), [status]))
 
 
 @pytest.mark.parametrize(
@@ -169,10 +179,10 @@ def no_learned_life(store: RunStore, path: Path) -> None:
         other_order,
         unnamed_points,
         other_tasks,
-        no_learned_life,
+        no_learned_episode,
     ],
 )
-def test_what_is_missing_or_does_not_fit_is_lived(
+def test_what_is_missing_or_does_not_fit_is_run(
     run: Path, tmp_path: Path, change: Callable[[RunStore, Path], None]
 ) -> None:
     shutil.copytree(run, tmp_path / "small")
@@ -197,7 +207,7 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     early = store.part_path("transfer", 0).read_bytes()
 
     class Broken(Silent):
-        def started(self, what: str, n_lives: int) -> None:
+        def started(self, what: str, n_episodes: int) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -25,7 +25,7 @@ from spikeloop.coordinator.store.manifest import read_config
 from spikeloop.coordinator.store.run_store import RunStore
 
 OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
-"""Held-out tasks that no run has lived."""
+"""Held-out tasks that no run has run."""
 
 
 def cli(*arguments: object) -> int:
@@ -56,7 +56,7 @@ def test_a_file_holds_what_the_run_deploys(
     known = learned.open_learned(file, trust=False)
     assert known.config.tables() == config.tables()
     assert known.point.tobytes() == deployed(config, store).tobytes()
-    assert (known.generation, known.lives) == (3, store.total_lives())
+    assert (known.generation, known.episodes) == (3, store.total_episodes())
     assert cli("transfer", run, "--inline", "--json") == 0
     assert known.transfer == json.loads(capsys.readouterr().out)
 
@@ -93,7 +93,7 @@ def test_a_run_on_its_way_is_exported_as_it_stands(run: Path, tmp_path: Path) ->
     store.go_back(1)
     assert cli("export", store.folder, "--to", "weights") == 0
     known = learned.open_learned(tmp_path / "early.npz", trust=False)
-    assert (known.generation, known.lives, known.transfer) == (1, store.total_lives(), None)
+    assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
     assert known.point.tobytes() == deployed(read_config(store), store).tobytes()
     store.go_back(-1)
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
@@ -224,7 +224,7 @@ def test_an_array_that_says_to_be_larger_than_it_is_is_not_read(tmp_path: Path) 
         archive.writestr("odd.npy", b"")
         archive.comment = json.dumps({**learned.FORMAT, "sha256": checksums.EMPTY}).encode()
     data = bytearray((tmp_path / "claims.npz").read_bytes())
-    checksums.seal(memoryview(data))
+    checksums.insert(memoryview(data))
     (tmp_path / "claims.npz").write_bytes(data)
     arrays = atomic_files.open_arrays(tmp_path / "claims.npz", 10_000)
     with pytest.raises(ValueError, match="not as large as it says"):
@@ -253,8 +253,8 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ({"generation": float("inf")}, None),
         ({"generation": float("nan")}, None),
         ({"generation": -1}, None),
-        ({"lives": 1.5}, None),
-        ({"lives": None}, None),
+        ({"episodes": 1.5}, None),
+        ({"episodes": None}, None),
         ({"transfer": 1}, None),
         (None, [1.0]),
         (None, [[]]),

@@ -96,7 +96,7 @@ def test_a_folder_of_an_older_program_with_several_parts_gives_the_same_line(
     other = config.transfer.model_copy(update={"seed": 5})
     scored = run_session.transfer(config, store, other, Silent(), StopSignal())
     mixed = store.part_path("transfer", 5)
-    store.write_transfer(mixed, tables.transfer_table(scored.lives, scored.theta))
+    store.write_transfer(mixed, tables.transfer_table(scored.episodes, scored.theta))
     shutil.rmtree(run / "other_transfers")
     assert len(pd.read_parquet(run / "transfer")) == 60  # the folder as one table is a mixture
     cli("resume", str(run))

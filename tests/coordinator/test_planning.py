@@ -1,4 +1,4 @@
-"""A plan: what is measured of which kind of lives, and what is made of it."""
+"""A plan: what is measured of which kind of episodes, and what is made of it."""
 
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,16 @@ def by_gradients() -> RunConfig:
 @pytest.mark.parametrize(
     ("config", "kinds"), [(small_config(), [False]), (by_gradients(), [True, False])]
 )
-def test_held_out_lives_are_timed_without_gradients(
+def test_held_out_episodes_are_timed_without_gradients(
     config: RunConfig, kinds: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Held-out scores and transfer by the time of a life without, the search by that of its own."""
+    """Held-out scores and transfer cost an episode without a gradient, the search one with."""
     measured: list[tuple[Grid, planning.Measured]] = []
     measure = planning._measured
 
     def timed(pool: Any, grid: Grid, tile: tuple[int, int]) -> planning.Measured:
-        lives = measure(pool, grid, tile).lives
-        taken = planning.Measured(lives, 5.0 if grid.gradient else 2.0, 1.0)
+        episodes = measure(pool, grid, tile).episodes
+        taken = planning.Measured(episodes, 5.0 if grid.gradient else 2.0, 1.0)
         measured.append((grid, taken))
         return taken
 
@@ -41,12 +41,12 @@ def test_held_out_lives_are_timed_without_gradients(
     plan = planning.measure(config, StopSignal())
     assert [grid.gradient for grid, _ in measured] == kinds
     for grid, taken in measured:
-        assert (taken.lives.gradient is not None) == grid.gradient
-        assert taken.lives.n_failed == 0
-    assert plan.lives_measured == sum(grid.n_lives for grid, _ in measured)
+        assert (taken.episodes.gradient is not None) == grid.gradient
+        assert taken.episodes.n_failed == 0
+    assert plan.episodes_measured == sum(grid.n_episodes for grid, _ in measured)
     of_search = 5.0 if kinds[0] else 2.0
-    assert (plan.seconds_per_life, plan.seconds_per_held_out_life) == (of_search, 2.0)
-    assert plan.search_s == plan.lives_search * of_search
-    assert plan.monitor_s == plan.lives_monitor * 2.0
-    assert plan.transfer_s == plan.lives_transfer * 2.0
+    assert (plan.seconds_per_episode, plan.seconds_per_held_out_episode) == (of_search, 2.0)
+    assert plan.search_s == plan.episodes_search * of_search
+    assert plan.monitor_s == plan.episodes_monitor * 2.0
+    assert plan.transfer_s == plan.episodes_transfer * 2.0
     assert plan.start_s > len(kinds) * 1.0

@@ -8,7 +8,7 @@ import pytest
 from small import small_tables, small_toml
 
 from spikeloop.coordinator.cli.main import main
-from spikeloop.coordinator.cli.policies import live
+from spikeloop.coordinator.cli.policies import run_episodes
 from spikeloop.coordinator.config.load import parse
 
 
@@ -75,8 +75,8 @@ class Valueless(Settings):
     def space(self, interface):
         return TabularTd().space(interface)
 
-    def live(self, parameters, tasks, seeds):
-        return replace(TabularTd().live(parameters, tasks, seeds), action_values=None)
+    def run_episodes(self, parameters, tasks, seeds):
+        return replace(TabularTd().run_episodes(parameters, tasks, seeds), action_values=None)
 """
 
 
@@ -116,7 +116,7 @@ def test_options_out_of_range_are_refused(
     assert errors.count("\n") == 1
 
 
-def test_more_steps_than_a_life_may_have_are_refused(
+def test_more_steps_than_a_episode_may_have_are_refused(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli("policies", str(finished), "--steps", "1000001") == 2
@@ -128,10 +128,10 @@ def test_default_and_learned_theta_meet_the_same_mazes_with_the_same_luck() -> N
     tables = small_tables() | {"family": {"kind": "maze", "n_steps": 300}}
     config = parse(tables, "small.toml", Path())
     point = config.space.default_point()
-    same = live(config, point, 200, 4, 0, "here")
+    same = run_episodes(config, point, 200, 4, 0, "here")
     np.testing.assert_array_equal(same.hits[0], same.hits[1])
     np.testing.assert_array_equal(same.values[0], same.values[1])
-    other = live(config, 1 - point / 2, 200, 4, 0, "here")
+    other = run_episodes(config, 1 - point / 2, 200, 4, 0, "here")
     np.testing.assert_array_equal(other.hits[0], same.hits[0])
     assert (other.values[1] != same.values[1]).any()
     assert (other.hits <= 200).all()

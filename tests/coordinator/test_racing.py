@@ -18,11 +18,11 @@ from spikeloop.coordinator.config.racing_schedule import (
     generation_edges,
     halving_edges,
     n_halvings,
-    n_lives,
+    n_episodes,
 )
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing, run_session
-from spikeloop.coordinator.search.evaluation import GridLives
+from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.verification import replay
@@ -41,10 +41,10 @@ def start(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def live(
+def run_episodes(
     learner: Any, values: Sequence[float], edges: list[int], tile: tuple[int, int] = (2, 3)
-) -> tuple[GridLives, list[int]]:
-    """A race of candidates with these parameters a, and how many lives each outcome brought."""
+) -> tuple[GridEpisodes, list[int]]:
+    """A race of candidates with these parameters a, and how many episodes each outcome brought."""
     points = np.column_stack([values, np.full(len(values), 0.5)])
     grid = Grid(
         RandomMdp(n_states=3, n_actions=2, n_steps=20),
@@ -72,25 +72,25 @@ def test_rounds_of_a_generation(n_tasks: int, share: float, edges: list[int]) ->
 
 
 @pytest.mark.parametrize(
-    ("n", "tasks", "edges", "lives"),
+    ("n", "tasks", "edges", "episodes"),
     [
         (2, 40, [40], 80),
         (4, 40, [20, 60], 4 * 20 + 2 * 40),
         (8, 30, [10, 30, 70], 8 * 10 + 4 * 20 + 2 * 40),
-        (5, 3, [1, 2, 4], 5 + 3 + 2 * 2),  # 15 lives, 5 a round, rounded down
+        (5, 3, [1, 2, 4], 5 + 3 + 2 * 2),  # 15 episodes, 5 a round, rounded down
         (3, 2, [1, 2], 3 + 2),
     ],
 )
-def test_rounds_of_sequential_halving(n: int, tasks: int, edges: list[int], lives: int) -> None:
+def test_rounds_of_sequential_halving(n: int, tasks: int, edges: list[int], episodes: int) -> None:
     assert halving_edges(n, tasks) == edges
-    assert n_lives(n, edges) == lives
+    assert n_episodes(n, edges) == episodes
 
 
 @given(st.integers(2, 70), st.integers(0, 60))
 def test_halving_keeps_its_budget_and_every_round_has_a_task(n: int, more: int) -> None:
     tasks = n_halvings(n) + more
     edges = halving_edges(n, tasks)
-    assert n * tasks * 0.5 < n_lives(n, edges) <= n * tasks
+    assert n * tasks * 0.5 < n_episodes(n, edges) <= n * tasks
     assert (np.diff([0, *edges]) >= 1).all()
 
 
@@ -109,19 +109,19 @@ def test_better_half_keeps_the_larger_half_and_the_earlier_of_equals() -> None:
 @pytest.mark.parametrize("tile", [(1, 1), (2, 3), (9, 9)])
 def test_the_worse_half_leaves_after_each_round(tile: tuple[int, int]) -> None:
     values = [0.3, 0.9, 0.1, 0.8, 0.5, 0.2]  # 6, then .9 .8 .5, then .9 .8
-    lives, brought = live(Ramp(effect=0.5), values, [2, 4, 7], tile)
-    assert lives.lived.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
-    assert lives.lived[:, :2].all()
-    assert sum(brought) == lives.n_lived == n_lives(6, [2, 4, 7])
-    assert lives.n_failed == 0
+    episodes, brought = run_episodes(Ramp(effect=0.5), values, [2, 4, 7], tile)
+    assert episodes.episodes_done.sum(axis=1).tolist() == [2, 7, 2, 7, 4, 2]
+    assert episodes.episodes_done[:, :2].all()
+    assert sum(brought) == episodes.n_episodes_done == n_episodes(6, [2, 4, 7])
+    assert episodes.n_failed == 0
 
 
 def test_who_fails_too_often_counts_as_worst() -> None:
     echo = Echo(fault="raise", broken_from=0.9)
-    lives, _ = live(echo, [0.95, 0.1, 0.91, 0.2], [2, 4])
-    assert lives.lived.sum(axis=1).tolist() == [2, 4, 2, 4]
-    assert lives.n_failed == 4
-    fitness = racing.fitness(lives, 2, SHARE)
+    episodes, _ = run_episodes(echo, [0.95, 0.1, 0.91, 0.2], [2, 4])
+    assert episodes.episodes_done.sum(axis=1).tolist() == [2, 4, 2, 4]
+    assert episodes.n_failed == 4
+    fitness = racing.fitness(episodes, 2, SHARE)
     assert np.isnan(fitness).tolist() == [True, False, True, False]
 
 
@@ -143,8 +143,8 @@ def test_if_all_survivors_fail_the_others_keep_their_first_scores() -> None:
 def test_common_effects_of_tasks_are_corrected_exactly() -> None:
     """Tasks that are harder for everybody change no eliminated candidate's distance to the rest."""
     values = [0.3, 0.9, 0.1, 0.8, 0.5, 0.2]
-    raced, _ = live(Ramp(effect=0.5), values, [2, 9])
-    whole, _ = live(Ramp(effect=0.5), values, [9])
+    raced, _ = run_episodes(Ramp(effect=0.5), values, [2, 9])
+    whole, _ = run_episodes(Ramp(effect=0.5), values, [9])
     expected = racing.fitness(whole, 9, SHARE)
     np.testing.assert_allclose(racing.fitness(raced, 2, SHARE), expected, rtol=1e-12)
     # Not corrected, the eliminated would stand where their tasks put them.
@@ -184,31 +184,33 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return start(tmp_path_factory.mktemp("raced") / "small", run={"racing": 0.5})
 
 
-def test_run_counts_the_lives_that_were_lived(raced: Path) -> None:
+def test_run_counts_the_episodes_that_were_run(raced: Path) -> None:
     tables = contents(raced)
-    assert len(tables["lives"]) == 3 * (6 * 2 + 3 * 2)
-    assert tables["generations"]["n_lives"].tolist() == [18, 18, 18]
-    assert tables["generations"]["total_lives"].tolist() == [18, 36, 54]
-    assert sorted(tables["candidates"]["n_lives"]) == [2] * 9 + [4] * 9
+    assert len(tables["episodes"]) == 3 * (6 * 2 + 3 * 2)
+    assert tables["generations"]["n_episodes"].tolist() == [18, 18, 18]
+    assert tables["generations"]["total_episodes"].tolist() == [18, 36, 54]
+    assert sorted(tables["candidates"]["n_episodes"]) == [2] * 9 + [4] * 9
     assert tables["candidates"]["fitness"].notna().all()
     assert (tables["generations"]["failed_raised"] == 0).all()
     best = tables["candidates"].groupby("generation")["fitness"].idxmax()
-    assert (tables["candidates"]["n_lives"][best] == 4).all()
+    assert (tables["candidates"]["n_episodes"][best] == 4).all()
     assert verify(RunStore(raced)).problems == []
 
 
 def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
     """Of a race in which a worse candidate went on instead of a better one."""
-    lives, run = contents(raced)["lives"], small_config(run={"racing": 0.5}).run
-    lives = lives[lives["generation"] == 1]
-    again, fair = replay.fitness(lives, run, 6)
+    episodes, run = contents(raced)["episodes"], small_config(run={"racing": 0.5}).run
+    episodes = episodes[episodes["generation"] == 1]
+    again, fair = replay.fitness(episodes, run, 6)
     np.testing.assert_allclose(again, contents(raced)["candidates"]["fitness"][:6], rtol=1e-12)
     assert fair
-    later = lives["task"] >= 2
-    survivor = lives.loc[later, "candidate"].min()
-    eliminated = next(c for c in range(6) if c not in set(lives.loc[later, "candidate"]))
-    exchanged = lives["candidate"].where(~later | (lives["candidate"] != survivor), eliminated)
-    _, fair = replay.fitness(lives.assign(candidate=exchanged), run, 6)
+    later = episodes["task"] >= 2
+    survivor = episodes.loc[later, "candidate"].min()
+    eliminated = next(c for c in range(6) if c not in set(episodes.loc[later, "candidate"]))
+    exchanged = episodes["candidate"].where(
+        ~later | (episodes["candidate"] != survivor), eliminated
+    )
+    _, fair = replay.fitness(episodes.assign(candidate=exchanged), run, 6)
     assert not fair
 
 
@@ -222,7 +224,7 @@ def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
     assert_same_contents(rounded, start(tmp_path / "small"))
 
 
-def test_too_many_failures_of_lives_lived_end_the_run(tmp_path: Path) -> None:
+def test_too_many_failures_of_episodes_run_end_the_run(tmp_path: Path) -> None:
     learner = {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0}
-    with pytest.raises(RunFailed, match=r"18 of 18 lives failed \(18 raised\)"):
+    with pytest.raises(RunFailed, match=r"18 of 18 episodes failed \(18 raised\)"):
         start(tmp_path / "small", run={"racing": 0.5}, learner=learner)

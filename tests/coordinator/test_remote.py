@@ -32,7 +32,7 @@ from spikeloop.workers.fingerprint import fingerprint
 
 TESTS = Path(__file__).parents[1]
 N, WORK_S = 16, 0.03
-"""Generations, and time of a life: some seconds, so that the run can be stopped in the middle."""
+"""Generations, and time of an episode: some seconds, so that the run can be stopped midway."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def own_classes(folder: Path, module: str) -> Path:
     This process imports a module of a name only once, so each test has its own.
     """
     shutil.copy(TESTS / "faulty.py", folder / f"{module}.py")
-    for name in ("secret.py", "runs/old/run.json", "runs/old/lives.parquet", "data.bin"):
+    for name in ("secret.py", "runs/old/run.json", "runs/old/episodes.parquet", "data.bin"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("not to be sent")
     (folder / ".gitignore").write_text("secret.py\n")
@@ -172,16 +172,16 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     folder = tmp_path / "runs" / "own"
     line = f"PYTHONPATH={tmp_path} spikeloop verify {folder} --trust"
     assert f"compare them with: {line}\n" in fetched.errors
-    assert "follow from the lives" in as_printed(line)
+    assert "follow from the episodes" in as_printed(line)
     at_once = ("--set", "learner.work_s=0.0")
     assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
     assert_same_contents(folder, tmp_path / "here" / "own")
 
-    part = cluster.runs / "own" / "lives" / "part-000003.parquet"
+    part = cluster.runs / "own" / "episodes" / "part-000003.parquet"
     part.write_bytes(part.read_bytes().replace(b"a", b"b", 1))
     refused = cli("fetch", "own", "--out", tmp_path / "elsewhere")
     assert refused.code == 2, refused
-    assert f"own at {cluster.url}: lives/part-000003.parquet: damaged" in refused.errors
+    assert f"own at {cluster.url}: episodes/part-000003.parquet: damaged" in refused.errors
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

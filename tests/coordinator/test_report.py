@@ -16,7 +16,7 @@ from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.page import Folded, Page, Section, Table, Text, render, toml
-from spikeloop.coordinator.report.transfer_report import transfer_scores, transfer_shortfalls
+from spikeloop.coordinator.report.transfer_report import transfer_scores, transfer_regrets
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store import atomic_files
@@ -51,10 +51,10 @@ def test_report_is_one_sound_file_with_every_figure(made: tuple[Path, Transfer])
     assert len(page.drawings) == 4
     for words in ("Learning curves", "Fitness", "Over generations: sigma", "Population median"):
         assert any(words in drawing for drawing in page.drawings), words
-    for words in ("spikeloop", "pd.read_parquet(", "No life failed.", "evolution", "random_mdp"):
+    for words in ("spikeloop", "pd.read_parquet(", "No episode failed.", "evolution", "random_mdp"):
         assert words in page.text
     # Text of figures is text, and stands in the page.
-    for words in ("step of a life", "gamma", "step_norm", "recommended"):
+    for words in ("step of an episode", "gamma", "step_norm", "recommended"):
         assert words in page.text
 
 
@@ -68,27 +68,27 @@ def test_scores_from_parquet_are_those_of_the_run(made: tuple[Path, Transfer]) -
     scores, gains = transfer_scores(pd.read_parquet(folder / "transfer"), run_seed=7)
     assert scores == transfer.scores
     assert gains == transfer.gains
-    below = transfer_shortfalls(pd.read_parquet(folder / "transfer"), run_seed=7)
-    assert below == transfer.below_optimal
+    below = transfer_regrets(pd.read_parquet(folder / "transfer"), run_seed=7)
+    assert below == transfer.regret
 
 
 def test_table_of_transfer_holds_the_numbers_of_the_files(made: tuple[Path, Transfer]) -> None:
-    lives = pd.read_parquet(made[0] / "transfer")
+    episodes = pd.read_parquet(made[0] / "transfer")
     table = table_of(read(made[0]), "Score on 6 held-out tasks")
     for theta, score, mean, below in zip(
         ("default", "random", "learned"),
         column(table, "score"),
         column(table, "mean return"),
-        column(table, "below optimal"),
+        column(table, "regret"),
         strict=True,
     ):
-        own = lives[lives["theta"] == theta]
+        own = episodes[episodes["theta"] == theta]
         gain, span = ((own[name] - own["random"]).sum() for name in ("return", "optimal"))
         assert score == f"{gain / span:.3f}"
         assert float(mean) == pytest.approx(own["return"].mean(), rel=5e-4)
         missed = (own["optimal"] - own["return"]).mean()
         assert float(below.split(" ± ")[0]) == pytest.approx(missed, rel=5e-3)
-    assert column(table, "lives") == ["6", "18", "6"]
+    assert column(table, "episodes") == ["6", "18", "6"]
 
 
 def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
@@ -99,7 +99,7 @@ def test_tables_of_generations_and_parameters_hold_the_numbers_of_the_files(
     generations = pd.read_parquet(folder / "generations").sort_values("generation")
     table = table_of(page, "Fitness of each generation")
     assert column(table, "mean") == [f"{value:.3f}" for value in generations["mean"]]
-    assert column(table, "lives") == [str(value) for value in generations["n_lives"]]
+    assert column(table, "episodes") == [str(value) for value in generations["n_episodes"]]
     config = small_config()
     point = run_session.recommended(config, RunStore(folder))
     learned = config.space.decode(point[None, :]).values[0]
@@ -119,14 +119,14 @@ def change(store: RunStore, name: str, **columns: Any) -> None:
 
 def test_failures_are_counted_by_reason_and_their_errors_escaped(store: RunStore) -> None:
     error = "<script>alert('&')</script> \"quoted\""
-    change(store, "lives", status="raised", error=error)
+    change(store, "episodes", status="raised", error=error)
     change(store, "transfer", status="timed out", error=None)
     page = read(store.folder)
     assert page.faults == []
-    table = table_of(page, "Lives that failed")
+    table = table_of(page, "Episodes that failed")
     assert table[1] == ["search", "raised", "24", "72", error]
     assert table[2] == ["transfer", "timed out", "30", "30", ""]
-    assert "not measured, too many lives failed" in page.text
+    assert "not measured, too many episodes failed" in page.text
 
 
 def test_unfinished_run_says_so(store: RunStore) -> None:
@@ -161,12 +161,12 @@ def test_damaged_state_takes_only_what_follows_from_it(store: RunStore) -> None:
 
 
 def test_search_that_ended_early_is_finished(tmp_path: Path) -> None:
-    config = small_config(stop={"lives": 48})
+    config = small_config(stop={"episodes": 48})
     run_session.start(config, tmp_path / "small", Silent(), StopSignal())
     page = read(tmp_path / "small")
     assert page.faults == []
     assert ", 2 generations." in page.text
-    assert "Ended after generation 2: one more would exceed stop.lives = 48." in page.text
+    assert "Ended after generation 2: one more would exceed stop.episodes = 48." in page.text
 
 
 def test_configuration_in_the_report_is_toml_of_the_run(made: tuple[Path, Transfer]) -> None:

@@ -19,14 +19,14 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def drawn(generator: np.random.Generator, n_points: int, n_tasks: int, score: float) -> Sample:
-    """Lives of points that score ``score`` on average, with point, task and life luck."""
+    """Episodes of points that score ``score`` on average, with point, task and episode luck."""
     span = np.broadcast_to(generator.uniform(0.5, 1.5, n_tasks), (n_points, n_tasks))
-    luck: FloatArray = (
+    noise: FloatArray = (
         generator.normal(0, 0.2, (n_points, 1))
         + generator.normal(0, 0.2, (1, n_tasks))
         + generator.normal(0, 0.2, (n_points, n_tasks))
     )
-    return Sample((score + luck) * span, np.array(span))
+    return Sample((score + noise) * span, np.array(span))
 
 
 def test_score_is_a_ratio_of_sums_not_a_mean_of_ratios() -> None:
@@ -34,7 +34,7 @@ def test_score_is_a_ratio_of_sums_not_a_mean_of_ratios() -> None:
     assert sample.score == 0.25
 
 
-def test_failed_lives_carry_no_weight() -> None:
+def test_failed_episodes_carry_no_weight() -> None:
     whole = Sample(np.array([[0.3, 0.0, 0.5]]), np.array([[1.0, 0.0, 1.0]]))
     assert whole.score == Sample(np.array([[0.3, 0.5]]), np.array([[1.0, 1.0]])).score
     assert np.isnan(Sample(np.zeros((1, 2)), np.zeros((1, 2))).score)
@@ -111,7 +111,7 @@ def covered(n: int, only_these_points: bool) -> int:
 
 def test_interval_over_points_and_tasks_covers_the_truth() -> None:
     """False alarms at 1e-4; sees a coverage off by 0.044. Fails if points are not resampled."""
-    # Each task weighs as its span does; the luck of single lives adds 2 % to the variance.
+    # Each task weighs as its span does; the luck of single episodes adds 2 % to the variance.
     expected = expected_coverage((0.04, 12), (0.04 * (1 + 1 / 12), 60))
     n = 1000
     assert_rate(covered(n, only_these_points=False), n, expected, alpha=1e-4)
@@ -120,7 +120,7 @@ def test_interval_over_points_and_tasks_covers_the_truth() -> None:
 
 
 def unpaired(sample: Sample) -> Sample:
-    """The same lives and the same score, but each beside another task's."""
+    """The same episodes and the same score, but each beside another task's."""
     return Sample(np.roll(sample.gain, 1, axis=1), np.roll(sample.span, 1, axis=1))
 
 
@@ -164,7 +164,7 @@ def test_a_point_gains_nothing_by_failing_on_a_hard_task() -> None:
     assert Bootstrap.over(3, rng(0)).difference(one, other).value == pytest.approx(0.25)
 
 
-def test_curve_band_holds_the_mean_and_ignores_failed_lives() -> None:
+def test_curve_band_holds_the_mean_and_ignores_failed_episodes() -> None:
     curve = rng(6).normal(0.5, 0.1, (1, 100, 8))
     with_failed = np.concatenate([curve, np.full((1, 1, 8), np.nan)], axis=1)
     mean, low, high = curve_band(with_failed, rng(7))
@@ -190,7 +190,7 @@ def bands_covered(n: int, n_points: int, n_tasks: int, wrong: Any = None) -> int
 
 
 def test_curve_band_of_one_point_covers_the_truth() -> None:
-    """False alarms at 1e-4; sees a coverage off by 0.059. Fails if each life counts four times."""
+    """False alarms at 1e-4; sees a coverage off by 0.059. Fails if an episode counts four times."""
     n, expected = 400, expected_coverage((0.01, 100))
     assert_rate(bands_covered(n, 1, 100), n, expected, alpha=1e-4)
     with pytest.raises(AssertionError):

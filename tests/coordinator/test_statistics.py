@@ -281,8 +281,8 @@ def test_paired_interval_covers_the_difference_and_a_wrong_pairing_does_not() ->
     expected = float(2 * stats.t.cdf(1.96 * np.sqrt(19 / 20), 19) - 1)
 
     def covers(seed: int, wrong: bool) -> bool:
-        luck, a, b = rng(seed).normal(size=(3, 20)) * [[1.0], [0.2], [0.2]]
-        one, other = luck + a + 0.1, luck + b
+        noise, a, b = rng(seed).normal(size=(3, 20)) * [[1.0], [0.2], [0.2]]
+        one, other = noise + a + 0.1, noise + b
         d = one - (np.roll(other, 1) if wrong else other)
         found = ours.paired_interval(d, rng(10_000 + seed), n_resamples=999)
         return found.low <= 0.1 <= found.high and found.high - found.low < 0.6
@@ -337,8 +337,8 @@ def test_interval_of_improvement_covers_it_and_pairs_of_one_seed_would_spoil_it(
     truth = float(stats.norm.cdf(0.05 / np.sqrt(2 * (0.1**2 + 0.02**2))))
 
     def scores(seed: int) -> tuple[FloatArray, FloatArray]:
-        luck, a, b = rng(seed).normal(size=(3, 20)) * [[0.1], [0.02], [0.02]]
-        return luck + a + 0.05, luck + b
+        noise, a, b = rng(seed).normal(size=(3, 20)) * [[0.1], [0.02], [0.02]]
+        return noise + a + 0.05, noise + b
 
     def covers(seed: int) -> bool:
         found = ours.probability_of_improvement(*scores(seed), rng(5_000 + seed), 400)

@@ -32,7 +32,7 @@ class Listening(Silent):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def started(self, what: str, n_lives: int) -> None:
+    def started(self, what: str, n_episodes: int) -> None:
         self.grids.append(what)
 
     def generation(self, report: Any) -> None:
@@ -67,7 +67,7 @@ def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str
 
 
 def test_budget_is_never_exceeded_and_may_be_met() -> None:
-    stop = StopSettings(lives=100)
+    stop = StopSettings(episodes=100)
     assert not stop.exhausted(76, 24)
     assert stop.exhausted(77, 24)
     assert not StopSettings().exhausted(10**9, 24)
@@ -118,8 +118,8 @@ def test_patience_begins_anew_with_each_epoch() -> None:
 
 def test_what_a_rule_leads_to() -> None:
     end, restart = StopSettings(), StopSettings(then="restart")
-    assert [end.ends(rule) for rule in ("lives", "target", "spread", "patience")] == [True] * 4
-    assert [restart.ends(rule) for rule in ("lives", "target")] == [True, True]
+    assert [end.ends(rule) for rule in ("episodes", "target", "spread", "patience")] == [True] * 4
+    assert [restart.ends(rule) for rule in ("episodes", "target")] == [True, True]
     assert [restart.restarts(rule) for rule in ("spread", "patience")] == [True, True]
     assert not (end.ends(None) or restart.ends(None) or restart.restarts(None))
     text = words("spread", StopSettings(spread=0.1, then="restart"), {"generation": 8})
@@ -138,7 +138,7 @@ def test_spread_is_the_root_mean_square_of_folded_deviations() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"stop": {"lives": -1}}, "[stop] lives must be >= 0"),
+        ({"stop": {"episodes": -1}}, "[stop] episodes must be >= 0"),
         ({"stop": {"target": 0.5}, "transfer": {"monitor_every": 0}}, "monitor_every"),
         ({"stop": {"patience": 5}, "transfer": {"monitor_every": 0}}, "monitor_every"),
         ({"stop": {"then": "restart"}, "deploy": {"finalists": 2}}, "needs spread or patience"),
@@ -156,17 +156,17 @@ def test_settings_that_contradict_each_other_are_refused(
 
 # --- whole runs -------------------------------------------------------------------------------
 
-BUDGET: dict[str, Any] = {"run": {"generations": 9}, "stop": {"lives": 80}}
+BUDGET: dict[str, Any] = {"run": {"generations": 9}, "stop": {"episodes": 80}}
 
 
 def test_budget_ends_a_run_with_a_held_out_score(tmp_path: Path) -> None:
     heard = Listening()
     folder = start(tmp_path / "small", heard, **BUDGET)
     generations = RunStore(folder).rows()
-    assert [row["total_lives"] for row in generations] == [24, 48, 72]
-    assert [row["stopped"] for row in generations] == [None, None, "lives"]
+    assert [row["total_episodes"] for row in generations] == [24, 48, 72]
+    assert [row["stopped"] for row in generations] == [None, None, "episodes"]
     assert [row["held_out_score"] is not None for row in generations] == [False, True, True]
-    reason = "ended after generation 3: one more would exceed stop.lives = 80"
+    reason = "ended after generation 3: one more would exceed stop.episodes = 80"
     assert heard.notes == [reason]
     assert heard.stopped == ["", "", reason]
     report = verify(RunStore(folder))
@@ -181,19 +181,19 @@ def test_run_ended_by_a_rule_resumes_straight_into_transfer(tmp_path: Path) -> N
     heard = Listening()
     resume(folder, heard)
     assert heard.grids == ["transfer to held-out tasks"]
-    assert heard.notes[1:] == ["ended after generation 3: one more would exceed stop.lives = 80"]
+    assert heard.notes[1:] == ["ended after generation 3: one more would exceed stop.episodes = 80"]
     assert before.keys() == contents(folder).keys()
     assert all(before[name].equals(table) for name, table in contents(folder).items())
 
 
 def test_budget_without_effect_changes_nothing(tmp_path: Path) -> None:
-    limited = start(tmp_path / "limited", stop={"lives": 72})
+    limited = start(tmp_path / "limited", stop={"episodes": 72})
     assert_same_contents(limited, start(tmp_path / "small"))
 
 
 def test_budget_below_one_generation_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="lives must be at least 24"):
-        start(tmp_path / "small", stop={"lives": 23})
+    with pytest.raises(ConfigError, match="episodes must be at least 24"):
+        start(tmp_path / "small", stop={"episodes": 23})
     assert not (tmp_path / "small").exists()
 
 
@@ -308,11 +308,11 @@ def test_restart_by_spread_is_told_and_needs_no_held_out_score(tmp_path: Path) -
 def test_a_restart_that_the_budget_forbids_ends_the_run(tmp_path: Path) -> None:
     changes = {
         "run": {"generations": 9},
-        "stop": {"spread": 0.9, "then": "restart", "lives": 50},
+        "stop": {"spread": 0.9, "then": "restart", "episodes": 50},
         "deploy": {"finalists": 2, "tasks": 2},
     }
     folder = start(tmp_path / "small", **changes)
-    assert contents(folder)["generations"]["stopped"].tolist() == ["spread", "lives"]
+    assert contents(folder)["generations"]["stopped"].tolist() == ["spread", "episodes"]
     assert verify(RunStore(folder)).problems == []
 
 
@@ -321,14 +321,18 @@ def test_plan_and_progress_count_upper_bounds() -> None:
 
     config = small_config(
         run={"generations": 9, "racing": 0.5},
-        stop={"lives": 80},
+        stop={"episodes": 80},
         deploy={"finalists": 3, "tasks": 4},
     )
-    assert loop.generation_lives(config) == 6 * 2 + 3 * 2
+    assert loop.generation_episodes(config) == 6 * 2 + 3 * 2
     assert loop.max_generations(config) == 4
-    monitor, race, transfer = 3 * 4, 12, 30  # after 0, 2, 4; three finalists, two rounds of 6 lives
-    assert console.lives_to_come(config, 0) == 4 * 18 + monitor + race + transfer
-    assert console.lives_to_come(config, 3) == 18 + 4 + race + transfer
+    monitor, race, transfer = (
+        3 * 4,
+        12,
+        30,
+    )  # after 0, 2, 4; three finalists, two rounds of 6 episodes
+    assert console.episodes_to_come(config, 0) == 4 * 18 + monitor + race + transfer
+    assert console.episodes_to_come(config, 3) == 18 + 4 + race + transfer
 
 
 def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:

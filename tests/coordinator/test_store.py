@@ -25,14 +25,14 @@ def test_commit_is_read_back(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path / "run", MANIFEST)
     assert store.generation() == -1
     store.commit(0, {}, {"center": np.zeros(2)})
-    store.commit(1, {"lives": table(1.0, 2.0)}, {"center": np.ones(2)})
-    store.commit(2, {"lives": table(3.0)}, {"center": np.full(2, 2.0)})
+    store.commit(1, {"episodes": table(1.0, 2.0)}, {"center": np.ones(2)})
+    store.commit(2, {"episodes": table(3.0)}, {"center": np.full(2, 2.0)})
     again = RunStore.open(tmp_path / "run")
     assert again.generation() == 2
     np.testing.assert_array_equal(again.state(1)["center"], np.ones(2))
-    lives = again.table("lives")
-    assert lives is not None
-    assert lives["value"].to_pylist() == [1.0, 2.0, 3.0]
+    episodes = again.table("episodes")
+    assert episodes is not None
+    assert episodes["value"].to_pylist() == [1.0, 2.0, 3.0]
 
 
 def test_existing_folder_is_refused_and_untouched(tmp_path: Path) -> None:
@@ -119,22 +119,22 @@ def test_a_file_system_without_locks_is_named(
 def test_parts_beyond_the_last_state_are_removed(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path / "run", MANIFEST)
     store.commit(0, {}, {"x": np.zeros(1)})
-    store.commit(1, {"lives": table(1.0)}, {"x": np.zeros(1)})
-    atomic_files.write_parquet(store.folder / "lives" / "part-000002.parquet", table(2.0))
+    store.commit(1, {"episodes": table(1.0)}, {"x": np.zeros(1)})
+    atomic_files.write_parquet(store.folder / "episodes" / "part-000002.parquet", table(2.0))
     (store.folder / "state" / ".000002.npz.tmp").write_bytes(b"half")
     removed = {path.name for path in store.remove_uncommitted()}
     assert removed == {"part-000002.parquet", ".000002.npz.tmp"}
-    lives = store.table("lives")
-    assert lives is not None
-    assert lives["value"].to_pylist() == [1.0]
+    episodes = store.table("episodes")
+    assert episodes is not None
+    assert episodes["value"].to_pylist() == [1.0]
 
 
 def test_an_error_of_the_disk_names_the_file_and_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = RunStore.create(tmp_path / "run", MANIFEST)
-    store.commit(0, {"lives": table(1.0)}, {"x": np.zeros(1)})
-    path = store.part_path("lives", 0)
+    store.commit(0, {"episodes": table(1.0)}, {"x": np.zeros(1)})
+    path = store.part_path("episodes", 0)
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -142,7 +142,7 @@ def test_an_error_of_the_disk_names_the_file_and_leaves_the_old_one(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left") as error:
-            store.commit(0, {"lives": table(2.0)}, {"x": np.ones(1)})
+            store.commit(0, {"episodes": table(2.0)}, {"x": np.ones(1)})
     assert error.value.filename == str(path)
     assert [found.name for found in path.parent.iterdir()] == [path.name]
     assert store.read_part(path)["value"].to_pylist() == [1.0]
@@ -152,17 +152,17 @@ def test_readers_see_committed_generations_only(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path / "run", MANIFEST)
     store.commit(0, {}, {"x": np.zeros(1)})
     now = store.as_of_now()
-    assert store.table("lives") is None
-    store.commit(1, {"lives": table(1.0)}, {"x": np.zeros(1)})
+    assert store.table("episodes") is None
+    store.commit(1, {"episodes": table(1.0)}, {"x": np.zeros(1)})
     store.state_path(1).rename(tmp_path / "away")  # the last instant before the commit
-    assert store.table("lives") is None
+    assert store.table("episodes") is None
     (tmp_path / "away").rename(store.state_path(1))
-    assert store.table("lives") is not None
-    assert now.table("lives") is None
+    assert store.table("episodes") is not None
+    assert now.table("episodes") is None
 
 
 def test_a_seal_is_the_last_of_what_looks_like_one(tmp_path: Path) -> None:
-    """Text that imitates a seal, in a value or as a key, changes nothing."""
+    """Text that imitates a checksum, in a value or as a key, changes nothing."""
     imitation = '"sha256": "' + "0" * 64
     value = {"a": imitation, "sha256": "1" * 64, "z": {"sha256": "f" * 64}}
     atomic_files.write_json(tmp_path / "x.json", value)
@@ -196,7 +196,7 @@ def test_crash_at_any_step_of_a_commit_leaves_the_old_or_the_new_generation(
 ) -> None:
     """Every fsync and rename of a commit, in turn, is the last thing that happens."""
     store = RunStore.create(tmp_path / "run", MANIFEST)
-    store.commit(0, {"lives": table(0.0)}, {"x": np.zeros(1)})
+    store.commit(0, {"episodes": table(0.0)}, {"x": np.zeros(1)})
     calls = 0
 
     def crashing(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -214,17 +214,17 @@ def test_crash_at_any_step_of_a_commit_leaves_the_old_or_the_new_generation(
         patched.setattr(os, "fsync", crashing(os.fsync))
         patched.setattr(os, "replace", crashing(os.replace))
         try:
-            store.commit(1, {"lives": table(1.0), "candidates": table(1.0)}, {"x": np.ones(1)})
+            store.commit(1, {"episodes": table(1.0), "candidates": table(1.0)}, {"x": np.ones(1)})
         except Crash:
             crashed = True
     again = RunStore.open(store.folder)
     again.remove_uncommitted()
     generation = again.generation()
-    lives = again.table("lives")
-    assert lives is not None
+    episodes = again.table("episodes")
+    assert episodes is not None
     assert generation == (0 if call < 8 else 1)  # the state's own rename is call number 7
     assert crashed == (call < 9)
-    assert lives["value"].to_pylist() == [0.0, 1.0][: generation + 1]
+    assert episodes["value"].to_pylist() == [0.0, 1.0][: generation + 1]
     np.testing.assert_array_equal(again.state(generation)["x"], [float(generation)])
 
 

@@ -37,7 +37,7 @@ RUN = {
     "verify": [],
     "transfer": ["--inline", "--tasks", "4", "--seed", "9"],
     "policies": [],
-    "lives": [],
+    "episodes": [],
     "export": ["--to", "weights"],
     "report": [],
     "watch": ["--once"],
@@ -121,7 +121,7 @@ def test_no_command_runs_a_strangers_code(
     code = cli(command, str(genuine), *RUN[command], "--trust")
     assert mark.exists()
     mark.unlink()
-    assert code == (2 if command in ("policies", "lives") else 0)  # it has no mazes and no lsnn
+    assert code == (2 if command in ("policies", "episodes") else 0)  # it has no mazes and no lsnn
 
 
 @pytest.mark.usefixtures("forgetful")

@@ -1,4 +1,4 @@
-"""A learner whose package is not installed: one line and exit code 3, never failed lives."""
+"""A learner whose package is not installed: one line and exit code 3, never failed episodes."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ def job(**settings: str) -> Job:
     family = RandomMdp(n_states=2, n_actions=2, n_steps=5)
     learner = Lacking.model_validate(settings)
     point = Explicit(
-        learner.model_copy(update={"found_in": "live"})
+        learner.model_copy(update={"found_in": "run_episodes"})
         .space(family.interface)
         .default_point()[None, :]
     )
@@ -58,7 +58,7 @@ def configure(folder: Path, found_in: str) -> None:
     small_toml(folder / "small.toml", learner=learner, run={"generations": 1})
 
 
-@pytest.mark.parametrize("found_in", ["space", "live"])
+@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_run_that_cannot_begin_leaves_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], command: str, found_in: str
@@ -70,14 +70,14 @@ def test_a_run_that_cannot_begin_leaves_nothing(
     assert not list(folder.glob("runs/*"))
 
 
-@pytest.mark.parametrize("found_in", ["space", "live"])
+@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
 def test_a_run_that_was_begun_elsewhere_goes_on_once_the_package_is_there(
     folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
 ) -> None:
     configure(folder, found_in)
     (folder / "spikes").touch()
     assert cli("run", "small.toml") == 0
-    next((folder / "runs" / "small" / "transfer").iterdir()).unlink()  # still to be lived
+    next((folder / "runs" / "small" / "transfer").iterdir()).unlink()  # still to be run
     (folder / "spikes").unlink()
     for command in (["resume", "runs/small"], ["transfer", "runs/small", "--seed", "4"]):
         capsys.readouterr()
@@ -92,7 +92,7 @@ def test_a_run_that_was_begun_elsewhere_goes_on_once_the_package_is_there(
     assert cli("verify", "runs/small") == 0
 
 
-@pytest.mark.parametrize("found_in", ["space", "live"])
+@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
 def test_a_comparison_says_it_too(
     folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_comparison_says_it_too(
     output, errors = capsys.readouterr()
     assert errors.startswith(f"spikeloop: {LINE}")
     assert errors.count("\n") == 1
-    assert "lives" not in output
+    assert "episodes" not in output
 
 
 def test_the_list_shows_the_other_learners_and_the_line(
@@ -119,12 +119,12 @@ def test_the_list_shows_the_other_learners_and_the_line(
     assert entries["tabular_td"]["hyperparameters"]
     assert cli("list", "learners") == 0
     shown = capsys.readouterr().out
-    assert "learners: lacking\n  Lives if there is the file" in shown
+    assert "learners: lacking\n  Episodes if there is the file" in shown
     assert f"  not here: {LINE}\n" in shown
 
 
 def test_only_what_is_not_installed_breaks_the_warm_up(tmp_path: Path) -> None:
-    for found_in in ("space", "live"):
+    for found_in in ("space", "run_episodes"):
         with (
             pytest.raises(PoolError, match=f"^{LINE}$"),
             Inline().open(job(found_in=found_in), StopSignal(), None),
@@ -135,5 +135,5 @@ def test_only_what_is_not_installed_breaks_the_warm_up(tmp_path: Path) -> None:
     faults: tuple[Fault, ...] = ("raise", "sys_exit", "memory_error", "nan")
     for fault in faults:
         broken = Echo(fault=fault, broken_from=0.0)
-        grid = dataclasses.replace(job(found_in="live").grid, learner=broken)
+        grid = dataclasses.replace(job(found_in="run_episodes").grid, learner=broken)
         rehearse(Job(grid, Tile(0, 1, 0, 1)))

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> RunStore:
 def test_sound_run_has_no_problems(store: RunStore) -> None:
     report = verify(store)
     assert report.problems == []
-    assert "fitness, held-out scores and counts follow from the lives" in report.checked
+    assert "fitness, held-out scores and counts follow from the episodes" in report.checked
 
 
 def rewrite(store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -38,14 +38,14 @@ def rewrite(store: RunStore, name: str, change: Callable[[pd.DataFrame], pd.Data
 @pytest.mark.parametrize(
     ("name", "change", "complaint"),
     [
-        ("lives", lambda f: f.assign(**{"return": f["return"] + 1e-6}), "does not follow"),
-        ("lives", lambda f: f.iloc[:-1], "rows, the generations count"),
-        ("lives", lambda f: pd.concat([f, f.iloc[:1]]), "rows stand twice"),
+        ("episodes", lambda f: f.assign(**{"return": f["return"] + 1e-6}), "does not follow"),
+        ("episodes", lambda f: f.iloc[:-1], "rows, the generations count"),
+        ("episodes", lambda f: pd.concat([f, f.iloc[:1]]), "rows stand twice"),
         ("candidates", lambda f: f.assign(fitness=f["fitness"] + 1e-6), "does not follow"),
         ("generations", lambda f: f.assign(best=f["best"] + 1.0), "best does not follow"),
         ("generations", lambda f: f.assign(n_failed=1), "n_failed does not follow"),
         ("generations", lambda f: f.iloc[:0], "not exactly one row for each of 1..3"),
-        ("curves", lambda f: f.iloc[:0], "held-out lives of generations"),
+        ("curves", lambda f: f.iloc[:0], "held-out episodes of generations"),
     ],
 )
 def test_every_kind_of_disagreement_is_found(
@@ -62,11 +62,11 @@ def test_held_out_score_that_does_not_follow_is_found(store: RunStore) -> None:
     changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
     atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
     problems = verify(store).problems
-    assert problems == ["generations: held-out score of 2 does not follow from its lives"]
+    assert problems == ["generations: held-out score of 2 does not follow from its episodes"]
 
 
 def test_missing_column_is_named(store: RunStore) -> None:
-    path, _ = store.parts("lives")[0]
+    path, _ = store.parts("episodes")[0]
     table = store.read_part(path)
     atomic_files.write_parquet(path, table.drop_columns(["status"]))
     assert f"{path}: columns missing: status" in verify(store).problems
@@ -86,7 +86,7 @@ def test_missing_transfer_is_noticed(store: RunStore) -> None:
     assert any("transfer to held-out tasks is missing" in line for line in report.checked)
 
 
-@pytest.mark.parametrize("name", ["lives", "candidates", "generations", "curves", "transfer"])
+@pytest.mark.parametrize("name", ["episodes", "candidates", "generations", "curves", "transfer"])
 def test_damaged_part_is_named(store: RunStore, name: str) -> None:
     path, _ = store.parts(name)[0]
     path.write_bytes(path.read_bytes()[:-20])
@@ -103,7 +103,7 @@ def test_damaged_and_missing_states_are_named(store: RunStore) -> None:
 
 
 def test_leftovers_of_a_crash_are_reported_as_harmless(store: RunStore) -> None:
-    path, _ = store.parts("lives")[0]
+    path, _ = store.parts("episodes")[0]
     path.with_name("part-000004.parquet").write_bytes(path.read_bytes())
     report = verify(store)
     assert report.problems == []

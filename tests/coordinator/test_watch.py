@@ -36,7 +36,7 @@ from spikeloop.coordinator.watch.frame import Room
 from spikeloop.coordinator.watch.view import RunView, View
 
 NARROW, WIDE = Room(80, 24, False), Room(120, 40, True)
-COMMIT = ("lives", "candidates", "curves", "generations")
+COMMIT = ("episodes", "candidates", "curves", "generations")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_every_instant_of_a_run_gives_a_frame(
         seen.append((status.state, status.generation))
         assert (fresh.status.state, fresh.status.generation) == seen[-1]
         assert fresh.status.held_out == status.held_out
-        assert fresh.status.lives == status.lives
+        assert fresh.status.episodes == status.episodes
         for room in (NARROW, WIDE):
             assert "small" in shown(view, room)
         json.dumps(view.as_json())
@@ -123,7 +123,7 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
     view = RunView(folder)
     view.look()
     rows, found = RunStore(folder).rows(), view.as_json()
-    assert found["lives"] == rows[-1]["total_lives"] == 72
+    assert found["episodes"] == rows[-1]["total_episodes"] == 72
     assert found["best"] == rows[-1]["best"]
     assert found["held_out"]["low"] == rows[-1]["held_out_low"]
     assert found["held_out_before"]["n_tasks"] == 4
@@ -132,7 +132,7 @@ def test_the_numbers_are_those_of_the_run(finished: tuple[Path, Transfer]) -> No
     assert 0 < found["busy"] <= 1
     assert found["transfer"]["scores"] == transfer.as_json()["scores"]
     assert found["transfer"]["differences"] == transfer.as_json()["differences"]
-    assert found["transfer"]["below_optimal"] == transfer.as_json()["below_optimal"]
+    assert found["transfer"]["regret"] == transfer.as_json()["regret"]
     assert view.over
     text = shown(view)
     for words in ("finished after generation 3", "learned - default", "spikeloop report", "100%"):
@@ -144,7 +144,7 @@ def test_rows_are_those_of_the_store(finished: tuple[Path, Transfer], tmp_path: 
     shutil.copytree(finished[0], folder)
     store = RunStore(folder)
     part = store.read_part(store.part_path("generations", 3))
-    for name in HELD_OUT:  # a held-out score whose lives all failed
+    for name in HELD_OUT:  # a held-out score whose episodes all failed
         place = part.schema.get_field_index(name)
         part = part.set_column(place, part.schema.field(place), [[math.nan]])
     store.go_back(2)
@@ -166,7 +166,7 @@ def test_generations_that_were_written_together_are_followed(tmp_path: Path) -> 
         view = view or RunView(folder)
         view.look()
         seen.append(view.status.generation)
-        assert view.status.lives == 24 * max(seen[-1], 0)
+        assert view.status.episodes == 24 * max(seen[-1], 0)
         assert view.status.problems == []
     assert list(dict.fromkeys(seen)) == [-1, 0, 3, 6, 8]
     follower = Follower(folder)
@@ -204,7 +204,7 @@ def test_looking_takes_no_lock_and_writes_nothing(
 
 
 @pytest.mark.parametrize("holder", ["ended", "another file", "another machine"])
-def test_whether_the_writer_lives_is_told_or_left_open(
+def test_whether_the_writer_is_alive_is_told_or_left_open(
     finished: tuple[Path, Transfer], tmp_path: Path, holder: str
 ) -> None:
     folder = tmp_path / "run"
@@ -303,7 +303,11 @@ def test_a_run_that_goes_back_takes_its_rows_back(
     store = RunStore(folder)
     store.go_back(1)
     view.look()
-    assert (view.status.state, view.status.generation, view.status.lives) == ("interrupted", 1, 24)
+    assert (view.status.state, view.status.generation, view.status.episodes) == (
+        "interrupted",
+        1,
+        24,
+    )
     # Whatever comes then is read, also where a generation of that number was known before.
     source = RunStore(finished[0])
     for generation in (2, 3):
@@ -312,7 +316,7 @@ def test_a_run_that_goes_back_takes_its_rows_back(
         part = part.set_column(place, part.schema.field(place), [[10.0 + generation]])
         store.commit(generation, {"generations": part}, source.state(generation))
         view.look()
-    assert (view.status.generation, view.status.lives, view.status.best) == (3, 72, 13.0)
+    assert (view.status.generation, view.status.episodes, view.status.best) == (3, 72, 13.0)
     store.go_back(2)
     part = part.set_column(place, part.schema.field(place), [[20.0]])
     store.commit(3, {"generations": part}, source.state(3))
@@ -334,7 +338,7 @@ def test_a_damaged_file_costs_its_row_and_is_named(
     view.look()
     text = shown(view, WIDE)
     assert "part-000002.parquet:damaged" in "".join(text.split())
-    assert view.status.lives == 72
+    assert view.status.episodes == 72
     found = view.as_json()
     assert found["transfer"] is None
     assert len(found["problems"]) == 2
@@ -387,7 +391,7 @@ def test_nothing_that_a_folder_names_is_imported_or_obeyed(tmp_path: Path) -> No
     [
         {"run": {"generations": "many"}},
         {"run": 3},
-        {"stop": {"lives": -1}},
+        {"stop": {"episodes": -1}},
         {"deploy": {"finalists": None}},
     ],
 )
@@ -413,14 +417,14 @@ def test_a_frame_in_a_pipe_is_plain_text(
 
 
 def test_rules_that_may_end_the_search_are_told(tmp_path: Path) -> None:
-    stop = {"lives": 50, "spread": 0.001, "target": 0.99, "patience": 50}
+    stop = {"episodes": 50, "spread": 0.001, "target": 0.99, "patience": 50}
     folder = tmp_path / "run"
     run_session.start(small_config(stop=stop), folder, Silent(), StopSignal())
     view = RunView(folder)
     view.look()
     text = shown(view)
     assert "48 of 50" in text
-    assert "ended after generation 2: one more would exceed stop.lives = 50" in text
+    assert "ended after generation 2: one more would exceed stop.episodes = 50" in text
     assert "ends at 0.99" in text
     assert "generations without a rise, ends at 50" in text
     assert view.status.state == "finished"
@@ -490,7 +494,7 @@ def test_on_a_terminal_it_follows_until_ctrl_c_and_leaves_the_screen(
 def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
     config = {
         "comparison": {"name": "mine", "budget": 100, "seeds": 3},
-        "tuning": {"lives": 1000, "strategies": ["evolution"]},
+        "tuning": {"episodes": 1000, "strategies": ["evolution"]},
         "strategies": {"evolution": {}, "random_search": {}},
     }
     folder = tmp_path / "mine"
@@ -499,7 +503,7 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
     view = ComparisonView(folder)
     view.look()
     assert "The contest has not begun." in shown(view)
-    attributes = {"lives": 100, "charged": 100, "reason": ""}
+    attributes = {"episodes": 100, "charged": 100, "reason": ""}
     records: list[dict[str, Any]] = [
         {"state": "COMPLETE", "value": 0.25, "attributes": attributes},
         {"state": "PRUNED", "value": 0.75, "attributes": attributes},
@@ -522,7 +526,7 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
         "pruned": 1,
         "failed": 0,
         "best": 0.5,
-        "lives": 300,
+        "episodes": 300,
     }
     assert found["contest"]["evolution"]["mean"] == 0.5
     assert found["contest"]["evolution"]["failed"] == 1

@@ -74,7 +74,7 @@ def test_every_query_of_the_board_parses(tmp_path: Path) -> None:
 
 
 def test_a_query_that_does_not_parse_is_found(tmp_path: Path) -> None:
-    rule = {"record": "board:query:0", "expr": "sum(rate(ray_spikeloop_lives_total[$x]))"}
+    rule = {"record": "board:query:0", "expr": "sum(rate(ray_spikeloop_episodes_total[$x]))"}
     path = tmp_path / "board.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "board", "rules": [rule]}]}))
     with pytest.raises(AssertionError, match="parse"):
@@ -140,5 +140,5 @@ def test_series_with_the_names_of_calls_are_dropped(name: str) -> None:
         call = CallNames().name((WorkUnit(1, 0, tile),), [job])
         assert dropped("ray_tasks", call, "core_worker")
         assert dropped("ray_component_rss_bytes", "", f"ray::{call}")
-    assert not dropped("ray_tasks", "LifeWorker.hello", "core_worker")
+    assert not dropped("ray_tasks", "EpisodeWorker.hello", "core_worker")
     assert not any(dropped(metric, "", "core_worker") for metric in metric_names())

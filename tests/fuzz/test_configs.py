@@ -25,7 +25,7 @@ from spikeloop.coordinator.strategies import STRATEGIES
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 COMPARISON: dict[str, dict[str, Any]] = {
     "comparison": {"name": "small", "budget": 100, "seeds": 1},
-    "tuning": {"lives": 0},
+    "tuning": {"episodes": 0},
     **{name: TABLES[name] for name in ("family", "learner", "target")},
     "run": {"tasks": 4, "tile_tasks": 2},
     "transfer": {"tasks": 6, "monitor_tasks": 4},
@@ -51,7 +51,7 @@ TINY = {
 TINY_COMPARISON = {
     "comparison.budget": 100,
     "comparison.seeds": 1,
-    "tuning.lives": 0,
+    "tuning.episodes": 0,
     "run.tasks": 2,
     "family.n_steps": 50,
     "transfer.tasks": 4,
@@ -88,24 +88,24 @@ def read(*arguments: str) -> tuple[bool, Ended]:
     return right, result
 
 
-def check_run(path: str, *sets: str, live: bool = True) -> None:
+def check_run(path: str, *sets: str, run_episodes: bool = True) -> None:
     """A configuration is refused in one line, or planned and run, if it is small and wanted."""
     right, result = read("run", path, *sets)
     if not right:
-        assert path in result.message or "[stop] lives" in result.message, result.message
+        assert path in result.message or "[stop] episodes" in result.message, result.message
         planned = kept("plan", path, "--inline", *sets)
         assert (planned.code, planned.message) == (2, result.message)
         return
     event("right")
     overrides = dict(override(text) for text in sets if text != "--set")
-    if not live or not is_small(load(Path(path), overrides).tables()):
+    if not run_episodes or not is_small(load(Path(path), overrides).tables()):
         return
     event("run")
     planned = kept("plan", path, "--inline", "--json", *sets)
     assert planned.code == 0, planned
     assert json.loads(planned.output)["total_s"] > 0
-    lived = kept("run", path, "--inline", "--out", "runs", *sets)
-    assert lived.code in (0, 1), lived
+    episodes_done = kept("run", path, "--inline", "--out", "runs", *sets)
+    assert episodes_done.code in (0, 1), episodes_done
     [folder] = Path("runs").iterdir()
     assert kept("verify", str(folder)).code == 0
 
@@ -184,7 +184,7 @@ def test_bytes_are_no_configuration(data: bytes) -> None:
 def test_wrong_tables_are_refused_by_every_command_alike(tables: dict[str, Any]) -> None:
     with own_folder():
         Path("x.toml").write_text(text_of(tables), encoding="utf-8")
-        check_run("x.toml", live=False)
+        check_run("x.toml", run_episodes=False)
 
 
 @examples(4)
@@ -258,4 +258,4 @@ def test_damaged_examples(data: st.DataObject) -> None:
         if is_comparison:
             check_comparison(path.name, *sets)
         else:
-            check_run(path.name, *sets, live=data.draw(st.integers(0, 9)) == 0)
+            check_run(path.name, *sets, run_episodes=data.draw(st.integers(0, 9)) == 0)

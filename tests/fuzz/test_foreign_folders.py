@@ -41,7 +41,7 @@ FILES = (
     "state/000000.npz",
     "state/000001.npz",
     "generations/part-000001.parquet",
-    "lives/part-000001.parquet",
+    "episodes/part-000001.parquet",
     "transfer/part-000000.parquet",
     "state",
     "figures",
@@ -84,7 +84,7 @@ def test_another_manifest_in_a_run_folder(genuine: Path, data: st.DataObject) ->
             manifest = data.draw(changed(manifest))
         if isinstance(manifest, dict):
             atomic_files.write_json(Path("it/run.json"), manifest)
-        else:  # what no seal fits on
+        else:  # what no checksum fits on
             Path("it/run.json").write_text(json.dumps(manifest))
         kept(command, "it", *options)
 

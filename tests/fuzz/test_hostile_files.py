@@ -31,7 +31,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 
 STATE, ROWS = "state/000001.npz", "generations/part-000001.parquet"
 OF_A_RUN = (
-    *("run.json", STATE, ROWS, "lives/part-000001.parquet", "curves/part-000000.parquet"),
+    *("run.json", STATE, ROWS, "episodes/part-000001.parquet", "curves/part-000000.parquet"),
     *("transfer/part-000000.parquet", ".lock"),
 )
 OF_A_COMPARISON = (
@@ -43,7 +43,7 @@ CHECKS = (["verify", "IT"], ["resume", "IT", "--inline"])
 COMMANDS = (
     *(["transfer", "IT", "--inline"], ["report", "IT"], ["watch", "IT", "--once"]),
     *(["watch", "IT", "--json"], ["export", "IT", "--to", "weights", "--out", "out/IT.npz"]),
-    *(["lives", "IT", "--tasks", "2"], ["policies", "IT"]),
+    *(["episodes", "IT", "--tasks", "2"], ["policies", "IT"]),
 )
 
 
@@ -180,7 +180,7 @@ def test_a_hostile_folder_itself(tmp_path: Path, kind: Callable[[Path], None]) -
 
 
 def rewritten(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
-    """Changes a sealed file and seals it again, as its own author would."""
+    """Changes a sealed file and checksums it again, as its own author would."""
     path, store = folder / name, RunStore(folder)
     if path.suffix == ".npz":
         arrays, metadata = atomic_files.read_arrays(path)
@@ -198,8 +198,8 @@ def column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
 
 
 CONTENTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
-    "unknown rule": (ROWS, column("stopped", ["whim"]), "stopped must be one of lives, target"),
-    "another type": (ROWS, column("n_lives", ["many"]), "n_lives must be of the type int64"),
+    "unknown rule": (ROWS, column("stopped", ["whim"]), "stopped must be one of episodes, target"),
+    "another type": (ROWS, column("n_episodes", ["many"]), "n_episodes must be of the type int64"),
     "long state": (STATE, lambda a: {**a, "center": np.zeros(2_000_000)}, "center must be of"),
     "text in a state": (STATE, lambda a: {**a, "center": np.array("x")}, "center must be of"),
     "no field": (STATE, lambda a: {k: v for k, v in a.items() if k != "center"}, "has the fields"),
@@ -231,11 +231,11 @@ def test_what_unpacks_to_more_than_is_allowed_is_not_unpacked(
     place = Path(shutil.copytree(run, tmp_path / "it"))
     rewritten(place, STATE, lambda arrays: {**arrays, "center": np.zeros(4_000_000)})
     long = column("worker", ["x" * 1000] * 50_000)
-    rewritten(place, "lives/part-000001.parquet", lambda table: repeated(table, 50_000, long))
-    for name in (STATE, "lives/part-000001.parquet"):
+    rewritten(place, "episodes/part-000001.parquet", lambda table: repeated(table, 50_000, long))
+    for name in (STATE, "episodes/part-000001.parquet"):
         assert (place / name).stat().st_size < 1_000_000
     monkeypatch.setattr(reading, "LARGEST", 20 << 20)
-    for read in (lambda: RunStore(place).state(1), lambda: RunStore(place).table("lives")):
+    for read in (lambda: RunStore(place).state(1), lambda: RunStore(place).table("episodes")):
         with pytest.raises(ConfigError, match="it would unpack to more than 20 MiB"):
             read()
 

@@ -22,7 +22,7 @@ from spikeloop.workers.job import Job, JobResult, Outcome, Status
 
 
 def no_second_start_for_errors(ledger: Ledger, *args: Any, **kw: Any) -> None:
-    """What goes wrong on the way of a message is held against its lives at once."""
+    """What goes wrong on the way of a message is held against its episodes at once."""
     _new(ledger, *args, **kw)
     ledger._max_starts[Status.RAISED] = 1
 
@@ -88,7 +88,7 @@ def blamed_for_nodes(
 
 
 def leaked_worker(group: WorkerGroup, worker: int) -> None:
-    """A worker is replaced and lives on."""
+    """A worker is replaced and episodes on."""
     group._workers.pop(worker, None)
 
 
@@ -101,7 +101,7 @@ def leaked_at_the_end(group: WorkerGroup) -> None:
 
 
 def other_seeds(group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]) -> None:
-    """A second start lives another life than the first."""
+    """A second start episodes another episode than the first."""
     sent: set[WorkUnit] = group.__dict__.setdefault("_sent", set())
     jobs = list(jobs)
     for unit in sent.intersection(message):

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulation.schedule import FOR_GOOD, Fault
 from spikeloop.cluster.dispatch.actors import ActorLost, Node
-from spikeloop.workers.actor import LifeWorker
+from spikeloop.workers.actor import EpisodeWorker
 
 
 @dataclass(eq=False, repr=False)
@@ -92,7 +92,7 @@ class Actor:
     asked_at: float = 0.0
     placed_at: float = FOR_GOOD
     holds: bool = False
-    worker: LifeWorker | None = None
+    worker: EpisodeWorker | None = None
     alive: bool = True
     killed: bool = False
     loss: ActorLost | None = None
@@ -117,7 +117,7 @@ class Call:
     """A call to an actor, and what became of it.
 
     Attributes:
-        n_pieces: those that have not been lived.
+        n_pieces: those that have not been run.
         outcome: its value or an exception, as the pool will see it; meaningless before ``ended``.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulation import faults
 from simulation.cluster import SimulatedActors
-from simulation.lives import cheap_lives, grid, live, lives
+from simulation.episodes import cheap_episodes, grid, run_episodes, episodes
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.referee import Referee, demand
@@ -28,8 +28,8 @@ class Tally:
     """What a schedule came to.
 
     Attributes:
-        failed_guilty: lives that can only fail.
-        failed_innocents: lives that failed although nothing is wrong with them, because their
+        failed_guilty: episodes that can only fail.
+        failed_innocents: episodes that failed although nothing is wrong with them, because their
             workers were lost again and again.
         failed_early: innocents that lost fewer workers than ``max_attempts``, because the last
             start was too long or raised.
@@ -39,7 +39,7 @@ class Tally:
     happened: Counter[Fault] = field(default_factory=Counter)
     n_runs: int = 0
     n_jobs: int = 0
-    n_lives: int = 0
+    n_episodes: int = 0
     n_copies: int = 0
     n_retries: int = 0
     n_replaced: int = 0
@@ -52,7 +52,7 @@ class Tally:
 
 def play(seed: int, trace: Callable[[str], None] | None = None) -> Tally:
     """Plays the schedule of a seed; raises ``Violation``, or whatever the pool should not raise."""
-    with cheap_lives():
+    with cheap_episodes():
         return _Play(draw(seed), trace).play()
 
 
@@ -120,8 +120,8 @@ class _Play:
         """One run, and whether its outcomes are what they must be."""
         self._pass_time(run.before_s)
         self.processes.bad.update(run.bad)
-        self.processes.life_s = run.life_s
-        self.referee.begin(life for job in run.jobs for life in lives(job.grid, job.tile))
+        self.processes.episode_s = run.episode_s
+        self.referee.begin(episode for job in run.jobs for episode in episodes(job.grid, job.tile))
         self.tally.n_runs += 1
         outcomes: list[Outcome] = []
         rng = self.network.rng
@@ -143,40 +143,52 @@ class _Play:
             demand(value(outcomes) == self._undisturbed_value(run), "the sum differs in bits")
 
     def _check(self, run: Run, outcome: Outcome) -> None:
-        """Equal to the bit, but for lives that had to fail, each with the right reason."""
+        """Equal to the bit, but for episodes that had to fail, each with the right reason."""
         job, result = run.jobs[outcome.index], outcome.result
         status, attempts = result.status.ravel().tolist(), outcome.attempts.ravel().tolist()
-        for life, ended, starts in zip(lives(job.grid, job.tile), status, attempts, strict=True):
-            book = self.referee.books[life]
-            demand(ended == book.status, f"life {life} is {Status(ended).words}, but {book}")
-            demand(starts == book.starts, f"life {life} has {starts} attempts, but {book}")
+        for episode, ended, starts in zip(
+            episodes(job.grid, job.tile), status, attempts, strict=True
+        ):
+            book = self.referee.books[episode]
+            demand(ended == book.status, f"episode {episode} is {Status(ended).words}, but {book}")
+            demand(starts == book.starts, f"episode {episode} has {starts} attempts, but {book}")
             if ended == Status.OK:
-                demand(life not in run.bad, f"life {life} is bad and came through")
-            elif life in run.bad:
+                demand(episode not in run.bad, f"episode {episode} is bad and came through")
+            elif episode in run.bad:
                 self.tally.failed_guilty += 1
             else:
                 self.tally.failed_innocents += 1
                 self.tally.failed_early += len(book.faults) < self.schedule.max_attempts
         self.tally.n_jobs += 1
-        self.tally.n_lives += len(status)
-        expected, lived = live(job), result.status == Status.OK
-        returns = np.where(lived, expected.returns, np.nan)
+        self.tally.n_episodes += len(status)
+        expected, episodes_done = run_episodes(job), result.status == Status.OK
+        returns = np.where(episodes_done, expected.returns, np.nan)
         n_bins = result.curve.shape[2]
-        curve = np.where(lived[..., None], expected.curve, np.nan)[..., :n_bins]
+        curve = np.where(episodes_done[..., None], expected.curve, np.nan)[..., :n_bins]
         demand(result.tile == job.tile, "an outcome of another tile")
         demand(result.returns.tobytes() == returns.tobytes(), f"job {outcome.index}: other bits")
         demand(result.curve.tobytes() == curve.tobytes(), f"job {outcome.index}: other curves")
-        demand(n_bins == 1 or not lived.any(), "no curve")
-        demand(len(result.failures) == len(status) - lived.sum(), "a failure for each that failed")
-        demand(result.n_simulated_steps == lived.sum(), "steps of the lives that came through")
+        demand(n_bins == 1 or not episodes_done.any(), "no curve")
+        demand(
+            len(result.failures) == len(status) - episodes_done.sum(),
+            "a failure for each that failed",
+        )
+        demand(
+            result.n_simulated_steps == episodes_done.sum(),
+            "steps of the episodes that came through",
+        )
 
     def _undisturbed_value(self, run: Run) -> float:
-        """The sum by index of what the lives that have not failed give when asked directly."""
+        """The sum by index of what the episodes that have not failed give when asked directly."""
         parts = []
         for job in run.jobs:
-            books = [self.referee.books[life] for life in lives(job.grid, job.tile)]
-            lived = np.array([book.status == Status.OK for book in books]).reshape(job.tile.shape)
-            parts.append(float(np.nansum(np.where(lived, live(job).returns, np.nan))))
+            books = [self.referee.books[episode] for episode in episodes(job.grid, job.tile)]
+            episodes_done = np.array([book.status == Status.OK for book in books]).reshape(
+                job.tile.shape
+            )
+            parts.append(
+                float(np.nansum(np.where(episodes_done, run_episodes(job).returns, np.nan)))
+            )
         return sum(parts)
 
     def _stop(self) -> None:

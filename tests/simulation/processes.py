@@ -3,12 +3,12 @@
 import traceback
 from typing import Any
 
-from simulation.lives import Life, lives
+from simulation.episodes import Episode, episodes
 from simulation.machines import Actor, Call
 from simulation.network import Network
 from simulation.schedule import Fault
 from spikeloop.cluster.dispatch.actors import CallRaised
-from spikeloop.workers.actor import LifeWorker, Payload
+from spikeloop.workers.actor import EpisodeWorker, Payload
 from spikeloop.workers.job import Grid, Status
 
 LONGEST_S = 3.5
@@ -19,20 +19,20 @@ P_LONG = 0.04
 
 
 class Processes:
-    """Runs real ``LifeWorker`` objects on the cores of simulated machines.
+    """Runs real ``EpisodeWorker`` objects on the cores of simulated machines.
 
     With one core a process takes one call after the other. With several it takes all calls that
     arrive, and its cores take their units one by one.
 
     Attributes:
-        bad: lives that never come through, and how.
-        life_s: what a life takes.
+        bad: episodes that never come through, and how.
+        episode_s: what an episode takes.
         grids: by run and number, as they went by.
     """
 
     def __init__(self, network: Network) -> None:
-        self.bad: dict[Life, Fault] = {}
-        self.life_s = 0.1
+        self.bad: dict[Episode, Fault] = {}
+        self.episode_s = 0.1
         self.grids: dict[tuple[int, int], Grid] = {}
         self._network = network
         self._clock = network.clock
@@ -49,7 +49,7 @@ class Processes:
             self._network.die(actor, Status.WORKER_DIED)
         elif not self._network.chance(Fault.WORKER_HANGS_STARTING, 0.05):
             # Threads of its own would be no part of the simulation.
-            actor.worker = LifeWorker(None, cores=1)
+            actor.worker = EpisodeWorker(None, cores=1)
             self._work(actor)
 
     def arrive(self, call: Call) -> None:
@@ -79,7 +79,7 @@ class Processes:
             actor.n_busy += 1
             self._live(*actor.units.popleft())
 
-    def _begin(self, worker: LifeWorker, call: Call) -> None:
+    def _begin(self, worker: EpisodeWorker, call: Call) -> None:
         outcome: Any
         rng = self._network.rng
         if call.method != "evaluate":
@@ -104,8 +104,10 @@ class Processes:
         call.n_pieces = len(payload.tiles)
         for number, tile in payload.tiles:
             slowness = call.actor.machine.slowness * (6.0 if rng.random() < P_LONG else 1.0)
-            takes_s = tile.n_lives * self.life_s * rng.uniform(0.5, 1.2) * slowness
-            wrong = [self.bad.get(life) for life in lives(self.grids[payload.run, number], tile)]
+            takes_s = tile.n_episodes * self.episode_s * rng.uniform(0.5, 1.2) * slowness
+            wrong = [
+                self.bad.get(episode) for episode in episodes(self.grids[payload.run, number], tile)
+            ]
             fault = next((one for one in wrong if one is not None), None)
             call.actor.units.append((call, min(LONGEST_S, takes_s), fault))
 
@@ -113,7 +115,7 @@ class Processes:
         """A unit gets a core."""
         if fault is not None:
             self._network.happened[fault] += 1
-        if fault is not Fault.HANGING_LIVES:
+        if fault is not Fault.HANGING_EPISODES:
             self._clock.at(takes_s, self._end_piece, call, fault)
 
     def _end_piece(self, call: Call, fault: Fault | None) -> None:
@@ -124,14 +126,14 @@ class Processes:
             self._clock.at(actor.frozen_until - self._clock.now, self._end_piece, call, fault)
             return
         match fault:
-            case Fault.DEADLY_LIVES:
+            case Fault.DEADLY_EPISODES:
                 self._network.die(actor, Status.WORKER_DIED)
                 return
-            case Fault.HUNGRY_LIVES:
+            case Fault.HUNGRY_EPISODES:
                 self._network.die(actor, Status.OUT_OF_MEMORY)
                 return
-            case Fault.RAISING_LIVES:
-                call.outcome = CallRaised("TypeError: this life raises", "its traceback")
+            case Fault.RAISING_EPISODES:
+                call.outcome = CallRaised("TypeError: this episode raises", "its traceback")
         actor.n_busy -= 1
         call.n_pieces -= 1
         if call.n_pieces == 0:

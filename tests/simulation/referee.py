@@ -1,20 +1,20 @@
-"""Keeps its own book of every life, from what passes between the pool and the cluster alone.
+"""Keeps its own book of every episode, from what passes between the pool and the cluster alone.
 
-The rule, life by life, as the pool promises it:
+The rule, episode by episode, as the pool promises it:
 
-- A life has been *started* as often as it was sent to a worker. What waits on a worker of one core
-  behind another message has not begun there, so it is no start if that worker is lost.
-- The first result counts. No life is started after its end.
-- A start that ends without a result is the life's own fault, unless the whole node was lost and
-  the life has not lost ``MAX_NODE_LOSSES`` nodes already.
-- If no other start of it is under way, a life that had its last start to itself fails once its
+- An episode has been *started* as often as it was sent to a worker. What waits on a worker of one
+  core behind another message has not begun there, so it is no start if that worker is lost.
+- The first result counts. No episode is started after its end.
+- A start that ends without a result is the episode's own fault, unless the whole node was lost and
+  the episode has not lost ``MAX_NODE_LOSSES`` nodes already.
+- If no other start of it is under way, an episode that had its last start to itself fails once its
   faults are as many as that kind of ending allows; its status is that kind.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulation.lives import Life, lives
+from simulation.episodes import Episode, episodes
 from simulation.machines import Actor, Call
 from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised
 from spikeloop.cluster.dispatch.ledger import MAX_NODE_LOSSES
@@ -34,7 +34,7 @@ def demand(promise: bool, broken: str) -> None:
 
 @dataclass
 class Book:
-    """What has happened to one life.
+    """What has happened to one episode.
 
     Attributes:
         faults: how its starts ended that are held against it.
@@ -57,7 +57,7 @@ class Referee:
     """
 
     def __init__(self, max_attempts: int) -> None:
-        self.books: dict[Life, Book] = {}
+        self.books: dict[Episode, Book] = {}
         self.n_retries = 0
         self.n_copies = 0
         self._allowed = {
@@ -67,11 +67,11 @@ class Referee:
             Status.OUT_OF_MEMORY: max_attempts,
         }
         self._grids: dict[tuple[int, int], Grid] = {}
-        self._carried: dict[int, list[Life]] = {}
+        self._carried: dict[int, list[Episode]] = {}
 
-    def begin(self, everyone: Iterable[Life]) -> None:
+    def begin(self, everyone: Iterable[Episode]) -> None:
         """A run begins; nothing that belongs to an earlier one matters any more."""
-        self.books = {life: Book() for life in everyone}
+        self.books = {episode: Book() for episode in everyone}
 
     def sent(self, call: Call) -> None:
         """A message goes to a worker."""
@@ -79,16 +79,16 @@ class Referee:
         brought = {**payload.grids, **dict(zip(payload.beside, call.arguments[1:], strict=True))}
         self._grids.update({(payload.run, number): grid for number, grid in brought.items()})
         carried = [
-            life
+            episode
             for number, tile in payload.tiles
-            for life in lives(self._grids[payload.run, number], tile)
+            for episode in episodes(self._grids[payload.run, number], tile)
         ]
         self._carried[call.number] = carried
         suspects = 0
-        for life in carried:
-            demand(life in self.books, f"life {life} of no job of this run is started")
-            book = self.books[life]
-            demand(book.status is None, f"life {life} is started after its end")
+        for episode in carried:
+            demand(episode in self.books, f"episode {episode} of no job of this run is started")
+            book = self.books[episode]
+            demand(book.status is None, f"episode {episode} is started after its end")
             suspects += bool(book.faults)
             self.n_retries += bool(book.starts and not book.under_way)
             self.n_copies += bool(book.under_way)
@@ -100,10 +100,10 @@ class Referee:
         )
 
     def answered(self, call: Call) -> None:
-        """The pool has read that a worker lives on."""
+        """The pool has read that a worker is alive."""
         units = len(call.arguments[0].tiles)
-        for life in self._open(call):
-            book = self.books[life]
+        for episode in self._open(call):
+            book = self.books[episode]
             book.under_way.discard(call.number)
             if isinstance(call.outcome, CallRaised):
                 alone = units == 1 and len(self._carried[call.number]) == 1
@@ -119,13 +119,13 @@ class Referee:
         calls = [call for call in actor.unread if call.method == "evaluate"]
         suspected = calls[:1] if actor.cores == 1 or loss is None else calls
         for call in calls[len(suspected) :]:
-            for life in self._open(call):
-                self.books[life].under_way.discard(call.number)
-                self.books[life].starts -= actor.cores == 1
+            for episode in self._open(call):
+                self.books[episode].under_way.discard(call.number)
+                self.books[episode].starts -= actor.cores == 1
         n_carried = sum(len(self._carried.get(call.number, ())) for call in suspected)
         for call in suspected:
-            for life in self._open(call):
-                book = self.books[life]
+            for episode in self._open(call):
+                book = self.books[episode]
                 book.under_way.discard(call.number)
                 if loss is not None and loss.with_node and book.node_losses < MAX_NODE_LOSSES:
                     book.node_losses += 1
@@ -133,12 +133,12 @@ class Referee:
                 status = Status.TIMED_OUT if loss is None else loss.status
                 self._fault(book, status, alone=n_carried == 1)
 
-    def _open(self, call: Call) -> list[Life]:
-        """Lives of this run that a call carries, unless they have ended."""
+    def _open(self, call: Call) -> list[Episode]:
+        """Episodes of this run that a call carries, unless they have ended."""
         return [
-            life
-            for life in self._carried.get(call.number, ())
-            if life in self.books and self.books[life].status is None
+            episode
+            for episode in self._carried.get(call.number, ())
+            if episode in self.books and self.books[episode].status is None
         ]
 
     def _fault(self, book: Book, status: Status, alone: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from simulation.lives import Life, grid, lives
+from simulation.episodes import Episode, grid, episodes
 from spikeloop.workers.job import Job, cut
 
 P_ACTIVE = 0.25
@@ -40,10 +40,10 @@ class Fault(Enum):
     LOST_ARGUMENTS = "the arguments of a call do not arrive"
     LOST_RESULT = "the result of a call cannot be sent"
     DISORDER = "calls to a worker of several cores overtake each other"
-    DEADLY_LIVES = "lives that kill their worker"
-    HUNGRY_LIVES = "lives that eat all memory"
-    HANGING_LIVES = "lives that never end"
-    RAISING_LIVES = "lives whose call raises"
+    DEADLY_EPISODES = "episodes that kill their worker"
+    HUNGRY_EPISODES = "episodes that eat all memory"
+    HANGING_EPISODES = "episodes that never end"
+    RAISING_EPISODES = "episodes whose call raises"
     OTHERS_FIRST = "other runs hold cores at the beginning"
     OTHERS_TAKE = "another run takes cores, and gives them back"
     LOST_RACE = "another run takes the cores that a worker was just started for"
@@ -72,12 +72,12 @@ MOMENTS = (
     Fault.WORKER_STALLS,
     Fault.OTHERS_TAKE,
 )
-"""Faults that happen at a time drawn in advance; the others belong to a node, a call or a life."""
+"""Faults at a time drawn in advance; the others belong to a node, a call or an episode."""
 
 TILES = ((1, 1), (1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (1, 5), (3, 2), (6, 1))
 """Candidates × tasks of the jobs of a schedule; the same in all runs, so that runs look alike."""
 
-BAD = (Fault.DEADLY_LIVES, Fault.HUNGRY_LIVES, Fault.HANGING_LIVES, Fault.RAISING_LIVES)
+BAD = (Fault.DEADLY_EPISODES, Fault.HUNGRY_EPISODES, Fault.HANGING_EPISODES, Fault.RAISING_EPISODES)
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ class Run:
 
     Attributes:
         jobs: of one or two grids.
-        life_s: what a life takes at best.
-        bad: the lives that never come through, and how they fail.
+        episode_s: what an episode takes at best.
+        bad: the episodes that never come through, and how they fail.
         before_s: time between the end of the last run and this one.
         leaves_after: outcomes after which the reader leaves, or None.
     """
 
     jobs: list[Job]
-    life_s: float
-    bad: dict[Life, Fault]
+    episode_s: float
+    bad: dict[Episode, Fault]
     before_s: float
     leaves_after: int | None
 
@@ -181,19 +181,19 @@ def _run(
         jobs += cut(shape, tile_candidates, tile_tasks, f"run {number}")
     jobs = jobs[:60]
     kinds = [fault for fault in BAD if fault in active]
-    everyone = [life for job in jobs for life in lives(job.grid, job.tile)]
+    everyone = [episode for job in jobs for episode in episodes(job.grid, job.tile)]
     bad = rng.sample(everyone, min(len(everyone), rng.randint(0, 3))) if kinds else []
-    life_s = min(0.3, rng.uniform(0.3, 3.0) * n_cores / len(everyone))
+    episode_s = min(0.3, rng.uniform(0.3, 3.0) * n_cores / len(everyone))
     leaves = Fault.LEFT_EARLY in active and rng.random() < 0.5
     return Run(
         jobs,
-        life_s,
-        {life: rng.choice(kinds) for life in bad},
+        episode_s,
+        {episode: rng.choice(kinds) for episode in bad},
         before_s=rng.choice((0.0, 0.0, 0.1, 1.0, 4.0)),
         leaves_after=rng.randrange(len(jobs)) if leaves else None,
     )
 
 
 def _least_s(run: Run, n_cores: int) -> float:
-    n_lives = sum(job.tile.n_lives for job in run.jobs)
-    return n_lives * run.life_s / n_cores
+    n_episodes = sum(job.tile.n_episodes for job in run.jobs)
+    return n_episodes * run.episode_s / n_cores

@@ -121,7 +121,7 @@ class Watch:
         demand(late_s <= 2 * ray_pool.TICK_S, f"does not stop for {late_s:.2f} s")
         records = self.pool._group._workers.values()
         mine = {record.actor for record in records}
-        demand(self.owned.keys() == mine, "an actor lives that nobody knows")
+        demand(self.owned.keys() == mine, "an actor is alive that nobody knows")
         self._gone = {record.actor for record in records if record.node_gone}
         for actor in self.owned:
             unplaced = actor.placed_at > self._network.looked and not actor.heard_at

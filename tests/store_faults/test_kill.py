@@ -41,9 +41,9 @@ def test_a_resumed_run_may_be_killed_too(warm: Warm, operations: list[Operation]
 
 
 def test_a_state_before_its_parts_would_be_found(warm: Warm, operations: list[Operation]) -> None:
-    """A program that commits in the wrong order leaves a generation without its lives."""
+    """A program that commits in the wrong order leaves a generation without its episodes."""
     (wrong,) = warm.map(record, [Recipe("wrong-order", program="state before the parts")])
     renamed = [operation.target for operation in wrong].index("out/small/state/000001.npz")
     cut = PowerCut(renamed + 1, Survival("all", "all"))
     (problem,) = problems(warm, functools.partial(power_lost, wrong), [cut])
-    assert "lives/part-000001.parquet: missing" in problem
+    assert "episodes/part-000001.parquet: missing" in problem

@@ -79,7 +79,7 @@ def started(function: Callable[[], Any]) -> Callable[[], Ended]:
 
 
 def _answer(function: Callable[[], Any], pipe: int) -> None:
-    """The life of a forked child, which ends here."""
+    """The episode of a forked child, which ends here."""
     status = 1
     try:
         value = function()
@@ -133,7 +133,7 @@ class Warm:
 
 
 def serve(warm_up: Callable[[], None]) -> None:
-    """The life of the warm process: warms up, then answers until standard input ends."""
+    """The episode of the warm process: warms up, then answers until standard input ends."""
     inbox = sys.stdin.buffer
     with os.fdopen(os.dup(1), "wb") as outbox:
         os.dup2(2, 1)  # whatever else is printed is none of the answers

@@ -9,7 +9,7 @@ from scipy import stats
 from statistical import assert_law, assert_rate
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
-from spikeloop.tasks.base import Ruled, TaskBatch, TaskFamily
+from spikeloop.tasks.base import HasBaselines, TaskBatch, TaskFamily
 
 ALPHA = 1e-5
 
@@ -46,14 +46,14 @@ def test_settings_come_back_from_what_is_written_of_them() -> None:
 def test_the_joints_are_met() -> None:
     family: TaskFamily = Bandit(n_arms=5, n_steps=7)
     tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
-    assert isinstance(tasks, Ruled)
+    assert isinstance(tasks, HasBaselines)
     seen = tasks.interface
     assert seen == family.interface
-    assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.told) == (1, 5, 7, "reward")
-    assert seen.told_range == seen.told_values == (0.0, 1.0)
+    assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.feedback) == (1, 5, 7, "reward")
+    assert seen.feedback_range == seen.feedback_values == (0.0, 1.0)
     gaussian = Bandit(rewards="gaussian", mean_spread=3.0, noise=4.0)
-    assert gaussian.interface.told_range == (-15.0, 15.0)
-    assert gaussian.interface.told_values == ()
+    assert gaussian.interface.feedback_range == (-15.0, 15.0)
+    assert gaussian.interface.feedback_values == ()
     assert gaussian.sample(1, np.random.default_rng(0)).interface == gaussian.interface
 
 
@@ -83,18 +83,20 @@ def test_dependent_arms_pay_one_when_the_other_would_not() -> None:
 def test_bernoulli_rewards_are_paid_below_the_chance_and_told() -> None:
     tasks = BanditTasks(np.array([[0.25, 1.0], [0.0, 0.5]]), n_steps=1)
     task, arm = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 0, 1])
-    luck = np.array([np.nextafter(0.25, 0), 0.25, np.nextafter(1, 0), 0.0, 0.2])
+    noise = np.array([np.nextafter(0.25, 0), 0.25, np.nextafter(1, 0), 0.0, 0.2])
     play = tasks.play(task)
     np.testing.assert_array_equal(play.observe(), np.zeros(5))
-    reward, told = play.step(arm, luck)
-    assert reward.tolist() == told.tolist() == [1.0, 0.0, 1.0, 0.0, 1.0]
+    reward, feedback = play.step(arm, noise)
+    assert reward.tolist() == feedback.tolist() == [1.0, 0.0, 1.0, 0.0, 1.0]
 
 
 def test_gaussian_rewards_are_quantiles_and_always_finite() -> None:
     tasks = BanditTasks(np.array([[-1.0, 3.0]]), n_steps=1, rewards="gaussian", noise=2.0)
-    luck = np.array([0.5, stats.norm.cdf(1.0), 0.0, 2.0**-53, 1.0 - 2.0**-53])
-    reward, told = tasks.play(np.zeros(5, dtype=np.int64)).step(np.array([1, 0, 1, 1, 1]), luck)
-    np.testing.assert_array_equal(reward, told)
+    noise = np.array([0.5, stats.norm.cdf(1.0), 0.0, 2.0**-53, 1.0 - 2.0**-53])
+    reward, feedback = tasks.play(np.zeros(5, dtype=np.int64)).step(
+        np.array([1, 0, 1, 1, 1]), noise
+    )
+    np.testing.assert_array_equal(reward, feedback)
     np.testing.assert_allclose(reward[:2], [3.0, 1.0])
     assert np.isfinite(reward).all()
     assert reward[2] < reward[3] < 3.0 - 2 * 8
@@ -104,14 +106,14 @@ def test_gaussian_rewards_are_quantiles_and_always_finite() -> None:
     assert_law(drawn, stats.norm(3.0, 2.0).cdf, ALPHA)
 
 
-def test_a_life_does_not_depend_on_its_neighbours() -> None:
+def test_a_episode_does_not_depend_on_its_neighbours() -> None:
     for rewards in ("bernoulli", "gaussian"):
         tasks = sample(4, rewards=rewards)
         task, arm = np.array([3, 0, 2]), np.array([1, 0, 1])
-        luck = np.random.default_rng(2).random(3)
-        together, _ = tasks.play(task).step(arm, luck)
+        noise = np.random.default_rng(2).random(3)
+        together, _ = tasks.play(task).step(arm, noise)
         for k in range(3):
-            alone, _ = tasks.play(task[k : k + 1]).step(arm[k : k + 1], luck[k : k + 1])
+            alone, _ = tasks.play(task[k : k + 1]).step(arm[k : k + 1], noise[k : k + 1])
             assert alone[0] == together[k]
 
 

@@ -51,8 +51,8 @@ def enumerated(choose: Choice, chances: FloatArray, n_steps: int) -> float:
 
 
 def played(choose: Choice, mean: FloatArray, n_steps: int, rng: np.random.Generator) -> FloatArray:
-    """(n_lives,) what the pulled arms pay on average, one life for each row of chances."""
-    life = np.arange(len(mean))
+    """(n_episodes,) what the pulled arms pay on average, one episode for each row of chances."""
+    episode = np.arange(len(mean))
     n, won = np.zeros((2, len(mean), 2), dtype=np.int64)
     total = np.zeros(len(mean))
     for step in range(n_steps):
@@ -61,9 +61,9 @@ def played(choose: Choice, mean: FloatArray, n_steps: int, rng: np.random.Genera
             at = n[:, 0] == n0
             first[at] = choose(int(n0), step - int(n0))[won[at, 0], won[at, 1]]
         arm = (rng.random(len(mean)) >= first).astype(np.int64)
-        won[life, arm] += rng.random(len(mean)) < mean[life, arm]
-        n[life, arm] += 1
-        total += mean[life, arm]
+        won[episode, arm] += rng.random(len(mean)) < mean[episode, arm]
+        n[episode, arm] += 1
+        total += mean[episode, arm]
     return total
 
 
@@ -157,7 +157,7 @@ def test_thompson_pulls_an_arm_as_often_as_it_is_the_better_one() -> None:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_exact_returns_are_what_lives_earn(name: str) -> None:
+def test_exact_returns_are_what_episodes_earn(name: str) -> None:
     """Rate of false alarms 1e-4; the control is what 5 % less chance would earn."""
     choose = policy(name, 30)
     rng = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Families as Gymnasium environments: its own checker, and episodes that are lives."""
+"""Families as Gymnasium environments: its own checker, and episodes that are episodes."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ ALPHA = 1e-4
 
 @pytest.fixture(params=FAMILIES)
 def family(request: pytest.FixtureRequest) -> TaskFamily:
-    """A family with short lives."""
+    """A family with short episodes."""
     settings: Any = FAMILIES[request.param]
     short: TaskFamily = settings(n_steps=20)
     return short
@@ -36,7 +36,7 @@ def episode(env: FamilyEnv, seed: int | None = None) -> tuple[list[Any], float, 
         observation, reward, ended, truncated, info = env.step(env.action_space.sample())
         assert not truncated
         assert observation in env.observation_space
-        seen.append((np.asarray(observation).tolist(), reward, info["told"]))
+        seen.append((np.asarray(observation).tolist(), reward, info["feedback"]))
         total += reward
     return seen, total, info
 
@@ -58,7 +58,7 @@ def test_the_checker_sees_a_broken_environment() -> None:
         check_env(Unseeded(RandomMdp()))
 
 
-def test_an_episode_is_a_life_and_ends_with_the_references(family: TaskFamily) -> None:
+def test_an_episode_is_a_episode_and_ends_with_the_references(family: TaskFamily) -> None:
     env = make(family)
     seen, _, info = episode(env, seed=3)
     assert len(seen) == 21
@@ -84,7 +84,7 @@ def test_the_same_seed_is_the_same_episode_and_the_next_one_is_another(family: T
     assert first[0] != first[1]
 
 
-def test_copies_made_by_gymnasium_live_the_same_lives(family: TaskFamily) -> None:
+def test_copies_made_by_gymnasium_live_the_same_episodes(family: TaskFamily) -> None:
     """Copy k of a vectorised environment has the seed plus k."""
     spec = make(family).spec
     assert spec is not None
@@ -110,7 +110,7 @@ def return_over(family: TaskFamily, reference: str, n_episodes: int) -> list[flo
         env.reset()
         total, ended = 0.0, False
         while not ended:
-            middle = family.interface.told == "target"
+            middle = family.interface.feedback == "target"
             action = np.zeros(1) if middle else env.action_space.sample()
             _, reward, ended, _, info = env.step(action)
             total += reward
@@ -132,13 +132,13 @@ def test_the_target_is_seen_one_step_late() -> None:
     env = make(Quadratic(n_steps=30, input_range=10.0))
     observation, _ = env.reset(seed=0)
     assert observation.dtype == np.float32
-    told = 0.5
+    feedback = 0.5
     for _ in range(30):
-        assert observation[2] == np.float32(told)
+        assert observation[2] == np.float32(feedback)
         observation, _, _, _, info = env.step(np.zeros(1, dtype=np.float32))
-        told = info["told"]
+        feedback = info["feedback"]
     tasks = Quadratic(n_steps=30, input_range=10.0).sample(1, np.random.default_rng(0))
-    assert told == tasks.targets()[0, -1]
+    assert feedback == tasks.targets()[0, -1]
     np.testing.assert_array_equal(observation[:2], tasks.inputs[0, -1].astype(np.float32))
 
 
@@ -149,7 +149,7 @@ def test_actions_are_stretched_to_the_familys_range(action: float, answer: float
     env = make(Quadratic())
     env.reset(seed=0)
     _, reward, _, _, info = env.step(np.array([action]))
-    np.testing.assert_allclose(reward, -(((answer - info["told"]) / 0.05) ** 2), rtol=1e-12)
+    np.testing.assert_allclose(reward, -(((answer - info["feedback"]) / 0.05) ** 2), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_targets_need_vectors_to_stand_in() -> None:
     class Told(RandomMdp):
         @property
         def interface(self) -> Interface:
-            return Interface(6, 8, "discrete", 10, told="target")
+            return Interface(6, 8, "discrete", 10, feedback="target")
 
     with pytest.raises(ValueError, match="observations must be vectors to carry targets"):
         FamilyEnv(Told())

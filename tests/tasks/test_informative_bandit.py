@@ -1,4 +1,4 @@
-"""Bandits with an informative arm: the figures of the paper, and rulers against all policies."""
+"""Bandits with an informative arm: the figures of the paper, and baselines against all policies."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from statistical import assert_frequencies, assert_mean
 
-from spikeloop.tasks.base import Ruled, TaskBatch, TaskFamily
+from spikeloop.tasks.base import HasBaselines, TaskBatch, TaskFamily
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks
 
 ALPHA = 1e-4
@@ -22,8 +22,8 @@ def every_task(**settings: Any) -> InformativeTasks:
     return InformativeTasks(np.arange(family.n_arms - 1), family.n_steps, one.rules)
 
 
-def rulers(tasks: InformativeTasks) -> dict[str, Any]:
-    return dict(tasks.rulers(np.random.default_rng(0)))
+def baselines(tasks: InformativeTasks) -> dict[str, Any]:
+    return dict(tasks.baselines(np.random.default_rng(0)))
 
 
 # The family
@@ -47,13 +47,13 @@ def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words:
 def test_the_joints_are_met() -> None:
     family: TaskFamily = InformativeBandit()
     tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
-    assert isinstance(tasks, Ruled)
+    assert isinstance(tasks, HasBaselines)
     seen = tasks.interface
     assert seen == family.interface
     assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (1, 11, 5, False)
-    assert seen.told_values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 5.0)
-    assert seen.told_range == (0.1, 5.0)
-    other = InformativeBandit(n_arms=4, other_reward=1.1).interface.told_values
+    assert seen.feedback_values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 5.0)
+    assert seen.feedback_range == (0.1, 5.0)
+    other = InformativeBandit(n_arms=4, other_reward=1.1).interface.feedback_values
     assert other == (0.1, 0.2, 0.3, 1.1, 5.0)
 
 
@@ -74,25 +74,25 @@ def test_more_tasks_begin_with_the_same_ones() -> None:
 
 def test_pulls_pay_what_was_agreed_and_luck_has_no_say() -> None:
     tasks = every_task()
-    for luck in (0.0, 0.999):
+    for noise in (0.0, 0.999):
         play = tasks.play(np.repeat(np.arange(10), 11))
         for _ in range(2):
             np.testing.assert_array_equal(play.observe(), np.zeros(110))
-            reward, told = play.step(np.tile(np.arange(11), 10), np.full(110, luck))
-            np.testing.assert_array_equal(reward, told)
+            reward, feedback = play.step(np.tile(np.arange(11), 10), np.full(110, noise))
+            np.testing.assert_array_equal(reward, feedback)
             paid = reward.reshape(10, 11)
             expected = np.ones((10, 10)) + 4.0 * np.eye(10)
             np.testing.assert_array_equal(paid[:, :10], expected)
             np.testing.assert_array_equal(paid[:, 10], np.arange(1, 11) / 10)
-            assert set(told) == set(tasks.interface.told_values)
+            assert set(feedback) == set(tasks.interface.feedback_values)
 
 
-# References and rulers
+# References and baselines
 
 
 @pytest.mark.parametrize(("other", "random"), [(1.0, 5 * 14.55 / 11), (1.1, 5 * 15.45 / 11)])
 def test_references_by_hand(other: float, random: float) -> None:
-    """6.61 and 7.02 a life of uniform pulls, 25 of one who knows the target."""
+    """6.61 and 7.02 an episode of uniform pulls, 25 of one who knows the target."""
     references = every_task(other_reward=other).references()
     np.testing.assert_allclose(references.random.mean(), random, rtol=1e-12)
     assert round(random, 2) in (6.61, 7.02)
@@ -100,9 +100,9 @@ def test_references_by_hand(other: float, random: float) -> None:
 
 
 @pytest.mark.parametrize(("other", "blind"), [(1.0, 11.0), (1.1, 11.35)])
-def test_rulers_by_hand(other: float, blind: float) -> None:
+def test_baselines_by_hand(other: float, blind: float) -> None:
     """20.1 … 21.0 after asking first, 20.55 on average; 11.0 or 11.35 without asking."""
-    of_name = rulers(every_task(other_reward=other))
+    of_name = baselines(every_task(other_reward=other))
     asked = np.arange(1, 11) / 10 + 20.0
     np.testing.assert_allclose(of_name["informative arm first"], asked, rtol=1e-12)
     np.testing.assert_allclose(asked.mean(), 20.55, rtol=1e-12)
@@ -112,7 +112,7 @@ def test_rulers_by_hand(other: float, blind: float) -> None:
 
 def test_a_first_pull_is_worth_what_the_paper_says() -> None:
     """0.55 of the informative arm, 1.4 of any other one."""
-    of_name = rulers(every_task(n_steps=1))
+    of_name = baselines(every_task(n_steps=1))
     np.testing.assert_allclose(of_name["informative arm first"].mean(), 0.55, rtol=1e-12)
     np.testing.assert_allclose(of_name["blind search"].mean(), 1.4, rtol=1e-12)
     np.testing.assert_allclose(of_name["Bayes optimum"].mean(), 1.4, rtol=1e-12)
@@ -137,13 +137,13 @@ def asking(history: list[tuple[int, float]]) -> int:
     return round(10 * history[0][1]) - 1 if history else 10
 
 
-def test_asking_first_earns_its_ruler_when_played() -> None:
+def test_asking_first_earns_its_baseline_when_played() -> None:
     tasks = every_task()
     returns = played(tasks, asking)
-    np.testing.assert_allclose(returns, rulers(tasks)["informative arm first"], rtol=1e-12)
+    np.testing.assert_allclose(returns, baselines(tasks)["informative arm first"], rtol=1e-12)
 
 
-def test_blind_search_earns_its_ruler_when_played() -> None:
+def test_blind_search_earns_its_baseline_when_played() -> None:
     """5.2 standard errors are seen; the control always tries arms in the same order."""
     tasks = every_task()
     rng = np.random.default_rng(3)
@@ -156,13 +156,13 @@ def test_blind_search_earns_its_ruler_when_played() -> None:
     def in_order(history: list[tuple[int, float]]) -> int:
         return next((arm for arm, reward in history if reward == 5.0), len(history))
 
-    ruler = rulers(tasks)["blind search"]
+    baseline = baselines(tasks)["blind search"]
     returns = np.array([played(tasks, search) for _ in range(60)])
     for task in range(10):
-        assert_mean(returns[:, task] - ruler[task], 0.0, ALPHA / 10)
+        assert_mean(returns[:, task] - baseline[task], 0.0, ALPHA / 10)
     ordered = played(tasks, in_order)
-    np.testing.assert_allclose(ordered.mean(), ruler.mean(), rtol=1e-12)
-    assert not np.allclose(ordered, ruler)
+    np.testing.assert_allclose(ordered.mean(), baseline.mean(), rtol=1e-12)
+    assert not np.allclose(ordered, baseline)
 
 
 @cache
@@ -176,17 +176,17 @@ def best_mean(possible: frozenset[int], steps: int, n_arms: int, other: float) -
     best = -np.inf
     for arm in range(n_arms):
         # What each possible target would pay here sorts the targets into those told apart.
-        told: dict[float, set[int]] = {}
+        feedback: dict[float, set[int]] = {}
         for target in possible:
             pays = (target + 1) / 10 if arm == n_arms - 1 else (2.0 if arm == target else other)
-            told.setdefault(pays, set()).add(target)
+            feedback.setdefault(pays, set()).add(target)
         best = max(
             best,
             sum(
                 len(targets)
                 / len(possible)
                 * (pays + best_mean(frozenset(targets), steps - 1, n_arms, other))
-                for pays, targets in told.items()
+                for pays, targets in feedback.items()
             ),
         )
     return best
@@ -200,18 +200,18 @@ def test_no_policy_earns_more_than_the_bayes_optimum_and_one_earns_it(
 ) -> None:
     tasks = every_task(n_arms=n_arms, n_steps=n_steps, target_reward=2.0, other_reward=other)
     best = best_mean(frozenset(range(n_arms - 1)), n_steps, n_arms, other)
-    means = {name: float(returns.mean()) for name, returns in rulers(tasks).items()}
+    means = {name: float(returns.mean()) for name, returns in baselines(tasks).items()}
     np.testing.assert_allclose(means["Bayes optimum"], best, rtol=1e-12)
     assert max(means.values()) <= best + 1e-12
 
 
 def test_the_optimum_may_be_not_to_ask() -> None:
     """Of six steps and five arms, where a guess costs little."""
-    of_name = rulers(every_task(n_arms=6, n_steps=6, target_reward=2.0, other_reward=1.9))
+    of_name = baselines(every_task(n_arms=6, n_steps=6, target_reward=2.0, other_reward=1.9))
     np.testing.assert_array_equal(of_name["Bayes optimum"], of_name["blind search"])
     assert of_name["Bayes optimum"].mean() > of_name["informative arm first"].mean() + 0.1
 
 
 def test_no_tasks_have_no_returns() -> None:
-    for returns in rulers(InformativeBandit().sample(0, np.random.default_rng(4))).values():
+    for returns in baselines(InformativeBandit().sample(0, np.random.default_rng(4))).values():
         assert returns.shape == (0,)

@@ -97,11 +97,11 @@ def test_the_tables_of_a_corridor() -> None:
     reward = np.zeros((4, 3, 3))
     reward[1, 1] = 1.0
     np.testing.assert_array_equal(tasks.reward[0], reward)
-    told = np.zeros((4, 3, 3))
-    told[[0, 2], :2] = -0.5
-    told[3, 0] = -0.5
-    told[1, 1] = 0.75
-    np.testing.assert_array_equal(tasks.told[0], told)
+    feedback = np.zeros((4, 3, 3))
+    feedback[[0, 2], :2] = -0.5
+    feedback[3, 0] = -0.5
+    feedback[1, 1] = 0.75
+    np.testing.assert_array_equal(tasks.feedback[0], feedback)
     np.testing.assert_array_equal(tasks.start_state, [0])
 
 
@@ -128,10 +128,10 @@ def test_tables_follow_the_geometry(size: tuple[int, int], seed: int) -> None:
             for action in range(4):
                 end = ahead(free, field, action)
                 row = restart if end == goal else np.eye(free.size)[end]
-                told = 1.0 if end == goal else -2.0 if end == field else 0.0
+                feedback = 1.0 if end == goal else -2.0 if end == field else 0.0
                 np.testing.assert_array_equal(tasks.transition[task, action, field], row)
                 np.testing.assert_array_equal(tasks.reward[task, action, field], end == goal)
-                np.testing.assert_array_equal(tasks.told[task, action, field], told)
+                np.testing.assert_array_equal(tasks.feedback[task, action, field], feedback)
         unoccupied = tasks.reward[task, :, ~occupied]
         assert not unoccupied.any()
 
@@ -168,23 +168,23 @@ def play(
     n_steps: int,
     policy: str,
     rng: np.random.Generator,
-    n_lives: int,
+    n_episodes: int,
     walls: bool = True,
 ) -> FloatArray:
-    """(n_lives,) hits in a maze, played on its geometry alone."""
+    """(n_episodes,) hits in a maze, played on its geometry alone."""
     free, goal = layouts.free[task], int(layouts.goal[task])
     end = np.array([[ahead(free, f, a, walls) for a in range(4)] for f in range(free.size)])
     distance = distances(free, goal)
     best = np.where(distance[end] < 0, free.size, distance[end]).argmin(axis=1)
     restarts = np.array([f for f in np.flatnonzero(free) if f != goal])
-    field = np.full(n_lives, layouts.start[task])
-    hits = np.zeros(n_lives)
+    field = np.full(n_episodes, layouts.start[task])
+    hits = np.zeros(n_episodes)
     for _ in range(n_steps):
-        action = best[field] if policy == "optimal" else rng.integers(4, size=n_lives)
+        action = best[field] if policy == "optimal" else rng.integers(4, size=n_episodes)
         field = end[field, action]
         hit = field == goal
         hits += hit
-        field = np.where(hit, rng.choice(restarts, n_lives), field)
+        field = np.where(hit, rng.choice(restarts, n_episodes), field)
     return hits
 
 
@@ -217,7 +217,7 @@ def test_references_are_the_hits_of_policies_played_on_the_geometry(
 def test_what_is_told_changes_no_reference() -> None:
     one, other = Maze(n_steps=50), Maze(n_steps=50, bump=0.0, goal=0.5)
     first, second = (f.sample(5, np.random.default_rng(0)) for f in (one, other))
-    assert (first.told != second.told).any()
+    assert (first.feedback != second.feedback).any()
     np.testing.assert_array_equal(first.references().optimal, second.references().optimal)
 
 

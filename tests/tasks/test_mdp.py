@@ -103,7 +103,7 @@ def test_the_uniform_policy_earns_one_half_and_the_optimal_one_its_published_sha
     assert optimal.std() == pytest.approx(0.072, abs=0.02)
 
 
-def test_a_life_starts_in_state_0() -> None:
+def test_a_episode_starts_in_state_0() -> None:
     np.testing.assert_array_equal(RandomMdp().sample(3, np.random.default_rng(0)).start_state, 0)
 
 

@@ -16,9 +16,9 @@ from spikeloop.tasks.program import Arrays, Program, Programmed, ProgramPlay
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.tasks.tabular import TabularTasks
 
-N_TASKS, N_LIVES = 5, 12
+N_TASKS, N_EPISODES = 5, 12
 MAX_STEPS = 200
-"""Of a life that is played here; families have settings below or lives about as short."""
+"""Of an episode that is played here; families have settings below or episodes about as short."""
 SMALL: dict[str, list[dict[str, Any]]] = {
     "random_mdp": [{"n_states": 4, "n_actions": 3, "n_steps": 80}],
     "maze": [{"n_rows": 2, "n_columns": 3, "n_steps": 80}],
@@ -50,41 +50,41 @@ def sample(family: TaskFamily) -> Any:
 
 @dataclass(frozen=True)
 class Course:
-    """Lives with random actions: task (n_lives,), actions and luck (n_steps, n_lives, ...)."""
+    """Episodes with random actions: task (n_episodes,), noise (n_steps, n_episodes, ...)."""
 
     task: IntArray
     actions: NDArray[Any]
-    luck: FloatArray
+    noise: FloatArray
 
     @classmethod
     def of(cls, tasks: TaskBatch) -> "Course":
         rng, interface = np.random.default_rng(13), tasks.interface
-        shape = min(interface.n_steps, MAX_STEPS), N_LIVES
+        shape = min(interface.n_steps, MAX_STEPS), N_EPISODES
         actions: NDArray[Any] = rng.integers(interface.n_actions, size=shape)
         if interface.actions == "continuous":
             actions = rng.uniform(*interface.action_range, (*shape, interface.n_actions))
-        return cls(rng.integers(tasks.n_tasks, size=N_LIVES), actions, rng.random(shape))
+        return cls(rng.integers(tasks.n_tasks, size=N_EPISODES), actions, rng.random(shape))
 
 
 @dataclass(frozen=True)
-class Lived:
+class EpisodeResult:
     """Observations, rewards and told values, step first, and the state in the end."""
 
     seen: NDArray[Any]
     rewards: NDArray[Any]
-    told: NDArray[Any]
+    feedback: NDArray[Any]
     state: Arrays
 
 
-def lived(play: ProgramPlay, course: Course) -> Lived:
+def episodes_done(play: ProgramPlay, course: Course) -> EpisodeResult:
     """In NumPy, step by step."""
-    seen, rewards, told = [], [], []
-    for actions, luck in zip(course.actions, course.luck, strict=True):
+    seen, rewards, feedback = [], [], []
+    for actions, noise in zip(course.actions, course.noise, strict=True):
         seen.append(play.observe())
-        reward, tell = play.step(actions, luck)
+        reward, tell = play.step(actions, noise)
         rewards.append(reward)
-        told.append(tell)
-    return Lived(np.array(seen), np.array(rewards), np.array(told), play.state)
+        feedback.append(tell)
+    return EpisodeResult(np.array(seen), np.array(rewards), np.array(feedback), play.state)
 
 
 TRACED: list[Program] = []
@@ -92,28 +92,30 @@ TRACED: list[Program] = []
 
 
 @partial(jax.jit, static_argnums=0)
-def scanned(program: Program, arrays: Arrays, state: Arrays, actions: Any, luck: Any) -> Any:
+def scanned(program: Program, arrays: Arrays, state: Arrays, actions: Any, noise: Any) -> Any:
     """In JAX, all steps in one compiled loop, which refuses a state that changes its types."""
     TRACED.append(program)
 
     def step(state: Arrays, now: tuple[Any, Any]) -> tuple[Arrays, Any]:
         seen = program.observe(jnp, arrays, state)
-        state, reward, told = program.step(jnp, arrays, state, *now)
-        return state, (seen, reward, told)
+        state, reward, feedback = program.step(jnp, arrays, state, *now)
+        return state, (seen, reward, feedback)
 
-    return jax.lax.scan(step, state, (actions, luck))
+    return jax.lax.scan(step, state, (actions, noise))
 
 
-def lived_in_jax(tasks: Programmed, course: Course, **state: IntArray) -> Lived:
+def lived_in_jax(tasks: Programmed, course: Course, **state: IntArray) -> EpisodeResult:
     """With a begun state's further entries, if there are any."""
     program = tasks.program()
     on_device = {name: jnp.asarray(array) for name, array in tasks.arrays().items()}
     begun = program.start(jnp, on_device, jnp.asarray(course.task))
     begun = {**begun, **{name: jnp.asarray(array) for name, array in state.items()}}
-    luck = jnp.asarray(program.luck(course.luck))
-    end, steps = scanned(program, on_device, begun, jnp.asarray(course.actions), luck)
-    seen, rewards, told = map(np.asarray, steps)
-    return Lived(seen, rewards, told, {name: np.asarray(array) for name, array in end.items()})
+    noise = jnp.asarray(program.to_noise(course.noise))
+    end, steps = scanned(program, on_device, begun, jnp.asarray(course.actions), noise)
+    seen, rewards, feedback = map(np.asarray, steps)
+    return EpisodeResult(
+        seen, rewards, feedback, {name: np.asarray(array) for name, array in end.items()}
+    )
 
 
 def assert_close(there: NDArray[Any], here: NDArray[Any], tolerance: float) -> None:
@@ -123,11 +125,11 @@ def assert_close(there: NDArray[Any], here: NDArray[Any], tolerance: float) -> N
     np.testing.assert_allclose(there, here, rtol=0, atol=allowed)
 
 
-def assert_same_lives(there: Lived, here: Lived, tolerance: float) -> None:
+def assert_same_episodes(there: EpisodeResult, here: EpisodeResult, tolerance: float) -> None:
     assert there.state.keys() == here.state.keys()
     for name, array in here.state.items():
         assert_close(there.state[name], array, tolerance)
-    for part in ("seen", "rewards", "told"):
+    for part in ("seen", "rewards", "feedback"):
         assert_close(getattr(there, part), getattr(here, part), tolerance)
 
 
@@ -135,33 +137,33 @@ def test_jax_plays_like_numpy_in_double_precision(family: TaskFamily) -> None:
     """The control takes the actions of other steps."""
     tasks = sample(family)
     course = Course.of(tasks)
-    here = lived(tasks.play(course.task), course)
+    here = episodes_done(tasks.play(course.task), course)
     with jax.enable_x64(True):
-        assert_same_lives(lived_in_jax(tasks, course), here, DOUBLE)
-        other = Course(course.task, course.actions[::-1], course.luck)
+        assert_same_episodes(lived_in_jax(tasks, course), here, DOUBLE)
+        other = Course(course.task, course.actions[::-1], course.noise)
         with pytest.raises(AssertionError):
-            assert_same_lives(lived_in_jax(tasks, other), here, DOUBLE)
+            assert_same_episodes(lived_in_jax(tasks, other), here, DOUBLE)
 
 
 def test_jax_plays_like_numpy_in_single_precision(family: TaskFamily) -> None:
-    """One life in some thousands goes another way at a border that is rounded; these do not."""
+    """One episode in some thousands goes another way at a border that is rounded; these do not."""
     tasks = sample(family)
     course = Course.of(tasks)
     there = lived_in_jax(tasks, course)
-    assert_same_lives(there, lived(tasks.play(course.task), course), SINGLE)
-    for values in (there.seen, there.rewards, there.told):
+    assert_same_episodes(there, episodes_done(tasks.play(course.task), course), SINGLE)
+    for values in (there.seen, there.rewards, there.feedback):
         assert values.dtype.itemsize == 4
 
 
-def test_a_quadratic_life_in_an_order_of_its_own_is_the_same_in_jax() -> None:
+def test_a_quadratic_episode_in_an_order_of_its_own_is_the_same_in_jax() -> None:
     tasks = Quadratic(n_steps=20).sample(N_TASKS, np.random.default_rng(11))
     course = Course.of(tasks)
-    order = np.random.default_rng(1).permuted(np.tile(np.arange(20), (N_LIVES, 1)), axis=1)
-    here = lived(tasks.play(course.task, order), course)
+    order = np.random.default_rng(1).permuted(np.tile(np.arange(20), (N_EPISODES, 1)), axis=1)
+    here = episodes_done(tasks.play(course.task, order), course)
     with jax.enable_x64(True):
-        assert_same_lives(lived_in_jax(tasks, course, order=order), here, DOUBLE)
+        assert_same_episodes(lived_in_jax(tasks, course, order=order), here, DOUBLE)
         with pytest.raises(AssertionError):
-            assert_same_lives(lived_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
+            assert_same_episodes(lived_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
 
 
 def test_the_state_keeps_its_keys_shapes_and_types(family: TaskFamily) -> None:
@@ -170,11 +172,11 @@ def test_the_state_keeps_its_keys_shapes_and_types(family: TaskFamily) -> None:
     play = tasks.play(course.task)
     begun = {name: (array.shape, array.dtype) for name, array in play.state.items()}
     assert begun
-    assert all(shape[0] == N_LIVES for shape, _ in begun.values())
-    for actions, luck in zip(course.actions, course.luck, strict=True):
-        reward, told = play.step(actions, luck)
-        assert reward.shape == told.shape == (N_LIVES,)
-        assert reward.dtype == told.dtype == np.float64
+    assert all(shape[0] == N_EPISODES for shape, _ in begun.values())
+    for actions, noise in zip(course.actions, course.noise, strict=True):
+        reward, feedback = play.step(actions, noise)
+        assert reward.shape == feedback.shape == (N_EPISODES,)
+        assert reward.dtype == feedback.dtype == np.float64
         assert {name: (array.shape, array.dtype) for name, array in play.state.items()} == begun
 
 
@@ -182,30 +184,33 @@ def test_a_step_leaves_the_arrays_and_the_state_before_it_alone(family: TaskFami
     tasks = sample(family)
     course = Course.of(tasks)
     play = tasks.play(course.task)
-    play.step(course.actions[0], course.luck[0])
+    play.step(course.actions[0], course.noise[0])
     before, kept = play.state, {name: array.copy() for name, array in play.state.items()}
     drawn = {name: array.copy() for name, array in play.arrays.items()}
-    play.step(course.actions[1], course.luck[1])
+    play.step(course.actions[1], course.noise[1])
     for arrays, copies in ((before, kept), (play.arrays, drawn)):
         for name, copy in copies.items():
             np.testing.assert_array_equal(arrays[name], copy)
 
 
-def test_a_life_does_not_depend_on_its_neighbours(family: TaskFamily) -> None:
+def test_a_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> None:
     tasks = sample(family)
     course = Course.of(tasks)
-    together = lived(tasks.play(course.task), course)
-    for k in range(0, N_LIVES, 5):
+    together = episodes_done(tasks.play(course.task), course)
+    for k in range(0, N_EPISODES, 5):
         one = slice(k, k + 1)
-        alone = Course(course.task[one], course.actions[:, one], course.luck[:, one])
-        lonely = lived(tasks.play(alone.task), alone)
-        for part in ("seen", "rewards", "told"):
+        alone = Course(course.task[one], course.actions[:, one], course.noise[:, one])
+        lonely = episodes_done(tasks.play(alone.task), alone)
+        for part in ("seen", "rewards", "feedback"):
             np.testing.assert_array_equal(getattr(lonely, part), getattr(together, part)[:, one])
 
 
 def test_observations_and_told_values_are_what_the_interface_says(family: TaskFamily) -> None:
     tasks = sample(family)
-    interface, here = tasks.interface, lived(tasks.play(Course.of(tasks).task), Course.of(tasks))
+    interface, here = (
+        tasks.interface,
+        episodes_done(tasks.play(Course.of(tasks).task), Course.of(tasks)),
+    )
     if interface.observations == "discrete":
         assert here.seen.dtype == np.int64
         assert ((here.seen >= 0) & (here.seen < interface.n_observations)).all()
@@ -213,10 +218,10 @@ def test_observations_and_told_values_are_what_the_interface_says(family: TaskFa
         assert here.seen.shape[2:] == (interface.n_observations,)
         low, high = interface.observation_range
         assert ((here.seen >= low) & (here.seen <= high)).all()
-    values = interface.told_values
+    values = interface.feedback_values
     assert list(values) == sorted(set(values))
     if values:
-        assert set(np.unique(here.told)) <= set(values)
+        assert set(np.unique(here.feedback)) <= set(values)
 
 
 def test_batches_of_a_family_share_one_compiled_program(family: TaskFamily) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from statistical import assert_law, assert_mean
 
-from spikeloop.tasks.base import FloatArray, Ruled
+from spikeloop.tasks.base import FloatArray, HasBaselines
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.tasks.references.least_squares import interpolation, regression
 
@@ -38,7 +38,7 @@ def many() -> QuadraticTasks:
 
 @pytest.fixture(scope="module")
 def errors(many: QuadraticTasks) -> Mapping[str, FloatArray]:
-    return many.ruler_errors()
+    return many.baseline_errors()
 
 
 def one_task(coefficients: list[float], inputs: list[tuple[float, float]]) -> QuadraticTasks:
@@ -69,13 +69,13 @@ def test_a_step_shows_inputs_and_tells_the_target_and_the_unscaled_error() -> No
     tasks = one_task([0, 0, 0, 1, 0, 0], [(0.4, 0.0), (-0.2, 0.7)])
     play = tasks.play(np.zeros(2, dtype=np.int64))
     np.testing.assert_array_equal(play.observe(), [[0.4, 0.0]] * 2)
-    rewards, told = play.step(np.array([[0.5], [0.52]]), np.zeros(2))
+    rewards, feedback = play.step(np.array([[0.5], [0.52]]), np.zeros(2))
     np.testing.assert_allclose(rewards, [-0.16, 0.0], atol=1e-12)
-    np.testing.assert_allclose(told, [0.52, 0.52])
+    np.testing.assert_allclose(feedback, [0.52, 0.52])
     np.testing.assert_array_equal(play.observe(), [[-0.2, 0.7]] * 2)
-    rewards, told = play.step(np.array([[0.55], [1.49]]), np.ones(2))
+    rewards, feedback = play.step(np.array([[0.55], [1.49]]), np.ones(2))
     np.testing.assert_allclose(rewards, [-1.44, -400.0])
-    np.testing.assert_allclose(told, [0.49, 0.49])
+    np.testing.assert_allclose(feedback, [0.49, 0.49])
     np.testing.assert_array_equal(play.observe(), [[-0.2, 0.7]] * 2)
     with pytest.raises(IndexError):
         play.step(np.array([[0.5], [0.5]]), np.ones(2))
@@ -90,7 +90,7 @@ def test_the_interface_is_where_samples_lie(input_range: float) -> None:
     assert (interface.n_observations, interface.n_actions, interface.n_steps) == (2, 1, 30)
     assert interface.observation_range == (-input_range, input_range)
     assert np.abs(tasks.inputs).max() <= input_range
-    low, high = interface.told_range
+    low, high = interface.feedback_range
     assert (low <= tasks.targets()).all()
     assert (tasks.targets() <= high).all()
     assert interface.action_range == (low, high)
@@ -113,8 +113,8 @@ def test_a_tasks_numbers_are_the_same_bits_beside_any_others() -> None:
     for k in range(9):
         alone = whole[k : k + 1]
         np.testing.assert_array_equal(alone.targets()[0], whole.targets()[k])
-        for name, return_ in alone.rulers(np.random.default_rng(0)).items():
-            assert return_[0] == whole.rulers(np.random.default_rng(0))[name][k]
+        for name, return_ in alone.baselines(np.random.default_rng(0)).items():
+            assert return_[0] == whole.baselines(np.random.default_rng(0))[name][k]
 
 
 def test_coefficients_and_inputs_follow_their_laws() -> None:
@@ -136,8 +136,8 @@ def test_an_order_permutes_what_is_shown_and_told() -> None:
     play = tasks.play(task, order)
     for step in range(5):
         np.testing.assert_array_equal(play.observe(), tasks.inputs[task, order[:, step]])
-        _, told = play.step(np.full((3, 1), 0.5), np.zeros(3))
-        np.testing.assert_array_equal(told, tasks.targets()[task, order[:, step]])
+        _, feedback = play.step(np.full((3, 1), 0.5), np.zeros(3))
+        np.testing.assert_array_equal(feedback, tasks.targets()[task, order[:, step]])
     np.testing.assert_array_equal(play.observe(), tasks.inputs[task, order[:, -1]])
 
 
@@ -166,15 +166,15 @@ def test_difficulty_follows_its_law(many: QuadraticTasks) -> None:
 # What predictors can learn
 
 
-def test_rulers_are_the_sums_of_their_errors_and_ordered() -> None:
+def test_baselines_are_the_sums_of_their_errors_and_ordered() -> None:
     tasks = tasks_of(200)
-    assert isinstance(tasks, Ruled)
-    rulers = tasks.rulers(np.random.default_rng(0))
-    for name, errors in tasks.ruler_errors().items():
+    assert isinstance(tasks, HasBaselines)
+    baselines = tasks.baselines(np.random.default_rng(0))
+    for name, errors in tasks.baseline_errors().items():
         assert errors.shape == (200, 40)
-        np.testing.assert_allclose(rulers[name], -errors.sum(axis=1))
+        np.testing.assert_allclose(baselines[name], -errors.sum(axis=1))
     references = tasks.references()
-    means = [references.random, *rulers.values(), references.optimal]
+    means = [references.random, *baselines.values(), references.optimal]
     assert (np.diff([returns.mean() for returns in means]) > 0).all()
 
 
@@ -186,7 +186,7 @@ def shortest_weights(features: FloatArray, targets: FloatArray) -> FloatArray:
 @pytest.mark.parametrize("input_range", [1.0, 10.0])
 def test_bayes_regression_predicts_like_the_pseudo_inverse(input_range: float) -> None:
     tasks = tasks_of(20, 6, input_range)
-    y, basis, errors = tasks.values(), tasks.basis(), tasks.ruler_errors()["Bayes regression"]
+    y, basis, errors = tasks.values(), tasks.basis(), tasks.baseline_errors()["Bayes regression"]
     for task in range(20):
         for k in range(6):
             weights = shortest_weights(basis[task, :k], y[task, :k])
@@ -197,7 +197,7 @@ def test_bayes_regression_predicts_like_the_pseudo_inverse(input_range: float) -
 @pytest.mark.parametrize("input_range", [0.001, 1.0, 10.0, 1000.0])
 def test_bayes_regression_is_exact_from_six_samples_on_and_not_before(input_range: float) -> None:
     tasks = tasks_of(2000, 12, input_range)
-    errors = tasks.ruler_errors()["Bayes regression"]
+    errors = tasks.baseline_errors()["Bayes regression"]
     scale = (tasks.values() ** 2).mean()
     assert errors[:, 6:].max() < 1e-18 * scale
     assert errors[:, 5].mean() > 1e-14 * scale
@@ -207,7 +207,7 @@ def test_bayes_regression_waits_for_samples_that_teach() -> None:
     """Repeated samples teach nothing, and do no harm either."""
     inputs = [(0.5, 0.5)] * 8 + [(0.1, -0.7), (0.9, 0.2), (-0.4, 0.3), (-0.8, -0.6), (0.6, -0.9)]
     tasks = one_task([0.3, -0.9, 0.5, 0.1, -0.2, 0.7], [*inputs, (0.2, 0.4)])
-    errors = tasks.ruler_errors()["Bayes regression"][0]
+    errors = tasks.baseline_errors()["Bayes regression"][0]
     np.testing.assert_allclose(errors[1:8], 0.0, atol=1e-20)
     assert (errors[8:13] > 1e-6).all()
     assert errors[13] < 1e-20
@@ -257,7 +257,7 @@ def test_what_a_line_cannot_explain_remains() -> None:
     With e = a (x1² - 1/3) + b (x2² - 1/3) + c x1 x2, the second is E[e² (3 x1² + 3 x2² + 1)] / k,
     to first order in 1 / k. Sees errors that are off by 6 %; the control leaves out c x1 x2.
     """
-    late = tasks_of(4000, 200).ruler_errors()["linear regression"][:, 150:].mean(axis=1)
+    late = tasks_of(4000, 200).baseline_errors()["linear regression"][:, 150:].mean(axis=1)
     assert_mean(late, 13 / 135 + 0.382 / 175, ALPHA)
     with pytest.raises(AssertionError):
         assert_mean(late, 8 / 135 + 0.382 / 175, ALPHA)
@@ -274,10 +274,10 @@ def leaves_the_table(errors: FloatArray, rows: Mapping[int, float]) -> list[int]
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_rulers_agree_with_an_independent_table(
+def test_baselines_agree_with_an_independent_table(
     errors: Mapping[str, FloatArray], name: str
 ) -> None:
-    """The control is the ruler that is told two samples too late."""
+    """The control is the baseline that is told two samples too late."""
     assert leaves_the_table(errors[name], TABLE[name]) == []
     late = np.concatenate([errors[name][:, :1], errors[name][:, :1], errors[name][:, :-2]], axis=1)
     assert leaves_the_table(late, TABLE[name])

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from scipy import stats
 from statistical import assert_law, assert_mean, assert_rate
 
-from spikeloop.tasks.base import FloatArray, IntArray, Ruled, TaskBatch, TaskFamily
+from spikeloop.tasks.base import FloatArray, IntArray, HasBaselines, TaskBatch, TaskFamily
 from spikeloop.tasks.references import bandit_exact, restless_policies
 from spikeloop.tasks.references.bandit_optimum import majority_return
 from spikeloop.tasks.references.restless_policies import (
@@ -29,8 +29,8 @@ def sample(n_tasks: int, seed: int = 0, **settings: Any) -> RestlessTasks:
     return RestlessBandit(**settings).sample(n_tasks, np.random.default_rng(seed))
 
 
-def rulers(tasks: RestlessTasks, seed: int = 1) -> dict[str, FloatArray]:
-    return dict(tasks.rulers(np.random.default_rng(seed)))
+def baselines(tasks: RestlessTasks, seed: int = 1) -> dict[str, FloatArray]:
+    return dict(tasks.baselines(np.random.default_rng(seed)))
 
 
 def forgetting(volatility: float, n_steps: int, order: int = 1) -> float:
@@ -62,11 +62,11 @@ def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words:
 def test_the_joints_are_met() -> None:
     family: TaskFamily = RestlessBandit(arms="independent", n_arms=4, n_steps=7)
     tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
-    assert isinstance(tasks, Ruled)
+    assert isinstance(tasks, HasBaselines)
     seen = tasks.interface
     assert seen == family.interface
     assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (1, 4, 7, False)
-    assert (seen.told, seen.told_values) == ("reward", (0.0, 1.0))
+    assert (seen.feedback, seen.feedback_values) == ("reward", (0.0, 1.0))
 
 
 def test_dependent_arms_mirror_each_other_and_independent_ones_do_not() -> None:
@@ -115,7 +115,7 @@ def test_more_tasks_begin_with_the_same_ones(arms: str) -> None:
     assert len(np.unique(many[:, 50, 0])) == 40
 
 
-def test_every_life_has_one_of_the_two_volatilities() -> None:
+def test_every_episode_has_one_of_the_two_volatilities() -> None:
     """Both arms the same; the control is a rate of 0.6."""
     tasks = sample(2000, arms="independent", n_steps=400)
     step = np.median(np.abs(np.diff(tasks.mean, axis=1)), axis=1) / stats.norm.ppf(0.75)
@@ -129,14 +129,14 @@ def test_every_life_has_one_of_the_two_volatilities() -> None:
 def test_rewards_are_paid_below_the_chance_of_the_step_and_told() -> None:
     mean = np.array([[[0.25, 1.0], [0.0, 0.5]], [[0.5, 0.5], [0.75, 0.1]]])
     play = RestlessTasks(mean, "independent", (0.1,)).play(np.array([0, 0, 1, 1]))
-    for arm, luck, paid in (
+    for arm, noise, paid in (
         ([0, 1, 0, 1], [np.nextafter(0.25, 0), np.nextafter(1, 0), 0.5, 0.49], [1, 1, 0, 1]),
         ([0, 1, 0, 1], [0.0, 0.5, 0.7, 0.1], [0, 0, 1, 0]),
     ):
         np.testing.assert_array_equal(play.observe(), np.zeros(4))
-        reward, told = play.step(np.array(arm), np.array(luck))
+        reward, feedback = play.step(np.array(arm), np.array(noise))
         np.testing.assert_array_equal(reward, paid)
-        np.testing.assert_array_equal(told, paid)
+        np.testing.assert_array_equal(feedback, paid)
     np.testing.assert_array_equal(play.observe(), np.zeros(4))
 
 
@@ -256,8 +256,8 @@ class Fixed:
 
     size = 1
 
-    def start(self, n_lives: int) -> Memory:
-        return {"last": np.tile([0.0, 0.0, 1.0], (n_lives, 1))}
+    def start(self, n_episodes: int) -> Memory:
+        return {"last": np.tile([0.0, 0.0, 1.0], (n_episodes, 1))}
 
     def numbers(self, memory: Memory, rng: np.random.Generator) -> FloatArray:
         return memory["last"]
@@ -277,10 +277,10 @@ def test_two_pulls_earn_what_theory_says(monkeypatch: pytest.MonkeyPatch) -> Non
 
     The control is the optimum of chances that stay what they are.
     """
-    # Tasks differ more than lives, of which few are enough.
-    monkeypatch.setattr(restless_policies, "MAX_LIVES", 10)
+    # Tasks differ more than episodes, of which few are enough.
+    monkeypatch.setattr(restless_policies, "MAX_EPISODES", 10)
     settings: dict[str, Any] = {"n_steps": 2, "low_volatility": 0.1, "high_volatility": 0.4}
-    of_name = rulers(sample(4000, **settings))
+    of_name = baselines(sample(4000, **settings))
     best = (after_a_success(0.1) + after_a_success(0.4)) / 2
     for name, second in (("Bayes optimum", best), ("Rescorla-Wagner", best), ("UCB1", 0.5)):
         assert_mean(of_name[name], 0.5 + second, ALPHA / 3)
@@ -290,7 +290,7 @@ def test_two_pulls_earn_what_theory_says(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_still_dependent_bandits_have_the_exact_optimum(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sees a return that is off by 0.4 %; the control is Thompson sampling."""
-    monkeypatch.setattr(restless_policies, "MAX_LIVES", 100)
+    monkeypatch.setattr(restless_policies, "MAX_EPISODES", 100)
     tasks = sample(60, n_steps=30, **STILL)
     exact = majority_return(tasks.mean[:, 0], 30)
     law = WalkLaw(1, True, tasks.volatilities)
@@ -306,7 +306,7 @@ def test_still_independent_bandits_have_the_exact_returns_of_policies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Those of static bandits; the controls are one another's returns."""
-    monkeypatch.setattr(restless_policies, "MAX_LIVES", 100)
+    monkeypatch.setattr(restless_policies, "MAX_EPISODES", 100)
     tasks = sample(60, n_steps=20, arms="independent", **STILL)
     law = WalkLaw(2, False, tasks.volatilities)
     exact = {
@@ -339,9 +339,9 @@ def test_nothing_earns_more_than_the_bayes_optimum_on_average(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Paired by task; it passes wrongly with a probability below 1e-4 a policy."""
-    monkeypatch.setattr(restless_policies, "MAX_LIVES", 20)
+    monkeypatch.setattr(restless_policies, "MAX_EPISODES", 20)
     tasks = sample(200)
-    references, of_name = tasks.references(), rulers(tasks)
+    references, of_name = tasks.references(), baselines(tasks)
     best = of_name.pop("Bayes optimum")
     for worse in (references.random, *of_name.values()):
         ahead = best - worse
@@ -351,8 +351,8 @@ def test_nothing_earns_more_than_the_bayes_optimum_on_average(
 
 def test_the_names_say_whether_the_optimum_is_known() -> None:
     few = sample(2, n_steps=5)
-    assert list(rulers(few)) == ["UCB1", "Rescorla-Wagner", "Thompson", "Bayes optimum"]
+    assert list(baselines(few)) == ["UCB1", "Rescorla-Wagner", "Thompson", "Bayes optimum"]
     free = sample(2, n_steps=5, arms="independent", n_arms=3)
-    assert list(rulers(free))[-1] == "greedy posterior mean"
-    for returns in rulers(few[:0]).values():
+    assert list(baselines(free))[-1] == "greedy posterior mean"
+    for returns in baselines(few[:0]).values():
         assert returns.shape == (0,)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from statistical import assert_mean, assert_rate
 
-from spikeloop.tasks.base import FloatArray, Ruled, TaskBatch, TaskFamily
+from spikeloop.tasks.base import FloatArray, HasBaselines, TaskBatch, TaskFamily
 from spikeloop.tasks.references.bandit_optimum import majority_return
 from spikeloop.tasks.references.two_state_filter import filtered_return, last_return, updated
 from spikeloop.tasks.two_step import TwoStep, TwoStepTasks
@@ -21,8 +21,8 @@ def sample(n_tasks: int, **settings: Any) -> TwoStepTasks:
     return TwoStep(**settings).sample(n_tasks, np.random.default_rng(0))
 
 
-def rulers(tasks: TwoStepTasks, seed: int = 1) -> dict[str, FloatArray]:
-    return dict(tasks.rulers(np.random.default_rng(seed)))
+def baselines(tasks: TwoStepTasks, seed: int = 1) -> dict[str, FloatArray]:
+    return dict(tasks.baselines(np.random.default_rng(seed)))
 
 
 # The family
@@ -46,11 +46,11 @@ def test_settings_without_a_meaning_are_refused(settings: dict[str, Any], words:
 def test_the_joints_are_met() -> None:
     family: TaskFamily = TwoStep(n_steps=10)
     tasks: TaskBatch = family.sample(3, np.random.default_rng(0))
-    assert isinstance(tasks, Ruled)
+    assert isinstance(tasks, HasBaselines)
     seen = tasks.interface
     assert seen == family.interface
     assert (seen.n_observations, seen.n_actions, seen.n_steps, seen.tables) == (3, 2, 10, False)
-    assert (seen.told, seen.told_values) == ("reward", (0.0, 1.0))
+    assert (seen.feedback, seen.feedback_values) == ("reward", (0.0, 1.0))
 
 
 def test_the_good_state_is_drawn_at_first_and_reversed_at_its_rate() -> None:
@@ -77,48 +77,48 @@ def test_a_trial_leads_to_a_state_and_pays_there() -> None:
     """Luck just below and at each chance, for either action and either state."""
     tasks = TwoStepTasks(np.array([[0, 1], [1, 1]]), common=0.75, reward=0.9, reversal=0.0)
     below, at = np.nextafter(0.75, 0), 0.75
-    actions, luck = np.array([0, 0, 1, 1]), np.array([below, at, below, at])
+    actions, noise = np.array([0, 0, 1, 1]), np.array([below, at, below, at])
     for task in (0, 1):
         play = tasks.play(np.full(4, task))
         for good in tasks.good[task]:
             np.testing.assert_array_equal(play.observe(), np.zeros(4))
-            reward, told = play.step(actions, luck)
+            reward, feedback = play.step(actions, noise)
             np.testing.assert_array_equal(reward, np.zeros(4))
-            np.testing.assert_array_equal(told, np.zeros(4))
+            np.testing.assert_array_equal(feedback, np.zeros(4))
             np.testing.assert_array_equal(play.observe(), [1, 2, 2, 1])
             # What is done at the second stage does not matter.
             spare = np.array([0, 1, 1, 0])
             few, many = np.full(4, 0.11), np.full(4, np.nextafter(0.9, 0))
-            reward, told = play.step(spare, few if good else many)
+            reward, feedback = play.step(spare, few if good else many)
             is_good = np.array([1, 2, 2, 1]) == good + 1
             np.testing.assert_array_equal(reward, is_good)
-            np.testing.assert_array_equal(told, reward)
+            np.testing.assert_array_equal(feedback, reward)
 
 
 def test_chances_are_those_of_the_states() -> None:
     tasks = TwoStepTasks(np.array([[0]]), common=0.75, reward=0.9, reversal=0.0)
-    for state, luck, paid in ((1, 0.899, 1), (1, 0.9, 0), (2, 0.099, 1), (2, 0.11, 0)):
+    for state, noise, paid in ((1, 0.899, 1), (1, 0.9, 0), (2, 0.099, 1), (2, 0.11, 0)):
         play = tasks.play(np.zeros(1, dtype=np.int64))
         play.step(np.array([state - 1]), np.zeros(1))
         assert play.observe()[0] == state
-        reward, _ = play.step(np.zeros(1, dtype=np.int64), np.array([luck]))
+        reward, _ = play.step(np.zeros(1, dtype=np.int64), np.array([noise]))
         assert reward[0] == paid
 
 
-def test_a_life_does_not_depend_on_its_neighbours() -> None:
+def test_a_episode_does_not_depend_on_its_neighbours() -> None:
     tasks, rng = sample(4), np.random.default_rng(2)
-    task, actions, luck = np.array([3, 0, 2]), rng.integers(2, size=(20, 3)), rng.random((20, 3))
+    task, actions, noise = np.array([3, 0, 2]), rng.integers(2, size=(20, 3)), rng.random((20, 3))
     together = tasks.play(task)
     alone = [tasks.play(task[k : k + 1]) for k in range(3)]
     for step in range(20):
-        rewards, _ = together.step(actions[step], luck[step])
+        rewards, _ = together.step(actions[step], noise[step])
         for k in range(3):
-            reward, _ = alone[k].step(actions[step, k : k + 1], luck[step, k : k + 1])
+            reward, _ = alone[k].step(actions[step, k : k + 1], noise[step, k : k + 1])
             assert reward[0] == rewards[k]
             assert alone[k].observe()[0] == together.observe()[k]
 
 
-# References and rulers
+# References and baselines
 
 
 def test_references_by_hand() -> None:
@@ -132,7 +132,7 @@ def test_references_by_hand() -> None:
 def test_policies_that_remember_one_trial_by_hand() -> None:
     """Right with 0.9 by the state and 0.7 by the action, unless the state has changed."""
     tasks = TwoStepTasks(np.array([[0, 0, 1], [1, 1, 1]]), 0.75, 0.9, 0.025)
-    of_name = rulers(tasks)
+    of_name = baselines(tasks)
     right, wrong = 0.3 + 0.4 * 0.9, 0.3 + 0.4 * 0.1
     np.testing.assert_allclose(of_name["stay by state"], [0.5 + right + wrong, 0.5 + 2 * right])
     right, wrong = 0.3 + 0.4 * 0.7, 0.3 + 0.4 * 0.3
@@ -144,7 +144,7 @@ def test_their_means_over_the_family_are_those_of_theory() -> None:
 
     The control leaves reversals out.
     """
-    of_name = rulers(sample(2000))
+    of_name = baselines(sample(2000))
     for name, agrees in (("stay by state", 0.9), ("stay by action", 0.7)):
         right = 0.975 * agrees + 0.025 * (1 - agrees)
         assert_mean(of_name[name], 0.5 + 99 * (0.3 + 0.4 * right), ALPHA / 2)
@@ -208,7 +208,7 @@ def test_returns_of_the_filter_are_those_of_brute_force(
 def test_without_reversals_the_optimum_is_the_majority() -> None:
     """Trials are then pulls of two arms of which one pays when the other would not."""
     tasks = sample(500, n_steps=60, reversal=0.0)
-    of_name = rulers(tasks)
+    of_name = baselines(tasks)
     (blind,) = majority_return(np.array([[0.7, 0.3]]), 30)
     assert_mean(of_name["blind to states"], float(blind), ALPHA / 2)
     (majority,) = majority_return(np.array([[0.9, 0.1]]), 30)
@@ -220,7 +220,7 @@ def test_without_reversals_the_optimum_is_the_majority() -> None:
 
 def test_policies_stand_in_the_right_order() -> None:
     tasks = sample(300)
-    references, of_name = tasks.references(), rulers(tasks)
+    references, of_name = tasks.references(), baselines(tasks)
     names = ("stay by action", "blind to states", "stay by state", "Bayes optimum")
     means = [references.random, *(of_name[name] for name in names), references.optimal]
     assert (np.diff([returns.mean() for returns in means]) > 1.0).all()
@@ -232,7 +232,7 @@ def test_policies_stand_in_the_right_order() -> None:
 def played(
     tasks: TwoStepTasks, task: NDArray[Any], agrees: float, by_state: bool, filters: bool
 ) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
-    """(n_lives,) returns, and (n_trials, n_lives) actions, states and rewards of a policy.
+    """(n_episodes,) returns, and (n_trials, n_episodes) actions, states and rewards of a policy.
 
     It guesses from the last trial, or if it ``filters``, from all of them.
     """
@@ -263,12 +263,12 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_rulers_are_what_the_policies_earn(name: str) -> None:
-    """Sees a return that is off by 0.4; the control is the next better policy's ruler."""
+def test_baselines_are_what_the_policies_earn(name: str) -> None:
+    """Sees a return that is off by 0.4; the control is the next better policy's baseline."""
     tasks = sample(20)
     task = np.repeat(np.arange(20), 200)
     returns, _ = played(tasks, task, *POLICIES[name])
-    of_name = rulers(tasks)
+    of_name = baselines(tasks)
     assert_mean(returns - of_name[name][task], 0.0, ALPHA / 4)
     other = "Bayes optimum" if name != "Bayes optimum" else "stay by state"
     with pytest.raises(AssertionError):

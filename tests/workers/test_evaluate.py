@@ -1,4 +1,4 @@
-"""``evaluate``: a tile is lived as part of its grid, and a broken life stays alone."""
+"""``evaluate``: a tile is run as part of its grid, and a broken episode stays alone."""
 
 import math
 import re
@@ -16,7 +16,7 @@ from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.base import Differentiable, Learner, Lives
+from spikeloop.workers.base import Differentiable, Learner, Episodes
 from spikeloop.workers.evaluate import assemble, evaluate, failed, mean_gradient
 from spikeloop.workers.job import Grid, Job, JobResult, Population, Status, Tile, cut
 from spikeloop.workers.seeding import TaskSet
@@ -26,9 +26,9 @@ N_BINS = 4
 
 
 class Echo(Settings):
-    """Returns a number that tells parameters, task and seed of a life apart.
+    """Returns a number that tells parameters, task and seed of an episode apart.
 
-    ``fault`` breaks the lives of candidates whose parameter x is above 0.5.
+    ``fault`` breaks the episodes of candidates whose parameter x is above 0.5.
     """
 
     kind: Literal["echo"] = "echo"
@@ -37,7 +37,7 @@ class Echo(Settings):
     def space(self, interface: Interface) -> ParameterSpace:
         return ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         assert isinstance(tasks, TabularTasks)
         x = parameters["x"]
         broken = x > 0.5
@@ -45,14 +45,14 @@ class Echo(Settings):
             raise RuntimeError("x is too large\nsecond line")
         if broken.any() and self.fault == "exit":
             raise SystemExit(3)
-        luck = (seeds >> np.uint64(11)) / 2.0**53
-        returns = x[:, None] + 10 * tasks.reward.sum(axis=(1, 2, 3)) + luck
+        noise = (seeds >> np.uint64(11)) / 2.0**53
+        returns = x[:, None] + 10 * tasks.reward.sum(axis=(1, 2, 3)) + noise
         curve = returns[..., None] + np.arange(N_BINS)
         if self.fault == "nan":
             returns[broken] = math.inf
         if self.fault == "nan curve":
             curve[broken, :, 1] = math.nan
-        return Lives(returns, curve, n_simulated_steps=100 * returns.size)
+        return Episodes(returns, curve, n_simulated_steps=100 * returns.size)
 
 
 class Misshapen(Settings):
@@ -65,8 +65,8 @@ class Misshapen(Settings):
     def space(self, interface: Interface) -> ParameterSpace:
         return ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        return Lives(np.zeros(self.returns), np.zeros(self.curve), n_simulated_steps=0)
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        return Episodes(np.zeros(self.returns), np.zeros(self.curve), n_simulated_steps=0)
 
 
 POINTS = np.array([[0.1], [0.9], [0.3], [0.4]])
@@ -105,7 +105,7 @@ def test_the_cut_into_tiles_changes_no_number(
     assert many.failures == one.failures == ()
 
 
-def test_seeded_populations_are_built_where_they_are_lived() -> None:
+def test_seeded_populations_are_built_where_they_are_run() -> None:
     mirrored = MirroredGaussian(np.array([0.5]), sigma=0.1, seed=3, n_pairs=2)
     explicit = Explicit(mirrored.rows(0, 4))
     np.testing.assert_array_equal(
@@ -138,7 +138,7 @@ def test_evaluation_is_repeatable_up_to_wall_time() -> None:
         ("nan curve", Status.NOT_FINITE, "not finite"),
     ],
 )
-def test_a_broken_life_fails_alone(
+def test_a_broken_episode_fails_alone(
     fault: Literal["raise", "exit", "nan", "nan curve"], status: Status, message: str
 ) -> None:
     healthy = whole(grid(Echo()))
@@ -176,7 +176,7 @@ def test_arrays_of_a_wrong_shape_are_named(
     result = whole(grid(Misshapen(returns=returns, curve=curve)))
     assert (result.status == Status.RAISED).all()
     for failure in result.failures:
-        assert "misshapen.live must give returns (1, 1)" in failure.message
+        assert "misshapen.run_episodes must give returns (1, 1)" in failure.message
         assert f"got {returns} and {curve}" in failure.message
 
 
@@ -220,9 +220,9 @@ def test_gradients_of_tiles_are_averaged_by_their_tasks(n_candidates: int, n_tas
 
 
 def test_a_tile_of_gradients_that_raises_is_not_cut() -> None:
-    """The gradient of a tile is not the mean of its lives', of which none is asked for."""
+    """The gradient of a tile is not the mean of its episodes', of which none is asked for."""
     result = whole(steep("raise"))
-    assert [failure.tile for failure in result.failures] == list(Tile(0, 4, 0, 3).lives())
+    assert [failure.tile for failure in result.failures] == list(Tile(0, 4, 0, 3).episodes())
     assert {(f.status, f.message) for f in result.failures} == {
         (Status.RAISED, "ArithmeticError: too steep")
     }

@@ -38,8 +38,8 @@ def test_any_other_coordinate_gives_other_numbers() -> None:
 
 
 def test_a_longer_request_for_seeds_starts_the_same() -> None:
-    few = seeds(3, Purpose.LIVES, 0, 5, n=4)
-    many = seeds(3, Purpose.LIVES, 0, 5, n=4000)
+    few = seeds(3, Purpose.EPISODES, 0, 5, n=4)
+    many = seeds(3, Purpose.EPISODES, 0, 5, n=4000)
     np.testing.assert_array_equal(few, many[:4])
     assert many.dtype == np.uint64
     assert np.unique(many).size == many.size
@@ -49,7 +49,7 @@ def test_numbers_are_the_same_in_another_process() -> None:
     code = (
         "from spikeloop.workers.seeding import Purpose, seeds, stream\n"
         "print(stream(9, Purpose.ASK, 2**40, 1).integers(2**63), "
-        "seeds(9, Purpose.LIVES, 4, n=3).tolist())\n"
+        "seeds(9, Purpose.EPISODES, 4, n=3).tolist())\n"
     )
     there = [
         subprocess.run(
@@ -62,7 +62,7 @@ def test_numbers_are_the_same_in_another_process() -> None:
         for hash_seed in ("0", "1")
     ]
     number = first_number(9, Purpose.ASK, 2**40, 1)
-    here = f"{number} {seeds(9, Purpose.LIVES, 4, n=3).tolist()}"
+    here = f"{number} {seeds(9, Purpose.EPISODES, 4, n=3).tolist()}"
     assert there == [here, here]
 
 
@@ -86,7 +86,7 @@ def test_first_draws_of_neighbouring_streams_are_uniform_and_uncorrelated() -> N
 
 
 def test_seeds_are_uniform_in_every_bit() -> None:
-    drawn = seeds(2, Purpose.LIVES, 0, n=4000)
+    drawn = seeds(2, Purpose.EPISODES, 0, n=4000)
     bits = (drawn[:, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)
     for bit in bits.T:
         assert_mean(bit, 0.5, ALPHA / 64)

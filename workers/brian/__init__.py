@@ -1,1 +1,1 @@
-"""Brian2 networks as learners: many lives side by side in one network, each with its own noise."""
+"""Brian2 networks as learners: many episodes side by side in one network, with own noise."""

@@ -1,8 +1,8 @@
-"""One Brian2 network that holds the networks of many lives, built once and run again and again.
+"""One Brian2 network that holds the networks of many episodes, built once and run again and again.
 
-A time step costs about the same for 1 life and for 100, because its price is Brian2's call of each
-piece of code. A life's spikes do not depend on its neighbours: see ``assembly`` for sums and
-``noise`` for random numbers.
+A time step costs about the same for 1 episode and for 100, because its price is Brian2's call of
+each piece of code. An episode's spikes do not depend on its neighbours: see ``assembly`` for sums
+and ``noise`` for random numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,13 +23,13 @@ from spikeloop.workers.brian.targets import Target, codeobject_class
 
 
 class Batch:
-    """The networks of ``n_lives`` lives in one Brian2 network.
+    """The networks of ``n_episodes`` episodes in one Brian2 network.
 
     Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions.
 
     Args:
-        blueprint: of one life.
-        n_lives: lives side by side.
+        blueprint: of one episode.
+        n_episodes: episodes side by side.
         target: what Brian2 generates code for.
         record: populations whose spikes are kept, see ``spikes``.
     """
@@ -37,13 +37,13 @@ class Batch:
     def __init__(
         self,
         blueprint: Blueprint,
-        n_lives: int,
+        n_episodes: int,
         target: Target = "numpy",
         record: Sequence[str] = (),
     ) -> None:
         b2 = brian2()
-        self.blueprint, self.n_lives = blueprint, n_lives
-        self._parts = parts = Assembly(blueprint, n_lives, codeobject_class(target))
+        self.blueprint, self.n_episodes = blueprint, n_episodes
+        self._parts = parts = Assembly(blueprint, n_episodes, codeobject_class(target))
         self._caller = _caller_class()(parts.clock)
         self._monitors = {
             name: b2.SpikeMonitor(
@@ -52,7 +52,7 @@ class Batch:
             for name in record
         }
         self._network = b2.Network(
-            *parts.groups.values(), *self._monitors.values(), self._caller, name="lives"
+            *parts.groups.values(), *self._monitors.values(), self._caller, name="episodes"
         )
         self._at_start = self._snapshot()
         self._has_run = False
@@ -61,16 +61,16 @@ class Batch:
         """The values themselves of a variable, to read and to write.
 
         Returns:
-            (n_lives, n) of neurons, or of synapses in the order of the wiring.
+            (n_episodes, n) of neurons, or of synapses in the order of the wiring.
         """
         values = self._parts.groups[group].variables[variable].get_value()
-        return np.asarray(values).reshape(self.n_lives, -1)
+        return np.asarray(values).reshape(self.n_episodes, -1)
 
     def reset(self, seeds: SeedArray) -> None:
         """Takes everything back to time 0 and to the initial values.
 
         Args:
-            seeds: (n_lives,) of the lives' own randomness inside the network.
+            seeds: (n_episodes,) of the episodes' own randomness inside the network.
         """
         for variable, values in self._at_start:
             variable.get_value()[...] = values
@@ -89,7 +89,7 @@ class Batch:
                 self.array(name, KEY_HIGH)[:] = high[:, None]
 
     def run(self, n_decisions: int, decision_steps: int, between: Callable[[int], None]) -> None:
-        """Runs all lives, in one go.
+        """Runs all episodes, in one go.
 
         Args:
             n_decisions: windows of simulated time, one for each decision.
@@ -112,7 +112,7 @@ class Batch:
         between(n_decisions)
 
     def tell(self) -> None:
-        """Runs the ``on_told`` code of synapses, then of neurons; call it in ``between``."""
+        """Runs the ``on_feedback`` code of synapses, then of neurons; call it in ``between``."""
         for teller in self._parts.tellers:
             teller.run()
 
@@ -122,12 +122,12 @@ class Batch:
             caller.run()
 
     def spikes(self, group: str) -> tuple[IntArray, IntArray, IntArray]:
-        """Life, neuron within the life and time step of each recorded spike, in order of time."""
+        """Episode, neuron within it and time step of each recorded spike, in order of time."""
         monitor = self._monitors[group]
         index = np.asarray(monitor.i[:], dtype=np.int64)
         step = np.rint(np.asarray(monitor.t_[:]) / self.blueprint.dt_s).astype(np.int64)
-        life, neuron = np.divmod(index, self.blueprint.neurons[group].n)
-        return life, neuron, step
+        episode, neuron = np.divmod(index, self.blueprint.neurons[group].n)
+        return episode, neuron, step
 
     def _snapshot(self) -> list[tuple[Any, NDArray[Any]]]:
         """All arrays that a run can change, with their values now."""

@@ -1,7 +1,7 @@
-"""A spiking network as one life has it: Brian2 code, sizes and wiring, without Brian2 itself.
+"""A spiking network as one episode has it: Brian2 code, sizes and wiring, without Brian2 itself.
 
-A blueprint says nothing of how many lives there are; ``batch`` builds one network out of as many
-copies as a tile has lives.
+A blueprint says nothing of how many episodes there are; ``batch`` builds one network out of as many
+copies as a tile has episodes.
 """
 
 import hashlib
@@ -17,18 +17,19 @@ from spikeloop.tasks.base import IntArray
 class Neurons:
     """One population of neurons, in Brian2's own words.
 
-    What differs between lives or is written between decisions is a parameter of the equations, for
-    example ``tau : second (constant)``.
+    What differs between episodes or is written between decisions is a parameter of the equations,
+    for example ``tau : second (constant)``.
 
     Attributes:
-        n: neurons of one life.
+        n: neurons of one episode.
         equations: differential equations, subexpressions and parameters, with units.
         threshold: condition of a spike; "" for none.
         reset: statements after a spike.
         refractory: condition or expression of a time; "" for none.
         method: state updater, such as "exact", "exponential_euler", "euler".
-        on_told: statements for every neuron, once a decision, after learning signals are set.
-        initial: value of a variable at the start of a life, as Brian2 code; 0 where none is given.
+        on_feedback: statements for every neuron, once a decision, after learning signals are set.
+        initial: value of a variable at the start of an episode, as Brian2 code; 0 where none is
+            given.
         on_call: further statements for every neuron, by the name that ``Batch.call`` runs them by.
     """
 
@@ -38,14 +39,14 @@ class Neurons:
     reset: str = ""
     refractory: str = ""
     method: str = "exact"
-    on_told: str = ""
+    on_feedback: str = ""
     initial: Mapping[str, str] = field(default_factory=dict)
     on_call: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """Which neuron reaches which, as indices within one life.
+    """Which neuron reaches which, as indices within one episode.
 
     Attributes:
         pre: (n_synapses,) index of the source.
@@ -72,7 +73,7 @@ def all_to_others(n: int) -> Wiring:
 
 @dataclass(frozen=True)
 class Synapses:
-    """Synapses between two populations of the same life, in Brian2's own words.
+    """Synapses between two populations of the same episode, in Brian2's own words.
 
     Names without a suffix that the synapses do not define are the target neuron's.
 
@@ -83,12 +84,12 @@ class Synapses:
         equations: variables of a synapse, with units.
         on_pre: statements at a spike of the source.
         on_post: statements at a spike of the target.
-        on_told: statements for every synapse, once a decision, after learning signals are set.
+        on_feedback: statements for every synapse, once a decision, after learning signals are set.
         method: state updater of differential equations.
         initial: as for ``Neurons``.
         on_call: as for ``Neurons``.
-        up_to_date: whether ``on_told`` and ``on_call`` see event-driven variables as they are now,
-            and not as they were at the last event.
+        up_to_date: whether ``on_feedback`` and ``on_call`` see event-driven variables as they are
+            now, and not as they were at the last event.
     """
 
     source: str
@@ -97,7 +98,7 @@ class Synapses:
     equations: str = ""
     on_pre: str = ""
     on_post: str = ""
-    on_told: str = ""
+    on_feedback: str = ""
     method: str = "exact"
     initial: Mapping[str, str] = field(default_factory=dict)
     on_call: Mapping[str, str] = field(default_factory=dict)
@@ -106,13 +107,13 @@ class Synapses:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """The network of one life.
+    """The network of one episode.
 
     Attributes:
         dt_s: time step, in seconds.
         neurons: populations by name.
         synapses: groups of synapses by name; names differ from those of populations.
-        constants: symbols that are the same for all lives, as text with units such as "-60*mV".
+        constants: symbols that are the same for all episodes, as text with units such as "-60*mV".
     """
 
     dt_s: float

@@ -1,4 +1,4 @@
-"""Linear readouts that learn within a life: sample by sample, from the error of their own answer.
+"""Linear readouts that learn within an episode, sample by sample, from their answers' errors.
 
 A readout with weights w answers y = w · x, where x are the features of a sample after a constant 1,
 and only then learns the target d. Weights begin at 0, and so does the first answer.
@@ -19,7 +19,7 @@ units of the input's power (Nagumo and Noda 1967), which are stable for any rate
 
     w ← w + η_t (d − w · x) x / (1 + x · x)     η_t = η / (1 + t)^decay
 
-Each life is computed by itself and in the same order of sums, so its numbers are the same to the
+Each episode is computed by itself and in the same order of sums, so its numbers are the same to the
 bit beside any others.
 """
 
@@ -39,14 +39,14 @@ def recursive_least_squares(
     """Answers of readouts that learn by recursive least squares.
 
     Args:
-        features: (n_samples, n_lives, n) without the constant.
-        targets: (n_samples, n_lives).
-        sizes: (n_lives,) how many features a life has; the rest of its row is not looked at.
-        ridge: (n_lives,) above 0, inverse variance of each weight before any sample.
-        forgetting: (n_lives,) μ in (0, 1].
+        features: (n_samples, n_episodes, n) without the constant.
+        targets: (n_samples, n_episodes).
+        sizes: (n_episodes,) how many features an episode has; the rest of its row is not looked at.
+        ridge: (n_episodes,) above 0, inverse variance of each weight before any sample.
+        forgetting: (n_episodes,) μ in (0, 1].
 
     Returns:
-        (n_samples, n_lives) answer to each sample, given before its target was told.
+        (n_samples, n_episodes) answer to each sample, given before its target was told.
     """
     answers = np.empty(targets.shape)
     n = features.shape[2] + 1
@@ -76,14 +76,14 @@ def delta_rule(
     """Answers of readouts that learn by the delta rule.
 
     Args:
-        features: (n_samples, n_lives, n) without the constant.
-        targets: (n_samples, n_lives).
-        sizes: (n_lives,) how many features a life has; the rest of its row is not looked at.
-        rate: (n_lives,) η in [0, 2).
-        decay: (n_lives,) exponent, 0 or more.
+        features: (n_samples, n_episodes, n) without the constant.
+        targets: (n_samples, n_episodes).
+        sizes: (n_episodes,) how many features an episode has; the rest of its row is not looked at.
+        rate: (n_episodes,) η in [0, 2).
+        decay: (n_episodes,) exponent, 0 or more.
 
     Returns:
-        (n_samples, n_lives) answer to each sample, given before its target was told.
+        (n_samples, n_episodes) answer to each sample, given before its target was told.
     """
     answers = np.empty(targets.shape)
     _delta(
@@ -111,25 +111,25 @@ def _squares(
     gain: FloatArray,
     answers: FloatArray,
 ) -> None:
-    n_samples, n_lives = targets.shape
-    for life in range(n_lives):
-        n = sizes[life] + 1
-        most = n / ridge[life]
+    n_samples, n_episodes = targets.shape
+    for episode in range(n_episodes):
+        n = sizes[episode] + 1
+        most = n / ridge[episode]
         trace = most
         for i in range(n):
             weights[i] = 0.0
             for j in range(n):
                 inverse[i, j] = 0.0
-            inverse[i, i] = 1.0 / ridge[life]
+            inverse[i, i] = 1.0 / ridge[episode]
         for t in range(n_samples):
             shown[0] = 1.0
             for i in range(1, n):
-                shown[i] = features[t, life, i - 1]
+                shown[i] = features[t, episode, i - 1]
             answer = 0.0
             for i in range(n):
                 answer += weights[i] * shown[i]
                 gain[i] = 0.0
-            answers[t, life] = answer
+            answers[t, episode] = answer
 
             for j in range(n):  # by rows, which are columns too, and few neurons have fired
                 if shown[j] != 0.0:
@@ -140,12 +140,12 @@ def _squares(
             for i in range(n):
                 spread += shown[i] * gain[i]
                 square += gain[i] * gain[i]
-            kept = forgetting[life]
+            kept = forgetting[episode]
             if trace - square / (kept + spread) > kept * most:
                 kept = 1.0
             scale = 1.0 / (kept + spread)
             growth = 1.0 / kept
-            step = (targets[t, life] - answer) * scale
+            step = (targets[t, episode] - answer) * scale
             trace = 0.0
             for i in range(n):
                 weights[i] += step * gain[i]
@@ -164,9 +164,9 @@ def _delta(
     weights: FloatArray,
     answers: FloatArray,
 ) -> None:
-    n_samples, n_lives = targets.shape
-    for life in range(n_lives):
-        n = sizes[life]
+    n_samples, n_episodes = targets.shape
+    for episode in range(n_episodes):
+        n = sizes[episode]
         constant = 0.0
         for i in range(n):
             weights[i] = 0.0
@@ -174,11 +174,11 @@ def _delta(
             answer = constant
             power = 1.0
             for i in range(n):
-                answer += weights[i] * features[t, life, i]
-                power += features[t, life, i] * features[t, life, i]
-            answers[t, life] = answer
-            step = rate[life] / (1.0 + t) ** decay[life] * (targets[t, life] - answer)
+                answer += weights[i] * features[t, episode, i]
+                power += features[t, episode, i] * features[t, episode, i]
+            answers[t, episode] = answer
+            step = rate[episode] / (1.0 + t) ** decay[episode] * (targets[t, episode] - answer)
             step /= 1.0 + power
             constant += step
             for i in range(n):
-                weights[i] += step * features[t, life, i]
+                weights[i] += step * features[t, episode, i]

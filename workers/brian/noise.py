@@ -1,11 +1,12 @@
-"""Random numbers that belong to a life, whatever else is simulated beside it.
+"""Random numbers that belong to an episode, whatever else is simulated beside it.
 
-Brian2's own ``rand()`` hands numbers out in the order of the neurons of a whole group, so a life's
-luck would depend on its neighbours in the tile. Here a number is a function of five coordinates:
-the life's 64-bit seed, the element (which neuron or synapse *of the life*), the time step, and the
+Brian2's own ``rand()`` hands numbers out in the order of the neurons of a whole group, so an
+episode's luck would depend on its neighbours in the tile. Here a number is a function of five
+coordinates: the episode's 64-bit seed, the element (which neuron or synapse *of the episode*), the
+    time step, and the
 stream (which occurrence of a random function in the model). The numbers are those of ``philox``.
 
-``functions`` and ``per_life`` serve models in Brian2.
+``functions`` and ``per_episode`` serve models in Brian2.
 """
 
 import re
@@ -28,11 +29,11 @@ def keys(seeds: SeedArray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 CPP = """
-#ifndef SPIKELOOP_LIFE_NOISE
-#define SPIKELOOP_LIFE_NOISE
+#ifndef SPIKELOOP_EPISODE_NOISE
+#define SPIKELOOP_EPISODE_NOISE
 #include <math.h>
 #include <stdint.h>
-static inline void _life_philox(
+static inline void _episode_philox(
     int64_t key_low, int64_t key_high, int64_t element, int64_t step, int64_t stream, uint32_t *c)
 {
     uint32_t k0 = (uint32_t)key_low, k1 = (uint32_t)key_high;
@@ -45,24 +46,24 @@ static inline void _life_philox(
         k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
     }
 }
-static inline double _life_fraction(uint32_t high, uint32_t low)
+static inline double _episode_fraction(uint32_t high, uint32_t low)
 {
     return (double)(((uint64_t)(high >> 5) << 26) | (low >> 6)) * (1.0 / 9007199254740992.0);
 }
-static inline double _life_uniform(
+static inline double _episode_uniform(
     int64_t key_low, int64_t key_high, int64_t element, int64_t step, int64_t stream)
 {
     uint32_t c[4];
-    _life_philox(key_low, key_high, element, step, stream, c);
-    return _life_fraction(c[0], c[1]);
+    _episode_philox(key_low, key_high, element, step, stream, c);
+    return _episode_fraction(c[0], c[1]);
 }
-static inline double _life_normal(
+static inline double _episode_normal(
     int64_t key_low, int64_t key_high, int64_t element, int64_t step, int64_t stream)
 {
     uint32_t c[4];
-    _life_philox(key_low, key_high, element, step, stream, c);
-    return sqrt(-2.0 * log(1.0 - _life_fraction(c[0], c[1])))
-        * cos(6.283185307179586 * _life_fraction(c[2], c[3]));
+    _episode_philox(key_low, key_high, element, step, stream, c);
+    return sqrt(-2.0 * log(1.0 - _episode_fraction(c[0], c[1])))
+        * cos(6.283185307179586 * _episode_fraction(c[2], c[3]));
 }
 #endif
 """
@@ -76,7 +77,7 @@ cdef extern from *:
 
 @cache
 def functions() -> dict[str, Any]:
-    """Brian2's ``life_uniform`` and ``life_normal``, for the namespace of a group.
+    """Brian2's ``episode_uniform`` and ``episode_normal``, for the namespace of a group.
 
     Both take (key_low, key_high, element, step, stream), integers without units, and give a number
     without unit; with the targets numpy, cython and cpp (standalone).
@@ -87,7 +88,7 @@ def functions() -> dict[str, Any]:
     function = brian2().Function
     signature = "float64(int64, int64, int64, int64, int64)"
     table = {}
-    for name, scalar in (("life_uniform", uniform), ("life_normal", normal)):
+    for name, scalar in (("episode_uniform", uniform), ("episode_normal", normal)):
         compile_ufunc: Any = vectorize([signature], nopython=True, cache=True)  # type: ignore[no-untyped-call]
         compiled = compile_ufunc(scalar.py_func)  # type: ignore[attr-defined]
         # Pure functions of their arguments, so whatever Brian2 rearranges is right.
@@ -111,14 +112,15 @@ RANDOM = re.compile(r"\b(rand|randn|poisson|binomial)\s*\((\s*\))?")
 XI = re.compile(r"\bxi(?:_\w+)?\b")
 
 
-def per_life(
+def per_episode(
     code: str, first_stream: int, element: str, equations: bool = False
 ) -> tuple[str, int]:
-    """Rewrites a model's random numbers into the lives' own.
+    """Rewrites a model's random numbers into the episodes' own.
 
-    Every occurrence of ``rand()`` and ``randn()`` becomes a call of ``life_uniform`` or
-    ``life_normal`` with a stream of its own. They refer to the integer variables ``life_key_low``
-    and ``life_key_high`` (see ``keys``), and to ``t_in_timesteps``, which Brian2 provides.
+    Every occurrence of ``rand()`` and ``randn()`` becomes a call of ``episode_uniform`` or
+    ``episode_normal`` with a stream of its own. They refer to the integer variables
+    ``episode_key_low`` and ``episode_key_high`` (see ``keys``), and to ``t_in_timesteps``, which
+    Brian2 provides.
 
     In equations, white noise ``xi`` or ``xi_name`` becomes a subexpression that is constant over a
     time step and has the same variance, ``dt**-0.5 * randn()``: one stream for each name, as in
@@ -130,7 +132,7 @@ def per_life(
     Args:
         code: statements, an expression, or equations.
         first_stream: number of the first stream to use.
-        element: name of the integer variable that numbers neurons or synapses within their life.
+        element: name of the integer variable that numbers neurons or synapses within their episode.
         equations: whether the code is equations.
 
     Returns:
@@ -144,17 +146,18 @@ def per_life(
     def call(function: str) -> str:
         nonlocal stream
         stream += 1
-        return f"{function}(life_key_low, life_key_high, {element}, t_in_timesteps, {stream - 1})"
+        keys = "episode_key_low, episode_key_high"
+        return f"{function}({keys}, {element}, t_in_timesteps, {stream - 1})"
 
     def rewritten(match: re.Match[str]) -> str:
         name, closing = match.groups()
         if name not in ("rand", "randn"):
             raise ValueError(
-                f"{name}() has no version of a life's own, use rand() < rate*dt, got {code!r}"
+                f"{name}() has no version of an episode's own, use rand() < rate*dt, got {code!r}"
             )
         if closing is None:
             raise ValueError(f"{name}() must be called without arguments, got {code!r}")
-        return call("life_uniform" if name == "rand" else "life_normal")
+        return call("episode_uniform" if name == "rand" else "episode_normal")
 
     lines, noises = [], dict[str, None]()
     for line in code.split("\n"):
@@ -162,10 +165,10 @@ def per_life(
         text = RANDOM.sub(rewritten, text)
         if equations:
             noises.update(dict.fromkeys(XI.findall(text)))
-            text = XI.sub(lambda match: f"life_{match[0]}", text)
+            text = XI.sub(lambda match: f"episode_{match[0]}", text)
         lines.append(text + mark + comment)
     lines += [
-        f"life_{xi} = dt**-0.5 * {call('life_normal')} : second**-0.5 (constant over dt)"
+        f"episode_{xi} = dt**-0.5 * {call('episode_normal')} : second**-0.5 (constant over dt)"
         for xi in noises
     ]
     return "\n".join(lines), stream

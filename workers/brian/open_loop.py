@@ -1,6 +1,6 @@
-"""Lives whose input is known beforehand: what the network does cannot change what it meets.
+"""Episodes whose input is known beforehand: what the network does cannot change what it meets.
 
-So are lives in which a teacher tells the targets. They need nothing between the windows of
+So are episodes in which a teacher tells the targets. They need nothing between the windows of
 simulated time, and so can run as a program without Python (``standalone``).
 """
 
@@ -28,20 +28,20 @@ def open_loop(
     read: Sequence[Variable],
     target: OpenTarget = "numpy",
 ) -> dict[Variable, FloatArray]:
-    """Runs lives side by side through windows of simulated time.
+    """Runs episodes side by side through windows of simulated time.
 
     Args:
-        blueprint: of one life.
-        seeds: (n_lives,) of the lives' own randomness inside the network.
+        blueprint: of one episode.
+        seeds: (n_episodes,) of the episodes' own randomness inside the network.
         values: what variables are at the start, in SI units, shaped as ``Batch.array`` gives them.
         drive: parameters of populations that change from window to window, in SI units:
-            (n_windows, n_lives, n), all with as many windows.
+            (n_windows, n_episodes, n), all with as many windows.
         decision_steps: time steps of one window.
         read: variables of populations that are wanted at the end of every window.
         target: what Brian2 generates code for.
 
     Returns:
-        (n_windows, n_lives, n) values of each variable of ``read``, in SI units.
+        (n_windows, n_episodes, n) values of each variable of ``read``, in SI units.
     """
     n_windows = len(next(iter(drive.values())))
     if target == "cpp_standalone":

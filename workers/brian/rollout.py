@@ -1,22 +1,22 @@
-"""The environment's side of a tile: lives side by side, what they earn, and their own luck."""
+"""The environment's side of a tile: episodes side by side, what they earn, and their own luck."""
 
 from typing import Any
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, SeedArray, TaskBatch
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.philox import Stream, uniforms
 
 
 class Course:
-    """Lives under way: candidates × tasks, life c · n_tasks + t for candidate c and task t.
+    """Episodes under way: candidates × tasks, episode c · n_tasks + t for candidate c and task t.
 
     Args:
         kind: of the learner, for messages.
-        tasks: (n_tasks) what is lived through.
-        seeds: (n_candidates, n_tasks) of the lives.
+        tasks: (n_tasks) what is run through.
+        seeds: (n_candidates, n_tasks) of the episodes.
         how: further arguments of the batch's ``play``.
 
     Raises:
@@ -31,46 +31,46 @@ class Course:
         self.shape = n_candidates, n_tasks = seeds.shape
         self.interface = tasks.interface
         self.seeds: SeedArray = np.ascontiguousarray(seeds).ravel()
-        self.n_lives, self.n_steps = seeds.size, self.interface.n_steps
+        self.n_episodes, self.n_steps = seeds.size, self.interface.n_steps
         self.n_taken = 0
         self._play = tasks.play(np.tile(np.arange(n_tasks), n_candidates), **how)
         self._lengths = bin_lengths(self.n_steps)
         self._bin = np.repeat(np.arange(self._lengths.size), self._lengths)
-        self._sums = np.zeros((self.n_lives, self._lengths.size))
+        self._sums = np.zeros((self.n_episodes, self._lengths.size))
 
-    def of_lives(self, values: FloatArray) -> FloatArray:
-        """(n_lives, ...) the values of each life's candidate, from (n_candidates, ...)."""
+    def of_episodes(self, values: FloatArray) -> FloatArray:
+        """(n_episodes, ...) the values of each episode's candidate, from (n_candidates, ...)."""
         return np.repeat(values, self.shape[1], axis=0)
 
     def observe(self) -> IntArray | FloatArray:
-        """(n_lives,) indices or (n_lives, n_observations) vectors that the lives see now."""
+        """(n_episodes,) indices or (n_episodes, n_observations) vectors that episodes see now."""
         return self._play.observe()
 
     def uniform(self, stream: int, n: int = 1) -> FloatArray:
-        """(n_lives, n) random numbers in [0, 1) of this step, for one use."""
+        """(n_episodes, n) random numbers in [0, 1) of this step, for one use."""
         return uniforms(self.seeds, int(stream), self.n_taken, n)
 
     def step(self, actions: IntArray | FloatArray) -> FloatArray:
-        """Lets every life act.
+        """Lets every episode act.
 
         Args:
-            actions: (n_lives,) indices or (n_lives, n_actions) vectors.
+            actions: (n_episodes,) indices or (n_episodes, n_actions) vectors.
 
         Returns:
-            (n_lives,) what each is told: a reward or a target.
+            (n_episodes,) what each is told: a reward or a target.
         """
-        reward, told = self._play.step(actions, self.uniform(Stream.LUCK)[:, 0])
+        reward, feedback = self._play.step(actions, self.uniform(Stream.ENVIRONMENT)[:, 0])
         self._sums[:, self._bin[self.n_taken]] += reward
         self.n_taken += 1
-        return told
+        return feedback
 
     def pick(self, preference: FloatArray) -> IntArray:
-        """(n_lives,) the action of largest preference; among equals one is drawn.
+        """(n_episodes,) the action of largest preference; among equals one is drawn.
 
-        A life whose preferences are not all numbers has broken: its return is nan from here on.
+        An episode whose preferences are not all numbers has broken: its return is nan from here on.
 
         Args:
-            preference: (n_lives, n_actions).
+            preference: (n_episodes, n_actions).
         """
         self._sums[np.isnan(preference).any(axis=1)] = np.nan
         best = preference == preference.max(axis=1, keepdims=True)
@@ -78,16 +78,16 @@ class Course:
         picked: IntArray = np.where(best, ties, -1.0).argmax(axis=1)
         return picked
 
-    def lives(self, action_values: FloatArray | None = None) -> Lives:
-        """What the lives came to.
+    def episodes(self, action_values: FloatArray | None = None) -> Episodes:
+        """What the episodes came to.
 
         Args:
-            action_values: (n_lives, n_states, n_actions), if the learner has such a thing.
+            action_values: (n_episodes, n_states, n_actions), if the learner has such a thing.
         """
         shape, values = self.shape, action_values
-        return Lives(
+        return Episodes(
             returns=self._sums.sum(axis=1).reshape(shape),
             curve=(self._sums / self._lengths).reshape(*shape, -1),
-            n_simulated_steps=self.n_lives * self.n_steps,
+            n_simulated_steps=self.n_episodes * self.n_steps,
             action_values=None if values is None else values.reshape(*shape, *values.shape[1:]),
         )

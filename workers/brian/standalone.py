@@ -1,4 +1,4 @@
-"""Open-loop lives as a C++ program of their own, compiled once and run with other arguments.
+"""Open-loop episodes as a C++ program of their own, compiled once and run with other arguments.
 
 Brian2's device "cpp_standalone" writes a project, compiles it in some seconds and runs it as a
 child process. Weights, parameters, seeds and the input over time are arguments of the program, so
@@ -35,7 +35,7 @@ _built: dict[tuple[Any, ...], "Program"] = {}
 @contextmanager
 def program(
     blueprint: Blueprint,
-    n_lives: int,
+    n_episodes: int,
     n_windows: int,
     decision_steps: int,
     drive: Variables,
@@ -47,12 +47,12 @@ def program(
         MissingCompiler: there is no C++ compiler.
     """
     require("cpp_standalone")
-    key = (blueprint.digest(), n_lives, n_windows, decision_steps, drive, read)
+    key = (blueprint.digest(), n_episodes, n_windows, decision_steps, drive, read)
     with own_preferences(), standalone_preferences():
         if key not in _built:
             gc.collect()  # what programs before have left: objects that refer to each other
         built = _built.pop(key, None) or Program(
-            blueprint, n_lives, n_windows, decision_steps, drive, read
+            blueprint, n_episodes, n_windows, decision_steps, drive, read
         )
         yield built.run
         _built[key] = built
@@ -66,7 +66,7 @@ class Program:
     def __init__(
         self,
         blueprint: Blueprint,
-        n_lives: int,
+        n_episodes: int,
         n_windows: int,
         decision_steps: int,
         drive: Variables,
@@ -76,7 +76,7 @@ class Program:
         from brian2.devices.device import reset_device, set_device
 
         b2 = brian2()
-        self._blueprint, self._n_lives, self._n_windows = blueprint, n_lives, n_windows
+        self._blueprint, self._n_episodes, self._n_windows = blueprint, n_episodes, n_windows
         self._folder = scratch_folder(self)
         self._device = CPPStandaloneDevice()
         set_device(self._device, build_on_run=False)
@@ -86,7 +86,7 @@ class Program:
             timed = {group: [name for g, name in drive if g == group] for group, _ in drive}
             self._parts = Assembly(
                 blueprint,
-                n_lives,
+                n_episodes,
                 None,
                 timed,
                 {f"{name}_timed": array for (_, name), array in self._timed.items()},
@@ -103,7 +103,9 @@ class Program:
                 )
                 for group, name in read
             }
-            net = b2.Network(*self._parts.groups.values(), *self._monitors.values(), name="lives")
+            net = b2.Network(
+                *self._parts.groups.values(), *self._monitors.values(), name="episodes"
+            )
             self._device.apply_run_args()  # after the initial values that the blueprint gives
             # One step more, at whose start the end of the last window is read.
             net.run((n_windows * decision_steps + 1) * blueprint.dt_s * b2.second, namespace={})
@@ -144,7 +146,7 @@ class Program:
         b2, (group, name) = brian2(), variable
         neurons = self._blueprint.neurons[group]
         dim = b2.Equations(neurons.equations)[name].dim
-        zeros = np.zeros((self._n_windows, neurons.n * self._n_lives))
+        zeros = np.zeros((self._n_windows, neurons.n * self._n_episodes))
         return b2.TimedArray(b2.Quantity(zeros, dim=dim), dt=window, name=f"{group}_{name}_timed")
 
     def _keys(self, seeds: SeedArray) -> dict[tuple[str, str], NDArray[Any]]:
@@ -157,7 +159,7 @@ class Program:
         return found
 
     def _read(self, group: str, name: str) -> FloatArray:
-        """(n_windows, n_lives, n) what a variable was at the end of each window."""
+        """(n_windows, n_episodes, n) what a variable was at the end of each window."""
         recorded = np.asarray(self._monitors[group, name].variables[name].get_value())
         n = self._blueprint.neurons[group].n
-        return recorded.reshape(-1, self._n_lives, n)[1 : self._n_windows + 1].astype(np.float64)
+        return recorded.reshape(-1, self._n_episodes, n)[1 : self._n_windows + 1].astype(np.float64)

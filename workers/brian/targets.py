@@ -4,7 +4,7 @@ Brian2 chooses by global preferences, compiles with ``-ffast-math``, and falls b
 compiling fails. Here the target is named, a missing compiler is an error, and numbers follow IEEE
 754 whatever the compiler: with ``-ffast-math``, or with a multiplication and an addition contracted
 into one instruction, the elements that fill a vector register are rounded differently from the rest
-at the end of an array, so a life would depend on where in the tile it lies.
+at the end of an array, so an episode would depend on where in the tile it lies.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from spikeloop.workers.brian.simulator import LOCK, brian2
 
 Target = Literal["numpy", "cython"]
 OpenTarget = Literal["numpy", "cython", "cpp_standalone"]
-"""Of lives in which nothing has to be decided, see ``open_loop``."""
+"""Of episodes in which nothing has to be decided, see ``open_loop``."""
 
 FLAGS = ("-w", "-g0", "-O2", "-march=native", "-fno-fast-math", "-ffp-contract=off", "-std=c++17")
 """How C++ is compiled. The machine's own instructions are wider, but round the same.

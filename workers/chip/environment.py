@@ -25,7 +25,7 @@ class Environment(NamedTuple):
         cumulative_u16: (n_actions, n_states, n_states) cumulative probabilities · 65535.
         signal_q7: (n_actions, n_states, n_states) int16, what the agent is told · 127.
         reward: (n_actions, n_states, n_states) the true reward, which makes up the return.
-        start_state: state in which a life begins.
+        start_state: state in which an episode begins.
     """
 
     cumulative_u16: NDArray[np.uint16]
@@ -42,14 +42,14 @@ def environments(tasks: TabularTasks) -> list[Environment]:
     """
     cumulative = np.cumsum(tasks.transition, axis=-1)
     cumulative_u16 = np.rint(cumulative / cumulative[..., -1:] * FULL).astype(np.uint16)
-    told_q7 = np.rint(tasks.told * REWARD_ONE_Q7)
+    feedback_q7 = np.rint(tasks.feedback * REWARD_ONE_Q7)
     least, most = SIGNAL_RANGE_Q7
-    if not ((told_q7 >= least) & (told_q7 <= most)).all():
+    if not ((feedback_q7 >= least) & (feedback_q7 <= most)).all():
         raise ValueError(
             f"the chip's rewards must be in [{least}, {most}] / {REWARD_ONE_Q7}, got "
-            f"{tasks.told.min():g} to {tasks.told.max():g}"
+            f"{tasks.feedback.min():g} to {tasks.feedback.max():g}"
         )
-    signal_q7 = told_q7.astype(np.int16)
+    signal_q7 = feedback_q7.astype(np.int16)
     return [
         Environment(
             cumulative_u16[task],

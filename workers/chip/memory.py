@@ -1,4 +1,4 @@
-"""What a life keeps in the plasticity processor's memory, in bytes, and whether it fits.
+"""What an episode keeps in the plasticity processor's memory, in bytes, and whether it fits.
 
 The processor has 16 KiB, of which the last 4 KiB are the mailbox for the host (libnux: elf32nux.x).
 The other 12 KiB hold everything else: code, stack, the plasticity program's data and the tables of

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.blueprint import (
     Blueprint,
@@ -119,20 +119,20 @@ class BrianTd(Settings):
             )
         )
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen side by side in one network."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes happen side by side in one network."""
         course = Course(self.kind, tasks, seeds)
         n_states, n_actions = course.interface.n_observations, course.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, course.n_lives, self.target) as batch:
+        with network(blueprint, course.n_episodes, self.target) as batch:
             batch.reset(course.seeds)
             agents = Agents(self, parameters, course, batch)
             window_steps = whole_steps(self.window_ms, self.step_ms)
             batch.run(course.n_steps, window_steps, agents.between)
-        return course.lives(action_values=agents.value_pA / agents.scale_pA)
+        return course.episodes(action_values=agents.value_pA / agents.scale_pA)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
-        """The network of one life."""
+        """The network of one episode."""
         states = Neurons(
             n_states,
             "onset : integer",
@@ -168,8 +168,10 @@ class Agents:
         self, settings: BrianTd, parameters: Parameters, course: Course, batch: Batch
     ) -> None:
         n_states, n_actions = course.interface.n_observations, course.interface.n_actions
-        shape = course.n_lives, n_states, n_actions
-        theta = {p.name: course.of_lives(parameters[p.name]) for p in parameters.space.parameters}
+        shape = course.n_episodes, n_states, n_actions
+        theta = {
+            p.name: course.of_episodes(parameters[p.name]) for p in parameters.space.parameters
+        }
         self.scale_pA = theta["scale"][:, None, None]
         self.value_pA: FloatArray = np.broadcast_to(theta["prior"][:, None, None], shape).copy()
         self._theta, self._settings, self._course = theta, settings, course
@@ -177,7 +179,7 @@ class Agents:
         self._weight_A = batch.array("plastic", "w").reshape(shape)
         self._onset = batch.array("states", "onset")
         self._first = batch.array("actions", "first")
-        self._lives = np.arange(course.n_lives)
+        self._episodes = np.arange(course.n_episodes)
         self._told: FloatArray | None = None
         self._state: IntArray = course.observe().astype(np.int64)
 
@@ -189,19 +191,19 @@ class Agents:
             settings = self._settings
             at_ms = decision * settings.window_ms + settings.onset_ms
             self._onset[:] = -1
-            self._onset[self._lives, self._state] = round(at_ms / settings.step_ms)
+            self._onset[self._episodes, self._state] = round(at_ms / settings.step_ms)
             self._first[:] = NEVER
             self._weight_A[:] = self._effective() * PICOAMPERE
 
     def _act(self) -> None:
         course, theta, n = self._course, self._theta, self._course.n_taken
         action = course.pick(-self._first.astype(np.float64))
-        luck, other = course.uniform(Stream.EXPLORATION, 2).T
-        explores = luck < theta["epsilon"] / np.log(n + 2.0)
+        noise, other = course.uniform(Stream.EXPLORATION, 2).T
+        explores = noise < theta["epsilon"] / np.log(n + 2.0)
         n_actions = course.interface.n_actions
         action = np.where(explores, (other * n_actions).astype(np.int64), action)
 
-        pair = self._lives, self._state, action
+        pair = self._episodes, self._state, action
         if self._told is not None:
             self._learn(self._told, self.value_pA[pair])
         self._trace *= (theta["gamma"] * theta["trace_decay"])[:, None, None]
@@ -210,11 +212,11 @@ class Agents:
         self._told = course.step(action)
         self._state = course.observe().astype(np.int64)
 
-    def _learn(self, told: FloatArray, next_pA: FloatArray) -> None:
+    def _learn(self, feedback: FloatArray, next_pA: FloatArray) -> None:
         """SARSA(λ), one decision late, because it takes the action that follows."""
         theta, n = self._theta, self._course.n_taken
         eta = theta["eta"] / float(n) ** theta["eta_decay"]
-        delta_pA = theta["scale"] * told + theta["gamma"] * next_pA - self._last_pA
+        delta_pA = theta["scale"] * feedback + theta["gamma"] * next_pA - self._last_pA
         self.value_pA += (eta * delta_pA)[:, None, None] * self._trace
         np.clip(self.value_pA, 0.0, self._settings.largest_weight_pA, out=self.value_pA)
 

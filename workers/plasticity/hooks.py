@@ -1,7 +1,7 @@
-"""How a plasticity program meets the life kernel: three functions, found by the type of its memory.
+"""How a plasticity program meets the episode kernel: three functions, found by its memory's type.
 
 A program is a settings class, a NamedTuple with what it keeps in the processor's memory, and three
-plain functions that numba compiles into the life (``chip.life``):
+plain functions that numba compiles into the episode (``chip.episode``):
 
     begin(core, memory)                               before the first decision
     decided(core, memory, step, state, action)        after a decision, before its reward
@@ -39,7 +39,7 @@ def register(memory: type, *, begin: Any, decided: Any, rewarded: Any) -> None:
 
 
 def begin(core: Core, memory: Any) -> None:
-    """Prepares weights and memory before a life's first decision."""
+    """Prepares weights and memory before an episode's first decision."""
     HOOKS[type(memory)].begin(core, memory)
 
 

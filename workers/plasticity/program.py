@@ -24,7 +24,7 @@ MAX_TRACE_Q7 = 127
 VALUE_ONE = REWARD_ONE_Q7 << REWARD_SHIFT
 
 SHORTEST_RESCALE = 0.0129
-"""Shortest published rescaling period, as a fraction of a life."""
+"""Shortest published rescaling period, as a fraction of an episode."""
 
 
 class Program(Protocol):
@@ -45,7 +45,7 @@ class Program(Protocol):
         ...
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Any:
-        """What it keeps in the processor's memory, a registered NamedTuple, at a life's start."""
+        """What it keeps in the processor's memory at an episode's start: a NamedTuple."""
         ...
 
 
@@ -73,7 +73,7 @@ def rescale_period(n_steps: int) -> Real:
     """The hyperparameter of how often weights are rescaled, with its published range.
 
     Args:
-        n_steps: steps of a life.
+        n_steps: steps of an episode.
     """
     return Real(
         "rescale_period",

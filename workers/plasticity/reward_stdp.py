@@ -13,14 +13,14 @@ this chip, with η = 0.125 and b half-way to R at each trial (Wunderlich et al. 
 together: without it nothing keeps them from drifting until none of its action neurons fires, or all
 do. How much it contributes has not been measured.
 
-One baseline serves the whole life. One for each state is not offered: it would spread less, but
+One baseline serves the whole episode. One for each state is not offered: it would spread less, but
 could take the credit for leading to a good state from the action that led there. That is untested.
 
 Formats. A row is 32 lanes of bytes. A weight has 13 bits: 6 in its synapse, 7 more in the
 processor's memory; put together they are a halfword that saturates by itself at the largest weight.
 A trace is a signed byte in 1/16 LSB of correlation. A pair is 0.2 to 2 LSB (``correlation``) and
 the noise of a reading about 1 (``cadc``), so ``readings`` of them are added up, as are those of the
-empty sensors before the life; of the difference the lowest bit is dropped as noise, as does the
+empty sensors before the episode; of the difference the lowest bit is dropped as noise, as does the
 STDP example of brainscales2-demos. All is rounded, since truncation would pull every weight down.
 """
 
@@ -172,7 +172,7 @@ class RewardStdp(Settings):
         )
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> StdpMemory:
-        """Memory at the start of a life; the offsets are measured when it begins."""
+        """Memory at the start of an episode; the offsets are measured when it begins."""
         n_synapses = n_states * N_NEURONS
         actions = np.zeros(N_NEURONS, dtype=np.int8)
         actions[n_states : n_states + n_actions] = 1

@@ -111,7 +111,7 @@ class TdLambda(Settings):
         return searched
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdMemory:
-        """Memory at the start of a life; weights in codes, the period in decisions."""
+        """Memory at the start of an episode; weights in codes, the period in decisions."""
         n_pairs = n_states * n_actions
         return TdMemory(
             n_states=n_states,

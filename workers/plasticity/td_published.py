@@ -94,7 +94,7 @@ class TdPublished(Settings):
         return searched
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> PublishedMemory:
-        """Memory at the start of a life; weights in codes, the period in decisions."""
+        """Memory at the start of an episode; weights in codes, the period in decisions."""
         n_pairs = n_states * n_actions
         return PublishedMemory(
             n_states=n_states,

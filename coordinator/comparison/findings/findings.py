@@ -28,8 +28,8 @@ class Findings:
         arms: in the order of the comparison, the baseline among them.
         comparisons: the planned ones, in the order given.
         baseline: name of the arm that the others are compared with.
-        budget: lives of the outer loop that each run was given.
-        target: held-out score that lives are counted to; None if none was set.
+        budget: episodes of the outer loop that each run was given.
+        target: held-out score that episodes are counted to; None if none was set.
         cautions: sentences that a reader must know beside the numbers.
     """
 
@@ -65,15 +65,15 @@ class Findings:
                 **_columns("iqm", arm.iqm),
                 **_columns("mean", arm.mean),
                 **_columns("area", arm.area),
-                "lives": arm.lives,
-                "failed_lives_share": arm.failed_lives_share,
+                "episodes": arm.episodes,
+                "failed_episodes_share": arm.failed_episodes_share,
             }
             if arm.attainment is not None:
                 row |= {
                     "reached": arm.attainment.n_reached,
                     **_columns("reached_share", arm.attainment.share),
-                    "expected_lives": arm.attainment.expected_lives,
-                    **_columns("median_lives", arm.attainment.median),
+                    "expected_episodes": arm.attainment.expected_episodes,
+                    **_columns("median_episodes", arm.attainment.median),
                 }
             rows.append(row)
         return pd.DataFrame(rows)
@@ -119,14 +119,14 @@ def findings(
 
     Args:
         results: one row for each run: arm, strategy, settings ("default", "tuned" or "given"),
-            seed_index, score (nan if the run failed), score_low, score_high, lives (spent in the
-            outer loop, failed ones included) and failed_lives. Other columns are ignored.
-        anytime: one row for each arm, seed_index and generation with a held-out measurement: lives
-            (spent until then; 0 for generation 0) and score of the recommended point.
-        budget: lives of the outer loop that each run was given.
+            seed_index, score (nan if the run failed), score_low, score_high, episodes (spent in the
+            outer loop, failed ones included) and failed_episodes. Other columns are ignored.
+        anytime: one row for each arm, seed_index and generation with a held-out measurement:
+            episodes (spent until then; 0 for generation 0) and score of the recommended point.
+        budget: episodes of the outer loop that each run was given.
         baseline: arm that every other is compared with.
         rng: one number is drawn, the seed of all resampling.
-        target: held-out score that lives are counted to, declared beforehand.
+        target: held-out score that episodes are counted to, declared beforehand.
         pairs: further planned comparisons, (arm, other).
 
     Raises:

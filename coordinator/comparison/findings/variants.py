@@ -1,4 +1,4 @@
-"""What was found about each arm of a comparison: its scores, its curve, its lives to the target."""
+"""What was found about each arm of a comparison: its scores, curve and episodes to the target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from spikeloop.coordinator.stats.anytime import (
     anytime_band,
     area_under_curve,
     attainment,
-    lives_grid,
-    lives_to_target,
+    episodes_grid,
+    episodes_to_target,
     step_curve,
 )
 from spikeloop.coordinator.stats.intervals import Interval
@@ -44,11 +44,11 @@ class ArmFinding:
         iqm: interquartile mean of the scores, over runs that did not fail.
         mean: their mean.
         area: mean over runs of the area under the anytime curve up to the budget, as a mean score.
-        attainment: lives to the target score; None without a target.
+        attainment: episodes to the target score; None without a target.
         profile: share of runs that score at least tau.
-        anytime: held-out score against lives.
-        lives: spent in the outer loop by all runs, failed lives included.
-        failed_lives_share: share of those lives that failed; nan if there is none.
+        anytime: held-out score against episodes.
+        episodes: spent in the outer loop by all runs, failed episodes included.
+        failed_episodes_share: share of those episodes that failed; nan if there is none.
     """
 
     arm: str
@@ -65,8 +65,8 @@ class ArmFinding:
     attainment: Attainment | None
     profile: Profile
     anytime: AnytimeBand
-    lives: int
-    failed_lives_share: float
+    episodes: int
+    failed_episodes_share: float
 
     @property
     def n_runs(self) -> int:
@@ -82,26 +82,26 @@ def arm_findings(
     target: float | None,
     seed: int,
 ) -> tuple[ArmFinding, ...]:
-    """What was found about each of the named arms; all share thresholds and grid of lives.
+    """What was found about each of the named arms; all share thresholds and grid of episodes.
 
     Args:
         results: one row for each run, see ``findings``.
         anytime: one row for each held-out measurement, see ``findings``.
         names: arms, each with at least one run.
-        budget: lives of the outer loop that each run was given.
-        target: held-out score that lives are counted to.
+        budget: episodes of the outer loop that each run was given.
+        target: held-out score that episodes are counted to.
         seed: of all resampling.
     """
     scores = results["score"].to_numpy(dtype=np.float64)
     finite = scores[np.isfinite(scores)]
     taus = np.linspace(finite.min(), finite.max(), 101) if finite.size else np.empty(0)
-    counted = anytime["lives"].to_numpy(dtype=np.float64)
+    counted = anytime["episodes"].to_numpy(dtype=np.float64)
     first = counted[(counted > 0) & (counted < budget)].min(initial=budget)
-    grid = lives_grid(first, budget)
+    grid = episodes_grid(first, budget)
     return tuple(
         _arm(
             results[results["arm"] == name].sort_values("seed_index"),
-            anytime[anytime["arm"] == name].sort_values("lives", kind="stable"),
+            anytime[anytime["arm"] == name].sort_values("episodes", kind="stable"),
             taus,
             grid,
             budget,
@@ -130,18 +130,20 @@ def _arm(
     finished = scores[np.isfinite(scores)]
     seeds = tuple(int(index) for index in runs["seed_index"])
     curves = [
-        (rows["lives"].to_numpy(dtype=np.float64), rows["score"].to_numpy(dtype=np.float64))
+        (rows["episodes"].to_numpy(dtype=np.float64), rows["score"].to_numpy(dtype=np.float64))
         for rows in (measured[measured["seed_index"] == index] for index in seeds)
     ]
     areas = np.array([area_under_curve(*curve, budget) for curve in curves])
     steps = [step_curve(*curve, grid) for curve in curves if np.isfinite(curve[1]).any()]
-    ends = np.minimum(runs["lives"].to_numpy(dtype=np.float64), budget)
+    ends = np.minimum(runs["episodes"].to_numpy(dtype=np.float64), budget)
     attained = None
     if target is not None:
         pairs = zip(curves, ends, strict=True)
-        to_target = [lives_to_target(*curve, target, end) for curve, end in pairs]
-        attained = attainment([lives for lives, _ in to_target], [hit for _, hit in to_target])
-    lives, failed = int(runs["lives"].sum()), int(runs["failed_lives"].sum())
+        to_target = [episodes_to_target(*curve, target, end) for curve, end in pairs]
+        attained = attainment(
+            [episodes for episodes, _ in to_target], [hit for _, hit in to_target]
+        )
+    episodes, failed = int(runs["episodes"].sum()), int(runs["failed_episodes"].sum())
     return ArmFinding(
         arm=str(runs["arm"].iloc[0]),
         strategy=str(runs["strategy"].iloc[0]),
@@ -157,6 +159,6 @@ def _arm(
         attainment=attained,
         profile=performance_profile(scores, taus, stream(seed)),
         anytime=anytime_band(steps, grid, stream(seed)),
-        lives=lives,
-        failed_lives_share=failed / lives if lives else float("nan"),
+        episodes=episodes,
+        failed_episodes_share=failed / episodes if episodes else float("nan"),
     )

@@ -95,8 +95,8 @@ def cautions(
     Args:
         arms: what was found about each.
         comparisons: all planned ones.
-        budget: lives of the outer loop that each run was given.
-        results: one row for each run, with columns arm and lives.
+        budget: episodes of the outer loop that each run was given.
+        results: one row for each run, with columns arm and episodes.
     """
     for arm in arms:
         if arm.n_failed:
@@ -104,9 +104,9 @@ def cautions(
                 f"{arm.arm}: {arm.n_failed} of {arm.n_runs} runs failed. Its scores are those of "
                 "the others, which flatters it if hard seeds failed."
             )
-        over = results[(results["arm"] == arm.arm) & (results["lives"] > budget)]
+        over = results[(results["arm"] == arm.arm) & (results["episodes"] > budget)]
         if len(over):
-            yield f"{arm.arm}: {len(over)} of {arm.n_runs} runs spent more than {budget} lives."
+            yield f"{arm.arm}: {len(over)} of {arm.n_runs} runs spent more than {budget} episodes."
     if any(found.verdict == "too few seeds" for found in comparisons):
         m = len(comparisons)
         enough = next(n for n in range(1, 1000) if m * smallest_p(n) <= ALPHA)

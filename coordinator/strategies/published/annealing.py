@@ -179,8 +179,8 @@ class AnnealingPublished(Settings):
         temperature = self._cool(state.temperature, generation)
 
         gain = self.reward_scale * (fitness - state.fitness[chains])
-        luck = rng.random(self.population_size)[chains]
-        accepted = luck < acceptance(gain, temperature)
+        uniforms = rng.random(self.population_size)[chains]
+        accepted = uniforms < acceptance(gain, temperature)
         points, stored = state.points.copy(), state.fitness.copy()
         points[chains[accepted]] = proposed[accepted]
         stored[chains[accepted]] = fitness[accepted]

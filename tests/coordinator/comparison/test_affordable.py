@@ -25,7 +25,9 @@ from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weigh
 def comparison(folder: Path, budget: int, **tables: str) -> ComparisonConfig:
     """A comparison of strategies with these lines in their tables, all of them tuned."""
     text = TOML[: TOML.index("[strategies.evolution]")]
-    text = text.replace("budget = 96", f"budget = {budget}").replace("lives = 480", "lives = 9999")
+    text = text.replace("budget = 96", f"budget = {budget}").replace(
+        "episodes = 480", "episodes = 9999"
+    )
     text = text.replace('strategies = ["evolution"]\n', "")
     for name, lines in {"random_search": "population_size = 2", **tables}.items():
         text += f"[strategies.{name}]\n{lines}\n"
@@ -84,7 +86,7 @@ def test_every_combination_of_what_is_left_fits(limit: float, order: list[Any]) 
 def test_settings_without_influence_alone_but_with_others_are_found() -> None:
     """A grid has min(population, points) candidates: 3 points whatever the population."""
 
-    def lives(values: Mapping[str, Any]) -> float:
+    def episodes(values: Mapping[str, Any]) -> float:
         return min(int(values["population"]), int(values["points"]) ** 3)
 
     space = ParameterSpace(
@@ -93,7 +95,7 @@ def test_settings_without_influence_alone_but_with_others_are_found() -> None:
             Choice("points", ("2", "3"), "2"),
         )
     )
-    kept = affordable(space, lives, 20)
+    kept = affordable(space, episodes, 20)
     assert options(kept, "points") == ("2", "3")
     assert options(kept, "population") == ("12",)
 
@@ -129,17 +131,17 @@ def test_whatever_is_proposed_can_be_planned(kind: str, tmp_path: Path) -> None:
             assert planned.run.generations >= 1
             study.tell(trial, float(np.sum([trial.number])))
     assert restricted[0]
-    assert not restricted[-1]  # 400 lives hold two generations of the largest population
+    assert not restricted[-1]  # 400 episodes hold two generations of the largest population
 
 
-def test_the_race_of_finalists_and_stop_lives_are_taken_from_the_budget(tmp_path: Path) -> None:
+def test_the_race_of_finalists_and_stop_episodes_are_taken_from_the_budget(tmp_path: Path) -> None:
     config = comparison(tmp_path, 96, evolution="population_size = 12")
     assert options(tuned_space(config, "evolution"), "population_size") == ("12", "24", "48")
     run = config.given["evolution"]
     race = replace(run, deploy=type(run.deploy)(finalists=2, tasks=10))
     racing = replace(config, given={**config.given, "evolution": race})
     assert options(tuned_space(racing, "evolution"), "population_size") == ("12", "24")
-    stop = replace(run, stop=type(run.stop)(lives=24))
+    stop = replace(run, stop=type(run.stop)(episodes=24))
     stopped = replace(config, given={**config.given, "evolution": stop})
     assert options(tuned_space(stopped, "evolution"), "population_size") == ("12",)
 

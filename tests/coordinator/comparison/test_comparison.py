@@ -47,7 +47,7 @@ def test_every_contestant_searches_with_every_seed(finished: Path) -> None:
     assert results.groupby("seed_index")["run_seed"].nunique().eq(1).all()  # paired
     assert results["run_seed"].nunique() == 2
     assert results["score"].notna().all()
-    assert (results["lives"] <= 96).all()
+    assert (results["episodes"] <= 96).all()
     assert set(results["settings"]) == {"given", "tuned"}
 
 
@@ -57,7 +57,7 @@ def test_budgets_are_kept_and_counted(finished: Path) -> None:
     assert trials["charged"].sum() > 480 - 96  # no whole trial would have fitted any more
     for row in trials.itertuples():
         folder = finished / "tuning" / str(row.strategy) / f"{row.trial:06d}" / "000000"
-        assert RunStore(folder).total_lives() == row.lives
+        assert RunStore(folder).total_episodes() == row.episodes
 
 
 def test_trial_0_has_the_settings_as_given(finished: Path) -> None:
@@ -76,37 +76,37 @@ def test_tuning_and_contest_share_no_seed(finished: Path) -> None:
 
 
 def test_searches_with_one_seed_meet_the_same_tasks(finished: Path) -> None:
-    lives = [
-        pd.read_parquet(finished / "runs" / arm / "000000" / "lives").query("generation == 1")
+    episodes = [
+        pd.read_parquet(finished / "runs" / arm / "000000" / "episodes").query("generation == 1")
         for arm in ("evolution", "random_search")
     ]
-    tasks = [frame.drop_duplicates("task").sort_values("task") for frame in lives]
+    tasks = [frame.drop_duplicates("task").sort_values("task") for frame in episodes]
     np.testing.assert_array_equal(tasks[0]["optimal"], tasks[1]["optimal"])
     held_out = [
         pd.read_parquet(finished / "contest" / arm / "000000.parquet")
         for arm in ("evolution", "random_search")
     ]
-    np.testing.assert_array_equal(held_out[0]["life_seed"], held_out[1]["life_seed"])
+    np.testing.assert_array_equal(held_out[0]["episode_seed"], held_out[1]["episode_seed"])
     np.testing.assert_array_equal(held_out[0]["optimal"], held_out[1]["optimal"])
 
 
-def test_scores_follow_from_the_held_out_lives(finished: Path) -> None:
+def test_scores_follow_from_the_held_out_episodes(finished: Path) -> None:
     for row in frame(finished, "results").itertuples():
         path = finished / "contest" / str(row.arm) / f"{row.seed_index:06d}.parquet"
-        lives = pd.read_parquet(path)
-        gain = (lives["return"] - lives["random"]).sum()
-        span = (lives["optimal"] - lives["random"]).sum()
+        episodes = pd.read_parquet(path)
+        gain = (episodes["return"] - episodes["random"]).sum()
+        span = (episodes["optimal"] - episodes["random"]).sum()
         assert row.score == pytest.approx(gain / span)
-        assert len(lives) == row.n_tasks == 6
+        assert len(episodes) == row.n_tasks == 6
 
 
 def test_anytime_scores_begin_before_the_search_and_end_with_it(finished: Path) -> None:
     anytime, results = frame(finished, "anytime"), frame(finished, "results")
     for row in results.itertuples():
         own = anytime[(anytime["arm"] == row.arm) & (anytime["seed_index"] == row.seed_index)]
-        assert own["lives"].iloc[0] == 0
-        assert own["lives"].iloc[-1] == row.lives
-        assert own["lives"].is_monotonic_increasing
+        assert own["episodes"].iloc[0] == 0
+        assert own["episodes"].iloc[-1] == row.episodes
+        assert own["episodes"].is_monotonic_increasing
 
 
 def test_every_search_is_an_ordinary_run(finished: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_second_comparison_in_the_same_folder_is_refused(
 def test_json_is_all_that_stands_on_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_toml(tmp_path / "small.toml", lives="lives = 0", seeds="seeds = 1")
+    config = write_toml(tmp_path / "small.toml", episodes="episodes = 0", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(tmp_path), "--json") == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert [arm["arm"] for arm in found["arms"]] == ["evolution", "random_search"]
@@ -162,7 +162,7 @@ def test_no_trial_is_spent_on_a_population_that_the_budget_cannot_hold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two tasks leave room for 48 candidates of the 96 that could be tuned."""
-    text = TOML.replace("lives = 480", "lives = 960").replace("seeds = 2", "seeds = 1")
+    text = TOML.replace("episodes = 480", "episodes = 960").replace("seeds = 2", "seeds = 1")
     path = tmp_path / "small.toml"
     path.write_text(text)
     assert cli("compare", str(path), "--out", str(tmp_path)) == 0
@@ -179,15 +179,15 @@ def test_a_trial_that_fails_prints_its_reason_and_is_charged_in_full(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[2] / "faulty.py").read_bytes())
-    path = write_toml(tmp_path / "small.toml", lives="lives = 192", seeds="seeds = 1")
+    path = write_toml(tmp_path / "small.toml", episodes="episodes = 192", seeds="seeds = 1")
     learner = 'kind = "faulty:Echo"\nfault = "nan"\nbroken_from = 0.0'
     path.write_text(path.read_text().replace('kind = "tabular_td"', learner))
     cli("compare", str(path), "--out", str(tmp_path))
     lines = [line for line in capsys.readouterr().out.splitlines() if "  trial " in line]
     assert [line.split("  ")[1:3] for line in lines] == [["trial 0", "fail"], ["trial 1", "fail"]]
-    assert all(re.search(r" (\d+) of \1 lives failed \(\1 not finite\)", x) for x in lines)
-    assert "  96 lives spent  " in lines[0]
-    assert "  192 lives spent  " in lines[1]
+    assert all(re.search(r" (\d+) of \1 episodes failed \(\1 not finite\)", x) for x in lines)
+    assert "  96 episodes spent  " in lines[0]
+    assert "  192 episodes spent  " in lines[1]
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_tuning_that_keeps_the_given_settings_takes_their_searches_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One trial, the one with the settings as given: nothing is searched twice."""
-    config = write_toml(tmp_path / "small.toml", lives="lives = 96", seeds="seeds = 1")
+    config = write_toml(tmp_path / "small.toml", episodes="episodes = 96", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(tmp_path)) == 0
     results = {row["arm"]: row for row in frame(tmp_path / "small", "results").to_dict("records")}
     assert results["evolution_tuned"]["same_as"] == "evolution"
@@ -228,13 +228,15 @@ population_size = 49
 
 def test_studies_in_another_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f'storage = "sqlite:///{tmp_path / "shared.db"}"'
-    config = write_toml(tmp_path / "small.toml", lives=f"lives = 96\n{url}", seeds="seeds = 1")
+    config = write_toml(
+        tmp_path / "small.toml", episodes=f"episodes = 96\n{url}", seeds="seeds = 1"
+    )
     assert cli("compare", str(config), "--out", str(tmp_path / "one")) == 0
     assert not (tmp_path / "one" / "small" / "study.db").exists()
     capsys.readouterr()
     assert cli("compare", str(config), "--out", str(tmp_path / "two")) == 2
     assert "holds a study 'small/evolution' already" in capsys.readouterr().err
-    wrong = write_toml(tmp_path / "small.toml", lives='lives = 96\nstorage = "nosql://x"')
+    wrong = write_toml(tmp_path / "small.toml", episodes='episodes = 96\nstorage = "nosql://x"')
     assert cli("compare", str(wrong), "--out", str(tmp_path / "three")) == 2
     assert "tuning.storage" in capsys.readouterr().err
 
@@ -243,7 +245,7 @@ def test_a_database_that_cannot_be_opened_leaves_nothing_to_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f'storage = "sqlite:///{tmp_path / "no" / "such" / "study.db"}"'
-    config = write_toml(tmp_path / "small.toml", lives=f"lives = 96\n{url}")
+    config = write_toml(tmp_path / "small.toml", episodes=f"episodes = 96\n{url}")
     assert cli("compare", str(config), "--out", str(tmp_path)) == 3
     errors = capsys.readouterr().err
     assert "tuning.storage" in errors
@@ -251,7 +253,7 @@ def test_a_database_that_cannot_be_opened_leaves_nothing_to_resume(
     assert not (tmp_path / "small").exists()
 
 
-def test_trials_are_pruned_on_what_they_had_within_the_same_lives(tmp_path: Path) -> None:
+def test_trials_are_pruned_on_what_they_had_within_the_same_episodes(tmp_path: Path) -> None:
     """Two histories of one score; the one measured rarely is not credited with later scores."""
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.NopPruner())
     histories = {
@@ -262,8 +264,8 @@ def test_trials_are_pruned_on_what_they_had_within_the_same_lives(tmp_path: Path
     for name, history in histories.items():
         trial = study.ask()
         store = RunStore.create(tmp_path / name, {"config": {}})
-        for number, (lives, score) in enumerate(history, start=1):
-            table = pa.table({"total_lives": [lives], "held_out_score": [score]})
+        for number, (episodes, score) in enumerate(history, start=1):
+            table = pa.table({"total_episodes": [episodes], "held_out_score": [score]})
             store.commit(number, {"generations": table}, {})
             _pruning(trial, budget=96)(store)
         reported[name] = study.get_trials()[-1].intermediate_values

@@ -30,7 +30,7 @@ def test_a_comparison_without_a_name_is_named_after_its_file(tmp_path: Path) -> 
 
 
 def test_without_a_tuning_budget_nothing_is_tuned(tmp_path: Path) -> None:
-    loaded = load(tmp_path, TOML.replace("lives = 480", "lives = 0"))
+    loaded = load(tmp_path, TOML.replace("episodes = 480", "episodes = 0"))
     assert comparison_config.contestants(loaded) == ["evolution", "random_search"]
 
 
@@ -64,7 +64,7 @@ def test_overrides_reach_every_table(tmp_path: Path) -> None:
         ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is no contestant"),
         ("seeds = 2", 'pairs = [["evolution", "evolution"]]', "compared with itself"),
         ('strategies = ["evolution"]', 'strategies = ["cma"]', "'cma' is not among"),
-        ("lives = 480", "lives = 95", "must allow one trial, 1 x 96, got 95"),
+        ("episodes = 480", "episodes = 95", "must allow one trial, 1 x 96, got 95"),
         ("[strategies.random_search]", "[strategies.evolution.random]", "unknown key 'random'"),
         ('kind = "tabular_td"', 'kind = "tabular"', "did you mean 'tabular_td'"),
         ("[strategies.random_search]", '[strategies."a b"]', "letters, digits"),

@@ -32,7 +32,7 @@ N_SEEDS = 8
 def tables(strategies: tuple[str, ...], tuned: tuple[str, ...]) -> dict[str, Any]:
     return {
         "comparison": {"name": "contest", "budget": 1000, "seeds": N_SEEDS, "target": 0.6},
-        "tuning": {"lives": 20_000, "strategies": list(tuned)},
+        "tuning": {"episodes": 20_000, "strategies": list(tuned)},
         "family": {"kind": "random_mdp", "n_states": 3, "n_actions": 2, "n_steps": 60},
         "learner": {"kind": "tabular_td"},
         "target": {"kind": "inline"},
@@ -65,15 +65,15 @@ def contest(
                 named
                 | {"strategy": strategy, "settings": settings, "run_seed": 70 + seed}
                 | {"score": score, "score_low": score - 0.04, "score_high": score + 0.04}
-                | {"n_tasks": 50, "lives": 960, "failed_lives": place, "generations": 5}
+                | {"n_tasks": 50, "episodes": 960, "failed_episodes": place, "generations": 5}
                 | {"error": "", "wall_s": 1.5}
             )
             anytime += [
-                named | {"generation": g, "lives": 192 * g, "score": score * g / 5}
+                named | {"generation": g, "episodes": 192 * g, "score": score * g / 5}
                 for g in range(6)
             ]
     trials = [
-        {"strategy": name, "trial": number, "state": "complete", "lives": 960, "charged": 960}
+        {"strategy": name, "trial": number, "state": "complete", "episodes": 960, "charged": 960}
         | {"value": 0.4 + 0.1 * rng.random(), "settings": json.dumps(drawn(rng)), "reason": ""}
         for name in tuned
         for number in range(n_trials)
@@ -143,7 +143,7 @@ def test_tables_hold_the_numbers_of_the_files(made: Path) -> None:
     page = read(made)
     results = pd.read_parquet(made / "results.parquet")
     scores = results.pivot(index="seed_index", columns="arm", values="score")
-    table = table_of(page, "Held-out score after 1,000 lives")
+    table = table_of(page, "Held-out score after 1,000 episodes")
     for arm, iqm, mean in zip(
         column(table, "contestant"), column(table, "IQM"), column(table, "mean"), strict=True
     ):
@@ -202,7 +202,7 @@ def test_failed_searches_and_trials_are_listed_and_escaped(tmp_path: Path) -> No
 def test_nothing_tuned_is_said(tmp_path: Path) -> None:
     folder = contest(tmp_path / "contest", tuned=())
     manifest = json.loads((folder / "comparison.json").read_text())
-    manifest["config"]["tuning"]["lives"] = 0
+    manifest["config"]["tuning"]["episodes"] = 0
     atomic_files.write_json(folder / "comparison.json", manifest)
     page = read(folder)
     assert page.faults == []

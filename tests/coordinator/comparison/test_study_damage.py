@@ -56,7 +56,7 @@ def test_a_sound_comparison_says_what_was_checked(
     assert capsys.readouterr().out.splitlines() == [
         "study of evolution: 5 trials, as recorded",
         "searches: 11 run folders verified, each like a run",
-        "contest: 6 results, scores follow from held-out lives",
+        "contest: 6 results, scores follow from held-out episodes",
         "tables and findings follow from studies and contest",
     ]
 
@@ -162,7 +162,7 @@ def swap(path: Path) -> None:
     "name",
     [
         "tuning/evolution/000001/trial.json",
-        "tuning/evolution/000001/000000/lives/part-000002.parquet",
+        "tuning/evolution/000001/000000/episodes/part-000002.parquet",
         "runs/random_search/000001/state/000002.npz",
         "contest/evolution/000001.parquet",
         "results.parquet",
@@ -217,10 +217,10 @@ def test_a_damaged_search_under_way_is_refused_then_searched_again(
 ) -> None:
     search = comparison / "runs" / "random_search" / "000001"
     (comparison / "contest" / "random_search" / "000001.json").unlink()
-    flip(search / "lives" / "part-000002.parquet")
+    flip(search / "episodes" / "part-000002.parquet")
     assert cli("resume", str(comparison)) == 2
     errors = capsys.readouterr().err
-    assert f"{search / 'lives' / 'part-000002.parquet'}: damaged" in errors
+    assert f"{search / 'episodes' / 'part-000002.parquet'}: damaged" in errors
     assert f"remove {search} and resume" in errors
     assert cli("resume", str(comparison), "--after", "1") == 2
     shutil.rmtree(search)

@@ -1,4 +1,4 @@
-"""Trials that are lived again come to what was recorded, or a remedy is named that works."""
+"""Trials that are run again come to what was recorded, or a remedy is named that works."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def cli(*arguments: str) -> int:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    config = write_toml(folder / "small.toml", lives="lives = 288", seeds="seeds = 1")
+    config = write_toml(folder / "small.toml", episodes="episodes = 288", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(folder)) == 0
     return folder / "small"
 
@@ -45,7 +45,7 @@ def study_of(folder: Path) -> optuna.Study:
     )
 
 
-def test_a_checkpoint_where_all_held_out_lives_failed_is_reported_and_found_again(
+def test_a_checkpoint_where_all_held_out_episodes_failed_is_reported_and_found_again(
     tmp_path: Path,
 ) -> None:
     study = optuna.create_study(
@@ -56,14 +56,14 @@ def test_a_checkpoint_where_all_held_out_lives_failed_is_reported_and_found_agai
     measured = _pruning(study.ask(), budget=96)
     store = RunStore.create(tmp_path / "run", {"config": {}})
     for number in (1, 2, 3):
-        table = pa.table({"total_lives": [12 * number], "held_out_score": [float("nan")]})
+        table = pa.table({"total_episodes": [12 * number], "held_out_score": [float("nan")]})
         store.commit(number, {"generations": table}, {})
         measured(store)
     (trial,) = study.get_trials()
     assert list(map(str, trial.intermediate_values.values())) == ["nan"]
-    score = pa.table({"total_lives": [24], "held_out_score": [0.5]})
+    score = pa.table({"total_episodes": [24], "held_out_score": [0.5]})
     store.commit(2, {"generations": score}, {})
-    with pytest.raises(ConfigError, match="is not that of its lives"):
+    with pytest.raises(ConfigError, match="is not that of its episodes"):
         measured(store)
 
 
@@ -71,14 +71,14 @@ def test_a_trial_that_fails_again_may_do_so_for_another_reason(tmp_path: Path) -
     trial = optuna.create_study().ask()
     path = tmp_path / "000000" / "trial.json"
     trial_records.propose(path, {})
-    facts = {"lives": 12, "charged": 96}
+    facts = {"episodes": 12, "charged": 96}
     for reason in ("died", "out of memory"):
         found = {**facts, "reason": reason}
         trial_records.finish(path, trial.storage.get_trial(0), TrialState.FAIL, None, found)
         assert atomic_files.read_json(path)["attributes"] == found
     with pytest.raises(ConfigError, match="came to something else"):
         trial_records.finish(
-            path, trial.storage.get_trial(0), TrialState.FAIL, None, {**found, "lives": 24}
+            path, trial.storage.get_trial(0), TrialState.FAIL, None, {**found, "episodes": 24}
         )
 
 
@@ -126,7 +126,7 @@ def test_a_lost_or_damaged_record_is_mended_as_its_message_says(
     assert cli("verify", str(comparison)) == 0
 
 
-def test_held_out_lives_that_were_swapped_are_told(
+def test_held_out_episodes_that_were_swapped_are_told(
     comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = comparison / "contest" / "random_search" / "000000.json"

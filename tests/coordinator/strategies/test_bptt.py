@@ -276,7 +276,7 @@ def test_a_missing_package_is_told_before_the_run_begins(
 def test_a_comparison_without_gradients_refuses_it() -> None:
     tables = {
         "comparison": {"budget": 100},
-        "tuning": {"lives": 0},
+        "tuning": {"episodes": 0},
         "run": {"tasks": 4},
         "family": {"kind": "random_mdp"},
         "learner": {"kind": "tabular_td"},

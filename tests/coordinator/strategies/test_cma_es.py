@@ -38,7 +38,7 @@ def advance(strategy: CmaEs, state: CmaEsState, n: int, rng: np.random.Generator
 def test_twenty_generations_are_those_of_the_plain_library(covariance: Covariance) -> None:
     """To the bit: samples, mean, step size, covariance and paths, through saved arrays each time.
 
-    One library object lives through; ours is built anew for every ask and every tell.
+    One library object episodes through; ours is built anew for every ask and every tell.
     """
     strategy = CmaEs(covariance=covariance, sigma=0.3, population_size=12)
     rng, seeds = np.random.default_rng(0), np.random.default_rng(0)

@@ -130,9 +130,9 @@ def test_the_luckiest_candidate_of_the_last_generation_is_handed_out() -> None:
     rng = np.random.default_rng(0)
     state = strategy.init(SPACE, START, rng)
     np.testing.assert_array_equal(strategy.recommend(state), START)
-    for lucky, luck in ((2, 1e9), (4, 1.0)):
+    for lucky, noise in ((2, 1e9), (4, 1.0)):
         pop, fitness = strategy.ask(state, rng), np.zeros(6)
-        fitness[lucky] = luck
+        fitness[lucky] = noise
         state = strategy.tell(state, pop, Evaluation(fitness), rng)
         np.testing.assert_array_equal(strategy.recommend(state), pop.points[lucky])
         assert not np.allclose(strategy.recommend(state), state.mean)

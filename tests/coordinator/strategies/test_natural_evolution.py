@@ -142,9 +142,9 @@ def test_a_pair_with_a_failed_member_carries_no_weight() -> None:
     fitness = quadratic(pop.rows(0, 8))
     told = []
     for member, partner in ((2, 3), (3, 2)):
-        for luck in (-1e9, 0.0, 1e9):
+        for noise in (-1e9, 0.0, 1e9):
             broken = fitness.copy()
-            broken[member], broken[partner] = np.nan, luck
+            broken[member], broken[partner] = np.nan, noise
             told.append(strategy.tell(state, pop, Evaluation(broken), rng))
     for other in told[1:]:
         np.testing.assert_array_equal(other.center, told[0].center)

@@ -93,7 +93,7 @@ TEMPERATURES = (0.3, 0.6, 1.2)
 
 
 def after_two_generations(n: int) -> FloatArray:
-    """(n, 3) replicas that were drawn from their exact laws and then lived on for a while."""
+    """(n, 3) replicas that were drawn from their exact laws and then run on for a while."""
     strategy, rng = ParallelTempering.model_validate(LADDER), np.random.default_rng(7)
     start = np.stack(
         [np.interp(rng.random(n), law_at(t)(GRID), GRID) for t in TEMPERATURES], axis=1

@@ -172,10 +172,10 @@ def same_as_the_laptop(cluster: Cluster) -> str:
     assert_same_contents(here, there)
     found = verify(RunStore(here))
     check(not found.problems, f"{found.problems}")
-    lives = RunStore(here).table("lives")
-    assert lives is not None
-    hosts = {str(worker).split(":")[0] for worker in lives.column("worker").to_pylist()}
-    return f"{lives.num_rows} lives on {len(hosts)} containers"
+    episodes = RunStore(here).table("episodes")
+    assert episodes is not None
+    hosts = {str(worker).split(":")[0] for worker in episodes.column("worker").to_pylist()}
+    return f"{episodes.num_rows} episodes on {len(hosts)} containers"
 
 
 def comparison_on_postgres(cluster: Cluster) -> str:
@@ -183,7 +183,7 @@ def comparison_on_postgres(cluster: Cluster) -> str:
     cluster.compose("--profile", "comparison", "up", "--no-build", "--detach", "--wait", "postgres")
     small = [
         *("comparison.name=small", "comparison.budget=96", "comparison.seeds=2"),
-        *("tuning.lives=192", "tuning.tasks=4", f"tuning.storage={STORAGE}", "run.tasks=2"),
+        *("tuning.episodes=192", "tuning.tasks=4", f"tuning.storage={STORAGE}", "run.tasks=2"),
         *("run.tile_tasks=2", "family.n_steps=100", "transfer.tasks=4", "transfer.monitor_tasks=4"),
     ]
     sets = [word for text in small for word in ("--set", text)]

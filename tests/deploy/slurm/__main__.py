@@ -1,6 +1,6 @@
 """``make slurm-test``: jobs on a real SLURM of two nodes, submitted by the real command.
 
-Each step prints a line with its seconds; the first that fails ends the test with the logs. Lives
+Each step prints a line with its seconds; the first that fails ends the test with the logs. Episodes
 rest (``Stretched``), so that runs last as long as the steps need without heating the processor.
 """
 
@@ -20,7 +20,7 @@ from deploy.slurm.site import NODES, ROOT, Site, enter, missing
 from spikeloop.coordinator.store.run_store import RunStore
 
 SPIKELOOP = str(Path(sys.executable).with_name("spikeloop"))
-LIFE_S = 0.125
+EPISODE_S = 0.125
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"}
 
 
@@ -64,12 +64,12 @@ class Test:
         self.runs = self.home / "my runs"
         shutil.copy(Path(stretched.__file__), self.home)
 
-    def config(self, name: str, generations: int, life_s: float = LIFE_S) -> str:
-        """A run that rests for about 12 times ``life_s`` a generation on two cores."""
+    def config(self, name: str, generations: int, episode_s: float = EPISODE_S) -> str:
+        """A run that rests for about 12 times ``episode_s`` a generation on two cores."""
         small_toml(
             self.home / f"{name}.toml",
             run={"name": name, "generations": generations},
-            learner={"kind": "stretched:Stretched", "life_s": life_s},
+            learner={"kind": "stretched:Stretched", "episode_s": episode_s},
         )
         return f"{name}.toml"
 
@@ -123,10 +123,10 @@ class Test:
         return (self.runs / f"{name}-{job}.log").read_text()
 
     def workers(self, name: str) -> set[str]:
-        """The workers that lived a run's lives, as "host:process"."""
-        lives = RunStore(self.runs / name).table("lives")
-        assert lives is not None
-        return set(lives.column("worker").to_pylist())
+        """The workers that ran a run's episodes, as "host:process"."""
+        episodes = RunStore(self.runs / name).table("episodes")
+        assert episodes is not None
+        return set(episodes.column("worker").to_pylist())
 
     def files_are_closed(self, job: str, node: str) -> None:
         """Another account can neither read nor replace what Ray has on a node."""
@@ -175,7 +175,7 @@ def cut(test: Test) -> str:
     test.same_as_inline("cut", 110)
     hosts = sorted({worker.split(":")[0] for worker in test.workers("cut")})
     test.nothing_left(job)
-    return f"{starts} starts; lives were lived by {', '.join(hosts)}"
+    return f"{starts} starts; episodes were run by {', '.join(hosts)}"
 
 
 def again(test: Test) -> str:

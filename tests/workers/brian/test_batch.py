@@ -1,4 +1,4 @@
-"""Many lives in one Brian2 network are the lives of networks of their own."""
+"""Many episodes in one Brian2 network are the episodes of networks of their own."""
 
 from dataclasses import replace
 
@@ -14,14 +14,14 @@ from spikeloop.workers.brian.targets import OpenTarget, own_preferences
 
 pytestmark = pytest.mark.brian
 
-N, N_LIVES, N_STEPS = 12, 5, 400
+N, N_EPISODES, N_STEPS = 12, 5, 400
 EQUATIONS = """
 dv/dt = (drive + g - v) / tau : 1 (unless refractory)
 dg/dt = -g / (5*ms) : 1
 dz/dt = -z / (20*ms) : 1
 drive : 1
 tau : second (constant)
-told : 1
+feedback : 1
 """
 RNG = np.random.default_rng(3)
 PRE, POST = np.nonzero(RNG.random((N, N)) < 0.4)
@@ -33,7 +33,7 @@ SYNAPSES = Synapses(
     equations="w : 1\ndpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1",
     on_pre="g_post += w\npaired += 1",
     on_post="late += paired",
-    on_told="w = clip(w + 0.01 * told * paired, -1, 1)",
+    on_feedback="w = clip(w + 0.01 * feedback * paired, -1, 1)",
 )
 CELLS = Neurons(
     N, EQUATIONS, threshold="v > 1", reset="v = 0\nz += 1", refractory="2*ms", method="exact"
@@ -50,45 +50,45 @@ NOISY = replace(
     },
     synapses={"within": replace(SYNAPSES, on_pre="g_post += w * (rand() < 0.7)\npaired += 1")},
 )
-WEIGHTS = RNG.normal(0, 0.4, (N_LIVES, PRE.size))
-TAUS_S = RNG.uniform(0.01, 0.03, (N_LIVES, N))
-DRIVE = RNG.uniform(0.5, 2.5, (N_STEPS // 20, N_LIVES, N))
-SEEDS: SeedArray = RNG.integers(0, 2**64, N_LIVES, dtype=np.uint64)
+WEIGHTS = RNG.normal(0, 0.4, (N_EPISODES, PRE.size))
+TAUS_S = RNG.uniform(0.01, 0.03, (N_EPISODES, N))
+DRIVE = RNG.uniform(0.5, 2.5, (N_STEPS // 20, N_EPISODES, N))
+SEEDS: SeedArray = RNG.integers(0, 2**64, N_EPISODES, dtype=np.uint64)
 
 Spikes = list[tuple[int, int]]
 
 
-def by_life(found: tuple[IntArray, IntArray, IntArray], n_lives: int) -> list[Spikes]:
-    """Of each life, (step, neuron) of every spike."""
-    spikes: list[Spikes] = [[] for _ in range(n_lives)]
-    for life, neuron, step in zip(*(a.tolist() for a in found), strict=True):
-        spikes[life].append((step, neuron))
-    return [sorted(of_life) for of_life in spikes]
+def by_episode(found: tuple[IntArray, IntArray, IntArray], n_episodes: int) -> list[Spikes]:
+    """Of each episode, (step, neuron) of every spike."""
+    spikes: list[Spikes] = [[] for _ in range(n_episodes)]
+    for episode, neuron, step in zip(*(a.tolist() for a in found), strict=True):
+        spikes[episode].append((step, neuron))
+    return [sorted(of_episode) for of_episode in spikes]
 
 
-def simulate(batch: Batch, lives: slice = slice(None)) -> list[Spikes]:
-    batch.reset(SEEDS[lives])
-    batch.array("within", "w")[:] = WEIGHTS[lives]
-    batch.array("cells", "tau")[:] = TAUS_S[lives]
-    drive, told = batch.array("cells", "drive"), batch.array("cells", "told")
+def simulate(batch: Batch, episodes: slice = slice(None)) -> list[Spikes]:
+    batch.reset(SEEDS[episodes])
+    batch.array("within", "w")[:] = WEIGHTS[episodes]
+    batch.array("cells", "tau")[:] = TAUS_S[episodes]
+    drive, feedback = batch.array("cells", "drive"), batch.array("cells", "feedback")
 
     def between(window: int) -> None:
         if window < len(DRIVE):
-            drive[:] = DRIVE[window, lives]
-            told[:] = drive - 1
+            drive[:] = DRIVE[window, episodes]
+            feedback[:] = drive - 1
             batch.tell()
 
     batch.run(len(DRIVE), 20, between)
-    return by_life(batch.spikes("cells"), batch.n_lives)
+    return by_episode(batch.spikes("cells"), batch.n_episodes)
 
 
-def written_by_hand(life: int) -> Spikes:
-    """The network of one life, as a user of Brian2 would write it, without learning."""
+def written_by_hand(episode: int) -> Spikes:
+    """The network of one episode, as a user of Brian2 would write it, without learning."""
     import brian2 as b2
 
     with own_preferences():
         clock = b2.Clock(1 * b2.ms)
-        drive = b2.TimedArray(DRIVE[:, life], dt=20 * b2.ms)
+        drive = b2.TimedArray(DRIVE[:, episode], dt=20 * b2.ms)
         equations = EQUATIONS.replace("drive : 1", "drive = courses(t, i) : 1 (constant over dt)")
         cells = b2.NeuronGroup(
             N,
@@ -103,46 +103,46 @@ def written_by_hand(life: int) -> Spikes:
         within = b2.Synapses(cells, cells, "w : 1", on_pre="g_post += w", clock=clock)
         within.connect(i=PRE, j=POST)
         within.delay = DELAYS * b2.ms
-        cells.tau, within.w = TAUS_S[life] * b2.second, WEIGHTS[life]
+        cells.tau, within.w = TAUS_S[episode] * b2.second, WEIGHTS[episode]
         spikes = b2.SpikeMonitor(cells)
         b2.Network(cells, within, spikes).run(N_STEPS * b2.ms)
         steps = np.rint(spikes.t / b2.ms).astype(int)
     return sorted(zip(steps.tolist(), np.asarray(spikes.i).tolist(), strict=True))
 
 
-def test_lives_are_those_of_networks_that_a_user_would_write() -> None:
-    still = replace(PLAIN, synapses={"within": replace(SYNAPSES, on_told="")})
-    with network(still, N_LIVES, record=("cells",)) as batch:
+def test_episodes_are_those_of_networks_that_a_user_would_write() -> None:
+    still = replace(PLAIN, synapses={"within": replace(SYNAPSES, on_feedback="")})
+    with network(still, N_EPISODES, record=("cells",)) as batch:
         together = simulate(batch)
-    assert together == [written_by_hand(life) for life in range(N_LIVES)]
+    assert together == [written_by_hand(episode) for episode in range(N_EPISODES)]
     assert min(map(len, together)) > 50
     assert together[0] != together[1]
 
 
 @pytest.mark.parametrize("blueprint", [PLAIN, NOISY], ids=["plain", "noisy"])
-def test_a_life_alone_has_the_spikes_that_it_has_among_others(blueprint: Blueprint) -> None:
-    with network(blueprint, N_LIVES, record=("cells",)) as batch:
+def test_a_episode_alone_has_the_spikes_that_it_has_among_others(blueprint: Blueprint) -> None:
+    with network(blueprint, N_EPISODES, record=("cells",)) as batch:
         together = simulate(batch)
         weights, traces = batch.array("within", "w").copy(), batch.array("within", "late").copy()
     assert not np.array_equal(weights, WEIGHTS)
-    for life in range(N_LIVES):
+    for episode in range(N_EPISODES):
         with network(blueprint, 1, record=("cells",)) as batch:
-            assert simulate(batch, slice(life, life + 1)) == [together[life]]
-            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[life])
-            np.testing.assert_array_equal(batch.array("within", "late")[0], traces[life])
+            assert simulate(batch, slice(episode, episode + 1)) == [together[episode]]
+            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[episode])
+            np.testing.assert_array_equal(batch.array("within", "late")[0], traces[episode])
 
 
 def test_a_network_that_is_used_again_begins_anew() -> None:
     """Spikes that are on their way when a run ends must not arrive in the next one."""
-    with network(NOISY, N_LIVES, record=("cells",)) as batch:
+    with network(NOISY, N_EPISODES, record=("cells",)) as batch:
         first = simulate(batch)
         assert simulate(batch) == first
     with own_preferences():
-        assert simulate(Batch(NOISY, N_LIVES, record=("cells",))) == first
+        assert simulate(Batch(NOISY, N_EPISODES, record=("cells",))) == first
 
 
 def test_noise_is_the_seeds() -> None:
-    with network(NOISY, N_LIVES, record=("cells",)) as batch:
+    with network(NOISY, N_EPISODES, record=("cells",)) as batch:
         first = simulate(batch)
         batch.reset(SEEDS ^ np.uint64(1))
         SEEDS[0] ^= np.uint64(1)
@@ -155,15 +155,15 @@ def test_noise_is_the_seeds() -> None:
 
 
 def test_a_network_left_by_an_exception_is_not_used_again() -> None:
-    with pytest.raises(KeyError), network(PLAIN, N_LIVES) as batch:
+    with pytest.raises(KeyError), network(PLAIN, N_EPISODES) as batch:
         raise KeyError
-    with network(PLAIN, N_LIVES) as another:
+    with network(PLAIN, N_EPISODES) as another:
         assert another is not batch
-    with network(PLAIN, N_LIVES) as again:
+    with network(PLAIN, N_EPISODES) as again:
         assert again is another
 
 
-def test_noise_in_the_equations_of_synapses_is_the_lives_own_too() -> None:
+def test_noise_in_the_equations_of_synapses_is_the_episodes_own_too() -> None:
     """A subexpression that is drawn anew each step, and white noise."""
     drawn = replace(
         SYNAPSES,
@@ -171,19 +171,19 @@ def test_noise_in_the_equations_of_synapses_is_the_lives_own_too() -> None:
         "dpaired/dt = -paired / (10*ms) : 1 (event-driven)\nlate : 1\n"
         "luck = rand() : 1 (constant over dt)",
         on_pre="g_post += w * luck\npaired += 1",
-        on_told="",
+        on_feedback="",
         method="euler",
     )
     blueprint = replace(PLAIN, synapses={"within": drawn})
-    with network(blueprint, N_LIVES, record=("cells",)) as batch:
+    with network(blueprint, N_EPISODES, record=("cells",)) as batch:
         together = simulate(batch)
         assert simulate(batch) == together
         weights = batch.array("within", "w").copy()
     assert np.ptp(weights, axis=0).min() > 1e-6
     with network(blueprint, 1, record=("cells",)) as batch:
-        for life in range(N_LIVES):
-            assert simulate(batch, slice(life, life + 1)) == [together[life]]
-            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[life])
+        for episode in range(N_EPISODES):
+            assert simulate(batch, slice(episode, episode + 1)) == [together[episode]]
+            np.testing.assert_array_equal(batch.array("within", "w")[0], weights[episode])
 
 
 @pytest.mark.parametrize("flag", ["", " (constant over dt)"])
@@ -223,10 +223,10 @@ TARGETS: list[OpenTarget] = ["cython", "cpp_standalone"]
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_compiled_targets_give_the_spikes_of_numpy(target: OpenTarget) -> None:
-    """Life by life, random numbers and delays included.
+    """Episode by episode, random numbers and delays included.
 
-    The first life is left out of a network, so that all others have another place there. A program
-    is compiled for each network, which takes ten seconds, so that one is all there is.
+    The first episode is left out of a network, so that all others have another place there. A
+    program is compiled for each network, which takes ten seconds, so that one is all there is.
 
     Spikes are counted in z, so they are equal where z agrees to rounding: another spike would
     change it by more than 1e-9 for 400 ms. Membranes differ by the rounding of exp, log and cos.
@@ -235,10 +235,10 @@ def test_compiled_targets_give_the_spikes_of_numpy(target: OpenTarget) -> None:
     read = [("cells", "z"), ("cells", "v")]
     expected = open_loop(NOISY, SEEDS, values, {("cells", "drive"): DRIVE}, 20, read)
     networks = [slice(1, None)] if target == "cpp_standalone" else [slice(None), slice(1, 3)]
-    for lives in networks:
-        some = {variable: value[lives] for variable, value in values.items()}
-        drive = {("cells", "drive"): DRIVE[:, lives]}
-        found = open_loop(NOISY, SEEDS[lives], some, drive, 20, read, target)
+    for episodes in networks:
+        some = {variable: value[episodes] for variable, value in values.items()}
+        drive = {("cells", "drive"): DRIVE[:, episodes]}
+        found = open_loop(NOISY, SEEDS[episodes], some, drive, 20, read, target)
         for variable, value in found.items():
-            np.testing.assert_allclose(value, expected[variable][:, lives], atol=1e-11, rtol=0)
+            np.testing.assert_allclose(value, expected[variable][:, episodes], atol=1e-11, rtol=0)
     assert np.ptp(expected["cells", "z"]) > 1

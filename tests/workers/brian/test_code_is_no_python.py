@@ -18,7 +18,7 @@ PLACES = {
     "threshold": "v > 1",
     "reset": "v = 0*h",
     "refractory": "1*ms",
-    "on_told": "v = 0*h",
+    "on_feedback": "v = 0*h",
 }
 
 
@@ -32,7 +32,7 @@ def tries(mark: Path) -> dict[str, dict[str, str]]:
     return {
         # Brian2 writes a comment into the code that it makes, where a return ends it.
         "comment of a statement": {"reset": f"v = 0*h # reset\r{touch}"},
-        "comment after a decision": {"on_told": f"v = 0*h # told\r{touch}"},
+        "comment after a decision": {"on_feedback": f"v = 0*h # feedback\r{touch}"},
         # Brian2 hands strings to sympy, which evaluates them.
         "text in an equation": {"equations": f'{EQUATIONS}\nq = exp("{touch}") : 1'},
         "wide letters": {"equations": f"{EQUATIONS}\nq = ｅｘｅｃ('{octal(touch)}') : 1"},
@@ -43,7 +43,7 @@ def tries(mark: Path) -> dict[str, dict[str, str]]:
 
 
 def model(**neurons: Any) -> dict[str, Any]:
-    """A model that lives, with some keys of its population replaced."""
+    """A model that runs, with some keys of its population replaced."""
     actions = {"n": "actions", "initial": {"g": "1"}, **PLACES, **neurons}
     return {
         "kind": "brian_model",
@@ -66,7 +66,7 @@ def read(learner: dict[str, Any]) -> None:
 
 
 @pytest.mark.brian
-def test_the_model_itself_lives() -> None:
+def test_the_model_itself_episodes() -> None:
     brian2()
     read(model())
     read(model(reset="v = 0*h  # µV, “quotes” and ümlauts may stand in comments"))

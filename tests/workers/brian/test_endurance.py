@@ -1,4 +1,4 @@
-"""A process that has lived ten thousand lives holds what it held after two hundred."""
+"""A process that has run ten thousand episodes holds what it held after two hundred."""
 
 import json
 import os
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.brian, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("how", ["same", *(["rebuilt"] if ALL_TARGETS else [])])
-def test_ten_thousand_lives_leave_nothing_behind(how: str, tmp_path: Path) -> None:
+def test_ten_thousand_episodes_leave_nothing_behind(how: str, tmp_path: Path) -> None:
     """Of 50 networks of one to two MB, the last four are kept and the others go."""
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(TESTS)}
     script = str(TESTS / "endurance.py")

@@ -30,7 +30,7 @@ MODEL: dict[str, Any] = {
             "threshold": "v > v_th",
             "reset": "v = v_rest",
             "refractory": "2*ms",
-            "on_told": "baseline += 0.1*(told - baseline)",
+            "on_feedback": "baseline += 0.1*(feedback - baseline)",
             "initial": {"v": "v_rest + rand()*5*mV"},
         }
     },
@@ -41,7 +41,7 @@ MODEL: dict[str, Any] = {
             "equations": "w : amp\ndc/dt = -c/tau_c : 1 (event-driven)",
             "on_pre": "i_syn_post += w",
             "on_post": "c += 1",
-            "on_told": "w = clip(w + eta*(told - baseline)*c, 0*pA, w_max)",
+            "on_feedback": "w = clip(w + eta*(feedback - baseline)*c, 0*pA, w_max)",
             "initial": {"w": "0.5*w_max"},
         }
     },
@@ -158,7 +158,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "name that the learner has": (
         A + "equations",
         ("baseline : 1", "baseline : 1\ntold : 1"),
-        "neurons.actions.equations: 'told' is taken, the learner provides it",
+        "neurons.actions.equations: 'feedback' is taken, the learner provides it",
     ),
     "flag that is none": (
         A + "equations",
@@ -201,9 +201,10 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
         "v = v_rest or w += dw",
     ),
     "misspelt variable in a statement": (
-        A + "on_told",
-        "baselin = told",
-        "neurons.actions.on_told: baselin = told: 'baselin' is no variable and is not used after "
+        A + "on_feedback",
+        "baselin = feedback",
+        "neurons.actions.on_feedback: baselin = feedback: 'baselin' is no variable and is not used "
+        "after "
         "it is set; did you mean 'baseline'?",
     ),
     "hyperparameter set": (
@@ -248,12 +249,13 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "number in the tile": (
         P + "initial",
         {"w": "0.1*i*nA"},
-        "synapses.plastic: 'i' goes on from life to life; use index, or index_pre and index_post",
+        "synapses.plastic: 'i' goes on from episode to episode; use index, "
+        "or index_pre and index_post",
     ),
-    "random numbers without a life": (
-        A + "on_told",
+    "random numbers without an episode": (
+        A + "on_feedback",
         "baseline += poisson(3)",
-        "neurons.actions.on_told: poisson() has no version of a life's own",
+        "neurons.actions.on_feedback: poisson() has no version of an episode's own",
     ),
     "unknown source": (
         P + "source",
@@ -299,7 +301,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
         "(clock-driven): ",
     ),
     "chosen elsewhere": (
-        P + "on_told",
+        P + "on_feedback",
         "w += eta*chosen_pre",
         "synapses.plastic: only the readout population 'actions' has 'chosen', not 'input'",
     ),
@@ -341,10 +343,10 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
         "4*kHz",
         "input.rate: must be in [0, 2000] Hz, at most one spike in each step_ms = 0.5, got 4000 Hz",
     ),
-    "rate without a life": (
+    "rate without an episode": (
         "input.rate",
         "poisson(3)*Hz",
-        "input.rate: poisson() has no version of a life's own, use rand() < rate*dt, got "
+        "input.rate: poisson() has no version of an episode's own, use rand() < rate*dt, got "
         "'poisson(3)*Hz'",
     ),
     "negative rate": ("input.rate", "-1*Hz", "input.rate: must be in [0, 2000] Hz"),
@@ -455,7 +457,11 @@ def test_input_must_fire_at_all_bounds_of_its_hyperparameters(
 @pytest.mark.parametrize(
     ("n", "connect", "expected"),
     [
-        ("20000*actions", "others", "at most 1000000 synapses for one life, got about 3600000000"),
+        (
+            "20000*actions",
+            "others",
+            "at most 1000000 synapses for one episode, got about 3600000000",
+        ),
         ("1500*actions", 0.5, "got about 10125000, from 4500 neurons to 4500"),
         ("20000*actions", 1e-5, "must choose among at most 100000000 pairs of neurons"),
     ],
@@ -529,7 +535,7 @@ def test_a_vector_of_actions_needs_an_expression() -> None:
 def test_keys_and_values_of_tables_are_checked_like_all_others(
     key: str, value: Any, expected: str, tmp_path: Any
 ) -> None:
-    rule = Kinds("learner", {"brian_model": BrianModel}, needs="live")
+    rule = Kinds("learner", {"brian_model": BrianModel}, needs="run_episodes")
     values = {"kind": "brian_model", **changed(key, value)}
     with pytest.raises(ConfigError) as caught:
         build(rule, values, "x.toml", "learner", tmp_path)

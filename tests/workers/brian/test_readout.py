@@ -1,4 +1,4 @@
-"""Readouts that learn within a life, against closed forms and numbers by hand."""
+"""Readouts that learn within an episode, against closed forms and numbers by hand."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 
 RNG = np.random.default_rng(5)
-N_SAMPLES, N_LIVES, N = 60, 5, 12
-FEATURES = RNG.gamma(2.0, 0.5, (N_SAMPLES, N_LIVES, N)) * (
-    RNG.random((N_SAMPLES, N_LIVES, N)) < 0.7
+N_SAMPLES, N_EPISODES, N = 60, 5, 12
+FEATURES = RNG.gamma(2.0, 0.5, (N_SAMPLES, N_EPISODES, N)) * (
+    RNG.random((N_SAMPLES, N_EPISODES, N)) < 0.7
 )
-TARGETS = RNG.normal(0.2, 0.4, (N_SAMPLES, N_LIVES))
+TARGETS = RNG.normal(0.2, 0.4, (N_SAMPLES, N_EPISODES))
 SIZES: IntArray = np.array([12, 12, 7, 1, 12])
 RIDGE = np.array([1.0, 0.05, 0.3, 10.0, 0.5])
 RULES = {
@@ -33,14 +33,14 @@ def ridge_answers(x: FloatArray, d: FloatArray, ridge: float, forgetting: float)
 
 
 def test_least_squares_without_forgetting_are_ridge_regression() -> None:
-    answers = recursive_least_squares(FEATURES, TARGETS, SIZES, RIDGE, np.ones(N_LIVES))
-    for life in range(N_LIVES):
-        x = FEATURES[:, life, : SIZES[life]]
-        expected = ridge_answers(x, TARGETS[:, life], RIDGE[life], 1.0)
-        np.testing.assert_allclose(answers[:, life], expected, rtol=0, atol=1e-9)
+    answers = recursive_least_squares(FEATURES, TARGETS, SIZES, RIDGE, np.ones(N_EPISODES))
+    for episode in range(N_EPISODES):
+        x = FEATURES[:, episode, : SIZES[episode]]
+        expected = ridge_answers(x, TARGETS[:, episode], RIDGE[episode], 1.0)
+        np.testing.assert_allclose(answers[:, episode], expected, rtol=0, atol=1e-9)
         # The same closed form sees another ridge.
-        other = ridge_answers(x, TARGETS[:, life], RIDGE[life] * 1.01, 1.0)
-        assert np.abs(other - answers[:, life]).max() > 1e-6
+        other = ridge_answers(x, TARGETS[:, episode], RIDGE[episode] * 1.01, 1.0)
+        assert np.abs(other - answers[:, episode]).max() > 1e-6
 
 
 def test_forgetting_discounts_older_samples() -> None:
@@ -98,27 +98,27 @@ def test_the_first_answer_is_0_and_answers_come_before_targets(rule: str) -> Non
     changed[30:] += 1.0
     after = learn(FEATURES, changed, SIZES, *settings)
     np.testing.assert_array_equal(after[:31], answers[:31])
-    assert (after[31, :4] != answers[31, :4]).all()  # the last life's delta rule has rate 0
+    assert (after[31, :4] != answers[31, :4]).all()  # the last episode's delta rule has rate 0
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_features_beyond_a_lifes_size_are_not_looked_at(rule: str) -> None:
     learn, settings = RULES[rule]
     broken = FEATURES.copy()
-    for life, size in enumerate(SIZES):
-        broken[:, life, size:] = np.nan
+    for episode, size in enumerate(SIZES):
+        broken[:, episode, size:] = np.nan
     np.testing.assert_array_equal(
         learn(broken, TARGETS, SIZES, *settings), learn(FEATURES, TARGETS, SIZES, *settings)
     )
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_life_has_the_same_bits_alone(rule: str) -> None:
+def test_a_episode_has_the_same_bits_alone(rule: str) -> None:
     learn, settings = RULES[rule]
     together = learn(FEATURES, TARGETS, SIZES, *settings)
-    for life in range(N_LIVES):
-        one = slice(life, life + 1)
+    for episode in range(N_EPISODES):
+        one = slice(episode, episode + 1)
         alone = learn(
             FEATURES[:, one], TARGETS[:, one], SIZES[one], *(value[one] for value in settings)
         )
-        np.testing.assert_array_equal(alone[:, 0], together[:, life])
+        np.testing.assert_array_equal(alone[:, 0], together[:, episode])

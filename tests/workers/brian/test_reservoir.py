@@ -23,27 +23,27 @@ PAIR = Reservoir(
 )
 
 
-def lived(
+def episodes_done(
     settings: Reservoir,
     feeding: FloatArray,
     recurrent: FloatArray,
     n_windows: int = 3,
-    n_lives: int = 1,
+    n_episodes: int = 1,
     factors: dict[str, FloatArray] | None = None,
     circuit: Circuit | None = None,
     channels: FloatArray | None = None,
     seeds: SeedArray | None = None,
 ) -> tuple[list[tuple[int, int, int]], list[FloatArray]]:
-    """Spikes as (life, neuron, step), and what is heard at the end of each window."""
+    """Spikes as (episode, neuron, step), and what is heard at the end of each window."""
     circuit = circuit or settings.circuit()
     blueprint = settings.blueprint(circuit, feeding.shape[1], WINDOW)
-    shown = np.ones((n_lives, feeding.shape[1])) if channels is None else channels
+    shown = np.ones((n_episodes, feeding.shape[1])) if channels is None else channels
     heard = []
-    with network(blueprint, n_lives, record=("neurons",)) as batch:
-        batch.reset(np.arange(n_lives, dtype=np.uint64) if seeds is None else seeds)
+    with network(blueprint, n_episodes, record=("neurons",)) as batch:
+        batch.reset(np.arange(n_episodes, dtype=np.uint64) if seeds is None else seeds)
         nets = reservoirs(settings, circuit, WINDOW, recurrent, feeding, factors or {})
         enter(nets, batch)
-        total = filtered = np.zeros((n_lives, settings.n_neurons))
+        total = filtered = np.zeros((n_episodes, settings.n_neurons))
 
         def between(k: int) -> None:
             nonlocal total, filtered
@@ -60,7 +60,7 @@ def lived(
 
 def enter(nets: Reservoirs, batch: Batch) -> None:
     for variable, values in nets.start.items():
-        batch.array(*variable)[:] = np.repeat(values, batch.n_lives // len(values), axis=0)
+        batch.array(*variable)[:] = np.repeat(values, batch.n_episodes // len(values), axis=0)
 
 
 def by_hand(
@@ -88,7 +88,7 @@ def by_hand(
 def test_spikes_are_those_of_the_equations() -> None:
     current = np.array([[[6.0, 3.0]]])
     weights = np.array([[0.4, -0.2]])  # 0 to 1, 1 to 0
-    spikes, _ = lived(PAIR, current, weights)
+    spikes, _ = episodes_done(PAIR, current, weights)
     expected = by_hand(current[0, 0], weights[0], 3 * WINDOW)
     assert [(neuron, step) for _, neuron, step in spikes] == expected
     assert len(expected) > 6
@@ -100,7 +100,7 @@ def test_a_spike_arrives_after_its_delay() -> None:
     settings = PAIR.model_copy(update={"longest_delay_ms": 7.0})
     circuit = Circuit(**{**vars(settings.circuit()), "delay_steps": np.array([7, 7])})
     feeding, weights = np.array([[[6.0, 0.0]]]), np.array([[1.5, 0.0]])
-    spikes, _ = lived(settings, feeding, weights, circuit=circuit)
+    spikes, _ = episodes_done(settings, feeding, weights, circuit=circuit)
     first = min(step for _, neuron, step in spikes if neuron == 0)
     echo = min(step for _, neuron, step in spikes if neuron == 1)
     assert echo - first == 7
@@ -112,7 +112,9 @@ def test_a_spike_arrives_after_its_delay() -> None:
 def test_the_threshold_sees_what_the_leak_has_left_of_a_jump(part: float, fires: bool) -> None:
     """α_m w, and not w: a weight of 1 / α_m reaches the threshold of 1, and no more."""
     weight = part * np.exp(1 / 20)
-    spikes, _ = lived(PAIR, np.array([[[30.0, 0.0]]]), np.array([[weight, 0.0]]), n_windows=1)
+    spikes, _ = episodes_done(
+        PAIR, np.array([[[30.0, 0.0]]]), np.array([[weight, 0.0]]), n_windows=1
+    )
     assert spikes[0] == (0, 0, 0)
     assert ((0, 1, 1) in spikes) == fires
 
@@ -140,7 +142,7 @@ def test_synaptic_currents_move_the_potential_as_much_as_a_jump() -> None:
 def test_a_network_without_weights_is_silent() -> None:
     settings = Reservoir(n_neurons=20)
     circuit = settings.circuit()
-    spikes, heard = lived(
+    spikes, heard = episodes_done(
         settings, np.zeros((1, 3, 20)), np.zeros((1, circuit.pre.size)), circuit=circuit
     )
     assert spikes == []
@@ -149,7 +151,7 @@ def test_a_network_without_weights_is_silent() -> None:
 
 def test_what_is_heard_are_filtered_spikes_per_decision() -> None:
     settings = PAIR.model_copy(update={"tau_readout_ms": (15.0, 15.0)})
-    spikes, heard = lived(settings, np.array([[[6.0, 3.0]]]), np.zeros((1, 2)), n_windows=4)
+    spikes, heard = episodes_done(settings, np.array([[[6.0, 3.0]]]), np.zeros((1, 2)), n_windows=4)
     keep = np.exp(-1 / 15)
     trace, fired = np.zeros(2), {(neuron, step) for _, neuron, step in spikes}
     for step in range(4 * WINDOW):
@@ -177,27 +179,29 @@ def test_factors_multiply_physical_values_of_their_candidate() -> None:
         zip(names, np.array([[1, 2.0], [1, 0.5], [1, 3], [1, 1.5], [1, 3]]), strict=True)
     )
     feeding, weights = np.array([[[6.0, 3.0]]]), np.array([[0.4, -0.2]])
-    _, both = lived(
-        plain, np.repeat(feeding, 2, 0), np.repeat(weights, 2, 0), n_lives=2, factors=factors
+    _, both = episodes_done(
+        plain, np.repeat(feeding, 2, 0), np.repeat(weights, 2, 0), n_episodes=2, factors=factors
     )
-    for life, settings in enumerate((plain, other)):
-        _, alone = lived(settings, feeding, weights)
+    for episode, settings in enumerate((plain, other)):
+        _, alone = episodes_done(settings, feeding, weights)
         for of_both, of_one in zip(both, alone, strict=True):
-            np.testing.assert_allclose(of_both[life], of_one[0], rtol=1e-9)
+            np.testing.assert_allclose(of_both[episode], of_one[0], rtol=1e-9)
 
 
 def test_the_shortest_time_constants_leave_the_last_step() -> None:
     plain = {"tau_readout_ms": (0.1, 0.1), "refractory_ms": 0.0, "adaptive_share": 0.0}
     settings = PAIR.model_copy(update=plain)
     feeding = np.array([[[50.0, 0.0]]])
-    _, heard = lived(settings, feeding, np.zeros((1, 2)), factors={"tau_readout": np.array([1e-3])})
+    _, heard = episodes_done(
+        settings, feeding, np.zeros((1, 2)), factors={"tau_readout": np.array([1e-3])}
+    )
     # A spike in every step, of which the last one counts.
     np.testing.assert_allclose(heard[-1], [[WINDOW, 0.0]])
 
 
 @pytest.mark.parametrize("kind", ["current", "poisson"])
 @pytest.mark.parametrize("tau_synapse_ms", [0.0, 5.0])
-def test_a_life_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: float) -> None:
+def test_a_episode_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: float) -> None:
     settings = Reservoir.model_validate(
         {"n_neurons": 12, "input": kind, "tau_synapse_ms": tau_synapse_ms, "connectivity": 0.6}
     )
@@ -205,35 +209,35 @@ def test_a_life_spikes_the_same_alone_and_in_company(kind: str, tau_synapse_ms: 
     recurrent = circuit.acting(0.3 * rng.standard_normal((2, circuit.pre.size)))
     feeding, channels = 6 * rng.standard_normal((2, 3, 12)), rng.random((6, 3))
     seeds = rng.integers(0, 2**64, 6, dtype=np.uint64)
-    spikes, heard = lived(
-        settings, feeding, recurrent, n_lives=6, channels=channels, seeds=seeds, circuit=circuit
+    spikes, heard = episodes_done(
+        settings, feeding, recurrent, n_episodes=6, channels=channels, seeds=seeds, circuit=circuit
     )
     assert len(spikes) > 100
-    for life in range(6):
-        c, row = life // 3, slice(life, life + 1)
-        alone, heard_alone = lived(
+    for episode in range(6):
+        c, row = episode // 3, slice(episode, episode + 1)
+        alone, heard_alone = episodes_done(
             settings, feeding[c : c + 1], recurrent[c : c + 1], channels=channels[row],
             seeds=seeds[row], circuit=circuit,
         )  # fmt: skip
-        assert alone == [(0, neuron, step) for of, neuron, step in spikes if of == life]
+        assert alone == [(0, neuron, step) for of, neuron, step in spikes if of == episode]
         for a, b in zip(heard_alone, heard, strict=True):
-            assert a[0].tobytes() == b[life].tobytes()
+            assert a[0].tobytes() == b[episode].tobytes()
 
 
-def test_poisson_channels_fire_by_the_life_s_own_seed() -> None:
+def test_poisson_channels_fire_by_the_episode_s_own_seed() -> None:
     settings = Reservoir(n_neurons=5, input="poisson", connectivity=1)
     feeding, recurrent = np.full((1, 4, 5), 2.0), np.zeros((1, 20))
-    spikes, _ = lived(
-        settings, feeding, recurrent, n_lives=3, seeds=np.array([7, 7, 8], dtype=np.uint64)
+    spikes, _ = episodes_done(
+        settings, feeding, recurrent, n_episodes=3, seeds=np.array([7, 7, 8], dtype=np.uint64)
     )
-    of = [[s[1:] for s in spikes if s[0] == life] for life in range(3)]
+    of = [[s[1:] for s in spikes if s[0] == episode] for episode in range(3)]
     assert of[0] == of[1] != of[2]
 
 
 def test_poisson_channels_fire_once_a_step_at_most() -> None:
     """At the limit they do in every step and bring the current; more is refused."""
     settings = Reservoir(n_neurons=1, input="poisson", input_rate_Hz=10_000, step_ms=0.1)
-    spikes, _ = lived(settings, np.array([[[40.0]]]), np.zeros((1, 0)), n_windows=4)
+    spikes, _ = episodes_done(settings, np.array([[[40.0]]]), np.zeros((1, 0)), n_windows=4)
     assert [step for *_, step in spikes] == fed_in_every_step(40.0, np.exp(-0.1 / 20), 4 * WINDOW)
     message = r"input_rate_Hz must be at most 10000, one spike in each step of 0.1 ms, got 10001"
     with pytest.raises(ValidationError, match=message):
@@ -255,24 +259,24 @@ def fed_in_every_step(current: float, keep: float, n_steps: int) -> list[int]:
 
 def test_poisson_channels_bring_the_current_on_average() -> None:
     """The potential below threshold is Σ w c in the mean: 0.4, within five standard errors."""
-    n_lives, n_windows = 200, 30
+    n_episodes, n_windows = 200, 30
     settings = Reservoir(n_neurons=1, input="poisson", input_rate_Hz=400.0)
     circuit = settings.circuit()
-    with network(settings.blueprint(circuit, 2, WINDOW), n_lives) as batch:
-        batch.reset(np.arange(n_lives, dtype=np.uint64))
+    with network(settings.blueprint(circuit, 2, WINDOW), n_episodes) as batch:
+        batch.reset(np.arange(n_episodes, dtype=np.uint64))
         feeding = np.array([[[0.5], [0.2]]])
         nets = reservoirs(settings, circuit, WINDOW, np.zeros((1, 0)), feeding, {})
         enter(nets, batch)
         seen = []
 
         def between(k: int) -> None:
-            batch.array(*nets.entry)[:] = nets.shown(np.tile([0.6, 0.5], (n_lives, 1)))
+            batch.array(*nets.entry)[:] = nets.shown(np.tile([0.6, 0.5], (n_episodes, 1)))
             if k > 10:  # five membrane time constants
                 seen.append(batch.array("neurons", "v")[:, 0].copy())
 
         batch.run(n_windows, WINDOW, between)
     each = np.mean(seen, axis=0)
-    error = each.std() / np.sqrt(n_lives)
+    error = each.std() / np.sqrt(n_episodes)
     assert abs(each.mean() - 0.4) < 5 * error
     # Ten percent more would be seen.
     assert error < 0.04 / 10
@@ -334,15 +338,15 @@ def test_dale_s_law_fixes_the_sign_of_a_neuron_s_synapses() -> None:
     np.testing.assert_array_equal(without.acting(deviation), without.weights + deviation)
 
 
-def test_weighted_sums_are_those_of_each_life_s_own_weights() -> None:
+def test_weighted_sums_are_those_of_each_episode_s_own_weights() -> None:
     rng = np.random.default_rng(0)
     values, weights = rng.standard_normal((6, 5)), rng.standard_normal((3, 5, 4))
-    expected = [values[life] @ weights[life // 2] for life in range(6)]
+    expected = [values[episode] @ weights[episode // 2] for episode in range(6)]
     found = weighted(values, weights)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
-    for life in range(6):
-        alone = weighted(values[life : life + 1], weights[life // 2 : life // 2 + 1])
-        assert alone[0].tobytes() == found[life].tobytes()
+    for episode in range(6):
+        alone = weighted(values[episode : episode + 1], weights[episode // 2 : episode // 2 + 1])
+        assert alone[0].tobytes() == found[episode].tobytes()
 
 
 def test_a_blueprint_has_only_what_the_settings_need() -> None:

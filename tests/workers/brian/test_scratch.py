@@ -53,7 +53,7 @@ def test_a_folder_goes_with_its_owner(place: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["kill", "exit"])
-def test_a_folder_of_a_process_stays_as_long_as_it_lives(end: str, place: Path) -> None:
+def test_a_folder_of_a_process_stays_as_long_as_it_episodes(end: str, place: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(place)}
     with child(["-c", SCRIPT], place, env=environment, stdin=-1) as process:
         assert process.stdout is not None

@@ -14,7 +14,7 @@ import pytest
 
 from spikeloop.tasks.base import SeedArray
 from spikeloop.workers.brian import targets
-from spikeloop.workers.brian.noise import functions, keys, per_life
+from spikeloop.workers.brian.noise import functions, keys, per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import (
     MissingCompiler,
@@ -142,8 +142,8 @@ dv/dt = (1.5*exp(-v) - v)/tau : 1
 u = rand() : 1 (constant over dt)
 z = randn() : 1 (constant over dt)
 tau : second (constant)
-life_key_low : integer (constant)
-life_key_high : integer (constant)
+episode_key_low : integer (constant)
+episode_key_high : integer (constant)
 element : integer (constant)
 """
 
@@ -151,7 +151,7 @@ element : integer (constant)
 def _simulate(code: Any, seeds: SeedArray, n: int, tau_s: float) -> dict[str, Any]:
     b2 = brian2()
     with own_preferences():
-        text, _ = per_life(MODEL, 0, "element", equations=True)
+        text, _ = per_episode(MODEL, 0, "element", equations=True)
         group = b2.NeuronGroup(
             seeds.size * n,
             text,
@@ -161,7 +161,7 @@ def _simulate(code: Any, seeds: SeedArray, n: int, tau_s: float) -> dict[str, An
             clock=b2.Clock(b2.ms, name="beat"),  # names stand in the code
             name="compiled",
         )
-        group.life_key_low, group.life_key_high = (np.repeat(word, n) for word in keys(seeds))
+        group.episode_key_low, group.episode_key_high = (np.repeat(word, n) for word in keys(seeds))
         group.element = np.tile(np.arange(n), seeds.size)
         group.tau_ = tau_s
         group.v = "element"

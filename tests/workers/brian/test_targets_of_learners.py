@@ -1,4 +1,4 @@
-"""Every learner's lives are the same whatever Brian2 generates code for.
+"""Every learner's episodes are the same whatever Brian2 generates code for.
 
 Compiling takes up to half a minute for each learner and target, so this is done with
 SPIKELOOP_ALL_TARGETS=1 only; ``test_batch`` compares the targets in one network always.
@@ -30,7 +30,7 @@ def compiled() -> list[tuple[str, str]]:
 @pytest.mark.skipif(not ALL_TARGETS, reason="without SPIKELOOP_ALL_TARGETS=1")
 @pytest.mark.filterwarnings("ignore")  # of the compilers' own packages
 @pytest.mark.parametrize(("kind", "target"), compiled())
-def test_lives_are_those_of_numpy(kind: str, target: str) -> None:
+def test_episodes_are_those_of_numpy(kind: str, target: str) -> None:
     """Spike for spike where Python can see them; 1e-9 for what exp and log may round otherwise.
 
     A program of its own (cpp_standalone) shows no spikes, but its returns depend on their number
@@ -38,10 +38,10 @@ def test_lives_are_those_of_numpy(kind: str, target: str) -> None:
     """
     family = Quadratic(n_steps=80) if target == "cpp_standalone" else None
     with recorded() as runs:
-        expected = case(kind, family).live()
-        found = case(kind, family, target=target).live()
+        expected = case(kind, family).run_episodes()
+        found = case(kind, family, target=target).run_episodes()
     if target == "cython":
         assert runs[1] == runs[0]
-    assert sum(len(spikes) for lives in runs[0].values() for spikes in lives) > 200
+    assert sum(len(spikes) for episodes in runs[0].values() for spikes in episodes) > 200
     np.testing.assert_allclose(found.returns, expected.returns, rtol=1e-9)
     np.testing.assert_allclose(found.curve, expected.curve, rtol=1e-9, atol=1e-12)

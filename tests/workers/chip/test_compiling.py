@@ -46,7 +46,7 @@ def test_kernels_compile_their_parts_without_an_entry_for_python(
         assert (found.fndesc.llvm_cpython_wrapper_name in names) == has_entry
 
 
-def test_the_life_and_all_programs_are_compiled_so() -> None:
+def test_the_episode_and_all_programs_are_compiled_so() -> None:
     compiled: Any
     for compiled in (episode._compiled(TdMemory), router.advance):
         assert compiled.targetoptions["_nrt"] is False

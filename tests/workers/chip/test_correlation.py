@@ -217,7 +217,7 @@ def test_a_reset_empties_the_capacitors_of_a_row_and_nothing_else() -> None:
     assert cells.causal[6 * N_NEURONS] == pytest.approx(window([5]), rel=1e-6)
 
 
-def test_distances_stay_exact_late_in_a_long_life() -> None:
+def test_distances_stay_exact_late_in_a_long_episode() -> None:
     late = 10**12
     cells = ideal()
     sense_pre(cells, LABEL, 0, 50, late)

@@ -41,7 +41,7 @@ def test_successors_keep_their_probabilities_and_impossible_ones_stay_impossible
 
 
 @pytest.mark.parametrize(
-    ("told", "fits"),
+    ("feedback", "fits"),
     [
         (2.0, True),
         (-256 / 127, True),
@@ -52,13 +52,13 @@ def test_successors_keep_their_probabilities_and_impossible_ones_stay_impossible
         (np.inf, False),
     ],
 )
-def test_what_no_halfword_of_nine_bits_holds_is_refused(told: float, fits: bool) -> None:
+def test_what_no_halfword_of_nine_bits_holds_is_refused(feedback: float, fits: bool) -> None:
     tasks = RandomMdp().sample(1, np.random.default_rng(0))
     signal = tasks.reward.copy()
-    signal[0, 0, 0, 0] = told
+    signal[0, 0, 0, 0] = feedback
     if fits:
         environment = environments(replace(tasks, signal=signal))[0]
-        assert environment.signal_q7[0, 0, 0] == round(told * 127)
+        assert environment.signal_q7[0, 0, 0] == round(feedback * 127)
     else:
         with pytest.raises(ValueError, match="rewards must be in"):
             environments(replace(tasks, signal=signal))

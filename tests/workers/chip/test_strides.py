@@ -47,7 +47,7 @@ from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import seed_words, xorshift32
 from spikeloop.workers.chip.router import advance, read_counter, send
-from spikeloop.workers.learners.chip.episode import live, timing
+from spikeloop.workers.learners.chip.episode import run_episodes, timing
 from spikeloop.workers.plasticity import TdLambda
 
 STEP_S = 1e-7
@@ -185,8 +185,10 @@ def test_a_membrane_that_inhibition_pins_to_the_ground_leaves_it_on_time(
     assert (max(differences) < ROUNDING_V) == agrees
 
 
-def lived(seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: float) -> Core:
-    """A chip after a noiseless life of 15 decisions in a random MDP, thresholds shifted."""
+def episodes_done(
+    seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: float
+) -> Core:
+    """A chip after a noiseless episode of 15 decisions in a random MDP, thresholds shifted."""
     circuit = Circuit(noise_V=0.0, step_s=step_s)
     cells = physical(neuron_codes(circuit, 6))
     cells = mismatched(cells, seed, calibrated=False) if mismatch else cells
@@ -207,27 +209,29 @@ def lived(seed: int, *, strides: bool, step_s: float, mismatch: bool, shift_V: f
         "rescale_period": 6,
     }
     memory = TdLambda().memory(theta, 6, 8)
-    live(core, memory, environment, timing(circuit), 0, np.uint64(seed), 15, np.zeros(1))
+    run_episodes(core, memory, environment, timing(circuit), 0, np.uint64(seed), 15, np.zeros(1))
     return core
 
 
 @pytest.mark.parametrize(("step_s", "mismatch"), [(1e-7, True), (1e-7, False), (2e-7, True)])
-def test_without_noise_whole_lives_are_the_same(step_s: float, mismatch: bool) -> None:
+def test_without_noise_whole_episodes_are_the_same(step_s: float, mismatch: bool) -> None:
     """Weights, draws, first and latest spikes, which depend on every spike before."""
     n_compared = 0
     for seed in range(40):
 
-        def after_life(*, strides: bool, shift_V: float = 0.0, seed: int = seed) -> list[bytes]:
-            core = lived(seed, strides=strides, step_s=step_s, mismatch=mismatch, shift_V=shift_V)
+        def after_episode(*, strides: bool, shift_V: float = 0.0, seed: int = seed) -> list[bytes]:
+            core = episodes_done(
+                seed, strides=strides, step_s=step_s, mismatch=mismatch, shift_V=shift_V
+            )
             names = ("weight_u6", "random", "first_spike", "counters_u10", "in_flight", "due")
             return [getattr(core, name).tobytes() for name in names]
 
-        expected = after_life(strides=False)
+        expected = after_episode(strides=False)
         if all(
-            after_life(strides=False, shift_V=shift_V) == expected
+            after_episode(strides=False, shift_V=shift_V) == expected
             for shift_V in (-ROUNDING_V, ROUNDING_V)
         ):
-            assert after_life(strides=True) == expected
+            assert after_episode(strides=True) == expected
             n_compared += 1
     assert n_compared > 10
 

@@ -12,7 +12,7 @@ from statistical import assert_better
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.brian.targets import OpenTarget
@@ -37,16 +37,16 @@ def parameters(learner: BrianLiquid, n_candidates: int = 1, **values: Any) -> Pa
     return theta
 
 
-def live(
+def run_episodes(
     learner: BrianLiquid, theta: Parameters | None = None, tasks: QuadraticTasks = TASKS
-) -> Lives:
+) -> Episodes:
     theta = theta or parameters(learner)
     seeds = np.arange(theta.n_candidates * tasks.n_tasks, dtype=np.uint64)
-    return learner.live(theta, tasks, seeds.reshape(theta.n_candidates, -1))
+    return learner.run_episodes(theta, tasks, seeds.reshape(theta.n_candidates, -1))
 
 
 def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS) -> FloatArray:
-    """(n_samples, n_lives, n) features of the readouts."""
+    """(n_samples, n_episodes, n) features of the readouts."""
     seeds = np.zeros((theta.n_candidates, tasks.n_tasks), dtype=np.uint64)
     inputs, _ = learner.lesson(Course("", tasks, seeds))
     network = learner.common_network(tasks.interface)
@@ -54,7 +54,7 @@ def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS)
 
 
 @pytest.mark.parametrize("readout", ["rls", "delta"])
-def test_a_life_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -> None:
+def test_a_episode_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -> None:
     """Errors of the rule, which ``test_readout`` checks, on the features; in units of y."""
     learner = BrianLiquid(**SMALL, readout=readout, searched=["readout"])
     theta = parameters(learner)
@@ -73,41 +73,43 @@ def test_a_life_is_a_readout_of_the_features(readout: Literal["rls", "delta"]) -
         np.full(4, float(second)),
     )
     errors = ((np.clip(0.5 + 0.3 * answers, 0.2, 0.8) - targets) / TASKS.scale) ** 2
-    np.testing.assert_allclose(live(learner).returns[0], -errors.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(run_episodes(learner).returns[0], -errors.sum(axis=0), rtol=1e-12)
 
 
 def test_the_first_answer_is_the_middle() -> None:
     tasks = Quadratic(n_steps=1).sample(4, np.random.default_rng(2))
-    returns = live(BrianLiquid(**SMALL), tasks=tasks).returns
+    returns = run_episodes(BrianLiquid(**SMALL), tasks=tasks).returns
     np.testing.assert_allclose(returns[0], -(tasks.values()[:, 0] ** 2), rtol=1e-12)
 
 
 def test_the_default_beats_those_who_learn_without_a_network() -> None:
     """Sign tests on 60 functions, false alarms 1e-3; without learning it wins against nobody."""
     tasks = FAMILY.sample(60, np.random.default_rng(4))
-    errors = tasks.ruler_errors()
+    errors = tasks.baseline_errors()
     learner = BrianLiquid(readout="delta", searched=["readout"], eta=0.0)
     for rival, begin in (("running mean", 0), ("linear regression", 15)):
-        curve = live(BrianLiquid(), tasks=tasks).curve[0]
+        curve = run_episodes(BrianLiquid(), tasks=tasks).curve[0]
         returns = curve[:, begin:].sum(axis=1)
         expected = -errors[rival][:, begin:].sum(axis=1)
         assert_better(returns, expected, alpha=1e-3)
-        idle = live(learner, tasks=tasks).curve[0][:, begin:].sum(axis=1)
+        idle = run_episodes(learner, tasks=tasks).curve[0][:, begin:].sum(axis=1)
         with pytest.raises(AssertionError):
             assert_better(idle, expected, alpha=1e-3)
 
 
-def test_lives_are_the_same_to_the_bit_alone_and_together() -> None:
+def test_episodes_are_the_same_to_the_bit_alone_and_together() -> None:
     """Candidates of other sizes, wirings and orders of samples beside it."""
     learner = BrianLiquid(**SMALL, searched=["architecture", "physics", "readout", "curriculum"])
     space = learner.space(FAMILY.interface)
     theta = space.decode(space.sample(5, np.random.default_rng(7)))
-    together = live(learner, theta)
+    together = run_episodes(learner, theta)
     assert len(set(theta["n_neurons"])) > 2
     for candidate in range(5):
-        alone = live(learner, theta.rows(slice(candidate, candidate + 1)))
+        alone = run_episodes(learner, theta.rows(slice(candidate, candidate + 1)))
         np.testing.assert_array_equal(alone.returns[0], together.returns[candidate])
-    one = learner.live(theta.rows(slice(2, 3)), TASKS[1:2], np.array([[5]], dtype=np.uint64))
+    one = learner.run_episodes(
+        theta.rows(slice(2, 3)), TASKS[1:2], np.array([[5]], dtype=np.uint64)
+    )
     assert one.returns[0, 0] == together.returns[2, 1]
 
 
@@ -147,8 +149,8 @@ def test_the_last_target_is_input_one_sample_late() -> None:
     other = TASKS.coefficients.copy()
     other[:, 5] += 0.7
     learner = BrianLiquid(**SMALL)
-    for told, changes in ((0.0, False), (1.0, True)):
-        theta = parameters(learner, told_scale=told)
+    for feedback, changes in ((0.0, False), (1.0, True)):
+        theta = parameters(learner, feedback_scale=feedback)
         before, after = (
             seen(learner, theta, replace(TASKS, coefficients=c))
             for c in (TASKS.coefficients, other)
@@ -157,29 +159,29 @@ def test_the_last_target_is_input_one_sample_late() -> None:
         assert (before[1:] != after[1:]).any() == changes
 
 
-def test_a_curriculum_is_a_life_with_the_samples_in_that_order() -> None:
+def test_a_curriculum_is_a_episode_with_the_samples_in_that_order() -> None:
     order = TASKS.difficulty().argsort(axis=1)
     for c in (1.0, -1.0):
         indices = order if c > 0 else order[:, ::-1]
         sorted_ = replace(TASKS, inputs=np.take_along_axis(TASKS.inputs, indices[:, :, None], 1))
         learner = BrianLiquid(**SMALL, searched=["readout", "curriculum"])
-        found = live(learner, parameters(learner, curriculum=c))
-        expected = live(BrianLiquid(**SMALL, searched=["readout"]), tasks=sorted_)
+        found = run_episodes(learner, parameters(learner, curriculum=c))
+        expected = run_episodes(BrianLiquid(**SMALL, searched=["readout"]), tasks=sorted_)
         np.testing.assert_array_equal(found.returns, expected.returns)
-        fixed = live(BrianLiquid(**SMALL, searched=["readout"], curriculum=c))
+        fixed = run_episodes(BrianLiquid(**SMALL, searched=["readout"], curriculum=c))
         np.testing.assert_array_equal(found.returns, fixed.returns)
-    plain = live(BrianLiquid(**SMALL, searched=["readout"])).returns
+    plain = run_episodes(BrianLiquid(**SMALL, searched=["readout"])).returns
     assert (plain != found.returns).all()
 
 
 def test_what_is_not_searched_keeps_its_setting() -> None:
     changed: dict[str, Any] = {"tau_membrane_ms": 7.5, "excitatory_share": 0.6, "ridge": 3.0}
-    everything = live(BrianLiquid(**SMALL, **changed))
+    everything = run_episodes(BrianLiquid(**SMALL, **changed))
     kinds: list[Kind] = ["readout", "physics", "architecture"]
     for kind in kinds:
-        part = live(BrianLiquid(**SMALL, **changed, searched=[kind]))
+        part = run_episodes(BrianLiquid(**SMALL, **changed, searched=[kind]))
         np.testing.assert_allclose(part.returns, everything.returns, rtol=1e-9)
-    assert (live(BrianLiquid(**SMALL)).returns != everything.returns).all()
+    assert (run_episodes(BrianLiquid(**SMALL)).returns != everything.returns).all()
 
 
 def test_the_space_is_that_of_the_kinds_and_of_the_readout() -> None:
@@ -222,7 +224,7 @@ def test_families_that_cannot_be_taught_are_refused() -> None:
     two = replace(FAMILY.interface, n_actions=2)
     with pytest.raises(ValueError, match="needs one continuous action, got 2 continuous"):
         BrianLiquid().space(two)
-    chosen = Interface(2, 3, "discrete", 10, told="target")
+    chosen = Interface(2, 3, "discrete", 10, feedback="target")
     with pytest.raises(ValueError, match="needs one continuous action, got 3 discrete"):
         BrianLiquid().space(chosen)
 
@@ -233,7 +235,7 @@ def test_a_curriculum_needs_to_know_what_is_hard() -> None:
 
     learner = BrianLiquid(searched=["curriculum"])
     with pytest.raises(ValueError, match="known difficulty for a curriculum, got Unrated"):
-        learner.live(parameters(learner), Unrated(), np.zeros((1, 1), dtype=np.uint64))  # type: ignore[arg-type]
+        learner.run_episodes(parameters(learner), Unrated(), np.zeros((1, 1), dtype=np.uint64))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -251,13 +253,13 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
     BrianLiquid(n_neurons=101, connectivity=0.5, searched=["readout"])
 
 
-@pytest.mark.parametrize("name", ["spectral_radius", "tau_membrane_ms", "told_scale", "ridge"])
-def test_values_that_are_no_numbers_fail_their_lives_only(name: str) -> None:
+@pytest.mark.parametrize("name", ["spectral_radius", "tau_membrane_ms", "feedback_scale", "ridge"])
+def test_values_that_are_no_numbers_fail_their_episodes_only(name: str) -> None:
     learner = BrianLiquid(**SMALL)
     theta = parameters(learner, 2)
-    expected = live(learner, theta)
+    expected = run_episodes(learner, theta)
     theta.values[0, theta.space.columns.index(name)] = np.nan
-    found = live(learner, theta)
+    found = run_episodes(learner, theta)
     assert np.isnan(found.returns[0]).all()
     assert np.isnan(found.curve[0]).all()
     np.testing.assert_array_equal(found.returns[1], expected.returns[1])

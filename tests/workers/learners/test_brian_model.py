@@ -17,7 +17,7 @@ from spikeloop.coordinator.config.load import load
 from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian import targets
 from spikeloop.workers.brian.simulator import MissingBrian, brian2
 from spikeloop.workers.learners.brian_model.learner import BrianModel, Moment, Rule
@@ -39,7 +39,7 @@ FIXED: dict[str, Any] = {
             "threshold": "v > v_th",
             "reset": "v = v_rest",
             "refractory": "1*ms",
-            "on_told": "baseline += 0.2*(told - baseline)",
+            "on_feedback": "baseline += 0.2*(feedback - baseline)",
             "initial": {"v": "v_rest"},
         }
     },
@@ -51,7 +51,7 @@ FIXED: dict[str, Any] = {
             "dc/dt = -c/tau_c : 1 (event-driven)",
             "on_pre": "i_syn_post += w\nx += 1",
             "on_post": "c += x",
-            "on_told": "w = clip(w + eta*(told - baseline)*c*chosen, 0*pA, 4*nA)",
+            "on_feedback": "w = clip(w + eta*(feedback - baseline)*c*chosen, 0*pA, 4*nA)",
             "initial": {"w": "(1.0 + 0.1*index_pre + 0.05*index_post)*nA"},
         },
         "inhibition": {
@@ -89,14 +89,14 @@ def model(changes: dict[str, Any] | None = None, base: dict[str, Any] = FIXED) -
     return BrianModel(**tables)
 
 
-def live(
+def run_episodes(
     learner: BrianModel, n_tasks: int = 1, family: TaskFamily = FAMILY, rule: Rule | None = None
-) -> Lives:
-    """Lives of the default hyperparameters."""
+) -> Episodes:
+    """Episodes of the default hyperparameters."""
     space = learner.space(family.interface)
     tasks = family.sample(50, np.random.default_rng(1))[:n_tasks]
     seeds = np.arange(n_tasks, dtype=np.uint64)[None]
-    return learner.live(space.decode(space.default_point()[None]), tasks, seeds, rule)
+    return learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds, rule)
 
 
 class Diary:
@@ -113,7 +113,7 @@ class Diary:
 
 
 def by_hand(moments: list[Moment], steps: int) -> list[tuple[Any, ...]]:
-    """The life of ``FIXED`` as one writes it in Brian2: clock-driven traces, a loop of runs."""
+    """The episode of ``FIXED`` as one writes it in Brian2: clock-driven traces, a loop of runs."""
     b2 = brian2()
     ms, mV, pF = b2.ms, b2.mV, b2.pF
     clock = b2.Clock(0.5 * ms)
@@ -162,17 +162,17 @@ def by_hand(moments: list[Moment], steps: int) -> list[tuple[Any, ...]]:
         count = actions.n_spikes[:] - before
         before = actions.n_spikes[:].copy()
         found.append((count, actions.v[:] / b2.volt, plastic.w[:] / b2.amp))
-        told, credit = now.told[0], np.tile(np.arange(2) == now.action[0], 3)
-        change = 200e-12 * (told - baseline) * plastic.c[:] * credit
+        feedback, credit = now.feedback[0], np.tile(np.arange(2) == now.action[0], 3)
+        change = 200e-12 * (feedback - baseline) * plastic.c[:] * credit
         plastic.w = np.clip(plastic.w[:] / b2.amp + change, 0, 4e-9) * b2.amp
-        baseline += 0.2 * (told - baseline)
+        baseline += 0.2 * (feedback - baseline)
     return found
 
 
-def test_a_life_is_that_of_the_same_network_written_by_hand() -> None:
+def test_a_episode_is_that_of_the_same_network_written_by_hand() -> None:
     learner = model()
     diary = Diary(("actions", "count"), ("actions", "v"), ("plastic", "w"))
-    live(learner, rule=diary)
+    run_episodes(learner, rule=diary)
     hand = by_hand(diary.moments[:6], learner.window_steps)
     spikes = 0
     for decision, (count, v, w) in enumerate(hand):
@@ -185,13 +185,13 @@ def test_a_life_is_that_of_the_same_network_written_by_hand() -> None:
     assert (first != last).any()
 
 
-def test_hyperparameters_arrive_in_base_units_in_the_lives_of_their_candidate() -> None:
+def test_hyperparameters_arrive_in_base_units_in_the_episodes_of_their_candidate() -> None:
     learner = model()
     space = learner.space(FAMILY.interface)
     parameters = space.decode(np.array([[0.0, 0.0], [1.0, 1.0]]))
     diary = Diary(("actions", "tau_m"), ("actions", "eta"))
     seeds = np.zeros((2, 3), dtype=np.uint64)
-    learner.live(parameters, FAMILY.sample(3, np.random.default_rng(0)), seeds, diary)
+    learner.run_episodes(parameters, FAMILY.sample(3, np.random.default_rng(0)), seeds, diary)
     expected = np.repeat([0.005, 0.05], 3)[:, None] * np.ones(2)
     np.testing.assert_allclose(diary.values["actions", "tau_m"][0], expected, rtol=1e-12)
     expected = np.repeat([1e-12, 1e-9], 3)[:, None] * np.ones(2)
@@ -204,7 +204,7 @@ def test_whole_arrays_of_weights_are_searched() -> None:
         {
             "weights.w_in": weights,
             "synapses.plastic.initial": {},
-            "synapses.plastic.on_told": "w *= 1",
+            "synapses.plastic.on_feedback": "w *= 1",
             "hyperparameters": {},
             "constants.tau_m": "20*ms",
         }
@@ -214,7 +214,7 @@ def test_whole_arrays_of_weights_are_searched() -> None:
     parameters = space.decode(np.arange(12, dtype=np.float64).reshape(2, 6))
     diary = Diary(("plastic", "w"))
     seeds = np.zeros((2, 1), dtype=np.uint64)
-    learner.live(parameters, FAMILY.sample(1, np.random.default_rng(0)), seeds, diary)
+    learner.run_episodes(parameters, FAMILY.sample(1, np.random.default_rng(0)), seeds, diary)
     expected = np.arange(12.0).reshape(2, 6) * 300e-12
     np.testing.assert_allclose(diary.values["plastic", "w"][0], expected, rtol=1e-12)
 
@@ -226,10 +226,10 @@ def test_the_first_spike_and_the_largest_value_choose() -> None:
         initial = {"w": "(0.8 + int(index_post == 1))*nA"}
         learner = model(
             {"readout.by": by, "window_ms": 60.0, "synapses.plastic.initial": initial}
-            | {"synapses.plastic.on_told": "w *= 1", "hyperparameters.eta.low": 2.0}
-            | {"neurons.actions.on_told": "baseline += 0*eta/amp"}
+            | {"synapses.plastic.on_feedback": "w *= 1", "hyperparameters.eta.low": 2.0}
+            | {"neurons.actions.on_feedback": "baseline += 0*eta/amp"}
         )
-        live(learner, rule=diary)
+        run_episodes(learner, rule=diary)
         assert [int(now.action[0]) for now in diary.moments] == [1] * 12, by
 
 
@@ -238,7 +238,7 @@ def test_neurons_of_an_action_vote() -> None:
     initial = {"w": "(1.5*int(index < 2) + 0.8*int(index > 2))*nA"}
     diary = Diary(("actions", "count"), ("actions", "chosen"))
     learner = model({"neurons.actions.n": "3*actions", "synapses.plastic.initial": initial})
-    live(learner, rule=diary)
+    run_episodes(learner, rule=diary)
     counts = diary.values["actions", "count"][0][0].reshape(2, 3).sum(axis=1)
     assert counts[0] != counts[1]
     assert diary.moments[0].action[0] == counts.argmax()
@@ -253,7 +253,7 @@ GRADED: dict[str, Any] = {
         "out": {
             "n": 4,
             "equations": "dy/dt = (drive - y)/(2*ms) : 1\ndrive : 1",
-            "on_told": "y = y + gain*(told - y)",
+            "on_feedback": "y = y + gain*(feedback - y)",
         }
     },
     "synapses": {
@@ -270,16 +270,16 @@ GRADED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("of", ["spikes", "sums"])
-def test_lives_side_by_side_are_the_lives_alone(of: str) -> None:
+def test_episodes_side_by_side_are_the_episodes_alone(of: str) -> None:
     learner, family = (model(), FAMILY) if of == "spikes" else (BrianModel(**GRADED), QUADRATIC)
     space = learner.space(family.interface)
     rng = np.random.default_rng(0)
     parameters, tasks = space.decode(space.sample(3, rng)), family.sample(2, rng)
     seeds = rng.integers(0, 2**64, (3, 2), dtype=np.uint64)
-    together = learner.live(parameters, tasks, seeds)
+    together = learner.run_episodes(parameters, tasks, seeds)
     for c in range(3):
         for t in range(2):
-            alone = learner.live(
+            alone = learner.run_episodes(
                 parameters.rows(slice(c, c + 1)), tasks[t : t + 1], seeds[c : c + 1, t : t + 1]
             )
             np.testing.assert_array_equal(alone.curve[0, 0], together.curve[c, t])
@@ -288,8 +288,8 @@ def test_lives_side_by_side_are_the_lives_alone(of: str) -> None:
 def test_a_vector_is_answered_by_the_mean_of_an_expression() -> None:
     """Graded input, low-pass filtered over one window by y' = (x − y) / τ from y = 0."""
     diary = Diary(("input", "activity"))
-    lives = live(BrianModel(**GRADED), 2, QUADRATIC, diary)
-    assert np.isfinite(lives.returns).all()
+    episodes = run_episodes(BrianModel(**GRADED), 2, QUADRATIC, diary)
+    assert np.isfinite(episodes.returns).all()
     first = diary.moments[0]
     assert isinstance(first.action, np.ndarray)
     assert first.action.shape == (2, 1)
@@ -306,7 +306,7 @@ def test_poisson_input_fires_at_its_rate() -> None:
         "input": {"coding": "poisson", "rate": "400*Hz"},
     }
     diary = Diary(("plastic", "seen"))
-    live(model(counting), 50, rule=diary)
+    run_episodes(model(counting), 50, rule=diary)
     spikes = int(diary.values["plastic", "seen"][-1].reshape(50, 3, 2)[:, :, 0].sum())
     n = 50 * 12 * 20
     assert_rate(spikes, n, 0.2, 1e-6)
@@ -328,10 +328,10 @@ def test_random_wiring_is_that_of_the_seed_and_of_the_name() -> None:
     assert wiring(wiring_seed=2) != one
     more = {"source": "input", "target": "actions", "connect": 0.5, "on_pre": "v_post += 0*mV"}
     assert wiring(**{"synapses.more": more}) == one
-    assert len(live(model({"synapses.plastic.connect": 0.9}), 2).returns) == 1
+    assert len(run_episodes(model({"synapses.plastic.connect": 0.9}), 2).returns) == 1
 
 
-def test_a_life_whose_numbers_break_has_no_return() -> None:
+def test_a_episode_whose_numbers_break_has_no_return() -> None:
     exploding = {
         "neurons.actions.equations": FIXED["neurons"]["actions"]["equations"]
         + "\ndz/dt = z**2*kick*100/ms : 1",
@@ -345,7 +345,9 @@ def test_a_life_whose_numbers_break_has_no_return() -> None:
     points = np.array([point, point])
     points[1, -1] = 1.0
     tasks = FAMILY.sample(2, np.random.default_rng(0))
-    returns = learner.live(space.decode(points), tasks, np.zeros((2, 2), dtype=np.uint64)).returns
+    returns = learner.run_episodes(
+        space.decode(points), tasks, np.zeros((2, 2), dtype=np.uint64)
+    ).returns
     np.testing.assert_array_equal(np.isnan(returns), [[False, False], [True, True]])
 
 
@@ -359,7 +361,7 @@ def test_a_rule_in_python_teaches_the_network() -> None:
         silent.append(now.array("actions", "count").sum())
 
     silent: list[int] = []
-    live(model({"constants.tau_s": "1 ms"}), rule=forget)
+    run_episodes(model({"constants.tau_s": "1 ms"}), rule=forget)
     assert silent[0] > 0
     assert sum(silent[1:]) == 0
 
@@ -373,22 +375,22 @@ def test_a_rule_in_python_sees_event_driven_variables_as_of_now() -> None:
             "synapses.plastic.equations": equations,
             "synapses.plastic.on_pre": "c += 1",
             "synapses.plastic.on_post": "x += w/nA",
-            "synapses.plastic.on_told": "seen = c + eta*told/pA*0",
+            "synapses.plastic.on_feedback": "seen = c + eta*feedback/pA*0",
             "constants.tau_c": "10 ms",
         }
     )
     diary = Diary(("plastic", "c"), ("plastic", "seen"))
-    live(learner, 2, rule=diary)
+    run_episodes(learner, 2, rule=diary)
     traces, seen = (np.array(diary.values["plastic", name]) for name in ("c", "seen"))
     assert np.unique(traces[0]).size == 2  # of states seen and not seen
     np.testing.assert_allclose(traces[0].max(axis=1), np.exp(-18.5 / 10), rtol=1e-12)
-    # What on_told code saw just after the rule.
+    # What on_feedback code saw just after the rule.
     np.testing.assert_array_equal(traces[:-1], seen[1:])
 
 
 def test_a_rule_that_only_looks_changes_nothing() -> None:
     learner = model()
-    plain, looked = live(learner, 2), live(learner, 2, rule=Diary(("plastic", "c")))
+    plain, looked = run_episodes(learner, 2), run_episodes(learner, 2, rule=Diary(("plastic", "c")))
     np.testing.assert_array_equal(plain.curve, looked.curve)
 
 
@@ -399,7 +401,7 @@ SYNAPTIC_NOISE = {
 
 
 @pytest.mark.parametrize("of", SYNAPTIC_NOISE)
-def test_random_numbers_of_synapses_are_a_life_s_own(of: str) -> None:
+def test_random_numbers_of_synapses_are_a_episode_s_own(of: str) -> None:
     learner = model(
         {
             "synapses.plastic.equations": SYNAPTIC_NOISE[of],
@@ -408,18 +410,20 @@ def test_random_numbers_of_synapses_are_a_life_s_own(of: str) -> None:
             if of == "subexpression"
             else "i_syn_post += (1 + z)*w_0",
             "synapses.plastic.on_post": "",
-            "synapses.plastic.on_told": "w_0 += 0*eta" if of == "subexpression" else "w = 0*eta",
+            "synapses.plastic.on_feedback": "w_0 += 0*eta"
+            if of == "subexpression"
+            else "w = 0*eta",
             "synapses.plastic.initial": {"w_0": "1.5*nA"},
         }
     )
     variable = ("actions", "i_syn")
     diaries = [Diary(variable) for _ in range(3)]
     for diary, n_tasks in zip(diaries, (3, 3, 1), strict=True):
-        live(learner, n_tasks, rule=diary)
+        run_episodes(learner, n_tasks, rule=diary)
     three, again, alone = (np.array(diary.values[variable]) for diary in diaries)
     np.testing.assert_array_equal(three, again)
     np.testing.assert_array_equal(three[:, :1], alone)
-    # Every synapse, and every life, draws numbers of its own.
+    # Every synapse, and every episode, draws numbers of its own.
     assert np.unique(three[0]).size == three[0].size
 
 
@@ -455,19 +459,19 @@ def test_a_mistake_in_a_file_is_a_wrong_configuration(
     assert error.count("\n") == 1
 
 
-def test_the_model_of_the_documentation_lives_and_its_mistake_reads_as_it_says() -> None:
+def test_the_model_of_the_documentation_episodes_and_its_mistake_reads_as_it_says() -> None:
     page = (EXAMPLES.parent / "docs" / "own_model.md").read_text()
     tables = tomllib.loads(page.split("```toml\n")[1].split("```")[0])["learner"]
     learner = BrianModel(**tables)
     assert learner.space(FAMILY.interface).columns == ("eta", "tau_c", "n_baseline")
-    assert np.isfinite(live(learner, 2).returns).all()
+    assert np.isfinite(run_episodes(learner, 2).returns).all()
     wrong = model({"neurons.actions.equations": "dv/dt = (v_rest - v)*tau_m : volt\ni_syn : amp"})
     with pytest.raises(ValueError, match="units") as caught:
         wrong.space(FAMILY.interface)
     assert f"own.toml: [learner] {caught.value}\n" in page
 
 
-def test_white_noise_is_a_life_s_own() -> None:
+def test_white_noise_is_a_episode_s_own() -> None:
     noisy = {
         "neurons.actions.equations": FIXED["neurons"]["actions"]["equations"].replace(
             "i_syn/C", "i_syn/C + 3*mV*xi*tau_m**-0.5"
@@ -475,8 +479,8 @@ def test_white_noise_is_a_life_s_own() -> None:
         "neurons.actions.method": "euler",
     }
     learner, diary, alone = model(noisy), Diary(("actions", "v")), Diary(("actions", "v"))
-    live(learner, 3, rule=diary)
-    live(learner, 1, rule=alone)
+    run_episodes(learner, 3, rule=diary)
+    run_episodes(learner, 1, rule=alone)
     three, one = diary.values["actions", "v"][5], alone.values["actions", "v"][5]
     np.testing.assert_array_equal(three[0], one[0])
     assert np.unique(three).size > 3
@@ -493,10 +497,10 @@ def test_the_example_in_python_is_the_example_in_toml_with_a_critic() -> None:
     for learner in (plain.learner, critic.learner):
         space = learner.space(family.interface)
         points = space.default_point()[None]
-        lives = learner.live(space.decode(points), tasks, seeds)
-        returns.append(lives.returns)
-        alone = learner.live(space.decode(points), tasks[1:], seeds[:, 1:])
-        assert alone.returns[0, 0] == lives.returns[0, 1]
+        episodes = learner.run_episodes(space.decode(points), tasks, seeds)
+        returns.append(episodes.returns)
+        alone = learner.run_episodes(space.decode(points), tasks[1:], seeds[:, 1:])
+        assert alone.returns[0, 0] == episodes.returns[0, 1]
     assert (returns[0] != returns[1]).any()
 
 
@@ -507,8 +511,8 @@ def test_the_critic_tells_by_how_much_an_action_falls_short() -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    told = np.zeros((1, 2))
-    arrays = {("input", "activity"): np.zeros((1, 2)), ("actions", "told"): told}
+    feedback = np.zeros((1, 2))
+    arrays = {("input", "activity"): np.zeros((1, 2)), ("actions", "feedback"): feedback}
     memory: dict[str, Any] = {}
     theta = {"gamma": np.zeros(1), "eta_critic": np.array([0.1])}
     state = np.zeros(1, dtype=np.int64)
@@ -525,10 +529,10 @@ def test_the_critic_tells_by_how_much_an_action_falls_short() -> None:
                 memory,
             )
         )
-        np.testing.assert_allclose(told, expected)
+        np.testing.assert_allclose(feedback, expected)
     np.testing.assert_allclose(memory["worth"][0, 0], [0.5, 0.2])
 
 
 def test_the_model_of_the_contract_tests_is_a_random_one() -> None:
-    first, second = (live(BrianModel(**NOISY), 4).returns for _ in range(2))
+    first, second = (run_episodes(BrianModel(**NOISY), 4).returns for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -10,7 +10,7 @@ from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, Interface, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.open_loop import open_loop
 from spikeloop.workers.learners.reservoir.brian_recurrent import ARRAYS, BrianRecurrent
 from spikeloop.workers.learners.reservoir.network import Reservoir
@@ -21,13 +21,13 @@ MDP = RandomMdp(n_states=3, n_actions=2, n_steps=12)
 QUADRATIC = Quadratic(n_steps=12)
 
 
-def lived(
+def episodes_done(
     learner: BrianRecurrent, family: TaskFamily, points: FloatArray, n_tasks: int = 5
-) -> Lives:
+) -> Episodes:
     tasks = family.sample(n_tasks, np.random.default_rng(1))
     seeds = np.random.default_rng(2).integers(0, 2**64, n_tasks, dtype=np.uint64)
     space = learner.space(family.interface)
-    return learner.live(space.decode(points), tasks, np.tile(seeds, (len(points), 1)))
+    return learner.run_episodes(space.decode(points), tasks, np.tile(seeds, (len(points), 1)))
 
 
 def points_of(learner: BrianRecurrent, family: TaskFamily, n: int = 3) -> FloatArray:
@@ -35,12 +35,12 @@ def points_of(learner: BrianRecurrent, family: TaskFamily, n: int = 3) -> FloatA
 
 
 @pytest.mark.parametrize("family", [BANDIT, MDP, QUADRATIC], ids=lambda family: family.kind)
-def test_it_lives_in_any_family(family: TaskFamily) -> None:
+def test_it_episodes_in_any_family(family: TaskFamily) -> None:
     learner = BrianRecurrent(reservoir=SMALL)
-    lives = lived(learner, family, points_of(learner, family))
-    assert lives.returns.shape == (3, 5)
-    assert np.isfinite(lives.returns).all()
-    assert len(np.unique(lives.returns)) > 5
+    episodes = episodes_done(learner, family, points_of(learner, family))
+    assert episodes.returns.shape == (3, 5)
+    assert np.isfinite(episodes.returns).all()
+    assert len(np.unique(episodes.returns)) > 5
 
 
 def test_theta_are_deviations_from_the_drawn_network() -> None:
@@ -70,8 +70,8 @@ def test_what_is_not_searched_stays_as_drawn() -> None:
     everything = BrianRecurrent(reservoir=SMALL)
     zero = everything.space(BANDIT.interface).default_point()[None]
     np.testing.assert_array_equal(
-        lived(readout, BANDIT, space.default_point()[None]).returns,
-        lived(everything, BANDIT, zero).returns,
+        episodes_done(readout, BANDIT, space.default_point()[None]).returns,
+        episodes_done(everything, BANDIT, zero).returns,
     )
 
 
@@ -84,8 +84,8 @@ def test_a_factor_is_a_change_of_the_setting() -> None:
     changed = Reservoir(**{**SMALL.model_dump(), "tau_membrane_ms": 40.0, "beta": SMALL.beta / 2})
     other = BrianRecurrent(reservoir=changed, searched=["input_weights"])
     np.testing.assert_allclose(
-        lived(learner, QUADRATIC, point[None]).returns,
-        lived(other, QUADRATIC, point[None, :-2]).returns,
+        episodes_done(learner, QUADRATIC, point[None]).returns,
+        episodes_done(other, QUADRATIC, point[None, :-2]).returns,
         rtol=1e-9,
     )
 
@@ -94,15 +94,15 @@ def test_weights_of_no_effect_are_answered_by_lot_or_from_the_middle() -> None:
     """Without readout weights: ties broken by lot, and the middle of the range."""
     learner = BrianRecurrent(reservoir=SMALL, searched=["readout_weights"])
     drawn = SMALL.initial("readout_weights", (8, 1), 1.0)
-    lives = lived(learner, QUADRATIC, -drawn.reshape(1, -1))
+    episodes = episodes_done(learner, QUADRATIC, -drawn.reshape(1, -1))
     tasks = QUADRATIC.sample(5, np.random.default_rng(1))
-    np.testing.assert_allclose(lives.returns[0], tasks.references().random, rtol=1e-12)
+    np.testing.assert_allclose(episodes.returns[0], tasks.references().random, rtol=1e-12)
 
     drawn = SMALL.initial("readout_weights", (8, 2), 1.0)
     family = Bandit(n_steps=50)
-    tied = lived(learner, family, -drawn.reshape(1, -1), n_tasks=400)
+    tied = episodes_done(learner, family, -drawn.reshape(1, -1), n_tasks=400)
     of_chance = family.sample(400, np.random.default_rng(1)).references().random
-    # The mean of 400 lives whose return has a deviation of about 5: within five standard errors.
+    # The mean of 400 episodes whose return has a deviation of about 5: within five standard errors.
     error = (tied.returns[0] - of_chance).std() / np.sqrt(400)
     assert abs((tied.returns[0] - of_chance).mean()) < 5 * error
     assert error < 0.5
@@ -126,10 +126,10 @@ def test_softmax_draws_by_the_readout() -> None:
 
 def test_continuous_answers_are_clipped_to_the_range() -> None:
     learner = BrianRecurrent(reservoir=SMALL, readout_gain=1000.0)
-    lives = lived(learner, QUADRATIC, points_of(learner, QUADRATIC))
+    episodes = episodes_done(learner, QUADRATIC, points_of(learner, QUADRATIC))
     tasks = QUADRATIC.sample(5, np.random.default_rng(1))
     worst = np.maximum(tasks.targets() - 0.2, 0.8 - tasks.targets()) / tasks.scale
-    assert (lives.returns >= -(worst**2).sum(axis=1)).all()
+    assert (episodes.returns >= -(worst**2).sum(axis=1)).all()
 
 
 def test_last_actions_are_shown_of_discrete_ones_unless_said_otherwise() -> None:
@@ -141,11 +141,11 @@ def test_last_actions_are_shown_of_discrete_ones_unless_said_otherwise() -> None
         assert fed == expected
 
 
-def test_open_and_closed_loop_are_the_same_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its actions, the input of a life that is told targets is known beforehand."""
+def test_open_and_closed_loop_are_the_same_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its actions, the input of an episode that is told targets is known beforehand."""
     closed = BrianRecurrent(reservoir=SMALL)
     points = points_of(closed, QUADRATIC)
-    expected = lived(closed, QUADRATIC, points)
+    expected = episodes_done(closed, QUADRATIC, points)
     through: Any = open_loop
 
     def without_compiler(*arguments: Any) -> Any:
@@ -153,7 +153,7 @@ def test_open_and_closed_loop_are_the_same_lives(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(f"{BrianRecurrent.__module__}.open_loop", without_compiler)
     opened = BrianRecurrent(reservoir=SMALL, target="cpp_standalone")
-    found = lived(opened, QUADRATIC, points)
+    found = episodes_done(opened, QUADRATIC, points)
     assert found.returns.tobytes() == expected.returns.tobytes()
     assert found.curve.tobytes() == expected.curve.tobytes()
 
@@ -168,14 +168,14 @@ def test_a_closed_loop_has_no_standalone_program(feed: str) -> None:
         learner.space(family.interface)
 
 
-def test_poisson_input_is_of_the_life_s_own_seed() -> None:
+def test_poisson_input_is_of_the_episode_s_own_seed() -> None:
     noisy = BrianRecurrent(reservoir=Reservoir(n_neurons=8, input="poisson"))
     space, tasks = noisy.space(MDP.interface), MDP.sample(4, np.random.default_rng(1))
     parameters = space.decode(points_of(noisy, MDP, 1))
     seeds = np.arange(4, dtype=np.uint64)[None]
-    lives = noisy.live(parameters, tasks, seeds)
-    alone = noisy.live(parameters, tasks[2:3], seeds[:, 2:3])
-    assert alone.returns[0, 0] == lives.returns[0, 2]
+    episodes = noisy.run_episodes(parameters, tasks, seeds)
+    alone = noisy.run_episodes(parameters, tasks[2:3], seeds[:, 2:3])
+    assert alone.returns[0, 0] == episodes.returns[0, 2]
 
 
 def test_a_lone_neuron_has_no_recurrent_weights() -> None:
@@ -183,7 +183,7 @@ def test_a_lone_neuron_has_no_recurrent_weights() -> None:
     space = learner.space(Interface(1, 2, "discrete", 10))
     names = [parameter.name for parameter in space.parameters]
     assert names == ["input_weights", "readout_weights"]
-    assert np.isfinite(lived(learner, BANDIT, points_of(learner, BANDIT)).returns).all()
+    assert np.isfinite(episodes_done(learner, BANDIT, points_of(learner, BANDIT)).returns).all()
 
 
 @pytest.mark.parametrize(
@@ -211,16 +211,16 @@ def test_what_is_not_there_cannot_be_searched(
     ],
 )
 @pytest.mark.parametrize("array", ARRAYS)
-def test_weights_that_are_no_numbers_fail_their_lives_only(
+def test_weights_that_are_no_numbers_fail_their_episodes_only(
     family: TaskFamily, settings: dict[str, Any], array: str
 ) -> None:
     """One weight is enough, though a network whose potentials are no numbers is but silent."""
     learner = BrianRecurrent.model_validate({"reservoir": SMALL, **settings})
     points = points_of(learner, family)
-    expected = lived(learner, family, points)
+    expected = episodes_done(learner, family, points)
     columns = learner.space(family.interface).columns
     points[1, next(k for k, name in enumerate(columns) if name.startswith(array))] = np.nan
-    found = lived(learner, family, points)
+    found = episodes_done(learner, family, points)
     assert np.isnan(found.returns[1]).all()
     assert np.isnan(found.curve[1]).all()
     for candidate in (0, 2):

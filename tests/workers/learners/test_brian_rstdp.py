@@ -1,4 +1,4 @@
-"""Reward-modulated STDP: exact changes of weights by hand, then what whole lives come to."""
+"""Reward-modulated STDP: exact changes of weights by hand, then what whole episodes come to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def play(
     learner: BrianRstdp,
     pre: Mapping[int, Steps],
     post: Mapping[int, Steps],
-    told: Mapping[int, float],
+    feedback: Mapping[int, float],
     n_steps: int = 30,
     **values: float,
 ) -> tuple[FloatArray, FloatArray]:
@@ -46,7 +46,7 @@ def play(
         learner: its settings.
         pre: by input neuron, the time steps in which it fires.
         post: by action neuron.
-        told: reward by the step before which the outcome comes.
+        feedback: reward by the step before which the outcome comes.
         n_steps: of the whole.
         values: parameters of the action neurons, or ``w`` at first, in SI units.
 
@@ -70,8 +70,8 @@ def play(
             batch.array("plastic" if name == "w" else "actions", name)[:] = value
 
         def between(step: int) -> None:
-            if step in told:
-                batch.array("actions", "told")[:] = told[step]
+            if step in feedback:
+                batch.array("actions", "feedback")[:] = feedback[step]
                 batch.tell()
             for neuron in range(2):
                 fires = step in pre.get(neuron, ())
@@ -125,10 +125,10 @@ def test_all_pairs_of_two_trains_count_at_each_of_several_outcomes() -> None:
     rng = np.random.default_rng(0)
     pre = {k: np.flatnonzero(rng.random(60) < 0.3).tolist() for k in range(2)}
     post = {k: np.flatnonzero(rng.random(60) < 0.3).tolist() for k in range(2)}
-    told = {15: 1.0, 30: -0.4, 59: 0.3}
-    w, c = play(BrianRstdp(), pre, post, told, n_steps=60)
+    feedback = {15: 1.0, 30: -0.4, 59: 0.3}
+    w, c = play(BrianRstdp(), pre, post, feedback, n_steps=60)
     for i, j in product(range(2), range(2)):
-        change = sum(r * pairs(pre[i], post[j], step) for step, r in told.items())
+        change = sum(r * pairs(pre[i], post[j], step) for step, r in feedback.items())
         np.testing.assert_allclose(w[i, j], 5 * MV + 0.1 * MV * change, rtol=1e-12)
         np.testing.assert_allclose(c[i, j], pairs(pre[i], post[j], 60), rtol=1e-11)
     # A negative control: without depression the same sums differ.
@@ -147,8 +147,8 @@ def test_what_was_expected_changes_nothing() -> None:
 
 def test_the_change_is_linear_in_the_surprise_so_its_sign_is_the_surprise_s() -> None:
     more, less, twice = (
-        play(BrianRstdp(), *TRAINS, {12: told}, baseline=0.25)[0] - 5 * MV
-        for told in (0.75, -0.25, 1.25)
+        play(BrianRstdp(), *TRAINS, {12: feedback}, baseline=0.25)[0] - 5 * MV
+        for feedback in (0.75, -0.25, 1.25)
     )
     assert (more[:, 0] != 0).all()
     np.testing.assert_allclose(less, -more, rtol=1e-11)
@@ -173,21 +173,21 @@ def test_lasting_dopamine_acts_at_the_next_outcome() -> None:
     np.testing.assert_allclose(w[0, 0], 5 * MV + 0.1 * MV * change, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("told", "bound"), [(1.0, 10 * MV), (-1.0, 0.0)])
-def test_hard_bounds_stop_weights(told: float, bound: float) -> None:
-    w, _ = play(BrianRstdp(), {0: [2]}, {0: [3]}, {5: told}, eta=50 * MV)
+@pytest.mark.parametrize(("feedback", "bound"), [(1.0, 10 * MV), (-1.0, 0.0)])
+def test_hard_bounds_stop_weights(feedback: float, bound: float) -> None:
+    w, _ = play(BrianRstdp(), {0: [2]}, {0: [3]}, {5: feedback}, eta=50 * MV)
     assert w[0, 0] == bound
 
 
-@pytest.mark.parametrize(("told", "part"), [(1.0, 1 - 0.3), (-1.0, 0.3)])
-def test_soft_bounds_slow_weights_by_their_distance(told: float, part: float) -> None:
+@pytest.mark.parametrize(("feedback", "part"), [(1.0, 1 - 0.3), (-1.0, 0.3)])
+def test_soft_bounds_slow_weights_by_their_distance(feedback: float, part: float) -> None:
     learner = BrianRstdp(bounds="soft")
-    w, _ = play(learner, {0: [2]}, {0: [3]}, {5: told}, w=3 * MV)
-    change = 0.1 * MV * told * np.exp(-1 / 20) * np.exp(-1 / 50)
+    w, _ = play(learner, {0: [2]}, {0: [3]}, {5: feedback}, w=3 * MV)
+    change = 0.1 * MV * feedback * np.exp(-1 / 20) * np.exp(-1 / 50)
     np.testing.assert_allclose(w[0, 0], 3 * MV + part * change, rtol=1e-12)
 
 
-def random_life(
+def random_episode(
     n_candidates: int, n_tasks: int
 ) -> tuple[BrianRstdp, RandomMdp, Parameters, SeedArray]:
     learner = BrianRstdp(neurons_per_state=2, neurons_per_action=2, dopamine="lasting")
@@ -201,25 +201,25 @@ def random_life(
 def spikes_and_weights(
     learner: BrianRstdp, parameters: Parameters, course: Course
 ) -> tuple[IntArray, FloatArray]:
-    """(n, 3) life, neuron and step of the action neurons' spikes; (n_lives, ...) weights."""
-    batch = Batch(learner.blueprint(3, 2), course.n_lives, record=("actions",))
+    """(n, 3) episode, neuron and step of the action neurons' spikes; (n_episodes, ...) weights."""
+    batch = Batch(learner.blueprint(3, 2), course.n_episodes, record=("actions",))
     batch.reset(course.seeds)
     agents = Agents(learner, parameters, course, batch)
     batch.run(course.n_steps, learner.window_steps, agents.between)
     return np.stack(batch.spikes("actions"), axis=1), agents.preferences()
 
 
-def test_a_life_has_the_same_spikes_and_weights_alone_to_the_bit() -> None:
-    learner, family, parameters, seeds = random_life(3, 2)
+def test_a_episode_has_the_same_spikes_and_weights_alone_to_the_bit() -> None:
+    learner, family, parameters, seeds = random_episode(3, 2)
     tasks = family.sample(2, np.random.default_rng(2))
     spikes, weights = spikes_and_weights(learner, parameters, Course("a", tasks, seeds))
     assert len(spikes) > 100
     for candidate, task in ((0, 0), (2, 1)):
-        row, life = slice(candidate, candidate + 1), 2 * candidate + task
+        row, episode = slice(candidate, candidate + 1), 2 * candidate + task
         course = Course("a", tasks[task : task + 1], seeds[row, task : task + 1])
         alone, alone_weights = spikes_and_weights(learner, parameters.rows(row), course)
-        np.testing.assert_array_equal(alone[:, 1:], spikes[spikes[:, 0] == life][:, 1:])
-        np.testing.assert_array_equal(alone_weights[0], weights[life])
+        np.testing.assert_array_equal(alone[:, 1:], spikes[spikes[:, 0] == episode][:, 1:])
+        np.testing.assert_array_equal(alone_weights[0], weights[episode])
 
 
 EASY = Bandit(arms="dependent_easy", n_steps=60)
@@ -267,23 +267,23 @@ class ShuffledPlay:
         return self.play.observe()
 
     def step(
-        self, actions: IntArray | FloatArray, luck: FloatArray
+        self, actions: IntArray | FloatArray, noise: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        reward, _ = self.play.step(actions, luck)
+        reward, _ = self.play.step(actions, noise)
         # Later digits of the luck, which the reward hardly depends on.
-        return reward, (luck * 2**20 % 1 < 0.5).astype(np.float64)
+        return reward, (noise * 2**20 % 1 < 0.5).astype(np.float64)
 
 
 def test_reward_teaches_and_a_shuffled_reward_does_not() -> None:
-    """Against lives without plasticity; what learns nothing passes once in 10,000 seeds."""
+    """Against episodes without plasticity; what learns nothing passes once in 10,000 seeds."""
     learner = BrianRstdp()
     tasks = EASY.sample(N_TASKS, np.random.default_rng(3))
     seeds = np.arange(N_TASKS, dtype=np.uint64)[None]
-    taught = learner.live(point(learner), tasks, seeds).returns[0]
-    untaught = learner.live(point(learner, eta=0.0), tasks, seeds).returns[0]
+    taught = learner.run_episodes(point(learner), tasks, seeds).returns[0]
+    untaught = learner.run_episodes(point(learner, eta=0.0), tasks, seeds).returns[0]
     assert_better(taught, untaught, alpha=1e-4)
 
-    fooled = learner.live(point(learner), Shuffled(tasks), seeds).returns[0]
+    fooled = learner.run_episodes(point(learner), Shuffled(tasks), seeds).returns[0]
     with pytest.raises(AssertionError):
         assert_better(fooled, untaught, alpha=1e-4)
     assert_better(taught, fooled, alpha=1e-4)
@@ -295,10 +295,10 @@ def test_fixed_parameters_leave_the_space_and_act() -> None:
     seeds = np.arange(3, dtype=np.uint64)[None]
     names = fixed.space(EASY.interface).columns
     assert set(free.space(EASY.interface).columns) - set(names) == {"tau_eligibility", "eta"}
-    lives = fixed.live(point(fixed), tasks, seeds)
-    same = free.live(point(free, tau_eligibility=50.0, eta=0.1), tasks, seeds)
-    np.testing.assert_array_equal(lives.curve, same.curve)
-    assert (lives.returns != free.live(point(free), tasks, seeds).returns).any()
+    episodes = fixed.run_episodes(point(fixed), tasks, seeds)
+    same = free.run_episodes(point(free, tau_eligibility=50.0, eta=0.1), tasks, seeds)
+    np.testing.assert_array_equal(episodes.curve, same.curve)
+    assert (episodes.returns != free.run_episodes(point(free), tasks, seeds).returns).any()
 
 
 def test_what_cannot_be_fixed_is_said() -> None:
@@ -339,14 +339,14 @@ def test_the_learning_rate_is_the_first_one_at_the_first_outcome() -> None:
 
 
 @pytest.mark.parametrize("name", ["eta", "weight", "noise", "input_rate", "tau_eligibility"])
-def test_values_that_are_no_numbers_fail_their_lives_only(name: str) -> None:
+def test_values_that_are_no_numbers_fail_their_episodes_only(name: str) -> None:
     learner, tasks = BrianRstdp(), EASY.sample(3, np.random.default_rng(0))
     seeds = np.arange(6, dtype=np.uint64).reshape(2, 3)
     space = learner.space(EASY.interface)
     parameters = space.decode(np.tile(space.default_point(), (2, 1)))
-    expected = learner.live(parameters, tasks, seeds)
+    expected = learner.run_episodes(parameters, tasks, seeds)
     parameters.values[0, space.columns.index(name)] = np.nan
-    found = learner.live(parameters, tasks, seeds)
+    found = learner.run_episodes(parameters, tasks, seeds)
     assert np.isnan(found.returns[0]).all()
     assert np.isnan(found.curve[0]).all()
     np.testing.assert_array_equal(found.returns[1], expected.returns[1])
@@ -355,19 +355,19 @@ def test_values_that_are_no_numbers_fail_their_lives_only(name: str) -> None:
 
 def test_families_that_tell_targets_are_refused() -> None:
     with pytest.raises(ValueError, match="brian_rstdp needs to be told rewards, got targets"):
-        BrianRstdp().space(Interface(2, 2, "discrete", 10, told="target"))
+        BrianRstdp().space(Interface(2, 2, "discrete", 10, feedback="target"))
 
 
 @pytest.mark.parametrize("baseline", ["none", "mean", "state"])
 @pytest.mark.parametrize("input_", ["poisson", "regular"])
-def test_every_variant_lives(baseline: str, input_: str) -> None:
+def test_every_variant_episodes(baseline: str, input_: str) -> None:
     learner = BrianRstdp.model_validate({"baseline": baseline, "input": input_, "bounds": "soft"})
     family = RandomMdp(n_states=3, n_actions=2, n_steps=10)
     space = learner.space(family.interface)
     assert ("expected" in space.columns) == (baseline != "none")
     tasks = family.sample(2, np.random.default_rng(0))
     seeds = np.arange(2, dtype=np.uint64)[None]
-    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds)
-    assert lives.action_values is not None
-    assert (lives.action_values != 0.5).any()
-    assert ((lives.action_values >= 0) & (lives.action_values <= 1)).all()
+    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds)
+    assert episodes.action_values is not None
+    assert (episodes.action_values != 0.5).any()
+    assert ((episodes.action_values >= 0) & (episodes.action_values <= 1)).all()

@@ -12,7 +12,7 @@ from statistical import assert_better
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.learners.brian_td import CONSTANTS, NEVER, Agents, BrianTd
@@ -42,23 +42,23 @@ def parameters(learner: BrianTd, **values: float) -> Parameters:
     return theta
 
 
-def live(learner: BrianTd, n_tasks: int, **values: float) -> Lives:
+def run_episodes(learner: BrianTd, n_tasks: int, **values: float) -> Episodes:
     tasks = FAMILY.sample(n_tasks, np.random.default_rng(5))
     seeds = np.arange(n_tasks, dtype=np.uint64)[None] + np.uint64(17)
-    return learner.live(parameters(learner, **values), tasks, seeds)
+    return learner.run_episodes(parameters(learner, **values), tasks, seeds)
 
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[IntArray, IntArray, FloatArray]]]:
-    """State, action and reward of every step that is lived, (n_lives,) each."""
+    """State, action and reward of every step that is run, (n_episodes,) each."""
     seen: list[tuple[IntArray, IntArray, FloatArray]] = []
     step = Course.step
 
     def spy(course: Course, actions: NDArray[np.int64]) -> FloatArray:
         state = course.observe().astype(np.int64)
-        told = step(course, actions)
-        seen.append((state, actions, told))
-        return told
+        feedback = step(course, actions)
+        seen.append((state, actions, feedback))
+        return feedback
 
     monkeypatch.setattr(Course, "step", spy)
     yield seen
@@ -70,26 +70,28 @@ def test_values_are_those_of_the_rule(
 ) -> None:
     theta = GOOD | {"eta_decay": eta_decay, "trace_decay": 0.9, "gamma": 0.3}
     theta |= {"epsilon": 0.8, "scale": 300.0, "eta": 0.3}
-    lives = live(QUICK, 5, **theta)
-    assert lives.action_values is not None
-    for life in range(5):
+    episodes = run_episodes(QUICK, 5, **theta)
+    assert episodes.action_values is not None
+    for episode in range(5):
         value, trace = np.full((4, 3), theta["prior"]), np.zeros((4, 3))
-        visits = [(int(s[life]), int(a[life]), float(r[life])) for s, a, r in steps]
+        visits = [(int(s[episode]), int(a[episode]), float(r[episode])) for s, a, r in steps]
         for n, ((s, a, r), (s_next, a_next, _)) in enumerate(pairwise(visits), start=1):
             trace *= theta["gamma"] * theta["trace_decay"]
             trace[s, a] += 1
             delta = theta["scale"] * r + theta["gamma"] * value[s_next, a_next] - value[s, a]
             value += theta["eta"] / n**eta_decay * delta * trace
             value = value.clip(0, 500)
-        np.testing.assert_allclose(lives.action_values[0, life] * theta["scale"], value, rtol=1e-9)
+        np.testing.assert_allclose(
+            episodes.action_values[0, episode] * theta["scale"], value, rtol=1e-9
+        )
         assert np.ptp(value) > 10
 
 
 def test_returns_are_the_rewards_that_were_told(
     steps: list[tuple[IntArray, IntArray, FloatArray]],
 ) -> None:
-    lives = live(QUICK, 5, **GOOD)
-    np.testing.assert_allclose(lives.returns[0], sum(r for _, _, r in steps), rtol=1e-12)
+    episodes = run_episodes(QUICK, 5, **GOOD)
+    np.testing.assert_allclose(episodes.returns[0], sum(r for _, _, r in steps), rtol=1e-12)
 
 
 def latency_s(weight_pA: float) -> float:
@@ -147,9 +149,9 @@ def test_weights_act_rounded_but_learn_exactly(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Agents, "between", spy)
     coarse = BrianTd(window_ms=6, onset_ms=0.5, weight_levels=3)
-    lives = live(coarse, 3, **GOOD)
-    assert lives.action_values is not None
-    assert np.unique(lives.action_values).size > 10
+    episodes = run_episodes(coarse, 3, **GOOD)
+    assert episodes.action_values is not None
+    assert np.unique(episodes.action_values).size > 10
     assert acting == {0.0, 250.0, 500.0}
 
 
@@ -173,12 +175,14 @@ def test_it_learns() -> None:
 
     The negative control is another agent that does not learn.
     """
-    learned = live(QUICK, 40, **GOOD).returns[0]
-    without = live(QUICK, 40, **(GOOD | {"eta": 0.0})).returns[0]
+    learned = run_episodes(QUICK, 40, **GOOD).returns[0]
+    without = run_episodes(QUICK, 40, **(GOOD | {"eta": 0.0})).returns[0]
     assert_better(learned, without, 1e-3)
     with pytest.raises(AssertionError):
         assert_better(
-            live(QUICK, 40, **(GOOD | {"eta": 0.0, "prior": 300.0})).returns[0], without, 1e-3
+            run_episodes(QUICK, 40, **(GOOD | {"eta": 0.0, "prior": 300.0})).returns[0],
+            without,
+            1e-3,
         )
 
 

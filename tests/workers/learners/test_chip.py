@@ -76,11 +76,11 @@ def test_all_32_neurons_may_be_used() -> None:
     learner = ChipAgent(check_memory=False)
     space = learner.space(family.interface)
     tasks = family.sample(1, np.random.default_rng(0))
-    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds(1, 1))
-    assert 0 < lives.returns[0, 0] < 5
+    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds(1, 1))
+    assert 0 < episodes.returns[0, 0] < 5
 
 
-def test_chip_number_calibration_and_circuit_change_the_life() -> None:
+def test_chip_number_calibration_and_circuit_change_the_episode() -> None:
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
     returns = set()
     for learner in (
@@ -93,7 +93,7 @@ def test_chip_number_calibration_and_circuit_change_the_life() -> None:
     ):
         space = learner.space(FAMILY.interface)
         parameters = space.decode(space.default_point()[None])
-        returns.add(float(learner.live(parameters, tasks, seeds(1, 2)).returns.sum()))
+        returns.add(float(learner.run_episodes(parameters, tasks, seeds(1, 2)).returns.sum()))
     assert len(returns) == 6
     assert np.isfinite(list(returns)).all()
 
@@ -120,7 +120,7 @@ def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
 
 @pytest.mark.parametrize("name", [p.name for p in OPENED])
 def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(name: Opened) -> None:
-    """A life with the value in Θ is the life with the value in the circuit, and another one."""
+    """An episode with the value in Θ is that with the value in the circuit, and another one."""
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
     parameter = next(p for p in OPENED if p.name == name)
     value = parameter.low if parameter.default > parameter.low else parameter.high
@@ -129,8 +129,8 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(name: Opened
         ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, opened_field(name): value})),
     )
     theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0, 40.0]
-    lives = [
-        learner.live(
+    episodes = [
+        learner.run_episodes(
             Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
         ).returns.tolist()
         for learner, row in (
@@ -139,20 +139,20 @@ def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(name: Opened
             (opened, [*theta, parameter.default]),
         )
     ]
-    assert lives[0] == lives[1] != lives[2]
+    assert episodes[0] == episodes[1] != episodes[2]
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)
-def test_every_program_lives_and_says_what_actions_are_worth(kind: str) -> None:
+def test_every_program_episodes_and_says_what_actions_are_worth(kind: str) -> None:
     learner = ChipAgent.model_validate({"program": {"kind": kind}})
     assert learner.program.kind == kind
     space = learner.space(FAMILY.interface)
     tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
-    lives = learner.live(space.decode(space.default_point()[None]), tasks, seeds(1, 2))
-    assert lives.action_values is not None
-    assert lives.action_values.shape == (1, 2, 6, 8)
-    assert (lives.action_values >= 0).all()
-    assert np.ptp(lives.action_values) > 0
+    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds(1, 2))
+    assert episodes.action_values is not None
+    assert episodes.action_values.shape == (1, 2, 6, 8)
+    assert (episodes.action_values >= 0).all()
+    assert np.ptp(episodes.action_values) > 0
 
 
 def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
@@ -161,7 +161,7 @@ def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
     fixed = ChipAgent(program=TdLambda(trace_decay=0.8))
     searched = ChipAgent(program=TdLambda(search_trace_decay=True))
     one, other = (
-        learner.live(
+        learner.run_episodes(
             Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
         )
         for learner, row in ((fixed, [*theta, 40.0]), (searched, [*theta, 0.8, 40.0]))
@@ -174,7 +174,7 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
 
     A learner that is no better passes each sign test at 1e-3: 43 wins of 60 are needed, which
     something that wins 5 pairs in 6 reaches with probability 0.98. The two means give false alarms
-    at 1e-4 each, and see 0.11 of the score and 0.05 more reward per step at the end of a life.
+    at 1e-4 each, and see 0.11 of the score and 0.05 more reward per step at the end of an episode.
     """
     n_tasks = 60
     learner = ChipAgent()
@@ -182,15 +182,17 @@ def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
     good = [0.03, 0.5, 20.0, 60.0, 55.0, 2000.0, 50.0]
     frozen = [0.03, 0.0, 55.0, 55.0, 55.0, 2000.0, 50.0]
     parameters = Parameters(learner.space(FAMILY.interface), np.array([good, frozen]))
-    lives = learner.live(parameters, tasks, np.broadcast_to(seeds(1, n_tasks), (2, n_tasks)))
+    episodes = learner.run_episodes(
+        parameters, tasks, np.broadcast_to(seeds(1, n_tasks), (2, n_tasks))
+    )
 
-    assert_better(lives.returns[0], lives.returns[1], alpha=1e-3)
-    gain = lives.returns - tasks.references().random
+    assert_better(episodes.returns[0], episodes.returns[1], alpha=1e-3)
+    gain = episodes.returns - tasks.references().random
     assert_mean(gain[1], 0.0, alpha=1e-4)
     with pytest.raises(AssertionError):
         assert_mean(gain[0], 0.0, alpha=1e-4)
 
-    first, last = lives.curve[..., 0], lives.curve[..., -1]
+    first, last = episodes.curve[..., 0], episodes.curve[..., -1]
     assert_better(last[0], first[0], alpha=1e-3)
     with pytest.raises(AssertionError):
         assert_better(last[1], first[1], alpha=1e-3)
@@ -206,8 +208,8 @@ from spikeloop.workers.learners.chip.agent import ChipAgent, Opened
 family, learner = RandomMdp(n_steps=100), ChipAgent()
 space, tasks = learner.space(family.interface), family.sample(4, np.random.default_rng(0))
 parameters = space.decode(space.default_point()[None])
-lives = learner.live(parameters, tasks, np.arange(4, dtype=np.uint64)[None])
-print(lives.returns.tobytes().hex())
+episodes = learner.run_episodes(parameters, tasks, np.arange(4, dtype=np.uint64)[None])
+print(episodes.returns.tobytes().hex())
 """
 
 
@@ -253,7 +255,7 @@ def rewarded(core, memory, state, action, signal_q7):
 register(Mine, begin=begin, decided=decided, rewarded=rewarded)
 """
 
-LIFE = """
+EPISODE = """
 import sys
 import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
@@ -261,7 +263,7 @@ from spikeloop.workers.chip.capmem import physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.learners.chip.episode import _compiled, live, timing
+from spikeloop.workers.learners.chip.episode import _compiled, run_episodes, timing
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.plasticity import TdPublished
 
@@ -278,7 +280,7 @@ for kind in sys.argv[1:]:
     core = new_core(physical(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)
-    live(core, memory, task, timing(Circuit()), 0, np.uint64(1), 5, curve)
+    run_episodes(core, memory, task, timing(Circuit()), 0, np.uint64(1), 5, curve)
     stats = _compiled(type(memory)).stats
     hits, misses = (sum(found.values()) for found in (stats.cache_hits, stats.cache_misses))
     print(core.weight_u6[1000], hits, misses)
@@ -289,25 +291,28 @@ for kind in sys.argv[1:]:
 def test_a_users_own_program_is_compiled_anew_when_it_changes_and_spoils_no_other(
     tmp_path: Path,
 ) -> None:
-    """Two kernels share one cache; the process that lives the built-in one alone knows no other.
+    """Two kernels share one cache; the process that runs the built-in one alone knows no other.
 
-    The first process lives both, because it then compiles only once what they have in common.
+    The first process runs both, because it then compiles only once what they have in common.
     """
     own = tmp_path / "own_program.py"
 
-    def lived(*programs: str) -> list[list[int]]:
-        """Of each life a weight at its end, and how often its kernel was cached and was not."""
+    def episodes_done(*programs: str) -> list[list[int]]:
+        """Of each episode a weight at its end, and how often its kernel was cached and was not."""
         paths = {"PYTHONPATH": str(tmp_path)} if "own" in programs else {}
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), **paths}
         process = subprocess.run(
-            [sys.executable, "-c", LIFE, *programs], env=environment, capture_output=True, text=True
+            [sys.executable, "-c", EPISODE, *programs],
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         assert process.returncode == 0, process.stderr
         return [[int(number) for number in line.split()] for line in process.stdout.splitlines()]
 
     own.write_text(OWN_PROGRAM)
-    assert lived("built-in", "own") == [[0, 0, 1], [15, 0, 1]]
-    assert lived("own") == [[15, 1, 0]]
+    assert episodes_done("built-in", "own") == [[0, 0, 1], [15, 0, 1]]
+    assert episodes_done("own") == [[15, 1, 0]]
     own.write_text(OWN_PROGRAM.replace("CHANGE = 1", "CHANGE = 3"))
-    assert lived("own") == [[25, 0, 1]]
-    assert lived("built-in") == [[0, 1, 0]]
+    assert episodes_done("own") == [[25, 0, 1]]
+    assert episodes_done("built-in") == [[0, 1, 0]]

@@ -39,16 +39,16 @@ def arms(rewards: list[float], n_steps: int, n_tasks: int = 1) -> TabularTasks:
 def test_an_optimist_tries_every_arm_once_and_then_keeps_the_best() -> None:
     learner = TabularTd(trace_decay=0.0)
     tasks = arms([0.2, 0.7, 0.4, 0.1], 80, n_tasks=30)
-    lives = learner.live(parameters(learner, [0.0, 1.0, 1.0]), tasks, seeds(1, 30))
-    np.testing.assert_allclose(lives.returns, 2 * (0.2 + 0.4 + 0.1 + 37 * 0.7))
+    episodes = learner.run_episodes(parameters(learner, [0.0, 1.0, 1.0]), tasks, seeds(1, 30))
+    np.testing.assert_allclose(episodes.returns, 2 * (0.2 + 0.4 + 0.1 + 37 * 0.7))
 
 
 def test_a_pessimist_keeps_the_first_arm_that_pays() -> None:
     learner = TabularTd(trace_decay=0.0)
     n_tasks = 2000
     tasks = arms([0.2, 0.7], 20, n_tasks)
-    lives = learner.live(parameters(learner, [0.0, 1.0, 0.0]), tasks, seeds(1, n_tasks))
-    n_good = ((lives.returns[0] - 20 * 0.2) / (10 * 0.5)).round(9)
+    episodes = learner.run_episodes(parameters(learner, [0.0, 1.0, 0.0]), tasks, seeds(1, n_tasks))
+    n_good = ((episodes.returns[0] - 20 * 0.2) / (10 * 0.5)).round(9)
     assert set(n_good) == {0, 1, 2}
     # Each state's first choice is a tie, so a fair coin; a coin of 0.55 would be seen.
     counts = [(n_good == k).sum() for k in range(3)]
@@ -62,7 +62,7 @@ def test_clipping_bounds_values_where_the_sum_of_rewards_is_above_one() -> None:
     tasks = arms([0.7, 0.4], 4000)
     row = [0.9, 0.5, 1.0]
     free, clipped = (
-        learner.live(parameters(learner, row), tasks, seeds(1, 1)).returns[0, 0] / 4000
+        learner.run_episodes(parameters(learner, row), tasks, seeds(1, 1)).returns[0, 0] / 4000
         for learner in (TabularTd(clip=False, trace_decay=0.0), TabularTd(trace_decay=0.0))
     )
     assert clipped < 0.6
@@ -76,10 +76,12 @@ def scores(learner: TabularTd, points: FloatArray, n_tasks: int, seed: int) -> F
     result = np.empty(len(points))
     for i in range(len(points)):
         tasks = FAMILY.sample(n_tasks, rng)
-        ruler = tasks.references()
-        lives = learner.live(decoded.rows(slice(i, i + 1)), tasks, seeds(1, n_tasks, seed + i))
-        gained = (lives.returns[0] - ruler.random).sum()
-        result[i] = gained / (ruler.optimal - ruler.random).sum()
+        baseline = tasks.references()
+        episodes = learner.run_episodes(
+            decoded.rows(slice(i, i + 1)), tasks, seeds(1, n_tasks, seed + i)
+        )
+        gained = (episodes.returns[0] - baseline.random).sum()
+        result[i] = gained / (baseline.optimal - baseline.random).sum()
     return result
 
 
@@ -118,8 +120,8 @@ def test_settings_choose_what_is_searched() -> None:
 def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
     tasks = FAMILY.sample(3, np.random.default_rng(0))
     fixed, searched = TabularTd(trace_decay=0.8), TabularTd(search_trace_decay=True)
-    one = fixed.live(parameters(fixed, [0.6, 0.3, 0.8]), tasks, seeds(1, 3))
-    other = searched.live(parameters(searched, [0.6, 0.3, 0.8, 0.8]), tasks, seeds(1, 3))
+    one = fixed.run_episodes(parameters(fixed, [0.6, 0.3, 0.8]), tasks, seeds(1, 3))
+    other = searched.run_episodes(parameters(searched, [0.6, 0.3, 0.8, 0.8]), tasks, seeds(1, 3))
     np.testing.assert_array_equal(one.returns, other.returns)
 
 
@@ -128,19 +130,19 @@ def test_it_learns_from_what_it_is_told_and_earns_the_reward() -> None:
     earned, praised = arms([0.9, 0.2], 80, n_tasks=20), arms([0.1, 0.8], 80, n_tasks=20)
     learner = TabularTd(trace_decay=0.0)
     theta = parameters(learner, [0.0, 1.0, 1.0])
-    told = replace(earned, signal=praised.reward)
-    lives = learner.live(theta, told, seeds(1, 20))
-    np.testing.assert_allclose(lives.returns, 2 * (0.9 + 39 * 0.2))
-    untold = learner.live(theta, earned, seeds(1, 20))
+    feedback = replace(earned, signal=praised.reward)
+    episodes = learner.run_episodes(theta, feedback, seeds(1, 20))
+    np.testing.assert_allclose(episodes.returns, 2 * (0.9 + 39 * 0.2))
+    untold = learner.run_episodes(theta, earned, seeds(1, 20))
     np.testing.assert_allclose(untold.returns, 2 * (0.2 + 39 * 0.9))
 
 
-def test_action_values_are_the_table_at_the_end_of_a_life() -> None:
+def test_action_values_are_the_table_at_the_end_of_a_episode() -> None:
     """With γ = λ = 0 and η = 1 a tried arm is worth what it paid last, another what it began as."""
     learner = TabularTd(trace_decay=0.0)
     tasks = arms([0.2, 0.7, 0.4], 80, n_tasks=2)
     theta = parameters(learner, [0.0, 1.0, 1.0], [0.0, 1.0, 0.5])
-    values = learner.live(theta, tasks, seeds(2, 2)).action_values
+    values = learner.run_episodes(theta, tasks, seeds(2, 2)).action_values
     assert values is not None
     assert values.shape == (2, 2, 2, 3)
     np.testing.assert_allclose(values[0], np.broadcast_to([0.2, 0.7, 0.4], (2, 2, 3)))
@@ -155,7 +157,7 @@ def test_rows_of_the_action_values_are_states() -> None:
     layouts = Layouts(np.ones((1, 1, 3), dtype=np.bool_), np.array([2]), np.array([0]))
     learner = TabularTd(trace_decay=0.0)
     theta = Parameters(learner.space(family.interface), np.array([[0.5, 0.5, 0.3]]))
-    values = learner.live(theta, family.tables(layouts), seeds(1, 1)).action_values
+    values = learner.run_episodes(theta, family.tables(layouts), seeds(1, 1)).action_values
     assert values is not None
     np.testing.assert_array_equal(values[0, 0, :2].argmax(axis=1), [1, 1])
     np.testing.assert_array_equal(values[0, 0, 2], 0.3)
@@ -169,7 +171,7 @@ def hits(bump: float) -> FloatArray:
     rows = np.array([[0.8, 0.3, 0.02, 0.0], [0.8, 0.3, 0.02, 0.9]])
     theta = Parameters(learner.space(family.interface), rows)
     same_luck = np.broadcast_to(seeds(1, 60), (2, 60))
-    return learner.live(theta, tasks, same_luck).returns
+    return learner.run_episodes(theta, tasks, same_luck).returns
 
 
 def test_traces_help_in_mazes_unless_they_carry_punishments_back() -> None:

@@ -1,4 +1,4 @@
-"""Whole lives against Brian2, which integrates the differential equations of the same network.
+"""Whole episodes against Brian2, which integrates the differential equations of the same network.
 
 There potentials and adaptation decay by their exact solution, a spike's jumps come before the decay
 of the next step rather than after it, and synapses are single events with a delay each.
@@ -22,7 +22,7 @@ from spikeloop.workers.space import Parameters, Weights
 
 pytestmark = [pytest.mark.brian, pytest.mark.filterwarnings("ignore")]
 
-N, N_LIVES, N_DECISIONS, N_STEPS = 30, 2, 30, 10
+N, N_EPISODES, N_DECISIONS, N_STEPS = 30, 2, 30, 10
 FAMILY = Quadratic(n_steps=N_DECISIONS)
 CHANGES: dict[str, Any] = {
     "n_neurons": N,
@@ -53,25 +53,27 @@ v -= (theta_0 + beta * rho * b) / alpha
 """
 
 
-def lived() -> tuple[Lsnn, Parameters, Recorded]:
-    """One candidate's lives on two tasks."""
+def episodes_done() -> tuple[Lsnn, Parameters, Recorded]:
+    """One candidate's episodes on two tasks."""
     whole = case("lsnn", FAMILY, **CHANGES)
     learner = whole.learner
     assert isinstance(learner, Lsnn)
     parameters = whole.parameters.rows(slice(0, 1))
-    recorded = tile.trace(learner, parameters, whole.tasks[:N_LIVES], whole.seeds[:1, :N_LIVES])
+    recorded = tile.trace(
+        learner, parameters, whole.tasks[:N_EPISODES], whole.seeds[:1, :N_EPISODES]
+    )
     return learner, parameters, recorded
 
 
 def simulate(
     learner: Lsnn, parameters: Parameters, currents: FloatArray
 ) -> tuple[NDArray[np.bool_], FloatArray]:
-    """Spikes (n_time_steps, n_lives, n) and filtered readouts (n_time_steps, n_lives), by Brian2.
+    """Spikes (n_time_steps, n_episodes, n), readouts (n_time_steps, n_episodes), by Brian2.
 
     Args:
         learner: whose neurons and wiring are meant.
         parameters: weights of one candidate.
-        currents: (n_time_steps, n_lives, n) of inputs.
+        currents: (n_time_steps, n_episodes, n) of inputs.
     """
     import brian2 as b2
 
@@ -87,7 +89,7 @@ def simulate(
         "alpha": np.exp(-1 / learner.tau_membrane_ms),
     }
     group = b2.NeuronGroup(
-        N_LIVES * N,
+        N_EPISODES * N,
         EQUATIONS,
         threshold="v > theta_0 + beta * b",
         reset=RESET,
@@ -98,9 +100,9 @@ def simulate(
     )
     group.run_regularly("drive = given(t, i)", when="before_groups")
     group.run_regularly("recurrent = 0", when="after_groups")
-    group.rho = np.tile(neurons.rho, N_LIVES)
-    group.tau_a = -1 / np.log(np.tile(neurons.rho, N_LIVES)) * b2.ms
-    group.beta = np.tile(neurons.beta, N_LIVES)
+    group.rho = np.tile(neurons.rho, N_EPISODES)
+    group.tau_a = -1 / np.log(np.tile(neurons.rho, N_EPISODES)) * b2.ms
+    group.beta = np.tile(neurons.beta, N_EPISODES)
 
     def rounded(name: str) -> FloatArray:
         (parameter,) = (p for p in parameters.space.parameters if p.name == name)
@@ -111,34 +113,34 @@ def simulate(
 
     weights = np.abs(rounded("recurrent_weights")) * wiring.sign[:, None]
     pre, post = np.nonzero(wiring.exists)
-    lives = np.repeat(np.arange(N_LIVES), pre.size) * N
+    episodes = np.repeat(np.arange(N_EPISODES), pre.size) * N
     synapses = b2.Synapses(group, group, "w : 1", on_pre="recurrent_post += w")
-    synapses.connect(i=lives + np.tile(pre, N_LIVES), j=lives + np.tile(post, N_LIVES))
-    synapses.w = np.tile(weights[pre, post], N_LIVES)
+    synapses.connect(i=episodes + np.tile(pre, N_EPISODES), j=episodes + np.tile(post, N_EPISODES))
+    synapses.w = np.tile(weights[pre, post], N_EPISODES)
     # What arrives in the step of a spike is there when the next step is integrated.
     delays = np.resize(learner.delays_ms, N)  # of the neurons, in turn
-    synapses.delay = (np.tile(delays[pre], N_LIVES) - 1) * b2.ms
+    synapses.delay = (np.tile(delays[pre], N_EPISODES) - 1) * b2.ms
 
     kappa = np.exp(-1 / learner.tau_readout_ms)
     readout = b2.Synapses(group, group, "w : 1", on_pre="y0_post += w")
-    readout.connect(i=np.arange(N_LIVES * N), j=np.repeat(np.arange(N_LIVES), N) * N)
-    readout.w = (1 - kappa) * np.tile(rounded("readout_weights")[:, 0], N_LIVES)
+    readout.connect(i=np.arange(N_EPISODES * N), j=np.repeat(np.arange(N_EPISODES), N) * N)
+    readout.w = (1 - kappa) * np.tile(rounded("readout_weights")[:, 0], N_EPISODES)
 
     spikes = b2.SpikeMonitor(group)
-    filtered = b2.StateMonitor(group, "y0", record=np.arange(N_LIVES) * N, when="end")
+    filtered = b2.StateMonitor(group, "y0", record=np.arange(N_EPISODES) * N, when="end")
     objects = [group, synapses, readout, spikes, filtered]
     b2.Network(*objects).run(n_steps * b2.ms)
-    fired = np.zeros((n_steps, N_LIVES * N), bool)
+    fired = np.zeros((n_steps, N_EPISODES * N), bool)
     fired[np.rint(spikes.t / b2.ms).astype(int), np.asarray(spikes.i)] = True
-    return fired.reshape(n_steps, N_LIVES, N), np.asarray(filtered.y0).T
+    return fired.reshape(n_steps, N_EPISODES, N), np.asarray(filtered.y0).T
 
 
-def test_lives_have_the_spikes_and_answers_of_brian2() -> None:
-    learner, parameters, recorded = lived()
+def test_episodes_have_the_spikes_and_answers_of_brian2() -> None:
+    learner, parameters, recorded = episodes_done()
     n_steps = N_DECISIONS * N_STEPS
     drive = np.repeat(recorded.drive[0], N_STEPS, axis=0)
     fired, filtered = simulate(learner, parameters, drive)
-    np.testing.assert_array_equal(recorded.spikes[0].reshape(n_steps, N_LIVES, N), fired)
+    np.testing.assert_array_equal(recorded.spikes[0].reshape(n_steps, N_EPISODES, N), fired)
     assert 0.02 < fired.mean() < 0.3
     assert fired[:, :, : N // 2].any(axis=(0, 1)).mean() > 0.5
 
@@ -161,7 +163,7 @@ def test_lives_have_the_spikes_and_answers_of_brian2() -> None:
 )
 def test_another_network_has_other_spikes(wrong: dict[str, Any]) -> None:
     """The controls: every part of the network matters."""
-    learner, parameters, recorded = lived()
+    learner, parameters, recorded = episodes_done()
     drive = np.repeat(recorded.drive[0], N_STEPS, axis=0)
     other = Lsnn.model_validate({**learner.model_dump(), **wrong})
     fired, _ = simulate(other, parameters, drive)

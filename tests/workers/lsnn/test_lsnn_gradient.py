@@ -1,4 +1,4 @@
-"""Gradients of whole lives: finite differences, hand calculation, checkpoints and cuts."""
+"""Gradients of whole episodes: finite differences, hand calculation, checkpoints and cuts."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from learner_cases import case
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 from spikeloop.workers.space import Parameters
@@ -37,12 +37,12 @@ def decode(learner: Lsnn, points: FloatArray) -> Parameters:
     return learner.space(FAMILY.interface).decode(points)
 
 
-def differentiate(learner: Lsnn, tasks: QuadraticTasks = TASKS) -> tuple[FloatArray, Lives]:
-    """(n_dim,) gradient at the point, and the lives."""
+def differentiate(learner: Lsnn, tasks: QuadraticTasks = TASKS) -> tuple[FloatArray, Episodes]:
+    """(n_dim,) gradient at the point, and the episodes."""
     seeds = SEEDS[:, : tasks.n_tasks]
-    lives = learner.differentiate(decode(learner, point(learner)), tasks, seeds, 0.0)
-    assert lives.gradient is not None
-    return lives.gradient[0], lives
+    episodes = learner.differentiate(decode(learner, point(learner)), tasks, seeds, 0.0)
+    assert episodes.gradient is not None
+    return episodes.gradient[0], episodes
 
 
 def test_gradients_of_smooth_networks_are_finite_differences() -> None:
@@ -52,17 +52,17 @@ def test_gradients_of_smooth_networks_are_finite_differences() -> None:
     is some hundred times the grid of weights, whose rounding leaves errors of a few thousandths.
     """
     objective = {"rate_cost": 2e-5, "latent_cost": 0.7}
-    settings = {"precision": "float64", "recurrent_scale": 0.1, "usual_rate_hz": 20.0}
+    settings = {"precision": "float64", "recurrent_scale": 0.1, "centering_rate_hz": 20.0}
     learner = lsnn(smooth=0.6, objective=objective, **settings)
     at, rng, step = point(learner), np.random.default_rng(1), 0.01
     gradient, _ = differentiate(learner)
 
     def gained(points: FloatArray) -> float:
-        lived = tile.trace(learner, decode(learner, points), TASKS, SEEDS)
-        rate_hz = lived.counts[0].mean(axis=0) / 4 * 1000
+        episodes_done = tile.trace(learner, decode(learner, points), TASKS, SEEDS)
+        rate_hz = episodes_done.counts[0].mean(axis=0) / 4 * 1000
         toll = 2e-5 * ((rate_hz - 20.0) ** 2).mean()
-        toll += 0.7 * lived.decisions.latent_error.mean()
-        return float(lived.decisions.reward.mean() - toll)
+        toll += 0.7 * episodes_done.decisions.latent_error.mean()
+        return float(episodes_done.decisions.reward.mean() - toll)
 
     space, seen = learner.space(FAMILY.interface), []
     for parameter, place in space.slices():
@@ -76,29 +76,31 @@ def test_gradients_of_smooth_networks_are_finite_differences() -> None:
 
 
 @pytest.fixture(scope="module")
-def plain() -> tuple[FloatArray, Lives]:
+def plain() -> tuple[FloatArray, Episodes]:
     return differentiate(lsnn())
 
 
 @pytest.mark.parametrize("checkpoint", [0, 3])
-def test_checkpoints_change_no_gradient(checkpoint: int, plain: tuple[FloatArray, Lives]) -> None:
-    gradient, lives = differentiate(lsnn(checkpoint=checkpoint))
+def test_checkpoints_change_no_gradient(
+    checkpoint: int, plain: tuple[FloatArray, Episodes]
+) -> None:
+    gradient, episodes = differentiate(lsnn(checkpoint=checkpoint))
     np.testing.assert_allclose(gradient, plain[0], rtol=1e-5, atol=1e-5 * np.abs(plain[0]).max())
-    np.testing.assert_array_equal(lives.returns, plain[1].returns)
+    np.testing.assert_array_equal(episodes.returns, plain[1].returns)
 
 
-def test_differentiated_lives_are_lives(plain: tuple[FloatArray, Lives]) -> None:
+def test_differentiated_episodes_are_episodes(plain: tuple[FloatArray, Episodes]) -> None:
     learner = lsnn()
-    lives = learner.live(decode(learner, point(learner)), TASKS, SEEDS)
-    np.testing.assert_array_equal(plain[1].returns, lives.returns)
-    np.testing.assert_array_equal(plain[1].curve, lives.curve)
+    episodes = learner.run_episodes(decode(learner, point(learner)), TASKS, SEEDS)
+    np.testing.assert_array_equal(plain[1].returns, episodes.returns)
+    np.testing.assert_array_equal(plain[1].curve, episodes.curve)
 
 
 @pytest.mark.parametrize("stretch", [2, 7])
-def test_a_stretch_cuts_the_gradient(stretch: int, plain: tuple[FloatArray, Lives]) -> None:
-    """Nothing else; one of the life's own length cuts nothing."""
-    gradient, lives = differentiate(lsnn(stretch=stretch))
-    np.testing.assert_array_equal(lives.returns, plain[1].returns)
+def test_a_stretch_cuts_the_gradient(stretch: int, plain: tuple[FloatArray, Episodes]) -> None:
+    """Nothing else; one of the episode's own length cuts nothing."""
+    gradient, episodes = differentiate(lsnn(stretch=stretch))
+    np.testing.assert_array_equal(episodes.returns, plain[1].returns)
     tolerance = 1e-5 * np.abs(plain[0]).max()
     whole = np.allclose(gradient, plain[0], rtol=1e-5, atol=tolerance)
     assert whole == (stretch == N_STEPS)
@@ -113,14 +115,14 @@ def test_gradients_of_readouts_by_hand(stretch: int) -> None:
     """
     learner = lsnn(stretch=stretch)
     gradient, _ = differentiate(learner)
-    lived = tile.trace(learner, decode(learner, point(learner)), TASKS, SEEDS)
-    slopes = -0.6 * (lived.action[0, ..., 0] - TASKS.targets().T) / TASKS.scale**2
+    episodes_done = tile.trace(learner, decode(learner, point(learner)), TASKS, SEEDS)
+    slopes = -0.6 * (episodes_done.action[0, ..., 0] - TASKS.targets().T) / TASKS.scale**2
     kappa, filtered = np.exp(-1 / learner.tau_readout_ms), np.zeros((N_TASKS, 12))
     of_readout = np.zeros(12)
     for step in range(N_STEPS):
         if stretch and step % stretch == 0:
             filtered[:] = 0
-        for z in lived.spikes[0, step]:
+        for z in episodes_done.spikes[0, step]:
             filtered = kappa * filtered + (1 - kappa) * z
         of_readout += slopes[step] @ filtered
     space = learner.space(FAMILY.interface)
@@ -135,8 +137,8 @@ def test_gradients_of_readouts_by_hand(stretch: int) -> None:
     assert parameter.size == 12
 
 
-def test_the_gradient_is_the_mean_over_lives() -> None:
-    """Without the cost of rates, which is no sum over lives."""
+def test_the_gradient_is_the_mean_over_episodes() -> None:
+    """Without the cost of rates, which is no sum over episodes."""
     learner = lsnn()
     whole, _ = differentiate(learner)
     each = [differentiate(learner, TASKS[k : k + 1])[0] for k in range(N_TASKS)]
@@ -144,7 +146,7 @@ def test_the_gradient_is_the_mean_over_lives() -> None:
 
 
 def test_weights_of_synapses_that_do_not_exist_have_no_gradient(
-    plain: tuple[FloatArray, Lives],
+    plain: tuple[FloatArray, Episodes],
 ) -> None:
     learner = lsnn()
     space = learner.space(FAMILY.interface)

@@ -52,8 +52,11 @@ SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
             {"input": "spikes", "input_rate_hz": 900.0, "step_ms": 2.0, "delays_ms": [2.0]},
             "input_rate_hz",
         ),
-        ({"input": "spikes", "usual_rate_hz": 20.0}, "usual_rate_hz must be 0"),
-        ({"excitatory_share": 0.8, "usual_rate_hz": 20.0}, "usual_rate_hz must be 0 where exc"),
+        ({"input": "spikes", "centering_rate_hz": 20.0}, "centering_rate_hz must be 0"),
+        (
+            {"excitatory_share": 0.8, "centering_rate_hz": 20.0},
+            "centering_rate_hz must be 0 where exc",
+        ),
         ({"n_neurons": 0}, "n_neurons"),
         ({"n_neurons": 10.0}, "n_neurons"),
         ({"adaptive_share": 1.5}, "adaptive_share"),
@@ -74,7 +77,10 @@ def test_what_makes_no_sense_is_refused_by_name(settings: dict[str, Any], line: 
     ("interface", "line"),
     [
         (Interface(3, 2, "continuous", 10), "needs discrete actions where rewards are told"),
-        (Interface(3, 2, "discrete", 10, told="target"), "needs continuous actions where targets"),
+        (
+            Interface(3, 2, "discrete", 10, feedback="target"),
+            "needs continuous actions where targets",
+        ),
     ],
 )
 def test_unsuitable_families_are_refused(interface: Interface, line: str) -> None:
@@ -129,7 +135,7 @@ def test_latents_have_readouts_of_their_own_while_they_are_asked_for(family: Any
 
 
 @pytest.mark.parametrize("family", [QUADRATIC, Bandit(n_arms=3, n_steps=5)])
-def test_what_latents_are_answered_changes_no_life(family: Any) -> None:
+def test_what_latents_are_answered_changes_no_episode(family: Any) -> None:
     """But the gradient: it is of the squared errors of the last readouts, whose bias is linear."""
     learner = Lsnn(**ASKED)
     space = learner.space(family.interface)
@@ -138,8 +144,10 @@ def test_what_latents_are_answered_changes_no_life(family: Any) -> None:
     one = space.sample(1, np.random.default_rng(1))
     other, n = one.copy(), family.interface.n_latents
     other[:, -n:] += 0.5  # biases of the last readouts come last
-    lived = [learner.live(space.decode(point), tasks, seeds) for point in (one, other)]
-    np.testing.assert_array_equal(lived[0].returns, lived[1].returns)
+    episodes_done = [
+        learner.run_episodes(space.decode(point), tasks, seeds) for point in (one, other)
+    ]
+    np.testing.assert_array_equal(episodes_done[0].returns, episodes_done[1].returns)
     gradients = []
     for point in (one, other):
         gradient = learner.differentiate(space.decode(point), tasks, seeds, 0.0).gradient
@@ -173,7 +181,7 @@ def test_weights_on_what_exceeds_the_usual_activity_are_other_biases() -> None:
     """The same network in other coordinates: every spike is that of one that centres nothing."""
     family = Bandit(n_arms=3, n_steps=6)
     changes = {**SMALL, "precision": "float64", "input_scale": 9.0}
-    centred, plain = Lsnn(**changes, usual_rate_hz=30.0), Lsnn(**changes)
+    centred, plain = Lsnn(**changes, centering_rate_hz=30.0), Lsnn(**changes)
     space = centred.space(family.interface)
     point = space.sample(1, np.random.default_rng(4))
     values = space.decode(point)
@@ -207,31 +215,31 @@ def test_initial_drives_have_the_stated_strength() -> None:
     tasks = family.sample(4, np.random.default_rng(0))
     parameters = space.decode(space.default_point()[None])
     seeds = np.zeros((1, 4), dtype=np.uint64)
-    lived = tile.trace(learner, parameters, tasks, seeds)
-    assert lived.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
+    episodes_done = tile.trace(learner, parameters, tasks, seeds)
+    assert episodes_done.drive[0, 1:].std() == pytest.approx(3.0 * 0.01, rel=0.15)
 
 
 def test_without_adaptation_there_are_only_lif_neurons() -> None:
     """β = 0 and no adaptive neurons are the same network, to the bit; adaptation is another."""
-    lives = [
-        case("lsnn", Quadratic(n_steps=12), **changes).live().returns
+    episodes = [
+        case("lsnn", Quadratic(n_steps=12), **changes).run_episodes().returns
         for changes in ({"beta": 0.0}, {"adaptive_share": 0.0}, {})
     ]
-    np.testing.assert_array_equal(lives[0], lives[1])
-    assert (lives[2] != lives[0]).any()
+    np.testing.assert_array_equal(episodes[0], episodes[1])
+    assert (episodes[2] != episodes[0]).any()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["input_weights_3", "recurrent_weights_1", "readout_bias_0"])
-def test_lives_of_weights_that_are_not_finite_are_not_either(bad: float, name: str) -> None:
+def test_episodes_of_weights_that_are_not_finite_are_not_either(bad: float, name: str) -> None:
     """Those of their neighbours are what they were."""
     whole = case("lsnn", Quadratic(n_steps=12))
-    expected = whole.live().returns
+    expected = whole.run_episodes().returns
     whole.parameters.values[1, whole.parameters.space.columns.index(name)] = bad
-    lives = whole.live()
-    assert np.isnan(lives.returns[1]).all()
-    assert np.isnan(lives.curve[1]).all()
-    np.testing.assert_array_equal(lives.returns[[0, 2]], expected[[0, 2]])
+    episodes = whole.run_episodes()
+    assert np.isnan(episodes.returns[1]).all()
+    assert np.isnan(episodes.curve[1]).all()
+    np.testing.assert_array_equal(episodes.returns[[0, 2]], expected[[0, 2]])
 
 
 def test_it_is_differentiable() -> None:
@@ -240,12 +248,12 @@ def test_it_is_differentiable() -> None:
 
 
 def test_without_jax_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the first life; the space needs none, so that plans can be made anywhere."""
+    """From the first episode; the space needs none, so that plans can be made anywhere."""
     monkeypatch.setitem(sys.modules, "jax", None)
     whole = case("lsnn", QUADRATIC)
     line = r"^lsnn needs JAX: pip install 'spikeloop\[lsnn\]'$"
     with pytest.raises(Unavailable, match=line):
-        whole.live()
+        whole.run_episodes()
     with pytest.raises(Unavailable, match=line.replace("lsnn needs", "bptt needs")):
         xla.jax("bptt")
     learner = whole.learner
@@ -316,9 +324,9 @@ def test_it_can_be_searched(strategy: dict[str, Any], tmp_path: Path) -> None:
     store = RunStore(folder)
     assert store.generation() == 2
     assert verify(store).problems == []
-    lives = store.table("lives")
-    assert lives is not None
-    assert set(lives.column("status").to_pylist()) == {"ok"}
+    episodes = store.table("episodes")
+    assert episodes is not None
+    assert set(episodes.column("status").to_pylist()) == {"ok"}
     kept: Any = from_arrays(type(config.strategy).State, store.state(2))
     moved = config.strategy.recommend(kept) - config.space.default_point()
     assert (np.abs(moved) > 1e-4).mean() > 0.5

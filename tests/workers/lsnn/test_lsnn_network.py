@@ -11,7 +11,7 @@ from spikeloop.workers import xla
 from spikeloop.workers.learners.lsnn.network import Network, NetworkState
 from spikeloop.workers.learners.lsnn.neurons import Neurons, decay
 
-N, N_READOUTS, N_LIVES, N_STEPS, N_DECISIONS = 7, 2, 3, 5, 4
+N, N_READOUTS, N_EPISODES, N_STEPS, N_DECISIONS = 7, 2, 3, 5, 4
 DELAYS = (1, 4, 2)
 """Of seven neurons; the longest one outlasts half a decision."""
 
@@ -29,15 +29,15 @@ def network(smooth: float = 0.0) -> Network:
 
 
 class Setting:
-    """Weights and drives of four decisions of three lives; about one step in four has a spike."""
+    """Weights and drives of four decisions of three episodes; one step in four has a spike."""
 
     def __init__(self, varying: bool) -> None:
         rng = np.random.default_rng(8)
         self.recurrent = 2.0 * rng.standard_normal((N, N))
         self.readout = rng.standard_normal((N, N_READOUTS))
-        shape = (N_STEPS, N_LIVES, N) if varying else (N_LIVES, N)
+        shape = (N_STEPS, N_EPISODES, N) if varying else (N_EPISODES, N)
         self.drive = rng.normal(3.0, 4.0, (N_DECISIONS, *shape))
-        self.toll = rng.standard_normal((4, N_LIVES, N))
+        self.toll = rng.standard_normal((4, N_EPISODES, N))
 
 
 def plainly(net: Network, recurrent: Any, readout: Any, state: NetworkState, drive: Any) -> Any:
@@ -68,7 +68,7 @@ def paid(net: Network, setting: Setting, how: str) -> Any:
             potential = numpy.sin(state.neurons.v * setting.toll[1]).sum()
             return state, (spikes * setting.toll[0]).sum() + (state.y**2).sum() + potential
 
-        state, totals = module.lax.scan(decision, net.at_rest(N_LIVES), drive)
+        state, totals = module.lax.scan(decision, net.at_rest(N_EPISODES), drive)
         on_their_way = sum((spikes * (k + 1)).sum() for k, spikes in enumerate(state.under_way))
         return totals.sum() + (state.neurons.b * setting.toll[2]).sum() + on_their_way
 
@@ -131,8 +131,8 @@ def test_both_ways_give_the_same_state_and_spikes() -> None:
     """To rounding: a compiled program and single operations may differ in the last bit."""
     net, setting = network(), Setting(varying=True)
     weights = xla.jax().numpy.asarray(setting.recurrent), setting.readout
-    after, spikes = net.decide(*weights, net.at_rest(N_LIVES), setting.drive[0])
-    again, sent = plainly(net, *weights, net.at_rest(N_LIVES), setting.drive[0])
+    after, spikes = net.decide(*weights, net.at_rest(N_EPISODES), setting.drive[0])
+    again, sent = plainly(net, *weights, net.at_rest(N_EPISODES), setting.drive[0])
     for one, other in zip(*map(xla.jax().tree.leaves, (after, again)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(spikes, sent)
@@ -158,7 +158,7 @@ def kick(window: int) -> FloatArray:
 def decide(
     given: tuple[Network, FloatArray, FloatArray], drive: FloatArray, state: Any = None
 ) -> tuple[NetworkState, FloatArray]:
-    """One life's state after a decision, and its (n_steps, n) spikes."""
+    """One episode's state after a decision, and its (n_steps, n) spikes."""
     net, recurrent, readout = given
     recurrent, readout = map(xla.jax().numpy.asarray, (recurrent, readout))
     begin = net.at_rest(1) if state is None else state

@@ -27,7 +27,7 @@ def one(beta: float = 0.0, refractory: int = 0, smooth: float = 0.0) -> Neurons:
 
 
 def run(neurons: Neurons, currents: FloatArray) -> NeuronState:
-    """Every state of one life: (n_steps, n) arrays, for (n_steps, n) currents."""
+    """Every state of one episode: (n_steps, n) arrays, for (n_steps, n) currents."""
 
     def step(state: Any, current: Any) -> Any:
         after = neurons.step(state, current[None])

@@ -80,8 +80,8 @@ def test_the_entropy_cost_is_annealed(progress: float, cost: float) -> None:
     np.testing.assert_allclose(slopes(objective, progress).entropy, cost / 4, rtol=1e-14)
 
 
-def test_lives_are_averaged() -> None:
-    """Two lives side by side give the mean of what they give alone."""
+def test_episodes_are_averaged() -> None:
+    """Two episodes side by side give the mean of what they give alone."""
     rng = np.random.default_rng(1)
     both = Decisions(*rng.standard_normal((4, 4, 2)))
     alone = [Decisions(*(array[:, k : k + 1] for array in both[:4])) for k in range(2)]
@@ -115,7 +115,7 @@ N_SAMPLES = 20_000
 
 
 def policy_gradients(objective: Objective) -> FloatArray:
-    """(n_samples,) ∂J/∂θ of single lives of two pulls; θ is the second arm's logit.
+    """(n_samples,) ∂J/∂θ of single episodes of two pulls; θ is the second arm's logit.
 
     Values are wrong on purpose: for the whole return that follows they only change the variance.
     """
@@ -130,13 +130,13 @@ def policy_gradients(objective: Objective) -> FloatArray:
     def gained(theta: Any, action: Any, reward: Any) -> Any:
         log_policy = module.nn.log_softmax(module.numpy.stack([LOGITS[0] + 0 * theta, theta]))
         entropy = -(module.numpy.exp(log_policy) * log_policy).sum()
-        lived = Decisions(
+        episodes_done = Decisions(
             reward[:, None],
             log_policy[action][:, None],
             module.numpy.full((2, 1), 1.0) * entropy,
             module.numpy.array([[0.9], [-0.7]]),
         )
-        return objective.of_rewards(lived, 0.0, 0)
+        return objective.of_rewards(episodes_done, 0.0, 0)
 
     each = module.jit(module.vmap(module.grad(gained), in_axes=(None, 0, 0)))
     return np.asarray(each(LOGITS[1], actions, rewards))

@@ -24,7 +24,7 @@ from spikeloop.workers.chip.sensor_readout import read_row
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import live, timing
+from spikeloop.workers.learners.chip.episode import run_episodes, timing
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp, StdpMemory
 from spikeloop.workers.space import Parameters
@@ -257,8 +257,8 @@ def test_offsets_of_the_adc_do_not_matter() -> None:
 def test_with_nothing_to_see_wild_offsets_leave_only_noise() -> None:
     """Traces of empty sensors, each with the errors of two sums of 8 readings and 1 LSB of noise.
 
-    Means of 200 fresh lives are 0 at a false-alarm rate of 1e-4; without the offsets' subtraction
-    they are not.
+    Means of 200 fresh episodes are 0 at a false-alarm rate of 1e-4; without the offsets'
+    subtraction they are not.
     """
     wild = np.random.default_rng(1).integers(30, 80, (2, N_NEURONS))
     gathered, raw = [], []
@@ -349,22 +349,24 @@ def bandit(rewards: list[float], n_steps: int) -> TabularTasks:
     return TabularTasks(transition, reward, np.zeros(1, dtype=np.int64), n_steps)
 
 
-def lived(
+def episodes_done(
     tasks: TabularTasks, seed: int, noise_lsb: float = 1.0, noise_V: float = 0.02, **theta: float
 ) -> tuple[float, Core]:
-    """The return and the chip at the end of one life on an ideal chip."""
+    """The return and the chip at the end of one episode on an ideal chip."""
     core = chip(tasks.n_states, tasks.n_actions, noise_lsb=noise_lsb, noise_V=noise_V)
     memory = RewardStdp().memory({**THETA, **theta}, tasks.n_states, tasks.n_actions)
     curve: FloatArray = np.zeros(1)
     fired = CODINGS.index("fired")
     task = environments(tasks)[0]
-    live(core, memory, task, timing(Circuit()), fired, np.uint64(seed), tasks.n_steps, curve)
+    run_episodes(
+        core, memory, task, timing(Circuit()), fired, np.uint64(seed), tasks.n_steps, curve
+    )
     return float(curve[0]), core
 
 
-def test_a_life_changes_the_weights_from_states_to_actions_alone() -> None:
+def test_a_episode_changes_the_weights_from_states_to_actions_alone() -> None:
     tasks = bandit([0.1, 0.9, 0.1], 200)
-    _, core = lived(tasks, 3)
+    _, core = episodes_done(tasks, 3)
     fresh = chip(2, 3)
     between = np.zeros((N_ROWS, N_NEURONS), dtype=np.bool_)
     between[:2, 2:5] = True
@@ -375,9 +377,9 @@ def test_a_life_changes_the_weights_from_states_to_actions_alone() -> None:
     np.testing.assert_array_equal(core.label_u6, fresh.label_u6)
 
 
-def test_a_life_repeats_itself_and_another_seed_is_another_life() -> None:
+def test_a_episode_repeats_itself_and_another_seed_is_another_episode() -> None:
     tasks = bandit([0.1, 0.9, 0.1], 100)
-    one, same, other = (lived(tasks, seed) for seed in (3, 3, 4))
+    one, same, other = (episodes_done(tasks, seed) for seed in (3, 3, 4))
     assert one[0] == same[0]
     np.testing.assert_array_equal(one[1].weight_u6, same[1].weight_u6)
     assert (one[1].weight_u6 != other[1].weight_u6).any()
@@ -390,16 +392,16 @@ def test_it_learns_a_three_armed_task_in_each_of_two_states() -> None:
     a few of them; the frozen control at 1e-4.
     """
     tasks = bandit([0.1, 0.9, 0.1], 300)
-    lives = [lived(tasks, seed) for seed in range(20)]
-    assert min(total for total, _ in lives) > 160
+    episodes = [episodes_done(tasks, seed) for seed in range(20)]
+    assert min(total for total, _ in episodes) > 160
     final = np.array(
-        [core.weight_u6.reshape(N_ROWS, N_NEURONS)[:2, 2:5] for _, core in lives], dtype=np.int64
+        [core.weight_u6.reshape(N_ROWS, N_NEURONS)[:2, 2:5] for _, core in episodes], dtype=np.int64
     )
     assert (final.argmax(axis=2) == 1).mean() > 0.9
-    frozen = [lived(tasks, seed, learning_rate=0.0)[0] for seed in range(20)]
+    frozen = [episodes_done(tasks, seed, learning_rate=0.0)[0] for seed in range(20)]
     assert_mean(frozen, 110.0, alpha=1e-4)
     with pytest.raises(AssertionError):
-        assert_mean([total for total, _ in lives], 110.0, alpha=1e-4)
+        assert_mean([total for total, _ in episodes], 110.0, alpha=1e-4)
 
 
 def test_on_random_mdps_it_earns_more_than_frozen_and_chance_only_when_frozen() -> None:
@@ -418,8 +420,8 @@ def test_on_random_mdps_it_earns_more_than_frozen_and_chance_only_when_frozen() 
         space = learner.space(family.interface)
         held = {**THETA, **good, **theta}
         parameters = Parameters(space, np.array([[held[name] for name in space.columns]]))
-        lives = learner.live(parameters, tasks, seeds)
-        gain: FloatArray = lives.returns[0] - tasks.references().random
+        episodes = learner.run_episodes(parameters, tasks, seeds)
+        gain: FloatArray = episodes.returns[0] - tasks.references().random
         return gain
 
     frozen = gains("fired", learning_rate=0.0)

@@ -1,4 +1,4 @@
-"""Whether a user's model can live: every name, unit and method of it, before anything runs."""
+"""Whether a user's model can run: every name, unit and method of it, before anything runs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.equations import fail, parsed, reason, statements
-from spikeloop.workers.brian.noise import per_life
+from spikeloop.workers.brian.noise import per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import own_preferences
 from spikeloop.workers.brian.units import quantity, unit
@@ -45,7 +45,7 @@ def check(model: Model, expansion: Expansion, interface: Interface) -> None:
 def _check_code(model: Model, expansion: Expansion, interface: Interface) -> dict[str, Scope]:
     b2 = brian2()
     shared = {
-        "clock": b2.Clock(expansion.blueprint.dt_s * b2.second, name="lives_clock"),
+        "clock": b2.Clock(expansion.blueprint.dt_s * b2.second, name="episodes_clock"),
         "namespace": _symbols(expansion),
     }
     groups: dict[str, Any] = {}
@@ -78,7 +78,7 @@ def _check_code(model: Model, expansion: Expansion, interface: Interface) -> dic
         _check_event_driven(made, where)
         scopes[name] = scope = _scope(model, made)
         scope.equations(parsed(synapses.equations, f"{where}.equations"), f"{where}.equations")
-        for key in ("on_pre", "on_post", "on_told"):
+        for key in ("on_pre", "on_post", "on_feedback"):
             scope.statements(getattr(synapses, key), f"{where}.{key}")
         _check_initial(synapses.initial, scope, where)
     if model.readout.by not in ("count", "first"):
@@ -95,7 +95,7 @@ def _check_neurons(table: NeuronTable, scope: Scope, where: str) -> None:
     if table.refractory:
         scope.refractory(table.refractory, f"{where}.refractory")
     scope.statements(table.reset, f"{where}.reset")
-    scope.statements(table.on_told, f"{where}.on_told")
+    scope.statements(table.on_feedback, f"{where}.on_feedback")
     _check_initial(table.initial, scope, where)
 
 
@@ -130,12 +130,12 @@ def _check_event_driven(synapses: Any, where: str) -> None:
 
 
 def _check_random(table: InputTable | NeuronTable | SynapseTable, where: str) -> None:
-    """Random numbers must be of the kinds that a life can have of its own."""
+    """Random numbers must be of the kinds that an episode can have of its own."""
     for key, code in table:
         for text in code.values() if isinstance(code, dict) else [code]:
             if isinstance(text, str):
                 try:
-                    per_life(text, 0, "element", equations=key == "equations")
+                    per_episode(text, 0, "element", equations=key == "equations")
                 except ValueError as error:
                     raise ValueError(f"{where}.{key}: {error}") from None
 
@@ -180,10 +180,10 @@ def _set_by(model: Model, name: str) -> set[str]:
     """Variables of a population or group of synapses that statements set."""
     if name in model.synapses:
         own = model.synapses[name]
-        return _targets(own.on_pre, own.on_post, own.on_told)
-    found = _targets(model.neurons[name].reset, model.neurons[name].on_told)
+        return _targets(own.on_pre, own.on_post, own.on_feedback)
+    found = _targets(model.neurons[name].reset, model.neurons[name].on_feedback)
     for synapses in model.synapses.values():
-        words = _targets(synapses.on_pre, synapses.on_post, synapses.on_told)
+        words = _targets(synapses.on_pre, synapses.on_post, synapses.on_feedback)
         words |= set(parsed(synapses.equations, "").names)  # summed variables
         if synapses.target == name:
             found |= words | {word.removesuffix("_post") for word in words}

@@ -1,4 +1,4 @@
-"""From a user's tables to the blueprint of one life's network.
+"""From a user's tables to the blueprint of one episode's network.
 
 Added to what the tables say are the population "input", a parameter for each hyperparameter that a
 population's code or that of synapses onto it mentions, and likewise the variables that tell neurons
@@ -34,16 +34,16 @@ from spikeloop.workers.learners.brian_model.wiring import wiring_of
 
 START, READ, UPDATE = "start", "read", "update"
 """Code that runs at birth, at the end of a window, and before a rule in Python looks."""
-VALUE, FIRST = "life_value", "life_first"
+VALUE, FIRST = "episode_value", "episode_first"
 """What a readout neuron is worth, and the time step of its first spike in a window."""
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """The network of one life, and where its added variables are.
+    """The network of one episode, and where its added variables are.
 
     Attributes:
-        blueprint: of one life.
+        blueprint: of one episode.
         tables: all populations, also "input".
         holders: hyperparameter or signal -> populations that have it as a variable.
         n_per_action: neurons of the readout population for each action.
@@ -56,7 +56,7 @@ class Expansion:
 
 
 def expand(model: Model, interface: Interface, has_rule: bool = False) -> Expansion:
-    """The network of one life in a family.
+    """The network of one episode in a family.
 
     Args:
         model: the user's tables.
@@ -176,7 +176,7 @@ def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]
 
 def _code(table: NeuronTable | SynapseTable) -> str:
     """All code of a table, to look for names in."""
-    code = [table.equations, table.on_told, *table.initial.values()]
+    code = [table.equations, table.on_feedback, *table.initial.values()]
     if isinstance(table, NeuronTable):
         code += [table.threshold, table.reset, table.refractory]
     else:
@@ -203,7 +203,7 @@ def _neurons(
         reset="\n".join([*filter(None, [table.reset.strip("\n")]), *counted]),
         refractory=table.refractory,
         method=table.method,
-        on_told=table.on_told,
+        on_feedback=table.on_feedback,
         on_call=on_call,
     )
 
@@ -225,7 +225,7 @@ def _synapses(
         table.equations,
         on_pre=table.on_pre,
         on_post=table.on_post,
-        on_told=table.on_told,
+        on_feedback=table.on_feedback,
         method=table.method,
         on_call=on_call,
         up_to_date=True,
@@ -233,6 +233,6 @@ def _synapses(
 
 
 def _at_start(initial: Mapping[str, str]) -> dict[str, str]:
-    # As code of the network, which sees the life's hyperparameters and its own random numbers.
+    # As code of the network, which sees the episode's hyperparameters and its own random numbers.
     code = "\n".join(f"{name} = {text}" for name, text in initial.items())
     return {START: code} if code else {}

@@ -20,7 +20,7 @@ KEYS = {
     "subexpression_update": "equations",
     "pre": "on_pre",
     "post": "on_post",
-    "run_regularly": "on_told",
+    "run_regularly": "on_feedback",
 }
 """How the names of Brian2's objects end, and whose code they run."""
 METHODS = ("exact", "exponential_euler", "euler", "heun", "milstein", "rk2", "rk4")

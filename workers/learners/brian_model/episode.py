@@ -1,4 +1,4 @@
-"""What happens between two windows of simulated time in the lives of a user's own model."""
+"""What happens between two windows of simulated time in the episodes of a user's own model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,25 +31,25 @@ NEVER = 2**31 - 1
 
 @dataclass(frozen=True)
 class Moment:
-    """What a rule written in Python sees after a decision; first axes are lives.
+    """What a rule written in Python sees after a decision; first axes are episodes.
 
     Attributes:
         decision: its number, from 0.
-        observation: what the decision was made upon: (n_lives,) indices, or vectors.
-        action: (n_lives,) indices, or (n_lives, n_actions) vectors.
-        told: (n_lives,) reward or target.
+        observation: what the decision was made upon: (n_episodes,) indices, or vectors.
+        action: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
+        feedback: (n_episodes,) reward or target.
         next_observation: what is seen now.
-        theta: hyperparameter or weights -> (n_lives, ...) values in their own units.
-        array: values of a variable of a population or of synapses, (n_lives, n) in SI units, to be
-            read and to be written in place: ``moment.array("plastic", "w")``. They are those of the
-            end of the window, of event-driven variables too.
+        theta: hyperparameter or weights -> (n_episodes, ...) values in their own units.
+        array: values of a variable of a population or of synapses, (n_episodes, n) in SI units, to
+            be read and to be written in place: ``moment.array("plastic", "w")``. They are those of
+            the end of the window, of event-driven variables too.
         memory: arrays of the rule's own; empty at the first decision.
     """
 
     decision: int
     observation: IntArray | FloatArray
     action: IntArray | FloatArray
-    told: FloatArray
+    feedback: FloatArray
     next_observation: IntArray | FloatArray
     theta: Mapping[str, FloatArray]
     array: Callable[[str, str], NDArray[Any]]
@@ -73,12 +73,12 @@ class Agents:
     ) -> None:
         self._model, self._expansion, self._course, self._batch = model, expansion, course, batch
         self._theta = {
-            p.name: course.of_lives(parameters[p.name]) for p in parameters.space.parameters
+            p.name: course.of_episodes(parameters[p.name]) for p in parameters.space.parameters
         }
         self._rule, self._memory = rule, dict[str, NDArray[Any]]()
         self._activity = batch.array(INPUT, ACTIVITY)
         self._observation = course.observe()
-        self._broken = np.zeros(course.n_lives, dtype=np.bool_)
+        self._broken = np.zeros(course.n_episodes, dtype=np.bool_)
 
     def between(self, decision: int) -> None:
         """Ends the window before, begins the next one."""
@@ -94,7 +94,7 @@ class Agents:
                 self._batch.array(self._model.readout.group, FIRST)[:] = NEVER
 
     def broken(self) -> NDArray[np.bool_]:
-        """(n_lives,) whether a life's numbers are none any more, or its actions were none."""
+        """(n_episodes,) whether an episode's numbers are nan, or its actions were none."""
         broken = self._broken
         blueprint = self._expansion.blueprint
         equations = {name: part.equations for name, part in blueprint.neurons.items()}
@@ -130,17 +130,17 @@ class Agents:
             self._set("chosen", neuron // n == action[:, None])
         else:
             action = values / self._expansion.n_per_action
-        told = course.step(action)
+        feedback = course.step(action)
         seen, self._observation = self._observation, course.observe()
-        self._set("told", told[:, None])
+        self._set("feedback", feedback[:, None])
         if self._rule is not None:
             batch.call(UPDATE)
-            moment = partial(Moment, decision, seen, action, told, self._observation)
+            moment = partial(Moment, decision, seen, action, feedback, self._observation)
             self._rule(moment(self._theta, batch.array, self._memory))
         batch.tell()
 
     def _values(self) -> FloatArray:
-        """(n_lives, n_actions) what each action's neurons say, summed; for "first" the earliest."""
+        """(n_episodes, n_actions) each action's neurons: the sum; for "first" the earliest."""
         readout, course = self._model.readout, self._course
         if readout.by in ("count", "first"):
             name = "count" if readout.by == "count" else FIRST
@@ -148,12 +148,12 @@ class Agents:
         else:
             self._batch.call(READ)
             each = self._batch.array(readout.group, VALUE)
-        each = each.reshape(course.n_lives, course.interface.n_actions, -1)
+        each = each.reshape(course.n_episodes, course.interface.n_actions, -1)
         self._broken |= ~np.isfinite(each).all(axis=(1, 2))
         if readout.by == "first":
             earliest: FloatArray = -each.min(axis=2)
             return earliest
-        # One after the other, since numpy's own order of sums depends on the number of lives.
+        # One after the other, since numpy's own order of sums depends on the number of episodes.
         total = np.zeros(each.shape[:2])
         for neuron in range(each.shape[2]):
             total += each[:, :, neuron]

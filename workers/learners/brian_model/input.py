@@ -15,7 +15,7 @@ from spikeloop.workers.learners.brian_model.names import ACTIVITY, SIGNALS
 from spikeloop.workers.learners.brian_model.namespace import Scope, specimen
 
 VARYING = {*SIGNALS, "t", "t_in_timesteps", "lastspike", "rand", "randn"}
-"""Names whose values are not known before a life."""
+"""Names whose values are not known before an episode."""
 MOST = 10
 """Hyperparameters of one expression whose bounds are tried in all combinations."""
 
@@ -89,7 +89,7 @@ def _values(
         bounds = np.array([corner[k] for corner in corners])
         group.variables[name].get_value()[:] = np.repeat(in_unit(bounds, table.unit), n)
     with np.errstate(all="ignore"):
-        found = np.asarray(group.state("life_input", use_units=False)[:]).reshape(-1, n)
+        found = np.asarray(group.state("episode_input", use_units=False)[:]).reshape(-1, n)
     units = ["" if table.unit == "1" else f" {table.unit}" for table in tables.values()]
     for values, corner in zip(found, corners, strict=True):
         at = map("{} = {:g}{}".format, tables, corner, units)

@@ -1,14 +1,14 @@
 """Bring your own model: neurons, synapses and learning rule as Brian2 equations with units.
 
-The user writes the network of one life in the configuration (docs/own_model.md). A decision is a
+The user writes the network of one episode in the configuration (docs/own_model.md). A decision is a
 window of simulated time: the observation sets the activity of the population "input", the network
-runs, the readout population names the action, then ``on_told`` code learns from what was told.
+runs, the readout population names the action, then ``on_feedback`` code learns from what was told.
 """
 
 import numpy as np
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.brian.simulator import LOCK
@@ -54,37 +54,38 @@ class BrianModel(Model):
         except ValueError as error:
             raise ValueError(f"hyperparameters.{error}") from None
 
-    def live(
+    def run_episodes(
         self,
         parameters: Parameters,
         tasks: TaskBatch,
         seeds: SeedArray,
         rule: Rule | None = None,
-    ) -> Lives:
-        """Lets the lives happen side by side in one network.
+    ) -> Episodes:
+        """Lets the episodes happen side by side in one network.
 
         Args:
             parameters: of n_candidates candidates; may hold more than ``space`` asks for.
             tasks: n_tasks tasks.
-            seeds: (n_candidates, n_tasks) of the lives.
-            rule: called after each decision, before ``on_told`` code; for what equations of single
-                neurons and synapses cannot say. To stay reproducible it must treat every life by
-                itself: no sums over lives, and no matrix products, which round as they like.
+            seeds: (n_candidates, n_tasks) of the episodes.
+            rule: called after each decision, before ``on_feedback`` code; for what equations of
+                single neurons and synapses cannot say. To stay reproducible it must treat every
+                episode by
+                itself: no sums over episodes, and no matrix products, which round as they like.
         """
         course = Course(self.kind, tasks, seeds)
         with LOCK:
             expansion = expand(self, course.interface, has_rule=rule is not None)
         with (
-            network(expansion.blueprint, course.n_lives, self.target) as batch,
-            np.errstate(all="ignore"),  # a life whose numbers break is found by them at its end
+            network(expansion.blueprint, course.n_episodes, self.target) as batch,
+            np.errstate(all="ignore"),  # an episode whose numbers break is found by them at its end
         ):
             batch.reset(course.seeds)
             agents = Agents(self, expansion, parameters, course, batch, rule)
             batch.run(course.n_steps, self.window_steps, agents.between)
             broken = agents.broken()
-        lives = course.lives()
-        lives.returns[broken.reshape(seeds.shape)] = np.nan
-        return lives
+        episodes = course.episodes()
+        episodes.returns[broken.reshape(seeds.shape)] = np.nan
+        return episodes
 
     def _weights(self, expansion: Expansion) -> list[Weights]:
         blueprint = expansion.blueprint

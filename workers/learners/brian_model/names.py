@@ -14,16 +14,16 @@ from spikeloop.workers.learners.brian_model.settings import NeuronTable
 INPUT = "input"
 ACTIVITY = "activity"
 SIGNALS = {
-    "told": "1",
+    "feedback": "1",
     "chosen": "1",
     "decision": "integer",
     "count": "integer",
     "index": "integer (constant)",
 }
-"""What neurons know: what their life was told last, 1 for those of the chosen action, the number of
+"""What neurons know: their episode's last feedback, 1 for those of the chosen action, the number of
 the decision, how often they fired in this window, and their own number in their population."""
 OF_THE_TILE = {"i", "j", "k", "N", "N_pre", "N_post", "N_incoming", "N_outgoing"}
-"""Brian2's numbers of neurons and synapses, which go on from life to life."""
+"""Brian2's numbers of neurons and synapses, which go on from episode to episode."""
 WINDOW = "window"
 RESERVED = {*SIGNALS, ACTIVITY, WINDOW, INPUT}
 """Names that the learner provides."""
@@ -47,7 +47,7 @@ def check_names(model: Model) -> None:
                 where = f"{table}.{name}"
                 if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
                     fail(where, "a name must be letters, digits and _, and begin with a letter")
-                if name in RESERVED or name.startswith("life_"):
+                if name in RESERVED or name.startswith("episode_"):
                     fail(where, "this name is taken, the learner provides it")
                 if name in known:
                     fail(where, "this name is taken, Brian2 provides it")
@@ -99,12 +99,13 @@ def check_signals(
 
 
 def check_indices(code: str, where: str) -> None:
-    """A life's code must not see where in the tile the life lies."""
+    """An episode's code must not see where in the tile the episode lies."""
     for name in sorted(names_in(code) & OF_THE_TILE):
         fail(
             where,
-            f"{name!r} goes on from life to life; use index, or index_pre and index_post, which "
-            "count from 0 in every life",
+            f"{name!r} goes on from episode to episode; use index, or index_pre and index_post, "
+            "which "
+            "count from 0 in every episode",
         )
 
 

@@ -99,7 +99,7 @@ class NeuronTable(Settings):
     reset: Code = Field(default="", description="statements after a spike")
     refractory: Code = Field(default="", description="a time or a condition")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    on_told: Code = Field(default="", description="statements after each decision")
+    on_feedback: Code = Field(default="", description="statements after each decision")
     initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
 
 
@@ -118,7 +118,7 @@ class SynapseTable(Settings):
     equations: Code = Field(default="", description="variables of a synapse")
     on_pre: Code = Field(default="", description="statements at a spike of the source")
     on_post: Code = Field(default="", description="statements at a spike of the target")
-    on_told: Code = Field(default="", description="statements after each decision")
+    on_feedback: Code = Field(default="", description="statements after each decision")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
     initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
 
@@ -135,7 +135,7 @@ class ReadoutTable(Settings):
 
 
 class HyperparameterTable(Settings):
-    """``[learner.hyperparameters.NAME]``: a symbol that is searched, the same for a whole life."""
+    """``[learner.hyperparameters.NAME]``: a symbol that is searched, constant in an episode."""
 
     low: float = Field(description="lower bound, in unit")
     high: float = Field(description="upper bound, in unit")
@@ -149,7 +149,7 @@ class WeightTable(Settings):
     """``[learner.weights.NAME]``: a variable whose values at birth are all searched."""
 
     group: str = Field(description="synapses or population that has the variable")
-    variable: str = Field(description="one weight for each synapse or neuron of a life")
+    variable: str = Field(description="one weight for each synapse or neuron of an episode")
     scale: float = Field(gt=0, description="standard deviation at first, in unit")
     unit: str = Field(default="1", description="such as pA; 1 for none")
     description: str = Field(default="", description="for tables")

@@ -8,7 +8,7 @@ from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.settings import SynapseTable
 
 MOST, MOST_PAIRS = 1_000_000, 100_000_000
-"""Synapses of one life, and pairs of neurons that a probability is drawn for."""
+"""Synapses of one episode, and pairs of neurons that a probability is drawn for."""
 
 
 def wiring_of(model: Model, name: str, table: SynapseTable, n_pre: int, n_post: int) -> Wiring:
@@ -49,7 +49,7 @@ def _check_size(table: SynapseTable, n_pre: int, n_post: int, where: str) -> Non
         return
     share = 1.0 if isinstance(table.connect, str) else table.connect
     if n_pre * n_post * share > MOST:
-        what = f"must make at most {MOST} synapses for one life, got about"
+        what = f"must make at most {MOST} synapses for one episode, got about"
         fail(where, f"{what} {n_pre * n_post * share:.0f}, from {n_pre} neurons to {n_post}")
     if n_pre * n_post > MOST_PAIRS:
         what = f"must choose among at most {MOST_PAIRS} pairs of neurons, got"

@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.batch import Batch
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.network_cache import network
@@ -40,7 +40,7 @@ class BrianRstdp(Settings):
 
     While a state is on, its input neurons fire. The action whose neurons fire most within the
     window is taken; ties are drawn, and where none fires, all actions tie. Rewards are counted in
-    widths of the family's ``told_range``.
+    widths of the family's ``feedback_range``.
     """
 
     kind: Literal["brian_rstdp"] = "brian_rstdp"
@@ -95,10 +95,10 @@ class BrianRstdp(Settings):
                 f"brian_rstdp needs discrete actions and observations, got {interface.actions} "
                 f"actions and {interface.observations} observations"
             )
-        if interface.told != "reward":
-            raise ValueError(f"brian_rstdp needs to be told rewards, got {interface.told}s")
+        if interface.feedback != "reward":
+            raise ValueError(f"brian_rstdp needs to be told rewards, got {interface.feedback}s")
         searched = []
-        for parameter in self._parameters(interface.told_range):
+        for parameter in self._parameters(interface.feedback_range):
             low, high = parameter.low, parameter.high
             value = self.fixed.get(parameter.name)
             if value is None:
@@ -107,7 +107,7 @@ class BrianRstdp(Settings):
                 raise ValueError(f"fixed {parameter.name} must be in [{low}, {high}], got {value}")
         return ParameterSpace(tuple(searched))
 
-    def _parameters(self, told_range: tuple[float, float]) -> list[Real]:
+    def _parameters(self, feedback_range: tuple[float, float]) -> list[Real]:
         most = self.largest_weight_mV
         parameters = [
             Real("eta", 2e-4 * most, 0.2 * most, 1e-3 * most, "mV", "log", "η at first"),
@@ -123,7 +123,7 @@ class BrianRstdp(Settings):
             Real("input_rate", 50, 1000, 500, "Hz", "log", "of one input neuron"),
         ]
         if self.baseline != "none":
-            low, high = told_range
+            low, high = feedback_range
             parameters += [
                 Real("baseline_rate", 1e-3, 1, 0.1, "1", "log", "part of a surprise it learns"),
                 Real("expected", low, high, (low + high) / 2, "reward", "linear", "at first"),
@@ -132,16 +132,16 @@ class BrianRstdp(Settings):
             parameters.append(Real("tau_dopamine", 10, 2000, 200, "ms", "log", "its decay"))
         return parameters
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen side by side in one network."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes happen side by side in one network."""
         course = Course(self.kind, tasks, seeds)
         n_states, n_actions = course.interface.n_observations, course.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, course.n_lives, self.target) as batch:
+        with network(blueprint, course.n_episodes, self.target) as batch:
             batch.reset(course.seeds)
             agents = Agents(self, parameters, course, batch)
             batch.run(course.n_steps, self.window_steps, agents.between)
-            return course.lives(action_values=agents.preferences())
+            return course.episodes(action_values=agents.preferences())
 
     @property
     def window_steps(self) -> int:
@@ -149,7 +149,7 @@ class BrianRstdp(Settings):
         return whole_steps(self.window_ms, self.step_ms)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
-        """The network of one life."""
+        """The network of one episode."""
         return plastic_network(
             n_states,
             n_actions,
@@ -168,8 +168,10 @@ class Agents:
     def __init__(
         self, settings: BrianRstdp, parameters: Parameters, course: Course, batch: Batch
     ) -> None:
-        theta = {p.name: course.of_lives(parameters[p.name]) for p in parameters.space.parameters}
-        theta |= {name: np.full(course.n_lives, x) for name, x in settings.fixed.items()}
+        theta = {
+            p.name: course.of_episodes(parameters[p.name]) for p in parameters.space.parameters
+        }
+        theta |= {name: np.full(course.n_episodes, x) for name, x in settings.fixed.items()}
         self._broken = ~np.asarray(np.isfinite([*theta.values()]).all(axis=0))
         self._settings, self._course, self._batch = settings, course, batch
         self._rate = batch.array("states", "rate")
@@ -185,14 +187,14 @@ class Agents:
             window_ms = settings.window_steps * settings.step_ms
             self._write("dopamine_left", np.exp(-window_ms / theta["tau_dopamine"]))
 
-        low, high = course.interface.told_range
+        low, high = course.interface.feedback_range
         self._unit = high - low
         n_baselines = course.interface.n_observations if settings.baseline == "state" else 1
-        self._baseline = np.zeros((course.n_lives, n_baselines))
+        self._baseline = np.zeros((course.n_episodes, n_baselines))
         if settings.baseline != "none":
             self._baseline[:] = theta["expected"][:, None] / self._unit
             self._write("baseline_rate", theta["baseline_rate"])
-        self._lives = np.arange(course.n_lives)
+        self._episodes = np.arange(course.n_episodes)
         self._state: IntArray = course.observe().astype(np.int64)
 
     def between(self, decision: int) -> None:
@@ -206,31 +208,31 @@ class Agents:
     def _act(self) -> None:
         course, n = self._course, self._course.n_taken
         count = self._batch.array("actions", "count")
-        spikes = count.reshape(course.n_lives, course.interface.n_actions, -1).sum(axis=2)
-        # A membrane that is no number never fires, so its life would look like one of chance.
+        spikes = count.reshape(course.n_episodes, course.interface.n_actions, -1).sum(axis=2)
+        # A membrane that is no number never fires, so its episode would look like one of chance.
         preference = np.where(self._broken[:, None], np.nan, spikes)
-        told = course.step(course.pick(preference)) / self._unit
-        self._learn(told, self._eta / (1.0 + n) ** self._eta_decay)
+        feedback = course.step(course.pick(preference)) / self._unit
+        self._learn(feedback, self._eta / (1.0 + n) ** self._eta_decay)
         self._state = course.observe().astype(np.int64)
 
-    def _learn(self, told: FloatArray, eta: FloatArray) -> None:
+    def _learn(self, feedback: FloatArray, eta: FloatArray) -> None:
         """Sets what the outcome is, and lets the network's own code do the rest."""
         state = self._state if self._baseline.shape[1] > 1 else 0
-        self._write("told", told)
+        self._write("feedback", feedback)
         self._write("eta", eta)
-        self._write("baseline", self._baseline[self._lives, state])
+        self._write("baseline", self._baseline[self._episodes, state])
         self._batch.tell()
-        self._baseline[self._lives, state] = self._batch.array("actions", "baseline")[:, 0]
+        self._baseline[self._episodes, state] = self._batch.array("actions", "baseline")[:, 0]
 
     def _write(self, name: str, values: FloatArray) -> None:
-        """Gives every action neuron of a life the life's value."""
+        """Gives every action neuron of an episode the episode's value."""
         self._batch.array("actions", name)[:] = values[:, None]
 
     def preferences(self) -> FloatArray:
-        """(n_lives, n_states, n_actions) mean weight between them, in parts of the largest."""
+        """(n_episodes, n_states, n_actions) mean weight between them, in parts of the largest."""
         interface, settings = self._course.interface, self._settings
         shape = (
-            self._course.n_lives,
+            self._course.n_episodes,
             interface.n_observations,
             settings.neurons_per_state,
             interface.n_actions,

@@ -22,7 +22,7 @@ FIRES = {
     "regular": "floor((t_in_timesteps + 1) * rate * dt) > floor(t_in_timesteps * rate * dt)",
 }
 
-# Membranes are counted from rest. What a life's plasticity needs lies with its action neurons,
+# Membranes are counted from rest. What an episode's plasticity needs lies with its action neurons,
 # where all of its synapses can read it.
 ACTION = """
 dv/dt = -v / tau_m : volt
@@ -85,7 +85,7 @@ def plastic_network(
     largest_weight_mV: float = 10.0,
     step_ms: float = 1.0,
 ) -> Blueprint:
-    """The network of one life: "states", "actions", "plastic" between them, and "lateral".
+    """The network of one episode: "states", "actions", "plastic" between them, and "lateral".
 
     Args:
         n_states: states of the task.
@@ -104,7 +104,7 @@ def plastic_network(
         ACTION,
         threshold=ESCAPES,
         reset="v = 0*mV\ncount += 1",
-        on_told=AFTER_AN_OUTCOME,
+        on_feedback=AFTER_AN_OUTCOME,
     )
     plastic = Synapses(
         "states",
@@ -113,7 +113,7 @@ def plastic_network(
         SYNAPSE,
         on_pre=ON_PRE,
         on_post=ON_POST,
-        on_told=ON_TOLD.format(softly=SOFTLY if bounds == "soft" else ""),
+        on_feedback=ON_TOLD.format(softly=SOFTLY if bounds == "soft" else ""),
         up_to_date=True,
     )
     pre, post = np.divmod(np.arange(n_out**2), n_out)

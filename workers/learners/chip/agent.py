@@ -14,7 +14,7 @@ from pydantic import Field
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.chip.cadc import AdcSettings, adc
 from spikeloop.workers.chip.calibration.calibrate import Calibration, calibrate, calibrated_codes
 from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
@@ -26,7 +26,7 @@ from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require
 from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import duration_s, live, timing
+from spikeloop.workers.learners.chip.episode import duration_s, run_episodes, timing
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -85,7 +85,7 @@ class ChipAgent(Settings):
 
     @property
     def portable(self) -> bool:
-        """Whether lives are the same bits on every processor; a calibration is fitted, and not."""
+        """Whether episodes are the same bits on every processor; a fitted calibration is not."""
         return self.mismatch != "routine" and portable(self.program)
 
     @property
@@ -115,8 +115,8 @@ class ChipAgent(Settings):
             self._require_memory(space, interface)
         return space
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen one after the other, each from a chip at rest."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes happen one after the other, each from a chip at rest."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
@@ -135,10 +135,12 @@ class ChipAgent(Settings):
                 core = clone(prepared)
                 memory = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
-                live(core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums)
+                run_episodes(
+                    core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums
+                )
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
-        return Lives(
+        return Episodes(
             returns=curve.sum(axis=2),
             curve=curve / lengths,
             n_simulated_steps=seeds.size * n_steps,

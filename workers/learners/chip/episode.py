@@ -1,4 +1,4 @@
-"""One life on the chip: the decision protocol, the environment and the plasticity program.
+"""One episode on the chip: the decision protocol, the environment and the plasticity program.
 
 As on the hardware, everything runs on the chip, in one kernel: the plasticity processor stimulates
 the network, reads the spike counters, chooses, plays the environment and changes the weights.
@@ -91,7 +91,7 @@ def next_state(environment: Environment, random: NDArray[np.int64], action: int,
     return successor
 
 
-def live(
+def run_episodes(
     core: Core,
     memory: Any,
     environment: Environment,
@@ -101,24 +101,24 @@ def live(
     n_steps: int,
     curve: FloatArray,
 ) -> None:
-    """Lets an agent live through one task.
+    """Runs an agent through one task.
 
     Args:
-        core: a chip at rest with its network; afterwards in the state at the life's end.
+        core: a chip at rest with its network; afterwards in the state at the episode's end.
         memory: its plasticity program's memory, which decides which program that is.
         environment: the task.
         timing: the decision protocol.
         coding: index into ``coding.CODINGS``.
-        seed: of all the life's randomness.
+        seed: of all the episode's randomness.
         n_steps: decisions.
-        curve: (n_bins,) rewards are added to their part of the life.
+        curve: (n_bins,) rewards are added to their part of the episode.
     """
     _compiled(memory.__class__)(core, memory, environment, timing, coding, seed, n_steps, curve)
 
 
 @cache
 def _compiled(memory: type) -> Callable[..., int]:
-    """The life with one program; each has its own index in numba's cache.
+    """The episode with one program; each has its own index in numba's cache.
 
     An index names the types that its kernel was compiled for. If programs shared one, a user's own
     program, which other processes cannot import, would spoil it for all.
@@ -131,7 +131,7 @@ def _compiled(memory: type) -> Callable[..., int]:
 def _build(digest: int, name: str) -> Callable[..., int]:
     """The kernel; the digest of the sources makes its place in the cache (``compiling``)."""
 
-    def live(
+    def run_episodes(
         core: Core,
         memory: Any,
         environment: Environment,
@@ -159,5 +159,5 @@ def _build(digest: int, name: str) -> Callable[..., int]:
             advance(core, timing.settle)
         return digest
 
-    live.__qualname__ = name
-    return kernel(live)
+    run_episodes.__qualname__ = name
+    return kernel(run_episodes)

@@ -1,4 +1,4 @@
-"""Lives of one candidate, side by side, as one program: environment, inputs, network, decisions."""
+"""Episodes of one candidate side by side, as one program: environment, network, decisions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ class Acting(NamedTuple):
     """Weights as they act.
 
     Attributes:
-        inputs: current of each neuron for given channels: (n_lives, n_channels) to (n_lives, n).
+        inputs: current of each neuron for given channels: (n_episodes, n_channels) to (n_episodes,
+            n).
         recurrent: (n, n) from neuron to neuron.
         readout: (n, n_readouts) from neuron to readout.
         bias: (n_readouts,) of the readouts.
@@ -29,15 +30,15 @@ class Acting(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """Everything random in lives side by side, drawn beforehand.
+    """Everything random in episodes side by side, drawn beforehand.
 
     Attributes:
-        luck: (n_steps, n_lives) the environment's.
-        choice: (n_steps, n_lives) uniform in [0, 1): which action is taken.
-        keys: (n_lives, 2) uint32 of the spikes of inputs.
+        noise: (n_steps, n_episodes) the environment's.
+        choice: (n_steps, n_episodes) uniform in [0, 1): which action is taken.
+        keys: (n_episodes, 2) uint32 of the spikes of inputs.
     """
 
-    luck: Any
+    noise: Any
     choice: Any
     keys: Any
 
@@ -47,19 +48,19 @@ class Recorded(NamedTuple):
 
     Attributes:
         decisions: rewards, and what the objective needs.
-        action: (n_steps, n_lives) or (n_steps, n_lives, n_actions).
-        told: (n_steps, n_lives) what the learner was told.
-        counts: (n_steps, n_neurons) spikes per life of each neuron.
-        drive: (n_steps, ..., n_lives, n_neurons) input currents, for traces; else None.
-        spikes: (n_steps, n_time_steps, n_lives, n_neurons), for traces; else None.
-        adaptation: (n_steps, n_lives, n_neurons) b after each decision, for traces; else None.
-        seen: what reached the network, for traces: (n_steps, n_lives, n_channels), or (n_steps,
-            n_time_steps, n_lives, n_channels) spikes where inputs are spikes; else None.
+        action: (n_steps, n_episodes) or (n_steps, n_episodes, n_actions).
+        feedback: (n_steps, n_episodes) what the learner was told.
+        counts: (n_steps, n_neurons) spikes per episode of each neuron.
+        drive: (n_steps, ..., n_episodes, n_neurons) input currents, for traces; else None.
+        spikes: (n_steps, n_time_steps, n_episodes, n_neurons), for traces; else None.
+        adaptation: (n_steps, n_episodes, n_neurons) b after each decision, for traces; else None.
+        seen: what reached the network, for traces: (n_steps, n_episodes, n_channels), or (n_steps,
+            n_time_steps, n_episodes, n_channels) spikes where inputs are spikes; else None.
     """
 
     decisions: Decisions
     action: Any
-    told: Any
+    feedback: Any
     counts: Any
     drive: Any = None
     spikes: Any = None
@@ -68,8 +69,8 @@ class Recorded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Life:
-    """How lives happen.
+class Episode:
+    """How episodes happen.
 
     Attributes:
         interface: of the family.
@@ -95,56 +96,60 @@ class Life:
     n_latents: int = 0
     latent_gain: float = 1.0
 
-    def live(
+    def run_episodes(
         self, acting: Acting, arrays: Arrays, task: Any, chance: Chance, traced: bool = False
     ) -> Recorded:
-        """Lets all decisions of the lives happen.
+        """Lets all decisions of the episodes happen.
 
         Args:
             acting: weights.
             arrays: of the batch of tasks.
-            task: (n_lives,) which task each life is for.
+            task: (n_episodes,) which task each episode is for.
             chance: everything random.
             traced: whether spikes and currents are kept.
         """
         module, interface = jax(), self.interface
-        xp, n_lives, n_steps = module.numpy, task.shape[0], interface.n_steps
-        shape = (n_lives,) if interface.actions == "discrete" else (n_lives, interface.n_actions)
+        xp, n_episodes, n_steps = module.numpy, task.shape[0], interface.n_steps
+        shape = (
+            (n_episodes,) if interface.actions == "discrete" else (n_episodes, interface.n_actions)
+        )
         begin = (
             self.program.start(xp, arrays, task),
-            self.network.at_rest(n_lives),
+            self.network.at_rest(n_episodes),
             xp.zeros(shape, int if interface.actions == "discrete" else float),
-            xp.zeros(n_lives),
+            xp.zeros(n_episodes),
         )
 
         def decide(before: Any, given: Any) -> Any:
-            environment, network, action, told = before
-            step, luck, choice = given
+            environment, network, action, feedback = before
+            step, noise, choice = given
             observation = self.program.observe(xp, arrays, environment)
-            shown = self.inputs.encode(xp, observation, action, told, step)
+            shown = self.inputs.encode(xp, observation, action, feedback, step)
             seen = self._seen(shown, chance.keys, step)
             drive = self._drive(acting, seen)
             network, spikes = self.network.decide(acting.recurrent, acting.readout, network, drive)
             readout = network.y + acting.bias
             action, log_chance, entropy, value = self._act(readout, choice)
             missed = self._missed(readout, arrays, task)
-            environment, reward, told = self.program.step(xp, arrays, environment, action, luck)
-            told = told.astype(before[3].dtype)
+            environment, reward, feedback = self.program.step(
+                xp, arrays, environment, action, noise
+            )
+            feedback = feedback.astype(before[3].dtype)
             kept = Recorded(
                 Decisions(reward, log_chance, entropy, value, missed),
                 action,
-                told,
+                feedback,
                 spikes.sum(axis=0).mean(axis=0),
                 *((drive, spikes, network.neurons.b, seen) if traced else ()),
             )
-            return (environment, network, action, told), kept
+            return (environment, network, action, feedback), kept
 
-        given = xp.arange(n_steps), chance.luck, chance.choice
+        given = xp.arange(n_steps), chance.noise, chance.choice
         recorded: Recorded = self._in_stretches(decide, begin, given)
         return recorded
 
     def _seen(self, shown: Any, keys: Any, step: Any) -> Any:
-        """The channels as they are, or (n_time_steps, n_lives, n_channels) spikes of theirs."""
+        """The channels as they are, or (n_time_steps, n_episodes, n_channels) spikes of theirs."""
         if not self.spiking_input:
             return shown
         module = jax()
@@ -185,7 +190,7 @@ class Life:
         return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
 
     def _missed(self, readout: Any, arrays: Arrays, task: Any) -> Any:
-        """(n_lives,) mean squared error of the answers for the latents; None without them."""
+        """(n_episodes,) mean squared error of the answers for the latents; None without them."""
         if not self.n_latents:
             return None
         said = self.latent_gain * readout[:, -self.n_latents :]
@@ -202,9 +207,9 @@ class Life:
             return _in_pieces(decide, before, part, self.checkpoint)
 
         def stretch(before: Any, part: Any) -> Any:
-            environment, network, action, told = before
-            network, told = module.lax.stop_gradient((network, told))
-            return inside((environment, network, action, told), part)
+            environment, network, action, feedback = before
+            network, feedback = module.lax.stop_gradient((network, feedback))
+            return inside((environment, network, action, feedback), part)
 
         if not self.stretch:
             return inside(begin, given)[1]

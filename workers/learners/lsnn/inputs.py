@@ -21,23 +21,23 @@ class Inputs:
     Attributes:
         interface: of the family.
         per_value: channels of each element of an observation or action vector.
-        told: channels of what the learner is told; where few values can be told, it has one channel
-            for each of them instead.
-        trial: channels of the number of the decision, over a life; 0 for none.
+        feedback: channels of what the learner is told; where few values can be told, it has one
+            channel for each of them instead.
+        trial: channels of the number of the decision, over an episode; 0 for none.
         width: of tuning curves, in spacings between channels.
-        told_share: of the told range, about its middle, over which channels are spread.
+        feedback_share: of the told range, about its middle, over which channels are spread.
         shows_action: whether the last action is shown.
-        shows_told: whether it is shown what the learner was told.
+        shows_feedback: whether it is shown what the learner was told.
     """
 
     interface: Interface
     per_value: int
-    told: int
+    feedback: int
     trial: int
     width: float
-    told_share: float
+    feedback_share: float
     shows_action: bool
-    shows_told: bool
+    shows_feedback: bool
 
     @property
     def parts(self) -> dict[str, int]:
@@ -46,11 +46,11 @@ class Inputs:
         seen = task.n_observations
         seen = seen * self.per_value if task.observations == "continuous" else seen * (seen > 1)
         done = task.n_actions * (self.per_value if task.actions == "continuous" else 1)
-        told = len(task.told_values) or self.told
+        feedback = len(task.feedback_values) or self.feedback
         parts = {
             "observation": seen,
             "action": done * self.shows_action,
-            "told": told * self.shows_told,
+            "feedback": feedback * self.shows_feedback,
             "trial": self.trial,
             "bias": 1,
         }
@@ -66,11 +66,11 @@ class Inputs:
         """About the sum of the squares of all channels: how strongly they drive a neuron."""
         curve = max(1.0, np.sqrt(np.pi) * self.width)
         task = self.interface
-        one_hot_told = bool(task.told_values)
+        one_hot_feedback = bool(task.feedback_values)
         powers = {
             "observation": task.n_observations * curve if task.observations != "discrete" else 1.0,
             "action": task.n_actions * curve if task.actions != "discrete" else 1.0,
-            "told": 1.0 if one_hot_told else curve,
+            "feedback": 1.0 if one_hot_feedback else curve,
             "trial": curve,
             "bias": 1.0,
         }
@@ -83,7 +83,7 @@ class Inputs:
         codes = {
             "observation": task.observations == "continuous",
             "action": task.actions == "continuous",
-            "told": not task.told_values,
+            "feedback": not task.feedback_values,
             "trial": True,
             "bias": False,
         }
@@ -98,20 +98,21 @@ class Inputs:
             means.append(np.full(n, mean))
         return np.concatenate(means)
 
-    def encode(self, xp: Any, observation: Any, action: Any, told: Any, step: Any) -> Any:
-        """What the lives are shown now.
+    def encode(self, xp: Any, observation: Any, action: Any, feedback: Any, step: Any) -> Any:
+        """What the episodes are shown now.
 
         Args:
             xp: the array library.
-            observation: (n_lives,) indices or (n_lives, n_observations) vectors.
-            action: (n_lives,) indices or (n_lives, n_actions) vectors; anything before the first.
-            told: (n_lives,) rewards or targets; anything before the first.
+            observation: (n_episodes,) indices or (n_episodes, n_observations) vectors.
+            action: (n_episodes,) indices or (n_episodes, n_actions) vectors; anything before the
+                first.
+            feedback: (n_episodes,) rewards or targets; anything before the first.
             step: the number of the decision, from 0; a scalar.
 
         Returns:
-            (n_lives, n) in [0, 1].
+            (n_episodes, n) in [0, 1].
         """
-        task, n_lives = self.interface, observation.shape[0]
+        task, n_episodes = self.interface, observation.shape[0]
         begun = step > 0
         shown = []
         for name in self.parts:
@@ -121,23 +122,23 @@ class Inputs:
             elif name == "action":
                 kind, n, limits = task.actions, task.n_actions, task.action_range
                 shown.append(self._coded(xp, action, kind, n, limits) * begun)
-            elif name == "told":
-                shown.append(self._told(xp, told) * begun)
+            elif name == "feedback":
+                shown.append(self._told(xp, feedback) * begun)
             elif name == "trial":
                 code = PopulationCode(0.0, float(max(task.n_steps - 1, 1)), self.trial, self.width)
-                shown.append(code.encode(xp.full((n_lives, 1), 1.0) * step, xp))
+                shown.append(code.encode(xp.full((n_episodes, 1), 1.0) * step, xp))
             else:
-                shown.append(xp.ones((n_lives, 1)))
+                shown.append(xp.ones((n_episodes, 1)))
         return xp.concatenate(shown, axis=1)
 
-    def _told(self, xp: Any, told: Any) -> Any:
-        if values := self.interface.told_values:
-            distance = xp.abs(told[:, None] - xp.asarray(values, told.dtype))
+    def _told(self, xp: Any, feedback: Any) -> Any:
+        if values := self.interface.feedback_values:
+            distance = xp.abs(feedback[:, None] - xp.asarray(values, feedback.dtype))
             return one_hot(distance.argmin(axis=1), len(values), xp)
-        low, high = self.interface.told_range
-        middle, half = (low + high) / 2, self.told_share * (high - low) / 2
-        code = PopulationCode(middle - half, middle + half, self.told, self.width)
-        return code.encode(told[:, None], xp)
+        low, high = self.interface.feedback_range
+        middle, half = (low + high) / 2, self.feedback_share * (high - low) / 2
+        code = PopulationCode(middle - half, middle + half, self.feedback, self.width)
+        return code.encode(feedback[:, None], xp)
 
     def _coded(self, xp: Any, values: Any, kind: str, n: int, limits: tuple[float, float]) -> Any:
         if kind == "discrete":

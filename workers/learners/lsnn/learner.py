@@ -1,8 +1,8 @@
 """A recurrent network of adapting spiking neurons (LSNN) whose weights encode a learning algorithm.
 
 All weights are hyperparameters Θ: the outer loop writes a learning algorithm into them, by
-gradients through time (``bptt``) or by any other strategy. Within a life no weight changes; what
-is learned of a task is in the state of the network.
+gradients through time (``bptt``) or by any other strategy. Within an episode no weight changes;
+what is learned of a task is in the state of the network.
 Bellec et al. 2018 (NeurIPS) for the network, Wang et al. 2016 (arXiv 1611.05763) for tasks with
 rewards, Hochreiter, Younger and Conwell 2001 (ICANN) for functions learned from a teacher; systems
 5 to 7 of Maass' talk "Networks of spiking neurons learn to learn".
@@ -12,7 +12,7 @@ from typing import Literal
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Programmed
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.space import Parameters, ParameterSpace
@@ -54,12 +54,12 @@ class Lsnn(LsnnSettings):
                     f"interface.n_latents says, got {shape}"
                 )
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives of a tile happen side by side, in one program."""
-        return tile.live(self, parameters, tasks, seeds)
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes of a tile happen side by side, in one program."""
+        return tile.run_episodes(self, parameters, tasks, seeds)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
-    ) -> Lives:
-        """Lives, and the gradient of the objective through the whole life."""
+    ) -> Episodes:
+        """Episodes, and the gradient of the objective through the whole episode."""
         return tile.differentiate(self, parameters, tasks, seeds, progress)

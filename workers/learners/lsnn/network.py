@@ -22,14 +22,14 @@ from spikeloop.workers.xla import jax
 
 
 class NetworkState(NamedTuple):
-    """Networks of lives side by side.
+    """Networks of episodes side by side.
 
     Attributes:
         neurons: theirs.
-        under_way: for each delay d, (d − 1, n_lives, its neurons) spikes older than the last step's
-            that have not arrived yet, in a ring.
+        under_way: for each delay d, (d − 1, n_episodes, its neurons) spikes older than the last
+            step's that have not arrived yet, in a ring.
         clock: time steps so far.
-        y: (n_lives, n_readouts) filtered readouts, without their bias.
+        y: (n_episodes, n_readouts) filtered readouts, without their bias.
     """
 
     neurons: NeuronState
@@ -63,16 +63,16 @@ class Network:
         n, n_delays = self.neurons.n, len(self.delays)
         return np.concatenate([np.arange(first, n, n_delays) for first in range(n_delays)])
 
-    def at_rest(self, n_lives: int) -> NetworkState:
-        """The state in which lives begin."""
+    def at_rest(self, n_episodes: int) -> NetworkState:
+        """The state in which episodes begin."""
         zeros, n, n_delays = jax().numpy.zeros, self.neurons.n, len(self.delays)
         under_way = tuple(
-            zeros((delay - 1, n_lives, len(range(first, n, n_delays))))
+            zeros((delay - 1, n_episodes, len(range(first, n, n_delays))))
             for first, delay in enumerate(self.delays)
         )
         clock = jax().numpy.zeros((), int)
         return NetworkState(
-            self.neurons.at_rest(n_lives), under_way, clock, zeros((n_lives, self.n_readouts))
+            self.neurons.at_rest(n_episodes), under_way, clock, zeros((n_episodes, self.n_readouts))
         )
 
     def decide(
@@ -84,10 +84,10 @@ class Network:
             recurrent: (n, n) W, from row to column.
             readout: (n, n_readouts) R.
             state: before.
-            drive: (n_lives, n) constant input current, or (n_steps, n_lives, n).
+            drive: (n_episodes, n) constant input current, or (n_steps, n_episodes, n).
 
         Returns:
-            The state after it, and (n_steps, n_lives, n) all spikes.
+            The state after it, and (n_steps, n_episodes, n) all spikes.
         """
         xp = jax().numpy
         (neurons, under_way, clock), spikes = self._run(recurrent[self.order], state, drive)
@@ -106,11 +106,11 @@ class Network:
         Args:
             rows: (n, n) W, its rows in the order of ``order``.
             moving: state of the neurons, spikes under way, clock.
-            drive: (n_lives, n).
-            nudge: (n_lives, n) added to what synapses carry; None for 0.
+            drive: (n_episodes, n).
+            nudge: (n_episodes, n) added to what synapses carry; None for 0.
 
         Returns:
-            The same after it, and (n_lives, n) the spikes that arrived, in that order.
+            The same after it, and (n_episodes, n) the spikes that arrived, in that order.
         """
         lax, xp = jax().lax, jax().numpy
         neurons, under_way, clock = moving

@@ -28,7 +28,7 @@ from spikeloop.workers.xla import jax
 
 
 class NeuronState(NamedTuple):
-    """Neurons of lives side by side: arrays of (n_lives, n_neurons).
+    """Neurons of episodes side by side: arrays of (n_episodes, n_neurons).
 
     Attributes:
         v: potential.
@@ -71,9 +71,9 @@ class Neurons:
         """Neurons."""
         return len(self.beta)
 
-    def at_rest(self, n_lives: int) -> NeuronState:
-        """The state in which lives begin."""
-        zeros = jax().numpy.zeros((n_lives, self.n))
+    def at_rest(self, n_episodes: int) -> NeuronState:
+        """The state in which episodes begin."""
+        zeros = jax().numpy.zeros((n_episodes, self.n))
         return NeuronState(zeros, zeros, zeros, zeros)
 
     def step(self, state: NeuronState, current: Any) -> NeuronState:
@@ -81,7 +81,7 @@ class Neurons:
 
         Args:
             state: before.
-            current: (n_lives, n_neurons) I, of all synapses together.
+            current: (n_episodes, n_neurons) I, of all synapses together.
         """
         if self.smooth:
             v, b, u, _ = self._potential(state, current)

@@ -1,4 +1,4 @@
-"""What the weights of a network are trained by, over the lives of a tile.
+"""What the weights of a network are trained by, over the episodes of a tile.
 
 Where targets are told, it is the mean reward of a decision, minus the squared error. Where rewards
 are told, it is the advantage actor-critic of Mnih et al. 2016 ("Asynchronous methods for deep
@@ -10,11 +10,11 @@ policy π, value V, rewards r scaled by ``reward_scale``, discount γ and trace 
 
 where A_t is a constant to the gradient and so is all of the target A_t + V_t in the second term, so
 that only V′ learns there (generalised advantage estimation, Schulman et al. 2016; λ = 1 is the
-whole return that follows, less a baseline). After the last decision V is 0. Where lives are cut
+whole return that follows, less a baseline). After the last decision V is 0. Where episodes are cut
 into stretches, A is not carried over a cut: what follows it is estimated by V alone. The entropy H
 has a cost c_e that goes linearly from its first to its last value over the search.
 
-To both, firing rates f_j (Hz, mean over lives and time) add − c_f mean_j (f_j − f₀)².
+To both, firing rates f_j (Hz, mean over episodes and time) add − c_f mean_j (f_j − f₀)².
 
 Where the family names what defines a task, its latents λ_k, further readouts y_k may be asked for
 them after every decision in training, which adds
@@ -37,7 +37,7 @@ from spikeloop.workers.xla import jax
 
 
 class Decisions(NamedTuple):
-    """The decisions of lives side by side: (n_steps, n_lives).
+    """The decisions of episodes side by side: (n_steps, n_episodes).
 
     Attributes:
         reward: of each.
@@ -82,7 +82,7 @@ class Objective(Settings):
         """J of (2).
 
         Args:
-            decisions: of the lives.
+            decisions: of the episodes.
             progress: share of the search that is done, in [0, 1).
             stretch: decisions between two cuts; 0 for none.
         """
@@ -120,7 +120,7 @@ class Objective(Settings):
         """The part of firing rates.
 
         Args:
-            spikes_per_step: (n_neurons,) mean over lives and time steps.
+            spikes_per_step: (n_neurons,) mean over episodes and time steps.
             step_ms: length of a time step.
         """
         rate_hz = spikes_per_step * (1000.0 / step_ms)

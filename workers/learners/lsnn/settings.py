@@ -62,10 +62,10 @@ class LsnnSettings(Settings):
     channels_per_value: int = Field(
         default=20, ge=2, le=1000, description="input channels of each number seen"
     )
-    told_channels: int = Field(
+    feedback_channels: int = Field(
         default=20, ge=2, le=1000, description="input channels of what was told, if it is a number"
     )
-    told_share: float = Field(
+    feedback_share: float = Field(
         default=1.0, gt=0, le=1, description="of the told range, which the channels cover"
     )
     trial_channels: int = Field(
@@ -75,7 +75,7 @@ class LsnnSettings(Settings):
         default=1.0, ge=0.05, le=10, description="of a channel, in spacings between channels"
     )
     shows_action: bool = Field(default=True, description="the last action is an input")
-    shows_told: bool = Field(default=True, description="what was told is an input")
+    shows_feedback: bool = Field(default=True, description="what was told is an input")
     explores: bool = Field(
         default=True,
         description="actions are drawn from the policy, as always in training; else the likeliest",
@@ -93,7 +93,7 @@ class LsnnSettings(Settings):
     readout_scale: float = Field(
         default=0.5, gt=0, le=1e3, description="initial weights N(0, this²) / √neurons"
     )
-    usual_rate_hz: float = Field(
+    centering_rate_hz: float = Field(
         default=0.0,
         ge=0,
         le=1000,
@@ -128,12 +128,12 @@ class LsnnSettings(Settings):
             )
         if self.trial_channels == 1:
             raise ValueError("trial_channels must be 0, or 2 or more, got 1")
-        if self.usual_rate_hz and self.input == "spikes":
+        if self.centering_rate_hz and self.input == "spikes":
             # Their constant channel spikes too, so nothing is left that could be constant.
-            raise ValueError('usual_rate_hz must be 0 where input is "spikes"')
-        if self.usual_rate_hz and self.excitatory_share:
+            raise ValueError('centering_rate_hz must be 0 where input is "spikes"')
+        if self.centering_rate_hz and self.excitatory_share:
             # The constant would be the mean of all weights, which signs keep far from 0: silence.
-            raise ValueError("usual_rate_hz must be 0 where excitatory_share is not")
+            raise ValueError("centering_rate_hz must be 0 where excitatory_share is not")
         if self.spiking_input > 1:
             raise ValueError(
                 "input_rate_hz must be at most one spike in a time step, got "
@@ -143,9 +143,9 @@ class LsnnSettings(Settings):
 
     def weights(self, interface: Interface) -> tuple[Weights, Weights, Weights, Weights]:
         """Those from channels, between neurons, to readouts, and the readouts' bias."""
-        if interface.told == "target" and interface.actions == "discrete":
+        if interface.feedback == "target" and interface.actions == "discrete":
             raise ValueError("lsnn needs continuous actions where targets are told, got discrete")
-        if interface.told == "reward" and interface.actions == "continuous":
+        if interface.feedback == "reward" and interface.actions == "continuous":
             raise ValueError("lsnn needs discrete actions where rewards are told, got continuous")
         if self.objective.latent_cost and not interface.n_latents:
             raise ValueError(
@@ -201,7 +201,7 @@ class LsnnSettings(Settings):
             neurons in multiples of 2⁻¹⁶, so that its sums are exact in double precision.
         """
         inputs = np.round(self.inputs(interface).usual * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
-        return inputs, float(np.round(self.usual_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
+        return inputs, float(np.round(self.centering_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
 
     def n_readouts(self, interface: Interface) -> int:
         """One an action, one for the value where rewards are told, and those for latents."""
@@ -209,7 +209,7 @@ class LsnnSettings(Settings):
 
     def n_answers(self, interface: Interface) -> int:
         """The readouts that come first: one an action, and the value's where rewards are told."""
-        return interface.n_actions + (interface.told == "reward")
+        return interface.n_actions + (interface.feedback == "reward")
 
     def n_latents(self, interface: Interface) -> int:
         """The readouts that training asks for what defines a task; they come last."""
@@ -220,13 +220,13 @@ class LsnnSettings(Settings):
         return Inputs(
             interface,
             self.channels_per_value,
-            self.told_channels,
+            self.feedback_channels,
             self.trial_channels,
             self.tuning_width,
-            self.told_share,
+            self.feedback_share,
             # What was answered to a sample whose target is told says nothing.
-            self.shows_action and interface.told == "reward",
-            self.shows_told,
+            self.shows_action and interface.feedback == "reward",
+            self.shows_feedback,
         )
 
     def wiring(self) -> Wiring:

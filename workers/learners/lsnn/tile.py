@@ -1,4 +1,4 @@
-"""Tiles of lives: candidates × tasks in one compiled program each, with or without the gradient."""
+"""Tiles of episodes: candidates × tasks in one compiled program, with or without the gradient."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -9,8 +9,8 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Program, Programmed
 from spikeloop.workers import xla
-from spikeloop.workers.base import Lives
-from spikeloop.workers.learners.lsnn.episode import Acting, Chance, Life, Recorded
+from spikeloop.workers.base import Episodes
+from spikeloop.workers.learners.lsnn.episode import Acting, Chance, Episode, Recorded
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.learners.lsnn.wiring import exact_product, on_grid
 from spikeloop.workers.learning_curve import bin_lengths
@@ -21,17 +21,17 @@ PROGRAMS = 32
 """Compiled programs that a process keeps."""
 
 
-def live(
+def run_episodes(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
-) -> Lives:
-    """Lives of a tile, without gradient."""
-    return _lives(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
+) -> Episodes:
+    """Episodes of a tile, without gradient."""
+    return _episodes(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
 
 
 def actions(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> FloatArray | IntArray:
-    """(n_candidates, n_steps, n_tasks) actions of the lives of ``live``, or answers.
+    """(n_candidates, n_steps, n_tasks) actions of the episodes of ``run_episodes``, or answers.
 
     Answers have a last axis n_actions.
     """
@@ -46,11 +46,11 @@ def differentiate(
     tasks: TaskBatch,
     seeds: SeedArray,
     progress: float,
-) -> Lives:
-    """Lives of a tile, and the gradient of the objective with respect to each point.
+) -> Episodes:
+    """Episodes of a tile, and the gradient of the objective with respect to each point.
 
-    Actions are drawn from the policy, whatever the learner does in ``live``: the objective of
-    rewards is about a policy.
+    Actions are drawn from the policy, whatever the learner does in ``run_episodes``: the objective
+    of rewards is about a policy.
     """
     learner = type(learner).model_validate({**learner.model_dump(), "explores": True})
     program, given = _given(learner, parameters, tasks, seeds)
@@ -59,13 +59,13 @@ def differentiate(
         gradient, acted = map(np.asarray, compiled(*given, float(progress)))
     weights = learner.weights(tasks.interface)
     scale = np.concatenate([np.full(part.size, part.scale) for part in weights])
-    return _lives(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
+    return _episodes(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
 
 
 def trace(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> Recorded:
-    """Everything that happens in lives, in NumPy: see ``Recorded``, with candidates first."""
+    """Everything that happens in episodes, in NumPy: see ``Recorded``, with candidates first."""
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
         kept = _tracing(learner, tasks.interface, program)(*given)
@@ -73,9 +73,9 @@ def trace(
     return recorded
 
 
-def life(learner: LsnnSettings, interface: Interface, program: Program) -> Life:
-    """How the learner lives in tasks with these rules."""
-    return Life(
+def episode(learner: LsnnSettings, interface: Interface, program: Program) -> Episode:
+    """How the learner runs in tasks with these rules."""
+    return Episode(
         interface,
         program,
         learner.inputs(interface),
@@ -92,8 +92,8 @@ def life(learner: LsnnSettings, interface: Interface, program: Program) -> Life:
 def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Acting]:
     """From one candidate's weights, (n_dim,) physical values, to those that act.
 
-    Where they act on what activity exceeds its usual level, with m = ``usual_rate_hz`` × time step,
-    channels of mean s̄ and filtered spikes z̃,
+    Where they act on what activity exceeds its usual level, with m = ``centering_rate_hz`` × time
+    step, channels of mean s̄ and filtered spikes z̃,
 
         I_j = Σ_c U_cj (s_c − s̄_c) + Σ_i W_ij (z_i(t − d_i) − m)      y = Σ_i R_i (z̃_i − m) + b,
 
@@ -114,9 +114,9 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
         )
         between = wiring.acting(w_rec, recurrent.scale)
         out = on_grid(w_out, readout.scale, learner.n_neurons)
-        if not learner.usual_rate_hz:
+        if not learner.centering_rate_hz:
             return Acting(lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b)
-        # An exact sum and one product, before there are any lives: the same bits in any tile.
+        # An exact sum and one product, before there are any episodes: the same bits in any tile.
         constant = usual * between.sum(axis=0)
         return Acting(
             lambda shown: (
@@ -149,11 +149,11 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
     n_steps = learner.circuit(interface).n_steps
 
     def value(*given: Any) -> tuple[Any, Any]:
-        *lived, progress = given
-        kept, objective = live_(*lived), learner.objective
+        *episodes_done, progress = given
+        kept, objective = live_(*episodes_done), learner.objective
         gained = (
             objective.of_targets(kept.decisions)
-            if interface.told == "target"
+            if interface.feedback == "target"
             else objective.of_rewards(kept.decisions, progress, learner.stretch)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
@@ -165,13 +165,13 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
 def _candidate(
     learner: LsnnSettings, interface: Interface, program: Program, traced: bool = False
 ) -> Callable[..., Recorded]:
-    """The lives of one candidate, as a function of its weights, the tasks and all chance."""
-    how, act = life(learner, interface, program), acting(learner, interface)
+    """The episodes of one candidate, as a function of its weights, the tasks and all chance."""
+    how, act = episode(learner, interface, program), acting(learner, interface)
 
-    def lived(weights: Any, chance: Chance, arrays: Any, task: Any) -> Recorded:
-        return how.live(act(weights), arrays, task, chance, traced)
+    def episodes_done(weights: Any, chance: Chance, arrays: Any, task: Any) -> Recorded:
+        return how.run_episodes(act(weights), arrays, task, chance, traced)
 
-    return lived
+    return episodes_done
 
 
 def _each(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,7 +197,7 @@ def _given(
     discrete = tasks.interface.actions == "discrete"
     nothing = np.zeros((seeds.shape[0], n_steps, seeds.shape[1]))
     chance = Chance(
-        program.luck(_uniform(seeds, Stream.LUCK, n_steps)),
+        program.to_noise(_uniform(seeds, Stream.ENVIRONMENT, n_steps)),
         _uniform(seeds, Stream.EXPLORATION, n_steps) if discrete and learner.explores else nothing,
         np.ascontiguousarray(seeds).view(np.uint32).reshape(*seeds.shape, 2),
     )
@@ -209,39 +209,39 @@ def _given(
 
 
 def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
-    """(n_candidates, n_steps, n_tasks) uniform random numbers of lives."""
+    """(n_candidates, n_steps, n_tasks) uniform random numbers of episodes."""
     flat = np.ascontiguousarray(seeds).ravel()
     numbers = np.stack([uniforms(flat, stream, step)[:, 0] for step in range(n_steps)])
     return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
 
 
-def _lives(
+def _episodes(
     learner: LsnnSettings,
     parameters: Parameters,
     tasks: TaskBatch,
     seeds: SeedArray,
     acted: FloatArray | IntArray,
     gradient: FloatArray | None = None,
-) -> Lives:
+) -> Episodes:
     """What actions came to.
 
     They are played once more in NumPy, which pays in double precision, and the same to the bit for
-    any number of lives, while a compiled program may round differently for each.
+    any number of episodes, while a compiled program may round differently for each.
     """
     n_candidates, n_steps, n_tasks = acted.shape[:3]
-    luck = _uniform(seeds, Stream.LUCK, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
+    noise = _uniform(seeds, Stream.ENVIRONMENT, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
     acted = acted.swapaxes(0, 1).reshape(n_steps, n_candidates * n_tasks, *acted.shape[3:])
     if acted.dtype.kind == "f":
         acted = acted.astype(np.float64)
     play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
-    paid = np.stack([play.step(*now)[0] for now in zip(acted, luck, strict=True)])
+    paid = np.stack([play.step(*now)[0] for now in zip(acted, noise, strict=True)])
     rewards = paid.reshape(n_steps, n_candidates, n_tasks).transpose(1, 2, 0).copy()
-    # A potential that is no number never spikes, so its life would look like one in silence.
+    # A potential that is no number never spikes, so its episode would look like one in silence.
     rewards[~np.isfinite(parameters.values.astype(learner.precision)).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)
     edges = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     sums = np.add.reduceat(rewards, edges, axis=2)
-    return Lives(
+    return Episodes(
         returns=sums.sum(axis=2),
         curve=sums / lengths,
         n_simulated_steps=n_candidates * n_steps * n_tasks,

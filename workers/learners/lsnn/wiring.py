@@ -1,8 +1,8 @@
 """The synapses of a network: which there are, of which sign, and their exact sums.
 
 What a neuron receives is a sum over many synapses. Floating-point sums depend on their order, and
-matrix products choose it by the shape of the whole batch, so that a life could differ in its last
-bits, and then in its spikes, with the number of its neighbours. Here all such sums are exact,
+matrix products choose it by the shape of the whole batch, so that an episode could differ in its
+last bits, and then in its spikes, with the number of its neighbours. Here all such sums are exact,
 whatever their order: weights lie on a grid so fine that training does not notice it and so coarse
 that the largest sum of a whole batch of spikes still fits the significand. Inputs, which are no
 spikes, are rounded to 8 bits, and their weights are split in two parts on two grids, each summed
@@ -100,7 +100,7 @@ def exact_product(values: Any, weights: Any, scale: float) -> Any:
     """Values @ weights, summed exactly but for one rounding of each sum at the end.
 
     Args:
-        values: (n_lives, n) in [-1, 1], rounded to 8 bits here.
+        values: (n_episodes, n) in [-1, 1], rounded to 8 bits here.
         weights: (n, m).
         scale: of their initial law.
     """

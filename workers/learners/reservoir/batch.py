@@ -16,7 +16,7 @@ HEARD: Variable = ("neurons", "heard")
 
 @dataclass(frozen=True)
 class Reservoirs:
-    """The networks of some candidates, each of which lives the same number of lives, in order.
+    """The networks of some candidates, each of which runs the same number of episodes, in order.
 
     Attributes:
         start: (n_candidates, n) values of the blueprint's parameters, in SI units.
@@ -35,21 +35,21 @@ class Reservoirs:
     worth: FloatArray
 
     def shown(self, channels: FloatArray) -> FloatArray:
-        """(n_lives, n) of ``entry`` for a window.
+        """(n_episodes, n) of ``entry`` for a window.
 
         Args:
-            channels: (n_lives, n_channels) in [0, 1].
+            channels: (n_episodes, n_channels) in [0, 1].
         """
         if self.entry[0] == "inputs":
             return channels * self.chance
         return weighted(channels, self.feeding)
 
     def filtered(self, before: FloatArray, heard: FloatArray) -> FloatArray:
-        """(n_lives, n_neurons) filtered spikes at the end of a window.
+        """(n_episodes, n_neurons) filtered spikes at the end of a window.
 
         Args:
-            before: (n_lives, n_neurons) at the end of the last one.
-            heard: (n_lives, n_neurons) what the window has added to ``HEARD``.
+            before: (n_episodes, n_neurons) at the end of the last one.
+            heard: (n_episodes, n_neurons) what the window has added to ``HEARD``.
         """
         each = len(heard) // len(self.keeps)
         return before * np.repeat(self.keeps, each, axis=0) + heard * np.repeat(

@@ -3,9 +3,9 @@
 Maass, Natschläger and Markram 2002 (Neural Computation 14:2531) on the task of Hochreiter, Younger
 and Conwell 2001 (ICANN): the contrast of Maass' talk "Networks of spiking neurons learn to learn"
 to recurrent networks whose weights are learned. No weight inside the reservoir ever is; within a
-life a readout learns from a teacher, and what is learned across lives is what kind of network this
-works best with: its architecture, its physical values, the readout's learning rule, and the order
-in which the teacher presents the samples.
+episode a readout learns from a teacher, and what is learned across episodes is what kind of network
+this works best with: its architecture, its physical values, the readout's learning rule, and the
+order in which the teacher presents the samples.
 
 Neurons are those of ``reservoir``, networks are drawn by ``liquid``, readouts learn by ``readout``.
 """
@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.rollout import Course
 from spikeloop.workers.brian.targets import OpenTarget
@@ -63,7 +63,9 @@ class BrianLiquid(Settings):
     input_scale: float = searchable(
         "physics", 3.0, 0.1, 20, "standard deviation of a neuron's input in thresholds", scale="log"
     )
-    told_scale: float = searchable("physics", 0.2, 0, 1, "of the last target's part of the input")
+    feedback_scale: float = searchable(
+        "physics", 0.2, 0, 1, "of the last target's part of the input"
+    )
     tau_membrane_ms: float = searchable(
         "physics", 5.0, 1, 100, "of potentials", unit="ms", scale="log"
     )
@@ -105,7 +107,7 @@ class BrianLiquid(Settings):
     channels_per_value: int = Field(
         default=5, ge=2, le=1000, description="input channels of each number seen"
     )
-    told_channels: int = Field(
+    feedback_channels: int = Field(
         default=5, ge=2, le=1000, description="input channels of the last target"
     )
     tuning_width: float = Field(
@@ -133,10 +135,10 @@ class BrianLiquid(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: the hyperparameters of the kinds that are searched."""
-        if interface.told != "target":
+        if interface.feedback != "target":
             raise ValueError(
                 f"brian_liquid needs a family that tells targets, got one that tells "
-                f"{interface.told}s"
+                f"{interface.feedback}s"
             )
         if interface.actions != "continuous" or interface.n_actions != 1:
             raise ValueError(
@@ -164,33 +166,33 @@ class BrianLiquid(Settings):
             self.target,
         )
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen side by side: the network first, then the readouts.
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes happen side by side: the network first, then the readouts.
 
-        Memory holds two numbers for each sample, life and neuron of the largest candidate.
+        Memory holds two numbers for each sample, episode and neuron of the largest candidate.
         """
         values = self.values(parameters)
         course = Course(self.kind, tasks, seeds, **self._how(values, tasks))
         inputs, targets = self.lesson(Course(self.kind, tasks, seeds, **self._how(values, tasks)))
         seen = features(self.common_network(course.interface), values, course, inputs)
 
-        of_lives = {name: course.of_lives(value) for name, value in values.items()}
+        of_episodes = {name: course.of_episodes(value) for name, value in values.items()}
         low, high = course.interface.action_range
         middle, half = (low + high) / 2, (high - low) / 2
         learn, settings = RULES[self.readout]
         answers = learn(
             seen,
             (targets - middle) / half,
-            of_lives["n_neurons"].astype(np.int64),
-            *(of_lives[name] for name in settings),
+            of_episodes["n_neurons"].astype(np.int64),
+            *(of_episodes[name] for name in settings),
         )
-        # A potential that is no number never spikes, so its life would look like one in silence.
-        broken = ~np.isfinite(np.stack([*of_lives.values()])).all(axis=0)
+        # A potential that is no number never spikes, so its episode would look like one in silence.
+        broken = ~np.isfinite(np.stack([*of_episodes.values()])).all(axis=0)
         answers = np.where(broken, np.nan, np.clip(middle + half * answers, low, high))
         for sample in answers:
             course.observe()
             course.step(sample[:, None])
-        return course.lives()
+        return course.episodes()
 
     def values(self, parameters: Parameters) -> Values:
         """(n_candidates,) each hyperparameter by name, searched or not."""
@@ -203,18 +205,19 @@ class BrianLiquid(Settings):
         }
 
     def lesson(self, rehearsal: Course) -> tuple[list[FloatArray], FloatArray]:
-        """What the lives are shown and what they are told, which do not depend on their answers.
+        """What the episodes are shown and what they are told, which do not depend on their answers.
 
         Returns:
-            Input of each sample, (n_lives, n_channels), and the targets, (n_samples, n_lives).
+            Input of each sample, (n_episodes, n_channels), and the targets, (n_samples,
+            n_episodes).
         """
         channels = self.channels(rehearsal.interface)
-        answer = np.full((rehearsal.n_lives, 1), sum(rehearsal.interface.action_range) / 2)
-        told, inputs, targets = None, [], []
+        answer = np.full((rehearsal.n_episodes, 1), sum(rehearsal.interface.action_range) / 2)
+        feedback, inputs, targets = None, [], []
         for _ in range(rehearsal.n_steps):
-            inputs.append(channels.encode(rehearsal.observe(), None, told))
-            told = rehearsal.step(answer)
-            targets.append(told)
+            inputs.append(channels.encode(rehearsal.observe(), None, feedback))
+            feedback = rehearsal.step(answer)
+            targets.append(feedback)
         return inputs, np.stack(targets)
 
     def liquid(self) -> Liquid:
@@ -232,7 +235,7 @@ class BrianLiquid(Settings):
         return Channels(
             interface,
             self.channels_per_value,
-            self.told_channels,
+            self.feedback_channels,
             self.tuning_width,
             feeds_action=False,
         )

@@ -1,12 +1,13 @@
 """A recurrent spiking network without plasticity: what it learns about a task is in its state.
 
 Input, recurrent and readout weights are the hyperparameters Θ, so the outer loop writes a learning
-algorithm into them; within a life no weight changes. Before each decision the network is shown the
-observation, its last action and what it was told for it, runs for a window of time, and answers by
-a linear readout of its filtered spikes. Systems 5 to 7 of Maass' talk "Networks of spiking neurons
-learn to learn"; Wang et al. 2016 (arXiv 1611.05763) for rewards, Hochreiter, Younger and Conwell
-2001 (ICANN) for targets, Bellec et al. 2018 (NeurIPS) for spikes, Subramoney et al. 2024 (Sci. Rep.
-14:8557) for learning without plasticity. All of these train by gradients; here any strategy does.
+algorithm into them; within an episode no weight changes. Before each decision the network is shown
+the observation, its last action and what it was told for it, runs for a window of time, and answers
+by a linear readout of its filtered spikes. Systems 5 to 7 of Maass' talk "Networks of spiking
+neurons learn to learn"; Wang et al. 2016 (arXiv 1611.05763) for rewards, Hochreiter, Younger and
+Conwell 2001 (ICANN) for targets, Bellec et al. 2018 (NeurIPS) for spikes, Subramoney et al. 2024
+(Sci. Rep. 14:8557) for learning without plasticity. All of these train by gradients; here any
+strategy does.
 
 Θ are deviations from a random network, in units of its initial weights' standard deviation, so the
 search starts with a living network at 0.
@@ -19,7 +20,7 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.connectivity import Circuit
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.open_loop import open_loop
@@ -63,7 +64,7 @@ class BrianRecurrent(Settings):
     channels_per_value: int = Field(
         default=10, ge=2, le=1000, description="input channels of each number seen or done"
     )
-    told_channels: int = Field(
+    feedback_channels: int = Field(
         default=2, ge=2, le=1000, description="input channels of what was told"
     )
     tuning_width: float = Field(
@@ -103,7 +104,7 @@ class BrianRecurrent(Settings):
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Θ: what is searched of the weights, then of the factors."""
-        fed_back = interface.told != "target" or "action" in self.channels(interface).parts
+        fed_back = interface.feedback != "target" or "action" in self.channels(interface).parts
         if self.target == "cpp_standalone" and fed_back:
             raise ValueError(
                 'brian_recurrent needs target "numpy" or "cython" where its input depends on its '
@@ -130,8 +131,8 @@ class BrianRecurrent(Settings):
         ]
         return ParameterSpace(tuple(found))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen side by side in one network."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes happen side by side in one network."""
         course = Course(self.kind, tasks, seeds)
         channels, circuit = self.channels(course.interface), self.reservoir.circuit()
         weights = self.weights(parameters, course.interface, circuit)
@@ -155,12 +156,12 @@ class BrianRecurrent(Settings):
             for window in heard:
                 course.observe()
                 agents.act(window)
-            return course.lives()
-        with network(blueprint, course.n_lives, self.target) as batch:
+            return course.episodes()
+        with network(blueprint, course.n_episodes, self.target) as batch:
             batch.reset(course.seeds)
             agents.enter(batch)
             batch.run(course.n_steps, self.window_steps, agents.between)
-        return course.lives()
+        return course.episodes()
 
     def channels(self, interface: Interface) -> Channels:
         """How decisions are shown to the network."""
@@ -168,7 +169,7 @@ class BrianRecurrent(Settings):
         return Channels(
             interface,
             self.channels_per_value,
-            self.told_channels,
+            self.feedback_channels,
             self.tuning_width,
             fed[self.feed_action],
         )

@@ -1,4 +1,4 @@
-"""What the readouts of a tile see: random reservoirs that are shown the samples of their lives."""
+"""What the readouts of a tile see: random reservoirs that get the samples of their episodes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,13 +47,13 @@ class LiquidNetwork:
 def features(
     network: LiquidNetwork, values: Values, course: Course, inputs: list[FloatArray]
 ) -> FloatArray:
-    """(n_samples, n_lives, n) spikes per sample, filtered: what the readouts see.
+    """(n_samples, n_episodes, n) spikes per sample, filtered: what the readouts see.
 
     Args:
         network: what all candidates have in common.
         values: (n_candidates,) of each hyperparameter.
-        course: of the lives.
-        inputs: of each sample, (n_lives, n_channels).
+        course: of the episodes.
+        inputs: of each sample, (n_episodes, n_channels).
     """
     liquid, window_steps = network.liquid, whole_steps(network.window_ms, network.step_ms)
     circuit, n_neurons = liquid.circuit(network.adapts), values["n_neurons"]
@@ -79,7 +79,7 @@ def features(
     heard = open_loop(
         reservoir.blueprint(circuit, 0, window_steps),
         course.seeds,
-        {variable: course.of_lives(value) for variable, value in start.items()},
+        {variable: course.of_episodes(value) for variable, value in start.items()},
         {nets.entry: np.stack([nets.shown(shown) for shown in inputs])},
         window_steps,
         [HEARD],
@@ -97,7 +97,7 @@ def _feeding(channels: Channels, values: Values, liquid: Liquid) -> FloatArray:
     """(n_candidates, n_channels, n) input weights."""
     scale = np.repeat(values["input_scale"][:, None], channels.n, axis=1)
     first = sum(n for name, n in channels.parts.items() if name == "observation")
-    scale[:, first : first + channels.parts["told"]] *= values["told_scale"][:, None]
+    scale[:, first : first + channels.parts["feedback"]] *= values["feedback_scale"][:, None]
     weights = liquid.feeding(channels.n, values["n_neurons"])
     fed: FloatArray = weights * (scale / np.sqrt(channels.n_shown))[:, :, None]
     return fed

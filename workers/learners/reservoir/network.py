@@ -131,7 +131,7 @@ class Reservoir(Settings):
         return max(1, round(time_ms / self.step_ms))
 
     def blueprint(self, circuit: Circuit, n_channels: int, window_steps: int) -> Blueprint:
-        """The network of one life; weights and time constants are written by ``reservoir_lives``.
+        """The network of one episode; ``reservoir_episodes`` writes weights and time constants.
 
         Args:
             circuit: of these settings.
@@ -182,14 +182,14 @@ class Reservoir(Settings):
 
 
 def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Σ_c values[l, c] weights[g, c, k] of each life l, whose numbers depend on no other life's.
+    """Σ_c values[l, c] weights[g, c, k] of each episode l, independent of all other episodes.
 
     Args:
-        values: (n_lives, n).
-        weights: (n_groups, n, m), each for as many lives, in order.
+        values: (n_episodes, n).
+        weights: (n_groups, n, m), each for as many episodes, in order.
 
     Returns:
-        (n_lives, m).
+        (n_episodes, m).
     """
     out = np.zeros((len(values), weights.shape[2]))
     _add_weighted(
@@ -201,9 +201,9 @@ def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
 @kernel
 def _add_weighted(values: FloatArray, weights: FloatArray, out: FloatArray) -> None:
     each = values.shape[0] // weights.shape[0]
-    for life in range(values.shape[0]):
+    for episode in range(values.shape[0]):
         for c in range(values.shape[1]):
-            value = values[life, c]
+            value = values[episode, c]
             if value != 0.0:
                 for k in range(weights.shape[2]):
-                    out[life, k] += value * weights[life // each, c, k]
+                    out[episode, k] += value * weights[episode // each, c, k]

@@ -1,4 +1,4 @@
-"""What happens between two windows of simulated time in the lives of ``brian_recurrent``."""
+"""What happens between two windows of simulated time in the episodes of ``brian_recurrent``."""
 
 from collections.abc import Mapping
 
@@ -56,14 +56,14 @@ class Agents:
         self._readout = weights["readout_weights"]
         self._broken = np.repeat(~np.isfinite(parameters.values).all(axis=1), course.shape[1])
         self._draws, self._course, self._channels = draws, course, channels
-        shape = course.n_lives, reservoir.n_neurons
+        shape = course.n_episodes, reservoir.n_neurons
         self._filtered, self._heard_before = np.zeros(shape), np.zeros(shape)
         self._action: IntArray | FloatArray | None = None
         self._told: FloatArray | None = None
 
     def start(self) -> dict[Variable, FloatArray]:
-        """(n_lives, n) values of the network's parameters."""
-        return {name: self._course.of_lives(values) for name, values in self.nets.start.items()}
+        """(n_episodes, n) values of the network's parameters."""
+        return {name: self._course.of_episodes(values) for name, values in self.nets.start.items()}
 
     def enter(self, batch: Batch) -> None:
         """Writes the parameters into the network, and keeps hold of what the windows need."""
@@ -81,7 +81,7 @@ class Agents:
             self._entry[:] = self.nets.shown(shown)
 
     def act(self, heard: FloatArray) -> None:
-        """Answers by what has been heard of the network until now, (n_lives, n_neurons)."""
+        """Answers by what has been heard of the network until now, (n_episodes, n_neurons)."""
         self._filtered = self.nets.filtered(self._filtered, heard - self._heard_before)
         self._heard_before = heard.copy()
         readout = weighted(self._filtered, self._readout)
@@ -91,7 +91,7 @@ class Agents:
         self._told = self._course.step(self._action)
 
     def answer(self, readout: FloatArray) -> IntArray | FloatArray:
-        """(n_lives,) indices or (n_lives, n_actions) vectors, from (n_lives, n_actions)."""
+        """(n_episodes,) indices or (n_episodes, n_actions) vectors, of (n_episodes, n_actions)."""
         course = self._course
         if course.interface.actions == "continuous":
             low, high = course.interface.action_range
@@ -101,14 +101,18 @@ class Agents:
             return vectors
         if self._draws:
             # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
-            luck = np.maximum(course.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
-            readout = readout - np.log(-np.log(luck))
+            noise = np.maximum(course.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
+            readout = readout - np.log(-np.log(noise))
         return course.pick(readout)
 
     def lesson(self, course: Course) -> list[FloatArray]:
-        """What the lives are shown in each window, where it does not depend on their answers."""
-        shown, told, nothing = [], None, np.zeros((course.n_lives, course.interface.n_actions))
+        """What the episodes are shown in each window, where it does not depend on their answers."""
+        shown, feedback, nothing = (
+            [],
+            None,
+            np.zeros((course.n_episodes, course.interface.n_actions)),
+        )
         for _ in range(course.n_steps):
-            shown.append(self._channels.encode(course.observe(), None, told))
-            told = course.step(nothing)
+            shown.append(self._channels.encode(course.observe(), None, feedback))
+            feedback = course.step(nothing)
         return shown

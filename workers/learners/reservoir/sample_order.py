@@ -1,4 +1,4 @@
-"""In which order a teacher presents the samples of a life."""
+"""In which order a teacher presents the samples of an episode."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def curriculum_order(curriculum: FloatArray, difficulty: FloatArray) -> IntArray
         difficulty: (n_tasks, n_steps).
 
     Returns:
-        (n_candidates · n_tasks, n_steps) index of each life's next sample, candidates first.
+        (n_candidates · n_tasks, n_steps) index of each episode's next sample, candidates first.
     """
     n_steps = difficulty.shape[1]
     signed = np.sign(curriculum)[:, None, None] * difficulty

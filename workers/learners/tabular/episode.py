@@ -1,4 +1,4 @@
-"""One life of the tabular reference: the chip's rule in floating point, greedy over values."""
+"""One episode of the tabular reference: the chip's rule in floating point, greedy over values."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ TO_UNIT = 2.0**-53
 
 
 def build(digest: int) -> Callable[..., int]:
-    """The compiled life; the digest of the sources makes its place in the cache (``compiling``)."""
+    """The compiled episode; the digest of the sources makes its place in the cache."""
 
     @kernel
-    def live(
+    def run_episodes(
         table: FloatArray,
         trace: FloatArray,
         cumulative: FloatArray,
@@ -39,7 +39,7 @@ def build(digest: int) -> Callable[..., int]:
         n_actions, n_states, _ = reward.shape
         counter = np.uint64(seed)
         pair = -1
-        told = 0.0
+        feedback = 0.0
         for step in range(n_steps):
             # The greedy action; ties are broken uniformly, by keeping the k-th with chance 1/k.
             first = state * n_actions
@@ -56,7 +56,7 @@ def build(digest: int) -> Callable[..., int]:
             next_pair = first + action
             if pair >= 0:
                 update_float(
-                    table, trace, pair, next_pair, told, gamma, trace_decay, eta, low, high
+                    table, trace, pair, next_pair, feedback, gamma, trace_decay, eta, low, high
                 )
                 if rescale_period > 0 and step % rescale_period == 0:
                     rescale_float(table, n_states, n_actions, lower, upper)
@@ -66,12 +66,12 @@ def build(digest: int) -> Callable[..., int]:
             while number >= cumulative[action, state, successor]:
                 successor += 1
             curve[step * curve.size // n_steps] += reward[action, state, successor]
-            told = signal[action, state, successor]
+            feedback = signal[action, state, successor]
             pair = next_pair
             state = successor
         return digest
 
-    return live
+    return run_episodes
 
 
-live = build(source_digest())
+run_episodes = build(source_digest())

@@ -12,7 +12,7 @@ from pydantic import Field
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
-from spikeloop.workers.base import Lives
+from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity.program import rescale_period
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
@@ -65,18 +65,18 @@ class TabularTd(Settings):
             searched.append(Real("trace_decay", 0, 1, self.trace_decay, description="λ"))
         return ParameterSpace(tuple(searched))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """Lets the lives happen one after the other, each with a fresh table."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """Lets the episodes happen one after the other, each with a fresh table."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
-        from spikeloop.workers.learners.tabular.episode import live
+        from spikeloop.workers.learners.tabular.episode import run_episodes
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         cumulative = np.cumsum(tasks.transition, axis=-1)
         # Dividing makes the last possible successor's entry exactly 1, above every draw.
         cumulative /= cumulative[..., -1:]
         # Kernels are compiled for arrays of their own.
-        reward, signal = tasks.reward.copy(), tasks.told.copy()
+        reward, signal = tasks.reward.copy(), tasks.feedback.copy()
         low, high = (0.0, self.largest_value) if self.clip else (-np.inf, np.inf)
         lengths = bin_lengths(n_steps)
         shape = (parameters.n_candidates, tasks.n_tasks)
@@ -86,7 +86,7 @@ class TabularTd(Settings):
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             for task in range(tasks.n_tasks):
-                live(
+                run_episodes(
                     values[candidate, task],
                     np.zeros(n_states * n_actions),
                     cumulative[task],
@@ -105,7 +105,7 @@ class TabularTd(Settings):
                     n_steps,
                     curve[candidate, task],
                 )
-        return Lives(
+        return Episodes(
             curve.sum(axis=2),
             curve / lengths,
             seeds.size * n_steps,

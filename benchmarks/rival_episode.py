@@ -1,6 +1,6 @@
 """The one function that every pool of ``rivals.py`` evaluates, and its way into our own pool.
 
-A life takes a candidate's point and gives a fitness and a curve of 16 bins, as our learners do.
+An episode takes a candidate's point and gives a fitness and a curve of 16 bins, as our learners do.
 """
 
 import os
@@ -15,7 +15,7 @@ from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.base import N_CURVE_BINS, Lives
+from spikeloop.workers.base import N_CURVE_BINS, Episodes
 from spikeloop.workers.space import Parameters, ParameterSpace, Weights
 
 N_WORKERS = 2
@@ -26,23 +26,23 @@ JOB_TIMEOUT_S = 10.0
 WITNESS = "SPIKELOOP_RIVALS_WITNESS"
 """Names the folder in which working processes leave their number, if one is to be ended."""
 
-Living = tuple[int, FloatArray, float]
-"""A candidate's number, its point, and the seconds of processor time its life takes."""
+EpisodeInput = tuple[int, FloatArray, float]
+"""A candidate's number, its point, and the seconds of processor time its episode takes."""
 
-Lived = tuple[int, float, FloatArray]
+EpisodeResult = tuple[int, float, FloatArray]
 """A candidate's number, its fitness, and its (N_CURVE_BINS,) curve."""
 
-Generation = Callable[[FloatArray, float], Iterable[Lived]]
-"""Evaluates (n, n_dim) points whose lives take so many seconds; lives may be missing, or come in
+Generation = Callable[[FloatArray, float], Iterable[EpisodeResult]]
+"""Evaluates (n, n_dim) points whose episodes take so many seconds; some may be missing, or come in
 any order."""
 
 Opener = Callable[[bool], AbstractContextManager[Generation]]
 """Opens a pool of ``N_WORKERS``: as it comes, or with its own retries and limits switched on."""
 
 
-def live(living: Living) -> Lived:
+def run_episodes(episode_input: EpisodeInput) -> EpisodeResult:
     """Spins for the thread's own processor time, so that other processes' time is not work."""
-    index, point, work_s = living
+    index, point, work_s = episode_input
     if work_s and WITNESS in os.environ:
         Path(os.environ[WITNESS], str(os.getpid())).touch()
     until = time.thread_time() + work_s
@@ -52,7 +52,7 @@ def live(living: Living) -> Lived:
     return index, fitness, fitness * np.linspace(0.0, 1.0, N_CURVE_BINS)
 
 
-def livings(points: FloatArray, work_s: float) -> list[Living]:
+def episode_inputs(points: FloatArray, work_s: float) -> list[EpisodeInput]:
     return [(index, point, work_s) for index, point in enumerate(points)]
 
 
@@ -61,17 +61,20 @@ class Candidate(Settings):
 
     kind: Literal["candidate"] = "candidate"
     n_dim: int = Field(ge=1, description="length of a point")
-    work_s: float = Field(ge=0, description="processor time of one life")
+    work_s: float = Field(ge=0, description="processor time of one episode")
 
     def space(self, interface: Interface) -> ParameterSpace:
         """The point itself."""
         del interface
         return ParameterSpace((Weights("weight", (self.n_dim,), 1.0),))
 
-    def live(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Lives:
-        """One life per candidate; there is one task only."""
+    def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
+        """One episode per candidate; there is one task only."""
         del tasks
-        lived = [live(living) for living in livings(parameters.values, self.work_s)]
-        returns = np.array([[fitness] for _, fitness, _ in lived])
-        curve = np.array([[curve] for _, _, curve in lived])
-        return Lives(returns, curve, seeds.size)
+        episodes_done = [
+            run_episodes(episode_input)
+            for episode_input in episode_inputs(parameters.values, self.work_s)
+        ]
+        returns = np.array([[fitness] for _, fitness, _ in episodes_done])
+        curve = np.array([[curve] for _, _, curve in episodes_done])
+        return Episodes(returns, curve, seeds.size)

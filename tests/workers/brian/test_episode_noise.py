@@ -1,4 +1,4 @@
-"""A life's random numbers: the published generator, the right laws, and nobody else's business."""
+"""An episode's random numbers: the published generator, the right laws, no other episode."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from scipy import stats
 from statistical import assert_law, assert_mean
 
 from spikeloop.tasks.base import SeedArray
-from spikeloop.workers.brian.noise import functions, keys, per_life
+from spikeloop.workers.brian.noise import functions, keys, per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.targets import codeobject_class, own_preferences
 from spikeloop.workers.philox import philox, uniforms
@@ -93,7 +93,7 @@ def test_brians_functions_give_the_same_numbers(at: tuple[int, int, int, int]) -
     assert low.dtype == high.dtype == np.int32
     uniform, normal = (
         functions()[name](low, high, element, step, stream)[0]
-        for name in ("life_uniform", "life_normal")
+        for name in ("episode_uniform", "episode_normal")
     )
     expected = _reference(*at)
     assert uniform == expected[0]
@@ -110,7 +110,7 @@ def test_uniform_numbers_follow_their_law() -> None:
 @pytest.mark.brian
 def test_normal_numbers_follow_their_law() -> None:
     low, high = keys(np.arange(20_000, dtype=np.uint64))
-    numbers = functions()["life_normal"](low, high, 0, 0, 0)
+    numbers = functions()["episode_normal"](low, high, 0, 0, 0)
     assert_law(numbers, stats.norm.cdf, ALPHA / 2)
     assert_mean(numbers**4, 3.0, ALPHA / 2)
     with pytest.raises(AssertionError):
@@ -137,26 +137,26 @@ def test_neighbouring_coordinates_are_independent() -> None:
 
 def test_each_occurrence_in_statements_gets_a_stream_of_its_own() -> None:
     code = "x = rand() + randn( )  # not rand()\nrandom_rate = brand(rand())"
-    start = "(life_key_low, life_key_high, k, t_in_timesteps"
-    text, following = per_life(code, 5, "k")
+    start = "(episode_key_low, episode_key_high, k, t_in_timesteps"
+    text, following = per_episode(code, 5, "k")
     assert text == (
-        f"x = life_uniform{start}, 5) + life_normal{start}, 6)  # not rand()\n"
-        f"random_rate = brand(life_uniform{start}, 7))"
+        f"x = episode_uniform{start}, 5) + episode_normal{start}, 6)  # not rand()\n"
+        f"random_rate = brand(episode_uniform{start}, 7))"
     )
     assert following == 8
-    assert per_life("xi = 3", 5, "k") == ("xi = 3", 5)
+    assert per_episode("xi = 3", 5, "k") == ("xi = 3", 5)
 
 
 def test_noise_in_equations_becomes_one_subexpression_for_each_name() -> None:
-    text, following = per_life(
+    text, following = per_episode(
         "dv/dt = -v/tau + xi : 1\ndw/dt = xi + xi_2/maxi : 1", 0, "k", equations=True
     )
-    normal = "life_normal(life_key_low, life_key_high, k, t_in_timesteps"
+    normal = "episode_normal(episode_key_low, episode_key_high, k, t_in_timesteps"
     assert text.splitlines() == [
-        "dv/dt = -v/tau + life_xi : 1",
-        "dw/dt = life_xi + life_xi_2/maxi : 1",
-        f"life_xi = dt**-0.5 * {normal}, 0) : second**-0.5 (constant over dt)",
-        f"life_xi_2 = dt**-0.5 * {normal}, 1) : second**-0.5 (constant over dt)",
+        "dv/dt = -v/tau + episode_xi : 1",
+        "dw/dt = episode_xi + episode_xi_2/maxi : 1",
+        f"episode_xi = dt**-0.5 * {normal}, 0) : second**-0.5 (constant over dt)",
+        f"episode_xi_2 = dt**-0.5 * {normal}, 1) : second**-0.5 (constant over dt)",
     ]
     assert following == 2
 
@@ -171,18 +171,18 @@ def test_noise_in_equations_becomes_one_subexpression_for_each_name() -> None:
 )
 def test_other_random_functions_are_refused(code: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        per_life(code, 0, "k")
+        per_episode(code, 0, "k")
 
 
 def _simulate(
     seeds: SeedArray, n: int, equations: str, method: str, n_steps: int, **events: str
 ) -> Any:
-    """Runs n elements of each life with a time step of 1 ms; returns the group."""
+    """Runs n elements of each episode with a time step of 1 ms; returns the group."""
     b2 = brian2()
     with own_preferences():
-        text, stream = per_life(equations, 0, "element", equations=True)
+        text, stream = per_episode(equations, 0, "element", equations=True)
         for name, code in events.items():
-            events[name], stream = per_life(code, stream, "element")
+            events[name], stream = per_episode(code, stream, "element")
         text += (
             "\nlife_key_low : integer (constant)\nlife_key_high : integer (constant)"
             "\nelement : integer (constant)\ntau : second (constant)"
@@ -197,7 +197,7 @@ def _simulate(
             name="noisy",
             **events,
         )
-        group.life_key_low, group.life_key_high = (np.repeat(word, n) for word in keys(seeds))
+        group.episode_key_low, group.episode_key_high = (np.repeat(word, n) for word in keys(seeds))
         group.element = np.tile(np.arange(n), seeds.size)
         group.tau = 2 * b2.ms
         b2.Network(group).run(n_steps * b2.ms, namespace={})
@@ -228,7 +228,7 @@ def test_stationary_variance_is_that_of_the_scheme(method: str) -> None:
 
 @pytest.mark.brian
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_noise_of_two_lives_is_independent() -> None:
+def test_noise_of_two_episodes_is_independent() -> None:
     def products(seeds: list[int]) -> NDArray[np.float64]:
         group = _simulate(np.array(seeds, dtype=np.uint64), 3000, NOISY, "euler", 30)
         v = np.asarray(group.v[:]).reshape(2, 3000)
@@ -258,21 +258,21 @@ def test_one_name_of_noise_is_one_noise_and_two_are_two() -> None:
 
 @pytest.mark.brian
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("n_lives", [2, 7, 50])
-def test_a_life_has_the_same_numbers_alone_and_in_company(n_lives: int) -> None:
+@pytest.mark.parametrize("n_episodes", [2, 7, 50])
+def test_a_episode_has_the_same_numbers_alone_and_in_company(n_episodes: int) -> None:
     model = {
         "equations": f"{NOISY} (unless refractory)\nr : 1\nw = rand() : 1 (constant over dt)",
         "threshold": "v > 1 or rand() < 0.1*exp(-v*v)",
         "reset": "v = 0; r = randn() + rand()",
         "refractory": "2*ms",
     }
-    seeds = np.arange(n_lives, dtype=np.uint64) * np.uint64(2**63 + 2**40 + 1)
+    seeds = np.arange(n_episodes, dtype=np.uint64) * np.uint64(2**63 + 2**40 + 1)
     together = _simulate(seeds, 5, method="euler", n_steps=40, **model)
-    for life in (0, n_lives - 1):
-        alone = _simulate(seeds[life : life + 1], 5, method="euler", n_steps=40, **model)
+    for episode in (0, n_episodes - 1):
+        alone = _simulate(seeds[episode : episode + 1], 5, method="euler", n_steps=40, **model)
         assert np.unique(alone.r[:]).size > 1
         for name in ("v", "r", "w"):
-            ours = np.asarray(together.state(name)[:])[5 * life : 5 * life + 5]
+            ours = np.asarray(together.state(name)[:])[5 * episode : 5 * episode + 5]
             np.testing.assert_array_equal(ours, np.asarray(alone.state(name)[:]))
 
 

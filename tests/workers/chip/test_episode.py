@@ -1,4 +1,4 @@
-"""The decision protocol, the environment on the chip, and lives that can be foreseen."""
+"""The decision protocol, the environment on the chip, and episodes that can be foreseen."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,13 @@ from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import lcg
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
-from spikeloop.workers.learners.chip.episode import live, next_state, silence, stimulate, timing
+from spikeloop.workers.learners.chip.episode import (
+    run_episodes,
+    next_state,
+    silence,
+    stimulate,
+    timing,
+)
 from spikeloop.workers.plasticity import TdLambda
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 
@@ -66,7 +72,7 @@ def memory(n_states: int = S, n_actions: int = A, **changes: float) -> TdMemory:
 
 
 @dataclass
-class Lived:
+class EpisodeResult:
     total: float
     memory: TdMemory
     core: Core
@@ -77,11 +83,11 @@ FIRED = CODINGS.index("fired")
 
 def live_once(
     tasks: TabularTasks, n_steps: int, circuit: Circuit, seed: int, held: TdMemory
-) -> Lived:
-    """One life on the first task, on an ideal chip."""
+) -> EpisodeResult:
+    """One episode on the first task, on an ideal chip."""
     core = prepared(circuit, tasks.n_states, tasks.n_actions)
     curve: FloatArray = np.zeros(1)
-    live(
+    run_episodes(
         core,
         held,
         environments(tasks)[0],
@@ -91,7 +97,7 @@ def live_once(
         n_steps,
         curve,
     )
-    return Lived(float(curve[0]), held, core)
+    return EpisodeResult(float(curve[0]), held, core)
 
 
 @pytest.mark.parametrize("step_s", [1e-7, 2e-7])
@@ -101,14 +107,14 @@ def test_a_decision_takes_5300_cycles_and_draws_one_action_and_one_successor(
     assert DECISION_CYCLES == 5300
     n_decisions = 7
     tasks = RandomMdp().sample(1, np.random.default_rng(0))
-    lived = live_once(tasks, n_decisions, Circuit(step_s=step_s), 11, memory())
-    assert lived.core.clock[0] == round(n_decisions * DECISION_CYCLES / PPU_HZ / step_s)
+    episodes_done = live_once(tasks, n_decisions, Circuit(step_s=step_s), 11, memory())
+    assert episodes_done.core.clock[0] == round(n_decisions * DECISION_CYCLES / PPU_HZ / step_s)
     lanes = np.empty(N_NEURONS + 1, dtype=np.uint32)
     seed_words(np.uint64(11), lanes)
     random = int(lanes[N_NEURONS])
     for _ in range(2 * n_decisions):
         random = lcg(random)
-    assert lived.core.random[0] == random
+    assert episodes_done.core.random[0] == random
 
 
 def fired(chip: Core, actions: list[int]) -> None:
@@ -289,12 +295,12 @@ def bandit(rewards: list[float], n_steps: int) -> TabularTasks:
 
 def test_a_noiseless_chip_learns_a_two_armed_task_and_repeats_itself() -> None:
     tasks = bandit([0.1, 0.9, 0.1], 200)
-    lives = [live_once(tasks, 200, Circuit(noise_V=0.0), 3, memory(2, 3)) for _ in range(2)]
-    assert lives[0].total == lives[1].total
-    np.testing.assert_array_equal(lives[0].memory.table, lives[1].memory.table)
+    episodes = [live_once(tasks, 200, Circuit(noise_V=0.0), 3, memory(2, 3)) for _ in range(2)]
+    assert episodes[0].total == episodes[1].total
+    np.testing.assert_array_equal(episodes[0].memory.table, episodes[1].memory.table)
     # At most some tries of the poor actions; choosing at random would earn 73.
-    assert lives[0].total > 165
-    table = lives[0].memory.table.reshape(2, 3)
+    assert episodes[0].total > 165
+    table = episodes[0].memory.table.reshape(2, 3)
     assert (table.argmax(axis=1) == 1).all()
 
 
@@ -325,7 +331,7 @@ def test_rescaling_happens_at_its_period() -> None:
     assert (rescaled.memory.table == 60 * 128).all()
 
 
-def test_another_seed_is_another_life() -> None:
+def test_another_seed_is_another_episode() -> None:
     tasks = RandomMdp().sample(1, np.random.default_rng(0))
     totals = {live_once(tasks, 50, Circuit(), seed, memory()).total for seed in range(4)}
     assert len(totals) == 4

@@ -1,26 +1,26 @@
-"""Lives per second of Brian2 networks: many side by side, against one network for each life.
+"""Episodes per second of Brian2 networks: many side by side, against one network for each episode.
 
-Run ``python benchmarks/brian_lives.py`` (``--markdown FILE`` keeps the tables) on an otherwise idle
-machine; it takes about a quarter of an hour. Three kinds of lives:
+Run ``python benchmarks/brian_episodes.py`` (``--markdown FILE`` keeps the tables) on an otherwise
+idle machine; it takes about a quarter of an hour. Three kinds of episodes:
 
 - MDP: ``brian_td`` in 6 states and 4 actions, 50 decisions of 20 ms in steps of 0.1 ms;
 - bandit: ``brian_recurrent`` with 48 neurons, wired with a chance of 0.2, 100 pulls of 20 ms in
   steps of 1 ms;
 - driven: the same network under input that is known beforehand, 100 windows of 10 ms.
 
-Ways to live them:
+Ways to run them:
 
-- by hand: one Brian2 network for each life, built and run anew, as a user would write it
+- by hand: one Brian2 network for each episode, built and run anew, as a user would write it
   (``brian_by_hand.py``), alone and in as many processes as there are cores;
-- rounds: lives in one group, ``store()`` and ``restore()`` between rounds, input from a
-  ``TimedArray``: what brian2modelfitting does, which can only do lives that need no decisions;
-- Spikeloop: a tile of so many lives, on each target.
+- rounds: episodes in one group, ``store()`` and ``restore()`` between rounds, input from a
+  ``TimedArray``: what brian2modelfitting does, which can only do episodes that need no decisions;
+- Spikeloop: a tile of so many episodes, on each target.
 
-Each row runs in a process of its own and is timed after one tile (or life) that imports, builds and
-compiles; what that took is in the column "first". The ratio is to by-hand lives on one core in the
-same run: on the same target, and for programs (cpp_standalone) on numpy. Memory is what a process
-of that many lives, and the child process of a program, have more at their peak than those of one
-life, per life.
+Each row runs in a process of its own and is timed after one tile (or episode) that imports, builds
+and compiles; what that took is in the column "first". The ratio is to by-hand episodes on one core
+in the same run: on the same target, and for programs (cpp_standalone) on numpy. Memory is what a
+process of that many episodes, and the child process of a program, have more at their peak than
+those of one episode, per episode.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from brian_by_hand import bandit_life, driven_life, driven_lives, mdp_life
+from brian_by_hand import bandit_episode, driven_episode, driven_episodes, mdp_episode
 from emulator import processor
 
 from spikeloop.tasks.bandit import Bandit
@@ -52,46 +52,46 @@ from spikeloop.workers.learners.reservoir.network import Reservoir
 MDP = RandomMdp(n_states=6, n_actions=4, n_steps=50)
 BANDIT = Bandit(n_arms=2, n_steps=100)
 N_NEURONS, N_WINDOWS, WINDOW_STEPS = 48, 100, 10
-LIVES = (1, 10, 50, 100, 200)
+EPISODES = (1, 10, 50, 100, 200)
 LEAST_S = 2.0
 """Repetitions go on until they have taken this long."""
 
 
-def drives(n_lives: int) -> np.ndarray:
-    """(n_windows, n_lives, n_neurons) currents."""
-    return np.random.default_rng(0).uniform(0, 2.5, (N_WINDOWS, n_lives, N_NEURONS))
+def drives(n_episodes: int) -> np.ndarray:
+    """(n_windows, n_episodes, n_neurons) currents."""
+    return np.random.default_rng(0).uniform(0, 2.5, (N_WINDOWS, n_episodes, N_NEURONS))
 
 
 def by_hand(kind: str, target: str) -> Callable[[int], object]:
-    """One life, by its seed."""
+    """One episode, by its seed."""
     rng = np.random.default_rng(0)
     if kind == "MDP":
         tasks = MDP.sample(1, rng)
-        return lambda seed: mdp_life(tasks, seed, 20.0, target)
+        return lambda seed: mdp_episode(tasks, seed, 20.0, target)
     if kind == "bandit":
         mean = rng.random(2)
-        return lambda seed: bandit_life(mean, BANDIT.n_steps, seed, N_NEURONS, target)
+        return lambda seed: bandit_episode(mean, BANDIT.n_steps, seed, N_NEURONS, target)
     course = drives(1)[:, 0]
-    return lambda seed: driven_life(course, seed, target)
+    return lambda seed: driven_episode(course, seed, target)
 
 
-def tile(kind: str, target: OpenTarget, n_lives: int) -> Callable[[], object]:
-    """All lives of a tile, on tasks of their own."""
+def tile(kind: str, target: OpenTarget, n_episodes: int) -> Callable[[], object]:
+    """All episodes of a tile, on tasks of their own."""
     rng = np.random.default_rng(0)
-    seeds = rng.integers(0, 2**64, (1, n_lives), dtype=np.uint64)
+    seeds = rng.integers(0, 2**64, (1, n_episodes), dtype=np.uint64)
     if kind == "driven":
         reservoir = Reservoir(n_neurons=N_NEURONS)
         circuit = reservoir.circuit()
         blueprint = reservoir.blueprint(circuit, 1, WINDOW_STEPS)
-        weights = np.broadcast_to(circuit.weights, (n_lives, circuit.pre.size))
+        weights = np.broadcast_to(circuit.weights, (n_episodes, circuit.pre.size))
         values = {
             ("recurrent", "w"): weights.copy(),
-            ("neurons", "leak"): np.full((n_lives, N_NEURONS), 50.0),
-            ("neurons", "fade"): np.full((n_lives, N_NEURONS), 2.0),
-            ("neurons", "forget"): np.full((n_lives, N_NEURONS), 0.05),
-            ("neurons", "rise"): np.tile(0.2 * circuit.adaptive, (n_lives, 1)),
+            ("neurons", "leak"): np.full((n_episodes, N_NEURONS), 50.0),
+            ("neurons", "fade"): np.full((n_episodes, N_NEURONS), 2.0),
+            ("neurons", "forget"): np.full((n_episodes, N_NEURONS), 0.05),
+            ("neurons", "rise"): np.tile(0.2 * circuit.adaptive, (n_episodes, 1)),
         }
-        drive = {("neurons", "drive"): drives(n_lives)}
+        drive = {("neurons", "drive"): drives(n_episodes)}
         read = [("neurons", "heard")]
         return lambda: open_loop(
             blueprint, seeds[0], values, drive, WINDOW_STEPS, read, target=target
@@ -105,8 +105,8 @@ def tile(kind: str, target: OpenTarget, n_lives: int) -> Callable[[], object]:
             BANDIT,
         )
     space = learner.space(family.interface)
-    parameters, tasks = space.decode(space.default_point()[None]), family.sample(n_lives, rng)
-    return lambda: learner.live(parameters, tasks, seeds)
+    parameters, tasks = space.decode(space.default_point()[None]), family.sample(n_episodes, rng)
+    return lambda: learner.run_episodes(parameters, tasks, seeds)
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
@@ -121,7 +121,7 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
 
 
 def in_processes(kind: str, target: str, n_processes: int) -> tuple[float, float]:
-    """Seconds of the first and of the following rounds of 4 lives in each process."""
+    """Seconds of the first and of the following rounds of 4 episodes in each process."""
     context = multiprocessing.get_context("fork")
     seeds = range(4 * n_processes)
     with context.Pool(n_processes, initializer=_prepare, initargs=(kind, target)) as pool:
@@ -129,34 +129,34 @@ def in_processes(kind: str, target: str, n_processes: int) -> tuple[float, float
 
 
 def _prepare(kind: str, target: str) -> None:
-    global _LIFE
-    _LIFE = by_hand(kind, target)
+    global _EPISODE
+    _EPISODE = by_hand(kind, target)
 
 
 def _live(seed: int) -> None:
-    _LIFE(seed)
+    _EPISODE(seed)
 
 
-_LIFE: Callable[[int], object]
+_EPISODE: Callable[[int], object]
 
 
-def measure(way: str, kind: str, target: str, n_lives: int) -> dict[str, float]:
-    """One row's seconds of the first and of later calls, lives a call, and peak memory."""
+def measure(way: str, kind: str, target: str, n_episodes: int) -> dict[str, float]:
+    """One row's seconds of the first and of later calls, episodes a call, and peak memory."""
     if way == "processes":
-        first_s, next_s = in_processes(kind, target, n_lives)
-        n_lives *= 4
+        first_s, next_s = in_processes(kind, target, n_episodes)
+        n_episodes *= 4
     elif way == "by hand":
-        life, seeds = by_hand(kind, target), iter(range(10**9))
-        first_s, next_s = timed(lambda: life(next(seeds)))
+        episode, seeds = by_hand(kind, target), iter(range(10**9))
+        first_s, next_s = timed(lambda: episode(next(seeds)))
     elif way == "rounds":
-        first_s, *more = driven_lives(drives(n_lives), 0, target, rounds=4)
+        first_s, *more = driven_episodes(drives(n_episodes), 0, target, rounds=4)
         next_s = float(np.mean(more))
     else:
-        first_s, next_s = timed(tile(kind, target, n_lives))  # type: ignore[arg-type]
+        first_s, next_s = timed(tile(kind, target, n_episodes))  # type: ignore[arg-type]
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     program = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     peak = (own + (program if target == "cpp_standalone" else 0)) * 1024
-    return {"first_s": first_s, "next_s": next_s, "n_lives": n_lives, "peak": peak}
+    return {"first_s": first_s, "next_s": next_s, "n_episodes": n_episodes, "peak": peak}
 
 
 def row(*arguments: object) -> dict[str, float]:
@@ -173,10 +173,10 @@ def row(*arguments: object) -> dict[str, float]:
 
 
 def table(kind: str, targets: tuple[str, ...]) -> Iterator[str]:
-    """One kind of lives."""
+    """One kind of episodes."""
     yield f"### {kind}"
     yield ""
-    yield "| way | target | lives at once | first (s) | lives / s | × by hand | memory a life |"
+    yield "| way | target | at once | first (s) | episodes / s | × by hand | memory an episode |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     n_cores = os.cpu_count() or 1
     for target in targets:
@@ -192,7 +192,7 @@ def table(kind: str, targets: tuple[str, ...]) -> Iterator[str]:
                 yield line("rounds", target, 100, found, hand_rate)
         row("tile", kind, target, 1)  # compiles, so that no peak of memory is the compiler's
         base = 0.0
-        for n in LIVES:
+        for n in EPISODES:
             found = row("tile", kind, target, n)
             base = base or found["peak"]
             memory = f"{(found['peak'] - base) / (n - 1) / 1024:.0f} KiB" if n >= 50 else ""
@@ -204,7 +204,7 @@ def line(
     way: str, target: str, n: int, found: dict[str, float], hand_rate: float, memory: str = ""
 ) -> str:
     """One row of a table."""
-    rate = found["n_lives"] / found["next_s"]
+    rate = found["n_episodes"] / found["next_s"]
     return (
         f"| {way} | {target} | {n} | {found['first_s']:.1f} | {rate:,.3g} "
         f"| {rate / hand_rate:.3g} | {memory} |"
@@ -219,8 +219,8 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="file that the tables are added to")
     arguments = parser.parse_args()
     if arguments.row:
-        way, kind, target, n_lives = arguments.row
-        print(json.dumps(measure(way, kind, target, int(n_lives))))
+        way, kind, target, n_episodes = arguments.row
+        print(json.dumps(measure(way, kind, target, int(n_episodes))))
         return
     lines = [f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}", ""]
     print(*lines, sep="\n")

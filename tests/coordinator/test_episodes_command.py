@@ -1,4 +1,4 @@
-"""``spikeloop lives``: from a run or a weights file to pictures, tables and their numbers."""
+"""``spikeloop episodes``: from a run or a weights file to pictures, tables and their numbers."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from spikeloop.coordinator.interpretation.answer_figures import draw_errors, dra
 from spikeloop.coordinator.interpretation.answers import NETWORK
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
 from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_regret, draw_roles
-from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_life
+from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_episode
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
@@ -47,7 +47,7 @@ def words(text: str) -> str:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of gradient ascent on quadratic functions."""
-    folder = tmp_path_factory.mktemp("lives")
+    folder = tmp_path_factory.mktemp("episodes")
     config = small_toml(folder / "small.toml")
     text = re.sub(
         r"\[(family|learner|strategy)\].*?(?=\[)", "", config.read_text(), flags=re.DOTALL
@@ -61,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_gives_pictures_in_its_folder(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli("lives", run, "--tasks", 20) == 0
+    assert cli("episodes", run, "--tasks", 20) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
     for name in PICTURES["quadratic"]:
@@ -78,7 +78,7 @@ def test_a_run_gives_pictures_in_its_folder(run: Path, capsys: pytest.CaptureFix
 def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli("lives", run, "--tasks", 20, "--json", "--out", tmp_path / "a") == 0
+    assert cli("episodes", run, "--tasks", 20, "--json", "--out", tmp_path / "a") == 0
     stages = json.loads(capsys.readouterr().out)["stages"]
     assert stages[0]["name"] == "untrained"
     assert stages[1]["name"] in ("after 1 generations", "after 2 generations")
@@ -87,7 +87,7 @@ def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     file = tmp_path / "small.npz"
     assert cli("export", run, "--to", "weights", "--out", file) == 0
     capsys.readouterr()
-    assert cli("lives", file, "--tasks", 20, "--json", "--out", tmp_path / "b") == 0
+    assert cli("episodes", file, "--tasks", 20, "--json", "--out", tmp_path / "b") == 0
     of_file = json.loads(capsys.readouterr().out)["stages"]
     assert [stage["name"] for stage in of_file] == [stages[0]["name"], stages[2]["name"]]
     # The file holds the run's very point.
@@ -105,9 +105,9 @@ def test_what_is_printed_is_what_json_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     drawn_file(tmp_path / "own.npz", family, window_ms=4.0)
-    assert cli("lives", "own.npz", "--tasks", 12) == 0
+    assert cli("episodes", "own.npz", "--tasks", 12) == 0
     printed = words(capsys.readouterr().out)
-    assert cli("lives", "own.npz", "--tasks", 12, "--json") == 0
+    assert cli("episodes", "own.npz", "--tasks", 12, "--json") == 0
     said = json.loads(capsys.readouterr().out)
     pictures = "bandit" if "bandit" in family["kind"] else family["kind"]
     assert said["figures"] == [f"own-figures/{name}" for name in PICTURES[pictures]]
@@ -147,7 +147,7 @@ def test_seed_chooses_the_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[st
     said = []
     for seed in (1, 1, 2):
         options = ("--tasks", 5, "--seed", seed, "--json", "--out", tmp_path / "figures")
-        assert cli("lives", file, *options) == 0
+        assert cli("episodes", file, *options) == 0
         said.append(json.loads(capsys.readouterr().out))
     assert said[0] == said[1]
     assert said[0]["mean_squared_error"] != said[2]["mean_squared_error"]
@@ -156,7 +156,7 @@ def test_seed_chooses_the_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_other_learners_give_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli("run", small_toml(tmp_path / "small.toml"), "--out", tmp_path) == 0
     capsys.readouterr()
-    assert cli("lives", tmp_path / "small") == 2
+    assert cli("episodes", tmp_path / "small") == 2
     output, errors = capsys.readouterr()
     assert output == ""
     assert "[learner] kind must be lsnn to draw what it does, got tabular_td" in errors
@@ -167,7 +167,7 @@ def test_networks_without_spikes_give_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = drawn_file(tmp_path / "own.npz", BANDIT, smooth=0.5)
-    assert cli("lives", file) == 2
+    assert cli("episodes", file) == 2
     assert "learner.smooth is 0.5, not 0" in capsys.readouterr().err
 
 
@@ -176,7 +176,7 @@ def test_options_out_of_range_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[object, ...]
 ) -> None:
     file = drawn_file(tmp_path / "own.npz", BANDIT)
-    assert cli("lives", file, *options) == 2
+    assert cli("episodes", file, *options) == 2
     errors = capsys.readouterr().err
     assert str(options[0]) in errors
     assert errors.count("\n") == 1
@@ -188,7 +188,7 @@ def test_nothing_is_written_through_a_link_of_a_run(
     link = run / "elsewhere"
     link.symlink_to(tmp_path, target_is_directory=True)
     try:
-        assert cli("lives", run, "--tasks", 5) == 2
+        assert cli("episodes", run, "--tasks", 5) == 2
         assert "is a link" in capsys.readouterr().err
     finally:
         link.unlink()
@@ -249,7 +249,7 @@ def test_the_picture_of_regret_ends_beside_the_other_policies() -> None:
     tasks = InformativeBandit().sample(30, np.random.default_rng(1))
     actions = np.zeros((30, 5), dtype=np.int64)
     rng = np.random.default_rng(2)
-    known = pulls.summarise(tasks, actions, tasks.rulers(rng), rng)
+    known = pulls.summarise(tasks, actions, tasks.baselines(rng), rng)
     axes = draw_regret(Figure().subplots(), known)
     lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
     np.testing.assert_allclose(lines[pulls.NETWORK], [0, *known.regret.mean])
@@ -279,12 +279,12 @@ def test_the_picture_of_regret_ends_beside_the_other_policies() -> None:
         ),
     ],
 )
-def test_the_picture_of_a_life_shows_what_there_is(
+def test_the_picture_of_a_episode_shows_what_there_is(
     family: dict[str, Any], learner: dict[str, Any], panels: list[str]
 ) -> None:
-    life = HeldOut(drawn(family, **learner), 2, seed=0).moments(0)
+    episode = HeldOut(drawn(family, **learner), 2, seed=0).moments(0)
     figure = Figure()
-    draw_life(figure, life, "a life")
+    draw_episode(figure, episode, "an episode")
     assert [axes.get_ylabel() for axes in figure.axes] == panels
     shown = sum(
         np.size(line.get_xdata())
@@ -292,19 +292,19 @@ def test_the_picture_of_a_life_shows_what_there_is(
         for line in axes.lines
         if line.get_marker() == "|"
     )
-    assert shown == life.spikes.sum()
+    assert shown == episode.spikes.sum()
 
 
 def test_a_reward_stands_after_the_action_that_earns_it() -> None:
-    life = HeldOut(drawn(BANDIT), 2, seed=0).moments(0)
+    episode = HeldOut(drawn(BANDIT), 2, seed=0).moments(0)
     figure = Figure()
-    axes = draw_actions(figure.subplots(), life)
+    axes = draw_actions(figure.subplots(), episode)
     (paid,) = (other for other in figure.axes if other is not axes)
     bars: list[Any] = list(paid.patches)
-    window = life.window * life.step_ms
-    ends = window * np.arange(1, life.n_shown + 1)
-    np.testing.assert_array_equal([bar.get_height() for bar in bars], life.told)
+    window = episode.window * episode.step_ms
+    ends = window * np.arange(1, episode.n_shown + 1)
+    np.testing.assert_array_equal([bar.get_height() for bar in bars], episode.feedback)
     np.testing.assert_allclose([bar.get_width() for bar in bars], window / 2)
     # No window follows the last action.
-    begins = [*ends[:-1], life.end_ms - window / 2]
+    begins = [*ends[:-1], episode.end_ms - window / 2]
     np.testing.assert_allclose([bar.get_x() for bar in bars], begins)

@@ -1,4 +1,4 @@
-"""One life of the chip agent, on the emulator and in Brian2, with all its spikes.
+"""One episode of the chip agent, on the emulator and in Brian2, with all its spikes.
 
 In Brian2 a processor kicks, waits, counts, chooses, learns and plays by Brian2's own spikes. The
 two share the circuit's values and the rules of the choice, the successor and the weights. Neurons,
@@ -24,7 +24,7 @@ from spikeloop.workers.chip.mismatch import produced
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-from spikeloop.workers.learners.chip.episode import live, next_state, timing
+from spikeloop.workers.learners.chip.episode import run_episodes, next_state, timing
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
@@ -38,7 +38,7 @@ Memory = TdMemory | PublishedMemory
 
 
 class Setup(NamedTuple):
-    """What a life is made of. The task is drawn with its seed too."""
+    """What an episode is made of. The task is drawn with its seed too."""
 
     agent: ChipAgent
     changes: dict[str, float]
@@ -69,7 +69,7 @@ class Setup(NamedTuple):
         return memory
 
 
-class Life(NamedTuple):
+class Episode(NamedTuple):
     """Reward of every decision, spikes (n_steps, 32) of every step, and what is left at the end."""
 
     rewards: FloatArray
@@ -78,8 +78,8 @@ class Life(NamedTuple):
     memory: Memory
 
 
-def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = None) -> Life:
-    """The life that the learner's kernel lives; with another chip or memory if they are given."""
+def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = None) -> Episode:
+    """The episode that the learner's kernel runs; with another chip or memory if they are given."""
     core = setup.network() if core is None else core
     memory = setup.memory() if memory is None else memory
     # The router's ring keeps spikes until it overwrites them: with a place for every step, all.
@@ -88,7 +88,7 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
         due=np.zeros(setup.n_steps, dtype=np.int64),
     )
     rewards: FloatArray = np.zeros(N_DECISIONS)
-    live(
+    run_episodes(
         core,
         memory,
         environments(setup.tasks)[0],
@@ -102,11 +102,11 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
     sent = slice(0, int(core.queue.sum()))
     spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
     spikes[core.due[sent] - core.delay - 1] = bits(core.in_flight[sent])
-    return Life(rewards, spikes, core, memory)
+    return Episode(rewards, spikes, core, memory)
 
 
-class BrianLife:
-    """A life in Brian2, and the processor in it, which acts between two steps.
+class BrianEpisode:
+    """An episode in Brian2, and the processor in it, which acts between two steps.
 
     Attributes:
         core: never run; holds what the shared rules work on: weights, counters, random generator.
@@ -162,7 +162,7 @@ class BrianLife:
         membrane = b2.StateMonitor(self.cells, "v", record=True, when="end", name="membrane")
         self.clock, self.due = 0, 0
         self.protocol = self._decisions(environments(setup.tasks)[0])
-        # Brian2 rests for a step, in which the events come that precede the life's first.
+        # Brian2 rests for a step, in which the events come that precede the episode's first.
         network = b2.Network(self.cells, self.outside, *self.routed, *stimuli, processor, membrane)
         network.run((setup.n_steps + 1) * STEP_S * b2.second)
         self.membrane_V = np.asarray(membrane.v)[:, 1:].T

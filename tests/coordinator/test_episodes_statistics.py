@@ -1,4 +1,4 @@
-"""What is computed of lives before anything is drawn: exact values, and identities."""
+"""What is computed of episodes before anything is drawn: exact values, and identities."""
 
 from dataclasses import replace
 from typing import Any
@@ -200,7 +200,7 @@ def test_roles_exclude_each_other_and_leave_nothing_out() -> None:
     assert set(of_role) == {pulls.BEST, pulls.OTHER}
 
 
-def test_the_program_counts_lives() -> None:
+def test_the_program_counts_episodes() -> None:
     tasks = InformativeBandit(n_steps=3).sample(4, rng())
     hit = tasks.target
     miss = (hit + 1) % 10
@@ -217,11 +217,11 @@ def test_the_program_counts_lives() -> None:
     assert pulls.program({pulls.BEST: np.ones((4, 3), dtype=np.bool_)}) == {}
 
 
-def test_who_follows_the_program_is_no_worse_than_the_ruler() -> None:
+def test_who_follows_the_program_is_no_worse_than_the_baseline() -> None:
     tasks = InformativeBandit().sample(200, rng())
     actions = np.repeat(tasks.target[:, None], 5, axis=1)
     actions[:, 0] = 10
-    known = pulls.summarise(tasks, actions, tasks.rulers(rng()), rng())
+    known = pulls.summarise(tasks, actions, tasks.baselines(rng()), rng())
     for name in ("informative arm first", "Bayes optimum"):
         ahead = known.totals[name].ahead
         assert ahead is not None
@@ -236,7 +236,7 @@ def test_who_follows_the_program_is_no_worse_than_the_ruler() -> None:
     assert sum(shares) == pytest.approx(1)
 
 
-# --- lives ---
+# --- episodes ---
 
 
 def test_adaptation_of_one_spike_decays() -> None:
@@ -283,7 +283,7 @@ def test_answers_are_those_that_the_learner_is_scored_by(monkeypatch: pytest.Mon
     assert isinstance(held.tasks, QuadraticTasks)
     errors = answers.squared_errors(held.tasks, given)[NETWORK]
     parameters = learned.config.space.decode(learned.point[None, :])
-    scored = held.learner.live(parameters, held.tasks, held.seeds)
+    scored = held.learner.run_episodes(parameters, held.tasks, held.seeds)
     np.testing.assert_allclose(-errors.sum(axis=1), scored.returns[0], rtol=1e-12)
     np.testing.assert_array_equal(held.actions(learned.point, 3), given[:3])
     # One at a time, the numbers are the same.
@@ -294,28 +294,28 @@ def test_answers_are_those_that_the_learner_is_scored_by(monkeypatch: pytest.Mon
 def test_thresholds_are_those_of_the_network() -> None:
     learned = drawn(BANDIT, adaptive_share=0.4)
     held = HeldOut(learned, 3, seed=0)
-    life = held.moments(1)
+    episode = held.moments(1)
     parameters = learned.config.space.decode(learned.point[None, :])
     kept = tile.trace(held.learner, parameters, held.tasks[1:2], held.seeds[:, 1:2])
     neurons = held.learner.neurons()
     expected = 1 + neurons.beta * kept.adaptation[0, :, 0] / neurons.threshold
-    assert life.n_adaptive == 8
-    ends = life.thresholds[life.window - 1 :: life.window]
+    assert episode.n_adaptive == 8
+    ends = episode.thresholds[episode.window - 1 :: episode.window]
     np.testing.assert_allclose(ends, expected[:, :8], rtol=1e-4)
-    assert life.spikes.sum() == kept.spikes.sum() > 0
-    assert life.n_shown == life.n_decisions == 25
-    np.testing.assert_array_equal(life.told, kept.told[0, :, 0])
+    assert episode.spikes.sum() == kept.spikes.sum() > 0
+    assert episode.n_shown == episode.n_decisions == 25
+    np.testing.assert_array_equal(episode.feedback, kept.feedback[0, :, 0])
 
 
 @pytest.mark.parametrize(
-    ("learner", "lived"),
+    ("learner", "episodes_done"),
     [({}, 5), ({"input": "spikes"}, 5), ({"trial_channels": 5}, 25)],
     ids=["currents", "spikes", "trials"],
 )
-def test_of_a_long_life_the_beginning_is_looked_at(
-    learner: dict[str, Any], lived: int, monkeypatch: pytest.MonkeyPatch
+def test_of_a_long_episode_the_beginning_is_looked_at(
+    learner: dict[str, Any], episodes_done: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing else is lived, unless the network is shown how far it has come in the whole life."""
+    """Nothing else is run, unless the network is shown how far it has come in the whole episode."""
     held = HeldOut(drawn(BANDIT, **learner), 2, seed=0)
     whole = held.moments(0)
     monkeypatch.setattr(held_out_episodes, "LONGEST", 55)
@@ -327,25 +327,25 @@ def test_of_a_long_life_the_beginning_is_looked_at(
 
     trace = tile.trace
     monkeypatch.setattr(tile, "trace", noted)
-    life = held.moments(0)
-    assert traced[0].spikes.shape[1] == lived
-    assert (life.n_shown, life.n_decisions, life.window) == (5, 25, 10)
-    np.testing.assert_array_equal(life.spikes, whole.spikes[:50])
-    np.testing.assert_array_equal(life.thresholds, whole.thresholds[:50])
-    np.testing.assert_array_equal(life.seen, whole.seen[: len(life.seen)])
-    np.testing.assert_array_equal(life.acted, whole.acted[:5])
-    assert life.end_ms == 50
+    episode = held.moments(0)
+    assert traced[0].spikes.shape[1] == episodes_done
+    assert (episode.n_shown, episode.n_decisions, episode.window) == (5, 25, 10)
+    np.testing.assert_array_equal(episode.spikes, whole.spikes[:50])
+    np.testing.assert_array_equal(episode.thresholds, whole.thresholds[:50])
+    np.testing.assert_array_equal(episode.seen, whole.seen[: len(episode.seen)])
+    np.testing.assert_array_equal(episode.acted, whole.acted[:5])
+    assert episode.end_ms == 50
 
 
 @pytest.mark.parametrize(("memory", "n"), [(1, 1), (10**9, 3)])
-def test_rates_count_all_spikes_of_the_first_lives(
+def test_rates_count_all_spikes_of_the_first_episodes(
     memory: int, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldOut(drawn(BANDIT), 4, seed=0)
     monkeypatch.setattr(held_out_episodes, "RATED", 3)
     monkeypatch.setattr(held_out_episodes, "MEMORY", memory)
-    rates, n_lives = held.rates()
-    assert n_lives == n
+    rates, n_episodes = held.rates()
+    assert n_episodes == n
     spikes = [held.moments(task).spikes for task in range(n)]
     np.testing.assert_allclose(rates, np.mean(spikes, axis=(0, 1)) * 1e3, rtol=1e-5)
 

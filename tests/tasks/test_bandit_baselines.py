@@ -1,4 +1,4 @@
-"""Rulers of bandits: regrets computed elsewhere, and one ruler measured with another."""
+"""Baselines of bandits: regrets computed elsewhere, and one baseline measured with another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,10 +49,10 @@ FAMILIES = {
 }
 """Tasks, their weights and the mean return of the best arm: means over a family, without luck."""
 
-# Mean regret of 100 pulls over 20 000 lives, computed independently with a program of its own, and
-# the standard error that a mean over so many lives has, which depends on the policy. That program
-# may have broken ties by the arm's number (greedy, independent: 2.83 exactly; by lot 2.69) and
-# counted the pull to come (UCB1, easy: 6.33; not counted 6.30): nearer, but no test can tell.
+# Mean regret of 100 pulls over 20 000 episodes, computed independently with a program of its own,
+# and the standard error that a mean over so many episodes has, which depends on the policy. That
+# program may have broken ties by the arm's number (greedy, independent: 2.83 exactly; by lot 2.69)
+# and counted the pull to come (UCB1, easy: 6.33; not counted 6.30): nearer, but no test can tell.
 MEASURED = {
     "independent": {
         "random": (16.65, 0.084),
@@ -96,7 +96,7 @@ def regrets() -> dict[str, Mapping[str, float]]:
     """Mean regret over each family, exact."""
     regrets: dict[str, Mapping[str, float]] = {}
     for name, (tasks, weight, best) in FAMILIES.items():
-        returns = dict(tasks.rulers(np.random.default_rng(0)))
+        returns = dict(tasks.baselines(np.random.default_rng(0)))
         returns["random"] = tasks.references().random
         regrets[name] = {policy: best - float(weight @ mean) for policy, mean in returns.items()}
     return regrets
@@ -149,33 +149,35 @@ def test_drawn_tasks_have_the_mean_regrets_of_their_family(
     """1 000 tasks; the control is the mean of the other family."""
     tasks = Bandit(arms=family).sample(1000, np.random.default_rng(2))
     optimal = tasks.references().optimal
-    rulers = tasks.rulers(np.random.default_rng(3))
+    baselines = tasks.baselines(np.random.default_rng(3))
     other = regrets["dependent" if family == "independent" else "independent"]
-    for policy, mean in rulers.items():
-        assert_mean(optimal - mean, regrets[family][policy], ALPHA / len(rulers))
+    for policy, mean in baselines.items():
+        assert_mean(optimal - mean, regrets[family][policy], ALPHA / len(baselines))
         if policy != "Thompson":  # whose regret is nearly the same in both
             with pytest.raises(AssertionError):
-                assert_mean(optimal - mean, other[policy], ALPHA / len(rulers))
+                assert_mean(optimal - mean, other[policy], ALPHA / len(baselines))
 
 
 @pytest.mark.parametrize("policy", bernoulli_policies())
-def test_played_rulers_are_the_exact_ones(policy: str) -> None:
+def test_played_baselines_are_the_exact_ones(policy: str) -> None:
     """Both ways to measure two Bernoulli arms agree; the control is 1 % more chance."""
     tasks = BanditTasks(np.repeat([[0.3, 0.6]], 60, axis=0), n_steps=40)
     index = bernoulli_policies()[policy]
     rng = np.random.default_rng(4)
     returns = simulated_return(tasks.play, tasks.mean, tasks.n_steps, index, rng)
-    exact = tasks[:1].rulers(np.random.default_rng(0))[policy][0]
+    exact = tasks[:1].baselines(np.random.default_rng(0))[policy][0]
     assert_mean(returns, exact, ALPHA)
     with pytest.raises(AssertionError):
         assert_mean(returns, exact * 1.01, ALPHA)
 
 
-def gains(tasks: BanditTasks, rulers: Mapping[str, FloatArray]) -> dict[str, float]:
-    """Mean score of each ruler, 0 for random pulls and 1 for the best arm."""
+def gains(tasks: BanditTasks, baselines: Mapping[str, FloatArray]) -> dict[str, float]:
+    """Mean score of each baseline, 0 for random pulls and 1 for the best arm."""
     reference = tasks.references()
     most = float((reference.optimal - reference.random).mean())
-    return {name: float((mean - reference.random).mean()) / most for name, mean in rulers.items()}
+    return {
+        name: float((mean - reference.random).mean()) / most for name, mean in baselines.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -187,16 +189,16 @@ def gains(tasks: BanditTasks, rulers: Mapping[str, FloatArray]) -> dict[str, flo
         {"rewards": "gaussian", "n_arms": 4, "mean_spread": 3.0, "noise": 0.5, "n_steps": 60},
     ],
 )
-def test_played_rulers_learn_and_come_back_with_the_seed(settings: dict[str, Any]) -> None:
+def test_played_baselines_learn_and_come_back_with_the_seed(settings: dict[str, Any]) -> None:
     tasks = Bandit(**settings).sample(12, np.random.default_rng(5))
-    rulers = tasks.rulers(np.random.default_rng(6))
-    again = tasks.rulers(np.random.default_rng(6))
-    assert list(rulers) == ["UCB1", "Thompson", "greedy posterior mean"]
-    for name, mean in rulers.items():
+    baselines = tasks.baselines(np.random.default_rng(6))
+    again = tasks.baselines(np.random.default_rng(6))
+    assert list(baselines) == ["UCB1", "Thompson", "greedy posterior mean"]
+    for name, mean in baselines.items():
         assert mean.shape == (12,)
         np.testing.assert_array_equal(mean, again[name])
         assert (mean < tasks.references().optimal).all()
-    assert min(gains(tasks, rulers).values()) > 0.3
+    assert min(gains(tasks, baselines).values()) > 0.3
 
 
 def test_gaussian_policies_do_not_depend_on_the_unit_of_reward() -> None:
@@ -204,7 +206,7 @@ def test_gaussian_policies_do_not_depend_on_the_unit_of_reward() -> None:
     small = Bandit(rewards="gaussian", n_arms=3, n_steps=40, mean_spread=0.5, noise=2.0)
     large = Bandit(rewards="gaussian", n_arms=3, n_steps=40, mean_spread=4.0, noise=16.0)
     returns = [
-        family.sample(5, np.random.default_rng(7)).rulers(np.random.default_rng(8))
+        family.sample(5, np.random.default_rng(7)).baselines(np.random.default_rng(8))
         for family in (small, large)
     ]
     for name in returns[0]:
@@ -213,9 +215,9 @@ def test_gaussian_policies_do_not_depend_on_the_unit_of_reward() -> None:
 
 def test_long_dependent_bandits_have_an_exact_optimum() -> None:
     tasks = Bandit(arms="dependent_hard", n_steps=1000).sample(4, np.random.default_rng(9))
-    rulers = tasks.rulers(np.random.default_rng(10))
-    assert list(rulers) == ["UCB1", "Thompson", "greedy posterior mean", "Bayes optimum"]
-    regret = tasks.references().optimal - rulers["Bayes optimum"]
+    baselines = tasks.baselines(np.random.default_rng(10))
+    assert list(baselines) == ["UCB1", "Thompson", "greedy posterior mean", "Bayes optimum"]
+    regret = tasks.references().optimal - baselines["Bayes optimum"]
     np.testing.assert_allclose(regret, regret[0])
     assert 2.3 < regret[0] < 3.0
 
@@ -223,5 +225,5 @@ def test_long_dependent_bandits_have_an_exact_optimum() -> None:
 def test_no_tasks_have_no_returns() -> None:
     for family in (Bandit(n_steps=5), Bandit(n_arms=3), Bandit(n_steps=5, arms="dependent")):
         tasks = family.sample(3, np.random.default_rng(11))[:0]
-        for mean in tasks.rulers(np.random.default_rng(12)).values():
+        for mean in tasks.baselines(np.random.default_rng(12)).values():
             assert mean.shape == (0,)

@@ -21,7 +21,7 @@ from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.html import write_report
-from spikeloop.coordinator.report.transfer_report import transfer_rulers
+from spikeloop.coordinator.report.transfer_report import transfer_baselines
 from spikeloop.coordinator.search import baselines, run_session
 from spikeloop.coordinator.search.transfer import Transfer, compare
 from spikeloop.coordinator.stats.regret import plus_minus
@@ -39,7 +39,7 @@ SEED = 5
 
 def ruled_config(broken: str = "none") -> RunConfig:
     tables = small_tables(run={"generations": 1})
-    tables["family"] = {"kind": "ruled:Ruled", "broken": broken}
+    tables["family"] = {"kind": "ruled:HasBaselines", "broken": broken}
     return parse(tables, "ruled.toml", Path(__file__).parents[1])
 
 
@@ -66,17 +66,17 @@ def test_exact_policies_score_exactly() -> None:
         np.testing.assert_allclose([score.value, score.low, score.high], value, rtol=1e-12)
         assert score.n_tasks == 8
     assert found["<optimum>"].mean_return == known.optimal.mean()
-    assert vars(found["<optimum>"].below_optimal).items() >= {"value": 0.0, "low": 0.0}.items()
-    half = found["half"].below_optimal
+    assert vars(found["<optimum>"].regret).items() >= {"value": 0.0, "low": 0.0}.items()
+    half = found["half"].regret
     assert half.value == pytest.approx((known.optimal - known.random).mean() / 2, rel=1e-12)
     assert half.low < half.value < half.high
     assert half.n_tasks == 8
 
 
-def test_a_ruler_is_resampled_like_a_life_with_the_same_return() -> None:
+def test_a_baseline_is_resampled_like_a_episode_with_the_same_return() -> None:
     config = ruled_config()
     known = references(config)
-    rng = generator(config.run.seed, Purpose.RULERS, TaskSet.TRANSFER, SEED)
+    rng = generator(config.run.seed, Purpose.BASELINES, TaskSet.TRANSFER, SEED)
     gain = np.tile(rng.random(8), (3, 1))  # what "drawn" earns above the random policy
     span = np.tile(known.optimal - known.random, (3, 1))
     scores, _ = compare(config.run.seed, SEED, gain, span, ("default", "random", "learned"))
@@ -87,7 +87,7 @@ def test_a_ruler_is_resampled_like_a_life_with_the_same_return() -> None:
     assert drawn.low < drawn.value < drawn.high
 
 
-def test_rulers_are_functions_of_both_seeds() -> None:
+def test_baselines_are_functions_of_both_seeds() -> None:
     config = ruled_config()
     first, again = (baselines.measure(config, SEED, references(config)) for _ in range(2))
     assert first == again
@@ -97,20 +97,20 @@ def test_rulers_are_functions_of_both_seeds() -> None:
         baselines.measure(other_run, SEED, references(other_run)),
     ]
     known = [references(config), references(config, seed=SEED + 1), references(other_run)]
-    luck = {
+    noise = {
         round(found["drawn"].mean_return - float(known_.random.mean()), 9)
         for found, known_ in zip([first, *others], known, strict=True)
     }
-    assert len(luck) == 3
+    assert len(noise) == 3
 
 
-def test_a_family_without_rulers_has_none() -> None:
+def test_a_family_without_baselines_has_none() -> None:
     config = small_config()
     assert baselines.measure(config, SEED, references(config)) == {}
 
 
 @pytest.mark.parametrize(("broken", "words"), [("shape", r"shape \(7,\)"), ("nan", "not finite")])
-def test_rulers_that_are_no_returns_are_refused(broken: str, words: str) -> None:
+def test_baselines_that_are_no_returns_are_refused(broken: str, words: str) -> None:
     config = ruled_config(broken)
     with pytest.raises(ConfigError, match=words):
         baselines.measure(config, SEED, references(config))
@@ -123,7 +123,7 @@ def test_tasks_that_are_drawn_otherwise_by_now_are_noticed() -> None:
         baselines.measure(config, SEED, References(known.random, known.optimal * 1.001))
 
 
-def test_a_run_ends_with_its_rulers(
+def test_a_run_ends_with_its_baselines(
     made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, transfer = made
@@ -131,13 +131,13 @@ def test_a_run_ends_with_its_rulers(
     lines = capsys.readouterr().out.splitlines()
     shown = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
     cells = [[cell.strip() for cell in row] for row in shown]
-    optimal = transfer.lives.references.optimal.mean()
+    optimal = transfer.episodes.references.optimal.mean()
     names = [row[0] for row in cells]
     assert names == ["default", "random, mean of 3", "learned", "<optimum>", "half", "drawn"]
     assert float(cells[3][3]) == pytest.approx(optimal, rel=5e-4)
     del cells[3][3]
     assert cells[3] == ["<optimum>", "1.000", "[1.000, 1.000]", "0.0 ± 0.0", "", ""]
-    assert cells[2][4] == plus_minus(transfer.below_optimal["learned"])
+    assert cells[2][4] == plus_minus(transfer.regret["learned"])
     assert "(0 random policy, 1 optimal policy)" in lines[0]
     assert max(map(len, lines)) <= 100
 
@@ -149,21 +149,21 @@ def test_a_terminal_of_80_columns_holds_the_table(made: tuple[RunStore, Transfer
     assert sum(line.startswith("│") for line in lines) == 6  # a row is a line
 
 
-def test_report_computes_the_rulers_of_the_run(made: tuple[RunStore, Transfer]) -> None:
+def test_report_computes_the_baselines_of_the_run(made: tuple[RunStore, Transfer]) -> None:
     store, transfer = made
     frame = pd.read_parquet(store.folder / "transfer")
-    assert transfer_rulers(ruled_config(), frame) == transfer.rulers
+    assert transfer_baselines(ruled_config(), frame) == transfer.baselines
     page = HtmlPage(write_report(store.folder).read_text(encoding="utf-8"))
     assert page.faults == []
     table = table_of(page, "Score on 6 held-out tasks")
     assert column(table, "Θ")[3:] == ["<optimum>", "half", "drawn"]
-    expected = [f"{ruler.score.value:.3f}" for ruler in transfer.rulers.values()]
+    expected = [f"{baseline.score.value:.3f}" for baseline in transfer.baselines.values()]
     assert column(table, "score")[3:] == expected
-    assert column(table, "lives")[3:] == ["", "", ""]
-    assert "Rows without lives are other policies" in page.text
+    assert column(table, "episodes")[3:] == ["", "", ""]
+    assert "Rows without episodes are other policies" in page.text
 
 
-def test_json_and_report_know_rulers_of_further_transfers_and_other_tasks(
+def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
     made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, _ = made
@@ -171,11 +171,11 @@ def test_json_and_report_know_rulers_of_further_transfers_and_other_tasks(
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 0
-    found = json.loads(capsys.readouterr().out)["rulers"]
+    found = json.loads(capsys.readouterr().out)["baselines"]
     assert found["half"]["n_tasks"] == 5
     estimate = {"value", "low", "high", "n_tasks", "n_points"}
-    assert set(found["half"]) == {*estimate, "mean_return", "below_optimal"}
-    assert set(found["half"]["below_optimal"]) == estimate
+    assert set(found["half"]) == {*estimate, "mean_return", "regret"}
+    assert set(found["half"]["regret"]) == estimate
     assert found["<optimum>"]["value"] == pytest.approx(1.0, rel=1e-12)
     # A folder whose tasks are no longer those that the code draws is still shown.
     ((path, _),) = store.other_transfers()
@@ -196,4 +196,4 @@ def test_json_and_report_know_rulers_of_further_transfers_and_other_tasks(
 
 def test_ends_of_the_scale_are_named_by_what_the_learner_is_told() -> None:
     assert ends(MDP.interface) == ("random policy", "optimal policy")
-    assert ends(replace(MDP.interface, told="target")) == ("prior mean", "optimal answer")
+    assert ends(replace(MDP.interface, feedback="target")) == ("prior mean", "optimal answer")

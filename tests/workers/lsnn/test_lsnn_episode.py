@@ -1,4 +1,4 @@
-"""Lives as one program: neighbours, precision, chance, and what is recorded of them."""
+"""Episodes as one program: neighbours, precision, chance, and what is recorded of them."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def trace(one: Case) -> Recorded:
 
 
 def part(whole: Case, candidates: slice, tasks: slice) -> Case:
-    """Some of the lives."""
+    """Some of the episodes."""
     rows, seeds = whole.parameters.rows(candidates), whole.seeds[candidates, tasks]
     return Case(whole.learner, rows, whole.tasks[tasks], seeds)
 
@@ -43,29 +43,29 @@ def part(whole: Case, candidates: slice, tasks: slice) -> Case:
 @pytest.mark.parametrize(
     ("family", "changes"),
     [
-        (GAUSSIAN, {"trial_channels": 3, "usual_rate_hz": 20.0}),
+        (GAUSSIAN, {"trial_channels": 3, "centering_rate_hz": 20.0}),
         (MDP, {"input": "spikes", "excitatory_share": 0.5}),
     ],
     ids=["bandit", "mdp"],
 )
-def test_lives_do_not_depend_on_their_neighbours(
+def test_episodes_do_not_depend_on_their_neighbours(
     family: TaskFamily, changes: dict[str, Any]
 ) -> None:
     """To the bit, as those of the contract tests, which learn quadratic functions."""
     whole = case("lsnn", family, **changes)
-    lives = whole.live()
-    assert len(np.unique(lives.returns)) > 3
+    episodes = whole.run_episodes()
+    assert len(np.unique(episodes.returns)) > 3
     for candidates, tasks in ((slice(1, 2), slice(2, 3)), (slice(1, 3), slice(0, 3))):
-        some = part(whole, candidates, tasks).live()
-        np.testing.assert_array_equal(some.returns, lives.returns[candidates, tasks])
-        np.testing.assert_array_equal(some.curve, lives.curve[candidates, tasks])
+        some = part(whole, candidates, tasks).run_episodes()
+        np.testing.assert_array_equal(some.returns, episodes.returns[candidates, tasks])
+        np.testing.assert_array_equal(some.curve, episodes.curve[candidates, tasks])
 
 
 N_TASKS = 100
 
 
 def both_precisions(family: TaskFamily, **changes: Any) -> tuple[Recorded, Recorded]:
-    """The same lives twice: parameters that single precision holds."""
+    """The same episodes twice: parameters that single precision holds."""
     whole = case("lsnn", family, **changes)
     rng = np.random.default_rng(7)
     single = whole.parameters.values.astype(np.float32).astype(np.float64)[:1]
@@ -86,13 +86,13 @@ def both_precisions(family: TaskFamily, **changes: Any) -> tuple[Recorded, Recor
     [(BANDIT, {"input": "spikes"}), (QUADRATIC, {})],
     ids=["bandit", "quadratic"],
 )
-def test_lives_are_nearly_the_same_in_both_precisions(
+def test_episodes_are_nearly_the_same_in_both_precisions(
     family: TaskFamily, changes: dict[str, Any]
 ) -> None:
     """They meet the same tasks, luck and input spikes; a potential can be a rounding from θ.
 
-    Among about 576 potentials of a life, a millionth each away from the other precision's, few
-    lie between the two: all spikes were equal in every life when this was written, and in 95 of
+    Among about 576 potentials of an episode, a millionth each away from the other precision's, few
+    lie between the two: all spikes were equal in every episode when this was written, and in 95 of
     100 they must be.
     """
     single, double = both_precisions(family, **changes)
@@ -101,49 +101,51 @@ def test_lives_are_nearly_the_same_in_both_precisions(
     assert 0.02 < single.spikes.mean() < 0.4
     if changes:  # the first decision does not depend on those before
         np.testing.assert_array_equal(single.seen[:, 0], double.seen[:, 0])
-    for one, other in ((single.action, double.action), (single.told, double.told)):
+    for one, other in ((single.action, double.action), (single.feedback, double.feedback)):
         np.testing.assert_allclose(one[0][:, same], other[0][:, same], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
         single.drive[0][..., same, :], double.drive[0][..., same, :], rtol=1e-4, atol=1e-6
     )
 
 
-N_LIVES = 4000
+N_EPISODES = 4000
 BIAS = np.array([0.8, 0.0, -0.6, 0.0])
 
 
 def first_choices(**changes: Any) -> tuple[FloatArray, Recorded]:
-    """(3,) the policy of the first decision, at which all lives are equal, and 4000 such lives."""
+    """(3,) the policy of the first decision, at which all episodes are equal, and 4000 episodes."""
     family = Bandit(n_arms=3, n_steps=2)
     one = case("lsnn", family, window_ms=8.0, input_scale=20.0, **changes)
     learner = lsnn(one)
     parameters = one.parameters.rows(slice(0, 1))
     parameters.values[:, -4:] = BIAS
-    seeds = np.random.default_rng(1).integers(0, 2**64, (1, N_LIVES), dtype=np.uint64)
-    lived = tile.trace(learner, parameters, family.sample(N_LIVES, np.random.default_rng(2)), seeds)
-    answer = BIAS[:3] + readouts(learner, parameters, lived)
+    seeds = np.random.default_rng(1).integers(0, 2**64, (1, N_EPISODES), dtype=np.uint64)
+    episodes_done = tile.trace(
+        learner, parameters, family.sample(N_EPISODES, np.random.default_rng(2)), seeds
+    )
+    answer = BIAS[:3] + readouts(learner, parameters, episodes_done)
     policy = np.exp(answer) / np.exp(answer).sum()
-    return policy, lived
+    return policy, episodes_done
 
 
-def readouts(learner: Lsnn, parameters: Parameters, lived: Recorded) -> FloatArray:
+def readouts(learner: Lsnn, parameters: Parameters, episodes_done: Recorded) -> FloatArray:
     """(3,) filtered spikes of the first decision through the readout weights, without bias."""
     kappa = np.exp(-learner.step_ms / learner.tau_readout_ms)
     y = np.zeros(4)
-    for z in lived.spikes[0, 0, :, 0]:
+    for z in episodes_done.spikes[0, 0, :, 0]:
         y = kappa * y + (1 - kappa) * z @ parameters["readout_weights"][0]
     return y[:3]
 
 
 def test_actions_are_drawn_from_the_policy() -> None:
     """False alarms 1e-4; the control is a flatter policy."""
-    policy, lived = first_choices()
-    assert lived.spikes[0, 0].sum(axis=(0, 2)).min() > 0
-    actions = lived.action[0, 0]
-    chances = np.exp(lived.decisions.log_chance[0, 0])
+    policy, episodes_done = first_choices()
+    assert episodes_done.spikes[0, 0].sum(axis=(0, 2)).min() > 0
+    actions = episodes_done.action[0, 0]
+    chances = np.exp(episodes_done.decisions.log_chance[0, 0])
     np.testing.assert_allclose(chances, policy[actions], rtol=1e-4)
     entropy = -(policy * np.log(policy)).sum()
-    np.testing.assert_allclose(lived.decisions.entropy[0, 0], entropy, rtol=1e-4)
+    np.testing.assert_allclose(episodes_done.decisions.entropy[0, 0], entropy, rtol=1e-4)
     counts = np.bincount(actions, minlength=3)
     assert_frequencies(counts, policy, alpha=1e-4)
     flatter = policy**0.8 / (policy**0.8).sum()
@@ -152,9 +154,9 @@ def test_actions_are_drawn_from_the_policy() -> None:
 
 
 def test_without_exploration_the_likeliest_action_is_taken() -> None:
-    policy, lived = first_choices(explores=False)
-    assert (lived.action[0, 0] == policy.argmax()).all()
-    assert (lived.decisions.log_chance[0] >= np.log(1 / 3)).all()
+    policy, episodes_done = first_choices(explores=False)
+    assert (episodes_done.action[0, 0] == policy.argmax()).all()
+    assert (episodes_done.decisions.log_chance[0] >= np.log(1 / 3)).all()
 
 
 def test_input_spikes_are_poissonian() -> None:
@@ -165,33 +167,35 @@ def test_input_spikes_are_poissonian() -> None:
     one = case("lsnn", BANDIT, input="spikes", input_rate_hz=400.0)
     seeds = np.random.default_rng(3).integers(0, 2**64, (1, 100), dtype=np.uint64)
     tasks = BANDIT.sample(100, np.random.default_rng(4))
-    lived = tile.trace(lsnn(one), one.parameters.rows(slice(0, 1)), tasks, seeds)
-    bias = lived.seen[0, ..., -1]
+    episodes_done = tile.trace(lsnn(one), one.parameters.rows(slice(0, 1)), tasks, seeds)
+    bias = episodes_done.seen[0, ..., -1]
     assert set(np.unique(bias)) == {0.0, 1.0}
     assert_rate(int(bias.sum()), bias.size, 0.4, alpha=1e-4)
     with pytest.raises(AssertionError):
         assert_rate(int(bias.sum()), bias.size, 0.45, alpha=1e-4)
-    assert not lived.seen[0, 0, ..., :-1].any()
+    assert not episodes_done.seen[0, 0, ..., :-1].any()
     for step in range(1, N_STEPS):
-        arms = lived.seen[0, step, :, :, :2].any(axis=0)
-        other = 1 - lived.action[0, step - 1]
+        arms = episodes_done.seen[0, step, :, :, :2].any(axis=0)
+        other = 1 - episodes_done.action[0, step - 1]
         assert not arms[np.arange(100), other].any()
-    per_life = bias.reshape(-1, 100).T  # independent lives: no two the same
-    assert len(np.unique(per_life, axis=0)) == 100
+    per_episode = bias.reshape(-1, 100).T  # independent episodes: no two the same
+    assert len(np.unique(per_episode, axis=0)) == 100
 
 
 def test_the_environment_is_the_familys_own() -> None:
-    """The recorded actions, played again in NumPy with the life's own luck, pay the same."""
+    """The recorded actions, played again in NumPy with the episode's own luck, pay the same."""
     one = case("lsnn", MDP)
-    lived, returns = trace(one), one.live().returns
+    episodes_done, returns = trace(one), one.run_episodes().returns
     for candidate in range(3):
         play = one.tasks.play(np.arange(4))
         seeds = np.ascontiguousarray(one.seeds[candidate])
         paid = np.zeros(4)
         for step in range(N_STEPS):
-            luck = uniforms(seeds, Stream.LUCK, step)[:, 0]
-            reward, told = play.step(lived.action[candidate, step].astype(np.int64), luck)
-            np.testing.assert_allclose(lived.told[candidate, step], told, rtol=1e-6)
+            noise = uniforms(seeds, Stream.ENVIRONMENT, step)[:, 0]
+            reward, feedback = play.step(
+                episodes_done.action[candidate, step].astype(np.int64), noise
+            )
+            np.testing.assert_allclose(episodes_done.feedback[candidate, step], feedback, rtol=1e-6)
             paid += reward
         np.testing.assert_allclose(returns[candidate], paid, rtol=1e-6)
 
@@ -199,17 +203,19 @@ def test_the_environment_is_the_familys_own() -> None:
 def test_what_is_recorded_is_consistent() -> None:
     """Counts and adaptation follow from spikes; drives from what is seen."""
     one = case("lsnn", MDP)
-    lived, learner = trace(one), lsnn(one)
+    episodes_done, learner = trace(one), lsnn(one)
     assert isinstance(one.tasks, Programmed)
-    np.testing.assert_allclose(lived.counts, lived.spikes.sum(axis=2).mean(axis=2), rtol=1e-6)
+    np.testing.assert_allclose(
+        episodes_done.counts, episodes_done.spikes.sum(axis=2).mean(axis=2), rtol=1e-6
+    )
     rho, b = learner.neurons().rho, np.zeros((3, 4, 12))
     last = np.zeros_like(b)
     for step in range(N_STEPS):
         for t in range(4):
             b = rho * b + (1 - rho) * last
-            last = lived.spikes[:, step, t]
-        np.testing.assert_allclose(lived.adaptation[:, step], b, rtol=1e-4, atol=1e-7)
-    seen = np.round(lived.seen.astype(np.float64) * 256) / 256
+            last = episodes_done.spikes[:, step, t]
+        np.testing.assert_allclose(episodes_done.adaptation[:, step], b, rtol=1e-4, atol=1e-7)
+    seen = np.round(episodes_done.seen.astype(np.float64) * 256) / 256
     for candidate in range(3):
         drive = seen[candidate] @ one.parameters["input_weights"][candidate]
-        np.testing.assert_allclose(lived.drive[candidate], drive, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(episodes_done.drive[candidate], drive, rtol=1e-4, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Lives that cost nothing: their numbers are a function of the grid and the place in it alone."""
+"""Episodes that cost nothing: their numbers follow from the grid and the place in it alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ from spikeloop.workers.seeding import TaskSet
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=2)
 LEARNER = TabularTd()
 
-Life = tuple[int, int, int]
-"""Index of the grid, candidate and task: one life of a whole schedule."""
+Episode = tuple[int, int, int]
+"""Index of the grid, candidate and task: one episode of a whole schedule."""
 
 
 def grid(index: int, n_candidates: int, n_tasks: int, n_dim: int = 1) -> Grid:
@@ -28,12 +28,12 @@ def grid(index: int, n_candidates: int, n_tasks: int, n_dim: int = 1) -> Grid:
     return Grid(FAMILY, LEARNER, population, n_tasks, 0, TaskSet.SEARCH, index)
 
 
-def lives(grid: Grid, tile: Tile) -> tuple[Life, ...]:
-    """The lives of a tile."""
-    return _lives(grid.index, tile)
+def episodes(grid: Grid, tile: Tile) -> tuple[Episode, ...]:
+    """The episodes of a tile."""
+    return _episodes(grid.index, tile)
 
 
-def live(job: Job) -> JobResult:
+def run_episodes(job: Job) -> JobResult:
     """What a worker makes of a job: numbers whose sum depends on the order of adding."""
     grid, tile = job.grid, job.tile
     whole = _returns(grid.run_seed, grid.index, grid.n_candidates, grid.n_tasks)
@@ -43,14 +43,14 @@ def live(job: Job) -> JobResult:
         returns=returns,
         curve=returns[..., None] / 2.0,
         status=np.zeros(tile.shape, dtype=np.uint8),
-        n_simulated_steps=tile.n_lives,
+        n_simulated_steps=tile.n_episodes,
     )
 
 
 @contextmanager
-def cheap_lives() -> Iterator[None]:
-    """Within this block a ``LifeWorker`` lives such lives; all else of it is the real one."""
-    with patch.object(actor, "evaluate", live):
+def cheap_episodes() -> Iterator[None]:
+    """Within this block an ``EpisodeWorker`` runs such episodes; all else of it is real."""
+    with patch.object(actor, "evaluate", run_episodes):
         yield
 
 
@@ -60,5 +60,5 @@ def _returns(run_seed: int, index: int, n_candidates: int, n_tasks: int) -> Floa
 
 
 @lru_cache(maxsize=4096)
-def _lives(index: int, tile: Tile) -> tuple[Life, ...]:
-    return tuple((index, one.c0, one.t0) for one in tile.lives())
+def _episodes(index: int, tile: Tile) -> tuple[Episode, ...]:
+    return tuple((index, one.c0, one.t0) for one in tile.episodes())

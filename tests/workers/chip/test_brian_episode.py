@@ -1,10 +1,10 @@
-"""A whole life on the emulator against the same life in Brian2, learning and environment included.
+"""A whole episode on the emulator against Brian2, learning and environment included.
 
-Neither has noise. Brian2's life goes by its own spikes (``brian_life``), so one that differed would
-soon lead the two apart. What they share, the rules of the choice, the successor and the weights,
-has tests of its own.
+Neither has noise. Brian2's episode goes by its own spikes (``brian_episode``), so one that differed
+would soon lead the two apart. What they share, the rules of the choice, the successor and the
+weights, has tests of its own.
 
-The emulated life is the learner's kernel, strides included: without noise they change no spike.
+The emulated episode is the learner's kernel, strides included: without noise they change no spike.
 When in the silence weights are written cannot be seen, because no state fires in it.
 """
 
@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from brian_circuit import ROUNDING_V
-from brian_life import FAMILY, N_DECISIONS, A, BrianLife, S, Setup, emulated
+from brian_episode import FAMILY, N_DECISIONS, A, BrianEpisode, S, Setup, emulated
 from recording import record
 
 from spikeloop.workers.chip.circuit import Circuit
@@ -65,15 +65,15 @@ SETUPS = {
 
 
 @cache
-def lived(name: str) -> BrianLife:
-    """A life in Brian2, kept for all tests."""
-    return BrianLife(SETUPS[name])
+def episodes_done(name: str) -> BrianEpisode:
+    """An episode in Brian2, kept for all tests."""
+    return BrianEpisode(SETUPS[name])
 
 
 @pytest.mark.parametrize("name", SETUPS)
-def test_a_life_is_brians_spike_for_spike(name: str) -> None:
+def test_a_episode_is_brians_spike_for_spike(name: str) -> None:
     """Rewards, states, actions, spikes, weights and random numbers are equal, none by tolerance."""
-    setup, theirs = SETUPS[name], lived(name)
+    setup, theirs = SETUPS[name], episodes_done(name)
     ours = emulated(setup)
     np.testing.assert_array_equal(ours.rewards, theirs.rewards)
     # Every transition pays a number of its own, so the kernel's rewards tell states and actions.
@@ -91,7 +91,7 @@ def test_a_life_is_brians_spike_for_spike(name: str) -> None:
     for field, value in ours.memory._asdict().items():
         np.testing.assert_array_equal(value, getattr(theirs.memory, field), err_msg=field)
 
-    # It is a life in which something happens.
+    # It is an episode in which something happens.
     assert len(set(theirs.states)) >= S - 1
     assert len(set(theirs.actions)) >= A - 3
     assert theirs.spikes.sum() > 1000
@@ -101,23 +101,23 @@ def test_a_life_is_brians_spike_for_spike(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SETUPS)
-def test_the_learner_returns_what_brians_life_earned(name: str) -> None:
-    setup, theirs = SETUPS[name], lived(name)
+def test_the_learner_returns_what_brians_episode_earned(name: str) -> None:
+    setup, theirs = SETUPS[name], episodes_done(name)
     parameters = Parameters(
         setup.agent.space(FAMILY.interface), np.array([list(setup.theta.values())])
     )
     seeds = np.array([[setup.seed]], dtype=np.uint64)
-    lives = setup.agent.live(parameters, setup.tasks, seeds)
-    assert lives.returns[0, 0] == pytest.approx(sum(theirs.rewards), rel=1e-12)
+    episodes = setup.agent.run_episodes(parameters, setup.tasks, seeds)
+    assert episodes.returns[0, 0] == pytest.approx(sum(theirs.rewards), rel=1e-12)
     weight_u6 = theirs.core.weight_u6.reshape(-1, N_NEURONS)[:S, S : S + A]
-    assert lives.action_values is not None
-    np.testing.assert_array_equal(lives.action_values[0, 0], weight_u6 * 128.0 / VALUE_ONE)
+    assert episodes.action_values is not None
+    np.testing.assert_array_equal(episodes.action_values[0, 0], weight_u6 * 128.0 / VALUE_ONE)
 
 
 @pytest.mark.parametrize("name", SETUPS)
-def test_membranes_stay_within_rounding_of_brians_for_the_whole_life(name: str) -> None:
-    """The chip step by step, with the events and weights of Brian2's life: 26 500 steps or more."""
-    theirs, core = lived(name), SETUPS[name].network()
+def test_membranes_stay_within_rounding_of_brians_for_the_whole_episode(name: str) -> None:
+    """The chip step by step, with events and weights of Brian2's episode: 26 500 steps or more."""
+    theirs, core = episodes_done(name), SETUPS[name].network()
     stops = [*theirs.writes, len(theirs.spikes)]
     parts = []
     for begin, end in pairwise(stops):
@@ -130,9 +130,9 @@ def test_membranes_stay_within_rounding_of_brians_for_the_whole_life(name: str) 
 
 
 @pytest.mark.parametrize("name", SETUPS)
-def test_a_step_or_a_code_in_the_emulated_life_would_be_seen(name: str) -> None:
+def test_a_step_or_a_code_in_the_emulated_episode_would_be_seen(name: str) -> None:
     """The negative controls: each of these faults of the emulator changes its spikes."""
-    setup, theirs = SETUPS[name], lived(name)
+    setup, theirs = SETUPS[name], episodes_done(name)
     core, memory = setup.network(), setup.memory()
     weaker = setup.network()
     weaker.weight_u6[theirs.states[0] * (N_NEURONS + 1)] -= 1
@@ -142,8 +142,8 @@ def test_a_step_or_a_code_in_the_emulated_life_would_be_seen(name: str) -> None:
         "no learning": emulated(setup, memory=memory._replace(eta_q7=0)),
         "other random numbers": emulated(setup._replace(seed=setup.seed + 1)),
     }
-    for fault, life in faults.items():
-        assert not np.array_equal(life.spikes, theirs.spikes), fault
+    for fault, episode in faults.items():
+        assert not np.array_equal(episode.spikes, theirs.spikes), fault
 
 
 @pytest.mark.parametrize("name", SETUPS)
@@ -152,7 +152,7 @@ def test_a_code_in_one_first_weight_would_be_seen(name: str) -> None:
 
     There some actions are too far from winning.
     """
-    setup, theirs = SETUPS[name], lived(name)
+    setup, theirs = SETUPS[name], episodes_done(name)
     seen = []
     for pair in range(S * A):
         memory = setup.memory()
