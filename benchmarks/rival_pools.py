@@ -12,11 +12,11 @@ from rival_episode import (
     JOB_TIMEOUT_S,
     N_WORKERS,
     Candidate,
-    Generation,
     EpisodeResult,
+    Generation,
     Opener,
-    run_episodes,
     episode_inputs,
+    run_episodes,
 )
 
 from spikeloop.cluster.signals import StopSignal

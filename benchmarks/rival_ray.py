@@ -11,12 +11,12 @@ import numpy as np
 from rival_episode import (
     JOB_TIMEOUT_S,
     N_WORKERS,
-    Generation,
-    EpisodeResult,
     EpisodeInput,
+    EpisodeResult,
+    Generation,
     Opener,
-    run_episodes,
     episode_inputs,
+    run_episodes,
 )
 
 from spikeloop.tasks.base import FloatArray

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rival_episode import N_WORKERS, Generation, Opener, run_episodes, episode_inputs
+from rival_episode import N_WORKERS, Generation, Opener, episode_inputs, run_episodes
 from rival_pools import POOLS
 from rival_ray import POOLS_ON_RAY
 

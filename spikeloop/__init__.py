@@ -4,4 +4,4 @@ The code is in four folders, one question each: ``tasks`` (what is to be learned
 (who learns it), ``cluster`` (where it runs), ``coordinator`` (what to try next).
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

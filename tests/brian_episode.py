@@ -24,7 +24,7 @@ from spikeloop.workers.chip.mismatch import produced
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-from spikeloop.workers.learners.chip.episode import run_episodes, next_state, timing
+from spikeloop.workers.learners.chip.episode import next_state, run_episodes, timing
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory

@@ -13,7 +13,7 @@ import numpy as np
 from spikeloop.tasks.base import SeedArray, TaskBatch, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.quadratic import Quadratic
-from spikeloop.workers.base import Learner, Episodes
+from spikeloop.workers.base import Episodes, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
 

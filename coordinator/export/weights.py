@@ -32,7 +32,7 @@ from spikeloop.coordinator.store.manifest import open_run
 from spikeloop.coordinator.store.safe_npz import NOT_ITS_OWN, Arrays
 from spikeloop.tasks.base import FloatArray
 
-FORMAT = {"format": "spikeloop learned point", "version": "1"}
+FORMAT = {"format": "spikeloop learned point", "version": "2"}
 """Metadata that tell a weights file from another ``.npz``."""
 
 LARGEST = 1 << 30

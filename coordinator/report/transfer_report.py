@@ -9,7 +9,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search.baselines import OtherTasks, Baseline
+from spikeloop.coordinator.search.baselines import Baseline, OtherTasks
 from spikeloop.coordinator.search.transfer import THETAS, compare, mean_regrets
 from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
 from spikeloop.coordinator.stats.scores import Estimate, ends

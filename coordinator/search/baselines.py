@@ -12,10 +12,10 @@ import numpy as np
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.stats.regret import amount, plus_minus, mean_regret
+from spikeloop.coordinator.stats.regret import amount, mean_regret, plus_minus
 from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.tasks.base import FloatArray, References, HasBaselines, TaskBatch
+from spikeloop.tasks.base import FloatArray, HasBaselines, References, TaskBatch
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 

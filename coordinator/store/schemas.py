@@ -13,7 +13,7 @@ from spikeloop.coordinator.config.stopping import RULES
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import ParameterSpace
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 VOLATILE = frozenset(
     {"attempts", "worker", "wall_s", "work_s", "overhead_s", "retries", "finished"}

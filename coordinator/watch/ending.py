@@ -27,8 +27,8 @@ class Ending:
 
     def __init__(self, follower: Follower) -> None:
         from spikeloop.coordinator.report.transfer_report import (
-            transfer_scores,
             transfer_regrets,
+            transfer_scores,
         )
 
         self._folder, self._scale = follower.folder, follower.plan.scale

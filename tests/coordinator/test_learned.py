@@ -285,8 +285,8 @@ def test_later_versions_and_pickles(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arrays, _ = atomic_files.read_arrays(file)
-    atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "2"})
-    assert "written with version 2" in refused(tmp_path / "later.npz", capsys)
+    atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "3"})
+    assert "written with version 3" in refused(tmp_path / "later.npz", capsys)
     with pytest.raises(ValueError, match="Object arrays"):
         atomic_files.write_arrays(tmp_path / "x.npz", {"point": np.array([print])}, learned.FORMAT)
 

@@ -17,8 +17,8 @@ from spikeloop.cluster.targets.inline import InlinePool
 from spikeloop.coordinator.config.racing_schedule import (
     generation_edges,
     halving_edges,
-    n_halvings,
     n_episodes,
+    n_halvings,
 )
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing, run_session

@@ -16,7 +16,7 @@ from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.page import Folded, Page, Section, Table, Text, render, toml
-from spikeloop.coordinator.report.transfer_report import transfer_scores, transfer_regrets
+from spikeloop.coordinator.report.transfer_report import transfer_regrets, transfer_scores
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store import atomic_files

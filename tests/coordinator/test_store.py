@@ -80,7 +80,7 @@ def test_other_schema_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_of_the_first_version_is_refused_as_such_not_as_damaged(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"config": {}, "schema_version": 1}')
-    with pytest.raises(ConfigError, match="schema version 1, this program reads 2; read it with"):
+    with pytest.raises(ConfigError, match="schema version 1, this program reads 3; read it with"):
         RunStore.open(tmp_path)
 
 

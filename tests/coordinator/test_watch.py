@@ -499,7 +499,7 @@ def test_a_comparison_shows_its_trials_and_its_contest(tmp_path: Path) -> None:
     }
     folder = tmp_path / "mine"
     folder.mkdir()
-    atomic_files.write_json(folder / "comparison.json", {"schema_version": 2, "config": config})
+    atomic_files.write_json(folder / "comparison.json", {"schema_version": 3, "config": config})
     view = ComparisonView(folder)
     view.look()
     assert "The contest has not begun." in shown(view)

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulation import faults
 from simulation.cluster import SimulatedActors
-from simulation.episodes import cheap_episodes, grid, run_episodes, episodes
+from simulation.episodes import cheap_episodes, episodes, grid, run_episodes
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.referee import Referee, demand

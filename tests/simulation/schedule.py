@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from simulation.episodes import Episode, grid, episodes
+from simulation.episodes import Episode, episodes, grid
 from spikeloop.workers.job import Job, cut
 
 P_ACTIVE = 0.25

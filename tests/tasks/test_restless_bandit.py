@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from scipy import stats
 from statistical import assert_law, assert_mean, assert_rate
 
-from spikeloop.tasks.base import FloatArray, IntArray, HasBaselines, TaskBatch, TaskFamily
+from spikeloop.tasks.base import FloatArray, HasBaselines, IntArray, TaskBatch, TaskFamily
 from spikeloop.tasks.references import bandit_exact, restless_policies
 from spikeloop.tasks.references.bandit_optimum import majority_return
 from spikeloop.tasks.references.restless_policies import (

@@ -16,7 +16,7 @@ from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
-from spikeloop.workers.base import Differentiable, Learner, Episodes
+from spikeloop.workers.base import Differentiable, Episodes, Learner
 from spikeloop.workers.evaluate import assemble, evaluate, failed, mean_gradient
 from spikeloop.workers.job import Grid, Job, JobResult, Population, Status, Tile, cut
 from spikeloop.workers.seeding import TaskSet

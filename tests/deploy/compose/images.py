@@ -13,7 +13,7 @@ from deploy.compose.engine import Engine
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = "cluster/deploy/Dockerfile"
-OURS = "spikeloop:0.1.0"
+OURS = "spikeloop:0.2.0"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 PATH = "/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin"

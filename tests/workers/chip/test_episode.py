@@ -23,8 +23,8 @@ from spikeloop.workers.chip.ppu.scalar_unit import lcg
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.learners.chip.episode import (
-    run_episodes,
     next_state,
+    run_episodes,
     silence,
     stimulate,
     timing,
