@@ -1,4 +1,4 @@
-"""What runs in every worker process of a Ray pool."""
+"""The actor that runs in every worker process of a Ray pool."""
 
 import sys
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from spikeloop.workers.processor import kernels
 
 @dataclass(frozen=True)
 class Payload:
-    """One message to a worker: run these tiles.
+    """The tiles of one message to a worker, with the grids they are cut from.
 
     Attributes:
         run: which call of the pool's ``run`` this belongs to.
         tiles: what to run: the number, in that run, of the grid a tile is cut from, and the tile.
         grids: by number, the grids that this worker may not have yet.
-        beside: numbers of those that come beside the payload.
+        beside: numbers of the grids that come as arguments of their own.
     """
 
     run: int
@@ -32,7 +32,7 @@ class Payload:
 
 
 class EpisodeWorker:
-    """One worker process: it runs the tiles of one message after another.
+    """A worker process, which runs the tiles of one message after another.
 
     With several cores it runs several tiles at the same time, each in a thread, whatever message
     they came in. That pays for learners whose kernels release the interpreter's lock, as compiled
@@ -45,7 +45,7 @@ class EpisodeWorker:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
             file in it can stand in for a library.
         cores: tiles to run at the same time.
-        work: what it works for, which Ray's dashboard shows beside the worker's name.
+        work: name of the run, which Ray's dashboard shows beside the worker's name.
     """
 
     def __init__(self, import_path: str | None, cores: int = 1, work: str = "") -> None:
@@ -62,23 +62,23 @@ class EpisodeWorker:
         return f"{self._work or 'spikeloop'}: {worker_name()}"
 
     def hello(self) -> tuple[str, dict[str, str]]:
-        """Name and code of this process."""
-        kernels()  # looked up before there is work, when everything can still be imported
+        """Return the name and the code of this process."""
+        kernels()  # cached while everything can still be imported
         return worker_name(), fingerprint(self._own)
 
     def warm_up(self, job: Job) -> None:
-        """Do a small job, so that imports and compilation are over; may raise Unavailable."""
+        """Run a small job, so that imports and compilation are over; may raise Unavailable."""
         try:
             rehearse(job)
         except Unavailable as error:
             raise Unavailable(f"worker {worker_name()}: {error}") from error
 
     def evaluate(self, payload: Payload, *large_grids: Grid) -> list[JobResult]:
-        """Live the tiles of a message; gives one result for each.
+        """Run the tiles of a message, and return one result for each.
 
         Args:
-            payload: which ones.
-            large_grids: the grids that took the way through Ray's object store.
+            payload: which tiles, and the small grids.
+            large_grids: those that came through Ray's object store.
         """
         brought = {**payload.grids, **dict(zip(payload.beside, large_grids, strict=True))}
         with self._lock:

@@ -1,4 +1,4 @@
-"""Settings that a learner's Θ can contain: one line says bounds, unit and default for both.
+"""Settings that a learner's Θ can contain: one field gives bounds, unit and default of both.
 
 A searched setting's value is the default of the hyperparameter; one that is not searched is kept.
 """
@@ -19,13 +19,13 @@ def searchable(
     unit: str = "1",
     scale: str = "linear",
 ) -> Any:
-    """A field of a settings class that can be searched.
+    """Declare a field of a settings class that can be searched.
 
     Args:
         kind: of hyperparameter, in the learner's own words.
         default: value.
         low: least value, also of the search.
-        high: largest value, likewise.
+        high: largest value, also of the search.
         description: for tables.
         unit: as in ``space.Real``.
         scale: of the search, as in ``space.Real``.
@@ -35,7 +35,7 @@ def searchable(
 
 
 def searchables(settings: type[Settings]) -> dict[str, dict[str, Any]]:
-    """What can be searched, by setting: the arguments of ``searchable``."""
+    """Return what can be searched, by setting: the arguments of ``searchable``."""
     return {
         name: {**field.json_schema_extra, "description": field.description or ""}
         for name, field in settings.model_fields.items()

@@ -1,4 +1,4 @@
-"""How kernels are compiled: numba without the GIL, strict IEEE arithmetic, cached on disk.
+"""Compiles kernels by numba, without the GIL, with strict IEEE arithmetic and a cache on disk.
 
 Reference counting is off: counting the arrays of a ``Core`` each time it is passed on would cost
 several times what the emulator does with them, and without it a kernel cannot allocate memory.
@@ -22,17 +22,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-# What makes a compiled function callable from Python, and from C. It takes the arguments apart, the
-# thirty arrays of a ``Core`` too, and so is more code than most parts of a kernel themselves.
+# The wrappers for calls from Python and C unpack all arguments, the thirty arrays of a ``Core``
+# too, and so are more code than most parts of a kernel themselves.
 WITHOUT_ENTRIES: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class Inner:
-    """A function of kernels, compiled into them without an entry for Python.
+    """A function that is compiled into kernels without a wrapper for calls from Python.
 
-    numba would give each one such an entry, which takes two fifths of the time that an episode
-    takes to compile. Python may call it all the same, as tests do: it is then compiled again, with
-    one, and not merged into its caller.
+    numba would give each function such a wrapper, which takes two fifths of the time that an
+    episode takes to compile. Python may still call it, as tests do: it is then compiled again, with
+    a wrapper, and not merged into its caller.
 
     Attributes:
         py_func: the function itself, under numba's name for it.
@@ -47,13 +47,13 @@ class Inner:
         self.targetoptions: dict[str, Any] = self._for_kernels.targetoptions
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it from Python."""
+        """Call the function from Python."""
         return self._for_python(*arguments)
 
 
 @typeof_impl.register(Inner)
 def _inner_type(inner: Inner, context: Any) -> Any:
-    """What a kernel's compiler takes it for: the function without an entry."""
+    """Return the type that a kernel's compiler sees: that of the function without a wrapper."""
     return typeof_impl(inner._for_kernels, context)
 
 
@@ -68,19 +68,19 @@ def routine(function: Function) -> Function:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function that Python calls, and keeps its machine code on disk."""
+    """Compile a function that Python calls, and keep its machine code on disk."""
     return cast(Function, njit(**OPTIONS, cache=True)(function))
 
 
 def source_digest(*others: Path) -> int:
-    """A 62-bit digest of all sources that may end up in a kernel.
+    """Return a 62-bit digest of all sources that may be compiled into a kernel.
 
     numba's cache notices changes of a kernel's own file only, not of the functions merged into
     it. A kernel that refers to this number from an enclosing function has it in its cache key, and
     so is never run in a stale version.
 
     Args:
-        others: further sources that do, such as a user's own plasticity program.
+        others: further sources, such as a user's own plasticity program.
     """
     digest = hashlib.blake2b(digest_size=8)
     workers = Path(__file__).parent

@@ -30,7 +30,7 @@ SPECIAL = "\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
 """Characters that YAML does not allow, or that some versions of it read as the end of a line."""
 
 Image = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.1.0")
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.2.0")
 ]
 Size = Annotated[str, matching(r"[1-9][0-9]{0,5}(Mi|Gi|Ti)", "a size such as 512Mi or 4Gi")]
 Name = Annotated[
@@ -46,7 +46,7 @@ class Kubernetes(Settings):
     """Table ``[kubernetes]``: the cluster that ``spikeloop kubernetes`` asks for."""
 
     image: Image = Field(
-        default="spikeloop:0.1.0",
+        default="spikeloop:0.2.0",
         description="container image of all pods, where the cluster's nodes can pull it",
     )
     workers: int = Field(default=4, ge=1, le=10_000, description="worker pods")

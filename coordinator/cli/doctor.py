@@ -1,4 +1,4 @@
-"""``spikeloop doctor``: is this machine fit for a run, and if not, what to do."""
+"""``spikeloop doctor``: checks whether this machine can run Spikeloop, and says what to do."""
 
 import importlib
 import os
@@ -35,8 +35,8 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True)
-class Check:
-    """One finding.
+class Finding:
+    """The result of one check.
 
     Attributes:
         state: "ok", "warning" (a run works, but) or "broken" (a run cannot work).
@@ -49,8 +49,8 @@ class Check:
     advice: str = ""
 
 
-def examine() -> list[Check]:
-    """Runs all checks, the slow ones (compilation, a local Ray) last."""
+def examine() -> list[Finding]:
+    """Run all checks, the slow ones (compilation, a local Ray) last."""
     return [
         _python(),
         *map(_package, PACKAGES),
@@ -59,30 +59,30 @@ def examine() -> list[Check]:
         _shared_memory(),
         _writable("runs folder", Path.cwd(), "choose another with --out"),
         _writable("temporary folder", Path(tempfile.gettempdir()), "set TMPDIR to another"),
-        *_listening(),
-        _guarded("emulator", _emulator, "reinstall with: pip install --force-reinstall spikeloop"),
-        _guarded("local Ray", _ray, "until that is mended, runs work with --inline"),
+        *_ray_clusters(),
+        _attempt("emulator", _emulator, "reinstall with: pip install --force-reinstall spikeloop"),
+        _attempt("local Ray", _ray, "until that is mended, runs work with --inline"),
     ]
 
 
-def _python() -> Check:
+def _python() -> Finding:
     version = platform.python_version()
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
-        return Check("python", "ok", version)
-    return Check("python", "broken", version, "use Python 3.11, 3.12 or 3.13")
+        return Finding("python", "ok", version)
+    return Finding("python", "broken", version, "use Python 3.11, 3.12 or 3.13")
 
 
-def _package(name: str) -> Check:
+def _package(name: str) -> Finding:
     try:
-        return Check(name, "ok", metadata.version(name))
+        return Finding(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Check(name, "broken", "not installed", f"pip install {name}")
+        return Finding(name, "broken", "not installed", f"pip install {name}")
 
 
-def _brian() -> Check:
+def _brian() -> Finding:
     if util.find_spec("brian2") is None:
         advice = "pip install 'spikeloop[brian]' for Brian2 networks; nothing else needs it"
-        return Check("brian2", "warning", "not installed", advice)
+        return Finding("brian2", "warning", "not installed", advice)
     from spikeloop.workers.base import Unavailable
     from spikeloop.workers.brian.simulator import brian2
     from spikeloop.workers.brian.targets import cache_folder, require
@@ -91,73 +91,73 @@ def _brian() -> Check:
     try:
         brian2()
     except Unavailable as error:
-        return Check("brian2", "warning", found, str(error))
+        return Finding("brian2", "warning", found, str(error))
     try:
         require("cython")
     except Unavailable as error:
-        return Check("brian2", "ok", f"{found}, target numpy only; {error}")
-    return Check("brian2", "ok", f"{found}, all targets; modules are kept in {cache_folder()}")
+        return Finding("brian2", "ok", f"{found}, target numpy only; {error}")
+    return Finding("brian2", "ok", f"{found}, all targets; modules are kept in {cache_folder()}")
 
 
-def _memory() -> Check:
+def _memory() -> Finding:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
-        return Check("memory", "warning", "unknown on this system")
+        return Finding("memory", "warning", "unknown on this system")
     gib = kib / 2**20
     if gib < MIN_MEMORY_GIB:
         advice = f"free some: a local Ray needs about {MIN_MEMORY_GIB:.0f} GiB; or use --inline"
-        return Check("memory", "warning", f"{gib:.1f} GiB available", advice)
-    return Check("memory", "ok", f"{gib:.1f} GiB available, {os.cpu_count()} cores")
+        return Finding("memory", "warning", f"{gib:.1f} GiB available", advice)
+    return Finding("memory", "ok", f"{gib:.1f} GiB available, {os.cpu_count()} cores")
 
 
-def _shared_memory() -> Check:
+def _shared_memory() -> Finding:
     folder = Path("/dev/shm")
     if not folder.exists():
-        return Check("shared memory", "ok", "not used on this system")
+        return Finding("shared memory", "ok", "not used on this system")
     mib = shutil.disk_usage(folder).free / 2**20
     if mib < 256:
         advice = "give the container more, for example --shm-size 512m; Ray is slow without it"
-        return Check("shared memory", "warning", f"{mib:.0f} MiB free in {folder}", advice)
-    return Check("shared memory", "ok", f"{mib:.0f} MiB free in {folder}")
+        return Finding("shared memory", "warning", f"{mib:.0f} MiB free in {folder}", advice)
+    return Finding("shared memory", "ok", f"{mib:.0f} MiB free in {folder}")
 
 
-def _writable(name: str, folder: Path, advice: str) -> Check:
+def _writable(name: str, folder: Path, advice: str) -> Finding:
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        return Check(name, "warning", f"{folder}: {error.strerror}", advice)
+        return Finding(name, "warning", f"{folder}: {error.strerror}", advice)
     gib = shutil.disk_usage(folder).free / 2**30
-    return Check(name, "ok", f"{folder}, {gib:.0f} GiB free")
+    return Finding(name, "ok", f"{folder}, {gib:.0f} GiB free")
 
 
-def _listening() -> list[Check]:
-    """A finding for each Ray cluster that others can get into, or that all is closed."""
+def _ray_clusters() -> list[Finding]:
+    """Return a finding for each Ray cluster that others can reach, or one that says there is none."""
     from spikeloop.cluster.ray_backend.open_ports import clusters
 
     found = clusters()
     return [*_ports(found), *_folders(found)]
 
 
-def _ports(found: "list[ExposedCluster]") -> list[Check]:
-    checks = [_open(cluster) for cluster in found if cluster.public]
+def _ports(found: "list[ExposedCluster]") -> list[Finding]:
+    checks = [_reachable(cluster) for cluster in found if cluster.public]
     hidden = [cluster for cluster in found if cluster.hidden]
     if hidden:
         sessions = ", ".join(cluster.session for cluster in hidden)
-        checks.append(Check("open ports", "ok", f"unknown of another user's Ray: {sessions}"))
+        checks.append(Finding("open ports", "ok", f"unknown of another user's Ray: {sessions}"))
     closed = "no Ray process on this machine listens beyond 127.0.0.1"
-    return checks or [Check("open ports", "ok", closed)]
+    return checks or [Finding("open ports", "ok", closed)]
 
 
-def _folders(found: "list[ExposedCluster]") -> list[Check]:
+def _folders(found: "list[ExposedCluster]") -> list[Finding]:
     from spikeloop.cluster.ray_backend.exposure import ADVICE, open_to_others
 
     open_ = [one.folder for one in found if one.folder is not None and open_to_others(one.folder)]
     closed = "other accounts can write into the folder of no Ray cluster on this machine"
     return [
-        Check(
+        Finding(
             "open folder",
             "warning",
             f"other accounts of this machine can write into {folder} and so run code on the Ray "
@@ -165,23 +165,23 @@ def _folders(found: "list[ExposedCluster]") -> list[Check]:
             f"start it in a folder of its own: {ADVICE}",
         )
         for folder in open_
-    ] or [Check("open folder", "ok", closed)]
+    ] or [Finding("open folder", "ok", closed)]
 
 
-def _open(cluster: "ExposedCluster") -> Check:
+def _reachable(cluster: "ExposedCluster") -> Finding:
     ports = f"Ray's {cluster} can be reached from other machines"
     if cluster.token:
         advice = (
             "tokens travel in plain text: let a firewall or VPN keep strangers from these ports"
         )
-        return Check("open ports", "ok", f"{ports}, with a token", advice)
+        return Finding("open ports", "ok", f"{ports}, with a token", advice)
     without = (
         "without a token, so whoever reaches them runs code here"
         if cluster.token is False
         else "whether a token is needed is unknown, as it has no dashboard here"
     )
     advice = "start it with RAY_AUTH_MODE=token, or let a firewall close these ports"
-    return Check("open ports", "warning", f"{ports}, {without}", advice)
+    return Finding("open ports", "warning", f"{ports}, {without}", advice)
 
 
 def _emulator() -> str:
@@ -205,8 +205,8 @@ def _ray() -> str:
         return f"{pool.description}; ready after {time.perf_counter() - started:.1f} s"
 
 
-def _guarded(name: str, check: Callable[[], str], advice: str) -> Check:
+def _attempt(name: str, check: Callable[[], str], advice: str) -> Finding:
     try:
-        return Check(name, "ok", check())
+        return Finding(name, "ok", check())
     except (PoolError, ImportError, OSError, RuntimeError) as error:
-        return Check(name, "broken", " ".join(str(error).split()), advice)
+        return Finding(name, "broken", " ".join(str(error).split()), advice)
