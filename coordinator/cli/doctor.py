@@ -134,7 +134,7 @@ def _writable(name: str, folder: Path, advice: str) -> Finding:
 
 
 def _ray_clusters() -> list[Finding]:
-    """Return a finding for each Ray cluster that others can reach, or one that says there is none."""
+    """Return a finding for each Ray cluster that others can reach, or one if there is none."""
     from spikeloop.cluster.ray_backend.open_ports import clusters
 
     found = clusters()

@@ -1,4 +1,4 @@
-"""The private cluster from outside: quiet, closed to strangers, and gone afterwards."""
+"""The local cluster from outside: quiet, closed to other users, and gone afterwards."""
 
 import json
 import os
@@ -45,7 +45,7 @@ try:
         outcomes = list(pool.run(cut(grid("exit"), 1, 1, "deadly")))
         print(pool.description, flush=True)
         print(pool.n_replaced, flush=True)
-        for outcome in pool.run(cut(grid("hang_compiled"), 1, 1, "for ever")):
+        for outcome in pool.run(cut(grid("hang_compiled"), 1, 1, "endless")):
             print("hanging", flush=True)
 except Interrupted:
     print("interrupted")
@@ -57,7 +57,7 @@ def is_public(process: psutil.Process) -> bool:
     """Whether a process listens on more than the loopback interface."""
     try:
         connections = process.net_connections("tcp")
-    except psutil.NoSuchProcess:  # Ray starts short-ran helpers too
+    except psutil.NoSuchProcess:  # Ray starts short helpers too
         return False
     return any(
         connection.status == psutil.CONN_LISTEN
@@ -79,7 +79,7 @@ def hanging(home: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """A run whose workers hang in compiled code, its description and how many it has replaced."""
     environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
     options = {"env": {**environment, "HOME": str(home)}}
-    with child(["-c", SCRIPT, str(Path(__file__).parents[1])], home, **options) as run:
+    with child(["-c", SCRIPT, str(Path(__file__).parents[2])], home, **options) as run:
         assert run.stdout is not None
         description, n_replaced, hanging = (run.stdout.readline().strip() for _ in range(3))
         assert hanging == "hanging", run.communicate()
@@ -154,12 +154,13 @@ def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert not folder.exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
 def test_where_no_worker_starts_the_message_names_logs_that_are_there(tmp_path: Path) -> None:
     script = SCRIPT.replace("workers=2", "workers=1, dashboard=False, warm_up_timeout_s=0.001")
     environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
     options = {"env": {**environment, "HOME": str(tmp_path)}}
-    with child(["-c", script, str(Path(__file__).parents[1])], tmp_path, **options) as run:
+    with child(["-c", script, str(Path(__file__).parents[2])], tmp_path, **options) as run:
         _, errors = run.communicate()
     last = errors.splitlines()[-1]
     assert "no worker can be started" in last

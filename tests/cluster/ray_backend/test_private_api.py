@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDERS = ("tasks", "workers", "cluster", "coordinator")
 ALLOWED = ROOT / "cluster" / "ray_backend" / "private_api.py"
 PRIVATE = re.compile(r"\bray\._|\bray\.\w+\._|from ray\.?\w* import _|from ray\._|_raylet\b(?!s)")

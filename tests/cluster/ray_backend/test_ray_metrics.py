@@ -1,4 +1,4 @@
-"""What a real run shows at the metrics port is what it wrote; and it needs none of it."""
+"""The metrics of a real run equal its rows, and a run does not depend on them."""
 
 import logging
 import re
@@ -168,7 +168,7 @@ class Odd(Echo):
         raise RuntimeError("no time")
 
 
-def test_a_learner_may_call_anything_its_time() -> None:
+def test_a_learners_broken_interaction_time_counts_as_zero() -> None:
     points = Explicit(Echo().space(small_config().family.interface).default_point()[None])
     grid = Grid(small_config().family, Odd(), points, 2, 1, TaskSet.SEARCH, 0)
     (job,) = cut(grid, 1, 2, "")
@@ -178,7 +178,7 @@ def test_a_learner_may_call_anything_its_time() -> None:
     assert (counts["simulated_seconds", ""], counts["episodes", ""]) == (0, 2)
 
 
-def test_what_is_no_number_is_not_published() -> None:
+def test_values_that_are_not_finite_are_not_published() -> None:
     published = Metrics("small")
     published.publish({"fitness_mean": 0.5, "strategy": {"sigma": 1.0, "step_norm": float("nan")}})
     assert published.gauges() == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
