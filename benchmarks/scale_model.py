@@ -113,7 +113,7 @@ class _Generation:
         self._replies: list[_Reply] = []
 
     def run(self) -> None:
-        """Episodes all pieces."""
+        """Run all pieces."""
         began = self.now
         self._send(range(self._machine.n_workers))
         self.busy_s += self.now - began

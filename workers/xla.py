@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from spikeloop.workers.base import Unavailable
+from spikeloop.workers.environment import environment
 
 Precision = Literal["float32", "float64"]
 """Of everything inside a program."""
@@ -43,7 +44,8 @@ def jax(needed_by: str = "lsnn") -> Any:
     with _LOCK:
         try:
             if not _started:
-                with _environment():
+                flags = f"{os.environ.get('XLA_FLAGS', '')} {ENVIRONMENT['XLA_FLAGS']}".strip()
+                with environment({**ENVIRONMENT, "XLA_FLAGS": flags}):
                     import jax as module
 
                     module.devices()
@@ -62,22 +64,6 @@ def jax(needed_by: str = "lsnn") -> Any:
                 + (f"; JAX_PLATFORMS asks for {asked!r}" if asked else "")
             ) from error
     return module
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Set ``ENVIRONMENT`` for the block; other libraries and child processes keep their own."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    flags = f"{before['XLA_FLAGS'] or ''} {ENVIRONMENT['XLA_FLAGS']}".strip()
-    os.environ.update({**ENVIRONMENT, "XLA_FLAGS": flags})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spikeloop.cluster.env import environment
 from spikeloop.cluster.error_lines import first_line, origin
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.dashboard import PATIENCE_S, VARIABLE, connect, token_refused
 from spikeloop.cluster.ray_backend.job_env import SHARED
+from spikeloop.workers.environment import environment
 
 LIST_S, DOWNLOAD_S = 60, 3600
 """Time for a list of files, and for one file."""

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from spikeloop.cluster.env import environment
 from spikeloop.cluster.error_lines import first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.cleaner import cleaned_up
 from spikeloop.cluster.ray_backend.private_folder import RAYS, private_folder
 from spikeloop.cluster.signals import Interrupted, StopSignal, ending_signals
+from spikeloop.workers.environment import environment
 
 OBJECT_STORE_BYTES = 200_000_000
 """Shared memory for large populations; jobs and results travel beside it."""

@@ -176,7 +176,7 @@ def _reachable(cluster: "ExposedCluster") -> Finding:
         )
         return Finding("open ports", "ok", f"{ports}, with a token", advice)
     without = (
-        "without a token, so whoever reaches them runs code here"
+        "without a token, so everyone who reaches them can run code here"
         if cluster.token is False
         else "whether a token is needed is unknown, as it has no dashboard here"
     )

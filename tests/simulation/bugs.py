@@ -22,7 +22,7 @@ from spikeloop.workers.job import Job, JobResult, Outcome, Status
 
 
 def no_second_start_for_errors(ledger: Ledger, *args: Any, **kw: Any) -> None:
-    """What goes wrong on the way of a message is held against its episodes at once."""
+    """Episodes fail at once where a message breaks in transport."""
     _new(ledger, *args, **kw)
     ledger._max_starts[Status.RAISED] = 1
 
@@ -30,7 +30,7 @@ def no_second_start_for_errors(ledger: Ledger, *args: Any, **kw: Any) -> None:
 def lost_retry(
     ledger: Ledger, number: int, units: Sequence[WorkUnit], *args: Any, **kw: Any
 ) -> Any:
-    """What a lost worker had begun is not put back."""
+    """What a lost worker had begun is not queued again."""
     outcomes = _again(ledger, number, units, *args, **kw)
     if ledger._waiting and ledger._waiting[0] in units:
         ledger._waiting.popleft()
@@ -65,7 +65,7 @@ def copy_booked_twice(
 
 
 def no_deadline(ledger: Ledger, now: float) -> list[int]:
-    """Nobody is ever late."""
+    """No worker is ever overdue."""
     return []
 
 
@@ -76,7 +76,7 @@ def runs_confused(ledger: Ledger, tiles: Sequence[Any], whole: Sequence[bool] = 
 
 
 def company_for_suspects(ledger: Ledger, unit: WorkUnit) -> bool:
-    """Who may have taken a worker down travels with the others."""
+    """A suspected unit travels with the others."""
     return False
 
 
@@ -88,7 +88,7 @@ def blamed_for_nodes(
 
 
 def leaked_worker(group: WorkerGroup, worker: int) -> None:
-    """A worker is replaced and episodes on."""
+    """A worker is replaced and stays alive."""
     group._workers.pop(worker, None)
 
 
@@ -101,7 +101,7 @@ def leaked_at_the_end(group: WorkerGroup) -> None:
 
 
 def other_seeds(group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]) -> None:
-    """A second start episodes another episode than the first."""
+    """A second start runs another episode than the first."""
     sent: set[WorkUnit] = group.__dict__.setdefault("_sent", set())
     jobs = list(jobs)
     for unit in sent.intersection(message):

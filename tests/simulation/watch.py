@@ -78,7 +78,7 @@ class Watch:
         if not _at_work(actor, besides=call):
             self._since[actor] = self._clock.now
             unheard = actor.died_at < self._death_seen.get(actor.machine, 0.0) > actor.heard_at
-            demand(not unheard, f"actor {actor.number} gets work, dead and asked by nobody")
+            demand(not unheard, f"actor {actor.number} gets work, is dead and was not asked")
         self._referee.sent(call)
         leaves = all(self._leaves(actor, age_s) for age_s in (0.0, KNOWN_S))
         demand(not leaves, f"actor {actor.number} gets work, but its node leaves")
@@ -121,7 +121,7 @@ class Watch:
         demand(late_s <= 2 * ray_pool.TICK_S, f"does not stop for {late_s:.2f} s")
         records = self.pool._group._workers.values()
         mine = {record.actor for record in records}
-        demand(self.owned.keys() == mine, "an actor is alive that nobody knows")
+        demand(self.owned.keys() == mine, "an actor is alive that the pool does not know")
         self._gone = {record.actor for record in records if record.node_gone}
         for actor in self.owned:
             unplaced = actor.placed_at > self._network.looked and not actor.heard_at
@@ -154,7 +154,7 @@ class Watch:
             return self._failed_everywhere(message)
         if "in the warm-up" in message:
             return not any(actor.warm for actor in self.owned)
-        raise Violation(f"an error that nobody knows: {message}")
+        raise Violation(f"an unknown error: {message}")
 
     def _failed_everywhere(self, message: str) -> bool:
         """Whether no worker is left, and every node that has room for one has failed enough."""
