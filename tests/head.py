@@ -1,4 +1,4 @@
-"""A Ray head of one's own on this machine: dashboard, token, loopback only, gone at the end."""
+"""A Ray head for tests on this machine, with a dashboard, which ends with all its processes."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from processes import child, wait_for
 
-TOKEN = "a-token-of-the-tests-and-of-nobody-else-0123456789"
+TOKEN = "a-token-of-the-tests-alone-0123456789"
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,32 @@ class Head:
         url: of its dashboard.
         gcs_port: where Ray itself listens, which is no dashboard.
         runs: folder for run folders, that its environment names.
+        session: Ray's name of it.
     """
 
     url: str
     gcs_port: int
     runs: Path
+    session: str
+
+    @property
+    def address(self) -> str:
+        """Of Ray itself."""
+        return f"127.0.0.1:{self.gcs_port}"
 
 
 @contextmanager
-def head(cores: int) -> Iterator[Head]:
-    """Starts a head with some cores and ends it with all of its processes."""
+def head(
+    cores: int, token: str = TOKEN, loopback: bool = True, closed: bool = True
+) -> Iterator[Head]:
+    """Starts a head and ends it with all of its processes.
+
+    Args:
+        cores: cores of its node.
+        token: that it asks for; "" for none.
+        loopback: whether everything binds to 127.0.0.1.
+        closed: whether Ray's folder is inside one that other accounts cannot enter.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sl", dir="/tmp"))  # sockets need a short path
     gcs, dashboard, agent, agent_grpc, client = free_ports(5)
     ports = {
@@ -45,18 +61,19 @@ def head(cores: int) -> Iterator[Head]:
         "min-worker-port": 0,
         "max-worker-port": 0,
     }
+    rays = folder / "r" if closed else folder
     arguments = ["-m", "ray.scripts.scripts", "start", "--head", "--block"]
     arguments += [f"--{name}={port}" for name, port in ports.items()]
     arguments += [f"--num-cpus={cores}", "--object-store-memory=80000000"]
-    arguments += [f"--temp-dir={folder / 'r'}", "--dashboard-host=127.0.0.1"]
+    arguments += [f"--temp-dir={rays}", "--dashboard-host=127.0.0.1"]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": TOKEN,
+        "RAY_AUTH_MODE": "token" if token else "disabled",
+        **({"RAY_AUTH_TOKEN": token} if token else {}),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything binds to 127.0.0.1
+        **({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if loopback else {}),
         "SPIKELOOP_RUNS": str(folder / "runs"),
     }
     try:
@@ -64,7 +81,8 @@ def head(cores: int) -> Iterator[Head]:
             started = psutil.Process(process.pid)
             try:
                 wait_for(process, lambda: answers(dashboard) and answers(agent))
-                yield Head(f"http://127.0.0.1:{dashboard}", gcs, folder / "runs")
+                session = (rays / "session_latest").resolve().name
+                yield Head(f"http://127.0.0.1:{dashboard}", gcs, folder / "runs", session)
             finally:
                 for one in [*started.children(recursive=True), started]:
                     with suppress(psutil.NoSuchProcess):
@@ -74,7 +92,7 @@ def head(cores: int) -> Iterator[Head]:
 
 
 def free_ports(n: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses now."""
+    """Ports of the loopback interface that are free now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
@@ -83,7 +101,7 @@ def free_ports(n: int) -> list[int]:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens."""
+    """Whether a server listens."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
     except OSError:

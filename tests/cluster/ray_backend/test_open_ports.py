@@ -5,16 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
-from head import answers
-from processes import LIMIT_S, child, wait_for
+from head import head
+from processes import LIMIT_S
 from small import small_toml
 
 from spikeloop.cluster.ray_backend.open_ports import (
@@ -45,50 +42,6 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # where a job finds python
     return {**kept, "PATH": path, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0", **variables}
-
-
-def free_ports(n: int) -> list[int]:
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(closing(socket.socket())) for _ in range(n)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-@contextmanager
-def head(home: Path, inside: str = "", **variables: str) -> Iterator[tuple[str, str, str]]:
-    """Address, session and dashboard of a head; it and its processes end with the block.
-
-    Its folder is one that was made with mode 700, or one inside it.
-    """
-    port, dashboard, client, agent = free_ports(4)
-    with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as folder:
-        command = [
-            *["-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1"],
-            *[
-                "--port",
-                str(port),
-                "--dashboard-host",
-                "127.0.0.1",
-                "--temp-dir",
-                f"{folder}{inside}",
-            ],
-            *["--dashboard-port", str(dashboard), "--ray-client-server-port", str(client)],
-            *["--object-store-memory", "80000000", "--dashboard-agent-listen-port", str(agent)],
-        ]
-        with child(command, home, env=environment(home, **variables)) as process:
-            try:
-                wait_for(process, lambda: asks_for_token("127.0.0.1", dashboard) is not None)
-                wait_for(process, lambda: answers(agent))
-                session = Path(f"{folder}{inside}", "session_latest").resolve().name
-                yield f"127.0.0.1:{port}", session, f"http://127.0.0.1:{dashboard}"
-            finally:
-                family = psutil.Process(process.pid).children(recursive=True)
-                process.kill()
-                for one in family:
-                    with suppress(psutil.NoSuchProcess):
-                        one.kill()
-                psutil.wait_procs(family, timeout=LIMIT_S)
 
 
 def cluster(session: str) -> ExposedCluster:
@@ -141,8 +94,9 @@ def one_warning(errors: str, words: str) -> bool:
 @pytest.mark.slow
 def test_a_head_with_a_token(tmp_path: Path) -> None:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": RIGHT}
-    with head(tmp_path, "/r", **token) as (address, session, dashboard):
-        found = cluster(session)
+    with head(1, RIGHT, loopback=False) as started:
+        address, dashboard = started.address, started.url
+        found = cluster(started.session)
         assert found.token is True
         assert int(address.partition(":")[2]) in found.public["head service"]
         told = doctor._reachable(found)
@@ -173,8 +127,9 @@ def test_a_head_with_a_token(tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_head_without_a_token(tmp_path: Path) -> None:
-    with head(tmp_path, RAY_AUTH_MODE="disabled") as (address, session, dashboard):
-        found = cluster(session)
+    with head(1, token="", loopback=False, closed=False) as started:
+        address, dashboard = started.address, started.url
+        found = cluster(started.session)
         assert found.token is False
         told = doctor._reachable(found)
         assert told.state == "warning"
