@@ -3,19 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from spikeloop.cluster.cpu_quota import usable_cores
-from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.cluster.targets.ray_target import RayTarget
-from spikeloop.workers.job import Job
-
-if TYPE_CHECKING:
-    from spikeloop.cluster.ray_backend.ray_pool import RayPool
+from spikeloop.cluster.targets.ray_target import Cluster, RayTarget
 
 
 class Local(RayTarget):
@@ -40,15 +35,8 @@ class Local(RayTarget):
         return self
 
     @contextmanager
-    def open(
-        self,
-        warm_up: Job,
-        stop: StopSignal,
-        working_dir: Path | None,
-        run: str = "",
-        show_line: ShowLine = show_nothing,
-    ) -> Iterator["RayPool"]:
-        """Start Ray and the workers, and leave no process behind."""
+    def connect(self, stop: StopSignal, working_dir: Path | None, run: str) -> Iterator[Cluster]:
+        """Start Ray, and leave no process behind."""
         cores_each = usable_cores() if self.cores_per_worker == "node" else self.cores_per_worker
         workers = max(1, usable_cores() // cores_each) if self.workers is None else self.workers
         import_path = None if working_dir is None else str(working_dir.resolve())
@@ -58,7 +46,4 @@ class Local(RayTarget):
         with local_ray(workers * cores_each, self.dashboard, stop, run) as dashboard:
             where += f", {dashboard}" if dashboard else ""
             # This machine is the only node: once it is gone, no other will come.
-            with self.open_pool(
-                warm_up, stop, working_dir, import_path, workers, 0.0, where, run, show_line
-            ) as pool:
-                yield pool
+            yield Cluster(where, import_path, workers, patience_s=0.0)

@@ -3,17 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.cluster.targets.ray_target import RayTarget
-from spikeloop.workers.job import Job
-
-if TYPE_CHECKING:
-    from spikeloop.cluster.ray_backend.ray_pool import RayPool
+from spikeloop.cluster.targets.ray_target import Cluster, RayTarget
 
 
 class RayCluster(RayTarget):
@@ -34,28 +29,15 @@ class RayCluster(RayTarget):
         default=300.0, gt=0, description="time without any node after which the run gives up"
     )
     max_workers: int | None = Field(
-        default=None,
-        ge=1,
-        description="largest number of workers; default: no limit",
+        default=None, ge=1, description="largest number of workers; default: no limit"
     )
 
     @contextmanager
-    def open(
-        self,
-        warm_up: Job,
-        stop: StopSignal,
-        working_dir: Path | None,
-        run: str = "",
-        show_line: ShowLine = show_nothing,
-    ) -> Iterator["RayPool"]:
-        """Connect to the cluster and start the workers; end them and disconnect at the end."""
-        from spikeloop.cluster.ray_backend import connection
+    def connect(self, stop: StopSignal, working_dir: Path | None, run: str) -> Iterator[Cluster]:
+        """Join the cluster, and leave it at the end."""
+        from spikeloop.cluster.ray_backend.connection import import_path, joined
 
-        import_path = None if working_dir is None else connection.import_path(working_dir)
-        patience_s, most = self.patience_s, self.max_workers
-        with connection.joined(self.address, working_dir, run, stop) as address:
+        path = None if working_dir is None else import_path(working_dir)
+        with joined(self.address, working_dir, run, stop) as address:
             where = f"on the Ray cluster at {address}"
-            with self.open_pool(
-                warm_up, stop, working_dir, import_path, most, patience_s, where, run, show_line
-            ) as pool:
-                yield pool
+            yield Cluster(where, path, self.max_workers, self.patience_s)

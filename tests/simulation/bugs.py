@@ -80,7 +80,7 @@ def company_for_suspects(ledger: Ledger, unit: WorkUnit) -> bool:
     return False
 
 
-def blamed_for_nodes(
+def suspected_for_nodes(
     ledger: Ledger, number: int, status: Status, text: str, with_node: bool = False
 ) -> list[Outcome]:
     """A node that is lost counts like a worker that died."""
@@ -133,16 +133,16 @@ def old_picture(group: WorkerGroup) -> None:
 
 
 def dead_are_trusted(group: WorkerGroup, record: Any) -> None:
-    """Who was idle when another worker of its node died gets work unasked."""
+    """Idle workers get work without an answer after another worker of their node died."""
 
 
-def one_node_for_all(trouble: Backoff, nodes: object) -> bool:
+def one_node_for_all(backoff: Backoff, nodes: object) -> bool:
     """One bad node ends the run, though others are good."""
     return True
 
 
 def others_ignored(group: WorkerGroup, node: Node) -> int:
-    """All cores of a node are taken for free."""
+    """All cores of a node count as free."""
     return group._room(node)
 
 
@@ -170,7 +170,7 @@ def sum_in_order_of_arrival(outcomes: list[Outcome]) -> float:
 
 
 def deaf(stop: StopSignal) -> None:
-    """A signal to stop is not heard."""
+    """A signal to stop is ignored."""
 
 
 _new = Ledger.__init__
@@ -190,7 +190,7 @@ BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
     "no deadline": (Ledger, "overdue", no_deadline),
     "runs confused": (Ledger, "begin", runs_confused),
     "company for suspects": (Ledger, "_suspect", company_for_suspects),
-    "suspected for nodes": (Ledger, "lost", blamed_for_nodes),
+    "suspected for nodes": (Ledger, "lost", suspected_for_nodes),
     "leaked worker": (WorkerGroup, "dismiss", leaked_worker),
     "leaked at the end": (WorkerGroup, "close", leaked_at_the_end),
     "other seeds": (WorkerGroup, "send", other_seeds),
