@@ -79,11 +79,7 @@ def exported(name: str) -> str:
 
 
 class Metrics:
-    """The values of a run's metrics.
-
-    Args:
-        run: what the work is called.
-    """
+    """The values of a run's metrics."""
 
     def __init__(self, run: str = "") -> None:
         self._run = run or "unnamed"

@@ -79,12 +79,7 @@ class CoreShortage:
 
 
 class ProgressLines:
-    """Reports a pool's progress in few lines.
-
-    Args:
-        show_line: shows a line.
-        now: seconds of a steady clock.
-    """
+    """Reports a pool's progress in few lines."""
 
     def __init__(self, show_line: ShowLine, now: Callable[[], float]) -> None:
         self._show_line = show_line

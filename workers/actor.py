@@ -74,12 +74,7 @@ class EpisodeWorker:
             raise Unavailable(f"worker {worker_name()}: {error}") from error
 
     def evaluate(self, payload: Payload, *large_grids: Grid) -> list[JobResult]:
-        """Run the tiles of a message, and return one result for each.
-
-        Args:
-            payload: which tiles, and the small grids.
-            large_grids: those that came through Ray's object store.
-        """
+        """Run the tiles of a message, and return one result for each."""
         brought = {**payload.grids, **dict(zip(payload.beside, large_grids, strict=True))}
         with self._lock:
             if payload.run > self._run:

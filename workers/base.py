@@ -99,12 +99,7 @@ class Differentiable(Learner, Protocol):
 
         That is, per candidate, the gradient of the training objective with respect to the point, to
         be ascended: a mean over the episodes of the call. The objective may be a surrogate of the
-        return and contain more, such as regularisation.
-
-        Args:
-            parameters: as in ``run_episodes``.
-            tasks: as in ``run_episodes``.
-            seeds: as in ``run_episodes``.
-            progress: share of the search that is done, in [0, 1), for what is annealed.
+        return and contain more, such as regularisation; ``progress`` is the share of the search
+        that is done, in [0, 1), for what is annealed.
         """
         ...

@@ -19,16 +19,9 @@ def searchable(
     unit: str = "1",
     scale: str = "linear",
 ) -> Any:
-    """Declare a field of a settings class that can be searched.
+    """Declare a field of a settings class that can be searched between ``low`` and ``high``.
 
-    Args:
-        kind: of hyperparameter, in the learner's own words.
-        default: value.
-        low: least value, also of the search.
-        high: largest value, also of the search.
-        description: for tables.
-        unit: as in ``space.Real``.
-        scale: of the search, as in ``space.Real``.
+    ``kind`` is its kind in the learner's own words; unit and scale are as in ``space.Real``.
     """
     extra: dict[str, Any] = {"kind": kind, "low": low, "high": high, "unit": unit, "scale": scale}
     return Field(default=default, ge=low, le=high, description=description, json_schema_extra=extra)

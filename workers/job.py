@@ -133,12 +133,7 @@ def cut(
 ) -> list[Job]:
     """Cut a grid into jobs of at most ``n_candidates`` × ``n_tasks`` episodes, in reading order.
 
-    Args:
-        grid: what is cut.
-        n_candidates: candidates of a job.
-        n_tasks: tasks of a job.
-        name: what the jobs are part of, for people who watch.
-        area: the part of the grid that is wanted; None for all of it.
+    With ``area`` only that part of the grid is cut.
     """
     area = area or Tile(0, grid.n_candidates, 0, grid.n_tasks)
     return [

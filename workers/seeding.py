@@ -53,13 +53,7 @@ def _sequence(
 
 
 def stream(run_seed: int, purpose: Purpose, *coordinates: int) -> np.random.Generator:
-    """Return the generator of the given coordinates.
-
-    Args:
-        run_seed: non-negative seed of the run.
-        purpose: what the numbers are for.
-        coordinates: non-negative integers, for example task set and generation.
-    """
+    """Return the generator of the given coordinates."""
     return np.random.Generator(np.random.Philox(_sequence(run_seed, purpose, coordinates)))
 
 

@@ -145,11 +145,7 @@ class ParameterSpace:
             start += parameter.size
 
     def decode(self, points: FloatArray) -> "Parameters":
-        """Compute the physical values of points.
-
-        Args:
-            points: (n_candidates, n_dim) coordinates, unbounded.
-        """
+        """Compute the physical values of (n_candidates, n_dim) unbounded points."""
         if points.ndim != 2 or points.shape[1] != self.n_dim:
             raise ValueError(f"points must have shape (n, {self.n_dim}), got {points.shape}")
         values = np.empty(points.shape)

@@ -32,10 +32,8 @@ _started = False
 def jax(needed_by: str = "lsnn") -> Any:
     """Return the module ``jax``, imported and started on the first call.
 
-    Where a program has started JAX before, its threads are that program's.
-
-    Args:
-        needed_by: what needs it, the first words of the error message.
+    Where a program has started JAX before, its threads are that program's. ``needed_by`` begins
+    the error message.
 
     Raises:
         Unavailable: it cannot be imported or started; one line that says what to do.

@@ -40,12 +40,8 @@ class Backoff:
     def failed(self, node: Node, now: float, for_good: bool) -> int:
         """Record a failed start, and return how many rounds of starts failed in a row.
 
-        Workers that were started together fail together, and count once.
-
-        Args:
-            node: where.
-            now: seconds.
-            for_good: whether it makes no sense to try again and again.
+        Workers that were started together fail together, and count once. With ``for_good`` one more
+        failure gives the node up.
         """
         record = self._of(node)
         if for_good:

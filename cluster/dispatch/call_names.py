@@ -24,12 +24,7 @@ class CallNames:
         self._known: set[str] = set()
 
     def name(self, message: Message, jobs: Sequence[Job]) -> str:
-        """Return a message's name; "" if all names are used up and none of them fits.
-
-        Args:
-            message: units of the jobs.
-            jobs: all of a run of the pool.
-        """
+        """Return a message's name; "" if all names are used up and none of them fits."""
         first = min(unit.tile.c0 for unit in message)
         last = max(unit.tile.c1 for unit in message) - 1
         which = f"candidate {first}" if first == last else f"candidates {first}-{last}"

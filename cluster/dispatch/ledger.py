@@ -103,11 +103,8 @@ class Ledger:
     def begin(self, tiles: Sequence[Tile], whole: Sequence[bool] = ()) -> int:
         """Open a run of one job per tile, and return its number.
 
-        What workers still do for an earlier run is unwanted from now on.
-
-        Args:
-            tiles: of the jobs.
-            whole: of each, whether it must not be cut; by default none.
+        What workers still do for an earlier run is unwanted from now on. Tiles that are marked
+        ``whole`` are never cut.
         """
         self._run += 1
         self._tiles = tiles
@@ -302,10 +299,7 @@ class Ledger:
     def _take_back(self, number: int, message: Message, begun: bool) -> None:
         """Queue the units of a message again that are not suspected.
 
-        Args:
-            number: of the worker.
-            message: that it held.
-            begun: whether the worker may have begun it, which counts as a start.
+        If the worker may have begun them, that counts as a start.
         """
         wanted = [unit for unit in message if unit in self._open]
         for unit in wanted:

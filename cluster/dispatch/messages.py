@@ -27,11 +27,7 @@ class PackedMessage:
 
 
 class MessagePacker:
-    """Numbers the grids of a run and packs its messages.
-
-    Args:
-        actors: where large grids are shared.
-    """
+    """Numbers the grids of a run and packs its messages."""
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors

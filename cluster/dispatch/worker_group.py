@@ -159,13 +159,7 @@ class WorkerGroup:
             record.bringing.clear()
 
     def send(self, worker: int, message: Message, jobs: Sequence[Job]) -> None:
-        """Send a message to a ready worker.
-
-        Args:
-            worker: number.
-            message: units of the jobs of this run.
-            jobs: all jobs of this run.
-        """
+        """Send a message to a ready worker."""
         record = self._workers[worker]
         # A grid is known once a message with it has come back: messages may overtake each other, or
         # break. The payload is one argument, because Ray packs each argument on its own.
@@ -216,9 +210,7 @@ class WorkerGroup:
     def _settle_races(self, there: dict[str, int], now: float) -> None:
         """Record which workers have been given cores, and withdraw those whose cores others got.
 
-        Args:
-            there: workers by node; those that are withdrawn are subtracted.
-            now: seconds.
+        The numbers of workers by node, ``there``, are reduced by those that are withdrawn.
         """
         for worker, record in list(self._workers.items()):
             if record.placed or record.node_gone:

@@ -32,9 +32,6 @@ DONE = b"."
 def cleaned_up(folder: Path) -> Iterator[dict[str, str]]:
     """Run the program for the time of a block, and let it end what the block has left.
 
-    Args:
-        folder: of the cluster.
-
     Yields:
         Variables that all processes of the cluster must inherit.
     """

@@ -30,12 +30,6 @@ CONNECT_S = 10.0
 def joined(address: str, working_dir: Path | None, run: str, stop: StopSignal) -> Iterator[str]:
     """Connect this process to a cluster for the time of a block.
 
-    Args:
-        address: of the head, as "host:port"; "auto" for the one on this machine.
-        working_dir: folder of the user's own classes, or None.
-        run: what the work is called, for people who watch.
-        stop: breaks off the start.
-
     Yields:
         The address of the head.
     """

@@ -53,11 +53,7 @@ class JobInfo:
 
 
 class Jobs:
-    """The jobs of one cluster.
-
-    Args:
-        address: of the head's dashboard, ``http://HOST:8265``; by default ``VARIABLE`` or this
-            machine's.
+    """The jobs of the cluster with this dashboard, as in ``dashboard.connect``.
 
     Raises:
         PoolError: nothing listens there, it is no Ray dashboard, or it does not take the token.
@@ -133,12 +129,7 @@ class Jobs:
         return answer.text.strip() if answer.status_code == 200 else ""
 
     def shared_files(self, job: JobInfo, pattern: str) -> list[str]:
-        """Return the names of the files that a job shares and that match a pattern.
-
-        Args:
-            job: that runs or ran.
-            pattern: like ``NAME/state/*.npz``, relative to all that is shared.
-        """
+        """Return the shared files that match a pattern, for example ``NAME/state/*.npz``."""
         answer = self._get(
             "/api/v0/logs",
             {"node_id": job.node, "glob": f"{SHARED}/{pattern}", "timeout": str(LIST_S)},

@@ -58,12 +58,8 @@ def nodes_of(address: str, timeout_s: float) -> set[str] | None:
 def pack_folder(folder: Path, package: Path, without: Sequence[str]) -> None:
     """Pack a folder into a zip file as Ray packs working folders.
 
-    What ``.gitignore`` and ``.rayignore`` name is left out, and so are ``.git`` and environments.
-
-    Args:
-        folder: what to pack.
-        package: zip file to write.
-        without: paths to leave out too, as ``.gitignore`` writes them.
+    What ``.gitignore`` and ``.rayignore`` name is left out, and so are ``.git``, environments, and
+    ``without``, paths as ``.gitignore`` writes them.
     """
     from ray._private import ray_constants
     from ray._private.runtime_env.packaging import create_package

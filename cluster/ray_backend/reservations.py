@@ -76,9 +76,6 @@ class Reservations:
     def update(self, cores: Mapping[str, int]) -> dict[str, int]:
         """Ask Ray what is granted, and what others hold; waits for the head.
 
-        Args:
-            cores: of each node.
-
         Returns:
             Cores of each node that are neither free nor this run's.
         """

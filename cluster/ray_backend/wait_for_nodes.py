@@ -9,13 +9,7 @@ import time
 
 
 def joined_nodes(address: str, n_nodes: int, patience_s: float) -> list[str]:
-    """Return the addresses of a cluster's nodes once ``n_nodes`` have joined, or patience ends.
-
-    Args:
-        address: of the head, as "host:port".
-        n_nodes: how many are to come.
-        patience_s: seconds to wait at most.
-    """
+    """Return the addresses of a cluster's nodes once ``n_nodes`` have joined, or patience ends."""
     import logging
 
     import ray
