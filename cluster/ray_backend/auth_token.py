@@ -49,15 +49,11 @@ def check_token(address: str) -> None:
         token = found_token()
     asked = not accepts(address, "")
     where = f"the Ray cluster at {address}"
-    if asked and not shown:
+    if asked and not (shown and token):
+        missing = [] if shown else ["RAY_AUTH_MODE=token"]
+        missing += [] if token else ["RAY_AUTH_TOKEN to the cluster's token"]
         raise PoolError(
-            f"{where} asks for a token and this process shows none; set RAY_AUTH_MODE=token"
-            + ("" if token else " and RAY_AUTH_TOKEN to the cluster's token")
-        )
-    if asked and not token:
-        raise PoolError(
-            f"{where} asks for a token and there is none here; set RAY_AUTH_TOKEN to it, or "
-            "RAY_AUTH_TOKEN_PATH to a file that holds it"
+            f"{where} asks for a token and this process shows none; set {' and '.join(missing)}"
         )
     if asked and not accepts(address, token):
         raise PoolError(

@@ -166,7 +166,7 @@ def test_out_of_memory_is_recognised_in_the_log_of_this_start(
     program = f"set -u\ntake_down() {{ :; }}\nsay() {{ printf '%s\\n' \"$*\"; }}\n{log}\n{lines}\n"
     with open(path, "a") as file:
         done = subprocess.run(
-            ["bash", "-c", f"{program}cat <<'EOF'\n{since}\nEOF\nstarved\nexit 1\n"],
+            ["bash", "-c", f"{program}cat <<'EOF'\n{since}\nEOF\nexit_if_out_of_memory\nexit 1\n"],
             stdout=file,
             check=False,
             timeout=60,
