@@ -1,4 +1,4 @@
-"""The contract of every target's pool, with learners that break in every way.
+"""What every target's pool must do, whatever the learner does to it.
 
 Inline shares its process with the tests, so learners that kill or hang are for the others only.
 """
@@ -44,16 +44,13 @@ A healthy episode is a millisecond here and may take the limit twice before it c
 
 
 def marked(targets: list[str]) -> list[Any]:
-    """Return targets as parameters; a cluster that is joined is an exhaustive variant of local."""
-    marks: dict[str, list[pytest.MarkDecorator]] = {"inline": [], "local": [pytest.mark.ray]}
-    both = [pytest.mark.ray, pytest.mark.exhaustive]
-    return [pytest.param(target, marks=marks.get(target.split()[0], both)) for target in targets]
+    return [pytest.param(t, marks=() if t == "inline" else pytest.mark.ray) for t in targets]
 
 
-ON_RAY = [target for target in TARGETS if target != "inline"]
-on_ray = pytest.mark.parametrize("opened", marked(ON_RAY), indirect=True)
+STURDY = [target for target in TARGETS if target != "inline"]
+sturdy = pytest.mark.parametrize("opened", marked(STURDY), indirect=True)
 impatient = pytest.mark.parametrize(
-    "opened", marked([f"{target} impatient" for target in ON_RAY]), indirect=True
+    "opened", marked([f"{target} impatient" for target in STURDY]), indirect=True
 )
 
 
@@ -104,12 +101,12 @@ def assert_same_episodes(one: JobResult, other: JobResult) -> None:
 
 
 def assert_only_last_candidate_failed(outcomes: list[Outcome], status: Status) -> None:
-    """Candidate 7, in the last job, failed with this status; all others are as without faults."""
+    """Candidate 7, in the last job, failed with this status; all others ran as ever."""
     n_tasks = outcomes[-1].result.tile.t1
     healthy = [evaluate(job) for job in cut(grid(Echo(), n_tasks=n_tasks), 2, n_tasks, "")]
     for outcome, expected in zip(outcomes[:-1], healthy[:-1], strict=True):
         assert_same_episodes(outcome.result, expected)
-        # An episode that is too slow for a short limit is rightly tried again.
+        # Who is too slow for a short limit is rightly tried again.
         assert status == Status.TIMED_OUT or (outcome.attempts == 1).all()
     result = outcomes[-1].result
     np.testing.assert_array_equal(result.status, [[Status.OK] * n_tasks, [status] * n_tasks])
@@ -119,7 +116,7 @@ def assert_only_last_candidate_failed(outcomes: list[Outcome], status: Status) -
     assert all(failure.status == status and failure.message for failure in result.failures)
 
 
-def test_description_is_one_line(opened: Opened) -> None:
+def test_pool_says_what_it_is(opened: Opened) -> None:
     assert opened.pool.n_workers >= 1
     assert opened.pool.description
     assert "\n" not in opened.pool.description
@@ -137,6 +134,14 @@ def test_outcomes_equal_direct_evaluation(opened: Opened, n_candidates: int, n_t
         assert outcome.attempts.shape == job.tile.shape
         assert (outcome.attempts == 1).all()
         assert outcome.result.worker
+
+
+def test_order_of_jobs_does_not_matter(opened: Opened) -> None:
+    jobs = cut(grid(Echo()), 1, 2, "order")
+    shuffled = [jobs[i] for i in np.random.default_rng(3).permutation(len(jobs))]
+    by_tile = {outcome.result.tile: outcome.result for outcome in opened.run(shuffled)}
+    for outcome in opened.run(jobs):
+        assert_same_episodes(outcome.result, by_tile[outcome.result.tile])
 
 
 def test_jobs_of_different_grids_in_one_call(opened: Opened) -> None:
@@ -186,7 +191,7 @@ def test_a_stop_request_is_obeyed_between_jobs(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_interrupts_an_episode_that_hangs(opened: Opened, number: signal.Signals) -> None:
+def test_a_signal_interrupts_a_episode_that_hangs(opened: Opened, number: signal.Signals) -> None:
     """Before any deadline: past it, the episode would be reported, and nothing be raised."""
     handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     opened.stop.install()
@@ -202,7 +207,7 @@ def test_a_signal_interrupts_an_episode_that_hangs(opened: Opened, number: signa
             signal.signal(n, handler)
 
 
-@on_ray
+@sturdy
 def test_episodes_that_kill_their_process_are_reported(opened: Opened) -> None:
     before = opened.pool.n_replaced
     outcomes = opened.run(cut(grid(Echo(fault="exit")), 2, 3, "exit"))
@@ -211,7 +216,7 @@ def test_episodes_that_kill_their_process_are_reported(opened: Opened) -> None:
     assert opened.pool.n_replaced - before == 2 + 3  # the tile twice, then each episode once
 
 
-@on_ray
+@sturdy
 def test_episodes_that_kill_their_process_once_leave_no_trace(
     opened: Opened, tmp_path: Path
 ) -> None:
@@ -230,7 +235,7 @@ def assert_one_fault_leaves_no_trace(opened: Opened, fault: Any, marks: Path) ->
     return outcomes
 
 
-@on_ray
+@sturdy
 def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
     jobs = cut(grid(Echo(work_s=0.01), n_candidates=12), 1, 3, "kill")
     before = opened.pool.n_replaced
@@ -255,5 +260,5 @@ def test_episodes_that_hang_are_reported(opened: Opened) -> None:
 
 
 @impatient
-def test_an_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
+def test_a_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
     assert_one_fault_leaves_no_trace(opened, "hang", tmp_path)
