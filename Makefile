@@ -2,15 +2,21 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Two processes: one begins with the tests on Ray, which run one after another.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test lint format bench rivals scale soak chaos slurm-test compose-test clean
+.PHONY: demo test test-exhaustive lint format bench rivals scale soak chaos slurm-test compose-test clean
 
 # Learning to learn on the emulated chip, on all cores, in one to two minutes.
 demo: $(VENV)/.installed
 	$(BIN)/spikeloop run examples/mdp_evolution.toml --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(PYTEST)
+
+# Every variant of what `make test` samples: hours.
+test-exhaustive: $(VENV)/.installed-dev
+	$(PYTEST) -m exhaustive
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,21 +29,22 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # Tables of docs/performance.md; run it on an otherwise idle machine.
-BENCHMARKS := bounds brian brian_episodes dispatch emulator learning limits strategies competence
+BENCHMARKS := chip/emulator chip/emulator_and_brian brian/brian_episodes pool/dispatch strategies/ask_and_tell \
+	strategies/competence studies/bounds studies/learning studies/limits
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # Other people's pools beside ours; those that are not installed are left out.
 rivals: $(VENV)/.installed
-	$(BIN)/python benchmarks/rivals.py
+	$(BIN)/python benchmarks/pool/rivals.py
 
 # Costs of the pool, measured points and the model's tables of docs/scaling.md, in half an hour.
 scale: $(VENV)/.installed
-	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/scale/scale.py
 
 # Whether 10,000 generations make anything grow, in five minutes.
 soak: $(VENV)/.installed
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/pool/soak.py
 
 # Real runs on real Ray, disturbed at seeded moments: RUNS=50 SEED=1. As root it can do most.
 RUNS ?= 50

@@ -1,7 +1,4 @@
-"""What all tests share: reproducible hypothesis runs, and which of them may run side by side.
-
-Statistical asserts are in statistical.py.
-"""
+"""What all tests share: reproducible hypothesis runs, and which of them may run side by side."""
 
 import os
 import secrets
@@ -10,7 +7,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from blank import blank_figures
+from support.blank_figures import blank_figures
 
 # Ray reads its token once per process, so all clusters that a test process meets share one.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -25,29 +22,39 @@ hypothesis.settings.load_profile("spikeloop")
 
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Runs that tests begin are not noted among those of the user who tests."""
+    """Keep notes of runs that tests begin apart from those of the user who tests."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="module")
-def undrawn() -> Iterator[None]:
-    """Figures of a whole file of tests are blank, as ``usefixtures("undrawn")``."""
+def without_figures() -> Iterator[None]:
+    """Leave figures blank in a whole file of tests, by ``usefixtures("without_figures")``."""
     with blank_figures():
         yield
 
 
 @pytest.fixture
-def undrawn_here() -> Iterator[None]:
-    """Figures of one test are blank."""
+def without_figures_here() -> Iterator[None]:
+    """Leave figures blank in one test."""
     with blank_figures():
         yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files run side by side where there are several processes; tests on Ray one after another.
+    """Put tests on Ray into one group and each file into another, the longest groups first.
 
-    Two Ray clusters that start at the same time on a small machine want the same ports.
+    Two Ray clusters that start at the same time on a small machine want the same ports, so their
+    tests run one after another, while another process takes the other files.
     """
+    slow_files = {
+        item.path
+        for item in items
+        if item.get_closest_marker("slow") or item.get_closest_marker("brian")
+    }
+
+    def on_ray(item: pytest.Item) -> bool:
+        return item.get_closest_marker("ray") is not None
+
+    items.sort(key=lambda item: (not on_ray(item), item.path not in slow_files))
     for item in items:
-        on_ray = item.get_closest_marker("ray") is not None
-        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray(item) else str(item.path)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from small import assert_same_contents
+from support.small_run import assert_same_contents
 
 from chaos.scenes import MAX_ATTEMPTS
 from spikeloop.coordinator.errors import ConfigError

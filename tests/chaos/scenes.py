@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from small import small_toml
+from support.small_run import small_toml
 
 GENERATIONS = 12
 MAX_ATTEMPTS = 5

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from processes import LIMIT_S, wait_for
-from small import Silent, small_config
+from support.child_processes import LIMIT_S, wait_for
+from support.small_run import SilentReporter, small_config
 
 from chaos import invariants
 from chaos.faults import FAULTS, kill_worker, pause_coordinator
@@ -29,7 +29,7 @@ from spikeloop.workers.learners import TabularTd
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed") / "small"
-    run_session.start(small_config(), folder, Silent(), StopSignal())
+    run_session.start(small_config(), folder, SilentReporter(), StopSignal())
     return folder
 
 

@@ -1,6 +1,7 @@
 """What every target's pool must do, whatever the learner does to it.
 
-Inline shares its process with the tests, so learners that kill or hang are for the others only.
+The inline pool shares its process with the tests, so only the others meet learners that kill their
+process or hang.
 """
 
 import os
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from faulty import Echo
-from nodes import cluster_of
+from failing_learner import Echo
+from support.paths import OWN_CLASSES
+from support.ray_nodes import ray_cluster_of
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import Interrupted, StopSignal
@@ -28,29 +30,26 @@ from spikeloop.workers.job import Grid, Job, JobResult, Outcome, Status, Tile, c
 from spikeloop.workers.seeding import TaskSet
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
-SETTINGS: dict[str, dict[str, Any]] = {
-    "local": {"workers": 2, "dashboard": False},
-}
-"""What the tests need changed; a target that is not here is tested with its defaults."""
-
-OWN = Path(__file__).parents[1]
-"""The folder of the learners that break."""
-
-PATIENCE = {"impatient": {"job_timeout_s": 5.0}}
+SETTINGS: dict[str, dict[str, Any]] = {"local": {"workers": 2, "dashboard": False}}
+"""Settings that differ from a target's defaults."""
+SHORT_TIMEOUT = {"job_timeout_s": 5.0}
 """For episodes that hang. All others get the default, minutes, so that no busy machine fails them.
 
 A healthy episode is a millisecond here and may take the limit twice before it counts as hanging.
 """
+RAY = [target for target in TARGETS if target != "inline"]
 
 
-def marked(targets: list[str]) -> list[Any]:
-    return [pytest.param(t, marks=() if t == "inline" else pytest.mark.ray) for t in targets]
+def parameter(target: str, short_timeout: bool = False) -> Any:
+    """A parameter of ``opened``; hanging episodes meet one target, whose dispatch all share."""
+    marks = [] if target == "inline" else [pytest.mark.ray]
+    marks += [pytest.mark.exhaustive] if short_timeout and target != "local" else []
+    return pytest.param((target, short_timeout), marks=marks, id=target)
 
 
-STURDY = [target for target in TARGETS if target != "inline"]
-sturdy = pytest.mark.parametrize("opened", marked(STURDY), indirect=True)
-impatient = pytest.mark.parametrize(
-    "opened", marked([f"{target} impatient" for target in STURDY]), indirect=True
+on_ray = pytest.mark.parametrize("opened", [parameter(t) for t in RAY], indirect=True)
+with_short_timeout = pytest.mark.parametrize(
+    "opened", [parameter(t, short_timeout=True) for t in RAY], indirect=True
 )
 
 
@@ -70,27 +69,27 @@ class Opened:
     stop: StopSignal
 
     def run(self, jobs: list[Job]) -> list[Outcome]:
-        """Outcomes by index, after checking that there is exactly one for every job."""
+        """Return outcomes by index, after checking that there is exactly one for every job."""
         outcomes = sorted(self.pool.run(jobs), key=lambda outcome: outcome.index)
         assert [outcome.index for outcome in outcomes] == list(range(len(jobs)))
         assert [outcome.result.tile for outcome in outcomes] == [job.tile for job in jobs]
         return outcomes
 
 
-@pytest.fixture(scope="module", params=marked(list(TARGETS)))
+@pytest.fixture(scope="module", params=[parameter(target) for target in TARGETS])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    name, _, patience = request.param.partition(" ")
-    settings = {**SETTINGS.get(name, {}), **PATIENCE.get(patience, {})}
+    name, short_timeout = request.param
+    settings = {**SETTINGS.get(name, {}), **(SHORT_TIMEOUT if short_timeout else {})}
     warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
     with ExitStack() as stack:
         if name == "ray":
-            settings["address"] = stack.enter_context(cluster_of(1, 1)).address
+            settings["address"] = stack.enter_context(ray_cluster_of(1, 1)).address
         target = TARGETS[name](**settings)
-        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN)), stop)
+        yield Opened(stack.enter_context(target.open(warm_up, stop, OWN_CLASSES)), stop)
 
 
 def assert_same_episodes(one: JobResult, other: JobResult) -> None:
-    """Everything but who did it and how long it took, to the bit."""
+    """All but the worker and the time are the same, to the bit."""
     assert one.tile == other.tile
     for name in ("returns", "curve", "status"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
@@ -101,12 +100,12 @@ def assert_same_episodes(one: JobResult, other: JobResult) -> None:
 
 
 def assert_only_last_candidate_failed(outcomes: list[Outcome], status: Status) -> None:
-    """Candidate 7, in the last job, failed with this status; all others ran as ever."""
+    """Candidate 7, in the last job, failed with this status; all others ran undisturbed."""
     n_tasks = outcomes[-1].result.tile.t1
     healthy = [evaluate(job) for job in cut(grid(Echo(), n_tasks=n_tasks), 2, n_tasks, "")]
     for outcome, expected in zip(outcomes[:-1], healthy[:-1], strict=True):
         assert_same_episodes(outcome.result, expected)
-        # Who is too slow for a short limit is rightly tried again.
+        # A job that is too slow for a short limit is rightly tried again.
         assert status == Status.TIMED_OUT or (outcome.attempts == 1).all()
     result = outcomes[-1].result
     np.testing.assert_array_equal(result.status, [[Status.OK] * n_tasks, [status] * n_tasks])
@@ -116,17 +115,14 @@ def assert_only_last_candidate_failed(outcomes: list[Outcome], status: Status) -
     assert all(failure.status == status and failure.message for failure in result.failures)
 
 
-def test_pool_says_what_it_is(opened: Opened) -> None:
+def test_pool_describes_itself_in_one_line_and_takes_no_jobs(opened: Opened) -> None:
     assert opened.pool.n_workers >= 1
     assert opened.pool.description
     assert "\n" not in opened.pool.description
-
-
-def test_no_jobs_no_outcomes(opened: Opened) -> None:
     assert opened.run([]) == []
 
 
-@pytest.mark.parametrize(("n_candidates", "n_tasks"), [(1, 1), (3, 2), (8, 3)])
+@pytest.mark.parametrize(("n_candidates", "n_tasks"), [(1, 1), (3, 2)])
 def test_outcomes_equal_direct_evaluation(opened: Opened, n_candidates: int, n_tasks: int) -> None:
     jobs = cut(grid(Echo()), n_candidates, n_tasks, "equal")
     for outcome, job in zip(opened.run(jobs), jobs, strict=True):
@@ -162,7 +158,7 @@ def test_a_large_population_gives_the_same(opened: Opened) -> None:
 def test_episodes_that_raise_are_reported(opened: Opened, fault: Any) -> None:
     outcomes = opened.run(cut(grid(Echo(fault=fault)), 2, 3, fault))
     assert_only_last_candidate_failed(outcomes, Status.RAISED)
-    assert "faulty.py" in outcomes[-1].result.failures[0].traceback
+    assert "failing_learner.py" in outcomes[-1].result.failures[0].traceback
 
 
 def test_episodes_that_are_not_finite_are_reported(opened: Opened) -> None:
@@ -207,7 +203,7 @@ def test_a_signal_interrupts_a_episode_that_hangs(opened: Opened, number: signal
             signal.signal(n, handler)
 
 
-@sturdy
+@on_ray
 def test_episodes_that_kill_their_process_are_reported(opened: Opened) -> None:
     before = opened.pool.n_replaced
     outcomes = opened.run(cut(grid(Echo(fault="exit")), 2, 3, "exit"))
@@ -216,7 +212,7 @@ def test_episodes_that_kill_their_process_are_reported(opened: Opened) -> None:
     assert opened.pool.n_replaced - before == 2 + 3  # the tile twice, then each episode once
 
 
-@sturdy
+@on_ray
 def test_episodes_that_kill_their_process_once_leave_no_trace(
     opened: Opened, tmp_path: Path
 ) -> None:
@@ -225,7 +221,7 @@ def test_episodes_that_kill_their_process_once_leave_no_trace(
 
 
 def assert_one_fault_leaves_no_trace(opened: Opened, fault: Any, marks: Path) -> list[Outcome]:
-    """The episode that broke is retried with the same seeds: the very same episodes come out."""
+    """The episode that broke is retried with the same seeds and gives the same episode."""
     once = Echo(fault=fault, once_in=str(marks), broken_from=1.0)
     outcomes = opened.run(cut(grid(once, n_tasks=1), 2, 1, "once"))
     assert len(list(marks.iterdir())) == 1
@@ -235,7 +231,7 @@ def assert_one_fault_leaves_no_trace(opened: Opened, fault: Any, marks: Path) ->
     return outcomes
 
 
-@sturdy
+@on_ray
 def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
     jobs = cut(grid(Echo(work_s=0.01), n_candidates=12), 1, 3, "kill")
     before = opened.pool.n_replaced
@@ -250,7 +246,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
         assert_same_episodes(outcome.result, evaluate(jobs[outcome.index]))
 
 
-@impatient
+@with_short_timeout
 def test_episodes_that_hang_are_reported(opened: Opened) -> None:
     """In compiled code, which no signal reaches; the test below has one that hangs in Python."""
     outcomes = opened.run(cut(grid(Echo(fault="hang_compiled"), n_tasks=1), 2, 1, "hang"))
@@ -259,6 +255,6 @@ def test_episodes_that_hang_are_reported(opened: Opened) -> None:
     assert "5 s" in outcomes[-1].result.failures[0].message
 
 
-@impatient
+@with_short_timeout
 def test_a_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
     assert_one_fault_leaves_no_trace(opened, "hang", tmp_path)

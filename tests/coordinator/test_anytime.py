@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_rate
+from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.stats import anytime as ours
 from spikeloop.coordinator.stats.intervals import Interval

@@ -3,16 +3,16 @@
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from html_page import HtmlPage, column, table_of
+from family_with_baselines import MDP
 from rich.console import Console
-from ruled import MDP
-from small import Silent, small_config, small_tables
+from support.html_page import HtmlPage, column, table_of
+from support.paths import OWN_CLASSES
+from support.small_run import SilentReporter, small_config, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
@@ -32,15 +32,15 @@ from spikeloop.tasks.base import References
 from spikeloop.workers.seeding import Purpose, TaskSet
 from spikeloop.workers.seeding import stream as generator
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 SEED = 5
 
 
 def ruled_config(broken: str = "none") -> RunConfig:
     tables = small_tables(run={"generations": 1})
-    tables["family"] = {"kind": "ruled:HasBaselines", "broken": broken}
-    return parse(tables, "ruled.toml", Path(__file__).parents[1])
+    tables["family"] = {"kind": "family_with_baselines:HasBaselines", "broken": broken}
+    return parse(tables, "ruled.toml", OWN_CLASSES)
 
 
 def references(config: RunConfig, n_tasks: int = 8, seed: int = SEED) -> References:
@@ -52,7 +52,7 @@ def references(config: RunConfig, n_tasks: int = 8, seed: int = SEED) -> Referen
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunStore, Transfer]:
     folder = tmp_path_factory.mktemp("ruled") / "small"
-    transfer = run_session.start(ruled_config(), folder, Silent(), StopSignal())
+    transfer = run_session.start(ruled_config(), folder, SilentReporter(), StopSignal())
     return RunStore(folder), transfer
 
 

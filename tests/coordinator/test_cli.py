@@ -9,21 +9,16 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from small import small_config, small_toml
+from support.command_line import cli
+from support.paths import OWN_CLASSES
+from support.small_run import small_config, small_toml
 
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import RayCluster
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.cli.open import retarget
 from spikeloop.coordinator.store import manifest
 from spikeloop.workers.fingerprint import fingerprint
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +129,9 @@ def test_another_target_keeps_what_both_have() -> None:
 def test_too_many_failed_episodes_quote_one_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learner = {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0}
+    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
     config = small_toml(tmp_path / "small.toml", learner=learner)
-    (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
+    (tmp_path / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
     assert cli("run", str(config), "--out", str(tmp_path)) == 1
     errors = capsys.readouterr().err
     assert errors.count("Traceback (most recent call last)") == 1
@@ -146,9 +141,9 @@ def test_too_many_failed_episodes_quote_one_traceback(
 def test_few_failed_episodes_are_counted_and_the_run_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learner = {"kind": "faulty:Echo", "fault": "nan", "broken_from": 0.75}
+    learner = {"kind": "failing_learner:Echo", "fault": "nan", "broken_from": 0.75}
     config = small_toml(tmp_path / "small.toml", learner=learner, run={"max_failed_share": 1.0})
-    (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
+    (tmp_path / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
     assert cli("run", str(config), "--out", str(tmp_path)) == 0
     output = capsys.readouterr().out
     episodes = pd.read_parquet(tmp_path / "small" / "episodes")
@@ -277,8 +272,8 @@ def test_plan_counts_the_episodes_and_writes_nothing(
 
 def faulty_toml(folder: Path, **learner: Any) -> Path:
     """A small run with a learner that breaks, its module beside it."""
-    (folder / "faulty.py").write_bytes((Path(__file__).parents[1] / "faulty.py").read_bytes())
-    return small_toml(folder / "small.toml", learner={"kind": "faulty:Echo", **learner})
+    (folder / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
+    return small_toml(folder / "small.toml", learner={"kind": "failing_learner:Echo", **learner})
 
 
 def test_plan_of_a_learner_that_always_fails_fails(

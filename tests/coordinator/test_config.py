@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
-from small import TABLES, small_config, small_tables, small_toml
+from support.paths import OWN_CLASSES
+from support.small_run import TABLES, small_config, small_tables, small_toml
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load, override, parse
@@ -14,14 +15,13 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import toml
 from spikeloop.tasks.settings import Settings
 
-TESTS = Path(__file__).parents[1]
-SIZED = "slope:Sized"
+SIZED = "gradient_learner:Sized"
 DELAY = "synapses.s.delay_ms must be >= 0, <= 1000, got -1.0"
 
 
 def refusal(tables: dict[str, Any]) -> str:
     with pytest.raises(ConfigError) as error:
-        parse(tables, "small.toml", TESTS)
+        parse(tables, "small.toml", OWN_CLASSES)
     message = str(error.value)
     assert "\n" not in message
     assert message.startswith("small.toml: ")
@@ -58,7 +58,7 @@ def test_nested_override(tmp_path: Path) -> None:
         ("run", {"tasks": 0, "seed": -1}, "(and 1 more)"),
         ("strategy", {"kind": "evolutoin"}, "did you mean 'evolution'?"),
         ("strategy", {"kind": "no_such:Thing"}, "cannot import 'no_such'"),
-        ("strategy", {"kind": "small:Silent"}, "must name a settings class"),
+        ("strategy", {"kind": "support.small_run:SilentReporter"}, "must name a settings class"),
         ("strategy", {"kind": 3}, "got 3"),
         ("strategy", {"optimizer": {"kind": "sgdx"}}, "optimizer.kind must be one of"),
         ("strategy", {"optimizer": {"kind": "adam", "beta1": 2.0}}, "optimizer.beta1 must be"),
@@ -283,10 +283,10 @@ def test_installed_class_needs_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_strategy_that_goes_by_gradients_needs_a_learner_that_gives_them() -> None:
-    ascent = {"kind": "slope:Ascent"}
-    slope = {"kind": "slope:Slope"}
+    ascent = {"kind": "gradient_learner:Ascent"}
+    slope = {"kind": "gradient_learner:Slope"}
     tables = {**small_tables(), "strategy": ascent}
-    assert parse({**tables, "learner": slope}, "small.toml", TESTS).strategy.kind == "ascent"
+    assert parse({**tables, "learner": slope}, "small.toml", OWN_CLASSES).strategy.kind == "ascent"
     message = refusal(tables)
     assert "[strategy] ascent needs a learner that gives gradients" in message
     assert message.endswith(", got tabular_td")
@@ -336,16 +336,16 @@ def test_stages_change_the_family_of_search_tasks_until_their_share() -> None:
         {"until": 0.3, "family": {"n_steps": 10}},
         {"until": 0.55, "family": {"n_steps": 20, "n_states": 2}},
     )
-    config = parse(tables, "small.toml", TESTS)
+    config = parse(tables, "small.toml", OWN_CLASSES)
     steps = [config.family_at(generation).interface.n_steps for generation in range(1, 11)]
     assert steps == 3 * [10] + 3 * [20] + 4 * [60]
     assert config.family_at(5).interface.n_observations == 2
     assert config.family_at(10) is config.family
     assert [stage.last(10) for stage in config.run.curriculum] == [3, 6]
-    again = parse(config.tables(), "again", TESTS)
+    again = parse(config.tables(), "again", OWN_CLASSES)
     assert again == config
     assert again.stages == config.stages
-    assert parse(tomllib.loads(toml(config.tables())), "toml", TESTS) == config
+    assert parse(tomllib.loads(toml(config.tables())), "toml", OWN_CLASSES) == config
 
 
 @pytest.mark.parametrize(

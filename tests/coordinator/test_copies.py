@@ -15,12 +15,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from pyarrow import fs
-from s3 import BUCKET, ENVIRONMENT, S3
-from small import Silent, assert_same_contents, small_config, small_toml
+from support.command_line import cli, one_line
+from support.folders import folder_contents
+from support.s3_server import BUCKET, ENVIRONMENT, S3
+from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
@@ -31,15 +32,9 @@ from spikeloop.coordinator.sync.background_upload import Copying
 from spikeloop.coordinator.sync.download import Copy
 from spikeloop.coordinator.sync.upload import Mirror
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 PART = "episodes/part-000001.parquet"
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -70,23 +65,12 @@ def copied(run: Path, s3: S3, request: pytest.FixtureRequest) -> str:
     return prefix
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    errors = capsys.readouterr().err
-    assert errors.count("\n") == 1, errors
-    return errors
-
-
 # --- what a copy is -------------------------------------------------------------------------------
 
 
 def test_a_copy_holds_the_very_files_of_the_run(run: Path, s3: S3) -> None:
-    assert s3.objects("lab/small") == contents(run)
-    assert len(contents(run)) > 15
+    assert s3.objects("lab/small") == folder_contents(run)
+    assert len(folder_contents(run)) > 15
 
 
 def test_pandas_reads_a_copy_where_it_is(run: Path, s3: S3) -> None:
@@ -156,7 +140,7 @@ def test_files_come_in_the_order_of_commits_and_go_in_the_opposite_one(run: Path
     assert mirror.generation == Copy(place).generation == 1
     again = Mirror(place)
     again.push(store, store.generation())
-    assert place.files.keys() == contents(run).keys() - {"transfer/part-000000.parquet"} | {
+    assert place.files.keys() == folder_contents(run).keys() - {"transfer/part-000000.parquet"} | {
         "figures/search.png",
         "figures/learning.png",
     }
@@ -173,7 +157,8 @@ def test_what_is_there_is_not_written_again_and_what_is_lost_is(run: Path) -> No
     Mirror(place).push(store, 3)
     assert place.written[0] == "episodes/part-000001.parquet"
     assert (
-        place.files["episodes/part-000003.parquet"] == contents(run)["episodes/part-000003.parquet"]
+        place.files["episodes/part-000003.parquet"]
+        == folder_contents(run)["episodes/part-000003.parquet"]
     )
 
 
@@ -195,7 +180,7 @@ def test_a_lost_folder_is_brought_back_by_the_same_command(
     assert "up to generation 2, from s3://bucket/" in output
     assert "resumed after generation 2 of 3" in output
     assert_same_contents(tmp_path / "small", run)
-    assert s3.objects(copied) == contents(tmp_path / "small")
+    assert s3.objects(copied) == folder_contents(tmp_path / "small")
     assert cli("verify", str(tmp_path / "small")) == 0
 
 
@@ -224,7 +209,7 @@ def test_fetch_brings_what_is_missing(run: Path, s3: S3, tmp_path: Path, copied:
     (folder / PART).write_bytes(flipped)
     (folder / "figures" / "search.png").write_bytes(b"drawn earlier")
     download.fetch(s3.uri(copied), tmp_path)
-    assert contents(folder) == contents(run)
+    assert folder_contents(folder) == folder_contents(run)
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
@@ -255,13 +240,13 @@ def test_two_histories_of_one_run_are_not_mixed(
     assert store.generation() == 3
     store.go_back(1)
     store.commit(2, parts, other)
-    before, there = contents(tmp_path), s3.objects(copied)
+    before, there = folder_contents(tmp_path), s3.objects(copied)
     with pytest.raises(ConfigError, match=r"run again elsewhere; choose another --out"):
         download.fetch(s3.uri(copied), tmp_path)
     config = small_config(run={"copy_to": s3.uri(copied.removesuffix("/small"))})
     with pytest.raises(ConfigError, match="run again elsewhere; choose another place"):
-        run_session.resume(config, store, Silent(), StopSignal())
-    assert contents(tmp_path) == before
+        run_session.resume(config, store, SilentReporter(), StopSignal())
+    assert folder_contents(tmp_path) == before
     assert s3.objects(copied) == there
 
 
@@ -274,11 +259,13 @@ def test_fetch_leaves_what_is_no_such_run(
     assert cli(*fetch) == 2
     assert f"{tmp_path / 'small'}: is in the way" in one_line(capsys)
     (tmp_path / "small" / "mine").unlink()
-    run_session.start(small_config(), tmp_path / "small", Silent(), StopSignal(), or_resume=True)
-    before = contents(tmp_path)
+    run_session.start(
+        small_config(), tmp_path / "small", SilentReporter(), StopSignal(), or_resume=True
+    )
+    before = folder_contents(tmp_path)
     assert cli(*fetch) == 2
     assert f"{tmp_path / 'small'}: holds another run than s3://bucket/lab/" in one_line(capsys)
-    assert contents(tmp_path) == before
+    assert folder_contents(tmp_path) == before
 
 
 def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
@@ -289,21 +276,21 @@ def test_another_evaluation_is_copied_too(run: Path, s3: S3, tmp_path: Path, cop
         config,
         RunStore.open(folder),
         config.transfer.model_copy(update={"seed": 4}),
-        Silent(),
+        SilentReporter(),
         StopSignal(),
     )
-    assert s3.objects(copied) == contents(folder)
+    assert s3.objects(copied) == folder_contents(folder)
     other = "other_transfers/seed-000004-tasks-000006-generation-000003.parquet"
     assert other in s3.objects(copied)
     again = download.fetch(s3.uri(copied), tmp_path / "again")
-    assert contents(again).keys() == contents(folder).keys()
+    assert folder_contents(again).keys() == folder_contents(folder).keys()
 
 
 def test_going_back_goes_back_in_the_copy(run: Path, s3: S3, tmp_path: Path, copied: str) -> None:
     folder = download.fetch(s3.uri(copied), tmp_path)
     assert cli("resume", s3.uri(copied), "--out", str(tmp_path), "--after", "1") == 0
     assert_same_contents(folder, run)
-    assert s3.objects(copied) == contents(folder)
+    assert s3.objects(copied) == folder_contents(folder)
 
 
 # --- a folder as the place ------------------------------------------------------------------------
@@ -320,7 +307,7 @@ def test_a_folder_holds_a_copy_that_is_a_run(
     assert not (tmp_path / "small").exists()
     shared.mkdir()
     assert cli(*start, f"run.copy_to=file://{shared}") == 0
-    assert contents(shared / "small") == contents(tmp_path / "small")
+    assert folder_contents(shared / "small") == folder_contents(tmp_path / "small")
     shutil.rmtree(tmp_path / "small")
     assert cli(*start, f"run.copy_to={shared}") == 0
     assert cli("verify", str(shared / "small")) == 0
@@ -341,7 +328,7 @@ def test_generations_that_are_written_together_are_copied_and_brought_back(
     start = ("run", config, "--resume", "--out", str(out))
     assert cli(*start) == 0
     there, here = shared / "small", out / "small"
-    assert contents(there) == contents(here)
+    assert folder_contents(there) == folder_contents(here)
     assert [number for _, number in RunStore(there).states()] == [0, 3, 6, 7]
     assert cli("resume", str(here), "--after", "5") == 0
     assert_same_contents(there, here)
@@ -407,7 +394,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
 # --- a store that fails ---------------------------------------------------------------------------
 
 
-class Listener(Silent):
+class Listener(SilentReporter):
     """A reporter that does something at a generation or a note."""
 
     def __init__(self, on_generation: Callable[[], None], on_trouble: Callable[[], None]) -> None:
@@ -433,7 +420,7 @@ def test_a_server_that_fails_for_a_while_is_told_of_and_caught_up_with(
     run_session.start(config, tmp_path / "small", listener, StopSignal())
     assert len([note for note in listener.notes if "trying again" in note]) == 1
     assert listener.notes[-1] == f"copy: {s3.uri('outage/small')}"
-    assert s3.objects("outage/small") == contents(tmp_path / "small")
+    assert s3.objects("outage/small") == folder_contents(tmp_path / "small")
     assert_same_contents(tmp_path / "small", run)
 
 
@@ -448,8 +435,8 @@ def test_a_server_that_stays_away_ends_a_run_that_is_whole_here(
         run_session.start(config, tmp_path / "small", listener, StopSignal())
     assert_same_contents(tmp_path / "small", run)
     s3.start()
-    run_session.resume(config, RunStore.open(tmp_path / "small"), Silent(), StopSignal())
-    assert s3.objects("away/small") == contents(tmp_path / "small")
+    run_session.resume(config, RunStore.open(tmp_path / "small"), SilentReporter(), StopSignal())
+    assert s3.objects("away/small") == folder_contents(tmp_path / "small")
 
 
 def test_patience_with_a_copy_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -569,7 +556,7 @@ def flip(s3: S3, key: str) -> None:
 def foreign(s3: S3, copied: str, tmp_path: Path) -> None:
     """A part of another run with the same configuration."""
     folder = tmp_path / "another" / "small"
-    run_session.start(small_config(), folder, Silent(), StopSignal())
+    run_session.start(small_config(), folder, SilentReporter(), StopSignal())
     s3.write(
         f"{copied}/episodes/part-000002.parquet",
         (folder / "episodes" / "part-000002.parquet").read_bytes(),
@@ -670,8 +657,10 @@ def test_nothing_but_a_runs_files_is_brought(
     s3.write(f"{copied}/report.html", b"<script>evil()</script>")
     out = tmp_path / "here" / "runs"
     download.fetch(s3.uri(copied), out)
-    assert contents(out / "small") == contents(run)
-    assert contents(tmp_path).keys() == {f"here/runs/small/{name}" for name in contents(run)}
+    assert folder_contents(out / "small") == folder_contents(run)
+    assert folder_contents(tmp_path).keys() == {
+        f"here/runs/small/{name}" for name in folder_contents(run)
+    }
 
 
 def test_a_copy_of_another_run_is_left_alone(
@@ -693,7 +682,7 @@ def test_a_copy_of_another_run_is_left_alone(
 
 def test_another_run_that_takes_the_place_ends_this_one(run: Path, tmp_path: Path) -> None:
     """Two of the same name began at the same time on different machines."""
-    run_session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    run_session.start(small_config(), tmp_path / "small", SilentReporter(), StopSignal())
     place = Recorder()
     mine, theirs = Mirror(place), Mirror(place)
     mine.push(RunStore(run), 1)

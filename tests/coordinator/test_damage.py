@@ -20,24 +20,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from processes import child, wait_for
-from small import Silent, assert_same_contents, small_config, small_toml
+from support.child_processes import child, wait_for
+from support.command_line import cli
+from support.folders import folder_contents
+from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 DEPLOY = {"finalists": 2, "tasks": 4}
 TABLES = ("episodes", "candidates", "curves", "generations", "finalists", "transfer")
 
 
 def start(folder: Path, **changes: Any) -> Path:
-    run_session.start(small_config(deploy=DEPLOY, **changes), folder, Silent(), StopSignal())
+    run_session.start(
+        small_config(deploy=DEPLOY, **changes), folder, SilentReporter(), StopSignal()
+    )
     return folder
 
 
@@ -49,17 +52,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(undisturbed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "small"))
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 # --- every bit --------------------------------------------------------------------------------
@@ -230,7 +222,7 @@ def test_damage_is_named_refused_and_mended_by_going_back(
     sound: int,
 ) -> None:
     damage(run / name)
-    before = snapshot(run)
+    before = folder_contents(run)
     assert cli("verify", str(run)) == 1
     output, errors = capsys.readouterr()
     problems = [line for line in output.splitlines() if line.startswith("PROBLEM: ")]
@@ -243,7 +235,7 @@ def test_damage_is_named_refused_and_mended_by_going_back(
     assert errors.count("\n") == 1
     assert words in errors
     assert f"spikeloop resume {run} --after {sound}" in errors
-    assert snapshot(run) == before  # a refusal changes nothing
+    assert folder_contents(run) == before  # a refusal changes nothing
     assert cli("resume", str(run), "--after", str(sound)) == 0
     assert f"went back from generation 3 to {sound}; removed " in capsys.readouterr().out
     assert_same_contents(run, undisturbed)
@@ -254,12 +246,12 @@ def test_going_back_not_far_enough_is_refused_and_changes_nothing(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flip(run / "episodes" / "part-000001.parquet")
-    before = snapshot(run)
+    before = folder_contents(run)
     assert cli("resume", str(run), "--after", "2") == 2
     assert "--after 0" in capsys.readouterr().err
     assert cli("resume", str(run), "--after", "4") == 2
     assert "--after must be -1 to 3" in capsys.readouterr().err
-    assert snapshot(run) == before
+    assert folder_contents(run) == before
 
 
 def test_many_damaged_files_are_all_found_and_the_earliest_decides(
@@ -294,7 +286,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Commits after generations 3, 5 (where it was interrupted), 6, 9 and 10."""
     folder, stop = tmp_path_factory.mktemp("together") / "small", StopSignal()
 
-    class Interrupting(Silent):
+    class Interrupting(SilentReporter):
         def started(self, what: str, n_episodes: int) -> None:
             stop.requested = what.startswith("generation 6/")
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from small import Silent, contents, small_config
+from support.small_run import SilentReporter, run_tables, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
@@ -22,11 +22,11 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Status
 from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def start(folder: Path, **changes: Any) -> RunStore:
-    run_session.start(small_config(**changes), folder, Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, SilentReporter(), StopSignal())
     return RunStore(folder)
 
 
@@ -77,7 +77,7 @@ def test_average_never_reaches_back_into_another_epoch(averaged: RunStore) -> No
 
 def test_what_is_monitored_is_what_would_be_deployed(averaged: RunStore) -> None:
     config = small_config(**AVERAGED)
-    curves = contents(averaged.folder)["curves"]
+    curves = run_tables(averaged.folder)["curves"]
     for generation in (2, 4):
         point = deployment.point_after(config, averaged, generation, first=1)
         own = [evaluate(config, p, generation) for p in (point, recommended(averaged, config, 4))]
@@ -182,7 +182,7 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
 
 
 def test_race_is_written_and_decides(raced: RunStore) -> None:
-    config, episodes = small_config(**RACING), contents(raced.folder)["finalists"]
+    config, episodes = small_config(**RACING), run_tables(raced.folder)["finalists"]
     assert episodes.groupby("generation").size().to_dict().keys() == {4, 3}
     assert len(episodes) == deployment.race_size(small_config(deploy={"finalists": 2, "tasks": 4}))
     table = raced.finalists(4)
@@ -195,13 +195,13 @@ def test_race_is_written_and_decides(raced: RunStore) -> None:
 
 
 def test_tasks_of_the_race_are_nobody_elses(raced: RunStore) -> None:
-    found = contents(raced.folder)
+    found = run_tables(raced.folder)
     raced_tasks = set(found.pop("finalists")["optimal"])
     for name in ("episodes", "curves", "transfer"):
         assert raced_tasks.isdisjoint(found[name]["optimal"]), name
 
 
-class Counting(Silent):
+class Counting(SilentReporter):
     def __init__(self) -> None:
         self.grids: list[tuple[str, int]] = []
 
@@ -221,7 +221,7 @@ def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     """A race written by hand, won by an earlier generation, is what `transfer` goes by."""
     store = start(tmp_path / "small", **RACING)
     config = read_config(store)
-    before = contents(store.folder)["transfer"]
+    before = run_tables(store.folder)["transfer"]
     table = store.finalists(4)
     assert table is not None
     loser = ({3, 4} - {deployment.winner(table, 0.2)}).pop()
@@ -232,8 +232,8 @@ def test_transfer_scores_the_winner(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         run_session.recommended(config, store), recommended(store, config, loser)
     )
-    run_session.resume(config, store, Silent(), StopSignal())
-    after = contents(store.folder)["transfer"]
+    run_session.resume(config, store, SilentReporter(), StopSignal())
+    after = run_tables(store.folder)["transfer"]
     changed = after["return"] != before["return"]
     assert set(after.loc[changed, "theta"]) == {"learned"}
 
@@ -255,7 +255,7 @@ def test_verify_finds_episodes_that_no_race_gave(tmp_path: Path, broken: str) ->
 def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
     """A search whose last recommended point fell off a cliff deploys an earlier one."""
     config = small_config(
-        learner={"kind": "ramp:Ramp", "effect": 0.3, "cliff": 0.9},
+        learner={"kind": "known_score_learner:Ramp", "effect": 0.3, "cliff": 0.9},
         deploy={"finalists": 4, "tasks": 8},
         transfer={"monitor_every": 0},
         run={"generations": 6},
@@ -268,8 +268,8 @@ def test_the_race_takes_back_a_point_on_a_cliff(tmp_path: Path) -> None:
         row = pa.table({"generation": [generation], "epoch": [0]})
         store.commit(generation, {"generations": row} if generation else {}, arrays)
     pool = InlinePool(StopSignal())
-    without = small_config(learner={"kind": "ramp:Ramp"})
-    assert deployment.deploy(without, pool, store, Silent())[0] == 0.95
+    without = small_config(learner={"kind": "known_score_learner:Ramp"})
+    assert deployment.deploy(without, pool, store, SilentReporter())[0] == 0.95
     heard = Counting()
     assert deployment.deploy(config, pool, store, heard)[0] == 0.85
     assert heard.grids == [

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learned_networks import BANDIT, QUADRATIC, drawn, drawn_file
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from small import small_toml
+from support.command_line import cli
+from support.random_networks import BANDIT, QUADRATIC, random_network, random_network_file
+from support.small_run import small_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.interpretation import answers, pulls
 from spikeloop.coordinator.interpretation.answer_figures import draw_errors, draw_stages
@@ -31,12 +31,6 @@ PICTURES = {
     "bandit": ["choices.png", "regret.png", "spikes.png"],
     "two_step": ["spikes.png"],
 }
-
-
-def cli(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    return int(exit_.value.code or 0)
 
 
 def words(text: str) -> str:
@@ -74,7 +68,7 @@ def test_a_run_gives_pictures_in_its_folder(run: Path, capsys: pytest.CaptureFix
     assert cli("verify", run) == 0
 
 
-@pytest.mark.usefixtures("undrawn_here")
+@pytest.mark.usefixtures("without_figures_here")
 def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,7 +98,7 @@ def test_what_is_printed_is_what_json_says(
     family: dict[str, Any],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    drawn_file(tmp_path / "own.npz", family, window_ms=4.0)
+    random_network_file(tmp_path / "own.npz", family, window_ms=4.0)
     assert cli("episodes", "own.npz", "--tasks", 12) == 0
     printed = words(capsys.readouterr().out)
     assert cli("episodes", "own.npz", "--tasks", 12, "--json") == 0
@@ -141,9 +135,9 @@ def test_what_is_printed_is_what_json_says(
     assert ("mean_squared_error" in said) == (pictures == "quadratic")
 
 
-@pytest.mark.usefixtures("undrawn_here")
+@pytest.mark.usefixtures("without_figures_here")
 def test_seed_chooses_the_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = drawn_file(tmp_path / "own.npz", QUADRATIC, window_ms=4.0)
+    file = random_network_file(tmp_path / "own.npz", QUADRATIC, window_ms=4.0)
     said = []
     for seed in (1, 1, 2):
         options = ("--tasks", 5, "--seed", seed, "--json", "--out", tmp_path / "figures")
@@ -166,7 +160,7 @@ def test_other_learners_give_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_networks_without_spikes_give_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = drawn_file(tmp_path / "own.npz", BANDIT, smooth=0.5)
+    file = random_network_file(tmp_path / "own.npz", BANDIT, smooth=0.5)
     assert cli("episodes", file) == 2
     assert "learner.smooth is 0.5, not 0" in capsys.readouterr().err
 
@@ -175,7 +169,7 @@ def test_networks_without_spikes_give_one_line(
 def test_options_out_of_range_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[object, ...]
 ) -> None:
-    file = drawn_file(tmp_path / "own.npz", BANDIT)
+    file = random_network_file(tmp_path / "own.npz", BANDIT)
     assert cli("episodes", file, *options) == 2
     errors = capsys.readouterr().err
     assert str(options[0]) in errors
@@ -195,7 +189,7 @@ def test_nothing_is_written_through_a_link_of_a_run(
 
 
 def test_weights_that_are_no_numbers_give_one_line() -> None:
-    known = drawn(BANDIT)
+    known = random_network(BANDIT)
     held = HeldOut(known, 3, seed=0)
     with pytest.raises(RunFailed, match="not finite"):
         held.actions(np.full(known.point.shape, np.nan))
@@ -282,7 +276,7 @@ def test_the_picture_of_regret_ends_beside_the_other_policies() -> None:
 def test_the_picture_of_a_episode_shows_what_there_is(
     family: dict[str, Any], learner: dict[str, Any], panels: list[str]
 ) -> None:
-    episode = HeldOut(drawn(family, **learner), 2, seed=0).moments(0)
+    episode = HeldOut(random_network(family, **learner), 2, seed=0).moments(0)
     figure = Figure()
     draw_episode(figure, episode, "an episode")
     assert [axes.get_ylabel() for axes in figure.axes] == panels
@@ -296,7 +290,7 @@ def test_the_picture_of_a_episode_shows_what_there_is(
 
 
 def test_a_reward_stands_after_the_action_that_earns_it() -> None:
-    episode = HeldOut(drawn(BANDIT), 2, seed=0).moments(0)
+    episode = HeldOut(random_network(BANDIT), 2, seed=0).moments(0)
     figure = Figure()
     axes = draw_actions(figure.subplots(), episode)
     (paid,) = (other for other in figure.axes if other is not axes)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learned_networks import BANDIT, QUADRATIC, drawn
+from support.random_networks import BANDIT, QUADRATIC
+from support.random_networks import random_network as drawn
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import TransferSettings

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learned_networks import BANDIT, QUADRATIC, drawn, drawn_file
-from small import small_toml
+from support.command_line import cli, one_line
+from support.random_networks import BANDIT, QUADRATIC, random_network, random_network_file
+from support.small_run import small_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.export import brian_script, frozen_network, input_encoding
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.tasks.base import FloatArray
@@ -20,19 +20,6 @@ from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 jax = pytest.importorskip("jax")
-
-
-def cli(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    assert isinstance(exit_.value.code, int)
-    return exit_.value.code
-
-
-def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    return told
 
 
 # ----------------------------------------------------------------------------------------- frozen
@@ -45,7 +32,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_inputs_of_a_recorded_episode_give_its_drive_to_the_bit(
     kind: str, changes: dict[str, float]
 ) -> None:
-    known = drawn(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
+    known = random_network(QUADRATIC, input=kind, delays_ms=[1.0, 3.0], **changes)
     network = frozen_network.freeze(known, "brian2")
     episode = frozen_network.run_episodes(known, network, 1)
     grid_seeds = np.zeros((1, 1), dtype=np.uint64)
@@ -67,7 +54,9 @@ def test_inputs_of_a_recorded_episode_give_its_drive_to_the_bit(
 
 
 def test_signs_and_places_of_synapses_are_those_of_the_wiring() -> None:
-    network = frozen_network.freeze(drawn(BANDIT, connectivity=0.4, excitatory_share=0.7), "brian2")
+    network = frozen_network.freeze(
+        random_network(BANDIT, connectivity=0.4, excitatory_share=0.7), "brian2"
+    )
     assert 0.2 < network.wiring.exists.mean() < 0.6
     assert not network.recurrent[~network.wiring.exists].any()
     assert (network.wiring.sign != 0).all()
@@ -95,7 +84,7 @@ def shown(values: FloatArray, widths: FloatArray, x: float) -> Any:
 def test_a_new_task_is_encoded_from_the_table_of_channels(
     family: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    config = drawn(family, **settings).config
+    config = random_network(family, **settings).config
     assert isinstance(config.learner, Lsnn)
     interface = config.family.interface
     inputs = config.learner.inputs(interface)
@@ -121,7 +110,7 @@ def test_a_new_task_is_encoded_from_the_table_of_channels(
 
 
 def test_the_script_tells_what_channels_stand_for() -> None:
-    known = drawn(BANDIT, trial_channels=5)
+    known = random_network(BANDIT, trial_channels=5)
     text = brian_script.render(known, frozen_network.freeze(known, "brian2"), 0)
     table = """
     0 to 1      its last action: one-hot, 0 to 1
@@ -182,7 +171,7 @@ def episodes_done(script: Path) -> tuple[int, str]:
 @pytest.mark.parametrize("case", CASES)
 def test_brian2_spikes_as_jax_does_over_a_whole_episode(case: str, tmp_path: Path) -> None:
     family, learner = CASES[case]
-    file = drawn_file(tmp_path / "some.npz", family, **learner)
+    file = random_network_file(tmp_path / "some.npz", family, **learner)
     assert cli("export", file, "--to", "brian2", "--task", "2") == 0
     folder = tmp_path / "some_brian2"
     assert sorted(path.name for path in folder.iterdir()) == ["network.npz", "network.py"]
@@ -205,7 +194,7 @@ def test_brian2_spikes_as_jax_does_over_a_whole_episode(case: str, tmp_path: Pat
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    file = drawn_file(folder / "some.npz", BANDIT, delays_ms=[1.0, 2.0])
+    file = random_network_file(folder / "some.npz", BANDIT, delays_ms=[1.0, 2.0])
     assert cli("export", file, "--to", "brian2", "--out", folder / "script") == 0
     return folder / "script"
 
@@ -341,10 +330,10 @@ def recorded(known: Learned, task: int) -> tuple[FloatArray, FloatArray, FloatAr
 def test_a_graph_spikes_as_jax_does(tmp_path: Path, learner: dict[str, Any]) -> None:
     nir = pytest.importorskip("nir")
     settings = {**PLAIN, **learner}
-    file = drawn_file(tmp_path / "some.npz", QUADRATIC, **settings)
+    file = random_network_file(tmp_path / "some.npz", QUADRATIC, **settings)
     assert cli("export", file, "--to", "nir") == 0
     graph = nir.read(str(tmp_path / "some.nir"))
-    inputs, spikes, answers = recorded(drawn(QUADRATIC, **settings), 0)
+    inputs, spikes, answers = recorded(random_network(QUADRATIC, **settings), 0)
     found, output = simulated(graph, inputs)
     assert spikes.sum() > 50
     np.testing.assert_array_equal(found, spikes)
@@ -356,10 +345,10 @@ def test_a_graph_spikes_as_jax_does(tmp_path: Path, learner: dict[str, Any]) -> 
 def test_what_is_read_back_is_what_was_written(tmp_path: Path) -> None:
     nir = pytest.importorskip("nir")
     settings: dict[str, Any] = {**PLAIN, "delays_ms": [1.0, 3.0, 2.0], "tau_membrane_ms": 12.0}
-    file = drawn_file(tmp_path / "some.npz", BANDIT, **settings)
+    file = random_network_file(tmp_path / "some.npz", BANDIT, **settings)
     assert cli("export", file, "--to", "nir", "--out", tmp_path / "x.nir") == 0
     graph = nir.read(str(tmp_path / "x.nir"))
-    network = frozen_network.freeze(drawn(BANDIT, **settings), "nir")
+    network = frozen_network.freeze(random_network(BANDIT, **settings), "nir")
     weights = {name: getattr(node, "weight", None) for name, node in graph.nodes.items()}
     np.testing.assert_array_equal(weights["input_weights"], network.inputs.T)
     np.testing.assert_array_equal(weights["readout"], network.readout.T)
@@ -387,7 +376,7 @@ def test_what_nir_has_no_words_for(
     tmp_path: Path, learner: dict[str, Any], words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("nir")
-    file = drawn_file(tmp_path / "some.npz", BANDIT, **learner)
+    file = random_network_file(tmp_path / "some.npz", BANDIT, **learner)
     assert cli("export", file, "--to", "nir") == 2
     told = one_line(capsys)
     assert all(word in told for word in words)
@@ -413,11 +402,11 @@ def test_other_learners_are_refused_in_one_line(
 def test_sigmoids_tasks_and_options_that_make_no_sense(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    smooth = drawn_file(tmp_path / "smooth.npz", BANDIT, smooth=0.5)
+    smooth = random_network_file(tmp_path / "smooth.npz", BANDIT, smooth=0.5)
     for form in ("brian2", "nir"):
         assert cli("export", smooth, "--to", form) == 2
         assert "learner.smooth is 0.5, not 0" in one_line(capsys)
-    file = drawn_file(tmp_path / "some.npz", BANDIT)
+    file = random_network_file(tmp_path / "some.npz", BANDIT)
     assert cli("export", file, "--to", "brian2", "--task", 6) == 2
     assert "--task must be 0 to 5, the last held-out task, got 6" in one_line(capsys)
     assert cli("export", file, "--to", "nir", "--task", 1) == 2
@@ -434,7 +423,7 @@ def test_what_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = drawn_file(tmp_path / "some.npz", BANDIT)
+    file = random_network_file(tmp_path / "some.npz", BANDIT)
     monkeypatch.setitem(sys.modules, package, None)
     assert cli("export", file, "--to", "nir") == 3
     extra = {"jax": "lsnn", "nir": "nir"}[package]

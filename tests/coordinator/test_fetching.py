@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from printed import as_printed
-from small import small_toml
+from support.paths import OWN_CLASSES
+from support.printed_lines import run_printed_line
+from support.small_run import small_toml
 
 from spikeloop.coordinator.cli import fetch as fetching
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.sync.download import Copy, located
 
-TESTS = Path(__file__).parents[1]
 COMPARED = "fitness, held-out scores and counts follow from the episodes"
 
 
@@ -32,7 +32,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     above = tmp_path_factory.mktemp("cluster")
     folder = above / "it's mine"
     folder.mkdir()
-    shutil.copy(TESTS / "faulty.py", folder / "fetched_echo.py")
+    shutil.copy(OWN_CLASSES / "failing_learner.py", folder / "fetched_echo.py")
     config = small_toml(
         folder / "own.toml",
         run={"name": "own", "copy_to": str(above / "copies")},
@@ -40,7 +40,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (above / "copies").mkdir()
     program = f"{sys.executable} -m spikeloop.coordinator.cli"
-    as_printed(f'{program} run "{config}" --out "{above / "there"}"', XDG_STATE_HOME=str(above))
+    run_printed_line(
+        f'{program} run "{config}" --out "{above / "there"}"', XDG_STATE_HOME=str(above)
+    )
     return folder
 
 
@@ -65,7 +67,7 @@ def test_where_the_folder_of_the_run_is_here_the_line_names_no_other(
 ) -> None:
     note = fetched(source, tmp_path, capsys)
     assert "PYTHONPATH" not in note
-    assert COMPARED in as_printed(note.partition("compare them with: ")[2])
+    assert COMPARED in run_printed_line(note.partition("compare them with: ")[2])
 
 
 def test_where_it_is_not_the_line_names_the_folder_that_was_submitted(
@@ -74,7 +76,7 @@ def test_where_it_is_not_the_line_names_the_folder_that_was_submitted(
     copy = Copy(located(str(source.parent / "copies" / "own"))[0])
     note = fetching.fetch(copy, tmp_path / "here now" / "own", moved).note
     assert note.startswith("compare them with: PYTHONPATH=")
-    assert COMPARED in as_printed(note.partition("compare them with: ")[2])
+    assert COMPARED in run_printed_line(note.partition("compare them with: ")[2])
 
 
 def test_where_nothing_is_known_it_says_which_module_is_missing(
@@ -83,7 +85,7 @@ def test_where_nothing_is_known_it_says_which_module_is_missing(
     note = fetched(source, tmp_path, capsys)
     assert note.startswith("this machine does not have fetched_echo; add the folder")
     line = note.partition("compare them with: ")[2]
-    assert COMPARED in as_printed(line, PYTHONPATH=str(moved))
+    assert COMPARED in run_printed_line(line, PYTHONPATH=str(moved))
 
 
 def test_where_python_finds_it_the_line_names_no_folder(
@@ -96,4 +98,4 @@ def test_where_python_finds_it_the_line_names_no_folder(
     monkeypatch.setattr(sys, "path", [*sys.path, str(moved)])
     note = fetched(source, tmp_path, capsys)
     assert note.startswith("compare them with: spikeloop verify ")
-    assert COMPARED in as_printed(note.partition("with: ")[2], PYTHONPATH=str(moved))
+    assert COMPARED in run_printed_line(note.partition("with: ")[2], PYTHONPATH=str(moved))

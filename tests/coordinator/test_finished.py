@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import Silent, assert_same_contents, small_tables
+from support.command_line import cli
+from support.small_run import SilentReporter, assert_same_contents, small_tables
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.search import finished_run, run_session
 from spikeloop.coordinator.stats.scores import ends
@@ -24,18 +24,12 @@ NO_CLUSTER = ("--address", "127.0.0.1:1")
 
 CHANGES: dict[str, Any] = {
     "run": {"generations": 9, "max_failed_share": 1.0},
-    "learner": {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.7},
+    "learner": {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.7},
     "transfer": {"random_tasks": 3, "random_points": 8},
     "deploy": {"finalists": 3, "tasks": 4},
     "stop": {"episodes": 72},
 }
 """A race, failed episodes, baselines, and a rule that ends the search after generation 3."""
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 def table(output: str) -> str:
@@ -51,7 +45,7 @@ def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tables = {**small_tables(**CHANGES), "family": {"kind": "ruled:HasBaselines"}}
+    tables = {**small_tables(**CHANGES), "family": {"kind": "family_with_baselines:HasBaselines"}}
     lines = []
     for name, values in tables.items():
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
@@ -63,7 +57,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(config: Path) -> Path:
     """The folder of the finished run."""
-    run_session.start(load(config), config.parent / "small", Silent(), StopSignal())
+    run_session.start(load(config), config.parent / "small", SilentReporter(), StopSignal())
     return config.parent / "small"
 
 
@@ -101,7 +95,7 @@ def test_the_second_end_is_the_first_without_workers(
 
 def test_episodes_on_file_are_those_that_were_run(config: Path, tmp_path: Path) -> None:
     settings = load(config)
-    episodes_done = run_session.start(settings, tmp_path / "small", Silent(), StopSignal())
+    episodes_done = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
     read = finished_run.transfer(settings, RunStore(tmp_path / "small"))
     assert read is not None
     assert json.dumps(read.as_json()) == json.dumps(episodes_done.as_json())
@@ -191,7 +185,7 @@ def test_what_is_missing_or_does_not_fit_is_run(
     assert finished_run.transfer(settings, store) is not None
     change(store, store.part_path("transfer", 0))
     assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, Silent(), StopSignal())
+    run_session.resume(settings, store, SilentReporter(), StopSignal())
     assert_same_contents(store.folder, run)
 
 
@@ -202,11 +196,11 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     settings = manifest.read_config(store)
     store.go_back(1)
     assert finished_run.transfer(settings, store) is None
-    run_session.transfer(settings, store, settings.transfer, Silent(), StopSignal())
+    run_session.transfer(settings, store, settings.transfer, SilentReporter(), StopSignal())
     assert finished_run.transfer(settings, store) is None
     early = store.part_path("transfer", 0).read_bytes()
 
-    class Broken(Silent):
+    class Broken(SilentReporter):
         def started(self, what: str, n_episodes: int) -> None:
             raise ZeroDivisionError
 
@@ -217,5 +211,5 @@ def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_
     shutil.copytree(run, store.folder, dirs_exist_ok=True)
     store.part_path("transfer", 0).write_bytes(early)
     assert finished_run.transfer(settings, store) is None
-    run_session.resume(settings, store, Silent(), StopSignal())
+    run_session.resume(settings, store, SilentReporter(), StopSignal())
     assert_same_contents(store.folder, run)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learned_networks import BANDIT, drawn, drawn_file
-from small import small_toml
+from support.command_line import cli
+from support.random_networks import BANDIT, random_network, random_network_file
+from support.small_run import small_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export import weights as learned
 from spikeloop.coordinator.search.deployment import deployed
@@ -26,13 +26,6 @@ from spikeloop.coordinator.store.run_store import RunStore
 
 OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
 """Held-out tasks that no run has run."""
-
-
-def cli(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    assert isinstance(exit_.value.code, int)
-    return exit_.value.code
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +98,7 @@ def test_a_file_can_be_made_from_a_file(file: Path, tmp_path: Path) -> None:
 
 
 def test_a_point_is_kept_in_single_precision_where_that_holds_it(tmp_path: Path) -> None:
-    known = drawn(BANDIT, n_neurons=100)
+    known = random_network(BANDIT, n_neurons=100)
     learned.write(tmp_path / "a.npz", known)
     found = learned.open_learned(tmp_path / "a.npz", trust=False)
     assert found.point.tobytes() == known.point.tobytes()
@@ -115,7 +108,7 @@ def test_a_point_is_kept_in_single_precision_where_that_holds_it(tmp_path: Path)
 
 @pytest.mark.parametrize("last", [1 + 2.0**-30, 1e300])
 def test_any_other_point_is_kept_to_the_last_bit(tmp_path: Path, last: float) -> None:
-    known = drawn(BANDIT)
+    known = random_network(BANDIT)
     known = replace(known, point=np.append(known.point[:-1], last))
     learned.write(tmp_path / "a.npz", known)
     found = learned.open_learned(tmp_path / "a.npz", trust=False)
@@ -380,6 +373,6 @@ def test_a_file_says_where_it_comes_from(
 
 def test_a_network_is_drawn_the_same_twice(tmp_path: Path) -> None:
     """What the tests of exports start from."""
-    one, other = (drawn_file(tmp_path / name, BANDIT) for name in ("a.npz", "b.npz"))
+    one, other = (random_network_file(tmp_path / name, BANDIT) for name in ("a.npz", "b.npz"))
     points = [learned.open_learned(path, trust=False).point for path in (one, other)]
     assert points[0].tobytes() == points[1].tobytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import Silent, small_config
+from support.small_run import SilentReporter, small_config
 
 from spikeloop.cluster.metrics import METRICS, Measure
 from spikeloop.cluster.signals import StopSignal
@@ -15,7 +15,7 @@ from spikeloop.coordinator.search import live_metrics as measures
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.store.run_store import RunStore
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 class Watched(InlinePool):
@@ -34,7 +34,7 @@ def searched(folder: Path, **changes: dict[str, Any]) -> tuple[Watched, RunStore
     exists = (folder / "run.json").exists()
     store = RunStore.open(folder) if exists else RunStore.create(folder, {"config": {}})
     pool = Watched()
-    search(config, pool, store, Silent())
+    search(config, pool, store, SilentReporter())
     return pool, store
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from html_page import HtmlPage
-from small import Silent, assert_same_contents, small_toml
+from support.html_page import HtmlPage
+from support.small_run import SilentReporter, assert_same_contents, small_toml
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
@@ -94,7 +94,7 @@ def test_a_folder_of_an_older_program_with_several_parts_gives_the_same_line(
     config, store = manifest.read_config(RunStore(run)), RunStore(run)
     shutil.rmtree(run / "other_transfers")  # which it did not make
     other = config.transfer.model_copy(update={"seed": 5})
-    scored = run_session.transfer(config, store, other, Silent(), StopSignal())
+    scored = run_session.transfer(config, store, other, SilentReporter(), StopSignal())
     mixed = store.part_path("transfer", 5)
     store.write_transfer(mixed, tables.transfer_table(scored.episodes, scored.theta))
     shutil.rmtree(run / "other_transfers")

@@ -1,10 +1,10 @@
 """A plan: what is measured of which kind of episodes, and what is made of it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from small import small_config, small_tables
+from support.paths import OWN_CLASSES
+from support.small_run import small_config, small_tables
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli import plan as planning
@@ -12,13 +12,14 @@ from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.workers.job import Grid
 
-TESTS = Path(__file__).parents[1]
-
 
 def by_gradients() -> RunConfig:
     tables = small_tables()
-    tables |= {"strategy": {"kind": "slope:Ascent"}, "learner": {"kind": "slope:Slope"}}
-    return parse(tables, "slope.toml", TESTS)
+    tables |= {
+        "strategy": {"kind": "gradient_learner:Ascent"},
+        "learner": {"kind": "gradient_learner:Slope"},
+    }
+    return parse(tables, "slope.toml", OWN_CLASSES)
 
 
 @pytest.mark.parametrize(

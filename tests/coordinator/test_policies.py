@@ -5,17 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import small_tables, small_toml
+from support.command_line import cli
+from support.small_run import small_tables, small_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.cli.policies import run_episodes
 from spikeloop.coordinator.config.load import parse
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 def small_maze_toml(path: Path) -> Path:

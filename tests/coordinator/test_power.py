@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_rate
+from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.stats import power, significance
 from spikeloop.coordinator.stats.power import detectable_difference

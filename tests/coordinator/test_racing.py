@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import Echo
+from failing_learner import Echo
 from hypothesis import given
 from hypothesis import strategies as st
-from ramp import Ramp
-from small import Silent, assert_same_contents, contents, small_config
+from known_score_learner import Ramp
+from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import InlinePool
@@ -31,13 +31,13 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.job import Grid
 from spikeloop.workers.seeding import TaskSet
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 SHARE = 0.2
 
 
 def start(folder: Path, **changes: Any) -> Path:
-    run_session.start(small_config(**changes), folder, Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, SilentReporter(), StopSignal())
     return folder
 
 
@@ -185,7 +185,7 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_run_counts_the_episodes_that_were_run(raced: Path) -> None:
-    tables = contents(raced)
+    tables = run_tables(raced)
     assert len(tables["episodes"]) == 3 * (6 * 2 + 3 * 2)
     assert tables["generations"]["n_episodes"].tolist() == [18, 18, 18]
     assert tables["generations"]["total_episodes"].tolist() == [18, 36, 54]
@@ -199,10 +199,10 @@ def test_run_counts_the_episodes_that_were_run(raced: Path) -> None:
 
 def test_verify_knows_who_had_to_meet_all_tasks(raced: Path) -> None:
     """Of a race in which a worse candidate went on instead of a better one."""
-    episodes, run = contents(raced)["episodes"], small_config(run={"racing": 0.5}).run
+    episodes, run = run_tables(raced)["episodes"], small_config(run={"racing": 0.5}).run
     episodes = episodes[episodes["generation"] == 1]
     again, fair = replay.fitness(episodes, run, 6)
-    np.testing.assert_allclose(again, contents(raced)["candidates"]["fitness"][:6], rtol=1e-12)
+    np.testing.assert_allclose(again, run_tables(raced)["candidates"]["fitness"][:6], rtol=1e-12)
     assert fair
     later = episodes["task"] >= 2
     survivor = episodes.loc[later, "candidate"].min()
@@ -225,6 +225,6 @@ def test_all_tasks_for_all_is_no_race(tmp_path: Path) -> None:
 
 
 def test_too_many_failures_of_episodes_run_end_the_run(tmp_path: Path) -> None:
-    learner = {"kind": "faulty:Echo", "fault": "raise", "broken_from": 0.0}
+    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
     with pytest.raises(RunFailed, match=r"18 of 18 episodes failed \(18 raised\)"):
         start(tmp_path / "small", run={"racing": 0.5}, learner=learner)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from head import TOKEN, Head, free_ports, head
-from printed import as_printed
-from processes import LIMIT_S
-from small import assert_same_contents, small_toml
+from support.child_processes import LIMIT_S
+from support.paths import OWN_CLASSES
+from support.printed_lines import run_printed_line
+from support.ray_head import TOKEN, Head, free_ports, ray_head
+from support.small_run import assert_same_contents, small_toml
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
@@ -30,7 +31,6 @@ from spikeloop.coordinator.submit import submitted_runs
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.fingerprint import fingerprint
 
-TESTS = Path(__file__).parents[1]
 N, WORK_S = 16, 0.03
 """Generations, and time of an episode: some seconds, so that the run can be stopped midway."""
 
@@ -46,7 +46,7 @@ class Said:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Head]:
-    with head(cores=2) as started:
+    with ray_head(cores=2) as started:
         yield started
 
 
@@ -65,7 +65,7 @@ def own_classes(folder: Path, module: str) -> Path:
 
     This process imports a module of a name only once, so each test has its own.
     """
-    shutil.copy(TESTS / "faulty.py", folder / f"{module}.py")
+    shutil.copy(OWN_CLASSES / "failing_learner.py", folder / f"{module}.py")
     for name in ("secret.py", "runs/old/run.json", "runs/old/episodes.parquet", "data.bin"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("not to be sent")
@@ -172,7 +172,7 @@ def test_a_run_is_watched_stopped_and_resumed_and_comes_back_the_same(
     folder = tmp_path / "runs" / "own"
     line = f"PYTHONPATH={tmp_path} spikeloop verify {folder} --trust"
     assert f"compare them with: {line}\n" in fetched.errors
-    assert "follow from the episodes" in as_printed(line)
+    assert "follow from the episodes" in run_printed_line(line)
     at_once = ("--set", "learner.work_s=0.0")
     assert main_of("run", config, "--inline", "--out", tmp_path / "here", *at_once) == 0
     assert_same_contents(folder, tmp_path / "here" / "own")

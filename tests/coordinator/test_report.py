@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from html_page import HtmlPage, column, table_of
-from small import Silent, small_config
+from support.html_page import HtmlPage, column, table_of
+from support.small_run import SilentReporter, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
@@ -27,7 +27,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
     folder = tmp_path_factory.mktemp("report") / "small"
-    transfer = run_session.start(small_config(), folder, Silent(), StopSignal())
+    transfer = run_session.start(small_config(), folder, SilentReporter(), StopSignal())
     return folder, transfer
 
 
@@ -162,7 +162,7 @@ def test_damaged_state_takes_only_what_follows_from_it(store: RunStore) -> None:
 
 def test_search_that_ended_early_is_finished(tmp_path: Path) -> None:
     config = small_config(stop={"episodes": 48})
-    run_session.start(config, tmp_path / "small", Silent(), StopSignal())
+    run_session.start(config, tmp_path / "small", SilentReporter(), StopSignal())
     page = read(tmp_path / "small")
     assert page.faults == []
     assert ", 2 generations." in page.text

@@ -8,22 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import child, wait_for
-from small import assert_same_contents, small_toml
+from support.child_processes import child, wait_for
+from support.command_line import cli
+from support.small_run import assert_same_contents, small_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.run_store import RunStore
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 @pytest.fixture(scope="module")

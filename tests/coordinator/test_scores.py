@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_rate
+from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample, curve_band
 from spikeloop.tasks.base import FloatArray

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_rate
+from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.stats import significance as ours
 from spikeloop.coordinator.stats.intervals import Interval

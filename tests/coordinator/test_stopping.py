@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import Silent, assert_same_contents, contents, small_config
+from support.small_run import SilentReporter, assert_same_contents, run_tables, small_config
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.config.stopping import StopSettings, spread, words
@@ -18,10 +18,10 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.seeding import Purpose, stream
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
-class Listening(Silent):
+class Listening(SilentReporter):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -40,13 +40,13 @@ class Listening(Silent):
 
 
 def start(folder: Path, reporter: Any = None, **changes: Any) -> Path:
-    run_session.start(small_config(**changes), folder, reporter or Silent(), StopSignal())
+    run_session.start(small_config(**changes), folder, reporter or SilentReporter(), StopSignal())
     return folder
 
 
 def resume(folder: Path, reporter: Any = None) -> None:
     store = RunStore.open(folder)
-    run_session.resume(read_config(store), store, reporter or Silent(), StopSignal())
+    run_session.resume(read_config(store), store, reporter or SilentReporter(), StopSignal())
 
 
 def rows(*scores: float | None, epoch: int = 0, first: int = 1) -> list[dict[str, Any]]:
@@ -176,14 +176,14 @@ def test_budget_ends_a_run_with_a_held_out_score(tmp_path: Path) -> None:
 
 def test_run_ended_by_a_rule_resumes_straight_into_transfer(tmp_path: Path) -> None:
     folder = start(tmp_path / "small", **BUDGET)
-    before = contents(folder)
+    before = run_tables(folder)
     (folder / "transfer" / "part-000000.parquet").unlink()
     heard = Listening()
     resume(folder, heard)
     assert heard.grids == ["transfer to held-out tasks"]
     assert heard.notes[1:] == ["ended after generation 3: one more would exceed stop.episodes = 80"]
-    assert before.keys() == contents(folder).keys()
-    assert all(before[name].equals(table) for name, table in contents(folder).items())
+    assert before.keys() == run_tables(folder).keys()
+    assert all(before[name].equals(table) for name, table in run_tables(folder).items())
 
 
 def test_budget_without_effect_changes_nothing(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_budget_below_one_generation_is_refused_and_leaves_nothing(tmp_path: Pat
 
 def test_target_ends_a_run(tmp_path: Path) -> None:
     folder = start(tmp_path / "small", run={"generations": 40}, stop={"target": 0.3})
-    generations = contents(folder)["generations"]
+    generations = run_tables(folder)["generations"]
     assert generations["stopped"].tolist()[-1] == "target"
     assert len(generations) < 40
     low = generations["held_out_low"]
@@ -222,7 +222,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_search_begins_anew_at_a_random_point(restarted: Path) -> None:
-    tables, config = contents(restarted), read_config(RunStore(restarted))
+    tables, config = run_tables(restarted), read_config(RunStore(restarted))
     generations = tables["generations"]
     again = generations.loc[generations["stopped"] == "patience", "generation"].tolist()
     assert again  # else this run tests nothing
@@ -274,7 +274,7 @@ def test_crash_at_every_rename_across_restarts_then_resume(
 def test_interrupt_after_each_generation_then_resume(restarted: Path, tmp_path: Path) -> None:
     folder, stop = tmp_path / "small", StopSignal()
 
-    class Interrupting(Silent):
+    class Interrupting(SilentReporter):
         def generation(self, report: object) -> None:
             stop.requested = True
 
@@ -312,7 +312,7 @@ def test_a_restart_that_the_budget_forbids_ends_the_run(tmp_path: Path) -> None:
         "deploy": {"finalists": 2, "tasks": 2},
     }
     folder = start(tmp_path / "small", **changes)
-    assert contents(folder)["generations"]["stopped"].tolist() == ["spread", "episodes"]
+    assert run_tables(folder)["generations"]["stopped"].tolist() == ["spread", "episodes"]
     assert verify(RunStore(folder)).problems == []
 
 
@@ -338,7 +338,7 @@ def test_plan_and_progress_count_upper_bounds() -> None:
 def test_columns_that_do_not_follow_are_found(restarted: Path) -> None:
     from spikeloop.coordinator.verification.replay import rule_problems
 
-    tables, config = contents(restarted), read_config(RunStore(restarted))
+    tables, config = run_tables(restarted), read_config(RunStore(restarted))
     sound: list[dict[Any, Any]] = [{**row} for row in RunStore(restarted).rows()]
     assert rule_problems(config, sound, tables["candidates"]) == []
     for column, value in (("epoch", 7), ("spread", 0.5), ("stopped", "target"), ("stopped", None)):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from small import small_config
+from support.small_run import small_config
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.transfer import mean_regrets, transfer_jobs

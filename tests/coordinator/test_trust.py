@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contest import write_toml
-from processes import child
-from small import small_toml
+from support.child_processes import child
+from support.command_line import cli
+from support.small_comparison import comparison_toml
+from support.small_run import small_toml
 
-from spikeloop.coordinator.cli.main import app, main
+from spikeloop.coordinator.cli.main import app
 from spikeloop.coordinator.comparison import SCHEMA_VERSION
 from spikeloop.coordinator.comparison import comparison_config as comparisons
 from spikeloop.coordinator.store import atomic_files, begun_runs
 from spikeloop.coordinator.store.trust import again, can_import
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 MODULE = """
 from pathlib import Path
@@ -55,13 +56,6 @@ def somebody_else(
     state = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("XDG_STATE_HOME", str(state))
     return state
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    assert isinstance(exit_.value.code, int)
-    return exit_.value.code
 
 
 def test_every_command_on_a_folder_is_here() -> None:
@@ -151,7 +145,7 @@ def test_ones_own_run_needs_no_word(tmp_path: Path, somebody_else: Path, noted: 
 @pytest.mark.parametrize("command", ["resume", "verify", "report", "watch"])
 def test_nor_that_of_a_comparison(tmp_path: Path, command: str) -> None:
     (tmp_path / "stranger.py").write_text(MODULE)
-    tables = comparisons.load(write_toml(tmp_path / "small.toml")).tables()
+    tables = comparisons.load(comparison_toml(tmp_path / "small.toml")).tables()
     tables["learner"] = {"kind": "stranger:Mine"}
     manifest = {"schema_version": SCHEMA_VERSION, "config": tables, "working_dir": str(tmp_path)}
     atomic_files.write_json(tmp_path / "comparison.json", manifest)
@@ -251,7 +245,7 @@ def test_a_strangers_database_is_not_opened(
     with sqlite3.connect(database) as mine:
         mine.execute("create table precious (number integer)")
     before = database.read_bytes()
-    tables = comparisons.load(write_toml(tmp_path / "small.toml")).tables()
+    tables = comparisons.load(comparison_toml(tmp_path / "small.toml")).tables()
     tables["tuning"]["storage"] = f"sqlite:///{database}"
     manifest = {"schema_version": SCHEMA_VERSION, "config": tables, "working_dir": None}
     atomic_files.write_json(folder / "comparison.json", manifest)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from small import Silent, small_config
+from support.small_run import SilentReporter, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search import run_session
@@ -12,12 +12,12 @@ from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
-    run_session.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    run_session.start(small_config(), tmp_path / "small", SilentReporter(), StopSignal())
     return RunStore(tmp_path / "small")
 
 

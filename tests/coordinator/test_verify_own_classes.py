@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contest import write_toml
-from small import small_toml
+from support.command_line import cli
+from support.small_comparison import comparison_toml
+from support.small_run import small_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store import manifest
 from spikeloop.coordinator.store.run_store import RunStore
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 MODULE = """
 from typing import Literal
@@ -32,12 +32,6 @@ class Counted(TabularTd):
         BUILT.append(1)
         return self
 """
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 @pytest.fixture
@@ -82,7 +76,7 @@ def test_a_run_is_verified_with_one_reading_of_its_configuration(
 def test_a_comparison_is_verified_with_one_reading_for_each_search(
     author: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given_away(write_toml(author / "small.toml"), monkeypatch)
+    given_away(comparison_toml(author / "small.toml"), monkeypatch)
     comparison = author / "small"
     searches = [*comparison.glob("tuning/*/*/*/run.json"), *comparison.glob("runs/*/*/run.json")]
     assert len(searches) > 5

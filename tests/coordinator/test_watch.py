@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import LIMIT_S, child
 from rich.console import Console
-from small import Silent, assert_same_contents, small_config, small_toml
+from support.child_processes import LIMIT_S, child
+from support.command_line import cli
+from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.transfer import Transfer
@@ -42,7 +42,7 @@ COMMIT = ("episodes", "candidates", "curves", "generations")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transfer]:
     folder = tmp_path_factory.mktemp("watch") / "small"
-    return folder, run_session.start(small_config(), folder, Silent(), StopSignal())
+    return folder, run_session.start(small_config(), folder, SilentReporter(), StopSignal())
 
 
 def shown(view: View, room: Room = NARROW) -> str:
@@ -58,12 +58,6 @@ def shown_run(folder: Path) -> str:
     view = RunView(folder)
     view.look()
     return shown(view)
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 def resolved(**changes: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +152,7 @@ def test_rows_are_those_of_the_store(finished: tuple[Path, Transfer], tmp_path: 
 def test_generations_that_were_written_together_are_followed(tmp_path: Path) -> None:
     run = {"generations": 8, "commit_every": 3}
     config = small_config(run=run, transfer={"monitor_every": 6})
-    run_session.start(config, tmp_path / "small", Silent(), StopSignal())
+    run_session.start(config, tmp_path / "small", SilentReporter(), StopSignal())
     store, folder = RunStore(tmp_path / "small"), tmp_path / "run"
     view: RunView | None = None
     seen: list[int] = []
@@ -419,7 +413,7 @@ def test_a_frame_in_a_pipe_is_plain_text(
 def test_rules_that_may_end_the_search_are_told(tmp_path: Path) -> None:
     stop = {"episodes": 50, "spread": 0.001, "target": 0.99, "patience": 50}
     folder = tmp_path / "run"
-    run_session.start(small_config(stop=stop), folder, Silent(), StopSignal())
+    run_session.start(small_config(stop=stop), folder, SilentReporter(), StopSignal())
     view = RunView(folder)
     view.look()
     text = shown(view)

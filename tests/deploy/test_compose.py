@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tools import run_tool
+from support.external_tools import run_tool
 
 from deploy.compose.images import DOCKERFILE, OURS, ROOT
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml  # Ray brings it along
 from board import BOARD, filled_in, panels
-from tools import run_tool
-from watched import GRAFANA, PROMETHEUS, expressions, metric_names
+from support.external_tools import run_tool
+from support.monitoring_files import GRAFANA, PROMETHEUS, expressions, metric_names
 
 from spikeloop.cluster.dispatch.call_names import CallNames
 from spikeloop.cluster.dispatch.work_units import WorkUnit

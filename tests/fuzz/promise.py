@@ -1,4 +1,4 @@
-"""What the command line promises whatever it is given, and the check of it."""
+"""What the command line promises for any input, and the check of it."""
 
 import io
 import os
@@ -17,7 +17,7 @@ TIMES = int(os.environ.get("SPIKELOOP_FUZZ", "1"))
 
 
 def examples(n: int) -> hypothesis.settings:
-    """Settings of a fuzz test: the same n examples each time, or many new ones."""
+    """Return settings of a fuzz test: the same n examples each time, or many new ones."""
     return hypothesis.settings(
         max_examples=n * TIMES,
         derandomize=TIMES == 1,
@@ -29,14 +29,9 @@ def examples(n: int) -> hypothesis.settings:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended.
+class Result:
+    """How a command ended; ``left`` are files that it added to the folder or took away."""
 
-    Attributes:
-        left: what it left in the folder that was not there before, or took away from it.
-    """
-
-    arguments: tuple[str, ...]
     code: object
     output: str
     errors: str
@@ -44,12 +39,12 @@ class Ended:
 
     @property
     def message(self) -> str:
-        """The line of the error; "" if all went well."""
+        """The line of the error; "" if there is none."""
         return self.errors.splitlines()[-1] if self.code and self.errors else ""
 
 
-def ended(*arguments: str) -> Ended:
-    """Runs a command in this process, with the streams that a terminal gives it."""
+def run_command(*arguments: str) -> Result:
+    """Run a command in this process, with the streams that a terminal gives it."""
     before = _names()
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     errors = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
@@ -63,47 +58,38 @@ def ended(*arguments: str) -> Ended:
         stream.flush()
         stream.seek(0)
         written.append(stream.buffer.read().decode())
-    return Ended(arguments, code, written[0], written[1], _names() ^ before)
+    return Result(code, written[0], written[1], _names() ^ before)
 
 
-def broken(result: Ended) -> list[str]:
-    """The promises that a command has not kept."""
-    lines = result.errors.split("\n")
-    if lines[-1] == "":
-        del lines[-1]
-    told = [line for line in lines if not line.startswith("spikeloop: warning: ")]
-    found = []
-    if result.code not in (0, 1, 2, 3, 4):
-        found.append(f"the exit code is {result.code!r}")
-    if "Traceback" in result.errors or "spikeloop: unexpected " in result.errors:
-        found.append("a failure that nobody has foreseen")
-    if result.code == 0 and told:
-        found.append("all went well, and yet there are errors")
-    if result.code != 0 and (len(told) != 1 or told[0] != lines[-1]):
-        found.append(f"{len(told)} lines of errors instead of one, the last")
-    if result.code != 0 and not lines[-1:][0].startswith("spikeloop: "):
-        found.append("the last line does not begin with the program's name")
-    if not all(line.isprintable() for line in lines):
-        found.append("characters that cannot be printed")
-    if any(len(line) > 2000 for line in lines):
-        found.append("a line too long to be read")
-    if result.code == 2 and result.left:
-        found.append(f"something is left behind: {sorted(result.left)}")
-    return found
+def broken_promises(result: Result) -> list[str]:
+    """Return what a command has done that none may do."""
+    lines = result.errors.removesuffix("\n").split("\n") if result.errors else []
+    errors = [line for line in lines if not line.startswith("spikeloop: warning: ")]
+    one_line = len(errors) == 1 and errors == lines[-1:] and errors[0].startswith("spikeloop: ")
+    checks = {
+        "exit code": result.code not in (0, 1, 2, 3, 4),
+        "unexpected": "Traceback" in result.errors or "spikeloop: unexpected " in result.errors,
+        "errors without failure": result.code == 0 and bool(errors),
+        "not one line": result.code != 0 and not one_line,
+        "not printable": not all(line.isprintable() for line in lines),
+        "long line": any(len(line) > 2000 for line in lines),
+        "left behind": result.code == 2 and bool(result.left),
+    }
+    return [name for name, broken in checks.items() if broken]
 
 
-def kept(*arguments: str) -> Ended:
-    """Runs a command and fails unless it keeps all promises."""
-    result = ended(*arguments)
+def run_and_check(*arguments: str) -> Result:
+    """Run a command and fail unless it keeps all promises."""
+    result = run_command(*arguments)
     if hypothesis.currently_in_test_context():
         hypothesis.event(f"exit code {result.code}")
-    assert broken(result) == [], f"{arguments!r}: {result.code}\n{result.errors}"
+    assert broken_promises(result) == [], f"{arguments!r}: {result}"
     return result
 
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A new folder to stand in; gone afterwards."""
+    """Work in a new folder, which is gone afterwards."""
     with TemporaryDirectory() as name, chdir(name):
         yield Path(name)
 

@@ -1,20 +1,17 @@
-"""Random command lines over all commands and options, and paths to whatever a disk may hold."""
+"""Random command lines over all commands and options, with paths to all that a disk may hold."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from small import small_toml
+from support.small_run import small_toml
 
-from fuzz.promise import examples, kept, own_folder
+from fuzz.promise import examples, own_folder, run_and_check
 from fuzz.values import texts
-from spikeloop.cluster.targets import TARGETS
-from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.cli.main import app
 
 COMMANDS: Any = typer.main.get_command(app)
@@ -128,16 +125,9 @@ def value_of(parameter: Any) -> st.SearchStrategy[str]:
     return likely | likely | likely | odd_text
 
 
-@pytest.fixture(autouse=True)
-def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would start or join a cluster runs inline."""
-    for target in set(TARGETS.values()) - {Inline}:
-        monkeypatch.setattr(target, "open", lambda self, *rest: Inline().open(*rest))
-
-
 @examples(80)
 @given(lines())
 def test_command_lines(words: list[str]) -> None:
     with own_folder() as folder:
         zoo(folder)
-        kept(*words)
+        run_and_check(*words)

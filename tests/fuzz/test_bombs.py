@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import child
 from pydantic import BaseModel
-from small import small_tables
+from support.child_processes import child
+from support.small_run import small_tables
 
 from fuzz.toml import text_of
 from spikeloop.coordinator.config import run_config as runs
@@ -27,7 +27,7 @@ for line in sys.stdin:
 """
 
 
-def ended(folder: Path, *commands: list[str]) -> list[tuple[int, list[str]]]:
+def run_with_little_memory(folder: Path, *commands: list[str]) -> list[tuple[int, list[str]]]:
     """Exit code and lines of errors of commands that share one process with little memory."""
     lines = "".join(json.dumps(command) + "\n" for command in commands)
     with child(["-c", SCRIPT], folder, stdin=subprocess.PIPE) as process:
@@ -70,7 +70,7 @@ def test_no_count_is_too_large_to_be_refused(tmp_path: Path) -> None:
             files.append(file)
             commands.append(["run", file, "--out", "taken"])
     assert len(files) > 100
-    for file, (code, told) in zip(files, ended(tmp_path, *commands), strict=True):
+    for file, (code, told) in zip(files, run_with_little_memory(tmp_path, *commands), strict=True):
         assert (code, len(told)) == (2, 1), (file, told)
         assert file in told[0] or "choose another with --out" in told[0], told
 
@@ -81,7 +81,7 @@ def test_tasks_that_no_memory_holds_end_in_one_line(tmp_path: Path) -> None:
     changes = {"tasks": 200, "random_points": 1, "random_tasks": 200, "monitor_every": 0}
     tables = small_tables(transfer=changes, run={"generations": 1, "tasks": 1})
     (tmp_path / "x.toml").write_text(text_of({**tables, "family": family | {"n_steps": 1}}))
-    [(code, told)] = ended(tmp_path, ["run", "x.toml"])
+    [(code, told)] = run_with_little_memory(tmp_path, ["run", "x.toml"])
     assert code == 1
     assert len(told) == 1
     assert told[0].startswith("spikeloop: not enough memory: ")

@@ -4,17 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from small import TABLES
+from support.paths import EXAMPLES
+from support.small_run import TABLES
+from support.tiny_examples import TINY_COMPARISON, TINY_RUN, set_options
 
-from fuzz.promise import Ended, examples, kept, own_folder
+from fuzz.promise import Result, examples, own_folder, run_and_check
 from fuzz.toml import key, literal, text_of
 from fuzz.values import anything, disturbed, table, texts
-from spikeloop.cluster.targets import TARGETS
-from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.comparison import comparison_config as comparisons
 from spikeloop.coordinator.comparison.comparison_config import ComparisonSettings, TuningSettings
 from spikeloop.coordinator.config import run_config as runs
@@ -22,7 +21,6 @@ from spikeloop.coordinator.config.load import load, override
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.strategies import STRATEGIES
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 COMPARISON: dict[str, dict[str, Any]] = {
     "comparison": {"name": "small", "budget": 100, "seeds": 1},
     "tuning": {"episodes": 0},
@@ -38,32 +36,6 @@ SMALL = {
     "deploy": {"finalists": 6, "tasks": 40},
 }
 """The largest values with which a configuration is not only read but run."""
-TINY = {
-    "run.generations": 1,
-    "run.tasks": 2,
-    "family.n_steps": 50,
-    "strategy.population_size": 4,
-    "transfer.tasks": 4,
-    "transfer.random_points": 2,
-    "transfer.random_tasks": 4,
-    "transfer.monitor_tasks": 2,
-}
-TINY_COMPARISON = {
-    "comparison.budget": 100,
-    "comparison.seeds": 1,
-    "tuning.episodes": 0,
-    "run.tasks": 2,
-    "family.n_steps": 50,
-    "transfer.tasks": 4,
-    "transfer.monitor_tasks": 2,
-}
-
-
-@pytest.fixture(autouse=True)
-def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever would start or join a cluster runs inline."""
-    for target in set(TARGETS.values()) - {Inline}:
-        monkeypatch.setattr(target, "open", lambda self, *rest: Inline().open(*rest))
 
 
 def is_small(tables: dict[str, Any]) -> bool:
@@ -75,14 +47,14 @@ def is_small(tables: dict[str, Any]) -> bool:
     )
 
 
-def read(*arguments: str) -> tuple[bool, Ended]:
+def read(*arguments: str) -> tuple[bool, Result]:
     """Lets a configuration be read; whether it is right, and how the command ended.
 
     A file stands where the folder of results belongs, so a right one ends there.
     """
     Path("taken").touch()
     command = "compare" if arguments[0] == "compare" else "run"
-    result = kept(command, *arguments[1:], "--inline", "--out", "taken")
+    result = run_and_check(command, *arguments[1:], "--inline", "--out", "taken")
     assert result.code == 2
     right = "choose another with --out" in result.errors
     return right, result
@@ -93,7 +65,7 @@ def check_run(path: str, *sets: str, run_episodes: bool = True) -> None:
     right, result = read("run", path, *sets)
     if not right:
         assert path in result.message or "[stop] episodes" in result.message, result.message
-        planned = kept("plan", path, "--inline", *sets)
+        planned = run_and_check("plan", path, "--inline", *sets)
         assert (planned.code, planned.message) == (2, result.message)
         return
     event("right")
@@ -101,13 +73,13 @@ def check_run(path: str, *sets: str, run_episodes: bool = True) -> None:
     if not run_episodes or not is_small(load(Path(path), overrides).tables()):
         return
     event("run")
-    planned = kept("plan", path, "--inline", "--json", *sets)
+    planned = run_and_check("plan", path, "--inline", "--json", *sets)
     assert planned.code == 0, planned
     assert json.loads(planned.output)["total_s"] > 0
-    episodes_done = kept("run", path, "--inline", "--out", "runs", *sets)
+    episodes_done = run_and_check("run", path, "--inline", "--out", "runs", *sets)
     assert episodes_done.code in (0, 1), episodes_done
     [folder] = Path("runs").iterdir()
-    assert kept("verify", str(folder)).code == 0
+    assert run_and_check("verify", str(folder)).code == 0
 
 
 def check_comparison(path: str, *sets: str) -> None:
@@ -124,7 +96,7 @@ def check_comparison(path: str, *sets: str) -> None:
         event("right, but large")
         return
     event("held")
-    assert kept("compare", path, "--inline", "--out", "held", *sets).code in (0, 1)
+    assert run_and_check("compare", path, "--inline", "--out", "held", *sets).code in (0, 1)
 
 
 def kinds_of(name: str) -> list[type[BaseModel]]:
@@ -247,12 +219,10 @@ def damaged(draw: st.DrawFn, text: str) -> bytes:
 @examples(50)
 @given(st.data())
 def test_damaged_examples(data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(EXAMPLES))
+    path = data.draw(st.sampled_from(sorted(EXAMPLES.glob("*.toml"))))
     is_comparison = path.stem.startswith("compare")
-    tiny = TINY_COMPARISON if is_comparison else TINY
-    sets = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
-    if data.draw(st.booleans()):
-        sets = []
+    tiny = TINY_COMPARISON if is_comparison else TINY_RUN
+    sets = [] if data.draw(st.booleans()) else set_options(tiny)
     with own_folder():
         Path(path.name).write_bytes(data.draw(damaged(path.read_text())))
         if is_comparison:

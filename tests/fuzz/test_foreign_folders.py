@@ -5,14 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import small_toml
 
-from fuzz.promise import examples, kept, own_folder
+from fuzz.promise import examples, own_folder, run_and_check
 from fuzz.values import HUGE, texts
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store import atomic_files
 
 plain = (
@@ -50,15 +47,6 @@ FILES = (
 )
 
 
-@pytest.fixture(scope="module")
-def genuine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("genuine")
-    config = small_toml(folder / "small.toml", run={"generations": 1})
-    with pytest.raises(SystemExit):
-        main(["run", str(config), "--out", str(folder)])
-    return folder / "small"
-
-
 @st.composite
 def changed(draw: st.DrawFn, value: Any) -> Any:
     """A JSON value in which one of the values at any depth is another, or gone."""
@@ -75,10 +63,10 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
 
 @examples(12)
 @given(st.data())
-def test_another_manifest_in_a_run_folder(genuine: Path, data: st.DataObject) -> None:
+def test_another_manifest_in_a_run_folder(run: Path, data: st.DataObject) -> None:
     command, *options = data.draw(st.sampled_from(COMMANDS))
     with own_folder():
-        shutil.copytree(genuine, "it")
+        shutil.copytree(run, "it")
         manifest: Any = atomic_files.read_json(Path("it/run.json"))
         for _ in range(data.draw(st.integers(1, 2))):
             manifest = data.draw(changed(manifest))
@@ -86,7 +74,7 @@ def test_another_manifest_in_a_run_folder(genuine: Path, data: st.DataObject) ->
             atomic_files.write_json(Path("it/run.json"), manifest)
         else:  # what no checksum fits on
             Path("it/run.json").write_text(json.dumps(manifest))
-        kept(command, "it", *options)
+        run_and_check(command, "it", *options)
 
 
 @examples(60)
@@ -103,7 +91,7 @@ def test_any_files(data: st.DataObject) -> None:
             path = folder / "it" / name
             if not path.exists() and path.parent.is_dir():
                 path.write_bytes(data.draw(st.binary(max_size=30)))
-        kept(command, "it", *options)
+        run_and_check(command, "it", *options)
 
 
 @examples(50)
@@ -111,4 +99,6 @@ def test_any_files(data: st.DataObject) -> None:
 def test_any_file_as_a_calibration(content: bytes) -> None:
     with own_folder():
         Path("chip.json").write_bytes(content)
-        assert kept("chip", "inspect", "--calibration", "chip.json", "--out", "to").code == 2
+        assert (
+            run_and_check("chip", "inspect", "--calibration", "chip.json", "--out", "to").code == 2
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from small import small_config, small_toml
+from support.small_run import small_config, small_toml
 
 from store_faults.file_operations import Fault, Kind, Operation, Watch
 from store_faults.power_cut import Disk, Survival

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from small import assert_same_contents
+from support.small_run import assert_same_contents
 
 from store_faults.crash_points import (
     FOLDER,

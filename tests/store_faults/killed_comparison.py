@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from blank import save_blank
+from support.blank_figures import save_blank
 
 from store_faults import crash_points
 from store_faults.warm import Ended, forked

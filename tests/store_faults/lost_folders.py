@@ -6,8 +6,9 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from s3 import ENVIRONMENT
-from small import assert_same_contents
+from support.folders import folder_contents
+from support.s3_server import ENVIRONMENT
+from support.small_run import assert_same_contents
 
 from store_faults.crash_points import FOLDER, RUN, spikeloop
 from store_faults.file_operations import Fault
@@ -53,7 +54,9 @@ def lost(loss: Loss, folder: Path) -> None:
     assert_same_contents(folder / FOLDER, folder.parent / "undisturbed" / FOLDER)
     assert assert_sound(folder, loss.copy) == 3
     if not loss.copy:
-        here, there = (_files(path) for path in (folder / FOLDER, folder / "shared" / "small"))
+        here, there = (
+            folder_contents(path) for path in (folder / FOLDER, folder / "shared" / "small")
+        )
         assert here == there
 
 
@@ -82,8 +85,3 @@ def _command(folder: Path, copy: str) -> tuple[str, ...]:
     shared = folder / "shared"
     shared.mkdir()
     return (*RUN, "--resume", "--set", f"run.copy_to={copy or shared}")
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

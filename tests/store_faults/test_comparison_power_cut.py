@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from contest import write_toml
+from support.small_comparison import comparison_toml
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli import progress as console
@@ -21,7 +21,7 @@ from store_faults.power_cut import Disk, Survival
 def held(folder: Path, unsynced: frozenset[Kind] = frozenset()) -> list[Operation]:
     """What the smallest comparison does to its files; two folders are made on the way to it."""
     settings = comparison_config.load(
-        write_toml(folder / "x.toml", episodes="episodes = 96", seeds="seeds = 1"), {}
+        comparison_toml(folder / "x.toml", episodes="episodes = 96", seeds="seeds = 1"), {}
     )
     reporter = ComparisonConsole(0, console.stream())
     with Watch(folder, None, unsynced).watching() as watch:

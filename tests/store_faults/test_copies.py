@@ -4,7 +4,7 @@ Some points are tested by default and all of them with SPIKELOOP_ALL_CRASH_POINT
 """
 
 import pytest
-from s3 import S3
+from support.s3_server import S3
 
 from store_faults import lost_folders
 from store_faults.crash_points import some

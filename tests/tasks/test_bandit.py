@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from scipy import stats
-from statistical import assert_law, assert_rate
+from support.statistical_asserts import assert_law, assert_rate
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import HasBaselines, TaskBatch, TaskFamily

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import FloatArray

@@ -7,7 +7,7 @@ from math import factorial
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.references.bandit_exact import (

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks import FAMILIES, TaskFamily
 from spikeloop.tasks.base import Interface

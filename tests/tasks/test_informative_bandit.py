@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from statistical import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies, assert_mean
 
 from spikeloop.tasks.base import HasBaselines, TaskBatch, TaskFamily
 from spikeloop.tasks.informative_bandit import InformativeBandit, InformativeTasks

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from statistical import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies, assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.maze import MOVES, Layouts, Maze, carve

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
-from statistical import assert_frequencies, assert_law, assert_mean
+from support.statistical_asserts import assert_frequencies, assert_law, assert_mean
 
 from spikeloop.tasks.mdp import RandomMdp
 

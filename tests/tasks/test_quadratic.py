@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from statistical import assert_law, assert_mean
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.tasks.base import FloatArray, HasBaselines
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from scipy import stats
-from statistical import assert_law, assert_mean, assert_rate
+from support.statistical_asserts import assert_law, assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray, HasBaselines, IntArray, TaskBatch, TaskFamily
 from spikeloop.tasks.references import bandit_exact, restless_policies

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from statistical import assert_mean, assert_rate
+from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray, HasBaselines, TaskBatch, TaskFamily
 from spikeloop.tasks.references.bandit_optimum import majority_return

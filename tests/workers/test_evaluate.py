@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from gradient_learner import Slope
 from hypothesis import given
 from hypothesis import strategies as st
-from slope import Slope
 
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch

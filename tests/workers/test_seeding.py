@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_law, assert_mean
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
 

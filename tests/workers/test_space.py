@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from statistical import assert_frequencies, assert_law
+from support.statistical_asserts import assert_frequencies, assert_law
 
 from spikeloop.workers.space import (
     Choice,

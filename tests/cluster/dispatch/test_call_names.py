@@ -1,6 +1,6 @@
 """Calls have names that people can read, and there are never more of them than Ray can bear."""
 
-from faulty import Echo
+from failing_learner import Echo
 
 from spikeloop.cluster.dispatch.call_names import MAX_FULL, MAX_NAMES, CallNames
 from spikeloop.cluster.dispatch.work_units import Message, WorkUnit

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from faulty import Echo
-from lacking import LINE, Lacking
-from processes import assert_gone
+from failing_learner import Echo
+from support.child_processes import assert_gone
+from support.paths import OWN_CLASSES
+from unavailable_learner import LINE, Lacking
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.local_cluster import local_ray
@@ -23,7 +24,6 @@ from spikeloop.workers.seeding import TaskSet
 pytestmark = pytest.mark.ray
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
-TESTS = Path(__file__).parents[2]
 LIMIT_S = 300.0
 """No busy machine gets near it; tests of what happens past it move the clock."""
 
@@ -54,7 +54,7 @@ def open_pool() -> Iterator[Start]:
 
         def start(
             learner: Learner,
-            own: Path | None = TESTS,
+            own: Path | None = OWN_CLASSES,
             late: Callable[[], float] = lambda: 0.0,
             actor: type | None = None,
             before: Callable[[], None] = lambda: None,

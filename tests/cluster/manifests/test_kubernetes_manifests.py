@@ -14,10 +14,10 @@ import pytest
 import requests
 import yaml
 from deploy.manifests import faults, pod_templates
-from head import TOKEN, head
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import assert_same_contents, small_toml
+from support.ray_head import TOKEN, ray_head
+from support.small_run import assert_same_contents, small_toml
 
 from spikeloop.cluster.manifests.kubernetes_manifests import (
     MAX_CONFIG_MAP,
@@ -385,7 +385,7 @@ def test_the_job_of_the_manifest_runs(
     }
     bearer = {"x-ray-authorization": f"Bearer {TOKEN}"}
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
-    with head(cores=1) as cluster:
+    with ray_head(cores=1) as cluster:
         answer = requests.post(f"{cluster.url}/api/jobs/", json=request, headers=bearer, timeout=60)
         assert answer.ok, answer.text
         for command in (

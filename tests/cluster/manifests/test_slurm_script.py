@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import small_toml
+from support.paths import OWN_CLASSES
+from support.small_run import small_toml
 
 from spikeloop.cluster.manifests.slurm_script import ALREADY, BREAKING, SET_BY, SlurmBatch, script
 from spikeloop.coordinator.cli.main import main
@@ -194,7 +195,7 @@ def test_a_waiting_job_keeps_its_configuration(
     learner = {"kind": "queued_echo:Echo"}
     config = small_toml(tmp_path / "own.toml", learner=learner, run={"name": "own"})
     module = tmp_path / "queued_echo.py"
-    shutil.copy(Path(__file__).parents[2] / "faulty.py", module)
+    shutil.copy(OWN_CLASSES / "failing_learner.py", module)
     first = kept_by(config, capsys)
     assert first.read_bytes() == config.read_bytes()
     assert first.with_name("queued_echo.py").read_bytes() == module.read_bytes()
@@ -220,7 +221,7 @@ def test_a_run_of_a_kept_configuration_resumes_and_verifies(
 ) -> None:
     kind = "queued_again_echo"
     config = small_toml(tmp_path / "own.toml", learner={"kind": f"{kind}:Echo"})
-    shutil.copy(Path(__file__).parents[2] / "faulty.py", tmp_path / f"{kind}.py")
+    shutil.copy(OWN_CLASSES / "failing_learner.py", tmp_path / f"{kind}.py")
     first = kept_by(config, capsys, "--set", "run.name=own")
     (tmp_path / f"{kind}.py").unlink()
     run = ["run", str(first), "--inline", "--resume", "--out", str(tmp_path / "my runs")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import SOON_S, assert_gone, child
+from support.child_processes import SOON_S, assert_gone, child
 
 from spikeloop.cluster.ray_backend.cleaner import MARK, cleaned_up
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from head import TOKEN, Head, head
-from small import small_toml
+from support.ray_head import TOKEN, Head, ray_head
+from support.small_run import small_toml
 
 pytestmark = pytest.mark.ray
 
@@ -19,7 +19,7 @@ ALONE += ["--pid", "--fork", "--mount-proc", "--kill-child"]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Head]:
-    with head(cores=1) as started:
+    with ray_head(cores=1) as started:
         yield started
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import ray
-from head import free_ports
+from support.ray_head import free_ports
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend import connection, job_env

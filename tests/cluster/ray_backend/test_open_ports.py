@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from head import head
-from processes import LIMIT_S
-from small import small_toml
+from support.child_processes import LIMIT_S
+from support.ray_head import ray_head
+from support.small_run import small_toml
 
 from spikeloop.cluster.ray_backend.open_ports import (
     ExposedCluster,
@@ -94,7 +94,7 @@ def one_warning(errors: str, words: str) -> bool:
 @pytest.mark.slow
 def test_a_head_with_a_token(tmp_path: Path) -> None:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": RIGHT}
-    with head(1, RIGHT, loopback=False) as started:
+    with ray_head(1, RIGHT, loopback=False) as started:
         address, dashboard = started.address, started.url
         found = cluster(started.session)
         assert found.token is True
@@ -127,7 +127,7 @@ def test_a_head_with_a_token(tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_head_without_a_token(tmp_path: Path) -> None:
-    with head(1, token="", loopback=False, closed=False) as started:
+    with ray_head(1, token="", loopback=False, closed=False) as started:
         address, dashboard = started.address, started.url
         found = cluster(started.session)
         assert found.token is False

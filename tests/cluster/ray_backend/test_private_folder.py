@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from other_account import successes, within
+from support.other_account import successes, within
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend import private_folder as module

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import Echo
-from small import Silent, small_config
-from watched import metric_names
+from failing_learner import Echo
+from support.monitoring_files import metric_names
+from support.small_run import SilentReporter, small_config
 
 from spikeloop.cluster.metrics import METRICS, Metrics, exported
 from spikeloop.cluster.pool import WorkerPool
@@ -60,7 +60,7 @@ def scrape_until(enough: Callable[[Scrape, set[str]], bool]) -> Scrape:
         time.sleep(0.1)
 
 
-class Watching(Silent):
+class Watching(SilentReporter):
     """Looks at the metrics port when the last generation has been committed."""
 
     seen: Scrape
@@ -81,7 +81,7 @@ def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("RAY_metrics_report_interval_ms", "1000")  # instead of 10 s
     monkeypatch.setattr(ray_metrics, "REFRESH_S", 0.2)
     config = small_config(
-        learner={"kind": "faulty:Echo", "work_s": 0.001},
+        learner={"kind": "failing_learner:Echo", "work_s": 0.001},
         target={"kind": "local", "workers": 2, "dashboard": False},
     )
     store, watching = RunStore.create(tmp_path / "run", {"config": {}}), Watching()

@@ -11,26 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from head import TOKEN, Head, head
-from processes import LIMIT_S, child
-from small import assert_same_contents, small_toml
+from support.child_processes import LIMIT_S, child
+from support.paths import OWN_CLASSES
+from support.ray_head import TOKEN, Head, ray_head
+from support.small_run import assert_same_contents, small_toml
 
 from spikeloop.coordinator.store.run_store import RunStore
-
-TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Head]:
-    with head(cores=2) as started:
+    with ray_head(cores=2) as started:
         yield started
 
 
 def config(folder: Path, name: str, gate: Path) -> Path:
     """A run of its own name whose episodes begin once the gate exists, beside its learner."""
     folder.mkdir()
-    (folder / "gated.py").write_text((TESTS / "gated.py").read_text())
-    learner = {"kind": "gated:Gated", "gate": str(gate)}
+    (folder / "waiting_learner.py").write_text((OWN_CLASSES / "waiting_learner.py").read_text())
+    learner = {"kind": "waiting_learner:Gated", "gate": str(gate)}
     return small_toml(folder / "run.toml", learner=learner, run={"name": name})
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from other_account import successes, within
-from processes import LIMIT_S, SOON_S, assert_gone, child, folder_of
+from support.child_processes import LIMIT_S, SOON_S, assert_gone, child, folder_of
+from support.other_account import successes, within
+from support.paths import OWN_CLASSES
 
 from spikeloop.cluster.targets.local import Local
 
@@ -24,7 +25,7 @@ import sys
 from pathlib import Path
 sys.path.append(sys.argv[1])
 import numpy as np
-from faulty import Echo
+from failing_learner import Echo
 from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.cluster.targets.local import Local
 from spikeloop.coordinator.strategies.population import Explicit
@@ -79,7 +80,7 @@ def hanging(home: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """A run whose workers hang in compiled code, its description and how many it has replaced."""
     environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
     options = {"env": {**environment, "HOME": str(home)}}
-    with child(["-c", SCRIPT, str(Path(__file__).parents[2])], home, **options) as run:
+    with child(["-c", SCRIPT, str(OWN_CLASSES)], home, **options) as run:
         assert run.stdout is not None
         description, n_replaced, hanging = (run.stdout.readline().strip() for _ in range(3))
         assert hanging == "hanging", run.communicate()
@@ -160,7 +161,7 @@ def test_where_no_worker_starts_the_message_names_logs_that_are_there(tmp_path: 
     script = SCRIPT.replace("workers=2", "workers=1, dashboard=False, warm_up_timeout_s=0.001")
     environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_")}
     options = {"env": {**environment, "HOME": str(tmp_path)}}
-    with child(["-c", script, str(Path(__file__).parents[2])], tmp_path, **options) as run:
+    with child(["-c", script, str(OWN_CLASSES)], tmp_path, **options) as run:
         _, errors = run.communicate()
     last = errors.splitlines()[-1]
     assert "no worker can be started" in last

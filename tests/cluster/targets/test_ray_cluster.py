@@ -3,14 +3,14 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from faulty import Echo
-from nodes import Nodes, cluster_of
-from processes import child
+from failing_learner import Echo
+from support.child_processes import child
+from support.paths import OWN_CLASSES
+from support.ray_nodes import Nodes, ray_cluster_of
 
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.signals import StopSignal
@@ -25,7 +25,6 @@ from spikeloop.workers.seeding import TaskSet
 pytestmark = pytest.mark.ray
 
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
-OWN = Path(__file__).parents[2]
 N = 40
 """Jobs of a run: enough to keep three workers busy, whichever is quickest."""
 
@@ -39,7 +38,7 @@ def jobs(n: int, learner: Echo) -> list[Job]:
 @contextmanager
 def attached(nodes: Nodes, **settings: Any) -> Iterator[WorkerPool]:
     target = RayCluster(address=nodes.address, **settings)
-    with target.open(jobs(1, Echo())[0], StopSignal(), OWN) as pool:
+    with target.open(jobs(1, Echo())[0], StopSignal(), OWN_CLASSES) as pool:
         yield pool
 
 
@@ -66,7 +65,7 @@ def rounds(pool: WorkerPool) -> Iterator[list[Outcome]]:
 
 
 def test_a_joining_node_is_used_and_a_lost_node_costs_no_episode() -> None:
-    with cluster_of(1) as nodes, attached(nodes) as pool:
+    with ray_cluster_of(1) as nodes, attached(nodes) as pool:
         first = processes(next(rounds(pool)))
         assert len(first) == 1
         joined = nodes.add(1)
@@ -81,7 +80,7 @@ def test_a_joining_node_is_used_and_a_lost_node_costs_no_episode() -> None:
 
 @pytest.mark.exhaustive
 def test_a_node_that_is_drained_gets_no_new_work() -> None:
-    with cluster_of(1, 1) as nodes, attached(nodes) as pool:
+    with ray_cluster_of(1, 1) as nodes, attached(nodes) as pool:
         leaving = nodes.add(1)
         everyone = next(processes(done) for done in rounds(pool) if len(processes(done)) == 3)
         nodes.drain(leaving, seconds=600)
@@ -107,8 +106,8 @@ sys.stdin.read()
 @pytest.mark.exhaustive
 def test_a_run_goes_on_with_what_it_has_and_grows_to_cores_that_become_free() -> None:
     with (
-        cluster_of(1, 1) as nodes,
-        child(["-c", HOLDER, nodes.address], OWN, stdin=subprocess.PIPE) as holder,
+        ray_cluster_of(1, 1) as nodes,
+        child(["-c", HOLDER, nodes.address], OWN_CLASSES, stdin=subprocess.PIPE) as holder,
     ):
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n", holder.communicate()
@@ -123,7 +122,7 @@ def test_a_run_goes_on_with_what_it_has_and_grows_to_cores_that_become_free() ->
 
 def test_one_worker_may_own_a_node_and_run_threads() -> None:
     own_node = Local(workers=1, cores_per_worker=4, dashboard=False)
-    with own_node.open(jobs(1, Echo())[0], StopSignal(), OWN) as pool:
+    with own_node.open(jobs(1, Echo())[0], StopSignal(), OWN_CLASSES) as pool:
         assert pool.n_workers == 4
         outcomes = list(pool.run(jobs(30, Echo())))
         assert len(processes(outcomes)) == 1

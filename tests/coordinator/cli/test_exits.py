@@ -15,8 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from processes import LIMIT_S, child
-from small import small_toml
+from support.child_processes import LIMIT_S, child
+from support.paths import OWN_CLASSES
+from support.small_run import small_toml
 
 from spikeloop.coordinator.cli.main import main
 
@@ -52,8 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with configurations, a finished run and one with two damaged files."""
     folder = tmp_path_factory.mktemp("exits")
     small_toml(folder / "small.toml", transfer={"random_points": 30})
-    (folder / "faulty.py").write_bytes((Path(__file__).parents[2] / "faulty.py").read_bytes())
-    learner = {"kind": "faulty:Echo", "fault": "nan", "broken_from": 0.0}
+    (folder / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
+    learner = {"kind": "failing_learner:Echo", "fault": "nan", "broken_from": 0.0}
     small_toml(folder / "faulty.toml", learner=learner)
     with pytest.raises(SystemExit):
         main(["run", str(folder / "small.toml"), "--out", str(folder / "runs")])

@@ -5,30 +5,23 @@ import json
 import shutil
 from pathlib import Path
 
-import contest
 import pytest
-from faulty import Echo, Fault
-from lacking import LINE, Lacking
-from small import small_toml
+from failing_learner import Echo, Fault
+from support import small_comparison
+from support.command_line import cli
+from support.paths import OWN_CLASSES
+from support.small_run import small_toml
+from unavailable_learner import LINE, Lacking
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.cli import list as listing
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.evaluate import rehearse
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
-
-TESTS = Path(__file__).parents[2]
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
 
 
 def job(**settings: str) -> Job:
@@ -51,15 +44,15 @@ found_in_each = pytest.mark.parametrize(
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Holds the learner, its configuration, and later its package."""
-    for name in ("lacking.py", "faulty.py"):
-        shutil.copy(TESTS / name, tmp_path / name)
+    for name in ("unavailable_learner.py", "failing_learner.py"):
+        shutil.copy(OWN_CLASSES / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def configure(folder: Path, found_in: str) -> None:
     package = str(folder / "spikes")
-    learner = {"kind": "lacking:Lacking", "package": package, "found_in": found_in}
+    learner = {"kind": "unavailable_learner:Lacking", "package": package, "found_in": found_in}
     small_toml(folder / "small.toml", learner=learner, run={"generations": 1})
 
 
@@ -101,9 +94,9 @@ def test_a_run_resumes_once_the_package_is_installed(
 def test_a_comparison_fails_with_the_same_line(
     folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
 ) -> None:
-    contest.write_toml(folder / "contest.toml")
+    small_comparison.comparison_toml(folder / "contest.toml")
     text = (folder / "contest.toml").read_text()
-    own = f'kind = "lacking:Lacking"\nfound_in = "{found_in}"'
+    own = f'kind = "unavailable_learner:Lacking"\nfound_in = "{found_in}"'
     (folder / "contest.toml").write_text(text.replace('kind = "tabular_td"', own))
     assert cli("compare", "contest.toml") == 3
     output, errors = capsys.readouterr()

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from contest import TOML
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.small_comparison import TOML
 
 from spikeloop.coordinator.comparison import studies, variant_search
 from spikeloop.coordinator.comparison.affordable import affordable, left_out, tuned_space

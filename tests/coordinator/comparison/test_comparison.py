@@ -10,28 +10,23 @@ import optuna
 import pandas as pd
 import pyarrow as pa
 import pytest
-from contest import TOML, write_toml
+from support.command_line import cli
+from support.paths import OWN_CLASSES
+from support.small_comparison import TOML, comparison_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.comparison import session
 from spikeloop.coordinator.comparison.tuning import _pruning
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("comparison")
-    assert cli("compare", str(write_toml(folder / "small.toml")), "--out", str(folder)) == 0
+    assert cli("compare", str(comparison_toml(folder / "small.toml")), "--out", str(folder)) == 0
     return folder / "small"
 
 
@@ -144,7 +139,7 @@ def test_resuming_what_is_finished_changes_nothing(
 def test_a_second_comparison_in_the_same_folder_is_refused(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_toml(tmp_path / "small.toml")
+    config = comparison_toml(tmp_path / "small.toml")
     assert cli("compare", str(config), "--out", str(finished.parent)) == 2
     assert "spikeloop resume" in capsys.readouterr().err
 
@@ -152,7 +147,7 @@ def test_a_second_comparison_in_the_same_folder_is_refused(
 def test_json_is_all_that_stands_on_standard_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_toml(tmp_path / "small.toml", episodes="episodes = 0", seeds="seeds = 1")
+    config = comparison_toml(tmp_path / "small.toml", episodes="episodes = 0", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(tmp_path), "--json") == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert [arm["arm"] for arm in found["arms"]] == ["evolution", "random_search"]
@@ -178,9 +173,9 @@ def test_no_trial_is_spent_on_a_population_that_the_budget_cannot_hold(
 def test_a_trial_that_fails_prints_its_reason_and_is_charged_in_full(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "faulty.py").write_bytes((Path(__file__).parents[2] / "faulty.py").read_bytes())
-    path = write_toml(tmp_path / "small.toml", episodes="episodes = 192", seeds="seeds = 1")
-    learner = 'kind = "faulty:Echo"\nfault = "nan"\nbroken_from = 0.0'
+    (tmp_path / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
+    path = comparison_toml(tmp_path / "small.toml", episodes="episodes = 192", seeds="seeds = 1")
+    learner = 'kind = "failing_learner:Echo"\nfault = "nan"\nbroken_from = 0.0'
     path.write_text(path.read_text().replace('kind = "tabular_td"', learner))
     cli("compare", str(path), "--out", str(tmp_path))
     lines = [line for line in capsys.readouterr().out.splitlines() if "  trial " in line]
@@ -200,7 +195,7 @@ def test_tuning_that_keeps_the_given_settings_takes_their_searches_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One trial, the one with the settings as given: nothing is searched twice."""
-    config = write_toml(tmp_path / "small.toml", episodes="episodes = 96", seeds="seeds = 1")
+    config = comparison_toml(tmp_path / "small.toml", episodes="episodes = 96", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(tmp_path)) == 0
     results = {row["arm"]: row for row in frame(tmp_path / "small", "results").to_dict("records")}
     assert results["evolution_tuned"]["same_as"] == "evolution"
@@ -228,7 +223,7 @@ population_size = 49
 
 def test_studies_in_another_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f'storage = "sqlite:///{tmp_path / "shared.db"}"'
-    config = write_toml(
+    config = comparison_toml(
         tmp_path / "small.toml", episodes=f"episodes = 96\n{url}", seeds="seeds = 1"
     )
     assert cli("compare", str(config), "--out", str(tmp_path / "one")) == 0
@@ -236,7 +231,9 @@ def test_studies_in_another_database(tmp_path: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert cli("compare", str(config), "--out", str(tmp_path / "two")) == 2
     assert "holds a study 'small/evolution' already" in capsys.readouterr().err
-    wrong = write_toml(tmp_path / "small.toml", episodes='episodes = 96\nstorage = "nosql://x"')
+    wrong = comparison_toml(
+        tmp_path / "small.toml", episodes='episodes = 96\nstorage = "nosql://x"'
+    )
     assert cli("compare", str(wrong), "--out", str(tmp_path / "three")) == 2
     assert "tuning.storage" in capsys.readouterr().err
 
@@ -245,7 +242,7 @@ def test_a_database_that_cannot_be_opened_leaves_nothing_to_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f'storage = "sqlite:///{tmp_path / "no" / "such" / "study.db"}"'
-    config = write_toml(tmp_path / "small.toml", episodes=f"episodes = 96\n{url}")
+    config = comparison_toml(tmp_path / "small.toml", episodes=f"episodes = 96\n{url}")
     assert cli("compare", str(config), "--out", str(tmp_path)) == 3
     errors = capsys.readouterr().err
     assert "tuning.storage" in errors

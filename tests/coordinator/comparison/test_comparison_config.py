@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from contest import TOML, write_toml
+from support.small_comparison import TOML, comparison_toml
 
 from spikeloop.coordinator.comparison import comparison_config
 from spikeloop.coordinator.errors import ConfigError
@@ -14,7 +14,7 @@ def load(tmp_path: Path, text: str) -> comparison_config.ComparisonConfig:
 
 
 def test_what_is_resolved_reads_back_as_the_same(tmp_path: Path) -> None:
-    loaded = comparison_config.load(write_toml(tmp_path / "small.toml"))
+    loaded = comparison_config.load(comparison_toml(tmp_path / "small.toml"))
     tables = loaded.tables()
     assert comparison_config.parse(tables, "again", tmp_path).tables() == tables
     assert comparison_config.contestants(loaded) == [
@@ -41,7 +41,7 @@ def test_a_strategy_may_have_another_name_than_its_kind(tmp_path: Path) -> None:
 
 
 def test_overrides_reach_every_table(tmp_path: Path) -> None:
-    path = write_toml(tmp_path / "small.toml")
+    path = comparison_toml(tmp_path / "small.toml")
     overrides = {"strategies.evolution.sigma": 0.2, "comparison.seeds": 3, "family.n_steps": 30}
     loaded = comparison_config.load(path, overrides)
     assert loaded.tables()["strategies"]["evolution"]["sigma"] == 0.2

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from html_page import HtmlPage, column, table_of
 from scipy import stats
-from small import Silent, small_config
+from support.html_page import HtmlPage, column, table_of
+from support.small_run import SilentReporter, small_config
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import SCHEMA_VERSION, result_tables, session
@@ -219,7 +219,7 @@ def test_too_few_trials_give_a_sentence(tmp_path: Path, n_trials: int, words: st
 
 def test_the_search_of_median_score_is_the_example(tmp_path: Path) -> None:
     folder = contest(tmp_path / "contest", tuned=())
-    runs.start(small_config(), tmp_path / "small", Silent(), StopSignal())
+    runs.start(small_config(), tmp_path / "small", SilentReporter(), StopSignal())
     for arm in ("evolution", "random_search"):
         for seed in range(N_SEEDS):
             shutil.copytree(tmp_path / "small", folder / "runs" / arm / f"{seed:06d}")

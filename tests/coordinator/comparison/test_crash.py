@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from contest import assert_same_comparison, write_toml
 from store_faults.killed_comparison import killed
 from store_faults.warm import Ended, Warm
+from support.small_comparison import assert_same_comparison, comparison_toml
 
 Drive = Callable[..., Ended]
 
@@ -24,7 +24,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drive]:
 def undisturbed(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A comparison's folder, and how many things it made durable."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    config = write_toml(folder / "small.toml")
+    config = comparison_toml(folder / "small.toml")
     done = drive(0, "compare", str(config), "--out", str(folder))
     assert done.status == 0, done.errors
     return folder / "small", done.value
@@ -35,7 +35,7 @@ def test_killed_five_times_it_ends_with_the_same_trials_and_findings(
     drive: Drive, undisturbed: tuple[Path, int], tmp_path: Path
 ) -> None:
     whole, n_events = undisturbed
-    config = write_toml(tmp_path / "small.toml")
+    config = comparison_toml(tmp_path / "small.toml")
     folder = tmp_path / "small"
     moments = random.Random(1)
     command = ["compare", str(config), "--out", str(tmp_path)]
@@ -53,7 +53,7 @@ def test_another_seed_gives_another_comparison(
     drive: Drive, undisturbed: tuple[Path, int], tmp_path: Path
 ) -> None:
     """The negative control: the assert above sees a difference where there is one."""
-    config = write_toml(tmp_path / "small.toml", seed="seed = 4")
+    config = comparison_toml(tmp_path / "small.toml", seed="seed = 4")
     assert drive(0, "compare", str(config), "--out", str(tmp_path)).status == 0
     with pytest.raises(AssertionError):
         assert_same_comparison(tmp_path / "small", undisturbed[0])

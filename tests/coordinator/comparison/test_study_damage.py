@@ -9,29 +9,23 @@ from typing import Any
 
 import optuna
 import pytest
-from contest import assert_same_comparison, write_toml
+from support.command_line import cli
+from support.small_comparison import assert_same_comparison, comparison_toml
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.comparison import session, studies, trial_records
 from spikeloop.coordinator.comparison.affordable import tuned_space
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.errors import ConfigError
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert cli("compare", str(write_toml(folder / "small.toml")), "--out", str(folder)) == 0
+    assert cli("compare", str(comparison_toml(folder / "small.toml")), "--out", str(folder)) == 0
     return folder / "small"
 
 

@@ -7,29 +7,23 @@ from pathlib import Path
 import optuna
 import pyarrow as pa
 import pytest
-from contest import assert_same_comparison, write_toml
 from optuna.trial import TrialState
+from support.command_line import cli
+from support.small_comparison import assert_same_comparison, comparison_toml
 
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.comparison import trial_records
 from spikeloop.coordinator.comparison.tuning import _pruning
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-def cli(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    config = write_toml(folder / "small.toml", episodes="episodes = 288", seeds="seeds = 1")
+    config = comparison_toml(folder / "small.toml", episodes="episodes = 288", seeds="seeds = 1")
     assert cli("compare", str(config), "--out", str(folder)) == 0
     return folder / "small"
 

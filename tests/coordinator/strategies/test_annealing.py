@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from statistical import assert_mean, assert_rate
+from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.coordinator.strategies.annealing import Annealing, AnnealingState
 from spikeloop.coordinator.strategies.base import Evaluation

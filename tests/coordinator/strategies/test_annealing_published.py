@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from statistical import assert_mean, assert_rate
+from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.population import Explicit

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from cmaes import CMA, SepCMA
-from statistical import assert_better
+from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
 from spikeloop.coordinator.strategies.cma_es import CmaEs, CmaEsState, reflect, restore

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_law, assert_mean
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.cross_entropy import (

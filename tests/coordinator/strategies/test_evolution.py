@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.evolution import (

@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from statistical import assert_better, assert_frequencies, assert_law, assert_mean, assert_rate
+from support.statistical_asserts import (
+    assert_better,
+    assert_frequencies,
+    assert_law,
+    assert_mean,
+    assert_rate,
+)
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.genetic import Genetic, GeneticState, vote

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.natural_evolution import (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_law, assert_mean
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies import parallel_tempering
 from spikeloop.coordinator.strategies.base import Evaluation

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
-from statistical import assert_law, assert_mean
+from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies.population import (
     BLOCK,

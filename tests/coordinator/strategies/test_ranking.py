@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.coordinator.strategies.ranking import best_first
 

@@ -3,7 +3,7 @@
 import os
 import re
 
-from small import assert_same_contents
+from support.small_run import assert_same_contents
 
 from deploy.compose.cluster import HEAD, Cluster
 from deploy.compose.images import OURS

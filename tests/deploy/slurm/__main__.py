@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chaos import stretched
-from other_account import successes, within
-from small import assert_same_contents, small_toml
+from support.other_account import successes, within
+from support.small_run import assert_same_contents, small_toml
 
 from deploy.slurm.site import NODES, ROOT, Site, enter, missing
 from spikeloop.coordinator.store.run_store import RunStore

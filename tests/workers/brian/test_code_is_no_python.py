@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from small import small_tables
+from support.small_run import small_tables
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.errors import ConfigError

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from learner_cases import ALL_TARGETS
-from processes import child
+from support.child_processes import child
+from support.learner_cases import ALL_TARGETS
 
 from spikeloop.workers.brian.network_cache import MOST
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.brian, pytest.mark.slow]
 def test_ten_thousand_episodes_leave_nothing_behind(how: str, tmp_path: Path) -> None:
     """Of 50 networks of one to two MB, the last four are kept and the others go."""
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(TESTS)}
-    script = str(TESTS / "endurance.py")
+    script = str(TESTS / "support" / "endurance_script.py")
     with child([script, how], tmp_path, env=environment) as process:
         output, errors = process.communicate()
     assert process.returncode == 0, errors

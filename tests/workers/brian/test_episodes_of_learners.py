@@ -1,8 +1,8 @@
 """The episodes of every learner in one Brian2 network are those of networks of their own."""
 
 import pytest
-from learner_cases import N_CANDIDATES, N_TASKS, case
-from spikes import recorded
+from support.brian_spikes import recorded_spikes
+from support.learner_cases import N_CANDIDATES, N_TASKS, case
 
 from spikeloop.workers.learners import LEARNERS
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.brian
 def test_a_episode_alone_has_every_spike_that_it_has_among_others(kind: str) -> None:
     """Every spike of every population, over the whole episode."""
     whole = case(kind)
-    with recorded() as runs:
+    with recorded_spikes() as runs:
         whole.run_episodes()
         for candidate in range(N_CANDIDATES):
             for task in range(N_TASKS):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
-from statistical import assert_law, assert_rate
+from support.statistical_asserts import assert_law, assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.learners.reservoir.liquid import Liquid

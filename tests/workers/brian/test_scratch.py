@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from processes import child
+from support.child_processes import child
 
 from spikeloop.workers.brian.build_folder import (
     LOCK_FILE,

@@ -8,8 +8,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from learner_cases import ALL_TARGETS, case
-from spikes import recorded
+from support.brian_spikes import recorded_spikes
+from support.learner_cases import ALL_TARGETS, case
 
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners import LEARNERS
@@ -37,7 +37,7 @@ def test_episodes_are_those_of_numpy(kind: str, target: str) -> None:
     in every window. It needs input that does not depend on the answers.
     """
     family = Quadratic(n_steps=80) if target == "cpp_standalone" else None
-    with recorded() as runs:
+    with recorded_spikes() as runs:
         expected = case(kind, family).run_episodes()
         found = case(kind, family, target=target).run_episodes()
     if target == "cython":

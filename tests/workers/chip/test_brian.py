@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
 from numpy.typing import NDArray
-from recording import Event, ideal, record, record_spikes
+from support.brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
+from support.chip_recording import Event, ideal_neurons, record, record_spikes
 
 from spikeloop.workers.chip.capmem import Neurons, physical
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
@@ -105,7 +105,7 @@ def test_spike_times_are_brians_to_the_step() -> None:
 
 def test_driven_neurons_fire_at_brians_rates_whatever_their_refractory_time() -> None:
     """f-I curve by leak above threshold, with events that go on while neurons are held."""
-    cells = ideal(
+    cells = ideal_neurons(
         v_leak_V=np.linspace(0.95, 1.5, N_NEURONS),
         v_thresh_V=1.0144,
         refractory_s=np.tile([0.0, 2e-7, 2e-6, 1.3e-5], 8),

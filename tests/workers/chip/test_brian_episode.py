@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from brian_circuit import ROUNDING_V
-from brian_episode import FAMILY, N_DECISIONS, A, BrianEpisode, S, Setup, emulated
-from recording import record
+from support.brian_circuit import ROUNDING_V
+from support.brian_episode import FAMILY, N_DECISIONS, A, BrianEpisode, S, Setup, emulated
+from support.chip_recording import record
 
 from spikeloop.workers.chip.circuit import Circuit
 from spikeloop.workers.chip.environment import environments

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from statistical import assert_frequencies, assert_mean
+from support.statistical_asserts import assert_frequencies, assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.cadc import (

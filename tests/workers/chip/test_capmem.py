@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from recording import ideal
+from support.chip_recording import ideal_neurons
 
 from spikeloop.workers.chip.capmem import (
     BIASES,
@@ -107,7 +107,7 @@ def test_the_capacitor_scales_what_a_current_does_and_not_the_current() -> None:
 
 
 def test_values_beyond_the_range_give_its_ends() -> None:
-    far = ideal(
+    far = ideal_neurons(
         v_leak_V=-0.5, v_thresh_V=9.0, tau_mem_s=1.0, tau_exc_s=1e-9, refractory_s=0.0, exc_A=1.0
     )
     back = nearest(far)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from recording import ideal
+from support.chip_recording import ideal_neurons
 
 from spikeloop.workers.chip.analog import I_EXC, V, stride_steps
 from spikeloop.workers.chip.core import Core, clone, new_core, steps
@@ -31,7 +31,7 @@ def memories(core: Core) -> Iterator[tuple[str, NDArray[Any]]]:
 
 def busy() -> Core:
     """A chip in the middle of something."""
-    core = new_core(ideal(6), noise_V=0.02)
+    core = new_core(ideal_neurons(6), noise_V=0.02)
     connect(core, 6, 8, inhibition_u6=40)
     send(core, 1, 0)
     advance(core, 37)
@@ -67,7 +67,7 @@ def test_a_chip_and_its_clone_go_the_same_way_without_each_other() -> None:
 
 
 def test_a_new_chip_is_at_rest_without_synapses_and_routed_row_by_row() -> None:
-    cells = ideal(6)
+    cells = ideal_neurons(6)
     core = new_core(cells)
     np.testing.assert_array_equal(core.analog[V : V + N_NEURONS], np.float32(cells.v_leak_V))
     assert not core.analog[I_EXC : I_EXC + 2 * N_NEURONS].any()
@@ -89,7 +89,7 @@ def test_the_routers_delay_counts_fpga_cycles_and_lasts_a_step_or_more(
     delay_cycles: int, step_s: float, expected: int
 ) -> None:
     assert steps(delay_cycles, step_s, FPGA_HZ) == expected
-    assert new_core(ideal(), step_s, router_delay_cycles=delay_cycles).delay == expected
+    assert new_core(ideal_neurons(), step_s, router_delay_cycles=delay_cycles).delay == expected
 
 
 def test_steps_count_processor_cycles_unless_said_otherwise() -> None:
@@ -100,5 +100,5 @@ def test_steps_count_processor_cycles_unless_said_otherwise() -> None:
 def test_strides_are_one_microsecond_and_can_be_forbidden() -> None:
     for step_s, expected in ((1e-7, 10), (2e-7, 5), (1e-6, 1)):
         assert stride_steps(step_s) == expected
-        assert new_core(ideal(), step_s).stride == expected
-        assert new_core(ideal(), step_s, strides=False).stride == 1
+        assert new_core(ideal_neurons(), step_s).stride == expected
+        assert new_core(ideal_neurons(), step_s, strides=False).stride == 1

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.correlation import (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from recording import ideal, record
-from statistical import assert_frequencies, assert_rate
+from support.chip_recording import ideal_neurons, record
+from support.statistical_asserts import assert_frequencies, assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
@@ -210,7 +210,7 @@ def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() ->
         assert np.flatnonzero(chip.counters_u10[S : S + A]).tolist() == [2]
         silence(chip, S, A, TIMING)
         advance(chip, TIMING.settle)
-    blocked = ideal(S, inh_A=0.0)
+    blocked = ideal_neurons(S, inh_A=0.0)
     chip = network(Circuit(noise_V=0.0), weights, blocked)
     stimulate(chip, 0, S, TIMING)
     assert np.flatnonzero(chip.counters_u10[S : S + A]).size > 4

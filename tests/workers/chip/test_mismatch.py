@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.capmem import Neurons, physical

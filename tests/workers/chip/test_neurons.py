@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recording import bits, ideal
 from scipy import stats
-from statistical import assert_mean
+from support.chip_recording import ideal_neurons, mask_bits
+from support.statistical_asserts import assert_mean
 
 from spikeloop.workers.chip.analog import (
     DECAY_EXC,
@@ -42,13 +42,13 @@ def run(core: Core, n_steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
     for step in range(n_steps):
         masks[step] = step_neurons(core.analog, core.lanes)
         membrane[step] = core.analog[V : V + N_NEURONS]
-    return membrane, bits(masks)
+    return membrane, mask_bits(masks)
 
 
 @pytest.mark.parametrize("tau_syn_s", [0.5e-6, 1.8e-6, 10e-6, 20e-6])
 @pytest.mark.parametrize(("line", "sign"), [(I_EXC, 1), (I_INH, -1)])
 def test_one_event_gives_the_closed_form_potential(tau_syn_s: float, line: int, sign: int) -> None:
-    cells = ideal(
+    cells = ideal_neurons(
         tau_exc_s=tau_syn_s, tau_inh_s=tau_syn_s, exc_A=4e-9, inh_A=4e-9, v_thresh_V=V_MAX_V
     )
     chip = chip_of(cells)
@@ -85,7 +85,7 @@ def test_a_potential_peaks_when_and_as_high_as_theory_says(tau_syn_s: float) -> 
     The grid takes the time to half a step and the height to second order in the step.
     """
     tau_mem_s, step_s = 10e-6, 5e-8
-    cells = ideal(tau_mem_s=tau_mem_s, tau_exc_s=tau_syn_s, exc_A=1e-8, v_thresh_V=V_MAX_V)
+    cells = ideal_neurons(tau_mem_s=tau_mem_s, tau_exc_s=tau_syn_s, exc_A=1e-8, v_thresh_V=V_MAX_V)
     core = chip_of(cells, step_s)
     core.analog[I_EXC + ACTION] += 10
     membrane, _ = run(core, 600)
@@ -109,7 +109,7 @@ def test_equal_time_constants_are_the_limit_of_unequal_ones() -> None:
 def test_below_threshold_the_result_does_not_depend_on_the_step() -> None:
     ends = []
     for step_s in (1e-7, 2e-7, 4e-7, 8e-7):
-        chip = chip_of(ideal(), step_s)
+        chip = chip_of(ideal_neurons(), step_s)
         chip.analog[I_EXC + ACTION] += 63
         membrane, _ = run(chip, round(8e-6 / step_s))
         ends.append(membrane[-1, ACTION])
@@ -118,7 +118,7 @@ def test_below_threshold_the_result_does_not_depend_on_the_step() -> None:
 
 def test_a_driven_neuron_fires_at_the_closed_form_times() -> None:
     """With leak above threshold the interval is t_ref + τ ln((E − V_reset) / (E − V_th))."""
-    cells = ideal()
+    cells = ideal_neurons()
     levels = np.linspace(1.05, 1.6, N_NEURONS)
     cells = replace(cells, v_leak_V=levels, v_thresh_V=np.full(N_NEURONS, 1.0144))
     chip = chip_of(cells)
@@ -142,7 +142,7 @@ def test_regular_input_gives_the_rate_of_its_mean_current(every: int) -> None:
     that comes every 0.4 µs, a quarter of its time constant, ripples. A membrane that is 10 % slower
     is off by more, and neurons whose E stays below threshold are silent.
     """
-    cells = ideal(v_thresh_V=1.0144, refractory_s=2e-6)
+    cells = ideal_neurons(v_thresh_V=1.0144, refractory_s=2e-6)
     lifts_V = np.linspace(0.2, 0.9, N_NEURONS)  # the gap to threshold is 0.28 V
     weights = lifts_V / cells.exc_V * every * STEP_S / cells.tau_exc_s
     core = chip_of(cells)
@@ -150,7 +150,7 @@ def test_regular_input_gives_the_rate_of_its_mean_current(every: int) -> None:
     for step, mask in enumerate(fired):
         if step % every == 0:
             core.analog[I_EXC : I_EXC + N_NEURONS] += weights
-        mask[:] = bits(step_neurons(core.analog, core.lanes))
+        mask[:] = mask_bits(step_neurons(core.analog, core.lanes))
     above_V = cells.v_leak_V + lifts_V - cells.v_thresh_V
     assert not fired[:, above_V < -0.01].any()
     sees = 0.0
@@ -172,7 +172,7 @@ def test_spikes_are_late_by_half_a_step_on_average() -> None:
     error halves with the step.
     """
     levels_V = np.random.default_rng(0).uniform(1.05, 1.6, N_NEURONS)
-    cells = ideal(v_leak_V=levels_V, v_thresh_V=1.0144)
+    cells = ideal_neurons(v_leak_V=levels_V, v_thresh_V=1.0144)
     exact_s = cells.tau_mem_s * np.log((levels_V - cells.v_reset_V) / (levels_V - cells.v_thresh_V))
     means_s = []
     steps_s = 4e-7 / 2 ** np.arange(4)
@@ -192,7 +192,7 @@ def test_spikes_are_late_by_half_a_step_on_average() -> None:
 
 @pytest.mark.parametrize("shift_V", [-0.3, 0.25])
 def test_the_membrane_returns_to_its_leak_potential_from_both_sides(shift_V: float) -> None:
-    cells = ideal(v_leak_V=np.linspace(0.4, 1.2, N_NEURONS), v_thresh_V=V_MAX_V)
+    cells = ideal_neurons(v_leak_V=np.linspace(0.4, 1.2, N_NEURONS), v_thresh_V=V_MAX_V)
     core = chip_of(cells)
     core.analog[V : V + N_NEURONS] += shift_V
     membrane, spikes = run(core, 500)
@@ -203,7 +203,7 @@ def test_the_membrane_returns_to_its_leak_potential_from_both_sides(shift_V: flo
 
 def test_synaptic_inputs_decay_while_the_membrane_is_held() -> None:
     """After release the membrane follows reset, leak, and what 4 µs have left of the input."""
-    cells = ideal(refractory_s=4e-6, exc_A=6e-10, v_thresh_V=1.0144)
+    cells = ideal_neurons(refractory_s=4e-6, exc_A=6e-10, v_thresh_V=1.0144)
     core = chip_of(cells)
     core.analog[V + ACTION] = 1.5
     core.analog[I_EXC + ACTION] = 63.0
@@ -227,7 +227,7 @@ def test_synaptic_inputs_decay_while_the_membrane_is_held() -> None:
 
 @pytest.mark.parametrize("refractory_s", [0.0, 2e-7, 4e-6])
 def test_the_membrane_stays_at_reset_for_exactly_the_refractory_time(refractory_s: float) -> None:
-    cells = ideal(refractory_s=refractory_s)
+    cells = ideal_neurons(refractory_s=refractory_s)
     chip = chip_of(cells)
     chip.analog[V + ACTION] = 1.5
     membrane, spikes = run(chip, 100)
@@ -238,7 +238,7 @@ def test_the_membrane_stays_at_reset_for_exactly_the_refractory_time(refractory_
 
 
 def test_the_membrane_stays_within_the_supply() -> None:
-    cells = ideal()
+    cells = ideal_neurons()
     chip = chip_of(replace(cells, v_thresh_V=np.full(N_NEURONS, 9.0)))
     chip.analog[I_EXC : I_EXC + 16] = 1e5
     chip.analog[I_INH + 16 : I_INH + N_NEURONS] = 1e5
@@ -249,7 +249,7 @@ def test_the_membrane_stays_within_the_supply() -> None:
 
 
 def test_inputs_decay_to_zero_and_never_become_subnormal() -> None:
-    chip = chip_of(ideal())
+    chip = chip_of(ideal_neurons())
     chip.analog[I_EXC + ACTION] = 63.0
     decay = float(chip.analog[DECAY_EXC + ACTION])
     run(chip, 100)
@@ -263,7 +263,7 @@ def test_inputs_decay_to_zero_and_never_become_subnormal() -> None:
 
 def resting(noise_V: float, seed: int) -> np.ndarray[Any, Any]:
     """(200, 32) membranes at rest, every five time constants, so nearly independent."""
-    cells = ideal(v_thresh_V=9.0)
+    cells = ideal_neurons(v_thresh_V=9.0)
     chip = chip_of(cells, seed=seed, noise_V=noise_V)
     samples = np.empty((200, N_NEURONS))
     for sample in samples:
@@ -297,7 +297,7 @@ def test_noise_of_two_neurons_is_uncorrelated_and_depends_on_the_seed() -> None:
 
 
 def test_a_chip_without_noise_and_events_does_not_move() -> None:
-    chip = chip_of(ideal())
+    chip = chip_of(ideal_neurons())
     membrane, spikes = run(chip, 1000)
     np.testing.assert_allclose(membrane, V_LEAK_U10 * VOLT_PER_CODE, rtol=1e-5)
     assert not spikes.any()

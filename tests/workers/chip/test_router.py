@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from recording import ideal
+from support.chip_recording import ideal_neurons
 
 from spikeloop.workers.chip.analog import DECAY_EXC, I_EXC, I_INH, V
 from spikeloop.workers.chip.capmem import Neurons
@@ -22,11 +22,11 @@ from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
 
 STEP_S = 1e-7
 # Every neuron fires in every step.
-RESTLESS = ideal(refractory_s=0.0, v_leak_V=1.6, v_reset_V=1.6, tau_exc_s=1e-4)
+RESTLESS = ideal_neurons(refractory_s=0.0, v_leak_V=1.6, v_reset_V=1.6, tau_exc_s=1e-4)
 
 
 def quiet_chip(cells: Neurons | None = None) -> Core:
-    return new_core(ideal() if cells is None else cells, STEP_S)
+    return new_core(ideal_neurons() if cells is None else cells, STEP_S)
 
 
 def inputs(chip: Core) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -182,7 +182,7 @@ def test_an_event_is_weight_times_gain_times_pulse_length(
     pulse: int, weight: int, sign: int
 ) -> None:
     gain = np.linspace(0.8, 1.2, N_ROWS * N_NEURONS).astype(np.float32)
-    core = new_core(ideal(), STEP_S, gain=gain)
+    core = new_core(ideal_neurons(), STEP_S, gain=gain)
     core.weight_u6[:], core.row_sign[:] = weight, sign
     core.pulse_u5[:] = 1
     core.pulse_u5[9] = pulse

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from recording import Event, ideal, record_spikes
-from statistical import assert_mean
+from support.chip_recording import Event, ideal_neurons, record_spikes
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
@@ -71,7 +71,7 @@ def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) ->
     n = N_NEURONS
     v_leak_V = rng.uniform(0.05, 1.2, n)
     tau_mem_s = 10 ** rng.uniform(-6, -5, n)
-    cells = ideal()
+    cells = ideal_neurons()
     per_A = tau_mem_s / cells.capacitor_F
     return replace(
         cells,
@@ -166,7 +166,10 @@ def test_a_membrane_that_inhibition_pins_to_the_ground_leaves_it_on_time(
     """32 volleys of different strength; with the floor out of reach the return is too late."""
     differences = []
     for pulse_u5 in range(32):
-        chips = [new_core(ideal(inh_A=4e-9), STEP_S, strides=strides) for strides in (False, True)]
+        chips = [
+            new_core(ideal_neurons(inh_A=4e-9), STEP_S, strides=strides)
+            for strides in (False, True)
+        ]
         row(chips[1].analog, FLOOR)[:] -= lowered_V
         for core in chips:
             core.weight_u6[:], core.row_sign[:] = 63, -1
@@ -237,11 +240,11 @@ def test_without_noise_whole_episodes_are_the_same(step_s: float, mismatch: bool
 
 
 def test_a_chip_at_rest_takes_strides_and_a_shorter_time_does_not() -> None:
-    core = new_core(ideal(6), STEP_S, noise_V=0.02)
+    core = new_core(ideal_neurons(6), STEP_S, noise_V=0.02)
     advance(core, 3007)
     assert core.clock[0] == 3007
     assert strides_taken(core, 3007) == 300
-    core = new_core(ideal(6), STEP_S, noise_V=0.02)
+    core = new_core(ideal_neurons(6), STEP_S, noise_V=0.02)
     for _ in range(50):
         advance(core, N_STRIDE - 1)
     assert strides_taken(core, 450) == 0
@@ -250,7 +253,7 @@ def test_a_chip_at_rest_takes_strides_and_a_shorter_time_does_not() -> None:
 @pytest.mark.parametrize("n_steps", [1, 7])
 def test_a_chip_whose_strides_are_forbidden_takes_none(n_steps: int) -> None:
     """Not even in a time of one step, which is the length that such a chip has for a stride."""
-    core = new_core(ideal(6), STEP_S, strides=False)
+    core = new_core(ideal_neurons(6), STEP_S, strides=False)
     row(core.analog, I_EXC)[:] = 3.0
     copy = clone(core)
     advance(core, n_steps)
@@ -329,7 +332,7 @@ def edge_states(seed: int, n: int) -> Iterator[NDArray[np.float32]]:
         yield analog
 
 
-QUIET = new_core(ideal(v_thresh_V=1.7), STEP_S).analog
+QUIET = new_core(ideal_neurons(v_thresh_V=1.7), STEP_S).analog
 
 
 def alone(analog: NDArray[np.float32], neuron: int) -> NDArray[np.float32]:
@@ -419,7 +422,7 @@ def test_soundness_is_lost_with_a_looser_bound(bound: int) -> None:
 
 def test_one_neuron_that_may_not_stride_stops_all() -> None:
     for neuron in range(N_NEURONS):
-        analog = new_core(ideal(), STEP_S).analog
+        analog = new_core(ideal_neurons(), STEP_S).analog
         assert can_stride(analog, np.float32(N_STRIDE))
         analog[V + neuron] = analog[V_THRESH + neuron]
         assert not can_stride(analog, np.float32(N_STRIDE))
@@ -433,7 +436,7 @@ def resting(seed: int, *, strides: bool, wrong: float = 1.0) -> FloatArray:
         strides: whether strides are allowed.
         wrong: factor on the noise of strides.
     """
-    cells = ideal(v_thresh_V=1.6)
+    cells = ideal_neurons(v_thresh_V=1.6)
     core = new_core(cells, STEP_S, noise_V=0.02, strides=strides)
     row(core.analog, STRIDE_NOISE)[:] *= np.float32(wrong)
     seed_words(np.uint64(seed), core.lanes)
@@ -466,7 +469,7 @@ def noisy(seed: int, *, strides: bool, raised_V: float = 0.0) -> Core:
 
     Less than 2.45 deviations and no stride would ever be allowed.
     """
-    cells = ideal()
+    cells = ideal_neurons()
     one = np.arange(N_NEURONS) == 9
     cells = replace(
         cells,

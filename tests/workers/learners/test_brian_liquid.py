@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from learner_cases import ALL_TARGETS
 from pydantic import ValidationError
-from statistical import assert_better
+from support.learner_cases import ALL_TARGETS
+from support.statistical_asserts import assert_better
 
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp

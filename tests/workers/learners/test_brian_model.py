@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learner_cases import MODEL as NOISY
-from statistical import assert_rate
+from support.learner_cases import MODEL as NOISY
+from support.statistical_asserts import assert_rate
 
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from statistical import assert_better
+from support.statistical_asserts import assert_better
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
 from spikeloop.tasks.base import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from statistical import assert_better
+from support.statistical_asserts import assert_better
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.tasks.mdp import RandomMdp

@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from statistical import assert_better, assert_mean
+from support.statistical_asserts import assert_better, assert_mean
 
 from spikeloop.tasks.base import Interface, SeedArray
 from spikeloop.tasks.mdp import RandomMdp

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from statistical import assert_better, assert_frequencies
+from support.statistical_asserts import assert_better, assert_frequencies
 
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray
 from spikeloop.tasks.maze import Layouts, Maze

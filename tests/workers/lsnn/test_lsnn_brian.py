@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian_circuit import begin_anew
-from learner_cases import case
 from numpy.typing import NDArray
+from support.brian_circuit import begin_anew
+from support.learner_cases import case
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import Quadratic

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learner_cases import Case, case
-from statistical import assert_frequencies, assert_rate
+from support.learner_cases import Case, case
+from support.statistical_asserts import assert_frequencies, assert_rate
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, TaskFamily

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learner_cases import case
+from support.learner_cases import case
 
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray

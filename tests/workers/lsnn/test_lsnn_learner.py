@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from learner_cases import case
 from pydantic import ValidationError
-from small import TABLES, Silent
+from support.learner_cases import case
+from support.small_run import TABLES, SilentReporter
 
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import parse
@@ -320,7 +320,7 @@ def test_it_can_be_searched(strategy: dict[str, Any], tmp_path: Path) -> None:
     }
     config = parse({**TABLES, **changes}, "small.toml", tmp_path)
     folder = tmp_path / "small"
-    run_session.start(config, folder, Silent(), StopSignal())
+    run_session.start(config, folder, SilentReporter(), StopSignal())
     store = RunStore(folder)
     assert store.generation() == 2
     assert verify(store).problems == []

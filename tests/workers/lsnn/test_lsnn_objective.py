@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from statistical import assert_mean
+from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers import xla

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from statistical import assert_rate
+from support.statistical_asserts import assert_rate
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers import xla

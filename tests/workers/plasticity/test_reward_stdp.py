@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from statistical import assert_better, assert_mean
+from support.statistical_asserts import assert_better, assert_mean
 
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.mdp import RandomMdp

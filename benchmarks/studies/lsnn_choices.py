@@ -1,0 +1,136 @@
+"""What each choice of an example brings: short trainings in which one of them is taken back.
+
+Run ``python benchmarks/studies/lsnn_choices.py``; it takes a quarter of an hour on one core
+(``--choices`` and ``--episodes`` make it shorter). Each training is that of
+``examples/lsnn_quadratic.toml`` with the same random numbers, cut to ``--episodes`` episodes with
+its learning rate's decay, and with others of its settings in one respect; its weights then run on
+1000 new functions, the same for all. The table has their mean squared error by the number of
+samples seen, with 95 % intervals over functions, and the mean over all samples as a difference from
+the example, paired by function. One training each: how much another seed would change is not in the
+intervals (``--seed``).
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.config.load import parse, read_tables
+from spikeloop.coordinator.export import weights as learned
+from spikeloop.coordinator.interpretation import answers
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.stats.bands import mean_band, resampled_tasks
+from spikeloop.coordinator.store import manifest
+from spikeloop.tasks.base import FloatArray
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lsnn_quadratic.toml"
+SAMPLES = (5, 10, 20, 30, 39)
+N_FUNCTIONS = 1000
+
+SLOW = {"tau_membrane_ms": 20.0, "input_scale": 9.6, "recurrent_scale": 1.0}
+"""Membranes of Bellec et al. 2018, with weights strong enough for the same drive in a time step."""
+CHOICES: dict[str, dict[str, Any]] = {
+    "the example": {},
+    "membranes of 20 ms": SLOW,
+    "not asked for coefficients": {"latent_cost": 0.0},
+    "weights on activity itself": {"centering_rate_hz": 0.0},
+    "none of the three": {**SLOW, "latent_cost": 0.0, "centering_rate_hz": 0.0},
+}
+"""Settings of ``[learner]``, or of its objective, that are others than in the example."""
+
+
+class Quiet:
+    """A reporter that tells the name of a training and its held-out scores.
+
+    Args:
+        name: of the training.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def pool(self, description: str) -> None:
+        """Is always this process."""
+
+    def note(self, text: str) -> None:
+        """Something that needs a line of its own."""
+        print(f"{self.name}: {text}", flush=True)
+
+    def started(self, what: str, n_episodes: int) -> None:
+        """Is of no interest."""
+
+    def episodes_done(self, n_episodes: int) -> None:
+        """Is of no interest."""
+
+    def generation(self, report: GenerationReport) -> None:
+        """Was committed."""
+        if report.held_out is not None:
+            print(f"{self.name}: generation {report.generation}, {report.held_out}", flush=True)
+
+
+def configuration(changes: Mapping[str, Any], episodes: int, seed: int) -> run_config.RunConfig:
+    """Of one training."""
+    tables = read_tables(EXAMPLE, run_config.TABLES, {})
+    generations = episodes // tables["run"]["tasks"]
+    tables["run"] |= {"generations": generations, "seed": seed}
+    tables["strategy"] |= {"decay_generations": generations}
+    tables["transfer"] |= {"monitor_every": max(1, generations // 4)}
+    tables["target"] = {"kind": "inline"}
+    objective = tables["learner"]["objective"]
+    for name, value in changes.items():
+        (objective if name in objective else tables["learner"])[name] = value
+    return parse(tables, str(EXAMPLE), None)
+
+
+def squared_errors(settings: run_config.RunConfig, name: str) -> FloatArray:
+    """(n_functions, n_steps) of the trained network, on new functions."""
+    with TemporaryDirectory() as folder:
+        run_session.start(settings, Path(folder) / "run", Quiet(name), StopSignal())
+        known = learned.open_learned(Path(folder) / "run", trust=False)
+    held = HeldOut(known, N_FUNCTIONS, seed=0)
+    tasks: Any = held.tasks
+    return answers.squared_errors(tasks, held.actions(known.point))[answers.NETWORK]
+
+
+def table(errors: Mapping[str, FloatArray]) -> Iterator[str]:
+    """The lines of the table, in Markdown."""
+    names = [f"{n} samples" for n in SAMPLES]
+    yield f"| training | {' | '.join(names)} | all samples | less the example's |"
+    yield "|" + " --- |" * (3 + len(SAMPLES))
+    weights = resampled_tasks(N_FUNCTIONS, np.random.default_rng(0))
+    first = next(iter(errors.values()))
+    for name, values in errors.items():
+        by_sample, whole = mean_band(values, weights), values.mean(axis=1, keepdims=True)
+        cells = [str(by_sample.at(n)) for n in SAMPLES]
+        cells.append(str(mean_band(whole, weights).at(0)))
+        more = mean_band((values - first).mean(axis=1, keepdims=True), weights).at(0)
+        paired = f"{more.value:+.3f} [{more.low:+.3f}, {more.high:+.3f}]"
+        yield f"| {name} | {' | '.join(cells)} | {paired if values is not first else '–'} |"
+
+
+def main() -> None:
+    """Trains, and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--choices", nargs="+", choices=CHOICES, default=list(CHOICES))
+    parser.add_argument("--episodes", type=int, default=100_000, help="of each training")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    print(f"{manifest.processor()}, {os.cpu_count()} cores, of which one is used", flush=True)
+    errors = {
+        name: squared_errors(configuration(CHOICES[name], asked.episodes, asked.seed), name)
+        for name in asked.choices
+    }
+    print()
+    print("\n".join(table(errors)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Code in the README and the guides works as printed, and links on all pages exist."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from support.command_line import cli
+from support.paths import ROOT
+from support.small_run import small_toml
+from support.statistical_asserts import assert_mean
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHIP = (ROOT / "docs" / "chip.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def block(language: str, containing: str, page: str = README) -> str:
+    """Return the code block of a language that contains a text."""
+    found = [b for b in re.findall(rf"```{language}\n(.*?)```", page, re.S) if containing in b]
+    assert len(found) == 1
+    return str(found[0])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with the family that the README defines."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "sparse.py").write_text(block("python", "class SparseMdp"))
+    config = small_toml(folder / "small.toml", family={"n_steps": 60})
+    kept = re.sub(
+        r"\[family\].*?(?=\[)", block("toml", "[family]") + "\n", config.read_text(), flags=re.S
+    )
+    config.write_text(kept)
+    assert cli("run", config, "--out", folder) == 0
+    return folder / "small"
+
+
+def test_family_of_the_readme_runs_with_its_setting(run: Path) -> None:
+    episodes = pd.read_parquet(run / "episodes")
+    assert (episodes["status"] == "ok").all()
+    # One transition in ten pays, a half on average, so the random policy earns 100 in 2000 steps.
+    # False alarms at 1e-3; sees a mean off by about 65. The default, two in ten, is rejected.
+    assert episodes["random"].nunique() == 12
+    assert_mean(episodes["random"].unique(), 100.0, alpha=1e-3)
+    with pytest.raises(AssertionError):
+        assert_mean(episodes["random"].unique(), 200.0, alpha=1e-3)
+
+
+def test_pandas_lines_print_scores(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = block("python", "read_parquet").replace("runs/<run>", str(run))
+    exec(lines, {})
+    output = capsys.readouterr().out
+    assert all(word in output for word in ("default", "learned", "random", "optimal"))
+    assert cli("transfer", run, "--tasks", "5", "--seed", "3") == 0
+    capsys.readouterr()
+    exec(lines, {})  # still the scores on the run's own held-out tasks
+    assert capsys.readouterr().out == output
+
+
+def test_duckdb_line_reads_the_generations(run: Path) -> None:
+    relation = duckdb.sql(block("sql", "held_out_score").replace("runs/<run>", str(run)))
+    assert relation is not None
+    assert [row[0] for row in relation.fetchall()] == [1, 2, 3]
+
+
+def test_gymnasium_lines_make_an_environment() -> None:
+    names: dict[str, Any] = {}
+    exec(block("python", "tasks.gym"), names)
+    observation, _ = names["environment"].reset()
+    assert observation in names["environment"].observation_space
+
+
+def test_chip_lines_draw_three_membranes(monkeypatch: pytest.MonkeyPatch) -> None:
+    plt.switch_backend("agg")
+    monkeypatch.setattr(plt, "show", lambda: None)
+    names: dict[str, Any] = {}
+    exec(block("python", "import Chip", CHIP), names)
+    (axes,) = plt.gcf().axes
+    assert len(axes.lines) == 3
+    plt.close("all")
+    recording = names["recording"]
+    assert (recording.counts > 0).sum() > 24  # mismatch may keep a few silent
+    assert recording.membrane_V.shape == (600, 3)
+
+
+def test_commands_of_the_table_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("--help") == 0
+    shown = capsys.readouterr().out
+    for command in re.findall(r"\| `spikeloop (\w+)", README):
+        assert re.search(rf"^\s+{command}\s", shown, re.M), command
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    """Return relative targets of links and images, in Markdown and HTML, that do not exist."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+    targets = [
+        *re.findall(r"\]\(\s*<?([^)>\s]+)", text),
+        *re.findall(r"^\[[^\]]+\]:\s*<?([^>\s]+)", text, re.M),
+        *re.findall(r"""(?:src|href)=["']([^"']+)""", text),
+    ]
+    relative = [t for t in targets if not re.match(r"[a-z][a-z0-9+.-]*:|#", t)]
+    return [t for t in relative if not (page.parent / t.split("#")[0]).exists()]
+
+
+def placeholders(text: str) -> list[str]:
+    """Return words between two @, which stand for something that is still to be filled in."""
+    return re.findall(r"@[A-Z][A-Z0-9_]*@", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_exist_and_no_placeholder_is_left(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert broken_links(page, text) == []
+    assert placeholders(text) == []
+
+
+def test_broken_links_and_placeholders_are_found() -> None:
+    text = """[a](README.md#x) [b](https://nowhere.example/x) [c](#here) ![d](docs/none.png)
+[e](none.md#x) <img src="none.svg"> @SCORE@ a@b.example
+[f]: none.txt
+```python
+g[0](none_in_code)
+```
+"""
+    found = broken_links(ROOT / "README.md", text)
+    assert sorted(found) == ["docs/none.png", "none.md#x", "none.svg", "none.txt"]
+    assert placeholders(text) == ["@SCORE@"]

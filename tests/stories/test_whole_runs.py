@@ -1,0 +1,118 @@
+"""Whole runs in this process: what they leave, and what changes nothing in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.paths import OWN_CLASSES
+from support.small_run import (
+    SilentReporter,
+    assert_same_contents,
+    resume_run,
+    run_tables,
+    small_config,
+    small_tables,
+    start_run,
+)
+
+from spikeloop.cluster.signals import Interrupted, StopSignal
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.errors import RunFailed
+from spikeloop.coordinator.search import racing, run_session
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.verification.verify_run import verify
+from spikeloop.workers.job import Grid
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+
+def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
+    tables = run_tables(undisturbed)
+    assert {name: len(table) for name, table in tables.items()} == {
+        "generations": 3,
+        "candidates": 18,
+        "episodes": 72,
+        "curves": 12,  # before the search, after generations 2 and 3
+        "transfer": 30,
+    }
+    assert verify(RunStore(undisturbed)).problems == []
+
+
+def test_same_seed_gives_same_contents_and_other_seed_others(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    assert_same_contents(start_run(small_config(), tmp_path / "same" / "small"), undisturbed)
+    other = start_run(small_config(run={"seed": 8}), tmp_path / "other" / "small")
+    with pytest.raises(AssertionError):
+        assert_same_contents(other, undisturbed)
+
+
+def test_tile_shape_changes_no_episode(undisturbed: Path, tmp_path: Path) -> None:
+    config = small_config(run={"tile_candidates": 5, "tile_tasks": 3})
+    assert_same_contents(start_run(config, tmp_path / "small"), undisturbed)
+
+
+def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) -> None:
+    tables = run_tables(undisturbed)
+    tasks = [set(tables[name]["optimal"]) for name in ("episodes", "curves", "transfer")]
+    assert len(set.union(*tasks)) == sum(map(len, tasks))
+
+
+def test_finished_run_is_resumed_without_change(undisturbed: Path, tmp_path: Path) -> None:
+    folder = start_run(small_config(), tmp_path / "small")
+    resume_run(folder)
+    assert_same_contents(folder, undisturbed)
+
+
+def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
+    learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
+    with pytest.raises(RunFailed, match="24 of 24") as error:
+        start_run(small_config(learner=learner), tmp_path / "small")
+    assert error.value.traceback.count("Traceback") == 1
+
+
+def ascending(every: int) -> RunConfig:
+    """A search by gradients over a curriculum, with ``every`` generations to a commit."""
+    curriculum = [{"until": 0.5, "family": {"n_steps": 10}}]
+    run = {"generations": 8, "commit_every": every, "curriculum": curriculum, "tile_tasks": 3}
+    tables = small_tables(run=run, transfer={"monitor_every": 6})
+    tables |= {
+        "strategy": {"kind": "gradient_learner:Ascent"},
+        "learner": {"kind": "gradient_learner:Slope"},
+    }
+    return parse(tables, "small.toml", OWN_CLASSES)
+
+
+def test_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+    undisturbed = start_run(ascending(1), tmp_path / "undisturbed" / "small")
+    stop = StopSignal()
+
+    class Interrupting(SilentReporter):
+        def started(self, what: str, n_episodes: int) -> None:
+            stop.requested = what.startswith("generation 5/")
+
+    with pytest.raises(Interrupted):
+        run_session.start(ascending(3), tmp_path / "small", Interrupting(), stop)
+    resume_run(tmp_path / "small")
+    assert_same_contents(tmp_path / "small", undisturbed)
+    assert verify(RunStore(tmp_path / "small")).problems == []
+    scores = [row["held_out_score"] for row in RunStore(undisturbed).rows()]
+    assert scores[7] > scores[5]
+
+
+def test_progress_and_stage_of_each_generation_reach_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[int, tuple[int, float, bool]] = {}
+    race = racing.race
+
+    def seeing(pool: Any, grid: Grid, *arguments: Any) -> Any:
+        seen[grid.index] = (grid.family.interface.n_steps, grid.progress, grid.gradient)
+        return race(pool, grid, *arguments)
+
+    monkeypatch.setattr(racing, "race", seeing)
+    tables = run_tables(start_run(ascending(1), tmp_path / "small"))
+    assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
+    optimal = tables["episodes"].groupby("generation")["optimal"].max()
+    assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()

@@ -1,0 +1,213 @@
+"""One episode of the chip agent, on the emulator and in Brian2, with all its spikes.
+
+In Brian2 a processor kicks, waits, counts, chooses, learns and plays by Brian2's own spikes. The
+two share the circuit's values and the rules of the choice, the successor and the weights. Neurons,
+synapses, router, counters, and the order and times of events are each one's own.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.tabular import TabularTasks
+from spikeloop.workers.chip.circuit import neuron_codes
+from spikeloop.workers.chip.core import SEED_LANE, Core
+from spikeloop.workers.chip.environment import Environment, environments
+from spikeloop.workers.chip.limits import FPGA_HZ, N_NEURONS, ROUTER_ADDRESS_U6
+from spikeloop.workers.chip.mismatch import produced
+from spikeloop.workers.chip.noise import seed_words
+from spikeloop.workers.learners.chip.agent import ChipAgent
+from spikeloop.workers.learners.chip.coding import CODINGS, choose
+from spikeloop.workers.learners.chip.episode import next_state, run_episodes, timing
+from spikeloop.workers.plasticity import hooks
+from spikeloop.workers.plasticity.td_lambda import TdMemory
+from spikeloop.workers.plasticity.td_published import PublishedMemory
+from support.brian_circuit import Address, begin_anew, neurons, routes, strengths, synapses
+from support.chip_recording import Event, mask_bits
+
+STEP_S = 1e-7
+# The published protocol in such steps: 1 µs between spikes, 20 µs to settle.
+INTERVAL, SETTLE, N_SILENCE = 10, 200, 10
+S, A, N_DECISIONS = 6, 8, 50
+FAMILY = RandomMdp(n_states=S, n_actions=A, n_steps=N_DECISIONS)
+Memory = TdMemory | PublishedMemory
+
+
+class Setup(NamedTuple):
+    """What an episode is made of. The task is drawn with its seed too."""
+
+    agent: ChipAgent
+    changes: dict[str, float]
+    seed: int
+
+    @property
+    def theta(self) -> dict[str, float]:
+        """The default Θ with the changes."""
+        space = self.agent.space(FAMILY.interface)
+        values = space.decode(space.default_point()[None]).values[0]
+        return {**dict(zip(space.columns, values.tolist(), strict=True)), **self.changes}
+
+    @property
+    def tasks(self) -> TabularTasks:
+        return FAMILY.sample(1, np.random.default_rng(self.seed))
+
+    @property
+    def n_steps(self) -> int:
+        n_spikes = self.agent.circuit.n_stimulus_spikes + N_SILENCE
+        return N_DECISIONS * (n_spikes * INTERVAL + 2 * SETTLE)
+
+    def network(self) -> Core:
+        return self.agent.network(self.theta, S, A)
+
+    def memory(self) -> Memory:
+        memory = self.agent.program.memory(self.theta, S, A)
+        assert isinstance(memory, Memory)
+        return memory
+
+
+class Episode(NamedTuple):
+    """Reward of every decision, spikes (n_steps, 32) of every step, and what is left at the end."""
+
+    rewards: FloatArray
+    spikes: NDArray[np.bool_]
+    core: Core
+    memory: Memory
+
+
+def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = None) -> Episode:
+    """The episode that the learner's kernel runs; with another chip or memory if they are given."""
+    core = setup.network() if core is None else core
+    memory = setup.memory() if memory is None else memory
+    # The router's ring keeps spikes until it overwrites them: with a place for every step, all.
+    core = core._replace(
+        in_flight=np.zeros(setup.n_steps, dtype=np.uint32),
+        due=np.zeros(setup.n_steps, dtype=np.int64),
+    )
+    rewards: FloatArray = np.zeros(N_DECISIONS)
+    run_episodes(
+        core,
+        memory,
+        environments(setup.tasks)[0],
+        timing(setup.agent.circuit),
+        CODINGS.index(setup.agent.coding),
+        np.uint64(setup.seed),
+        N_DECISIONS,
+        rewards,
+    )
+    assert core.clock[0] == setup.n_steps
+    sent = slice(0, int(core.queue.sum()))
+    spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
+    spikes[core.due[sent] - core.delay - 1] = mask_bits(core.in_flight[sent])
+    return Episode(rewards, spikes, core, memory)
+
+
+class BrianEpisode:
+    """An episode in Brian2, and the processor in it, which acts between two steps.
+
+    Attributes:
+        core: never run; holds what the shared rules work on: weights, counters, random generator.
+        addresses: what sends from outside: a source per state's stimulus, one per action's row.
+        events: all that came from outside.
+        writes: (1024,) the weights, by the step before which they were written.
+        membrane_V: (n_steps, 32) after each step.
+        spikes: (n_steps, 32).
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        import brian2 as b2
+
+        circuit = setup.agent.circuit
+        self.core, self.memory = setup.network(), setup.memory()
+        self.coding = CODINGS.index(setup.agent.coding)
+        self.n_kicks = circuit.n_stimulus_spikes
+        words = np.empty(SEED_LANE + 1, dtype=np.uint32)
+        seed_words(np.uint64(setup.seed), words)
+        self.core.random[0] = words[SEED_LANE]
+        hooks.begin(self.core, self.memory)
+        self.addresses: list[Address] = [((state + 1) % S, state) for state in range(S)]
+        self.addresses += [(row, ROUTER_ADDRESS_U6) for row in range(S, S + A)]
+        self.spikes = np.zeros((setup.n_steps, N_NEURONS), dtype=bool)
+        self.states: list[int] = []
+        self.actions: list[int] = []
+        self.rewards: list[float] = []
+        self.events: list[Event] = []
+        self.writes = {0: self.core.weight_u6.copy()}
+
+        begin_anew(STEP_S)
+        mismatch = setup.agent.mismatch
+        assert mismatch != "routine"  # whose neurons have codes of their own
+        cells = produced(neuron_codes(circuit, S), setup.agent.chip, mismatch)
+        self.cells = neurons(cells, STEP_S)
+        self.outside = b2.NeuronGroup(
+            len(self.addresses), "go : boolean", threshold="go", reset="go = False", name="outside"
+        )
+        delay_s = round(circuit.router_delay_cycles / FPGA_HZ / STEP_S) * STEP_S
+        self.routed = synapses(
+            self.core,
+            self.cells,
+            routes(self.core),
+            self.cells,
+            delay_s=delay_s,
+            silent=True,
+            name="routed",
+        )
+        stimuli = synapses(self.core, self.outside, self.addresses, self.cells, name="stimuli")
+        # Neurons fire, then the processor looks and acts, then what it sends is delivered.
+        processor = b2.NetworkOperation(self._between_steps, when="after_thresholds", order=0)
+        self.outside.set_event_schedule("spike", when="after_thresholds", order=1)
+        membrane = b2.StateMonitor(self.cells, "v", record=True, when="end", name="membrane")
+        self.clock, self.due = 0, 0
+        self.protocol = self._decisions(environments(setup.tasks)[0])
+        # Brian2 rests for a step, in which the events come that precede the episode's first.
+        network = b2.Network(self.cells, self.outside, *self.routed, *stimuli, processor, membrane)
+        network.run((setup.n_steps + 1) * STEP_S * b2.second)
+        self.membrane_V = np.asarray(membrane.v)[:, 1:].T
+
+    def _between_steps(self) -> None:
+        fired = np.asarray(self.cells.spikes)
+        if fired.size:
+            self.spikes[self.clock - 1, fired] = True
+            first = fired[self.core.counters_u10[fired] == 0]
+            self.core.first_spike[first] = self.clock - 1
+            self.core.counters_u10[fired] += 1
+        if self.clock == self.due:
+            self.due += next(self.protocol, 1)
+        self.clock += 1
+
+    def _decisions(self, environment: Environment) -> Iterator[int]:
+        """The protocol; yields how many steps it waits."""
+        state = environment.start_state
+        for decision in range(N_DECISIONS):
+            self.core.counters_u10[:] = 0
+            for _ in range(self.n_kicks):
+                self._send([state])
+                yield INTERVAL
+            yield SETTLE
+            action = int(choose(self.core, self.coding, S, A))
+            hooks.decided(self.core, self.memory, decision, state, action)
+            self._write_weights()
+            for _ in range(N_SILENCE):
+                self._send(list(range(S, S + A)))
+                yield INTERVAL
+            successor = int(next_state(environment, self.core.random, action, state))
+            signal_q7 = int(environment.signal_q7[action, state, successor])
+            hooks.rewarded(self.core, self.memory, state, action, signal_q7)
+            self.states.append(state)
+            self.actions.append(action)
+            self.rewards.append(float(environment.reward[action, state, successor]))
+            state = successor
+            yield SETTLE
+
+    def _send(self, sources: list[int]) -> None:
+        self.outside.go[sources] = True
+        self.events += [(self.clock, *self.addresses[source]) for source in sources]
+
+    def _write_weights(self) -> None:
+        strength = strengths(self.core)
+        for some in self.routed:
+            some.w = strength[self.core.route_row[np.asarray(some.i)], np.asarray(some.j)]
+        self.writes[self.clock] = self.core.weight_u6.copy()

@@ -1,0 +1,102 @@
+"""A small run, and the check that two runs are the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.schemas import VOLATILE
+from support.paths import OWN_CLASSES
+
+TABLES: dict[str, dict[str, Any]] = {
+    "run": {"name": "small", "seed": 7, "generations": 3, "tasks": 4, "tile_tasks": 2},
+    "family": {"kind": "random_mdp", "n_states": 3, "n_actions": 2, "n_steps": 60},
+    "learner": {"kind": "tabular_td"},
+    "strategy": {"kind": "evolution", "population_size": 6},
+    "target": {"kind": "inline"},
+    "transfer": {"tasks": 6, "random_points": 3, "monitor_every": 2, "monitor_tasks": 4},
+    "deploy": {},
+    "stop": {},
+}
+
+
+def small_tables(**changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return ``TABLES`` with some keys of some tables replaced."""
+    return {name: {**table, **changes.get(name, {})} for name, table in TABLES.items()}
+
+
+def small_config(**changes: dict[str, Any]) -> RunConfig:
+    """The configuration of ``small_tables``, own classes looked up in ``OWN_CLASSES``."""
+    return parse(small_tables(**changes), "small.toml", OWN_CLASSES)
+
+
+def small_toml(path: Path, **changes: dict[str, Any]) -> Path:
+    """Write the tables as a TOML file."""
+    lines = []
+    for name, table in small_tables(**changes).items():
+        lines.append(f"[{name}]")
+        for key, value in table.items():
+            text = f'"{value}"' if isinstance(value, str) else str(value).lower()
+            lines.append(f"{key} = {text}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return all tables of a run without the columns that may differ between equal runs."""
+    store = RunStore(folder)
+    tables = {}
+    for name in ("generations", "candidates", "episodes", "curves", "finalists", "transfer"):
+        table = store.table(name)
+        if table is not None:
+            frame = table.to_pandas()
+            tables[name] = frame.drop(columns=[c for c in frame.columns if c in VOLATILE])
+    return tables
+
+
+def assert_same_contents(one: Path, other: Path) -> None:
+    """Fail unless both runs hold the same rows, bit for bit, and end in the same state."""
+    first, second = run_tables(one), run_tables(other)
+    assert first.keys() == second.keys()
+    for name in first:
+        pd.testing.assert_frame_equal(first[name], second[name], check_exact=True)
+    stores = RunStore(one), RunStore(other)
+    last = stores[0].generation()
+    assert stores[1].generation() == last
+    states = [store.state(last) for store in stores]
+    assert states[0].keys() == states[1].keys()
+    for name, array in states[0].items():
+        assert array.tobytes() == states[1][name].tobytes(), name
+
+
+def start_run(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
+    """Run a configuration in this process and return its folder."""
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
+    return folder
+
+
+def resume_run(folder: Path, reporter: Any = None, **options: Any) -> None:
+    """Resume the run in a folder in this process."""
+    store = RunStore.open(folder)
+    reporter = reporter or SilentReporter()
+    run_session.resume(read_config(store), store, reporter, StopSignal(), **options)
+
+
+class SilentReporter:
+    """A reporter that says nothing."""
+
+    def pool(self, description: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def started(self, what: str, n_episodes: int) -> None: ...
+
+    def episodes_done(self, n_episodes: int) -> None: ...
+
+    def generation(self, report: object) -> None: ...
