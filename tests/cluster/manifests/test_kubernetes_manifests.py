@@ -16,6 +16,7 @@ import yaml
 from deploy.manifests import faults, pod_templates
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.command_line import cli
 from support.ray_head import TOKEN, ray_head
 from support.small_run import assert_same_contents, small_toml
 
@@ -30,7 +31,6 @@ from spikeloop.cluster.manifests.kubernetes_manifests import (
     run_manifest,
     standing_manifest,
 )
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load, override
 
 ROOT = Path(__file__).parents[3]
@@ -39,15 +39,9 @@ Object = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
 
 
-def cli(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main(["kubernetes", *map(str, arguments)])
-    return int(exit_.value.code or 0)
-
-
 def made(capsys: Capture, *arguments: str | Path) -> dict[str, Object]:
     """The objects that the command prints, by their kind."""
-    assert cli(*arguments) == 0
+    assert cli("kubernetes", *arguments) == 0
     objects = list(yaml.safe_load_all(capsys.readouterr().out))
     assert faults(objects) == []
     assert len({one["kind"] for one in objects}) == len(objects)
@@ -174,7 +168,7 @@ def test_secrets_are_named_and_never_printed(
     hidden = {"RAY_AUTH_TOKEN": "hidden-token", "AWS_SECRET_ACCESS_KEY": "hidden-key"}
     for name, value in hidden.items():
         monkeypatch.setenv(name, value)
-    assert cli(config, *options(secret="store", token_secret="mine")) == 0
+    assert cli("kubernetes", config, *options(secret="store", token_secret="mine")) == 0
     text = capsys.readouterr().out
     assert "hidden" not in text
     job = next(one for one in yaml.safe_load_all(text) if one["kind"] == "RayJob")
@@ -204,7 +198,7 @@ def test_secrets_are_named_and_never_printed(
 def test_errors_are_one_line(
     config: Path, capsys: Capture, arguments: list[str], words: tuple[str, ...]
 ) -> None:
-    assert cli(config, *arguments) == 2
+    assert cli("kubernetes", config, *arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert all(word in shown.err for word in words), shown.err
@@ -212,9 +206,9 @@ def test_errors_are_one_line(
 
 
 def test_the_manifest_may_go_to_a_file(config: Path, capsys: Capture, tmp_path: Path) -> None:
-    assert cli(config) == 0
+    assert cli("kubernetes", config) == 0
     shown = capsys.readouterr().out
-    assert cli(config, "--out", tmp_path / "run.yaml") == 0
+    assert cli("kubernetes", config, "--out", tmp_path / "run.yaml") == 0
     told = capsys.readouterr().out
     assert "RayJob: small\n" in told and "kubectl apply --server-side -f" in told
     assert (tmp_path / "run.yaml").read_text() == shown
@@ -392,13 +386,8 @@ def test_the_job_of_the_manifest_runs(
             ["logs", "First_Run", "--follow"],
             ["fetch", "First_Run", "--out", str(tmp_path / "fetched")],
         ):
-            with pytest.raises(SystemExit) as exit_:
-                main([*command, "--address", cluster.url])
-            shown = capsys.readouterr()
-            assert not exit_.value.code, shown
-    with pytest.raises(SystemExit) as exit_:
-        main(["run", str(config), *options, "--inline", "--out", str(tmp_path / "here")])
-    assert not exit_.value.code
+            assert cli(*command, "--address", cluster.url) == 0, capsys.readouterr()
+    assert cli("run", config, *options, "--inline", "--out", tmp_path / "here") == 0
     assert_same_contents(tmp_path / "fetched" / "First_Run", tmp_path / "here" / "First_Run")
 
 
@@ -419,11 +408,11 @@ def test_files_are_those_that_submit_would_send(tmp_path: Path, capsys: Capture)
 def test_too_large_files_are_refused(tmp_path: Path, capsys: Capture) -> None:
     config = own_classes(tmp_path, "gentle_large")
     (tmp_path / "large.csv").write_text("x" * MAX_CONFIG_MAP)
-    assert cli(config) == 2
+    assert cli("kubernetes", config) == 2
     message = capsys.readouterr().err
     assert all(word in message for word in ("large.csv", "ConfigMap", "kubernetes.image"))
     (tmp_path / ".rayignore").write_text("*.csv\n")
-    assert cli(config) == 0
+    assert cli("kubernetes", config) == 0
 
 
 def test_standing_clusters_take_any_name() -> None:

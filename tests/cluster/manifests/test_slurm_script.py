@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command_line import cli
 from support.paths import OWN_CLASSES
 from support.small_run import small_toml
 
 from spikeloop.cluster.manifests.slurm_script import ALREADY, BREAKING, SET_BY, SlurmBatch, script
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.config.load import load
 
 
@@ -137,10 +137,9 @@ def test_errors_are_one_line(
 ) -> None:
     config = small_toml(tmp_path / "small.toml")
     out = tmp_path / "runs"
-    with pytest.raises(SystemExit) as exit_:
-        main(["slurm", str(config), "--nodes", "2", "--out", str(out), *arguments])
+    assert cli("slurm", config, "--nodes", "2", "--out", out, *arguments) == 2
     output, errors = capsys.readouterr()
-    assert (exit_.value.code, output, errors.count("\n")) == (2, "", 1), errors
+    assert (output, errors.count("\n")) == ("", 1), errors
     assert all(word in errors for word in words), errors
     assert not out.exists()
 
@@ -180,9 +179,7 @@ def test_out_of_memory_is_recognised_in_the_log_of_this_start(
 def kept_by(config: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Path:
     """The configuration that the job of a script reads."""
     command = ["slurm", str(config), "--nodes", "1", "--time", "9", "--print", *arguments]
-    with pytest.raises(SystemExit) as exit_:
-        main([*command, "--out", str(config.parent / "my runs")])
-    assert exit_.value.code == 0
+    assert cli(*command, "--out", config.parent / "my runs") == 0
     text = capsys.readouterr().out
     assert f"cd {shlex.quote(str(config.parent))} || exit 3" in text  # paths of data files
     (line,) = (line for line in text.splitlines() if line.startswith("spikeloop run "))
@@ -226,9 +223,7 @@ def test_a_run_of_a_kept_configuration_resumes_and_verifies(
     (tmp_path / f"{kind}.py").unlink()
     run = ["run", str(first), "--inline", "--resume", "--out", str(tmp_path / "my runs")]
     for command in ([*run, "--set", "run.name=own"], ["verify", str(tmp_path / "my runs" / "own")]):
-        with pytest.raises(SystemExit) as exit_:
-            main(command)
-        assert exit_.value.code == 0, capsys.readouterr().err
+        assert cli(*command) == 0, capsys.readouterr().err
 
 
 def test_options_that_are_refused_as_set_are_in_the_script() -> None:
@@ -245,12 +240,9 @@ def test_without_slurm_the_script_is_written_and_the_line_says_what_to_do(
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     config = small_toml(tmp_path / "small.toml")
     arguments = ["slurm", str(config), "--nodes", "1", "--time", "9", "--out", str(tmp_path / "r")]
-    with pytest.raises(SystemExit) as exit_:
-        main([*arguments, "--print"])
+    assert cli(*arguments, "--print") == 0
     printed = capsys.readouterr().out
-    assert (exit_.value.code, list((tmp_path / "r").glob("*.sbatch"))) == (0, [])
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert exit_.value.code == 3
+    assert list((tmp_path / "r").glob("*.sbatch")) == []
+    assert cli(*arguments) == 3
     assert "small.sbatch: written, but sbatch is not found here" in capsys.readouterr().err
     assert (tmp_path / "r" / "small.sbatch").read_text() == printed

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.command_line import cli
 
 from spikeloop.coordinator.cli import doctor
 from spikeloop.coordinator.cli.doctor import Finding, examine
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store.manifest import PACKAGES
 from spikeloop.workers.brian import targets
 from spikeloop.workers.learners.chip.agent import ChipAgent
@@ -163,9 +163,7 @@ def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:
 
 @pytest.mark.usefixtures("no_ray")
 def test_what_is_broken_is_exit_code_3_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor"])
-    assert exit_.value.code == 3
+    assert cli("doctor") == 3
     output, errors = capsys.readouterr()
     assert "broken  local Ray: " in output
     assert "ok      emulator: " in output
@@ -173,19 +171,16 @@ def test_what_is_broken_is_exit_code_3_and_one_line(capsys: pytest.CaptureFixtur
     assert "no free port" in errors
     assert errors.count("\n") == 1
 
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor", "--json"])
-    assert exit_.value.code == 3
+    assert cli("doctor", "--json") == 3
     (ill,) = [c for c in json.loads(capsys.readouterr().out) if c["state"] == "broken"]
     assert ill["name"] == "local Ray"
 
 
 @pytest.mark.ray
 def test_this_machine_passes_all_checks(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor"])
+    code = cli("doctor")
     output, errors = capsys.readouterr()
-    assert exit_.value.code == 0, output
+    assert code == 0, output
     assert errors == ""
     assert "ok      local Ray: 1 Ray worker on this machine; ready after" in output
     assert "broken" not in output
