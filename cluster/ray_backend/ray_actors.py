@@ -74,9 +74,7 @@ class RayActors:
 
     def now(self) -> float:
         """Return the seconds in which this process was able to notice something."""
-        looked, self._looked = self._looked, time.monotonic()
-        self._now += min(self._looked - looked, BLINK_S)
-        return self._now
+        return self._clock()
 
     def nodes(self) -> Sequence[Node]:
         """Return the nodes that are alive and offer cores, as last heard."""
@@ -162,8 +160,13 @@ class RayActors:
         taken = self._reservations.update(cores)
         return [Node(node, n, node in leaving, taken[node]) for node, n in cores.items()]
 
+    def _clock(self) -> float:
+        looked, self._looked = self._looked, time.monotonic()
+        self._now += min(self._looked - looked, BLINK_S)
+        return self._now
+
     def _silent(self) -> bool:
-        return self.now() > self._heard + SILENCE_S
+        return self._clock() > self._heard + SILENCE_S
 
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):
