@@ -15,6 +15,10 @@ class ConfigError(Exception):
     """A configuration, an option or a path that the user has to change."""
 
 
+class NeedsTrust(ConfigError):
+    """A folder's configuration names something that is only used with ``--trust``."""
+
+
 class RunFailed(Exception):
     """A run that cannot go on.
 

@@ -1,4 +1,6 @@
-"""How values, errors and warnings become one line of text."""
+"""Values, errors, warnings and commands as one line of text."""
+
+import shlex
 
 import typer
 
@@ -7,7 +9,7 @@ LONGEST = 1000
 
 
 def warn(message: str) -> None:
-    """Prints one line that is no error."""
+    """Print one line that is no error."""
     typer.echo(f"spikeloop: warning: {printable(message)}", err=True)
 
 
@@ -27,8 +29,13 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def command_line(*words: object) -> str:
+    """A command of this program as a shell takes it; ``words`` begin with the command's name."""
+    return shlex.join(["spikeloop", *map(str, words)])
+
+
 def duration(seconds: float) -> str:
-    """For example "0:42", "12:05" or "3:10:00"."""
+    """Seconds as, for example, "0:42", "12:05" or "3:10:00"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

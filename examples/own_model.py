@@ -1,4 +1,4 @@
-"""A model of your own with a rule in Python: the network of own_model.toml, told by a critic.
+"""A model of your own with a rule in Python: the network of own_model.toml, taught by a critic.
 
 Equations speak of single neurons and synapses. A rule in numpy sees a whole episode between two
 decisions: this one keeps a table of what each action in each state is worth (Watkins and Dayan
@@ -14,14 +14,14 @@ import numpy as np
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
-from spikeloop.workers.learners.brian_model.learner import BrianModel, Moment
+from spikeloop.workers.learners.brian_model.learner import BrianModel, DecisionView
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 MODEL = BrianModel(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["learner"])
 OF_THE_CRITIC = (Real("gamma", 0, 1, 0.5), Real("eta_critic", 0.01, 1, 0.1, scale="log"))
 
 
-def critic(now: Moment) -> None:
+def critic(now: DecisionView) -> None:
     """Q-learning beside the network; every episode has a table of its own."""
     episodes, n_states = now.array("input", "activity").shape
     shape = episodes, n_states, now.array("actions", "feedback").shape[1]
@@ -37,7 +37,7 @@ def critic(now: Moment) -> None:
 
 
 class OwnModel(Settings):
-    """The model of own_model.toml, told by a critic."""
+    """The model of own_model.toml, taught by a critic."""
 
     @property
     def kind(self) -> str:

@@ -20,12 +20,6 @@ hypothesis.settings.register_profile("spikeloop", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("spikeloop")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep notes of runs that tests begin apart from those of the user who tests."""
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
-
-
 @pytest.fixture(scope="module")
 def without_figures() -> Iterator[None]:
     """Leave figures blank in a whole file of tests, by ``usefixtures("without_figures")``."""

@@ -44,7 +44,7 @@ from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Learner
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.learners.brian_td import BrianTd
 from spikeloop.workers.learners.reservoir.brian_recurrent import BrianRecurrent
 from spikeloop.workers.learners.reservoir.network import Reservoir
@@ -71,11 +71,11 @@ def by_hand(kind: str, target: str) -> Callable[[int], object]:
     if kind == "bandit":
         mean = rng.random(2)
         return lambda seed: bandit_episode(mean, BANDIT.n_steps, seed, N_NEURONS, target)
-    course = drives(1)[:, 0]
-    return lambda seed: driven_episode(course, seed, target)
+    drive = drives(1)[:, 0]
+    return lambda seed: driven_episode(drive, seed, target)
 
 
-def tile(kind: str, target: OpenTarget, n_episodes: int) -> Callable[[], object]:
+def tile(kind: str, target: OpenLoopTarget, n_episodes: int) -> Callable[[], object]:
     """All episodes of a tile, on tasks of their own."""
     rng = np.random.default_rng(0)
     seeds = rng.integers(0, 2**64, (1, n_episodes), dtype=np.uint64)

@@ -25,8 +25,9 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 
 EVERY = 100
@@ -101,7 +102,7 @@ def main() -> None:
         store = RunStore.create(Path(folder) / "soak", manifest.describe(config))
         with config.target.open(warm_up_job(config), stop, None) as pool:
             started = time.perf_counter()
-            search(config, pool, store, watch)
+            search(Run(config, store), pool, watch)
             wall_s = time.perf_counter() - started
     points = np.array(watch.points)
     late = points[points[:, 0] > options.generations / 10]

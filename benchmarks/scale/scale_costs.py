@@ -31,7 +31,7 @@ from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.ray_backend.ray_pool import RayPool
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.actor import Payload

@@ -21,7 +21,7 @@ from spikeloop.cluster.cpu_quota import usable_cores
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.local import Local
-from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.workers.job import Job, Tile, cut
 
 SCHEDULE = {0.05: (8, 12), 0.5: (8, 6), 5.0: (2, 4)}

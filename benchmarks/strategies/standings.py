@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from peers import OURS, SAME_KIND
 
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.significance import (
     bootstrap_interval,
     interquartile_mean,
@@ -63,7 +63,7 @@ def compare(scores: Scores, function: str, ours: str, peers: Iterable[str]) -> C
             differences = paired_differences(
                 [mine[seed] for seed in seeds], [theirs[seed] for seed in seeds]
             )
-            found.append((float(interquartile_mean(differences[:, None])), peer, differences))
+            found.append((float(interquartile_mean(differences)), peer, differences))
     if not found:
         return None
     _, peer, differences = min(found, key=lambda candidate: candidate[0])

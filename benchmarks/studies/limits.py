@@ -17,8 +17,8 @@ import numpy as np
 from learning import interval
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.search import run_session
-from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, References
@@ -186,11 +186,11 @@ def main() -> None:
     found: dict[str, list[float]] = {name: [] for name in CONDITIONS}
     seen: dict[str, list[float]] = {}
     for folder in arguments.runs:
-        store = RunStore.open(folder)
-        run = manifest.read_config(store)
+        opened = read_run(RunStore.open(folder))
+        run = opened.config
         if not isinstance(run.learner, ChipAgent):
             raise SystemExit(f"{folder}: the learner must be chip, got {run.learner.kind}")
-        point = run_session.recommended(run, store)
+        point = deployed(opened)
         for name, changes in CONDITIONS.items():
             learner = changed(run.learner, changes)
             if learner.space(run.family.interface).columns != run.space.columns:

@@ -23,11 +23,11 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
 from spikeloop.coordinator.config.load import parse, read_tables
 from spikeloop.coordinator.export import weights as learned
-from spikeloop.coordinator.interpretation import answers
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation import prediction_errors
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.stats.bands import mean_band, resampled_tasks
+from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts, mean_band
 from spikeloop.coordinator.store import manifest
 from spikeloop.tasks.base import FloatArray
 
@@ -95,9 +95,11 @@ def squared_errors(settings: run_config.RunConfig, name: str) -> FloatArray:
     with TemporaryDirectory() as folder:
         run_session.start(settings, Path(folder) / "run", Quiet(name), StopSignal())
         known = learned.open_learned(Path(folder) / "run", trust=False)
-    held = HeldOut(known, N_FUNCTIONS, seed=0)
+    held = HeldOutEpisodes(known, N_FUNCTIONS, seed=0)
     tasks: Any = held.tasks
-    return answers.squared_errors(tasks, held.actions(known.point))[answers.NETWORK]
+    return prediction_errors.squared_errors(tasks, held.actions(known.point))[
+        prediction_errors.NETWORK
+    ]
 
 
 def table(errors: Mapping[str, FloatArray]) -> Iterator[str]:
@@ -105,7 +107,7 @@ def table(errors: Mapping[str, FloatArray]) -> Iterator[str]:
     names = [f"{n} samples" for n in SAMPLES]
     yield f"| training | {' | '.join(names)} | all samples | less the example's |"
     yield "|" + " --- |" * (3 + len(SAMPLES))
-    weights = resampled_tasks(N_FUNCTIONS, np.random.default_rng(0))
+    weights = draw_counts(N_FUNCTIONS, N_RESAMPLES, np.random.default_rng(0))
     first = next(iter(errors.values()))
     for name, values in errors.items():
         by_sample, whole = mean_band(values, weights), values.mean(axis=1, keepdims=True)

@@ -33,7 +33,7 @@ import numpy as np
 from spikeloop.coordinator.config import run_config
 from spikeloop.coordinator.config.load import load, override
 from spikeloop.coordinator.export import weights as learned
-from spikeloop.coordinator.stats.intervals import percentiles
+from spikeloop.coordinator.stats.bootstrap import percentiles
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.workers.brian.least_squares_readout import recursive_least_squares

@@ -33,10 +33,12 @@ from typing import Any, NamedTuple
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config import run_config
 from spikeloop.coordinator.config.load import parse, read_tables
-from spikeloop.coordinator.search.loop import generation_episodes, search
+from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.run_session import warm_up_job
+from spikeloop.coordinator.search.search_size import generation_episodes
+from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lsnn_informative_bandit.toml"
@@ -134,7 +136,7 @@ def run(settings: run_config.RunConfig, name: str) -> Found:
     ):
         store = RunStore.create(Path(folder) / "run", manifest.describe(settings))
         with suppress(Reached):
-            search(settings, pool, store, Looks(name))
+            search(Run(settings, store), pool, Looks(name))
         return found(store.rows(("total_episodes", "wall_s", "held_out_score")))
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a comparison: one line a trial and a search, in the end its findings."""
+"""A comparison on a terminal: a line for each trial and each search, then the findings."""
 
 import time
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from spikeloop.coordinator.search.reporter import GenerationReport
 
 
 class ComparisonConsole:
-    """Prints the progress of a comparison, one plain line for whatever has ended.
+    """Prints a line for each trial and each search that has ended.
 
     Args:
-        n_episodes: episodes still to come, about.
+        n_episodes: estimate of the episodes still to come.
         console: where to print.
     """
 
@@ -28,28 +28,28 @@ class ComparisonConsole:
         self._started = time.perf_counter()
 
     def pool(self, description: str) -> None:
-        """Says where the work is done."""
+        """Say where the work is done."""
         self._started = time.perf_counter()
         self._print(description)
 
     def note(self, text: str) -> None:
-        """A line of its own."""
+        """Print a line of its own."""
         self._print(text)
 
     def started(self, what: str, n_episodes: int) -> None:
-        """Nothing: generations are too many to be told."""
+        """Print nothing: there are too many generations."""
 
     def episodes_done(self, n_episodes: int) -> None:
-        """Counts episodes, for the rate."""
+        """Count episodes, for the rate."""
         self._episodes_done += n_episodes
 
     def generation(self, report: GenerationReport) -> None:
-        """Nothing: generations are too many to be told."""
+        """Print nothing: there are too many generations."""
 
     def trial(
         self, strategy: str, number: int, state: str, value: float, spent: int, reason: str
     ) -> None:
-        """The line of a trial, with the reason why it was pruned or failed."""
+        """Print the line of a trial, with the reason why it was pruned or failed."""
         shown = f"{value:.3f}" if value == value else "-"
         self._print(
             f"tuning {strategy}  trial {number}  {state}  held-out {shown}  "
@@ -57,10 +57,10 @@ class ComparisonConsole:
         )
 
     def result(self, row: Mapping[str, Any]) -> None:
-        """The line of a search of the contest."""
+        """Print the line of a search of the final phase."""
         score = "failed" if row["score"] is None else f"{row['score']:.3f}"
         self._print(
-            f"seed {row['seed_index']}  {row['arm']}  held-out {score}  "
+            f"seed {row['seed_index']}  {row['variant']}  held-out {score}  "
             f"{row['episodes']} episodes  {self._rate()}"
             f"{'  ' + row['error'] if row['error'] else ''}"
         )
@@ -77,27 +77,27 @@ class ComparisonConsole:
         self._console.print(printable(line), highlight=False, soft_wrap=True)
 
 
-def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
-    """Prints the table of contestants, the sentences, and where everything is."""
+def print_findings(found: Findings, folder: Path, report: Path, console: Console) -> None:
+    """Print the table of variants, the sentences, and where the files are."""
     table = Table(
         title=f"Held-out score after {found.budget} episodes (0 by chance, 1 at the optimum)",
         title_justify="left",
     )
-    columns = ("contestant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")
+    columns = ("variant", "searches", "failed", "IQM", "95 % interval", "mean", "anytime area")
     for column in (*columns, *(["reached target"] if found.target is not None else [])):
-        table.add_column(column, justify="left" if column == "contestant" else "right")
-    for arm in found.arms:
+        table.add_column(column, justify="left" if column == "variant" else "right")
+    for variant in found.variants:
         cells = [
-            printable(arm.arm),
-            str(arm.n_runs),
-            str(arm.n_failed),
-            f"{arm.iqm.value:.3f}",
-            f"[{arm.iqm.low:.3f}, {arm.iqm.high:.3f}]",
-            f"{arm.mean.value:.3f}",
-            f"{arm.area.value:.3f}",
+            printable(variant.name),
+            str(variant.n_runs),
+            str(variant.n_failed),
+            f"{variant.iqm.value:.3f}",
+            f"[{variant.iqm.low:.3f}, {variant.iqm.high:.3f}]",
+            f"{variant.mean.value:.3f}",
+            f"{variant.area.value:.3f}",
         ]
-        if arm.attainment is not None:
-            cells.append(f"{arm.attainment.n_reached}/{arm.attainment.n}")
+        if variant.attainment is not None:
+            cells.append(f"{variant.attainment.n_reached}/{variant.attainment.n}")
         table.add_row(*cells)
     console.print(table)
     for sentence in (*found.sentences, *found.cautions):
@@ -106,7 +106,7 @@ def show(found: Findings, folder: Path, report: Path, console: Console) -> None:
     console.print(f"report:  {report}", highlight=False, soft_wrap=True)
     console.print(
         f"pandas:  pd.read_parquet({str(folder / 'results.parquet')!r})"
-        ".groupby('arm')['score'].describe()",
+        ".groupby('variant')['score'].describe()",
         highlight=False,
         soft_wrap=True,
     )

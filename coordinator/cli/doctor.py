@@ -1,212 +1,25 @@
-"""``spikeloop doctor``: checks whether this machine can run Spikeloop, and says what to do."""
+"""The command ``spikeloop doctor``."""
 
-import importlib
-import os
-import platform
-import shutil
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import metadata, util
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+import json
 
-from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.search.run_session import warm_up_job
-from spikeloop.coordinator.store.manifest import PACKAGES
+import typer
 
-if TYPE_CHECKING:
-    from spikeloop.cluster.ray_backend.open_ports import ExposedCluster
-
-MIN_MEMORY_GIB = 2.0
-"""A local Ray with its dashboard and two workers takes about this much."""
-
-EXAMPLE = {
-    "run": {"name": "doctor"},
-    "family": {"kind": "random_mdp", "n_steps": 100},
-    "learner": {"kind": "chip"},
-    "strategy": {"kind": "evolution"},
-    "target": {"kind": "local", "workers": 1, "dashboard": False},
-}
-"""The smallest run of the real thing, of which one episode is run."""
+from spikeloop.coordinator.cli.options import Json
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
+def doctor(as_json: Json = False) -> None:
+    """Check the installation, compiler, Ray and memory, and say what to do."""
+    from spikeloop.cluster.pool import PoolError
+    from spikeloop.coordinator.cli import installation_check
 
-    Attributes:
-        state: "ok", "warning" (a run works, but) or "broken" (a run cannot work).
-        advice: what to do, or "".
-    """
-
-    name: str
-    state: Literal["ok", "warning", "broken"]
-    found: str
-    advice: str = ""
-
-
-def examine() -> list[Finding]:
-    """Run all checks, the slow ones (compilation, a local Ray) last."""
-    return [
-        _python(),
-        *map(_package, PACKAGES),
-        _brian(),
-        _memory(),
-        _shared_memory(),
-        _writable("runs folder", Path.cwd(), "choose another with --out"),
-        _writable("temporary folder", Path(tempfile.gettempdir()), "set TMPDIR to another"),
-        *_ray_clusters(),
-        _attempt("emulator", _emulator, "reinstall with: pip install --force-reinstall spikeloop"),
-        _attempt("local Ray", _ray, "until that is mended, runs work with --inline"),
-    ]
-
-
-def _python() -> Finding:
-    version = platform.python_version()
-    if (3, 11) <= sys.version_info[:2] <= (3, 13):
-        return Finding("python", "ok", version)
-    return Finding("python", "broken", version, "use Python 3.11, 3.12 or 3.13")
-
-
-def _package(name: str) -> Finding:
-    try:
-        return Finding(name, "ok", metadata.version(name))
-    except metadata.PackageNotFoundError:
-        return Finding(name, "broken", "not installed", f"pip install {name}")
-
-
-def _brian() -> Finding:
-    if util.find_spec("brian2") is None:
-        advice = "pip install 'spikeloop[brian]' for Brian2 networks; nothing else needs it"
-        return Finding("brian2", "warning", "not installed", advice)
-    from spikeloop.workers.base import Unavailable
-    from spikeloop.workers.brian.simulator import brian2
-    from spikeloop.workers.brian.targets import cache_folder, require
-
-    found = metadata.version("brian2")
-    try:
-        brian2()
-    except Unavailable as error:
-        return Finding("brian2", "warning", found, str(error))
-    try:
-        require("cython")
-    except Unavailable as error:
-        return Finding("brian2", "ok", f"{found}, target numpy only; {error}")
-    return Finding("brian2", "ok", f"{found}, all targets; modules are kept in {cache_folder()}")
-
-
-def _memory() -> Finding:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return Finding("memory", "warning", "unknown on this system")
-    gib = kib / 2**20
-    if gib < MIN_MEMORY_GIB:
-        advice = f"free some: a local Ray needs about {MIN_MEMORY_GIB:.0f} GiB; or use --inline"
-        return Finding("memory", "warning", f"{gib:.1f} GiB available", advice)
-    return Finding("memory", "ok", f"{gib:.1f} GiB available, {os.cpu_count()} cores")
-
-
-def _shared_memory() -> Finding:
-    folder = Path("/dev/shm")
-    if not folder.exists():
-        return Finding("shared memory", "ok", "not used on this system")
-    mib = shutil.disk_usage(folder).free / 2**20
-    if mib < 256:
-        advice = "give the container more, for example --shm-size 512m; Ray is slow without it"
-        return Finding("shared memory", "warning", f"{mib:.0f} MiB free in {folder}", advice)
-    return Finding("shared memory", "ok", f"{mib:.0f} MiB free in {folder}")
-
-
-def _writable(name: str, folder: Path, advice: str) -> Finding:
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        return Finding(name, "warning", f"{folder}: {error.strerror}", advice)
-    gib = shutil.disk_usage(folder).free / 2**30
-    return Finding(name, "ok", f"{folder}, {gib:.0f} GiB free")
-
-
-def _ray_clusters() -> list[Finding]:
-    """Return a finding for each Ray cluster that others can reach, or one if there is none."""
-    from spikeloop.cluster.ray_backend.open_ports import clusters
-
-    found = clusters()
-    return [*_ports(found), *_folders(found)]
-
-
-def _ports(found: "list[ExposedCluster]") -> list[Finding]:
-    checks = [_reachable(cluster) for cluster in found if cluster.public]
-    hidden = [cluster for cluster in found if cluster.hidden]
-    if hidden:
-        sessions = ", ".join(cluster.session for cluster in hidden)
-        checks.append(Finding("open ports", "ok", f"unknown of another user's Ray: {sessions}"))
-    closed = "no Ray process on this machine listens beyond 127.0.0.1"
-    return checks or [Finding("open ports", "ok", closed)]
-
-
-def _folders(found: "list[ExposedCluster]") -> list[Finding]:
-    from spikeloop.cluster.ray_backend.exposure import ADVICE, open_to_others
-
-    open_ = [one.folder for one in found if one.folder is not None and open_to_others(one.folder)]
-    closed = "other accounts can write into the folder of no Ray cluster on this machine"
-    return [
-        Finding(
-            "open folder",
-            "warning",
-            f"other accounts of this machine can write into {folder} and so run code on the Ray "
-            "cluster that works there",
-            f"start it in a folder of its own: {ADVICE}",
-        )
-        for folder in open_
-    ] or [Finding("open folder", "ok", closed)]
-
-
-def _reachable(cluster: "ExposedCluster") -> Finding:
-    ports = f"Ray's {cluster} can be reached from other machines"
-    if cluster.token:
-        advice = (
-            "tokens travel in plain text: let a firewall or VPN keep strangers from these ports"
-        )
-        return Finding("open ports", "ok", f"{ports}, with a token", advice)
-    without = (
-        "without a token, so everyone who reaches them can run code here"
-        if cluster.token is False
-        else "whether a token is needed is unknown, as it has no dashboard here"
-    )
-    advice = "start it with RAY_AUTH_MODE=token, or let a firewall close these ports"
-    return Finding("open ports", "warning", f"{ports}, {without}", advice)
-
-
-def _emulator() -> str:
-    from spikeloop.coordinator.config.load import parse
-    from spikeloop.workers.evaluate import evaluate
-
-    started = time.perf_counter()
-    result = evaluate(warm_up_job(parse(EXAMPLE, "doctor", Path.cwd())))
-    if result.failures:
-        raise RuntimeError(result.failures[0].message)
-    return f"an episode of 100 steps run, {time.perf_counter() - started:.1f} s with compilation"
-
-
-def _ray() -> str:
-    from spikeloop.coordinator.config.load import parse
-
-    importlib.import_module("ray")
-    config = parse(EXAMPLE, "doctor", Path.cwd())
-    started = time.perf_counter()
-    with config.target.open(warm_up_job(config), StopSignal(), None) as pool:
-        return f"{pool.description}; ready after {time.perf_counter() - started:.1f} s"
-
-
-def _attempt(name: str, check: Callable[[], str], advice: str) -> Finding:
-    try:
-        return Finding(name, "ok", check())
-    except (PoolError, ImportError, OSError, RuntimeError) as error:
-        return Finding(name, "broken", " ".join(str(error).split()), advice)
+    checks = installation_check.examine()
+    if as_json:
+        typer.echo(json.dumps([vars(check) for check in checks]))
+    else:
+        for check in checks:
+            typer.echo(f"{check.state:7} {check.name}: {check.found}")
+            if check.advice:
+                typer.echo(f"{'':8}-> {check.advice}")
+    broken = [check for check in checks if check.state == "broken"]
+    if broken:
+        raise PoolError(f"{broken[0].name}: {broken[0].found}; {broken[0].advice}")

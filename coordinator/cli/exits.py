@@ -1,4 +1,4 @@
-"""Every failure as one line and an exit code, as the table in ``errors`` has them."""
+"""Turn every failure into one line and an exit code, by the table in ``errors``."""
 
 import atexit
 import logging
@@ -16,26 +16,26 @@ from spikeloop.coordinator.formatting import one_line, printable, warn
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process with this code, which nothing can change any more, and prints nothing.
+    """End the process with this code, and print nothing.
 
-    Libraries with threads of their own are not made for the end of a process: now and then Arrow's
-    pool of threads is destroyed while a thread still runs, and C++ then aborts with exit code 134
-    and a line of its own. So everything that Python does at its end is done here, in the same
-    order: it waits for threads, calls what is registered with ``atexit``, such as the removal of
-    temporary folders, and flushes the streams. Destructors of libraries are left out.
+    Libraries with threads of their own can fail at the end of a process: now and then Arrow's pool
+    of threads is destroyed while a thread still runs, and C++ aborts with exit code 134 and a line
+    of its own. So all that Python does at its end is done here, in the same order: it waits for
+    threads, calls what is registered with ``atexit``, such as the removal of temporary folders, and
+    flushes the streams. Destructors of libraries are left out.
     """
-    with suppress(BaseException):  # a further signal must not keep the process
+    with suppress(BaseException):  # a further signal must not stop this
         threading._shutdown()  # type: ignore[attr-defined]
     with suppress(BaseException):
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # a full disk was told of, or cannot be
+        with suppress(OSError, ValueError, AttributeError):  # already reported, or cannot be
             stream.flush()
     os._exit(code)
 
 
 def explain(error: BaseException) -> int:
-    """Prints one line for an error and gives its exit code."""
+    """Print one line for an error and give its exit code."""
     from spikeloop.cluster.pool import PoolError
     from spikeloop.cluster.signals import Interrupted
     from spikeloop.workers.base import Unavailable
@@ -67,15 +67,15 @@ def explain(error: BaseException) -> int:
 
 
 class _Warnings(logging.Handler):
-    """Prints the warnings that other parts of Spikeloop log."""
+    """A handler that prints the warnings that other parts of Spikeloop log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Prints one of them."""
+        """Print a warning."""
         warn(record.getMessage())
 
 
 def show_warnings() -> None:
-    """Lets every logged warning be printed as ``warn`` does."""
+    """Print every logged warning as ``warn`` does."""
     logger = logging.getLogger("spikeloop")
     if not any(isinstance(handler, _Warnings) for handler in logger.handlers):
         logger.addHandler(_Warnings(logging.WARNING))

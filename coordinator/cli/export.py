@@ -1,4 +1,4 @@
-"""The command that takes what a run has learned elsewhere."""
+"""The command ``spikeloop export``: a learned network for use in other programs."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from spikeloop.coordinator.errors import ConfigError
 
 
 class Form(StrEnum):
-    """What there is to export to."""
+    """Forms of an export."""
 
     BRIAN2 = "brian2"
     NIR = "nir"
@@ -19,7 +19,7 @@ class Form(StrEnum):
 
 
 ENDINGS = {Form.BRIAN2: "_brian2", Form.NIR: ".nir", Form.WEIGHTS: ".npz"}
-"""Of names that nobody has chosen."""
+"""Endings of default names."""
 
 
 def export(
@@ -40,7 +40,7 @@ def export(
     ] = None,
     trust: Trust = False,
 ) -> None:
-    """Write the learned network of a run for use without it."""
+    """Write the learned network of a run for use in other programs."""
     from spikeloop.coordinator.export import weights as learned
 
     if task is not None and to is not Form.BRIAN2:

@@ -1,71 +1,81 @@
-"""Brings a run's folder back, from a cluster or from its copy, and compares its numbers."""
+"""``spikeloop fetch``: download a run from a Ray cluster or from storage, and verify it."""
 
-from dataclasses import dataclass
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.sync.download import Copy
+import typer
+
+from spikeloop.coordinator.cli.options import Json, Out
+from spikeloop.coordinator.cli.submit import Address, Name
+from spikeloop.coordinator.errors import ConfigError, NeedsTrust, RunFailed
+
+if TYPE_CHECKING:
+    from spikeloop.coordinator.store.run_store import RunStore
+    from spikeloop.coordinator.sync.download import StoredRun
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """What came back.
+def fetch(
+    name: Name, out: Out = Path("runs"), address: Address = None, as_json: Json = False
+) -> None:
+    """Download the folder of a run from a Ray cluster, as far as it has come.
 
-    Attributes:
-        generation: the last that is committed.
-        n_files: of the run.
-        n_new: of these, brought now.
-        note: why the numbers were not compared; "" if they were, and agree.
+    NAME may also be the address of a run on other storage, such as s3://bucket/prefix/name.
     """
+    from spikeloop.coordinator.config.uris import is_address
+    from spikeloop.coordinator.formatting import warn
+    from spikeloop.coordinator.store.run_store import RunStore
+    from spikeloop.coordinator.sync.download import StoredRun, storage_at
 
-    generation: int
-    n_files: int
-    n_new: int
-    note: str
+    state, progress = "", ""
+    if is_address(name):
+        storage, name = storage_at(name)
+        stored = StoredRun(storage)
+    elif "/" in name:  # which no run's name has
+        raise ConfigError(
+            f"the address of a stored run must be an absolute path or a URI, not {name}"
+        )
+    else:
+        stored, state, progress = _on_cluster(name, address)
+    folder = out / name
+    n_new = stored.download(folder)
+    note = _verify(RunStore(folder))
+    n_files = 1 + len(stored.committed())
+    if as_json:
+        found = {"generation": stored.generation, "n_files": n_files, "n_new": n_new, "note": note}
+        about = {"state": state} if state else {}
+        typer.echo(json.dumps({"folder": str(folder), **about, **found}))
+        return
+    if note:
+        warn(f"every file is sound, but numbers were not compared: {note}")
+    done = f"generation {stored.generation}" if stored.generation > 0 else "no generation yet"
+    typer.echo(f"fetched {n_new} new files, {n_files} in all, sound; {done}{progress}")
+    typer.echo(f"results: {folder}")
 
 
-def fetch(copy: Copy, folder: Path, classes: Path | None = None) -> Fetched:
-    """Makes a folder the run as it stands there; what is here already stays.
+def _on_cluster(name: str, address: str | None) -> "tuple[StoredRun, str, str]":
+    """The folder of a run on a cluster, its job's state, and how far that is as text."""
+    from spikeloop.cluster.ray_backend.job_client import Jobs
+    from spikeloop.coordinator.submit import submitted_runs
 
-    A new folder appears whole or not at all; one that is here grows generation by generation, so it
-    can be resumed whenever this is broken off.
-
-    Args:
-        copy: of the run.
-        folder: a run folder, or where to make one.
-        classes: the folder of the user's own classes from which the run was submitted, if known.
-
-    Raises:
-        ConfigError: the folder holds something else, or a file came damaged.
-        PoolError: the place cannot be reached.
-        RunFailed: the files are sound, and their numbers contradict each other.
-    """
-    n_new = copy.pull(folder)
-    note = _verify(RunStore(folder), classes)
-    return Fetched(copy.generation, 1 + len(copy.committed()), n_new, note)
+    jobs = Jobs(address)
+    job = submitted_runs.find(jobs, name)
+    generations = job.metadata.get(submitted_runs.GENERATIONS, "?")
+    return submitted_runs.stored_run(jobs, job), job.state, f" of {generations}, {job.state}"
 
 
-def _verify(store: RunStore, classes: Path | None) -> str:
-    """Why a run's numbers cannot be compared here; "" if they are sound."""
-    from spikeloop.coordinator.store import begun_runs, manifest, trust
+def _verify(store: "RunStore") -> str:
+    """Compare a run's numbers with each other; the reason if that cannot be done here, or ""."""
+    from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.verification import verify_run
 
-    found = store.manifest()
     try:
-        manifest.read_config(store)
+        problems = verify_run.verify(store).problems
+    except NeedsTrust:
+        command = command_line("verify", store.folder, "--trust")
+        return f"its own classes are not loaded; if you trust their author: {command}"
     except ConfigError as error:
-        modules = trust.own_classes(found["config"])
-        if not modules or begun_runs.here(found):
-            return str(error)
-        if trust.can_import(found):
-            return f"compare them with: {trust.again('verify', store.folder)}"
-        if classes is not None and trust.can_import(found, classes):
-            return f"compare them with: {trust.again_with(classes, 'verify', store.folder)}"
-        return (
-            f"this machine does not have {', '.join(modules)}; add the folder that it is in to "
-            f"PYTHONPATH, then compare them with: {trust.again('verify', store.folder)}"
-        )
-    if problems := verify_run.verify(store).problems:
+        return str(error)
+    if problems:
         raise RunFailed(f"{store.folder}: {len(problems)} problem(s); the first: {problems[0]}")
     return ""

@@ -1,8 +1,8 @@
-"""What ``spikeloop submit`` starts on a cluster: compares the code, then runs or resumes.
+"""What ``spikeloop submit`` starts on a cluster: compare the code, then run or resume.
 
     python -m spikeloop.coordinator.cli.job CONFIG [--set TABLE.KEY=VALUE]... [--workers N]
 
-Ray starts it on the head, in the folder that was submitted, and tells it the job's metadata.
+Ray starts it on the head, in the folder that was submitted, with the job's metadata.
 """
 
 import json
@@ -19,21 +19,21 @@ from spikeloop.coordinator.submit.submitted_runs import CODE, OUT, RUN
 from spikeloop.workers.fingerprint import difference, fingerprint
 
 OURS = ("spikeloop", "own classes")
-"""Parts of a fingerprint that must be the same; libraries may differ, and are told of."""
+"""Parts of a fingerprint that must be the same; other libraries are a warning."""
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the job and exits as ``spikeloop run`` does."""
+    """Run the job and exit as ``spikeloop run`` does."""
     from spikeloop.coordinator.cli import main as cli
 
     try:
-        told = job_env.metadata()
-        name = told.get(RUN, "")
+        metadata = job_env.metadata()
+        name = metadata.get(RUN, "")
         if not name:
-            raise PoolError("this is not started by hand; use: spikeloop submit")
-        if told.get(CODE):
-            compare(json.loads(told[CODE]))
-        out = runs_folder(told.get(OUT, ""))
+            raise PoolError("only spikeloop submit starts this program")
+        if metadata.get(CODE):
+            require_same_code(json.loads(metadata[CODE]))
+        out = runs_folder(metadata.get(OUT, ""))
         if not job_env.share_folder(out / name, name):
             warn("the run's folder cannot be shared, so `spikeloop status` and `fetch` see nothing")
     except BaseException as error:
@@ -42,12 +42,8 @@ def main(arguments: list[str]) -> None:
     cli.main(["run", config, "--resume", "--address", "auto", "--out", str(out), *rest])
 
 
-def compare(theirs: Mapping[str, str]) -> None:
-    """PoolError if other code submitted than runs here; a warning if only libraries differ.
-
-    Args:
-        theirs: fingerprint of the code that submitted.
-    """
+def require_same_code(theirs: Mapping[str, str]) -> None:
+    """PoolError unless the code that submitted is that here; a warning if only libraries differ."""
     own = Path.cwd() if "own classes" in theirs else None
     here, there = fingerprint(own), dict(theirs)
     ours = _of(here, OURS), _of(there, OURS)

@@ -107,10 +107,10 @@ def _run_manifest(
     from spikeloop.cluster.manifests import kubernetes_manifests as manifests
     from spikeloop.coordinator.submit import package, submitted_runs
 
-    if settings.claim == "none" and not config.run.copy_to:
+    if settings.claim == "none" and not config.run.upload_to:
         raise ConfigError(
             'kubernetes.claim = "none": the results would be lost with the head\'s pod; set '
-            "run.copy_to to a folder of an object store, for example s3://bucket/runs"
+            "run.upload_to to a folder of an object store, for example s3://bucket/runs"
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "run.zip"
@@ -126,7 +126,7 @@ def _run_manifest(
         )
     metadata = {
         submitted_runs.RUN: config.run.name,
-        submitted_runs.CONFIG: package.digest(config),
+        submitted_runs.CONFIG: package.config_digest(config),
         submitted_runs.CODE: "" if any_code else json.dumps(code),
         submitted_runs.OUT: "",
         submitted_runs.GENERATIONS: str(config.run.generations),

@@ -11,16 +11,24 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli import inspect as looking
-from spikeloop.coordinator.cli import run as running
 from spikeloop.coordinator.cli import submit as remote
 from spikeloop.coordinator.cli.chip import app as chip_app
-from spikeloop.coordinator.cli.episodes import episodes
+from spikeloop.coordinator.cli.compare import compare
+from spikeloop.coordinator.cli.doctor import doctor
 from spikeloop.coordinator.cli.exits import explain, leave, show_warnings
 from spikeloop.coordinator.cli.export import export
+from spikeloop.coordinator.cli.fetch import fetch
+from spikeloop.coordinator.cli.interpret import interpret
 from spikeloop.coordinator.cli.kubernetes import kubernetes
+from spikeloop.coordinator.cli.list import list_
+from spikeloop.coordinator.cli.plan import plan
+from spikeloop.coordinator.cli.report import report
+from spikeloop.coordinator.cli.resume import resume
+from spikeloop.coordinator.cli.run import run
 from spikeloop.coordinator.cli.slurm import slurm
 from spikeloop.coordinator.cli.terminal import outlive_terminal
+from spikeloop.coordinator.cli.transfer import transfer
+from spikeloop.coordinator.cli.verify import verify
 from spikeloop.coordinator.cli.watch import watch
 from spikeloop.coordinator.errors import ConfigError
 
@@ -32,13 +40,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(running.run, running.resume, running.compare, running.transfer),
-    *(watch, looking.report, export, looking.verify, looking.policies, episodes),
-    *(remote.submit, remote.status, remote.logs, remote.stop, remote.fetch, slurm, kubernetes),
-    *(looking.plan, looking.list_, looking.doctor),
+    *(run, resume, compare, transfer),
+    *(watch, report, export, verify, interpret),
+    *(remote.submit, remote.status, remote.logs, remote.stop, fetch, slurm, kubernetes),
+    *(plan, list_, doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(chip_app, name="chip")
+
+RENAMED = {"lives": "interpret", "policies": "interpret"}
+"""Commands of older versions -> the command that does the same now."""
 
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback behind an error line")]
 
@@ -49,12 +60,9 @@ def options(debug: Debug = False) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
+    """Run the command line and exit with 0 done, 1 failed, 2 config, 3 cluster, 4 interrupted.
 
     ``--debug`` may stand anywhere and shows the traceback behind an error line.
-
-    Args:
-        arguments: of the command line; by default those of the process, which ends here.
     """
     if arguments is None:
         leave(_code(sys.argv[1:]))
@@ -62,20 +70,22 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _code(arguments: list[str]) -> int:
-    """Runs the command line and gives its exit code; an error is one line by then."""
+    """Run the command line and give its exit code; an error has been printed as one line."""
     debug = "--debug" in arguments
-    # Else numba follows a file of the current folder, maybe a stranger's, to a cache of pickles.
+    # Otherwise numba follows a file of the current folder to a cache of pickles.
     os.environ.setdefault("NUMBA_CACHE_DIR", "")
     show_warnings()
     outlive_terminal()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a path need not be text
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path may have bytes that are no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if any("\0" in argument for argument in arguments):
             raise ConfigError("arguments must not contain the character NUL")
+        if arguments and (new := RENAMED.get(arguments[0])):
+            raise ConfigError(f"{arguments[0]}: is now spikeloop {new}; see spikeloop {new} --help")
         code: int = app([a for a in arguments if a != "--debug"], standalone_mode=False) or 0
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  flushed by the interpreter at exit
         code = 0
     except SystemExit as ended:

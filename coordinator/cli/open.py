@@ -1,4 +1,4 @@
-"""From the words of a command line to what a command works on: a configuration, or a folder."""
+"""Read the configuration that a command line names, and choose its target."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,15 +19,7 @@ def load_config(
     inline: bool = False,
     address: str | None = None,
 ) -> RunConfig:
-    """The configuration of a file, with what the command line says instead.
-
-    Args:
-        path: of the TOML file.
-        sets: overrides, as "table.key=value".
-        workers: as for ``retarget``.
-        inline: so, too.
-        address: so, too.
-    """
+    """Read a configuration file, with overrides and target from the command line."""
     overrides = dict(override(text) for text in sets or ())
     return retarget(load(path, overrides), workers, inline, address)
 
@@ -35,16 +27,10 @@ def load_config(
 def retarget(
     config: RunConfig, workers: int | None, inline: bool, address: str | None
 ) -> RunConfig:
-    """A run on the target that the command line chose, which changes no result.
+    """Put a run on the target that the command line chose, which changes no result.
 
-    What the configuration says of its own target, such as the time that a job may take, holds for
-    another one too as far as that has a key of the same name.
-
-    Args:
-        config: of the run.
-        workers: so many local ones, or at most so many on the cluster.
-        inline: in this process, without the other two.
-        address: of a Ray cluster.
+    The keys of the configuration's own target, such as the time that a job may take, are kept where
+    the chosen target has them too.
     """
     if inline and (workers is not None or address is not None):
         raise ConfigError("--inline and --workers or --address exclude each other")

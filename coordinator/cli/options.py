@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, each declared once."""
+"""Declare the arguments and options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 RUNS = "SPIKELOOP_RUNS"
-"""Environment variable: the folder for run folders where ``--out`` names none."""
+"""Environment variable that names the folder for run folders, in place of ``--out``."""
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]

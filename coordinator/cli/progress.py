@@ -8,16 +8,20 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.formatting import duration, printable
-from spikeloop.coordinator.report.transfer_report import TRANSFER_COLUMNS, WIDE, gain_words
+from spikeloop.coordinator.report.transfer_table import (
+    describe_difference,
+    row_name,
+    terminal_table,
+    theta_cells,
+)
 from spikeloop.coordinator.search.deployment import race_size
-from spikeloop.coordinator.search.loop import generation_episodes, max_generations
 from spikeloop.coordinator.search.reporter import GenerationReport
-from spikeloop.coordinator.search.transfer import Transfer, transfer_size
-from spikeloop.coordinator.stats.regret import CAPTION, amount, plus_minus
+from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
+from spikeloop.coordinator.search.transfer import Transfer
+from spikeloop.coordinator.search.transfer_design import transfer_size
 from spikeloop.coordinator.stats.scores import ends
 
 
@@ -26,11 +30,6 @@ class ConsoleReporter:
 
     On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
     plain line a commit. Nothing else writes to standard output while a run is going on.
-
-    Args:
-        generations: of the run.
-        n_episodes: still to come.
-        console: where to print.
     """
 
     def __init__(self, generations: int, n_episodes: int, console: Console) -> None:
@@ -129,42 +128,23 @@ def episodes_to_come(config: RunConfig, done: int) -> int:
     )
 
 
-def transfer_table(transfer: Transfer, console: Console) -> None:
+def print_transfer(transfer: Transfer, console: Console) -> None:
     """Prints the score of each Θ and each baseline on the held-out tasks, and the comparisons."""
     grid = transfer.episodes.grid
-    zero, one = ends(grid.family.interface)
-    table = Table(
-        title=f"Score on {grid.n_tasks} held-out tasks (0 {zero}, 1 {one})",
-        title_justify="left",
-        caption=CAPTION,
-        caption_justify="left",
-        padding=(0, 1 if console.width >= WIDE else 0),
-    )
-    for column in TRANSFER_COLUMNS:
-        table.add_column(column, justify="left" if column == "Θ" else "right")
-    labels = {"default": "default", "learned": "learned"}
+    rows, episodes = [], transfer.episodes
     for name, estimate in transfer.scores.items():
-        rows = transfer.rows(name)
-        episodes = transfer.episodes
-        returns, episodes_done = (
-            episodes.returns[rows][episodes.ok[rows]],
-            int(episodes.episodes_done[rows].sum()),
+        which = transfer.rows(name)
+        returns, n_evaluated = (
+            episodes.returns[which][episodes.ok[which]],
+            int(episodes.evaluated[which].sum()),
         )
-        table.add_row(
-            labels.get(name, f"{name}, mean of {estimate.n_points}"),
-            f"{estimate.value:.3f}",
-            f"[{estimate.low:.3f}, {estimate.high:.3f}]",
-            amount(returns.mean()) if returns.size else "-",
-            plus_minus(transfer.regret[name]),
-            str(episodes_done),
-            str(episodes_done - returns.size),
-        )
-    table.add_section()
-    for name, baseline in transfer.baselines.items():
-        table.add_row(name, *baseline.cells, "", "")
-    console.print(table)
+        cells = theta_cells(estimate, returns, transfer.regret[name], n_evaluated)
+        rows.append((row_name(name, estimate), *cells))
+    baselines = [(name, *baseline.cells, "", "") for name, baseline in transfer.baselines.items()]
+    scale = ends(grid.family.interface)
+    console.print(terminal_table(grid.n_tasks, scale, rows, console.width, baselines))
     for name, gain in transfer.gains.items():
-        console.print(f"{name}: {gain_words(gain)}", highlight=False, soft_wrap=True)
+        console.print(f"{name}: {describe_difference(gain)}", highlight=False, soft_wrap=True)
 
 
 def results(folder: Path, figures: list[Path], console: Console) -> None:

@@ -56,7 +56,7 @@ def slurm(
     from spikeloop.cluster.manifests import slurm_script
     from spikeloop.coordinator.cli import open as opening
     from spikeloop.coordinator.config.settings_builder import build
-    from spikeloop.coordinator.store.trust import again
+    from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.submit import package as shipping
 
     settings = opening.load_config(config, sets)
@@ -86,7 +86,7 @@ def slurm(
         ("script", shlex.quote(str(path))),
         ("queue", f"squeue --jobs={job}"),
         ("log", shlex.join(["tail", "-F", str(out / f"{name}-{job}.log")])),
-        ("watch", again("watch", out / name)),
+        ("watch", command_line("watch", out / name)),
         ("stop", f"scancel {job}"),
     ):
         typer.echo(f"{what + ':':8} {command}")

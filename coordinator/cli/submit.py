@@ -1,8 +1,4 @@
-"""``spikeloop submit``, ``status``, ``logs``, ``stop``, ``fetch``: a run as a job of Ray.
-
-The job has the run's name, so that a run is submitted once however often that is asked for. When it
-has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``.
-"""
+"""``spikeloop submit``, ``status``, ``logs`` and ``stop``: a run as a job of a Ray cluster."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -150,53 +146,6 @@ def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
         typer.echo(f"{name} is being stopped; what it has committed stays")
 
 
-def fetch(
-    name: Name,
-    out: Annotated[
-        Path, typer.Option("--out", envvar="SPIKELOOP_RUNS", help="folder for run folders")
-    ] = Path("runs"),
-    address: Address = None,
-    as_json: Json = False,
-) -> None:
-    """Bring the folder of a run back from a Ray cluster, as far as it has come.
-
-    NAME may also be the address of a run's copy, such as s3://bucket/prefix/name.
-    """
-    from spikeloop.coordinator.cli import fetch as fetching
-    from spikeloop.coordinator.config.uris import is_place
-    from spikeloop.coordinator.formatting import warn
-    from spikeloop.coordinator.sync.download import Copy, located
-
-    state, of, classes = "", "", ""
-    if is_place(name):
-        place, name = located(name)
-        copy = Copy(place)
-    elif "/" in name:  # which no run's name has
-        raise ConfigError(f"a copy's folder must be an absolute path, got {name}")
-    else:
-        from spikeloop.cluster.ray_backend.job_client import Jobs
-        from spikeloop.coordinator.submit import submitted_runs
-
-        jobs = Jobs(address)
-        job = submitted_runs.find(jobs, name)
-        copy = submitted_runs.lent(jobs, job)
-        classes = job.metadata.get(submitted_runs.CLASSES, "")
-        state, of = (
-            job.state,
-            f" of {job.metadata.get(submitted_runs.GENERATIONS, '?')}, {job.state}",
-        )
-    found = fetching.fetch(copy, out / name, Path(classes) if classes else None)
-    if as_json:
-        told = {"state": state} if state else {}
-        typer.echo(json.dumps({"folder": str(out / name), **told, **vars(found)}))
-        return
-    if found.note:
-        warn(f"every file is sound, but numbers were not compared: {found.note}")
-    done = f"generation {found.generation}" if found.generation > 0 else "no generation yet"
-    typer.echo(f"fetched {found.n_new} new files, {found.n_files} in all, sound; {done}{of}")
-    typer.echo(f"results: {out / name}")
-
-
 def _submit(
     jobs: "Jobs",
     last: "JobInfo | None",
@@ -209,41 +158,38 @@ def _submit(
 ) -> "JobInfo":
     import tempfile
 
-    from spikeloop.coordinator.submit import package as shipping
     from spikeloop.coordinator.submit import submitted_runs
+    from spikeloop.coordinator.submit.package import config_digest, entrypoint, pack
 
     name = settings.run.name
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / f"{name}.zip"
-        code = shipping.pack(path, settings, package)
+        code = pack(path, settings, package)
         metadata = {
             submitted_runs.RUN: name,
-            submitted_runs.CONFIG: shipping.digest(settings),
+            submitted_runs.CONFIG: config_digest(settings),
             submitted_runs.CODE: "" if any_code else json.dumps(code),
             submitted_runs.OUT: out or "",
-            submitted_runs.CLASSES: str(
-                settings.working_dir.resolve() if settings.working_dir else ""
-            ),
             submitted_runs.GENERATIONS: str(settings.run.generations),
         }
         job = submitted_runs.next_name(last, name)
-        command = shipping.entrypoint(path, settings, sets, workers)
+        command = entrypoint(path, settings, sets, workers)
         jobs.submit(job, command, package, {}, metadata)
     return jobs.info(job)
 
 
 def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) -> str:
-    """``--out`` as the run was submitted first; ConfigError unless that is the same run."""
-    from spikeloop.coordinator.submit import package as shipping
+    """Return the ``--out`` of the job; ConfigError unless it was submitted as the same run."""
     from spikeloop.coordinator.submit import submitted_runs
-    from spikeloop.coordinator.submit.job_folder import Lent
+    from spikeloop.coordinator.submit.job_folder import JobFolder
+    from spikeloop.coordinator.submit.package import config_digest
 
     name, other = settings.run.name, "give the run another name with --set run.name=NAME"
-    if job.metadata.get(submitted_runs.CONFIG) != shipping.digest(settings):
+    if job.metadata.get(submitted_runs.CONFIG) != config_digest(settings):
         raise ConfigError(f"{name}: was submitted with another configuration; {other}")
     before = job.metadata.get(submitted_runs.OUT, "")
     if before != (out or ""):
-        used = Lent(jobs, job, name).folder()  # which the cluster's own --out may be, too
+        used = JobFolder(jobs, job, name).path()  # which the cluster's own --out may be, too
         if out is None or str(PurePosixPath(out, name)) != used:
             shown = f"--out {before}; give that again" if before else "no --out; leave it away"
             raise ConfigError(f"{name}: was submitted with {shown}, or {other}")

@@ -1,4 +1,4 @@
-"""A terminal that is closed while a command works must not end it in the middle of something."""
+"""Keep a command running in an orderly way when its terminal is closed."""
 
 import errno
 import io
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class _Terminal(io.FileIO):
-    """A terminal on which what is written after it was closed goes nowhere."""
+    """A terminal that ignores what is written after it was closed."""
 
     def write(self, data: Any, /) -> int:
-        """Writes bytes, and says how many."""
+        """Write bytes, and return their number."""
         try:
             return super().write(data)
         except OSError as error:
@@ -20,10 +20,10 @@ class _Terminal(io.FileIO):
 
 
 def outlive_terminal() -> None:
-    """Lets this process write to its terminal also after that was closed.
+    """Let this process write to its terminal even after that was closed.
 
-    The signal SIGHUP, which comes then, decides what happens: it ends a run in an orderly way, and
-    is ignored under ``nohup``. An error in the middle of a line would be neither.
+    The signal SIGHUP, which comes then, ends a run in an orderly way, and is ignored under
+    ``nohup``. An error in the middle of a line would do neither.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

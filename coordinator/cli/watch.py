@@ -11,7 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spikeloop.coordinator.watch.view import View
+    from spikeloop.coordinator.watch.comparison_view import ComparisonView
+    from spikeloop.coordinator.watch.run_view import RunView
 
 
 def watch(
@@ -26,14 +27,17 @@ def watch(
 ) -> None:
     """Watch a run or a comparison on the terminal, from its folder alone, while others write it.
 
-    It ends with the run or on Ctrl-C, which disturbs nobody. Where its output is no terminal, it
+    It ends with the run or on Ctrl-C, which disturbs nothing. Where its output is no terminal, it
     prints one frame and ends.
     """
     from rich.console import Console
 
-    from spikeloop.coordinator.watch.frame import Room
+    from spikeloop.coordinator.store.folder_kind import is_comparison
+    from spikeloop.coordinator.watch.comparison_view import ComparisonView
+    from spikeloop.coordinator.watch.curves import TerminalSize
+    from spikeloop.coordinator.watch.run_view import RunView
 
-    view = _view(run)
+    view = ComparisonView(run) if is_comparison(run) else RunView(run)
     console = Console(markup=False, highlight=False)
     if as_json:
         view.look()
@@ -43,23 +47,14 @@ def watch(
         view.look()
     else:
         _follow(view, console, interval)
-    console.print(view.show(Room.of(console)))
+    console.print(view.show(TerminalSize.of(console)))
 
 
-def _view(folder: Path) -> "View":
-    from spikeloop.coordinator.watch.comparison import ComparisonView
-    from spikeloop.coordinator.watch.view import RunView
-
-    if (folder / "comparison.json").exists():
-        return ComparisonView(folder)
-    return RunView(folder)
-
-
-def _follow(view: "View", console: "Console", interval: float) -> None:
-    """Shows the view on a screen of its own until it is over or somebody has seen enough."""
+def _follow(view: "ComparisonView | RunView", console: "Console", interval: float) -> None:
+    """Show the view on a screen of its own until it is over or the user presses Ctrl-C."""
     from rich.live import Live
 
-    from spikeloop.coordinator.watch.frame import Room
+    from spikeloop.coordinator.watch.curves import TerminalSize
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the screen stays as it is
     try:
@@ -67,9 +62,9 @@ def _follow(view: "View", console: "Console", interval: float) -> None:
             while not view.over:
                 started = time.monotonic()
                 view.look(interval)
-                screen.update(view.show(Room.of(console)), refresh=True)
+                screen.update(view.show(TerminalSize.of(console)), refresh=True)
                 if not view.over and not view.behind:
-                    # A huge run costs a tenth of a core at most, beside workers who need them all.
+                    # Even a huge run costs a tenth of a core at most: workers need the others.
                     time.sleep(max(9 * (time.monotonic() - started), interval))
     except KeyboardInterrupt:
         pass

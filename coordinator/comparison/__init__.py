@@ -1,5 +1,6 @@
-"""Several strategies at equal budget: each tuned by Optuna, then all on the same fresh seeds."""
+"""Compares strategies at equal budget: each tuned by Optuna, then all on the same fresh seeds."""
 
-MANIFEST = "comparison.json"
+FINAL = "final"
+"""Folder of the rows of the final phase, <variant>/<seed>.json, and of their held-out episodes."""
 SCHEMA_VERSION = 3
-"""Of the files of a comparison; grows with every change that an old reader would trip over."""
+"""Version of the files of a comparison; grows with every change that older readers cannot read."""

@@ -1,13 +1,10 @@
-"""Which settings of a strategy a study may propose: those that a search's budget can hold.
+"""The settings of a strategy that a study may propose: those that the budget of a search allows.
 
-A population of which not even one generation fits into the budget is no hyperparameter to be tried:
-its trial can only fail. So options are left out, and ranges end earlier, before a study begins.
-What a generation costs may depend on several settings together, such as the size of a population
-and how many points a grid has for it. The space that is left is a box in which *every* combination
-of those settings is affordable. The settings as given always lie in it.
-
-Where numbers are concerned, the cost is taken to grow or to fall from one end of a range to the
-other.
+The trial of a population of which not one generation fits into the budget can only fail. Therefore
+options are left out, and ranges end earlier, before a study begins. The cost of a generation may
+depend on several settings together, such as the size of a population and the number of points of a
+grid. The space that is left is a box in which *every* combination of those settings is affordable.
+The settings as given always lie in it. The cost is assumed to be monotone over a range of numbers.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,35 +14,35 @@ from itertools import product
 from math import inf
 from typing import Any
 
-from spikeloop.coordinator.comparison import variant_search as searches
+from spikeloop.coordinator.comparison import variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import around, defaults, settings_of
-from spikeloop.coordinator.search.loop import generation_episodes
+from spikeloop.coordinator.search.search_size import generation_episodes
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
 Values = Mapping[str, Any]
-"""Settings by their dotted keys, as a study has them."""
+"""Settings by their dotted keys."""
 
 BISECTIONS = 50
-"""Halvings of a range, after which the end of what is affordable is known to 15 digits."""
+"""Halvings of a range, after which the end of the affordable part is known to 15 digits."""
 
 
 def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
-    """What is tuned of a strategy: all that is tunable and affordable, its defaults as given."""
+    """Give what is tuned: what is tunable and affordable, with the given settings as defaults."""
     given = config.given[strategy].strategy
     space = around(type(given).tunable, given.model_dump(mode="json"))
-    limit = searches.without_race(config.given[strategy], config.comparison.budget)
+    limit = variant_search.without_race(config.given[strategy], config.comparison.budget)
     return affordable(space, partial(_episodes, config, strategy), limit)
 
 
 def affordable(
     space: ParameterSpace, episodes: Callable[[Values], float], limit: float
 ) -> ParameterSpace:
-    """The space without the settings of which one generation costs too much.
+    """Restrict a space to settings of which one generation is affordable.
 
     Args:
         space: its defaults are affordable.
-        episodes: what one generation costs with these settings; inf if they contradict each other.
+        episodes: episodes of one generation with these settings; inf if they contradict each other.
         limit: episodes that the search may cost.
     """
     given = defaults(space)
@@ -60,8 +57,8 @@ def affordable(
     def fits(box: list[dict[str, Any]], name: str, value: Any) -> bool:
         return all(cost({**changes, name: value}) <= limit for changes in box)
 
-    # All combinations of the settings on which the cost was found to depend. One that seems to have
-    # no influence is looked at again whenever there is a new one.
+    # All combinations of the settings on which the cost was found to depend. A setting without
+    # influence is tried again whenever another one is added.
     box: list[dict[str, Any]] = [{}]
     left = {p.name: p for p in space.parameters if isinstance(p, Choice | Integer | Real)}
     kept: dict[str, Parameter] = {}
@@ -81,12 +78,12 @@ def affordable(
 
 
 def left_out(config: ComparisonConfig, strategy: str, space: ParameterSpace) -> list[str]:
-    """One line for each setting of which the budget does not hold all that could be tuned."""
+    """Describe in one line each setting whose range the budget restricts."""
     given = config.given[strategy].strategy
     whole = around(type(given).tunable, given.model_dump(mode="json"))
     return [
-        f"study of {strategy}: {after.name} is tuned within {_words(after)} instead of "
-        f"{_words(before)}, so that a generation fits into {config.comparison.budget} episodes"
+        f"study of {strategy}: {after.name} is tuned within {_describe(after)} instead of "
+        f"{_describe(before)}, so that a generation fits into {config.comparison.budget} episodes"
         for before, after in zip(whole.parameters, space.parameters, strict=True)
         if before != after
     ]
@@ -95,21 +92,21 @@ def left_out(config: ComparisonConfig, strategy: str, space: ParameterSpace) -> 
 def _episodes(config: ComparisonConfig, strategy: str, values: Values) -> float:
     """Episodes of one generation; inf with settings that cannot search this space."""
     try:
-        settings = searches.with_settings(config, strategy, settings_of(values))
+        settings = variant_search.with_settings(config, strategy, settings_of(values))
         return generation_episodes(replace(config.given[strategy], strategy=settings))
-    except (searches.Refused, ValueError):
+    except (variant_search.Refused, ValueError):
         return inf
 
 
 def _ends(parameter: Parameter) -> list[Any]:
-    """All options of a choice, both ends of a range."""
+    """List all options of a choice, or both ends of a range."""
     if isinstance(parameter, Choice):
         return list(parameter.options)
     return [parameter.low, parameter.high] if isinstance(parameter, Integer | Real) else []
 
 
 def _restricted(parameter: Parameter, fits: Callable[[Any], bool]) -> Parameter:
-    """A parameter with those of its values that fit; its default does."""
+    """Restrict a parameter to those of its values that fit; its default does."""
     if isinstance(parameter, Choice):
         return replace(parameter, options=tuple(filter(fits, parameter.options)))
     if isinstance(parameter, Integer):
@@ -122,7 +119,7 @@ def _restricted(parameter: Parameter, fits: Callable[[Any], bool]) -> Parameter:
 
 
 def _reach(inside: Any, end: Any, fits: Callable[[Any], bool]) -> Any:
-    """The value nearest to the end of a range that fits, between one that does and that end."""
+    """Find the value nearest to the end of a range that fits, starting from one that does."""
     if fits(end):
         return end
     for _ in range(BISECTIONS):
@@ -133,8 +130,8 @@ def _reach(inside: Any, end: Any, fits: Callable[[Any], bool]) -> Any:
     return inside
 
 
-def _words(parameter: Parameter) -> str:
-    """The values of a parameter, such as "12, 24" or "2 to 8"."""
+def _describe(parameter: Parameter) -> str:
+    """Format the values of a parameter, such as "12, 24" or "2 to 8"."""
     if isinstance(parameter, Choice):
         return ", ".join(parameter.options)
     low, high = _ends(parameter)

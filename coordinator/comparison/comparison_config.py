@@ -1,8 +1,7 @@
-"""A comparison's configuration: what is common to all strategies, and one table for each."""
+"""The configuration of a comparison: tables that all strategies share, and one table for each."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,13 +14,14 @@ from spikeloop.coordinator.config.limits import MAX_COUNT
 from spikeloop.coordinator.config.load import parse as parse_run
 from spikeloop.coordinator.config.load import read_tables
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.settings_builder import build, nearest, shown
+from spikeloop.coordinator.config.setting_errors import nearest, shown
+from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.tasks.settings import Settings
 
 
 class ComparisonSettings(Settings):
-    """Table ``[comparison]``: the contest, declared before it is held."""
+    """Table ``[comparison]``: the plan of the final phase, declared before it begins."""
 
     name: runs.FolderName = Field(default="", description="folder below comparisons/")
     seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
@@ -32,27 +32,27 @@ class ComparisonSettings(Settings):
         description="episodes of each search, failed ones included",
     )
     seeds: int = Field(
-        default=10, ge=1, le=10_000, description="searches of each contestant, paired by seed"
+        default=10, ge=1, le=10_000, description="searches of each variant, paired by seed"
     )
     measurements: int = Field(
-        default=10, ge=1, description="held-out scores while searching, about so many a search"
+        default=10, ge=1, description="number of held-out scores measured during a search, about"
     )
     baseline: str = Field(
-        default="random_search", description="the contestant that all others are compared with"
+        default="random_search", description="the variant that all others are compared with"
     )
     pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
-        default=[], description="further planned comparisons, of two contestants each"
+        default=[], description="further planned comparisons, of two variants each"
     )
     target: float | None = Field(
-        default=None, description="held-out score whose first reaching is timed, in episodes"
+        default=None, description="held-out score; episodes are counted until a search reaches it"
     )
     primary: Literal["held_out_score"] = Field(
-        default="held_out_score", description="the metric that decides, declared beforehand"
+        default="held_out_score", description="the metric that decides, declared in advance"
     )
 
 
 class TuningSettings(Settings):
-    """Table ``[tuning]``: one Optuna study for each tuned strategy, all at the same budget."""
+    """Table ``[tuning]``: one Optuna study for each tuned strategy, all with the same budget."""
 
     strategies: list[str] | None = Field(
         default=None, description="the strategies to tune; all of them if this is left out"
@@ -79,7 +79,7 @@ class TuningSettings(Settings):
     )
     prune: bool = Field(
         default=True,
-        description="end a trial whose held-out score falls below the median of its own study's",
+        description="end a trial whose held-out score is below the median of its study",
     )
     storage: str = Field(
         default="",
@@ -92,9 +92,9 @@ class ComparisonConfig:
     """Everything that defines a comparison.
 
     Attributes:
-        comparison: the contest.
-        tuning: the studies.
-        given: for each strategy's name the run's configuration with the settings as given.
+        comparison: the plan of the final phase.
+        tuning: how strategies are tuned.
+        given: for each strategy's name, the configuration of a run with its settings as given.
     """
 
     comparison: ComparisonSettings
@@ -103,7 +103,7 @@ class ComparisonConfig:
 
     @property
     def tuned(self) -> tuple[str, ...]:
-        """Names of the strategies that are tuned, in the order of the file."""
+        """The names of the strategies that are tuned, in the order of the file."""
         if self.tuning.episodes == 0:
             return ()
         wanted = self.tuning.strategies
@@ -111,11 +111,11 @@ class ComparisonConfig:
 
     @property
     def first(self) -> RunConfig:
-        """Any of the configurations: family, learner and target are common to all."""
+        """One of the configurations, for what all have in common: family, learner and target."""
         return next(iter(self.given.values()))
 
     def tables(self) -> dict[str, Any]:
-        """The configuration as resolved; ``parse`` reads it back."""
+        """Give the resolved configuration as tables, which ``parse`` reads back."""
         common = self.first.tables()
         del common["strategy"]
         common["run"] = {k: v for k, v in common["run"].items() if k not in DERIVED}
@@ -127,7 +127,7 @@ class ComparisonConfig:
         }
 
     def retarget(self, target: Any) -> "ComparisonConfig":
-        """The same comparison on other workers, which changes no result."""
+        """Give the same comparison on other workers, which changes no result."""
         given = {name: replace(run, target=target) for name, run in self.given.items()}
         return replace(self, given=given)
 
@@ -136,15 +136,15 @@ DERIVED = {
     "generations": "it follows from comparison.budget",
     "seed": "seeds follow from comparison.seed",
     "name": "the comparison has one, comparison.name",
-    "copy_to": "comparisons are not copied while they go on",
+    "upload_to": "a comparison is not uploaded while it runs",
 }
-"""Keys of ``[run]`` that a comparison sets itself, and why."""
+"""Keys of ``[run]`` that a comparison does not take from its file, with the reason."""
 OWN = ("comparison", "tuning", "strategies")
 COMMON = tuple(name for name in runs.TABLES if name != "strategy")
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonConfig:
-    """Reads a TOML file; ConfigError names file, table, key and what is allowed."""
+    """Read a TOML file; a ConfigError names the file, table, key and what is allowed."""
     tables = read_tables(path, (*OWN, *COMMON), overrides or {})
     settings = tables.get("comparison")
     if isinstance(settings, dict) and not settings.get("name"):
@@ -153,13 +153,13 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> ComparisonCo
 
 
 def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> ComparisonConfig:
-    """Builds a comparison from its tables.
+    """Build a comparison from its tables.
 
     Args:
-        tables: table name -> keys and values.
+        tables: keys and values by name of the table.
         source: where they come from, for messages.
-        folder: where the user's own classes are looked for; None allows only those of
-            modules that are imported already.
+        folder: where the user's own classes are; None allows only those of modules that are
+            already imported.
     """
     for name, value in tables.items():
         if name not in (*OWN, *COMMON):
@@ -199,42 +199,27 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> Compar
     return config
 
 
-def contestants(config: ComparisonConfig) -> list[str]:
-    """Names of all contestants: strategies as given, and the tuned ones with "_tuned" added."""
+def variant_names(config: ComparisonConfig) -> list[str]:
+    """List the names of all variants: each strategy as given, then the tuned ones as "…_tuned"."""
     return [*config.given, *(f"{name}_tuned" for name in config.tuned)]
 
 
-def settings_text(settings: Mapping[str, Any]) -> str:
-    """Settings as one line of JSON, for tables."""
-    return json.dumps(settings, sort_keys=True)
-
-
 def _check(config: ComparisonConfig, source: str) -> None:
-    names, settings = contestants(config), config.comparison
+    names, settings = variant_names(config), config.comparison
     if len(config.given) < 2:
         raise ConfigError(
             f"{source}: a comparison needs two strategies or more, for example "
             "[strategies.evolution] and [strategies.random_search]"
         )
     if len(set(names)) < len(names):
-        raise ConfigError(f"{source}: contestants must have different names, got {names}")
+        raise ConfigError(f"{source}: variants must have different names, got {names}")
     for name in (settings.baseline, *(name for pair in settings.pairs for name in pair)):
-        if name not in names:
-            raise ConfigError(
-                f"{source}: [comparison] {name!r} is no contestant; there are {', '.join(names)}"
-                f"{nearest(name, names)}"
-            )
+        _check_known(name, names, f"{source}: [comparison]")
+    for name in config.tuning.strategies or ():
+        _check_known(name, list(config.given), f"{source}: [tuning] strategies:")
     for one, other in settings.pairs:
         if one == other:
-            raise ConfigError(
-                f"{source}: [comparison] pairs: {one!r} cannot be compared with itself"
-            )
-    for name in config.tuning.strategies or ():
-        if name not in config.given:
-            raise ConfigError(
-                f"{source}: [tuning] strategies: {name!r} is not among {', '.join(config.given)}"
-                f"{nearest(name, config.given)}"
-            )
+            raise ConfigError(f"{source}: [comparison] pairs: {one!r} is compared with itself")
     for name in config.tuned:
         strategy = type(config.given[name].strategy)
         tunable = getattr(strategy, "tunable", None)
@@ -249,3 +234,8 @@ def _check(config: ComparisonConfig, source: str) -> None:
             f"{source}: [tuning] episodes must allow one trial, "
             f"{config.tuning.seeds} x {settings.budget}, got {config.tuning.episodes}"
         )
+
+
+def _check_known(name: str, names: Sequence[str], where: str) -> None:
+    if name not in names:
+        raise ConfigError(f"{where} {name!r} is not among {', '.join(names)}{nearest(name, names)}")

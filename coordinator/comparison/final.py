@@ -1,8 +1,8 @@
-"""The contest: every contestant searches with the same fresh seeds, then its point is scored.
+"""The final phase: every variant searches with the same fresh seeds, then its point is scored.
 
-Contestants are the strategies as given, and with the settings of their best trial. Search k of all
-of them has the same run seed: generation for generation the same tasks and episode seeds, and in
-the end the same held-out tasks. None of these seeds was used for tuning.
+Variants are the strategies as given, and with the settings of their best trial. Search k of all of
+them has the same run seed: in each generation the same tasks and seeds, and in the end the same
+held-out tasks. None of these seeds was used for tuning.
 """
 
 import time
@@ -14,110 +14,123 @@ from typing import Any, Protocol
 import numpy as np
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.coordinator.comparison import variant_search as searches
+from spikeloop.coordinator.comparison import FINAL, studies, variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
-from spikeloop.coordinator.comparison.studies import CONTEST, run_seeds
-from spikeloop.coordinator.comparison.tuning import Tuned
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.search import rows as tables
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.stats.scores import Bootstrap, Sample, score
+from spikeloop.coordinator.search.rows import episodes_table
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span, score
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
-class ContestReporter(Reporter, Protocol):
-    """A reporter that is also told of the contest's searches."""
+class FinalReporter(Reporter, Protocol):
+    """A reporter that also follows the searches of the final phase."""
 
     def result(self, row: Mapping[str, Any]) -> None:
-        """A search of the contest has been scored."""
+        """Report a search that has been scored."""
         ...
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Variant:
     """A strategy with settings.
 
     Attributes:
-        arm: its name in all tables.
-        strategy: the name of the table it comes from.
+        name: in all tables.
+        strategy: the name of the table that it comes from.
         settings: "default" if nothing but the kind was given, "given", or "tuned".
         searcher: the strategy.
     """
 
-    arm: str
+    name: str
     strategy: str
     settings: str
     searcher: Any
 
 
 def check(config: ComparisonConfig) -> None:
-    """ConfigError if a strategy as given cannot search this space within the budget."""
+    """Raise ConfigError if a strategy as given cannot search this space within the budget."""
     settings = config.comparison
     for name, given in config.given.items():
         try:
-            searches.plan(given, given.strategy, 0, settings.budget, settings.measurements, name)
-        except (searches.Refused, ValueError) as error:
+            variant_search.plan(
+                given, given.strategy, 0, settings.budget, settings.measurements, name
+            )
+        except (variant_search.Refused, ValueError) as error:
             raise ConfigError(f"[strategies.{name}] {error}") from error
 
 
-def contestants(
-    config: ComparisonConfig, tuned: Mapping[str, Tuned | None]
-) -> Iterator[Contestant]:
-    """All contestants; a strategy whose every trial failed has no tuned one."""
-    for name, run in config.given.items():
-        yield Contestant(name, name, "default" if _default(run.strategy) else "given", run.strategy)
-    for name, best in tuned.items():
-        if best is not None:
-            searcher = searches.with_settings(config, name, best.settings)
-            yield Contestant(f"{name}_tuned", name, "tuned", searcher)
+def variants(
+    config: ComparisonConfig, tuned: Mapping[str, Mapping[str, Any] | None]
+) -> list[Variant]:
+    """List the variants, those as given first.
+
+    Args:
+        config: of the comparison.
+        tuned: settings of the best trial of each tuned strategy; None if there is none, and so no
+            tuned variant.
+    """
+    found = [
+        Variant(name, name, "default" if _default(run.strategy) else "given", run.strategy)
+        for name, run in config.given.items()
+    ]
+    found += [
+        Variant(
+            f"{name}_tuned", name, "tuned", variant_search.with_settings(config, name, settings)
+        )
+        for name, settings in tuned.items()
+        if settings is not None
+    ]
+    return found
 
 
 def _default(strategy: Any) -> bool:
-    """Whether a strategy has nothing but default settings; a user's own may need some."""
+    """Tell whether a strategy has only default settings; a user's own class may require some."""
     try:
         return bool(strategy == type(strategy)())
     except ValueError:
         return False
 
 
-def hold(
+def run_final(
     config: ComparisonConfig,
-    entrants: list[Contestant],
+    compared: list[Variant],
     folder: Path,
     pool: WorkerPool,
-    reporter: ContestReporter,
+    reporter: FinalReporter,
 ) -> None:
-    """Holds whatever part of the contest has not been held yet; seed by seed, for all."""
-    for number, seed in enumerate(run_seeds(config, CONTEST, config.comparison.seeds)):
-        for contestant in entrants:
-            path = _path(folder, contestant, number)
+    """Run the searches that have no score yet, seed by seed for all variants."""
+    seeds = studies.run_seeds(config, studies.FINAL, config.comparison.seeds)
+    for number, seed in enumerate(seeds):
+        for variant in compared:
+            path = _path(folder, variant, number)
             if not path.exists():
                 atomic_files.make_folder(path.parent)
-                row = _taken_over(entrants, contestant, number, folder) or _search(
-                    config, contestant, number, seed, folder, pool, reporter
+                row = _same_search(compared, variant, number, folder) or _search(
+                    config, variant, number, seed, folder, pool, reporter
                 )
                 atomic_files.write_json(path, row)
                 reporter.result(row)
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """One row for each search of the contest that has been scored, seed by seed.
+    """Read one row for each search that has been scored, ordered by seed.
 
     Raises:
         ConfigError: a row, or the held-out episodes that it sums up, are damaged.
     """
-    found = [read(path) for path in sorted((folder / "contest").glob("*/*.json"))]
-    return sorted(found, key=lambda row: (row["seed_index"], row["arm"]))
+    found = [read(path) for path in sorted((folder / FINAL).glob("*/*.json"))]
+    return sorted(found, key=lambda row: (row["seed_index"], row["variant"]))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The row in a file; ConfigError if it, or the held-out episodes beside it, are damaged."""
+    """Read a row; ConfigError if it, or the held-out episodes beside it, are damaged."""
     try:
         row = atomic_files.read_json(path)
-        if (row["arm"], row["seed_index"]) != (path.parent.name, int(path.stem)):
-            raise ConfigError(f"{path}: damaged: it is of {row['arm']}, {row['seed_index']}")
+        if (row["variant"], row["seed_index"]) != (path.parent.name, int(path.stem)):
+            raise ConfigError(f"{path}: damaged: it is of {row['variant']}, {row['seed_index']}")
         if row["generations"]:
             episodes = path.with_suffix(".parquet")
             checksum = atomic_files.digest(episodes)
@@ -132,67 +145,65 @@ def read(path: Path) -> dict[str, Any]:
     return row
 
 
-def _path(folder: Path, contestant: Contestant, number: int) -> Path:
-    return folder / "contest" / contestant.arm / f"{number:06d}.json"
+def _path(folder: Path, variant: Variant, number: int) -> Path:
+    return folder / FINAL / variant.name / f"{number:06d}.json"
 
 
-def _taken_over(
-    entrants: list[Contestant], contestant: Contestant, number: int, folder: Path
+def _same_search(
+    compared: list[Variant], variant: Variant, number: int, folder: Path
 ) -> dict[str, Any] | None:
-    """The row of an earlier contestant with the very same settings, whose search this would repeat.
+    """The row of an earlier variant with the same settings, whose search this would repeat.
 
-    It happens where tuning finds nothing better than the settings as given.
+    This happens where tuning finds nothing better than the settings as given.
     """
-    for other in entrants:
-        if other is contestant:
+    for other in compared:
+        if other is variant:
             return None
-        if (other.strategy, other.searcher) == (contestant.strategy, contestant.searcher):
+        if (other.strategy, other.searcher) == (variant.strategy, variant.searcher):
             source = _path(folder, other, number)
             episodes = source.with_suffix(".parquet")
             if episodes.exists():
                 atomic_files.write_bytes(
-                    _path(folder, contestant, number).with_suffix(".parquet"),
+                    _path(folder, variant, number).with_suffix(".parquet"),
                     atomic_files.read(episodes, bytes),
                 )
-            row = read(source)
-            own = {"arm": contestant.arm, "settings": contestant.settings}
-            return {**row, **own, "same_as": other.arm, "wall_s": 0.0}
+            own = {"variant": variant.name, "settings": variant.settings}
+            return {**read(source), **own, "same_as": other.name, "wall_s": 0.0}
     return None
 
 
 def _search(
     config: ComparisonConfig,
-    contestant: Contestant,
+    variant: Variant,
     number: int,
     seed: int,
     folder: Path,
     pool: WorkerPool,
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """One search with its score on held-out tasks; a failed one has a reason and no score."""
+    """Run a search and score it on held-out tasks; a failed one has a reason and no score."""
     comparison = config.comparison
-    run_folder = folder / "runs" / contestant.arm / f"{number:06d}"
-    name = f"{contestant.arm}-{number}"
+    run_folder = folder / "runs" / variant.name / f"{number:06d}"
     row: dict[str, Any] = {
-        "arm": contestant.arm,
-        "strategy": contestant.strategy,
-        "settings": contestant.settings,
+        "variant": variant.name,
+        "strategy": variant.strategy,
+        "settings": variant.settings,
         "seed_index": number,
         "run_seed": seed,
         "same_as": "",
     }
     started = time.perf_counter()
     try:
-        plan = searches.plan(
-            config.given[contestant.strategy],
-            contestant.searcher,
+        plan = variant_search.plan(
+            config.given[variant.strategy],
+            variant.searcher,
             seed,
             comparison.budget,
             comparison.measurements,
-            name,
+            f"{variant.name}-{number}",
         )
-        found = searches.run(plan, run_folder, pool, reporter)
-    except (searches.Refused, RunFailed) as error:
+        found = variant_search.run(plan, run_folder, pool, reporter)
+    except (variant_search.Refused, RunFailed) as error:
         done = RunStore(run_folder).rows()
         counts = {
             "episodes": sum(generation["n_episodes"] for generation in done),
@@ -201,28 +212,26 @@ def _search(
         anytime = list(_anytime(RunStore(run_folder))) if done else []
         return {**row, **_NOTHING, **counts, "anytime": anytime, "error": str(error)}
     settings = plan.transfer
-    episodes_done = searches.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
-    episodes_path = _path(folder, contestant, number).with_suffix(".parquet")
-    atomic_files.write_parquet(episodes_path, tables.episodes_table(episodes_done, 0))
+    tested = variant_search.held_out(found, pool, settings.tasks, TaskSet.TRANSFER, reporter)
+    episodes_path = _path(folder, variant, number).with_suffix(".parquet")
+    atomic_files.write_parquet(episodes_path, episodes_table(tested, 0))
     rng = stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, settings.seed)
-    estimate = Bootstrap.over(settings.tasks, rng).estimate(
-        Sample(episodes_done.gain, episodes_done.span)
-    )
+    estimate = Bootstrap.over(settings.tasks, rng).estimate(Sample(tested.gain, tested.span))
     scored, reason = _NOTHING, ""
-    if np.isfinite(episodes_done.fitness(plan.run.max_failed_share)[0]):
+    if np.isfinite(tested.fitness(plan.run.max_failed_share)[0]):
         scored = {
             "score": estimate.value,
-            "score_low": _plain(estimate.low),
-            "score_high": _plain(estimate.high),
-            "n_tasks": estimate.n_tasks,
+            "score_low": _finite(estimate.low),
+            "score_high": _finite(estimate.high),
+            "n_tasks": estimate.n,
         }
-    else:  # by failing on hard tasks it would be scored on easy ones
-        reason = f"{episodes_done.n_failed} of {settings.tasks} held-out episodes failed"
+    else:  # a search whose point fails on hard tasks would be scored on easy ones only
+        reason = f"{tested.n_failed} of {settings.tasks} held-out episodes failed"
     return {
         **row,
         **scored,
         "held_out_checksum": atomic_files.digest(episodes_path),
-        "failed_held_out": episodes_done.n_failed,
+        "failed_held_out": tested.n_failed,
         "episodes": found.episodes,
         "failed_episodes": found.failed_episodes,
         "generations": plan.run.generations,
@@ -242,10 +251,11 @@ _NOTHING: Mapping[str, Any] = {
     "anytime": [],
     "wall_s": 0.0,
 }
+"""Columns of a search without a score."""
 
 
 def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
-    """(generation, episodes so far, held-out score) wherever it was measured while searching."""
+    """(generation, episodes so far, held-out score) of each measurement during a search."""
     curves, generations = store.table("curves"), store.table("generations")
     if curves is None or generations is None:
         return
@@ -253,13 +263,13 @@ def _anytime(store: RunStore) -> Iterator[list[float | int | None]]:
     episodes = dict(zip(*columns, strict=True))
     frame = curves.select(["generation", "return", "random", "optimal", "status"]).to_pandas()
     frame = frame[frame["status"] == "ok"]
-    gain = (frame["return"] - frame["random"]).groupby(frame["generation"]).sum()
-    span = (frame["optimal"] - frame["random"]).groupby(frame["generation"]).sum()
-    scores = score(gain.to_numpy(), span.to_numpy())
-    for generation, value in zip(gain.index, scores, strict=True):
-        yield [int(generation), episodes.get(int(generation), 0), _plain(float(value))]
+    gain, span = frame_gain_and_span(frame)
+    sums = frame.assign(gain=gain, span=span).groupby("generation")[["gain", "span"]].sum()
+    scores = score(sums["gain"].to_numpy(), sums["span"].to_numpy())
+    for generation, value in zip(sums.index, scores, strict=True):
+        yield [int(generation), episodes.get(int(generation), 0), _finite(float(value))]
 
 
-def _plain(value: float) -> float | None:
-    """A number as JSON has it."""
+def _finite(value: float) -> float | None:
+    """A number as JSON has it; None for nan."""
     return float(value) if np.isfinite(value) else None

@@ -1,5 +1,10 @@
-"""A comparison as three data frames, one row a trial, a search of the contest, a measured score."""
+"""A comparison as three tables: a row for each trial, search of the final phase, measured score.
 
+They are derived from the studies and from the rows of the final phase. The trials' table is written
+anew after each trial, so that others can follow the tuning; all three are written at the end.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from spikeloop.coordinator.comparison import final as contest
-from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, settings_text
-from spikeloop.coordinator.comparison.studies import checked_trials, open_study
+from spikeloop.coordinator.comparison import final, studies
+from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, reading
 
@@ -28,11 +32,11 @@ TRIALS = pa.schema(
         ("reason", pa.string()),
     ]
 )
-"""One row a trial; ``settings`` is JSON text."""
+"""One row for each trial; ``settings`` is JSON text."""
 
 RESULTS = pa.schema(
     [
-        ("arm", pa.string()),
+        ("variant", pa.string()),
         ("strategy", pa.string()),
         ("settings", pa.string()),
         ("seed_index", pa.int32()),
@@ -50,42 +54,43 @@ RESULTS = pa.schema(
         ("wall_s", pa.float64()),
     ]
 )
-"""One row a search of the contest; no score if it failed. ``same_as`` names a contestant with the
-very same settings, whose search this is."""
+"""One row for each search of the final phase, without a score if it failed. ``same_as`` names a
+variant with the same settings, whose search this is."""
 
 ANYTIME = pa.schema(
     [
-        ("arm", pa.string()),
+        ("variant", pa.string()),
         ("seed_index", pa.int32()),
         ("generation", pa.int32()),
         ("episodes", pa.int64()),
         ("score", pa.float64()),
     ]
 )
-"""One row a held-out score that was measured while searching."""
-
+"""One row for each held-out score that was measured during a search."""
 
 SCHEMAS = {"trials": TRIALS, "results": RESULTS, "anytime": ANYTIME}
 
 
+def write_trials(config: ComparisonConfig, folder: Path) -> None:
+    """Write ``trials.parquet`` from the studies."""
+    rows = trial_rows(config, folder)
+    atomic_files.write_parquet(folder / "trials.parquet", table("trials", rows))
+
+
 def write(config: ComparisonConfig, folder: Path) -> None:
-    """Writes trials, results and anytime scores as Parquet, from what has been finished."""
-    results, anytime = contest_rows(folder)
-    trials = [
-        trial_row(strategy, trial)
-        for strategy in config.tuned
-        for trial in _finished(config, folder, strategy)
-    ]
-    for name, rows in (("trials", trials), ("results", results), ("anytime", anytime)):
+    """Write all three tables."""
+    write_trials(config, folder)
+    results, anytime = final_rows(folder)
+    for name, rows in (("results", results), ("anytime", anytime)):
         atomic_files.write_parquet(folder / f"{name}.parquet", table(name, rows))
 
 
-def contest_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """One row a search of the contest, and one a score that was measured while searching."""
-    results = contest.rows(folder)
+def final_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Give a row for each search of the final phase, and one for each measurement during it."""
+    results = final.rows(folder)
     anytime = [
         {
-            "arm": row["arm"],
+            "variant": row["variant"],
             "seed_index": row["seed_index"],
             **dict(zip(("generation", "episodes", "score"), measured, strict=True)),
         }
@@ -95,15 +100,24 @@ def contest_rows(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any
     return results, anytime
 
 
+def trial_rows(config: ComparisonConfig, folder: Path) -> list[Mapping[str, Any]]:
+    """Give a row for each trial of all studies."""
+    return [
+        _trial_row(strategy, trial)
+        for strategy in config.tuned
+        for trial in studies.trials_of(config, folder, strategy)
+    ]
+
+
 def table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows as the table of this name."""
+    """Make the table of a name from its rows."""
     schema = SCHEMAS[name]
     known = [{field.name: row[field.name] for field in schema} for row in rows]
     return pa.Table.from_pylist(known, schema=schema)
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
-    """One of the frames of a comparison; ConfigError if its file is damaged."""
+    """Read one of the tables; ConfigError if its file is damaged."""
     path = folder / f"{name}.parquet"
     frame: pd.DataFrame = atomic_files.read_parquet(path).to_pandas()
     if missing := set(SCHEMAS[name].names) - set(frame.columns):
@@ -117,14 +131,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     return frame
 
 
-def _finished(config: ComparisonConfig, folder: Path, strategy: str) -> "list[FrozenTrial]":
-    study = open_study(config, folder, strategy)
-    trials, _ = checked_trials(config, folder, strategy, study)
-    return [trial for trial in trials if trial.state.is_finished()]
-
-
-def trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
-    """The row of a trial that has ended."""
+def _trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
     attributes = trial.user_attrs
     return {
         "strategy": strategy,
@@ -132,7 +139,7 @@ def trial_row(strategy: str, trial: "FrozenTrial") -> Mapping[str, Any]:
         "state": trial.state.name.lower().replace("fail", "failed"),
         "value": trial.value,
         "episodes": attributes.get("episodes", 0),
-        "charged": attributes.get("charged", 0),
-        "settings": settings_text(trial.params),
+        "charged": attributes["charged"],
+        "settings": json.dumps(trial.params, sort_keys=True),
         "reason": attributes.get("reason", ""),
     }

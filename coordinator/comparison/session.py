@@ -1,14 +1,14 @@
 """A comparison from its configuration to its findings, new or resumed.
 
-    comparison.json      configuration as resolved, versions, schema version
-    study.db             Optuna's studies, one for each tuned strategy
+    comparison.json                       configuration as resolved, versions, schema version
+    study.db                              Optuna's studies, one for each tuned strategy
     tuning/<strategy>/<trial>/<search>/   run folders of the trials
-    runs/<contestant>/<seed>/             run folders of the contest
-    contest/<contestant>/<seed>.json      what a search of the contest came to, and its episodes
+    runs/<variant>/<seed>/                run folders of the final phase
+    final/<variant>/<seed>.json           score of a search of the final phase, and its episodes
     trials.parquet, results.parquet, anytime.parquet, findings.json, report.html
 
-A search goes on from its last committed generation, a trial and a contest from the last search that
-was finished; so a kill at any instant costs one generation, and changes no number.
+A search goes on from its last committed generation, a trial and the final phase from the last
+search that was finished. A kill costs at most one generation and changes no number.
 """
 
 import sqlite3
@@ -23,68 +23,74 @@ from typing import Any, Protocol
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import (
-    MANIFEST,
+    FINAL,
     SCHEMA_VERSION,
+    final,
     result_tables,
     studies,
     tuning,
 )
-from spikeloop.coordinator.comparison import (
-    final as contest,
-)
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig, parse
 from spikeloop.coordinator.comparison.findings.findings import Findings, findings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.processor_mix import watched
-from spikeloop.coordinator.search.run_session import warm_up_job
-from spikeloop.coordinator.store import atomic_files, begun_runs, manifest
+from spikeloop.coordinator.search.worker_pool import warm_up_job
+from spikeloop.coordinator.store import atomic_files, manifest
+from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.coordinator.store.trust import again, remember
+from spikeloop.coordinator.store.run_folder import classes_folder
 from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
 
-class ComparisonReporter(tuning.TrialReporter, contest.ContestReporter, Protocol):
-    """A reporter that is also told of the pool."""
+class ComparisonReporter(tuning.TrialReporter, final.FinalReporter, Protocol):
+    """A reporter that also learns about the pool."""
 
     def pool(self, description: str) -> None:
-        """The workers are ready."""
+        """Report that the workers are ready."""
         ...
 
 
 def start(
     config: ComparisonConfig, folder: Path, reporter: ComparisonReporter, stop: StopSignal
 ) -> Findings:
-    """Holds a new comparison in a new folder; ConfigError if that or one of its studies exists."""
-    contest.check(config)
+    """Run a new comparison in a new folder; ConfigError if that or one of its studies exists."""
+    final.check(config)
     with database_errors(config):
         studies.check_new(config)
     if folder.exists() and any(folder.iterdir()):
         hint = (
-            f"go on with: {again('resume', folder)}"
-            if (folder / MANIFEST).exists()
+            f"go on with: {command_line('resume', folder)}"
+            if is_comparison(folder)
             else "choose another with --out"
         )
         raise ConfigError(f"{folder}: the folder exists already; {hint}")
     try:
         atomic_files.make_folder(folder)
         atomic_files.write_json(folder / MANIFEST, _describe(config))
-        remember(atomic_files.read_json(folder / MANIFEST))
     except OSError as error:
         raise ConfigError(
             f"{folder}: cannot be written ({error.strerror}); choose another with --out"
         ) from error
-    return resume(config, folder, reporter, stop)
+    return _run(config, folder, reporter, stop)
 
 
 def resume(
     config: ComparisonConfig, folder: Path, reporter: ComparisonReporter, stop: StopSignal
 ) -> Findings:
-    """Goes on wherever the comparison stands, to the numbers of an undisturbed one."""
-    contest.check(config)
+    """Continue a comparison, to the numbers of an undisturbed one."""
+    final.check(config)
+    return _run(config, folder, reporter, stop)
+
+
+def _run(
+    config: ComparisonConfig, folder: Path, reporter: ComparisonReporter, stop: StopSignal
+) -> Findings:
     with locked(folder), database_errors(config):
-        if found := contest.rows(folder):
-            reporter.note(f"contest: {len(found)} results found, as written")
+        if found := final.rows(folder):
+            reporter.note(f"final phase: {len(found)} results found, as written")
         first, name = config.first, folder.name
         with first.target.open(
             warm_up_job(first), stop, first.working_dir, name, reporter.note
@@ -94,21 +100,26 @@ def resume(
             best = {
                 name: tuning.tune(config, name, folder, pool, reporter) for name in config.tuned
             }
-            entrants = list(contest.contestants(config, best))
-            _check_baseline(config, entrants)
-            contest.hold(config, entrants, folder, pool, reporter)
+            compared = final.variants(config, best)
+            baseline = config.comparison.baseline
+            if baseline not in {variant.name for variant in compared}:
+                raise RunFailed(
+                    f"{baseline}: no trial of its study has a value, so there is no such variant "
+                    "to compare with; choose another comparison.baseline"
+                )
+            final.run_final(config, compared, folder, pool, reporter)
         result_tables.write(config, folder)
         result = find(config, folder)
         atomic_files.write_json(folder / "findings.json", result.as_json())
     return result
 
 
-def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
-    """The configuration of an existing comparison, and whether it is trusted.
+def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
+    """Read the configuration of an existing comparison.
 
     Args:
         folder: of the comparison.
-        trust: load the own classes that it names, as for a run.
+        trust: whether the user's own classes that it names are loaded, as for a run.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -117,21 +128,16 @@ def read(folder: Path, trust: bool = False) -> tuple[ComparisonConfig, bool]:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own, trusted = manifest.working_folder(value, str(path)), trust or begun_runs.here(value)
-    return parse(tables, str(path), own if trusted else None), trusted
-
-
-def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
-    """The part of ``read`` that most want."""
-    return read(folder, trust)[0]
+    own = classes_folder(value, str(path))
+    return parse(tables, str(path), own if trust else None)
 
 
 def find(config: ComparisonConfig, folder: Path) -> Findings:
-    """What the comparison shows, from its frames; resampling depends on its seed alone."""
+    """Compute the findings from the tables; resampling depends on the comparison's seed alone."""
     settings = config.comparison
     results = result_tables.read(folder, "results")
-    present = set(results["arm"])
-    held = [(one, other) for one, other in settings.pairs if present >= {one, other}]
+    present = set(results["variant"])
+    compared = [(one, other) for one, other in settings.pairs if present >= {one, other}]
     missing = [" and ".join(pair) for pair in settings.pairs if not present.issuperset(pair)]
     found = findings(
         results,
@@ -139,49 +145,38 @@ def find(config: ComparisonConfig, folder: Path) -> Findings:
         budget=settings.budget,
         target=settings.target,
         baseline=settings.baseline,
-        pairs=held,
+        pairs=compared,
         rng=stream(settings.seed, Purpose.BOOTSTRAP),
     )
-    caution = "Planned, but not compared, because no trial of a study came to a value: {}."
+    caution = "Planned, but not compared, because no trial of a study has a value: {}."
     cautions = [caution.format(pair) for pair in missing]
     return replace(found, cautions=(*found.cautions, *cautions))
 
 
-def _check_baseline(config: ComparisonConfig, entrants: list[contest.Contestant]) -> None:
-    """RunFailed if tuning left nothing to compare with, before the contest is held in vain."""
-    baseline = config.comparison.baseline
-    if baseline not in {entrant.arm for entrant in entrants}:
-        raise RunFailed(
-            f"{baseline}: no trial of its study came to a value, so there is no such contestant to "
-            "compare with; choose another comparison.baseline"
-        )
-
-
 def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
-    """Estimate the episodes still to come, held-out ones included; a trial under way counts whole.
+    """Estimate the episodes still to come, held-out ones included.
 
-    What was spent on tuning is known only to the studies, so it is estimated from the trials'
-    run folders.
+    Trials are counted by their run folders; the one that is running counts as whole.
     """
     settings, tuning_, transfer = config.comparison, config.tuning, config.first.transfer
     measured = (settings.measurements + 2) * transfer.monitor_tasks
     n_searches = (len(config.given) + len(config.tuned)) * settings.seeds
-    n_searches -= len(list((folder / "contest").glob("*/*.json")))
+    n_searches -= len(list((folder / FINAL).glob("*/*.json")))
     n_trials = len(config.tuned) * tuning_.episodes // settings.budget
-    n_trials -= len(list((folder / "tuning").glob("*/*/*/run.json")))
+    n_trials -= len(list((folder / "tuning").glob(f"*/*/*/{RUN_MANIFEST}")))
     trial = settings.budget + (2 * tuning.CHECKPOINTS + 2) * transfer.monitor_tasks + tuning_.tasks
     return n_searches * (settings.budget + measured + transfer.tasks) + max(n_trials, 0) * trial
 
 
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
-    """What differs between this code and the code that began a comparison; "" if nothing does."""
+    """Describe what differs between this code and the code that began a comparison, or give ""."""
     begun: Any = atomic_files.read_json(folder / MANIFEST)
     return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
 
 
 @contextmanager
 def database_errors(config: ComparisonConfig) -> Iterator[None]:
-    """Says in one line that the studies' database cannot be used."""
+    """Raise a PoolError of one line if the database of the studies cannot be used."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 

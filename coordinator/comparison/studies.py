@@ -1,20 +1,21 @@
-"""The study of one strategy: where it is kept, what it may tune, and what its next trial has.
+"""The Optuna study of one strategy: where it is kept, what it may tune, and its next trial.
 
-The settings of a trial are a function of the trials before it and of a seed that follows from the
-comparison's and the trial's number, so they are the same however often a study was interrupted.
+The database is the record of all trials that have ended. A trial is drawn and run in a copy of the
+study in memory and added to the database, in one transaction, when it has ended. Its settings are a
+function of the trials before it and of a seed that follows from the comparison's and the trial's
+number. So an interrupted study has the trials of an undisturbed one.
 """
 
 import re
 import sqlite3
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.comparison import trial_records
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.comparison.tunable_space import defaults, distributions
 from spikeloop.coordinator.errors import ConfigError
@@ -23,40 +24,32 @@ from spikeloop.workers.seeding import Purpose, seeds
 from spikeloop.workers.space import ParameterSpace
 
 if TYPE_CHECKING:
-    from optuna import Study
+    from optuna import Study, Trial
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
 DATABASE = "study.db"
-"""File of the studies, unless ``tuning.storage`` names another place."""
+"""The file of the studies, unless ``tuning.storage`` names another database."""
 
-TOLD_AGAIN = "the trials are told again from their folders, to the same numbers"
-"""What resuming does without a database."""
-
-TUNING, CONTEST, SAMPLER = 0, 1, 2
-"""Coordinates of the seeds: searches that tune never share a seed with those that count."""
+TUNING, FINAL, SAMPLER = 0, 1, 2
+"""Coordinates of the seeds: searches that tune never share a seed with those of the final phase."""
 
 
-def run_seeds(config: ComparisonConfig, stage: int, n: int) -> list[int]:
-    """Seeds of the searches of a stage, the same for every strategy."""
-    drawn = seeds(config.comparison.seed, Purpose.COMPARISON, stage, n=n)
+def run_seeds(config: ComparisonConfig, phase: int, n: int) -> list[int]:
+    """Give the seeds of the searches of a phase, the same for every strategy."""
+    drawn = seeds(config.comparison.seed, Purpose.COMPARISON, phase, n=n)
     return [int(seed >> np.uint64(1)) for seed in drawn]  # run.seed is below 2**63
 
 
-def storage_url(config: ComparisonConfig, folder: Path) -> str:
-    """Where the studies are kept."""
-    return config.tuning.storage or f"sqlite:///{folder.resolve() / DATABASE}"
-
-
 def study_name(config: ComparisonConfig, strategy: str) -> str:
-    """Name of a strategy's study."""
+    """Name the study of a strategy."""
     return f"{config.comparison.name}/{strategy}"
 
 
 def check_new(config: ComparisonConfig) -> None:
-    """ConfigError if a database that comparisons share holds a study of this name already."""
+    """Raise ConfigError if a shared database already holds a study of this comparison's name."""
     if not config.tuning.storage:
         return
     import optuna
@@ -71,167 +64,86 @@ def check_new(config: ComparisonConfig) -> None:
 
 
 def open_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study":
-    """The study of a strategy, made if it is new, its trials compared with their records."""
+    """Open the study of a strategy, or make it."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _driver(), _undamaged(config, folder, strategy):
         return optuna.create_study(
-            storage=storage_url(config, folder),
+            storage=config.tuning.storage or f"sqlite:///{folder.resolve() / DATABASE}",
             study_name=study_name(config, strategy),
             direction="maximize",
-            pruner=_pruner(config),
             load_if_exists=True,
         )
 
 
-def existing_study(config: ComparisonConfig, folder: Path, strategy: str) -> "Study | None":
-    """The study of a strategy, checked in the same way; None if there is none."""
+def trials_of(config: ComparisonConfig, folder: Path, strategy: str) -> "list[FrozenTrial]":
+    """Read the trials of a strategy, by number; none if there is no study of it yet.
+
+    Raises:
+        ConfigError: the database is damaged, or holds trials that this comparison did not add.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not config.tuning.storage and not (folder / DATABASE).exists():
-        return None
-    with _driver(), _undamaged(config, folder, strategy), suppress(KeyError):
-        return optuna.load_study(
-            storage=storage_url(config, folder),
-            study_name=study_name(config, strategy),
-        )
-    return None
-
-
-def checked_trials(
-    config: ComparisonConfig, folder: Path, strategy: str, study: "Study"
-) -> "tuple[list[FrozenTrial], list[int]]":
-    """The trials of a study, compared with their records, and numbers of recorded ones it lacks.
-
-    Raises:
-        ConfigError: the study, or a record, is damaged.
-    """
-    from optuna.study import StudyDirection
-
-    with _undamaged(config, folder, strategy):
-        trials = study.get_trials(deepcopy=False)
-        if study.direction != StudyDirection.MAXIMIZE:
-            raise ValueError(f"the study of {strategy} has another direction")
+        return []
+    with _driver(), _undamaged(config, folder, strategy):
         try:
-            return trials, trial_records.check(trials, folder, strategy)
-        except ConfigError as error:
-            shared = f"delete the study {study_name(config, strategy)!r} in tuning.storage"
-            mend = shared if config.tuning.storage else f"remove {folder / DATABASE}"
-            raise ConfigError(
-                f"{error}; remove that file if it is there, {mend} and resume: {TOLD_AGAIN}"
-            ) from error
+            study = optuna.load_study(
+                storage=config.tuning.storage or f"sqlite:///{folder.resolve() / DATABASE}",
+                study_name=study_name(config, strategy),
+            )
+        except KeyError:
+            return []
+        trials = study.get_trials(deepcopy=False)
+        for number, trial in enumerate(trials):
+            known = trial.state.is_finished() and isinstance(trial.user_attrs.get("charged"), int)
+            if trial.number != number or not known:
+                raise ValueError(f"trial {number} of {strategy} is not of this comparison")
+        return trials
 
 
-@contextmanager
-def _undamaged(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[None]:
-    """ConfigError that names the database and says what to do if it is damaged.
-
-    A full disk and the like are no damage, nor is a server that is gone: those errors pass.
-    """
-    from sqlalchemy.exc import ArgumentError
-
-    if config.tuning.storage:
-        where, what = "tuning.storage", f"delete the study {study_name(config, strategy)!r} there"
-    else:
-        where, what = str(folder / DATABASE), "remove it"
-    try:
-        if not config.tuning.storage:
-            _check_pages(folder / DATABASE)
-        yield
-    except reading.Unreadable as error:
-        raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    except (ConfigError, OSError, ImportError, ArgumentError):
-        raise
-    except Exception as error:  # whatever a garbled cell makes of the code that reads it
-        if _is_surroundings(error):
-            raise
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ConfigError(f"{where}: damaged: {reason}; {what} and resume: {TOLD_AGAIN}") from error
-
-
-def _is_surroundings(error: Exception) -> bool:
-    """Whether a database cannot be used for reasons that lie outside it."""
-    from sqlalchemy.exc import OperationalError
-
-    own = error.orig if isinstance(error, OperationalError) else error
-    if isinstance(own, sqlite3.Error):
-        kinds = ("FULL", "BUSY", "LOCKED", "READONLY", "CANTOPEN", "IOERR", "PERM", "NOMEM")
-        return getattr(own, "sqlite_errorname", "").startswith(tuple(f"SQLITE_{k}" for k in kinds))
-    return isinstance(error, OperationalError)
-
-
-def _check_pages(database: Path) -> None:
-    """ValueError, or SQLite's own error, if the structure of the database is broken.
-
-    Optuna makes plain tables and indices. A view could be a question without an end, and a trigger
-    or a virtual table more than a question.
-    """
-    for name in (database, *(Path(f"{database}-{ending}") for ending in ("journal", "wal", "shm"))):
-        reading.require_readable(name)
-    if not database.exists():
-        return
-    with closing(sqlite3.connect(database)) as connection:
-        for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"):
-            if not re.match(r"CREATE (UNIQUE )?(TABLE|INDEX)\b", sql):
-                raise ValueError(f"it has something else than tables: {sql}")
-        found = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    if found != ("ok",):
-        raise ValueError(found[0])
-
-
-@contextmanager
-def _driver() -> Iterator[None]:
-    """ConfigError if the database's URL is none, or needs a package that is not installed."""
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        yield
-    except (ImportError, ArgumentError) as error:
-        raise ConfigError(f"tuning.storage: {' '.join(str(error).split())}") from error
-
-
-def ranges(study: "Study", space: ParameterSpace) -> "dict[str, BaseDistribution]":
-    """What Optuna draws a trial from.
-
-    A study keeps what it began with, as Optuna demands: a study of an older program may have a
-    larger space.
-    """
-    laws = distributions(space)
-    for trial in study.get_trials(deepcopy=False):
-        if trial.distributions.keys() == laws.keys():
-            return dict(trial.distributions)
-    return laws
-
-
-def proposal(
-    config: ComparisonConfig, study: "Study", strategy: str, space: ParameterSpace
-) -> dict[str, Any]:
-    """Settings of the next trial, drawn in a copy of the study, which may be thrown away.
-
-    A sampler that draws into the study itself leaves a half-drawn trial when it is killed.
+def next_trial(
+    config: ComparisonConfig,
+    strategy: str,
+    space: ParameterSpace,
+    trials: "Sequence[FrozenTrial]",
+) -> "Trial":
+    """Draw the trial that follows others, in a copy of their study; trial 0 has the defaults.
 
     Args:
         config: of the comparison.
-        study: of the strategy.
-        strategy: its name.
+        strategy: name of the strategy.
         space: of what is tuned.
+        trials: all that have ended.
     """
     import optuna
 
-    trials = study.get_trials(deepcopy=False)
-    if not trials:
-        return defaults(space)
-    copy = optuna.create_study(
-        direction="maximize", sampler=_sampler(config, strategy, len(trials))
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=_sampler(config, strategy, len(trials)),
+        pruner=_pruner(config),
     )
-    copy.add_trials(trials)
-    return copy.ask(ranges(study, space)).params
+    study.add_trials(trials)
+    if not trials:
+        study.enqueue_trial(defaults(space))
+    return study.ask(ranges(trials, space))
+
+
+def ranges(trials: "Sequence[FrozenTrial]", space: ParameterSpace) -> "dict[str, BaseDistribution]":
+    """Give the ranges that a trial is drawn from.
+
+    A study keeps the ranges that it began with, as Optuna demands, even if a later version of this
+    program tunes a smaller space.
+    """
+    laws = distributions(space)
+    begun = (dict(t.distributions) for t in trials if t.distributions.keys() == laws.keys())
+    return next(begun, laws)
 
 
 def _sampler(config: ComparisonConfig, strategy: str, number: int) -> "BaseSampler":
-    """A fresh sampler, a function of the comparison's seed, the strategy and the trial."""
+    """Make a sampler that is a function of the comparison's seed, the strategy and the trial."""
     from optuna.samplers import RandomSampler, TPESampler
 
     coordinates = (SAMPLER, zlib.crc32(strategy.encode()), number)
@@ -247,3 +159,74 @@ def _pruner(config: ComparisonConfig) -> "BasePruner":
     if not config.tuning.prune:
         return NopPruner()
     return MedianPruner(n_startup_trials=config.tuning.startup_trials)
+
+
+@contextmanager
+def _undamaged(config: ComparisonConfig, folder: Path, strategy: str) -> Iterator[None]:
+    """Raise a ConfigError that names the database and the remedy if it is damaged.
+
+    Errors of its surroundings, such as a full disk or a server that is gone, pass unchanged.
+    """
+    from sqlalchemy.exc import ArgumentError
+
+    if config.tuning.storage:
+        where, remedy = "tuning.storage", f"delete the study {study_name(config, strategy)!r} there"
+    else:
+        where, remedy = str(folder / DATABASE), "remove it"
+    try:
+        if not config.tuning.storage:
+            _check_pages(folder / DATABASE)
+        yield
+    except reading.Unreadable as error:
+        raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    except (OSError, ImportError, ArgumentError):
+        raise
+    except Exception as error:  # a garbled cell can raise anything in the code that reads it
+        if _is_surroundings(error):
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ConfigError(
+            f"{where}: damaged: {reason}; {remedy} and resume: the trials are taken from their run "
+            "folders again, to the same numbers"
+        ) from error
+
+
+def _is_surroundings(error: Exception) -> bool:
+    """Tell whether a database cannot be used for reasons that lie outside it."""
+    from sqlalchemy.exc import OperationalError
+
+    own = error.orig if isinstance(error, OperationalError) else error
+    if isinstance(own, sqlite3.Error):
+        kinds = ("FULL", "BUSY", "LOCKED", "READONLY", "CANTOPEN", "IOERR", "PERM", "NOMEM")
+        return getattr(own, "sqlite_errorname", "").startswith(tuple(f"SQLITE_{k}" for k in kinds))
+    return isinstance(error, OperationalError)
+
+
+def _check_pages(database: Path) -> None:
+    """Raise ValueError, or SQLite's own error, if the structure of the database is broken.
+
+    Optuna makes plain tables and indices. A view, a trigger or a virtual table in a folder from
+    elsewhere could run a query without end.
+    """
+    for name in (database, *(Path(f"{database}-{ending}") for ending in ("journal", "wal", "shm"))):
+        reading.require_readable(name)
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection:
+        for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"):
+            if not re.match(r"CREATE (UNIQUE )?(TABLE|INDEX)\b", sql):
+                raise ValueError(f"it holds something other than tables: {sql}")
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != ("ok",):
+        raise ValueError(found[0])
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """Raise ConfigError if the URL of the database is none, or needs a package that is missing."""
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        yield
+    except (ImportError, ArgumentError) as error:
+        raise ConfigError(f"tuning.storage: {' '.join(str(error).split())}") from error

@@ -1,10 +1,10 @@
-"""What a comparison may tune: from a strategy's space to Optuna's distributions and to settings."""
+"""Translates a strategy's tunable space into Optuna's distributions, and values into settings."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spikeloop.coordinator.config.settings_builder import read_value
+from spikeloop.coordinator.config.load import read_value
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def distributions(space: ParameterSpace) -> "dict[str, BaseDistribution]":
-    """The space as Optuna sees it; ValueError for parameters that it has no distribution for."""
+    """Give Optuna's distributions; ValueError for a parameter that it has none for."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
@@ -37,11 +37,11 @@ def distributions(space: ParameterSpace) -> "dict[str, BaseDistribution]":
 
 
 def around(space: ParameterSpace, given: Mapping[str, Any]) -> ParameterSpace:
-    """The space with the given settings as its defaults, so that a study can begin with them.
+    """Make the given settings the defaults of a space, so that a study can begin with them.
 
-    A range that the given value lies outside is widened to it, a choice gets it as one more
-    option. A setting that has no place there, such as 0 on a logarithmic scale or one of a nested
-    table that was not chosen, stays as given and is not tuned.
+    A range is widened to include the given value, and a choice gets it as one more option. A
+    setting that cannot be included, such as 0 on a logarithmic scale or a key of a nested table
+    that was not chosen, stays as given and is not tuned.
 
     Args:
         space: of what may be tuned.
@@ -66,12 +66,12 @@ def around(space: ParameterSpace, given: Mapping[str, Any]) -> ParameterSpace:
 
 
 def defaults(space: ParameterSpace) -> dict[str, float | int | str]:
-    """The default of each parameter by name."""
+    """Give the default of each parameter by name."""
     return {p.name: p.default for p in space.parameters if not isinstance(p, Weights)}
 
 
 def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as nested tables, from values by their dotted keys; text is read as TOML."""
+    """Turn values by dotted keys into nested tables of settings; text is read as TOML."""
     tables: dict[str, Any] = {}
     for key, value in values.items():
         *names, last = key.split(".")
@@ -83,7 +83,7 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _look_up(settings: Mapping[str, Any], key: str) -> Any:
-    """The setting with a dotted key; None if there is none."""
+    """Look up a dotted key; None if there is none."""
     value: Any = settings
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -91,5 +91,5 @@ def _look_up(settings: Mapping[str, Any], key: str) -> Any:
 
 
 def _toml(value: Any) -> str:
-    """A value as the text of an option."""
+    """Write a value as the text of an option."""
     return value if isinstance(value, str) else str(value).lower()

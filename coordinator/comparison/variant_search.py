@@ -1,4 +1,4 @@
-"""One search of a comparison: an ordinary run folder, filled on a pool that is already open."""
+"""One search of a comparison: a run with a folder of its own, on a pool that is already open."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,10 +13,13 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.deployment import deploy, race_size
 from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
-from spikeloop.coordinator.search.loop import generation_episodes, max_generations, search
+from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
+from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
 from spikeloop.coordinator.store import manifest
+from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
@@ -25,10 +28,10 @@ from spikeloop.workers.seeding import TaskSet
 
 
 class Refused(ConfigError):
-    """Settings with which a search cannot begin: it counts as failed and others go on.
+    """Settings with which a search cannot begin: it counts as failed, and others go on.
 
-    Whatever else is wrong, such as a folder that cannot be written, ends the comparison, which can
-    be resumed once that is mended.
+    Other errors, such as a folder that cannot be written, end the comparison, which can be resumed
+    once the cause is removed.
     """
 
 
@@ -39,7 +42,7 @@ class Search:
     Attributes:
         point: (n_dim,) the point to deploy.
         episodes: episodes of the search and of the race of finalists, failed ones included.
-        failed_episodes: those of the search that failed.
+        failed_episodes: episodes of the search that failed.
     """
 
     config: RunConfig
@@ -50,7 +53,7 @@ class Search:
 
 
 def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
-    """The strategy with some of its settings replaced; Refused if they contradict those given."""
+    """Replace some settings of a strategy; Refused if they contradict the others."""
     given = config.given[strategy].strategy
     kind: Any = type(given)
     try:
@@ -62,7 +65,7 @@ def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str
 
 
 def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings on top of others; a nested table of another kind replaces the old one."""
+    """Put nested settings on top of others; a table of another kind replaces the whole table."""
     merged = dict(given)
     for key, value in settings.items():
         old = merged.get(key)
@@ -77,18 +80,18 @@ def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, 
 def plan(
     given: RunConfig, settings: Any, seed: int, budget: int, measurements: int, name: str
 ) -> RunConfig:
-    """The configuration of one search.
+    """Make the configuration of one search.
 
     Args:
         given: the configuration with the strategy as given.
         settings: the strategy to search with.
         seed: of the run.
         budget: episodes that the search may cost.
-        measurements: held-out scores while searching, about so many.
+        measurements: number of held-out scores during the search, about.
         name: of the run.
 
     Raises:
-        Refused: if the budget does not suffice for a single generation.
+        Refused: the budget does not suffice for a single generation.
     """
     config = replace(given, strategy=settings)
     episodes, race = generation_episodes(config), race_size(config)
@@ -102,7 +105,7 @@ def plan(
     run = {**config.run.model_dump(), "seed": seed, "generations": generations, "name": name}
     every = max(generations // measurements, 1)
     transfer = {**config.transfer.model_dump(), "monitor_every": every}
-    # Generations may grow in the course of a search.
+    # Generations may grow during a search.
     stop = {**config.stop.model_dump(), "episodes": without_race(config, budget)}
     planned = replace(
         config,
@@ -118,7 +121,7 @@ def plan(
 
 
 def without_race(config: RunConfig, budget: int) -> int:
-    """Episodes that the generations of a search may cost: its budget without the last race."""
+    """Episodes that the generations may cost: the budget without the race of finalists."""
     return min(config.stop.episodes or budget, budget - race_size(config))
 
 
@@ -127,33 +130,35 @@ def run(
     folder: Path,
     pool: WorkerPool,
     reporter: Reporter,
-    measured: Callable[[RunStore], None] = lambda store: None,
+    measured: Callable[[RunStore], None] | None = None,
 ) -> Search:
-    """Begins the search or goes on with it, to the same bits.
+    """Begin the search, or go on with it to the same bits.
 
     Args:
         config: of the search.
-        folder: its run folder, which may exist from a comparison that was interrupted.
-        pool: where.
-        reporter: told of the progress.
-        measured: called once at the beginning and after each generation; may end the search by
+        folder: its run folder, which exists if the comparison was interrupted.
+        pool: of workers.
+        reporter: follows the progress.
+        measured: called once at the beginning and after each generation; it may end the search by
             raising, which loses nothing, because the generation is committed.
     """
-    if (folder / "run.json").exists():
+    measured = measured or (lambda store: None)
+    if is_run(folder):
         store = RunStore.open(folder)
-        if manifest.read_config(store).tables()["strategy"] != config.tables()["strategy"]:
-            raise ConfigError(f"{folder}: holds another search; choose another --out")
+        if read_run(store).config.tables()["strategy"] != config.tables()["strategy"]:
+            raise ConfigError(f"{folder}: holds another search; remove it and resume")
     else:
         store = RunStore.create(folder, manifest.describe(config))
     with store.locked():
         refuse(
-            examine(manifest.read_config(store), store).damages,
+            examine(read_run(store)).damages,
             lambda sound: f"remove {folder} and resume: it is searched again, to the same numbers",
         )
         store.remove_uncommitted()
         measured(store)
-        search(config, pool, store, _Watch(reporter, lambda: measured(store)))
-        point = deploy(config, pool, store, reporter)
+        run = Run(config, store)
+        search(run, pool, _Watch(reporter, lambda: measured(store)))
+        point = deploy(run, pool, reporter)
     race = store.finalists(store.generation())
     generations = store.table("generations")
     if generations is None:
@@ -170,9 +175,9 @@ def run(
 def held_out(
     found: Search, pool: WorkerPool, tasks: int, task_set: TaskSet, reporter: Reporter
 ) -> GridEpisodes:
-    """Episodes the point of a search through tasks that it has not seen.
+    """Run episodes of the point of a search on tasks that it has not seen.
 
-    All searches with the same run seed meet the same tasks with the same episode seeds.
+    All searches with the same run seed meet the same tasks with the same seeds.
     """
     config = found.config
     grid = Grid(
@@ -191,7 +196,7 @@ def held_out(
 
 
 class _Watch:
-    """Passes everything on and calls a function after each generation."""
+    """A reporter that passes everything on and calls a function after each generation."""
 
     def __init__(self, reporter: Reporter, after: Callable[[], None]) -> None:
         self._reporter = reporter

@@ -1,4 +1,4 @@
-"""Easier tasks first: stages of a search whose family has other settings than in the end."""
+"""Let a search begin with easier tasks: stages whose family has other settings than the last."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from spikeloop.tasks.base import TaskFamily
 from spikeloop.tasks.settings import Settings
 
 
-class Stage(Settings):
+class CurriculumStage(Settings):
     """One of ``[[run.curriculum]]``: search tasks from the end of the stage before to its own."""
 
     until: float = Field(gt=0, lt=1, description="share of the generations at which it ends")
@@ -29,7 +29,7 @@ class Stage(Settings):
         return sum(self.covers(generation, generations) for generation in range(1, generations + 1))
 
 
-def refuse_disorder(stages: Sequence[Stage]) -> None:
+def refuse_disorder(stages: Sequence[CurriculumStage]) -> None:
     """ValueError unless each stage ends after the one before."""
     ends = [stage.until for stage in stages]
     if sorted(set(ends)) != ends:
@@ -37,24 +37,13 @@ def refuse_disorder(stages: Sequence[Stage]) -> None:
 
 
 def stage_families(
-    stages: Sequence[Stage],
+    stages: Sequence[CurriculumStage],
     family: Mapping[str, Any],
     rule: Kinds,
     source: str,
     folder: Path | None,
 ) -> tuple[TaskFamily, ...]:
-    """The family of each stage.
-
-    Args:
-        stages: of the run.
-        family: keys and values of the table ``[family]``.
-        rule: which families there are.
-        source: where the tables come from, for messages.
-        folder: where the user's own class is looked for.
-
-    Raises:
-        ConfigError: one line, like those about ``[family]``, that names the stage.
-    """
+    """The family of each stage; ConfigError, as for ``[family]``, that names the stage."""
     families = []
     for number, stage in enumerate(stages, start=1):
         name = _name(number)

@@ -1,4 +1,4 @@
-"""How large the numbers of a configuration may be, so that what it asks for fits a memory."""
+"""Limits of numbers in a configuration, so that what it asks for fits in memory."""
 
 MAX_COUNT = 1_000_000
 """Of generations, tasks and candidates."""

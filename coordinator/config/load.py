@@ -1,7 +1,6 @@
-"""Reads a configuration: from TOML tables to one validated ``RunConfig``."""
+"""Read a configuration: from TOML tables to one validated ``RunConfig``."""
 
 import re
-import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,8 +10,10 @@ from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
 from spikeloop.coordinator.config import validation
 from spikeloop.coordinator.config.curriculum import stage_families
 from spikeloop.coordinator.config.run_config import FAMILY, OPTIONAL, TABLES, RunConfig
-from spikeloop.coordinator.config.settings_builder import Kinds, build, nearest, read_value, shown
+from spikeloop.coordinator.config.setting_errors import nearest, shown
+from spikeloop.coordinator.config.settings_builder import Kinds, build
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import command_line
 
 LARGEST_FILE = 1_000_000
 """Bytes of a configuration; what has more, such as /dev/zero, is none."""
@@ -22,31 +23,20 @@ COMMANDS = {"kubernetes": Kubernetes}
 
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Reads a TOML file.
+    """Read the configuration of a run from a TOML file; its name is the file's by default.
 
-    Args:
-        path: the file.
-        overrides: "table.key" -> value, put in before validation.
-
-    Raises:
-        ConfigError: naming file, table, key, and the allowed range or the nearest key.
+    Overrides map "table.key" to a value and are put in before validation. ConfigError names file,
+    table, key, and the allowed range or the nearest key.
     """
     tables = read_tables(path, [*TABLES, *COMMANDS], overrides or {})
-    config = parse(tables, str(path), path.resolve().parent)
-    if not config.run.name:
-        tables["run"]["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
-        config = parse(tables, str(path), path.resolve().parent)
-    return config
+    run = tables.get("run")
+    if isinstance(run, dict) and run.get("name", "") == "":
+        run["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
+    return parse(tables, str(path), path.resolve().parent)
 
 
 def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of a TOML file, with overrides put in, not validated yet.
-
-    Args:
-        path: the file.
-        names: tables that an override may name.
-        overrides: "table.key" -> value.
-    """
+    """The tables of a TOML file with overrides, which may be of the tables ``names``."""
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST_FILE + 1)
@@ -69,7 +59,7 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
 
 
 def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunConfig:
-    """Builds a configuration from its tables.
+    """Build a configuration from its tables.
 
     Args:
         tables: table name -> keys and values.
@@ -77,10 +67,41 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
         folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
             runs the code there; None allows only those of modules that are imported already.
     """
+    _check_tables(tables, source)
+    built = {
+        name: build(rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder)
+        for name, rule in TABLES.items()
+    }
+    parts = {name: settings for name, (settings, _) in built.items()}
+    own = any(own_folder is not None for _, own_folder in built.values())
+    stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
+    config = RunConfig(**parts, working_dir=folder if own else None, stages=stages)
+    validation.require_consistent(config, source)
+    return config
+
+
+def override(text: str) -> tuple[str, Any]:
+    """Read one ``--set table.key=value``; the value is TOML, or else a plain string."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
+    return key.strip(), read_value(value)
+
+
+def read_value(text: str) -> Any:
+    """A value as TOML writes it; text that is no TOML value stands for itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # TOMLDecodeError, or numbers of very many digits
+        return text
+
+
+def _check_tables(tables: Mapping[str, Any], source: str) -> None:
+    """ConfigError unless these are the tables of a run."""
     if "comparison" in tables:
         raise ConfigError(
-            f"{source}: is a comparison, not a run; hold it with: "
-            f"{shlex.join(['spikeloop', 'compare', source])} (on a Ray cluster with --address)"
+            f"{source}: is a comparison, not a run; start it with: "
+            f"{command_line('compare', source)} (on a Ray cluster with --address)"
         )
     for name, value in tables.items():
         if name not in TABLES and name not in COMMANDS:
@@ -88,39 +109,16 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
         if not isinstance(value, Mapping):
             raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
         if name in COMMANDS:
-            build(COMMANDS[name], value, source, name, folder)
-    parts: dict[str, Any] = {}
-    own: set[Path] = set()
+            build(COMMANDS[name], value, source, name, folder=None)
     for name, rule in TABLES.items():
         if name not in tables and name not in OPTIONAL:
-            hint = (
-                f'; add it with kind = "{next(iter(rule.table))}"'
-                if isinstance(rule, Kinds)
-                else ""
-            )
+            kind = next(iter(rule.table)) if isinstance(rule, Kinds) else ""
+            hint = f'; add it with kind = "{kind}"' if kind else ""
             raise ConfigError(f"{source}: table [{name}] is missing{hint}")
-        part, module_folder = build(
-            rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder
-        )
-        parts[name] = part
-        if module_folder is not None:
-            own.add(module_folder)
-    stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
-    config = RunConfig(**parts, working_dir=own.pop() if own else None, stages=stages)
-    validation.check(config, source)
-    return config
-
-
-def override(text: str) -> tuple[str, Any]:
-    """Reads one ``--set table.key=value``; the value is TOML, or else a plain string."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text}: must be table.key=value, for example strategy.sigma=0.1")
-    return key.strip(), read_value(value)
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:
-    """Puts a value at the end of a path of nested tables."""
+    """Put a value at the end of a path of nested tables."""
     *names, last = path
     inner = tables
     for name in names:

@@ -1,4 +1,4 @@
-"""A run's configuration: strict TOML tables, each of which becomes the very object it names."""
+"""The configuration of a run: each TOML table becomes the settings object that is used."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config import uris
-from spikeloop.coordinator.config.curriculum import Stage, refuse_disorder
+from spikeloop.coordinator.config.curriculum import CurriculumStage, refuse_disorder
 from spikeloop.coordinator.config.limits import MAX_COUNT, refuse_too_many
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.config.settings_builder import Kinds
@@ -76,23 +76,23 @@ class RunSettings(Settings):
         le=1,
         description="share of failed episodes in a generation that ends the run",
     )
-    curriculum: list[Stage] = Field(
+    curriculum: list[CurriculumStage] = Field(
         default=[],
         description="stages of other tasks before the family's own, which held-out tasks always "
         "are",
     )
-    copy_to: str = Field(
+    upload_to: str = Field(
         default="",
-        description="folder or URI (s3://bucket/prefix) that the run is copied to; empty: none",
+        description="folder or URI (s3://bucket/prefix) that the run is uploaded to; empty: none",
     )
 
     @model_validator(mode="after")
-    def _a_place(self) -> Self:
-        if self.copy_to:
+    def _storage_address(self) -> Self:
+        if self.upload_to:
             try:
-                uris.check(self.copy_to)
+                uris.require_address(self.upload_to)
             except ValueError as error:  # which does not quote it, because it may hold a secret
-                raise ValueError(f"copy_to {error}") from error
+                raise ValueError(f"upload_to {error}") from error
         return self
 
     @model_validator(mode="after")
@@ -224,9 +224,9 @@ class RunConfig:
                 return family
         return self.family
 
-    def copied_to(self, place: str) -> Self:
-        """The same run with its copy elsewhere, which changes no result."""
-        run = RunSettings.model_validate({**self.run.model_dump(), "copy_to": place})
+    def uploaded_to(self, address: str) -> Self:
+        """The same run uploaded elsewhere, which changes no result."""
+        run = RunSettings.model_validate({**self.run.model_dump(), "upload_to": address})
         return replace(self, run=run)
 
     def tables(self) -> dict[str, dict[str, Any]]:

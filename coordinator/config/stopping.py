@@ -1,8 +1,8 @@
-"""When a search ends early or begins anew: rules that are functions of rows already written.
+"""Rules that end a search early or restart it, as functions of rows already written.
 
-Each rule looks at rows of the table of generations (and, for the budget, at the episodes that the
-next generation would cost), and what it decides is written into the last of them. So a resumed run
-decides what an undisturbed one does, without any state besides.
+Each rule reads rows of the table of generations (and, for the budget, the episodes that the next
+generation would cost), and its decision is written into the last of them. So a resumed run decides
+what an undisturbed one does, without further state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 class StopSettings(Settings):
-    """Table ``[stop]``: rules that end a search before its last generation, or begin it anew."""
+    """Table ``[stop]``: rules that end a search before its last generation, or restart it."""
 
     episodes: int = Field(
         default=0,
@@ -49,7 +49,7 @@ class StopSettings(Settings):
     )
     then: Literal["end", "restart"] = Field(
         default="end",
-        description="after spread and patience: end, or begin anew at a random point",
+        description="after spread and patience: end, or restart at a random point",
     )
 
     def ends(self, rule: Rule | None) -> bool:
@@ -57,7 +57,7 @@ class StopSettings(Settings):
         return rule in ("episodes", "target") or (rule is not None and self.then == "end")
 
     def restarts(self, rule: Rule | None) -> bool:
-        """Whether the search begins anew once this rule has fired."""
+        """Whether the search restarts once this rule has fired."""
         return rule is not None and not self.ends(rule)
 
     def exhausted(self, episodes_done: int, needed: int) -> bool:
@@ -71,9 +71,9 @@ class StopSettings(Settings):
     def reached(self, row: Row) -> bool:
         """Whether the held-out score of a generation is at the target, with confidence.
 
-        It is the lower end of the interval that counts: the score is looked at many times, and the
-        first lucky look would end the search if its value did. A generation without one, or whose
-        held-out episodes all failed, reaches nothing.
+        The lower end of the interval counts: the score is measured many times, and the first
+        chance high value would end the search otherwise. A generation without a score, or whose
+        held-out episodes all failed, never reaches it.
         """
         low = _number(row["held_out_low"])
         return self.target > 0 and low >= self.target
@@ -99,8 +99,8 @@ class StopSettings(Settings):
         return bool(rows[-1]["generation"] - best >= self.patience)
 
 
-def words(rule: Rule, settings: StopSettings, row: Row) -> str:
-    """Why a search ended or began anew after the generation of a row, for people."""
+def describe_stop(rule: Rule, settings: StopSettings, row: Row) -> str:
+    """A line that says why a search ended or restarted after the generation of a row."""
     why = {
         "episodes": f"one more would exceed stop.episodes = {settings.episodes}",
         "target": f"held-out score at or above stop.target = {settings.target:g}",
@@ -113,11 +113,11 @@ def words(rule: Rule, settings: StopSettings, row: Row) -> str:
 
 
 def epoch_of(row: Row) -> int:
-    """How often the search had begun anew; rows of runs without restarts may lack it."""
+    """How often the search had restarted; rows of runs without restarts may lack it."""
     return int(row.get("epoch") or 0)
 
 
-def spread(points: FloatArray, bounded: NDArray[np.bool_]) -> float:
+def population_spread(points: FloatArray, bounded: NDArray[np.bool_]) -> float:
     """Standard deviation of a population, root mean square over its coordinates.
 
     Bounded coordinates are folded into [0, 1] first, because 0.9 and 1.1 mean the same value.
@@ -132,5 +132,5 @@ def spread(points: FloatArray, bounded: NDArray[np.bool_]) -> float:
 
 
 def _number(value: float | None, failed: float = float("nan")) -> float:
-    """A nullable column's value; nan, and ``failed`` in its place, where there is none."""
+    """The value of a nullable column; ``failed`` where there is none."""
     return failed if value is None or np.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""Addresses of places for copies of runs: an absolute path, or a URI of an object store.
+"""Addresses of storage: an absolute path, or a URI of an object store.
 
     /mnt/shared/runs                                    a folder, by its absolute path
     file:///mnt/shared/runs                             the same
@@ -21,18 +21,18 @@ OPTIONS = {
 """Schemes, and what may stand after the ? of each. None of it is a secret."""
 
 
-def is_place(text: str) -> bool:
-    """Whether a text is meant as a place rather than as a name or a relative path."""
+def is_address(text: str) -> bool:
+    """Whether a text is meant as an address rather than as a name or a relative path."""
     return "://" in text or text.startswith("/")
 
 
-def check(text: str) -> None:
-    """ValueError that says what is wrong, without quoting it, if a text names no place."""
+def require_address(text: str) -> None:
+    """ValueError that says what is wrong, without quoting it, unless a text is an address."""
     kind = scheme(text)
-    if not is_place(text) or kind not in OPTIONS:
+    if not is_address(text) or kind not in OPTIONS:
         known = ", ".join(f"{name}://" for name in OPTIONS)
         raise ValueError(f"must be an absolute path, or begin with one of {known}")
-    if kind == "file" and "://" not in text:
+    if "://" not in text:
         return
     try:
         parts = urlsplit(text)
@@ -47,8 +47,8 @@ def check(text: str) -> None:
         )
     for key, _value in options:
         if key not in OPTIONS[kind]:
-            words = f" but {', '.join(OPTIONS[kind])}" if OPTIONS[kind] else ""
-            raise ValueError(f"must have no option {key!r} after the ?{words}")
+            known = f" but {', '.join(OPTIONS[kind])}" if OPTIONS[kind] else ""
+            raise ValueError(f"must have no option {key!r} after the ?{known}")
     if parts.fragment or any(part in (".", "..") for part in unquote(parts.path).split("/")):
         raise ValueError("must have no # and no . or .. in its path")
     if kind == "file" and (parts.netloc not in ("", "localhost") or not parts.path):
@@ -58,7 +58,7 @@ def check(text: str) -> None:
 
 
 def split(text: str) -> tuple[str, str]:
-    """The address of the place above one, and the last name in its path; ValueError without one."""
+    """The address above a folder's, and the folder's name; ValueError if the path is empty."""
     base, question, options = text.partition("?") if "://" in text else (text, "", "")
     kind, colon, rest = base.rpartition("://")
     host, _, path = rest.partition("/")

@@ -1,4 +1,4 @@
-"""What the tables of a configuration ask of one another, each of them being valid by itself."""
+"""Check that the tables of a configuration, each valid by itself, go together."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from spikeloop.coordinator.config.curriculum import check_spaces
 from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
-from spikeloop.coordinator.config.settings_builder import allowed
+from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
@@ -17,13 +17,8 @@ if TYPE_CHECKING:
     from spikeloop.coordinator.config.run_config import RunConfig
 
 
-def check(config: "RunConfig", source: str) -> None:
-    """ConfigError, which names the table, for tables that do not go together.
-
-    Args:
-        config: of the run.
-        source: where it comes from, for messages.
-    """
+def require_consistent(config: "RunConfig", source: str) -> None:
+    """ConfigError, which names the source and the table, for tables that do not go together."""
     try:
         _ = config.space
     except ValueError as error:
@@ -37,7 +32,7 @@ def check(config: "RunConfig", source: str) -> None:
 
 
 def _check_tasks(config: "RunConfig", source: str) -> None:
-    """Refuses tasks of the user's own that the learner cannot run in, by one that is thrown away.
+    """Refuse tasks of the user's own that the learner cannot run on, by drawing one of them.
 
     Families of the package suit every learner that asks, and a task of theirs may take gigabytes.
     """
@@ -51,7 +46,7 @@ def _check_tasks(config: "RunConfig", source: str) -> None:
 
 
 def _check_gradients(config: "RunConfig", source: str) -> None:
-    """Refuses a strategy that goes by gradients where there are none."""
+    """Refuse a strategy that needs gradients where the learner gives none."""
     if not wants_gradient(config.strategy):
         return
     kind, learner = config.strategy.kind, config.learner
@@ -70,7 +65,7 @@ def _check_gradients(config: "RunConfig", source: str) -> None:
 
 
 def _check_search(config: "RunConfig", source: str) -> None:
-    """Refuses a strategy that cannot begin in this space, or asks for more than memory holds."""
+    """Refuse a strategy that cannot begin in this space, or asks for more than memory holds."""
     settings: Any = config.strategy
     for key, field in type(settings).model_fields.items():
         count = getattr(settings, key)
@@ -92,7 +87,7 @@ def _check_search(config: "RunConfig", source: str) -> None:
 
 
 def _check_stop(config: "RunConfig", source: str) -> None:
-    """Refuses rules that could never fire, or that other tables contradict."""
+    """Refuse rules that could never fire, or that other tables contradict."""
     stop = config.stop
     if (stop.target or stop.patience) and not config.transfer.monitor_every:
         raise ConfigError(
@@ -114,7 +109,7 @@ def _check_stop(config: "RunConfig", source: str) -> None:
 
 
 def _check_deploy(config: "RunConfig", source: str) -> None:
-    """Refuses to choose among points of which most are not written."""
+    """Refuse to choose among points of which most are not written."""
     for key in ("average", "finalists"):
         if (n := getattr(config.deploy, key)) > 1 and config.run.commit_every > 1:
             raise ConfigError(

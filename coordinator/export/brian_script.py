@@ -1,7 +1,7 @@
-"""A learned LSNN as a Brian2 script, which runs one recorded episode again, spike for spike.
+"""A learned LSNN as a Brian2 script that repeats one recorded episode, spike for spike.
 
 The folder holds ``network.py``, to be read and changed, and ``network.npz`` with its numbers. The
-script needs Brian2 and NumPy alone.
+script needs only Brian2 and NumPy.
 """
 
 import math
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import FAMILY
 from spikeloop.coordinator.export import frozen_network, input_encoding
-from spikeloop.coordinator.export.frozen_network import Frozen, RecordedEpisode
+from spikeloop.coordinator.export.frozen_network import FrozenNetwork, RecordedEpisode
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks import FAMILIES
+from spikeloop.workers.input_channels import ChannelGroup
 
 TEMPLATE = Path(__file__).with_name("brian_script.py.jinja")
 SHOWN = {
@@ -32,27 +33,22 @@ SCRIPT, NUMBERS = "network.py", "network.npz"
 
 
 def write(folder: Path, learned: Learned, task: int) -> None:
-    """Writes the folder.
-
-    Args:
-        folder: a new one.
-        learned: what was learned.
-        task: the held-out task whose episode is recorded.
+    """Write script and numbers to a new folder, with the episode of one held-out task.
 
     Raises:
-        ConfigError: it is no LSNN, or there is no such task.
+        ConfigError: the learner is not of kind ``lsnn``, or there is no such task.
         Unavailable: JAX is not installed.
     """
     network = frozen_network.freeze(learned, "brian2")
-    episode = frozen_network.run_episodes(learned, network, task)
+    episode = frozen_network.record_episode(learned, network, task)
     script = render(learned, network, task)
     atomic_files.make_folder(folder)
     atomic_files.write_arrays(folder / NUMBERS, numbers(network, episode), compressed=True)
     atomic_files.write_bytes(folder / SCRIPT, script.encode())
 
 
-def numbers(network: Frozen, episode: RecordedEpisode) -> dict[str, NDArray[Any]]:
-    """The arrays of the script, by name."""
+def numbers(network: FrozenNetwork, episode: RecordedEpisode) -> dict[str, NDArray[Any]]:
+    """Collect the arrays of the script, by name."""
     neurons, exists = network.circuit.neurons, network.wiring.exists
     before, after = np.nonzero(exists)
     step, neuron = np.nonzero(episode.spikes)
@@ -76,11 +72,11 @@ def numbers(network: Frozen, episode: RecordedEpisode) -> dict[str, NDArray[Any]
     }
 
 
-def render(learned: Learned, network: Frozen, task: int) -> str:
-    """The script.
+def render(learned: Learned, network: FrozenNetwork, task: int) -> str:
+    """Render the script.
 
-    It is code, and a weights file may be a stranger's, so nothing of a configuration gets into it
-    but numbers and the names of built-in families.
+    It is code, and a weights file may come from anyone, so only numbers and the names of built-in
+    families get into it from a configuration.
     """
     import jinja2
 
@@ -89,9 +85,7 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
     rewarded = interface.feedback == "reward"
     feedback = "the reward for it" if rewarded else "the target of the sample before"
     words = {**SHOWN, "feedback": feedback}
-    table = [
-        _row(group, words[group.name]) for group in input_encoding.groups(learner.inputs(interface))
-    ]
+    table = [_row(group, words[group.name]) for group in learner.inputs(interface).groups]
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -117,16 +111,16 @@ def render(learned: Learned, network: Frozen, task: int) -> str:
     )
 
 
-def _row(group: input_encoding.Group, words: str) -> str:
-    """Of the table of channels; one line or more."""
+def _row(group: ChannelGroup, words: str) -> str:
+    """Format a row of the table of channels, in one line or more."""
     last = group.start + group.n - 1
     places = f"{group.start}" if group.n == 1 else f"{group.start} to {last}"
-    text = f"{words}: {group.code}" if group.code else words
+    text = words if group.name == "bias" else f"{words}: {input_encoding.describe(group)}"
     lines = textwrap.wrap(text, 80, break_on_hyphens=False)
     return f"    {places:<12}" + f"\n{'':16}".join(lines)
 
 
 def _exact(number: float) -> str:
-    """A number as Python writes it, from which the very same number is read."""
+    """Write a number so that exactly the same number is read back."""
     assert math.isfinite(number)
     return repr(float(number))

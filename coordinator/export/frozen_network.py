@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.search.transfer import transfer_grid, transfer_theta
+from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.tasks.base import FloatArray, IntArray, Interface
 from spikeloop.workers import xla
 from spikeloop.workers.learners.lsnn import tile
@@ -24,7 +24,7 @@ from spikeloop.workers.philox import Stream, uniforms
 
 
 @dataclass(frozen=True)
-class Frozen:
+class FrozenNetwork:
     """A network whose weights are numbers.
 
     Attributes:
@@ -60,7 +60,7 @@ class RecordedEpisode:
         spikes: (n_time_steps, n_neurons).
         choice: (n_decisions,) uniform numbers by which actions were drawn.
         action: (n_decisions,) actions, or (n_decisions, n_actions) answers.
-        feedback: (n_decisions,) what the learner was told for them.
+        feedback: (n_decisions,) the feedback for them.
     """
 
     inputs: FloatArray
@@ -70,15 +70,11 @@ class RecordedEpisode:
     feedback: FloatArray
 
 
-def freeze(learned: Learned, form: str) -> Frozen:
-    """The network of a learned point.
-
-    Args:
-        learned: what was learned.
-        form: to which it is exported, for messages.
+def freeze(learned: Learned, form: str) -> FrozenNetwork:
+    """Freeze the network of a learned point; error messages name the ``form`` of the export.
 
     Raises:
-        ConfigError: it is no LSNN, or none that spikes.
+        ConfigError: the learner is not of kind ``lsnn``, or its neurons do not spike.
         Unavailable: JAX is not installed.
     """
     learner, interface = learned.config.learner, learned.config.family.interface
@@ -99,7 +95,7 @@ def freeze(learned: Learned, form: str) -> Frozen:
     with xla.precision("float64"):
         acting = tile.acting(learner, interface)(xla.jax().numpy.asarray(weights))
         inputs = _linear(acting.inputs, learner.inputs(interface).n)
-    return Frozen(
+    return FrozenNetwork(
         learner,
         interface,
         circuit,
@@ -113,9 +109,9 @@ def freeze(learned: Learned, form: str) -> Frozen:
 
 
 def _linear(inputs: Callable[[Any], Any], n_channels: int) -> FloatArray:
-    """(n_channels, n_neurons) weights whose product with the channels is the current.
+    """Find the weights whose product with the channels is the current, (n_channels, n_neurons).
 
-    What is constant in it belongs to the last channel, which always is 1. These sums are exact in
+    Its constant part belongs to the last channel, which is always 1. These sums are exact in
     double precision.
     """
     constant = np.asarray(inputs(np.zeros((1, n_channels))))
@@ -124,14 +120,8 @@ def _linear(inputs: Callable[[Any], Any], n_channels: int) -> FloatArray:
     return weights
 
 
-def run_episodes(learned: Learned, frozen: Frozen, task: int) -> RecordedEpisode:
-    """The episode of the learned point on one of its run's held-out tasks, recorded.
-
-    Args:
-        learned: what was learned.
-        frozen: its network.
-        task: which of the held-out tasks.
-    """
+def record_episode(learned: Learned, frozen: FrozenNetwork, task: int) -> RecordedEpisode:
+    """Record the episode of the learned point on one of the held-out tasks of its run."""
     config = learned.config
     if task >= config.transfer.tasks:
         raise ConfigError(
@@ -144,7 +134,7 @@ def run_episodes(learned: Learned, frozen: Frozen, task: int) -> RecordedEpisode
     parameters = config.space.decode(learned.point[None, :])
     kept = tile.trace(frozen.learner, parameters, grid.tasks()[task : task + 1], seeds)
     n_channels, n_decisions = frozen.inputs.shape[0], frozen.interface.n_steps
-    # Sums round the channels that are no spikes to so many bits (``exact_product``).
+    # Sums round channels that are not spikes to this many bits (``exact_product``).
     inputs = np.round(kept.seen * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
     drawn = [uniforms(seeds[0], Stream.EXPLORATION, step)[0, 0] for step in range(n_decisions)]
     return RecordedEpisode(

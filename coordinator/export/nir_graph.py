@@ -1,10 +1,10 @@
-"""A learned LSNN as a graph of the Neuromorphic Intermediate Representation (NIR), where it is one.
+"""A learned LSNN as a graph of the Neuromorphic Intermediate Representation (NIR).
 
 NIR's primitives (Pedersen et al. 2024, "Neuromorphic intermediate representation", Nature
 Communications 15:8122; package ``nir``) are continuous in time. Its LIF and CubaLIF set the
 potential to a fixed value after a spike, and none has an adapting threshold or a refractory time.
-So plain neurons without refractory time can be written down, spelt out, because their reset
-subtracts the threshold: a leaky integrator (LI), a ``Threshold``, and the way back
+Only plain neurons without refractory time can be expressed, because their reset subtracts the
+threshold: by a leaky integrator (LI), a ``Threshold``, and the way back
 
     spikes ─ Delay(dt) ─ Scale(−θ₀ / (1 − α)) ─► potential          α = exp(−dt / τ_m)
 
@@ -28,25 +28,25 @@ import numpy as np
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export import frozen_network, input_encoding
-from spikeloop.coordinator.export.frozen_network import Frozen
+from spikeloop.coordinator.export.frozen_network import FrozenNetwork
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.base import Unavailable
-from spikeloop.workers.learners.lsnn.inputs import Inputs
+from spikeloop.workers.input_channels import InputChannels
 
 
 def write(path: Path, learned: Learned) -> None:
-    """Writes the graph of a learned point as HDF5, as ``nir.read`` reads it.
+    """Write the graph of a learned point as HDF5, which ``nir.read`` reads.
 
     Raises:
-        ConfigError: it is no LSNN, or one that NIR has no words for; one line that names why.
+        ConfigError: the learner is not of kind ``lsnn``, or NIR cannot express it; it names why.
         Unavailable: ``nir`` or JAX is not installed.
     """
     nir = _package()
     network = frozen_network.freeze(learned, "nir")
     if found := obstacles(network):
         raise ConfigError(
-            f"{learned.source}: NIR has no words for {' nor for '.join(found)}; train without, or "
+            f"{learned.source}: NIR cannot express {' nor '.join(found)}; train without, or "
             "export with --to brian2"
         )
     buffer = io.BytesIO()
@@ -54,8 +54,8 @@ def write(path: Path, learned: Learned) -> None:
     atomic_files.write_bytes(path, buffer.getvalue())
 
 
-def obstacles(network: Frozen) -> list[str]:
-    """What NIR cannot express of a network, with the settings that stand for it."""
+def obstacles(network: FrozenNetwork) -> list[str]:
+    """List what NIR cannot express of a network, with the settings that ask for it."""
     learner, neurons = network.learner, network.circuit.neurons
     share, beta = f"learner.adaptive_share = {learner.adaptive_share}", f"beta = {learner.beta}"
     found = {
@@ -69,8 +69,8 @@ def obstacles(network: Frozen) -> list[str]:
     return [words for words, stands in found.items() if stands]
 
 
-def graph(network: Frozen) -> Any:
-    """The ``nir.NIRGraph`` of a network without ``obstacles``."""
+def graph(network: FrozenNetwork) -> Any:
+    """Build the ``nir.NIRGraph`` of a network without ``obstacles``."""
     nir = _package()
     learner, neurons = network.learner, network.circuit.neurons
     n, dt = neurons.n, learner.step_ms * 1e-3
@@ -112,13 +112,12 @@ def _chain(*names: str) -> list[tuple[str, str]]:
     return list(pairwise(names))
 
 
-def _channels(inputs: Inputs) -> str:
-    """For example "action 0-1, told 2-3, bias 4"."""
-    words, start = [], 0
-    for name, n in inputs.parts.items():
-        words.append(f"{name} {start}" if n == 1 else f"{name} {start}-{start + n - 1}")
-        start += n
-    return ", ".join(words)
+def _channels(inputs: InputChannels) -> str:
+    """For example "action 0-1, feedback 2-3, bias 4"."""
+    return ", ".join(
+        f"{g.name} {g.start}" if g.n == 1 else f"{g.name} {g.start}-{g.start + g.n - 1}"
+        for g in inputs.groups
+    )
 
 
 def _package() -> Any:

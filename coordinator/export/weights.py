@@ -1,4 +1,4 @@
-"""What a run has learned, on its own: from its folder, or from one small file that holds it.
+"""The learned point of a run, from its folder or from one small weights file.
 
 A weights file is a compressed ``.npz`` without pickles, sealed like every file of a run
 (``checksums``), which NumPy and a reader of JSON can open:
@@ -11,7 +11,7 @@ A weights file is a compressed ``.npz`` without pickles, sealed like every file 
                       what the search ran, ``transfer`` what ``spikeloop transfer --json`` prints,
                       of the run's own held-out tasks, or null
 
-It is a stranger's word just as a run folder may be, and the same rules hold (``trust``).
+It may come from anyone, as a run folder may, and the same rules hold (``trust``).
 """
 
 import json
@@ -25,32 +25,30 @@ from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import run_session
-from spikeloop.coordinator.search.deployment import deployed_generation
-from spikeloop.coordinator.store import atomic_files, manifest, reading
-from spikeloop.coordinator.store.manifest import open_run
+from spikeloop.coordinator.search.deployment import deployed, deployed_generation
+from spikeloop.coordinator.store import atomic_files, reading
+from spikeloop.coordinator.store.run_folder import open_run, read_manifest
 from spikeloop.coordinator.store.safe_npz import NOT_ITS_OWN, Arrays
 from spikeloop.tasks.base import FloatArray
 
 FORMAT = {"format": "spikeloop learned point", "version": "2"}
-"""Metadata that tell a weights file from another ``.npz``."""
+"""Metadata that distinguish a weights file from other ``.npz`` files."""
 
 LARGEST = 1 << 30
 """Bytes of a weights file: 10,000 neurons have 800 MB of weights in double precision."""
 LARGEST_ABOUT = 1 << 26
-"""Bytes of what a weights file says of itself, at 4 a character."""
+"""Bytes of ``about``, at 4 a character."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A learned point and where it is from.
+    """A learned point and its origin.
 
     Attributes:
         config: of the run.
         point: (n_dim,) to be deployed.
         source: the run folder or weights file.
-        trusted: whether what its configuration names elsewhere may be used.
-        manifest: what the run says of itself.
+        manifest: the contents of the run's ``run.json``.
         generation: after which the point was recommended.
         episodes: of the search.
         transfer: scores on the run's own held-out tasks, as JSON; None if they are not on file.
@@ -59,7 +57,6 @@ class Learned:
     config: RunConfig
     point: FloatArray
     source: Path
-    trusted: bool
     manifest: Mapping[str, Any]
     generation: int
     episodes: int
@@ -67,10 +64,10 @@ class Learned:
 
     @property
     def origin(self) -> str:
-        """One line for people: where the point comes from.
+        """Describe in one line where the point comes from.
 
-        A weights file is meant to be used long after, so that other code is no reason to warn, as
-        it is before a run goes on; what it was learned with is said instead.
+        Weights files are used long after, so other code is no reason to warn, as it is before a run
+        is resumed; the versions that it was learned with are named instead.
         """
         packages = self.manifest["fingerprint"]
         code = ", ".join(
@@ -85,20 +82,20 @@ class Learned:
 
 
 def open_learned(source: Path, trust: bool) -> Learned:
-    """What was learned by the run of a folder, or of a weights file.
+    """Open the learned point of a run folder or of a weights file.
 
     Args:
         source: the folder or file.
-        trust: whether the user said that it may use what it names elsewhere, such as own classes.
+        trust: whether it may use what it names elsewhere, such as own classes.
 
     Raises:
-        ConfigError: it is neither, or damaged, or needs trust.
+        ConfigError: the source is neither, is damaged, or needs trust.
     """
     return _of_file(source, trust) if source.is_file() else _of_run(source, trust)
 
 
 def write(path: Path, learned: Learned) -> None:
-    """Writes a weights file."""
+    """Write a weights file."""
     about = {
         "manifest": learned.manifest,
         "generation": learned.generation,
@@ -113,7 +110,7 @@ def write(path: Path, learned: Learned) -> None:
 
 
 def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
-    """The very same numbers, in single precision if it has them all."""
+    """Convert to single precision if that holds exactly the same numbers."""
     with np.errstate(over="ignore"):
         single = point.astype(np.float32)
     return single if np.array_equal(single, point) else point
@@ -122,18 +119,16 @@ def _smallest(point: FloatArray) -> NDArray[np.floating[Any]]:
 def _of_run(folder: Path, trust: bool) -> Learned:
     from spikeloop.coordinator.search import finished_run
 
-    store, config, trusted = open_run(folder, trust)
-    store = store.as_of_now()
-    point = run_session.recommended(config, store)
-    known = finished_run.transfer(config, store)
+    run = open_run(folder, trust).as_of_now()
+    point = deployed(run)
+    known = finished_run.read_transfer(run)
     return Learned(
-        config,
+        run.config,
         point,
         folder,
-        trusted,
-        store.manifest(),
-        deployed_generation(config, store),
-        store.total_episodes(),
+        run.store.manifest(),
+        deployed_generation(run),
+        run.store.total_episodes(),
         None if known is None else known.as_json(),
     )
 
@@ -164,18 +159,18 @@ def _of_file(path: Path, trust: bool) -> Learned:
         raise damaged
     if not all(isinstance(number, int) and number >= 0 for number in (generation, episodes)):
         raise damaged
-    config, trusted = manifest.configured(of_run, str(path), trust)
+    config = read_manifest(of_run, str(path), trust)
     point = _point(arrays, config.space.n_dim) if shape == (config.space.n_dim,) else None
     if point is None:
         raise ConfigError(
             f"{path}: damaged: its point must be {config.space.n_dim} finite numbers, one for each "
             f"coordinate of the learner's space, got the shape {shape}"
         )
-    return Learned(config, point, path, trusted, of_run, generation, episodes, known)
+    return Learned(config, point, path, of_run, generation, episodes, known)
 
 
 def _point(arrays: Arrays, n_dim: int) -> FloatArray | None:
-    """The point of a file if it is one of so many finite numbers."""
+    """Read the point; None unless it is this many finite numbers."""
     try:
         point = arrays.read("point", 8 * n_dim).astype(np.float64)
     except NOT_ITS_OWN:

@@ -1,1 +1,1 @@
-"""What a learned network does in new tasks: tables and figures, one file for each kind of task."""
+"""What a learned network or agent does in new tasks: tables and figures by kind of task."""

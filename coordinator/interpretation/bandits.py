@@ -1,29 +1,30 @@
-"""Bandits: what is pulled when, the program that episodes follow, and the regret."""
+"""Bandits: which arms are pulled when, whether the informative arm is used, and the regret."""
 
 from pathlib import Path
 
 from rich.table import Table
 
 from spikeloop.coordinator.interpretation import pulls
-from spikeloop.coordinator.interpretation.findings import Shown, bounds, percent, plain
-from spikeloop.coordinator.interpretation.held_out_episodes import HeldOut
+from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
+from spikeloop.coordinator.interpretation.pull_figures import choices_figure, regret_figure
 from spikeloop.coordinator.interpretation.pulls import Bandits, Pulls
-from spikeloop.coordinator.stats.bands import milestones
+from spikeloop.coordinator.interpretation.results import (
+    Results,
+    bounds,
+    milestones,
+    percent,
+    result_table,
+)
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
-MOST_ROWS = 200
-"""Episodes in the picture of pulls: more would not have a line of pixels each."""
 
+def interpret_bandits(
+    held: HeldOutEpisodes, tasks: Bandits, actions: IntArray, folder: Path
+) -> Results:
+    """Summarise pulls and regret, and draw ``choices.png`` and ``regret.png``.
 
-def show(held: HeldOut, tasks: Bandits, actions: IntArray, folder: Path) -> Shown:
-    """Everything about bandits; draws ``choices.png`` and ``regret.png``.
-
-    Args:
-        held: the network and its tasks.
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) what it pulled.
-        folder: for the pictures.
+    ``actions`` are the arms that the network pulled, (n_tasks, n_steps).
     """
     seed = held.learned.config.run.seed
     known = pulls.summarise(
@@ -32,13 +33,13 @@ def show(held: HeldOut, tasks: Bandits, actions: IntArray, folder: Path) -> Show
         tasks.baselines(stream(seed, Purpose.BASELINES, TaskSet.TRANSFER, held.seed)),
         stream(seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, held.seed, 0, 0),
     )
-    return Shown(
+    return Results(
         _numbers(known),
         [_pull_table(known, tasks.n_tasks), _regret_table(known, tasks.n_tasks)],
-        [f"{words}: {percent(share)}" for words, share in known.program.items()],
+        [f"{name}: {percent(share)}" for name, share in known.program.items()],
         [
-            _draw_choices(tasks, actions, folder / "choices.png"),
-            _draw_regret(known, tasks.n_tasks, folder / "regret.png"),
+            choices_figure(tasks, actions, folder / "choices.png"),
+            regret_figure(known, tasks.n_tasks, folder / "regret.png"),
         ],
     )
 
@@ -49,16 +50,16 @@ def _numbers(known: Pulls) -> dict[str, object]:
         "pulls": [
             {
                 "pull": pull,
-                "roles": {role: plain(shares[pull]) for role, shares in known.roles.items()},
-                "regret": plain(known.regret.at(pull - 1)),
+                "roles": {role: shares[pull].as_json() for role, shares in known.roles.items()},
+                "regret": known.regret.at(pull - 1).as_json(),
             }
             for pull in milestones(1, n_steps)
         ],
-        "program": {words: plain(share) for words, share in known.program.items()},
+        "program": {name: share.as_json() for name, share in known.program.items()},
         "regret_at_the_end": {
             name: {
-                **plain(regret.total),
-                "network_minus_this": None if regret.ahead is None else plain(regret.ahead),
+                **regret.total.as_json(),
+                "network_minus_this": None if regret.ahead is None else regret.ahead.as_json(),
             }
             for name, regret in known.totals.items()
         },
@@ -66,14 +67,11 @@ def _numbers(known: Pulls) -> dict[str, object]:
 
 
 def _pull_table(known: Pulls, n_tasks: int) -> Table:
-    table = Table(
-        title=f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
-        title_justify="left",
-        caption="shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
-        caption_justify="left",
+    table = result_table(
+        f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
+        "shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
+        *("pull", *known.roles, "regret up to it"),
     )
-    for column in ("pull", *known.roles, "regret up to it"):
-        table.add_column(column, justify="right")
     for pull in milestones(1, len(known.regret.mean)):
         regret = known.regret.at(pull - 1)
         table.add_row(
@@ -85,14 +83,12 @@ def _pull_table(known: Pulls, n_tasks: int) -> Table:
 
 
 def _regret_table(known: Pulls, n_tasks: int) -> Table:
-    table = Table(
-        title=f"Expected regret after {len(known.regret.mean)} pulls, mean over {n_tasks} bandits",
-        title_justify="left",
-        caption="95 % intervals: bootstrap over bandits; the difference is paired by bandit",
-        caption_justify="left",
+    table = result_table(
+        f"Expected regret after {len(known.regret.mean)} pulls, mean over {n_tasks} bandits",
+        "95 % intervals: bootstrap over bandits; the difference is paired by bandit",
+        *("policy", "regret", "95 % interval", "network minus it", "95 % interval"),
+        left="policy",
     )
-    for column in ("policy", "regret", "95 % interval", "network minus it", "95 % interval"):
-        table.add_column(column, justify="left" if column == "policy" else "right")
     for name, regret in known.totals.items():
         ahead = regret.ahead
         table.add_row(
@@ -103,26 +99,3 @@ def _regret_table(known: Pulls, n_tasks: int) -> Table:
             "" if ahead is None else f"[{ahead.low:+.3f}, {ahead.high:+.3f}]",
         )
     return table
-
-
-def _draw_choices(tasks: Bandits, actions: IntArray, path: Path) -> Path:
-    from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_roles
-    from spikeloop.coordinator.report.figures import new, save
-
-    n = min(MOST_ROWS, tasks.n_tasks)
-    figure = new()
-    arms, roles = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    draw_arms(arms, tasks[:n], actions[:n])
-    draw_roles(roles, tasks[:n], actions[:n])
-    figure.suptitle(f"Arms pulled in {n} new bandits, a row each", x=0.01, ha="left")
-    return save(figure, path)
-
-
-def _draw_regret(known: Pulls, n_tasks: int, path: Path) -> Path:
-    from spikeloop.coordinator.interpretation.pull_figures import draw_regret
-    from spikeloop.coordinator.report.figures import new, save
-
-    figure = new()
-    axes = draw_regret(figure.subplots(), known)
-    axes.set_title(f"Regret in {n_tasks} new bandits (mean, 95 % bootstrap intervals)", loc="left")
-    return save(figure, path)

@@ -1,7 +1,7 @@
-"""A learned network runs on held-out tasks, and one of its episodes is looked at closely.
+"""Episodes of a learned network on held-out tasks of its run, in numbers or traced step by step.
 
-The tasks and the luck are those of ``spikeloop transfer`` with the same seed. Fewer tasks than the
-run's own transfer has are the first ones of it.
+Tasks and random numbers are those of ``spikeloop transfer`` with the same seed. Fewer tasks than
+the run's own transfer has are its first ones.
 """
 
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ import numpy as np
 
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.export.weights import Learned
-from spikeloop.coordinator.interpretation.time_series import Moments, adaptation
-from spikeloop.coordinator.search.transfer import new_tasks
+from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, adaptation
+from spikeloop.coordinator.search.transfer_design import new_tasks
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.program import Program
 from spikeloop.workers import xla
@@ -23,22 +23,16 @@ from spikeloop.workers.learners.lsnn.episode import Recorded
 from spikeloop.workers.learners.lsnn.learner import Lsnn
 
 MEMORY = 256_000_000
-"""Bytes that episodes side by side may take."""
+"""Bytes that episodes computed side by side may take."""
 RATED = 20
-"""Episodes that firing rates are measured in."""
+"""Episodes in which firing rates are measured."""
 LONGEST = 1000
-"""Time steps of an episode that a picture shows."""
+"""Time steps of an episode that a figure shows."""
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """New tasks for a network.
-
-    Attributes:
-        learned: the network.
-        n_tasks: how many.
-        seed: of the held-out tasks.
-    """
+class HeldOutEpisodes:
+    """Held-out tasks for a learned network of kind ``lsnn``."""
 
     learned: Learned
     n_tasks: int
@@ -65,7 +59,7 @@ class HeldOut:
 
     @cached_property
     def default(self) -> FloatArray:
-        """(n_dim,) where a search begins: weights by lot, readouts of 0."""
+        """The initial point, (n_dim,): weights as drawn, readouts of 0."""
         return self.learned.config.space.default_point()
 
     @cached_property
@@ -73,7 +67,7 @@ class HeldOut:
         """Rows are the default and the learned point, as in a transfer."""
         config = self.learned.config
         points = np.stack([self.default, self.learned.point])
-        # Without common noise the luck of a row depends on the length of those before it.
+        # Without common noise the seeds of a row depend on the length of the rows before it.
         n_tasks = max(self.n_tasks, config.transfer.tasks)
         return new_tasks(config, points, n_tasks, self.seed)
 
@@ -84,18 +78,18 @@ class HeldOut:
 
     @cached_property
     def seeds(self) -> SeedArray:
-        """(1, n_tasks) of the episodes of the learned point."""
+        """Seeds of the episodes of the learned point, (1, n_tasks)."""
         return np.ascontiguousarray(self._grid.seeds()[1:, : self.n_tasks])
 
     def actions(self, point: FloatArray, n_tasks: int | None = None) -> FloatArray:
-        """(n_tasks, n_steps) what a point does in the tasks: arms and the like, or answers.
+        """Compute the actions or answers of a point in the tasks, (n_tasks, n_steps).
 
         Args:
             point: (n_dim,) default, learned, or of any stage of a search.
-            n_tasks: only so many of the tasks.
+            n_tasks: the number of the first tasks that are run; all by default.
 
         Raises:
-            RunFailed: training has come to weights that are no numbers.
+            RunFailed: a weight is not finite.
         """
         n_tasks, interface = n_tasks or self.n_tasks, self.learned.config.family.interface
         window, n_values = self.learner.circuit(interface).n_steps, self._values(interface)
@@ -105,7 +99,7 @@ class HeldOut:
         parts = []
         for first in range(0, n_tasks, at_once):
             which = slice(first, min(first + at_once, n_tasks))
-            acted = tile.actions(self.learner, parameters, self.tasks[which], self._luck(which))
+            acted = tile.actions(self.learner, parameters, self.tasks[which], self._seeds(which))
             parts.append(acted[0].reshape(*acted.shape[1:3], -1)[:, :, 0].T.astype(np.float64))
         actions: FloatArray = np.concatenate(parts)
         if not (np.isfinite(point).all() and np.isfinite(actions).all()):
@@ -113,7 +107,7 @@ class HeldOut:
         return actions
 
     def rates(self) -> tuple[FloatArray, int]:
-        """(n_neurons,) mean firing rates of the learned network in Hz, and in how many episodes.
+        """Measure the firing rates of the learned network, (n_neurons,) in Hz, and count episodes.
 
         Those are the first ``RATED`` ones, or as many as memory allows.
         """
@@ -121,29 +115,25 @@ class HeldOut:
         n_time_steps = interface.n_steps * learner.circuit(interface).n_steps
         possible = MEMORY // (8 * n_time_steps * self._values(interface))
         n_episodes = max(1, min(RATED, self.n_tasks, possible))
-        kept = self._trace(self.tasks[:n_episodes], self._luck(slice(0, n_episodes)))
+        kept = self._trace(self.tasks[:n_episodes], self._seeds(slice(0, n_episodes)))
         rates: FloatArray = kept.counts.sum(axis=0) / (n_time_steps * learner.step_ms * 1e-3)
         return rates, n_episodes
 
-    def moments(self, task: int) -> Moments:
-        """One episode of the learned point; of a long one the beginning.
-
-        Args:
-            task: which of the tasks.
-        """
+    def trace(self, task: int) -> EpisodeTrace:
+        """Trace one episode of the learned point, or the beginning of a long one."""
         learner, interface = self.learner, self.learned.config.family.interface
         circuit = learner.circuit(interface)
         shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
         tasks: Any = self.tasks[task : task + 1]
-        if not learner.trial_channels:  # which would show how long the whole episode is
-            tasks = Beginning(tasks, shown)
-        kept = self._trace(tasks, self._luck(slice(task, task + 1)))
+        if not learner.trial_channels:  # these channels show how long the whole episode is
+            tasks = ShortenedTasks(tasks, shown)
+        kept = self._trace(tasks, self._seeds(slice(task, task + 1)))
         spikes = kept.spikes[:shown, :, 0].reshape(shown * circuit.n_steps, -1)
         neurons = circuit.neurons
         n_adaptive = int((neurons.beta > 0).sum())
         b = adaptation(spikes[:, :n_adaptive], neurons.rho[:n_adaptive])
         seen = kept.seen[:shown, ..., 0, :].reshape(-1, kept.seen.shape[-1])
-        return Moments(
+        return EpisodeTrace(
             step_ms=learner.step_ms,
             window=circuit.n_steps,
             n_decisions=interface.n_steps,
@@ -160,44 +150,39 @@ class HeldOut:
         )
 
     def _trace(self, tasks: TaskBatch, seeds: SeedArray) -> Recorded:
-        """Everything in episodes of the learned point, without the axis of candidates."""
+        """Record everything in episodes of the learned point, without the axis of candidates."""
         parameters = self.learned.config.space.decode(self.learned.point[None, :])
         kept = tile.trace(self.learner, parameters, tasks, seeds)
         first: Recorded = xla.jax().tree.map(lambda array: array[0], kept)
         return first
 
-    def _luck(self, which: slice) -> SeedArray:
+    def _seeds(self, which: slice) -> SeedArray:
         return np.ascontiguousarray(self.seeds[:, which])
 
     def _values(self, interface: Interface) -> int:
-        """Numbers that a time step of an episode comes to: currents and spikes, and inputs."""
+        """Count the numbers of a time step of an episode: currents and spikes, and inputs."""
         return 2 * self.learner.n_neurons + self.learner.inputs(interface).n
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """Tasks that end early, and are otherwise the same.
-
-    Attributes:
-        whole: the tasks, whose rules are a program.
-        n_steps: decisions of an episode.
-    """
+class ShortenedTasks:
+    """Tasks that end after ``n_steps`` decisions, and are otherwise the same."""
 
     whole: Any
     n_steps: int
 
     @property
     def interface(self) -> Interface:
-        """Of the tasks, for shorter episodes."""
+        """The interface of the tasks, for shorter episodes."""
         interface: Interface = replace(self.whole.interface, n_steps=self.n_steps)
         return interface
 
     def program(self) -> Program:
-        """The rules."""
+        """The rules of the tasks."""
         program: Program = self.whole.program()
         return program
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """The drawn problems."""
+        """The arrays of the drawn problems."""
         arrays: dict[str, FloatArray | IntArray] = self.whole.arrays()
         return arrays

@@ -1,6 +1,7 @@
-"""Pictures of what is pulled in bandits: axes in, axes out."""
+"""Figures of the arms that are pulled in bandits, and of the regret."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from spikeloop.coordinator.interpretation.pulls import (
     best_arms,
     roles,
 )
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import IntArray
 from spikeloop.tasks.informative_bandit import InformativeTasks
@@ -32,25 +34,41 @@ ROLE_COLOURS: Mapping[str, str] = {
     OTHER: "#DDDDDD",
 }
 MARKS = "ovs^DPX*"
-"""Of policies beside the network."""
+"""Marks of policies other than the network."""
+MOST_ROWS = 200
+"""Episodes in the figure of choices: more would not have a line of pixels each."""
 
 
-def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
-    """Which arm each episode pulls, a row an episode, sorted by the arm that is best in the end.
+def choices_figure(tasks: Bandits, actions: IntArray, path: Path) -> Path:
+    """Write the figure of the arms that are pulled, by number and by role."""
+    n = min(MOST_ROWS, tasks.n_tasks)
+    figure = figures.new(title=f"Arms pulled in {n} new bandits, a row each")
+    arms, roles = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    draw_arms(arms, tasks[:n], actions[:n])
+    draw_roles(roles, tasks[:n], actions[:n])
+    return figures.save(figure, path)
+
+
+def regret_figure(known: Pulls, n_tasks: int, path: Path) -> Path:
+    """Write the figure of the regret in so many new bandits."""
+    figure = figures.new()
+    axes = figure.subplots()
+    draw_regret(axes, known)
+    axes.set_title(f"Regret in {n_tasks} new bandits (mean, 95 % bootstrap intervals)", loc="left")
+    return figures.save(figure, path)
+
+
+def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
+    """Draw which arm each episode pulls, a row for each, sorted by the arm that is best in the end.
 
     A strip to the right of the pulls shows that arm in the same colours. The informative arm, where
     there is one, has a colour of its own.
-
-    Args:
-        axes: what to draw on.
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
     """
     from matplotlib import colormaps
     from matplotlib.colors import to_rgba
 
     order, n_steps, n_arms = _order(tasks), actions.shape[1], tasks.interface.n_actions
-    # The darkest and the palest of the map would pass for ink and paper.
+    # The ends of the map would look like text and background.
     colours = colormaps["viridis"](np.linspace(0.05, 0.92, n_arms))
     if isinstance(tasks, InformativeTasks):
         colours[:-1] = colormaps["viridis"](np.linspace(0.05, 0.92, n_arms - 1))
@@ -76,11 +94,10 @@ def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
         axes.plot([], [], "s", color=colours[-1], label=INFORMATIVE)
     _finish(axes, n_steps, len(order))
     axes.set_ylabel("episode, sorted by that arm")
-    return axes
 
 
-def draw_roles(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
-    """The same rows, coloured by what the pulled arm is: informative, the best one, or neither."""
+def draw_roles(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
+    """Draw the same rows, coloured by role: informative arm, best arm, or neither."""
     from matplotlib.colors import to_rgba
 
     order, n_steps = _order(tasks), actions.shape[1]
@@ -92,11 +109,10 @@ def draw_roles(axes: "Axes", tasks: Bandits, actions: IntArray) -> "Axes":
     axes.imshow(image[order], extent=extent, aspect="auto", interpolation="nearest")
     _finish(axes, n_steps, len(order))
     axes.set_yticks([])
-    return axes
 
 
-def draw_regret(axes: "Axes", pulls: Pulls) -> "Axes":
-    """Mean cumulative expected regret with its 95 % band; marks are other policies' in the end."""
+def draw_regret(axes: "Axes", pulls: Pulls) -> None:
+    """Draw the mean cumulative expected regret with its 95 % band; marks are other policies."""
     from matplotlib.ticker import MaxNLocator
 
     band = pulls.regret
@@ -130,24 +146,23 @@ def draw_regret(axes: "Axes", pulls: Pulls) -> "Axes":
     axes.set_xlim(0, n_steps * (1.04 + 0.025 * len(others)))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, loc="upper left", fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+    figures.open_frame(axes)
 
 
 def _order(tasks: Bandits) -> IntArray:
-    """The episodes by their best arm of the last step; among equals as they are."""
+    """Order the episodes by their best arm of the last step; equal ones keep their order."""
     return np.argsort(best_arms(tasks)[:, -1], kind="stable")
 
 
 def _best(tasks: Bandits) -> str:
-    """What the arm that episodes are sorted by is called."""
+    """Name the arm that episodes are sorted by."""
     if isinstance(tasks, InformativeTasks):
         return TARGET
     return "best in the end" if isinstance(tasks, RestlessTasks) else BEST
 
 
 def _named(n_arms: int) -> list[int]:
-    """Arms that a legend names: all of few, else the first and the last."""
+    """Choose arms for the legend: all of few, else the first and the last."""
     return list(range(n_arms)) if n_arms <= 4 else [0, n_arms - 1]
 
 
@@ -156,12 +171,10 @@ def _finish(axes: "Axes", n_steps: int, n_episodes: int) -> None:
         axes.set_xticks(range(1, n_steps + 1))
     axes.set_yticks([1, n_episodes])
     axes.set_xlabel("pull")
-    axes.legend(
-        frameon=False,
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.04),
+    figures.legend_above(
+        axes,
         ncols=4,
-        fontsize="small",
+        bbox_to_anchor=(-0.02, 1.04),
         handletextpad=0.2,
         columnspacing=1.0,
         borderpad=0,

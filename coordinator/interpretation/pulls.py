@@ -1,4 +1,7 @@
-"""What is pulled in bandits: the roles of the arms, the program of episodes, the regret."""
+"""Statistics of pulls in bandits: roles of the arms, use of the informative arm, regret.
+
+``actions`` are the arms that were pulled, (n_tasks, n_steps).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator.stats.bands import Band, mean_band, milestones, resampled_tasks, share
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.interpretation.results import milestones
+from spikeloop.coordinator.stats.bootstrap import (
+    N_RESAMPLES,
+    Band,
+    Interval,
+    draw_counts,
+    mean_band,
+    share,
+)
 from spikeloop.tasks.bandit import BanditTasks
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.informative_bandit import InformativeTasks
@@ -21,7 +31,7 @@ NETWORK, UNIFORM = "network", "uniform pulls"
 
 @dataclass(frozen=True)
 class Regret:
-    """What a policy earns less than who pulls the best arm of each step, in expectation.
+    """The expected return of the best arm of each step, minus that of a policy.
 
     Attributes:
         total: after the last pull, mean over bandits.
@@ -34,12 +44,12 @@ class Regret:
 
 @dataclass(frozen=True)
 class Pulls:
-    """What a network does in bandits.
+    """Pulls of a network in bandits.
 
     Attributes:
         roles: share of episodes that pull an arm of each role, by role and number of the pull
             (``milestones``).
-        program: share of episodes that follow a program, by its words.
+        program: share of episodes that follow each of some programs, by its description.
         regret: cumulative expected regret of the network, by pulls.
         totals: of the network and of other policies.
     """
@@ -51,7 +61,7 @@ class Pulls:
 
 
 def expected_rewards(tasks: Bandits) -> FloatArray:
-    """(n_tasks, n_steps, n_arms) expected reward of each arm in each step."""
+    """Compute the expected reward of each arm in each step, (n_tasks, n_steps, n_arms)."""
     if isinstance(tasks, RestlessTasks):
         return tasks.mean
     if isinstance(tasks, BanditTasks):
@@ -66,18 +76,13 @@ def expected_rewards(tasks: Bandits) -> FloatArray:
 
 
 def best_arms(tasks: Bandits) -> IntArray:
-    """(n_tasks, n_steps) the arm of the largest expected reward in each step."""
+    """Find the arm of the largest expected reward in each step, (n_tasks, n_steps)."""
     best: IntArray = expected_rewards(tasks).argmax(axis=2)
     return best
 
 
 def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
-    """(n_tasks, n_steps) whether an arm of each role was pulled; the roles exclude each other.
-
-    Args:
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
-    """
+    """Mark pulls of arms of each role, (n_tasks, n_steps); the roles exclude each other."""
     best = actions == best_arms(tasks)
     if not isinstance(tasks, InformativeTasks):
         return {BEST: best, OTHER: ~best}
@@ -86,11 +91,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
 
 
 def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """How many episodes ask first and then pull what they were told; none without informative arm.
-
-    Args:
-        of_role: as from ``roles``.
-    """
+    """Count episodes that pull the informative arm first and its target then; {} without it."""
     if INFORMATIVE not in of_role:
         return {}
     asked, hit = of_role[INFORMATIVE], of_role[TARGET]
@@ -107,12 +108,7 @@ def program(of_role: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
 
 
 def cumulative_regret(tasks: Bandits, actions: IntArray) -> FloatArray:
-    """(n_tasks, n_steps) expected regret up to each pull: the best arm's minus the pulled one's.
-
-    Args:
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
-    """
+    """Sum the expected reward of the best arm minus that of the pulled one, (n_tasks, n_steps)."""
     expected = expected_rewards(tasks)
     pulled = np.take_along_axis(expected, actions[:, :, None], axis=2)[:, :, 0]
     regret: FloatArray = (expected.max(axis=2) - pulled).cumsum(axis=1)
@@ -125,15 +121,11 @@ def summarise(
     baselines: Mapping[str, FloatArray],
     rng: np.random.Generator,
 ) -> Pulls:
-    """What a network does, and what other policies earn on the same bandits.
+    """Summarise the pulls of a network, and its regret beside that of other policies.
 
-    Args:
-        tasks: the bandits.
-        actions: (n_tasks, n_steps) arms pulled.
-        baselines: (n_tasks,) expected returns of other policies.
-        rng: for the resampling of bandits.
+    ``baselines`` are the expected returns of these policies, (n_tasks,) each.
     """
-    weights = resampled_tasks(tasks.n_tasks, rng)
+    weights = draw_counts(tasks.n_tasks, N_RESAMPLES, rng)
     regret, references = cumulative_regret(tasks, actions), tasks.references()
     missed = {
         NETWORK: regret[:, -1],

@@ -1,10 +1,12 @@
-"""One episode of a spiking network as a picture: what it saw, how it spiked, what it decided."""
+"""Figure of one episode of a spiking network: its inputs, spikes, thresholds and decisions."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeloop.coordinator.interpretation.time_series import Moments, most_moved
+from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, most_moved
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -26,8 +28,15 @@ MOST_LINES = 60
 ADAPTIVE, PLAIN = COLOURS["learned"], COLOURS["reference"]
 
 
-def draw_episode(figure: "Figure", episode: Moments, title: str) -> None:
-    """Decisions on top, then input channels, spikes of both kinds of neurons, thresholds."""
+def episode_figure(episode: EpisodeTrace, title: str, path: Path) -> Path:
+    """Write the figure of one episode."""
+    figure = figures.new(8.4)
+    draw_episode(figure, episode, title)
+    return figures.save(figure, path)
+
+
+def draw_episode(figure: "Figure", episode: EpisodeTrace, title: str) -> None:
+    """Draw decisions on top, then input channels, spikes of both kinds of neurons, thresholds."""
     n_plain = episode.spikes.shape[1] - episode.n_adaptive
     heights = [1.3, 1.5, *([2.0] if episode.n_adaptive else []), *([2.0] if n_plain else [])]
     heights += [1.4] if episode.n_adaptive else []
@@ -48,14 +57,14 @@ def draw_episode(figure: "Figure", episode: Moments, title: str) -> None:
         if episode.n_shown <= MOST_LINES:
             for end in ends:
                 axes.axvline(end, color=COLOURS["random"], lw=0.5, alpha=0.6, zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
+        figures.open_frame(axes)
     panels[-1].set(xlabel="time (ms)", xlim=(0, episode.end_ms))
     panels[0].set_title(title, loc="left", pad=24)
     figure.align_ylabels()
 
 
-def draw_answers(axes: "Axes", episode: Moments) -> "Axes":
-    """Targets and answers, each over the whole window of its decision."""
+def draw_answers(axes: "Axes", episode: EpisodeTrace) -> None:
+    """Draw targets and answers, each over the whole window of its decision."""
     edges = np.arange(episode.n_shown + 1) * episode.window * episode.step_ms
     axes.stairs(episode.feedback, edges, baseline=None, color=COLOURS["reference"], label="target")
     axes.stairs(
@@ -72,16 +81,14 @@ def draw_answers(axes: "Axes", episode: Moments) -> "Axes":
     )
     margin = 0.08 * (shown.max() - shown.min())
     axes.set(ylabel="output", ylim=(shown.min() - margin, shown.max() + margin))
-    _legend(axes)
-    return axes
+    figures.legend_above(axes, ncols=2)
 
 
-def draw_actions(axes: "Axes", episode: Moments) -> "Axes":
-    """Actions as marks at the ends of their windows, rewards as bars against the axis on the right.
+def draw_actions(axes: "Axes", episode: EpisodeTrace) -> None:
+    """Draw actions as marks at the ends of their windows, and rewards as bars.
 
     A bar stands after the action that earns it, in the window in which it is an input; that of the
-    last action, which no window follows, ends with the picture.
-    A line leads from each action to the next where they are few enough to be followed.
+    last action, which no window follows, ends with the figure. Its axis is on the right.
     """
     ends = np.arange(1, episode.n_shown + 1) * episode.window * episode.step_ms
     width = 0.5 * episode.window * episode.step_ms
@@ -89,7 +96,7 @@ def draw_actions(axes: "Axes", episode: Moments) -> "Axes":
     begins = np.minimum(ends, episode.end_ms - width)
     paid.bar(begins, episode.feedback, width, align="edge", color=COLOURS["default"], alpha=0.45)
     paid.set_ylabel("reward", color=COLOURS["default"])
-    paid.spines[["top", "left"]].set_visible(False)
+    figures.open_frame(paid, "top", "left")
     low = min(0.0, float(episode.feedback.min()))
     paid.set_ylim(1.1 * low, 1.1 * max(float(episode.feedback.max()), 0.1))
     axes.set_zorder(paid.get_zorder() + 1)
@@ -107,12 +114,11 @@ def draw_actions(axes: "Axes", episode: Moments) -> "Axes":
     axes.set_yticks([1, episode.n_actions])
     axes.plot([], [], "o", ms=5, color=ADAPTIVE, label="action (at end)")
     axes.plot([], [], "s", color=COLOURS["default"], alpha=0.45, label="reward (after it)")
-    _legend(axes)
-    return axes
+    figures.legend_above(axes, ncols=2)
 
 
-def draw_inputs(axes: "Axes", episode: Moments) -> "Axes":
-    """Input channels as shown, dark where they are high; names of their parts on the left."""
+def draw_inputs(axes: "Axes", episode: EpisodeTrace) -> None:
+    """Draw input channels, dark where they are high, with the names of their parts."""
     n = episode.seen.shape[1]
     axes.imshow(
         episode.seen.T,
@@ -133,11 +139,10 @@ def draw_inputs(axes: "Axes", episode: Moments) -> "Axes":
     for edge in edges[1:-1]:
         axes.axhline(edge, color=COLOURS["default"], lw=0.8)
     axes.set_ylabel("inputs")
-    return axes
 
 
-def draw_spikes(axes: "Axes", episode: Moments, which: slice, label: str, colour: str) -> "Axes":
-    """A dot for each spike of some neurons."""
+def draw_spikes(axes: "Axes", episode: EpisodeTrace, which: slice, label: str, colour: str) -> None:
+    """Draw a mark for each spike of some neurons."""
     spikes = episode.spikes[:, which]
     step, neuron = np.nonzero(spikes)
     n = spikes.shape[1]
@@ -156,11 +161,10 @@ def draw_spikes(axes: "Axes", episode: Moments, which: slice, label: str, colour
         color=colour,
     )
     axes.set_yticks([0, n - 1], ["1", str(n)])
-    return axes
 
 
-def draw_thresholds(axes: "Axes", episode: Moments) -> "Axes":
-    """Thresholds of the adaptive neurons that vary most, in units of θ₀."""
+def draw_thresholds(axes: "Axes", episode: EpisodeTrace) -> None:
+    """Draw the thresholds that vary most, in units of θ₀."""
     from matplotlib import colormaps
 
     shown = most_moved(episode.thresholds, N_THRESHOLDS)
@@ -177,8 +181,3 @@ def draw_thresholds(axes: "Axes", episode: Moments) -> "Axes":
         textcoords="offset points",
         fontsize="small",
     )
-    return axes
-
-
-def _legend(axes: "Axes") -> None:
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small")

@@ -1,4 +1,4 @@
-"""Figures of one chip: what a calibration did, and what its neurons and synapses are like."""
+"""Figures of one chip: the effect of a calibration, its neurons, synapses and sensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator.report.figures import COLOURS, save
+from spikeloop.coordinator.report import figures
+from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.calibration.calibrate import RATES_WITHIN, Calibration
 from spikeloop.workers.chip.calibration.measured import QUANTITIES
@@ -22,7 +23,7 @@ REFERENCE = COLOURS["reference"]
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a measured quantity is shown: its name, unit, and units in one of SI."""
+    """How a measured quantity is shown; ``per_si`` units are one SI unit."""
 
     name: str
     unit: str
@@ -42,16 +43,14 @@ SHOWN = {
 
 
 def calibration_figure(calibration: Calibration, path: Path) -> Path:
-    """Every quantity of every neuron before and after, relative to its target."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    """Draw every quantity of every neuron before and after, relative to its target."""
+    figure = figures.new(4.6)
     draw_calibration(figure.subplots(), calibration)
-    return save(figure, path)
+    return figures.save(figure, path)
 
 
-def draw_calibration(axes: "Axes", calibration: Calibration) -> "Axes":
-    """One row per quantity, one dot per neuron, before above after.
+def draw_calibration(axes: "Axes", calibration: Calibration) -> None:
+    """Draw a row for each quantity and a dot for each neuron, before above after.
 
     The shade is where 90 % of the rates belong.
     """
@@ -85,10 +84,9 @@ def draw_calibration(axes: "Axes", calibration: Calibration) -> "Axes":
     axes.set_ylim(len(QUANTITIES) - 0.5, -0.5)
     axes.set_xlabel("measured / target")
     axes.set_title(f"Calibration of chip {calibration.chip}", loc="left", pad=30)
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small")
+    figures.legend_above(axes, ncols=2)
     axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    return axes
+    figures.open_frame(axes, "top", "right", "left")
 
 
 def rates_figure(
@@ -98,18 +96,12 @@ def rates_figure(
     title: str,
     path: Path,
 ) -> Path:
-    """Rates of all neurons over the weight through which they are driven.
+    """Draw the rates of all neurons over the weight through which they are driven.
 
-    Args:
-        weights_u6: (n,) ascending.
-        curves: what to call them, and (n, 32) rates in Hz; one panel each.
-        ideal_Hz: (n,) rates of a neuron without mismatch.
-        title: of the figure.
-        path: of the file.
+    Each of ``curves`` has a panel for its rates, (n, 32); ``ideal_Hz`` are those of a neuron
+    without mismatch, (n,).
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.7 * len(curves) + 0.6, 3.9), layout="constrained")
+    figure = figures.new(3.9, 3.7 * len(curves) + 0.6, title)
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     for axes, (label, rates_Hz), colour in zip(
         panels, curves.items(), (BEFORE, AFTER), strict=False
@@ -120,11 +112,10 @@ def rates_figure(
             xlabel="weight (code), an event every 0.5 µs", xlim=(0, weights_u6[-1]), ylim=(0, None)
         )
         axes.set_title(label, loc="left", fontsize="medium")
-        axes.spines[["top", "right"]].set_visible(False)
+        figures.open_frame(axes)
     panels[0].set_ylabel("rate (kHz, chip time)")
     panels[0].legend(frameon=False, loc="upper left", fontsize="small")
-    figure.suptitle(title, x=0.01, ha="left")
-    return save(figure, path)
+    return figures.save(figure, path)
 
 
 def potentials_figure(
@@ -133,17 +124,12 @@ def potentials_figure(
     title: str,
     path: Path,
 ) -> Path:
-    """Postsynaptic potentials of all neurons, overlaid.
+    """Draw the postsynaptic potentials of all neurons over one another.
 
-    Args:
-        times_s: by kind of input, (n_times,) after the event.
-        potentials: by kind of input and by what to call them, (n_times, 32) V from rest.
-        title: of the figure.
-        path: of the file.
+    By kind of input there are ``times_s`` after the event, (n_times,), and for each name
+    ``potentials`` in V from rest, (n_times, 32).
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 3.9), layout="constrained")
+    figure = figures.new(3.9, 8.0, title)
     panels = figure.subplots(1, len(potentials))
     for axes, (kind, curves) in zip(panels, potentials.items(), strict=True):
         for (label, curve_V), colour in zip(curves.items(), (BEFORE, AFTER), strict=False):
@@ -152,26 +138,20 @@ def potentials_figure(
         axes.axhline(0.0, color=REFERENCE, lw=0.8, ls=":")
         axes.set(xlabel="time after the event (µs)", xlim=(0, times_s[kind][-1] * 1e6 / 2))
         axes.set_title(f"{kind} input", loc="left", fontsize="medium")
-        axes.spines[["top", "right"]].set_visible(False)
+        figures.open_frame(axes)
     panels[0].set_ylabel("membrane above rest (mV)")
     legend = panels[0].legend(frameon=False, fontsize="small")
     for line in legend.get_lines():
         line.set(lw=2, alpha=1)
-    figure.suptitle(title, x=0.01, ha="left")
-    return save(figure, path)
+    return figures.save(figure, path)
 
 
 def synapses_figure(maps: dict[str, FloatArray], title: str, path: Path) -> Path:
-    """How strong every synapse is, relative to one without mismatch.
+    """Draw how strong every synapse is, relative to one without mismatch.
 
-    Args:
-        maps: what to call them, and (32, 32) relative heights by row and neuron; one panel each.
-        title: of the figure.
-        path: of the file.
+    Each of ``maps`` has a panel for its relative heights by row and neuron, (32, 32).
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.6 * len(maps) + 1.2, 4.9), layout="constrained")
+    figure = figures.new(4.9, 3.6 * len(maps) + 1.2, title)
     panels = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     most = max(float(np.abs(values - 1).max()) for values in maps.values())
     for axes, (label, values) in zip(panels, maps.items(), strict=True):
@@ -182,25 +162,18 @@ def synapses_figure(maps: dict[str, FloatArray], title: str, path: Path) -> Path
         )
     panels[0].set_ylabel("row")
     figure.colorbar(image, ax=panels, label="height of its potential / ideal", shrink=0.85)
-    figure.suptitle(title, x=0.01, ha="left")
-    return save(figure, path)
+    return figures.save(figure, path)
 
 
 def windows_figure(
     distances_s: FloatArray, causal: FloatArray, anticausal: FloatArray, title: str, path: Path
 ) -> Path:
-    """What correlation sensors see of pairs of spikes, over their distance.
+    """Draw what correlation sensors measure of pairs of spikes, over their distance.
 
-    Args:
-        distances_s: (n,) from an event to the neuron's spike.
-        causal: (n, 32) LSB a pair.
-        anticausal: (n, 32) LSB a pair.
-        title: of the figure.
-        path: of the file.
+    ``distances_s`` from an event to the neuron's spike are (n,); both branches give LSB for each
+    pair, (n, 32).
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
+    figure = figures.new(3.9)
     axes = figure.subplots()
     label: str | None
     for values, colour, label in (
@@ -215,6 +188,6 @@ def windows_figure(
     axes.axvline(0.0, color=REFERENCE, lw=0.8, ls=":")
     axes.set(xlabel="spike of the neuron − event (µs)", ylabel="charge of a pair (LSB)")
     axes.set_title(title, loc="left", pad=30)
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
-    return save(figure, path)
+    figures.legend_above(axes, ncols=2)
+    figures.open_frame(axes)
+    return figures.save(figure, path)

@@ -1,17 +1,17 @@
-"""Figures of a comparison that show curves: score against episodes, and performance profiles.
+"""Figures of a comparison with curves: score against episodes, and performance profiles.
 
-A strategy has one colour throughout; its tuned arm is drawn solid, the one with default or given
-settings dashed.
+A strategy has one colour; its tuned variant is drawn solid, the one with default or given settings
+dashed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spikeloop.coordinator.comparison.findings.findings import Findings
-from spikeloop.coordinator.comparison.findings.variants import ArmFinding
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.report import figures
 from spikeloop.tasks.base import FloatArray
 
@@ -23,72 +23,70 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe & Ito's, its yellow darkened so that a line of it shows on white."""
 QUIET = "#AAAAAA"
 FEW = 4
-"""So many arms can share axes with their bands; more have a panel for each strategy as well."""
-COLUMNS = 3
+"""Up to this many variants share axes with their bands; more have a panel each strategy as well."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How an arm is drawn."""
+class LineStyle:
+    """How an variant is drawn."""
 
     colour: str
     line: str
     marker: str
 
 
-def looks(found: Findings) -> dict[str, Look]:
-    """How each arm is drawn; strategies take colours in the order of their arms."""
+def line_styles(found: Findings) -> dict[str, LineStyle]:
+    """Choose how each variant is drawn; strategies take colours in the order of their variants."""
     kinds = strategies(found)
-    both = len(kinds) < len(found.arms)
+    both = len(kinds) < len(found.variants)
     styles = {}
-    for arm in found.arms:
-        place = kinds.index(arm.strategy)
-        line = "--" if both and arm.settings != "tuned" else "-"
+    for variant in found.variants:
+        place = kinds.index(variant.strategy)
+        line = "--" if both and variant.settings != "tuned" else "-"
         marker = "os^Dv"[place // len(PALETTE) % 5]
-        styles[arm.arm] = Look(PALETTE[place % len(PALETTE)], line, marker)
+        styles[variant.name] = LineStyle(PALETTE[place % len(PALETTE)], line, marker)
     return styles
 
 
 def strategies(found: Findings) -> list[str]:
-    """Their names, in the order of the arms."""
-    return list(dict.fromkeys(arm.strategy for arm in found.arms))
+    """Name the strategies, in the order of the variants."""
+    return list(dict.fromkeys(variant.strategy for variant in found.variants))
 
 
-def styled(found: Findings) -> Iterator[tuple[ArmFinding, Look]]:
-    """The arms, each with its look."""
-    styles = looks(found)
-    return ((arm, styles[arm.arm]) for arm in found.arms)
+def styled(found: Findings) -> Iterator[tuple[VariantFinding, LineStyle]]:
+    """Pair each variant with its style."""
+    styles = line_styles(found)
+    return ((variant, styles[variant.name]) for variant in found.variants)
 
 
 def draw_anytime(found: Findings) -> "Figure":
-    """Interquartile mean of the held-out score against episodes, all arms together."""
-    figure = figures.new()
-    figure.set_size_inches(7.2, max(4.2, 0.6 + 0.2 * len(found.arms)))
+    """Draw the interquartile mean of the held-out score against episodes, all variants together."""
+    figure = figures.new(max(4.2, 0.6 + 0.2 * len(found.variants)))
     axes = figure.subplots()
-    few = len(found.arms) <= FEW
-    for arm, look in styled(found):
-        _anytime_line(axes, arm, look, band=few, single=few)
+    few = len(found.variants) <= FEW
+    for variant, style in styled(found):
+        _anytime_line(axes, variant, style, few)
     _anytime_axes(axes, found)
     axes.set(xlabel="episodes spent by the search", ylabel="held-out score")
-    ends = [_last(arm.anytime.value) for arm in found.arms]
+    ends = [_last(variant.anytime.value) for variant in found.variants]
     label_ends(axes, found, ends)
     return figure
 
 
 def draw_profile(found: Findings) -> "Figure":
-    """Share of runs that score at least so much, all arms together."""
+    """Draw the share of runs with at least a given score, all variants together."""
     figure = figures.new()
     axes = figure.subplots()
-    for arm, look in styled(found):
-        _profile_line(axes, arm, look, band=True, single=True)
+    for variant, style in styled(found):
+        _profile_line(axes, variant, style, True)
     _profile_axes(axes, found)
     axes.set(xlabel="held-out score τ", ylabel="share of runs with score ≥ τ")
-    axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    figures.legend_above(axes, ncols=4)
     return figure
 
 
 def draw_anytime_by_strategy(found: Findings) -> "Figure":
-    """Score against episodes, a panel for each strategy."""
+    """Draw score against episodes, a panel for each strategy."""
     figure = _by_strategy(found, _anytime_line, _anytime_axes)
     figure.supxlabel("episodes spent by the search", fontsize="small")
     figure.supylabel("held-out score", fontsize="small")
@@ -96,7 +94,7 @@ def draw_anytime_by_strategy(found: Findings) -> "Figure":
 
 
 def draw_profile_by_strategy(found: Findings) -> "Figure":
-    """Performance profiles, a panel for each strategy."""
+    """Draw performance profiles, a panel for each strategy."""
     figure = _by_strategy(found, _profile_line, _profile_axes)
     figure.supxlabel("held-out score τ", fontsize="small")
     figure.supylabel("share of runs with score ≥ τ", fontsize="small")
@@ -104,61 +102,56 @@ def draw_profile_by_strategy(found: Findings) -> "Figure":
 
 
 def _by_strategy(
-    found: Findings, line: Callable[..., None], dress: "Callable[[Axes, Findings], None]"
+    found: Findings, line: Callable[..., None], finish: "Callable[[Axes, Findings], None]"
 ) -> "Figure":
-    """A panel for each strategy with bands and single runs; the baseline in grey behind it."""
+    """Draw a panel for each strategy, with bands and single runs and the baseline in grey."""
+    from matplotlib.lines import Line2D
+
     kinds = strategies(found)
     figure = figures.new()
-    n_rows = -(-len(kinds) // COLUMNS)
-    figure.set_size_inches(7.2, 0.5 + 1.9 * n_rows)
-    grid = figure.subplots(n_rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
-    panels: list[Axes] = list(grid.flat)
-    for axes in panels[len(kinds) :]:
-        axes.remove()
-    for place, (axes, kind) in enumerate(zip(panels, kinds, strict=False)):
-        for arm in found.arms:
-            if arm.arm == found.baseline and arm.strategy != kind:
-                line(axes, arm, Look(QUIET, "-", "o"), band=False, single=False, width=1.2)
-        for arm, look in styled(found):
-            if arm.strategy == kind:
-                line(axes, arm, look, band=True, single=True, width=1.8)
-        dress(axes, found)
-        axes.tick_params(labelsize="x-small")
-        axes.set_title(kind, loc="left", fontsize="small")
-        if place + COLUMNS >= len(kinds):
-            axes.tick_params(labelbottom=True)
-    lines = {arm.settings: look.line for arm, look in styled(found)}
+    panels = figures.panels(figure, len(kinds), height=1.9, margin=0.5, sharey=True)
+    figures.headings(panels, kinds)
+    for axes, kind in zip(panels, kinds, strict=True):
+        for variant in found.variants:
+            if variant.name == found.baseline and variant.strategy != kind:
+                line(axes, variant, LineStyle(QUIET, "-", "o"), False, 1.2)
+        for variant, style in styled(found):
+            if variant.strategy == kind:
+                line(axes, variant, style, True, 1.8)
+        finish(axes, found)
+    lines = {variant.settings: style.line for variant, style in styled(found)}
     if len(set(lines.values())) > 1:
-        handles = [_proxy(style) for style in lines.values()]
+        colour = figures.COLOURS["reference"]
+        handles = [Line2D([], [], color=colour, ls=line, lw=1.6) for line in lines.values()]
         figure.legend(handles, list(lines), loc="outside upper right", ncols=3, frameon=False)
     return figure
 
 
 def label_ends(axes: "Axes", found: Findings, ends: Sequence[float]) -> None:
-    """Names the arms at the right of the axes, next to where their lines end, without overlap."""
+    """Name the variants at the right of the axes, beside their lines, without overlap."""
     low, high = axes.get_ylim()
     shown = [i for i in np.argsort(ends, kind="stable") if np.isfinite(ends[i])]
     height = np.array([(ends[i] - low) / (high - low) for i in shown])
-    places = spread(height, 12 / (72 * axes.bbox.height / axes.figure.dpi))
-    arms = list(styled(found))
+    places = separate(height, 12 / (72 * axes.bbox.height / axes.figure.dpi))
+    variants = list(styled(found))
     for i, at, place in zip(shown, height, places, strict=True):
-        arm, look = arms[i]
+        variant, style = variants[i]
         axes.plot(
             [1.0, 1.03, 1.08],
             [at, place, place],
             transform=axes.transAxes,
-            color=look.colour,
-            ls=look.line,
+            color=style.colour,
+            ls=style.line,
             lw=1.4,
             clip_on=False,
         )
         axes.annotate(
-            arm.arm, (1.09, place), xycoords="axes fraction", va="center", fontsize="small"
+            variant.name, (1.09, place), xycoords="axes fraction", va="center", fontsize="small"
         )
 
 
-def spread(heights: FloatArray, gap: float) -> FloatArray:
-    """Ascending heights moved apart to at least ``gap``, each cluster about its own middle."""
+def separate(heights: FloatArray, gap: float) -> FloatArray:
+    """Move ascending heights apart to at least ``gap``, each cluster about its own middle."""
     groups: list[list[float]] = []
     for height in heights:
         groups.append([float(height)])
@@ -177,24 +170,29 @@ def _top(group: Sequence[float], gap: float) -> float:
 
 
 def _anytime_line(
-    axes: "Axes", arm: ArmFinding, look: Look, *, band: bool, single: bool, width: float = 1.6
+    axes: "Axes", variant: VariantFinding, style: LineStyle, detail: bool, width: float = 1.6
 ) -> None:
-    curve = arm.anytime
-    if single:
+    curve, colour = variant.anytime, style.colour
+    if detail:
         for run in curve.runs:
-            axes.step(curve.episodes, run, where="post", color=look.colour, lw=0.5, alpha=0.35)
-    style: dict[str, Any] = {"color": look.colour, "ls": look.line, "lw": width, "label": arm.arm}
-    if band:
-        axes.fill_between(
-            curve.episodes, curve.low, curve.high, step="post", color=look.colour, alpha=0.18, lw=0
-        )
-    axes.step(curve.episodes, curve.value, where="post", **style)
+            axes.step(curve.episodes, run, where="post", color=colour, lw=0.5, alpha=0.35)
+        band = (curve.episodes, curve.low, curve.high)
+        axes.fill_between(*band, step="post", color=colour, alpha=0.18, lw=0)
+    axes.step(
+        curve.episodes,
+        curve.value,
+        where="post",
+        color=colour,
+        ls=style.line,
+        lw=width,
+        label=variant.name,
+    )
 
 
 def _anytime_axes(axes: "Axes", found: Findings) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    episodes = found.arms[0].anytime.episodes
+    episodes = found.variants[0].anytime.episodes
     axes.set_xscale("log")
     if episodes[0] < episodes[-1]:
         axes.set_xlim(episodes[0], episodes[-1])
@@ -202,7 +200,7 @@ def _anytime_axes(axes: "Axes", found: Findings) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.spines[["top", "right"]].set_visible(False)
+    figures.open_frame(axes)
     if found.target is not None:
         axes.axhline(found.target, color=figures.COLOURS["reference"], lw=0.8, ls=":")
         axes.annotate(
@@ -216,27 +214,20 @@ def _anytime_axes(axes: "Axes", found: Findings) -> None:
 
 
 def _profile_line(
-    axes: "Axes", arm: ArmFinding, look: Look, *, band: bool, single: bool, width: float = 1.6
+    axes: "Axes", variant: VariantFinding, style: LineStyle, detail: bool, width: float = 1.6
 ) -> None:
-    del single
-    profile = arm.profile
-    if band:
-        axes.fill_between(
-            profile.taus, profile.low, profile.high, color=look.colour, alpha=0.18, lw=0
-        )
-    axes.plot(profile.taus, profile.share, color=look.colour, ls=look.line, lw=width, label=arm.arm)
+    profile, colour = variant.profile, style.colour
+    if detail:
+        axes.fill_between(profile.taus, profile.low, profile.high, color=colour, alpha=0.18, lw=0)
+    axes.plot(
+        profile.taus, profile.share, color=colour, ls=style.line, lw=width, label=variant.name
+    )
 
 
 def _profile_axes(axes: "Axes", found: Findings) -> None:
     del found
     axes.set_ylim(-0.03, 1.03)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _proxy(line: str) -> Any:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=figures.COLOURS["reference"], ls=line, lw=1.6)
+    figures.open_frame(axes)
 
 
 def _last(values: FloatArray) -> float:

@@ -1,4 +1,4 @@
-"""The figures of a comparison: which there are, and those that show runs and seeds as points."""
+"""The figures of a comparison, and those of them that show runs and seeds as points."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.comparison_curves import (
     FEW,
-    Look,
+    LineStyle,
     draw_anytime,
     draw_anytime_by_strategy,
     draw_profile,
     draw_profile_by_strategy,
-    looks,
+    line_styles,
     styled,
 )
 from spikeloop.tasks.base import FloatArray
@@ -26,12 +26,9 @@ if TYPE_CHECKING:
 
 
 def write_comparison_figures(folder: Path) -> list[Path]:
-    """Draws the figures of a comparison folder as PNG, and gives their files."""
-    import matplotlib
-
+    """Draw the figures of a comparison folder as PNG, and return their files."""
     from spikeloop.coordinator.comparison import session
 
-    matplotlib.use("Agg")
     found = session.find(session.read_config(folder), folder)
     (folder / "figures").mkdir(exist_ok=True)
     return [
@@ -41,10 +38,10 @@ def write_comparison_figures(folder: Path) -> list[Path]:
 
 
 def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
-    """Every figure that there is data for, with its name."""
-    few = len(found.arms) <= FEW
-    measured = [arm for arm in found.arms if np.isfinite(arm.scores).any()]
-    if any(np.isfinite(arm.anytime.value).any() for arm in found.arms):
+    """Draw every figure that there is data for, and yield it with its name."""
+    few = len(found.variants) <= FEW
+    measured = [variant for variant in found.variants if np.isfinite(variant.scores).any()]
+    if any(np.isfinite(variant.anytime.value).any() for variant in found.variants):
         yield "anytime", draw_anytime(found)
         if not few:
             yield "anytime_by_strategy", draw_anytime_by_strategy(found)
@@ -57,28 +54,28 @@ def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
 
 
 def draw_scores(found: Findings) -> "Figure":
-    """Every run's final score as a point, and the interquartile mean with its interval."""
-    figure, axes = _rows([arm.arm for arm in found.arms])
-    for row, (arm, look) in enumerate(styled(found)):
-        scores = arm.scores[np.isfinite(arm.scores)]
-        _points(axes, scores, row, look.colour, look.marker)
-        _estimate(axes, arm.iqm, row, look)
-        if arm.n_failed:
-            _note(axes, row, f"{arm.n_failed} failed")
+    """Draw the final score of each run, and the interquartile mean with its interval."""
+    figure, axes = _rows([variant.name for variant in found.variants])
+    for row, (variant, style) in enumerate(styled(found)):
+        scores = variant.scores[np.isfinite(variant.scores)]
+        _points(axes, scores, row, style.colour, style.marker)
+        _estimate(axes, variant.iqm, row, style)
+        if variant.n_failed:
+            _note(axes, row, f"{variant.n_failed} failed")
     axes.set_xlabel("held-out score at the end of the budget (0 by chance, 1 at the optimum)")
     return figure
 
 
 def draw_differences(found: Findings) -> "Figure":
-    """Differences of the planned comparisons, seed by seed, and their mean with its interval."""
-    styles = looks(found)
-    names = [f"{c.arm}\n− {c.other}" for c in found.comparisons]
+    """Draw the planned comparisons: differences by seed, and their mean with its interval."""
+    styles = line_styles(found)
+    names = [f"{c.variant}\n− {c.other}" for c in found.comparisons]
     figure, axes = _rows(names, height=0.52)
     axes.axvline(0.0, color=figures.COLOURS["reference"], lw=0.9, ls=":")
     for row, comparison in enumerate(found.comparisons):
-        look = styles[comparison.arm]
-        _points(axes, comparison.differences, row, look.colour, look.marker)
-        _estimate(axes, comparison.difference, row, look)
+        style = styles[comparison.variant]
+        _points(axes, comparison.differences, row, style.colour, style.marker)
+        _estimate(axes, comparison.difference, row, style)
         p = "" if not np.isfinite(comparison.p_holm) else f"\np = {comparison.p_holm:.3g}"
         verdict = comparison.verdict.replace("difference ", "difference\n")
         _note(axes, row, f"{verdict}{p}")
@@ -87,13 +84,12 @@ def draw_differences(found: Findings) -> "Figure":
 
 
 def _rows(names: Sequence[str], height: float = 0.42) -> "tuple[Figure, Axes]":
-    """Axes with a named row for each arm or comparison, the first on top."""
-    figure = figures.new()
-    figure.set_size_inches(7.2, 0.9 + height * len(names))
+    """Make axes with a named row for each variant or comparison, the first on top."""
+    figure = figures.new(0.9 + height * len(names))
     axes = figure.subplots()
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    figures.open_frame(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#EEEEEE")
     axes.set_axisbelow(True)
@@ -101,23 +97,23 @@ def _rows(names: Sequence[str], height: float = 0.42) -> "tuple[Figure, Axes]":
 
 
 def _points(axes: "Axes", values: FloatArray, row: int, colour: str, marker: str) -> None:
-    """The runs, a little above and below one another in the order of their seeds."""
+    """Draw the runs, a little above and below one another in the order of their seeds."""
     offset = row + 0.22 + 0.12 * ((np.arange(values.size) % 3) - 1)
     axes.plot(values, offset, marker, ms=3.5, color=colour, alpha=0.55, mew=0, ls="none")
 
 
-def _estimate(axes: "Axes", interval: Any, row: int, look: Look) -> None:
+def _estimate(axes: "Axes", interval: Any, row: int, style: LineStyle) -> None:
     if not np.isfinite(interval.value):
         return
     if np.isfinite([interval.low, interval.high]).all():
-        axes.plot([interval.low, interval.high], [row - 0.12] * 2, color=look.colour, lw=2)
+        axes.plot([interval.low, interval.high], [row - 0.12] * 2, color=style.colour, lw=2)
     axes.plot(
         interval.value,
         row - 0.12,
-        look.marker,
+        style.marker,
         ms=7,
-        mfc="white" if look.line == "--" else look.colour,
-        mec=look.colour,
+        mfc="white" if style.line == "--" else style.colour,
+        mec=style.colour,
         mew=1.6,
     )
 

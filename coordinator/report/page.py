@@ -1,22 +1,22 @@
-"""A page of a report: what stands on it, and how it becomes one HTML file that needs no other.
+"""The blocks of a report, and how a page of them becomes one HTML file that needs no other.
 
-A report is built of plain blocks, such as texts and tables, and rendered by one template that
-escapes everything. Drawings are matplotlib figures as SVG within the page, with their text kept as
-text, so that it can be searched and read at any size.
+One template renders all blocks and escapes every text. Drawings are matplotlib figures as SVG
+within the page, whose text stays text, so that it can be searched and read at any size.
 """
 
 import io
-import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -26,7 +26,7 @@ FONTS = ("DejaVu Sans", "Verdana", "Helvetica", "Arial")
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``weight`` is "lead" for the findings on top, "note" for what qualifies them."""
+    """A paragraph; ``weight`` is "lead" for findings, "note" for what qualifies them, or ""."""
 
     block: ClassVar[str] = "text"
     text: str
@@ -39,8 +39,6 @@ class Table:
 
     Attributes:
         caption: what the numbers are, with units.
-        head: names of the columns.
-        rows: the cells, as they are to be read.
         align: a letter for each column, "l" or "r"; the first left and all others right if empty.
     """
 
@@ -51,19 +49,13 @@ class Table:
     align: str = ""
 
     def side(self, column: int) -> str:
-        """Which side the cells of a column stand on."""
+        """Return "l" or "r" for a column."""
         return self.align[column] if self.align else "l" if column == 0 else "r"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure.
-
-    Attributes:
-        figure: drawn by matplotlib.
-        caption: what it shows and how to read it.
-        about: what a reader who does not see it should know.
-    """
+    """A figure of matplotlib; ``about`` describes it for screen readers."""
 
     block: ClassVar[str] = "drawing"
     figure: "Figure"
@@ -102,13 +94,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report.
-
-    Attributes:
-        title: its name.
-        about: one line below the title.
-        sections: those without blocks are left out.
-    """
+    """A report; sections without blocks are left out, and ``about`` stands below the title."""
 
     title: str
     about: str
@@ -116,7 +102,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML: no script, nothing to load, every text escaped."""
+    """Render a page as HTML, without scripts and without anything to load, every text escaped."""
     import jinja2
     from markupsafe import Markup
 
@@ -133,13 +119,7 @@ def render(page: Page) -> str:
 
 
 def svg(figure: "Figure", about: str, prefix: str) -> str:
-    """A figure as an ``<svg>`` element to stand within HTML.
-
-    Args:
-        figure: the figure.
-        about: its description for screen readers.
-        prefix: put before all its ids, which must be unique in the page.
-    """
+    """Render a figure as an ``<svg>`` element within HTML, its ids made unique by ``prefix``."""
     import matplotlib
     from markupsafe import escape
 
@@ -167,41 +147,57 @@ def svg(figure: "Figure", about: str, prefix: str) -> str:
     )
 
 
+def table_of(
+    caption: str,
+    rows: Iterable[T],
+    columns: Mapping[str, Callable[[T], object]],
+    align: str = "",
+) -> Table:
+    """Make a table whose columns each have a name and a function from a row to its cell."""
+    cells = [[str(cell(row)) for cell in columns.values()] for row in rows]
+    return Table(caption, list(columns), cells, align)
+
+
 def facts(caption: str, values: Mapping[str, Any]) -> Table:
-    """A table of names and values."""
+    """Make a table of names and values."""
     return Table(caption, ("", ""), [(name, str(value)) for name, value in values.items()], "ll")
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """The rows of a table as dictionaries."""
+    """Convert the rows of a table to dictionaries."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def number(value: float) -> str:
-    """Three decimals, or a dash for what was not measured."""
+    """Format with three decimals, or as a dash if it was not measured."""
     return f"{value:.3f}" if math.isfinite(value) else "-"
 
 
 def signed(value: float) -> str:
-    """Three decimals and a sign, or a dash for what was not measured."""
+    """Format with three decimals and a sign, or as a dash if it was not measured."""
     return f"{value:+.3f}" if math.isfinite(value) else "-"
 
 
-def toml(tables: Mapping[str, Any], path: tuple[str, ...] = (), entry: bool = False) -> str:
-    """Nested tables as TOML; keys without a value stand in comments, because TOML has no null."""
-    lines, inner = [], []
-    for key, value in tables.items():
+def configuration(tables: Mapping[str, Any]) -> Folded:
+    """Show nested tables as TOML, with the keys that have no value named below it."""
+    import tomli_w
+
+    unset: list[str] = []
+
+    def given(value: Any, path: str) -> Any:
         if isinstance(value, Mapping):
-            inner.append(toml(value, (*path, key)))
-        elif value is None:
-            lines.append(f"# {key} is not set")
-        elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
-            inner += [toml(v, (*path, key), entry=True) for v in value]
-        else:
-            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
-    name = ".".join(path)
-    if entry:  # of a list of tables
-        lines.insert(0, f"[[{name}]]")
-    elif path and (lines or not inner):
-        lines.insert(0, f"[{name}]")
-    return "\n\n".join(text for text in ("\n".join(lines), *inner) if text)
+            unset.extend(f"{path}{key}" for key, inner in value.items() if inner is None)
+            return {k: given(v, f"{path}{k}.") for k, v in value.items() if v is not None}
+        if isinstance(value, list | tuple):
+            return [given(inner, path) for inner in value]
+        return value
+
+    blocks: list[Block] = [Code(tomli_w.dumps(given(tables, "")).strip())]
+    if unset:
+        blocks.append(Text(f"Not set: {', '.join(unset)}.", "note"))
+    return Folded("Configuration as resolved", blocks)
+
+
+def reading(lines: Sequence[str]) -> Code:
+    """Show Python lines that read tables with pandas."""
+    return Code("\n".join(("import pandas as pd", "", *lines)))

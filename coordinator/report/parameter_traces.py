@@ -1,4 +1,4 @@
-"""Where a search went: its population, parameter by parameter, and the strategy's own numbers."""
+"""How a population moved, parameter by parameter, and the numbers that its strategy reports."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
-from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
-from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.store.states import state_after
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real
 
@@ -19,43 +18,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_PANELS = 24
-COLUMNS = 3
 DEFAULT: dict[str, Any] = {"lw": 1.2, "ls": "--"}
 
 
-def recommended_values(store: RunStore, config: RunConfig) -> pd.DataFrame:
-    """Physical values recommended before the search and after each generation with a state.
+def recommended_values(run: Run) -> pd.DataFrame:
+    """Decode the points recommended before the search and after each generation with a state.
 
     Returns:
-        A row a generation, which is the index, and a column a coordinate; no rows if those are so
-        many that nothing is drawn of them.
+        A row for each generation, which is the index, and a column for each coordinate; no rows if
+        there are too many coordinates to draw.
     """
-    strategy, space = config.strategy, config.space
+    store, strategy, space = run.store, run.config.strategy, run.config.space
     last = store.generation()
     numbers = [number for _, number in store.states() if number <= last]
     if space.n_dim > MAX_STORED_DIM:
         numbers = []
     points = np.empty((len(numbers), space.n_dim))
     for row, number in enumerate(numbers):
-        points[row] = strategy.recommend(state_after(config, store, number))
+        points[row] = strategy.recommend(run.state_after(number))
     return pd.DataFrame(space.decode(points).values, index=numbers)
 
 
 def draw_traces(
     figure: "Figure", candidates: pd.DataFrame, recommended: pd.DataFrame, space: ParameterSpace
 ) -> int:
-    """A small panel for each of the first ``MAX_PANELS`` parameters; gives how many it drew.
+    """Draw a small panel for each of the first ``MAX_PANELS`` parameters, and return their number.
 
     Args:
-        figure: an empty figure of any height, which it changes to fit.
+        figure: an empty figure, whose height is changed to fit.
         candidates: rows of the table of that name, with their ``theta_`` columns.
-        recommended: as ``recommended_values`` gives it.
-        space: what the columns are.
+        recommended: as from ``recommended_values``.
+        space: what the columns mean.
     """
     if "theta_" + space.columns[0] not in candidates.columns:
         return 0
     shown = list(space.slices())[:MAX_PANELS]
-    panels = _panels(figure, len(shown))
+    panels = _panels(figure, [_title(parameter) for parameter, _ in shown])
     default = space.decode(space.default_point()[None, :]).values[0]
     for axes, (parameter, columns) in zip(panels, shown, strict=True):
         names = [f"theta_{name}" for name in space.columns[columns]]
@@ -65,9 +63,6 @@ def draw_traces(
         else:
             _draw_values(axes, values, recommended.iloc[:, columns], default[columns])
             _scale(axes, parameter, space)
-        unit = "" if parameter.unit == "1" else f" ({parameter.unit})"
-        name = shorten(parameter.name, 25 - len(unit))
-        axes.set_title(name + unit, loc="left", fontsize="small")
     key = next((axes for axes in panels if axes.get_legend_handles_labels()[0]), None)
     if key is not None:
         figure.legend(
@@ -77,45 +72,43 @@ def draw_traces(
 
 
 def draw_summary(figure: "Figure", generations: pd.DataFrame) -> tuple[str, ...]:
-    """A small panel for each number that the strategy tells of itself; gives their names."""
-    names = [name for name in generations.columns if name.startswith("strategy_")][:MAX_PANELS]
+    """Draw a small panel for each number that the strategy reports, and return their names."""
+    columns = [name for name in generations.columns if name.startswith("strategy_")][:MAX_PANELS]
+    names = tuple(column.removeprefix("strategy_") for column in columns)
     number = generations["generation"].to_numpy()
-    for axes, name in zip(_panels(figure, len(names)), names, strict=True):
-        value = generations[name].to_numpy(dtype=np.float64)
+    for axes, column in zip(_panels(figure, names), columns, strict=True):
+        value = generations[column].to_numpy(dtype=np.float64)
         axes.plot(number, value, color=COLOURS["learned"], marker="o", ms=2.5, lw=1.2)
         finite = value[np.isfinite(value)]
         if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
             axes.set_yscale("log")
-        axes.set_title(name.removeprefix("strategy_"), loc="left", fontsize="small")
-    return tuple(name.removeprefix("strategy_") for name in names)
+    return names
 
 
-def _panels(figure: "Figure", n: int) -> "Sequence[Axes]":
-    """``n`` axes in rows of three, generations along their shared horizontal axis."""
+def _panels(figure: "Figure", titles: Sequence[str]) -> "list[Axes]":
+    """Make titled axes in rows, generations along their shared horizontal axis."""
     from matplotlib.ticker import MaxNLocator
 
-    if n == 0:
-        return ()
-    n_rows = -(-n // COLUMNS)
-    figure.set_size_inches(7.2, 0.7 + 1.45 * n_rows)
-    grid = figure.subplots(n_rows, COLUMNS, sharex=True, squeeze=False)
-    panels: list[Axes] = list(grid.flat)
-    for axes in panels[n:]:
-        axes.remove()
-    for place, axes in enumerate(panels[:n]):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize="x-small")
+    if not titles:
+        return []
+    made = figures.panels(figure, len(titles), height=1.45, margin=0.7)
+    figures.headings(made, titles)
+    for place, axes in enumerate(made):
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        if place + COLUMNS >= n:  # the last of its column
-            axes.tick_params(labelbottom=True)
+        if place + figures.PANEL_COLUMNS >= len(titles):
             axes.set_xlabel("generation", fontsize="x-small")
-    return panels[:n]
+    return made
+
+
+def _title(parameter: Parameter) -> str:
+    unit = "" if parameter.unit == "1" else f" ({parameter.unit})"
+    return shorten(parameter.name, 25 - len(unit)) + unit
 
 
 def _draw_values(
     axes: "Axes", values: pd.DataFrame, recommended: pd.DataFrame, default: FloatArray
 ) -> None:
-    """Median and 5–95 % band of the population; an array's weights are taken together."""
+    """Draw median and 5–95 % band of the population; the weights of an array are taken together."""
     by_generation = values.stack().groupby(level=0)
     low, median, high = (by_generation.quantile(q) for q in (0.05, 0.5, 0.95))
     number = median.index.to_numpy()
@@ -135,14 +128,14 @@ def _draw_values(
 
 
 def _scale(axes: "Axes", parameter: Parameter, space: ParameterSpace) -> None:
-    """The whole range of a bounded parameter, on the scale on which it is searched."""
+    """Show the whole range of a bounded parameter, on the scale on which it is searched."""
     if isinstance(parameter, Real | Integer):
         log = isinstance(parameter, Real) and parameter.scale == "log"
-        span(axes, "y", lowest(parameter, space), float(parameter.high), log)
+        set_range(axes, "y", lowest(parameter, space), float(parameter.high), log)
 
 
-def span(axes: "Axes", which: Literal["x", "y"], low: float, high: float, log: bool) -> None:
-    """Makes an axis span a range and a little more, with plain numbers at its ticks."""
+def set_range(axes: "Axes", which: Literal["x", "y"], low: float, high: float, log: bool) -> None:
+    """Set the range of an axis, with a small margin and plain numbers at its ticks."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -159,7 +152,7 @@ def span(axes: "Axes", which: Literal["x", "y"], low: float, high: float, log: b
 
 
 def lowest(parameter: Real | Integer, space: ParameterSpace) -> float:
-    """The least value that the parameter can have, wherever its lower bound is another one."""
+    """Find the least possible value, also where the lower bound is another parameter."""
     reals = {p.name: p for p in space.parameters if isinstance(p, Real)}
     low = parameter.low
     while isinstance(low, str):
@@ -173,7 +166,7 @@ def _draw_options(
     values: "pd.Series[float]",
     recommended: "pd.Series[float]",
 ) -> None:
-    """A row for each option, as thick as its share of the population; 1 fills the row."""
+    """Draw a row for each option, as thick as its share of the population; 1 fills the row."""
     for row in range(len(parameter.options)):
         share = (values == row).groupby(level=0).mean()
         half = 0.45 * share.to_numpy()
@@ -187,7 +180,7 @@ def _draw_options(
 
 
 def shorten(text: str, length: int) -> str:
-    """The text, its middle replaced by an ellipsis where it is longer than ``length``."""
+    """Replace the middle of a text by an ellipsis if it is longer than ``length``."""
     if len(text) <= length:
         return text
     half = (length - 1) // 2

@@ -1,33 +1,34 @@
-"""The report of one run, from its folder alone."""
+"""The report of a run, from its folder alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.config.stopping import Rule, words
+from spikeloop.coordinator.config.stopping import Rule, describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import duration
-from spikeloop.coordinator.report import figures, parameter_traces
+from spikeloop.coordinator.report import figures, parameter_traces, run_figures
 from spikeloop.coordinator.report.page import (
     Block,
-    Code,
     Drawing,
     Folded,
     Page,
     Section,
     Table,
     Text,
+    configuration,
     facts,
+    reading,
     records,
-    toml,
+    table_of,
 )
 from spikeloop.coordinator.report.transfer_report import OtherTransfers, transfer_blocks
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.stats.scores import ends
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.space import Choice, Parameter, Weights
 
@@ -35,9 +36,9 @@ TABLES = ("generations", "candidates", "episodes", "curves", "finalists", "trans
 LONGEST_ERROR = 300
 
 
-def run_page(store: RunStore, trust: bool = False) -> Page:
-    """Everything that is known of a run, whose own classes are loaded as by ``read_config``."""
-    manifest, config = store.manifest(), read_config(store, trust)
+def run_page(run: Run) -> Page:
+    """Build the report of a run."""
+    config, store, manifest = run.config, run.store, run.store.manifest()
     frames = {name: frame(store, name) for name in TABLES}
     others = other_transfers(store)
     done, planned = max(store.generation(), 0), config.run.generations
@@ -55,7 +56,7 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
                 list(transfer_blocks(config, frames["transfer"], over, others)),
             ),
             Section("search", "The search", list(_search(config, frames))),
-            Section("where", "Where the distribution went", list(_where(store, config, frames))),
+            Section("where", "Where the distribution went", list(_where(run, frames))),
             Section("failures", "Failed episodes", list(_failures(frames, others))),
             Section("run", "The run", list(_run(config, manifest, frames, others))),
             Section("data", "Reading the data", list(_reading(config, store))),
@@ -64,7 +65,7 @@ def run_page(store: RunStore, trust: bool = False) -> Page:
 
 
 def frame(store: RunStore, name: str) -> pd.DataFrame:
-    """A table of the run, committed generations only; without rows where there is none."""
+    """Read a table of the run, committed generations only; without rows if there is none."""
     table = store.table(name)
     found = pd.DataFrame() if table is None else table.to_pandas()
     if name == "transfer" or found.empty:
@@ -73,10 +74,7 @@ def frame(store: RunStore, name: str) -> pd.DataFrame:
 
 
 def other_transfers(store: RunStore) -> OtherTransfers:
-    """By their names, the transfer evaluations that are not the run's own.
-
-    Each with the generation whose point was deployed, and its rows.
-    """
+    """Read the transfer evaluations that are not the run's own, by file name."""
     return {
         path.name: (generation, store.read_part(path).to_pandas())
         for path, generation in store.other_transfers()
@@ -89,18 +87,18 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
         yield Text("No generation is committed yet.")
         return
     figure = figures.new()
-    figures.draw_search(
+    run_figures.draw_search(
         figure.subplots(),
         generations,
         None if curves.empty else curves,
         config.run.seed,
         ends(config.family.interface),
+        title="",
     )
-    figure.axes[0].set_title("", loc="left")  # the heading says it
     yield Drawing(
         figure,
-        "Fitness comes from fresh tasks in every generation, so its line moves with their luck; "
-        "the held-out tasks are the same throughout.",
+        "Fitness comes from fresh tasks in every generation, so its line moves with how "
+        "hard they are; the held-out tasks are the same throughout.",
         f"Fitness of the population over {len(generations)} generations: the mean goes from "
         f"{generations['mean'].iloc[0]:.3f} to {generations['mean'].iloc[-1]:.3f}.",
     )
@@ -108,7 +106,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
     if names := parameter_traces.draw_summary(summary, generations):
         yield Drawing(
             summary,
-            "What the strategy tells of itself after each generation.",
+            "What the strategy reports of itself after each generation.",
             f"Over generations: {', '.join(names)}.",
         )
     for _, sentence in _stops(config, generations):
@@ -116,45 +114,44 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
     yield Folded(
         "All generations",
         [
-            Table(
+            table_of(
                 "Fitness of each generation, and held-out score of the point recommended after it",
-                ("generation", "best", "mean", "SD", "held-out", "episodes", "failed", "wall (s)"),
-                [
-                    (
-                        str(row["generation"]),
-                        f"{row['best']:.3f}",
-                        f"{row['mean']:.3f}",
-                        f"{row['sd']:.3f}",
-                        f"{row['held_out_score']:.3f} [{row['held_out_low']:.3f}, "
-                        f"{row['held_out_high']:.3f}]"
-                        if np.isfinite(row["held_out_score"])
-                        else "",
-                        str(row["n_episodes"]),
-                        str(row["n_failed"]),
-                        f"{row['wall_s']:.1f}",
-                    )
-                    for row in records(generations)
-                ],
+                records(generations),
+                {
+                    "generation": lambda row: row["generation"],
+                    "best": lambda row: f"{row['best']:.3f}",
+                    "mean": lambda row: f"{row['mean']:.3f}",
+                    "SD": lambda row: f"{row['sd']:.3f}",
+                    "held-out": _held_out,
+                    "episodes": lambda row: row["n_episodes"],
+                    "failed": lambda row: row["n_failed"],
+                    "wall (s)": lambda row: f"{row['wall_s']:.1f}",
+                },
             )
         ],
     )
 
 
+def _held_out(row: Mapping[str, Any]) -> str:
+    value, low, high = (row[f"held_out_{name}"] for name in ("score", "low", "high"))
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(value) else ""
+
+
 def _stops(config: RunConfig, generations: pd.DataFrame) -> Iterator[tuple[Rule, str]]:
-    """The rules that ended the search early or began it anew, each with its sentence."""
+    """Yield the rules that ended the search early or restarted it, each with its sentence."""
     for row in records(generations):
         rule = row.get("stopped")
         if isinstance(rule, str) and rule:
             known = cast(Rule, rule)
-            yield known, words(known, config.stop, row)
+            yield known, describe_stop(known, config.stop, row)
 
 
-def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
-    candidates, space = frames["candidates"], config.space
+def _where(run: Run, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
+    candidates, space = frames["candidates"], run.config.space
     if candidates.empty:
         return
     try:
-        recommended = parameter_traces.recommended_values(store, config)
+        recommended = parameter_traces.recommended_values(run)
     except (ConfigError, ValueError) as error:  # a state is damaged, or of another version
         yield Text(f"What the strategy recommended cannot be read: {error}", "note")
         recommended = pd.DataFrame(np.empty((0, space.n_dim)))
@@ -176,21 +173,18 @@ def _where(store: RunStore, config: RunConfig, frames: dict[str, pd.DataFrame]) 
     default = space.decode(space.default_point()[None, :]).values[0]
     if not len(recommended):
         return
-    point = deployed(config, store)
+    point = deployed(run)
     values = space.decode(point[None, :]).values[0]
-    yield Table(
+    yield table_of(
         "The learned Θ: the point to deploy",
-        ("hyperparameter", "unit", "default", "learned", "meaning"),
-        [
-            (
-                parameter.name,
-                parameter.unit,
-                _value(parameter, default[columns]),
-                _value(parameter, values[columns]),
-                parameter.description,
-            )
-            for parameter, columns in space.slices()
-        ],
+        space.slices(),
+        {
+            "hyperparameter": lambda item: item[0].name,
+            "unit": lambda item: item[0].unit,
+            "default": lambda item: _value(item[0], default[item[1]]),
+            "learned": lambda item: _value(item[0], values[item[1]]),
+            "meaning": lambda item: item[0].description,
+        },
         "llrrl",
     )
 
@@ -254,11 +248,11 @@ def _run(
         }
     yield facts("Size, seeds and budget", values)
     yield facts("What made the numbers", versions(manifest))
-    yield Folded("Configuration as resolved", [Code(toml(config.tables()))])
+    yield configuration(config.tables())
 
 
 def versions(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Versions, commit and machine from a manifest, for a table."""
+    """Take versions, commit and machine from a manifest, for a table."""
     packages = manifest.get("versions", {})
     machine = manifest.get("machine", {})
     return {
@@ -287,7 +281,7 @@ def _reading(config: RunConfig, store: RunStore) -> Iterator[Block]:
         f'{name} = pd.read_parquet("{path.relative_to(store.folder.parent).as_posix()}")'
         for name, path in read.items()
     ]
-    yield Code("\n".join(("import pandas as pd", "", *lines)))
+    yield reading(lines)
 
 
 def _kind(config: RunConfig, table: str) -> str:

@@ -1,43 +1,65 @@
-"""What tuning came to, for the report of a comparison."""
+"""Reports the tuning of a comparison: the chosen settings, and figures drawn by Optuna.
+
+Importance is PED-ANOVA (Watanabe, Bansal, Hutter 2023, arXiv 2304.10255): how much the settings of
+the best tenth of the trials differ in distribution from those of all trials, setting by setting.
+"""
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from spikeloop.coordinator.comparison.affordable import tuned_space
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
-from spikeloop.coordinator.report import importance
-from spikeloop.coordinator.report.page import Block, Drawing, Folded, Table, Text, number, records
+from spikeloop.coordinator.comparison.tunable_space import distributions
+from spikeloop.coordinator.report.page import (
+    Block,
+    Drawing,
+    Folded,
+    Table,
+    Text,
+    number,
+    records,
+    table_of,
+)
+from spikeloop.workers.space import ParameterSpace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from optuna import Study
+
+ENOUGH = 12
+"""Complete trials below which an importance is mostly noise."""
+ABREAST = 3
+"""Settings in one figure."""
+STYLE = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
-    """The settings that were chosen, each study's figure, and all trials."""
+    """Show the settings that were chosen, each study's figures, and all trials."""
     if not config.tuned:
         yield Text("No strategy was tuned.")
         return
     yield Text(
-        f"Each study may spend {config.tuning.episodes:,} episodes of search. "
-        "The value of a trial is "
-        f"the held-out score of its search on {config.tuning.tasks} tasks. That of the best trial "
-        "is biased upwards, because it was chosen; what the tuned settings are worth on fresh "
-        "seeds is in the table of final scores."
+        f"Each study may spend {config.tuning.episodes:,} episodes of search. The value of a trial "
+        f"is the held-out score of its search on {config.tuning.tasks} tasks. That of the best "
+        "trial is biased upwards, because it was chosen; what the tuned settings are worth on "
+        "fresh seeds is in the table of final scores."
     )
     rows = []
     for name in config.tuned:
-        chosen = importance.best(trials[trials["strategy"] == name])
-        if chosen is None:
-            yield Text(
-                f"{name}: every trial failed or was pruned, so there is no tuned contestant."
-            )
+        best = best_trial(trials[trials["strategy"] == name])
+        if best is None:
+            yield Text(f"{name}: every trial failed or was pruned, so there is no tuned variant.")
             continue
         given = config.given[name].strategy.model_dump(mode="json")
-        for place, key in enumerate(name for name in chosen if name not in ("trial", "value")):
-            first = (
-                (name, str(chosen["trial"]), number(chosen["value"])) if place == 0 else ("",) * 3
-            )
-            rows.append((*first, str(key), _setting(_inner(given, key)), _setting(chosen[key])))
+        first = (name, str(best["trial"]), number(best["value"]))
+        for key, value in json.loads(best["settings"]).items():
+            rows.append((*first, key, _setting(_inner(given, key)), _setting(value)))
+            first = ("", "", "")
     if rows:
         yield Table(
             "Settings of the best trial of each strategy",
@@ -47,57 +69,138 @@ def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Bl
         )
     for name in config.tuned:
         own = trials[trials["strategy"] == name]
-        yield from _study(config, name, own)
+        yield from _figures(name, own, tuned_space(config, name))
     yield Folded("All trials", [_trials_table(trials)])
 
 
-def _study(config: ComparisonConfig, name: str, trials: pd.DataFrame) -> Iterator[Block]:
-    counts = trials["state"].value_counts()
-    words = ", ".join(f"{n} {state}" for state, n in counts.items())
-    n_complete = len(importance.complete(trials))
+def best_trial(trials: pd.DataFrame) -> Mapping[str, Any] | None:
+    """Give the row that was chosen: the highest value, the first of equals; None without any."""
+    complete = trials[(trials["state"] == "complete") & np.isfinite(trials["value"])]
+    return None if complete.empty else records(complete.loc[[complete["value"].idxmax()]])[0]
+
+
+def study_of(trials: pd.DataFrame, space: ParameterSpace) -> "Study":
+    """Make a study in memory; ValueError if trials are outside the space, which has then changed.
+
+    Args:
+        trials: of one strategy, with the columns of ``trials.parquet``.
+        space: what was tuned.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    laws = distributions(space)
+    study = optuna.create_study(direction="maximize")
+    for row in records(trials):
+        settings = json.loads(row["settings"])
+        if not settings.keys() <= laws.keys():
+            raise ValueError(f"trial {row['trial']} has other settings than are tuned now")
+        complete = row["state"] == "complete"
+        study.add_trial(
+            optuna.create_trial(
+                state=TrialState.COMPLETE if complete else TrialState.FAIL,
+                params=settings,
+                distributions={key: laws[key] for key in settings},
+                value=row["value"] if complete else None,
+            )
+        )
+    return study
+
+
+def importances(study: "Study") -> Mapping[str, float] | None:
+    """Compute the share of importance of each setting; None if the trials cannot tell."""
+    import optuna
+    from optuna.trial import TrialState
+
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < ENOUGH:
+        return None
+    with warnings.catch_warnings():
+        # Optuna warns, and calls all settings equally important, where it cannot tell.
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return optuna.importance.get_param_importances(study)
+        except UserWarning:
+            return None
+
+
+def _figures(name: str, trials: pd.DataFrame, space: ParameterSpace) -> Iterator[Block]:
+    counts = ", ".join(f"{n} {state}" for state, n in trials["state"].value_counts().items())
+    n_complete = int((trials["state"] == "complete").sum())
     if n_complete < 2:
-        yield Text(f"{name}: {words or 'no'} trials, too few for a figure.")
+        yield Text(f"{name}: {counts or 'no'} trials, too few for a figure.")
         return
-    space = tuned_space(config, name)
-    several = len(space.parameters) > 1
-    shares = importance.importances(trials, space) if several else None
-    told = (
-        ""
-        if not several
-        else "Importance (PED-ANOVA) says how differently the best tenth of the trials and all "
-        "trials are distributed; it rests on completed trials only."
-        if shares is not None
-        else f"{n_complete} complete trials are too few to tell which setting matters "
-        f"({importance.ENOUGH} are needed)."
-        if n_complete < importance.ENOUGH
-        else "The trials do not tell which setting matters."
-    )
+    try:
+        study = study_of(trials, space)
+    except ValueError as error:
+        yield Text(f"{name}: {counts}. No figure: {error}.")
+        return
+    from optuna.visualization import matplotlib as drawn
+
     yield Drawing(
-        importance.draw_tuning(trials, space),
-        f"{name}: {words}. The circled trial was chosen. {told}",
-        f"Trials of {name} by number and by setting."
-        + "".join(f" Importance of {key}: {share:.2f}." for key, share in (shares or {}).items()),
+        _tidy(drawn.plot_optimization_history, study),
+        f"{name}: {counts}. Values of the complete trials and the best of them so far.",
+        f"Trials of {name} by number.",
     )
+    keys = [parameter.name for parameter in space.parameters]
+    shares = importances(study) if len(keys) > 1 else None
+    if shares is not None:
+        yield Drawing(
+            _tidy(drawn.plot_param_importances, study),
+            f"{name}: importance (PED-ANOVA), which says how differently the best tenth of the "
+            "trials and all trials are distributed; it rests on complete trials only.",
+            "".join(f"Importance of {key}: {share:.2f}. " for key, share in shares.items()),
+        )
+    elif len(keys) > 1:
+        enough = "" if n_complete >= ENOUGH else f" ({ENOUGH} complete trials are needed)"
+        yield Text(f"{name}: too few trials to tell which setting matters{enough}.")
+    for start in range(0, len(keys), ABREAST):
+        some = keys[start : start + ABREAST]
+        yield Drawing(
+            _tidy(drawn.plot_slice, study, some),
+            f"{name}: value of each complete trial against its {', '.join(some)}.",
+            f"Trials of {name} by setting.",
+        )
+
+
+def _tidy(draw: Any, study: "Study", params: list[str] | None = None) -> "Figure":
+    """Draw with Optuna at a page's width, without its title and without changing global styles."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    matplotlib.use("Agg")
+    with pyplot.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the functions are called experimental
+        made = draw(study, target_name="held-out score", **({"params": params} if params else {}))
+        axes = np.atleast_1d(made)
+        figure: Figure = axes[0].figure
+        pyplot.close(figure)
+        figure.suptitle("")
+        for one in axes:
+            one.set_title("")
+            one.set_title("", loc="left")
+            if params:  # their values are long words, or crowded numbers of a logarithmic axis
+                one.tick_params(axis="x", labelrotation=60, which="both")
+        figure.set_layout_engine("constrained")
+        figure.set_size_inches(7.2, 3.4)
+    return figure
 
 
 def _trials_table(trials: pd.DataFrame) -> Table:
-    return Table(
+    return table_of(
         "Every trial; the value of a pruned one is the last before it was ended",
-        ("strategy", "trial", "state", "value", "episodes", "settings", "reason"),
-        [
-            (
-                row["strategy"],
-                str(row["trial"]),
-                row["state"],
-                number(row["value"]),
-                f"{row['episodes']:,}",
-                ", ".join(
-                    f"{key} {_setting(value)}" for key, value in json.loads(row["settings"]).items()
-                ),
-                row.get("reason", ""),
-            )
-            for row in records(trials)
-        ],
+        records(trials),
+        {
+            "strategy": lambda row: row["strategy"],
+            "trial": lambda row: row["trial"],
+            "state": lambda row: row["state"],
+            "value": lambda row: number(row["value"]),
+            "episodes": lambda row: f"{row['episodes']:,}",
+            "settings": lambda row: ", ".join(
+                f"{key} {_setting(value)}" for key, value in json.loads(row["settings"]).items()
+            ),
+            "reason": lambda row: row.get("reason", ""),
+        },
         "lrlrrll",
     )
 

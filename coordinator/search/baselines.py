@@ -1,8 +1,7 @@
-"""Further policies to measure a learned Θ against, on the same held-out tasks.
+"""Score further policies that a family knows, to compare a learned Θ with, on its held-out tasks.
 
-Some families know some: a well-known algorithm, say, or the best that any learner can do. Nothing
-of them is stored. They are functions of the configuration and the seeds, and whoever shows them
-computes them again.
+They are, for example, a well-known algorithm, or the best that any learner can do. Nothing of them
+is stored, because they are functions of the configuration and the seeds.
 """
 
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ import numpy as np
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import amount, mean_regret, plus_minus
-from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample, gain_and_span
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, HasBaselines, References, TaskBatch
 from spikeloop.workers.job import Grid
@@ -22,22 +22,22 @@ from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a policy that no outer loop has learned earns on the held-out tasks.
+    """What a policy that was not learned by the outer loop earns on the held-out tasks.
 
     Attributes:
-        score: over all tasks; its interval is about new tasks, and resamples them just as the
-            scores of the transfer do.
+        score: over all tasks; its interval is about new tasks, resampled as for the scores of the
+            transfer.
         mean_return: over all tasks.
         regret: mean over all tasks of the optimal minus the expected return.
     """
 
-    score: Estimate
+    score: Interval
     mean_return: float
-    regret: Estimate
+    regret: Interval
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
-        """Score, interval, mean return and how much that is below the optimum, for tables."""
+        """Score, interval, mean return and regret as text, for tables."""
         score = self.score
         interval = f"[{score.low:.3f}, {score.high:.3f}]"
         below = plus_minus(self.regret)
@@ -45,19 +45,19 @@ class Baseline:
 
 
 class OtherTasks(Exception):
-    """The family draws other tasks now than those that were run."""
+    """The family draws other tasks now than when the episodes were run."""
 
 
 def measure(config: RunConfig, seed: int, references: References) -> dict[str, Baseline]:
-    """The baselines of a transfer's held-out tasks by name; none if the family knows none.
+    """Give the baselines on a transfer's held-out tasks by name; none if the family knows none.
 
     Args:
         config: of the run.
         seed: of the held-out tasks.
-        references: of the held-out tasks, as their episodes were scored.
+        references: of the held-out tasks, by which the episodes were scored.
 
     Raises:
-        ConfigError: what the family gives is not one finite return for each task.
+        ConfigError: the family does not give one finite return for each task.
         OtherTasks: the references are not those of the tasks that the family draws.
     """
     tasks = _held_out(config, seed, n_tasks=len(references.random))
@@ -68,11 +68,10 @@ def measure(config: RunConfig, seed: int, references: References) -> dict[str, B
     _check(returns, f"[family] {config.family.kind}", tasks.n_tasks)
     rng = stream(config.run.seed, Purpose.BOOTSTRAP, TaskSet.TRANSFER, seed)
     bootstrap = Bootstrap.over(tasks.n_tasks, rng)  # the transfer's own weights of the tasks
-    span = (references.optimal - references.random)[None, :]
-    everywhere = np.ones_like(span, dtype=np.bool_)
+    everywhere = np.ones((1, tasks.n_tasks), dtype=np.bool_)
     return {
         name: Baseline(
-            bootstrap.estimate(Sample((earned - references.random)[None, :], span)),
+            bootstrap.estimate(Sample(*gain_and_span(earned[None, :], references, everywhere))),
             float(np.mean(earned)),
             mean_regret((references.optimal - earned)[None, :], everywhere, bootstrap),
         )
@@ -81,17 +80,17 @@ def measure(config: RunConfig, seed: int, references: References) -> dict[str, B
 
 
 def check_tasks(config: RunConfig, seed: int, references: References) -> None:
-    """OtherTasks if a transfer's held-out tasks, by their references, are not those of today."""
+    """Raise OtherTasks if the references of a transfer's held-out tasks are not today's."""
     _refuse_others(_held_out(config, seed, len(references.random)).references(), references)
 
 
 def _held_out(config: RunConfig, seed: int, n_tasks: int) -> TaskBatch:
-    """The tasks of a transfer."""
-    nobody = Explicit(config.space.default_point()[None, :])
+    """Draw the tasks of a transfer."""
+    population = Explicit(config.space.default_point()[None, :])
     grid = Grid(
         config.family,
         config.learner,
-        nobody,
+        population,
         n_tasks=n_tasks,
         run_seed=config.run.seed,
         task_set=TaskSet.TRANSFER,
@@ -101,10 +100,10 @@ def _held_out(config: RunConfig, seed: int, n_tasks: int) -> TaskBatch:
 
 
 def _refuse_others(now: References, then: References) -> None:
-    """OtherTasks if references differ by more than another machine's rounding."""
+    """Raise OtherTasks if references differ by more than the rounding of another machine."""
     for name in ("random", "optimal"):
         if not np.allclose(getattr(now, name), getattr(then, name), rtol=1e-6, atol=1e-9):
-            raise OtherTasks("the family draws other tasks now than those that were run")
+            raise OtherTasks("the family draws other tasks now than when the episodes were run")
 
 
 def _check(returns: Mapping[str, FloatArray], where: str, n_tasks: int) -> None:

@@ -1,4 +1,4 @@
-"""How a finished run ends, from its own files: nothing that was run is run again."""
+"""Read the transfer of a finished run from its files; no episode is run again."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,45 +10,39 @@ from numpy.typing import NDArray
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search import baselines
 from spikeloop.coordinator.search import rows as tables
-from spikeloop.coordinator.search.deployment import deployed, raced
+from spikeloop.coordinator.search.deployment import deployed, is_race_over
 from spikeloop.coordinator.search.evaluation import GridEpisodes
-from spikeloop.coordinator.search.loop import is_over
-from spikeloop.coordinator.search.transfer import (
-    Transfer,
-    summarise,
+from spikeloop.coordinator.search.transfer import Transfer, summarise
+from spikeloop.coordinator.search.transfer_design import (
     transfer_areas,
     transfer_grid,
     transfer_theta,
 )
 from spikeloop.coordinator.store import schemas
-from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.tasks.base import References
 from spikeloop.workers.job import Failure, Grid, Status, Tile
 
 STATUS = {status.words: status for status in Status}
 
 
-def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
-    """The transfer that ends a run, baselines included, as it was when it was run.
+def read_transfer(run: Run) -> Transfer | None:
+    """Give the transfer that ends a run, baselines included, as it was when it was run.
 
-    None if something is still to be run: the search, the race, or held-out episodes of these very
-    points on these very tasks. So, too, if no episode of the learned Θ counts: whoever resumes such
-    a run has mended what let them fail.
-
-    Args:
-        config: of the run.
-        store: of the run, its files examined.
+    None if something is still to be run: the search, the race, or held-out episodes of this very
+    point on these very tasks. None also if every episode of the learned Θ failed, because such a
+    run is resumed after the cause was mended.
 
     Raises:
-        ConfigError: a file is damaged, or a baseline is none.
+        ConfigError: a file is damaged, or a baseline is not one finite return a task.
     """
-    last = store.generation()
-    if not is_over(config, store.row(last) if last > 0 else None) or not raced(config, store):
+    config, store = run.config, run.store
+    if not run.search_is_over or not is_race_over(run):
         return None
     path = store.part_path("transfer", config.transfer.seed)
     if not path.exists():
         return None
-    grid = transfer_grid(config, config.transfer, deployed(config, store))
+    grid = transfer_grid(config, config.transfer, deployed(run))
     theta = transfer_theta(config.transfer)
     episodes = _episodes(grid, _wanted(config, grid), theta, store.read_part(path))
     if episodes is None or not episodes.ok[theta.index("learned")].any():
@@ -63,7 +57,7 @@ def transfer(config: RunConfig, store: RunStore) -> Transfer | None:
 
 
 def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
-    """(n_candidates, n_tasks) which episodes a transfer of this size has."""
+    """Which episodes a transfer of this size has, (n_candidates, n_tasks)."""
     whole = Tile(0, grid.n_candidates, 0, grid.n_tasks)
     wanted = np.zeros(whole.shape, dtype=np.bool_)
     for area in transfer_areas(config.transfer):
@@ -74,7 +68,7 @@ def _wanted(config: RunConfig, grid: Grid) -> NDArray[np.bool_]:
 def _episodes(
     grid: Grid, wanted: NDArray[np.bool_], theta: tuple[str, ...], table: pa.Table
 ) -> GridEpisodes | None:
-    """The episodes of a table, without curves; None unless they are those wanted of the grid."""
+    """Give the episodes of a table without their curves; None if they are not the wanted ones."""
     if not table.schema.equals(schemas.TRANSFER) or table.num_rows != wanted.sum():
         return None
     if (table.schema.metadata or {}).get(tables.POINTS) != tables.points_digest(grid):

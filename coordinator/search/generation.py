@@ -1,8 +1,9 @@
-"""The two grids of a search: a generation on its fresh tasks, and one point on held-out tasks."""
+"""Run the two grids of a search: a generation on fresh tasks, one point on held-out tasks."""
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,31 +13,67 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
 from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
-from spikeloop.coordinator.stats.scores import Estimate, held_out_score
+from spikeloop.coordinator.search.reporter import Reporter
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import held_out_score
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Job, Population, cut
 from spikeloop.workers.seeding import TaskSet
 
-if TYPE_CHECKING:
-    from spikeloop.coordinator.search.reporter import Reporter
-
 HELD_OUT_JOBS = 16
-"""About so many jobs a held-out score is cut into."""
+"""Number of jobs, about, that a held-out score is cut into.
+
+They are smaller than the search's, to keep workers busy. Their size does not depend on the number
+of workers, because no result may.
+"""
 
 
-def live_generation(
+@dataclass(frozen=True)
+class Generation:
+    """One generation, after the strategy was told its fitness.
+
+    Attributes:
+        number: from 1.
+        epoch: how often the search had restarted before it.
+        state: of the strategy after it.
+        episodes: episodes of its candidates on its tasks.
+        fitness: (n_candidates,) as told to the strategy; nan without one.
+        total_episodes: episodes of the search so far.
+        spread: of the population, in coordinates; nan where points are too long to be stored.
+        wall_s: seconds that it took.
+    """
+
+    number: int
+    epoch: int
+    state: Any
+    episodes: GridEpisodes
+    fitness: FloatArray
+    total_episodes: int
+    spread: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Episodes of one point on the monitor tasks, and their score."""
+
+    episodes: GridEpisodes
+    score: Interval
+
+
+def run_generation(
     config: RunConfig,
     pool: WorkerPool,
     population: Population,
     generation: int,
-    reporter: "Reporter",
+    reporter: Reporter,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> GridEpisodes:
-    """A generation's candidates on its own fresh tasks; RunFailed if too many episodes fail.
+    """Run a generation's candidates on its fresh tasks; RunFailed if too many episodes fail.
 
-    ``meanwhile`` is called once while the workers are busy.
+    ``meanwhile`` is called once while workers are busy.
     """
     run = config.run
     grid = Grid(
@@ -52,7 +89,7 @@ def live_generation(
         progress=(generation - 1) / run.generations,
     )
     n_episodes = racing_schedule.n_episodes(grid.n_candidates, run.edges)
-    reporter.started(f"generation {generation}/{config.run.generations}", n_episodes)
+    reporter.started(f"generation {generation}/{run.generations}", n_episodes)
     tile = (run.tile_candidates, run.tile_tasks)
     name = f"generation {generation}"
     episodes = racing.race(
@@ -62,20 +99,18 @@ def live_generation(
     return episodes
 
 
-def live_held_out(
-    config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: "Reporter"
-) -> tuple[GridEpisodes, Estimate]:
-    """One point on the monitor tasks, which are the same for every generation, and its score."""
+def run_held_out(
+    config: RunConfig, pool: WorkerPool, point: FloatArray, generation: int, reporter: Reporter
+) -> HeldOut:
+    """Run one point on the monitor tasks, which are the same for every generation."""
     reporter.started("held-out score", config.transfer.monitor_tasks)
     episodes = evaluate_grid(pool, held_out_jobs(config, point, generation), reporter.episodes_done)
-    return episodes, held_out_score(episodes.gain[0], episodes.span[0], config.run.seed, generation)
+    score = held_out_score(episodes.gain[0], episodes.span[0], config.run.seed, generation)
+    return HeldOut(episodes, score)
 
 
 def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list[Job]:
-    """The held-out episodes of one point, in smaller jobs than the search's, to keep workers busy.
-
-    Their size is no function of the number of workers, on which nothing may depend.
-    """
+    """Cut the held-out episodes of one point into about ``HELD_OUT_JOBS`` jobs."""
     grid = Grid(
         config.family,
         config.learner,
@@ -91,14 +126,14 @@ def held_out_jobs(config: RunConfig, point: FloatArray, generation: int) -> list
 
 
 def count_failures(episodes: GridEpisodes) -> Counter[str]:
-    """Number of failed episodes by reason, in words."""
+    """Count the failed episodes by reason."""
     return Counter(failure.status.words for failure in episodes.failures)
 
 
 def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generation: int) -> None:
     run = config.run
     if np.isfinite(episodes.fitness(run.max_failed_share)).any():
-        if episodes.n_failed <= run.max_failed_share * episodes.n_episodes_done:
+        if episodes.n_failed <= run.max_failed_share * episodes.n_evaluated:
             return
     elif not episodes.failures:
         raise RunFailed(
@@ -109,7 +144,7 @@ def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generat
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(episodes).items())
     first = episodes.failures[0]
     raise RunFailed(
-        f"generation {generation}: {episodes.n_failed} of {episodes.n_episodes_done} episodes "
+        f"generation {generation}: {episodes.n_failed} of {episodes.n_evaluated} episodes "
         "failed "
         f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
         f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",

@@ -1,4 +1,4 @@
-"""What is published of a search while it goes on: the numbers of its committed generations."""
+"""Give the live metrics of a search: the numbers of its committed generations."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,16 @@ COLUMNS = {
     "generation_work_seconds": "work_s",
     "generation_overhead_seconds": "overhead_s",
 }
-"""Columns of a generation's row by metric."""
+"""Metric -> column of a generation's row."""
 
 HELD_OUT = ("held_out_score", "held_out_low", "held_out_high")
-"""Metrics, and columns of the rows of generations in which they were measured."""
+"""Metrics that are named as their columns, in generations with a held-out score."""
 
 
 def at_start(
     planned: int, last: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Measure]:
-    """When a search begins or goes on: all metrics of searches, so that none is another's.
-
-    Args:
-        planned: generations at most.
-        last: row of the last committed generation, if there is one.
-        rows: of those with a held-out score, among others.
-    """
+    """Give every metric at the start of a search, so that none of an earlier search remains."""
     measures: dict[str, Measure] = dict.fromkeys([*COLUMNS, *HELD_OUT, "failed_share"])
     measures |= {"generation": 0, "strategy": {}, "commit_seconds": None}
     for row in rows:
@@ -44,7 +38,7 @@ def at_start(
 
 
 def after_commit(row: Mapping[str, Any], commit_s: float) -> dict[str, Measure]:
-    """When a generation has been committed, which took ``commit_s``."""
+    """Give the metrics after a commit that took ``commit_s`` seconds."""
     return {
         **of_row(row),
         "commit_seconds": commit_s,
@@ -53,12 +47,12 @@ def after_commit(row: Mapping[str, Any], commit_s: float) -> dict[str, Measure]:
 
 
 def at_end() -> dict[str, Measure]:
-    """When a search has ended: nobody waits for a commit any more."""
+    """Give the metrics at the end of a search, after which no commit is expected."""
     return {"last_commit_timestamp_seconds": None}
 
 
 def of_row(row: Mapping[str, Any]) -> dict[str, Measure]:
-    """Of one generation; the held-out score only where it was measured."""
+    """Give the metrics of a generation; the held-out score only where it was measured."""
     measures: dict[str, Measure] = {name: row[column] for name, column in COLUMNS.items()}
     measures["failed_share"] = row["n_failed"] / row["n_episodes"]
     prefix = "strategy_"
@@ -71,5 +65,4 @@ def of_row(row: Mapping[str, Any]) -> dict[str, Measure]:
 
 
 def _held_out(row: Mapping[str, Any]) -> dict[str, Measure]:
-    """The held-out score of a generation in which it was measured."""
     return {} if row["held_out_score"] is None else {name: row[name] for name in HELD_OUT}

@@ -1,4 +1,4 @@
-"""Episodes on different processors: one line to the user where that may change the last bits.
+"""Warn once where episodes run on different processors and that may change the last bits.
 
 The column ``worker`` of an episode names the process that ran it and its kernels
 (``workers.processor``), so the tables of a run say what was computed on what.
@@ -14,13 +14,7 @@ from spikeloop.workers.processor import label, portable
 
 
 class WatchedPool:
-    """A pool that says once if an episode comes from a worker with other kernels than this process.
-
-    Args:
-        pool: that does the work.
-        what: whose numbers may differ, for the message.
-        note: prints a line.
-    """
+    """A pool that warns once of a worker with other kernels than this process."""
 
     def __init__(self, pool: WorkerPool, what: str, note: Callable[[str], None]) -> None:
         self.stop = pool.stop
@@ -30,25 +24,25 @@ class WatchedPool:
 
     @property
     def n_workers(self) -> int:
-        """Those of the pool."""
+        """Number of workers of the pool."""
         return self._pool.n_workers
 
     @property
     def n_replaced(self) -> int:
-        """Those of the pool."""
+        """Number of workers that the pool has replaced."""
         return self._pool.n_replaced
 
     @property
     def description(self) -> str:
-        """That of the pool."""
+        """Description of the pool."""
         return self._pool.description
 
     def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Publishes them as the pool does."""
+        """Publish measures through the pool."""
         self._pool.publish(measures)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yields the pool's outcomes, and looks at who ran them."""
+        """Yield the pool's outcomes, and check the worker of each."""
         for outcome in self._pool.run(jobs):
             if self._note is not None and (text := mixed(outcome.result.worker, self._what)):
                 self._note(text)
@@ -57,19 +51,14 @@ class WatchedPool:
 
 
 def watched(pool: WorkerPool, config: RunConfig, note: Callable[[str], None]) -> WorkerPool:
-    """The pool itself where processors change no number, else one that watches them."""
+    """Give the pool itself if processors change no number, else one that warns."""
     if portable(config.learner, config.family):
         return pool
     return WatchedPool(pool, config.learner.kind, note)
 
 
 def mixed(workers: str, what: str) -> str:
-    """A warning if one of these workers has other kernels than this process; "" if none has.
-
-    Args:
-        workers: as results name them, separated by ", ".
-        what: whose numbers may differ.
-    """
+    """Give a warning if one of these workers has other kernels than this process, else ""."""
     for worker in workers.split(", "):
         name, _, there = worker.rpartition(":")
         if name and there != label():

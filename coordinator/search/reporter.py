@@ -1,32 +1,32 @@
-"""What people are told while a search runs, and whoever tells them."""
+"""Protocols of what shows the progress of a search, and what it is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from spikeloop.coordinator.stats.scores import Estimate
+from spikeloop.coordinator.stats.bootstrap import Interval
 
 
 @dataclass(frozen=True)
 class GenerationReport:
-    """What people are told of a finished generation.
+    """What is reported of a committed generation.
 
     Attributes:
         generation: its number.
         best: fitness of the best candidate on this generation's tasks.
-        mean: fitness of the candidates that have one, on average.
+        mean: mean fitness of the candidates that have one.
         held_out: score of the recommended point on the monitor tasks, where it was measured.
-        failures: number of failed episodes by reason, those of the held-out score included, and
-            those of generations before it that are told of together with it.
-        summary: what the strategy tells of itself.
+        failures: number of failed episodes by reason, held-out ones and those of earlier
+            generations of the same commit included.
+        summary: numbers of the strategy about itself.
         wall_s: seconds from asking to telling.
-        stopped: why the search ends or begins anew after it, in words; "" if it goes on.
+        stopped: why the search ends or restarts after it, in words; "" if it goes on.
     """
 
     generation: int
     best: float
     mean: float
-    held_out: Estimate | None
+    held_out: Interval | None
     failures: Mapping[str, int]
     summary: Mapping[str, float]
     wall_s: float
@@ -34,16 +34,28 @@ class GenerationReport:
 
 
 class Reporter(Protocol):
-    """Whoever shows the progress."""
+    """Something that shows the progress of a search."""
 
     def started(self, what: str, n_episodes: int) -> None:
-        """A grid of ``n_episodes`` is on its way."""
+        """Take note that a grid of ``n_episodes`` episodes was begun."""
         ...
 
     def episodes_done(self, n_episodes: int) -> None:
-        """Some of its episodes came in."""
+        """Take note that results of so many episodes came in."""
         ...
 
     def generation(self, report: GenerationReport) -> None:
-        """A generation was committed, and with it those since the last that was told of."""
+        """Take note of a commit, which may hold several generations; the report is of the last."""
+        ...
+
+
+class SessionReporter(Reporter, Protocol):
+    """A reporter that also shows what concerns a run as a whole."""
+
+    def pool(self, description: str) -> None:
+        """Take note that the workers are ready."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Show a line of its own."""
         ...

@@ -1,4 +1,4 @@
-"""Episodes, candidates and generations as Arrow tables in the columns of ``schemas``."""
+"""Write episodes, candidates and generations as Arrow tables in the columns of ``schemas``."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,19 @@ import pyarrow as pa
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridEpisodes
-from spikeloop.coordinator.stats.scores import Estimate, score
+from spikeloop.coordinator.search.generation import HeldOut
+from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store import schemas
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
 from spikeloop.workers.space import ParameterSpace
 
 POINTS = b"points"
-"""Key of a transfer's metadata: the digest of the points that met the tasks."""
+"""Key of a transfer's metadata, the digest of the points that met the tasks."""
 
 
 def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
-    """The episodes of a generation, candidate by candidate."""
+    """Give the episodes of a generation, candidate by candidate."""
     candidate, _ = np.indices(episodes.returns.shape)
     table = _table(
         schemas.EPISODES,
@@ -28,21 +29,21 @@ def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
         candidate=candidate.ravel(),
         **_episode_columns(episodes),
     )
-    return table.filter(pa.array(episodes.episodes_done.ravel()))
+    return table.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Table:
-    """The episodes of the race between the points recommended after these generations."""
+    """Give the episodes of the race between the points recommended after these generations."""
     table = _table(
         schemas.FINALISTS,
         generation=np.repeat(generations, episodes.grid.n_tasks),
         **_episode_columns(episodes),
     )
-    return table.filter(pa.array(episodes.episodes_done.ravel()))
+    return table.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
-    """The held-out episodes of the point recommended after a generation, with their curves."""
+    """Give the held-out episodes of the point recommended after a generation, with curves."""
     return _table(
         schemas.CURVES,
         generation=np.full(episodes.returns.size, generation),
@@ -52,9 +53,9 @@ def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
 
 
 def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
-    """Held-out episodes of several points, with their curves; ``point`` counts within a theta.
+    """Give held-out episodes of several points, with curves; ``point`` counts within a theta.
 
-    Its metadata name the points, which it does not hold: a run that goes on after a transfer
+    The metadata hold a digest of the points, because a run that is continued after a transfer
     learns another Θ.
     """
     n_tasks = episodes.grid.n_tasks
@@ -68,11 +69,11 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
         **_episode_columns(episodes),
     )
     named = table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
-    return named.filter(pa.array(episodes.episodes_done.ravel()))
+    return named.filter(pa.array(episodes.evaluated.ravel()))
 
 
 def points_digest(grid: Grid) -> bytes:
-    """What names the points of a grid: the SHA-256 of their coordinates."""
+    """Give the SHA-256 of the coordinates of a grid's points."""
     points = grid.population.rows(0, grid.n_candidates)
     return hashlib.sha256(points.tobytes()).hexdigest().encode()
 
@@ -80,15 +81,15 @@ def points_digest(grid: Grid) -> bytes:
 def candidates_table(
     episodes: GridEpisodes, fitness: FloatArray, space: ParameterSpace, generation: int
 ) -> pa.Table:
-    """One row a candidate of a generation."""
+    """Give one row a candidate of a generation."""
     n = episodes.grid.n_candidates
     schema = schemas.candidates(space)
     columns: dict[str, Any] = {
         "generation": np.full(n, generation),
         "candidate": np.arange(n),
         "fitness": fitness,
-        "n_episodes": episodes.episodes_done.sum(axis=1),
-        "n_failed": (episodes.episodes_done & ~episodes.ok).sum(axis=1),
+        "n_episodes": episodes.evaluated.sum(axis=1),
+        "n_failed": (episodes.evaluated & ~episodes.ok).sum(axis=1),
         "status": np.where(np.isfinite(fitness), "ok", "failed"),
     }
     if space.n_dim <= MAX_STORED_DIM:
@@ -107,14 +108,7 @@ def generation_table(
     summary: Mapping[str, float],
     columns: Mapping[str, Any],
 ) -> pa.Table:
-    """The one row of a generation.
-
-    Args:
-        episodes: of the generation.
-        fitness: (n_candidates,) of its candidates.
-        summary: what the strategy tells of itself.
-        columns: by name, those that do not follow from these.
-    """
+    """Give the one row of a generation."""
     best_candidate = int(np.nanargmax(fitness))
     fitness = fitness[np.isfinite(fitness)]
     row: dict[str, Any] = {
@@ -126,7 +120,7 @@ def generation_table(
         "best_candidate": best_candidate,
         "n_candidates": episodes.grid.n_candidates,
         "n_tasks": episodes.grid.n_tasks,
-        "n_episodes": episodes.n_episodes_done,
+        "n_episodes": episodes.n_evaluated,
         "n_failed": episodes.n_failed,
         "simulated_steps": episodes.n_simulated_steps,
         "retries": int((episodes.attempts - 1).clip(min=0).sum()),
@@ -134,18 +128,19 @@ def generation_table(
         **columns,
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
-        row[name] = int((episodes.episodes_done & (episodes.status == status)).sum())
+        row[name] = int((episodes.evaluated & (episodes.status == status)).sum())
     return _table(schemas.generations(tuple(summary)), **{k: [v] for k, v in row.items()})
 
 
-def held_out_columns(episodes: GridEpisodes | None, held_out: Estimate | None) -> dict[str, Any]:
-    """Columns of a generation about its held-out score; without values if it has none."""
+def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
+    """Give the columns of a generation about its held-out score, None where it has none."""
+    score = held_out and held_out.score
     return {
-        "held_out_score": held_out and held_out.value,
-        "held_out_low": held_out and held_out.low,
-        "held_out_high": held_out and held_out.high,
-        "held_out_tasks": held_out and held_out.n_tasks,
-        "held_out_failed": episodes and episodes.n_failed,
+        "held_out_score": score and score.value,
+        "held_out_low": score and score.low,
+        "held_out_high": score and score.high,
+        "held_out_tasks": score and score.n,
+        "held_out_failed": held_out and held_out.episodes.n_failed,
     }
 
 
@@ -154,7 +149,9 @@ def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
     errors = np.full(shape, None, dtype=object)
     for failure in episodes.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    span = np.broadcast_to(episodes.references.optimal - episodes.references.random, shape)
+    gain, span = gain_and_span(
+        episodes.returns, episodes.references, np.ones(shape, dtype=np.bool_)
+    )
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
         "task": np.indices(shape)[1],
@@ -162,7 +159,7 @@ def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
         "return": episodes.returns,
         "random": np.broadcast_to(episodes.references.random, shape),
         "optimal": np.broadcast_to(episodes.references.optimal, shape),
-        "score": score(episodes.returns - episodes.references.random, span),
+        "score": score(gain, span),
         "status": words[episodes.status],
         "error": errors,
         "attempts": episodes.attempts,

@@ -1,7 +1,7 @@
 """Score against episodes spent: step curves, the area under them, bands, and episodes to a target.
 
-A run is measured on held-out tasks now and then; between measurements its score is the last one.
-Runs are whole: bands resample them, not their points.
+A run is measured on held-out tasks at intervals; between measurements its score is the last one.
+Bands resample whole runs, not their points.
 
 Source: Hansen et al. 2021 (COCO, Optimization Methods and Software 36:114) for expected running
 times.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloop.coordinator.stats.intervals import CONFIDENCE, Interval, percentiles
+from spikeloop.coordinator.stats.bootstrap import CONFIDENCE, Interval, percentiles, share
 from spikeloop.coordinator.stats.significance import Statistic, interquartile_mean
 from spikeloop.tasks.base import FloatArray
 
@@ -23,9 +23,8 @@ class AnytimeBand:
     """Held-out score of the recommended point against episodes spent, over runs.
 
     Attributes:
-        episodes: (n_grid,) episodes spent in the outer loop, ascending, evenly spaced in the
-            logarithm.
-        runs: (n, n_grid) of each run the last score measured until then; nan before the first.
+        episodes: (n_grid,) episodes spent in the outer loop, ascending, evenly spaced in the log.
+        runs: (n, n_grid) the last score of each run measured until then; nan before the first.
         value: (n_grid,) interquartile mean over runs; nan where a run has no score yet.
         low, high: (n_grid,) pointwise 95 % band over runs; nan for fewer than two runs.
         n: runs.
@@ -64,11 +63,11 @@ def step_curve(episodes: ArrayLike, scores: ArrayLike, at: ArrayLike) -> FloatAr
     """(n_at,) score last measured when so many episodes were spent; nan before the first.
 
     The score is that of the recommended point as measured on held-out tasks, not the best so far:
-    the best of noisy measurements is biased upwards, and a strategy that loses its point shall be
-    seen to lose it. After a run's last measurement the curve keeps its value.
+    the best of noisy measurements is biased upwards and would hide that a strategy lost its point.
+    After a run's last measurement the curve keeps its value.
 
     Args:
-        episodes: (n_measured,) spent in the outer loop, ascending.
+        episodes: (n_measured,) episodes spent in the outer loop, ascending.
         scores: (n_measured,) held-out scores; a nan counts as not measured.
         at: (n_at,) episodes.
     """
@@ -102,11 +101,11 @@ def anytime_band(
     statistic: Statistic = interquartile_mean,
     n_resamples: int = 1000,
 ) -> AnytimeBand:
-    """Location of step curves over runs, with a pointwise percentile band; whole runs resampled.
+    """Location of step curves over runs, with a pointwise percentile band.
 
     Args:
         runs: (n, n_grid) of ``step_curve``.
-        episodes: (n_grid,) at which.
+        episodes: (n_grid,) episodes at which.
         rng: for the resampling.
         statistic: interquartile mean or mean.
         n_resamples: number of resamples.
@@ -117,9 +116,9 @@ def anytime_band(
     n = len(curves)
     drawn = rng.integers(0, max(n, 1), (n_resamples, n))
     for i in np.flatnonzero(np.isfinite(curves).all(axis=0)) if n else ():
-        value[i] = statistic(curves[:, i, None])
+        value[i] = statistic(curves[:, i])
         if n > 1:
-            low[i], high[i] = percentiles(statistic(curves[drawn, i][..., None]))
+            low[i], high[i] = percentiles(statistic(curves[drawn, i]))
     return AnytimeBand(grid, curves, value, low, high, n)
 
 
@@ -140,7 +139,7 @@ def episodes_to_target(
 
 
 def attainment(episodes: ArrayLike, reached: ArrayLike) -> Attainment:
-    """Episodes to a target over runs, those that never reached it censored where they ended.
+    """Episodes to a target over runs; those that never reached it are censored where they ended.
 
     The median is where the Kaplan–Meier curve of runs still below the target falls to a half, its
     interval where the curve's log-log bands do (Brookmeyer and Crowley 1982, Biometrics 38:29).
@@ -155,10 +154,9 @@ def attainment(episodes: ArrayLike, reached: ArrayLike) -> Attainment:
     success: NDArray[np.bool_] = np.asarray(reached, dtype=bool)
     n, k = x.size, int(success.sum())
     if n == 0:
-        nothing = Interval(np.nan, np.nan, np.nan, 0)
-        return Attainment(float("nan"), nothing, nothing, 0, 0)
-    # No band exists where every run has reached the target. There none of n is left below it, and
-    # Clopper and Pearson's bound for 0 of n takes its place.
+        return Attainment(np.nan, Interval(np.nan, np.nan, np.nan, 0), share(success), 0, 0)
+    # Where every run has reached the target there is no band. None of n runs is left below it
+    # there, so Clopper and Pearson's bound for 0 of n takes its place.
     nothing_left = 1.0 - ((1.0 - CONFIDENCE) / 2.0) ** (1.0 / n)
     below = stats.ecdf(stats.CensoredData.right_censored(x, ~success)).sf
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -174,9 +172,7 @@ def attainment(episodes: ArrayLike, reached: ArrayLike) -> Attainment:
     high = falls(np.where(empty, nothing_left, bands.high.probabilities))
     low, high = (low, high) if n > 1 else (np.nan, np.nan)
     median = Interval(falls(below.probabilities), low, high, n)
-    wilson = stats.binomtest(k, n).proportion_ci(CONFIDENCE, method="wilson")
-    share = Interval(k / n, float(wilson.low), float(wilson.high), n)
-    return Attainment(float(x.sum() / k) if k else float("inf"), median, share, n, k)
+    return Attainment(float(x.sum() / k) if k else float("inf"), median, share(success), n, k)
 
 
 def _measured(episodes: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikeloop.coordinator.stats.intervals import percentiles, stratified
+from spikeloop.coordinator.stats.bootstrap import N_RESAMPLES, draw_counts, percentiles
 from spikeloop.tasks.base import FloatArray
 
 
@@ -31,26 +31,26 @@ class Profile:
 
 
 def performance_profile(
-    scores: ArrayLike, taus: ArrayLike, rng: np.random.Generator, n_resamples: int = 2000
+    scores: ArrayLike,
+    taus: ArrayLike,
+    rng: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
 ) -> Profile:
-    """Share of runs that score at least tau, for each tau; seeds resampled within strata.
+    """Share of runs that score at least tau, for each tau; seeds are resampled.
 
     Args:
-        scores: (n_seeds,) or (n_seeds, n_strata); nan, a failed run, reaches no score.
+        scores: (n,); nan, a failed run, reaches no score.
         taus: (n_taus,) ascending.
         rng: for the resampling.
         n_resamples: number of resamples.
     """
     grid = np.asarray(taus, dtype=np.float64)
     x = np.asarray(scores, dtype=np.float64)
-    x = stratified(np.where(np.isnan(x), -np.inf, x), finite=False)
-    if not len(x):
+    n = x.size
+    if not n:
         nothing = np.full(grid.size, np.nan)
         return Profile(grid, nothing, nothing, nothing, 0)
-
-    n, n_strata = x.shape
-    reached = np.asarray(x[:, :, None] >= grid, dtype=np.float64)  # (n, n_strata, n_taus)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=(n_resamples, n_strata))  # (r, strata, n)
-    resampled = np.einsum("rsi,ist->rt", drawn, reached, optimize=True) / (n * n_strata)
-    low, high = percentiles(resampled if n > 1 else None, (grid.size,))
-    return Profile(grid, reached.mean(axis=(0, 1)), low, high, n)
+    reached = np.asarray(x[:, None] >= grid, dtype=np.float64)  # (n, n_taus); nan reaches nothing
+    drawn = draw_counts(n, n_resamples, rng).astype(np.float64)
+    low, high = percentiles(drawn @ reached / n if n > 1 else None, (grid.size,))
+    return Profile(grid, reached.mean(axis=0), low, high, n)

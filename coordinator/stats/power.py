@@ -1,9 +1,9 @@
-"""Which true difference the planned test detects: its power, and not that of a similar test.
+"""The true difference that the planned test detects with a given power.
 
 The test is the exact two-sided Wilcoxon signed-rank test at the level of Holm's first step, α / m
 for m planned comparisons. With few seeds and many comparisons that level lies far out in the tail:
-at n = 10 and m = 16 only ten differences of one sign reject. Approximations that are good
-elsewhere, such as that of the paired t-test, then promise too much.
+at n = 10 and m = 16 only ten differences of one sign reject. The power of the paired t-test, a
+common approximation, is too optimistic there.
 
 A shift δ of all differences d is detected upwards if and only if δ exceeds a number that depends on
 the differences alone. The sum of the negative ranks is the number of negative Walsh averages
@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike
 from spikeloop.coordinator.stats.significance import rank_sum_law, smallest_p
 
 SIMULATED_UP_TO = 50
-"""Pairs. Beyond, the large-sample result of ``_large`` is within 1 % of the simulation."""
+"""Pairs; beyond, the large-sample result of ``_large`` is within 1 % of the simulation."""
 WALSH_AVERAGES = 4_000_000
-"""So many are drawn: 72,000 sets of 10 differences, 3,000 of 50. The power of the result is within
-0.02 of the one that is asked for."""
+"""Walsh averages that are drawn: 72,000 sets of 10 differences, 3,000 of 50. The power of the
+result is within 0.02 of the one that is asked for."""
 
 
 def detectable_difference(differences: ArrayLike, alpha: float, power: float = 0.8) -> float:

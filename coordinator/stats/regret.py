@@ -1,6 +1,6 @@
-"""How much less than the optimal policy something earns, and how tables show returns.
+"""Regret: how much less than the optimal policy something earns, and how tables show returns.
 
-Of bandits that is the regret; of functions to be predicted, the summed squared error.
+For functions to be predicted it is the summed squared error.
 """
 
 import math
@@ -8,35 +8,36 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.coordinator.stats.scores import Bootstrap, Estimate, Sample
+from spikeloop.coordinator.stats.bootstrap import Interval
+from spikeloop.coordinator.stats.scores import Bootstrap, Sample
 from spikeloop.tasks.base import FloatArray
 
 CAPTION = "regret: optimal minus earned return, mean ± half of its 95 % interval"
 """What the column of ``plus_minus`` means."""
 
 
-def mean_regret(missed: FloatArray, counts: NDArray[np.bool_], bootstrap: Bootstrap) -> Estimate:
+def mean_regret(missed: FloatArray, counts: NDArray[np.bool_], bootstrap: Bootstrap) -> Interval:
     """Mean over episodes of the optimal minus the earned return, in units of return.
 
-    Below 0 where an episode had more luck than the optimal policy may expect.
+    It is below 0 where episodes earned more than the optimal policy does on average.
 
     Args:
         missed: (n_points, n_tasks) optimal minus earned return.
         counts: (n_points, n_tasks) which episodes count.
         bootstrap: over the tasks, and over points where there are several.
     """
-    # A mean is a ratio of sums too, so that it is resampled just as the scores are.
+    # A mean is a ratio of sums, so it is resampled as the scores are.
     missed = np.where(counts, missed, 0.0)
     return bootstrap.estimate(Sample(missed, counts.astype(np.float64)))
 
 
 def amount(value: float) -> str:
-    """A return with 4 significant digits or more, for example "1233.1", "-72.58" or "0.01250"."""
+    """Format a return with 4 digits or more, for example "1233.1", "-72.58" or "0.01250"."""
     return _fixed(value, abs(value), 4)
 
 
-def plus_minus(estimate: Estimate) -> str:
-    """An estimate with 3 digits or more, for example "367.1 ± 21.4"; "-" if there is none."""
+def plus_minus(estimate: Interval) -> str:
+    """Format a number with 3 digits or more, for example "367.1 ± 21.4"; "-" if there is none."""
     half = (estimate.high - estimate.low) / 2
     if not math.isfinite(estimate.value + half):
         return "-"
@@ -45,7 +46,7 @@ def plus_minus(estimate: Estimate) -> str:
 
 
 def _fixed(value: float, size: float, digits: int) -> str:
-    """With as many decimals as a number of some size needs for so many significant digits."""
+    """Format with the decimals that a number of some size needs for so many significant digits."""
     if not math.isfinite(value):
         return "-"
     if size >= 1e7 or 0 < size < 1e-3:

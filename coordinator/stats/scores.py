@@ -1,18 +1,45 @@
 """Scores with intervals.
 
 A score is a ratio of sums, Σ(return − random) / Σ(optimal − random), never a mean of ratios: tasks
-whose two references nearly coincide would otherwise decide it. What is resampled is stated with
-every interval, because it fixes what the interval speaks about.
+whose two references nearly coincide would otherwise decide it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from spikeloop.tasks.base import FloatArray, Interface
+from spikeloop.coordinator.stats.bootstrap import (
+    N_RESAMPLES,
+    Interval,
+    draw_counts,
+    percentiles,
+)
+from spikeloop.tasks.base import FloatArray, Interface, References
 from spikeloop.tasks.portable import counted_sums
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+
+def gain_and_span(
+    returns: FloatArray, references: References, counts: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Return above the random policy, and optimal minus random return, of each episode.
+
+    Args:
+        returns: (..., n_tasks).
+        references: (n_tasks,) returns of the random and the optimal policy.
+        counts: (..., n_tasks) which episodes count; both results are 0 for the others.
+    """
+    gain = np.where(counts, returns - references.random, 0.0)
+    span = np.where(counts, references.optimal - references.random, 0.0)
+    return gain, span
+
+
+def frame_gain_and_span(frame: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """``gain_and_span`` from the columns return, random, optimal and status of a table."""
+    returns, random, optimal = (frame[name].to_numpy() for name in ("return", "random", "optimal"))
+    return gain_and_span(returns, References(random, optimal), (frame["status"] == "ok").to_numpy())
 
 
 def score(gain: FloatArray, span: FloatArray) -> FloatArray:
@@ -24,8 +51,8 @@ def score(gain: FloatArray, span: FloatArray) -> FloatArray:
 def ends(interface: Interface) -> tuple[str, str]:
     """What scores 0 and what scores 1 in a family, in words for titles.
 
-    Where a learner is told what it should have answered, the answer without any learning is the
-    mean of all that may come.
+    Where the feedback is the right answer, the best answer without learning is the mean of the
+    prior.
     """
     if interface.feedback == "target":
         return "prior mean", "optimal answer"
@@ -33,28 +60,12 @@ def ends(interface: Interface) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval and what it rests on."""
-
-    value: float
-    low: float
-    high: float
-    n_tasks: int
-    n_points: int = 1
-
-    def __str__(self) -> str:
-        """For example "0.512 [0.487, 0.537]"."""
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-@dataclass(frozen=True)
 class Sample:
     """Held-out episodes of one or more points Θ on the same tasks.
 
     Attributes:
-        gain: (n_points, n_tasks) return above the random policy; 0 for an episode that does not
-            count.
-        span: (n_points, n_tasks) optimal minus random return; 0 for an episode that does not count.
+        gain: (n_points, n_tasks) from ``gain_and_span``.
+        span: (n_points, n_tasks) likewise.
     """
 
     gain: FloatArray
@@ -78,23 +89,21 @@ class Bootstrap:
     Attributes:
         task_weights: (n_resamples, n_tasks) how often each task was drawn.
         rng: for the weights of points.
-        confidence: of the percentile intervals.
     """
 
     task_weights: FloatArray
     rng: np.random.Generator
-    confidence: float = 0.95
 
     @classmethod
     def over(cls, n_tasks: int, rng: np.random.Generator, n_resamples: int = 10_000) -> "Bootstrap":
-        """Draws the weights of the tasks."""
-        return cls(_weights(n_resamples, n_tasks, rng), rng)
+        """Draw the weights of the tasks."""
+        return cls(draw_counts(n_tasks, n_resamples, rng).astype(np.float64), rng)
 
-    def estimate(self, sample: Sample) -> Estimate:
+    def estimate(self, sample: Sample) -> Interval:
         """The score of a sample with its percentile interval."""
-        return self._interval(sample.score, self._scores(sample), sample)
+        return _interval(sample.score, self._scores(sample), sample)
 
-    def difference(self, one: Sample, other: Sample) -> Estimate:
+    def difference(self, one: Sample, other: Sample) -> Interval:
         """How much higher ``one`` scores than ``other``, paired by task.
 
         Only tasks on which both have an episode that counts are compared: else a point would gain
@@ -103,41 +112,46 @@ class Bootstrap:
         common = (one.span > 0).any(axis=0) & (other.span > 0).any(axis=0)
         one, other = (Sample(s.gain * common, s.span * common) for s in (one, other))
         resampled = self._scores(one) - self._scores(other)
-        return self._interval(one.score - other.score, resampled, one)
+        return _interval(one.score - other.score, resampled, one)
 
     def _scores(self, sample: Sample) -> FloatArray:
-        n_points = sample.gain.shape[0]
-        n_resamples = self.task_weights.shape[0]
-        points = (
-            np.ones((n_resamples, 1))
-            if n_points == 1
-            else _weights(n_resamples, n_points, self.rng)
-        )
+        """(n_resamples,) scores of the resampled tasks and points."""
+        n_points, n_resamples = sample.gain.shape[0], self.task_weights.shape[0]
+        points = np.ones((n_resamples, 1))
+        if n_points > 1:
+            points = draw_counts(n_points, n_resamples, self.rng).astype(np.float64)
         gain = (counted_sums(points, sample.gain) * self.task_weights).sum(axis=1)
         span = (counted_sums(points, sample.span) * self.task_weights).sum(axis=1)
         return score(gain, span)
 
-    def _interval(self, value: float, resampled: FloatArray, sample: Sample) -> Estimate:
-        tail = (1.0 - self.confidence) / 2.0
-        finite = resampled[np.isfinite(resampled)]
-        low, high = np.quantile(finite, [tail, 1.0 - tail]) if finite.size else (np.nan, np.nan)
-        met = sample.span > 0
-        n_points, n_tasks = (int(met.any(axis=axis).sum()) for axis in (1, 0))
-        return Estimate(value, float(low), float(high), n_tasks, n_points)
+
+def _interval(value: float, resampled: FloatArray, sample: Sample) -> Interval:
+    """An interval that rests on the points and tasks with an episode that counts."""
+    finite = resampled[np.isfinite(resampled)]
+    low, high = percentiles(finite if finite.size else None)
+    met = sample.span > 0
+    n_points, n_tasks = (int(met.any(axis=axis).sum()) for axis in (1, 0))
+    return Interval(value, float(low), float(high), n_tasks, n_points)
 
 
-def held_out_score(gain: FloatArray, span: FloatArray, run_seed: int, generation: int) -> Estimate:
+def held_out_score(gain: FloatArray, span: FloatArray, run_seed: int, generation: int) -> Interval:
     """The score of the point recommended after a generation, with its interval.
 
     Args:
-        gain: (n_tasks,) return above the random policy; 0 for an episode that does not count.
-        span: (n_tasks,) optimal minus random return; 0 for an episode that does not count.
+        gain: (n_tasks,) from ``gain_and_span``.
+        span: (n_tasks,) likewise.
         run_seed: of the run.
         generation: the resampling depends on both.
     """
     rng = stream(run_seed, Purpose.BOOTSTRAP, TaskSet.MONITOR, generation)
-    bootstrap = Bootstrap.over(gain.size, rng, n_resamples=2000)
+    bootstrap = Bootstrap.over(gain.size, rng, N_RESAMPLES)
     return bootstrap.estimate(Sample(gain[None, :], span[None, :]))
+
+
+def held_out_of(episodes: pd.DataFrame, seed: int, generation: int) -> Interval:
+    """The held-out score of a generation, from its rows of ``curves``."""
+    gain, span = frame_gain_and_span(episodes.sort_values("task"))
+    return held_out_score(gain, span, seed, generation)
 
 
 def curve_band(
@@ -159,24 +173,9 @@ def curve_band(
         nothing = np.full(n_bins, np.nan)
         return nothing, nothing, nothing
     filled = np.where(counts[..., None] > 0, curve, 0.0)
-    tasks = _weights(n_resamples, n_tasks, rng)
-    points = _weights(n_resamples, n_points, rng)
+    tasks = draw_counts(n_tasks, n_resamples, rng).astype(np.float64)
+    points = draw_counts(n_points, n_resamples, rng).astype(np.float64)
     number: FloatArray = np.einsum("rt,rt->r", points @ counts, tasks)
     summed = np.einsum("rtb,rt->rb", np.tensordot(points, filled, axes=1), tasks)
-    means = summed[number > 0] / number[number > 0, None]
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    low, high = percentiles(summed[number > 0] / number[number > 0, None])
     return filled.sum(axis=(0, 1)) / counts.sum(), low, high
-
-
-def _weights(n_resamples: int, n: int, rng: np.random.Generator) -> FloatArray:
-    """(n_resamples, n) how often each of n items is drawn in n draws with replacement."""
-    return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
-
-
-def held_out_of(episodes: pd.DataFrame, seed: int, generation: int) -> Estimate:
-    """The held-out score of a generation, from its rows of ``curves``."""
-    episodes = episodes.sort_values("task")
-    ok = (episodes["status"] == "ok").to_numpy()
-    gain = np.where(ok, episodes["return"] - episodes["random"], 0.0)
-    span = np.where(ok, episodes["optimal"] - episodes["random"], 0.0)
-    return held_out_score(gain, span, seed, generation)

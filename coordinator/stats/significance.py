@@ -1,12 +1,12 @@
-"""Statistics of comparisons: what several seeds say about a strategy, and two about each other.
+"""Statistics of comparisons: intervals for one strategy over several seeds, and tests for two.
 
 The unit is a *run*: one seed of one strategy, with one held-out score. Runs of two strategies on
 the same seed share tasks and starting point, so they are paired and differences are taken within
-seeds. Every function takes finite scores; a failed run is left out before, and its seed with it
-where runs are paired. An interval needs two runs: of one, it is nan.
+seeds. Every function takes finite scores: a failed run is left out before, and its seed with it
+where runs are paired. The interval of a single run is nan.
 
-Sources: Agarwal et al. 2021 (NeurIPS, arXiv:2108.13264) for interquartile means, stratified
-bootstrap and probability of improvement; Efron 1987 (JASA 82:171) for BCa; Wilcoxon 1945
+Sources: Agarwal et al. 2021 (NeurIPS, arXiv:2108.13264) for interquartile means, the bootstrap over
+seeds and the probability of improvement; Efron 1987 (JASA 82:171) for BCa; Wilcoxon 1945
 (Biometrics Bulletin 1:80), Holm 1979 (Scandinavian Journal of Statistics 6:65).
 """
 
@@ -17,16 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloop.coordinator.stats.intervals import (
+from spikeloop.coordinator.stats.bootstrap import (
+    N_RESAMPLES,
     Interval,
+    draw_counts,
     percentile_interval,
-    resample,
-    stratified,
 )
 from spikeloop.tasks.base import FloatArray
 
 Statistic = Callable[[FloatArray], FloatArray]
-"""From (..., n_seeds, n_strata) scores to (...) numbers."""
+"""From (..., n) scores to (...) numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,66 +50,51 @@ class SignedRank:
 
 
 def interquartile_mean(scores: ArrayLike) -> FloatArray:
-    """Mean of the middle half of all scores, over the last two axes.
+    """Mean of the middle half of the scores, (..., n) to (...); n must not be 0.
 
-    As rliable computes it: of k scores, sorted over seeds and strata together, the int(k / 4)
-    lowest and as many highest are left out, like ``scipy.stats.trim_mean(scores, 0.25)``. Of three
-    or fewer it is the mean.
-
-    Args:
-        scores: (..., n_seeds, n_strata).
-
-    Returns:
-        (...); there must be a score.
+    As rliable and ``scipy.stats.trim_mean(scores, 0.25)`` compute it: the int(n / 4) lowest and as
+    many highest are left out. Of three or fewer it is the mean.
     """
-    x = np.asarray(scores, dtype=np.float64)
-    n = x.shape[-2] * x.shape[-1]
-    flat = np.sort(x.reshape(*x.shape[:-2], n), axis=-1)
-    return np.asarray(flat[..., n // 4 : n - n // 4].mean(axis=-1))
+    x = np.sort(np.asarray(scores, dtype=np.float64), axis=-1)
+    n = x.shape[-1]
+    return np.asarray(x[..., n // 4 : n - n // 4].mean(axis=-1))
 
 
 def overall_mean(scores: ArrayLike) -> FloatArray:
-    """Mean over the last two axes, (..., n_seeds, n_strata) to (...); there must be a score."""
-    return np.asarray(np.asarray(scores, dtype=np.float64).mean(axis=(-2, -1)))
-
-
-def overall_median(scores: ArrayLike) -> FloatArray:
-    """Median over the last two axes, (..., n_seeds, n_strata) to (...); there must be a score."""
-    return np.asarray(np.median(np.asarray(scores, dtype=np.float64), axis=(-2, -1)))
+    """Mean of the scores, (..., n) to (...); n must not be 0."""
+    return np.asarray(np.asarray(scores, dtype=np.float64).mean(axis=-1))
 
 
 def bootstrap_interval(
     scores: ArrayLike,
     statistic: Statistic,
     rng: np.random.Generator,
-    n_resamples: int = 2000,
+    n_resamples: int = N_RESAMPLES,
 ) -> Interval:
-    """A statistic with its percentile interval by the stratified bootstrap.
-
-    Resampled are seeds, with replacement, within each stratum (a family of tasks) and independently
-    of the other strata; strata are fixed. The interval speaks about new seeds on these families.
+    """A statistic of runs with its percentile interval; seeds are resampled.
 
     Args:
-        scores: (n_seeds,) or (n_seeds, n_strata), finite.
+        scores: (n,) finite.
         statistic: such as ``interquartile_mean``.
         rng: for the resampling.
         n_resamples: number of resamples.
     """
-    x = stratified(scores)
-    if not x.size:
+    x = _finite(scores)
+    n = x.size
+    if not n:
         return Interval(np.nan, np.nan, np.nan, 0)
-    resampled = statistic(resample(x, rng, n_resamples)) if len(x) > 1 else None
-    return percentile_interval(float(statistic(x)), resampled, len(x))
+    resampled = statistic(x[rng.integers(0, n, (n_resamples, n))]) if n > 1 else None
+    return percentile_interval(float(statistic(x)), resampled, n)
 
 
 def paired_differences(one: ArrayLike, other: ArrayLike) -> FloatArray:
-    """(n,) one − other, seed by seed, freed of rounding errors, which would break ties at random.
+    """(n,) one − other, seed by seed, without rounding errors, which would break ties at random.
 
     A difference is rounded to 1e-12 of the largest score.
     """
-    a, b = (np.asarray(scores, dtype=np.float64) for scores in (one, other))
-    if a.ndim != 1 or a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("paired runs must have one finite score each on every seed")
+    a, b = _finite(one), _finite(other)
+    if a.shape != b.shape:
+        raise ValueError("paired runs must have one score each on every seed")
     unit = 1e-12 * max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
     return np.round((a - b) / unit) * unit if unit > 0 else a - b
 
@@ -122,31 +107,30 @@ def paired_interval(
 ) -> Interval:
     """Location of paired differences with its BCa interval (``scipy.stats.bootstrap``).
 
-    Resampled are pairs, that is seeds: the differences themselves. Equal differences give an
-    interval of width 0. Where BCa is undefined, as for a statistic that no single pair changes,
-    the interval is the percentile interval.
+    Pairs, that is seeds, are resampled. Equal differences give an interval of width 0. Where BCa is
+    undefined, as for a statistic that no single pair changes, it is the percentile interval.
 
     Args:
         differences: (n,) of paired scores.
         rng: for the resampling.
-        statistic: mean, or ``interquartile_mean`` or ``overall_median``.
+        statistic: mean or ``interquartile_mean``.
         n_resamples: number of resamples.
     """
     from scipy import stats
 
     d = np.asarray(differences, dtype=np.float64)
     n = d.size
-    value = float(statistic(d[:, None])) if n else np.nan
+    value = float(statistic(d)) if n else np.nan
     if n < 2:
         return Interval(value, np.nan, np.nan, n)
     if (d == d[0]).all():
         return Interval(value, value, value, n)
 
     def located(sample: FloatArray, axis: int = -1) -> FloatArray:
-        return statistic(np.moveaxis(sample, axis, -1)[..., None])
+        return statistic(np.moveaxis(sample, axis, -1))
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a degenerate resample: answered below
+        warnings.simplefilter("ignore")  # a degenerate resample, which is dealt with below
         result = stats.bootstrap((d,), located, method="BCa", n_resamples=n_resamples, rng=rng)
     low, high = result.confidence_interval
     if not np.isfinite([low, high]).all():
@@ -179,7 +163,7 @@ def signed_rank(differences: ArrayLike) -> SignedRank:
 
 
 def rank_sum_law(ranks: NDArray[np.int64]) -> FloatArray:
-    """Probabilities of the sums 0, 1, ..., Σ ``ranks`` when each rank counts in half of all cases.
+    """Probabilities of the sums 0, 1, ..., Σ ``ranks`` if each rank counts with probability 1/2.
 
     Args:
         ranks: (n,) whole numbers.
@@ -235,32 +219,40 @@ def holm(p_values: ArrayLike) -> FloatArray:
 
 
 def probability_of_improvement(
-    one: ArrayLike, other: ArrayLike, rng: np.random.Generator, n_resamples: int = 2000
+    one: ArrayLike, other: ArrayLike, rng: np.random.Generator, n_resamples: int = N_RESAMPLES
 ) -> Interval:
     """Probability that a run of ``one`` scores higher than a run of ``other``, ties half.
 
-    Mann–Whitney's statistic, averaged over strata: the share of pairs of runs on *different* seeds.
-    Pairs on the same seed, which share its luck, are left out: as part of all pairs they would bias
-    the value, and in resamples, where they abound, spoil the interval. Resampled are seeds within
-    each stratum, both strategies' runs of a seed together, with a percentile interval.
+    Mann–Whitney's statistic: the share of pairs of runs on *different* seeds. Pairs on the same
+    seed share its random numbers. They would bias the value, and, being frequent in resamples,
+    spoil the interval. Seeds are resampled, both strategies' runs of a seed together, with a
+    percentile interval.
 
     Args:
-        one: (n_seeds,) or (n_seeds, n_strata), finite.
-        other: same shape, same seeds.
+        one: (n,) finite.
+        other: (n,) finite, on the same seeds.
         rng: for the resampling.
         n_resamples: number of resamples.
     """
-    a, b = stratified(one), stratified(other)
+    a, b = _finite(one), _finite(other)
     if a.shape != b.shape:
-        raise ValueError("both strategies need a score on every seed and stratum")
-    n, n_strata = a.shape
+        raise ValueError("both strategies need a score on every seed")
+    n = a.size
     if n < 2:
         return Interval(np.nan, np.nan, np.nan, n)
-    wins = 0.5 * ((a[:, None] > b[None]) + 1.0 * (a[:, None] >= b[None]))  # (n, n, n_strata)
-    wins[np.arange(n), np.arange(n)] = 0.0
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=(n_resamples, n_strata))  # (r, strata, n)
-    won = np.einsum("rsi,ijs,rsj->rs", drawn, wins, drawn, optimize=True)
-    pairs = n**2 - (drawn**2).sum(axis=2)  # on different seeds; none if one seed fills a resample
-    kept = (pairs > 0).all(axis=1)
-    value = wins.sum() / (n * (n - 1) * n_strata)
-    return percentile_interval(float(value), (won[kept] / pairs[kept]).mean(axis=1), n)
+    wins = 0.5 * ((a[:, None] > b) + 1.0 * (a[:, None] >= b))  # (n, n)
+    np.fill_diagonal(wins, 0.0)
+    drawn = draw_counts(n, n_resamples, rng).astype(np.float64)
+    won = ((drawn @ wins) * drawn).sum(axis=1)
+    pairs = n**2 - (drawn**2).sum(axis=1)  # on different seeds; none if one seed fills a resample
+    kept = pairs > 0
+    value = wins.sum() / (n * (n - 1))
+    return percentile_interval(float(value), won[kept] / pairs[kept], n)
+
+
+def _finite(scores: ArrayLike) -> FloatArray:
+    """(n,) scores, checked."""
+    x = np.asarray(scores, dtype=np.float64)
+    if x.ndim != 1 or not np.isfinite(x).all():
+        raise ValueError("scores must be finite, one for each seed")
+    return x

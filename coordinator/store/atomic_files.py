@@ -1,9 +1,9 @@
-"""Files that a kill leaves whole, and whose damage is told by name and never read as contents.
+"""Write files that a kill leaves whole, and read them only if they are undamaged.
 
-Written to a dot-prefixed temporary file, fsync, rename, fsync of the folder: a kill at any instant
-leaves the old file or the new one, never half of one. Parquet readers ignore names that begin with
-a dot. Every file is sealed (``checksums``); pages of Parquet carry checksums too, for readers that
-know nothing of checksums.
+A file is written under a temporary name that begins with a dot, synced and renamed, and its folder
+is synced: a kill at any instant leaves the old file or the new one, never half of one. Parquet
+readers ignore names that begin with a dot. Every file has a checksum (``checksums``); pages of
+Parquet have their own too, for other readers.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from spikeloop.coordinator.store import checksums, reading, safe_npz
 T = TypeVar("T")
 
 CHECKSUM = "sha256"
-"""Name of the checksum among the keys of a file."""
+"""Key of the checksum in a file."""
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Publishes ``data`` under ``path`` atomically and durably; OSError names that path."""
+    """Write a file atomically and durably; OSError names ``path``."""
     temporary = path.with_name(f".{path.name}.tmp")
     with _naming(path):
         try:
@@ -45,7 +45,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 def _no_link(path: str, flags: int) -> int:
-    """Opens a file, but none elsewhere to which a foreign folder has laid a link, and no pipe."""
+    """Open a file for writing, unless a link or a pipe is in its place."""
     try:
         return reading.opened(path, flags | os.O_NOFOLLOW)
     except reading.Unreadable as error:
@@ -54,52 +54,42 @@ def _no_link(path: str, flags: int) -> int:
 
 
 def remove(path: Path) -> None:
-    """Removes a file durably, if it is there."""
+    """Remove a file durably, if it is there."""
     with _naming(path):
         path.unlink(missing_ok=True)
         sync_folder(path.parent)
 
 
 def digest(path: Path) -> str:
-    """The digits of a file's checksum, which name its contents; ConfigError if it is damaged."""
+    """Give a file's checksum, which names its contents; ConfigError if it is damaged."""
     return read(path, checksums.check)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Publishes a JSON object, indented and sealed."""
+    """Write a JSON object, indented, with its checksum."""
     sealed = {**{k: v for k, v in value.items() if k != CHECKSUM}, CHECKSUM: checksums.EMPTY}
     text = json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
     _write_with_checksum(path, io.BytesIO(text.encode()))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What ``write_json`` published; ConfigError if it is missing or damaged."""
+    """Read what ``write_json`` wrote; ConfigError if it is missing or damaged."""
     return read(path, _json, reading.LARGEST_TEXT)
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
-    """A folder's manifest; ConfigError if damaged, or of another schema version.
-
-    Args:
-        path: of the manifest.
-        version: of the schema that this program reads.
-    """
-    try:
-        value = read_json(path)
-    except ConfigError:
-        # Version 1 had no checksums: it is refused as what it is, not as damaged.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            data = reading.read_bytes(path, reading.LARGEST_TEXT)
-            if reading.parse_json(data).get("schema_version") == 1:
-                raise _other_version(path, 1, version) from None
-        raise
+    """Read a folder's manifest; ConfigError if damaged, or of another schema version."""
+    value = read_json(path)
     if (found := value.get("schema_version")) != version:
-        raise _other_version(path, found, version)
+        raise ConfigError(
+            f"{path.parent}: written by Spikeloop {value.get('spikeloop', '?')} with schema "
+            f"{found}; this version reads schema {version}: read it with the version that wrote it"
+        )
     return value
 
 
 def write_parquet(path: Path, table: Any) -> None:
-    """Publishes a ``pyarrow.Table``, sealed and with page checksums."""
+    """Write a ``pyarrow.Table`` with its checksum, and one for each page."""
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
@@ -112,7 +102,7 @@ def write_parquet(path: Path, table: Any) -> None:
 
 
 def read_parquet(path: Path) -> Any:
-    """The ``pyarrow.Table`` that was published; ConfigError if it is missing or damaged."""
+    """Read what ``write_parquet`` wrote; ConfigError if it is missing or damaged."""
     return read(path, _table)
 
 
@@ -122,14 +112,7 @@ def write_arrays(
     metadata: Mapping[str, str] | None = None,
     compressed: bool = False,
 ) -> None:
-    """Publishes named arrays as a sealed ``.npz``; object arrays, as pickles, are refused.
-
-    Args:
-        path: of the file.
-        arrays: by name.
-        metadata: further words about them, kept as JSON in the archive's comment with the checksum.
-        compressed: smaller, and slower to write.
-    """
+    """Write named arrays as an ``.npz`` with its checksum; object arrays are refused."""
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
@@ -138,12 +121,12 @@ def write_arrays(
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """The arrays that were published, and their metadata; ConfigError if missing or damaged."""
+    """Read what ``write_arrays`` wrote, arrays and metadata; ConfigError if missing or damaged."""
     return read(path, _arrays)
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """What a Parquet file or a ``.npz`` says of itself; ConfigError if it is missing or damaged."""
+    """Read the metadata of a Parquet file or ``.npz``; ConfigError if it is missing or damaged."""
     return read(path, arrays_metadata if path.suffix == ".npz" else _table_metadata)
 
 
@@ -154,13 +137,7 @@ def _write_with_checksum(path: Path, buffer: io.BytesIO) -> None:
 
 
 def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST) -> T:
-    """What ``parse`` makes of a file's bytes; ConfigError if it is missing or damaged.
-
-    Args:
-        path: of the file.
-        parse: raises ``checksums.Broken`` where the bytes are damaged.
-        largest: bytes that the file may have.
-    """
+    """Read a file and parse its bytes; ConfigError if it is missing, or ``parse`` raises Broken."""
     try:
         data = reading.read_bytes(path, largest)
     except FileNotFoundError as error:
@@ -171,7 +148,7 @@ def read(path: Path, parse: Callable[[bytes], T], largest: int = reading.LARGEST
         return parse(data)
     except (checksums.Broken, safe_npz.TooLarge) as error:
         raise ConfigError(f"{path}: damaged: {error}") from error
-    except safe_npz.NOT_ITS_OWN as error:  # whole, but not its own
+    except safe_npz.NOT_ITS_OWN as error:  # undamaged, but not written by this program
         raise ConfigError(f"{path}: damaged: it holds something else") from error
 
 
@@ -183,7 +160,7 @@ def _json(data: bytes) -> dict[str, Any]:
 
 
 def footer(data: bytes) -> Any:
-    """The ``FileMetaData`` of a Parquet file in these bytes, whose checksum is checked."""
+    """Give the ``FileMetaData`` of a Parquet file's bytes, after a check of the checksum."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -196,13 +173,13 @@ def _table_metadata(data: bytes) -> dict[str, str]:
 
 
 def words(found: Any) -> dict[str, str]:
-    """What a Parquet file says of itself in its footer, apart from the checksum."""
+    """Give the metadata in a Parquet file's footer without the checksum."""
     pairs = (found.metadata or {}).items()
     return {k.decode(): v.decode() for k, v in pairs if k != CHECKSUM.encode()}
 
 
 def arrays_metadata(data: bytes) -> dict[str, str]:
-    """The metadata of a ``.npz`` in these bytes, whose checksum is checked."""
+    """Give the metadata of an ``.npz`` file's bytes, after a check of the checksum."""
     checksums.check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         found: dict[str, str] = reading.parse_json(archive.comment)
@@ -222,12 +199,7 @@ def _table(data: bytes) -> Any:
 
 
 def open_arrays(path: Path, largest: int) -> safe_npz.Arrays:
-    """Opens a ``.npz`` of which nothing is unpacked yet; ConfigError if it is missing or damaged.
-
-    Args:
-        path: of the file.
-        largest: bytes that it may have.
-    """
+    """Open an ``.npz`` without unpacking it; ConfigError if it is missing or damaged."""
     return read(path, lambda data: safe_npz.Arrays(arrays_metadata(data), data), largest)
 
 
@@ -236,16 +208,9 @@ def _arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     return safe_npz.Arrays(found, data).read_all(reading.LARGEST), found
 
 
-def _other_version(path: Path, found: Any, version: int) -> ConfigError:
-    return ConfigError(
-        f"{path.parent}: written with schema version {found}, this program reads {version}; "
-        "read it with the program that wrote it"
-    )
-
-
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """An error of the operating system names the file itself, not its temporary name."""
+    """Let errors of the operating system name the file itself, not its temporary name."""
     try:
         yield
     except OSError as error:
@@ -253,7 +218,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder and its parents durably; one that exists is left as it is."""
+    """Make a folder and its parents durably; one that exists is left as it is."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
@@ -262,7 +227,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes what was named, renamed or removed in a folder outlast a power cut."""
+    """Let what was named, renamed or removed in a folder outlast a power cut."""
     with _naming(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

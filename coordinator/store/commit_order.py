@@ -1,9 +1,10 @@
-"""The files of a run by their names, and the order in which commits write them."""
+"""Order the files of a run, told by their names, as commits write them."""
 
 import re
 from collections.abc import Iterable
 from math import inf
 
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import ONCE, OTHER_TRANSFER, PARTS
 
 REPORT = "report.html"
@@ -16,11 +17,11 @@ Rank = tuple[float, int]
 
 
 def rank(name: str) -> Rank | None:
-    """Where a file stands in the order of commits: generation and place; None if it is no run's.
+    """Give a file's place in the order of commits, generation and position; None for other files.
 
-    The manifest stands before all generations, what belongs to the finished search after them.
+    The manifest comes before all generations, what belongs to the whole search after them.
     """
-    if name == "run.json":
+    if name == RUN_MANIFEST:
         return -1, 0
     if _DRAWN.fullmatch(name):
         return inf, len(ONCE)
@@ -40,27 +41,27 @@ def rank(name: str) -> Rank | None:
 
 
 def due(found: Iterable[float], every: int, last: int) -> list[int]:
-    """The generations, in order, that must have files of their own.
+    """Give the generations, in order, that must have files of their own.
 
     Args:
         found: generations of which there is some file.
-        every: ``run.commit_every``; each so many generations were committed, others perhaps.
-        last: leave out what came after this generation.
+        every: ``run.commit_every``, after which a commit is certain; it may come earlier.
+        last: the last generation that counts.
     """
     numbers = {int(number) for number in found if 0 <= number <= last}
     return sorted(numbers.union(range(0, last + 1, every)))
 
 
 def ranked(names: Iterable[str]) -> list[tuple[Rank, str]]:
-    """The files of a run among some, in the order of commits."""
+    """Give the files of a run among some, in the order of commits."""
     return sorted((place, name) for name in names if (place := rank(name)) is not None)
 
 
 def is_drawn(name: str) -> bool:
-    """Whether a file is drawn from the others, again and again, and carries no checksum."""
+    """Tell whether a file is drawn from the others, and so has no checksum."""
     return _DRAWN.fullmatch(name) is not None
 
 
 def state_of(name: str) -> int:
-    """The generation whose state this is; -1 if it is none."""
+    """Give the generation of a state by its name; -1 if it is no state."""
     return int(name[len("state/") : -len(".npz")]) if name.startswith("state/") else -1

@@ -1,4 +1,4 @@
-"""Whether the files of a run are those that were written: checksums, places, and none missing."""
+"""Check that the files of a run are those that were written, and that none is missing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ from pathlib import Path
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.commit_order import due
+from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that cannot be built on.
+    """A file that is damaged or missing.
 
     Attributes:
         what: the file and what is wrong with it, one line.
-        sound: the last generation that does not depend on it; -1 if none does not.
+        sound: the last generation that does not depend on it; -1 if all do.
     """
 
     what: str
@@ -25,25 +26,20 @@ class Damage:
 
 @dataclass(frozen=True)
 class Found:
-    """What the files of a run are like.
+    """The result of ``examine``.
 
     Attributes:
-        n_files: that are as they were written.
-        damages: of all others.
+        n_files: number of files that are as they were written.
+        damages: one for each other file.
     """
 
     n_files: int
     damages: tuple[Damage, ...]
 
 
-def examine(config: RunConfig, store: RunStore, last: int | None = None) -> Found:
-    """Reads every file of the run up to a generation and looks for those that must be there.
-
-    Args:
-        config: of the run.
-        store: of the run.
-        last: leave out what came after this generation; by default everything is examined.
-    """
+def examine(run: Run, last: int | None = None) -> Found:
+    """Read every file of a run, or of its generations up to ``last``, and look for missing ones."""
+    config, store = run.config, run.store
     committed = store.generation()
     found = {number for name in PARTS for _, number in store.parts(name)}
     found.update(number for _, number in store.states())
@@ -74,12 +70,7 @@ def examine(config: RunConfig, store: RunStore, last: int | None = None) -> Foun
 
 
 def refuse(damages: tuple[Damage, ...], remedy: Callable[[int], str]) -> None:
-    """ConfigError that names the first damaged file, the others' number and what to do.
-
-    Args:
-        damages: that were found.
-        remedy: what to do, given the last generation that depends on none of them.
-    """
+    """Raise a ConfigError that names the first damaged file and what to do, if there are any."""
     if not damages:
         return
     first = min(damages, key=lambda damage: damage.sound)
@@ -88,16 +79,18 @@ def refuse(damages: tuple[Damage, ...], remedy: Callable[[int], str]) -> None:
 
 
 def _planned(config: RunConfig, name: str, number: int) -> bool:
-    """Whether a committed generation must have this part."""
+    """Tell whether a committed generation must have this part."""
     if name == "curves":
         return config.transfer.monitors(number, config.run.generations)
     return number > 0
 
 
 def _lost(store: RunStore, every: int) -> list[Damage]:
-    """States that must have been there, because more came after them than one commit leaves."""
+    """Find states that are missing although more followed than one interrupted commit leaves."""
     found = [(number, path) for name in PARTS for path, number in store.parts(name)]
-    committed = RunStore(store.folder).generation()  # after the parts: somebody may be writing
+    committed = RunStore(
+        store.folder
+    ).generation()  # read after the parts, because another process may be writing
     later = {number for number, _ in found if number > committed}
     if len(later) < 2 and max(later, default=0) <= committed + every:
         return []

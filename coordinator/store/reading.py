@@ -1,9 +1,9 @@
-"""How a file of a folder that exists is opened: as an ordinary file of a size that can be read.
+"""Open files of folders that may come from a stranger.
 
-A folder may come from anybody. In place of a file it may hold a named pipe, which would keep a
-reader waiting, a device, which may have no end, a file larger than any memory, or JSON nested
-deeper than a program can follow. Everything that reads a run folder, a comparison folder or a copy
-of one opens its files here, so that each of these ends in one error that names the file.
+In place of a file there may be a named pipe, which would keep a reader waiting, a device, which may
+have no end, a file larger than the memory, or JSON nested too deeply to be parsed. All files of
+runs, comparisons and their copies are opened here, so that each of these gives one error that names
+the file.
 """
 
 import errno
@@ -14,34 +14,34 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 1 << 32
-"""Bytes of a file, and of what it unpacks to.
+"""Largest number of bytes of a file, and of what it unpacks to.
 
 The largest files are states and tables of episodes. A state with the three arrays of Adam for
 100 million float64 weights has 2.4 GB; the million episodes that a generation may have take 0.4 GB.
 """
 LARGEST_TEXT = 1 << 26
-"""Bytes of a JSON file. A configuration has at most 1 MB, and so has what is recorded beside it."""
+"""Largest number of bytes of a JSON file; a configuration has at most 1 MB."""
 DEEPEST = 64
-"""Levels of lists and objects in JSON; a configuration of a Brian2 model has seven."""
+"""Most levels of lists and objects in JSON; a configuration of a Brian2 model has seven."""
 
 
 class Unreadable(OSError):
-    """What is at a path is a folder, a pipe, a device or a socket, or a file that is too large."""
+    """A path leads to no regular file, or to one that is too large."""
 
 
 def opened(
     path: Path | str, flags: int = os.O_RDONLY, at: int | None = None, mode: int = 0o666
 ) -> int:
-    """Opens an ordinary file and gives its descriptor.
+    """Open a regular file and give its descriptor.
 
     Args:
         path: of the file; links are followed unless ``flags`` says otherwise.
         flags: of ``os.open``.
-        at: descriptor of the folder that the path begins from.
+        at: descriptor of the folder that the path starts from.
         mode: of a file that is made, before the user's mask.
 
     Raises:
-        Unreadable: it is no ordinary file.
+        Unreadable: it is no regular file.
         OSError: it cannot be opened.
     """
     # Without O_NONBLOCK a pipe would keep this process waiting for another one to write.
@@ -59,16 +59,16 @@ def opened(
 
 
 def read_bytes(path: Path | str, largest: int = LARGEST, at: int | None = None) -> bytes:
-    """The bytes of a file.
+    """Read the bytes of a file.
 
     Args:
         path: of the file.
-        largest: bytes that it may have.
+        largest: number of bytes that it may have.
         at: as for ``opened``; then no link is followed.
 
     Raises:
-        OSError: it cannot be opened or is no ordinary file, is too large, or does not fit the
-            memory of this machine.
+        OSError: it cannot be opened or is no regular file, is too large, or does not fit into
+            the memory of this machine.
     """
     no_link = 0 if at is None else os.O_NOFOLLOW
     with open(opened(path, os.O_RDONLY | no_link, at), "rb") as file:
@@ -81,7 +81,7 @@ def read_bytes(path: Path | str, largest: int = LARGEST, at: int | None = None) 
 
 
 def require_readable(path: Path) -> None:
-    """Unreadable if what is at a path is so, before a library opens it by its name."""
+    """Raise Unreadable where that applies, before a library opens a path by its name."""
     if os.path.lexists(path):
         descriptor = opened(path)
         try:
@@ -103,7 +103,7 @@ def _size(descriptor: int, path: Path | str, largest: int) -> int:
 
 
 def parse_json(data: bytes | str) -> Any:
-    """The value of a JSON text; ValueError if it is none, or nested deeper than ``DEEPEST``."""
+    """Parse a JSON text; ValueError if it is none, or nested deeper than ``DEEPEST``."""
     try:
         value = json.loads(data)
     except RecursionError as error:

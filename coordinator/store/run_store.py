@@ -1,4 +1,4 @@
-"""A run's folder: what it holds, how it grows, and how it is opened again.
+"""Write and read the files of a run folder.
 
     run.json          configuration as resolved, versions, machine, schema version
     generations/      part-000012.parquet   one row a generation
@@ -6,19 +6,18 @@
     episodes/            part-000012.parquet   one row an episode
     curves/           part-000010.parquet   held-out episodes of the recommended point
     finalists/        part-000030.parquet   episodes of the points that raced to be deployed
-    transfer/         part-000000.parquet   held-out episodes before and after, named by their seed
+    transfer/         part-000000.parquet   held-out episodes before and after, named by seed
     other_transfers/  seed-000005-tasks-000010-generation-000030.parquet
-                      held-out episodes on other tasks than the run's own, or on another number of
-                      them
-    state/            000012.npz            the strategy's state; 000000 is the state before it all
+                      held-out episodes on other tasks than the run's own, or another number of them
+    state/            000012.npz            the strategy's state; 000000 is the initial state
 
 A generation exists once its state does: the parts are written before it, so a kill at any instant
-leaves the old or the new generation. Parts beyond the last state belong to no generation; resuming
-the run removes them. Generations that are written together, as ``run.commit_every`` says, have
-their rows in one part and one state, both with the number of the last of them. Every file is sealed
-and names its run, by the checksum of ``run.json``, and its place in it: what is damaged, copied
-from another run or renamed is refused where it is read. One process writes; a lock keeps a second
-coordinator out. Readers need no lock: they see what is committed.
+leaves the old or the new generation. Parts beyond the last state belong to no generation, and
+resuming the run removes them. Generations that are written together, as ``run.commit_every`` says,
+have their rows in one part and one state, both with the number of the last of them. Every file has
+a checksum and names its run, by the checksum of ``run.json``, and its own path: a file that is
+damaged, copied from another run or renamed is refused when it is read. One process writes, and a
+lock keeps a second one out. Readers need no lock, because they read what is committed.
 """
 
 import os
@@ -35,19 +34,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.store import atomic_files, schemas
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.coordinator.store.trust import again, remember
 
 PARTS = ("episodes", "candidates", "curves", "generations")
 """Folders with parts by generation, in the order in which a commit writes them."""
 
 ONCE = ("finalists", "transfer", "other_transfers")
-"""Folders with parts that belong to the finished search and not to one generation."""
+"""Folders with parts that belong to the whole search and not to one generation."""
 
 PART = r"part-(\d{6,})\.parquet"
 OTHER_TRANSFER = r"seed-(\d{6,})-tasks-\d{6,}-generation-(\d{6,})\.parquet"
-"""Names of parts in ``other_transfers``; its groups are the seed and the generation."""
+"""Name of a part in ``other_transfers``; the groups are the seed and the generation."""
 
 
 class RunStore:
@@ -62,25 +62,24 @@ class RunStore:
         self.folder = folder
         self.after_commit: Callable[[int], None] = lambda generation: None
         self._last: int | None = None
+        self._manifest: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, folder: Path, manifest: Mapping[str, Any]) -> "RunStore":
-        """Makes a new run folder; ConfigError if it exists or cannot be written."""
+        """Make a new run folder; ConfigError if it exists or cannot be written."""
         if folder.exists():
-            hint = (
-                f"resume it with: {again('resume', folder)}"
-                if (folder / "run.json").exists()
-                else "choose another with --out"
-            )
+            hint = "choose another with --out"
+            if is_run(folder):
+                hint = f"resume it with: {command_line('resume', folder)}"
             raise ConfigError(f"{folder}: the run folder exists already; {hint}")
         # Built under another name and then renamed, so that the folder is whole or not there.
-        temporary = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
+        temporary = _hidden(folder)
         try:
             atomic_files.make_folder(folder.parent)
             for name in ("", *PARTS, *ONCE, "state", "figures"):
                 (temporary / name).mkdir()
             atomic_files.write_json(
-                temporary / "run.json", {"schema_version": schemas.SCHEMA_VERSION, **manifest}
+                temporary / RUN_MANIFEST, {"schema_version": schemas.SCHEMA_VERSION, **manifest}
             )
             temporary.rename(folder)
         except OSError as error:
@@ -90,70 +89,78 @@ class RunStore:
                 "choose another with --out"
             ) from error
         atomic_files.sync_folder(folder.parent)
-        remember(atomic_files.read_json(folder / "run.json"))
         return cls(folder)
 
     def discard(self) -> None:
-        """Removes a run that never began, whole at once; only for whoever holds the lock."""
-        hidden = self.folder.with_name(f".{self.folder.name}.{os.urandom(4).hex()}.tmp")
+        """Remove a run that never began, all at once; the caller must hold the lock."""
+        hidden = _hidden(self.folder)
         with suppress(OSError):
             self.folder.rename(hidden)
             shutil.rmtree(hidden)
 
     @classmethod
     def open(cls, folder: Path) -> "RunStore":
-        """An existing run folder; ConfigError if it is none, or of another schema version."""
+        """Open a run folder; ConfigError if it is none, or of another schema version."""
         store = cls(folder)
         store.manifest()
         return store
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keeps every other coordinator out while this one writes; ConfigError if there is one."""
+        """Keep other writers out; ConfigError if there is one."""
         return locked(self.folder)
 
+    @property
+    def manifest_path(self) -> Path:
+        """The file of the manifest."""
+        return self.folder / RUN_MANIFEST
+
     def manifest(self) -> dict[str, Any]:
-        """The contents of ``run.json``; ConfigError if damaged, or of another schema version."""
-        path = self.folder / "run.json"
+        """Read ``run.json``, once; ConfigError if damaged, or of another schema version."""
+        if self._manifest is not None:
+            return self._manifest
+        path = self.manifest_path
         if not path.exists():
             raise ConfigError(f"{self.folder}: not a run folder (there is no {path.name} in it)")
         value = atomic_files.read_versioned(path, schemas.SCHEMA_VERSION)
         if not isinstance(value.get("config"), dict):
             raise ConfigError(f"{path}: damaged: no configuration in it")
+        self._manifest = value
         return value
 
     @property
     def commit_every(self) -> int:
-        """How many generations are written together, as ``run.json`` says; 1 if it does not."""
+        """How many generations are written together, as ``run.json`` says; 1 by default."""
         run = self.manifest()["config"].get("run")
         every = run.get("commit_every", 1) if isinstance(run, dict) else 1
         if type(every) is not int or every < 1:
-            path = self.folder / "run.json"
-            raise ConfigError(f"{path}: damaged: [run] commit_every must be >= 1, got {every!r}")
+            raise ConfigError(
+                f"{self.manifest_path}: damaged: [run] commit_every must be >= 1, got {every!r}"
+            )
         return every
 
     @cached_property
     def identity(self) -> str:
-        """What the run's files have in common: the checksum of its ``run.json``."""
-        return atomic_files.digest(self.folder / "run.json")
+        """What the run's files have in common, the checksum of its ``run.json``."""
+        return atomic_files.digest(self.manifest_path)
 
     def as_of_now(self) -> "RunStore":
-        """The run up to the generation that is committed now, for readers while others write."""
+        """Give the run up to the last committed generation, for readers while others write."""
         store = RunStore(self.folder)
-        store._last = self.generation()
+        store._last, store._manifest = self.generation(), self._manifest
         return store
 
     def generation(self) -> int:
-        """The last committed generation: 0 before the first, -1 for a run that never started."""
+        """Give the last committed generation: 0 for the initial state, -1 without any."""
         if self._last is not None:
             return self._last
         return max((number for _, number in self.states()), default=-1)
 
     def states(self) -> list[tuple[Path, int]]:
-        """The files of all states with their generations, in order."""
+        """Give the files of all states with their generations, in order."""
         return _numbered(self.folder / "state", r"(\d{6,})\.npz")
 
     def state(self, generation: int) -> dict[str, NDArray[Any]]:
-        """The strategy's state after a generation; ConfigError if the file is damaged."""
+        """Read the arrays of a state; ConfigError if the file is damaged."""
         path = self.state_path(generation)
         arrays, metadata = atomic_files.read_arrays(path)
         self._check_place(path, metadata)
@@ -165,79 +172,38 @@ class RunStore:
         parts: Mapping[str, pa.Table],
         state: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Writes a generation's parts and then, which makes it exist, its state.
-
-        Args:
-            generation: the last of those whose rows the parts hold.
-            parts: tables by the names of their folders.
-            state: of the strategy after the generation.
-        """
+        """Write generations' parts and then, which commits them, the state."""
         for name in PARTS:
             if name in parts:
-                self._write(self.part_path(name, generation), parts[name])
+                self.write_part(self.part_path(name, generation), parts[name])
         path = self.state_path(generation)
         atomic_files.write_arrays(path, state, self._place(path))
         self.after_commit(generation)
 
     def other_transfer_path(self, seed: int, tasks: int, generation: int) -> Path:
-        """The file of a transfer evaluation that is not the run's own.
+        """Give the file of a transfer evaluation that is not the run's own.
 
-        ``transfer`` holds the run's own one alone, so that whoever reads the folder as one table
-        does not average over several. Each of the others has a file that is named by all that it
-        depends on.
-
-        Args:
-            seed: of the held-out tasks.
-            tasks: how many there are.
-            generation: the one whose point was deployed.
+        The folder ``transfer`` holds the run's own alone, so that reading the folder as one table
+        does not average over several. All others are named by what they depend on.
         """
         name = f"seed-{seed:06d}-tasks-{tasks:06d}-generation-{generation:06d}.parquet"
         return self.folder / "other_transfers" / name
 
     def other_transfers(self) -> list[tuple[Path, int]]:
-        """The files of ``other_transfer_path`` with their generations, ordered by seed."""
+        """Give the files of ``other_transfer_path`` with their generations, ordered by seed."""
         return [
             (path, int(match[2]))
             for path, _ in self.parts("other_transfers")
             if (match := re.fullmatch(OTHER_TRANSFER, path.name))
         ]
 
-    def check_transfer(self, path: Path, n_episodes: int) -> None:
-        """ConfigError if a transfer evaluation of another size stands in this file."""
-        if path.exists() and (found := self.read_part(path).num_rows) != n_episodes:
-            raise ConfigError(
-                f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} "
-                "and would "
-                "replace it; choose another --seed"
-            )
-
-    def forget_transfer(self, seed: int) -> None:
-        """Removes a transfer evaluation, if there is one."""
-        path = self.part_path("transfer", seed)
-        if path.exists():
-            atomic_files.remove(path)
-
-    def write_transfer(self, path: Path, table: pa.Table) -> Path:
-        """Writes held-out episodes of one transfer evaluation.
-
-        Args:
-            path: that of a part of ``transfer``, or of ``other_transfer_path``.
-            table: the episodes.
-        """
-        atomic_files.make_folder(path.parent)  # older runs have no folder of other transfers
-        return self._write(path, table)
-
     def finalists(self, generation: int) -> pa.Table | None:
-        """The episodes of the race after the last generation; None if there was none."""
+        """Read the episodes of the race after the last generation; None if there was none."""
         path = self.part_path("finalists", generation)
         return self.read_part(path) if path.exists() else None
 
-    def write_finalists(self, generation: int, table: pa.Table) -> Path:
-        """Writes the episodes of the race after the last generation."""
-        return self._write(self.part_path("finalists", generation), table)
-
     def uncommitted(self) -> list[Path]:
-        """Temporary files, and parts beyond the last state, which no generation owns."""
+        """Give temporary files and parts beyond the last state, which no generation owns."""
         last = self.generation()
         stray = sorted([*self.folder.glob(".*.tmp"), *self.folder.glob("*/.*.tmp")])
         for name in PARTS:
@@ -245,19 +211,18 @@ class RunStore:
         return stray
 
     def remove_uncommitted(self) -> list[Path]:
-        """Removes what an interrupted commit has left, and gives the names."""
+        """Remove what an interrupted commit has left, and give the paths."""
         stray = self.uncommitted()
         for path in stray:
             atomic_files.remove(path)
         return stray
 
     def go_back(self, generation: int) -> list[Path]:
-        """Removes all that came after a generation, and gives the names.
+        """Remove all that came after a generation, and give the paths.
 
-        Of generations that were written together all or none are left.
-
-        The last things go first and a generation's state before its parts, so a kill at any
-        instant leaves the run as it once was after some generation.
+        Of generations that were written together all or none are left. The last ones go first and
+        a generation's state before its parts, so a kill at any instant leaves the run as it once
+        was after some generation.
         """
         later = [path for name in reversed(ONCE) for path, _ in self.parts(name)]
         found = [(number, 0, path) for path, number in self.states()]
@@ -273,11 +238,11 @@ class RunStore:
         return later
 
     def parts(self, name: str) -> list[tuple[Path, int]]:
-        """The parts of a folder with their numbers, in order."""
+        """Give the parts of a folder with their numbers, in order."""
         return _numbered(self.folder / name, OTHER_TRANSFER if name == "other_transfers" else PART)
 
     def table(self, name: str) -> pa.Table | None:
-        """All committed parts of a folder as one table; None if there are none.
+        """Read all committed parts of a folder as one table; None if there are none.
 
         Raises:
             ConfigError: a part is damaged, or is not of this run.
@@ -290,8 +255,13 @@ class RunStore:
         ]
         return pa.concat_tables(parts).replace_schema_metadata(None) if parts else None
 
+    def write_part(self, path: Path, table: pa.Table) -> None:
+        """Write one part, with its run and its own path in the metadata."""
+        metadata = {**(table.schema.metadata or {}), **self._place(path)}
+        atomic_files.write_parquet(path, table.replace_schema_metadata(metadata))
+
     def read_part(self, path: Path) -> pa.Table:
-        """One part; ConfigError that names it if it is damaged, or is not of this run."""
+        """Read one part; ConfigError that names it if it is damaged, or is not of this run."""
         table = atomic_files.read_parquet(path)
         metadata = table.schema.metadata or {}
         self._check_place(path, {k.decode(): v.decode() for k, v in metadata.items()})
@@ -300,17 +270,17 @@ class RunStore:
         return table
 
     def check(self, path: Path) -> None:
-        """ConfigError that names a part or a state if it is damaged, or is not of this run."""
+        """ConfigError that names a part or state if it is damaged, or is not of this run."""
         self._check_place(path, atomic_files.metadata(path))
 
     def footer(self, path: Path) -> Any:
-        """The footer of a part, a ``pyarrow.parquet.FileMetaData``, checked as by ``check``."""
+        """Read the ``pyarrow.parquet.FileMetaData`` of a part, checked as by ``check``."""
         found = atomic_files.read(path, atomic_files.footer)
         self._check_place(path, atomic_files.words(found))
         return found
 
     def rows(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """The rows of all committed generations, in order; all columns or some."""
+        """Read the rows of all committed generations, in order; all columns or some."""
         last = self.generation()
         rows: list[dict[str, Any]] = []
         for path, number in self.parts("generations"):
@@ -324,13 +294,13 @@ class RunStore:
         return rows
 
     def row(self, generation: int) -> dict[str, Any]:
-        """The row of a generation that a commit ended with."""
+        """Read the row of a generation that a commit ended with."""
         part = self.read_part(self.part_path("generations", generation))
         row: dict[str, Any] = part.slice(part.num_rows - 1).to_pylist()[0]
         return row
 
     def total_episodes(self) -> int:
-        """Episodes of the search up to the last committed generation."""
+        """Count the episodes of the search up to the last committed generation."""
         table = self.table("generations")
         return int(np.sum(table["n_episodes"].to_numpy())) if table is not None else 0
 
@@ -342,13 +312,8 @@ class RunStore:
         """The file of a part."""
         return self.folder / name / f"part-{number:06d}.parquet"
 
-    def _write(self, path: Path, table: pa.Table) -> Path:
-        metadata = {**(table.schema.metadata or {}), **self._place(path)}
-        atomic_files.write_parquet(path, table.replace_schema_metadata(metadata))
-        return path
-
     def _place(self, path: Path) -> dict[str, str]:
-        """What a file says of itself: the run that it belongs to, and which of its files it is."""
+        """Give the metadata of a file: its run, and its own path in it."""
         return {
             "schema_version": str(schemas.SCHEMA_VERSION),
             "run": self.identity,
@@ -361,6 +326,10 @@ class RunStore:
             raise ConfigError(f"{path}: damaged: it was written by another run")
         if found.get("file") != expected["file"]:
             raise ConfigError(f"{path}: damaged: it was written as {found.get('file')}")
+
+
+def _hidden(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
 
 
 def _numbered(folder: Path, pattern: str) -> list[tuple[Path, int]]:

@@ -1,7 +1,7 @@
-"""Arrays and tables of a stranger's files, unpacked once it is known how large they become.
+"""Unpack arrays and tables of a stranger's files only after a check of how large they become.
 
-A zip file of a few MB can hold arrays of many GB, and so can a Parquet file: what repeats is kept
-once. How much it is stands in their directories, which are read first.
+A zip file of a few MB can hold arrays of many GB, and so can a Parquet file, because repetitions
+are stored once. The sizes are in their directories, which are read first.
 """
 
 import contextlib
@@ -15,33 +15,29 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-_NPY: Any = np.lib.format  # which has no types
+_NPY: Any = np.lib.format  # has no types
 
 NOT_ITS_OWN = (
     *(ValueError, TypeError, KeyError, EOFError, OverflowError, MemoryError),
     *(RuntimeError, OSError, zlib.error, zipfile.BadZipFile),
 )
-"""Errors of reading what is whole, but not what this program writes."""
+"""Errors of parsing a file that is undamaged, but not written by this program."""
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
-"""Bytes of a value in memory, by the physical types of Parquet that have a fixed width."""
+"""Bytes of a value in memory, for the physical types of Parquet that have a fixed width."""
 
 
 class TooLarge(ValueError):
-    """What a file would unpack to is more than is allowed."""
+    """A file would unpack to more bytes than are allowed."""
 
     def __init__(self, largest: int) -> None:
         super().__init__(f"it would unpack to more than {largest >> 20} MiB")
 
 
 class Arrays:
-    """Named arrays of a ``.npz``.
+    """Named arrays of an ``.npz``.
 
-    What is no array, or not as large as it says, gives one of ``NOT_ITS_OWN``.
-
-    Args:
-        metadata: as in ``files.read_arrays``.
-        data: the bytes of the file.
+    Reading what is no array, or not as large as it says, raises one of ``NOT_ITS_OWN``.
     """
 
     def __init__(self, metadata: Mapping[str, str], data: bytes) -> None:
@@ -49,7 +45,7 @@ class Arrays:
         self._archive = zipfile.ZipFile(io.BytesIO(data))
 
     def read_all(self, largest: int) -> dict[str, NDArray[Any]]:
-        """All arrays by name; TooLarge if they have more than so many bytes in all."""
+        """Read all arrays by name; TooLarge if they have more bytes than ``largest`` in all."""
         members = self._archive.infolist()
         if sum(member.file_size for member in members) > largest:
             raise TooLarge(largest)
@@ -57,12 +53,12 @@ class Arrays:
         return {name: self.read(name, largest) for name in names}
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of an array; KeyError if there is none of that name."""
+        """Read the shape of an array; KeyError if there is none of that name."""
         with self._opened(name) as (_, shape, _):
             return shape
 
     def read(self, name: str, largest: int) -> NDArray[Any]:
-        """An array; ValueError if it has more than so many bytes."""
+        """Read an array; ValueError if it has more bytes than ``largest``."""
         with self._opened(name) as (file, _, n_bytes):
             if n_bytes > largest:
                 raise ValueError(f"{name} has {n_bytes} bytes")
@@ -72,7 +68,7 @@ class Arrays:
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], int]]:
-        """The file in the archive, and what its header says: shape, and number of bytes."""
+        """Open an array's file in the archive; give it with its shape and number of bytes."""
         member = self._archive.getinfo(f"{name}.npy")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{name} is compressed in another way")
@@ -87,12 +83,7 @@ class Arrays:
 
 
 def check_table(data: bytes, largest: int) -> None:
-    """TooLarge if a Parquet file would have more than so many bytes in memory.
-
-    Args:
-        data: the bytes of the file.
-        largest: bytes that it may have, by what its footer says.
-    """
+    """Raise TooLarge if a Parquet file would have more bytes in memory than ``largest``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -109,7 +100,7 @@ def check_table(data: bytes, largest: int) -> None:
                 n_bytes += chunk.num_values * width
     if n_bytes <= largest:
         return
-    # Each text once, and for each row its number: never larger than what the file has.
+    # Each text once, and its number for each row, which is never larger than the file.
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=list(texts))
     n_bytes = 0
     for batch in file.iter_batches():
@@ -119,7 +110,7 @@ def check_table(data: bytes, largest: int) -> None:
 
 
 def _size(column: Any) -> int:
-    """Bytes of a column that may be one of numbered texts, if each row had its own."""
+    """Count the bytes of a column; if it has numbered texts, as if each row had its own."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,7 +1,7 @@
-"""The columns of a run's Parquet files. Readers need only these, not this package.
+"""Define the columns of a run's Parquet files.
 
-``SCHEMA_VERSION`` grows with every change that an old reader would trip over. Columns named in
-``VOLATILE`` say how the run went; all others are functions of configuration and seed.
+``SCHEMA_VERSION`` grows with every change that would break an older reader. The columns in
+``VOLATILE`` describe how a run went; all others are functions of configuration and seed.
 """
 
 from collections.abc import Mapping
@@ -37,10 +37,10 @@ EPISODES = pa.schema([("generation", pa.int32()), ("candidate", pa.int32()), *_E
 """One row an episode of the search."""
 
 FINALISTS = pa.schema([("generation", pa.int32()), *_EPISODE, *_TRACE])
-"""One row an episode of the race at the end: of the point recommended after a generation."""
+"""One row an episode of the race at the end, of the point recommended after a generation."""
 
 CURVES = pa.schema([("generation", pa.int32()), *_EPISODE, *_CURVE, *_TRACE])
-"""One row a held-out episode of the point recommended after a generation, and its curve."""
+"""One row a held-out episode of the point recommended after a generation, with its curve."""
 
 TRANSFER = pa.schema(
     [
@@ -65,11 +65,11 @@ CANDIDATES = pa.schema(
         ("status", pa.string()),
     ]
 )
-"""Columns of a candidate that do not depend on what is searched."""
+"""Columns of a candidate that do not depend on the space."""
 
 
 def candidates(space: ParameterSpace) -> pa.Schema:
-    """One row a candidate: its point, its named parameters, its fitness."""
+    """Give the schema of candidates: one row each, with point, named parameters and fitness."""
     points = (
         [("point", pa.list_(pa.float64(), space.n_dim))] if space.n_dim <= MAX_STORED_DIM else []
     )
@@ -88,14 +88,14 @@ def candidates(space: ParameterSpace) -> pa.Schema:
 
 
 def parameter_columns(space: ParameterSpace) -> tuple[str, ...]:
-    """The parameters that get a column of their own, "theta_" in front; none for huge spaces."""
+    """Name the columns of parameters, "theta_" in front; none for spaces that are too large."""
     if space.n_dim > MAX_STORED_DIM:
         return ()
     return tuple(f"theta_{name}" for name in space.columns)
 
 
 def generations(summary: tuple[str, ...]) -> pa.Schema:
-    """One row a generation; ``summary`` names the numbers that the strategy tells of itself."""
+    """Give the schema of generations; ``summary`` names the strategy's numbers about itself."""
     return pa.schema(
         [
             ("generation", pa.int32()),
@@ -138,16 +138,11 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
         "other_transfers": TRANSFER,
     }.items()
 }
-"""Folder of a run -> the columns that each of its tables has, whatever is searched."""
+"""Folder of a run -> the columns of its tables that do not depend on the space."""
 
 
 def problem(name: str, table: pa.Table) -> str:
-    """What a table holds that its readers could not follow, in words; "" if there is nothing.
-
-    Args:
-        name: of its folder.
-        table: as read; columns may be missing.
-    """
+    """Describe a wrong type or value in a table; "" if there is none."""
     for column, wanted in COLUMNS[name].items():
         if column in table.column_names:
             found = table.schema.field(column).type
@@ -161,7 +156,7 @@ def problem(name: str, table: pa.Table) -> str:
 
 
 def _kind(found: pa.DataType) -> str:
-    """What values of a type are, however many bits they have."""
+    """Name a type without its number of bits."""
     if pa.types.is_list(found):
         return f"list of {_kind(found.value_type)}"
     kinds = {"whole": pa.types.is_integer, "number": pa.types.is_floating}

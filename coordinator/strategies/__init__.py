@@ -1,6 +1,6 @@
-"""What to try next: search strategies.
+"""Search strategies: which points to try next.
 
-``STRATEGIES`` is the table of what there is; configuration, command line, contract tests and
+``STRATEGIES`` is the table of all of them; configuration, command line, contract tests and
 documentation read it. A new strategy is one file in this folder and one row here.
 """
 

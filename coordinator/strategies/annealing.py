@@ -7,16 +7,17 @@ probability
     min(1, exp(Δ / T)),     Δ = (f(y) − f(x)) / SD                                           (1)
 
 where SD is the standard deviation of fitness over the generation, so that a temperature means the
-same whatever the scale of fitness; T falls from generation to generation (``cooling.py``).
+same whatever the scale of fitness; T falls from generation to generation
+(``annealing_schedule.py``).
 
-Generations have their own tasks, so that the fitness by which an incumbent once won says little
-about today's: by default it is evaluated again beside the proposal, and (1) compares the two on
-the same tasks. The plain algorithm, which compares with what it remembers, gets by with half the
-episodes; its lucky incumbents hold their places until a proposal is luckier.
+Each generation has its own tasks, so the fitness with which an incumbent won says little about its
+fitness on the present ones. By default it is evaluated again beside the proposal, and (1) compares
+the two on the same tasks. The plain algorithm compares with the remembered fitness and needs half
+the episodes, but an incumbent that won by noise holds its place until a proposal has more of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -24,9 +25,15 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from spikeloop.coordinator.strategies.annealing_schedule import Schedule, temperature
-from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.metropolis import acceptance, by_slot, normalised, spread_of
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.metropolis import (
+    acceptance,
+    accepted_moves,
+    by_slot,
+    normalised,
+    spread_of,
+)
+from spikeloop.coordinator.strategies.population import Explicit, own
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
@@ -35,10 +42,10 @@ from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
 @dataclass(frozen=True)
 class AnnealingState:
-    """Where the chains stand.
+    """State of the chains.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         points: (n_chains, n_dim) the incumbents, folded.
         remembered: (n_chains,) fitness by which each incumbent won its place; nan if it has none,
             and always where incumbents are evaluated again.
@@ -56,18 +63,18 @@ class AnnealingState:
 
 
 class Annealing(Settings):
-    """Simulated annealing: independent chains, whose temperature falls.
+    """Simulated annealing: independent chains whose temperature falls.
 
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one step
     serves them all. The defaults suit some tens of generations on a handful of bounded parameters:
-    a third of the range as first step, temperatures so low that chains hardly ever go downhill by
+    a third of the range as first step, and temperatures so low that chains rarely go downhill by
     more than noise. They were chosen on random smooth bumps in seven dimensions with 6 % noise,
-    where chains that have only some tens of steps gain nothing from hotter ones; a fitness with
-    many separate maxima and hundreds of generations ask for a first temperature about 1.
+    where chains of only some tens of steps gain nothing from higher temperatures. For a fitness
+    with many separate maxima and hundreds of generations, use a first temperature of about 1.
     """
 
     State: ClassVar[type] = AnnealingState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "affine"
+    invariance: ClassVar[Invariance] = "affine"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -122,7 +129,7 @@ class Annealing(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> AnnealingState:
-        """Chain 0 at the starting point, the others at draws of the initial law."""
+        """Put chain 0 at the starting point, the others at draws of the initial law."""
         n_chains = self._n_chains()
         bounded = space.bounded()
         points = space.sample(n_chains, rng)
@@ -137,7 +144,7 @@ class Annealing(Settings):
         )
 
     def ask(self, state: AnnealingState, rng: np.random.Generator) -> Explicit:
-        """Incumbents, then their proposals; if incumbents are not evaluated again, proposals only.
+        """Give incumbents, then proposals; proposals only if incumbents are not reevaluated.
 
         Slot c is the incumbent of chain c, slot n_chains + c its proposal.
         """
@@ -150,6 +157,11 @@ class Annealing(Settings):
             proposals = state.points.copy()
         return Explicit(proposals, slots[n_chains:])
 
+    def n_candidates(self, state: AnnealingState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * self._n_chains() if self.reevaluate else self._n_chains()
+
     def tell(
         self,
         state: AnnealingState,
@@ -157,50 +169,43 @@ class Annealing(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> AnnealingState:
-        """Each chain moves or stays.
-
-        A chain whose proposal failed stays. One whose incumbent failed moves to a proposal that did
-        not, lest a point that always fails hold its chain for ever.
-        """
-        if not isinstance(population, Explicit):
-            raise TypeError(f"annealing needs its own population, got {type(population).__name__}")
-        counted(evaluation)
+        """Move each chain, or not."""
+        population = own(population, Explicit, self.kind)
+        require_any_fitness(evaluation)
         n_chains = self._n_chains()
-        told = by_slot(population, evaluation.fitness, 2 * n_chains)
-        spread = spread_of(told.fitness)
-        old = told.fitness[:n_chains] if self.reevaluate else state.remembered
-        new = told.fitness[n_chains:]
+        points, fitness = by_slot(population, evaluation.fitness, 2 * n_chains)
+        spread = spread_of(fitness)
+        old = fitness[:n_chains] if self.reevaluate else state.remembered
+        new = fitness[n_chains:]
         chance = acceptance(normalised(new - old, spread), self._temperature(state))
-        moves = rng.random(n_chains) < np.where(
-            np.isnan(new), 0.0, np.where(np.isnan(old), 1.0, chance)
-        )
+        moves = accepted_moves(old, new, chance, rng)
 
         held = np.where(moves, new, old)
-        standard = normalised(held - np.nanmean(told.fitness), spread)
+        standard = normalised(held - np.nanmean(fitness), spread)
         merit = np.where(
             np.isfinite(held), self.memory * state.merit + (1 - self.memory) * standard, state.merit
         )
-        points = np.where(moves[:, None], fold(told.points[n_chains:], state.bounded), state.points)
-        return AnnealingState(
+        proposals = fold(points[n_chains:], state.bounded)
+        return replace(
+            state,
             generation=state.generation + 1,
-            points=points,
+            points=np.where(moves[:, None], proposals, state.points),
             remembered=state.remembered if self.reevaluate else held,
             merit=merit,
-            bounded=state.bounded,
             accepted=float(moves.mean()),
         )
 
     def recommend(self, state: AnnealingState) -> FloatArray:
-        """(n_dim,) the incumbent of the chain with the highest average fitness.
+        """Give the incumbent of the chain with the highest average fitness, (n_dim,).
 
         Fitness is standardised within each generation, whose tasks all chains share, and averaged
-        over generations, because the best fitness of a single one mostly belongs to the luckiest
-        chain. A chain that is cold moves little, so its past speaks for its present place.
+        over generations, because the best fitness of a single one is mostly due to noise. A chain
+        moves little when it is cold, so its past fitness is informative about its present point.
         """
         return np.asarray(state.points[np.argmax(state.merit)])
 
     def summary(self, state: AnnealingState) -> Mapping[str, float]:
-        """Temperature and step of the next generation, and how many proposals were accepted."""
+        """Give temperature and step of the next generation, and the share of accepted proposals."""
         return {
             "sigma": self._step(state),
             "temperature": self._temperature(state),

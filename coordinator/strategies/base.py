@@ -1,8 +1,8 @@
-"""The joint between the outer loop and a strategy, and how a strategy's state is saved."""
+"""The interface between the outer loop and a strategy, and how a strategy's state is saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from spikeloop.workers.space import ParameterSpace
 
 S = TypeVar("S")
 
+Invariance: TypeAlias = Literal["monotone", "affine", "none"]
+"""Which increasing maps of fitness change nothing: all, those of the form a f + b, or none."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a population came to.
+    """The result of evaluating a population.
 
     Attributes:
         fitness: (n_candidates,) to be maximised; nan for a candidate of which no episode succeeded,
@@ -46,10 +49,9 @@ class Strategy(Protocol[S]):
     space must give valid settings; its defaults are the settings' own defaults.
     """
 
-    invariance: ClassVar[Literal["monotone", "affine", "none"]]
-    """Which increasing maps of fitness change nothing: all, those of the form a f + b, or none."""
+    invariance: ClassVar[Invariance]
 
-    # A class that goes by gradients also has ``wants_gradient: ClassVar[bool] = True``.
+    # A class that uses gradients also has ``wants_gradient: ClassVar[bool] = True``.
 
     @property
     def kind(self) -> str:
@@ -57,39 +59,53 @@ class Strategy(Protocol[S]):
         ...
 
     def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> S:
-        """The state before the first generation of a search that begins at the point ``start``."""
+        """Make the state before the first generation of a search that begins at ``start``."""
         ...
 
     def ask(self, state: S, rng: np.random.Generator) -> Population:
-        """The candidates of the next generation."""
+        """Propose the candidates of the next generation."""
+        ...
+
+    def n_candidates(self, state: S) -> int:
+        """Number of candidates that ``ask`` gives in this state, whatever its random numbers."""
         ...
 
     def tell(
         self, state: S, population: Population, evaluation: Evaluation, rng: np.random.Generator
     ) -> S:
-        """The state after a generation; ValueError if no candidate has a fitness."""
+        """Give the state after a generation; ValueError if no candidate has a fitness."""
         ...
 
     def recommend(self, state: S) -> FloatArray:
-        """(n_dim,) the point to deploy."""
+        """Give the point to deploy, (n_dim,)."""
         ...
 
     def summary(self, state: S) -> Mapping[str, float]:
-        """A few numbers that show how the search stands, for tables and progress."""
+        """Give a few numbers on the progress of the search, for tables."""
         ...
 
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
-        """The settings as plain values, as pydantic writes them."""
+        """Give the settings as plain values, as pydantic writes them."""
         ...
 
 
 def wants_gradient(strategy: Strategy[Any]) -> bool:
-    """Whether a strategy goes by gradients, as its class says by ``wants_gradient = True``."""
+    """Tell whether a strategy uses gradients, as its class says by ``wants_gradient = True``."""
     return bool(getattr(strategy, "wants_gradient", False))
 
 
-def counted(evaluation: Evaluation) -> NDArray[np.bool_]:
-    """(n_candidates,) which candidates have a fitness; ValueError if none has."""
+def n_candidates(strategy: Strategy[S], state: S) -> int:
+    """Count the candidates of the next generation.
+
+    A user's own strategy may lack the method ``n_candidates``; it is then asked for a population.
+    """
+    if hasattr(strategy, "n_candidates"):
+        return strategy.n_candidates(state)
+    return strategy.ask(state, np.random.default_rng(0)).n_candidates
+
+
+def require_any_fitness(evaluation: Evaluation) -> NDArray[np.bool_]:
+    """Tell which candidates have a fitness, (n_candidates,); ValueError if none has."""
     alive: NDArray[np.bool_] = np.isfinite(evaluation.fitness)
     if not alive.any():
         raise ValueError("at least one candidate must have a fitness, all failed")
@@ -97,14 +113,14 @@ def counted(evaluation: Evaluation) -> NDArray[np.bool_]:
 
 
 def to_arrays(state: Any) -> dict[str, NDArray[Any]]:
-    """A state as named arrays, for ``numpy.savez``."""
+    """Turn a state into named arrays, for ``numpy.savez``."""
     return {field.name: np.asarray(getattr(state, field.name)) for field in fields(state)}
 
 
 def from_arrays(kind: type[S], arrays: Mapping[str, NDArray[Any]]) -> S:
-    """The state back from its arrays; ValueError if the fields do not match.
+    """Make a state of its arrays; ValueError if the fields do not match.
 
-    Arrays without dimension become Python numbers again.
+    Arrays without dimensions become Python numbers.
     """
     expected = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if expected != set(arrays):

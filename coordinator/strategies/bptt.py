@@ -18,32 +18,34 @@ which is the exponential moving average of the points, its bias towards the star
 """
 
 import importlib.util
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.ascent import Ascent, on_the_processor, step_of
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
+from spikeloop.workers.xla import jax, precision
 
 Array32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class BpttState:
-    """Where the ascent stands. Its long arrays are float32, in which gradients are computed, too.
+    """State of the ascent. Its long arrays are float32, as gradients are.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         point: (n_dim,) x.
         first: (n_dim,) m, the first moment of the gradient.
         second: (n_dim,) v, its second moment.
@@ -80,7 +82,7 @@ class Bptt(Settings):
 
     State: ClassVar[type] = BpttState
     wants_gradient: ClassVar[bool] = True
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "none"
+    invariance: ClassVar[Invariance] = "none"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Real("learning_rate", 0.001, 0.1, 0.01, scale="log"),
@@ -131,13 +133,8 @@ class Bptt(Settings):
             raise ValueError("final_share must be above 0 where schedule is 'exponential', got 0")
         return self
 
-    @property
-    def ascent(self) -> Ascent:
-        """The settings that the compiled step depends on."""
-        return Ascent(**{field.name: getattr(self, field.name) for field in fields(Ascent)})
-
     def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> BpttState:
-        """The point at its start, no moments yet; Unavailable without JAX and optax."""
+        """Put the point at the start, without moments; Unavailable without JAX and optax."""
         del rng
         for package in ("jax", "optax"):  # reading a configuration need not import them
             if importlib.util.find_spec(package) is None:
@@ -159,9 +156,14 @@ class Bptt(Settings):
         )
 
     def ask(self, state: BpttState, rng: np.random.Generator) -> Explicit:
-        """The point alone."""
+        """Propose the point alone."""
         del rng
         return Explicit(state.point[None].astype(np.float64))
+
+    def n_candidates(self, state: BpttState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 1
 
     def tell(
         self,
@@ -170,9 +172,9 @@ class Bptt(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> BpttState:
-        """One step uphill; none on a gradient that is not finite."""
+        """Take one step uphill; none for a gradient that is not finite."""
         del population, rng
-        counted(evaluation)
+        require_any_fitness(evaluation)
         if evaluation.gradient is None:
             raise TypeError("bptt needs the gradient of fitness, from a differentiable learner")
 
@@ -190,7 +192,7 @@ class Bptt(Settings):
             )
         k = state.n_steps + 1
         with on_the_processor():
-            stepped = step_of(self.ascent)(
+            stepped = step_of(self)(
                 state.point,
                 state.first,
                 state.second,
@@ -215,11 +217,11 @@ class Bptt(Settings):
         )
 
     def recommend(self, state: BpttState) -> FloatArray:
-        """(n_dim,) the point, or the average over points."""
+        """Give the point, or the average over points, (n_dim,)."""
         return (state.average if self.average else state.point).astype(np.float64)
 
     def summary(self, state: BpttState) -> Mapping[str, float]:
-        """Rate, gradient and step of the last generation, and how many made no step."""
+        """Give rate, gradient and step of the last generation, and how many made no step."""
         return {
             "learning_rate": state.learning_rate,
             "gradient_norm": state.gradient_norm,
@@ -228,8 +230,91 @@ class Bptt(Settings):
         }
 
 
+@contextmanager
+def on_the_processor() -> Iterator[None]:
+    """Run programs in single precision and on no graphics card.
+
+    So a run has the same bits whether the coordinator's machine has one or not.
+    """
+    module = jax("bptt")
+    with precision("float32"), module.default_device(module.devices("cpu")[0]):
+        yield
+
+
+@lru_cache(maxsize=16)
+def step_of(settings: "Bptt") -> Callable[..., dict[str, Any]]:
+    """Compile equations (1) to (4) as a program, once for all generations.
+
+    It takes the state's arrays in their order, the gradient, the factors ``cut`` of (1) and
+    ``share`` of (4), and the counts before the step; it gives the new arrays and the rate, by the
+    names of the state's fields. All is elementwise: sums, such as that of
+    ``optax.clip_by_global_norm``, would depend on the number of threads.
+    """
+    module = jax("bptt")
+    import optax
+
+    rate_of = schedule(settings)
+
+    def step(
+        point: Any,
+        first: Any,
+        second: Any,
+        average: Any,
+        bounded: Any,
+        *,
+        gradient: Any,
+        cut: Any,
+        share: Any,
+        generation: Any,
+        n_steps: Any,
+    ) -> dict[str, Any]:
+        rate = rate_of(generation)
+        ascent = optax.chain(
+            optax.scale(cut),  # (1)
+            optax.scale_by_adam(settings.beta1, settings.beta2, settings.epsilon),  # (2)
+            optax.add_decayed_weights(-settings.weight_decay),
+            optax.scale(rate),
+        )
+        tree = optax.tree_utils
+        moments = tree.tree_set(ascent.init(point), count=n_steps, mu=first, nu=second)
+        weights = point.at[bounded].set(0.0)  # bounded coordinates do not decay
+        update, moments = ascent.update(gradient, moments, weights)
+        there = point + update  # (3)
+        there = there.at[bounded].set(module.numpy.clip(there[bounded], 0.0, 1.0))
+        return {
+            "point": there,
+            "first": tree.tree_get(moments, "mu"),
+            "second": tree.tree_get(moments, "nu"),
+            "average": average + share * (there - average) if settings.average else average,  # (4)
+            "learning_rate": rate,
+        }
+
+    compiled: Callable[..., dict[str, Any]] = module.jit(step)
+    return compiled
+
+
+def schedule(settings: "Bptt") -> Callable[[Any], Any]:
+    """Make the learning rate as a function of the generation, counted from 0.
+
+    In the warm-up it rises by equal parts, beginning with one part; then it falls to its final
+    share and stays there.
+    """
+    import optax
+
+    rate, n_down, share = settings.learning_rate, settings.decay_generations, settings.final_share
+    fall: Callable[[Any], Any] = {
+        "constant": lambda: optax.constant_schedule(rate),
+        "cosine": lambda: optax.cosine_decay_schedule(rate, n_down, share),
+        "exponential": lambda: optax.exponential_decay(rate, n_down, share, end_value=rate * share),
+    }[settings.schedule]()
+    if n_up := settings.warmup_generations:
+        rise = optax.linear_schedule(rate / (n_up + 1), rate, n_up)
+        fall = optax.join_schedules([rise, fall], [n_up])
+    return fall
+
+
 def length(vector: Array32) -> float:
-    """Euclidean length, in an order of summation that does not depend on the number of threads.
+    """Compute the Euclidean length, independently of the number of threads.
 
     It is infinite, or nan, where single precision cannot hold the squares.
     """

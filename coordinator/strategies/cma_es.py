@@ -4,25 +4,25 @@ Hansen 2016, "The CMA evolution strategy: a tutorial", arXiv 1604.00772; the dia
 sep-CMA-ES of Ros and Hansen 2008. The search distribution is N(m, σ² C). A generation moves m to
 the weighted mean of its better half, C towards the spread of that half (the full variant also away
 from the worse half), and widens or narrows σ according to how straight the path of m has been.
-Sampling, constants and update are the library's. Ours are what it leaves to its caller:
+Sampling, constants and update are the library's. This file adds what it leaves to its caller:
 
 - Its state is copied into flat arrays and back, since it offers pickling only.
 - A failed candidate is left out: the update is the one for a population of that many fewer.
 - Points are unbounded and the space folds them. When m leaves the unit interval in a bounded
-  coordinate it is folded back, and C and the paths are mirrored with it. The folded point then
-  follows the same law as before, so nothing changes but that m stays in the box.
-- It ranks ties in the order in which they come; ``best_first`` is blind to that order.
+  coordinate it is folded back, and C and the paths are mirrored with it. The folded points then
+  follow the same law as before.
+- The library ranks ties in their order of arrival; ``best_first`` does not depend on that order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.ranking import best_first
 from spikeloop.tasks.base import FloatArray
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
     from cmaes import CMA, SepCMA
 
 MIN_RANKED = 4
-"""Candidates without which nothing is learnt: with one parent C has no spread to learn from."""
+"""Fewest candidates for an update: with a single parent there is no spread to learn C from."""
 
 MAX_FULL = 1000
-"""Dimensions up to which a full covariance is kept: an update holds one n × n array a candidate."""
+"""Most dimensions of a full covariance: an update holds one n × n array for each candidate."""
 
 
 MIN_SPREAD = 1e-12
-"""Width, in coordinates, at which the search has converged and stays as it is.
+"""Width, in coordinates, at which the search has converged and is not updated any more.
 
-Below it points differ by little more than rounding, and C would decay until it divides by 0.
+Below it points differ by little more than rounding errors, and C would decay to 0.
 """
 
 
 @dataclass(frozen=True)
 class CmaEsState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         mean: (n_dim,) m, in [0, 1] wherever the space is bounded.
         sigma: σ, the step size, in coordinates.
         covariance: C, (n_dim, n_dim), or (n_dim,) its diagonal.
@@ -73,16 +73,17 @@ class CmaEsState:
 class CmaEs(Settings):
     """CMA-ES with full or diagonal covariance, as the library ``cmaes`` computes it.
 
-    Learns which parameters matter, and with a full covariance which belong together. The full one
-    has n_dim (n_dim + 1) / 2 numbers to learn, which takes longer than a few tens of generations:
-    on noisy bumps in 7 and 15 dimensions the diagonal was ahead for 40 generations, even where the
-    axes of the bump were rotated. It also costs O(n_dim³) a generation and is refused above 1000
-    dimensions; the diagonal costs no more than the points do. The library's learning rate
-    adaptation is left out, since it needs many hundred generations to gain anything.
+    It learns which parameters matter, and with a full covariance which belong together. The full
+    one has n_dim (n_dim + 1) / 2 numbers to learn, which takes longer than a few tens of
+    generations: on noisy bumps in 7 and 15 dimensions the diagonal was ahead for 40 generations,
+    even where the axes of the bump were rotated. It also costs O(n_dim³) a generation and is
+    refused above 1000 dimensions; the diagonal costs no more than the points do. The library's
+    adaptation of the learning rate is not used, since it needs many hundred generations to gain
+    anything.
     """
 
     State: ClassVar[type] = CmaEsState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -105,7 +106,7 @@ class CmaEs(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> CmaEsState:
-        """The mean at its start, C = I, no paths yet."""
+        """Put the mean at the start, with C = I and paths of 0."""
         del rng
         n = space.n_dim
         if self.covariance == "full" and n > MAX_FULL:
@@ -125,9 +126,14 @@ class CmaEs(Settings):
         )
 
     def ask(self, state: CmaEsState, rng: np.random.Generator) -> Explicit:
-        """Independent draws of N(m, σ² C)."""
+        """Draw independently from N(m, σ² C)."""
         optimizer = restore(state, self.population_size, seed=int(rng.integers(2**32)))
         return Explicit(np.array([optimizer.ask() for _ in range(self.population_size)]))
+
+    def n_candidates(self, state: CmaEsState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
 
     def tell(
         self,
@@ -136,18 +142,18 @@ class CmaEs(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> CmaEsState:
-        """The library's update by the candidates that have a fitness.
+        """Apply the library's update for the candidates that have a fitness.
 
         If they are too few, or the search has converged, only the generation counts.
         """
         del rng
-        alive = counted(evaluation)
+        alive = require_any_fitness(evaluation)
         points = population.rows(0, population.n_candidates)[alive]
         ranked = points[best_first(points, evaluation.fitness[alive])]
         optimizer = restore(state, max(len(ranked), MIN_RANKED))
-        if len(ranked) >= MIN_RANKED and spread(state) >= MIN_SPREAD:
+        if len(ranked) >= MIN_RANKED and mean_width(state) >= MIN_SPREAD:
             optimizer.tell([(point, float(place)) for place, point in enumerate(ranked)])
-        told = CmaEsState(
+        updated = CmaEsState(
             generation=state.generation + 1,
             mean=optimizer._mean,
             sigma=float(optimizer._sigma),
@@ -156,37 +162,37 @@ class CmaEs(Settings):
             path_covariance=optimizer._pc,
             bounded=state.bounded,
         )
-        return reflect(told)
+        return reflect(updated)
 
     def recommend(self, state: CmaEsState) -> FloatArray:
-        """(n_dim,) the mean: an average over parents of many generations, so hardly lucky."""
+        """Give the mean, (n_dim,): an average over parents of many generations has little noise."""
         return state.mean
 
     def summary(self, state: CmaEsState) -> Mapping[str, float]:
-        """Width of the search and how elongated it is."""
+        """Give the width of the search and the ratio of its longest to its shortest axis."""
         c = state.covariance
         axes = np.maximum(c if c.ndim == 1 else np.linalg.eigvalsh(c), np.finfo(np.float64).tiny)
-        return {"sigma": spread(state), "axis_ratio": float(np.sqrt(axes.max() / axes.min()))}
+        return {"sigma": mean_width(state), "axis_ratio": float(np.sqrt(axes.max() / axes.min()))}
 
 
-def spread(state: CmaEsState) -> float:
-    """Standard deviation of the search along an average coordinate (root of the mean variance)."""
+def mean_width(state: CmaEsState) -> float:
+    """Root of the variance of the search, averaged over coordinates."""
     c = state.covariance
     return state.sigma * float(np.sqrt((c if c.ndim == 1 else np.diag(c)).mean()))
 
 
 def restore(state: CmaEsState, population_size: int, seed: int = 0) -> "CMA | SepCMA":
-    """The library's optimiser as it stood, for a population of that size.
+    """Make the library's optimiser in this state, for a population of that size.
 
     Its constants are functions of dimension and population size, which the constructor is given.
-    The rest has no public way in: state can be had only by pickling the object, which ties files
-    to the library's version and runs code when read. So these private attributes are set, here
-    alone; they are the names of versions 0.12 and 0.13. What else the object holds serves its
-    stopping criteria, which we do not ask for.
+    The library's only public way to restore the rest is pickling, which would tie files to its
+    version and run code when they are read. So these private attributes are set, in this function
+    only; they have these names in versions 0.12 and 0.13. The object's other attributes serve its
+    stopping criteria, which are not used.
 
     Args:
-        state: where the search stands.
-        population_size: of the generation to ask for or to be told.
+        state: of the search.
+        population_size: of the generation to ask for or to tell.
         seed: of the points to ask for.
     """
     from cmaes import CMA, SepCMA  # loads scipy, which reading a configuration need not
@@ -203,7 +209,7 @@ def restore(state: CmaEsState, population_size: int, seed: int = 0) -> "CMA | Se
 
 
 def reflect(state: CmaEsState) -> CmaEsState:
-    """The same search with its mean folded: folded points keep their law.
+    """Fold the mean of a search without changing the law of folded points.
 
     Folding maps a coordinate by ±x + const around the mean. Where the sign is −, the distribution
     is mirrored: m → fold(m), C → S C S, p → S p with S the diagonal matrix of signs.
@@ -212,12 +218,10 @@ def reflect(state: CmaEsState) -> CmaEsState:
     mirrored = state.bounded & (np.mod(state.mean, 2.0) > 1.0)
     sign = np.where(mirrored, -1.0, 1.0)
     c = state.covariance
-    return CmaEsState(
-        generation=state.generation,
+    return replace(
+        state,
         mean=mean,
-        sigma=state.sigma,
         covariance=c if c.ndim == 1 else c * np.outer(sign, sign),
         path_sigma=state.path_sigma * sign,
         path_covariance=state.path_covariance * sign,
-        bounded=state.bounded,
     )

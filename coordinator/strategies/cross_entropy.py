@@ -15,8 +15,8 @@ covariance
 
     C + (η δ^g)² I, with a variance of at least σ_min² in each coordinate                    (3)
 
-so the law neither shrinks before it has looked around nor collapses: the refit of few elites loses
-a share 1 / n_elites of the variance in each generation even where fitness is flat.
+so the law neither shrinks too early nor collapses: a refit to few elites loses a share 1 / n_elites
+of the variance in each generation, even where fitness is flat.
 
 A full Ĉ of n elites in d dimensions is shrunk towards its diagonal, Ĉ ← (n Ĉ + d diag Ĉ) / (n + d),
 as if d more elites had shown the same variances and no correlation (the mean under an inverse
@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.population import Explicit, InitialLaw
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.population import Explicit, InitialLaw, draw_seed
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
@@ -42,10 +42,10 @@ from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
 @dataclass(frozen=True)
 class CrossEntropyState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         fitted: whether the law was ever fitted; until then candidates follow the initial law.
         mean: (n_dim,) m; at first the starting point.
         covariance: C, (n_dim, n_dim) or, if diagonal, (n_dim,) variances; at first those of the
@@ -66,13 +66,13 @@ class CrossEntropy(Settings):
     Coordinates of bounded parameters have the unit interval as their range, those of weights are in
     units of their scale, so one noise and one floor serve them all. The defaults suit a handful or
     two of bounded parameters, noisy fitness and some tens of generations: they were chosen on
-    random smooth bumps, some with rotated axes, in 7 to 22 dimensions with 6 % noise. There half
-    or twice the elites, the noise or its decay make little difference, and neither does a full
-    covariance; smoothing the mean only slows the search down.
+    random smooth bumps, some with rotated axes, in 7 to 22 dimensions with 6 % noise. Half or twice
+    the elites, the noise or its decay make little difference there, as does a full covariance;
+    smoothing the mean only slows the search down.
     """
 
     State: ClassVar[type] = CrossEntropyState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -115,7 +115,7 @@ class CrossEntropy(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> CrossEntropyState:
-        """The initial law, with the starting point as its mean."""
+        """Begin with the initial law and the starting point as its mean."""
         del rng
         bounded = space.bounded()
         variance = np.where(bounded, 1 / 12, 1.0)  # of U[0, 1] and of N(0, 1)
@@ -123,9 +123,9 @@ class CrossEntropy(Settings):
         return CrossEntropyState(0, False, start, covariance, bounded)
 
     def ask(self, state: CrossEntropyState, rng: np.random.Generator) -> Population:
-        """Draws of the law; before the first fit the mean, then draws of the initial law."""
+        """Draw from the law; before the first fit propose the mean and draws of the initial law."""
         if not state.fitted:
-            seed = int(rng.integers(2**64, dtype=np.uint64))
+            seed = draw_seed(rng)
             return InitialLaw(state.mean, state.bounded, seed, self.population_size)
         draws = rng.standard_normal((self.population_size, state.mean.size))
         covariance = self._drawn_covariance(state)
@@ -137,6 +137,11 @@ class CrossEntropy(Settings):
         draws += state.mean
         return Explicit(draws)
 
+    def n_candidates(self, state: CrossEntropyState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: CrossEntropyState,
@@ -144,9 +149,9 @@ class CrossEntropy(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> CrossEntropyState:
-        """The law refitted to the elites; it stays if only one candidate has a fitness."""
+        """Refit the law to the elites; it stays if only one candidate has a fitness."""
         del rng
-        n_alive = int(np.count_nonzero(counted(evaluation)))
+        n_alive = int(np.count_nonzero(require_any_fitness(evaluation)))
         if n_alive < 2:
             return replace(state, generation=state.generation + 1)
         weights = elite_weights(evaluation.fitness, max(2, round(self.elite_share * n_alive)))
@@ -154,20 +159,20 @@ class CrossEntropy(Settings):
         points = fold(population.rows(0, population.n_candidates)[elites], state.bounded)
         fit = fit_gaussian(points, weights[elites], full=self.covariance == "full")
         keep_m, keep_c = self.mean_smoothing, self.covariance_smoothing
-        return CrossEntropyState(
+        return replace(
+            state,
             generation=state.generation + 1,
             fitted=True,
             mean=keep_m * state.mean + (1 - keep_m) * fit.mean,  # (1)
             covariance=keep_c * state.covariance + (1 - keep_c) * fit.covariance,  # (2)
-            bounded=state.bounded,
         )
 
     def recommend(self, state: CrossEntropyState) -> FloatArray:
-        """(n_dim,) the mean: an average over elites, so less noisy than the best of them."""
+        """Give the mean, (n_dim,): an average over elites is less noisy than the best of them."""
         return state.mean
 
     def summary(self, state: CrossEntropyState) -> Mapping[str, float]:
-        """Width of the next draws: root mean square over the coordinates, and the widest."""
+        """Give the width of the next draws: root mean square over coordinates, and the widest."""
         variance = _diagonal(self._drawn_covariance(state))
         return {
             "sigma": float(np.sqrt(variance.mean())),
@@ -175,7 +180,7 @@ class CrossEntropy(Settings):
         }
 
     def _drawn_covariance(self, state: CrossEntropyState) -> FloatArray:
-        """The covariance of the next draws, in the shape of the state's."""
+        """Compute the covariance of the next draws, in the shape of the state's."""
         noise = self.noise * self.noise_decay**state.generation if state.fitted else 0.0
         variance = _diagonal(state.covariance)
         wide = np.maximum(variance + noise**2, self.sigma_floor**2)  # (3)
@@ -197,7 +202,7 @@ class Fit(NamedTuple):
 
 
 def elite_weights(fitness: FloatArray, n_elites: int) -> FloatArray:
-    """(n,) weights that sum to ``n_elites``: 1 for the best, 0 for the others and for failures.
+    """Weights that sum to ``n_elites``, (n,): 1 for the best, 0 for the others and for failures.
 
     Candidates that tie for the last places share them evenly.
 
@@ -213,7 +218,7 @@ def elite_weights(fitness: FloatArray, n_elites: int) -> FloatArray:
 
 
 def fit_gaussian(points: FloatArray, weights: FloatArray, *, full: bool) -> Fit:
-    """The likeliest Gaussian; a full covariance is shrunk towards its diagonal.
+    """Fit a Gaussian by maximum likelihood; a full covariance is shrunk towards its diagonal.
 
     Args:
         points: (n, n_dim).

@@ -14,9 +14,9 @@ Wierstra et al. 2014, "Natural evolution strategies", measured in standard devia
 
     σ ← δ σ exp(η / (n √(2 d)) Σ_i (u_i⁺ + u_i⁻) (|ε_i|² − d))                              (3)
 
-with d dimensions, rate η and a plain decay δ: it shrinks where the far candidates fare worse, as
-around an optimum, grows where they fare better, and keeps its value on average where fitness says
-nothing. The step goes with σ: with r = σ / σ₀, σ₀ being the first σ, (2) becomes
+with d dimensions, rate η and a decay δ: σ shrinks where distant candidates have less fitness, as
+around an optimum, grows where they have more, and keeps its value on average where fitness is flat.
+The step is proportional to σ: with r = σ / σ₀, σ₀ being the first σ, (2) becomes
 
     x ← x + α r · optimizer(r g)                                                           (2')
 
@@ -26,16 +26,16 @@ and centre are clipped by default; docs/decisions/0008-bounds-by-reflection.md h
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.optimizers import Optimizer, Sgd
-from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian
+from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.shaping import (
     centered_ranks,
     log_rank_utilities,
@@ -61,10 +61,10 @@ SHAPINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
 
 @dataclass(frozen=True)
 class EvolutionState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         center: (n_dim,) x, the mean of the search distribution.
         sigma: σ, in coordinates.
         origin: (n_dim,) x₀, the default point.
@@ -96,7 +96,7 @@ class Evolution(Settings):
     """
 
     State: ClassVar[type] = EvolutionState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -151,22 +151,27 @@ class Evolution(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> EvolutionState:
-        """The centre at its start, no moments yet."""
+        """Put the centre at the start, without moments."""
         del rng
         zeros = np.zeros(space.n_dim)
         origin, bounded = space.default_point(), space.bounded()
         return EvolutionState(0, start, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
 
     def ask(self, state: EvolutionState, rng: np.random.Generator) -> MirroredGaussian:
-        """Mirrored pairs around the centre."""
+        """Propose mirrored pairs around the centre."""
         return MirroredGaussian(
             center=state.center,
             sigma=state.sigma,
-            seed=int(rng.integers(2**64, dtype=np.uint64)),
+            seed=draw_seed(rng),
             n_pairs=self.population_size // 2,
             bounds=self.bounds,
             bounded=state.bounded if self._keeps_inside(state) else None,
         )
+
+    def n_candidates(self, state: EvolutionState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * (self.population_size // 2)
 
     def tell(
         self,
@@ -175,11 +180,10 @@ class Evolution(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> EvolutionState:
-        """One step of the centre, on momentum alone if no pair came through whole."""
+        """Take one step of the centre, by momentum alone if no pair is whole."""
         del rng
-        if not isinstance(population, MirroredGaussian):
-            raise TypeError(f"evolution needs its own population, got {type(population).__name__}")
-        counted(evaluation)
+        population = own(population, MirroredGaussian, self.kind)
+        require_any_fitness(evaluation)
 
         fitness = whole_pairs(evaluation.fitness)
         n = int(np.isfinite(fitness).sum())
@@ -193,25 +197,24 @@ class Evolution(Settings):
         center = state.center + self._learning_rate(state) * ascent.direction  # (2')
         if self._keeps_inside(state):
             np.clip(center, 0.0, 1.0, out=center, where=state.bounded)
-        # Raw fitness has any scale, so one generation must not change sigma beyond all measure.
+        # Raw fitness can have any scale, so the change of sigma in one generation is limited.
         log_change = float(np.clip(self.sigma_rate * widening, -1.0, 1.0))
-        return EvolutionState(
+        return replace(
+            state,
             generation=generation,
             center=center,
             sigma=state.sigma * self.sigma_decay * float(exp(log_change)),  # (3)
-            origin=state.origin,
-            bounded=state.bounded,
             first=ascent.first,
             second=ascent.second,
             step_norm=norm(center - state.center),
         )
 
     def recommend(self, state: EvolutionState) -> FloatArray:
-        """(n_dim,) the centre: an average over all candidates so far, so less noisy than any."""
+        """Give the centre, (n_dim,): an average over all candidates is less noisy than any."""
         return state.center
 
     def summary(self, state: EvolutionState) -> Mapping[str, float]:
-        """Width of the search, length of the last step and rate of the next."""
+        """Give the width of the search, length of the last step and rate of the next."""
         return {
             "sigma": state.sigma,
             "step_norm": state.step_norm,
@@ -219,7 +222,7 @@ class Evolution(Settings):
         }
 
     def _keeps_inside(self, state: EvolutionState) -> bool:
-        """Whether there are bounds to keep; reflected points mean the same as points inside."""
+        """Tell whether there are bounds to keep; reflected points need no clipping."""
         return self.bounds != "reflect" and bool(state.bounded.any())
 
     def _learning_rate(self, state: EvolutionState) -> float:
@@ -228,14 +231,14 @@ class Evolution(Settings):
 
 
 def _log_ranks(fitness: FloatArray) -> FloatArray:
-    """Log-rank utilities that say which candidates do not count."""
+    """Log-rank utilities, with nan for candidates that do not count."""
     return np.where(np.isfinite(fitness), log_rank_utilities(fitness), np.nan)
 
 
 def estimate_gradients(
     population: MirroredGaussian, utility: FloatArray, n: int
 ) -> tuple[FloatArray, float]:
-    """Gradients of the utility that the distribution expects: along x and along log σ.
+    """Estimate the gradients of expected utility along x and along log σ.
 
     The first, (n_dim,), is the first term of (1); the second, the sum of (3) over n √(2 d), is in
     standard deviations of |ε|².

@@ -14,11 +14,11 @@ n_dim × n_dim, so it serves weights as well. With λ = 0 the inverse is a pseud
 least-squares slope, and the shortest of all that fit exactly where there are fewer pairs than
 dimensions.
 
-Against ``evolution``, which projects fitness on the noise, least squares divides out how the probes
-happened to lie: without noise of fitness, n_dim pairs give the slope of a plane exactly. That gain
-is large for fewer dimensions than pairs. In many dimensions E Eᵀ is nearly n_dim · I and both
-agree. Where n_pairs is close to n_dim, some directions are hardly probed and an exact fit amplifies
-noise in them; λ prevents that.
+``evolution`` projects fitness on the noise; least squares also corrects for the actual directions
+of the probes: without noise of fitness, n_dim pairs give the slope of a plane exactly. The gain is
+large for fewer dimensions than pairs. In many dimensions E Eᵀ is nearly n_dim · I and both agree.
+Where n_pairs is close to n_dim, some directions are barely probed and an exact fit amplifies noise
+in them; λ prevents that.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer
-from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian
+from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.shaping import whole_pairs
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
@@ -40,10 +40,10 @@ from spikeloop.workers.space import Choice, ParameterSpace, Real
 
 @dataclass(frozen=True)
 class FiniteDifferencesState:
-    """Where the ascent stands.
+    """State of the ascent.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         center: (n_dim,) x, around which is probed.
         first: (n_dim,) the optimizer's first moment.
         second: (n_dim,) the optimizer's second moment.
@@ -67,7 +67,7 @@ class FiniteDifferences(Settings):
     """
 
     State: ClassVar[type] = FiniteDifferencesState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "affine"
+    invariance: ClassVar[Invariance] = "affine"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -89,7 +89,7 @@ class FiniteDifferences(Settings):
     ridge: float = Field(
         default=1.0,
         ge=0,
-        description="λ, shrinks the slope in directions that hardly a pair probed; 0 fits exactly",
+        description="λ, shrinks the slope in directions that few pairs probed; 0 fits exactly",
     )
     optimizer: Optimizer = Field(default=Adam(), description="how a gradient becomes a step")
     learning_rate: float = Field(
@@ -102,19 +102,24 @@ class FiniteDifferences(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> FiniteDifferencesState:
-        """The centre at its start, no moments yet."""
+        """Put the centre at the start, without moments."""
         del rng
         zeros = np.zeros(space.n_dim)
         return FiniteDifferencesState(0, start, first=zeros, second=zeros, step_norm=0.0)
 
     def ask(self, state: FiniteDifferencesState, rng: np.random.Generator) -> MirroredGaussian:
-        """Mirrored pairs of probes around the centre."""
+        """Propose mirrored pairs of probes around the centre."""
         return MirroredGaussian(
             center=state.center,
             sigma=self._sigma(state),
-            seed=int(rng.integers(2**64, dtype=np.uint64)),
+            seed=draw_seed(rng),
             n_pairs=self.population_size // 2,
         )
+
+    def n_candidates(self, state: FiniteDifferencesState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * (self.population_size // 2)
 
     def tell(
         self,
@@ -123,13 +128,10 @@ class FiniteDifferences(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> FiniteDifferencesState:
-        """One step uphill, on momentum alone if no pair came through whole."""
+        """Take one step uphill, by momentum alone if no pair is whole."""
         del rng
-        if not isinstance(population, MirroredGaussian):
-            raise TypeError(
-                f"finite_differences needs its own population, got {type(population).__name__}"
-            )
-        counted(evaluation)
+        population = own(population, MirroredGaussian, self.kind)
+        require_any_fitness(evaluation)
 
         fitness = standardised(whole_pairs(evaluation.fitness))
         gradient = slope(population, fitness, self.ridge)
@@ -146,11 +148,11 @@ class FiniteDifferences(Settings):
         )
 
     def recommend(self, state: FiniteDifferencesState) -> FloatArray:
-        """(n_dim,) the centre."""
+        """Give the centre, (n_dim,)."""
         return state.center
 
     def summary(self, state: FiniteDifferencesState) -> Mapping[str, float]:
-        """Width of the probes, length of the last step and rate of the next."""
+        """Give the width of the probes, length of the last step and rate of the next."""
         return {
             "sigma": self._sigma(state),
             "step_norm": state.step_norm,
@@ -162,7 +164,7 @@ class FiniteDifferences(Settings):
 
 
 def slope(population: MirroredGaussian, fitness: FloatArray, ridge: float) -> FloatArray:
-    """(n_dim,) the slope (1) of fitness per coordinate.
+    """Compute the slope (1) of fitness, (n_dim,).
 
     Args:
         population: the mirrored pairs.
@@ -187,7 +189,7 @@ def slope(population: MirroredGaussian, fitness: FloatArray, ridge: float) -> Fl
 
 
 def standardised(fitness: FloatArray) -> FloatArray:
-    """Fitness less its mean over its standard deviation, nan ignored; 0 where all are equal."""
+    """Standardise fitness, ignoring nan; 0 where all are equal."""
     alive = np.isfinite(fitness)
     if not alive.any():
         return fitness

@@ -7,29 +7,30 @@ parents and by a fraction α beyond them, or uniform (Syswerda 1989), from eithe
 are folded before they are mixed. Options of a choice have no order, so a choice is always inherited
 whole and mutates into any option.
 
-What noise asks for:
+Because fitness is noisy:
 
 - The elites enter the next generation unchanged, but without their fitness: they are evaluated
-  again, on the tasks of that generation, and must win their place anew. So luck keeps nobody in.
+  again, on the tasks of that generation, and must win their places again. So no candidate stays
+  because of noise alone.
 - Tournaments compare candidates of one generation only.
 - The point to deploy is the mean of the elites, not the best of them. The best of a noisy
-  generation is the luckiest among a crowd of near equals, while a mean of several survivors
-  averages out what is accidental in each, as recombination does in evolution strategies (Arnold
-  2006). On noisy bumps in 7 and 15 dimensions it fell about half as far short of the top as the
-  best elite did. It is a poor choice while elites sit on several separate peaks. Choices are put
-  to the vote instead.
+  generation is selected by noise among nearly equal ones, while a mean of several elites averages
+  out what is accidental in each, as recombination does in evolution strategies (Arnold 2006). On
+  noisy bumps in 7 and 15 dimensions its distance to the optimum was about half that of the best
+  elite. It is a poor choice while elites lie on several separate peaks. Of a choice, the most
+  frequent option is taken instead.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.population import Explicit, InitialLaw
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.population import Explicit, InitialLaw, draw_seed
 from spikeloop.coordinator.strategies.ranking import best_first
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import power
@@ -40,10 +41,10 @@ from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, fold
 
 @dataclass(frozen=True)
 class GeneticState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         parents: (n_parents, n_dim) the last generation, folded, from best to worst, without its
             failures; at first the starting point alone.
         bounded: (n_dim,) whether a coordinate is folded.
@@ -60,7 +61,7 @@ class Genetic(Settings):
     """Genetic algorithm with tournaments, crossover, mutation and re-evaluated elites."""
 
     State: ClassVar[type] = GeneticState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -82,7 +83,7 @@ class Genetic(Settings):
     tournament_size: int = Field(
         default=5,
         ge=1,
-        description="candidates drawn for the place of one parent; the best gets it",
+        description="candidates drawn for each parent, of which the best is taken",
     )
     crossover: Literal["blend", "uniform"] = Field(
         default="blend", description="between the parents (BLX-α) or from either of them"
@@ -115,7 +116,7 @@ class Genetic(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> GeneticState:
-        """The starting point, not yet evaluated."""
+        """Begin with the starting point, not yet evaluated."""
         del rng
         n_options = np.zeros(space.n_dim, dtype=np.int64)
         for parameter, columns in space.slices():
@@ -125,18 +126,23 @@ class Genetic(Settings):
         return GeneticState(0, fold(start, bounded)[None], bounded, n_options)
 
     def ask(self, state: GeneticState, rng: np.random.Generator) -> Population:
-        """At first the starting point and draws of the initial law, then elites and children."""
+        """Propose elites and children; at first the starting point and draws of the initial law."""
         if state.generation == 0:
             return InitialLaw(
                 first=state.parents[0],
                 bounded=state.bounded,
-                seed=int(rng.integers(2**64, dtype=np.uint64)),
+                seed=draw_seed(rng),
                 n_candidates=self.population_size,
             )
         elites = state.parents[: self.n_elites]
         return Explicit(
             np.vstack([elites, self._breed(state, self.population_size - len(elites), rng)])
         )
+
+    def n_candidates(self, state: GeneticState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
 
     def tell(
         self,
@@ -145,19 +151,15 @@ class Genetic(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> GeneticState:
-        """The generation, ranked, becomes the parents of the next one."""
+        """Make the ranked generation the parents of the next one."""
         del rng
-        alive = counted(evaluation)
+        alive = require_any_fitness(evaluation)
         points = fold(population.rows(0, population.n_candidates)[alive], state.bounded)
-        return GeneticState(
-            generation=state.generation + 1,
-            parents=points[best_first(points, evaluation.fitness[alive])],
-            bounded=state.bounded,
-            n_options=state.n_options,
-        )
+        parents = points[best_first(points, evaluation.fitness[alive])]
+        return replace(state, generation=state.generation + 1, parents=parents)
 
     def recommend(self, state: GeneticState) -> FloatArray:
-        """(n_dim,) the mean of the elites; of choices the option that most of them have."""
+        """Give the mean of the elites, (n_dim,); of choices the option that most of them have."""
         elites = state.parents[: self.n_elites]
         point: FloatArray = elites.mean(axis=0)
         for column in np.flatnonzero(state.n_options):
@@ -165,14 +167,14 @@ class Genetic(Settings):
         return point
 
     def summary(self, state: GeneticState) -> Mapping[str, float]:
-        """Width of mutations, and standard deviation of the parents in an average coordinate."""
+        """Give the width of mutations, and the parents' mean standard deviation in a coordinate."""
         return {
             "sigma": self._sigma(state),
             "spread": float(state.parents.std(axis=0).mean()),
         }
 
     def _breed(self, state: GeneticState, n: int, rng: np.random.Generator) -> FloatArray:
-        """(n, n_dim) children, folded."""
+        """Breed children, (n, n_dim), folded."""
         n_parents, n_dim = state.parents.shape
         drawn = rng.integers(n_parents, size=(2, n, self.tournament_size))
         mother, father = state.parents[drawn.min(axis=2)]  # parents are ranked: the first wins
@@ -196,7 +198,7 @@ class Genetic(Settings):
 
 
 def vote(coordinates: FloatArray, n_options: int) -> float:
-    """The middle of the option that most coordinates stand for; of equals the first one's.
+    """Give the middle of the most frequent option; of equals the first.
 
     Args:
         coordinates: (n,) in [0, 1], from the best candidate to the worst.

@@ -6,19 +6,19 @@ more points than values. A point of the grid is a number in mixed radix, its dig
 so the grid is never in memory.
 
 The walk visits point (t · stride) mod N at step t, with a stride coprime to N, so it meets every
-point once in N steps. A generation sees only a stretch of the walk, and a stretch has to cover
+point once in N steps. A generation covers only a part of the walk, and each part should cover
 every axis and every pair of axes. The digit of an axis with place value P is a function of
 t · stride / P mod 1, a rotation of the circle by stride / P. By Weyl's criterion it spreads the
 faster the farther stride / P is from whole numbers, and two axes move independently if the sum and
 the difference of their rotations are. Of some strides near N / φ, φ the golden ratio, the one that
 keeps all of these farthest from whole numbers is taken.
 
-As in random search the incumbent is candidate 0 of each generation and gives way to what beats it
-on the very same tasks. When the grid is used up the walk starts anew.
+As in random search the incumbent is candidate 0 of each generation and is replaced by a candidate
+that beats it on the same tasks. After N steps the walk starts again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, prod
 from statistics import NormalDist
 from typing import ClassVar, Literal
@@ -27,27 +27,27 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance
 from spikeloop.coordinator.strategies.population import Explicit
-from spikeloop.coordinator.strategies.ranking import winner
+from spikeloop.coordinator.strategies.ranking import next_incumbent
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, Integer, ParameterSpace
 
 MAX_POINTS = 10_000_000
-"""More are refused: at 47 points a generation such a grid takes 200 000 generations."""
+"""Largest grid: at 47 points a generation it takes 200 000 generations."""
 
 N_STRIDES = 500
-"""Strides that are compared."""
+"""Number of strides that are compared."""
 
 
 @dataclass(frozen=True)
 class GridState:
-    """Where the walk stands.
+    """State of the walk.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         incumbent: (n_dim,) the point that won the last generation; at first the starting point.
         incumbent_age: generations that the incumbent has held its place.
         position: t, steps of the walk so far.
@@ -73,7 +73,7 @@ class GridSearch(Settings):
     """
 
     State: ClassVar[type] = GridState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -91,7 +91,7 @@ class GridSearch(Settings):
     )
 
     def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> GridState:
-        """The starting point is the first incumbent; ValueError if the grid is too large."""
+        """Take the starting point as the first incumbent; ValueError if the grid is too large."""
         del rng
         levels = np.full(space.n_dim, self.points_per_axis, dtype=np.int64)
         for parameter, columns in space.slices():
@@ -118,13 +118,17 @@ class GridSearch(Settings):
         )
 
     def ask(self, state: GridState, rng: np.random.Generator) -> Explicit:
-        """The incumbent, then the next points of the walk; nothing is left to chance."""
+        """Propose the incumbent, then the next points of the walk, without random numbers."""
         del rng
         n_points = int(np.prod(state.levels))
         steps = state.position + np.arange(self._n_new(state), dtype=np.int64)
         numbers = (steps % n_points) * state.stride % n_points
         points = grid_points(numbers, state.levels, state.bounded)
         return Explicit(np.vstack([state.incumbent, points]))
+
+    def n_candidates(self, state: GridState) -> int:
+        """Number of candidates of the next generation."""
+        return 1 + self._n_new(state)
 
     def tell(
         self,
@@ -133,26 +137,25 @@ class GridSearch(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> GridState:
-        """The best candidate becomes the incumbent; of equals the first, so the incumbent stays."""
+        """Make the best candidate the incumbent and go on along the walk."""
         del rng
-        incumbent = winner(population, evaluation)
-        held = np.array_equal(incumbent, state.incumbent)
-        return GridState(
+        incumbent, age = next_incumbent(
+            state.incumbent, state.incumbent_age, population, evaluation
+        )
+        return replace(
+            state,
             generation=state.generation + 1,
             incumbent=incumbent,
-            incumbent_age=state.incumbent_age + 1 if held else 0,
+            incumbent_age=age,
             position=state.position + self._n_new(state),
-            stride=state.stride,
-            levels=state.levels,
-            bounded=state.bounded,
         )
 
     def recommend(self, state: GridState) -> FloatArray:
-        """(n_dim,) the incumbent."""
+        """Give the incumbent, (n_dim,)."""
         return state.incumbent
 
     def summary(self, state: GridState) -> Mapping[str, float]:
-        """How often the grid has been walked through, and the incumbent's age."""
+        """Give the number of walks through the grid, and the age of the incumbent."""
         return {
             "walked": state.position / int(np.prod(state.levels)),
             "incumbent_age": float(state.incumbent_age),
@@ -165,7 +168,7 @@ class GridSearch(Settings):
 def grid_points(
     numbers: NDArray[np.int64], levels: NDArray[np.int64], bounded: NDArray[np.bool_]
 ) -> FloatArray:
-    """(n, n_dim) points of the grid by their numbers; the first axis is the lowest digit."""
+    """Compute points of the grid from their numbers, (n, n_dim); axis 0 is the lowest digit."""
     points = np.empty((numbers.size, levels.size))
     for axis, m in enumerate(levels.tolist()):
         numbers, digit = np.divmod(numbers, m)
@@ -177,7 +180,7 @@ def grid_points(
 
 
 def well_spread_stride(levels: NDArray[np.int64]) -> int:
-    """The stride, coprime to the number of points, by the criterion of the module's docstring."""
+    """Choose the stride, coprime to the number of points, by the criterion of the module."""
     n_points = prod(levels.tolist())
     first = int(n_points / ((1 + 5**0.5) / 2))
     near = range(max(first, 1), min(first + 4 * N_STRIDES, n_points + 1))

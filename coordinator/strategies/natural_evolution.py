@@ -1,4 +1,4 @@
-"""Separable natural evolution strategy: a width of its own for every coordinate.
+"""Separable natural evolution strategy: each coordinate has its own width.
 
 SNES of Schaul, Glasmachers and Schmidhuber 2011, "High dimensions and heavy tails for natural
 evolution strategies"; Wierstra et al. 2014, "Natural evolution strategies", Algorithm 6. The
@@ -10,21 +10,21 @@ of their ranks, a generation follows the natural gradient,
 
 elementwise, with η_σ = (3 + ln d) / (5 √d) in d dimensions. The −1 drops out, since utilities sum
 to 0. Differences from the paper: the points come in mirrored pairs, s and −s, whose noise is
-regenerated from a seed, so that neither points nor noise of a whole generation are ever held; σ is
-at most 1 in bounded coordinates, where the folded law then is uniform within 2 % and a wider one
-could not find back, since nothing depends on σ any more.
+regenerated from a seed, so that neither points nor noise of a whole generation are held in memory;
+σ is at most 1 in bounded coordinates, where the folded law is then uniform within 2 %. A wider law
+could not become narrow again, since utilities would no longer depend on σ.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.population import MirroredGaussian
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.population import MirroredGaussian, draw_seed, own
 from spikeloop.coordinator.strategies.shaping import log_rank_utilities, whole_pairs
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, log
@@ -38,10 +38,10 @@ MAX_SIGMA = 1.0
 
 @dataclass(frozen=True)
 class NaturalEvolutionState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         center: (n_dim,) x, in [0, 1] wherever the space is bounded.
         sigma: (n_dim,) σ, in coordinates.
         bounded: (n_dim,) whether a coordinate is folded.
@@ -56,12 +56,12 @@ class NaturalEvolutionState:
 class NaturalEvolution(Settings):
     """Separable natural evolution strategy with mirrored sampling.
 
-    Learns which parameters matter at the cost of a few vectors, so it also serves networks of
+    It learns which parameters matter at the cost of a few vectors, so it also serves networks of
     millions of weights.
     """
 
     State: ClassVar[type] = NaturalEvolutionState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -89,20 +89,25 @@ class NaturalEvolution(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> NaturalEvolutionState:
-        """The centre at its start, equally wide in all coordinates."""
+        """Put the centre at the start, with equal widths in all coordinates."""
         del rng
         bounded = space.bounded()
         sigma = np.where(bounded, min(self.sigma, MAX_SIGMA), self.sigma)
         return NaturalEvolutionState(0, fold(start, bounded), sigma, bounded)
 
     def ask(self, state: NaturalEvolutionState, rng: np.random.Generator) -> MirroredGaussian:
-        """Mirrored pairs around the centre."""
+        """Propose mirrored pairs around the centre."""
         return MirroredGaussian(
             center=state.center,
             sigma=state.sigma,
-            seed=int(rng.integers(2**64, dtype=np.uint64)),
+            seed=draw_seed(rng),
             n_pairs=self.population_size // 2,
         )
+
+    def n_candidates(self, state: NaturalEvolutionState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * (self.population_size // 2)
 
     def tell(
         self,
@@ -111,13 +116,10 @@ class NaturalEvolution(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> NaturalEvolutionState:
-        """One step along the natural gradient; none if no pair came through whole."""
+        """Take one step along the natural gradient; none if no pair is whole."""
         del rng
-        if not isinstance(population, MirroredGaussian):
-            raise TypeError(
-                f"natural_evolution needs its own population, got {type(population).__name__}"
-            )
-        counted(evaluation)
+        population = own(population, MirroredGaussian, self.kind)
+        require_any_fitness(evaluation)
 
         utility = log_rank_utilities(whole_pairs(evaluation.fitness))
         plus, minus = utility.reshape(-1, 2).T
@@ -127,19 +129,19 @@ class NaturalEvolution(Settings):
         sigma_rate = self.sigma_rate * (3 + log(n_dim)) / (5 * np.sqrt(n_dim))
         center = state.center + self.learning_rate * state.sigma * along  # (1)
         sigma = state.sigma * exp(sigma_rate / 2 * spread)  # (2)
-        return NaturalEvolutionState(
+        return replace(
+            state,
             generation=state.generation + 1,
-            center=fold(center, state.bounded),  # σ is blind to reflection, so the law stays
+            center=fold(center, state.bounded),  # reflection does not change σ, so the law stays
             sigma=np.where(state.bounded, np.minimum(sigma, MAX_SIGMA), sigma),
-            bounded=state.bounded,
         )
 
     def recommend(self, state: NaturalEvolutionState) -> FloatArray:
-        """(n_dim,) the centre: an average over all candidates so far, so less noisy than any."""
+        """Give the centre, (n_dim,): an average over all candidates is less noisy than any."""
         return state.center
 
     def summary(self, state: NaturalEvolutionState) -> Mapping[str, float]:
-        """Width of the search: on average, and in the narrowest and the widest coordinate."""
+        """Give the width of the search: the mean, the least and the greatest over coordinates."""
         return {
             "sigma": float(state.sigma.mean()),
             "sigma_min": float(state.sigma.min()),

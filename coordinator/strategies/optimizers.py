@@ -1,4 +1,4 @@
-"""Gradient ascent: settings with pure functions; the moments live in the strategy's flat state."""
+"""Gradient ascent: settings with pure functions; the moments are in the strategy's state."""
 
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
@@ -31,7 +31,7 @@ class Sgd(Settings):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="β, decay of past gradients")
 
     def ascend(self, gradient: FloatArray, first: FloatArray, second: FloatArray, t: int) -> Ascent:
-        """The step for a gradient; ``t`` counts steps from 1. ``second`` is not used."""
+        """Compute the step for a gradient; ``t`` counts steps from 1. ``second`` is not used."""
         del t
         velocity = self.momentum * first + (1 - self.momentum) * gradient
         return Ascent(velocity, velocity, second)
@@ -46,7 +46,7 @@ class Adam(Settings):
     epsilon: float = Field(default=1e-8, gt=0, description="ε, keeps the division finite")
 
     def ascend(self, gradient: FloatArray, first: FloatArray, second: FloatArray, t: int) -> Ascent:
-        """The step for a gradient; ``t`` counts steps from 1 and corrects the moments' bias."""
+        """Compute the step for a gradient; ``t`` counts steps from 1."""
         m = self.beta1 * first + (1 - self.beta1) * gradient
         v = self.beta2 * second + (1 - self.beta2) * gradient**2
         m_hat = m / (1 - power(self.beta1, t))

@@ -8,7 +8,7 @@ neighbours i (colder) and j = i + 1 exchange their points with probability
 
     min(1, exp((1 / T_i − 1 / T_j) (f_j − f_i)))                                             (1)
 
-which leaves the joint law as it was, pairs (0, 1), (2, 3), … in one round and (1, 2), (3, 4), … in
+which leaves the joint law unchanged: pairs (0, 1), (2, 3), … in one round and (1, 2), (3, 4), … in
 the next. f is fitness divided by its standard deviation over the generation. Incumbents are
 evaluated again beside the proposals, so that all comparisons are on the same tasks.
 
@@ -18,21 +18,22 @@ frequent where the law is Gaussian. There its width grows with √T, and so do t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.metropolis import (
     acceptance,
+    accepted_moves,
     by_slot,
     normalised,
     spread_of,
 )
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.population import Explicit, own
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
@@ -41,10 +42,10 @@ from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
 @dataclass(frozen=True)
 class ParallelTemperingState:
-    """Where the replicas stand.
+    """State of the replicas.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         points: (n_replicas, n_dim) the incumbents, folded, from the coldest to the hottest.
         average: (n_dim,) mean of the coldest replica's points, fading into the past.
         bounded: (n_dim,) whether a coordinate is folded into [0, 1].
@@ -65,14 +66,14 @@ class ParallelTempering(Settings):
 
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one step
     serves them all. The defaults suit some tens of generations on a handful of bounded parameters
-    and were chosen on random smooth bumps in seven dimensions with 6 % noise: a ladder that is cold
-    for a search so short, and several rounds of exchanges, which cost no episodes and carry a good
-    point down the ladder sooner. For sampling exp(f / T), or for hundreds of generations on many
-    separate maxima, a hottest temperature of 1 or more lets replicas cross the valleys.
+    and were chosen on random smooth bumps in seven dimensions with 6 % noise: low temperatures,
+    because the search is short, and several rounds of exchanges, which cost no episodes and carry a
+    good point down the ladder sooner. For sampling exp(f / T), or for hundreds of generations on
+    many separate maxima, a hottest temperature of 1 or more lets replicas cross the valleys.
     """
 
     State: ClassVar[type] = ParallelTemperingState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "affine"
+    invariance: ClassVar[Invariance] = "affine"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "24", "48", "96"), "48"),
@@ -123,17 +124,21 @@ class ParallelTempering(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> ParallelTemperingState:
-        """The coldest replica at the starting point, the others at draws of the initial law."""
+        """Put the coldest replica at the starting point, the others at draws of the initial law."""
         bounded = space.bounded()
         points = space.sample(self.population_size // 2, rng)
         points[0] = fold(start, bounded)
         return ParallelTemperingState(0, points, points[0], bounded, accepted=0.0, exchanged=0.0)
 
     def ask(self, state: ParallelTemperingState, rng: np.random.Generator) -> Explicit:
-        """Incumbents, then their proposals: slots r and n_replicas + r are those of replica r."""
+        """Propose incumbents, then proposals: slots r and n_replicas + r belong to replica r."""
         noise = rng.standard_normal(state.points.shape)
         proposals = state.points + self._steps()[:, None] * noise
         return Explicit(np.vstack([state.points, proposals]), np.arange(2 * len(noise)))
+
+    def n_candidates(self, state: ParallelTemperingState) -> int:
+        """Number of candidates of the next generation."""
+        return 2 * len(state.points)
 
     def tell(
         self,
@@ -142,24 +147,19 @@ class ParallelTempering(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> ParallelTemperingState:
-        """Each replica moves or stays, then neighbours exchange their points.
+        """Move each replica or not, then exchange points between neighbours.
 
-        A replica whose proposal failed stays. One whose incumbent failed moves to a proposal that
-        did not, and without either it takes no part in exchanges.
+        A replica without fitness takes no part in exchanges.
         """
-        if not isinstance(population, Explicit):
-            raise TypeError(
-                f"parallel_tempering needs its own population, got {type(population).__name__}"
-            )
-        counted(evaluation)
+        population = own(population, Explicit, self.kind)
+        require_any_fitness(evaluation)
         ladder = self._ladder()
         n = ladder.size
-        told = by_slot(population, evaluation.fitness, 2 * n)
-        fitness = normalised(told.fitness, spread_of(told.fitness))
+        proposed, fitness = by_slot(population, evaluation.fitness, 2 * n)
+        fitness = normalised(fitness, spread_of(fitness))
         old, new = fitness[:n], fitness[n:]
-        chance = acceptance(new - old, ladder)
-        moves = rng.random(n) < np.where(np.isnan(new), 0.0, np.where(np.isnan(old), 1.0, chance))
-        points = np.where(moves[:, None], fold(told.points[n:], state.bounded), state.points)
+        moves = accepted_moves(old, new, acceptance(new - old, ladder), rng)
+        points = np.where(moves[:, None], fold(proposed[n:], state.bounded), state.points)
 
         held = np.where(moves, new, old)
         order, n_tried, n_done = np.arange(n), 0, 0
@@ -171,26 +171,26 @@ class ParallelTempering(Settings):
             order[swapped], order[swapped + 1] = order[swapped + 1], order[swapped]
             n_tried, n_done = n_tried + cold.size, n_done + swapped.size
         points = points[order]
-        return ParallelTemperingState(
+        return replace(
+            state,
             generation=state.generation + 1,
             points=points,
             average=self.memory * state.average + (1 - self.memory) * points[0],
-            bounded=state.bounded,
             accepted=float(moves.mean()),
             exchanged=n_done / max(n_tried, 1),
         )
 
     def recommend(self, state: ParallelTemperingState) -> FloatArray:
-        """(n_dim,) the fading mean of the coldest replica's points.
+        """Give the fading mean of the coldest replica's points, (n_dim,).
 
-        With noise the single point owes part of its place to luck. The mean over generations
-        estimates the mean of the cold law exp(f / T), which lies at the maximum that holds most of
-        its mass, unless the replica still hops between maxima; then set ``memory`` to 0.
+        A single point was selected partly by noise. The mean over generations estimates the mean of
+        the cold law exp(f / T), which lies at the maximum that holds most of its mass, unless the
+        replica still jumps between maxima; then set ``memory`` to 0.
         """
         return state.average
 
     def summary(self, state: ParallelTemperingState) -> Mapping[str, float]:
-        """Step of the coldest replica, and how many proposals and exchanges were accepted."""
+        """Give the step of the coldest replica, and the shares of accepted moves and exchanges."""
         return {
             "sigma": float(self._steps()[0]),
             "accepted": state.accepted,
@@ -198,17 +198,17 @@ class ParallelTempering(Settings):
         }
 
     def _ladder(self) -> FloatArray:
-        """(n_replicas,) temperatures, from the coldest to the hottest."""
+        """Give the temperatures, (n_replicas,), from the coldest to the hottest."""
         n_replicas = self.population_size // 2
         return np.geomspace(self.temperature_cold, self.temperature_hot, n_replicas)
 
     def _steps(self) -> FloatArray:
-        """(n_replicas,) standard deviations of the proposals."""
+        """Give the standard deviations of the proposals, (n_replicas,)."""
         return np.asarray(self.step * np.sqrt(self._ladder() / self.temperature_hot))
 
 
 def exchange_chance(fitness: FloatArray, ladder: FloatArray, cold: NDArray[np.intp]) -> FloatArray:
-    """(1), the probability that replicas i and i + 1 exchange; 0 if one has no fitness.
+    """Compute (1), the probability that replicas i and i + 1 exchange; 0 if one has no fitness.
 
     Args:
         fitness: (n_replicas,) of the points they hold, nan where there is none.

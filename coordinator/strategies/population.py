@@ -1,18 +1,20 @@
-"""Populations: objects that can produce any of their rows, on the coordinator and on a worker."""
+"""Populations: objects that produce any of their rows, on the coordinator and on a worker."""
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Population
 
 BLOCK = 1 << 16
-"""Coordinates whose noise comes from one counter: they fit the cache. Part of a run's identity."""
+"""Coordinates whose noise comes from one counter: they fit the cache. Another number gives other
+noise."""
 
 Bounds: TypeAlias = Literal["reflect", "clip", "resample"]
 """What happens to a mirrored pair that leaves the bounds; see ``MirroredGaussian.bounds``."""
@@ -24,8 +26,8 @@ class Explicit:
 
     Attributes:
         points: (n_candidates, n_dim).
-        slots: (n_candidates,) int64, for a strategy to which rows are not all alike: the place of
-            each row in its own layout, such as the chain that proposed it. Without it, rows are
+        slots: (n_candidates,) int64, for a strategy that distinguishes its rows: the place of each
+            row in its own layout, such as the chain that proposed it. Without it, rows are
             exchangeable.
     """
 
@@ -220,8 +222,31 @@ class MirroredGaussian:
             noise[inside] = _truncated(noise[inside], np.minimum(x, 1 - x) / sigma)
 
 
+P = TypeVar("P", Explicit, MirroredGaussian)
+
+
+def own(population: Population, kind: type[P], strategy: str) -> P:
+    """Give a population as the type that its strategy proposed; TypeError if it is another."""
+    if not isinstance(population, kind):
+        raise TypeError(f"{strategy} needs its own population, got {type(population).__name__}")
+    return population
+
+
+def own_slots(population: Population, strategy: str) -> tuple[Explicit, NDArray[np.int64]]:
+    """Give a population with slots, and these; TypeError if it is another."""
+    explicit = own(population, Explicit, strategy)
+    if explicit.slots is None:
+        raise TypeError(f"{strategy} needs its own population, got one without slots")
+    return explicit, explicit.slots
+
+
+def draw_seed(rng: np.random.Generator) -> int:
+    """Draw the seed of a population, in [0, 2**64)."""
+    return int(rng.integers(2**64, dtype=np.uint64))
+
+
 def _truncated(normal: NDArray[np.float32], limit: FloatArray) -> FloatArray:
-    """Standard normal numbers as numbers of that law truncated to ± limit, in the same order.
+    """Map standard normal numbers to that law truncated to ± limit, in the same order.
 
     The odd, monotone map between the two laws, by their distribution functions, gives the law of
     redrawing until the number lies inside without ever redrawing.

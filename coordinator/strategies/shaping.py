@@ -1,7 +1,7 @@
-"""Fitness shaping: from fitness to the utilities that weigh the candidates of a generation.
+"""Fitness shaping: utilities that weigh the candidates of a generation, from their fitness.
 
-Shapings are pure functions. A candidate without a fitness (nan) gets no utility, and its absence
-changes nothing for the others.
+Shapings are pure functions. A candidate without a fitness (nan) gets the utility 0 and does not
+change that of the others.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from spikeloop.tasks.portable import log
 
 
 def centered_ranks(fitness: FloatArray) -> FloatArray:
-    """Ranks mapped to [-0.5, 0.5], worst to best; ties share their mean rank.
+    """Map ranks to [-0.5, 0.5], worst to best; ties share their mean rank.
 
     Wierstra et al. 2014, "Natural evolution strategies", section 3.1; Salimans et al. 2017, section
-    2. Ranks make a strategy blind to monotone maps of fitness and to outliers. The utilities sum
-    to 0; a single candidate gets 0.
+    2. Ranks make a strategy independent of monotone maps of fitness and of outliers. The utilities
+    sum to 0; a single candidate gets 0.
 
     Args:
         fitness: (n,); candidates that are not finite get 0 and are not counted.
@@ -31,9 +31,9 @@ def centered_ranks(fitness: FloatArray) -> FloatArray:
 
 
 def whole_pairs(fitness: FloatArray) -> FloatArray:
-    """Fitness with nan for both members of every mirrored pair of which one member has none.
+    """Set both members of a mirrored pair to nan if one of them has no fitness.
 
-    Half a pair would pull the centre along its noise whether that is good or bad.
+    Half a pair would move the centre along its noise whether that is good or bad.
 
     Args:
         fitness: (2 n_pairs,), members of a pair adjacent.
@@ -44,10 +44,10 @@ def whole_pairs(fitness: FloatArray) -> FloatArray:
 
 
 def log_rank_utilities(fitness: FloatArray) -> FloatArray:
-    """max(0, ln(n/2 + 1) − ln k) for rank k from the best, over their sum, minus 1/n.
+    """Utilities max(0, ln(n/2 + 1) − ln k) for rank k from the best, over their sum, minus 1/n.
 
-    Wierstra et al. 2014, section 3.1: the better half counts, the best most, the worse half all
-    alike. Ties share the mean utility of their ranks. The utilities sum to 0; a single candidate
+    Wierstra et al. 2014, section 3.1: the better half counts, the best most, and the worse half
+    equally. Ties share the mean utility of their ranks. The utilities sum to 0; a single candidate
     gets 0.
 
     Args:
@@ -66,11 +66,11 @@ def log_rank_utilities(fitness: FloatArray) -> FloatArray:
 
 
 def standardised(fitness: FloatArray) -> FloatArray:
-    """Fitness minus its mean, over its standard deviation; 0 for all if there is no spread.
+    """Subtract the mean of fitness and divide by its standard deviation; 0 if there is no spread.
 
     Mania, Guy and Recht 2018, "Simple random search", section 3.1, divide by the deviation, too;
-    between the members of mirrored pairs the mean cancels. Blind to affine maps only, and one
-    outlier takes all the weight.
+    between the members of mirrored pairs the mean cancels. Only affine maps of fitness change
+    nothing, and one outlier takes all the weight.
 
     Args:
         fitness: (n,); candidates that are not finite get 0 and are not counted.

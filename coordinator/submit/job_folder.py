@@ -7,11 +7,11 @@ from typing import Any
 
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
 from spikeloop.cluster.ray_backend.job_env import location_file
-from spikeloop.coordinator.sync.download import Copy
+from spikeloop.coordinator.sync.download import StoredRun
 
 
-class Lent:
-    """The folder that a job lends, as a place to read from.
+class JobFolder:
+    """The folder of a job's run, as a source of downloads.
 
     Args:
         jobs: of the cluster.
@@ -26,7 +26,7 @@ class Lent:
         """The run and its cluster."""
         return f"{self._name} at {self._jobs.address}"
 
-    def folder(self) -> str:
+    def path(self) -> str:
         """Where it is on the cluster; "" before the job knows."""
         return (self._bytes(location_file(self._name)) or b"").decode(errors="replace").strip()
 
@@ -38,23 +38,23 @@ class Lent:
         return {name.removeprefix(f"{self._name}/") for name in found}
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file."""
+        """The bytes of a file; None if there is none."""
         return self._bytes(f"{self._name}/{name}")
 
     def _bytes(self, name: str) -> bytes | None:
         return self._jobs.read(self._job, name) if self._job.node else None
 
 
-def last_rows(copy: Copy) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def last_rows(stored: StoredRun) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The rows of the last generation and of the last one whose held-out score is known."""
-    latest = _row_of(copy.generation)
-    scored = [name for name in copy.committed() if name.startswith("curves/")]
+    latest = _row_of(stored.generation)
+    scored = [name for name in stored.committed() if name.startswith("curves/")]
     known = scored[-1].replace("curves", "generations") if scored else latest
-    wanted = [name for name in {latest, known} if name != _row_of(0) and copy.generation > 0]
+    wanted = [name for name in {latest, known} if name != _row_of(0) and stored.generation > 0]
     if not wanted:
         return {}, {}
     with tempfile.TemporaryDirectory() as temporary:
-        store = copy.bring(wanted, Path(temporary) / "run")
+        store = stored.read_files(wanted, Path(temporary) / "run")
         # A part has the number of its last row.
         rows = {name: store.read_part(store.folder / name).to_pylist()[-1] for name in wanted}
     return rows.get(latest, {}), rows.get(known, {})

@@ -1,4 +1,4 @@
-"""What goes along with a run that is submitted: its configuration, and the user's own classes."""
+"""Pack what a submitted run needs: its configuration, and the user's own classes."""
 
 import hashlib
 import json
@@ -15,57 +15,41 @@ from pydantic import BaseModel
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.manifest import CHANGES_NOTHING
+from spikeloop.coordinator.store.folder_kind import FolderKind
+from spikeloop.coordinator.store.run_folder import CHANGES_NOTHING
 from spikeloop.workers.fingerprint import fingerprint
 
 LARGEST_PACKAGE = 200_000_000
 """Bytes; every node downloads it, and Ray itself takes no more than 500 MB."""
 
 COPY = ".job-"
-"""Between a run's name and the digest, in the name of a folder that ``keep`` makes."""
+"""What stands between a run's name and the digest in the name of a folder that ``keep`` makes."""
 
 
 def pack(path: Path, config: RunConfig, package: Path) -> dict[str, str]:
-    """Writes the zip file that is unpacked on every node, and gives the fingerprint of the code.
+    """Write the zip file that is unpacked on every node, and return the fingerprint of the code.
 
-    With classes of one's own that is the folder of the configuration, as far as ``.gitignore`` and
-    ``.rayignore`` let it go along and without run folders; otherwise the configuration alone.
-
-    Args:
-        path: the configuration's file.
-        config: the same, read.
-        package: file to write.
-
-    Raises:
-        ConfigError: the folder is too large, or a setting names a file that does not go along.
+    With own classes it holds the folder of the configuration, without run folders and what
+    ``.gitignore`` or ``.rayignore`` name; otherwise the configuration alone.
+    ConfigError if the folder is too large, or a setting names a file that is not packed.
     """
     own = config.working_dir
-    _pack(path, own, package)
+    _write_package(path, own, package)
     with zipfile.ZipFile(package) as archive:
         _check_files(config, str(path.resolve()), archive.namelist())
     if own is None:
         return fingerprint()
-    with tempfile.TemporaryDirectory() as unpacked:  # without what was left out
-        zipfile.ZipFile(package).extractall(unpacked)
+    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(package) as archive:
+        archive.extractall(unpacked)  # without what was left out
         return fingerprint(Path(unpacked))
 
 
 def keep(path: Path, config: RunConfig, above: Path) -> Path:
-    """Copies what a job needs of a configuration, so that a later change does not reach the job.
+    """Copy what a job needs of a configuration, so that a later change does not reach the job.
 
-    The copy is a folder that is named by its contents and never changed: the jobs of two
-    configurations with the same name of a run have two, and what is the same is copied once.
-
-    Args:
-        path: the configuration's file.
-        config: the same, read.
-        above: folder to make the copy in.
-
-    Returns:
-        The configuration's file in the copy, beside the user's own classes.
-
-    Raises:
-        ConfigError: the folder with own classes is too large.
+    The copy is a folder that is named by its contents and never changed, so that two jobs share it
+    only if their contents are equal.
+    Returns the configuration's file in the copy; ConfigError if the folder is too large.
     """
     own = config.working_dir
     above.mkdir(parents=True, exist_ok=True)
@@ -73,7 +57,7 @@ def keep(path: Path, config: RunConfig, above: Path) -> Path:
         package = Path(temporary, "package.zip")
         # Logs and runs are there too, which grow.
         inside = own is not None and own in above.resolve().parents
-        _pack(path, own, package, [above.resolve()] if inside else [])
+        _write_package(path, own, package, [above.resolve()] if inside else [])
         with zipfile.ZipFile(package) as archive:
             contents = [
                 f"{name} {hashlib.sha256(archive.read(name)).hexdigest()}"
@@ -90,8 +74,10 @@ def keep(path: Path, config: RunConfig, above: Path) -> Path:
     return folder / path.resolve().name
 
 
-def _pack(path: Path, own: Path | None, package: Path, without: Sequence[Path] = ()) -> None:
-    """Writes a configuration, and the folder of own classes without some, to a zip file."""
+def _write_package(
+    path: Path, own: Path | None, package: Path, without: Sequence[Path] = ()
+) -> None:
+    """Write a configuration, and the folder of own classes without some paths, to a zip file."""
     path = path.resolve()
     if own is not None:
         from spikeloop.cluster.ray_backend.private_api import pack_folder
@@ -99,7 +85,7 @@ def _pack(path: Path, own: Path | None, package: Path, without: Sequence[Path] =
         pack_folder(own, package, _rules(own, {*_runs(own), *without}))
         if (size := package.stat().st_size) > LARGEST_PACKAGE:
             raise ConfigError(
-                f"{own}: this folder goes along because your own classes lie in it, and has "
+                f"{own}: this folder is sent because your own classes are in it, and has "
                 f"{size // 1_000_000} MB packed, at most {LARGEST_PACKAGE // 1_000_000} are sent; "
                 "name what is not needed in a file .rayignore there, written like .gitignore"
             )
@@ -111,14 +97,7 @@ def _pack(path: Path, own: Path | None, package: Path, without: Sequence[Path] =
 def entrypoint(
     path: Path, config: RunConfig, sets: Sequence[str], workers: int | None = None
 ) -> str:
-    """The shell command that runs a packed configuration on the cluster.
-
-    Args:
-        path: the configuration's file.
-        config: the same, read.
-        sets: overrides, as "table.key=value".
-        workers: at most so many there; None for as many as find free cores.
-    """
+    """The shell command that runs a packed configuration, with overrides, on the cluster."""
     words = ["python", "-m", "spikeloop.coordinator.cli.job", f"./{path.resolve().name}"]
     for text in (*sets, f'run.name="{config.run.name}"'):
         words += ["--set", text]
@@ -126,8 +105,8 @@ def entrypoint(
     return f"exec {shlex.join(words)}"
 
 
-def digest(config: RunConfig) -> str:
-    """Names everything in a configuration that its results depend on."""
+def config_digest(config: RunConfig) -> str:
+    """A digest of everything in a configuration that its results depend on."""
     tables = config.tables()
     del tables["target"]
     for key in CHANGES_NOTHING:
@@ -137,10 +116,9 @@ def digest(config: RunConfig) -> str:
 
 
 def _runs(folder: Path) -> set[Path]:
-    """Run folders, comparisons, and copies for jobs in a folder."""
-    manifests = ("run.json", "comparison.json")
-    runs = [path.parent for name in manifests for path in folder.glob(f"*/{name}")]
-    runs += [path.parent for name in manifests for path in folder.glob(f"*/*/{name}")]
+    """The run folders, comparisons and copies for jobs in a folder."""
+    runs = [path.parent for name in FolderKind for path in folder.glob(f"*/{name}")]
+    runs += [path.parent for name in FolderKind for path in folder.glob(f"*/*/{name}")]
     copies = [*folder.glob(f"*{COPY}*/"), *folder.glob(f"*/*{COPY}*/")]
     return {*runs, *copies}
 
@@ -152,7 +130,7 @@ def _rules(folder: Path, paths: Iterable[Path]) -> list[str]:
 
 
 def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:
-    """Refuses settings that name a file of this machine which does not go along."""
+    """Refuse settings that name a file of this machine which is not packed."""
     for table in TABLES:
         for key, path in _paths(getattr(config, table)):
             if path.is_file() and path.as_posix() not in packed:

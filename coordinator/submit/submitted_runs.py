@@ -1,8 +1,8 @@
-"""Runs on a Ray cluster, known by the jobs that carry them and by the metadata of these.
+"""Find the runs of a Ray cluster by its jobs and their metadata, and follow them.
 
-The job has the run's name, so that a run is submitted once however often that is asked for. When it
-has ended, submitting it again goes on with it in a job called ``NAME~2``, then ``NAME~3``: Ray
-keeps watching the name of a job for some seconds after its end, and would take the next for dead.
+The job has the run's name, so that a run is never submitted twice at the same time. After its end,
+submitting the run again goes on with it in a job called ``NAME~2``, then ``NAME~3``: Ray watches
+the name of a job for some seconds after its end, and would take a new one of that name for dead.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.progress import WAITING
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
 from spikeloop.cluster.signals import Interrupted
-from spikeloop.coordinator.config.settings_builder import nearest
+from spikeloop.coordinator.config.setting_errors import nearest
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.submit.job_folder import Lent, last_rows
-from spikeloop.coordinator.sync.download import Copy
+from spikeloop.coordinator.submit.job_folder import JobFolder, last_rows
+from spikeloop.coordinator.sync.download import StoredRun
 
 RUN = "spikeloop.run"
 """Metadata: the run's name; jobs that have it are ours."""
@@ -31,15 +31,13 @@ GENERATIONS = "spikeloop.generations"
 """Metadata: how many the run has."""
 CODE = "spikeloop.code"
 """Metadata: the fingerprint of the code that submitted, as JSON; "" for any."""
-CLASSES = "spikeloop.classes"
-"""Metadata: the folder of the user's own classes, on the machine that submitted; "" for none."""
 OUT = "spikeloop.out"
 """Metadata: the folder for run folders on the cluster; "" for the cluster's own."""
 
 FAILURES: Mapping[int, type[Exception]] = {1: RunFailed, 2: ConfigError, 3: PoolError}
 """What a failed driver's exit code means."""
 POLL_S = 0.5
-"""Between two looks at a job that is waited for."""
+"""Time between two queries of a job that is waited for."""
 
 
 def next_name(last: JobInfo | None, run: str) -> str:
@@ -48,7 +46,7 @@ def next_name(last: JobInfo | None, run: str) -> str:
 
 
 def last_jobs(jobs: Jobs) -> dict[str, JobInfo]:
-    """The last job of each run by the run's name, the run begun first in front."""
+    """The last job of each run by the run's name, the run that began first in front."""
     found: dict[str, JobInfo] = {}
     for job in jobs.all():
         if name := job.metadata.get(RUN):
@@ -103,40 +101,40 @@ def reason(job: JobInfo) -> str:
     ours = [line for line in lines if re.match("spikeloop: (?!warning: )", line)]
     if ours:
         return ours[-1].removeprefix("spikeloop: ")
-    if job.exit_code is not None and not 0 <= job.exit_code < 128:  # a signal's: no word of its own
-        return "its driver ended without a word (killed?); submit it again to go on"
-    return lines[-1] if lines else "no word why"
+    if job.exit_code is not None and not 0 <= job.exit_code < 128:  # a signal's, without a message
+        return "its driver ended without a message (killed?); submit it again to go on"
+    return lines[-1] if lines else "no reason given"
 
 
-def lent(jobs: Jobs, job: JobInfo) -> Copy:
+def stored_run(jobs: Jobs, job: JobInfo) -> StoredRun:
     """The run's folder on the cluster; PoolError if there is none yet, or not any more."""
-    copy = Copy(Lent(jobs, job, run_of(job)))
-    if not copy.identity:
+    stored = StoredRun(JobFolder(jobs, job, run_of(job)))
+    if not stored.identity:
         raise PoolError(
             f"{run_of(job)}: there is no run.json on the cluster (any more); the run is "
             f"{job.state}, try again once it has begun"
         )
-    return copy
+    return stored
 
 
 def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
-    """What is known of a run, as plain values; None where nothing is."""
-    folder, trouble = "", None
+    """What is known of a run, as plain values; None for what is not known."""
+    folder, error_text = "", None
     latest: Any = {}
     known: Any = {}
     try:
-        place = Lent(jobs, job, run_of(job))
-        folder = place.folder()
-        latest, known = last_rows(Copy(place))
+        source = JobFolder(jobs, job, run_of(job))
+        folder = source.path()
+        latest, known = last_rows(StoredRun(source))
     except (PoolError, ConfigError) as error:
-        trouble = None if job.state == "pending" else str(error)
+        error_text = None if job.state == "pending" else str(error)
     generations = job.metadata.get(GENERATIONS, "")
     waiting = _waiting(jobs, job)
     return {
         "name": run_of(job),
         "job": job.name,
         "state": "waiting" if waiting else job.state,
-        "reason": reason(job) if job.state == "failed" else trouble or waiting,
+        "reason": reason(job) if job.state == "failed" else error_text or waiting,
         "generation": latest.get("generation"),
         "generations": int(generations) if generations.isdigit() else None,
         "best": latest.get("best"),
@@ -147,7 +145,7 @@ def state_of(jobs: Jobs, job: JobInfo) -> dict[str, Any]:
 
 
 def _waiting(jobs: Jobs, job: JobInfo) -> str | None:
-    """What a run says that waits for cores other runs hold; None if it does not wait."""
+    """The message of a run that waits for cores of other runs; None if it does not wait."""
     if job.state != "running" or not job.node:
         return None
     line = jobs.last_line(job)
@@ -155,25 +153,25 @@ def _waiting(jobs: Jobs, job: JobInfo) -> str | None:
 
 
 def follow(jobs: Jobs, job: JobInfo) -> None:
-    """Prints a job's log as it grows."""
+    """Print a job's log as it grows."""
 
-    async def show() -> None:
-        async for piece in jobs.tail(job.name):
-            typer.echo(piece, nl=False)
+    async def print_log() -> None:
+        async for text in jobs.tail(job.name):
+            typer.echo(text, nl=False)
 
     try:
-        with _safe(job):
-            asyncio.run(show())
+        with _advice_if_lost(job):
+            asyncio.run(print_log())
     except KeyboardInterrupt as error:
         raise Interrupted(f"no longer followed; {run_of(job)} goes on on the cluster") from error
 
 
 def ended(jobs: Jobs, job: JobInfo) -> JobInfo:
-    """Waits for a job to end."""
+    """Wait for a job to end."""
     try:
         while job.active:
             time.sleep(POLL_S)
-            with _safe(job):
+            with _advice_if_lost(job):
                 job = jobs.info(job.name)
     except KeyboardInterrupt as error:
         raise Interrupted(f"no longer waited for; {run_of(job)} goes on on the cluster") from error
@@ -181,19 +179,19 @@ def ended(jobs: Jobs, job: JobInfo) -> JobInfo:
 
 
 def conclude(job: JobInfo) -> None:
-    """Ends as the run did: one of ``FAILURES``, or Interrupted if it can be resumed."""
+    """End as the run did: raise one of ``FAILURES``, or Interrupted if it can be resumed."""
     name = run_of(job)
     if job.state == "stopped" or job.exit_code == 4:
         raise Interrupted(f"{name} has {job.state}; go on with it by submitting it again")
     if job.state == "failed":
         failure = FAILURES.get(job.exit_code or 1, RunFailed)
         raise failure(f"{name} has failed on the cluster: {reason(job)}")
-    typer.echo(f"{name} has succeeded; bring it back with: spikeloop fetch {name}")
+    typer.echo(f"{name} has succeeded; download it with: spikeloop fetch {name}")
 
 
 @contextmanager
-def _safe(job: JobInfo) -> Iterator[None]:
-    """What to do when the cluster is lost says whoever waited for a run there."""
+def _advice_if_lost(job: JobInfo) -> Iterator[None]:
+    """Say what to do about a run that was waited for when its cluster was lost."""
     try:
         yield
     except PoolError as error:
@@ -204,6 +202,6 @@ def _safe(job: JobInfo) -> Iterator[None]:
 
 
 def _number(job: JobInfo) -> int:
-    """How often the run had been submitted with this job."""
+    """How often the run was submitted up to this job."""
     number = job.name.rpartition("~")[2]
     return int(number) if "~" in job.name and number.isdigit() else 1

@@ -1,1 +1,1 @@
-"""A run folder and its copy on other storage."""
+"""A run folder on other storage: uploaded while the run goes on, downloaded again."""

@@ -1,31 +1,37 @@
-"""Checks a comparison's folder: its study, every search in it, and that the findings follow."""
+"""Checks a comparison's folder: its studies, every search in it, and that the findings follow."""
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spikeloop.coordinator.comparison import (
-    final as contest,
-)
-from spikeloop.coordinator.comparison import (
+    FINAL,
+    final,
     result_tables,
     session,
     studies,
-    trial_records,
+    variant_search,
 )
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+from spikeloop.coordinator.comparison.tunable_space import settings_of
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.stats.scores import frame_gain_and_span
 from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.trust import databases, require
 from spikeloop.coordinator.verification import verify_run
 from spikeloop.coordinator.verification.verify_run import Report
 
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
 
 def verify(folder: Path, trust: bool = False) -> Report:
-    """Reads every file of a comparison, checks its checksum, and then what should follow from what.
+    """Read every file of a comparison, check its checksum, and what should follow from what.
 
     Args:
         folder: of the comparison.
@@ -35,13 +41,13 @@ def verify(folder: Path, trust: bool = False) -> Report:
         ConfigError: the folder is no comparison, its ``comparison.json`` is damaged, or it needs
             trust.
     """
-    config, trusted = session.read(folder, trust)
-    require(folder, databases(config.tables()), trusted)
+    config = session.read_config(folder, trust)
+    require(folder, databases(config.tables()), trust)
     report = Report()
     with session.database_errors(config):
         trials = _verify_studies(config, folder, report)
     _verify_searches(folder, report, trust)
-    _verify_contest(config, folder, report)
+    _verify_final(config, folder, report)
     _verify_findings(config, folder, trials, report)
     return report
 
@@ -49,37 +55,53 @@ def verify(folder: Path, trust: bool = False) -> Report:
 def _verify_studies(
     config: ComparisonConfig, folder: Path, report: Report
 ) -> list[Mapping[str, Any]] | None:
-    """Compares each study with the records of its trials; gives rows of all trials, if sound."""
-    rows: list[Mapping[str, Any]] = []
+    """Compare each study with the run folders of its trials; give rows of all trials, if sound."""
+    finished = (folder / "findings.json").exists()
     sound = True
     for strategy in config.tuned:
         try:
-            study = studies.existing_study(config, folder, strategy)
-            found = (
-                None if study is None else studies.checked_trials(config, folder, strategy, study)
-            )
+            trials = studies.trials_of(config, folder, strategy)
         except ConfigError as error:
             report.problems.append(str(error))
             sound = False
             continue
-        trials, lacking = found or ([], trial_records.finished(folder, strategy))
-        if lacking:
-            numbers = ", ".join(map(str, lacking))
+        begun = len(list((folder / "tuning" / strategy).glob("*")))
+        if begun > len(trials) + (0 if finished else 1):
             report.problems.append(
-                f"study of {strategy}: it lacks number {numbers}, which was recorded; resume tells "
-                "it again"
+                f"study of {strategy}: it has {len(trials)} trials, but {begun} have run folders; "
+                "resume takes them from there again"
             )
             sound = False
-        report.checked.append(f"study of {strategy}: {len(trials)} trials, as recorded")
-        rows += [result_tables.trial_row(strategy, t) for t in trials if t.state.is_finished()]
-    return rows if sound else None
+        for trial in trials:
+            report.problems += _trial_problems(config, folder, strategy, trial)
+        report.checked.append(f"study of {strategy}: {len(trials)} trials, as in their run folders")
+    return result_tables.trial_rows(config, folder) if sound else None
+
+
+def _trial_problems(
+    config: ComparisonConfig, folder: Path, strategy: str, trial: "FrozenTrial"
+) -> Iterator[str]:
+    """Compare settings and number of episodes of a trial with its run folders."""
+    if trial.state.name == "FAIL":
+        return
+    settings = variant_search.with_settings(config, strategy, settings_of(trial.params))
+    episodes = 0
+    with suppress(ConfigError):  # a damaged run folder is reported with the searches
+        for path in (folder / "tuning" / strategy / f"{trial.number:06d}").glob("*/run.json"):
+            store = RunStore.open(path.parent)
+            if store.manifest()["config"]["strategy"] != settings.model_dump(mode="json"):
+                yield f"study of {strategy}: trial {trial.number} has other settings than its run"
+            race = store.finalists(store.generation())
+            episodes += store.total_episodes() + (0 if race is None else race.num_rows)
+        if episodes != trial.user_attrs.get("episodes"):
+            yield f"study of {strategy}: trial {trial.number} differs from its run folders"
 
 
 def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
-    """Verifies the run folder of every search."""
-    # Folders are looked for, because a search whose run.json is a link to nowhere counts too.
+    """Verify the run folder of every search."""
+    # A search whose run.json is a dangling link counts, too.
     runs = sorted([*folder.glob("tuning/*/*/*"), *folder.glob("runs/*/*")])
-    runs = [run for run in runs if os.path.lexists(run / "run.json")]
+    runs = [run for run in runs if os.path.lexists(run / RUN_MANIFEST)]
     for run in runs:
         try:
             found = verify_run.verify(RunStore.open(run), trust).problems
@@ -90,13 +112,13 @@ def _verify_searches(folder: Path, report: Report, trust: bool) -> None:
     report.checked.append(f"searches: {len(runs)} run folders verified, each like a run")
 
 
-def _verify_contest(config: ComparisonConfig, folder: Path, report: Report) -> None:
-    """Whether every score is that of its held-out episodes."""
-    seeds = studies.run_seeds(config, studies.CONTEST, config.comparison.seeds)
-    paths = sorted((folder / "contest").glob("*/*.json"))
+def _verify_final(config: ComparisonConfig, folder: Path, report: Report) -> None:
+    """Check that every score follows from its held-out episodes."""
+    seeds = studies.run_seeds(config, studies.FINAL, config.comparison.seeds)
+    paths = sorted((folder / FINAL).glob("*/*.json"))
     for path in paths:
         try:
-            row = contest.read(path)
+            row = final.read(path)
             episodes = path.with_suffix(".parquet")
             frame = atomic_files.read_parquet(episodes).to_pandas() if row["generations"] else None
         except ConfigError as error:
@@ -105,11 +127,12 @@ def _verify_contest(config: ComparisonConfig, folder: Path, report: Report) -> N
         if row["run_seed"] != seeds[row["seed_index"]]:
             report.problems.append(f"{path}: its seed is not that of this comparison")
         if frame is not None and row["score"] is not None:
-            ok = frame[frame["status"] == "ok"]
-            gain, span = (ok["return"] - ok["random"]).sum(), (ok["optimal"] - ok["random"]).sum()
+            gain, span = (x.sum() for x in frame_gain_and_span(frame))
             if abs(row["score"] - gain / span) > 1e-9 * max(1.0, abs(row["score"])):
                 report.problems.append(f"{path}: the score does not follow from {episodes.name}")
-    report.checked.append(f"contest: {len(paths)} results, scores follow from held-out episodes")
+    report.checked.append(
+        f"final phase: {len(paths)} results, scores follow from held-out episodes"
+    )
 
 
 def _verify_findings(
@@ -118,14 +141,14 @@ def _verify_findings(
     trials: list[Mapping[str, Any]] | None,
     report: Report,
 ) -> None:
-    """Whether the tables follow from studies and contest, and the findings from the tables."""
+    """Check that tables follow from studies and final phase, and the findings from the tables."""
     path = folder / "findings.json"
     if not path.exists():
         report.checked.append("unfinished: there are no findings yet")
         return
     wrong = []
     try:
-        results, anytime = result_tables.contest_rows(folder)
+        results, anytime = result_tables.final_rows(folder)
         written = atomic_files.read_json(path)
         for name, rows in (("trials", trials), ("results", results), ("anytime", anytime)):
             found = result_tables.read(folder, name)
@@ -139,4 +162,4 @@ def _verify_findings(
         wrong.append(f"{path}: the findings do not follow from the tables")
     report.problems += wrong
     if not report.problems:
-        report.checked.append("tables and findings follow from studies and contest")
+        report.checked.append("tables and findings follow from studies and final phase")

@@ -1,4 +1,4 @@
-"""Checks a run folder: every file is readable, every number agrees with the episodes behind it."""
+"""Check a run folder: every file is undamaged, and every number follows from its episodes."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -12,10 +12,13 @@ from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
 from spikeloop.coordinator.store.integrity import examine
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
-from spikeloop.coordinator.store.states import state_after
-from spikeloop.coordinator.verification.replay import fitness, race_problems, rule_problems
+from spikeloop.coordinator.verification.replay import (
+    race_problems,
+    recomputed_fitness,
+    rule_problems,
+)
 
 KEYS = {
     "episodes": ["generation", "candidate", "task"],
@@ -26,16 +29,16 @@ KEYS = {
     "transfer": ["transfer_seed", "theta", "point", "task"],
     "other_transfers": ["file", "transfer_seed", "theta", "point", "task"],
 }
-"""Columns that name a row; no two rows of a table may agree in all of them."""
+"""Columns that identify a row; no two rows of a table may agree in all of them."""
 
 
 @dataclass
 class Report:
-    """What was found.
+    """The result of a verification.
 
     Attributes:
-        checked: what is in order, in words.
-        problems: what is not.
+        checked: descriptions of what is in order.
+        problems: descriptions of what is not.
     """
 
     checked: list[str] = field(default_factory=list)
@@ -43,25 +46,20 @@ class Report:
 
 
 def verify(store: RunStore, trust: bool = False) -> Report:
-    """Reads every file of the run, checks its checksum, and then the run's invariants.
+    """Read every file of a run, check its checksum, and then the run's invariants.
 
-    Numbers are compared only if all files are sound: what follows from a damaged file says nothing.
-
-    Args:
-        store: of the run.
-        trust: load the own classes that it names, as for ``read_config``.
+    Numbers are compared only if all files are undamaged, because nothing follows from a damaged
+    file.
     """
     report = Report()
-    store = store.as_of_now()
-    config = read_config(store, trust)
-    last = store.generation()
-    found = examine(config, store)
+    run = read_run(store.as_of_now(), trust)
+    last = run.store.generation()
+    found = examine(run)
     report.checked.append(
         f"{found.n_files} files are as they were written, under their own names, by this run"
     )
     report.problems += [damage.what for damage in found.damages]
-    stray = store.uncommitted()
-    if stray:
+    if stray := run.store.uncommitted():
         report.checked.append(
             f"{len(stray)} file(s) of a commit that is going on or was interrupted; resume removes "
             "the latter"
@@ -71,31 +69,14 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     if found.damages:
         report.checked.append("numbers were not compared, because of the problems with files")
         return report
-    _verify_states(config, store, last, report)
-    columns = _columns(config)
-    frames = {name: _read(store, name, columns[name], report) for name in (*PARTS, *ONCE)}
-    episodes, candidates, curves, generations, finalists, transfer, _ = frames.values()
-    finished = last >= config.run.generations
-    if episodes is not None and candidates is not None and generations is not None:
-        rows = _rows(generations)
-        finished = finished or (bool(rows) and config.stop.ends(rows[-1].get("stopped")))
-        _verify_sums(config.run, episodes, candidates, generations, report)
-        _verify_held_out(config, last, finished, generations, curves, report)
-        report.problems += rule_problems(config, rows, candidates)
-        if finalists is not None:
-            report.problems += race_problems(config, store, finalists)
-        if sorted(generations["generation"]) != list(range(1, last + 1)):
-            report.problems.append(f"generations: not exactly one row for each of 1..{last}")
-        expected = generations["n_episodes"].sum()
-        if len(episodes) != expected:
-            report.problems.append(
-                f"episodes: {len(episodes)} rows, the generations count {expected}"
-            )
-    elif last > 0:
-        report.problems.append(f"{last} generations are committed, but not all their tables exist")
+    _verify_states(run, report)
+    frames = {name: _read(run, name, report) for name in (*PARTS, *ONCE)}
+    finished = _verify_numbers(run, frames, report)
     if not finished:
-        report.checked.append(f"unfinished: {max(last, 0)} of {config.run.generations} generations")
-    elif transfer is None:
+        report.checked.append(
+            f"unfinished: {max(last, 0)} of {run.config.run.generations} generations"
+        )
+    elif frames["transfer"] is None:
         report.checked.append(
             "unfinished: the transfer to held-out tasks is missing; resume it, unless it is a "
             "search of a comparison, which has none"
@@ -105,22 +86,27 @@ def verify(store: RunStore, trust: bool = False) -> Report:
     return report
 
 
-def _verify_states(config: RunConfig, store: RunStore, last: int, report: Report) -> None:
-    committed = [number for _, number in store.states() if number <= last]
+def _verify_states(run: Run, report: Report) -> None:
+    """Check that every state can be read and recommends a point."""
+    last = run.store.generation()
+    committed = [number for _, number in run.store.states() if number <= last]
     for generation in committed:
         try:
-            config.strategy.recommend(state_after(config, store, generation))
+            run.config.strategy.recommend(run.state_after(generation))
         except ConfigError as error:
             report.problems.append(str(error))
         except ValueError as error:
-            report.problems.append(f"{store.state_path(generation)}: {error}")
+            report.problems.append(f"{run.store.state_path(generation)}: {error}")
     if committed:
         report.checked.append(f"state: {len(committed)} file(s)")
 
 
-def _read(store: RunStore, name: str, columns: set[str], report: Report) -> pd.DataFrame | None:
-    """All committed parts of a table that have its columns."""
-    last = store.generation()
+def _read(run: Run, name: str, report: Report) -> pd.DataFrame | None:
+    """Read all committed parts of a table that have its columns."""
+    store, last = run.store, run.store.generation()
+    columns = set(schemas.COLUMNS[name])
+    if name == "candidates":
+        columns = set(schemas.candidates(run.config.space).names)
     frames: list[pd.DataFrame] = []
     for path, number in store.parts(name):
         if name not in ONCE and number > last:
@@ -139,22 +125,36 @@ def _read(store: RunStore, name: str, columns: set[str], report: Report) -> pd.D
     return frame
 
 
-def _columns(config: RunConfig) -> dict[str, set[str]]:
-    """The columns that each table must have."""
-    tables = {
-        "episodes": schemas.EPISODES,
-        "candidates": schemas.candidates(config.space),
-        "generations": schemas.generations(()),
-        "curves": schemas.CURVES,
-        "finalists": schemas.FINALISTS,
-        "transfer": schemas.TRANSFER,
-        "other_transfers": schemas.TRANSFER,
-    }
-    return {name: set(schema.names) for name, schema in tables.items()}
+def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Report) -> bool:
+    """Recompute what follows from the episodes, and tell whether the search has ended."""
+    config, last = run.config, run.store.generation()
+    episodes, candidates, generations = (
+        frames[n] for n in ("episodes", "candidates", "generations")
+    )
+    if episodes is None or candidates is None or generations is None:
+        if last > 0:
+            report.problems.append(
+                f"{last} generations are committed, but not all their tables exist"
+            )
+        return last >= config.run.generations
+    rows = _rows(generations)
+    ended = bool(rows) and config.stop.ends(rows[-1].get("stopped"))
+    finished = ended or last >= config.run.generations
+    _verify_sums(config.run, episodes, candidates, generations, report)
+    _verify_held_out(config, last, finished, generations, frames["curves"], report)
+    report.problems += rule_problems(config, rows, candidates)
+    if frames["finalists"] is not None:
+        report.problems += race_problems(run, frames["finalists"])
+    if sorted(generations["generation"]) != list(range(1, last + 1)):
+        report.problems.append(f"generations: not exactly one row for each of 1..{last}")
+    expected = generations["n_episodes"].sum()
+    if len(episodes) != expected:
+        report.problems.append(f"episodes: {len(episodes)} rows, the generations count {expected}")
+    return finished
 
 
 def _rows(generations: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """The rows of all generations in order, with None where a value is missing."""
+    """Give the rows of all generations in order, with None where a value is missing."""
     ordered = generations.sort_values("generation")
     return ordered.astype(object).where(ordered.notna(), None).to_dict("records")
 
@@ -167,10 +167,10 @@ def _verify_held_out(
     curves: pd.DataFrame | None,
     report: Report,
 ) -> None:
-    """Recomputes the held-out scores, intervals included, from their episodes."""
+    """Recompute the held-out scores, intervals included, from their episodes."""
     planned = config.transfer.monitored(config.run.generations)
     expected = [g for g in planned if g <= last]
-    if finished and planned and last not in expected:  # whatever ends a search, it ends with one
+    if finished and planned and last not in expected:  # every search ends with one
         expected.append(last)
     found = [] if curves is None else sorted(set(curves["generation"]))
     if found != expected:
@@ -198,22 +198,23 @@ def _verify_sums(
     generations: pd.DataFrame,
     report: Report,
 ) -> None:
-    """Recomputes fitness from episodes, and generations from candidates."""
-    episodes_done = dict(list(episodes.groupby("generation")))
-    for generation, told in candidates.sort_values("candidate").groupby("generation"):
-        again, fair = fitness(episodes_done.get(generation, episodes.iloc[:0]), run, len(told))
-        if not np.allclose(told["fitness"], again, rtol=1e-9, equal_nan=True):
+    """Recompute fitness from episodes, and generations from candidates."""
+    by_generation = dict(list(episodes.groupby("generation")))
+    for generation, written in candidates.sort_values("candidate").groupby("generation"):
+        own = by_generation.get(generation, episodes.iloc[:0])
+        again, fair = recomputed_fitness(own, run, len(written))
+        if not np.allclose(written["fitness"], again, rtol=1e-9, equal_nan=True):
             report.problems.append(
                 f"candidates: a fitness of generation {generation} does not follow from episodes"
             )
         elif not fair:
             report.problems.append(
-                f"episodes: who met all tasks of generation {generation} does not follow "
-                "from the race"
+                f"episodes: which candidates met all tasks of generation {generation} does not "
+                "follow from the race"
             )
-    by_generation = candidates.groupby("generation")["fitness"]
+    found = candidates.groupby("generation")["fitness"]
     rows = generations.set_index("generation")
-    for column, value in (("best", by_generation.max()), ("mean", by_generation.mean())):
+    for column, value in (("best", found.max()), ("mean", found.mean())):
         if not np.allclose(rows[column], value.reindex(rows.index), rtol=1e-9, atol=1e-12):
             report.problems.append(f"generations: {column} does not follow from the candidates")
     failed = (

@@ -1,19 +1,21 @@
-"""Who writes a folder: found out without touching the lock that keeps a second writer out.
+"""Which process writes a folder, found out without touching its lock.
 
-Trying the lock, even a shared one, could make the writer's own attempt fail. So the words in
-``.lock`` are read, and this machine is asked whether that process still holds the file open.
+Even an attempt at a shared lock could make the writer's own attempt fail. So the text of ``.lock``
+is read, and this machine is asked whether that process still holds the file open.
 """
 
 import os
 import platform
 import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from spikeloop.coordinator.store import reading
+
+LOCK = re.compile(r"(a fetch by )?process (\d{1,10}) on ([\w.:-]{1,255})\s*")
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,10 @@ class Writer:
     """The last process that locked a folder.
 
     Attributes:
-        process: its number on its host.
-        host: the name of that.
-        alive: whether it still writes; None if that is another host, where nobody here can look.
-        since: when it began, seconds since 1970.
-        fetching: it brings, or brought, a run that may go on elsewhere.
+        host: the name of its machine.
+        alive: whether it still writes; None if it runs on another machine.
+        since: when it locked the folder, seconds since 1970.
+        fetching: it downloads, or downloaded, a run that may continue elsewhere.
     """
 
     process: int
@@ -39,40 +40,26 @@ class Writer:
         return f"process {self.process} on {self.host}"
 
 
-def writer(folder: Path) -> Writer | None:
-    """Who writes, or last wrote, a folder; None if nobody did or that cannot be read."""
+def find_writer(folder: Path) -> Writer | None:
+    """Say which process writes, or last wrote, a folder; None if the lock file does not tell."""
     lock = folder / ".lock"
     try:
-        words, since = reading.read_bytes(lock)[:300], lock.stat().st_mtime
+        text, since = reading.read_bytes(lock)[:300], lock.stat().st_mtime
     except OSError:
         return None
-    match = re.fullmatch(
-        r"(a fetch by )?process (\d{1,10}) on ([\w.:-]{1,255})\s*", words.decode(errors="replace")
-    )
-    if match is None:
+    if (match := LOCK.fullmatch(text.decode(errors="replace"))) is None:
         return None
     process, host = int(match[2]), match[3]
-    alive = _holds(process, lock) if host == platform.node() else None
+    alive = _has_open(process, lock) if host == platform.node() else None
     return Writer(process, host, alive, min(since, time.time()), bool(match[1]))
 
 
-def _holds(process: int, path: Path) -> bool:
-    """Whether a process of this machine has a file open; if that is hidden, whether it is alive."""
+def _has_open(process: int, path: Path) -> bool:
+    """Whether a process of this machine has a file open; if that is hidden, whether it exists."""
     try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+        opened = [file.path for file in psutil.Process(process).open_files()]
+        return any(os.path.exists(name) and os.path.samefile(name, path) for name in opened)
+    except (psutil.NoSuchProcess, OverflowError):
         return False
-    except PermissionError:
-        pass  # it is alive, under another user
-    try:
-        own = path.stat()
-        return any(os.path.samestat(own, opened) for opened in _opened(process))
-    except OSError:
+    except (psutil.AccessDenied, OSError):
         return True
-
-
-def _opened(process: int) -> Iterator[os.stat_result]:
-    folder = f"/proc/{process}/fd"
-    for number in os.listdir(folder):
-        with suppress(FileNotFoundError):  # closed meanwhile
-            yield os.stat(f"{folder}/{number}")

@@ -10,7 +10,7 @@ from support.small_run import assert_same_contents
 
 from chaos.scenes import MAX_ATTEMPTS
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.workers.evaluate import evaluate
@@ -102,7 +102,7 @@ def attempts_accounted(folder: Path) -> list[str]:
 def recomputed(folder: Path, rng: Generator, n_episodes: int = N_RECOMPUTED) -> list[str]:
     """Some episodes, run again in this process from the tables alone, give their bits."""
     store = RunStore(folder)
-    config = read_config(store, trust=True)
+    config = read_run(store, trust=True).config
     episodes, candidates = store.table("episodes"), store.table("candidates")
     if episodes is None or candidates is None:
         return ["episodes or candidates are missing"]

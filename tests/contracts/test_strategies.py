@@ -17,7 +17,12 @@ from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.comparison.tunable_space import defaults, settings_of
 from spikeloop.coordinator.strategies import STRATEGIES, Evaluation, Strategy
-from spikeloop.coordinator.strategies.base import from_arrays, to_arrays, wants_gradient
+from spikeloop.coordinator.strategies.base import (
+    from_arrays,
+    n_candidates,
+    to_arrays,
+    wants_gradient,
+)
 from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Population
@@ -78,6 +83,7 @@ def assert_same(first: Any, second: Any, rtol: float = 0.0) -> None:
 
 
 DETERMINISTIC = {"bptt", "evolution_published", "grid"}
+EXHAUSTIVE = pytest.mark.exhaustive
 OF_MANY = [kind for kind, cls in STRATEGIES.items() if not wants_gradient(cls())]
 """Strategies that learn from differences between candidates; gradients need a single one."""
 
@@ -121,6 +127,14 @@ def test_table_names_each_strategy_by_its_kind() -> None:
         assert settings(**written) == strategy
 
 
+def test_a_strategy_without_the_method_is_asked_for_its_number_of_candidates() -> None:
+    class Old:
+        ask = staticmethod(lambda state, rng: Explicit(np.zeros((3, 1))))
+
+    old: Any = Old()
+    assert n_candidates(old, None) == 3
+
+
 def test_populations_have_the_shape_of_the_space_and_values_in_bounds(
     strategy: Strategy[Any],
 ) -> None:
@@ -129,6 +143,7 @@ def test_populations_have_the_shape_of_the_space_and_values_in_bounds(
         recommended = strategy.recommend(state)
         assert recommended.shape == (SPACE.n_dim,)
         pop, _ = generation(strategy, state, g)
+        assert strategy.n_candidates(state) == n_candidates(strategy, state) == pop.n_candidates
         rows = pop.rows(0, pop.n_candidates)
         assert rows.shape == (pop.n_candidates, SPACE.n_dim)
         assert np.isfinite(rows).all()
@@ -239,7 +254,41 @@ def test_a_failed_candidate_carries_no_weight(kind: str) -> None:
         assert_same(feedback, whole, rtol=1e-5)
 
 
-def test_generation_of_failures_alone_is_refused(strategy: Strategy[Any]) -> None:
+@pytest.mark.parametrize("kind", sorted(set(OF_MANY) - {"cma_es"}))
+def test_the_first_generation_holds_the_start_or_is_mirrored_about_it(kind: str) -> None:
+    strategy, start = STRATEGIES[kind](), SPACE.default_point() + 0.01
+    population = strategy.ask(
+        strategy.init(SPACE, start, stream(5, Purpose.INIT)), stream(5, Purpose.ASK)
+    )
+    points = population.rows(0, population.n_candidates)
+    if isinstance(population, MirroredGaussian):
+        np.testing.assert_allclose(points[::2] + points[1::2], np.tile(2 * start, (24, 1)))
+    else:
+        assert (points == start).all(axis=1).any()
+
+
+@pytest.mark.parametrize("kind", OF_MANY)
+def test_another_strategys_population_is_refused_where_rows_have_a_meaning(kind: str) -> None:
+    strategy = STRATEGIES[kind]()
+    state = begin(strategy)
+    own = strategy.ask(state, stream(5, Purpose.ASK))
+    foreign: Population = Explicit(np.zeros((4, SPACE.n_dim)))
+    if isinstance(own, Explicit):
+        foreign = MirroredGaussian(np.zeros(SPACE.n_dim), 0.1, seed=0, n_pairs=2)
+    if isinstance(own, MirroredGaussian) or (isinstance(own, Explicit) and own.slots is not None):
+        with pytest.raises(TypeError, match=f"{kind} needs its own population"):
+            strategy.tell(state, foreign, Evaluation(np.ones(4)), stream(5, Purpose.TELL))
+
+
+@pytest.mark.parametrize("kind", OF_MANY)
+def test_a_population_of_no_candidates_is_refused(kind: str) -> None:
+    cls: Any = STRATEGIES[kind]
+    name = "n_pairs" if kind == "evolution_published" else "population_size"
+    with pytest.raises(ValueError, match=name):
+        cls.model_validate({name: 0})
+
+
+def test_nothing_but_failures_is_refused(strategy: Strategy[Any]) -> None:
     state = begin(strategy)
     pop, _ = generation(strategy, state, 0)
     failed = Evaluation(np.full(pop.n_candidates, np.nan))
@@ -326,7 +375,7 @@ BOX = ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(7)))
 def reached(strategy: Strategy[Any], seed: int, n_generations: int) -> float:
     """Noise-free height of the recommended point on a random bump in the box, 0 to 1.
 
-    Each coordinate has its own width, so that some hardly matter; the noise of fitness is 6 %.
+    Each coordinate has its own width, so that some matter little; the noise of fitness is 6 %.
     """
     rng = np.random.default_rng(seed)
     top, width = rng.uniform(0, 1, 7), rng.uniform(0.3, 1.0, 7)
@@ -364,7 +413,13 @@ def test_the_start_is_improved_upon(strategy: Strategy[Any]) -> None:
     assert_better(after, before, alpha=0.01)
 
 
-@pytest.mark.parametrize("kind", sorted(STRATEGIES.keys() - NOT_BETTER_THAN_RANDOM))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in ("annealing", "evolution") else pytest.param(kind, marks=EXHAUSTIVE)
+        for kind in sorted(STRATEGIES.keys() - NOT_BETTER_THAN_RANDOM)
+    ],
+)
 def test_random_search_is_beaten_at_equal_budget(kind: str) -> None:
     """With defaults, which ask for 48 candidates each, or for one and its gradient.
 

@@ -31,7 +31,7 @@ COMMANDS = (
     ("verify",),
     ("verify", "--json"),
     ("transfer", "--inline"),
-    ("policies",),
+    ("interpret",),
     ("report",),
 )
 FILES = (

@@ -24,13 +24,13 @@ OF_A_RUN = (
 )
 OF_A_COMPARISON = (
     *("comparison.json", "study.db", "study.db-journal", "findings.json", "results.parquet"),
-    *("tuning/evolution/000000/trial.json", "contest/evolution/000000.json", ".lock"),
-    *("contest/evolution/000000.parquet", "runs/evolution/000000/run.json"),
+    *("trials.parquet", "final/evolution/000000.json", ".lock"),
+    *("final/evolution/000000.parquet", "runs/evolution/000000/run.json"),
 )
 # A finished comparison is resumed from its results: no search is read, findings are rewritten.
 OF_BOTH = ("verify IT", "resume IT --inline", "report IT", "watch IT --once")
 COMMANDS = (
-    *(*OF_BOTH, "transfer IT --inline", "watch IT --json", "episodes IT --tasks 2", "policies IT"),
+    *(*OF_BOTH, "transfer IT --inline", "watch IT --json", "interpret IT --tasks 2"),
     "export IT --to weights --out out/IT.npz",
 )
 

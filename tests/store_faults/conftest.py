@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from store_faults.crash_points import Recipe, record, write_config
+from store_faults.crash_points import Choice, Recipe, every, record, sample, write_config
 from store_faults.disturbances import verified
 from store_faults.file_operations import Operation
 from store_faults.warm import Warm
+
+
+@pytest.fixture(params=["sample", pytest.param("every", marks=pytest.mark.exhaustive)])
+def some(request: pytest.FixtureRequest) -> Choice:
+    """Chooses about so many crash points by default, and all of them in exhaustive tests."""
+    return sample if request.param == "sample" else every
 
 
 @pytest.fixture(scope="session")

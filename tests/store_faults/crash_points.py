@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from support.small_run import small_config, small_toml
@@ -20,9 +20,6 @@ from support.small_run import small_config, small_toml
 from store_faults.file_operations import Fault, Kind, Operation, Watch
 from store_faults.power_cut import Disk, Survival
 from store_faults.warm import Ended, started
-
-ALL = bool(os.environ.get("SPIKELOOP_ALL_CRASH_POINTS"))
-"""Whether to test all points instead of some, which takes some minutes."""
 
 CHANGES: dict[str, dict[str, Any]] = {
     "run": {"tasks": 2},
@@ -43,7 +40,8 @@ SURVIVALS = (
 )
 
 Program = Literal["as it is", "state before the parts"]
-Point = TypeVar("Point")
+Choice: TypeAlias = Callable[[Sequence[Any], int], list[Any]]
+"""Chooses points, about so many."""
 
 
 def warm_up() -> None:
@@ -55,7 +53,7 @@ def warm_up() -> None:
     import rich.table
 
     from spikeloop.coordinator.report import figures
-    from spikeloop.coordinator.search import run_session
+    from spikeloop.coordinator.search import run_session, worker_pool  # noqa: F401
     from spikeloop.coordinator.verification import verify_run  # noqa: F401
     from spikeloop.workers.evaluate import evaluate
     from spikeloop.workers.fingerprint import fingerprint
@@ -66,7 +64,7 @@ def warm_up() -> None:
     matplotlib.figure.Figure.savefig = functools.partialmethod(_save, save)  # type: ignore[assignment]
     figures.new().subplots().legend([])
     rich.console.Console(file=io.StringIO()).print(rich.table.Table("warm"))
-    evaluate(run_session.warm_up_job(small_config(**CHANGES)))
+    evaluate(worker_pool.warm_up_job(small_config(**CHANGES)))
     fingerprint(None)  # the sources may be edited while the tests are going on
 
 
@@ -157,16 +155,22 @@ def write_config(folder: Path) -> None:
     small_toml(folder / "small.toml", **CHANGES)
 
 
-def some(points: Sequence[Point], n: int) -> list[Point]:
-    """One of each n-th part of the points, drawn by chance; all of them where ``ALL`` is set.
+def sample(points: Sequence[Any], n: int) -> list[Any]:
+    """One of each n-th part of the points, drawn at random.
 
     Every file is written by the same few operations, so a fixed stride would meet the same ones.
     """
-    if ALL or n >= len(points):
+    if n >= len(points):
         return list(points)
     edges = [part * len(points) // n for part in range(n + 1)]
     rng = np.random.default_rng(n)
     return [points[int(rng.integers(*part))] for part in pairwise(edges)]
+
+
+def every(points: Sequence[Any], n: int) -> list[Any]:
+    """All of the points, for exhaustive tests."""
+    del n
+    return list(points)
 
 
 def kills(operations: Sequence[Operation]) -> list[Fault]:

@@ -1,4 +1,4 @@
-"""A run with a copy is killed and, at every other point, loses its folder: what must hold then."""
+"""Kill a run that is uploaded, remove its folder at some points, and check what must hold then."""
 
 import os
 import shutil
@@ -20,16 +20,16 @@ class Loss(NamedTuple):
     Attributes:
         fault: the kill; None for none.
         lost: whether the run's folder is lost then.
-        copy: where the run is copied to, a new place; "" for a folder beside it.
+        address: where the run is uploaded to; "" for a folder beside it.
     """
 
     fault: Fault | None
     lost: bool
-    copy: str = ""
+    address: str = ""
 
 
 def operations(name: str) -> int:
-    """How many operations an undisturbed run makes that is copied to a folder."""
+    """How many operations an undisturbed run makes that is uploaded to a folder."""
     folder = Path(name).resolve()
     folder.mkdir()
     ended = spikeloop(_command(folder, ""), folder)
@@ -38,33 +38,33 @@ def operations(name: str) -> int:
 
 
 def lost(loss: Loss, folder: Path) -> None:
-    """The copy is a sound run, and the same command goes on from it, or from the folder."""
+    """What is stored is a sound run, and the same command goes on from it, or from the folder."""
     os.environ.update(ENVIRONMENT)
-    command = _command(folder, loss.copy)
+    command = _command(folder, loss.address)
     ended = spikeloop(command, folder, loss.fault)
-    # The copy is written at the same time, so that the last operations may not be reached.
+    # The upload goes on at the same time, so that the last operations may not be reached.
     assert ended.status in (-signal.SIGKILL, 0), ended
-    generation = assert_sound(folder, loss.copy)
+    generation = assert_sound(folder, loss.address)
     if loss.lost:
         shutil.rmtree(folder / "out", ignore_errors=True)
     ended = spikeloop(command, folder)
     assert (ended.status, ended.errors) == (0, ""), ended
-    brought = f"up to generation {generation}, from" in ended.output
-    assert brought == (loss.lost and generation is not None), ended
+    downloaded = f"up to generation {generation}, from" in ended.output
+    assert downloaded == (loss.lost and generation is not None), ended
     assert_same_contents(folder / FOLDER, folder.parent / "undisturbed" / FOLDER)
-    assert assert_sound(folder, loss.copy) == 3
-    if not loss.copy:
+    assert assert_sound(folder, loss.address) == 3
+    if not loss.address:
         here, there = (
             folder_contents(path) for path in (folder / FOLDER, folder / "shared" / "small")
         )
         assert here == there
 
 
-def assert_sound(folder: Path, copy: str) -> int | None:
-    """The copy verifies as it is; its last generation, None if nothing was copied yet."""
+def assert_sound(folder: Path, address: str) -> int | None:
+    """Verify what is stored; return its last generation, None if nothing was uploaded yet."""
     there = folder / "shared" / "small"
-    if copy:
-        base, _, options = copy.partition("?")
+    if address:
+        base, _, options = address.partition("?")
         fetched = spikeloop(("fetch", f"{base}/small?{options}", "--out", "shared"), folder)
         if "there is no run here" in fetched.errors:
             return None
@@ -76,12 +76,12 @@ def assert_sound(folder: Path, copy: str) -> int | None:
     assert ended.status == 0, ended
     states = (there / "state").glob("[0-9]*.npz")
     generation = max((int(path.stem) for path in states), default=-1)
-    if copy:
+    if address:
         shutil.rmtree(there)
     return generation
 
 
-def _command(folder: Path, copy: str) -> tuple[str, ...]:
+def _command(folder: Path, address: str) -> tuple[str, ...]:
     shared = folder / "shared"
     shared.mkdir()
-    return (*RUN, "--resume", "--set", f"run.copy_to={copy or shared}")
+    return (*RUN, "--resume", "--set", f"run.upload_to={address or shared}")

@@ -1,7 +1,6 @@
-"""What a comparison has written is there after a power cut, as the studies' database is.
+"""What a comparison has written is there after a power cut.
 
-SQLite syncs its own commits, out of sight of what is recorded here: a trial that is in the database
-needs its record on the disk.
+SQLite syncs its own commits, which are not recorded here.
 """
 
 import sys
@@ -49,7 +48,7 @@ def lost(operations: list[Operation]) -> set[str]:
 def test_whatever_a_comparison_has_written_outlasts_a_power_cut(tmp_path: Path) -> None:
     operations = held(tmp_path)
     targets = {Path(operation.target).name for operation in operations}
-    assert targets >= {"comparison.json", "trial.json", "000000.json", "findings.json"}
+    assert targets >= {"comparison.json", "trials.parquet", "000000.json", "findings.json"}
     assert lost(operations) == set()
 
 
@@ -64,4 +63,4 @@ def test_folders_that_are_not_synced_would_be_found(
 
     monkeypatch.setattr("spikeloop.coordinator.store.atomic_files.make_folder", careless)
     names = {Path(name).name for name in lost(held(tmp_path))}
-    assert names >= {"comparison.json", "trial.json", "000000.json"}
+    assert names >= {"comparison.json", "trials.parquet", "000000.json"}

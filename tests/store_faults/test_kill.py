@@ -1,14 +1,11 @@
-"""A run that is killed at any operation on its files ends with the bits of an undisturbed one.
-
-Some points are tested by default and all of them with SPIKELOOP_ALL_CRASH_POINTS=1.
-"""
+"""A run that is killed at any operation on its files ends with the bits of an undisturbed one."""
 
 import functools
 from pathlib import Path
 
 import numpy as np
 
-from store_faults.crash_points import PowerCut, Recipe, kills, record, some
+from store_faults.crash_points import Choice, PowerCut, Recipe, kills, record
 from store_faults.disturbances import killed, power_lost, problems
 from store_faults.file_operations import Fault, Operation
 from store_faults.power_cut import Disk, Survival, read_tree
@@ -24,12 +21,16 @@ def test_the_record_of_a_run_is_complete(place: Path, operations: list[Operation
     }
 
 
-def test_a_run_killed_at_an_operation_is_resumed(warm: Warm, operations: list[Operation]) -> None:
+def test_a_run_killed_at_an_operation_is_resumed(
+    warm: Warm, operations: list[Operation], some: Choice
+) -> None:
     points = [[fault] for fault in some(kills(operations), 18)]
     assert problems(warm, killed, points) == []
 
 
-def test_a_resumed_run_may_be_killed_too(warm: Warm, operations: list[Operation]) -> None:
+def test_a_resumed_run_may_be_killed_too(
+    warm: Warm, operations: list[Operation], some: Choice
+) -> None:
     """Twice in the resumed run, which removes what the first death left before it goes on."""
     rng = np.random.default_rng(1)
     points = []

@@ -1,7 +1,6 @@
 """After a power cut at any moment nothing committed is missing, and the run goes on to its bits.
 
-What was not synced may be there, gone or half there; see ``power_cut``. Some cuts are tested by
-default and all of them with SPIKELOOP_ALL_CRASH_POINTS=1.
+What was not synced may be there, gone or half there; see ``power_cut``.
 """
 
 import functools
@@ -10,19 +9,21 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from store_faults.crash_points import FOLDER, PowerCut, Recipe, power_cuts, record, some
+from store_faults.crash_points import FOLDER, Choice, PowerCut, Recipe, power_cuts, record
 from store_faults.disturbances import power_lost, problems
 from store_faults.file_operations import Kind, Operation
 from store_faults.power_cut import Disk, Survival
 from store_faults.warm import Warm
 
 
-def test_a_run_is_resumed_after_a_power_cut(warm: Warm, operations: list[Operation]) -> None:
+def test_a_run_is_resumed_after_a_power_cut(
+    warm: Warm, operations: list[Operation], some: Choice
+) -> None:
     cuts = some(power_cuts(operations), 20)
     assert problems(warm, functools.partial(power_lost, operations), cuts) == []
 
 
-def test_the_power_may_go_again(warm: Warm, operations: list[Operation]) -> None:
+def test_the_power_may_go_again(warm: Warm, operations: list[Operation], some: Choice) -> None:
     rng = np.random.default_rng(2)
     cuts = [
         cut._replace(again=int(rng.integers(len(operations) - cut.at + 1)))

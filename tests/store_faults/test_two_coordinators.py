@@ -1,16 +1,13 @@
-"""Two coordinators on one run folder: one works, the others are told so.
+"""Two coordinators on one run folder: one works, the others are told so."""
 
-Some points are tested by default and all of them with SPIKELOOP_ALL_CRASH_POINTS=1.
-"""
-
-from store_faults.crash_points import some
+from store_faults.crash_points import Choice
 from store_faults.disturbances import joined, problems, raced
 from store_faults.file_operations import Operation
 from store_faults.warm import Warm
 
 
 def test_of_coordinators_that_begin_together_one_works(
-    warm: Warm, operations: list[Operation]
+    warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
     """The same command thrice: to run anew, and to resume what was killed at an operation."""
     points = [0, 0, 0, *some(range(1, len(operations)), 4)]
@@ -18,6 +15,6 @@ def test_of_coordinators_that_begin_together_one_works(
 
 
 def test_whoever_comes_while_a_coordinator_works_is_refused(
-    warm: Warm, operations: list[Operation]
+    warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
     assert problems(warm, joined, some(range(len(operations)), 10)) == []

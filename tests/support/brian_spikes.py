@@ -9,9 +9,9 @@ from unittest import mock
 import numpy as np
 
 from spikeloop.workers.brian import network_cache
-from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import Blueprint
-from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.brian.targets import BrianTarget
 
 Spikes = dict[str, list[list[tuple[int, int]]]]
 """(time step, neuron) of every spike, in order, by population and episode."""
@@ -22,9 +22,13 @@ def recorded_spikes() -> Iterator[list[Spikes]]:
     """Record all spikes within the block; each run of a network adds its own."""
     runs: list[Spikes] = []
 
-    class Recording(Batch):
+    class Recording(BatchedNetwork):
         def __init__(
-            self, blueprint: Blueprint, n_episodes: int, target: Target, record: Sequence[str] = ()
+            self,
+            blueprint: Blueprint,
+            n_episodes: int,
+            target: BrianTarget,
+            record: Sequence[str] = (),
         ) -> None:
             firing = tuple(name for name, n in blueprint.neurons.items() if n.threshold)
             super().__init__(blueprint, n_episodes, target, firing)
@@ -45,7 +49,7 @@ def recorded_spikes() -> Iterator[list[Spikes]]:
             ]
 
     with (
-        mock.patch.object(network_cache, "Batch", Recording),
+        mock.patch.object(network_cache, "BatchedNetwork", Recording),
         mock.patch.dict(network_cache._built, clear=True),
     ):
         yield runs

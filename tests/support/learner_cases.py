@@ -4,7 +4,6 @@ By default a learner has its default settings and meets small random MDPs. One t
 slow for that, or that needs another family, has a row in ``SETTINGS`` or ``FAMILIES``.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,6 @@ from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.base import Episodes, Learner
 from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.space import Parameters
-
-ALL_TARGETS = bool(os.environ.get("SPIKELOOP_ALL_TARGETS"))
-"""Whether what takes minutes of compiling and building is tested too."""
 
 N_STEPS = 80
 N_CANDIDATES, N_TASKS = 3, 4

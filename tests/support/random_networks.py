@@ -23,9 +23,7 @@ def random_network(family: dict[str, Any], **learner: Any) -> Learned:
     tables["strategy"] = {"kind": "random_search"}
     config = parse(tables, "drawn", None)
     point = config.space.sample(1, np.random.default_rng(3))[0].astype(np.float32)
-    return Learned(
-        config, point.astype(np.float64), Path(), True, manifest.describe(config), 3, 72, None
-    )
+    return Learned(config, point.astype(np.float64), Path(), manifest.describe(config), 3, 72, None)
 
 
 def random_network_file(path: Path, family: dict[str, Any], **learner: Any) -> Path:

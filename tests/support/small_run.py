@@ -1,15 +1,19 @@
 """A small run, and the check that two runs are the same."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.search import run_session
-from spikeloop.coordinator.store.manifest import read_config
+from spikeloop.coordinator.search.reporter import GenerationReport
+from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import VOLATILE
 from support.paths import OWN_CLASSES
@@ -75,19 +79,6 @@ def assert_same_contents(one: Path, other: Path) -> None:
         assert array.tobytes() == states[1][name].tobytes(), name
 
 
-def start_run(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
-    """Run a configuration in this process and return its folder."""
-    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
-    return folder
-
-
-def resume_run(folder: Path, reporter: Any = None, **options: Any) -> None:
-    """Resume the run in a folder in this process."""
-    store = RunStore.open(folder)
-    reporter = reporter or SilentReporter()
-    run_session.resume(read_config(store), store, reporter, StopSignal(), **options)
-
-
 class SilentReporter:
     """A reporter that says nothing."""
 
@@ -100,3 +91,81 @@ class SilentReporter:
     def episodes_done(self, n_episodes: int) -> None: ...
 
     def generation(self, report: object) -> None: ...
+
+
+class RecordingReporter(SilentReporter):
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.grids: list[tuple[str, int]] = []
+        self.reports: list[GenerationReport] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def started(self, what: str, n_episodes: int) -> None:
+        self.grids.append((what, n_episodes))
+
+    def generation(self, report: Any) -> None:
+        self.reports.append(report)
+
+
+class InterruptingReporter(SilentReporter):
+    """A reporter that requests a stop when a grid of this name begins."""
+
+    def __init__(self, stop: StopSignal, grid: str) -> None:
+        self.stop, self.grid = stop, grid
+
+    def started(self, what: str, n_episodes: int) -> None:
+        self.stop.requested = what.startswith(self.grid)
+
+
+def start_run(folder: Path, reporter: Any = None, **changes: Any) -> Path:
+    """Run the small run with some changes, and give its folder."""
+    config = small_config(**changes)
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
+    return folder
+
+
+def interrupt_run(folder: Path, grid: str, config: RunConfig) -> None:
+    """Run until a grid of this name begins."""
+    stop = StopSignal()
+    with pytest.raises(Interrupted):
+        run_session.start(config, folder, InterruptingReporter(stop, grid), stop)
+
+
+def resume_run(folder: Path, reporter: Any = None, after: int | None = None) -> None:
+    """Resume a run, whose own classes may only be imported ones."""
+    run = read_run(RunStore.open(folder))
+    run_session.resume(run, reporter or SilentReporter(), StopSignal(), after)
+
+
+def crash_before_each_file(folder: Path, start: Callable[[], object]) -> set[str]:
+    """Run with a process that dies before it first writes each file, and is always resumed.
+
+    Returns:
+        The files before which it died.
+    """
+    replace, survived = os.replace, set[str]()
+
+    def crash_before(source: Any, target: Any) -> None:
+        path = Path(target)
+        name = f"{path.parent.name}/{path.name}"
+        if name not in survived and path.name != "run.json":  # without it there is no run
+            survived.add(name)
+            raise Crash
+        replace(source, target)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "replace", crash_before)
+        while True:
+            try:
+                resume_run(folder) if folder.exists() else start()
+                return survived
+            except Crash:
+                pass
+
+
+class Crash(BaseException):
+    """The end of a process at this point."""

@@ -1,8 +1,8 @@
 """From the blueprint of one episode to Brian2 objects that hold many episodes, side by side.
 
 Every population becomes one ``NeuronGroup`` in which the neurons of an episode lie together, every
-group of synapses one block-diagonal ``Synapses`` in the order of episodes, so that the sums at a
-neuron are taken in the same order whoever else is there.
+group of synapses one block-diagonal ``Synapses`` in the order of episodes. So the sums at a neuron
+are taken in the same order, whatever other episodes there are.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import IntArray
-from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses
+from spikeloop.workers.brian.blueprint import Blueprint, Population, SynapseGroup
 from spikeloop.workers.brian.noise import functions, per_episode
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import quantity
@@ -27,9 +27,9 @@ class Assembly:
     Attributes:
         groups: by the names of the blueprint.
         pathways: each with the longest delay of its synapses, in time steps.
-        tellers: what runs ``on_feedback`` code: of synapses, then of neurons. They are not active,
-            so the network does not run them by itself.
-        callers: by name, what runs ``on_call`` code, likewise.
+        feedback_runners: objects that run ``on_feedback`` code: of synapses, then of neurons. They
+            are not active, so the network does not run them by itself.
+        call_runners: the same for ``on_call`` code, by name.
 
     Args:
         blueprint: of one episode.
@@ -53,8 +53,8 @@ class Assembly:
         self.clock = b2.Clock(blueprint.dt_s * b2.second, name="episodes_clock")
         self.groups: dict[str, Any] = {}
         self.pathways: list[tuple[Any, int]] = []
-        self.tellers: list[Any] = []
-        self.callers: dict[str, list[Any]] = {}
+        self.feedback_runners: list[Any] = []
+        self.call_runners: dict[str, list[Any]] = {}
         constants = {name: quantity(text) for name, text in blueprint.constants.items()}
         self._shared = {
             "clock": self.clock,
@@ -66,16 +66,18 @@ class Assembly:
             self.groups[name] = self._neurons(name, neurons, (timed or {}).get(name, ()))
         for name, synapses in blueprint.synapses.items():
             self.groups[name] = self._synapses(name, synapses)
-        parts: dict[str, Neurons | Synapses] = {**blueprint.synapses, **blueprint.neurons}
+        parts: dict[str, Population | SynapseGroup] = {**blueprint.synapses, **blueprint.neurons}
         for name, part in parts.items():
             if part.on_feedback:
-                self.tellers.append(self._runner(name, part, part.on_feedback))
+                self.feedback_runners.append(self._runner(name, part, part.on_feedback))
             for call, statements in part.on_call.items():
                 runner = self._runner(name, part, statements)
-                self.callers.setdefault(call, []).append(runner)
+                self.call_runners.setdefault(call, []).append(runner)
 
-    def _neurons(self, name: str, neurons: Neurons, timed: Iterable[str]) -> Any:
-        noisy = self._is_noisy(name, neurons)
+    def _neurons(self, name: str, neurons: Population, timed: Iterable[str]) -> Any:
+        # Code of synapses onto a population sees its variables, and so the keys of its noise.
+        incoming = [s for s in self.blueprint.synapses.values() if s.target == name]
+        noisy = any(map(_draws, (neurons, *incoming)))
         equations = self._per_episode(neurons.equations, "episode_element", equations=True)
         if noisy:
             added = (KEY_LOW, KEY_HIGH, "episode_element")
@@ -96,20 +98,11 @@ class Assembly:
         )
         if noisy:
             group.episode_element = np.tile(np.arange(neurons.n), self.n_episodes)
-        _set(group, neurons.initial)
+        _initialise(group, neurons.initial)
         return group
 
-    def _is_noisy(self, name: str, neurons: Neurons) -> bool:
-        """Whether the population's code, or that of synapses onto it, draws random numbers."""
-        incoming = [s for s in self.blueprint.synapses.values() if s.target == name]
-        code = [neurons.equations, neurons.threshold, neurons.reset, neurons.refractory]
-        code += [neurons.on_feedback, *neurons.on_call.values()]
-        for synapses in incoming:
-            code += _code_of(synapses)
-        return _draws(code)
-
-    def _synapses(self, name: str, synapses: Synapses) -> Any:
-        element, noisy = f"{name}_element", _draws(_code_of(synapses))
+    def _synapses(self, name: str, synapses: SynapseGroup) -> Any:
+        element, noisy = f"{name}_element", _draws(synapses)
         equations = self._per_episode(synapses.equations, element, equations=True)
         on_pre, on_post = (
             self._per_episode(text, element) for text in (synapses.on_pre, synapses.on_post)
@@ -126,61 +119,61 @@ class Assembly:
             name=name,
             **self._shared,
         )
-        wiring, neurons = synapses.wiring, self.blueprint.neurons
+        connections, neurons = synapses.connections, self.blueprint.neurons
         group.connect(
-            i=self._repeated(wiring.pre, neurons[synapses.source].n),
-            j=self._repeated(wiring.post, neurons[synapses.target].n),
+            i=self._repeated(connections.pre, neurons[synapses.source].n),
+            j=self._repeated(connections.post, neurons[synapses.target].n),
         )
         longest = 0
-        if wiring.delay_steps is not None and on_pre:
-            delay_steps = np.tile(wiring.delay_steps, self.n_episodes)
+        if connections.delay_steps is not None and on_pre:
+            delay_steps = np.tile(connections.delay_steps, self.n_episodes)
             group.pre.delay = delay_steps * self.blueprint.dt_s * brian2().second
             longest = int(delay_steps.max(initial=0))
         if noisy:
-            setattr(group, element, np.tile(np.arange(wiring.pre.size), self.n_episodes))
+            setattr(group, element, np.tile(np.arange(connections.pre.size), self.n_episodes))
         self.pathways += [(pathway, longest) for pathway in group._pathways]
-        _set(group, synapses.initial)
+        _initialise(group, synapses.initial)
         return group
 
-    def _runner(self, name: str, part: Neurons | Synapses, code: str) -> Any:
+    def _runner(self, name: str, part: Population | SynapseGroup, code: str) -> Any:
+        """Return an object that runs code when it is called, and never by itself."""
         group = self.groups[name]
-        element = "episode_element" if isinstance(part, Neurons) else f"{name}_element"
+        element = "episode_element" if isinstance(part, Population) else f"{name}_element"
         text = self._per_episode(code, element)
-        if isinstance(part, Synapses) and part.up_to_date and group.event_driven is not None:
+        if isinstance(part, SynapseGroup) and part.up_to_date and group.event_driven is not None:
             text = f"{_event_driven(group)}\n{text}\nlastupdate = t - dt"
         runner = group.run_regularly(text, clock=self.clock)
         runner.active = False
         return runner
 
     def _repeated(self, ends: IntArray, n: int) -> IntArray:
-        """Indices among all neurons of the batch of one end of every synapse."""
+        """Return one end of every synapse as indices among all neurons of the batch."""
         repeated: IntArray = (np.arange(self.n_episodes)[:, None] * n + ends).ravel()
         return repeated
 
     def _per_episode(self, code: str, element: str, equations: bool = False) -> str:
-        """Code whose random numbers are the episode's own; each occurrence has a stream."""
+        """Give the episodes their own random numbers, each occurrence a stream of its own."""
         text, self._n_streams = per_episode(code, self._n_streams, element, equations=equations)
         return text
 
 
-def _code_of(synapses: Synapses) -> list[str]:
-    """All code of some synapses."""
-    calls = synapses.on_call.values()
-    return [synapses.equations, synapses.on_pre, synapses.on_post, synapses.on_feedback, *calls]
-
-
-def _draws(code: Iterable[str]) -> bool:
-    """Whether code may draw random numbers."""
+def _draws(part: Population | SynapseGroup) -> bool:
+    """Return whether a part's code may draw random numbers."""
+    code = [part.equations, part.on_feedback, *part.on_call.values()]
+    if isinstance(part, Population):
+        code += [part.threshold, part.reset, part.refractory]
+    else:
+        code += [part.on_pre, part.on_post]
     return any(word in text for text in code for word in RANDOM_WORDS)
 
 
-def _set(group: Any, initial: Mapping[str, str]) -> None:
+def _initialise(group: Any, initial: Mapping[str, str]) -> None:
     for variable, text in initial.items():
         setattr(group, variable, text)
 
 
 def _event_driven(synapses: Any) -> str:
-    """Code that brings event-driven variables from their last event to now.
+    """Return code that brings event-driven variables from their last event to now.
 
     They then are what clock-driven ones would be: those have been integrated up to the step before,
     and begin to decay in the step after a spike.
@@ -192,7 +185,7 @@ def _event_driven(synapses: Any) -> str:
 
 
 def _with_timed(equations: str, timed: Iterable[str]) -> str:
-    """The equations, in which some parameters are read from arrays of their values over time."""
+    """Return the equations with some parameters read from arrays of their values over time."""
     for name in timed:
         equations, n = re.subn(
             rf"^\s*{name}\s*:\s*([^(\n]+).*$",

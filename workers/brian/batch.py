@@ -1,8 +1,8 @@
-"""One Brian2 network that holds the networks of many episodes, built once and run again and again.
+"""One Brian2 network that holds the networks of many episodes, built once and run repeatedly.
 
 A time step costs about the same for 1 episode and for 100, because its price is Brian2's call of
-each piece of code. An episode's spikes do not depend on its neighbours: see ``assembly`` for sums
-and ``noise`` for random numbers.
+each piece of code. The spikes of an episode do not depend on its neighbours: see ``assembly`` for
+sums and ``noise`` for random numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,26 +19,21 @@ from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.noise import keys
 from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.brian.targets import Target, codeobject_class
+from spikeloop.workers.brian.targets import BrianTarget, codeobject_class
 
 
-class Batch:
+class BatchedNetwork:
     """The networks of ``n_episodes`` episodes in one Brian2 network.
 
-    Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions.
-
-    Args:
-        blueprint: of one episode.
-        n_episodes: episodes side by side.
-        target: what Brian2 generates code for.
-        record: populations whose spikes are kept, see ``spikes``.
+    Use it under ``simulator.LOCK``. Arrays are in SI units without dimensions. The spikes of the
+    populations ``record`` are kept, see ``spikes``.
     """
 
     def __init__(
         self,
         blueprint: Blueprint,
         n_episodes: int,
-        target: Target = "numpy",
+        target: BrianTarget = "numpy",
         record: Sequence[str] = (),
     ) -> None:
         b2 = brian2()
@@ -58,7 +53,7 @@ class Batch:
         self._has_run = False
 
     def array(self, group: str, variable: str) -> NDArray[Any]:
-        """The values themselves of a variable, to read and to write.
+        """Return the values themselves of a variable, to read and to write.
 
         Returns:
             (n_episodes, n) of neurons, or of synapses in the order of the wiring.
@@ -67,10 +62,10 @@ class Batch:
         return np.asarray(values).reshape(self.n_episodes, -1)
 
     def reset(self, seeds: SeedArray) -> None:
-        """Takes everything back to time 0 and to the initial values.
+        """Take everything back to time 0 and to the initial values.
 
         Args:
-            seeds: (n_episodes,) of the episodes' own randomness inside the network.
+            seeds: (n_episodes,) of the episodes' own random numbers inside the network.
         """
         for variable, values in self._at_start:
             variable.get_value()[...] = values
@@ -88,18 +83,21 @@ class Batch:
                 self.array(name, KEY_LOW)[:] = low[:, None]
                 self.array(name, KEY_HIGH)[:] = high[:, None]
 
-    def run(self, n_decisions: int, decision_steps: int, between: Callable[[int], None]) -> None:
-        """Runs all episodes, in one go.
+    def run(
+        self, n_decisions: int, decision_steps: int, between_windows: Callable[[int], None]
+    ) -> None:
+        """Run all episodes, in one go.
 
         Args:
             n_decisions: windows of simulated time, one for each decision.
             decision_steps: time steps of one window.
-            between: called with k before window k begins, and once more with ``n_decisions`` after
-                the last one: reads what the window before came to, writes what the next one needs.
+            between_windows: called with k before window k begins, and once more with
+                ``n_decisions`` after the last one; reads the results of the window before and
+                writes what the next one needs.
         """
         self._has_run = True
-        self._caller.begin(decision_steps, between)
-        for runner in (*self._parts.tellers, *chain(*self._parts.callers.values())):
+        self._caller.begin(decision_steps, between_windows)
+        for runner in (*self._parts.feedback_runners, *chain(*self._parts.call_runners.values())):
             runner.before_run({})
         duration = n_decisions * decision_steps * self.blueprint.dt_s
         # Brian2 collects garbage before every run, which takes as long as a tile's simulation if it
@@ -108,21 +106,23 @@ class Batch:
             with garbage_collection.frozen():
                 self._network.run(duration * brian2().second, namespace={})
         finally:
-            self._caller.begin(decision_steps, _nothing)  # and keep nothing of the tile
-        between(n_decisions)
+            self._caller.begin(
+                decision_steps, lambda decision: None
+            )  # and keep nothing of the tile
+        between_windows(n_decisions)
 
-    def tell(self) -> None:
-        """Runs the ``on_feedback`` code of synapses, then of neurons; call it in ``between``."""
-        for teller in self._parts.tellers:
+    def run_feedback(self) -> None:
+        """Run the ``on_feedback`` code of synapses, then of neurons; only between two windows."""
+        for teller in self._parts.feedback_runners:
             teller.run()
 
     def call(self, name: str) -> None:
-        """Runs the ``on_call`` code of that name, like ``tell``."""
-        for caller in self._parts.callers.get(name, ()):
+        """Run the ``on_call`` code of that name, of synapses, then of neurons."""
+        for caller in self._parts.call_runners.get(name, ()):
             caller.run()
 
     def spikes(self, group: str) -> tuple[IntArray, IntArray, IntArray]:
-        """Episode, neuron within it and time step of each recorded spike, in order of time."""
+        """Return episode, neuron within it and time step of each recorded spike, by time."""
         monitor = self._monitors[group]
         index = np.asarray(monitor.i[:], dtype=np.int64)
         step = np.rint(np.asarray(monitor.t_[:]) / self.blueprint.dt_s).astype(np.int64)
@@ -130,7 +130,7 @@ class Batch:
         return episode, neuron, step
 
     def _snapshot(self) -> list[tuple[Any, NDArray[Any]]]:
-        """All arrays that a run can change, with their values now."""
+        """Return all arrays that a run can change, with their values now."""
         from brian2.core.variables import ArrayVariable
 
         found = []
@@ -141,16 +141,12 @@ class Batch:
         return found
 
 
-def _nothing(decision: int) -> None:
-    pass
-
-
 @cache
 def _caller_class() -> type[Any]:
-    """The object in the network that calls back between decisions.
+    """Return the class of the object in the network that calls back between decisions.
 
-    Brian2's own ``network_operation`` with a step of its own would bring a second clock, which
-    costs more per time step than looking at the time. The slot is the first of a step, so that
+    Brian2's own ``network_operation`` with a time step of its own would bring a second clock, which
+    costs more per time step than comparing the time. The slot is the first of a step, so that
     subexpressions that are constant over a step see what was written.
     """
     from brian2.core.base import BrianObject

@@ -1,6 +1,6 @@
-"""A spiking network as one episode has it: Brian2 code, sizes and wiring, without Brian2 itself.
+"""The spiking network of one episode: Brian2 code, sizes and connections, without Brian2 itself.
 
-A blueprint says nothing of how many episodes there are; ``batch`` builds one network out of as many
+A blueprint does not say how many episodes there are; ``batch`` builds one network out of as many
 copies as a tile has episodes.
 """
 
@@ -12,9 +12,12 @@ import numpy as np
 
 from spikeloop.tasks.base import IntArray
 
+NEVER_FIRED = 2**31 - 1
+"""The time step of a spike that did not happen: the largest of Brian2's integers."""
+
 
 @dataclass(frozen=True)
-class Neurons:
+class Population:
     """One population of neurons, in Brian2's own words.
 
     What differs between episodes or is written between decisions is a parameter of the equations,
@@ -27,10 +30,9 @@ class Neurons:
         reset: statements after a spike.
         refractory: condition or expression of a time; "" for none.
         method: state updater, such as "exact", "exponential_euler", "euler".
-        on_feedback: statements for every neuron, once a decision, after learning signals are set.
-        initial: value of a variable at the start of an episode, as Brian2 code; 0 where none is
-            given.
-        on_call: further statements for every neuron, by the name that ``Batch.call`` runs them by.
+        on_feedback: statements for every neuron, once a decision, after the feedback is set.
+        initial: value of a variable at the start of an episode, as Brian2 code; 0 without one.
+        on_call: further statements for every neuron, by the name of ``BatchedNetwork.call``.
     """
 
     n: int
@@ -45,13 +47,13 @@ class Neurons:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Connections:
     """Which neuron reaches which, as indices within one episode.
 
     Attributes:
         pre: (n_synapses,) index of the source.
         post: (n_synapses,) index of the target.
-        delay_steps: (n_synapses,) time steps from a spike to its effect, or None for none.
+        delay_steps: (n_synapses,) time steps from a spike to its effect; None: all 0.
     """
 
     pre: IntArray
@@ -59,20 +61,20 @@ class Wiring:
     delay_steps: IntArray | None = None
 
 
-def all_to_all(n_pre: int, n_post: int) -> Wiring:
-    """Every source to every target, in C order of (source, target)."""
+def all_to_all(n_pre: int, n_post: int) -> Connections:
+    """Connect every source to every target, in C order of (source, target)."""
     pre, post = np.divmod(np.arange(n_pre * n_post), n_post)
-    return Wiring(pre, post)
+    return Connections(pre, post)
 
 
-def all_to_others(n: int) -> Wiring:
-    """Every neuron of a population to all others of it."""
+def all_to_others(n: int) -> Connections:
+    """Connect every neuron of a population to all others of it."""
     pre, post = np.divmod(np.arange(n * n), n)
-    return Wiring(pre[pre != post], post[pre != post])
+    return Connections(pre[pre != post], post[pre != post])
 
 
 @dataclass(frozen=True)
-class Synapses:
+class SynapseGroup:
     """Synapses between two populations of the same episode, in Brian2's own words.
 
     Names without a suffix that the synapses do not define are the target neuron's.
@@ -80,21 +82,21 @@ class Synapses:
     Attributes:
         source: name of a population.
         target: name of a population.
-        wiring: who reaches whom.
+        connections: which neuron reaches which.
         equations: variables of a synapse, with units.
         on_pre: statements at a spike of the source.
         on_post: statements at a spike of the target.
-        on_feedback: statements for every synapse, once a decision, after learning signals are set.
+        on_feedback: statements for every synapse, once a decision, after the feedback is set.
         method: state updater of differential equations.
-        initial: as for ``Neurons``.
-        on_call: as for ``Neurons``.
+        initial: as for ``Population``.
+        on_call: as for ``Population``.
         up_to_date: whether ``on_feedback`` and ``on_call`` see event-driven variables as they are
             now, and not as they were at the last event.
     """
 
     source: str
     target: str
-    wiring: Wiring
+    connections: Connections
     equations: str = ""
     on_pre: str = ""
     on_post: str = ""
@@ -117,12 +119,12 @@ class Blueprint:
     """
 
     dt_s: float
-    neurons: Mapping[str, Neurons]
-    synapses: Mapping[str, Synapses] = field(default_factory=dict)
+    neurons: Mapping[str, Population]
+    synapses: Mapping[str, SynapseGroup] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """A hash of everything in it: networks of the same digest are the same."""
+        """Return a hash of all its parts: networks of the same digest are the same."""
         digest = hashlib.blake2b(digest_size=16)
         _update(digest, self)
         return digest.hexdigest()
@@ -136,7 +138,7 @@ def _update(digest: "hashlib.blake2b", value: object) -> None:
         for key, item in value.items():  # the order of populations is theirs in the network
             digest.update(repr(key).encode())
             _update(digest, item)
-    elif isinstance(value, Blueprint | Neurons | Synapses | Wiring):
+    elif isinstance(value, Blueprint | Population | SynapseGroup | Connections):
         digest.update(type(value).__name__.encode())
         _update(digest, vars(value))
     else:

@@ -2,7 +2,7 @@
 
 A process that is killed cannot clean up, and workers on Ray end by being killed. So each folder
 holds a file that its process keeps locked; the system releases the lock when the process is gone,
-and whoever makes the next folder removes those that nobody holds.
+and the next process that makes a folder removes those without a lock.
 """
 
 import fcntl
@@ -13,19 +13,15 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX = "spikeloop-brian-"
+FOLDER_PREFIX = "spikeloop-brian-"
 LOCK_FILE = ".held"
 
 
 def scratch_folder(owner: object) -> Path:
-    """A new folder in the temporary folder, removed with its owner or when the process ends.
-
-    Args:
-        owner: the object whose folder it is; can be weakly referenced.
-    """
+    """Make a folder in the temporary folder, removed with its owner or when the process ends."""
     remove_left_behind()
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         with suppress(OSError):  # removed by another process before it was locked
             held = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
             if _locked(held) and (folder / LOCK_FILE).exists():
@@ -35,8 +31,8 @@ def scratch_folder(owner: object) -> Path:
 
 
 def remove_left_behind() -> None:
-    """Removes this user's folders whose processes are gone."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    """Remove this user's folders whose processes are gone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         with suppress(OSError):  # another user's, or gone by now
             held = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_NOFOLLOW)
             try:
@@ -47,7 +43,7 @@ def remove_left_behind() -> None:
 
 
 def _locked(held: int) -> bool:
-    """Whether nobody else holds the lock; then this process does."""
+    """Take the lock; return False if another process holds it."""
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

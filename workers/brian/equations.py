@@ -1,19 +1,20 @@
-"""What is wrong with a user's Brian2 code, in one line that names the place.
+"""Reading a user's Brian2 code, with one line that names the place of a mistake.
 
 Brian2 finds mistakes where it generates code, and reports them with the object it was working on,
 over several lines. Here each piece of code is read on its own, so a message can say which equation
-or statement is meant, and Brian2's text is cut down to what helps.
+or statement is meant, and Brian2's text is shortened to its cause.
 """
 
 import difflib
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from spikeloop.workers.brian.simulator import brian2
 
 NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-LONGEST = 100
+MAX_CODE_SHOWN = 100
 """Characters of code in a message."""
 BASE_DIMENSIONS = re.compile(
     r"\b(?:mol|kg|cd|m|s|A|K)(?:\^-?[\d.]+)?(?: (?:mol|kg|cd|m|s|A|K)(?:\^-?[\d.]+)?)*(?=[),;.]|$)"
@@ -22,21 +23,21 @@ BASE_DIMENSIONS = re.compile(
 
 
 def names_in(code: str) -> Set[str]:
-    """All names in code or equations, comments left out."""
+    """Return all names in code or equations, except in comments."""
     return set(NAME.findall(_without_comments(code)))
 
 
 def statements(code: str) -> list[str]:
-    """The statements of code, one by one."""
+    """Return the statements of code, one by one."""
     parts = re.split(r"[;\n]", _without_comments(code))
     return [part.strip() for part in parts if part.strip()]
 
 
 def parsed(text: str, where: str) -> Any:
-    """Brian2's ``Equations`` of a text.
+    """Read a text as Brian2's ``Equations``.
 
     Raises:
-        ValueError: one line that begins with ``where`` and, if it can be told, the equation.
+        ValueError: one line that begins with ``where`` and, if it is known, the equation.
     """
     equations = brian2().Equations
     try:
@@ -46,12 +47,12 @@ def parsed(text: str, where: str) -> Any:
             try:
                 equations(line)
             except Exception as of_line:  # of the same kinds
-                fail(where, reason(of_line), line)
-        fail(where, reason(error))
+                fail(where, one_line_reason(of_line), line)
+        fail(where, one_line_reason(error))
 
 
 def dimension_text(unit: Any) -> str:
-    """A unit as equations may state it: in base units, with all powers written out."""
+    """Return a unit as equations may state it: in base units, with all powers written out."""
     dimensions = brian2().get_dimensions(unit)
     if dimensions.is_dimensionless:
         return "1"
@@ -59,7 +60,7 @@ def dimension_text(unit: Any) -> str:
 
 
 def unit_name(dimensions: Any) -> str:
-    """A dimension for a message, such as "V/s"; "no unit"."""
+    """Return a dimension for a message, such as "V/s"; "no unit"."""
     from brian2.units.fundamentalunits import get_unit_for_display
 
     if dimensions.is_dimensionless:
@@ -71,21 +72,30 @@ def unit_name(dimensions: Any) -> str:
 
 
 def fail(where: str, what: str, code: str = "") -> NoReturn:
-    """Raises ValueError with the one line of a mistake."""
+    """Raise ValueError with the one line of a mistake."""
     code = " ".join(code.split())
-    if len(code) > LONGEST:
-        code = f"{code[: LONGEST - 1]}…"
+    if len(code) > MAX_CODE_SHOWN:
+        code = f"{code[: MAX_CODE_SHOWN - 1]}…"
     raise ValueError(f"{where}: {code}: {what}" if code else f"{where}: {what}")
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A "did you mean" for a misspelt name, or nothing."""
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Turn any error within into the one line of a mistake at ``where``."""
+    try:
+        yield
+    except Exception as error:  # of names, flags or dependencies; Brian2 has no common class
+        fail(where, one_line_reason(error))
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return a "did you mean" for a misspelt name, or nothing."""
     close = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def reason(error: BaseException) -> str:
-    """The one sentence of an exception of Brian2 that helps, without its chatter."""
+def one_line_reason(error: BaseException) -> str:
+    """Return the innermost cause of an exception of Brian2, in one line."""
     while True:
         text = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         if text.startswith("Parsing failed"):
@@ -96,7 +106,7 @@ def reason(error: BaseException) -> str:
             break
         error = error.__cause__
     if match := re.search(r"refers to '(\w+)', but this is not a base unit", text):
-        hint = nearest(match[1], BASE_UNITS)
+        hint = did_you_mean(match[1], BASE_UNITS)
         return f"{match[1]!r} must be a base unit, such as volt, amp, second or 1{hint}"
     text = " ".join(text.split())
     text = re.sub(r"\s*\(<unknown>[^)]*\)", "", text)
@@ -114,7 +124,7 @@ def _without_comments(code: str) -> str:
 
 
 def _readable(match: re.Match[str]) -> str:
-    """A dimension in base units as the unit of that dimension."""
+    """Return a dimension in base units as the unit of that dimension."""
     from brian2.units.fundamentalunits import get_or_create_dimension
 
     powers = [part.partition("^") for part in match[0].split()]

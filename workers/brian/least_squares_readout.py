@@ -1,4 +1,4 @@
-"""Linear readouts that learn within an episode, sample by sample, from their answers' errors.
+"""Linear readouts that learn within an episode, sample by sample, from the error of their answer.
 
 A readout with weights w answers y = w · x, where x are the features of a sample after a constant 1,
 and only then learns the target d. Weights begin at 0, and so does the first answer.
@@ -36,17 +36,17 @@ def recursive_least_squares(
     ridge: FloatArray,
     forgetting: FloatArray,
 ) -> FloatArray:
-    """Answers of readouts that learn by recursive least squares.
+    """Return the answers of readouts that learn by recursive least squares.
 
     Args:
         features: (n_samples, n_episodes, n) without the constant.
         targets: (n_samples, n_episodes).
-        sizes: (n_episodes,) how many features an episode has; the rest of its row is not looked at.
+        sizes: (n_episodes,) features of an episode; the rest of its row is not used.
         ridge: (n_episodes,) above 0, inverse variance of each weight before any sample.
         forgetting: (n_episodes,) μ in (0, 1].
 
     Returns:
-        (n_samples, n_episodes) answer to each sample, given before its target was told.
+        (n_samples, n_episodes) answer to each sample, given before its target.
     """
     answers = np.empty(targets.shape)
     n = features.shape[2] + 1
@@ -73,17 +73,17 @@ def delta_rule(
     rate: FloatArray,
     decay: FloatArray,
 ) -> FloatArray:
-    """Answers of readouts that learn by the delta rule.
+    """Return the answers of readouts that learn by the delta rule.
 
     Args:
         features: (n_samples, n_episodes, n) without the constant.
         targets: (n_samples, n_episodes).
-        sizes: (n_episodes,) how many features an episode has; the rest of its row is not looked at.
+        sizes: (n_episodes,) features of an episode; the rest of its row is not used.
         rate: (n_episodes,) η in [0, 2).
         decay: (n_episodes,) exponent, 0 or more.
 
     Returns:
-        (n_samples, n_episodes) answer to each sample, given before its target was told.
+        (n_samples, n_episodes) answer to each sample, given before its target.
     """
     answers = np.empty(targets.shape)
     _delta(

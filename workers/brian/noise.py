@@ -1,12 +1,9 @@
 """Random numbers that belong to an episode, whatever else is simulated beside it.
 
-Brian2's own ``rand()`` hands numbers out in the order of the neurons of a whole group, so an
-episode's luck would depend on its neighbours in the tile. Here a number is a function of five
-coordinates: the episode's 64-bit seed, the element (which neuron or synapse *of the episode*), the
-    time step, and the
+Brian2's own ``rand()`` hands numbers out in the order of the neurons of a whole group, so the noise
+of an episode would depend on its neighbours in the tile. Here a number is a function of the
+episode's 64-bit seed, the element (neuron or synapse *of the episode*), the time step, and the
 stream (which occurrence of a random function in the model). The numbers are those of ``philox``.
-
-``functions`` and ``per_episode`` serve models in Brian2.
 """
 
 import re
@@ -23,7 +20,7 @@ from spikeloop.workers.philox import normal, uniform
 
 
 def keys(seeds: SeedArray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Low and high words of seeds, as Brian2's integer variables hold them."""
+    """Return low and high words of seeds, as Brian2's integer variables hold them."""
     words = np.ascontiguousarray(seeds, dtype="<u8").view("<i4").reshape(*seeds.shape, 2)
     return words[..., 0].astype(np.int32), words[..., 1].astype(np.int32)
 
@@ -77,7 +74,7 @@ cdef extern from *:
 
 @cache
 def functions() -> dict[str, Any]:
-    """Brian2's ``episode_uniform`` and ``episode_normal``, for the namespace of a group.
+    """Return Brian2's ``episode_uniform`` and ``episode_normal``, for the namespace of a group.
 
     Both take (key_low, key_high, element, step, stream), integers without units, and give a number
     without unit; with the targets numpy, cython and cpp (standalone).
@@ -115,7 +112,7 @@ XI = re.compile(r"\bxi(?:_\w+)?\b")
 def per_episode(
     code: str, first_stream: int, element: str, equations: bool = False
 ) -> tuple[str, int]:
-    """Rewrites a model's random numbers into the episodes' own.
+    """Rewrite a model's random numbers into the episodes' own.
 
     Every occurrence of ``rand()`` and ``randn()`` becomes a call of ``episode_uniform`` or
     ``episode_normal`` with a stream of its own. They refer to the integer variables
@@ -132,7 +129,7 @@ def per_episode(
     Args:
         code: statements, an expression, or equations.
         first_stream: number of the first stream to use.
-        element: name of the integer variable that numbers neurons or synapses within their episode.
+        element: integer variable that numbers neurons or synapses within their episode.
         equations: whether the code is equations.
 
     Returns:
@@ -153,7 +150,7 @@ def per_episode(
         name, closing = match.groups()
         if name not in ("rand", "randn"):
             raise ValueError(
-                f"{name}() has no version of an episode's own, use rand() < rate*dt, got {code!r}"
+                f"{name}() is not available within an episode, use rand() < rate*dt, got {code!r}"
             )
         if closing is None:
             raise ValueError(f"{name}() must be called without arguments, got {code!r}")

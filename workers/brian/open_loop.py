@@ -1,7 +1,7 @@
-"""Episodes whose input is known beforehand: what the network does cannot change what it meets.
+"""Episodes whose input is known beforehand, because it does not depend on the network's answers.
 
-So are episodes in which a teacher tells the targets. They need nothing between the windows of
-simulated time, and so can run as a program without Python (``standalone``).
+Such are episodes in which a teacher gives the targets. They need nothing between the windows of
+simulated time, so they can run as a program without Python (``standalone``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.brian.targets import OpenLoopTarget
 
 Variable = tuple[str, str]
 """Name of a population or group of synapses, and of one of its variables."""
@@ -26,14 +26,14 @@ def open_loop(
     drive: Mapping[Variable, FloatArray],
     decision_steps: int,
     read: Sequence[Variable],
-    target: OpenTarget = "numpy",
+    target: OpenLoopTarget = "numpy",
 ) -> dict[Variable, FloatArray]:
-    """Runs episodes side by side through windows of simulated time.
+    """Run episodes side by side through windows of simulated time.
 
     Args:
         blueprint: of one episode.
-        seeds: (n_episodes,) of the episodes' own randomness inside the network.
-        values: what variables are at the start, in SI units, shaped as ``Batch.array`` gives them.
+        seeds: (n_episodes,) of their own random numbers.
+        values: initial values of variables, in SI units, shaped as by ``BatchedNetwork.array``.
         drive: parameters of populations that change from window to window, in SI units:
             (n_windows, n_episodes, n), all with as many windows.
         decision_steps: time steps of one window.
@@ -45,9 +45,11 @@ def open_loop(
     """
     n_windows = len(next(iter(drive.values())))
     if target == "cpp_standalone":
-        from spikeloop.workers.brian.standalone import program
+        from spikeloop.workers.brian.standalone import standalone_program
 
-        with program(blueprint, seeds.size, n_windows, decision_steps, (*drive,), (*read,)) as run:
+        with standalone_program(
+            blueprint, seeds.size, n_windows, decision_steps, (*drive,), (*read,)
+        ) as run:
             return run(seeds, values, drive)
     sizes = {variable: blueprint.neurons[variable[0]].n for variable in read}
     found = {v: np.empty((n_windows, seeds.size, n)) for v, n in sizes.items()}
@@ -55,16 +57,16 @@ def open_loop(
         batch.reset(seeds)
         for variable, start in values.items():
             batch.array(*variable)[...] = start
-        inputs = [(batch.array(*variable), course) for variable, course in drive.items()]
-        outputs = [(batch.array(*variable), course) for variable, course in found.items()]
+        inputs = [(batch.array(*variable), over_time) for variable, over_time in drive.items()]
+        outputs = [(batch.array(*variable), over_time) for variable, over_time in found.items()]
 
-        def between(window: int) -> None:
+        def between_windows(window: int) -> None:
             if window > 0:
-                for now, course in outputs:
-                    course[window - 1] = now
+                for now, over_time in outputs:
+                    over_time[window - 1] = now
             if window < n_windows:
-                for now, course in inputs:
-                    now[:] = course[window]
+                for now, over_time in inputs:
+                    now[:] = over_time[window]
 
-        batch.run(n_windows, decision_steps, between)
+        batch.run(n_windows, decision_steps, between_windows)
     return found

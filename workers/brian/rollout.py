@@ -1,26 +1,25 @@
-"""The environment's side of a tile: episodes side by side, what they earn, and their own luck."""
+"""The environment's side of a tile: episodes side by side, their rewards and random numbers."""
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray, SeedArray, TaskBatch
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.philox import Stream, uniforms
+from spikeloop.workers.space import Parameters
 
 
-class Course:
-    """Episodes under way: candidates × tasks, episode c · n_tasks + t for candidate c and task t.
+class Rollout:
+    """Episodes under way: candidates × tasks, number c · n_tasks + t for candidate c and task t.
 
     Args:
         kind: of the learner, for messages.
-        tasks: (n_tasks) what is run through.
+        tasks: n_tasks tasks.
         seeds: (n_candidates, n_tasks) of the episodes.
         how: further arguments of the batch's ``play``.
-
-    Raises:
-        ValueError: the tasks cannot be played step by step.
     """
 
     def __init__(self, kind: str, tasks: TaskBatch, seeds: SeedArray, **how: Any) -> None:
@@ -38,26 +37,30 @@ class Course:
         self._bin = np.repeat(np.arange(self._lengths.size), self._lengths)
         self._sums = np.zeros((self.n_episodes, self._lengths.size))
 
-    def of_episodes(self, values: FloatArray) -> FloatArray:
-        """(n_episodes, ...) the values of each episode's candidate, from (n_candidates, ...)."""
+    def of_episodes(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Repeat values (n_candidates, ...) for each candidate's episodes, (n_episodes, ...)."""
         return np.repeat(values, self.shape[1], axis=0)
 
+    def theta(self, parameters: Parameters) -> dict[str, FloatArray]:
+        """Return the parameters (n_episodes, ...) of each episode, by name."""
+        return {p.name: self.of_episodes(parameters[p.name]) for p in parameters.space.parameters}
+
     def observe(self) -> IntArray | FloatArray:
-        """(n_episodes,) indices or (n_episodes, n_observations) vectors that episodes see now."""
+        """Return observations: (n_episodes,) indices or (n_episodes, n_observations) vectors."""
         return self._play.observe()
 
     def uniform(self, stream: int, n: int = 1) -> FloatArray:
-        """(n_episodes, n) random numbers in [0, 1) of this step, for one use."""
+        """Draw (n_episodes, n) random numbers in [0, 1) of this step, for one use."""
         return uniforms(self.seeds, int(stream), self.n_taken, n)
 
     def step(self, actions: IntArray | FloatArray) -> FloatArray:
-        """Lets every episode act.
+        """Take one step in every episode.
 
         Args:
             actions: (n_episodes,) indices or (n_episodes, n_actions) vectors.
 
         Returns:
-            (n_episodes,) what each is told: a reward or a target.
+            (n_episodes,) feedback: a reward or a target.
         """
         reward, feedback = self._play.step(actions, self.uniform(Stream.ENVIRONMENT)[:, 0])
         self._sums[:, self._bin[self.n_taken]] += reward
@@ -65,12 +68,10 @@ class Course:
         return feedback
 
     def pick(self, preference: FloatArray) -> IntArray:
-        """(n_episodes,) the action of largest preference; among equals one is drawn.
+        """Return the actions (n_episodes,) of largest preference; among equals one is drawn.
 
-        An episode whose preferences are not all numbers has broken: its return is nan from here on.
-
-        Args:
-            preference: (n_episodes, n_actions).
+        An episode whose preferences (n_episodes, n_actions) are not all numbers has failed: its
+        return is nan from here on.
         """
         self._sums[np.isnan(preference).any(axis=1)] = np.nan
         best = preference == preference.max(axis=1, keepdims=True)
@@ -79,11 +80,7 @@ class Course:
         return picked
 
     def episodes(self, action_values: FloatArray | None = None) -> Episodes:
-        """What the episodes came to.
-
-        Args:
-            action_values: (n_episodes, n_states, n_actions), if the learner has such a thing.
-        """
+        """Return the results, with ``action_values`` (n_episodes, n_states, n_actions) if known."""
         shape, values = self.shape, action_values
         return Episodes(
             returns=self._sums.sum(axis=1).reshape(shape),

@@ -1,4 +1,4 @@
-"""The one door to Brian2: imported late, once, and without its side effects on the process.
+"""The only import of Brian2: late, once, and without its side effects on the process.
 
 Brian2 is made for scripts. Its import reads the files ``~/.brian/user_preferences`` and
 ``./brian_preferences`` and evaluates what stands in them, opens a log file in the temporary folder,
@@ -19,7 +19,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -29,7 +29,7 @@ from spikeloop.workers.base import Unavailable
 LOCK = threading.RLock()
 """Held by every use of Brian2, from building a network to reading its numbers."""
 
-QUIET: dict[str, Any] = {
+QUIET_PREFERENCES: dict[str, Any] = {
     "logging.file_log": False,
     "logging.save_script": False,
     # Redirection exchanges the process's own output streams while a compiler runs.
@@ -47,15 +47,10 @@ class MissingBrian(Unavailable):
 
 
 def brian2(needed_by: str = "this learner") -> Any:
-    """The module ``brian2``, imported on the first call.
+    """Return the module ``brian2``, imported on the first call.
 
     Where a program has imported Brian2 before, it is returned as that program has set it up.
-
-    Args:
-        needed_by: what asks for it, the first words of the error message.
-
-    Raises:
-        MissingBrian: it cannot be imported; one line that says what to install.
+    ``needed_by`` begins the message of MissingBrian, one line with the package to install.
     """
     with LOCK:
         try:
@@ -70,7 +65,7 @@ def brian2(needed_by: str = "this learner") -> Any:
 
 @contextmanager
 def _no_side_effects() -> Iterator[None]:
-    """Keeps what the import of Brian2 would change in the process as it is."""
+    """Keep the import of Brian2 from changing the process."""
     hook, show = sys.excepthook, warnings.showwarning
     set_handler = signal.signal
     importing = threading.get_ident()
@@ -103,7 +98,7 @@ def _no_side_effects() -> Iterator[None]:
 
 
 class _Finder(MetaPathFinder):
-    """Finds Brian2's preferences, to exchange the reading of files before it happens."""
+    """Finds Brian2's preferences, and replaces the reading of files before it happens."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -111,27 +106,19 @@ class _Finder(MetaPathFinder):
         if fullname != "brian2.core.preferences":
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _QuietLoader(spec.loader)
+        assert spec is not None and spec.loader is not None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            preferences = module.prefs
+
+            def start_quietly() -> None:
+                del preferences.load_preferences  # the user's own call reads files again
+                for name, value in QUIET_PREFERENCES.items():
+                    preferences[name] = value
+
+            preferences.load_preferences = start_quietly
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
-
-
-class _QuietLoader(Loader):
-    """Loads a module of preferences that start as ``QUIET`` says."""
-
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        preferences = module.prefs
-
-        def start_quietly() -> None:
-            del preferences.load_preferences  # the user's own call reads files again
-            for name, value in QUIET.items():
-                preferences[name] = value
-
-        preferences.load_preferences = start_quietly

@@ -19,9 +19,9 @@ from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.build_folder import scratch_folder
 from spikeloop.workers.brian.noise import keys
 from spikeloop.workers.brian.simulator import brian2
-from spikeloop.workers.brian.targets import own_preferences, require, standalone_preferences
+from spikeloop.workers.brian.targets import own_preferences, require_target, standalone_preferences
 
-MOST = 2
+MAX_PROGRAMS = 2
 """Programs kept; each is a folder of some megabytes."""
 
 Variables = tuple[tuple[str, str], ...]
@@ -29,11 +29,11 @@ Run = Callable[
     [SeedArray, Mapping[tuple[str, str], NDArray[Any]], Mapping[tuple[str, str], FloatArray]],
     dict[tuple[str, str], FloatArray],
 ]
-_built: dict[tuple[Any, ...], "Program"] = {}
+_built: dict[tuple[Any, ...], "StandaloneProgram"] = {}
 
 
 @contextmanager
-def program(
+def standalone_program(
     blueprint: Blueprint,
     n_episodes: int,
     n_windows: int,
@@ -41,27 +41,27 @@ def program(
     drive: Variables,
     read: Variables,
 ) -> Iterator[Run]:
-    """The program of a tile, for this thread alone; see ``open_loop`` for the arguments.
+    """Lend the program of a tile to this thread alone; see ``open_loop`` for the arguments.
 
     Raises:
         MissingCompiler: there is no C++ compiler.
     """
-    require("cpp_standalone")
+    require_target("cpp_standalone")
     key = (blueprint.digest(), n_episodes, n_windows, decision_steps, drive, read)
     with own_preferences(), standalone_preferences():
         if key not in _built:
-            gc.collect()  # what programs before have left: objects that refer to each other
-        built = _built.pop(key, None) or Program(
+            gc.collect()  # objects of earlier programs, which refer to each other
+        built = _built.pop(key, None) or StandaloneProgram(
             blueprint, n_episodes, n_windows, decision_steps, drive, read
         )
         yield built.run
         _built[key] = built
-        while len(_built) > MOST:
+        while len(_built) > MAX_PROGRAMS:
             del _built[next(iter(_built))]
 
 
-class Program:
-    """A compiled program; its folder goes with it."""
+class StandaloneProgram:
+    """A compiled program, whose folder is removed with it."""
 
     def __init__(
         self,
@@ -121,16 +121,16 @@ class Program:
         values: Mapping[tuple[str, str], NDArray[Any]],
         drive: Mapping[tuple[str, str], FloatArray],
     ) -> dict[tuple[str, str], FloatArray]:
-        """Runs the program in its folder; see ``open_loop``."""
+        """Run the program in its folder; see ``open_loop``."""
         quantity = brian2().Quantity
         arguments: dict[Any, Any] = {}
         for (group, name), start in {**self._keys(seeds), **values}.items():
             view = getattr(self._parts.groups[group], name)
             whole = np.broadcast_to(start, np.shape(start)).ravel()
             arguments[view] = quantity(whole, dim=view.dim)
-        for variable, course in drive.items():
+        for variable, over_time in drive.items():
             timed = self._timed[variable]
-            flat = np.ascontiguousarray(course).reshape(self._n_windows, -1)
+            flat = np.ascontiguousarray(over_time).reshape(self._n_windows, -1)
             arguments[timed] = quantity(flat, dim=timed.dim)
         try:
             self._device.run(str(self._folder), "results", with_output=False, run_args=arguments)
@@ -142,7 +142,7 @@ class Program:
         return found
 
     def _timed_array(self, variable: tuple[str, str], window: Any) -> Any:
-        """An input over time: zeros until the program is run."""
+        """Return an input over time: zeros until the program is run."""
         b2, (group, name) = brian2(), variable
         neurons = self._blueprint.neurons[group]
         dim = b2.Equations(neurons.equations)[name].dim
@@ -150,7 +150,7 @@ class Program:
         return b2.TimedArray(b2.Quantity(zeros, dim=dim), dt=window, name=f"{group}_{name}_timed")
 
     def _keys(self, seeds: SeedArray) -> dict[tuple[str, str], NDArray[Any]]:
-        """The seeds, for every population whose code draws random numbers."""
+        """Return the seeds for every population whose code draws random numbers."""
         found = {}
         for group, neurons in self._blueprint.neurons.items():
             if KEY_LOW in self._parts.groups[group].variables:
@@ -159,7 +159,7 @@ class Program:
         return found
 
     def _read(self, group: str, name: str) -> FloatArray:
-        """(n_windows, n_episodes, n) what a variable was at the end of each window."""
+        """Return a variable's values at the end of each window, (n_windows, n_episodes, n)."""
         recorded = np.asarray(self._monitors[group, name].variables[name].get_value())
         n = self._blueprint.neurons[group].n
         return recorded.reshape(-1, self._n_episodes, n)[1 : self._n_windows + 1].astype(np.float64)

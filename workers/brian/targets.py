@@ -1,4 +1,4 @@
-"""What Brian2 turns a model into: NumPy calls, or C++ by way of Cython.
+"""The targets that Brian2 generates code for: NumPy calls, or C++ by way of Cython.
 
 Brian2 chooses by global preferences, compiles with ``-ffast-math``, and falls back to NumPy where
 compiling fails. Here the target is named, a missing compiler is an error, and numbers follow IEEE
@@ -29,8 +29,8 @@ import numpy as np
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.brian.simulator import LOCK, brian2
 
-Target = Literal["numpy", "cython"]
-OpenTarget = Literal["numpy", "cython", "cpp_standalone"]
+BrianTarget = Literal["numpy", "cython"]
+OpenLoopTarget = Literal["numpy", "cython", "cpp_standalone"]
 """Of episodes in which nothing has to be decided, see ``open_loop``."""
 
 FLAGS = ("-w", "-g0", "-O2", "-march=native", "-fno-fast-math", "-ffp-contract=off", "-std=c++17")
@@ -41,18 +41,18 @@ Compiling takes a good half of the time that ``-g -O3`` takes, Python's and Bria
 
 CHECK = ("-fsyntax-only", "-x", "c++", "-")
 
-MARK = "# compiled by spikeloop: IEEE 754\n"
-"""Keeps our modules and those of a user's own models apart, of which Brian2 only sees the code."""
+MODULE_MARK = "# compiled by spikeloop: IEEE 754\n"
+"""Tells these modules from those of other programs, since Brian2's cache knows only their code."""
 
 
 class MissingCompiler(Unavailable):
     """A compiled target cannot be used on this machine."""
 
 
-def require(target: OpenTarget) -> None:
-    """Raises MissingCompiler, with what to do in one line, unless code of this target can be made.
+def require_target(target: OpenLoopTarget) -> None:
+    """Raise MissingCompiler unless code of this target can be made; Brian2 is not needed for that.
 
-    Brian2 itself is not needed for the answer, which is kept for the process.
+    The answer is kept for the process.
     """
     if target == "numpy":
         return
@@ -62,21 +62,21 @@ def require(target: OpenTarget) -> None:
         )
 
 
-def codeobject_class(target: Target) -> Any:
-    """The class for ``codeobj_class`` of groups, synapses and monitors.
+def codeobject_class(target: BrianTarget) -> Any:
+    """Return the class for ``codeobj_class`` of groups, synapses and monitors.
 
     Raises:
         MissingBrian: Brian2 is not there.
         MissingCompiler: see ``require``.
     """
     b2 = brian2()
-    require(target)
+    require_target(target)
     return b2.NumpyCodeObject if target == "numpy" else _strict_cython()
 
 
 @contextmanager
 def own_preferences() -> Iterator[None]:
-    """Brian2 under ``LOCK``, with the preferences that results depend on, put back afterwards.
+    """Hold ``LOCK`` and set the preferences that results depend on; put them back afterwards.
 
     Enclose building and running: some code of synapses takes no ``codeobj_class`` and would ask
     the preference, which by default tries out the compiler. That code is not worth compiling.
@@ -99,7 +99,7 @@ def own_preferences() -> Iterator[None]:
 
 @contextmanager
 def standalone_preferences() -> Iterator[None]:
-    """How programs of the device "cpp_standalone" are compiled: as modules are, on two cores."""
+    """Compile programs of the device "cpp_standalone" as modules are compiled, on two cores."""
     with _preferences(
         {
             "codegen.cpp.extra_compile_args": list(FLAGS),
@@ -124,7 +124,7 @@ def _preferences(values: Mapping[str, Any]) -> Iterator[None]:
 
 @cache
 def _strict_cython() -> type[Any]:
-    """Brian2's Cython target with ``FLAGS``, its own cache, and no silent failure."""
+    """Return Brian2's Cython target with ``FLAGS``, its own cache, and no silent failure."""
     compiling = {
         "codegen.cpp.extra_compile_args": list(FLAGS),
         "codegen.runtime.cython.cache_dir": str(cache_folder()),
@@ -137,7 +137,7 @@ def _strict_cython() -> type[Any]:
                 super().__init__(*args, **options)
             for block, code in self.code.items():
                 if code.strip():
-                    setattr(self.code, block, MARK + code)
+                    setattr(self.code, block, MODULE_MARK + code)
 
         def compile_block(self, block: str) -> Any:
             with LOCK, _preferences(compiling):
@@ -153,7 +153,7 @@ def _strict_cython() -> type[Any]:
 
 @cache
 def cache_folder() -> Path:
-    """Where compiled modules are kept, made for this user alone.
+    """Return the folder of compiled modules, made for this user alone.
 
     ``$XDG_CACHE_HOME/spikeloop/cython``, or ``~/.cache/...``, then a folder for the kind of
     processor, because home folders are shared between machines and modules are made for one. Where
@@ -167,7 +167,7 @@ def cache_folder() -> Path:
         folder = base / "cython" / _machine()
         try:
             base.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Whoever can write into it decides what this process runs.
+            # Another user who can write into it decides what this process runs.
             found = base.lstat()
             writable_by_others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
             if stat.S_ISDIR(found.st_mode) and found.st_uid == user and not writable_by_others:
@@ -180,7 +180,7 @@ def cache_folder() -> Path:
 
 
 def _machine() -> str:
-    """A digest of what compiled modules depend on and Brian2's cache does not look at."""
+    """Return a digest of what compiled modules depend on and Brian2's cache does not know."""
     parts = [platform.machine(), platform.libc_ver()[1], version("brian2"), *FLAGS]
     try:
         # The first processor's model and instruction sets.
@@ -193,7 +193,7 @@ def _machine() -> str:
 
 @cache
 def _missing() -> str:
-    """What has to be installed for "cython", "" if nothing."""
+    """Return what has to be installed for "cython", "" if nothing."""
     if importlib.util.find_spec("Cython") is None:
         return "Cython: pip install cython"
     # Depending on its version, setuptools compiles C++ with the one or the other.
@@ -217,7 +217,7 @@ def _missing() -> str:
 
 @cache
 def _missing_for_programs() -> str:
-    """What has to be installed for "cpp_standalone", "" if nothing."""
+    """Return what has to be installed for "cpp_standalone", "" if nothing."""
     for command, name in (("g++", "a C++ compiler: install g++"), ("make", "make: install make")):
         if shutil.which(command) is None:
             return name

@@ -1,4 +1,4 @@
-"""Text to Brian2's quantities: "-60*mV", "2.5 nS", "1/(4*Mohm)".
+"""Read text as Brian2's quantities: "-60*mV", "2.5 nS", "1/(4*Mohm)".
 
 Settings come from files, so nothing is evaluated: the text is read as arithmetic of numbers and of
 Brian2's unit names, and anything else is an error that says so.
@@ -7,6 +7,7 @@ Brian2's unit names, and anything else is an error that says so.
 import ast
 import difflib
 import math
+import operator
 import re
 from typing import Any
 
@@ -16,7 +17,7 @@ from spikeloop.workers.brian.simulator import brian2
 NUMBER_UNIT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(?=[A-Za-z])")
 """A number, blanks, and a letter: "2.5 nS"."""
 
-WORDS = re.compile(
+QUANTITY_CHARACTERS = re.compile(
     r"(?:\s|[-+*/()]|(?:[0-9]+\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?(?![\w.])|[^\W\d]\w*+)*+"
 )
 """Blanks, operators, numbers and names. Python reads more than these, and warns of "80and.5"."""
@@ -24,22 +25,18 @@ WORDS = re.compile(
 MAX_LENGTH = 200
 """Of a text; deeper nesting than fits would exhaust Python's stack."""
 
-MAX_EXPONENT = 12
+MAX_UNIT_EXPONENT = 12
 """Of a power; more is a mistake."""
 
 
 def quantity(text: str) -> Any:
-    """The quantity that a text means.
+    """Return the ``Quantity`` of a text, or a float if there are no units or all of them cancel.
 
-    Args:
-        text: numbers, unit names, ``+ - * / **`` and parentheses; a blank between a number and a
-            unit is a multiplication like any other, so "1/2 ms" is 0.5 ms.
-
-    Returns:
-        A ``Quantity``, or a float if there are no units or all of them cancel.
+    The text has numbers, unit names, ``+ - * / **`` and parentheses; a blank between a number and a
+    unit is a multiplication like any other, so "1/2 ms" is 0.5 ms.
 
     Raises:
-        ValueError: one line with the requirement and what was given.
+        ValueError: one line with the requirement and the text.
     """
     value, dimension = _parsed(text)
     if dimension.is_dimensionless:
@@ -48,11 +45,7 @@ def quantity(text: str) -> Any:
 
 
 def unit(text: str) -> Any:
-    """The unit of a text, such as "ms" or "nS/cm**2"; "1" is none.
-
-    Raises:
-        ValueError: one line with the requirement and what was given.
-    """
+    """Return the unit of a text, such as "ms" or "nS/cm**2"; "1" is none."""
     value = quantity(text)
     if float(value) <= 0:
         raise ValueError(f"a unit must be positive, got {text!r}")
@@ -60,44 +53,18 @@ def unit(text: str) -> Any:
 
 
 def in_unit(values: FloatArray, name: str) -> FloatArray:
-    """Values that are given in a unit, in SI base units and without dimension.
-
-    Args:
-        values: any shape, in ``name``.
-        name: unit, such as "ms".
-    """
+    """Convert values in the unit ``name`` to SI base units, without dimension."""
     return values * float(unit(name))
 
 
-def require_dimension(value: Any, name: str, what: str) -> None:
-    """Raises ValueError unless a quantity has the dimension of a unit.
-
-    Args:
-        value: quantity or number.
-        name: unit, such as "volt"; "1" for none.
-        what: the first words of the message.
-    """
-    if not same_dimension(value, name):
-        raise ValueError(f"{what} must be in {name}, got {value!s}")
-
-
-def same_dimension(value: Any, name: str) -> bool:
-    """Whether a quantity has the dimension of a unit, such as "volt"; "1" for none."""
-    return bool(_dimension(value) == _dimension(unit(name)))
-
-
-def _dimension(value: Any) -> Any:
-    return brian2().get_dimensions(value)
-
-
 def _parsed(text: str) -> tuple[float, Any]:
-    """Value in SI base units and dimension of a text."""
+    """Return value in SI base units and dimension of a text."""
     text = text.strip()
     if len(text) > MAX_LENGTH:
         raise ValueError(
             f"a quantity must have at most {MAX_LENGTH} characters, got {text[:20]!r}..."
         )
-    if not WORDS.fullmatch(text):
+    if not QUANTITY_CHARACTERS.fullmatch(text):
         raise _not_arithmetic(text)
     try:
         tree = ast.parse(NUMBER_UNIT.sub(r"\1*", text), mode="eval")
@@ -113,10 +80,10 @@ def _parsed(text: str) -> tuple[float, Any]:
 
 
 def _value(node: ast.expr, text: str) -> tuple[float, Any]:
-    """Value and dimension of a part of the text's syntax tree."""
+    """Return value and dimension of a part of the text's syntax tree."""
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return float(number), _dimension(1)
+            return float(number), brian2().get_dimensions(1)
         case ast.Name(id=name):
             return _named(name, text)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -132,7 +99,7 @@ def _value(node: ast.expr, text: str) -> tuple[float, Any]:
 def _combined(
     left: tuple[float, Any], op: ast.operator, right: tuple[float, Any], text: str
 ) -> tuple[float, Any]:
-    """Left and right joined by an operator."""
+    """Return left and right joined by an operator."""
     (a, a_dimension), (b, b_dimension) = left, right
     match op:
         case ast.Mult():
@@ -144,9 +111,9 @@ def _combined(
                 raise ValueError(f"terms of a sum must have the same dimension, got {text!r}")
             return a + b if isinstance(op, ast.Add) else a - b, a_dimension
         case ast.Pow():
-            if not b_dimension.is_dimensionless or abs(b) > MAX_EXPONENT:
+            if not b_dimension.is_dimensionless or abs(b) > MAX_UNIT_EXPONENT:
                 raise ValueError(
-                    f"an exponent must be a number in [-{MAX_EXPONENT}, {MAX_EXPONENT}], "
+                    f"an exponent must be a number in [-{MAX_UNIT_EXPONENT}, {MAX_UNIT_EXPONENT}], "
                     f"got {text!r}"
                 )
             if a < 0 and b != round(b):
@@ -156,13 +123,13 @@ def _combined(
 
 
 def _named(name: str, text: str) -> tuple[float, Any]:
-    """Value and dimension of the unit of that name."""
+    """Return value and dimension of the unit of that name."""
     units = brian2().DEFAULT_UNITS
     if name in units:
-        return float(units[name]), _dimension(units[name])
+        return float(units[name]), units[name].dim
     # "mv" is nearer to "mV" than to any other name of two letters.
     same = [other for other in units if other.lower() == name.lower()]
-    near = sorted(same, key=lambda other: sum(map(str.__ne__, other, name)))
+    near = sorted(same, key=lambda other: sum(map(operator.ne, other, name)))
     near = near or difflib.get_close_matches(name, units, n=1)
     hint = f", did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"a unit must be one of Brian2's, got {name!r} in {text!r}{hint}")

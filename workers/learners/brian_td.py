@@ -15,17 +15,18 @@ from pydantic import Field, model_validator
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
-from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import (
+    NEVER_FIRED,
     Blueprint,
-    Neurons,
-    Synapses,
+    Population,
+    SynapseGroup,
     all_to_all,
     all_to_others,
 )
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Course
-from spikeloop.workers.brian.targets import Target
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.targets import BrianTarget
 from spikeloop.workers.philox import Stream
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import whole_steps
@@ -37,7 +38,7 @@ di_exc/dt = -i_exc / tau_exc : amp
 di_inh/dt = -i_inh / tau_inh : amp
 first : integer
 """
-CONSTANTS = {
+NEURON_CONSTANTS = {
     "C_m": "30*pF",
     "tau_m": "30*ms",
     "E_L": "-60*mV",
@@ -46,7 +47,6 @@ CONSTANTS = {
     "tau_inh": "2*ms",
 }
 PICOAMPERE = 1e-12
-NEVER = 2**31 - 1
 
 
 class BrianTd(Settings):
@@ -68,10 +68,10 @@ class BrianTd(Settings):
         description="values that a weight can act with, 64 for 6 bits; 0: any",
     )
     inhibition_pA: float = Field(default=0.0, ge=0, le=1e6, description="between action neurons")
-    target: Target = Field(default="numpy", description="what Brian2 generates code for")
+    target: BrianTarget = Field(default="numpy", description="what Brian2 generates code for")
 
     @model_validator(mode="after")
-    def _can_decide(self) -> Self:
+    def _consistent(self) -> Self:
         whole_steps(self.window_ms, self.step_ms)
         if self.onset_ms >= self.window_ms:
             raise ValueError(
@@ -88,7 +88,7 @@ class BrianTd(Settings):
         return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: of the learning rule, the two scales between values and weights, and exploration.
+        """Return Θ: learning rule, scale and prior of weights, and exploration.
 
         Ranges are the published ones, in parts of the largest weight. The defaults are set by hand,
         with a small discount, to learn random MDPs; other families want others.
@@ -120,26 +120,26 @@ class BrianTd(Settings):
         )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes happen side by side in one network."""
-        course = Course(self.kind, tasks, seeds)
-        n_states, n_actions = course.interface.n_observations, course.interface.n_actions
+        """Run the episodes side by side in one network."""
+        rollout = Rollout(self.kind, tasks, seeds)
+        n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, course.n_episodes, self.target) as batch:
-            batch.reset(course.seeds)
-            agents = Agents(self, parameters, course, batch)
+        with network(blueprint, rollout.n_episodes, self.target) as batch:
+            batch.reset(rollout.seeds)
+            agents = TdAgents(self, parameters, rollout, batch)
             window_steps = whole_steps(self.window_ms, self.step_ms)
-            batch.run(course.n_steps, window_steps, agents.between)
-        return course.episodes(action_values=agents.value_pA / agents.scale_pA)
+            batch.run(rollout.n_steps, window_steps, agents.between_windows)
+        return rollout.episodes(action_values=agents.value_pA / agents.scale_pA)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
-        """The network of one episode."""
-        states = Neurons(
+        """Return the network of one episode."""
+        states = Population(
             n_states,
             "onset : integer",
             threshold="t_in_timesteps == onset",
             initial={"onset": "-1"},
         )
-        actions = Neurons(
+        actions = Population(
             n_actions,
             NEURON,
             threshold="v > V_th",
@@ -147,60 +147,58 @@ class BrianTd(Settings):
             refractory="2*ms",
             initial={"v": "E_L"},
         )
-        plastic = Synapses(
+        plastic = SynapseGroup(
             "states", "actions", all_to_all(n_states, n_actions), "w : amp", "i_exc_post += w"
         )
         synapses = {"plastic": plastic}
         if self.inhibition_pA:
-            synapses["inhibition"] = Synapses(
+            synapses["inhibition"] = SynapseGroup(
                 "actions", "actions", all_to_others(n_actions), on_pre="i_inh_post += inhibition"
             )
-        constants = CONSTANTS | {"inhibition": f"{self.inhibition_pA!r}*pA"}
+        constants = NEURON_CONSTANTS | {"inhibition": f"{self.inhibition_pA!r}*pA"}
         return Blueprint(
             self.step_ms * 1e-3, {"states": states, "actions": actions}, synapses, constants
         )
 
 
-class Agents:
-    """What the agents of a tile do between two windows of simulated time."""
+class TdAgents:
+    """The agents of a tile, which act and learn between two windows of simulated time."""
 
     def __init__(
-        self, settings: BrianTd, parameters: Parameters, course: Course, batch: Batch
+        self, settings: BrianTd, parameters: Parameters, rollout: Rollout, batch: BatchedNetwork
     ) -> None:
-        n_states, n_actions = course.interface.n_observations, course.interface.n_actions
-        shape = course.n_episodes, n_states, n_actions
-        theta = {
-            p.name: course.of_episodes(parameters[p.name]) for p in parameters.space.parameters
-        }
+        n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
+        shape = rollout.n_episodes, n_states, n_actions
+        theta = rollout.theta(parameters)
         self.scale_pA = theta["scale"][:, None, None]
         self.value_pA: FloatArray = np.broadcast_to(theta["prior"][:, None, None], shape).copy()
-        self._theta, self._settings, self._course = theta, settings, course
+        self._theta, self._settings, self._rollout = theta, settings, rollout
         self._trace = np.zeros(shape)
         self._weight_A = batch.array("plastic", "w").reshape(shape)
         self._onset = batch.array("states", "onset")
         self._first = batch.array("actions", "first")
-        self._episodes = np.arange(course.n_episodes)
+        self._episodes = np.arange(rollout.n_episodes)
         self._told: FloatArray | None = None
-        self._state: IntArray = course.observe().astype(np.int64)
+        self._state: IntArray = rollout.observe().astype(np.int64)
 
-    def between(self, decision: int) -> None:
-        """Reads who fired first, acts, learns, and sets off the next state's neuron."""
+    def between_windows(self, decision: int) -> None:
+        """Act by the neuron that fired first, learn, and let the next state's neuron fire."""
         if decision > 0:
             self._act()
-        if decision < self._course.n_steps:
+        if decision < self._rollout.n_steps:
             settings = self._settings
             at_ms = decision * settings.window_ms + settings.onset_ms
             self._onset[:] = -1
             self._onset[self._episodes, self._state] = round(at_ms / settings.step_ms)
-            self._first[:] = NEVER
+            self._first[:] = NEVER_FIRED
             self._weight_A[:] = self._effective() * PICOAMPERE
 
     def _act(self) -> None:
-        course, theta, n = self._course, self._theta, self._course.n_taken
-        action = course.pick(-self._first.astype(np.float64))
-        noise, other = course.uniform(Stream.EXPLORATION, 2).T
+        rollout, theta, n = self._rollout, self._theta, self._rollout.n_taken
+        action = rollout.pick(-self._first.astype(np.float64))
+        noise, other = rollout.uniform(Stream.EXPLORATION, 2).T
         explores = noise < theta["epsilon"] / np.log(n + 2.0)
-        n_actions = course.interface.n_actions
+        n_actions = rollout.interface.n_actions
         action = np.where(explores, (other * n_actions).astype(np.int64), action)
 
         pair = self._episodes, self._state, action
@@ -209,19 +207,19 @@ class Agents:
         self._trace *= (theta["gamma"] * theta["trace_decay"])[:, None, None]
         self._trace[pair] += 1.0
         self._last_pA = self.value_pA[pair]
-        self._told = course.step(action)
-        self._state = course.observe().astype(np.int64)
+        self._told = rollout.step(action)
+        self._state = rollout.observe().astype(np.int64)
 
     def _learn(self, feedback: FloatArray, next_pA: FloatArray) -> None:
-        """SARSA(λ), one decision late, because it takes the action that follows."""
-        theta, n = self._theta, self._course.n_taken
+        """Learn by SARSA(λ), one decision late, because it takes the action that follows."""
+        theta, n = self._theta, self._rollout.n_taken
         eta = theta["eta"] / float(n) ** theta["eta_decay"]
         delta_pA = theta["scale"] * feedback + theta["gamma"] * next_pA - self._last_pA
         self.value_pA += (eta * delta_pA)[:, None, None] * self._trace
         np.clip(self.value_pA, 0.0, self._settings.largest_weight_pA, out=self.value_pA)
 
     def _effective(self) -> FloatArray:
-        """Weights as they act: of so many levels between 0 and the largest."""
+        """Return weights as they act: rounded to levels between 0 and the largest."""
         settings = self._settings
         if not settings.weight_levels:
             return self.value_pA

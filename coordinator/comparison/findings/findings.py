@@ -1,7 +1,7 @@
-"""What a comparison of strategies found: numbers, tests and sentences, from two tables of runs.
+"""The findings of a comparison: numbers, tests and sentences, from two tables of runs.
 
-``findings`` turns the runs' scores into one ``Findings`` object that the report, the documentation
-and ``--json`` read. Nothing here draws or prints.
+``findings`` turns the scores of runs into one ``Findings`` object, which the report, the
+documentation and ``--json`` read.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ import numpy as np
 
 from spikeloop.coordinator.comparison.findings.pairs import pair_findings, planned_pairs
 from spikeloop.coordinator.comparison.findings.records import ComparisonFinding
-from spikeloop.coordinator.comparison.findings.variants import ArmFinding, arm_findings
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding, variant_findings
 from spikeloop.coordinator.comparison.findings.verdicts import cautions
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a comparison found.
+    """The findings of a comparison.
 
     Attributes:
-        arms: in the order of the comparison, the baseline among them.
+        variants: in the order of the comparison, the baseline among them.
         comparisons: the planned ones, in the order given.
-        baseline: name of the arm that the others are compared with.
+        baseline: name of the variant that the others are compared with.
         budget: episodes of the outer loop that each run was given.
-        target: held-out score that episodes are counted to; None if none was set.
+        target: held-out score; the episodes until it is reached are counted. None if none was set.
         cautions: sentences that a reader must know beside the numbers.
     """
 
-    arms: tuple[ArmFinding, ...]
+    variants: tuple[VariantFinding, ...]
     comparisons: tuple[ComparisonFinding, ...]
     baseline: str
     budget: int
@@ -42,50 +42,50 @@ class Findings:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """One sentence for each planned comparison."""
+        """Give one sentence for each planned comparison."""
         return tuple(comparison.sentence for comparison in self.comparisons)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers, texts, lists and dicts; None for what is nan or infinite."""
+        """Give plain numbers, texts, lists and dicts; None for what is nan or infinite."""
         plain: dict[str, Any] = _plain(self)
         return plain
 
-    def arms_table(self) -> "pd.DataFrame":
-        """One row for each arm; an interval takes three columns: x, x_low, x_high."""
+    def variants_table(self) -> "pd.DataFrame":
+        """Make a row for each variant; an interval takes three columns: x, x_low, x_high."""
         import pandas as pd
 
         rows = []
-        for arm in self.arms:
+        for variant in self.variants:
             row: dict[str, Any] = {
-                "arm": arm.arm,
-                "strategy": arm.strategy,
-                "settings": arm.settings,
-                "runs": arm.n_runs,
-                "failed": arm.n_failed,
-                **_columns("iqm", arm.iqm),
-                **_columns("mean", arm.mean),
-                **_columns("area", arm.area),
-                "episodes": arm.episodes,
-                "failed_episodes_share": arm.failed_episodes_share,
+                "variant": variant.name,
+                "strategy": variant.strategy,
+                "settings": variant.settings,
+                "runs": variant.n_runs,
+                "failed": variant.n_failed,
+                **_columns("iqm", variant.iqm),
+                **_columns("mean", variant.mean),
+                **_columns("area", variant.area),
+                "episodes": variant.episodes,
+                "failed_episodes_share": variant.failed_episodes_share,
             }
-            if arm.attainment is not None:
+            if variant.attainment is not None:
                 row |= {
-                    "reached": arm.attainment.n_reached,
-                    **_columns("reached_share", arm.attainment.share),
-                    "expected_episodes": arm.attainment.expected_episodes,
-                    **_columns("median_episodes", arm.attainment.median),
+                    "reached": variant.attainment.n_reached,
+                    **_columns("reached_share", variant.attainment.share),
+                    "expected_episodes": variant.attainment.expected_episodes,
+                    **_columns("median_episodes", variant.attainment.median),
                 }
             rows.append(row)
         return pd.DataFrame(rows)
 
     def comparisons_table(self) -> "pd.DataFrame":
-        """One row for each planned comparison, columns as in ``arms_table``."""
+        """Make a row for each planned comparison, with columns as in ``variants_table``."""
         import pandas as pd
 
         return pd.DataFrame(
             [
                 {
-                    "arm": found.arm,
+                    "variant": found.variant,
                     "other": found.other,
                     "n": found.n,
                     **_columns("difference", found.difference),
@@ -112,35 +112,35 @@ def findings(
     target: float | None = None,
     pairs: Iterable[tuple[str, str]] = (),
 ) -> Findings:
-    """Statistics of a comparison, from its runs.
+    """Compute the statistics of a comparison from its runs.
 
     Every interval resamples with a generator of the same seed, so no number depends on the order of
-    arms or rows, nor on which other arms there are, except through Holm's correction.
+    variants or rows, nor on which other variants there are, except through Holm's correction.
 
     Args:
-        results: one row for each run: arm, strategy, settings ("default", "tuned" or "given"),
+        results: one row for each run: variant, strategy, settings ("default", "tuned" or "given"),
             seed_index, score (nan if the run failed), score_low, score_high, episodes (spent in the
             outer loop, failed ones included) and failed_episodes. Other columns are ignored.
-        anytime: one row for each arm, seed_index and generation with a held-out measurement:
+        anytime: one row for each variant, seed_index and generation with a held-out measurement:
             episodes (spent until then; 0 for generation 0) and score of the recommended point.
         budget: episodes of the outer loop that each run was given.
-        baseline: arm that every other is compared with.
+        baseline: variant that every other is compared with.
         rng: one number is drawn, the seed of all resampling.
-        target: held-out score that episodes are counted to, declared beforehand.
-        pairs: further planned comparisons, (arm, other).
+        target: held-out score; the episodes until it is reached are counted.
+        pairs: further planned comparisons, (variant, other).
 
     Raises:
-        ValueError: an arm that is compared has no rows, or a run has more than one.
+        ValueError: a run has more than one row.
     """
-    if results.duplicated(["arm", "seed_index"]).any():
-        raise ValueError("results hold more than one row for the same arm and seed_index")
-    names = [str(name) for name in results["arm"].unique()]
+    if results.duplicated(["variant", "seed_index"]).any():
+        raise ValueError("results hold more than one row for the same variant and seed_index")
+    names = [str(name) for name in results["variant"].unique()]
     planned = planned_pairs(names, baseline, pairs)
     seed = int(rng.integers(2**63))
-    arms = arm_findings(results, anytime, names, budget, target, seed)
-    comparisons = pair_findings(arms, planned, seed)
-    known = tuple(cautions(arms, comparisons, budget, results))
-    return Findings(arms, comparisons, baseline, budget, target, known)
+    variants = variant_findings(results, anytime, names, budget, target, seed)
+    comparisons = pair_findings(variants, planned, seed)
+    known = tuple(cautions(variants, comparisons, budget, results))
+    return Findings(variants, comparisons, baseline, budget, target, known)
 
 
 def _columns(name: str, interval: Interval) -> dict[str, float]:
@@ -148,7 +148,9 @@ def _columns(name: str, interval: Interval) -> dict[str, float]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold, from dataclasses, arrays, tuples and numbers."""
+    """Turn dataclasses, arrays, tuples and numbers into what JSON can hold."""
+    if isinstance(value, Interval):
+        return value.as_json()
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, np.ndarray):

@@ -1,9 +1,9 @@
-"""What a comparison of two variants on their common seeds came to."""
+"""The result of a comparison of two variants on their common seeds."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.significance import SignedRank
 from spikeloop.tasks.base import FloatArray
 
@@ -12,9 +12,9 @@ Verdict = Literal["higher", "lower", "no difference detected", "too few seeds"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two arms on their common seeds, before the correction over all comparisons."""
+    """The result before the correction over all comparisons; see ``ComparisonFinding``."""
 
-    arm: str
+    variant: str
     other: str
     seeds: tuple[int, ...]
     differences: FloatArray
@@ -25,16 +25,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class ComparisonFinding:
-    """What was found about one planned comparison, on the seeds that both arms finished.
+    """The result of one planned comparison, on the seeds that both variants finished.
 
     Attributes:
-        arm: name of the one arm.
-        other: name of the arm that it is compared with; differences are ``arm`` minus ``other``.
+        variant: name of the one variant.
+        other: name of the other; differences are ``variant`` minus ``other``.
         seeds: (n,) seed indices that both finished.
         differences: (n,) of the scores, seed by seed.
         difference: their mean, with its BCa interval.
-        improvement: probability that a run of ``arm`` scores higher than a run of ``other`` on
-            another seed.
+        improvement: probability that a run of ``variant`` scores higher than a run of ``other``
+            on another seed.
         test: exact Wilcoxon signed-rank test; ``test.effect`` is the effect size.
         p_holm: its p-value after Holm's correction over all planned comparisons.
         p_mean: exact sign-flip test of the mean difference, a check beside the planned test.
@@ -46,7 +46,7 @@ class ComparisonFinding:
         sentence: the finding in words.
     """
 
-    arm: str
+    variant: str
     other: str
     seeds: tuple[int, ...]
     differences: FloatArray
@@ -61,5 +61,5 @@ class ComparisonFinding:
 
     @property
     def n(self) -> int:
-        """Paired seeds."""
+        """The number of paired seeds."""
         return len(self.seeds)

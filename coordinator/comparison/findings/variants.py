@@ -1,4 +1,4 @@
-"""What was found about each arm of a comparison: its scores, curve and episodes to the target."""
+"""Summarises each variant of a comparison: its scores, anytime curve, episodes to the target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from spikeloop.coordinator.stats.anytime import (
     episodes_to_target,
     step_curve,
 )
-from spikeloop.coordinator.stats.intervals import Interval
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.performance_profiles import Profile, performance_profile
 from spikeloop.coordinator.stats.significance import (
     bootstrap_interval,
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ArmFinding:
-    """What was found about one arm: a strategy with its settings, run on several seeds.
+class VariantFinding:
+    """The results of one variant: a strategy with its settings, run on several seeds.
 
     Attributes:
-        arm: name of the arm.
+        name: of the variant.
         strategy: its kind, as in ``[strategy] kind``.
         settings: "default", "tuned" or "given".
         seeds: (n_runs,) seed indices, ascending.
@@ -47,11 +47,11 @@ class ArmFinding:
         attainment: episodes to the target score; None without a target.
         profile: share of runs that score at least tau.
         anytime: held-out score against episodes.
-        episodes: spent in the outer loop by all runs, failed episodes included.
-        failed_episodes_share: share of those episodes that failed; nan if there is none.
+        episodes: episodes spent in the outer loop by all runs, failed ones included.
+        failed_episodes_share: share of those that failed; nan if there is none.
     """
 
-    arm: str
+    name: str
     strategy: str
     settings: str
     seeds: tuple[int, ...]
@@ -70,26 +70,26 @@ class ArmFinding:
 
     @property
     def n_runs(self) -> int:
-        """Runs, failed ones included."""
+        """The number of runs, failed ones included."""
         return len(self.seeds)
 
 
-def arm_findings(
+def variant_findings(
     results: "pd.DataFrame",
     anytime: "pd.DataFrame",
     names: Sequence[str],
     budget: int,
     target: float | None,
     seed: int,
-) -> tuple[ArmFinding, ...]:
-    """What was found about each of the named arms; all share thresholds and grid of episodes.
+) -> tuple[VariantFinding, ...]:
+    """Summarise each of the named variants; all share thresholds and the grid of episodes.
 
     Args:
         results: one row for each run, see ``findings``.
         anytime: one row for each held-out measurement, see ``findings``.
-        names: arms, each with at least one run.
+        names: variants, each with at least one run.
         budget: episodes of the outer loop that each run was given.
-        target: held-out score that episodes are counted to.
+        target: held-out score; the episodes until it is reached are counted.
         seed: of all resampling.
     """
     scores = results["score"].to_numpy(dtype=np.float64)
@@ -99,9 +99,9 @@ def arm_findings(
     first = counted[(counted > 0) & (counted < budget)].min(initial=budget)
     grid = episodes_grid(first, budget)
     return tuple(
-        _arm(
-            results[results["arm"] == name].sort_values("seed_index"),
-            anytime[anytime["arm"] == name].sort_values("episodes", kind="stable"),
+        _variant(
+            results[results["variant"] == name].sort_values("seed_index"),
+            anytime[anytime["variant"] == name].sort_values("episodes", kind="stable"),
             taus,
             grid,
             budget,
@@ -113,11 +113,11 @@ def arm_findings(
 
 
 def stream(seed: int) -> np.random.Generator:
-    """A generator at its beginning, the same for every interval."""
+    """Make a generator at its beginning, the same for every interval."""
     return np.random.Generator(np.random.Philox(seed))
 
 
-def _arm(
+def _variant(
     runs: "pd.DataFrame",
     measured: "pd.DataFrame",
     taus: FloatArray,
@@ -125,7 +125,7 @@ def _arm(
     budget: int,
     target: float | None,
     seed: int,
-) -> ArmFinding:
+) -> VariantFinding:
     scores = runs["score"].to_numpy(dtype=np.float64)
     finished = scores[np.isfinite(scores)]
     seeds = tuple(int(index) for index in runs["seed_index"])
@@ -144,8 +144,8 @@ def _arm(
             [episodes for episodes, _ in to_target], [hit for _, hit in to_target]
         )
     episodes, failed = int(runs["episodes"].sum()), int(runs["failed_episodes"].sum())
-    return ArmFinding(
-        arm=str(runs["arm"].iloc[0]),
+    return VariantFinding(
+        name=str(runs["variant"].iloc[0]),
         strategy=str(runs["strategy"].iloc[0]),
         settings=str(runs["settings"].iloc[0]),
         seeds=seeds,

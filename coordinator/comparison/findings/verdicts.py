@@ -1,4 +1,4 @@
-"""What may be said of a comparison: verdicts, sentences, and what to know beside them."""
+"""Puts a comparison into words: verdicts, sentences, and cautions."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
-    from spikeloop.coordinator.comparison.findings.variants import ArmFinding
+    from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 
 ALPHA = 0.05
-"""Rate of false alarms that Holm's correction keeps over all planned comparisons together."""
+"""Rate of false alarms over all planned comparisons together, kept by Holm's correction."""
 
 BCA_RELIABLE = 15
-"""Pairs below which a BCa interval is not to be trusted."""
+"""Number of pairs below which a BCa interval is unreliable."""
 
 
 def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:
-    """What the corrected test decides, where the mean difference points the same way.
+    """Decide by the corrected test, where the mean difference points the same way.
 
     Args:
-        pair: two arms on their common seeds.
+        pair: two variants on their common seeds.
         p_holm: corrected p of their signed-rank test.
         smallest_p_holm: the smallest that so many seeds and planned comparisons allow.
     """
@@ -46,32 +46,32 @@ def sentence(
     n_planned: int,
     detectable: float,
 ) -> str:
-    """The finding in words, with all that it rests on.
+    """Write the finding in words, with all that it rests on.
 
     Args:
-        pair: two arms on their common seeds.
+        pair: two variants on their common seeds.
         decided: what the test decided.
         p_holm: corrected p of their signed-rank test.
         smallest_p_holm: the smallest that so many seeds and planned comparisons allow.
         n_planned: comparisons that the correction is over.
         detectable: true difference that the test sees four times in five.
     """
-    arm, other, n, value = pair.arm, pair.other, pair.test.n, pair.difference.value
+    variant, other, n, value = pair.variant, pair.other, pair.test.n, pair.difference.value
     if n == 0:
-        return f"{arm} and {other} finished no seed in common: nothing can be said."
+        return f"{variant} and {other} finished no seed in common: nothing can be said."
     if decided == "too few seeds":
         return (
-            f"{arm} and {other} cannot be told apart at n = {n} paired seeds, whatever the scores: "
-            f"the smallest Holm-corrected p over {n_planned} planned comparisons is "
+            f"{variant} and {other} cannot be told apart at n = {n} paired seeds, whatever the "
+            f"scores: the smallest Holm-corrected p over {n_planned} planned comparisons is "
             f"{smallest_p_holm:.2g} (difference {value:+.3f})."
         )
     interval = f"BCa 95 % [{pair.difference.low:.3f}, {pair.difference.high:.3f}]"
     test = f"exact Wilcoxon {_p(pair.test.p)}, Holm-corrected {_p(p_holm)}"
     if decided != "no difference detected":
         size = f"{abs(value):.3f} {decided}"
-        return f"{arm} scored {size} than {other} ({interval}, n = {n} paired seeds, {test})."
+        return f"{variant} scored {size} than {other} ({interval}, n = {n} paired seeds, {test})."
     text = (
-        f"No difference detected between {arm} and {other} at n = {n} paired seeds "
+        f"No difference detected between {variant} and {other} at n = {n} paired seeds "
         f"(difference {value:+.3f}, {interval}, {test})"
     )
     if p_holm <= ALPHA:
@@ -85,28 +85,29 @@ def sentence(
 
 
 def cautions(
-    arms: Sequence["ArmFinding"],
+    variants: Sequence["VariantFinding"],
     comparisons: Sequence["ComparisonFinding"],
     budget: int,
     results: "pd.DataFrame",
 ) -> Iterator[str]:
-    """Sentences that a reader must know beside the numbers.
+    """List what a reader must know beside the numbers.
 
     Args:
-        arms: what was found about each.
+        variants: their results.
         comparisons: all planned ones.
         budget: episodes of the outer loop that each run was given.
-        results: one row for each run, with columns arm and episodes.
+        results: one row for each run, with columns variant and episodes.
     """
-    for arm in arms:
-        if arm.n_failed:
+    for variant in variants:
+        name, n_runs = variant.name, variant.n_runs
+        if variant.n_failed:
             yield (
-                f"{arm.arm}: {arm.n_failed} of {arm.n_runs} runs failed. Its scores are those of "
-                "the others, which flatters it if hard seeds failed."
+                f"{name}: {variant.n_failed} of {n_runs} runs failed. Its scores are those of the "
+                "others, which flatters it if hard seeds failed."
             )
-        over = results[(results["arm"] == arm.arm) & (results["episodes"] > budget)]
+        over = results[(results["variant"] == name) & (results["episodes"] > budget)]
         if len(over):
-            yield f"{arm.arm}: {len(over)} of {arm.n_runs} runs spent more than {budget} episodes."
+            yield f"{name}: {len(over)} of {n_runs} runs spent more than {budget} episodes."
     if any(found.verdict == "too few seeds" for found in comparisons):
         m = len(comparisons)
         enough = next(n for n in range(1, 1000) if m * smallest_p(n) <= ALPHA)

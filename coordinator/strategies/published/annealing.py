@@ -29,15 +29,15 @@ because T_0 − T_end = 1 has the logarithm 0: it is the constant 1/2 where inte
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
@@ -62,10 +62,10 @@ START = 1.0
 
 @dataclass(frozen=True)
 class AnnealingPublishedState:
-    """Where the chains stand.
+    """State of the chains.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         points: (n_chains, n_dim) what each chain accepted last.
         fitness: (n_chains,) F, what that point was worth on the tasks of its own generation; -inf
             before a chain's first success.
@@ -96,19 +96,19 @@ class AnnealingPublished(Settings):
        most: no annealing, but pure climbing at every temperature. ``reward_scale`` is the number of
        their units in one of ours; some 1 / (standard deviation of fitness) switches it off.
     3. F is never measured again, though every generation has its own tasks: a chain keeps the
-       luckiest of its points, and climbs by luck once its gains are smaller than the noise.
+       point that noise favoured most, and climbs by noise once gains are smaller than it.
     4. The step shrinks with T, from 0.03 downwards. With (5), the steps of 30 generations add up to
        0.03 √(Σ T²) ≈ 0.05 in a coordinate if all are accepted, and to 0.03 Σ T / √(2π) ≈ 0.07 if
        just the uphill half is and this coordinate alone decides: a chain stays where it started.
     5. Points are clipped into the box, so that chains stick to its faces.
-    6. The point handed out is that of the chain with the highest F, again the luckiest.
+    6. The point handed out is that of the chain with the highest F, again a choice by noise.
 
     The library's first proposal lies at a step of step², 0.0009, from the starting point; here it
     is the starting point.
     """
 
     State: ClassVar[type] = AnnealingPublishedState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "none"
+    invariance: ClassVar[Invariance] = "none"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "25", "50", "100"), "50"),
@@ -141,7 +141,7 @@ class AnnealingPublished(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> AnnealingPublishedState:
-        """Chain 0 at the starting point, the others drawn from the initial law."""
+        """Put chain 0 at the starting point and draw the others from the initial law."""
         points = space.sample(self.population_size, rng)
         points[0] = start
         bounded = space.bounded()
@@ -155,10 +155,15 @@ class AnnealingPublished(Settings):
         )
 
     def ask(self, state: AnnealingPublishedState, rng: np.random.Generator) -> Explicit:
-        """One proposal of each chain, (1); at first the chains themselves."""
+        """Make one proposal for each chain, (1); at first the chains themselves."""
         step = self.step * state.temperature if state.generation else 0.0
         points = state.points + step * rng.standard_normal(state.points.shape)
         return Explicit(clip(points, state.bounded), slots=np.arange(self.population_size))
+
+    def n_candidates(self, state: AnnealingPublishedState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
 
     def tell(
         self,
@@ -167,13 +172,10 @@ class AnnealingPublished(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> AnnealingPublishedState:
-        """Cools, then accepts or rejects each chain's proposal; a failed one is rejected."""
-        if not isinstance(population, Explicit) or population.slots is None:
-            raise TypeError(
-                f"annealing_published needs its own population, got {type(population).__name__}"
-            )
-        alive = counted(evaluation)
-        chains, proposed = population.slots[alive], population.points[alive]
+        """Cool, then accept or reject each chain's proposal; a failed one is rejected."""
+        population, slots = own_slots(population, self.kind)
+        alive = require_any_fitness(evaluation)
+        chains, proposed = slots[alive], population.points[alive]
         fitness = evaluation.fitness[alive]
         generation = state.generation + 1
         temperature = self._cool(state.temperature, generation)
@@ -184,22 +186,22 @@ class AnnealingPublished(Settings):
         points, stored = state.points.copy(), state.fitness.copy()
         points[chains[accepted]] = proposed[accepted]
         stored[chains[accepted]] = fitness[accepted]
-        return AnnealingPublishedState(
+        return replace(
+            state,
             generation=generation,
             points=points,
             fitness=stored,
             temperature=temperature,
-            bounded=state.bounded,
             accepted=float(accepted.mean()),
         )
 
     def recommend(self, state: AnnealingPublishedState) -> FloatArray:
-        """(n_dim,) the chain with the highest stored fitness, however lucky that was."""
+        """Give the point of the chain with the highest stored fitness, (n_dim,), as published."""
         best: FloatArray = state.points[int(np.argmax(state.fitness))]
         return best
 
     def summary(self, state: AnnealingPublishedState) -> Mapping[str, float]:
-        """Temperature, width of the next proposals and share of the last that was accepted."""
+        """Give temperature, width of the next proposals and share of the last that was accepted."""
         return {
             "sigma": self.step * state.temperature,
             "temperature": state.temperature,
@@ -207,7 +209,7 @@ class AnnealingPublished(Settings):
         }
 
     def _cool(self, temperature: float, k: int) -> float:
-        """T_k from T_{k−1}, (2); the linear and quadratic additive ones end at k = n."""
+        """Compute T_k from T_{k−1}, (2); linear and quadratic additive cooling ends at k = n."""
         if self.schedule == "multiplicative":
             return temperature * self.temperature_decay
         if self.schedule == "logarithmic":
@@ -228,7 +230,7 @@ class AnnealingPublished(Settings):
 
 
 def acceptance(gain: FloatArray, temperature: float) -> FloatArray:
-    """Probability of accepting, (3): 1 where nothing is lost, exp(gain / T) else; 0 at T = 0."""
+    """Probability of accepting, (3): 1 for a gain, else exp(gain / T), which is 0 at T = 0."""
     loss = np.minimum(gain, 0.0)
     if temperature == 0:
         return np.asarray(loss >= 0, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Bounds as the published strategies keep them; all others leave bounds to the space."""
+"""Clipping at the bounds, as the published strategies do it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,10 @@ from spikeloop.tasks.base import FloatArray
 
 
 def clip(points: FloatArray, bounded: NDArray[np.bool_]) -> FloatArray:
-    """Points moved to the nearest point of the box; the coordinates of weights stay.
+    """Move points to the nearest point of the box; the coordinates of weights stay.
 
-    Whatever lies outside ends up on the box's faces, where mass piles up: the reason why
-    ``ParameterSpace.decode`` reflects instead.
+    Points from outside accumulate on the faces of the box, which is why ``ParameterSpace.decode``
+    reflects instead.
 
     Args:
         points: (..., n_dim).

@@ -13,14 +13,14 @@ z is drawn once a generation and does not enter the C that is smoothed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.tasks.base import FloatArray
@@ -34,10 +34,10 @@ MAX_DIMENSIONS = 2000
 
 @dataclass(frozen=True)
 class CrossEntropyPublishedState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         mean: (n_dim,) m.
         covariance: (n_dim, n_dim) C, without the noise; at first that of the initial law.
         bounded: (n_dim,) whether a coordinate is clipped.
@@ -65,15 +65,15 @@ class CrossEntropyPublished(Settings):
        published run, whatever the elite says.
     2. Points are clipped into the box. With fault 1 about half of all coordinates lie exactly on a
        bound in generation 10, and m and C are fitted to them.
-    3. The point handed out is the best candidate of the last generation, the luckiest of 50 draws
-       from (2), instead of m.
+    3. The point handed out is the best candidate of the last generation, the one of 50 draws
+       from (2) that noise favoured most, instead of m.
 
     The optional annealed acceptance of other candidates is left out: the runs had it switched off
     (``temp_decay`` 0). The full covariance of ten points has rank 9 at most, which fault 1 hides.
     """
 
     State: ClassVar[type] = CrossEntropyPublishedState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("population_size", ("12", "25", "50", "100"), "50"),
@@ -104,7 +104,7 @@ class CrossEntropyPublished(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> CrossEntropyPublishedState:
-        """Nothing but the starting point; ValueError if the space is too large for C."""
+        """Begin with the initial law; ValueError if the space is too large for C."""
         del rng
         if space.n_dim > MAX_DIMENSIONS:
             raise ValueError(
@@ -121,7 +121,7 @@ class CrossEntropyPublished(Settings):
         )
 
     def ask(self, state: CrossEntropyPublishedState, rng: np.random.Generator) -> Explicit:
-        """Draws of (2); at first the starting point and draws of the initial law."""
+        """Draw from (2); at first propose the starting point and draws of the initial law."""
         shape = (self.population_size, state.mean.size)
         if state.generation == 0:
             points = np.where(state.bounded, rng.random(shape), rng.standard_normal(shape))
@@ -134,6 +134,11 @@ class CrossEntropyPublished(Settings):
             points = state.mean + (rng.standard_normal(shape) * widths) @ axes.T
         return Explicit(clip(points, state.bounded))
 
+    def n_candidates(self, state: CrossEntropyPublishedState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return self.population_size
+
     def tell(
         self,
         state: CrossEntropyPublishedState,
@@ -141,31 +146,31 @@ class CrossEntropyPublished(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> CrossEntropyPublishedState:
-        """Fits m and C to the elite, (1); failed candidates are never in it."""
+        """Fit m and C to the elite, (1); failed candidates are never in it."""
         del rng
-        alive = counted(evaluation)
+        alive = require_any_fitness(evaluation)
         points = population.rows(0, population.n_candidates)[alive]
         ranked = points[np.argsort(-evaluation.fitness[alive], kind="stable")]
         elite = ranked[: max(1, int(self.elite_fraction * self.population_size))]
 
         mean, covariance = state.mean, state.covariance
         if state.generation == 0:  # the predecessor of the first fit is that of all candidates
-            mean, covariance = ranked.mean(axis=0), spread(ranked, covariance)
+            mean, covariance = ranked.mean(axis=0), covariance_of(ranked, covariance)
         old, new = self.smoothing, 1 - self.smoothing
-        return CrossEntropyPublishedState(
+        return replace(
+            state,
             generation=state.generation + 1,
             mean=old * mean + new * elite.mean(axis=0),
-            covariance=old * covariance + new * spread(elite, covariance),
-            bounded=state.bounded,
+            covariance=old * covariance + new * covariance_of(elite, covariance),
             best=ranked[0].copy(),
         )
 
     def recommend(self, state: CrossEntropyPublishedState) -> FloatArray:
-        """(n_dim,) the luckiest candidate of the last generation."""
+        """Give the best candidate of the last generation, (n_dim,), as published."""
         return state.best
 
     def summary(self, state: CrossEntropyPublishedState) -> Mapping[str, float]:
-        """Typical width of the elite, and of the next candidates before they are clipped."""
+        """Give the typical width of the next candidates before clipping, and that of the elite."""
         elite = float(np.trace(state.covariance)) / state.mean.size
         noise = self._noise(state) * np.sqrt(2 / np.pi)  # mean of |z|
         return {
@@ -177,8 +182,8 @@ class CrossEntropyPublished(Settings):
         return self.noise_magnitude * self.noise_decay**state.generation
 
 
-def spread(points: FloatArray, otherwise: FloatArray) -> FloatArray:
-    """(n_dim, n_dim) covariance of the points, or ``otherwise`` where one point has none."""
+def covariance_of(points: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Covariance of the points, (n_dim, n_dim), or ``otherwise`` for a single point."""
     if len(points) < 2:
         return otherwise
     offsets = points - points.mean(axis=0)

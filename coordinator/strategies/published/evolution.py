@@ -14,15 +14,15 @@ fitness, k = 1 the best,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
+from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import log, power, product
@@ -33,10 +33,10 @@ from spikeloop.workers.space import Choice, ParameterSpace, Real
 
 @dataclass(frozen=True)
 class EvolutionPublishedState:
-    """Where the search stands.
+    """State of the search.
 
     Attributes:
-        generation: generations told so far.
+        generation: number of generations evaluated so far.
         center: (n_dim,) x, which may leave the box.
         noise: (n_pairs, n_dim) e_i / σ of the next generation, drawn here because a clipped
             candidate no longer tells it.
@@ -71,14 +71,14 @@ class EvolutionPublished(Settings):
     3. Utilities that sum to one (in their positive part) are divided by n once more in (2), so α
        means 1/n of what it means in Wierstra et al.: with n = 50 the gain α / (n σ) on Σ u ε is
        0.1, and it decays by 0.95 a generation.
-    4. The point handed out is the best perturbed candidate of the last generation, the luckiest of
-       50 at a distance σ √n_dim from x, instead of x.
+    4. The point handed out is the best perturbed candidate of the last generation, the one of 50
+       at a distance σ √n_dim from x that noise favoured most, instead of x.
 
     Whole points travel to the workers, as published, and not the seed of the noise.
     """
 
     State: ClassVar[type] = EvolutionPublishedState
-    invariance: ClassVar[Literal["monotone", "affine", "none"]] = "monotone"
+    invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
             Choice("n_pairs", ("6", "12", "25", "50"), "25"),
@@ -103,7 +103,7 @@ class EvolutionPublished(Settings):
     def init(
         self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
     ) -> EvolutionPublishedState:
-        """The centre at its start, the first noise drawn."""
+        """Put the centre at the start and draw the first noise."""
         bounded = space.bounded()
         return EvolutionPublishedState(
             generation=0,
@@ -115,10 +115,15 @@ class EvolutionPublished(Settings):
         )
 
     def ask(self, state: EvolutionPublishedState, rng: np.random.Generator) -> Explicit:
-        """The candidates x + e in slots 0 …, then all x − e, last x; nothing is left to chance."""
+        """Propose x + e in slots 0 …, then all x − e, last x, without random numbers."""
         del rng
         points = np.vstack([state.center + self._perturbations(state), state.center])
         return Explicit(clip(points, state.bounded), slots=np.arange(len(points)))
+
+    def n_candidates(self, state: EvolutionPublishedState) -> int:
+        """Number of candidates of the next generation."""
+        del state
+        return 2 * self.n_pairs + 1
 
     def tell(
         self,
@@ -127,40 +132,37 @@ class EvolutionPublished(Settings):
         evaluation: Evaluation,
         rng: np.random.Generator,
     ) -> EvolutionPublishedState:
-        """One step (2) of the centre, and the noise of the next generation."""
-        if not isinstance(population, Explicit) or population.slots is None:
-            raise TypeError(
-                f"evolution_published needs its own population, got {type(population).__name__}"
-            )
-        counts = counted(evaluation) & (population.slots < 2 * self.n_pairs)
+        """Take one step (2) of the centre, and draw the noise of the next generation."""
+        population, slots = own_slots(population, self.kind)
+        counts = require_any_fitness(evaluation) & (slots < 2 * self.n_pairs)
         rows = np.flatnonzero(counts)
-        rows = rows[np.argsort(population.slots[rows])]
+        rows = rows[np.argsort(slots[rows])]
         fitness = evaluation.fitness[rows]
         n = rows.size
         order = np.argsort(-fitness, kind="stable")
         center, best, place = state.center, state.best, state.current_place
         if n:
-            perturbations = self._perturbations(state)[population.slots[rows]]
+            perturbations = self._perturbations(state)[slots[rows]]
             rate = self.learning_rate * power(self.learning_rate_decay, state.generation)
             step = product(utilities(n)[None, :], perturbations[order])[0]
             center = center + rate / (n * self.sigma**2) * step  # (2)
             best = population.points[rows[order[0]]].copy()
             place = float((fitness > fitness[-1]).mean())  # of the last candidate, not of x
-        return EvolutionPublishedState(
+        return replace(
+            state,
             generation=state.generation + 1,
             center=center,
             noise=rng.standard_normal(state.noise.shape),
-            bounded=state.bounded,
             best=best,
             current_place=place,
         )
 
     def recommend(self, state: EvolutionPublishedState) -> FloatArray:
-        """(n_dim,) the luckiest candidate of the last generation."""
+        """Give the best candidate of the last generation, (n_dim,), as published."""
         return state.best
 
     def summary(self, state: EvolutionPublishedState) -> Mapping[str, float]:
-        """Width of the search, rate of the next step, and where x is thought to rank."""
+        """Give the width of the search, the rate of the next step, and the supposed rank of x."""
         return {
             "sigma": self.sigma,
             "learning_rate": self.learning_rate * power(self.learning_rate_decay, state.generation),
@@ -168,11 +170,11 @@ class EvolutionPublished(Settings):
         }
 
     def _perturbations(self, state: EvolutionPublishedState) -> FloatArray:
-        """(2 n_pairs, n_dim) e by slot."""
+        """Compute e by slot, (2 n_pairs, n_dim)."""
         return self.sigma * np.vstack([state.noise, -state.noise])
 
 
 def utilities(n: int) -> FloatArray:
-    """(n,) u_k of (1), from the best to the worst of n candidates; they sum to 0."""
+    """Compute u_k of (1), (n,), from the best to the worst of n candidates; they sum to 0."""
     weights = np.maximum(0.0, log(n / 2 + 1) - log(np.arange(1, n + 1)))
     return np.asarray(weights / weights.sum() - 1 / n)

@@ -190,7 +190,7 @@ def test_secrets_are_named_and_never_printed(
         (["--set", "kubernetes=3"], ("--set kubernetes",)),
         (["--set", "strategy.sgima=1"], ("[strategy]", "'sigma'")),
         (["--standing", "--reader"], ("--standing", "--reader")),
-        (options(claim="none"), ("kubernetes.claim", "run.copy_to")),
+        (options(claim="none"), ("kubernetes.claim", "run.upload_to")),
         (["--reader", *options(claim="none")], ("--reader", "kubernetes.claim")),
         (["--set", "run.seed=\udcff"], ("--set", "UTF-8")),
     ],

@@ -20,7 +20,7 @@ from spikeloop.cluster.ray_backend.open_ports import (
     clusters,
     folder_behind,
 )
-from spikeloop.coordinator.cli import doctor
+from spikeloop.coordinator.cli import installation_check as doctor
 
 RIGHT, WRONG = "a" * 64, "b" * 64
 CHECK = """

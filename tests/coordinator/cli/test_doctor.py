@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from support.command_line import cli
 
-from spikeloop.coordinator.cli import doctor
-from spikeloop.coordinator.cli.doctor import Finding, examine
+from spikeloop.coordinator.cli import installation_check as doctor
+from spikeloop.coordinator.cli.installation_check import Check, examine
 from spikeloop.coordinator.store.manifest import PACKAGES
 from spikeloop.workers.brian import targets
 from spikeloop.workers.learners.chip.agent import ChipAgent
@@ -36,7 +36,7 @@ def no_ray(monkeypatch: Patch) -> None:
     monkeypatch.setattr(doctor, "_emulator", lambda: "not run")
 
 
-def verdict(name: str) -> Finding:
+def verdict(name: str) -> Check:
     (check,) = [check for check in examine() if check.name == name]
     return check
 
@@ -63,9 +63,9 @@ def missing(package: str) -> Callable[[str], None]:
 @pytest.mark.usefixtures("no_ray")
 def test_a_missing_package_is_broken(monkeypatch: Patch) -> None:
     package = PACKAGES[0]
-    assert verdict(package) == Finding(package, "ok", metadata.version(package))
+    assert verdict(package) == Check(package, "ok", metadata.version(package))
     replaced(monkeypatch, metadata, "version", missing(package))
-    assert verdict(package) == Finding(package, "broken", "not installed", f"pip install {package}")
+    assert verdict(package) == Check(package, "broken", "not installed", f"pip install {package}")
 
 
 @pytest.mark.usefixtures("no_ray")

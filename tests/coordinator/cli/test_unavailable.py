@@ -16,7 +16,7 @@ from unavailable_learner import LINE, Lacking
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.cluster.targets.inline import Inline
-from spikeloop.coordinator.cli import list as listing
+from spikeloop.coordinator.cli import catalogue as listing
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.evaluate import rehearse
@@ -94,11 +94,11 @@ def test_a_run_resumes_once_the_package_is_installed(
 def test_a_comparison_fails_with_the_same_line(
     folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
 ) -> None:
-    small_comparison.comparison_toml(folder / "contest.toml")
-    text = (folder / "contest.toml").read_text()
+    small_comparison.comparison_toml(folder / "compared.toml")
+    text = (folder / "compared.toml").read_text()
     own = f'kind = "unavailable_learner:Lacking"\nfound_in = "{found_in}"'
-    (folder / "contest.toml").write_text(text.replace('kind = "tabular_td"', own))
-    assert cli("compare", "contest.toml") == 3
+    (folder / "compared.toml").write_text(text.replace('kind = "tabular_td"', own))
+    assert cli("compare", "compared.toml") == 3
     output, errors = capsys.readouterr()
     assert errors.startswith(f"spikeloop: {LINE}")
     assert errors.count("\n") == 1

@@ -69,7 +69,7 @@ def ends_of(space: ParameterSpace) -> dict[str, tuple[Any, ...]]:
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(8, 600), st.permutations(SEVERAL.parameters))
 def test_every_combination_of_what_is_left_fits(limit: float, order: list[Any]) -> None:
     space = affordable(ParameterSpace(tuple(order)), several, limit)
@@ -118,13 +118,13 @@ def test_whatever_is_proposed_can_be_planned(kind: str, tmp_path: Path) -> None:
     own = {"evolution_published": "n_pairs = 6", "random_search": ""}
     lines = own.get(kind, "population_size = 12")
     restricted = []
-    for budget in (40, 60, 100, 150, 199, 400):
+    for budget in (40, 100, 400):
         tables = {"first": f'kind = "{kind}"\n{lines or "population_size = 12"}'}
         config = comparison(tmp_path, budget, **tables)
         space = tuned_space(config, "first")
         restricted.append(bool(left_out(config, "first", space)))
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=budget))
-        for _ in range(30):
+        for _ in range(15):
             trial = study.ask(distributions(space))
             strategy = variant_search.with_settings(config, "first", settings_of(trial.params))
             planned = variant_search.plan(config.given["first"], strategy, 1, budget, 4, "x")
@@ -152,14 +152,14 @@ def test_more_elites_than_a_population_are_not_proposed(tmp_path: Path) -> None:
     assert options(space, "population_size") == ("24", "48", "96", "30")
 
 
-def test_a_study_of_an_older_program_keeps_the_space_it_began_with(tmp_path: Path) -> None:
+def test_a_study_keeps_the_ranges_that_it_began_with(tmp_path: Path) -> None:
     config = comparison(tmp_path, 96, evolution="population_size = 12")
     older = type(config.given["evolution"].strategy).tunable
+    assert studies.ranges([], older) == distributions(older)
     study = optuna.create_study(direction="maximize")
-    assert studies.ranges(study, older) == distributions(older)
     study.tell(study.ask(distributions(older)), 0.5)
     space = tuned_space(config, "evolution")
     assert space != older
-    assert studies.ranges(study, space) == distributions(older)
-    drawn = studies.proposal(config, study, "evolution", space)
-    assert drawn.keys() == distributions(older).keys()
+    assert studies.ranges(study.trials, space) == distributions(older)
+    drawn = studies.next_trial(config, "evolution", space, study.trials)
+    assert drawn.params.keys() == distributions(older).keys()

@@ -17,7 +17,7 @@ def test_what_is_resolved_reads_back_as_the_same(tmp_path: Path) -> None:
     loaded = comparison_config.load(comparison_toml(tmp_path / "small.toml"))
     tables = loaded.tables()
     assert comparison_config.parse(tables, "again", tmp_path).tables() == tables
-    assert comparison_config.contestants(loaded) == [
+    assert comparison_config.variant_names(loaded) == [
         "evolution",
         "random_search",
         "evolution_tuned",
@@ -31,7 +31,7 @@ def test_a_comparison_without_a_name_is_named_after_its_file(tmp_path: Path) -> 
 
 def test_without_a_tuning_budget_nothing_is_tuned(tmp_path: Path) -> None:
     loaded = load(tmp_path, TOML.replace("episodes = 480", "episodes = 0"))
-    assert comparison_config.contestants(loaded) == ["evolution", "random_search"]
+    assert comparison_config.variant_names(loaded) == ["evolution", "random_search"]
 
 
 def test_a_strategy_may_have_another_name_than_its_kind(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_overrides_reach_every_table(tmp_path: Path) -> None:
         ("[run]", "[run]\ngenerations = 3", "follows from comparison.budget"),
         ("seeds = 2", 'baseline = "evolutoin"', "did you mean 'evolution'"),
         ("seeds = 2", 'pairs = [["evolution"]]', "pairs.0"),
-        ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is no contestant"),
+        ("seeds = 2", 'pairs = [["evolution", "no"]]', "'no' is not among"),
         ("seeds = 2", 'pairs = [["evolution", "evolution"]]', "compared with itself"),
         ('strategies = ["evolution"]', 'strategies = ["cma"]', "'cma' is not among"),
         ("episodes = 480", "episodes = 95", "must allow one trial, 1 x 96, got 95"),

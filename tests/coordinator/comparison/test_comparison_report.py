@@ -17,10 +17,10 @@ from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.comparison import SCHEMA_VERSION, result_tables, session
 from spikeloop.coordinator.comparison.comparison_config import parse
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report import importance
-from spikeloop.coordinator.report.comparison_curves import looks, spread
+from spikeloop.coordinator.report.comparison_curves import line_styles, separate
 from spikeloop.coordinator.report.comparison_figures import write_comparison_figures
 from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.report.tuning_report import ENOUGH, importances, study_of
 from spikeloop.coordinator.search import run_session as runs
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.space import Choice, ParameterSpace, Real
@@ -31,7 +31,7 @@ N_SEEDS = 8
 
 def tables(strategies: tuple[str, ...], tuned: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "comparison": {"name": "contest", "budget": 1000, "seeds": N_SEEDS, "target": 0.6},
+        "comparison": {"name": "made", "budget": 1000, "seeds": N_SEEDS, "target": 0.6},
         "tuning": {"episodes": 20_000, "strategies": list(tuned)},
         "family": {"kind": "random_mdp", "n_states": 3, "n_actions": 2, "n_steps": 60},
         "learner": {"kind": "tabular_td"},
@@ -40,27 +40,27 @@ def tables(strategies: tuple[str, ...], tuned: tuple[str, ...]) -> dict[str, Any
     }
 
 
-def contest(
+def made_up(
     folder: Path,
     strategies: tuple[str, ...] = ("evolution", "random_search"),
     tuned: tuple[str, ...] = ("evolution",),
     n_trials: int = 20,
 ) -> Path:
-    """A folder with made-up results: every arm a little better than the one before it."""
+    """A folder with made-up results: every variant a little better than the one before it."""
     config = parse(tables(strategies, tuned), "here", Path())
     folder.mkdir()
     version = SCHEMA_VERSION
     manifest = {"schema_version": version, "config": config.tables(), "spikeloop": "0"}
     atomic_files.write_json(folder / "comparison.json", manifest)
     rng = np.random.default_rng(5)
-    arms = [(name, name, "default") for name in strategies]
-    arms += [(f"{name}_tuned", name, "tuned") for name in tuned]
+    variants = [(name, name, "default") for name in strategies]
+    variants += [(f"{name}_tuned", name, "tuned") for name in tuned]
     results: list[dict[str, Any]] = []
     anytime: list[dict[str, Any]] = []
-    for place, (arm, strategy, settings) in enumerate(arms):
+    for place, (variant, strategy, settings) in enumerate(variants):
         for seed in range(N_SEEDS):
             score = 0.5 + 0.05 * place + 0.03 * rng.standard_normal()
-            named = {"arm": arm, "seed_index": seed}
+            named = {"variant": variant, "seed_index": seed}
             results.append(
                 named
                 | {"strategy": strategy, "settings": settings, "run_seed": 70 + seed}
@@ -111,7 +111,7 @@ def read(folder: Path) -> HtmlPage:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return contest(tmp_path_factory.mktemp("report") / "contest")
+    return made_up(tmp_path_factory.mktemp("report") / "made")
 
 
 def test_report_is_one_sound_file_with_findings_and_every_figure(made: Path) -> None:
@@ -122,19 +122,18 @@ def test_report_is_one_sound_file_with_findings_and_every_figure(made: Path) -> 
         assert sentence in page.text
     assert page.text.index(found.sentences[0]) < page.text.index("Final scores", 500)
     starts = ("Interquartile means", "Performance profile", "Differences", "Held-out score")
-    for words in (*starts, "Trials of evolution"):
-        assert sum(drawing.startswith(words) for drawing in page.drawings) == 1, words
-    assert len(page.drawings) == 5
-    for words in ("primary metric", "random_search is the baseline", "Budget: every contestant"):
+    for words in (*starts, "Trials of evolution by number", "Trials of evolution by setting"):
+        assert any(drawing.startswith(words) for drawing in page.drawings), words
+    assert any("Importance of sigma" in drawing for drawing in page.drawings)
+    for words in ("primary metric", "random_search is the baseline", "Budget: every variant"):
         assert words in page.text
 
 
-def test_many_arms_get_a_panel_for_each_strategy(tmp_path: Path) -> None:
+def test_many_variants_get_a_panel_for_each_strategy(tmp_path: Path) -> None:
     strategies = ("evolution", "random_search", "cross_entropy", "annealing", "cma_es")
-    folder = contest(tmp_path / "contest", strategies, tuned=strategies, n_trials=3)
+    folder = made_up(tmp_path / "made", strategies, tuned=strategies, n_trials=3)
     page = read(folder)
     assert page.faults == []
-    assert len(page.drawings) == 5 + len(strategies)
     for strategy in strategies:
         assert f"{strategy}_tuned" in page.text
 
@@ -142,28 +141,28 @@ def test_many_arms_get_a_panel_for_each_strategy(tmp_path: Path) -> None:
 def test_tables_hold_the_numbers_of_the_files(made: Path) -> None:
     page = read(made)
     results = pd.read_parquet(made / "results.parquet")
-    scores = results.pivot(index="seed_index", columns="arm", values="score")
+    scores = results.pivot(index="seed_index", columns="variant", values="score")
     table = table_of(page, "Held-out score after 1,000 episodes")
-    for arm, iqm, mean in zip(
-        column(table, "contestant"), column(table, "IQM"), column(table, "mean"), strict=True
+    for variant, iqm, mean in zip(
+        column(table, "variant"), column(table, "IQM"), column(table, "mean"), strict=True
     ):
-        assert iqm == f"{stats.trim_mean(scores[arm], 0.25):.3f}"
-        assert mean == f"{scores[arm].mean():.3f}"
+        assert iqm == f"{stats.trim_mean(scores[variant], 0.25):.3f}"
+        assert mean == f"{scores[variant].mean():.3f}"
     table = table_of(page, "Mean difference")
     assert column(table, "comparison") == [
         "evolution\u00a0− random_search",
         "evolution_tuned\u00a0− random_search",
     ]
-    for arm, difference, p in zip(
+    for variant, difference, p in zip(
         ("evolution", "evolution_tuned"),
         column(table, "difference"),
         column(table, "p"),
         strict=True,
     ):
-        differences = scores[arm] - scores["random_search"]
+        differences = scores[variant] - scores["random_search"]
         assert difference == f"{differences.mean():+.3f}"
         assert p == f"{stats.wilcoxon(differences, method='exact').pvalue:.3g}"
-    assert len(table_of(page, "Every search of the contest")) == 1 + len(results)
+    assert len(table_of(page, "Every search of the final phase")) == 1 + len(results)
 
 
 def test_table_of_tuning_shows_the_best_trial_beside_what_was_given(made: Path) -> None:
@@ -181,7 +180,7 @@ def test_table_of_tuning_shows_the_best_trial_beside_what_was_given(made: Path) 
 
 
 def test_failed_searches_and_trials_are_listed_and_escaped(tmp_path: Path) -> None:
-    folder = contest(tmp_path / "contest")
+    folder = made_up(tmp_path / "made")
     nothing = {"score": None, "score_low": None, "score_high": None}
     change(folder, "results", 3, error=EVIL, **nothing)
     change(folder, "trials", 2, state="failed", value=None, reason=EVIL)
@@ -200,7 +199,7 @@ def test_failed_searches_and_trials_are_listed_and_escaped(tmp_path: Path) -> No
 
 
 def test_nothing_tuned_is_said(tmp_path: Path) -> None:
-    folder = contest(tmp_path / "contest", tuned=())
+    folder = made_up(tmp_path / "made", tuned=())
     manifest = json.loads((folder / "comparison.json").read_text())
     manifest["config"]["tuning"]["episodes"] = 0
     atomic_files.write_json(folder / "comparison.json", manifest)
@@ -212,20 +211,20 @@ def test_nothing_tuned_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("n_trials", "words"), [(1, "too few for a figure"), (5, "too few to")])
 def test_too_few_trials_give_a_sentence(tmp_path: Path, n_trials: int, words: str) -> None:
-    page = read(contest(tmp_path / "contest", n_trials=n_trials))
+    page = read(made_up(tmp_path / "made", n_trials=n_trials))
     assert page.faults == []
     assert words in page.text
 
 
 def test_the_search_of_median_score_is_the_example(tmp_path: Path) -> None:
-    folder = contest(tmp_path / "contest", tuned=())
+    folder = made_up(tmp_path / "made", tuned=())
     runs.start(small_config(), tmp_path / "small", SilentReporter(), StopSignal())
-    for arm in ("evolution", "random_search"):
+    for variant in ("evolution", "random_search"):
         for seed in range(N_SEEDS):
-            shutil.copytree(tmp_path / "small", folder / "runs" / arm / f"{seed:06d}")
+            shutil.copytree(tmp_path / "small", folder / "runs" / variant / f"{seed:06d}")
     results = pd.read_parquet(folder / "results.parquet")
     page = read(folder)
-    for name, rows in results.groupby("arm"):
+    for name, rows in results.groupby("variant"):
         median = rows.sort_values("score").iloc[(N_SEEDS - 1) // 2]
         words = f"{name}, seed {median['seed_index']}, score {median['score']:.3f}"
         assert words in page.text
@@ -233,7 +232,7 @@ def test_the_search_of_median_score_is_the_example(tmp_path: Path) -> None:
 
 
 def test_unfinished_comparison_names_the_command(tmp_path: Path) -> None:
-    folder = contest(tmp_path / "contest")
+    folder = made_up(tmp_path / "made")
     (folder / "results.parquet").unlink()
     with pytest.raises(ConfigError, match="spikeloop resume"):
         write_report(folder)
@@ -246,11 +245,11 @@ def test_figures_are_written_as_files_too(made: Path) -> None:
     assert all(path.stat().st_size > 10_000 for path in paths)
 
 
-def test_a_strategy_has_one_colour_and_tuned_arms_are_solid(made: Path) -> None:
-    styles = looks(session.find(session.read_config(made), made))
+def test_a_strategy_has_one_colour_and_tuned_variants_are_solid(made: Path) -> None:
+    styles = line_styles(session.find(session.read_config(made), made))
     assert styles["evolution"].colour == styles["evolution_tuned"].colour
     assert styles["evolution"].colour != styles["random_search"].colour
-    assert [styles[arm].line for arm in ("evolution", "evolution_tuned")] == ["--", "-"]
+    assert [styles[variant].line for variant in ("evolution", "evolution_tuned")] == ["--", "-"]
 
 
 SPACE = ParameterSpace(
@@ -269,25 +268,27 @@ def planted(n: int, important: str) -> pd.DataFrame:
         settings = drawn(rng)
         log = np.log(settings["sigma"] / 0.1)
         value = -(log**2) if important == "sigma" else int(settings["population_size"])
-        row = {"trial": number, "state": "complete", "value": float(value) + 1e-3 * rng.random()}
+        value = float(value) + 1e-3 * rng.random()
+        row = {"trial": number, "state": "complete", "value": value, "reason": ""}
         rows.append({**row, "settings": json.dumps(settings)})
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize("important", ["sigma", "population_size"])
 def test_the_setting_that_matters_is_the_important_one(important: str) -> None:
-    shares = importance.importances(planted(60, important), SPACE)
+    shares = importances(study_of(planted(60, important), SPACE))
     assert shares is not None
     assert set(shares) == {"sigma", "population_size"}
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares[important] > 0.7
 
 
-def test_importance_is_not_told_from_too_little() -> None:
-    assert importance.importances(planted(importance.ENOUGH - 1, "sigma"), SPACE) is None
-    assert importance.importances(planted(60, "sigma").assign(value=0.5), SPACE) is None
-    other = ParameterSpace((Real("sigma", 0.2, 0.4, 0.3),))  # the range has changed since
-    assert importance.importances(planted(60, "sigma"), other) is None
+def test_importance_needs_enough_trials_that_differ_within_the_space() -> None:
+    assert importances(study_of(planted(ENOUGH - 1, "sigma"), SPACE)) is None
+    assert importances(study_of(planted(60, "sigma").assign(value=0.5), SPACE)) is None
+    for changed in (Real("sigma", 0.2, 0.4, 0.3), Real("step", 0.2, 0.4, 0.3)):
+        with pytest.raises(ValueError):
+            study_of(planted(60, "sigma"), ParameterSpace((changed, SPACE.parameters[0])))
 
 
 @pytest.mark.parametrize(
@@ -301,11 +302,11 @@ def test_importance_is_not_told_from_too_little() -> None:
     ],
 )
 def test_labels_move_apart_and_no_further(heights: list[float], places: list[float]) -> None:
-    np.testing.assert_allclose(spread(np.array(heights), 0.1), places)
+    np.testing.assert_allclose(separate(np.array(heights), 0.1), places)
 
 
 def test_labels_never_overlap_nor_change_order() -> None:
     rng = np.random.default_rng(2)
     for _ in range(50):
-        placed = spread(np.sort(rng.random(8)), 0.07)
+        placed = separate(np.sort(rng.random(8)), 0.07)
         assert (np.diff(placed) >= 0.07 - 1e-9).all()

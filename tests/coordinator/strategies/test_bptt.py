@@ -11,9 +11,8 @@ from pydantic import ValidationError
 
 from spikeloop.coordinator.comparison import comparison_config as comparisons
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.strategies.ascent import step_of
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
-from spikeloop.coordinator.strategies.bptt import Bptt, BpttState
+from spikeloop.coordinator.strategies.bptt import Bptt, BpttState, step_of
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.base import Unavailable
 from spikeloop.workers.space import ParameterSpace, Real, Weights
@@ -54,13 +53,6 @@ def same(one: BpttState, other: BpttState) -> bool:
     )
 
 
-def test_one_candidate_is_asked_for() -> None:
-    strategy = Bptt()
-    population = strategy.ask(begin(strategy), np.random.default_rng(0))
-    np.testing.assert_array_equal(population.rows(0, 1), START[None])
-    assert population.n_candidates == 1
-
-
 def test_the_first_step_goes_uphill_by_the_learning_rate() -> None:
     """m̂ / √v̂ is the sign of the gradient, to ε over its size; nothing moves without a slope."""
     told = tell(Bptt(learning_rate=0.02), begin(Bptt()), GRADIENT)
@@ -69,8 +61,7 @@ def test_the_first_step_goes_uphill_by_the_learning_rate() -> None:
     assert told.step_norm == pytest.approx(0.02 * math.sqrt(3), rel=SINGLE)
 
 
-@pytest.mark.parametrize("epsilon", [1e-8, 0.3])
-@pytest.mark.parametrize("beta2", [0.9, 0.999])
+@pytest.mark.parametrize(("epsilon", "beta2"), [(1e-8, 0.999), (0.3, 0.9)])
 def test_steps_are_those_of_adam(epsilon: float, beta2: float) -> None:
     strategy = Bptt(learning_rate=0.03, beta1=0.8, beta2=beta2, epsilon=epsilon, clip_norm=0)
     rng = np.random.default_rng(1)
@@ -101,14 +92,9 @@ SCHEDULES: list[tuple[dict[str, Any], dict[int, float]]] = [
         {"schedule": "cosine", "decay_generations": 100, "final_share": 0.2},
         {0: 1, 25: 0.2 + 0.4 * (1 + math.cos(math.pi / 4)), 50: 0.6, 100: 0.2, 5000: 0.2},
     ),
-    ({"schedule": "cosine", "decay_generations": 10, "final_share": 0.0}, {5: 0.5, 10: 0, 11: 0}),
     (
         {"schedule": "exponential", "decay_generations": 100, "final_share": 0.01},
         {0: 1, 50: 0.1, 75: 0.01**0.75, 100: 0.01, 200: 0.01},
-    ),
-    (
-        {"schedule": "exponential", "decay_generations": 10, "final_share": 1.0},
-        {0: 1, 5: 1, 20: 1},
     ),
     (
         {
@@ -206,20 +192,6 @@ def test_what_is_recommended_is_the_average_of_the_points() -> None:
     assert begin(last).average.size == 0
 
 
-def test_a_saved_state_goes_on_to_the_same_bits() -> None:
-    strategy = Bptt(schedule="cosine", decay_generations=20, warmup_generations=2, average=0.9)
-    gradients = np.random.default_rng(3).standard_normal((9, 4))
-    gradients[2] = np.nan
-    state = begin(strategy)
-    for gradient in gradients[:4]:
-        state = tell(strategy, state, gradient)
-    loaded = from_arrays(BpttState, {k: v.copy() for k, v in to_arrays(state).items()})
-    for gradient in gradients[4:]:
-        state, loaded = tell(strategy, state, gradient), tell(strategy, loaded, gradient)
-    assert same(state, loaded)
-    assert not same(state, tell(strategy, state, gradients[0]))
-
-
 def test_one_program_serves_all_generations_and_a_resumed_run() -> None:
     strategy = Bptt(schedule="exponential", decay_generations=7, learning_rate=0.0123)
     state = begin(strategy)
@@ -227,7 +199,7 @@ def test_one_program_serves_all_generations_and_a_resumed_run() -> None:
         state = tell(strategy, state, GRADIENT)
     state = from_arrays(BpttState, to_arrays(state))
     tell(Bptt(**dict(strategy)), state, GRADIENT)
-    program: Any = step_of(strategy.ascent)
+    program: Any = step_of(strategy)
     assert program._cache_size() == 1
 
 

@@ -11,7 +11,7 @@ from spikeloop.coordinator.strategies.finite_differences import (
     standardised,
 )
 from spikeloop.coordinator.strategies.optimizers import Sgd
-from spikeloop.coordinator.strategies.population import BLOCK, Explicit, MirroredGaussian
+from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
@@ -77,13 +77,6 @@ def test_noise_of_fitness_leaves_the_slope_unbiased() -> None:
         assert_mean(1.05 * np.array(slopes)[:, 2], true_gradient(CENTER)[2], ALPHA / 4)
 
 
-def test_a_broken_pair_is_left_out_of_the_fit() -> None:
-    pop = MirroredGaussian(CENTER, 0.3, seed=3, n_pairs=6)
-    fitness = quadratic(pop.rows(0, 12))
-    fitness[4:6] = np.nan
-    np.testing.assert_allclose(slope(pop, fitness, 0.0), true_gradient(CENTER), rtol=1e-9)
-
-
 def test_tell_steps_along_the_slope_of_standardised_fitness() -> None:
     strategy = FiniteDifferences(
         population_size=12, ridge=0.0, optimizer=Sgd(momentum=0.0), learning_rate=0.2
@@ -129,14 +122,3 @@ def test_more_dimensions_than_a_block_are_fitted_exactly() -> None:
     found = slope(pop, fitness, 0.0)
     predicted = pop.rows(0, 6) @ found
     np.testing.assert_allclose(predicted[::2] - predicted[1::2], [3.0, 0.5, 2.0], rtol=1e-9)
-
-
-def test_a_foreign_population_is_refused() -> None:
-    strategy = FiniteDifferences()
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, CENTER, rng)
-    with pytest.raises(TypeError, match="Explicit"):
-        strategy.tell(state, Explicit(np.zeros((4, 4))), Evaluation(np.ones(4)), rng)
-    widths = MirroredGaussian(CENTER, np.ones(4), seed=0, n_pairs=2)
-    with pytest.raises(ValueError, match="sigma"):
-        slope(widths, np.ones(4), 0.0)

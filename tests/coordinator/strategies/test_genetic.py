@@ -15,7 +15,7 @@ from support.statistical_asserts import (
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.genetic import Genetic, GeneticState, vote
-from spikeloop.coordinator.strategies.population import Explicit, InitialLaw
+from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import Choice, ParameterSpace, Real, Weights
 
@@ -35,18 +35,6 @@ def bred_from(parents: FloatArray, **settings: Any) -> FloatArray:
     return strategy.ask(state, rng).rows(1, N + 1)
 
 
-def test_the_first_generation_is_the_start_and_the_initial_law() -> None:
-    strategy = Genetic()
-    rng = np.random.default_rng(0)
-    start = np.array([1.25, 0.5, 2.0, -1.0])
-    state = strategy.init(SPACE, start, rng)
-    np.testing.assert_array_equal(strategy.recommend(state), [0.75, 0.5, 2.0, -1.0])
-    pop = strategy.ask(state, rng)
-    assert isinstance(pop, InitialLaw)
-    np.testing.assert_array_equal(pop.rows(0, 1)[0], [0.75, 0.5, 2.0, -1.0])
-    assert pop.n_candidates == 48
-
-
 def test_the_best_stay_unchanged_and_are_evaluated_again() -> None:
     strategy = Genetic(population_size=10, n_elites=3)
     rng = np.random.default_rng(0)
@@ -57,28 +45,6 @@ def test_the_best_stay_unchanged_and_are_evaluated_again() -> None:
     best = pop.rows(0, 10)[np.argsort(-fitness)]
     np.testing.assert_array_equal(state.parents, best)
     np.testing.assert_array_equal(strategy.ask(state, rng).rows(0, 3), best[:3])
-
-
-def test_luck_of_an_earlier_generation_keeps_nobody() -> None:
-    strategy = Genetic(population_size=4, n_elites=1)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, SPACE.default_point(), rng)
-    for fitness in ([1e9, 0.0, 0.0, 0.0], [1.0, 0.0, 2.0, 0.0]):
-        pop = strategy.ask(state, rng)
-        state = strategy.tell(state, pop, Evaluation(np.array(fitness)), rng)
-    np.testing.assert_array_equal(state.parents[0], pop.rows(2, 3)[0])
-
-
-def test_failures_are_no_parents() -> None:
-    strategy = Genetic(population_size=4, n_elites=3)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, SPACE.default_point(), rng)
-    pop = strategy.ask(state, rng)
-    fitness = np.array([np.nan, 1.0, np.nan, 2.0])
-    state = strategy.tell(state, pop, Evaluation(fitness), rng)
-    np.testing.assert_array_equal(state.parents, pop.rows(0, 4)[[3, 1]])
-    np.testing.assert_allclose(strategy.recommend(state)[2:], state.parents.mean(axis=0)[2:])
-    assert strategy.ask(state, rng).n_candidates == 4
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -234,20 +200,3 @@ def test_under_noise_the_mean_of_the_elites_beats_the_best_of_them() -> None:
 def test_elites_must_leave_room_for_children() -> None:
     with pytest.raises(ValueError, match=r"n_elites must be below population_size \(8\), got 8"):
         Genetic(population_size=8, n_elites=8)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"population_size": 1},
-        {"n_elites": 0},
-        {"tournament_size": 0},
-        {"alpha": -0.1},
-        {"mutation_rate": 1.5},
-        {"sigma": 0.0},
-        {"crossover": "two_point"},
-    ],
-)
-def test_settings_out_of_range_are_refused(wrong: dict[str, float | str]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Genetic.model_validate(wrong)

@@ -5,6 +5,7 @@ import pytest
 
 from spikeloop.coordinator.strategies.metropolis import (
     acceptance,
+    accepted_moves,
     by_slot,
     normalised,
     spread_of,
@@ -46,3 +47,10 @@ def test_the_spread_is_the_standard_deviation_of_what_is_there() -> None:
     assert spread_of(np.full(7, 0.1)) == 0.0  # without the rounding of the mean
     np.testing.assert_array_equal(normalised(np.array([2.0, np.nan]), 0.5), [4.0, np.nan])
     np.testing.assert_array_equal(normalised(np.array([0.0, np.nan]), 0.0), [0.0, np.nan])
+
+
+def test_a_failed_proposal_stays_and_a_failed_incumbent_moves() -> None:
+    nan = float("nan")
+    old, new = np.array([0.0, nan, nan, 0.0]), np.array([nan, -5.0, nan, 0.0])
+    moves = accepted_moves(old, new, np.array([nan, nan, nan, 1.0]), np.random.default_rng(0))
+    np.testing.assert_array_equal(moves, [False, True, False, True])

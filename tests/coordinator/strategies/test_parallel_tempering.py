@@ -15,7 +15,6 @@ from spikeloop.coordinator.strategies.parallel_tempering import (
     ParallelTemperingState,
     exchange_chance,
 )
-from spikeloop.coordinator.strategies.population import Explicit, MirroredGaussian
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
@@ -128,6 +127,7 @@ def test_a_wrong_exchange_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_law(replicas[:, 0], law_at(0.3), ALPHA)
 
 
+@pytest.mark.exhaustive
 def test_the_cold_replica_finds_its_law_from_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Independent runs from the lower hill, to the mass that either hill has."""
     monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
@@ -140,13 +140,6 @@ def test_the_cold_replica_finds_its_law_from_anywhere(monkeypatch: pytest.Monkey
     too_soon = [generations(strategy, left, 1, rng).points[0, 0] for _ in range(150)]
     with pytest.raises(AssertionError):
         assert_law(too_soon, law_at(0.3), ALPHA)
-
-
-def test_the_coldest_replica_begins_at_the_start() -> None:
-    strategy = ParallelTempering(population_size=8)
-    state = strategy.init(SPACE, np.array([1.25, 2.0, -3.0]), np.random.default_rng(0))
-    np.testing.assert_allclose(strategy.recommend(state), [0.75, 2.0, -3.0])
-    assert len(np.unique(state.points[:, 0])) == 4
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.75])
@@ -204,33 +197,6 @@ def test_failures_leave_the_replica_or_free_it_and_take_no_part_in_exchanges() -
     np.testing.assert_array_equal(after.points, state.points)
 
 
-def test_rows_belong_to_their_slots() -> None:
-    strategy = ParallelTempering()
-    state = begin(strategy)
-    pop = strategy.ask(state, np.random.default_rng(1))
-    fitness = np.random.default_rng(2).normal(size=48)
-    order = np.random.default_rng(3).permutation(48)
-    assert pop.slots is not None
-    told = [
-        strategy.tell(state, p, Evaluation(f), np.random.default_rng(4))
-        for p, f in (
-            (pop, fitness),
-            (Explicit(pop.points[order], pop.slots[order]), fitness[order]),
-        )
-    ]
-    np.testing.assert_array_equal(told[0].points, told[1].points)
-
-
-def test_a_foreign_population_is_refused() -> None:
-    strategy, rng = ParallelTempering(), np.random.default_rng(0)
-    pop = MirroredGaussian(np.zeros(3), 0.1, seed=0, n_pairs=24)
-    with pytest.raises(TypeError, match="MirroredGaussian"):
-        strategy.tell(begin(strategy), pop, Evaluation(np.ones(48)), rng)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"population_size": 2}, {"step": 0.0}, {"temperature_hot": 1e-4}]
-)
-def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        ParallelTempering.model_validate(wrong)
+def test_a_hottest_temperature_below_the_coldest_is_refused() -> None:
+    with pytest.raises(ValueError, match="temperature_hot"):
+        ParallelTempering(temperature_cold=0.01, temperature_hot=1e-4)

@@ -6,7 +6,6 @@ from scipy import stats
 from support.statistical_asserts import assert_law
 
 from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.random_search import RandomSearch
 from spikeloop.workers.space import ParameterSpace, Real, Weights
 
@@ -24,7 +23,7 @@ def test_candidate_0_is_the_incumbent_and_the_others_follow_the_initial_law() ->
         assert_law(points[1:, column], law, ALPHA / 3)
     with pytest.raises(AssertionError):
         assert_law(points[1:, 1], stats.uniform.cdf, ALPHA / 3)
-    for column in range(3):  # the very law of ParameterSpace.sample
+    for column in range(3):  # the law of ParameterSpace.sample
         assert stats.ks_2samp(points[1:, column], SPACE.sample(5000, rng)[:, column]).pvalue > ALPHA
 
 
@@ -37,43 +36,3 @@ def test_the_best_candidate_becomes_the_incumbent() -> None:
     winner = pop.rows(2, 3)
     np.testing.assert_array_equal(strategy.recommend(state), winner[0])
     np.testing.assert_array_equal(strategy.ask(state, rng).rows(0, 1), winner)
-
-
-def test_the_incumbent_is_judged_on_the_new_tasks_only() -> None:
-    """A lucky generation long ago protects nobody."""
-    strategy = RandomSearch(population_size=3)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, SPACE.default_point(), rng)
-    for fitness in ([1e9, 0.0, 0.0], [1.0, 2.0, 0.0]):
-        pop = strategy.ask(state, rng)
-        state = strategy.tell(state, pop, Evaluation(np.array(fitness)), rng)
-    np.testing.assert_array_equal(state.incumbent, pop.rows(1, 2)[0])
-
-
-def test_the_incumbent_stays_on_a_tie_and_grows_older() -> None:
-    strategy = RandomSearch(population_size=3)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, SPACE.default_point(), rng)
-    for age in (1, 2):
-        state = strategy.tell(state, strategy.ask(state, rng), Evaluation(np.ones(3)), rng)
-        assert strategy.summary(state) == {"incumbent_age": age}
-    np.testing.assert_array_equal(state.incumbent, SPACE.default_point())
-
-
-def test_a_failed_incumbent_gives_way() -> None:
-    strategy = RandomSearch(population_size=3)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, SPACE.default_point(), rng)
-    pop = strategy.ask(state, rng)
-    state = strategy.tell(state, pop, Evaluation(np.array([np.nan, -1e9, np.nan])), rng)
-    np.testing.assert_array_equal(state.incumbent, pop.rows(1, 2)[0])
-
-
-def test_the_incumbent_does_not_share_memory_with_the_population() -> None:
-    strategy = RandomSearch(population_size=2)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, SPACE.default_point(), rng)
-    pop = Explicit(np.ones((2, 3)))
-    state = strategy.tell(state, pop, Evaluation(np.array([0.0, 1.0])), rng)
-    pop.points[:] = 7.0
-    np.testing.assert_array_equal(state.incumbent, np.ones(3))

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from support.statistical_asserts import assert_mean
 
-from spikeloop.coordinator.strategies.ranking import best_first
+from spikeloop.coordinator.strategies.base import Evaluation
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.ranking import best_first, next_incumbent
 
 ALPHA = 1e-4
 
@@ -35,3 +37,22 @@ def test_a_plateau_pulls_nowhere() -> None:
         assert_mean(column, 0.0, ALPHA / 3)
     with pytest.raises(AssertionError):
         assert_mean(points[:, :, 0].max(axis=1), 0.0, ALPHA / 3)
+
+
+@pytest.mark.parametrize(
+    ("fitness", "row", "age"),
+    [
+        ([0.0, 3.0, 2.0], 1, 0),  # the best of this generation, whatever won before
+        ([2.0, 2.0, 1.0], 0, 6),  # a tie keeps the incumbent
+        ([np.nan, -1e9, np.nan], 1, 0),  # a failed incumbent is replaced
+    ],
+)
+def test_the_next_incumbent_is_the_best_of_the_generation(
+    fitness: list[float], row: int, age: int
+) -> None:
+    points = np.arange(6.0).reshape(3, 2)
+    found = next_incumbent(points[0].copy(), 5, Explicit(points), Evaluation(np.array(fitness)))
+    expected = points[row].copy()
+    points[:] = 7.0  # the incumbent does not share memory with the population
+    np.testing.assert_array_equal(found[0], expected)
+    assert found[1] == age

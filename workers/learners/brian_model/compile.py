@@ -1,8 +1,7 @@
 """From a user's tables to the blueprint of one episode's network.
 
-Added to what the tables say are the population "input", a parameter for each hyperparameter that a
-population's code or that of synapses onto it mentions, and likewise the variables that tell neurons
-what happened: ``SIGNALS``.
+The learner adds the population "input", a parameter for each hyperparameter that a population's
+code or that of its synapses mentions, and the ``SIGNALS`` that they mention.
 """
 
 from collections.abc import Mapping
@@ -11,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import Interface
-from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring
+from spikeloop.workers.brian.blueprint import Blueprint, Connections, Population, SynapseGroup
 from spikeloop.workers.brian.equations import dimension_text, fail, names_in, parsed
 from spikeloop.workers.brian.units import unit
 from spikeloop.workers.learners.brian_model.cost import check_cost
-from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.names import (
     ACTIVITY,
     INPUT,
@@ -29,18 +27,24 @@ from spikeloop.workers.learners.brian_model.names import (
     located,
     needs_threshold,
 )
-from spikeloop.workers.learners.brian_model.settings import SIZE, NeuronTable, Size, SynapseTable
-from spikeloop.workers.learners.brian_model.wiring import wiring_of
+from spikeloop.workers.learners.brian_model.settings import (
+    SIZE,
+    Model,
+    NeuronTable,
+    PopulationSize,
+    SynapseTable,
+)
+from spikeloop.workers.learners.brian_model.wiring import connections_of
 
 START, READ, UPDATE = "start", "read", "update"
-"""Code that runs at birth, at the end of a window, and before a rule in Python looks."""
+"""Code that runs at the start, at the end of a window, and before a rule in Python."""
 VALUE, FIRST = "episode_value", "episode_first"
-"""What a readout neuron is worth, and the time step of its first spike in a window."""
+"""Value of a readout neuron, and the time step of its first spike in a window."""
 
 
 @dataclass(frozen=True)
-class Expansion:
-    """The network of one episode, and where its added variables are.
+class CompiledModel:
+    """The network of one episode, and the populations that have its added variables.
 
     Attributes:
         blueprint: of one episode.
@@ -55,18 +59,14 @@ class Expansion:
     n_per_action: int
 
 
-def expand(model: Model, interface: Interface, has_rule: bool = False) -> Expansion:
-    """The network of one episode in a family.
+def compile_model(model: Model, interface: Interface, has_rule: bool = False) -> CompiledModel:
+    """Compile the network of one episode in a family.
 
-    Args:
-        model: the user's tables.
-        interface: of the family.
-        has_rule: whether a rule in Python looks at the synapses, whose event-driven variables must
-            then be brought up to date for it.
+    With ``has_rule``, event-driven variables of synapses are brought up to date for a rule in
+    Python.
 
     Raises:
-        ValueError: one line that names table and key of what does not fit together.
-        MissingBrian: Brian2 is not there.
+        ValueError: one line with table and key of the mistake.
     """
     check_names(model)
     check_cost(model)
@@ -79,10 +79,10 @@ def expand(model: Model, interface: Interface, has_rule: bool = False) -> Expans
     check_ends(model, tables)
     check_symbols(model, defined)
     used = _used(model, tables)
-    units = {
-        name: dimension_text(located(unit, table.unit, f"hyperparameters.{name}.unit"))
-        for name, table in model.hyperparameters.items()
-    }
+    units: dict[str, str] = {}
+    for name, table in model.hyperparameters.items():
+        with located(f"hyperparameters.{name}.unit"):
+            units[name] = dimension_text(unit(table.unit))
     n_per_action = _readout(model, interface, n)
     reads = {model.readout.group: model.readout.by}
     if model.readout.by == "count":
@@ -99,7 +99,7 @@ def expand(model: Model, interface: Interface, has_rule: bool = False) -> Expans
         name: tuple(group for group, names in used.items() if name in names)
         for name in (*units, *SIGNALS)
     }
-    return Expansion(
+    return CompiledModel(
         Blueprint(model.step_ms * 1e-3, neurons, synapses, constants),
         tables,
         holders,
@@ -108,7 +108,7 @@ def expand(model: Model, interface: Interface, has_rule: bool = False) -> Expans
 
 
 def _input(model: Model, interface: Interface) -> NeuronTable:
-    """The population whose units carry the observation."""
+    """Return the population whose units carry the observation."""
     table = model.input
     n = interface.n_observations
     if interface.observations == "continuous":
@@ -122,7 +122,7 @@ def _input(model: Model, interface: Interface) -> NeuronTable:
     return NeuronTable(n=n, equations=f"{ACTIVITY} : 1", threshold=threshold)
 
 
-def _n(size: Size, interface: Interface) -> int:
+def _n(size: PopulationSize, interface: Interface) -> int:
     if isinstance(size, int):
         return size
     match = SIZE.fullmatch(size.strip())
@@ -132,7 +132,7 @@ def _n(size: Size, interface: Interface) -> int:
 
 
 def _readout(model: Model, interface: Interface, n: Mapping[str, int]) -> int:
-    """Checks the readout; neurons for each action."""
+    """Check the readout, and return its neurons for each action."""
     readout, n_actions = model.readout, interface.n_actions
     if readout.by in ("count", "first"):
         if interface.actions != "discrete":
@@ -151,7 +151,7 @@ def _readout(model: Model, interface: Interface, n: Mapping[str, int]) -> int:
 
 
 def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]]:
-    """Hyperparameters and signals that each population needs as variables."""
+    """Return hyperparameters and signals that each population needs as variables."""
     added = {*model.hyperparameters, *SIGNALS}
     for name, table in tables.items():
         check_indices(_code(table), f"neurons.{name}")
@@ -175,7 +175,7 @@ def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]
 
 
 def _code(table: NeuronTable | SynapseTable) -> str:
-    """All code of a table, to look for names in."""
+    """Return all code of a table, for a search of names."""
     code = [table.equations, table.on_feedback, *table.initial.values()]
     if isinstance(table, NeuronTable):
         code += [table.threshold, table.reset, table.refractory]
@@ -186,7 +186,7 @@ def _code(table: NeuronTable | SynapseTable) -> str:
 
 def _neurons(
     table: NeuronTable, n: int, used: set[str], units: Mapping[str, str], by: str
-) -> Neurons:
+) -> Population:
     added = [f"{name} : {units[name]} (constant)" for name in units if name in used]
     added += [f"{name} : {kind}" for name, kind in SIGNALS.items() if name in used]
     on_call, counted = _at_start(table.initial), ["count += 1"] if "count" in used else []
@@ -196,7 +196,7 @@ def _neurons(
     elif by not in ("", "count"):
         added.append(f"{VALUE} : 1")
         on_call[READ] = f"{VALUE} = {by}"
-    return Neurons(
+    return Population(
         n,
         "\n".join([table.equations.strip("\n"), *added]),
         threshold=table.threshold,
@@ -210,18 +210,20 @@ def _neurons(
 
 def _synapses(
     model: Model, name: str, table: SynapseTable, n: Mapping[str, int], has_rule: bool
-) -> Synapses:
-    wiring = wiring_of(model, name, table, n[table.source], n[table.target])
+) -> SynapseGroup:
+    connections = connections_of(model, name, table, n[table.source], n[table.target])
     delay_steps = round(table.delay_ms / model.step_ms)
     if delay_steps:
-        wiring = Wiring(wiring.pre, wiring.post, np.full(wiring.pre.size, delay_steps))
+        connections = Connections(
+            connections.pre, connections.post, np.full(connections.pre.size, delay_steps)
+        )
     on_call = _at_start(table.initial)
     if has_rule and any("event-driven" in e.flags for e in parsed(table.equations, name).values()):
         on_call[UPDATE] = ""  # no statements but those that all code of synapses begins with
-    return Synapses(
+    return SynapseGroup(
         table.source,
         table.target,
-        wiring,
+        connections,
         table.equations,
         on_pre=table.on_pre,
         on_post=table.on_post,

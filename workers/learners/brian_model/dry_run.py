@@ -1,4 +1,4 @@
-"""A step of a user's model, to find what only Brian2's generation of code can tell."""
+"""A single step of a user's model, to find what only Brian2's generation of code refuses."""
 
 import re
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from spikeloop.workers.brian.batch import Batch
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.blueprint import Blueprint
-from spikeloop.workers.brian.equations import reason
+from spikeloop.workers.brian.equations import one_line_reason
 from spikeloop.workers.brian.units import in_unit
-from spikeloop.workers.learners.brian_model.compile import START, Expansion
-from spikeloop.workers.learners.brian_model.model import Model
+from spikeloop.workers.learners.brian_model.compile import START, CompiledModel
+from spikeloop.workers.learners.brian_model.settings import Model
 
-KEYS = {
+KEY_OF_OBJECT = {
     "stateupdater": "method",
     "spike_thresholder": "threshold",
     "spike_resetter": "reset",
@@ -22,37 +22,37 @@ KEYS = {
     "post": "on_post",
     "run_regularly": "on_feedback",
 }
-"""How the names of Brian2's objects end, and whose code they run."""
+"""Endings of the names of Brian2's objects, and the key whose code each runs."""
 METHODS = ("exact", "exponential_euler", "euler", "heun", "milstein", "rk2", "rk4")
 
 
-def try_out(model: Model, expansion: Expansion) -> None:
-    """Generates all code and runs it for a step: what Brian2 refuses shows here at the latest.
+def try_out(model: Model, compiled: CompiledModel) -> None:
+    """Generate all code and run it for a step: the last of the checks.
 
     Raises:
         ValueError: one line that names table and key.
     """
-    blueprint = expansion.blueprint
+    blueprint = compiled.blueprint
     with _from_brian(blueprint), np.errstate(all="ignore"):
-        batch = Batch(blueprint, 1)
+        batch = BatchedNetwork(blueprint, 1)
         batch.reset(np.zeros(1, dtype=np.uint64))
 
-        def between(decision: int) -> None:
+        def between_windows(decision: int) -> None:
             for name, table in model.hyperparameters.items():
-                for group in expansion.holders[name]:
+                for group in compiled.holders[name]:
                     batch.array(group, name)[:] = in_unit(np.array(table.default), table.unit)
             batch.call(START)
             for weights in model.weights.values():
                 typical = in_unit(np.array(weights.scale), weights.unit)
                 batch.array(weights.group, weights.variable)[:] = typical
-            batch.tell()
+            batch.run_feedback()
 
-        batch.run(1, 1, between)
+        batch.run(1, 1, between_windows)
 
 
 @contextmanager
 def _from_brian(blueprint: Blueprint) -> Iterator[None]:
-    """Names table and key of what fails inside Brian2."""
+    """Name table and key of what fails inside Brian2."""
     try:
         yield
     except Exception as error:  # of any kind, from parser, code generation or the model's numbers
@@ -66,9 +66,9 @@ def _from_brian(blueprint: Blueprint) -> Iterator[None]:
                 table = "neurons" if group in blueprint.neurons else "synapses"
                 part = blueprint.neurons.get(group) or blueprint.synapses[group]
                 ending = re.sub(r"_\d+$", "", match[1][len(group) + 1 :])
-                where = f"{table}.{group}.{KEYS.get(ending, 'equations')}"
+                where = f"{table}.{group}.{KEY_OF_OBJECT.get(ending, 'equations')}"
                 method = part.method
-        what = reason(error)
+        what = one_line_reason(error)
         if "No state updater" in what:
             what = f"must be one of {', '.join(METHODS)}, got {method!r}"
         elif where.endswith("method"):

@@ -1,4 +1,4 @@
-"""Whether the population "input" of a user's model can fire as its table says."""
+"""Checks that the population "input" of a user's model can fire as its table says."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -10,31 +10,24 @@ from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.workers.brian.equations import fail, names_in
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import in_unit
-from spikeloop.workers.learners.brian_model.model import Model
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, SIGNALS
-from spikeloop.workers.learners.brian_model.namespace import Scope, specimen
+from spikeloop.workers.learners.brian_model.namespace import Namespace, specimen
+from spikeloop.workers.learners.brian_model.settings import Model
 
 VARYING = {*SIGNALS, "t", "t_in_timesteps", "lastspike", "rand", "randn"}
 """Names whose values are not known before an episode."""
-MOST = 10
-"""Hyperparameters of one expression whose bounds are tried in all combinations."""
+MAX_CORNER_NAMES = 10
+"""Hyperparameters of one expression whose bounds are tried in all combinations, at most."""
 
 
 def check_input(
     model: Model,
     equations: str,
     interface: Interface,
-    scope: Scope,
+    namespace: Namespace,
     shared: Mapping[str, Any],
 ) -> None:
-    """Checks ``rate`` or ``at``, at the bounds of the hyperparameters in them.
-
-    Args:
-        model: the user's tables.
-        equations: of the population.
-        interface: of the family.
-        scope: of the population.
-        shared: clock and namespace, arguments of Brian2's groups.
+    """Check ``rate`` or ``at`` of a population, at the bounds of the hyperparameters in them.
 
     Raises:
         ValueError: one line; names or units are wrong, or units would never fire, or faster than
@@ -42,7 +35,7 @@ def check_input(
     """
     table, step_s = model.input, model.step_ms * 1e-3
     if table.coding == "poisson":
-        scope.expression(table.rate, brian2().hertz, "input.rate")
+        namespace.expression(table.rate, brian2().hertz, "input.rate")
         for (rate,), bounds in _values(model, equations, table.rate, "hertz", [1.0], shared):
             # One spike in each step may be meant; a little above it is rounding.
             if not 0 <= rate * step_s <= 1 + 1e-9:
@@ -52,7 +45,7 @@ def check_input(
                     f"{model.step_ms:g}, got {rate:g} Hz{bounds}",
                 )
     if table.coding == "spike":
-        scope.expression(table.at, brian2().second, "input.at")
+        namespace.expression(table.at, brian2().second, "input.at")
         # Latencies may be such that units of little activity stay silent, but not all units.
         activities = [1.0] if interface.observations == "discrete" else [0.0, 1.0]
         for times, bounds in _values(model, equations, table.at, "second", activities, shared):
@@ -60,8 +53,8 @@ def check_input(
             if not ((step >= 0) & (step < model.window_steps)).any():
                 fail(
                     "input.at",
-                    f"must be at least 0 ms and before the end of window_ms = "
-                    f"{model.window_ms:g}, or no unit ever fires, got {times[-1] * 1e3:g} ms"
+                    f"must be at least 0 ms and less than window_ms = {model.window_ms:g} for some "
+                    f"unit, else none ever fires, got {times[-1] * 1e3:g} ms"
                     f"{bounds}",
                 )
 
@@ -74,15 +67,15 @@ def _values(
     activities: Sequence[float],
     shared: Mapping[str, Any],
 ) -> Iterator[tuple[FloatArray, str]]:
-    """(n_activities,) values of an expression and a text, for each combination of bounds."""
+    """Yield values (n_activities,) of an expression and a text for each combination of bounds."""
     names = names_in(expression)
     tables = {name: t for name, t in model.hyperparameters.items() if name in names}
-    if names & VARYING or len(tables) > MOST:
+    if names & VARYING or len(tables) > MAX_CORNER_NAMES:
         return
     corners = list(product(*((t.low, t.high) for t in tables.values())))
     n = len(activities)
     group = specimen("NeuronGroup")(
-        n * len(corners), f"{equations}\nlife_input = {expression} : {unit}", **shared
+        n * len(corners), f"{equations}\nepisode_input = {expression} : {unit}", **shared
     )
     group.variables[ACTIVITY].get_value()[:] = np.tile(activities, len(corners))
     for k, (name, table) in enumerate(tables.items()):

@@ -2,7 +2,7 @@
 
 The user writes the network of one episode in the configuration (docs/own_model.md). A decision is a
 window of simulated time: the observation sets the activity of the population "input", the network
-runs, the readout population names the action, then ``on_feedback`` code learns from what was told.
+runs, the readout population names the action, then ``on_feedback`` code learns from the feedback.
 """
 
 import numpy as np
@@ -10,23 +10,23 @@ import numpy as np
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Course
+from spikeloop.workers.brian.rollout import Rollout
 from spikeloop.workers.brian.simulator import LOCK
-from spikeloop.workers.brian.targets import require
-from spikeloop.workers.learners.brian_model.check import check
-from spikeloop.workers.learners.brian_model.compile import Expansion, expand
-from spikeloop.workers.learners.brian_model.episode import Agents, Moment, Rule
-from spikeloop.workers.learners.brian_model.model import Model
+from spikeloop.workers.brian.targets import require_target
+from spikeloop.workers.learners.brian_model.check import check_model
+from spikeloop.workers.learners.brian_model.compile import CompiledModel, compile_model
+from spikeloop.workers.learners.brian_model.episode import DecisionView, ModelAgents, PythonRule
+from spikeloop.workers.learners.brian_model.settings import Model
 from spikeloop.workers.space import Parameters, ParameterSpace, Real, Weights
 
-__all__ = ["BrianModel", "Moment", "Rule"]
+__all__ = ["BrianModel", "DecisionView", "PythonRule"]
 
 
 class BrianModel(Model):
-    """A learner made of Brian2 equations with units that the configuration spells out.
+    """A learner made of Brian2 equations with units, written in the configuration.
 
-    Hyperparameters are symbols of the equations. Everything is checked when the space is asked
-    for: symbols, units, syntax, names, integration methods.
+    Hyperparameters are symbols of the equations. ``space`` checks everything: symbols, units,
+    syntax, names, integration methods.
     """
 
     @property
@@ -35,22 +35,22 @@ class BrianModel(Model):
         return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """The hyperparameters and weights of the tables.
+        """Return the hyperparameters and weights of the tables.
 
         Raises:
             ValueError: one line with the table, the key and the equation that is wrong.
             Unavailable: Brian2 or, for the target "cython", a compiler is not there.
         """
-        require(self.target)
+        require_target(self.target)
         with LOCK:
-            expansion = expand(self, interface)
-            check(self, expansion, interface)
+            compiled = compile_model(self, interface)
+            check_model(self, compiled, interface)
         try:
             searched = [
                 Real(name, table.low, table.high, table.default, table.unit, table.scale)
                 for name, table in self.hyperparameters.items()
             ]
-            return ParameterSpace((*searched, *self._weights(expansion)))
+            return ParameterSpace((*searched, *self._weights(compiled)))
         except ValueError as error:
             raise ValueError(f"hyperparameters.{error}") from None
 
@@ -59,39 +59,39 @@ class BrianModel(Model):
         parameters: Parameters,
         tasks: TaskBatch,
         seeds: SeedArray,
-        rule: Rule | None = None,
+        rule: PythonRule | None = None,
     ) -> Episodes:
-        """Lets the episodes happen side by side in one network.
+        """Run the episodes side by side in one network.
 
         Args:
-            parameters: of n_candidates candidates; may hold more than ``space`` asks for.
+            parameters: of n_candidates candidates; may hold more than those of ``space``.
             tasks: n_tasks tasks.
             seeds: (n_candidates, n_tasks) of the episodes.
             rule: called after each decision, before ``on_feedback`` code; for what equations of
-                single neurons and synapses cannot say. To stay reproducible it must treat every
-                episode by
-                itself: no sums over episodes, and no matrix products, which round as they like.
+                single neurons and synapses cannot say. It must treat every episode by itself, or
+                results depend on the tile: no sums over episodes, and no matrix products, whose
+                rounding depends on their shape.
         """
-        course = Course(self.kind, tasks, seeds)
+        rollout = Rollout(self.kind, tasks, seeds)
         with LOCK:
-            expansion = expand(self, course.interface, has_rule=rule is not None)
+            compiled = compile_model(self, rollout.interface, has_rule=rule is not None)
         with (
-            network(expansion.blueprint, course.n_episodes, self.target) as batch,
+            network(compiled.blueprint, rollout.n_episodes, self.target) as batch,
             np.errstate(all="ignore"),  # an episode whose numbers break is found by them at its end
         ):
-            batch.reset(course.seeds)
-            agents = Agents(self, expansion, parameters, course, batch, rule)
-            batch.run(course.n_steps, self.window_steps, agents.between)
+            batch.reset(rollout.seeds)
+            agents = ModelAgents(self, compiled, parameters, rollout, batch, rule)
+            batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
             broken = agents.broken()
-        episodes = course.episodes()
+        episodes = rollout.episodes()
         episodes.returns[broken.reshape(seeds.shape)] = np.nan
         return episodes
 
-    def _weights(self, expansion: Expansion) -> list[Weights]:
-        blueprint = expansion.blueprint
+    def _weights(self, compiled: CompiledModel) -> list[Weights]:
+        blueprint = compiled.blueprint
         found = []
         for name, table in self.weights.items():
             neurons = blueprint.neurons.get(table.group)
-            n = neurons.n if neurons else blueprint.synapses[table.group].wiring.pre.size
+            n = neurons.n if neurons else blueprint.synapses[table.group].connections.pre.size
             found.append(Weights(name, (n,), table.scale, table.unit, table.description))
         return found

@@ -1,15 +1,14 @@
-"""What the parts of a user's model are called, and whether they find each other."""
+"""The names in a user's model: reserved ones, and the checks that each stands for one thing."""
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-from spikeloop.workers.brian.equations import fail, names_in, nearest
+from spikeloop.workers.brian.equations import did_you_mean, fail, located, names_in
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.brian.units import quantity
-from spikeloop.workers.learners.brian_model.model import Model
-from spikeloop.workers.learners.brian_model.settings import NeuronTable
+from spikeloop.workers.learners.brian_model.settings import Model, NeuronTable
 
 INPUT = "input"
 ACTIVITY = "activity"
@@ -20,19 +19,20 @@ SIGNALS = {
     "count": "integer",
     "index": "integer (constant)",
 }
-"""What neurons know: their episode's last feedback, 1 for those of the chosen action, the number of
-the decision, how often they fired in this window, and their own number in their population."""
+"""Variables of neurons, with units: the last feedback of their episode, 1 for neurons of the chosen
+action, the number of the decision, their spikes in this window, and their index in their
+population."""
 OF_THE_TILE = {"i", "j", "k", "N", "N_pre", "N_post", "N_incoming", "N_outgoing"}
-"""Brian2's numbers of neurons and synapses, which go on from episode to episode."""
+"""Brian2's numbers of neurons and synapses, which count through all episodes of the network."""
 WINDOW = "window"
 RESERVED = {*SIGNALS, ACTIVITY, WINDOW, INPUT}
 """Names that the learner provides."""
 TAKEN = {"t", "dt", "t_in_timesteps", "i", "j", "N", "xi", "lastspike", "lastupdate"}
-"""Brian2's own, beside its units and functions."""
+"""Names of Brian2, beside its units and functions."""
 
 
 def check_names(model: Model) -> None:
-    """Every name is one that Brian2 can use, and stands for one thing."""
+    """Check that Brian2 can use every name, and that each stands for one thing."""
     b2 = brian2()
     known: Mapping[str, Any] = {
         **b2.DEFAULT_UNITS,
@@ -55,11 +55,12 @@ def check_names(model: Model) -> None:
                     fail(where, f"there is {seen[name]} too; names must differ")
                 seen[name] = where
     for name, text in model.constants.items():
-        located(quantity, text, f"constants.{name}")
+        with located(f"constants.{name}"):
+            quantity(text)
 
 
 def check_symbols(model: Model, defined: Mapping[str, set[str]]) -> None:
-    """No symbol, and nothing that the learner provides, is defined by equations too."""
+    """Check that equations define no symbol of the tables, and none that the learner provides."""
     for table in ("constants", "hyperparameters"):
         for name in getattr(model, table):
             for group, names in defined.items():
@@ -71,7 +72,7 @@ def check_symbols(model: Model, defined: Mapping[str, set[str]]) -> None:
 
 
 def check_ends(model: Model, tables: Mapping[str, NeuronTable]) -> None:
-    """Sources and targets are there, and fire where their spikes are waited for."""
+    """Check that sources and targets exist, and can fire where synapses act at their spikes."""
     if not model.neurons:
         fail("neurons", "must have at least one population, such as [learner.neurons.actions]")
     if model.readout.group not in model.neurons:
@@ -90,7 +91,7 @@ def check_ends(model: Model, tables: Mapping[str, NeuronTable]) -> None:
 def check_signals(
     model: Model, tables: Mapping[str, NeuronTable], group: str, names: Set[str], where: str
 ) -> None:
-    """What code asks of the neurons of a group is what they know."""
+    """Check that the neurons of a group have the signals that code reads."""
     readout = model.readout.group
     if "chosen" in names and group != readout:
         fail(where, f"only the readout population {readout!r} has 'chosen', not {group!r}")
@@ -99,33 +100,24 @@ def check_signals(
 
 
 def check_indices(code: str, where: str) -> None:
-    """An episode's code must not see where in the tile the episode lies."""
+    """Check that code does not depend on the place of its episode in the tile."""
     for name in sorted(names_in(code) & OF_THE_TILE):
         fail(
             where,
-            f"{name!r} goes on from episode to episode; use index, or index_pre and index_post, "
-            "which "
-            "count from 0 in every episode",
+            f"{name!r} counts through all episodes; use index, or index_pre and index_post, which "
+            "count from 0 in each",
         )
 
 
 def needs_threshold(model: Model, group: str, reader: str) -> None:
-    """A population whose spikes something waits for can fire."""
+    """Check that a population whose spikes ``reader`` needs can fire."""
     if group == INPUT:
         if model.input.coding == "graded":
-            fail("input.coding", f'"graded" has no spikes, for which {reader} waits')
+            fail("input.coding", f'"graded" has no spikes, which {reader} needs')
     elif not model.neurons[group].threshold.strip():
-        fail(f"neurons.{group}.threshold", f"must be given, since {reader} waits for its spikes")
-
-
-def located(read: Callable[[str], Any], text: str, where: str) -> Any:
-    """What ``read`` makes of a text; the line of its ValueError begins with ``where``."""
-    try:
-        return read(text)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+        fail(f"neurons.{group}.threshold", f"must be given, since {reader} needs its spikes")
 
 
 def _unknown(where: str, name: str, names: Iterable[str]) -> None:
     there = ", ".join(names)
-    fail(where, f"no population {name!r}; there are {there}{nearest(name, names)}")
+    fail(where, f"no population {name!r}; there are {there}{did_you_mean(name, names)}")

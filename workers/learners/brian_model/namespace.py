@@ -1,11 +1,18 @@
-"""What names mean in the code of one population or group of synapses, and which units they have."""
+"""The names in the code of one population or group of synapses, with their meaning and units."""
 
 import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from spikeloop.workers.brian.equations import fail, names_in, nearest, reason, statements, unit_name
+from spikeloop.workers.brian.equations import (
+    did_you_mean,
+    fail,
+    names_in,
+    one_line_reason,
+    statements,
+    unit_name,
+)
 from spikeloop.workers.brian.simulator import brian2
 from spikeloop.workers.learners.brian_model.names import SIGNALS
 
@@ -14,7 +21,7 @@ DIFFERENTIAL = "differential equation"
 
 @cache
 def specimen(kind: str) -> type[Any]:
-    """Brian2's class of that name, for objects that are looked at and never run."""
+    """Return Brian2's class of that name, for objects that are inspected and never run."""
 
     class Specimen(getattr(brian2(), kind)):  # type: ignore[misc]
         add_to_magic_network = False
@@ -25,11 +32,11 @@ def specimen(kind: str) -> type[Any]:
     return Specimen
 
 
-class Scope:
-    """What names mean in the code of one population or group of synapses.
+class Namespace:
+    """The names that the code of one population or group of synapses can use.
 
     Args:
-        group: Brian2's group, with the namespace of constants.
+        group: Brian2's group, with its constants.
         forbidden: name that code cannot set -> what it is.
         units: name -> unit of hyperparameters, which a message about units quotes.
     """
@@ -38,7 +45,7 @@ class Scope:
         self._group, self._forbidden, self._units = group, forbidden, units
 
     def equations(self, equations: Any, where: str) -> None:
-        """Checks names and units of every equation."""
+        """Check names and units of every equation."""
         second = brian2().second.dim
         for equation in equations.values():
             if equation.expr is None:
@@ -52,12 +59,12 @@ class Scope:
                 self._same(self.dimensions(code, where, line), expected, where, line)
 
     def boolean(self, code: str, where: str) -> None:
-        """Checks a condition."""
+        """Check a condition."""
         if not self._is_boolean(code, where):
             fail(where, 'must be a condition, such as "v > v_th"', code)
 
     def refractory(self, code: str, where: str) -> None:
-        """Checks a time or condition."""
+        """Check a time or condition."""
         if not self._is_boolean(code, where):
             found = self.dimensions(code, where, code)
             if found is not brian2().second.dim:
@@ -65,14 +72,14 @@ class Scope:
                 fail(where, what, code)
 
     def expression(self, code: str, unit: Any, where: str) -> None:
-        """Checks an expression that must have a unit."""
+        """Check an expression that must have a unit."""
         found, expected = self.dimensions(code, where, code), brian2().get_dimensions(unit)
         if found is not expected:
             what = f"must be in {unit_name(expected)}, got an expression in {unit_name(found)}"
             fail(where, what.replace("must be in no unit", "must be without unit"), code)
 
     def statements(self, code: str, where: str) -> None:
-        """Checks names and units of statements, and that each sets something that matters."""
+        """Check names and units of statements, and that each sets something that is used."""
         from brian2.core.variables import Variable
         from brian2.parsing.statements import parse_statement
 
@@ -84,7 +91,7 @@ class Scope:
             try:
                 name, operator, expression, _ = parse_statement(line)
             except Exception as error:  # of pyparsing or of Brian2
-                fail(where, reason(error), line)
+                fail(where, one_line_reason(error), line)
             if name in self._forbidden:
                 fail(where, f"{name} is {self._forbidden[name]} and cannot be set", line)
             if operator != "=":
@@ -96,34 +103,36 @@ class Scope:
                 continue
             rest = "\n".join(lines[number + 1 :])
             if name not in names_in(rest):
-                hint = nearest(name, self._names())
+                hint = did_you_mean(name, self._names())
                 fail(where, f"{name!r} is no variable and is not used after it is set{hint}", line)
             own[name] = Variable(name=name, dimensions=found, scalar=False)
 
     def variable(self, name: str, where: str) -> Any:
-        """Brian2's variable of that name, which must be one of this group that can be set."""
+        """Return Brian2's variable of that name; fail if the group has none that can be set."""
         from brian2.core.variables import ArrayVariable
 
         variable = self._group.variables.get(name)
         if name in self._forbidden:
             fail(where, f"{name} is {self._forbidden[name]} and cannot be set")
         if not isinstance(variable, ArrayVariable) or variable.read_only:
-            fail(where, f"{name!r} is no variable that can be set{nearest(name, self._names())}")
+            hint = did_you_mean(name, self._names())
+            fail(where, f"{name!r} is no variable that can be set{hint}")
         return variable
 
     def dimensions(
         self, code: str, where: str, line: str, own: Mapping[str, Any] | None = None
     ) -> Any:
-        """The dimension of an expression; fails on unknown names and units that do not agree."""
+        """Return the dimension of an expression; fail on unknown names and units that disagree."""
         from brian2.parsing.expressions import parse_expression_dimensions
 
         variables = self._resolved(code, where, line, own or {})
         try:
             return parse_expression_dimensions(code, variables)
         except Exception as error:  # of units, syntax, or arguments of functions
-            units = isinstance(error, brian2().DimensionMismatchError)
-            what = f"the units do not agree: {reason(error)}" if units else reason(error)
-            fail(where, what + (self._quoted(line) if units else ""), line)
+            what = one_line_reason(error)
+            if isinstance(error, brian2().DimensionMismatchError):
+                what = f"the units do not agree: {what}{self._quoted(line)}"
+            fail(where, what, line)
 
     def _is_boolean(self, code: str, where: str) -> bool:
         from brian2.parsing.expressions import is_boolean_expression
@@ -132,7 +141,7 @@ class Scope:
         try:
             boolean = bool(is_boolean_expression(code, variables))
         except Exception as error:  # of syntax or types
-            fail(where, reason(error), code)
+            fail(where, one_line_reason(error), code)
         if boolean:
             self.dimensions(code, where, code)
         return boolean
@@ -146,7 +155,7 @@ class Scope:
             fail(where, what, line)
 
     def _quoted(self, line: str) -> str:
-        """The units of the hyperparameters in a line, which may be what is wrong with it."""
+        """Return the units of the hyperparameters in a line, which may be its mistake."""
         used = [name for name in sorted(names_in(line)) if name in self._units]
         text = ", ".join(f"{name} in {self._units[name]}" for name in used)
         return f" (hyperparameters: {text})" if used else ""
@@ -166,7 +175,7 @@ class Scope:
                 try:
                     found.update(self._group.resolve_all([name], {}, user_identifiers=set()))
                 except KeyError:
-                    hint = nearest(name, self._names()) or self._if_empty()
+                    hint = did_you_mean(name, self._names()) or self._if_empty()
                     fail(where, f"unknown symbol {name!r}{hint}", line)
         return found
 

@@ -1,33 +1,35 @@
 """The TOML tables of a user's own Brian2 model: populations, synapses, input, readout, symbols."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spikeloop.tasks.settings import Settings
+from spikeloop.workers.brian.targets import BrianTarget
+from spikeloop.workers.time_steps import whole_steps
 
-LARGEST = 100_000
+MAX_NEURONS = 100_000
 """Neurons of one population."""
-CODE = re.compile(
+CODE_CHARACTERS = re.compile(
     r"(?:[A-Za-z0-9_ \t\n+\-*/%().,:;<>=!]|#[^\n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]*)*+"
 )
-"""What code may be written with, comments apart.
+"""The characters of code; any others only in comments, on one line.
 
-Brian2 hands strings in it to sympy, which evaluates them as Python, and writes comments into what
-it generates, where a carriage return ends them. Settings may come from strangers' files, so neither
-may be there.
+Brian2 hands strings in code to sympy, which evaluates them as Python, and writes comments into the
+code that it generates, where a carriage return ends them. Settings may come from strangers' files,
+so both are refused.
 """
 SIZE = re.compile(r"(?:(\d{1,6})\s*\*\s*)?(observations|actions)")
 
 
 def _size(value: Any) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST
+    whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_NEURONS
     if whole or (isinstance(value, str) and SIZE.fullmatch(value.strip())):
         return value
     raise ValueError(
-        f'must be a whole number in [1, {LARGEST}], "actions", "observations", or a multiple such '
-        'as "5*actions"'
+        f'must be a whole number in [1, {MAX_NEURONS}], "actions", "observations", or a multiple '
+        'such as "5*actions"'
     )
 
 
@@ -45,7 +47,7 @@ def _text(value: Any) -> Any:
 
 
 def _code(value: str) -> str:
-    rest = value[match.end() :] if (match := CODE.match(value)) else value
+    rest = value[match.end() :] if (match := CODE_CHARACTERS.match(value)) else value
     if rest:
         raise ValueError(
             "must be written with letters, digits, _ and + - * / % ( ) . , : ; < > = ! only, found "
@@ -56,12 +58,12 @@ def _code(value: str) -> str:
 
 CONNECT = ("all", "others", "one_to_one")
 # A validator of our own, since the errors of a union name the types that failed, not the key.
-Size = Annotated[int | str, BeforeValidator(_size)]
+PopulationSize = Annotated[int | str, BeforeValidator(_size)]
 Connect = Annotated[float | str, BeforeValidator(_connect)]
-Text = Annotated[str, BeforeValidator(_text)]
-Code = Annotated[str, AfterValidator(_code)]
-CodeText = Annotated[str, BeforeValidator(_text), AfterValidator(_code)]
-Initial = dict[str, CodeText]
+QuantityText = Annotated[str, BeforeValidator(_text)]
+BrianCode = Annotated[str, AfterValidator(_code)]
+BrianCodeText = Annotated[str, BeforeValidator(_text), AfterValidator(_code)]
+Initial = dict[str, BrianCodeText]
 
 
 class InputTable(Settings):
@@ -75,11 +77,11 @@ class InputTable(Settings):
         default="poisson",
         description="random spikes, one spike, or none: synapses read activity_pre",
     )
-    rate: CodeText = Field(
+    rate: BrianCodeText = Field(
         default="200*Hz",
         description="poisson: of a unit of activity 1; an expression, at most 1/step_ms",
     )
-    at: CodeText = Field(
+    at: BrianCodeText = Field(
         default="1*ms", description="spike: time of active units in the window; an expression"
     )
     per_dimension: int = Field(
@@ -91,20 +93,22 @@ class InputTable(Settings):
 
 
 class NeuronTable(Settings):
-    """``[learner.neurons.NAME]``: a population in Brian2's words."""
+    """``[learner.neurons.NAME]``: a population, written in Brian2's code."""
 
-    n: Size = Field(description='how many: a number, "actions", "observations", "5*actions"')
-    equations: Code = Field(description="differential equations, subexpressions, parameters")
-    threshold: Code = Field(default="", description="condition of a spike")
-    reset: Code = Field(default="", description="statements after a spike")
-    refractory: Code = Field(default="", description="a time or a condition")
+    n: PopulationSize = Field(
+        description='how many: a number, "actions", "observations", "5*actions"'
+    )
+    equations: BrianCode = Field(description="differential equations, subexpressions, parameters")
+    threshold: BrianCode = Field(default="", description="condition of a spike")
+    reset: BrianCode = Field(default="", description="statements after a spike")
+    refractory: BrianCode = Field(default="", description="a time or a condition")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    on_feedback: Code = Field(default="", description="statements after each decision")
-    initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
+    on_feedback: BrianCode = Field(default="", description="statements after each decision")
+    initial: Initial = Field(default={}, description="variable -> expression at the start; else 0")
 
 
 class SynapseTable(Settings):
-    """``[learner.synapses.NAME]``: synapses in Brian2's words.
+    """``[learner.synapses.NAME]``: synapses, written in Brian2's code.
 
     A name without ``_pre`` or ``_post`` that the equations do not define is the target neuron's.
     """
@@ -115,19 +119,19 @@ class SynapseTable(Settings):
         default="all", description="all, others (than itself), one_to_one, or a probability"
     )
     delay_ms: float = Field(default=0.0, ge=0, le=1000, description="from a spike to its effect")
-    equations: Code = Field(default="", description="variables of a synapse")
-    on_pre: Code = Field(default="", description="statements at a spike of the source")
-    on_post: Code = Field(default="", description="statements at a spike of the target")
-    on_feedback: Code = Field(default="", description="statements after each decision")
+    equations: BrianCode = Field(default="", description="variables of a synapse")
+    on_pre: BrianCode = Field(default="", description="statements at a spike of the source")
+    on_post: BrianCode = Field(default="", description="statements at a spike of the target")
+    on_feedback: BrianCode = Field(default="", description="statements after each decision")
     method: str = Field(default="exact", description="exact, exponential_euler, euler, rk4 …")
-    initial: Initial = Field(default={}, description="variable -> expression at birth; else 0")
+    initial: Initial = Field(default={}, description="variable -> expression at the start; else 0")
 
 
 class ReadoutTable(Settings):
     """``[learner.readout]``: how a window of simulated time becomes an action."""
 
     group: str = Field(default="actions", description="population; as many neurons for each action")
-    by: Code = Field(
+    by: BrianCode = Field(
         default="count",
         description="count: most spikes; first: first spike; or an expression without unit, "
         "largest wins, a continuous action is its mean",
@@ -146,10 +150,43 @@ class HyperparameterTable(Settings):
 
 
 class WeightTable(Settings):
-    """``[learner.weights.NAME]``: a variable whose values at birth are all searched."""
+    """``[learner.weights.NAME]``: a variable whose initial values are all searched."""
 
     group: str = Field(description="synapses or population that has the variable")
     variable: str = Field(description="one weight for each synapse or neuron of an episode")
     scale: float = Field(gt=0, description="standard deviation at first, in unit")
     unit: str = Field(default="1", description="such as pA; 1 for none")
     description: str = Field(default="", description="for tables")
+
+
+class Model(Settings):
+    """The tables of a model; ``BrianModel`` is the learner that runs it."""
+
+    kind: Literal["brian_model"] = "brian_model"
+    window_ms: float = Field(default=20.0, ge=0.1, le=10_000, description="time of one decision")
+    step_ms: float = Field(default=0.5, ge=0.001, le=10, description="time step of Brian2")
+    target: BrianTarget = Field(default="numpy", description="what Brian2 generates code for")
+    wiring_seed: int = Field(default=1, ge=0, lt=2**32, description="of random connections")
+    input: InputTable = InputTable()
+    neurons: dict[str, NeuronTable] = Field(default={}, description="populations by name")
+    synapses: dict[str, SynapseTable] = Field(default={}, description="synapses by name")
+    readout: ReadoutTable = ReadoutTable()
+    constants: dict[str, QuantityText] = Field(
+        default={}, description='symbols with units, such as v_rest = "-60*mV"'
+    )
+    hyperparameters: dict[str, HyperparameterTable] = Field(
+        default={}, description="symbols that are searched"
+    )
+    weights: dict[str, WeightTable] = Field(
+        default={}, description="variables whose initial values are searched one by one"
+    )
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
+        whole_steps(self.window_ms, self.step_ms)
+        return self
+
+    @property
+    def window_steps(self) -> int:
+        """Time steps of one decision."""
+        return whole_steps(self.window_ms, self.step_ms)

@@ -1,18 +1,19 @@
-"""Which neurons of a user's model are connected, by the words of the key ``connect``."""
+"""Connections between the neurons of a user's model, as the key ``connect`` says."""
 
 import numpy as np
 
-from spikeloop.workers.brian.blueprint import Wiring, all_to_all, all_to_others
+from spikeloop.workers.brian.blueprint import Connections, all_to_all, all_to_others
 from spikeloop.workers.brian.equations import fail
-from spikeloop.workers.learners.brian_model.model import Model
-from spikeloop.workers.learners.brian_model.settings import SynapseTable
+from spikeloop.workers.learners.brian_model.settings import Model, SynapseTable
 
-MOST, MOST_PAIRS = 1_000_000, 100_000_000
+MAX_SYNAPSES, MAX_PAIRS = 1_000_000, 100_000_000
 """Synapses of one episode, and pairs of neurons that a probability is drawn for."""
 
 
-def wiring_of(model: Model, name: str, table: SynapseTable, n_pre: int, n_post: int) -> Wiring:
-    """The synapses of one group.
+def connections_of(
+    model: Model, name: str, table: SynapseTable, n_pre: int, n_post: int
+) -> Connections:
+    """Return the connections of one group of synapses.
 
     Raises:
         ValueError: one line; the populations cannot be connected so.
@@ -30,7 +31,7 @@ def wiring_of(model: Model, name: str, table: SynapseTable, n_pre: int, n_post: 
     if table.connect == "one_to_one":
         if n_pre != n_post:
             fail(where, f'"one_to_one" needs as many sources as targets, got {n_pre} and {n_post}')
-        return Wiring(np.arange(n_pre), np.arange(n_pre))
+        return Connections(np.arange(n_pre), np.arange(n_pre))
     # Of its own stream, so that another group of synapses in the file changes nothing here.
     key = np.random.SeedSequence(model.wiring_seed, spawn_key=tuple(name.encode()))
     rng = np.random.Generator(np.random.Philox(key))
@@ -40,17 +41,17 @@ def wiring_of(model: Model, name: str, table: SynapseTable, n_pre: int, n_post: 
         pre, post = pre[pre != post], post[pre != post]
     if not pre.size:
         fail(where, f"no synapse came of the probability {table.connect}")
-    return Wiring(pre, post)
+    return Connections(pre, post)
 
 
 def _check_size(table: SynapseTable, n_pre: int, n_post: int, where: str) -> None:
-    """Refuses what would fill the memory before anything else complains."""
+    """Refuse numbers of synapses that would fill the memory."""
     if table.connect == "one_to_one":
         return
     share = 1.0 if isinstance(table.connect, str) else table.connect
-    if n_pre * n_post * share > MOST:
-        what = f"must make at most {MOST} synapses for one episode, got about"
+    if n_pre * n_post * share > MAX_SYNAPSES:
+        what = f"must make at most {MAX_SYNAPSES} synapses for one episode, got about"
         fail(where, f"{what} {n_pre * n_post * share:.0f}, from {n_pre} neurons to {n_post}")
-    if n_pre * n_post > MOST_PAIRS:
-        what = f"must choose among at most {MOST_PAIRS} pairs of neurons, got"
+    if n_pre * n_post > MAX_PAIRS:
+        what = f"must choose among at most {MAX_PAIRS} pairs of neurons, got"
         fail(where, f"{what} {n_pre * n_post}, from {n_pre} neurons to {n_post}")

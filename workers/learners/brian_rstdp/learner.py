@@ -1,18 +1,18 @@
 """Reward-modulated spike-timing-dependent plasticity on a Brian2 network of states and actions.
 
-A three-factor rule: pairs of spikes leave an eligibility c at the synapse, and what an action
-earned turns it into a change of weight. The equations are those of ``plastic_network``.
+A three-factor rule: pairs of spikes leave an eligibility c at the synapse, and the reward of an
+action turns it into a change of weight. The equations are in ``equations``.
 
 Izhikevich 2007 ("Solving the distal reward problem through linkage of STDP and dopamine signaling",
 Cerebral Cortex 17:2443) has dw/dt = c d with the concentration d of dopamine, τ₊ = τ₋ = 20 ms,
 τ_c = 1 s, and 0.2 s for d; A₋ = 1.05 A₊ is that of Song and Abbott 2001 (Neuron 32:339). These are
-the defaults, though in decisions as short as ours a shorter τ_c learns better. Here dopamine is a
-pulse at the outcome, or lasts and then acts at the next outcomes too. That reward is to be counted
-from what is expected, and that in each state, is found by Frémaux, Sprekeler and Gerstner 2010
-(Journal of Neuroscience 30:13326); Frémaux and Gerstner 2016 (Frontiers in Neural Circuits 9:85)
-review all of these rules.
+the defaults, though in decisions as short as these a shorter τ_c learns better. Here dopamine is a
+pulse at the outcome, or lasts and then acts at the next outcomes too. Frémaux, Sprekeler and
+Gerstner 2010 (Journal of Neuroscience 30:13326) found that rewards must be counted from their
+expectation in each state; Frémaux and Gerstner 2016 (Frontiers in Neural Circuits 9:85) review all
+of these rules.
 
-Sizes of the network, constants of the membrane, all ranges and all other defaults are ours.
+Sizes of the network, constants of the membrane, all ranges and all other defaults have no source.
 """
 
 from typing import Literal, Self
@@ -23,12 +23,18 @@ from pydantic import Field, model_validator
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
-from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.blueprint import Blueprint
+from spikeloop.workers.brian.batch import BatchedNetwork
+from spikeloop.workers.brian.blueprint import (
+    Blueprint,
+    Connections,
+    Population,
+    SynapseGroup,
+    all_to_all,
+)
 from spikeloop.workers.brian.network_cache import network
-from spikeloop.workers.brian.rollout import Course
-from spikeloop.workers.brian.targets import Target
-from spikeloop.workers.learners.brian_rstdp.network import plastic_network
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.targets import BrianTarget
+from spikeloop.workers.learners.brian_rstdp import equations
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import whole_steps
 
@@ -58,28 +64,24 @@ class BrianRstdp(Settings):
         default="hard", description="soft: changes shrink in proportion to the distance to a bound"
     )
     baseline: Literal["none", "mean", "state"] = Field(
-        default="state", description="what reward is counted from: 0, or its mean, or a state's"
+        default="state", description="subtracted from rewards: 0, their mean, or a state's mean"
     )
     dopamine: Literal["pulse", "lasting"] = Field(
-        default="pulse", description="lasting: what is left of it acts at later outcomes as well"
+        default="pulse", description="lasting: its rest acts at later outcomes as well"
     )
     fixed: dict[str, float] = Field(
         default={}, description="values of parameters, by name, that are not to be searched"
     )
-    target: Target = Field(default="numpy", description="what Brian2 generates code for")
+    target: BrianTarget = Field(default="numpy", description="what Brian2 generates code for")
 
     @model_validator(mode="after")
-    def _fixes_what_there_is(self) -> Self:
+    def _consistent(self) -> Self:
         names = [p.name for p in self._parameters((0.0, 1.0))]
         for name in self.fixed:
             if name not in names:
                 raise ValueError(f"fixed must name some of {', '.join(names)}, got {name!r}")
         if len(self.fixed) == len(names):
             raise ValueError("fixed must leave a parameter to be searched, got all of them")
-        return self
-
-    @model_validator(mode="after")
-    def _window_of_whole_steps(self) -> Self:
         whole_steps(self.window_ms, self.step_ms)
         return self
 
@@ -89,14 +91,14 @@ class BrianRstdp(Settings):
         return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: of the plasticity, of the weights at first, and of the two populations."""
+        """Return Θ: of the plasticity, the initial weights, and the two populations."""
         if "continuous" in (interface.actions, interface.observations):
             raise ValueError(
                 f"brian_rstdp needs discrete actions and observations, got {interface.actions} "
                 f"actions and {interface.observations} observations"
             )
         if interface.feedback != "reward":
-            raise ValueError(f"brian_rstdp needs to be told rewards, got {interface.feedback}s")
+            raise ValueError(f"brian_rstdp needs rewards as feedback, got {interface.feedback}s")
         searched = []
         for parameter in self._parameters(interface.feedback_range):
             low, high = parameter.low, parameter.high
@@ -133,15 +135,15 @@ class BrianRstdp(Settings):
         return parameters
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes happen side by side in one network."""
-        course = Course(self.kind, tasks, seeds)
-        n_states, n_actions = course.interface.n_observations, course.interface.n_actions
+        """Run the episodes side by side in one network."""
+        rollout = Rollout(self.kind, tasks, seeds)
+        n_states, n_actions = rollout.interface.n_observations, rollout.interface.n_actions
         blueprint = self.blueprint(n_states, n_actions)
-        with network(blueprint, course.n_episodes, self.target) as batch:
-            batch.reset(course.seeds)
-            agents = Agents(self, parameters, course, batch)
-            batch.run(course.n_steps, self.window_steps, agents.between)
-            return course.episodes(action_values=agents.preferences())
+        with network(blueprint, rollout.n_episodes, self.target) as batch:
+            batch.reset(rollout.seeds)
+            agents = RstdpAgents(self, parameters, rollout, batch)
+            batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
+            return rollout.episodes(action_values=agents.preferences())
 
     @property
     def window_steps(self) -> int:
@@ -149,31 +151,48 @@ class BrianRstdp(Settings):
         return whole_steps(self.window_ms, self.step_ms)
 
     def blueprint(self, n_states: int, n_actions: int) -> Blueprint:
-        """The network of one episode."""
-        return plastic_network(
-            n_states,
-            n_actions,
-            self.neurons_per_state,
-            self.neurons_per_action,
-            self.input,
-            self.bounds,
-            self.largest_weight_mV,
-            self.step_ms,
+        """Return one episode's network: "states", "actions", "plastic" between them, "lateral"."""
+        n_in, n_out = n_states * self.neurons_per_state, n_actions * self.neurons_per_action
+        states = Population(n_in, "rate : Hz", threshold=equations.FIRES[self.input])
+        actions = Population(
+            n_out,
+            equations.ACTION,
+            threshold=equations.ESCAPES,
+            reset="v = 0*mV\ncount += 1",
+            on_feedback=equations.AFTER_AN_OUTCOME,
+        )
+        plastic = SynapseGroup(
+            "states",
+            "actions",
+            all_to_all(n_in, n_out),
+            equations.SYNAPSE,
+            on_pre=equations.ON_PRE,
+            on_post=equations.ON_POST,
+            on_feedback=equations.ON_TOLD[self.bounds],
+            up_to_date=True,
+        )
+        pre, post = np.divmod(np.arange(n_out**2), n_out)
+        rivals = pre // self.neurons_per_action != post // self.neurons_per_action
+        wires = Connections(pre[rivals], post[rivals])
+        lateral = SynapseGroup("actions", "actions", wires, on_pre="v_post -= inhibition")
+        return Blueprint(
+            self.step_ms * 1e-3,
+            {"states": states, "actions": actions},
+            {"plastic": plastic, "lateral": lateral},
+            equations.MEMBRANE_CONSTANTS | {"w_max": f"{self.largest_weight_mV!r}*mV"},
         )
 
 
-class Agents:
-    """What the agents of a tile do between two windows of simulated time."""
+class RstdpAgents:
+    """The agents of a tile, which act and learn between two windows of simulated time."""
 
     def __init__(
-        self, settings: BrianRstdp, parameters: Parameters, course: Course, batch: Batch
+        self, settings: BrianRstdp, parameters: Parameters, rollout: Rollout, batch: BatchedNetwork
     ) -> None:
-        theta = {
-            p.name: course.of_episodes(parameters[p.name]) for p in parameters.space.parameters
-        }
-        theta |= {name: np.full(course.n_episodes, x) for name, x in settings.fixed.items()}
+        theta = rollout.theta(parameters)
+        theta |= {name: np.full(rollout.n_episodes, x) for name, x in settings.fixed.items()}
         self._broken = ~np.asarray(np.isfinite([*theta.values()]).all(axis=0))
-        self._settings, self._course, self._batch = settings, course, batch
+        self._settings, self._rollout, self._batch = settings, rollout, batch
         self._rate = batch.array("states", "rate")
         self._rate_of = theta["input_rate"]
         self._eta, self._eta_decay = theta["eta"] * MILLI, theta["eta_decay"]
@@ -187,52 +206,52 @@ class Agents:
             window_ms = settings.window_steps * settings.step_ms
             self._write("dopamine_left", np.exp(-window_ms / theta["tau_dopamine"]))
 
-        low, high = course.interface.feedback_range
+        low, high = rollout.interface.feedback_range
         self._unit = high - low
-        n_baselines = course.interface.n_observations if settings.baseline == "state" else 1
-        self._baseline = np.zeros((course.n_episodes, n_baselines))
+        n_baselines = rollout.interface.n_observations if settings.baseline == "state" else 1
+        self._baseline = np.zeros((rollout.n_episodes, n_baselines))
         if settings.baseline != "none":
             self._baseline[:] = theta["expected"][:, None] / self._unit
             self._write("baseline_rate", theta["baseline_rate"])
-        self._episodes = np.arange(course.n_episodes)
-        self._state: IntArray = course.observe().astype(np.int64)
+        self._episodes = np.arange(rollout.n_episodes)
+        self._state: IntArray = rollout.observe().astype(np.int64)
 
-    def between(self, decision: int) -> None:
-        """Reads who fired most, acts, learns, and shows the next state."""
+    def between_windows(self, decision: int) -> None:
+        """Act by the neurons that fired most, learn, and set the rates of the next state."""
         if decision > 0:
             self._act()
-        shown = self._state[:, None] == np.arange(self._course.interface.n_observations)
+        shown = self._state[:, None] == np.arange(self._rollout.interface.n_observations)
         rates = np.where(shown, self._rate_of[:, None], 0.0)
         self._rate[:] = np.repeat(rates, self._settings.neurons_per_state, axis=1)
 
     def _act(self) -> None:
-        course, n = self._course, self._course.n_taken
+        rollout, n = self._rollout, self._rollout.n_taken
         count = self._batch.array("actions", "count")
-        spikes = count.reshape(course.n_episodes, course.interface.n_actions, -1).sum(axis=2)
-        # A membrane that is no number never fires, so its episode would look like one of chance.
+        spikes = count.reshape(rollout.n_episodes, rollout.interface.n_actions, -1).sum(axis=2)
+        # A membrane that is no number never fires, so its episode would look like a random one.
         preference = np.where(self._broken[:, None], np.nan, spikes)
-        feedback = course.step(course.pick(preference)) / self._unit
+        feedback = rollout.step(rollout.pick(preference)) / self._unit
         self._learn(feedback, self._eta / (1.0 + n) ** self._eta_decay)
-        self._state = course.observe().astype(np.int64)
+        self._state = rollout.observe().astype(np.int64)
 
     def _learn(self, feedback: FloatArray, eta: FloatArray) -> None:
-        """Sets what the outcome is, and lets the network's own code do the rest."""
+        """Set the outcome, and let the network's own code learn from it."""
         state = self._state if self._baseline.shape[1] > 1 else 0
         self._write("feedback", feedback)
         self._write("eta", eta)
         self._write("baseline", self._baseline[self._episodes, state])
-        self._batch.tell()
+        self._batch.run_feedback()
         self._baseline[self._episodes, state] = self._batch.array("actions", "baseline")[:, 0]
 
     def _write(self, name: str, values: FloatArray) -> None:
-        """Gives every action neuron of an episode the episode's value."""
+        """Give every action neuron of an episode the episode's value."""
         self._batch.array("actions", name)[:] = values[:, None]
 
     def preferences(self) -> FloatArray:
-        """(n_episodes, n_states, n_actions) mean weight between them, in parts of the largest."""
-        interface, settings = self._course.interface, self._settings
+        """Return mean weights (n_episodes, n_states, n_actions), in parts of the largest."""
+        interface, settings = self._rollout.interface, self._settings
         shape = (
-            self._course.n_episodes,
+            self._rollout.n_episodes,
             interface.n_observations,
             settings.neurons_per_state,
             interface.n_actions,

@@ -1,23 +1,24 @@
-"""Episodes of one candidate side by side, as one program: environment, network, decisions."""
+"""Episodes of one candidate, side by side, as one program: environment, inputs and network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from spikeloop.tasks.base import Interface
 from spikeloop.tasks.program import Arrays, Program
-from spikeloop.workers.learners.lsnn.inputs import Inputs
+from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.lsnn.network import Network
 from spikeloop.workers.learners.lsnn.objective import Decisions
+from spikeloop.workers.learners.lsnn.settings import LsnnSettings
 from spikeloop.workers.xla import jax
 
 
-class Acting(NamedTuple):
+class ActingWeights(NamedTuple):
     """Weights as they act.
 
     Attributes:
-        inputs: current of each neuron for given channels: (n_episodes, n_channels) to (n_episodes,
-            n).
+        inputs: from channels (n_episodes, n_channels) to the neurons' currents (n_episodes, n).
         recurrent: (n, n) from neuron to neuron.
         readout: (n, n_readouts) from neuron to readout.
         bias: (n_readouts,) of the readouts.
@@ -29,8 +30,8 @@ class Acting(NamedTuple):
     bias: Any
 
 
-class Chance(NamedTuple):
-    """Everything random in episodes side by side, drawn beforehand.
+class RandomNumbers(NamedTuple):
+    """All random numbers of episodes side by side, drawn beforehand.
 
     Attributes:
         noise: (n_steps, n_episodes) the environment's.
@@ -44,18 +45,18 @@ class Chance(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """What is kept of each decision, first axis n_steps.
+    """The record of each decision, first axis n_steps.
 
     Attributes:
         decisions: rewards, and what the objective needs.
         action: (n_steps, n_episodes) or (n_steps, n_episodes, n_actions).
-        feedback: (n_steps, n_episodes) what the learner was told.
+        feedback: (n_steps, n_episodes) feedback.
         counts: (n_steps, n_neurons) spikes per episode of each neuron.
         drive: (n_steps, ..., n_episodes, n_neurons) input currents, for traces; else None.
         spikes: (n_steps, n_time_steps, n_episodes, n_neurons), for traces; else None.
         adaptation: (n_steps, n_episodes, n_neurons) b after each decision, for traces; else None.
-        seen: what reached the network, for traces: (n_steps, n_episodes, n_channels), or (n_steps,
-            n_time_steps, n_episodes, n_channels) spikes where inputs are spikes; else None.
+        seen: input channels, for traces: (n_steps, n_episodes, n_channels), or (n_steps,
+            n_time_steps, n_episodes, n_channels) where inputs are spikes; else None.
     """
 
     decisions: Decisions
@@ -70,43 +71,33 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True)
 class Episode:
-    """How episodes happen.
+    """Runs a learner's episodes in tasks that have the same rules."""
 
-    Attributes:
-        interface: of the family.
-        program: rules of the tasks.
-        inputs: what the network is shown.
-        network: constants of the network.
-        explores: whether actions are drawn from the policy; otherwise the likeliest is taken.
-        spiking_input: spikes for each unit of an input channel in a time step; 0 for currents.
-        stretch: decisions after which the gradient is cut; 0 for never.
-        checkpoint: decisions of which only the beginning is kept for the gradient; 0 keeps all.
-        n_latents: the last readouts, which are asked for the task's latents; 0 for none.
-        latent_gain: what a readout of 1 says of them.
-    """
-
+    settings: LsnnSettings
     interface: Interface
     program: Program
-    inputs: Inputs
-    network: Network
-    explores: bool
-    spiking_input: float
-    stretch: int
-    checkpoint: int
-    n_latents: int = 0
-    latent_gain: float = 1.0
+
+    @cached_property
+    def inputs(self) -> InputChannels:
+        """Input channels of the network."""
+        return self.settings.inputs(self.interface)
+
+    @cached_property
+    def network(self) -> Network:
+        """Constants of the network."""
+        return self.settings.circuit(self.interface)
 
     def run_episodes(
-        self, acting: Acting, arrays: Arrays, task: Any, chance: Chance, traced: bool = False
+        self,
+        acting: ActingWeights,
+        arrays: Arrays,
+        task: Any,
+        chance: RandomNumbers,
+        traced: bool = False,
     ) -> Recorded:
-        """Lets all decisions of the episodes happen.
+        """Run all decisions of the episodes; ``task`` (n_episodes,) has the index of their tasks.
 
-        Args:
-            acting: weights.
-            arrays: of the batch of tasks.
-            task: (n_episodes,) which task each episode is for.
-            chance: everything random.
-            traced: whether spikes and currents are kept.
+        Spikes and currents are kept if ``traced``.
         """
         module, interface = jax(), self.interface
         xp, n_episodes, n_steps = module.numpy, task.shape[0], interface.n_steps
@@ -124,7 +115,7 @@ class Episode:
             environment, network, action, feedback = before
             step, noise, choice = given
             observation = self.program.observe(xp, arrays, environment)
-            shown = self.inputs.encode(xp, observation, action, feedback, step)
+            shown = self.inputs.encode(observation, action, feedback, step, xp)
             seen = self._seen(shown, chance.keys, step)
             drive = self._drive(acting, seen)
             network, spikes = self.network.decide(acting.recurrent, acting.readout, network, drive)
@@ -145,12 +136,12 @@ class Episode:
             return (environment, network, action, feedback), kept
 
         given = xp.arange(n_steps), chance.noise, chance.choice
-        recorded: Recorded = self._in_stretches(decide, begin, given)
+        recorded: Recorded = self._in_truncations(decide, begin, given)
         return recorded
 
     def _seen(self, shown: Any, keys: Any, step: Any) -> Any:
-        """The channels as they are, or (n_time_steps, n_episodes, n_channels) spikes of theirs."""
-        if not self.spiking_input:
+        """Return the channels as they are, or as spikes (n_time_steps, n_episodes, n_channels)."""
+        if not self.settings.spiking_input:
             return shown
         module = jax()
 
@@ -163,17 +154,17 @@ class Episode:
             return module.random.uniform(here, shape, module.numpy.float32)
 
         uniform = module.vmap(noise, out_axes=1)(keys)
-        return (uniform < self.spiking_input * shown).astype(shown.dtype)
+        return (uniform < self.settings.spiking_input * shown).astype(shown.dtype)
 
-    def _drive(self, acting: Acting, seen: Any) -> Any:
-        """Input current of each neuron: constant, or by time steps where inputs are spikes."""
-        if not self.spiking_input:
+    def _drive(self, acting: ActingWeights, seen: Any) -> Any:
+        """Return each neuron's input current: constant, or by time steps if inputs are spikes."""
+        if not self.settings.spiking_input:
             return acting.inputs(seen)
         flat = acting.inputs(seen.reshape(-1, seen.shape[2]))
         return flat.reshape(*seen.shape[:2], -1)
 
     def _act(self, readout: Any, choice: Any) -> tuple[Any, Any, Any, Any]:
-        """Actions, log π of them, entropies and values."""
+        """Return actions, log π of them, entropies and values."""
         xp, n_actions = jax().numpy, self.interface.n_actions
         nothing = xp.zeros(readout.shape[0], readout.dtype)
         if self.interface.actions == "continuous":
@@ -183,67 +174,68 @@ class Episode:
         log_policy = jax().nn.log_softmax(readout[:, :n_actions])
         policy = xp.exp(log_policy)
         action = log_policy.argmax(axis=1)
-        if self.explores:  # by the inverse of the distribution function
+        if self.settings.explores:  # by the inverse of the distribution function
             passed = xp.cumsum(policy, axis=1) <= choice[:, None]
             action = xp.minimum(passed.sum(axis=1), n_actions - 1)
         log_chance = xp.take_along_axis(log_policy, action[:, None], axis=1)[:, 0]
         return action, log_chance, -(policy * log_policy).sum(axis=1), readout[:, n_actions]
 
     def _missed(self, readout: Any, arrays: Arrays, task: Any) -> Any:
-        """(n_episodes,) mean squared error of the answers for the latents; None without them."""
-        if not self.n_latents:
+        """Return the mean squared error (n_episodes,) of answers for latents, if they are used."""
+        if not (n := self.settings.n_latents(self.interface)):
             return None
-        said = self.latent_gain * readout[:, -self.n_latents :]
+        said = self.settings.objective.latent_gain * readout[:, -n:]
         return ((said - arrays["latents"][task]) ** 2).mean(axis=1)
 
-    def _in_stretches(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
-        """Scans the decisions; cuts the gradient after each stretch, saves memory in checkpoints.
+    def _in_truncations(self, decide: Callable[[Any, Any], Any], begin: Any, given: Any) -> Any:
+        """Scan the decisions, with truncated gradients and checkpoints.
 
-        Of a stretch, as of a checkpoint, only the beginning is kept until the gradient is due.
+        Of the decisions between two cuts, as of a checkpoint, only the first state is kept for the
+        gradient.
         """
         module = jax()
 
-        def inside(before: Any, part: Any) -> Any:
-            return _in_pieces(decide, before, part, self.checkpoint)
+        def checkpointed(before: Any, part: Any) -> Any:
+            return _in_segments(decide, before, part, self.settings.checkpoint)
 
-        def stretch(before: Any, part: Any) -> Any:
+        def truncated(before: Any, part: Any) -> Any:
             environment, network, action, feedback = before
             network, feedback = module.lax.stop_gradient((network, feedback))
-            return inside((environment, network, action, feedback), part)
+            return checkpointed((environment, network, action, feedback), part)
 
-        if not self.stretch:
-            return inside(begin, given)[1]
-        return _in_pieces(decide, begin, given, self.stretch, stretch)[1]
+        if not self.settings.truncation:
+            return checkpointed(begin, given)[1]
+        return _in_segments(decide, begin, given, self.settings.truncation, truncated)[1]
 
 
-def _in_pieces(
+def _in_segments(
     decide: Callable[[Any, Any], Any],
     begin: Any,
     given: Any,
-    piece: int,
+    length: int,
     whole: Callable[[Any, Any], Any] | None = None,
 ) -> tuple[Any, Any]:
-    """Scans decisions in pieces of which only the beginning is kept for the gradient.
+    """Scan decisions in segments of which only the first state is kept for the gradient.
 
     Args:
         decide: one decision.
         begin: state before.
-        given: what decisions are given, first axis n_steps.
-        piece: decisions of a piece; 0 scans all of them in one, of which everything is kept.
-        whole: scans one piece, if it is not just ``decide`` after ``decide``.
+        given: arguments of the decisions, first axis n_steps.
+        length: decisions of a segment; 0 scans all of them in one, of which everything is kept.
+        whole: scans one segment, if it is not just ``decide`` after ``decide``.
 
     Returns:
-        The state after all decisions, and what is recorded of each.
+        The state after all decisions, and the record of each.
     """
     module = jax()
     scan, tree = module.lax.scan, module.tree
     n_steps = tree.leaves(given)[0].shape[0]
-    if not piece:
+    if not length:
         return tuple(scan(decide, begin, given))
     each = module.checkpoint(whole or (lambda before, part: scan(decide, before, part)))
-    n_pieces, rest = divmod(n_steps, piece)
-    full = n_pieces * piece
-    cut = tree.map(lambda a: a[:full].reshape(n_pieces, piece, *a.shape[1:]), given)
+    n_segments, rest = divmod(n_steps, length)
+    full = n_segments * length
+    cut = tree.map(lambda a: a[:full].reshape(n_segments, length, *a.shape[1:]), given)
     state, kept = scan(each, begin, cut)
     kept = tree.map(lambda a: a.reshape(full, *a.shape[2:]), kept)
     if rest:

@@ -2,7 +2,7 @@
 
 All weights are hyperparameters Θ: the outer loop writes a learning algorithm into them, by
 gradients through time (``bptt``) or by any other strategy. Within an episode no weight changes;
-what is learned of a task is in the state of the network.
+knowledge of the task is in the state of the network.
 Bellec et al. 2018 (NeurIPS) for the network, Wang et al. 2016 (arXiv 1611.05763) for tasks with
 rewards, Hochreiter, Younger and Conwell 2001 (ICANN) for functions learned from a teacher; systems
 5 to 7 of Maass' talk "Networks of spiking neurons learn to learn".
@@ -21,10 +21,10 @@ from spikeloop.workers.space import Parameters, ParameterSpace
 class Lsnn(LsnnSettings):
     """Spiking neurons, of which some have adapting thresholds, with trained weights.
 
-    Each decision takes a window of time steps in which the network is shown the observation, its
-    last action, what it was told for it and, if wanted, the number of the decision. Its readouts at
-    the end of the window are the answer; or the preferences of a policy, from which the action is
-    drawn, and one more for the value that the objective needs.
+    Each decision takes a window of time steps, with the observation, the last action, the feedback
+    for it and, if wanted, the number of the decision as input. The readouts at the end of the
+    window are the answer; or the preferences of a policy, from which the action is drawn, and one
+    more for the value that the objective needs.
     """
 
     kind: Literal["lsnn"] = "lsnn"
@@ -35,11 +35,11 @@ class Lsnn(LsnnSettings):
         return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: all weights."""
+        """Return Θ: all weights."""
         return ParameterSpace(self.weights(interface))
 
     def check_tasks(self, tasks: TaskBatch) -> None:
-        """ValueError for tasks whose rules are no program, or that lack what training asks for."""
+        """Raise ValueError for tasks whose rules are no program, or that lack latents in use."""
         if not isinstance(tasks, Programmed):
             raise ValueError(
                 "lsnn needs tasks whose rules are a program (methods program and arrays, "
@@ -55,11 +55,11 @@ class Lsnn(LsnnSettings):
                 )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes of a tile happen side by side, in one program."""
+        """Run the episodes of a tile side by side, in one program."""
         return tile.run_episodes(self, parameters, tasks, seeds)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
     ) -> Episodes:
-        """Episodes, and the gradient of the objective through the whole episode."""
+        """Run the episodes, with the gradient of the objective through each whole episode."""
         return tile.differentiate(self, parameters, tasks, seeds, progress)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikeloop.tasks.base import IntArray
-from spikeloop.workers.learners.lsnn.neurons import Neurons, NeuronState
+from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, NeuronState
 from spikeloop.workers.xla import jax
 
 
@@ -25,7 +25,7 @@ class NetworkState(NamedTuple):
     """Networks of episodes side by side.
 
     Attributes:
-        neurons: theirs.
+        neurons: state of the neurons.
         under_way: for each delay d, (d − 1, n_episodes, its neurons) spikes older than the last
             step's that have not arrived yet, in a ring.
         clock: time steps so far.
@@ -47,11 +47,11 @@ class Network:
         delays: axonal delays in steps, each 1 or more, dealt to the neurons in turn: neuron i has
             ``delays[i % len(delays)]``.
         n_readouts: linear readouts.
-        kappa: κ, what is left of a readout after a step.
+        kappa: κ, the share of a readout that is left after a step.
         n_steps: time steps of a decision.
     """
 
-    neurons: Neurons
+    neurons: AdaptiveNeurons
     delays: tuple[int, ...]
     n_readouts: int
     kappa: float
@@ -64,7 +64,7 @@ class Network:
         return np.concatenate([np.arange(first, n, n_delays) for first in range(n_delays)])
 
     def at_rest(self, n_episodes: int) -> NetworkState:
-        """The state in which episodes begin."""
+        """Return the state at the start of an episode."""
         zeros, n, n_delays = jax().numpy.zeros, self.neurons.n, len(self.delays)
         under_way = tuple(
             zeros((delay - 1, n_episodes, len(range(first, n, n_delays))))
@@ -78,7 +78,7 @@ class Network:
     def decide(
         self, recurrent: Any, readout: Any, state: NetworkState, drive: Any
     ) -> tuple[NetworkState, Any]:
-        """Lets the time steps of one decision happen.
+        """Run the time steps of one decision.
 
         Args:
             recurrent: (n, n) W, from row to column.
@@ -101,7 +101,7 @@ class Network:
         return NetworkState(neurons, under_way, clock, y), spikes
 
     def step(self, rows: Any, moving: Any, drive: Any, nudge: Any = None) -> tuple[Any, Any]:
-        """One time step.
+        """Run one time step.
 
         Args:
             rows: (n, n) W, its rows in the order of ``order``.
@@ -131,7 +131,7 @@ class Network:
         return (self.neurons.step(neurons, carried + drive), tuple(rings), clock + 1), arrived
 
     def _scan(self, rows: Any, moving: Any, drive: Any, nudge: Any = None) -> Any:
-        """All time steps: what moves afterwards, arrived and sent spikes of each step."""
+        """Run all time steps; return the state, arrived spikes and sent spikes of each step."""
 
         def step(before: Any, given: Any) -> tuple[Any, Any]:
             current, push = given
@@ -145,7 +145,7 @@ class Network:
         return after, arrived, spikes
 
     def _run(self, rows: Any, state: NetworkState, drive: Any) -> tuple[Any, Any]:
-        """What moves after all time steps, and their spikes; differentiated by (3)."""
+        """Run all time steps; return the state and all spikes, differentiated by (3)."""
         module = jax()
         xp = module.numpy
 

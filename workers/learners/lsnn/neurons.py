@@ -44,7 +44,7 @@ class NeuronState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Neurons:
+class AdaptiveNeurons:
     """Constants of a population, in steps.
 
     Attributes:
@@ -72,24 +72,19 @@ class Neurons:
         return len(self.beta)
 
     def at_rest(self, n_episodes: int) -> NeuronState:
-        """The state in which episodes begin."""
+        """Return the state at the start of an episode."""
         zeros = jax().numpy.zeros((n_episodes, self.n))
         return NeuronState(zeros, zeros, zeros, zeros)
 
     def step(self, state: NeuronState, current: Any) -> NeuronState:
-        """The state one step later.
-
-        Args:
-            state: before.
-            current: (n_episodes, n_neurons) I, of all synapses together.
-        """
+        """Return the state one step later, with the current I (n_episodes, n_neurons)."""
         if self.smooth:
             v, b, u, _ = self._potential(state, current)
             return NeuronState(v, b, state.waiting, jax().nn.sigmoid(u / self.smooth))
         return self._spiking(state, current)
 
     def _potential(self, state: NeuronState, current: Any) -> tuple[Any, Any, Any, Any]:
-        """V and b after (1) to (3), the normalised potential u and the threshold θ."""
+        """Return v and b after (1) to (3), the normalised potential u and the threshold θ."""
         xp = jax().numpy
         # Constants of Python and of NumPy take the program's own precision.
         rho, beta = (xp.asarray(array, current.dtype) for array in (self.rho, self.beta))
@@ -100,7 +95,7 @@ class Neurons:
         return v, b, (v - theta) / theta, theta
 
     def _spiking(self, state: NeuronState, current: Any) -> NeuronState:
-        """(1) to (5). The derivative is written out, so that few arrays are kept for it."""
+        """Compute (1) to (5); the derivative is written out, so that few arrays are kept for it."""
         module = jax()
         xp = module.numpy
 
@@ -130,7 +125,7 @@ class Neurons:
 
 
 def decay(tau_ms: Any, step_ms: float) -> Any:
-    """exp(−step / τ): what is left after a step; 0 for τ = 0."""
+    """Return exp(−step / τ), the share that is left after a step; 0 for τ = 0."""
     tau = np.asarray(tau_ms, dtype=np.float64)
     left = np.exp(-step_ms / np.where(tau > 0, tau, 1.0)) * (tau > 0)
     return float(left) if np.ndim(tau_ms) == 0 else left

@@ -1,7 +1,7 @@
-"""What the weights of a network are trained by, over the episodes of a tile.
+"""The objective that the weights of a network are trained by, over the episodes of a tile.
 
-Where targets are told, it is the mean reward of a decision, minus the squared error. Where rewards
-are told, it is the advantage actor-critic of Mnih et al. 2016 ("Asynchronous methods for deep
+Where the feedback is a target, it is the mean reward of a decision, minus the squared error. Where
+it is a reward, it is the advantage actor-critic of Mnih et al. 2016 ("Asynchronous methods for deep
 reinforcement learning", ICML), as Wang et al. 2016 ("Learning to reinforcement learn") use it. With
 policy π, value V, rewards r scaled by ``reward_scale``, discount γ and trace λ,
 
@@ -10,22 +10,21 @@ policy π, value V, rewards r scaled by ``reward_scale``, discount γ and trace 
 
 where A_t is a constant to the gradient and so is all of the target A_t + V_t in the second term, so
 that only V′ learns there (generalised advantage estimation, Schulman et al. 2016; λ = 1 is the
-whole return that follows, less a baseline). After the last decision V is 0. Where episodes are cut
-into stretches, A is not carried over a cut: what follows it is estimated by V alone. The entropy H
+whole return that follows, less a baseline). After the last decision V is 0. Where gradients are
+truncated, A is not carried over a cut: the return after it is estimated by V alone. The entropy H
 has a cost c_e that goes linearly from its first to its last value over the search.
 
 To both, firing rates f_j (Hz, mean over episodes and time) add − c_f mean_j (f_j − f₀)².
 
-Where the family names what defines a task, its latents λ_k, further readouts y_k may be asked for
-them after every decision in training, which adds
+Where the family names the latents λ_k that define a task, further readouts y_k can be trained to
+name them after every decision, which adds
 
     − c_l mean_{t,k} (λ_k − g_l y_k)²                                                      (3)
 
-Nobody tells the network anything more, in training or later; these readouts serve no answer, and
-what they train is the state that all readouts share. A gradient through the answers alone knows a
-task by one number a decision, mostly noise at first, and this one by all that there is to learn of
-it: an auxiliary task (Jaderberg et al. 2017, "Reinforcement learning with unsupervised auxiliary
-tasks", ICLR).
+The network gets no other input by this; these readouts serve no answer, and train the state that
+all readouts share. A gradient through the answers alone knows a task by one number a decision,
+mostly noise at first, and this one by all its latents: an auxiliary task (Jaderberg et al. 2017,
+"Reinforcement learning with unsupervised auxiliary tasks", ICLR).
 """
 
 from typing import Any, NamedTuple
@@ -41,11 +40,10 @@ class Decisions(NamedTuple):
 
     Attributes:
         reward: of each.
-        log_chance: log π of the action taken; 0 where targets are told.
-        entropy: H(π), in nats; likewise.
-        value: V before the decision; likewise.
-        latent_error: mean squared error of the answers for the task's latents; None where nobody
-            asks for them.
+        log_chance: log π of the action taken; 0 where the feedback is a target.
+        entropy: H(π), in nats; 0 where the feedback is a target.
+        value: V before the decision; 0 where the feedback is a target.
+        latent_error: mean squared error of the answers for the task's latents; None without them.
     """
 
     reward: Any
@@ -56,7 +54,7 @@ class Decisions(NamedTuple):
 
 
 class Objective(Settings):
-    """Costs of what is trained."""
+    """Costs and scales of the objective."""
 
     rate_hz: float = Field(default=20.0, ge=0, le=1000, description="f₀, wanted firing rate")
     rate_cost: float = Field(default=1e-4, ge=0, description="c_f, per Hz²")
@@ -68,23 +66,23 @@ class Objective(Settings):
     last_entropy_cost: float = Field(default=0.0, ge=0, description="c_e in the end")
 
     latent_cost: float = Field(
-        default=0.0, ge=0, description="c_l of what defines a task; 0 does not ask for it"
+        default=0.0, ge=0, description="c_l of a task's latents; 0: they are not trained"
     )
     latent_gain: float = Field(
-        default=6.0, gt=0, description="g_l, what a readout of 1 says of latents in [-1, 1]"
+        default=6.0, gt=0, description="g_l, latents in [-1, 1] for a readout of 1"
     )
 
     def of_targets(self, decisions: Decisions) -> Any:
-        """The mean reward."""
+        """Return the mean reward."""
         return decisions.reward.mean()
 
-    def of_rewards(self, decisions: Decisions, progress: Any, stretch: int) -> Any:
-        """J of (2).
+    def of_rewards(self, decisions: Decisions, progress: Any, truncation: int) -> Any:
+        """Return J of (2).
 
         Args:
             decisions: of the episodes.
             progress: share of the search that is done, in [0, 1).
-            stretch: decisions between two cuts; 0 for none.
+            truncation: decisions between two cuts of the gradient; 0 for none.
         """
         xp, lax = jax().numpy, jax().lax
         n_steps = decisions.reward.shape[0]
@@ -92,7 +90,7 @@ class Objective(Settings):
         following = xp.concatenate([value[1:], xp.zeros_like(value[:1])])
         surprise = self.reward_scale * decisions.reward + self.discount * following - value
         step = xp.arange(n_steps)
-        carried = (step + 1) % stretch != 0 if stretch else step >= 0
+        carried = (step + 1) % truncation != 0 if truncation else step >= 0
 
         def backwards(later: Any, given: Any) -> Any:
             delta, carries = given
@@ -111,13 +109,13 @@ class Objective(Settings):
         return gained.mean()
 
     def of_latents(self, decisions: Decisions) -> Any:
-        """The part of (3); 0 where nobody asks for latents."""
+        """Return the part of (3); 0 without latents."""
         if decisions.latent_error is None:
             return 0.0
         return -self.latent_cost * decisions.latent_error.mean()
 
     def of_rates(self, spikes_per_step: Any, step_ms: float) -> Any:
-        """The part of firing rates.
+        """Return the part of firing rates.
 
         Args:
             spikes_per_step: (n_neurons,) mean over episodes and time steps.

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, Interface
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.learners.lsnn.inputs import Inputs
+from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.lsnn.network import Network
-from spikeloop.workers.learners.lsnn.neurons import Neurons, decay
+from spikeloop.workers.learners.lsnn.neurons import AdaptiveNeurons, decay
 from spikeloop.workers.learners.lsnn.objective import Objective
 from spikeloop.workers.learners.lsnn.wiring import INPUT_BITS, Wiring
 from spikeloop.workers.space import Weights
@@ -17,7 +17,7 @@ from spikeloop.workers.time_steps import whole_steps
 from spikeloop.workers.xla import Precision
 
 LONGEST_DELAY = 1000
-"""Time steps that spikes may be under way: each is kept for so long."""
+"""Time steps of a delay, at most: each spike is kept for so long."""
 
 
 class LsnnSettings(Settings):
@@ -63,10 +63,10 @@ class LsnnSettings(Settings):
         default=20, ge=2, le=1000, description="input channels of each number seen"
     )
     feedback_channels: int = Field(
-        default=20, ge=2, le=1000, description="input channels of what was told, if it is a number"
+        default=20, ge=2, le=1000, description="input channels of the feedback, if it is a number"
     )
     feedback_share: float = Field(
-        default=1.0, gt=0, le=1, description="of the told range, which the channels cover"
+        default=1.0, gt=0, le=1, description="of the range of feedback, which the channels cover"
     )
     trial_channels: int = Field(
         default=0, ge=0, le=1000, description="input channels of the number of the decision"
@@ -75,7 +75,7 @@ class LsnnSettings(Settings):
         default=1.0, ge=0.05, le=10, description="of a channel, in spacings between channels"
     )
     shows_action: bool = Field(default=True, description="the last action is an input")
-    shows_feedback: bool = Field(default=True, description="what was told is an input")
+    shows_feedback: bool = Field(default=True, description="the feedback is an input")
     explores: bool = Field(
         default=True,
         description="actions are drawn from the policy, as always in training; else the likeliest",
@@ -97,13 +97,13 @@ class LsnnSettings(Settings):
         default=0.0,
         ge=0,
         le=1000,
-        description="weights act on what spikes exceed this rate, and channels the mean over their "
-        "values; 0: on spikes and channels themselves",
+        description="weights act on spikes minus this rate, and on channels minus their mean; 0: "
+        "on spikes and channels themselves",
     )
     network: int = Field(default=0, ge=0, description="seed of wiring, τ_a and default weights")
 
-    objective: Objective = Field(default=Objective(), description="what gradients are of")
-    stretch: int = Field(
+    objective: Objective = Field(default=Objective(), description="of the gradients")
+    truncation: int = Field(
         default=0, ge=0, description="decisions after which the gradient is cut; 0: never"
     )
     checkpoint: int = Field(
@@ -142,50 +142,34 @@ class LsnnSettings(Settings):
         return self
 
     def weights(self, interface: Interface) -> tuple[Weights, Weights, Weights, Weights]:
-        """Those from channels, between neurons, to readouts, and the readouts' bias."""
-        if interface.feedback == "target" and interface.actions == "discrete":
-            raise ValueError("lsnn needs continuous actions where targets are told, got discrete")
-        if interface.feedback == "reward" and interface.actions == "continuous":
-            raise ValueError("lsnn needs discrete actions where rewards are told, got continuous")
+        """Return the weights of channels, between neurons, and to readouts, and these' bias."""
+        needed = {"target": "continuous", "reward": "discrete"}[interface.feedback]
+        if interface.actions != needed:
+            raise ValueError(
+                f"lsnn needs {needed} actions where the feedback is a {interface.feedback}, got "
+                f"{interface.actions}"
+            )
         if self.objective.latent_cost and not interface.n_latents:
             raise ValueError(
-                "objective.latent_cost must be 0 for a family that does not name what defines its "
-                f"tasks (Interface.n_latents), got {self.objective.latent_cost}"
+                "objective.latent_cost must be 0 for a family without latents of its tasks "
+                f"(Interface.n_latents), got {self.objective.latent_cost}"
             )
         inputs, n = self.inputs(interface), self.n_neurons
         n_readouts = self.n_readouts(interface)
         power = inputs.power
         if self.input == "spikes":  # of a variable sum, which leaky neurons average over
             power *= max(self.spiking_input, 1e-9)
+        of_input = self.input_scale * self.threshold / float(np.sqrt(power))
+        recurrent = self.recurrent_scale / float(np.sqrt(max(1.0, n * self.connectivity)))
+        readout = self.readout_scale / float(np.sqrt(n))
         seed = self.network
+        # Readouts have no seed, so they are 0 by default: an untrained network answers the mean, or
+        # at random.
         return (
-            Weights(
-                "input_weights",
-                (inputs.n, n),
-                self.input_scale * self.threshold / float(np.sqrt(power)),
-                seed=seed,
-                description="from channel to neuron",
-            ),
-            Weights(
-                "recurrent_weights",
-                (n, n),
-                self.recurrent_scale / float(np.sqrt(max(1.0, n * self.connectivity))),
-                seed=seed,
-                description="from neuron to neuron",
-            ),
-            Weights(
-                "readout_weights",
-                (n, n_readouts),
-                self.readout_scale / float(np.sqrt(n)),
-                # None: an untrained network answers the mean, or chooses by lot.
-                description="from neuron to readout",
-            ),
-            Weights(
-                "readout_bias",
-                (n_readouts,),
-                self.readout_scale / float(np.sqrt(n)),
-                description="of readouts",
-            ),
+            Weights("input_weights", (inputs.n, n), of_input, "1", "from channel to neuron", seed),
+            Weights("recurrent_weights", (n, n), recurrent, "1", "from neuron to neuron", seed),
+            Weights("readout_weights", (n, n_readouts), readout, "1", "from neuron to readout"),
+            Weights("readout_bias", (n_readouts,), readout, "1", "of readouts"),
         )
 
     @property
@@ -194,7 +178,7 @@ class LsnnSettings(Settings):
         return self.input_rate_hz * self.step_ms * 1e-3 if self.input == "spikes" else 0.0
 
     def usual_activity(self, interface: Interface) -> tuple[FloatArray, float]:
-        """Means per time step that weights do not act on.
+        """Return the means per time step that centring subtracts.
 
         Returns:
             (n_channels,) of the inputs, in the multiples of 2⁻⁸ in which they act, and that of
@@ -204,33 +188,34 @@ class LsnnSettings(Settings):
         return inputs, float(np.round(self.centering_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
 
     def n_readouts(self, interface: Interface) -> int:
-        """One an action, one for the value where rewards are told, and those for latents."""
+        """Count the readouts: those of answers and those of latents."""
         return self.n_answers(interface) + self.n_latents(interface)
 
     def n_answers(self, interface: Interface) -> int:
-        """The readouts that come first: one an action, and the value's where rewards are told."""
+        """Count the readouts that come first: one an action, and the value where it is trained."""
         return interface.n_actions + (interface.feedback == "reward")
 
     def n_latents(self, interface: Interface) -> int:
-        """The readouts that training asks for what defines a task; they come last."""
+        """Count the readouts that are trained to name a task's latents; they come last."""
         return interface.n_latents if self.objective.latent_cost else 0
 
-    def inputs(self, interface: Interface) -> Inputs:
-        """How decisions are shown to the network."""
-        return Inputs(
+    def inputs(self, interface: Interface) -> InputChannels:
+        """Return the input channels of the network."""
+        return InputChannels(
             interface,
             self.channels_per_value,
             self.feedback_channels,
-            self.trial_channels,
             self.tuning_width,
+            self.trial_channels,
             self.feedback_share,
-            # What was answered to a sample whose target is told says nothing.
-            self.shows_action and interface.feedback == "reward",
-            self.shows_feedback,
+            one_hot_feedback=True,
+            # The answer to a sample says nothing where its target is the feedback.
+            shows_action=self.shows_action and interface.feedback == "reward",
+            shows_feedback=self.shows_feedback,
         )
 
     def wiring(self) -> Wiring:
-        """The synapses of the network, which are a function of its seed."""
+        """Draw the synapses of the network, a function of its seed."""
         return Wiring.draw(
             self.n_neurons,
             self.connectivity,
@@ -238,12 +223,12 @@ class LsnnSettings(Settings):
             self._rng(0),
         )
 
-    def neurons(self) -> Neurons:
-        """The neurons; the adaptive ones come first."""
+    def neurons(self) -> AdaptiveNeurons:
+        """Return the neurons, adaptive ones first."""
         low, high = self.tau_adaptation_ms
         n_adaptive = round(self.adaptive_share * self.n_neurons)
         tau_ms = np.exp(self._rng(1).uniform(np.log(low), np.log(high), self.n_neurons))
-        return Neurons(
+        return AdaptiveNeurons(
             decay(self.tau_membrane_ms, self.step_ms),
             decay(tau_ms, self.step_ms),
             np.where(np.arange(self.n_neurons) < n_adaptive, self.beta, 0.0),
@@ -254,7 +239,7 @@ class LsnnSettings(Settings):
         )
 
     def circuit(self, interface: Interface) -> Network:
-        """Neurons, synapses and readouts, as they run."""
+        """Return neurons, delays and readouts, as they run."""
         return Network(
             self.neurons(),
             tuple(

@@ -1,4 +1,4 @@
-"""Tiles of episodes: candidates × tasks in one compiled program, with or without the gradient."""
+"""Tiles of episodes, candidates × tasks in one compiled program, with or without the gradient."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,30 +10,30 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, Tas
 from spikeloop.tasks.program import Program, Programmed
 from spikeloop.workers import xla
 from spikeloop.workers.base import Episodes
-from spikeloop.workers.learners.lsnn.episode import Acting, Chance, Episode, Recorded
+from spikeloop.workers.learners.lsnn.episode import ActingWeights, Episode, RandomNumbers, Recorded
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
-from spikeloop.workers.learners.lsnn.wiring import exact_product, on_grid
+from spikeloop.workers.learners.lsnn.wiring import exact_product, round_to_spacing
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.philox import Stream, uniforms
 from spikeloop.workers.space import Parameters
 
-PROGRAMS = 32
+MAX_COMPILED = 32
 """Compiled programs that a process keeps."""
 
 
 def run_episodes(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> Episodes:
-    """Episodes of a tile, without gradient."""
+    """Run the episodes of a tile, without gradient."""
     return _episodes(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
 
 
 def actions(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> FloatArray | IntArray:
-    """(n_candidates, n_steps, n_tasks) actions of the episodes of ``run_episodes``, or answers.
+    """Return the actions (n_candidates, n_steps, n_tasks) of a tile's episodes.
 
-    Answers have a last axis n_actions.
+    Continuous ones have a last axis n_actions.
     """
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
@@ -47,10 +47,10 @@ def differentiate(
     seeds: SeedArray,
     progress: float,
 ) -> Episodes:
-    """Episodes of a tile, and the gradient of the objective with respect to each point.
+    """Run the episodes of a tile, with the gradient of the objective with respect to each point.
 
-    Actions are drawn from the policy, whatever the learner does in ``run_episodes``: the objective
-    of rewards is about a policy.
+    Actions are drawn from the policy even if ``explores`` is off: the objective of rewards is about
+    a policy.
     """
     learner = type(learner).model_validate({**learner.model_dump(), "explores": True})
     program, given = _given(learner, parameters, tasks, seeds)
@@ -65,7 +65,7 @@ def differentiate(
 def trace(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> Recorded:
-    """Everything that happens in episodes, in NumPy: see ``Recorded``, with candidates first."""
+    """Run the episodes of a tile and record everything, in NumPy; the first axis is candidates."""
     program, given = _given(learner, parameters, tasks, seeds)
     with xla.precision(learner.precision):
         kept = _tracing(learner, tasks.interface, program)(*given)
@@ -73,33 +73,17 @@ def trace(
     return recorded
 
 
-def episode(learner: LsnnSettings, interface: Interface, program: Program) -> Episode:
-    """How the learner runs in tasks with these rules."""
-    return Episode(
-        interface,
-        program,
-        learner.inputs(interface),
-        learner.circuit(interface),
-        learner.explores,
-        learner.spiking_input,
-        learner.stretch,
-        learner.checkpoint,
-        learner.n_latents(interface),
-        learner.objective.latent_gain,
-    )
+def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], ActingWeights]:
+    """Return the function from one candidate's weights (n_dim,) to the weights that act.
 
-
-def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Acting]:
-    """From one candidate's weights, (n_dim,) physical values, to those that act.
-
-    Where they act on what activity exceeds its usual level, with m = ``centering_rate_hz`` × time
-    step, channels of mean s̄ and filtered spikes z̃,
+    With centring at m = ``centering_rate_hz`` × time step, channels of mean s̄ and filtered spikes
+    z̃,
 
         I_j = Σ_c U_cj (s_c − s̄_c) + Σ_i W_ij (z_i(t − d_i) − m)      y = Σ_i R_i (z̃_i − m) + b,
 
-    all constant parts are worked out here beforehand. It is the same family of networks in other
+    of which all constant parts are computed here. It is the same family of networks in other
     coordinates, in which gradients are better conditioned: activity is never negative, so without
-    it a step of Adam moves all weights onto a neuron alike, and its mean current most of all
+    centring a step of Adam moves all weights onto a neuron alike, and its mean current most of all
     (Schraudolph 1998, "Centering neural network gradient factors").
     """
     wiring, parts = learner.wiring(), learner.weights(interface)
@@ -107,18 +91,20 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
     usual_inputs, usual = learner.usual_activity(interface)
     edges = np.cumsum([0, *(part.size for part in parts)])
 
-    def act(weights: Any) -> Acting:
+    def act(weights: Any) -> ActingWeights:
         w_in, w_rec, w_out, b = (
             weights[start : start + part.size].reshape(part.shape)
             for start, part in zip(edges, parts, strict=False)
         )
         between = wiring.acting(w_rec, recurrent.scale)
-        out = on_grid(w_out, readout.scale, learner.n_neurons)
+        out = round_to_spacing(w_out, readout.scale, learner.n_neurons)
         if not learner.centering_rate_hz:
-            return Acting(lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b)
+            return ActingWeights(
+                lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b
+            )
         # An exact sum and one product, before there are any episodes: the same bits in any tile.
         constant = usual * between.sum(axis=0)
-        return Acting(
+        return ActingWeights(
             lambda shown: (
                 exact_product(shown - usual_inputs.astype(shown.dtype), w_in, inputs.scale)
                 - constant
@@ -131,19 +117,19 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
     return act
 
 
-@lru_cache(PROGRAMS)
+@lru_cache(MAX_COMPILED)
 def _forward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     return module.jit(_each(lambda *given: live_(*given).action))
 
 
-@lru_cache(PROGRAMS)
+@lru_cache(MAX_COMPILED)
 def _tracing(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
     live_ = _candidate(learner, interface, program, traced=True)
     return xla.jax().jit(_each(live_))
 
 
-@lru_cache(PROGRAMS)
+@lru_cache(MAX_COMPILED)
 def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     n_steps = learner.circuit(interface).n_steps
@@ -154,7 +140,7 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
         gained = (
             objective.of_targets(kept.decisions)
             if interface.feedback == "target"
-            else objective.of_rewards(kept.decisions, progress, learner.stretch)
+            else objective.of_rewards(kept.decisions, progress, learner.truncation)
         )
         rates = objective.of_rates(kept.counts.mean(axis=0) / n_steps, learner.step_ms)
         return gained + objective.of_latents(kept.decisions) + rates, kept.action
@@ -165,17 +151,17 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
 def _candidate(
     learner: LsnnSettings, interface: Interface, program: Program, traced: bool = False
 ) -> Callable[..., Recorded]:
-    """The episodes of one candidate, as a function of its weights, the tasks and all chance."""
-    how, act = episode(learner, interface, program), acting(learner, interface)
+    """Return a candidate's episodes as a function of weights, random numbers and tasks."""
+    how, act = Episode(learner, interface, program), acting(learner, interface)
 
-    def episodes_done(weights: Any, chance: Chance, arrays: Any, task: Any) -> Recorded:
+    def episodes_done(weights: Any, chance: RandomNumbers, arrays: Any, task: Any) -> Recorded:
         return how.run_episodes(act(weights), arrays, task, chance, traced)
 
     return episodes_done
 
 
 def _each(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Over candidates, whose weights and chance differ; in one program even for a single one."""
+    """Map a function over candidates, whose weights and random numbers differ."""
 
     def every(weights: Any, chance: Any, *shared: Any) -> Any:
         if weights.shape[0] == 1:  # the same numbers without a batch of matrix products
@@ -190,26 +176,26 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
 def _given(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> tuple[Program, tuple[Any, ...]]:
-    """The rules of the tasks, and what a compiled program takes."""
+    """Return the rules of the tasks, and the arguments of a compiled program."""
     if not isinstance(tasks, Programmed):
         raise ValueError(f"lsnn needs tasks whose rules are a program, got {type(tasks).__name__}")
     program, n_steps = tasks.program(), tasks.interface.n_steps
     discrete = tasks.interface.actions == "discrete"
     nothing = np.zeros((seeds.shape[0], n_steps, seeds.shape[1]))
-    chance = Chance(
+    chance = RandomNumbers(
         program.to_noise(_uniform(seeds, Stream.ENVIRONMENT, n_steps)),
         _uniform(seeds, Stream.EXPLORATION, n_steps) if discrete and learner.explores else nothing,
         np.ascontiguousarray(seeds).view(np.uint32).reshape(*seeds.shape, 2),
     )
     wanted = np.dtype(learner.precision)
     exact = {k: a.astype(wanted) if a.dtype.kind == "f" else a for k, a in tasks.arrays().items()}
-    chance = Chance(*(a.astype(wanted) if a.dtype.kind == "f" else a for a in chance))
+    chance = RandomNumbers(*(a.astype(wanted) if a.dtype.kind == "f" else a for a in chance))
     task = np.arange(seeds.shape[1])
     return program, (parameters.values.astype(wanted), chance, exact, task)
 
 
 def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
-    """(n_candidates, n_steps, n_tasks) uniform random numbers of episodes."""
+    """Return uniform random numbers (n_candidates, n_steps, n_tasks) of episodes."""
     flat = np.ascontiguousarray(seeds).ravel()
     numbers = np.stack([uniforms(flat, stream, step)[:, 0] for step in range(n_steps)])
     return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
@@ -223,10 +209,10 @@ def _episodes(
     acted: FloatArray | IntArray,
     gradient: FloatArray | None = None,
 ) -> Episodes:
-    """What actions came to.
+    """Return the results of actions.
 
-    They are played once more in NumPy, which pays in double precision, and the same to the bit for
-    any number of episodes, while a compiled program may round differently for each.
+    They are played once more in NumPy, whose rewards are in double precision and the same to the
+    bit for any number of episodes, while a compiled program may round differently for each.
     """
     n_candidates, n_steps, n_tasks = acted.shape[:3]
     noise = _uniform(seeds, Stream.ENVIRONMENT, n_steps).swapaxes(0, 1).reshape(n_steps, -1)
@@ -236,7 +222,7 @@ def _episodes(
     play = tasks.play(np.tile(np.arange(n_tasks), n_candidates))
     paid = np.stack([play.step(*now)[0] for now in zip(acted, noise, strict=True)])
     rewards = paid.reshape(n_steps, n_candidates, n_tasks).transpose(1, 2, 0).copy()
-    # A potential that is no number never spikes, so its episode would look like one in silence.
+    # A potential that is no number never spikes, so its episode would look like a silent one.
     rewards[~np.isfinite(parameters.values.astype(learner.precision)).all(axis=1)] = np.nan
     lengths = bin_lengths(n_steps)
     edges = np.concatenate([[0], np.cumsum(lengths)[:-1]])

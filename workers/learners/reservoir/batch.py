@@ -1,4 +1,4 @@
-"""The reservoirs of a tile: what they start with, what goes in, and what is heard of them."""
+"""The reservoirs of a tile: initial values, inputs, and filtered spikes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.brian.connectivity import Circuit
 from spikeloop.workers.brian.open_loop import Variable
+from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
 from spikeloop.workers.learners.reservoir.network import PHYSICAL, Physical, Reservoir, weighted
 
-HEARD: Variable = ("neurons", "heard")
-"""Where the blueprint sums up each neuron's spikes, as they are worth at the end of a window."""
+SPIKE_SUM: Variable = ("neurons", "spike_sum")
+"""The variable that sums each neuron's spikes, weighted as at the end of their window."""
 
 
 @dataclass(frozen=True)
 class Reservoirs:
-    """The networks of some candidates, each of which runs the same number of episodes, in order.
+    """The networks of some candidates, each for the same number of episodes, in order.
 
     Attributes:
         start: (n_candidates, n) values of the blueprint's parameters, in SI units.
         entry: the parameter that is set before each window.
         feeding: (n_candidates, n_channels, n_neurons) input weights, for currents.
         chance: of a Poisson channel's spike per step at its height.
-        keeps: (n_candidates, n_neurons) what is left of filtered spikes after a window.
-        worth: (n_candidates, n_neurons) of a spike, in filtered spikes.
+        keeps: (n_candidates, n_neurons) share of filtered spikes that is left after a window.
+        worth: (n_candidates, n_neurons) filtered spikes for each spike.
     """
 
     start: Mapping[Variable, FloatArray]
@@ -35,45 +35,41 @@ class Reservoirs:
     worth: FloatArray
 
     def shown(self, channels: FloatArray) -> FloatArray:
-        """(n_episodes, n) of ``entry`` for a window.
-
-        Args:
-            channels: (n_episodes, n_channels) in [0, 1].
-        """
+        """Return ``entry`` (n_episodes, n) for channels (n_episodes, n_channels) in [0, 1]."""
         if self.entry[0] == "inputs":
             return channels * self.chance
         return weighted(channels, self.feeding)
 
-    def filtered(self, before: FloatArray, heard: FloatArray) -> FloatArray:
-        """(n_episodes, n_neurons) filtered spikes at the end of a window.
+    def filtered(self, before: FloatArray, spike_sum: FloatArray) -> FloatArray:
+        """Return filtered spikes (n_episodes, n_neurons) at the end of a window.
 
         Args:
             before: (n_episodes, n_neurons) at the end of the last one.
-            heard: (n_episodes, n_neurons) what the window has added to ``HEARD``.
+            spike_sum: (n_episodes, n_neurons) change of ``SPIKE_SUM`` in the window.
         """
-        each = len(heard) // len(self.keeps)
-        return before * np.repeat(self.keeps, each, axis=0) + heard * np.repeat(
+        each = len(spike_sum) // len(self.keeps)
+        return before * np.repeat(self.keeps, each, axis=0) + spike_sum * np.repeat(
             self.worth, each, axis=0
         )
 
 
 def reservoirs(
     settings: Reservoir,
-    circuit: Circuit,
+    circuit: RandomCircuit,
     window_steps: int,
     recurrent: FloatArray,
     feeding: FloatArray,
     factors: Mapping[str, FloatArray],
 ) -> Reservoirs:
-    """Networks of one circuit with each candidate's weights and time constants.
+    """Return networks of one circuit with each candidate's weights and time constants.
 
     Args:
         settings: of the networks.
-        circuit: of the settings.
+        circuit: drawn by the settings.
         window_steps: time steps of one decision.
         recurrent: (n_candidates, n_synapses) weights.
         feeding: (n_candidates, n_channels, n_neurons) input weights.
-        factors: (n_candidates,) what a physical parameter of all neurons is multiplied with.
+        factors: (n_candidates,) factors on physical parameters of all neurons.
     """
     n_candidates, _, n = feeding.shape
     dt_s = settings.step_ms * 1e-3
@@ -82,7 +78,7 @@ def reservoirs(
     }
 
     def kept(tau_ms: FloatArray | float, name: Physical) -> FloatArray:
-        """α of a step."""
+        """Return α of a step."""
         alpha: FloatArray = np.exp(-settings.step_ms / (by[name] * np.full(n, tau_ms)))
         return alpha
 

@@ -2,12 +2,13 @@
 
 Maass, Natschläger and Markram 2002 (Neural Computation 14:2531) on the task of Hochreiter, Younger
 and Conwell 2001 (ICANN): the contrast of Maass' talk "Networks of spiking neurons learn to learn"
-to recurrent networks whose weights are learned. No weight inside the reservoir ever is; within a
-episode a readout learns from a teacher, and what is learned across episodes is what kind of network
-this works best with: its architecture, its physical values, the readout's learning rule, and the
-order in which the teacher presents the samples.
+to recurrent networks whose weights are learned. No weight inside the reservoir ever is; within an
+episode a readout learns from a teacher, and across episodes the outer loop learns the kind of
+network that this works best with: its architecture, its physical values, the readout's learning
+rule, and the order in which the teacher presents the samples.
 
-Neurons are those of ``reservoir``, networks are drawn by ``liquid``, readouts learn by ``readout``.
+Neurons are those of ``network``, networks are drawn by ``liquid``, and readouts learn by
+``least_squares_readout``.
 """
 
 from collections.abc import Callable
@@ -20,22 +21,26 @@ from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, Tas
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
-from spikeloop.workers.brian.rollout import Course
-from spikeloop.workers.brian.targets import OpenTarget
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.targets import OpenLoopTarget
 from spikeloop.workers.hyperparameter_fields import searchable, searchables
-from spikeloop.workers.input_channels import Channels
+from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.reservoir.liquid import Liquid
-from spikeloop.workers.learners.reservoir.liquid_features import LiquidNetwork, Values, features
+from spikeloop.workers.learners.reservoir.liquid_features import (
+    CandidateValues,
+    LiquidNetwork,
+    features,
+)
 from spikeloop.workers.learners.reservoir.sample_order import curriculum_order
 from spikeloop.workers.space import Integer, Parameter, Parameters, ParameterSpace, Real
 from spikeloop.workers.time_steps import whole_steps
 
 Kind = Literal["architecture", "physics", "readout", "curriculum"]
-RULES: dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]] = {
+READOUT_RULES: dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]] = {
     "rls": (recursive_least_squares, ("ridge", "forgetting")),
     "delta": (delta_rule, ("eta", "eta_decay")),
 }
-"""How a readout learns, and the settings that it takes."""
+"""Learning rules of a readout, and their settings."""
 
 
 class BrianLiquid(Settings):
@@ -113,18 +118,14 @@ class BrianLiquid(Settings):
     tuning_width: float = Field(
         default=1.0, ge=0.05, le=10, description="of a channel, in spacings between channels"
     )
-    target: OpenTarget = Field(default="numpy", description="what Brian2 generates code for")
+    target: OpenLoopTarget = Field(default="numpy", description="what Brian2 generates code for")
 
     @model_validator(mode="after")
-    def _within_the_search(self) -> Self:
+    def _consistent(self) -> Self:
         for name, largest in (("n_neurons", "largest_n"), ("connectivity", "largest_connectivity")):
             value, most = getattr(self, name), getattr(self, largest)
             if "architecture" in self.searched and value > most:
                 raise ValueError(f"{name} must be at most {largest}, got {value} and {most}")
-        return self
-
-    @model_validator(mode="after")
-    def _window_of_whole_steps(self) -> Self:
         whole_steps(self.window_ms, self.step_ms)
         return self
 
@@ -134,18 +135,17 @@ class BrianLiquid(Settings):
         return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: the hyperparameters of the kinds that are searched."""
+        """Return Θ: the hyperparameters of the kinds that are searched."""
         if interface.feedback != "target":
-            raise ValueError(
-                f"brian_liquid needs a family that tells targets, got one that tells "
-                f"{interface.feedback}s"
-            )
+            raise ValueError(f"brian_liquid needs targets as feedback, got {interface.feedback}s")
         if interface.actions != "continuous" or interface.n_actions != 1:
             raise ValueError(
                 f"brian_liquid needs one continuous action, got {interface.n_actions} "
                 f"{interface.actions}"
             )
-        unused = [name for rule, (_, own) in RULES.items() if rule != self.readout for name in own]
+        unused = [
+            name for rule, (_, own) in READOUT_RULES.items() if rule != self.readout for name in own
+        ]
         return ParameterSpace(
             tuple(
                 self._parameter(name, how)
@@ -155,7 +155,7 @@ class BrianLiquid(Settings):
         )
 
     def common_network(self, interface: Interface) -> LiquidNetwork:
-        """The network of a tile, as far as all candidates have it in common."""
+        """Return the part of a tile's network that all candidates have in common."""
         return LiquidNetwork(
             self.liquid(),
             self.channels(interface),
@@ -167,35 +167,35 @@ class BrianLiquid(Settings):
         )
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes happen side by side: the network first, then the readouts.
+        """Run the episodes side by side: the network first, then the readouts.
 
         Memory holds two numbers for each sample, episode and neuron of the largest candidate.
         """
         values = self.values(parameters)
-        course = Course(self.kind, tasks, seeds, **self._how(values, tasks))
-        inputs, targets = self.lesson(Course(self.kind, tasks, seeds, **self._how(values, tasks)))
-        seen = features(self.common_network(course.interface), values, course, inputs)
+        rollout = Rollout(self.kind, tasks, seeds, **self._how(values, tasks))
+        inputs, targets = self.lesson(Rollout(self.kind, tasks, seeds, **self._how(values, tasks)))
+        seen = features(self.common_network(rollout.interface), values, rollout, inputs)
 
-        of_episodes = {name: course.of_episodes(value) for name, value in values.items()}
-        low, high = course.interface.action_range
+        of_episodes = {name: rollout.of_episodes(value) for name, value in values.items()}
+        low, high = rollout.interface.action_range
         middle, half = (low + high) / 2, (high - low) / 2
-        learn, settings = RULES[self.readout]
+        learn, settings = READOUT_RULES[self.readout]
         answers = learn(
             seen,
             (targets - middle) / half,
             of_episodes["n_neurons"].astype(np.int64),
             *(of_episodes[name] for name in settings),
         )
-        # A potential that is no number never spikes, so its episode would look like one in silence.
+        # A potential that is no number never spikes, so its episode would look like a silent one.
         broken = ~np.isfinite(np.stack([*of_episodes.values()])).all(axis=0)
         answers = np.where(broken, np.nan, np.clip(middle + half * answers, low, high))
         for sample in answers:
-            course.observe()
-            course.step(sample[:, None])
-        return course.episodes()
+            rollout.observe()
+            rollout.step(sample[:, None])
+        return rollout.episodes()
 
-    def values(self, parameters: Parameters) -> Values:
-        """(n_candidates,) each hyperparameter by name, searched or not."""
+    def values(self, parameters: Parameters) -> CandidateValues:
+        """Return each hyperparameter (n_candidates,) by name, searched or not."""
         searched = {parameter.name for parameter in parameters.space.parameters}
         return {
             name: parameters[name]
@@ -204,8 +204,8 @@ class BrianLiquid(Settings):
             for name in searchables(type(self))
         }
 
-    def lesson(self, rehearsal: Course) -> tuple[list[FloatArray], FloatArray]:
-        """What the episodes are shown and what they are told, which do not depend on their answers.
+    def lesson(self, rehearsal: Rollout) -> tuple[list[FloatArray], FloatArray]:
+        """Return inputs and targets of the samples, which do not depend on the answers.
 
         Returns:
             Input of each sample, (n_episodes, n_channels), and the targets, (n_samples,
@@ -213,15 +213,15 @@ class BrianLiquid(Settings):
         """
         channels = self.channels(rehearsal.interface)
         answer = np.full((rehearsal.n_episodes, 1), sum(rehearsal.interface.action_range) / 2)
-        feedback, inputs, targets = None, [], []
-        for _ in range(rehearsal.n_steps):
-            inputs.append(channels.encode(rehearsal.observe(), None, feedback))
+        feedback, inputs, targets = np.zeros(rehearsal.n_episodes), [], []
+        for step in range(rehearsal.n_steps):
+            inputs.append(channels.encode(rehearsal.observe(), answer, feedback, step))
             feedback = rehearsal.step(answer)
             targets.append(feedback)
         return inputs, np.stack(targets)
 
     def liquid(self) -> Liquid:
-        """The largest network of a search, or the only one."""
+        """Return the largest network of a search, or the only one."""
         searched = "architecture" in self.searched
         return Liquid.draw(
             self.network,
@@ -230,18 +230,18 @@ class BrianLiquid(Settings):
             max(1, round(self.longest_delay_ms / self.step_ms)),
         )
 
-    def channels(self, interface: Interface) -> Channels:
-        """How samples are shown to the network."""
-        return Channels(
+    def channels(self, interface: Interface) -> InputChannels:
+        """Return the input channels of the network."""
+        return InputChannels(
             interface,
             self.channels_per_value,
             self.feedback_channels,
             self.tuning_width,
-            feeds_action=False,
+            shows_action=False,
         )
 
-    def _how(self, values: Values, tasks: TaskBatch) -> dict[str, IntArray]:
-        """The order of samples, for ``play``, if it is not the one in which they were drawn."""
+    def _how(self, values: CandidateValues, tasks: TaskBatch) -> dict[str, IntArray]:
+        """Return the order of samples, for ``play``, if it is not that in which they were drawn."""
         if "curriculum" not in self.searched and not self.curriculum:
             return {}
         if not hasattr(tasks, "difficulty"):

@@ -1,16 +1,15 @@
 """A recurrent spiking network without plasticity: what it learns about a task is in its state.
 
 Input, recurrent and readout weights are the hyperparameters Θ, so the outer loop writes a learning
-algorithm into them; within an episode no weight changes. Before each decision the network is shown
-the observation, its last action and what it was told for it, runs for a window of time, and answers
-by a linear readout of its filtered spikes. Systems 5 to 7 of Maass' talk "Networks of spiking
-neurons learn to learn"; Wang et al. 2016 (arXiv 1611.05763) for rewards, Hochreiter, Younger and
-Conwell 2001 (ICANN) for targets, Bellec et al. 2018 (NeurIPS) for spikes, Subramoney et al. 2024
-(Sci. Rep. 14:8557) for learning without plasticity. All of these train by gradients; here any
-strategy does.
+algorithm into them; within an episode no weight changes. For each decision the network gets the
+observation, its last action and the feedback for it, runs for a window of time, and answers by a
+linear readout of its filtered spikes. Systems 5 to 7 of Maass' talk "Networks of spiking neurons
+learn to learn"; Wang et al. 2016 (arXiv 1611.05763) for rewards, Hochreiter, Younger and Conwell
+2001 (ICANN) for targets, Bellec et al. 2018 (NeurIPS) for spikes, Subramoney et al. 2024 (Sci. Rep.
+14:8557) for learning without plasticity. All of these train by gradients; here any strategy does.
 
 Θ are deviations from a random network, in units of its initial weights' standard deviation, so the
-search starts with a living network at 0.
+search starts with that network at 0.
 """
 
 from typing import Literal, Self, get_args
@@ -21,15 +20,15 @@ from pydantic import Field, model_validator
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Episodes
-from spikeloop.workers.brian.connectivity import Circuit
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.rollout import Course
-from spikeloop.workers.brian.targets import OpenTarget
-from spikeloop.workers.input_channels import Channels
-from spikeloop.workers.learners.reservoir.batch import HEARD
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.targets import OpenLoopTarget
+from spikeloop.workers.input_channels import InputChannels
+from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, reservoirs
+from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
 from spikeloop.workers.learners.reservoir.network import PHYSICAL, Physical, Reservoir
-from spikeloop.workers.learners.reservoir.recurrent_episode import Agents
+from spikeloop.workers.learners.reservoir.recurrent_episode import RecurrentAgents
 from spikeloop.workers.space import Parameter, Parameters, ParameterSpace, Real, Weights
 from spikeloop.workers.time_steps import whole_steps
 
@@ -59,25 +58,25 @@ class BrianRecurrent(Settings):
         default="largest", description="a discrete action is of the largest readout, or drawn"
     )
     feed_action: Literal["discrete", "always", "never"] = Field(
-        default="discrete", description="which last actions the network is shown"
+        default="discrete", description="kind of last actions that are an input"
     )
     channels_per_value: int = Field(
         default=10, ge=2, le=1000, description="input channels of each number seen or done"
     )
     feedback_channels: int = Field(
-        default=2, ge=2, le=1000, description="input channels of what was told"
+        default=2, ge=2, le=1000, description="input channels of the feedback"
     )
     tuning_width: float = Field(
         default=0.5, ge=0.05, le=10, description="of a channel, in spacings between channels"
     )
-    target: OpenTarget = Field(
+    target: OpenLoopTarget = Field(
         default="numpy",
-        description="what Brian2 generates code for; cpp_standalone if targets are told and "
-        "actions are not shown",
+        description="what Brian2 generates code for; cpp_standalone if the feedback is a target "
+        "and actions are no input",
     )
 
     @model_validator(mode="after")
-    def _searches_what_is_there(self) -> Self:
+    def _consistent(self) -> Self:
         if "tau_synapse" in self.searched and not self.reservoir.tau_synapse_ms:
             raise ValueError("tau_synapse can be searched if tau_synapse_ms > 0, got 0")
         adaptive = round(self.reservoir.adaptive_share * self.reservoir.n_neurons)
@@ -85,10 +84,6 @@ class BrianRecurrent(Settings):
             raise ValueError("tau_adaptation and beta can be searched with adaptive neurons only")
         if set(self.searched) == {"recurrent_weights"} and not self.reservoir.circuit().pre.size:
             raise ValueError("recurrent_weights can be searched if there are any, got none")
-        return self
-
-    @model_validator(mode="after")
-    def _window_of_whole_steps(self) -> Self:
         whole_steps(self.window_ms, self.reservoir.step_ms)
         return self
 
@@ -103,7 +98,7 @@ class BrianRecurrent(Settings):
         return self.window_ms * 1e-3
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: what is searched of the weights, then of the factors."""
+        """Return Θ: the weights that are searched, then the factors."""
         fed_back = interface.feedback != "target" or "action" in self.channels(interface).parts
         if self.target == "cpp_standalone" and fed_back:
             raise ValueError(
@@ -132,46 +127,56 @@ class BrianRecurrent(Settings):
         return ParameterSpace(tuple(found))
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes happen side by side in one network."""
-        course = Course(self.kind, tasks, seeds)
-        channels, circuit = self.channels(course.interface), self.reservoir.circuit()
-        weights = self.weights(parameters, course.interface, circuit)
-        draws = self.choice == "softmax"
-        agents = Agents(
-            self.reservoir, self.window_steps, weights, draws, parameters, course, circuit, channels
+        """Run the episodes side by side in one network."""
+        rollout = Rollout(self.kind, tasks, seeds)
+        channels, circuit = self.channels(rollout.interface), self.reservoir.circuit()
+        weights = self.weights(parameters, rollout.interface, circuit)
+        nets = reservoirs(
+            self.reservoir,
+            circuit,
+            self.window_steps,
+            weights["recurrent_weights"],
+            weights["input_weights"],
+            {
+                parameter.name.removesuffix("_factor"): parameters[parameter.name]
+                for parameter in parameters.space.parameters
+                if isinstance(parameter, Real)
+            },
         )
+        draws = self.choice == "softmax"
+        broken = ~np.isfinite(parameters.values).all(axis=1)
+        agents = RecurrentAgents(nets, weights["readout_weights"], draws, broken, rollout, channels)
         blueprint = self.reservoir.blueprint(circuit, channels.n, self.window_steps)
         if self.target == "cpp_standalone":
-            lesson = agents.lesson(Course(self.kind, tasks, seeds))
-            start, nets = agents.start(), agents.nets
-            heard = open_loop(
+            lesson = agents.lesson(Rollout(self.kind, tasks, seeds))
+            spike_sum = open_loop(
                 blueprint,
-                course.seeds,
-                start,
+                rollout.seeds,
+                agents.start(),
                 {nets.entry: np.stack([nets.shown(shown) for shown in lesson])},
                 self.window_steps,
-                [HEARD],
+                [SPIKE_SUM],
                 self.target,
-            )[HEARD]
-            for window in heard:
-                course.observe()
+            )[SPIKE_SUM]
+            for window in spike_sum:
+                rollout.observe()
                 agents.act(window)
-            return course.episodes()
-        with network(blueprint, course.n_episodes, self.target) as batch:
-            batch.reset(course.seeds)
+            return rollout.episodes()
+        with network(blueprint, rollout.n_episodes, self.target) as batch:
+            batch.reset(rollout.seeds)
             agents.enter(batch)
-            batch.run(course.n_steps, self.window_steps, agents.between)
-        return course.episodes()
+            batch.run(rollout.n_steps, self.window_steps, agents.between_windows)
+        return rollout.episodes()
 
-    def channels(self, interface: Interface) -> Channels:
-        """How decisions are shown to the network."""
+    def channels(self, interface: Interface) -> InputChannels:
+        """Return the input channels of the network."""
         fed = {"discrete": interface.actions == "discrete", "always": True, "never": False}
-        return Channels(
+        return InputChannels(
             interface,
             self.channels_per_value,
             self.feedback_channels,
             self.tuning_width,
-            fed[self.feed_action],
+            shows_action=fed[self.feed_action],
         )
 
     def _shapes(self, interface: Interface) -> dict[str, tuple[int, ...]]:
@@ -190,9 +195,9 @@ class BrianRecurrent(Settings):
         }
 
     def weights(
-        self, parameters: Parameters, interface: Interface, circuit: Circuit
+        self, parameters: Parameters, interface: Interface, circuit: RandomCircuit
     ) -> dict[str, FloatArray]:
-        """Weights as they act, by name, (n_candidates, ...) as in ``space``."""
+        """Return weights as they act, by name, (n_candidates, ...) as in ``space``."""
         scales, shapes = self._scales(interface), self._shapes(interface)
         searched = {parameter.name for parameter in parameters.space.parameters}
         deviations = {

@@ -1,9 +1,10 @@
 """Random reservoirs whose size, wiring and strength are hyperparameters, each a function of them.
 
-Everything is drawn by counter-based numbers (``noise``) from one seed, so networks of similar
-hyperparameters are similar: synapse j -> i is there if its number lies below the connectivity p,
+Everything is drawn by counter-based numbers (``philox``) from one seed, so networks of similar
+hyperparameters are similar: synapse j -> i exists if its number lies below the connectivity p,
 neuron i if i < n, the neurons of smallest number are excitatory, or adaptive, and weights keep
-their numbers while their scale changes. No network depends on which others are simulated with it.
+their numbers while their scale changes. No network depends on the others that are simulated with
+it.
 
 A recurrent weight is b_j |z| s, z standard normal, by Dale's law with b_j = 1 for excitatory
 neurons, a share f of all, and b_j = −f / (1 − f) for the others, so that weights have mean 0. With
@@ -12,9 +13,9 @@ neurons, a share f of all, and b_j = −f / (1 − f) for the others, so that we
 
 ρ is the spectral radius of the weight matrix of a large network, except for single eigenvalues
 beyond it (Rajan and Abbott 2006, Phys. Rev. Lett. 97:188104: ρ² = n times the mean variance of a
-matrix element); with 64 to 150 neurons the largest is 0.95 to 1.15 ρ as a rule. In a population
-whose potentials are moved by w a spike, as in ``reservoir``, input above the leak leads to one
-output spike for each threshold that it brings, so at ρ = 1 activity begins to keep itself alive.
+matrix element); with 64 to 150 neurons the largest is usually 0.95 to 1.15 ρ. In a population whose
+potentials are moved by w a spike, as in ``network``, input above the leak leads to one output spike
+for each threshold that it brings, so at ρ = 1 activity begins to sustain itself.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.workers.brian.connectivity import Circuit
+from spikeloop.workers.learners.reservoir.circuit import RandomCircuit
 from spikeloop.workers.philox import PYTHON_STREAMS, uniforms
 
 
 class Drawn(IntEnum):
-    """What the numbers of a network are for."""
+    """Streams of the random numbers of a network."""
 
     WIRES = PYTHON_STREAMS + 16
     DELAYS = PYTHON_STREAMS + 17
@@ -41,7 +42,7 @@ class Drawn(IntEnum):
 
 @dataclass(frozen=True)
 class Liquid:
-    """All that can be of some networks: what a candidate lacks has the weight 0.
+    """The union of all candidates' networks; neurons and synapses that one lacks have weight 0.
 
     Attributes:
         network: seed.
@@ -63,13 +64,9 @@ class Liquid:
 
     @classmethod
     def draw(cls, network: int, n: int, connectivity: float, longest_delay: int) -> "Liquid":
-        """The largest network; smaller ones are parts of it.
+        """Draw the largest network from the seed ``network``; smaller ones are parts of it.
 
-        Args:
-            network: seed.
-            n: neurons of the largest candidate.
-            connectivity: largest chance of a synapse from one neuron to another.
-            longest_delay: delays are 1, 2, ... time steps up to this.
+        Delays are 1, 2, ... time steps up to ``longest_delay``.
         """
         wires = _matrix(network, Drawn.WIRES, n, n)
         pre, post = np.nonzero((wires < connectivity) & ~np.eye(n, dtype=np.bool_))
@@ -85,12 +82,12 @@ class Liquid:
         )
 
     def excitatory(self, n_neurons: FloatArray, share: FloatArray) -> NDArray[np.bool_]:
-        """(n_candidates, n) which neurons are: one at least, and not all."""
+        """Return which neurons are excitatory, (n_candidates, n): one at least, and not all."""
         n_chosen = np.clip(np.rint(share * n_neurons), 1, np.maximum(1, n_neurons - 1))
         return self._smallest(Drawn.EXCITATORY, n_neurons, n_chosen)
 
     def adaptive(self, n_neurons: FloatArray, share: FloatArray) -> NDArray[np.bool_]:
-        """(n_candidates, n) which neurons are."""
+        """Return which neurons are adaptive, (n_candidates, n)."""
         return self._smallest(Drawn.ADAPTIVE, n_neurons, np.rint(share * n_neurons))
 
     def weights(
@@ -100,7 +97,7 @@ class Liquid:
         excitatory_share: FloatArray,
         spectral_radius: FloatArray,
     ) -> FloatArray:
-        """(n_candidates, n_synapses) recurrent weights, 0 where a candidate has no synapse.
+        """Return recurrent weights (n_candidates, n_synapses), 0 where a candidate has no synapse.
 
         Args:
             n_neurons: (n_candidates,) up to ``n``.
@@ -122,22 +119,21 @@ class Liquid:
         return np.where(there, sign[:, self.pre] * self.strengths, 0.0)
 
     def feeding(self, n_channels: int, n_neurons: FloatArray) -> FloatArray:
-        """(n_candidates, n_channels, n) standard normal input weights, 0 for absent neurons."""
+        """Return normal input weights (n_candidates, n_channels, n), 0 for absent neurons."""
         weights = _normals(self.network, Drawn.FEEDING, n_channels, self.n)
         return np.where(self.present(n_neurons)[:, None], weights, 0.0)
 
     def present(self, n_neurons: FloatArray) -> NDArray[np.bool_]:
-        """(n_candidates, n) which neurons a candidate has."""
+        """Return which neurons a candidate has, (n_candidates, n)."""
         return np.arange(self.n) < n_neurons[:, None]
 
-    def circuit(self, adapts: bool) -> Circuit:
-        """The same for ``reservoir``; time constants are 1 ms, of which candidates have multiples.
+    def circuit(self, adapts: bool) -> RandomCircuit:
+        """Return the circuit for ``network``, with time constants of 1 ms, as units of candidates'.
 
-        Args:
-            adapts: whether any neuron can be adaptive; which ones are differs between candidates.
+        Either all neurons can adapt or none; the adaptive ones differ between candidates.
         """
         one = np.ones(self.n)
-        return Circuit(
+        return RandomCircuit(
             pre=self.pre,
             post=self.post,
             delay_steps=self.delay_steps,
@@ -151,21 +147,21 @@ class Liquid:
     def _smallest(
         self, stream: Drawn, n_neurons: FloatArray, n_chosen: FloatArray
     ) -> NDArray[np.bool_]:
-        """The ``n_chosen`` neurons with the smallest numbers among those that are there."""
+        """Return the ``n_chosen`` neurons with the smallest numbers among those that exist."""
         numbers = np.where(self.present(n_neurons), _matrix(self.network, stream, 1, self.n), 2.0)
         rank = numbers.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
         return rank < n_chosen[:, None]
 
 
 def _matrix(network: int, stream: int, n_rows: int, n_columns: int) -> FloatArray:
-    """Uniform numbers of which a larger matrix has the same in its corner."""
+    """Return uniform numbers; a larger matrix has the same ones in its corner."""
     seed = np.array([network], dtype=np.uint64)
     rows = [uniforms(seed, stream, row, n_columns)[0] for row in range(n_rows)]
     return np.stack(rows) if rows else np.zeros((0, n_columns))
 
 
 def _normals(network: int, stream: int, n_rows: int, n_columns: int) -> FloatArray:
-    """Standard normal numbers, likewise (Box and Muller 1958), of two streams."""
+    """Return standard normal numbers with the same property (Box and Muller 1958)."""
     radius = np.sqrt(-2.0 * np.log(1.0 - _matrix(network, stream, n_rows, n_columns)))
     angle = 2.0 * np.pi * _matrix(network, stream + 1, n_rows, n_columns)
     normals: FloatArray = radius * np.cos(angle)

@@ -1,4 +1,4 @@
-"""What the readouts of a tile see: random reservoirs that get the samples of their episodes."""
+"""Features of a tile's readouts: spikes of random reservoirs driven by the samples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,27 +7,27 @@ import numpy as np
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.brian.open_loop import open_loop
-from spikeloop.workers.brian.rollout import Course
-from spikeloop.workers.brian.targets import OpenTarget
-from spikeloop.workers.input_channels import Channels
-from spikeloop.workers.learners.reservoir.batch import HEARD, reservoirs
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.brian.targets import OpenLoopTarget
+from spikeloop.workers.input_channels import InputChannels
+from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, reservoirs
 from spikeloop.workers.learners.reservoir.liquid import Liquid
 from spikeloop.workers.learners.reservoir.network import Reservoir
 from spikeloop.workers.time_steps import whole_steps
 
-Values = dict[str, FloatArray]
+CandidateValues = dict[str, FloatArray]
 """(n_candidates,) each hyperparameter, by name."""
 UNITS: dict[str, Any] = {"tau_membrane_ms": 1.0, "tau_synapse_ms": 1.0, "beta": 1.0}
-"""Of which candidates have multiples."""
+"""Units of settings of which candidates have multiples."""
 
 
 @dataclass(frozen=True)
 class LiquidNetwork:
-    """The network of a tile, as far as all candidates have it in common.
+    """The part of a tile's network that all candidates have in common.
 
     Attributes:
-        liquid: what random wirings are drawn from.
-        channels: how a sample is shown to the network.
+        liquid: the union of their networks.
+        channels: input channels of the network.
         adapts: whether thresholds of neurons may adapt.
         refractory_ms: refractory time.
         step_ms: time step.
@@ -36,25 +36,18 @@ class LiquidNetwork:
     """
 
     liquid: Liquid
-    channels: Channels
+    channels: InputChannels
     adapts: bool
     refractory_ms: float
     step_ms: float
     window_ms: float
-    target: OpenTarget
+    target: OpenLoopTarget
 
 
 def features(
-    network: LiquidNetwork, values: Values, course: Course, inputs: list[FloatArray]
+    network: LiquidNetwork, values: CandidateValues, rollout: Rollout, inputs: list[FloatArray]
 ) -> FloatArray:
-    """(n_samples, n_episodes, n) spikes per sample, filtered: what the readouts see.
-
-    Args:
-        network: what all candidates have in common.
-        values: (n_candidates,) of each hyperparameter.
-        course: of the episodes.
-        inputs: of each sample, (n_episodes, n_channels).
-    """
+    """Return filtered spikes (n_samples, n_episodes, n) for ``inputs`` (n_episodes, n_channels)."""
     liquid, window_steps = network.liquid, whole_steps(network.window_ms, network.step_ms)
     circuit, n_neurons = liquid.circuit(network.adapts), values["n_neurons"]
     reservoir = Reservoir(
@@ -76,28 +69,28 @@ def features(
     if network.adapts:
         adaptive = liquid.adaptive(n_neurons, values["adaptive_share"])
         start["neurons", "rise"] = values["beta"][:, None] * adaptive
-    heard = open_loop(
+    spike_sum = open_loop(
         reservoir.blueprint(circuit, 0, window_steps),
-        course.seeds,
-        {variable: course.of_episodes(value) for variable, value in start.items()},
+        rollout.seeds,
+        {variable: rollout.of_episodes(value) for variable, value in start.items()},
         {nets.entry: np.stack([nets.shown(shown) for shown in inputs])},
         window_steps,
-        [HEARD],
+        [SPIKE_SUM],
         network.target,
-    )[HEARD]
-    filtered, before = np.zeros(heard.shape[1:]), np.zeros(heard.shape[1:])
-    for window in heard:
+    )[SPIKE_SUM]
+    filtered, before = np.zeros(spike_sum.shape[1:]), np.zeros(spike_sum.shape[1:])
+    for window in spike_sum:
         filtered = nets.filtered(filtered, window - before)
         before = window.copy()
         window[:] = filtered
-    return heard
+    return spike_sum
 
 
-def _feeding(channels: Channels, values: Values, liquid: Liquid) -> FloatArray:
-    """(n_candidates, n_channels, n) input weights."""
+def _feeding(channels: InputChannels, values: CandidateValues, liquid: Liquid) -> FloatArray:
+    """Return input weights (n_candidates, n_channels, n)."""
     scale = np.repeat(values["input_scale"][:, None], channels.n, axis=1)
-    first = sum(n for name, n in channels.parts.items() if name == "observation")
-    scale[:, first : first + channels.parts["feedback"]] *= values["feedback_scale"][:, None]
+    (feedback,) = (group for group in channels.groups if group.name == "feedback")
+    scale[:, feedback.start : feedback.start + feedback.n] *= values["feedback_scale"][:, None]
     weights = liquid.feeding(channels.n, values["n_neurons"])
     fed: FloatArray = weights * (scale / np.sqrt(channels.n_shown))[:, :, None]
     return fed

@@ -17,8 +17,8 @@ spiking_models.py), whose β is β_Bellec (1 − α_a) / θ₀ here: the rise of
 Brian2 steps these equations with ``euler`` and rates (1 − α) / dt, which is exact for an input that
 is constant over a step, and needs no exponential function while it runs.
 
-What a readout sees are the spikes filtered by r ← α_r r + (1 − α_r) z n, z = 1 at a spike and n the
-steps of a decision: the number of spikes per decision, averaged over the last τ_r.
+A readout sees the spikes filtered by r ← α_r r + (1 − α_r) z n, z = 1 at a spike and n the steps of
+a decision: the number of spikes per decision, averaged over the last τ_r.
 """
 
 from typing import Annotated, Literal, Self, TypeAlias, get_args
@@ -28,9 +28,15 @@ from pydantic import AfterValidator, Field, model_validator
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.brian.blueprint import Blueprint, Neurons, Synapses, Wiring, all_to_all
-from spikeloop.workers.brian.connectivity import Circuit, generator
+from spikeloop.workers.brian.blueprint import (
+    Blueprint,
+    Connections,
+    Population,
+    SynapseGroup,
+    all_to_all,
+)
 from spikeloop.workers.kernels import kernel
+from spikeloop.workers.learners.reservoir.circuit import RandomCircuit, generator, log_uniform
 
 
 def _ascending(value: tuple[float, float]) -> tuple[float, float]:
@@ -44,11 +50,11 @@ Times: TypeAlias = Annotated[tuple[float, float], Field(strict=False), AfterVali
 
 Physical = Literal["tau_membrane", "tau_adaptation", "beta", "tau_synapse", "tau_readout"]
 PHYSICAL: tuple[Physical, ...] = get_args(Physical)
-"""What can be changed by a factor, for all neurons of a network."""
+"""Values that can be changed by a factor, for all neurons of a network."""
 
 
 class Reservoir(Settings):
-    """A recurrent network, drawn at random; ``network`` is the seed of all that is drawn."""
+    """A recurrent network, drawn at random from the seed ``network``."""
 
     network: int = Field(default=0, ge=0, description="seed of wiring, time constants, weights")
     n_neurons: int = Field(default=24, ge=1, le=2000, description="neurons")
@@ -87,7 +93,7 @@ class Reservoir(Settings):
     step_ms: float = Field(default=1.0, ge=0.01, le=10, description="time step of Brian2")
 
     @model_validator(mode="after")
-    def _one_spike_a_step(self) -> Self:
+    def _consistent(self) -> Self:
         if self.input == "poisson" and self.input_rate_Hz * self.step_ms > 1000:
             raise ValueError(
                 f"input_rate_Hz must be at most {1000 / self.step_ms:g}, one spike in each step of "
@@ -101,45 +107,53 @@ class Reservoir(Settings):
         n_in = max(1.0, self.connectivity * (self.n_neurons - 1))
         return self.recurrent_gain / float(np.sqrt(n_in))
 
-    def circuit(self) -> Circuit:
-        """Draws the network; it is a function of these settings alone."""
-        return Circuit.draw(
-            self.network,
-            self.n_neurons,
-            connectivity=self.connectivity,
-            longest_delay=self.steps(self.longest_delay_ms),
-            adaptive_share=self.adaptive_share,
-            excitatory_share=self.excitatory_share,
-            tau_adaptation_ms=self.tau_adaptation_ms,
-            tau_readout_ms=self.tau_readout_ms,
-            scale=self.recurrent_scale,
+    def circuit(self) -> RandomCircuit:
+        """Draw the network, a function of these settings alone.
+
+        Each part has random numbers of its own, so that no other setting changes it.
+        """
+        n, children = self.n_neurons, np.random.SeedSequence([self.network, 0]).spawn(6)
+        wires, delays, adapts, adaptation, readout, weights = map(generator, children)
+        pre, post = np.divmod(np.arange(n * n), n)
+        kept = (pre != post) & (wires.random(n * n) < self.connectivity)
+        pre, post = pre[kept], post[kept]
+        adaptive = np.zeros(n, dtype=np.bool_)
+        adaptive[adapts.permutation(n)[: round(self.adaptive_share * n)]] = True
+        n_excitatory = round(self.excitatory_share * n)
+        dale = np.zeros(n)
+        if self.excitatory_share:
+            # Few inhibitory neurons are as strong as many excitatory ones.
+            inhibition = n_excitatory / max(1, n - n_excitatory)
+            dale = np.where(np.arange(n) < n_excitatory, 1.0, -inhibition)
+        longest = self.steps(self.longest_delay_ms)
+        return RandomCircuit(
+            pre=pre,
+            post=post,
+            delay_steps=delays.integers(1, longest, pre.size, endpoint=True),
+            adaptive=adaptive,
+            dale=dale,
+            tau_adaptation_ms=log_uniform(self.tau_adaptation_ms, n, adaptation),
+            tau_readout_ms=log_uniform(self.tau_readout_ms, n, readout),
+            weights=self.recurrent_scale * weights.standard_normal((n, n))[pre, post],
         )
 
     def initial(self, name: str, shape: tuple[int, ...], scale: float) -> FloatArray:
-        """``shape`` normal weights of deviation ``scale``, for what goes into and out of it.
+        """Draw normal input or readout weights of standard deviation ``scale``.
 
-        Args:
-            name: of the weights; each name has numbers of its own.
-            shape: any.
-            scale: standard deviation.
+        Each name has random numbers of its own.
         """
         words = [self.network, 1, *name.encode()]
         return scale * generator(np.random.SeedSequence(words)).standard_normal(shape)
 
     def steps(self, time_ms: float) -> int:
-        """Time steps of a time, at least one."""
+        """Return the time steps of a time, at least one."""
         return max(1, round(time_ms / self.step_ms))
 
-    def blueprint(self, circuit: Circuit, n_channels: int, window_steps: int) -> Blueprint:
-        """The network of one episode; ``reservoir_episodes`` writes weights and time constants.
-
-        Args:
-            circuit: of these settings.
-            n_channels: input channels, each of them a neuron if input is "poisson".
-            window_steps: time steps of one decision.
-        """
+    def blueprint(self, circuit: RandomCircuit, n_channels: int, window_steps: int) -> Blueprint:
+        """Return the network of one episode; ``reservoirs`` has its weights and time constants."""
         drive = "drive"
-        equations = ["leak : hertz (constant)", "drive : 1", "heard : 1", "forget : 1 (constant)"]
+        equations = ["leak : hertz (constant)", "drive : 1"]
+        equations += ["spike_sum : 1", "forget : 1 (constant)"]
         threshold, reset = "v > 1", "v -= 1"
         effect = "v_post"
         if circuit.adaptive.any():
@@ -152,37 +166,37 @@ class Reservoir(Settings):
             equations.append("ready : integer")
             threshold += " and t_in_timesteps >= ready"
             reset += f"\nready = t_in_timesteps + {silent}"
-        # What a spike is still worth at the end of its window.
-        reset += "\nheard += exp(forget * (t_in_timesteps % window_steps + 1 - window_steps))"
-        spiking = Neurons(
+        # The share of a filtered spike that is left at the end of its window.
+        reset += "\nspike_sum += exp(forget * (t_in_timesteps % window_steps + 1 - window_steps))"
+        spiking = Population(
             self.n_neurons,
             "\n".join([f"dv/dt = leak * ({drive} - v) : 1", *equations]),
             threshold=threshold,
             reset=reset,
             method="euler",
         )
-        neurons, synapses = {"neurons": spiking}, dict[str, Synapses]()
+        neurons, synapses = {"neurons": spiking}, dict[str, SynapseGroup]()
         if circuit.pre.size:
-            # What arrives at the end of a step acts in the next one.
+            # A spike that arrives at the end of a step acts in the next one.
             delay = circuit.delay_steps - 1
-            wiring = Wiring(circuit.pre, circuit.post, delay if delay.any() else None)
-            synapses["recurrent"] = Synapses(
-                "neurons", "neurons", wiring, "w : 1 (constant)", f"{effect} += w"
+            connections = Connections(circuit.pre, circuit.post, delay if delay.any() else None)
+            synapses["recurrent"] = SynapseGroup(
+                "neurons", "neurons", connections, "w : 1 (constant)", f"{effect} += w"
             )
         if self.input == "poisson":
-            neurons["inputs"] = Neurons(
+            neurons["inputs"] = Population(
                 n_channels, "chance : 1 (constant)", threshold="rand() < chance"
             )
-            wiring = all_to_all(n_channels, self.n_neurons)
-            synapses["feeding"] = Synapses(
-                "inputs", "neurons", wiring, "w : 1 (constant)", f"{effect} += w"
+            connections = all_to_all(n_channels, self.n_neurons)
+            synapses["feeding"] = SynapseGroup(
+                "inputs", "neurons", connections, "w : 1 (constant)", f"{effect} += w"
             )
         constants = {"window_steps": str(window_steps)}
         return Blueprint(self.step_ms * 1e-3, neurons, synapses, constants)
 
 
 def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Σ_c values[l, c] weights[g, c, k] of each episode l, independent of all other episodes.
+    """Return Σ_c values[l, c] weights[g, c, k] of each episode l, independent of all others.
 
     Args:
         values: (n_episodes, n).

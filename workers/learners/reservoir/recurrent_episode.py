@@ -1,118 +1,98 @@
-"""What happens between two windows of simulated time in the episodes of ``brian_recurrent``."""
-
-from collections.abc import Mapping
+"""Between two windows of simulated time, in the episodes of ``brian_recurrent``."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.workers.brian.batch import Batch
-from spikeloop.workers.brian.connectivity import Circuit
+from spikeloop.workers.brian.batch import BatchedNetwork
 from spikeloop.workers.brian.open_loop import Variable
-from spikeloop.workers.brian.rollout import Course
-from spikeloop.workers.input_channels import Channels
-from spikeloop.workers.learners.reservoir.batch import HEARD, reservoirs
-from spikeloop.workers.learners.reservoir.network import Reservoir, weighted
+from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.input_channels import InputChannels
+from spikeloop.workers.learners.reservoir.batch import SPIKE_SUM, Reservoirs
+from spikeloop.workers.learners.reservoir.network import weighted
 from spikeloop.workers.philox import Stream
-from spikeloop.workers.space import Parameters, Real
 
 
-class Agents:
-    """What the agents of a tile do between two windows of simulated time.
+class RecurrentAgents:
+    """The agents of a tile, which answer between two windows of simulated time.
 
     Args:
-        reservoir: the neurons.
-        window_steps: time steps of one decision.
-        weights: by name, (n_candidates, ...) as they act.
+        nets: networks of the candidates.
+        readout: (n_candidates, n_neurons, n_actions) weights.
         draws: whether a discrete action is drawn from the softmax of the readouts.
-        parameters: of the candidates.
-        course: of the tile.
-        circuit: the connections of the reservoir.
-        channels: how decisions are shown to the network.
+        broken: (n_candidates,) whether weights or factors are not finite.
+        rollout: of the tile.
+        channels: input channels of the network.
     """
 
     def __init__(
         self,
-        reservoir: Reservoir,
-        window_steps: int,
-        weights: Mapping[str, FloatArray],
+        nets: Reservoirs,
+        readout: FloatArray,
         draws: bool,
-        parameters: Parameters,
-        course: Course,
-        circuit: Circuit,
-        channels: Channels,
+        broken: NDArray[np.bool_],
+        rollout: Rollout,
+        channels: InputChannels,
     ) -> None:
-        self.nets = reservoirs(
-            reservoir,
-            circuit,
-            window_steps,
-            weights["recurrent_weights"],
-            weights["input_weights"],
-            {
-                parameter.name.removesuffix("_factor"): parameters[parameter.name]
-                for parameter in parameters.space.parameters
-                if isinstance(parameter, Real)
-            },
-        )
-        self._readout = weights["readout_weights"]
-        self._broken = np.repeat(~np.isfinite(parameters.values).all(axis=1), course.shape[1])
-        self._draws, self._course, self._channels = draws, course, channels
-        shape = course.n_episodes, reservoir.n_neurons
-        self._filtered, self._heard_before = np.zeros(shape), np.zeros(shape)
-        self._action: IntArray | FloatArray | None = None
-        self._told: FloatArray | None = None
+        self._nets, self._readout, self._draws = nets, readout, draws
+        self._rollout, self._channels = rollout, channels
+        self._broken = rollout.of_episodes(broken)
+        shape = rollout.n_episodes, readout.shape[1]
+        self._filtered, self._spike_sum_before = np.zeros(shape), np.zeros(shape)
+        self._action: IntArray | FloatArray = np.zeros(rollout.n_episodes)
+        self._told = np.zeros(rollout.n_episodes)
 
     def start(self) -> dict[Variable, FloatArray]:
-        """(n_episodes, n) values of the network's parameters."""
-        return {name: self._course.of_episodes(values) for name, values in self.nets.start.items()}
+        """Return the values (n_episodes, n) of the network's parameters."""
+        return {
+            name: self._rollout.of_episodes(values) for name, values in self._nets.start.items()
+        }
 
-    def enter(self, batch: Batch) -> None:
-        """Writes the parameters into the network, and keeps hold of what the windows need."""
+    def enter(self, batch: BatchedNetwork) -> None:
+        """Write the parameters into the network, and keep the arrays that windows need."""
         for variable, values in self.start().items():
             batch.array(*variable)[:] = values
-        self._entry, self._heard = batch.array(*self.nets.entry), batch.array(*HEARD)
+        self._entry, self._spike_sum = batch.array(*self._nets.entry), batch.array(*SPIKE_SUM)
 
-    def between(self, decision: int) -> None:
-        """Reads the window that is over, acts, and shows what is needed for the next decision."""
-        course = self._course
+    def between_windows(self, decision: int) -> None:
+        """Answer by the window before, and set the input of the next one."""
+        rollout = self._rollout
         if decision > 0:
-            self.act(self._heard)
-        if decision < course.n_steps:
-            shown = self._channels.encode(course.observe(), self._action, self._told)
-            self._entry[:] = self.nets.shown(shown)
+            self.act(self._spike_sum)
+        if decision < rollout.n_steps:
+            shown = self._channels.encode(rollout.observe(), self._action, self._told, decision)
+            self._entry[:] = self._nets.shown(shown)
 
-    def act(self, heard: FloatArray) -> None:
-        """Answers by what has been heard of the network until now, (n_episodes, n_neurons)."""
-        self._filtered = self.nets.filtered(self._filtered, heard - self._heard_before)
-        self._heard_before = heard.copy()
+    def act(self, spike_sum: FloatArray) -> None:
+        """Answer by the sums of spikes until now, (n_episodes, n_neurons)."""
+        self._filtered = self._nets.filtered(self._filtered, spike_sum - self._spike_sum_before)
+        self._spike_sum_before = spike_sum.copy()
         readout = weighted(self._filtered, self._readout)
-        # A potential that is no number never spikes, so its network would answer as a silent one.
+        # A potential that is no number never spikes, so its network would look like a silent one.
         readout[self._broken] = np.nan
         self._action = self.answer(readout)
-        self._told = self._course.step(self._action)
+        self._told = self._rollout.step(self._action)
 
     def answer(self, readout: FloatArray) -> IntArray | FloatArray:
-        """(n_episodes,) indices or (n_episodes, n_actions) vectors, of (n_episodes, n_actions)."""
-        course = self._course
-        if course.interface.actions == "continuous":
-            low, high = course.interface.action_range
+        """Return actions (n_episodes,) or (n_episodes, n_actions) for (n_episodes, n_actions)."""
+        rollout = self._rollout
+        if rollout.interface.actions == "continuous":
+            low, high = rollout.interface.action_range
             middle, half = (low + high) / 2, (high - low) / 2
-            # What is no number stays so, and so does what it earns.
+            # nan stays nan, and so does the return.
             vectors: FloatArray = np.clip(middle + readout * half, low, high)
             return vectors
         if self._draws:
             # The largest after adding Gumbel noise is a draw from the softmax (Gumbel 1954).
-            noise = np.maximum(course.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
+            noise = np.maximum(rollout.uniform(Stream.EXPLORATION, readout.shape[1]), 2.0**-54)
             readout = readout - np.log(-np.log(noise))
-        return course.pick(readout)
+        return rollout.pick(readout)
 
-    def lesson(self, course: Course) -> list[FloatArray]:
-        """What the episodes are shown in each window, where it does not depend on their answers."""
-        shown, feedback, nothing = (
-            [],
-            None,
-            np.zeros((course.n_episodes, course.interface.n_actions)),
-        )
-        for _ in range(course.n_steps):
-            shown.append(self._channels.encode(course.observe(), None, feedback))
-            feedback = course.step(nothing)
+    def lesson(self, rollout: Rollout) -> list[FloatArray]:
+        """Return the input of each window, where it does not depend on the answers."""
+        shown, feedback = [], np.zeros(rollout.n_episodes)
+        nothing = np.zeros((rollout.n_episodes, rollout.interface.n_actions))
+        for step in range(rollout.n_steps):
+            shown.append(self._channels.encode(rollout.observe(), nothing, feedback, step))
+            feedback = rollout.step(nothing)
         return shown

@@ -1,4 +1,4 @@
-"""In which order a teacher presents the samples of an episode."""
+"""The order in which a teacher presents the samples of an episode."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from spikeloop.tasks.base import FloatArray, IntArray
 
 
 def curriculum_order(curriculum: FloatArray, difficulty: FloatArray) -> IntArray:
-    """Orders between the one in which samples were drawn and the one of their difficulty.
+    """Return orders between that in which samples were drawn and that of their difficulty.
 
     Samples come by (1 − |c|) · rank in time + |c| · rank in difficulty: easy ones first for c > 0,
-    hard ones first for c < 0. What is equal keeps its order.
+    hard ones first for c < 0. Equal ones keep their order.
 
     Args:
         curriculum: (n_candidates,) c in [-1, 1].

@@ -1,0 +1,85 @@
+"""The command ``spikeloop compare``, and the progress and findings that ``resume`` shows too."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from spikeloop.coordinator.cli.options import (
+    RUNS,
+    Address,
+    ConfigPath,
+    Inline,
+    Json,
+    Sets,
+    Workers,
+)
+
+if TYPE_CHECKING:
+    from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.cli.comparison_progress import ComparisonConsole
+    from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
+    from spikeloop.coordinator.comparison.findings.findings import Findings
+
+    Session: TypeAlias = Callable[[ComparisonConsole, StopSignal], Findings]
+
+
+def compare(
+    config: ConfigPath,
+    sets: Sets = None,
+    out: Annotated[Path, typer.Option("--out", envvar=RUNS, help="folder for comparisons")] = Path(
+        "comparisons"
+    ),
+    workers: Workers = None,
+    inline: Inline = False,
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
+    from spikeloop.coordinator.cli.open import retarget
+    from spikeloop.coordinator.comparison import comparison_config, session
+    from spikeloop.coordinator.config.load import override
+
+    settings = comparison_config.load(config, dict(override(text) for text in sets or []))
+    settings = settings.retarget(retarget(settings.first, workers, inline, address).target)
+    folder = out / settings.comparison.name
+    show_comparison(
+        settings,
+        folder,
+        lambda reporter, stop: session.start(settings, folder, reporter, stop),
+        as_json,
+    )
+
+
+def show_comparison(
+    config: "ComparisonConfig", folder: Path, session: "Session", as_json: bool
+) -> None:
+    """Run a session with progress, then show its findings and where its files are.
+
+    With ``as_json`` the findings are JSON, and the progress goes to standard error.
+    """
+    from spikeloop.cluster.signals import StopSignal
+    from spikeloop.coordinator.cli import comparison_progress, progress
+    from spikeloop.coordinator.cli.resumable import resumable
+    from spikeloop.coordinator.comparison.session import episodes_to_come
+    from spikeloop.coordinator.formatting import command_line
+    from spikeloop.coordinator.report.html import write_report
+    from spikeloop.coordinator.store.folder_kind import is_comparison
+
+    stop = StopSignal()
+    stop.install()
+    console = progress.stream(stderr=as_json)
+    reporter = comparison_progress.ComparisonConsole(episodes_to_come(config, folder), console)
+    with resumable(
+        lambda: is_comparison(folder),
+        lambda: "",
+        lambda: f"resume with: {command_line('resume', folder)}",
+    ):
+        findings = session(reporter, stop)
+    report = write_report(folder)
+    if as_json:
+        typer.echo(json.dumps(findings.as_json()))
+    else:
+        comparison_progress.print_findings(findings, folder, report, console)

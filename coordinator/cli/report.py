@@ -1,0 +1,21 @@
+"""The command ``spikeloop report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikeloop.coordinator.cli.options import Trust
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
+    trust: Trust = False,
+) -> None:
+    """Write one HTML file that shows a run or a comparison, figures included."""
+    from spikeloop.coordinator.report.html import write_report
+
+    typer.echo(f"report:  {write_report(folder, out, trust)}")

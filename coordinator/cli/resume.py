@@ -1,0 +1,106 @@
+"""The command ``spikeloop resume``."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from spikeloop.coordinator.cli.compare import show_comparison
+from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
+from spikeloop.coordinator.cli.run import show_session
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import command_line
+
+if TYPE_CHECKING:
+    from spikeloop.coordinator.config.run_config import RunConfig
+
+    OnTarget: TypeAlias = Callable[[RunConfig], RunConfig]
+
+
+def resume(
+    context: typer.Context,
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="a run folder, or the URI of a stored run")
+    ],
+    after: Annotated[
+        int | None,
+        typer.Option("--after", min=-1, help="remove all after this generation and run it again"),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", envvar=RUNS, help="where to download a stored run")
+    ] = Path("runs"),
+    workers: Workers = None,
+    inline: Inline = False,
+    address: Address = None,
+    trust: Trust = False,
+) -> None:
+    """Go on from the last committed generation of a run, or wherever a comparison stands."""
+    from spikeloop.coordinator.cli.open import retarget
+    from spikeloop.coordinator.store.folder_kind import is_comparison
+
+    on_target = partial(retarget, workers=workers, inline=inline, address=address)
+    folder, upload_to = Path(run), ""
+    given = context.get_parameter_source("out")
+    if "://" not in run and given is not None and given.name == "COMMANDLINE":
+        raise ConfigError(
+            f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
+            f"as {folder.absolute().as_uri()}, or leave --out away"
+        )
+    if "://" in run:
+        from spikeloop.coordinator.config import uris
+        from spikeloop.coordinator.sync import download
+
+        folder, upload_to = download.download(run, out), uris.split(run)[0]
+    if is_comparison(folder):
+        if after is not None:
+            raise ConfigError("--after is for a run folder; a comparison has no generations")
+        _resume_comparison(folder, on_target, trust)
+    else:
+        command = command_line("resume", run, "--out", out) if upload_to else ""
+        _resume_run(folder, on_target, trust, after, upload_to, command)
+
+
+def _resume_run(
+    folder: Path,
+    on_target: "OnTarget",
+    trust: bool,
+    after: int | None,
+    upload_to: str,
+    command: str,
+) -> None:
+    from spikeloop.coordinator.report.run_figures import write_run_figures
+    from spikeloop.coordinator.search import run_session
+    from spikeloop.coordinator.store.run_folder import open_run
+    from spikeloop.coordinator.store.trust import reaches, require
+
+    run = open_run(folder, trust)
+    config = on_target(run.config)
+    # The user named the storage, so that the folder's word does not count.
+    named = config.uploaded_to("") if upload_to else config
+    require(folder, reaches(named.tables()), trust)
+    config = config.uploaded_to(upload_to) if upload_to else config
+    run = replace(run, config=config)
+    show_session(
+        config,
+        folder,
+        max(run.store.generation() if after is None else after, 0),
+        lambda reporter, stop: run_session.resume(run, reporter, stop, after, write_run_figures),
+        command,
+    )
+
+
+def _resume_comparison(folder: Path, on_target: "OnTarget", trust: bool) -> None:
+    from spikeloop.coordinator.comparison import session
+    from spikeloop.coordinator.store.run_folder import warn_of_code
+    from spikeloop.coordinator.store.trust import reaches, require
+
+    config = session.read_config(folder, trust)
+    warn_of_code(folder, session.changed_code(config, folder))
+    config = config.retarget(on_target(config.first).target)
+    require(folder, reaches(config.tables()), trust)
+    show_comparison(
+        config, folder, lambda reporter, stop: session.resume(config, folder, reporter, stop), False
+    )

@@ -1,0 +1,114 @@
+"""Policies that the default and the learned Θ reach in the same new mazes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.settings_builder import build
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export.weights import Learned
+from spikeloop.coordinator.interpretation.maze_figures import policies_figure
+from spikeloop.coordinator.interpretation.results import Results, result_table
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.tasks.base import FloatArray, References
+from spikeloop.tasks.maze import Layouts, Maze
+from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
+
+MOST_MAZES = 20
+"""More would not fit into one figure."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Episodes of the default and the learned Θ, the two rows, in the same new mazes.
+
+    Attributes:
+        n_steps: steps of each episode.
+        layouts: the mazes.
+        references: expected hits of the random and the optimal policy in ``n_steps``.
+        hits: (2, n_tasks) how often each episode reached the goal.
+        values: (2, n_tasks, n_states, n_actions) estimated values of actions at the end.
+    """
+
+    n_steps: int
+    layouts: Layouts
+    references: References
+    hits: FloatArray
+    values: FloatArray
+
+
+def interpret_mazes(
+    learned: Learned, n_steps: int, n_tasks: int, seed: int, folder: Path
+) -> Results:
+    """Tabulate hits in new mazes, and draw the policies as ``policies.png``."""
+    found = run_in_mazes(learned.config, learned.point, n_steps, n_tasks, seed, str(learned.source))
+    optimal, random = found.references.optimal, found.references.random
+    columns = ("maze", "default Θ", "learned Θ", "optimal", "random")
+    table = result_table(f"Goal hits in {n_steps} steps of new mazes", "", *columns)
+    for maze, hits in enumerate(found.hits.T):
+        expected = (optimal[maze], random[maze])
+        table.add_row(str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected))
+    titles = [
+        [
+            f"hits: {hit:.0f}, optimal policy: {best:.0f}"
+            for hit, best in zip(row, optimal, strict=True)
+        ]
+        for row in found.hits
+    ]
+    atomic_files.make_folder(folder)
+    figure = policies_figure(
+        found.layouts,
+        found.values,
+        titles,
+        f"Policies after {n_steps} steps in new mazes",
+        folder / "policies.png",
+    )
+    numbers = {
+        "steps": n_steps,
+        "hits": {
+            "default": found.hits[0].tolist(),
+            "learned": found.hits[1].tolist(),
+            "optimal": optimal.tolist(),
+            "random": random.tolist(),
+        },
+    }
+    return Results(numbers, [table], figures=[figure])
+
+
+def run_in_mazes(
+    config: RunConfig, learned: FloatArray, n_steps: int, n_tasks: int, seed: int, source: str
+) -> Policies:
+    """Run an episode of the default and of the learned Θ in mazes that the search has never seen.
+
+    Args:
+        config: of a run with mazes.
+        learned: (n_dim,) the point to deploy.
+        n_steps: steps of each episode.
+        n_tasks: number of mazes.
+        seed: of the held-out mazes.
+        source: the beginning of error messages.
+
+    Raises:
+        ConfigError: the episodes would be too long, or the learner has no values of actions.
+    """
+    assert isinstance(config.family, Maze)
+    values = {**config.family.model_dump(), "n_steps": n_steps}
+    family, _ = build(type(config.family), values, source, "family", Path())
+    layouts = family.layouts(
+        n_tasks, stream(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
+    )
+    tasks = family.tables(layouts)
+    episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
+    # In the run's own space: some physical values have bounds that depend on its episodes' length.
+    parameters = config.space.decode(np.stack([config.space.default_point(), learned]))
+    episodes = config.learner.run_episodes(
+        parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
+    )
+    if episodes.action_values is None:
+        raise ConfigError(
+            f"{source}: [learner] kind must be one with values of actions to draw policies, got "
+            f"{config.learner.kind}"
+        )
+    return Policies(n_steps, layouts, tasks.references(), episodes.returns, episodes.action_values)

@@ -1,0 +1,51 @@
+"""Decide after a generation which rule of ``[stop]`` fires, if any."""
+
+from typing import TypeAlias
+
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.stopping import Rule
+from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search.generation import Generation, HeldOut
+from spikeloop.coordinator.search.history import History
+from spikeloop.coordinator.search.search_size import initial_state, next_generation_episodes
+
+MaybeRule: TypeAlias = Rule | None
+
+
+def before_held_out(config: RunConfig, generation: Generation) -> MaybeRule:
+    """Apply "spread" and "episodes", before the held-out score with which a search ends."""
+    collapsed = config.stop.collapsed(generation.spread)
+    return _within_budget(config, generation, "spread" if collapsed else None)
+
+
+def after_held_out(
+    config: RunConfig,
+    generation: Generation,
+    rule: MaybeRule,
+    held_out: HeldOut | None,
+    history: History,
+) -> MaybeRule:
+    """Apply "target" and "patience" too, and no rule after the last planned generation."""
+    stop = config.stop
+    if held_out is not None and not stop.ends(rule):
+        row = {
+            "generation": generation.number,
+            "epoch": generation.epoch,
+            **tables.held_out_columns(held_out),
+        }
+        if stop.reached(row):
+            rule = "target"
+        elif rule is None and stop.stalled([*history.rows, row]):
+            rule = _within_budget(config, generation, "patience")
+    return rule if generation.number < config.run.generations else None
+
+
+def _within_budget(config: RunConfig, generation: Generation, rule: MaybeRule) -> MaybeRule:
+    """Give the rule, or "episodes" if the generation that it leads to would exceed the budget."""
+    stop = config.stop
+    if not stop.episodes or stop.ends(rule):
+        return rule
+    restarts = stop.restarts(rule)
+    state = initial_state(config, generation.number + 1) if restarts else generation.state
+    needed = next_generation_episodes(config, state)
+    return "episodes" if stop.exhausted(generation.total_episodes, needed) else rule

@@ -1,0 +1,73 @@
+"""Choose which points meet which held-out tasks in a transfer evaluation."""
+
+import numpy as np
+
+from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.job import Grid, Job, Tile, cut
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
+
+THETAS = ("default", "random", "learned")
+
+
+def transfer_areas(settings: TransferSettings) -> list[Tile]:
+    """Give the parts of the grid that are evaluated; rows: default, learned, then random points.
+
+    Default and learned point meet all tasks. The spread between random points is much larger than
+    that between tasks, so an interval needs many points: points and tasks are cut into as many
+    blocks, and block k of the points meets block k of the tasks (a balanced design: all tasks are
+    met, and nearly equally often).
+    """
+    n, n_random = settings.tasks, settings.random_points
+    n_blocks = -(-n // settings.random_tasks)
+    areas = [Tile(0, 2, 0, n)]
+    for k in range(n_blocks):
+        rows, tasks = ([total * edge // n_blocks for edge in (k, k + 1)] for total in (n_random, n))
+        areas.append(Tile(2 + rows[0], 2 + rows[1], *tasks))
+    return areas
+
+
+def transfer_size(settings: TransferSettings) -> int:
+    """Count the episodes of a transfer evaluation."""
+    return sum(area.n_episodes for area in transfer_areas(settings))
+
+
+def transfer_theta(settings: TransferSettings) -> tuple[str, ...]:
+    """Name the element of ``THETAS`` that each row of the grid belongs to."""
+    return ("default", "learned", *["random"] * settings.random_points)
+
+
+def transfer_grid(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> Grid:
+    """Give the grid of all points and all held-out tasks, of which ``transfer_areas`` are run."""
+    space = config.space
+    rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.TRANSFER, settings.seed)
+    random = space.sample(settings.random_points, rng)
+    points = np.vstack([space.default_point(), learned, random])
+    return new_tasks(config, points, settings.tasks, settings.seed)
+
+
+def new_tasks(config: RunConfig, points: FloatArray, n_tasks: int, seed: int) -> Grid:
+    """Give the grid of some points on held-out tasks.
+
+    With more tasks, the first ones stay the same. So do the seeds of episodes with more points, and
+    with common noise also those with more tasks.
+    """
+    run = config.run
+    return Grid(
+        config.family,
+        config.learner,
+        Explicit(points),
+        n_tasks=n_tasks,
+        run_seed=run.seed,
+        task_set=TaskSet.TRANSFER,
+        index=seed,
+        common_noise=run.common_noise,
+    )
+
+
+def transfer_jobs(config: RunConfig, settings: TransferSettings, learned: FloatArray) -> list[Job]:
+    """Cut the held-out episodes into jobs."""
+    grid = transfer_grid(config, settings, learned)
+    tile = (config.run.tile_candidates, config.run.tile_tasks)
+    return [job for area in transfer_areas(settings) for job in cut(grid, *tile, "transfer", area)]

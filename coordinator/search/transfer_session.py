@@ -1,0 +1,108 @@
+"""Score the learned Θ on held-out tasks, and beside it the baselines that the family knows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
+from spikeloop.coordinator.errors import ConfigError, RunFailed
+from spikeloop.coordinator.search import baselines
+from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search.deployment import deployed, deployed_generation
+from spikeloop.coordinator.search.reporter import Reporter, SessionReporter
+from spikeloop.coordinator.search.transfer import Transfer, score_transfer
+from spikeloop.coordinator.search.transfer_design import transfer_size
+from spikeloop.coordinator.search.worker_pool import open_workers
+from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.sync.upload import uploading
+from spikeloop.tasks.base import FloatArray
+
+
+def score_run(
+    run: Run, settings: TransferSettings, reporter: SessionReporter, stop: StopSignal
+) -> Transfer:
+    """Score the point that a run would deploy on held-out tasks of a given number and seed.
+
+    The episodes are run even if the run has these very ones on file, because the question is
+    whether they come out the same here and now; ``resume`` shows those on file. They are written to
+    ``transfer_path``, and no other evaluation is ever replaced.
+    """
+    point = deployed(run)
+    path = transfer_path(run, settings)
+    _require_same_size(run.store, path, transfer_size(settings))
+    with (
+        run.store.locked(),
+        uploading(run.config, run.store, reporter.note, stop),
+        open_workers(run.config, stop, reporter) as pool,
+    ):
+        return score_and_write(run, pool, path, settings, point, reporter)
+
+
+def score_point(
+    config: RunConfig,
+    point: FloatArray,
+    source: Path,
+    settings: TransferSettings,
+    reporter: SessionReporter,
+    stop: StopSignal,
+) -> Transfer:
+    """Score a point that is in no run folder as ``score_run`` does, and write nothing."""
+    with open_workers(config, stop, reporter) as pool:
+        scored = score_transfer(pool, config, settings, point, reporter)
+        return _with_baselines(config, pool, source, settings, scored)
+
+
+def transfer_path(run: Run, settings: TransferSettings) -> Path:
+    """Give the file for held-out episodes of the point that a run would deploy as it stands.
+
+    Only the run's own seed and number of tasks belong into the folder ``transfer``.
+    """
+    if settings == run.config.transfer:
+        return run.store.part_path("transfer", settings.seed)
+    generation = deployed_generation(run)
+    return run.store.other_transfer_path(settings.seed, settings.tasks, generation)
+
+
+def score_and_write(
+    run: Run,
+    pool: WorkerPool,
+    path: Path,
+    settings: TransferSettings,
+    point: FloatArray,
+    reporter: Reporter,
+) -> Transfer:
+    """Score a point on held-out tasks and write the episodes to a file of the run."""
+    scored = score_transfer(pool, run.config, settings, point, reporter)
+    run.store.write_part(path, tables.transfer_table(scored.episodes, scored.theta))
+    return _with_baselines(run.config, pool, run.folder, settings, scored)
+
+
+def _require_same_size(store: RunStore, path: Path, n_episodes: int) -> None:
+    """ConfigError if a file holds a transfer evaluation of another size."""
+    if path.exists() and (found := store.read_part(path).num_rows) != n_episodes:
+        raise ConfigError(
+            f"{path}: holds an evaluation of {found} episodes, this one has {n_episodes} and would "
+            "replace it; choose another --seed"
+        )
+
+
+def _with_baselines(
+    config: RunConfig,
+    pool: WorkerPool,
+    source: Path,
+    settings: TransferSettings,
+    scored: Transfer,
+) -> Transfer:
+    """Add the baselines; RunFailed if every episode of the learned Θ failed."""
+    if not scored.episodes.ok[scored.rows("learned")].any():
+        first = next(f for f in scored.episodes.failures if scored.theta[f.tile.c0] == "learned")
+        raise RunFailed(
+            f"{source}: every held-out episode of the learned Θ failed; the first (task "
+            f"{first.tile.t0}): {first.message}",
+            first.traceback,
+        )
+    with pool.stop.raising():
+        known = baselines.measure(config, settings.seed, scored.episodes.references)
+    return replace(scored, baselines=known)

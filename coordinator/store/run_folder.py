@@ -1,0 +1,186 @@
+"""Open a run folder once; its configuration and its files are then handed on together."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.config.setting_errors import LONGEST_VALUE
+from spikeloop.coordinator.config.stopping import Row
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.formatting import warn
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.strategies.base import from_arrays
+from spikeloop.workers.fingerprint import difference, fingerprint
+from spikeloop.workers.processor import kernels, portable
+
+CHANGES_NOTHING = ("run.upload_to",)
+"""Keys that may change when a run is resumed, as may the whole table ``[target]``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose manifest was read.
+
+    Attributes:
+        config: its configuration; the target may be another than the manifest's.
+        store: its files.
+    """
+
+    config: RunConfig
+    store: RunStore
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.store.folder
+
+    @property
+    def last_row(self) -> Row | None:
+        """The row of the last committed generation; None before the first."""
+        last = self.store.generation()
+        return self.store.row(last) if last > 0 else None
+
+    @property
+    def search_is_over(self) -> bool:
+        """Whether the search has ended; its race and transfer may still be missing."""
+        return search_is_over(self.config, self.last_row)
+
+    def as_of_now(self) -> "Run":
+        """Give the run up to the generation that is committed now, while others may write on."""
+        return replace(self, store=self.store.as_of_now())
+
+    def state_after(self, generation: int) -> Any:
+        """Read the strategy's state after a committed generation, 0 for before the search.
+
+        Its arrays must have the kinds and shapes of the initial state's. Only the number of rows of
+        a table may differ, because a population need not keep its size.
+
+        Raises:
+            ConfigError: the file is damaged, or holds the state of another strategy or space.
+        """
+        arrays = self.store.state(generation)
+        try:
+            state: Any = from_arrays(type(self.config.strategy).State, arrays)
+            for name, initial in self.config.first_arrays.items():
+                found = arrays[name]
+                shapes = [a.shape[1:] if a.ndim > 1 else a.shape for a in (found, initial)]
+                kinds = [(a.dtype.kind, a.ndim) for a in (found, initial)]
+                if shapes[0] != shapes[1] or kinds[0] != kinds[1]:
+                    raise ValueError(
+                        f"{name} must be of the type {initial.dtype} and the shape "
+                        f"{initial.shape}, it is {found.dtype} and {found.shape}"
+                    )
+        except ValueError as error:
+            raise ConfigError(f"{self.store.state_path(generation)}: damaged: {error}") from error
+        return state
+
+
+def search_is_over(config: RunConfig, last: Row | None) -> bool:
+    """Tell whether a search has ended: by its last generation, or by a rule of ``[stop]``."""
+    if last is None:
+        return False
+    return last["generation"] >= config.run.generations or config.stop.ends(last.get("stopped"))
+
+
+def open_run(folder: Path, trust: bool) -> Run:
+    """Open an existing run; warn if other code or another kind of processor began it."""
+    run = read_run(RunStore.open(folder), trust)
+    warn_of_changes(run)
+    return run
+
+
+def read_run(store: RunStore, trust: bool = False) -> Run:
+    """Read the configuration of an existing run.
+
+    Args:
+        store: of the run.
+        trust: load the classes of its author's own that it names, which runs their code. Without
+            it, only those of modules that are imported already can be used.
+    """
+    return Run(read_manifest(store.manifest(), str(store.manifest_path), trust), store)
+
+
+def read_manifest(manifest: Mapping[str, Any], source: str, trust: bool) -> RunConfig:
+    """Give the configuration in a run's manifest."""
+    folder = classes_folder(manifest, source)
+    return parse(manifest["config"], source, folder if trust else None)
+
+
+def classes_folder(manifest: Mapping[str, Any], source: str) -> Path:
+    """Give the folder of a user's own classes that a manifest names; ConfigError if it is no path.
+
+    A manifest that names none gives a folder that does not exist: its classes were installed, and
+    they must not be looked for in the current folder, which may be a stranger's.
+    """
+    try:
+        return Path(manifest.get("working_dir") or os.devnull).resolve()
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"{source}: damaged: working_dir must be a path, got {manifest['working_dir']!r}"
+        ) from error
+
+
+def require_same_config(store: RunStore, config: RunConfig) -> None:
+    """ConfigError with the first key in which a run's own configuration differs from a given one.
+
+    The target and ``CHANGES_NOTHING`` may differ, because they change no result.
+    """
+    given = config.tables()
+    own = {**store.manifest()["config"], "target": given["target"]}
+    for table, values in given.items():
+        found = own.get(table)
+        if isinstance(found, dict) and found.get("kind") != values.get("kind"):
+            raise _other_value(store, f"{table}.kind", found.get("kind"), values.get("kind"))
+    # Parsed and not compared as it stands, because a later version may have more keys.
+    folder = config.working_dir or Path()
+    for table, values in parse(own, str(store.manifest_path), folder).tables().items():
+        for key, value in given[table].items():
+            if f"{table}.{key}" not in CHANGES_NOTHING and values[key] != value:
+                raise _other_value(store, f"{table}.{key}", values[key], value)
+
+
+def warn_of_changes(run: Run) -> None:
+    """Warn if results may differ, because other code or another kind of processor began a run."""
+    manifest, config = run.store.manifest(), run.config
+    warn_of_code(run.folder, changed_code(manifest, config))
+    if changes := changed_processor(manifest, config):
+        warn(
+            f"{run.folder} was begun on another kind of processor, so the last bits may differ "
+            f"from here on: {changes}"
+        )
+
+
+def warn_of_code(folder: Path, changes: str) -> None:
+    """Warn that other code began what is in a folder, unless nothing changed."""
+    if changes:
+        warn(f"{folder} was begun by other code, so results may differ from here on: {changes}")
+
+
+def changed_code(manifest: Mapping[str, Any], config: RunConfig) -> str:
+    """Describe how this code differs from the code that wrote a manifest; "" if it does not."""
+    return difference(fingerprint(config.working_dir), manifest.get("fingerprint", {}))
+
+
+def changed_processor(manifest: Mapping[str, Any], config: RunConfig) -> str:
+    """Describe how the kernels here differ from those of a manifest; "" if it cannot matter."""
+    own = manifest.get("machine", {}).get("kernels")
+    parts = (config.learner, config.family, config.strategy)
+    return "" if own is None or portable(*parts) else difference(kernels(), own)
+
+
+def _other_value(store: RunStore, key: str, found: Any, given: Any) -> ConfigError:
+    return ConfigError(
+        f"{store.folder}: begun with {key} = {_toml(found)}, not {_toml(given)}; give it that "
+        "value again, or the run another name with --set run.name=NAME"
+    )
+
+
+def _toml(value: Any) -> str:
+    """Write a value about as a configuration file does."""
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

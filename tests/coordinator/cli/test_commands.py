@@ -1,0 +1,321 @@
+"""Commands of the command line: what they print, their exit codes, and what they leave."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from support.command_line import cli
+from support.paths import OWN_CLASSES
+from support.small_run import small_config, small_toml
+
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.cluster.targets.local import Local
+from spikeloop.cluster.targets.ray_cluster import RayCluster
+from spikeloop.coordinator.cli.open import retarget
+from spikeloop.coordinator.store import manifest, run_folder
+from spikeloop.workers.fingerprint import fingerprint
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    config = small_toml(folder / "small.toml")
+    assert cli("run", str(config), "--out", str(folder)) == 0
+    return folder / "small"
+
+
+def test_run_prints_generations_table_and_where_the_results_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = small_toml(tmp_path / "small.toml")
+    assert cli("run", str(config), "--out", str(tmp_path), "--set", "run.name=here") == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    for number in (1, 2, 3):
+        assert f"generation {number}/3  best " in output
+    for words in (
+        "Score on 6 held-out tasks",
+        "random, mean of 3",
+        "learned - default:",
+        "paired by task, n = 6",
+        f"results: {tmp_path / 'here'}",
+        "search.png",
+        "pd.read_parquet(",
+    ):
+        assert words in output
+    for name in ("search.png", "learning.png"):
+        assert (tmp_path / "here" / "figures" / name).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "small.toml", "--set", "strategy"], 2, "table.key=value"),
+        (["run", "small.toml", "--set", "nonsense.x=1"], 2, "table.key with a table of"),
+        (["run", "small.toml", "--workers", "0"], 2, "--workers"),
+        (["run", "small.toml", "--out", "small.toml"], 2, "cannot be written"),
+        (["run"], 2, "CONFIG"),
+        (["resume", "."], 2, "not a run folder"),
+        (["transfer", ".", "--tasks", "1"], 2, "--tasks"),
+        (["run", "small.toml", "--workers", "5000"], 2, "workers must be >= 1, <= 4096, got 5000"),
+    ],
+)
+def test_bad_input_gives_one_line_and_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_toml(tmp_path / "small.toml")
+    assert cli(*arguments) == code
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert words in errors
+    assert errors.startswith("spikeloop: ")
+    assert errors.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_another_target_keeps_what_both_have() -> None:
+    patient = {"job_timeout_s": 3600.0, "max_attempts": 7, "workers": 4}
+    config = small_config(target={"kind": "local", **patient})
+    target = retarget(config, None, False, "auto").target
+    assert isinstance(target, RayCluster)
+    assert (target.address, target.job_timeout_s, target.max_attempts) == ("auto", 3600.0, 7)
+    assert retarget(config, None, True, None).target == Inline()
+    again = retarget(replace(config, target=target), 2, False, None).target
+    assert again == Local(job_timeout_s=3600.0, max_attempts=7, workers=2)
+    there = retarget(config, 3, False, "auto").target
+    assert isinstance(there, RayCluster)
+    assert (there.address, there.max_workers) == ("auto", 3)
+    assert retarget(config, None, False, None) is config
+
+
+def test_few_failed_episodes_are_counted_and_the_run_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = faulty_toml(tmp_path, fault="nan", broken_from=0.75)
+    command = ("run", str(config), "--out", str(tmp_path), "--set", "run.max_failed_share=1.0")
+    assert cli(*command) == 0
+    output = capsys.readouterr().out
+    episodes = pd.read_parquet(tmp_path / "small" / "episodes")
+    failed = episodes[episodes["status"] != "ok"]
+    assert 0 < len(failed) < len(episodes)
+    assert set(failed["status"]) == {"not finite"}
+    assert failed["return"].isna().all()
+    assert failed["error"].notna().all()
+    assert f"failed {len(failed)} ({len(failed)} not finite)" in output
+    assert pd.read_parquet(tmp_path / "small" / "generations")["n_failed"].sum() == len(failed)
+    assert cli("verify", str(tmp_path / "small")) == 0
+
+
+def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("transfer", str(finished), "--tasks", "5", "--seed", "3", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["scores"]) == {"default", "random", "learned"}
+    learned = result["scores"]["learned"]
+    assert learned["n_tasks"] == 5
+    assert learned["low"] <= learned["value"] <= learned["high"]
+    assert set(result["differences"]) == {"learned - default", "learned - random"}
+    written = finished / "other_transfers" / "seed-000003-tasks-000005-generation-000003.parquet"
+    episodes = pd.read_parquet(written).groupby("theta")
+    missed = (episodes["optimal"].mean() - episodes["return"].mean()).to_dict()
+    below = result["regret"]
+    assert {name: entry["value"] for name, entry in below.items()} == pytest.approx(missed)
+    assert below["random"]["low"] < below["random"]["value"] < below["random"]["high"]
+    assert len(pd.read_parquet(written)) == 25
+
+
+def test_transfer_never_replaces_another_and_checks_its_options(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished / "transfer" / "part-000000.parquet").read_bytes()
+    assert cli("transfer", str(finished), "--tasks", "4") == 0
+    capsys.readouterr()
+    assert cli("transfer", str(finished), "--tasks", "500") == 2
+    errors = capsys.readouterr().err
+    assert "must be at least tasks" in errors
+    assert errors.count("\n") == 1
+    assert (finished / "transfer" / "part-000000.parquet").read_bytes() == before
+
+
+def test_the_manifest_holds_the_versions_of_installed_packages(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = json.loads((finished / "run.json").read_text())["versions"]
+    assert noted == manifest.versions()
+    assert noted["scipy"] == metadata.version("scipy")
+    for name in manifest.OPTIONAL_PACKAGES:
+        assert noted.get(name) == installed(name)
+    monkeypatch.setattr(manifest, "OPTIONAL_PACKAGES", ("no-such-package",))
+    assert set(manifest.versions()) == set(manifest.PACKAGES)
+
+
+def installed(name: str) -> str | None:
+    """The version of a package, if there is one."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def test_changed_code_is_warned_of(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = {**fingerprint(Path(__file__).parents[1]), "numpy": "0.1"}
+    with monkeypatch.context() as patched:
+        patched.setattr(run_folder, "fingerprint", lambda folder: here)
+        assert cli("resume", str(finished)) == 0
+    errors = capsys.readouterr().err
+    assert "was begun by other code" in errors
+    assert "0.1 here" in errors
+    assert cli("resume", str(finished)) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_family_without_anything_to_gain_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flat.py").write_text(FLAT_FAMILY)
+    config = small_toml(tmp_path / "small.toml")
+    text = config.read_text().replace('kind = "random_mdp"', 'kind = "flat:Flat"')
+    config.write_text(text)
+    assert cli("run", str(config), "--out", str(tmp_path)) == 1
+    assert "chance is as good as the optimum" in capsys.readouterr().err
+
+
+FLAT_FAMILY = """
+from dataclasses import replace
+
+import numpy as np
+
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.settings import Settings
+
+
+class Flat(Settings):
+    n_states: int = 3
+    n_actions: int = 2
+    n_steps: int = 10
+    kind = property(lambda self: "flat")
+    interface = property(lambda self: RandomMdp(**self.model_dump()).interface)
+
+    def sample(self, n_tasks, rng):
+        tasks = RandomMdp(**self.model_dump()).sample(n_tasks, rng)
+        return replace(tasks, reward=np.zeros_like(tasks.reward))
+"""
+
+
+def test_plan_counts_the_episodes_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_toml(tmp_path / "small.toml")
+    assert cli("plan", "small.toml", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["episodes_search"] == 3 * 6 * 4
+    assert plan["episodes_monitor"] == 3 * 4
+    assert plan["episodes_transfer"] == 6 * 5
+    assert plan["total_s"] > 0
+    assert cli("plan", "small.toml") == 0
+    assert "3 generations × 6 candidates × 4 tasks" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def faulty_toml(folder: Path, **learner: Any) -> Path:
+    """A small run with a learner that breaks, its module beside it."""
+    (folder / "failing_learner.py").write_bytes((OWN_CLASSES / "failing_learner.py").read_bytes())
+    return small_toml(folder / "small.toml", learner={"kind": "failing_learner:Echo", **learner})
+
+
+def test_plan_of_a_learner_that_always_fails_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = faulty_toml(tmp_path, fault="raise", broken_from=0.0)
+    assert cli("plan", str(config)) == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.count("\n") == 1
+    assert "episodes that were measured failed; the first: " in errors
+    assert "this episode was told to raise (--debug shows the traceback)" in errors
+    assert cli("plan", str(config), "--json", "--debug") == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "in _break" in errors  # of the learner, where it failed
+
+
+def test_plan_counts_the_episodes_that_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = faulty_toml(tmp_path, fault="nan", broken_from=0.5)
+    assert cli("plan", str(config), "--json") == 0
+    output, errors = capsys.readouterr()
+    plan = json.loads(output)
+    failed, measured = plan["episodes_failed"], plan["episodes_measured"]
+    assert 0 < failed < measured
+    assert f"warning: {failed} of {measured} episodes that were measured failed" in errors
+    assert errors.rstrip().endswith("not finite")
+    assert errors.count("\n") == 1
+    assert cli("plan", str(config)) == 0
+    output, _ = capsys.readouterr()
+    assert f"Nothing was written; measured on {measured} episodes" in output
+    assert cli("plan", str(faulty_toml(tmp_path))) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("what", ["families", "learners", "strategies", "targets"])
+def test_list_shows_every_kind_with_its_settings(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("list", what, "--json") == 0
+    entries: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    assert cli("list", what) == 0
+    shown = capsys.readouterr().out
+    for entry in entries:
+        assert f"{what}: {entry['kind']}" in shown
+        for setting in entry["settings"]:
+            assert setting["about"], f"{entry['kind']}.{setting['key']} has no description"
+    if what == "learners":
+        assert all(
+            entry["hyperparameters"]
+            or entry["unavailable"]
+            or any(setting["key"] == "hyperparameters" for setting in entry["settings"])  # named
+            for entry in entries
+        )
+
+
+def test_list_shows_what_may_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("list", "--json") == 0
+    ranges = {
+        (entry["kind"], setting["key"]): setting["range"]
+        for entry in json.loads(capsys.readouterr().out)
+        for setting in entry["settings"]
+    }
+    assert ranges["brian_td", "target"] == "numpy | cython"
+    assert ranges["bandit", "rewards"] == "bernoulli | gaussian"
+    assert ranges["[stop]", "then"] == "end | restart"
+    assert ranges["ray", "cores_per_worker"] == "> 0 | node"
+    assert ranges["chip", "opened"].startswith("all | list of v_leak | v_thresh | ")
+    assert ranges["brian_recurrent", "searched"].startswith("list of input_weights | ")
+    assert ranges["[run]", "tasks"] == ">= 1, <= 1000000"
+    assert ranges["[run]", "common_noise"] == ""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom spikeloop.coordinator.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'ray', 'numba', 'pandas', 'pyarrow', 'matplotlib', 'scipy', 'numpy', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert output.splitlines()[-1] == "[]"

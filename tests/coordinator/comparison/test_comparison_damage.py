@@ -1,0 +1,205 @@
+"""Damaged files of a comparison are named, the studies' database included; how each is mended."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command_line import cli, one_line
+from support.small_comparison import assert_same_comparison, comparison_toml
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.coordinator.comparison import session, studies
+from spikeloop.coordinator.errors import ConfigError
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert cli("compare", str(comparison_toml(folder / "small.toml")), "--out", str(folder)) == 0
+    return folder / "small"
+
+
+@pytest.fixture
+def comparison(undisturbed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(undisturbed, tmp_path / "small"))
+
+
+def problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What ``verify`` finds wrong with a comparison."""
+    assert cli("verify", str(folder)) == 1
+    return [line for line in capsys.readouterr().out.splitlines() if "PROBLEM" in line]
+
+
+def change(database: Path, statement: str) -> None:
+    with sqlite3.connect(database) as connection:
+        assert connection.execute(statement).rowcount > 0
+    connection.close()
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+
+
+def swap(path: Path) -> None:
+    other = path.with_name("000000" + path.suffix)
+    one, two = path.read_bytes(), other.read_bytes()
+    path.write_bytes(two)
+    other.write_bytes(one)
+
+
+def test_verify_says_what_of_a_sound_comparison_was_checked(
+    comparison: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("verify", str(comparison)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line, checked in zip(
+        lines, ("study of evolution: 5", "searches: 11", "final phase: 6", "tables"), strict=True
+    ):
+        assert line.startswith(checked)
+
+
+@pytest.mark.parametrize("n", [15, pytest.param(300, marks=pytest.mark.exhaustive)])
+def test_flipped_bits_of_the_database_end_in_one_line_or_in_none(comparison: Path, n: int) -> None:
+    config, path, drawn = session.read_config(comparison), comparison / "study.db", random.Random(1)
+    intact = path.read_bytes()
+    places = [place for place, byte in enumerate(intact) if byte]
+    named = 0
+    for place in drawn.sample(places, n):
+        damaged = bytearray(intact)
+        damaged[place] ^= 1 << drawn.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            with session.database_errors(config):
+                studies.trials_of(config, comparison, "evolution")
+        except (ConfigError, PoolError) as error:
+            assert "study.db" in str(error)
+            assert "\n" not in str(error)
+            named += 1
+    assert named > n // 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("update trial_values set value = value + 1e-15 where trial_id = 1", "trials.parquet"),
+        (
+            "update trial_params set param_value = param_value * 1.5 where param_name = 'sigma'",
+            "trial 0 has other settings",
+        ),
+        (
+            "update trial_user_attributes set value_json = '95' where key = 'episodes'",
+            "trial 0 differs from its run folders",
+        ),
+        ("update trials set number = 7 where number = 1", "study.db: damaged"),
+        ("update trials set state = 'RUNNING' where number = 1", "study.db: damaged"),
+        ("create view v as select 1", "study.db: damaged"),
+    ],
+)
+def test_verify_names_a_changed_cell_of_the_database(
+    comparison: Path, capsys: pytest.CaptureFixture[str], statement: str, problem: str
+) -> None:
+    if statement.startswith("create"):
+        with sqlite3.connect(comparison / "study.db") as connection:
+            connection.execute(statement)
+        connection.close()
+    else:
+        change(comparison / "study.db", statement)
+    assert any(problem in line for line in problems(comparison, capsys))
+
+
+@pytest.mark.slow
+def test_a_lost_database_is_made_again_to_the_same_numbers(
+    comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (comparison / "study.db").unlink()
+    assert "study of evolution: it has 0 trials" in problems(comparison, capsys)[0]
+    assert cli("resume", str(comparison)) == 0
+    assert_same_comparison(comparison, undisturbed)
+    assert cli("verify", str(comparison)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("tuning/evolution/000001/000000/episodes/part-000002.parquet", flip),
+        ("runs/random_search/000001/state/000002.npz", Path.unlink),
+        ("final/evolution/000001.parquet", flip),
+        ("results.parquet", flip),
+        ("trials.parquet", Path.unlink),
+    ],
+)
+def test_verify_names_the_damaged_file_alone(
+    comparison: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    damage: Callable[[Path], None],
+) -> None:
+    damage(comparison / name)
+    (problem,) = problems(comparison, capsys)
+    assert str(comparison / name) in problem
+
+
+@pytest.mark.parametrize("name", ["findings.json", "comparison.json"])
+def test_damaged_json_is_named(
+    comparison: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    flip(comparison / name)
+    assert cli("verify", str(comparison)) in (1, 2)
+    assert f"{comparison / name}: damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"), [(flip, "damaged: its bytes"), (swap, "damaged: it is of evolution, 1")]
+)
+def test_a_damaged_result_is_refused_then_scored_again(
+    comparison: Path,
+    undisturbed: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+    words: str,
+) -> None:
+    path = comparison / "final" / "evolution" / "000001.json"
+    damage(path)
+    assert cli("resume", str(comparison)) == 2
+    errors = one_line(capsys)
+    assert words in errors
+    assert "remove" in errors
+    for damaged in path.parent.glob("*.json"):
+        damaged.unlink()
+    assert cli("resume", str(comparison)) == 0
+    assert_same_comparison(comparison, undisturbed)
+
+
+def test_swapped_held_out_episodes_are_refused(
+    comparison: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = comparison / "final" / "random_search" / "000000.json"
+    other = comparison / "final" / "evolution" / "000000.parquet"
+    row.with_suffix(".parquet").write_bytes(other.read_bytes())
+    assert cli("resume", str(comparison)) == 2
+    errors = one_line(capsys)
+    assert f"{row.with_suffix('.parquet')}: damaged" in errors
+    assert f"remove {row} and resume" in errors
+
+
+def test_a_damaged_search_under_way_is_refused_then_searched_again(
+    comparison: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = comparison / "runs" / "random_search" / "000001"
+    (comparison / "final" / "random_search" / "000001.json").unlink()
+    flip(search / "episodes" / "part-000002.parquet")
+    assert cli("resume", str(comparison)) == 2
+    errors = one_line(capsys)
+    assert f"{search / 'episodes' / 'part-000002.parquet'}: damaged" in errors
+    assert f"remove {search} and resume" in errors
+    assert cli("resume", str(comparison), "--after", "1") == 2
+    shutil.rmtree(search)
+    assert cli("resume", str(comparison)) == 0
+    assert_same_comparison(comparison, undisturbed)

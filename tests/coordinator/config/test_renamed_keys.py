@@ -1,0 +1,60 @@
+"""A configuration with a key's old name is refused in one line that names the new one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import cli, one_line
+from support.refused_configuration import refusal
+from support.small_comparison import comparison_toml
+from support.small_run import small_tables, small_toml
+
+from spikeloop.coordinator.config.renamed_keys import RENAMED_KEYS, new_name
+from spikeloop.workers.learners.brian_model.settings import NeuronTable, SynapseTable
+
+
+@pytest.mark.parametrize(
+    ("table", "keys", "expected"),
+    [
+        ("run", {"copy_to": "/mnt"}, "[run] copy_to is called upload_to now"),
+        ("stop", {"lives": 100}, "[stop] lives is called episodes now"),
+        (
+            "learner",
+            {"kind": "lsnn", "usual_rate_hz": 10.0},
+            "[learner] usual_rate_hz is called centering_rate_hz now",
+        ),
+        (
+            "learner",
+            {"kind": "brian_model", "neurons": {"a": {"on_told": ""}}},
+            "[learner] neurons.a.on_told is called neurons.a.on_feedback now",
+        ),
+    ],
+)
+def test_old_key_is_refused_with_the_new_one(
+    table: str, keys: dict[str, Any], expected: str
+) -> None:
+    assert expected in refusal({**small_tables(), table: {**small_tables()[table], **keys}})
+
+
+def test_old_keys_of_overrides_and_comparisons_exit_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = small_toml(tmp_path / "small.toml")
+    assert cli("run", run, "--set", "stop.lives=100", "--out", tmp_path) == 2
+    assert f"{run}: [stop] lives is called episodes now" in one_line(capsys)
+    comparison = comparison_toml(tmp_path / "comparison.toml")
+    assert cli("compare", comparison, "--set", "tuning.lives=100", "--out", tmp_path) == 2
+    assert f"{comparison}: [tuning] lives is called episodes now" in one_line(capsys)
+
+
+def test_settings_have_the_new_keys_of_named_tables_and_not_the_old_ones() -> None:
+    for settings in (NeuronTable, SynapseTable):
+        assert "on_feedback" in settings.model_fields
+        assert "on_told" not in settings.model_fields
+
+
+def test_new_names_are_not_old_ones_too() -> None:
+    for old, new in RENAMED_KEYS.items():
+        table, *keys = old.split(".")
+        assert new_name(table, keys) == new
+        assert new_name(table, [*keys[:-1], new]) == ""

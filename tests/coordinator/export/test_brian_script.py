@@ -1,0 +1,144 @@
+"""An exported script spikes in Brian2 as the network that was trained."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.command_line import cli
+from support.random_networks import BANDIT, QUADRATIC, random_network_file
+from support.small_run import small_toml
+
+pytest.importorskip("jax")
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "rewards": (BANDIT, {}),
+    "targets": (QUADRATIC, {"n_neurons": 30}),
+    "delays, sparse, signs": (
+        QUADRATIC,
+        {"delays_ms": [1.0, 5.0, 2.0], "connectivity": 0.4, "excitatory_share": 0.7},
+    ),
+    "input spikes, short steps": (
+        BANDIT,
+        {"input": "spikes", "input_rate_hz": 500.0, "step_ms": 0.5, "explores": False},
+    ),
+    "plain neurons, refractory": (
+        QUADRATIC,
+        {"adaptive_share": 0.0, "refractory_ms": 4.0, "trial_channels": 5, "input": "spikes"},
+    ),
+    "all adapt, not refractory": (BANDIT, {"adaptive_share": 1.0, "refractory_ms": 0.0}),
+    "rewards, asked for latents": (
+        BANDIT,
+        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0, "input_scale": 9.0},
+    ),
+    "targets, asked for latents": (
+        QUADRATIC,
+        {"objective": {"latent_cost": 1.0}, "centering_rate_hz": 30.0},
+    ),
+    "no memory, one neuron": (
+        BANDIT,
+        {"n_neurons": 1, "tau_membrane_ms": 0.0, "tau_readout_ms": 0.0},
+    ),
+}
+SAMPLED = ("targets", "input spikes, short steps", "rewards, asked for latents")
+
+
+def run_script(script: Path) -> tuple[int, str]:
+    """Exit status and output of a script, run by isolated Python from another folder."""
+    process = subprocess.run(
+        [sys.executable, "-I", str(script)],
+        cwd=script.parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    return process.returncode, process.stdout + process.stderr
+
+
+@pytest.mark.brian
+@pytest.mark.parametrize(
+    "case",
+    [c if c in SAMPLED else pytest.param(c, marks=pytest.mark.exhaustive) for c in CASES],
+)
+def test_brian2_spikes_in_the_same_time_steps_as_jax(case: str, tmp_path: Path) -> None:
+    family, learner = CASES[case]
+    file = random_network_file(tmp_path / "some.npz", family, **learner)
+    assert cli("export", file, "--to", "brian2", "--task", "2") == 0
+    folder = tmp_path / "some_brian2"
+    assert sorted(path.name for path in folder.iterdir()) == ["network.npz", "network.py"]
+    text = (folder / "network.py").read_text()
+    assert "spikeloop" not in text.lower()
+    assert max(map(len, text.splitlines())) <= 100
+    compile(text, "network.py", "exec")
+    status, printed = run_script(folder / "network.py")
+    assert status == 0, printed
+    found = re.search(r"spikes:  (\d+) of (\d+) recorded ones .*, 0 others", printed)
+    assert found is not None, printed
+    assert found[1] == found[2]
+    assert int(found[1]) >= 10  # or nothing has been compared
+    if family is BANDIT:
+        assert "actions: 25 of 25 are those that were taken" in printed
+    else:
+        assert "answers: differ by at most" in printed
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    file = random_network_file(folder / "some.npz", BANDIT, delays_ms=[1.0, 2.0])
+    assert cli("export", file, "--to", "brian2", "--out", folder / "script") == 0
+    return folder / "script"
+
+
+@pytest.mark.brian
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("synapse_weight", lambda weights: 1.5 * weights),
+        pytest.param("delay_steps", lambda steps: 3 - steps, marks=pytest.mark.exhaustive),
+        pytest.param(
+            "readout_bias",
+            lambda bias: bias + np.array([2.0, 0.0, 0.0]),
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param("beta", lambda beta: 1.2 * beta, marks=pytest.mark.exhaustive),
+        pytest.param("rho", lambda rho: rho[::-1], marks=pytest.mark.exhaustive),
+        pytest.param(
+            "inputs", lambda inputs: np.roll(inputs, 1, axis=0), marks=pytest.mark.exhaustive
+        ),
+        ("spike_step", lambda steps: steps + (np.arange(len(steps)) == 5)),
+    ],
+)
+def test_the_script_notices_another_network(
+    exported: Path, tmp_path: Path, name: str, wrong: Any
+) -> None:
+    shutil.copytree(exported, tmp_path / "script")
+    with np.load(exported / "network.npz") as archive:
+        numbers = dict(archive)
+    numbers[name] = wrong(numbers[name])
+    np.savez(tmp_path / "script" / "network.npz", **numbers)
+    status, printed = run_script(tmp_path / "script" / "network.py")
+    assert status == 1, printed
+    assert "Error" not in printed
+
+
+@pytest.mark.brian
+def test_a_run_is_exported_with_the_point_that_it_deploys(tmp_path: Path) -> None:
+    toml = small_toml(
+        tmp_path / "net.toml",
+        run={"name": "net", "generations": 1, "tasks": 2},
+        family={"kind": "bandit", "n_steps": 10},
+        learner={"kind": "lsnn", "n_neurons": 10},
+        strategy={"kind": "random_search", "population_size": 2},
+        transfer={"tasks": 2, "random_points": 1, "monitor_every": 0},
+    )
+    lines = [line for line in toml.read_text().splitlines() if "n_states" not in line]
+    toml.write_text("\n".join(line for line in lines if "n_actions" not in line))
+    assert cli("run", toml, "--out", tmp_path) == 0
+    assert cli("export", tmp_path / "net", "--to", "brian2") == 0
+    status, printed = run_script(tmp_path / "net_brian2" / "network.py")
+    assert status == 0, printed
+    assert "10 of 10 are those that were taken" in printed

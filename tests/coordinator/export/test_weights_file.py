@@ -1,0 +1,336 @@
+"""Weights files: small, whole or refused, read by NumPy alone, trusted no more than a folder."""
+
+import io
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.command_line import cli, one_line
+from support.random_networks import BANDIT, random_network
+from support.small_run import small_toml
+
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export import weights as learned
+from spikeloop.coordinator.search.deployment import deployed
+from spikeloop.coordinator.store import atomic_files, checksums, safe_npz
+from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_store import RunStore
+
+OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
+"""Held-out tasks that no run has run."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    assert cli("run", small_toml(folder / "small.toml"), "--out", folder) == 0
+    return folder / "small"
+
+
+@pytest.fixture(scope="module")
+def file(run: Path) -> Path:
+    assert cli("export", run, "--to", "weights") == 0
+    return run.with_name("small.npz")
+
+
+def test_a_weights_file_holds_the_point_that_the_run_deploys(
+    run: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = RunStore.open(run)
+    config = read_run(store).config
+    known = learned.open_learned(file, trust=False)
+    assert known.config.tables() == config.tables()
+    assert known.point.tobytes() == deployed(Run(config, store)).tobytes()
+    assert (known.generation, known.episodes) == (3, store.total_episodes())
+    assert cli("transfer", run, "--inline", "--json") == 0
+    assert known.transfer == json.loads(capsys.readouterr().out)
+
+
+def test_numpy_and_json_suffice_to_read_a_weights_file(run: Path, file: Path) -> None:
+    with np.load(file, allow_pickle=False) as archive:
+        assert sorted(archive.files) == ["about", "point"]
+        about = json.loads(str(archive["about"]))
+    assert about["manifest"]["config"] == json.loads((run / "run.json").read_bytes())["config"]
+    assert about["transfer"]["scores"].keys() == {"default", "random", "learned"}
+
+
+def test_a_weights_file_is_scored_as_its_run_and_nothing_is_written(
+    run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / "alone.npz"
+    shutil.copy(file, alone)
+    before = alone.read_bytes()
+    assert cli("transfer", run, *OTHER) == 0
+    expected = json.loads(capsys.readouterr().out)
+    assert cli("transfer", alone, *OTHER) == 0
+    assert json.loads(capsys.readouterr().out) == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["alone.npz"]
+    assert alone.read_bytes() == before
+    assert cli("transfer", alone, "--inline") == 0
+    shown = capsys.readouterr().out
+    assert "Score on 6 held-out tasks" in shown
+    assert "learned - default: " in shown
+
+
+def test_an_unfinished_run_is_exported_as_of_its_last_commit(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "early")
+    store = RunStore.open(tmp_path / "early")
+    store.go_back(1)
+    assert cli("export", store.folder, "--to", "weights") == 0
+    known = learned.open_learned(tmp_path / "early.npz", trust=False)
+    assert (known.generation, known.episodes, known.transfer) == (1, store.total_episodes(), None)
+    assert known.point.tobytes() == deployed(read_run(store)).tobytes()
+    store.go_back(-1)
+    assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
+
+
+def test_a_weights_file_is_exported_again_with_the_same_bytes(file: Path, tmp_path: Path) -> None:
+    assert cli("export", file, "--to", "weights", "--out", tmp_path / "again.npz") == 0
+    assert (tmp_path / "again.npz").read_bytes() == file.read_bytes()
+
+
+def test_a_point_is_kept_in_single_precision_if_that_is_exact(tmp_path: Path) -> None:
+    known = random_network(BANDIT, n_neurons=100)
+    learned.write(tmp_path / "a.npz", known)
+    found = learned.open_learned(tmp_path / "a.npz", trust=False)
+    assert found.point.tobytes() == known.point.tobytes()
+    assert known.point.size > 10_000
+    assert (tmp_path / "a.npz").stat().st_size < 4 * known.point.size + 5_000
+
+
+@pytest.mark.parametrize("last", [1 + 2.0**-30, 1e300])
+def test_any_other_point_is_kept_to_the_last_bit(tmp_path: Path, last: float) -> None:
+    known = random_network(BANDIT)
+    known = replace(known, point=np.append(known.point[:-1], last))
+    learned.write(tmp_path / "a.npz", known)
+    found = learned.open_learned(tmp_path / "a.npz", trust=False)
+    assert found.point.tobytes() == known.point.tobytes()
+
+
+def test_an_existing_file_is_not_overwritten(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = file.read_bytes()
+    assert cli("export", file, "--to", "weights") == 2
+    assert "exists already; choose another with --out" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+# ----------------------------------------------------------------------------------------- damage
+
+
+def refusal(path: Path) -> str:
+    """Return the message with which a weights file is refused."""
+    with pytest.raises(ConfigError) as caught:
+        learned.open_learned(path, trust=False)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_a_file_that_was_cut_off_is_refused(file: Path, tmp_path: Path, share: float) -> None:
+    data, cut = file.read_bytes(), tmp_path / "cut.npz"
+    cut.write_bytes(data[: int(share * len(data))])
+    assert f"{cut}: damaged" in refusal(cut)
+
+
+@pytest.mark.parametrize("step", [997, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_a_flipped_bit_is_refused(file: Path, tmp_path: Path, step: int) -> None:
+    data, flipped = file.read_bytes(), tmp_path / "flipped.npz"
+    for place in range(0, len(data), step):
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        flipped.write_bytes(changed)
+        assert f"{flipped}: damaged" in refusal(flipped)
+
+
+def test_other_files_are_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "plain.npz", point=np.zeros(3))
+    assert "plain.npz: damaged" in refusal(tmp_path / "plain.npz")
+    shutil.copy(run / "state" / "000001.npz", tmp_path / "state.npz")
+    assert "no weights file" in refusal(tmp_path / "state.npz")
+    os.mkfifo(tmp_path / "pipe.npz")
+    for path in (tmp_path / "missing.npz", Path("/dev/zero"), tmp_path / "pipe.npz"):
+        assert cli("transfer", path, "--inline") == 2
+        assert str(path) in one_line(capsys)
+    for path in (tmp_path / "pipe.npz", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ConfigError, match=f"{path}: cannot be read"):
+            atomic_files.open_arrays(path, 1)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "large.npz", "wb") as file:
+        file.truncate(learned.LARGEST + 1)  # a hole, which takes no room
+    assert "large.npz: cannot be read: it is too large" in refusal(tmp_path / "large.npz")
+
+
+@pytest.mark.parametrize("name", ["about", "point"])
+def test_a_member_that_would_become_large_is_not_unpacked(
+    file: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zeros are a thousandth of their size in a file."""
+    arrays, _ = atomic_files.read_arrays(file)
+    arrays[name] = np.array("0" * 100_000) if name == "about" else np.zeros(100_000)
+    atomic_files.write_arrays(tmp_path / "bomb.npz", arrays, learned.FORMAT, compressed=True)
+    monkeypatch.setattr(learned, "LARGEST_ABOUT", 100_000)
+    read, unpacked = safe_npz.Arrays.read, []
+
+    def noted(arrays: safe_npz.Arrays, asked: str, largest: int) -> Any:
+        array = read(arrays, asked, largest)
+        unpacked.append(asked)
+        return array
+
+    monkeypatch.setattr(safe_npz.Arrays, "read", noted)
+    assert "bomb.npz: damaged" in refusal(tmp_path / "bomb.npz")
+    assert name not in unpacked
+
+
+def test_an_array_with_a_false_size_is_not_read(tmp_path: Path) -> None:
+    member = io.BytesIO()
+    npy: Any = np.lib.format
+    npy.write_array_header_1_0(member, {"shape": (10**15,), "fortran_order": False, "descr": "<f8"})
+    with zipfile.ZipFile(tmp_path / "claims.npz", "w") as archive:
+        archive.writestr("point.npy", member.getvalue())
+        archive.comment = json.dumps({**learned.FORMAT, "sha256": checksums.EMPTY}).encode()
+    data = bytearray((tmp_path / "claims.npz").read_bytes())
+    checksums.insert(memoryview(data))
+    (tmp_path / "claims.npz").write_bytes(data)
+    arrays = atomic_files.open_arrays(tmp_path / "claims.npz", 10_000)
+    with pytest.raises(ValueError, match="not as large as it says"):
+        arrays.read("point", 10**18)
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("about", "point"),
+    [
+        ("no JSON", None),
+        ("{}", None),
+        (DEEP, None),
+        ({"manifest": 3}, None),
+        ({"manifest": {"config": []}}, None),
+        ({"fingerprint": 3}, None),
+        ({"generation": float("nan")}, None),
+        ({"generation": -1}, None),
+        ({"episodes": None}, None),
+        ({"transfer": 1}, None),
+        (None, [1.0]),
+        (None, ["x"]),
+        (None, "nan"),
+    ],
+)
+def test_wrong_contents_with_a_right_checksum_are_refused(
+    file: Path, tmp_path: Path, about: Any, point: Any
+) -> None:
+    arrays, _ = atomic_files.read_arrays(file)
+    if isinstance(about, dict):
+        whole = json.loads(str(arrays["about"]))
+        if "fingerprint" in about:
+            about = {"manifest": {**whole["manifest"], **about}}
+        about = json.dumps({**whole, **about})
+    if about is not None:
+        arrays["about"] = np.array(about)
+    if point is not None:
+        arrays["point"] = (
+            np.full_like(arrays["point"], np.nan) if point == "nan" else np.array(point)
+        )
+    atomic_files.write_arrays(tmp_path / "odd.npz", arrays, learned.FORMAT)
+    assert "odd.npz: damaged" in refusal(tmp_path / "odd.npz")
+
+
+def test_later_versions_and_pickles_are_refused(file: Path, tmp_path: Path) -> None:
+    arrays, _ = atomic_files.read_arrays(file)
+    atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "3"})
+    assert "version 3" in refusal(tmp_path / "later.npz")
+    with pytest.raises(ValueError, match="Object arrays"):
+        atomic_files.write_arrays(tmp_path / "x.npz", {"point": np.array([print])}, learned.FORMAT)
+
+
+# ------------------------------------------------------------------------------------------ trust
+
+MODULE = """
+from pathlib import Path
+from typing import Literal
+from spikeloop.workers.learners.tabular.learner import TabularTd
+
+Path(__file__).with_name("ran").touch()
+
+class Mine(TabularTd):
+    kind: Literal["mine"] = "mine"
+"""
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    """Forget the imports of a test afterwards."""
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    sys.modules.pop("stranger_learned", None)
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_own_classes_of_a_file_need_trust(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stranger_learned.py").write_text(MODULE)
+    toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
+    toml.write_text(toml.read_text().replace('"tabular_td"', '"stranger_learned:Mine"'))
+    assert cli("run", toml, "--out", tmp_path) == 0
+    assert cli("export", tmp_path / "small", "--to", "weights") == 0
+    file, mark = tmp_path / "small.npz", tmp_path / "ran"
+    sys.modules.pop("stranger_learned")
+    sys.path.remove(str(tmp_path))
+    mark.unlink()
+    capsys.readouterr()
+    assert cli("transfer", file, *OTHER) == 2
+    message = one_line(capsys)
+    assert "'stranger_learned:Mine' is a class of its author's own" in message
+    assert "--trust" in message
+    assert not mark.exists()
+    assert "stranger_learned" not in sys.modules
+    assert str(tmp_path) not in sys.path
+    assert cli("transfer", file, *OTHER, "--trust") == 0
+    assert mark.exists()
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_file_leads_to_no_cluster_and_no_upload(
+    tmp_path: Path, run: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = learned.open_learned(file, trust=False)
+    config = json.loads(json.dumps(known.config.tables()))
+    config["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
+    config["run"]["upload_to"] = str(tmp_path / "elsewhere")
+    strange = replace(known, manifest={**known.manifest, "config": config})
+    learned.write(tmp_path / "strange.npz", strange)
+    assert cli("transfer", tmp_path / "strange.npz") == 2
+    message = capsys.readouterr().err
+    assert "would connect to the Ray cluster at 127.0.0.1:1 with your token" in message
+    assert "--inline" in message
+    assert cli("transfer", tmp_path / "strange.npz", *OTHER) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["strange.npz"]
+
+
+def test_the_origin_names_run_and_versions(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files are used long after, so other code is no reason to warn, as before a run is resumed."""
+    known = learned.open_learned(file, trust=False)
+    older = {**known.manifest, "fingerprint": {**known.manifest["fingerprint"], "numpy": "1.0"}}
+    learned.write(tmp_path / "older.npz", replace(known, manifest=older))
+    origin = learned.open_learned(tmp_path / "older.npz", trust=False).origin
+    assert origin.startswith(f"older.npz: learned by run {known.config.run.name} in ")
+    assert "numpy 1.0)" in origin
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,190 @@
+"""``spikeloop interpret``: from a run or a weights file to figures, tables and their numbers."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import cli, one_line
+from support.random_networks import BANDIT, QUADRATIC, random_network_file
+from support.small_run import small_toml
+
+from spikeloop.coordinator.interpretation.results import milestones
+
+INFORMATIVE = {"kind": "informative_bandit", "n_steps": 4}
+TWO_STEP = {"kind": "two_step", "n_steps": 10}
+FIGURES = {
+    "quadratic": ["error.png", "stages.png", "spikes.png"],
+    "bandit": ["choices.png", "regret.png", "spikes.png"],
+    "two_step": ["spikes.png"],
+}
+
+
+def words(text: str) -> str:
+    """A table's text without its lines and double spaces."""
+    return re.sub(r"[\s│┃]+", " ", text)
+
+
+def intervals(numbers: Any) -> Iterator[dict[str, float]]:
+    """Yield every interval within nested numbers."""
+    if isinstance(numbers, dict) and {"value", "low", "n"} <= numbers.keys():
+        yield numbers
+    elif isinstance(numbers, dict | list):
+        for inner in numbers.values() if isinstance(numbers, dict) else numbers:
+            yield from intervals(inner)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of gradient ascent on quadratic functions."""
+    folder = tmp_path_factory.mktemp("episodes")
+    config = small_toml(folder / "small.toml")
+    text = re.sub(
+        r"\[(family|learner|strategy)\].*?(?=\[)", "", config.read_text(), flags=re.DOTALL
+    )
+    config.write_text(
+        f'{text}\n[family]\nkind = "quadratic"\nn_steps = 5\n'
+        '[learner]\nkind = "lsnn"\nn_neurons = 10\nwindow_ms = 4.0\n[strategy]\nkind = "bptt"\n'
+    )
+    assert cli("run", config, "--out", folder) == 0
+    return folder / "small"
+
+
+def test_figures_of_a_run_are_written_to_its_folder(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("interpret", run, "--tasks", 20) == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    for name in FIGURES["quadratic"]:
+        figure = run / "figures" / name
+        assert figure.read_bytes().startswith(b"\x89PNG")
+        assert figure.stat().st_size > 10_000
+        assert f"figure:  {figure}\n" in output
+    assert "Mean squared error on 20 new functions" in output
+    assert "The network errs less than linear regression: nowhere" in output
+    assert cli("verify", run) == 0
+
+
+@pytest.mark.usefixtures("without_figures_here")
+def test_stages_are_the_untrained_network_a_middle_one_and_the_learned_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("interpret", run, "--tasks", 20, "--json", "--out", tmp_path / "a") == 0
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert stages[0]["name"] == "untrained"
+    assert stages[1]["name"] in ("after 1 generations", "after 2 generations")
+    assert stages[2]["name"] == "learned, after 3 generations"
+    assert len({stage["mean_squared_error"] for stage in stages}) == 3
+    file = tmp_path / "small.npz"
+    assert cli("export", run, "--to", "weights", "--out", file) == 0
+    capsys.readouterr()
+    assert cli("interpret", file, "--tasks", 20, "--json", "--out", tmp_path / "b") == 0
+    of_file = json.loads(capsys.readouterr().out)["stages"]
+    assert [stage["name"] for stage in of_file] == [stages[0]["name"], stages[2]["name"]]
+    # The file holds the run's very point.
+    assert [stage["mean_squared_error"] for stage in of_file] == [
+        stages[k]["mean_squared_error"] for k in (0, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    "family",
+    [QUADRATIC, INFORMATIVE, TWO_STEP, pytest.param(BANDIT, marks=pytest.mark.exhaustive)],
+)
+def test_printed_numbers_are_those_of_json(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    family: dict[str, Any],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    random_network_file(tmp_path / "own.npz", family, window_ms=4.0)
+    assert cli("interpret", "own.npz", "--tasks", 12) == 0
+    printed = words(capsys.readouterr().out)
+    assert cli("interpret", "own.npz", "--tasks", 12, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    kind = "bandit" if "bandit" in family["kind"] else family["kind"]
+    assert said["figures"] == [f"own-figures/{name}" for name in FIGURES[kind]]
+    for name in said["figures"]:
+        assert Path(name).stat().st_size > 10_000
+    assert (said["tasks"], said["seed"]) == (12, 0)
+    for neurons, rate in said["mean_rate_hz"].items():
+        assert f"{neurons} neurons {rate:.1f} Hz" in printed
+        found = said["rate_spread"][neurons]
+        assert f"Of the {neurons} neurons {100 * found['silent_share']:.1f} % are" in printed
+    for interval in intervals(said):
+        if interval["n"]:
+            value, low = interval["value"], interval["low"]
+            forms = (
+                f"{value:.3f}",
+                f"{100 * value:.1f} % [{100 * low:.1f}",
+                f"{value:.2f} [{low:.2f}",
+            )
+            assert any(form in printed for form in forms)
+    for row in said.get("pulls", ()):
+        assert sum(role["value"] for role in row["roles"].values()) == pytest.approx(1)
+    assert ("program" in said) == ("pulls" in said) == (kind == "bandit")
+    assert ("mean_squared_error" in said) == (kind == "quadratic")
+
+
+def test_other_learners_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("run", small_toml(tmp_path / "small.toml"), "--out", tmp_path) == 0
+    capsys.readouterr()
+    assert cli("interpret", tmp_path / "small") == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "[learner] kind must be lsnn" in errors
+    assert errors.count("\n") == 1
+
+
+def test_networks_without_spikes_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = random_network_file(tmp_path / "own.npz", BANDIT, smooth=0.5)
+    assert cli("interpret", file) == 2
+    assert "learner.smooth is 0.5, not 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [("--tasks", 1), ("--seed", -1), ("--tasks", 1_000_000), ("--steps", 9)]
+)
+def test_options_out_of_range_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[object, ...]
+) -> None:
+    file = random_network_file(tmp_path / "own.npz", BANDIT)
+    assert cli("interpret", file, *options) == 2
+    errors = capsys.readouterr().err
+    assert str(options[0]) in errors
+    assert errors.count("\n") == 1
+
+
+def test_nothing_is_written_through_a_link_of_a_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = run / "elsewhere"
+    link.symlink_to(tmp_path, target_is_directory=True)
+    try:
+        assert cli("interpret", run, "--tasks", 5) == 2
+        assert "is a link" in capsys.readouterr().err
+    finally:
+        link.unlink()
+
+
+@pytest.mark.parametrize("command", ["lives", "policies"])
+def test_older_commands_name_the_new_one(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli(command, tmp_path) == 2
+    assert "spikeloop interpret" in one_line(capsys)
+
+
+def test_milestones_are_dense_at_first() -> None:
+    assert milestones(0, 39) == [0, 1, 2, 3, 4, 5, 10, 15, 20, 30, 39]
+    assert milestones(1, 5) == [1, 2, 3, 4, 5]
+    assert milestones(0, 0) == [0]
+    assert milestones(1, 400) == [1, 2, 3, 4, 5, 10, 15, 20, 30, 50, 70, 100, 200, 300, 400]

@@ -1,0 +1,162 @@
+"""The figure of a population's course shows its exact numbers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from spikeloop.coordinator.report import figures
+from spikeloop.coordinator.report.parameter_traces import (
+    MAX_PANELS,
+    draw_summary,
+    draw_traces,
+    lowest,
+    set_range,
+    shorten,
+)
+from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
+
+SPACE = ParameterSpace(
+    (
+        Real("tau", 1e-4, 1e-1, 1e-2, unit="s", scale="log"),
+        Real("low", 0, 2, 0.5),
+        Real("high", "low", 3, 1.0),
+        Integer("weight", 0, 63, 20),
+        Choice("coding", ("fired", "first", "often"), "first"),
+        Weights("w", (3, 4), 0.5),
+    )
+)
+
+
+def population(space: ParameterSpace) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Candidates of three generations, and what was recommended before and after some."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for generation in (1, 2, 3):
+        values = space.decode(space.sample(20, rng)).values
+        frame = pd.DataFrame(values, columns=[f"theta_{name}" for name in space.columns])
+        frames.append(frame.assign(generation=generation))
+    recommended = space.decode(space.sample(3, rng)).values
+    return pd.concat(frames), pd.DataFrame(recommended, index=[0, 2, 3])
+
+
+def drawn(space: ParameterSpace) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    candidates, recommended = population(space)
+    figure = figures.new()
+    assert draw_traces(figure, candidates, recommended, space) == len(figure.axes)
+    return {axes.get_title("left"): axes for axes in figure.axes}, candidates, recommended
+
+
+def line(axes: Any, label: str) -> Any:
+    (found,) = (one for one in axes.lines if one.get_label() == label)
+    return found
+
+
+def test_lines_are_median_recommendation_and_default() -> None:
+    panels, candidates, recommended = drawn(SPACE)
+    for column, title in enumerate(("tau (s)", "low", "high", "weight")):
+        name = f"theta_{SPACE.columns[column]}"
+        median = candidates.groupby("generation")[name].median()
+        shown = line(panels[title], "population: median")
+        np.testing.assert_array_equal(shown.get_xdata(), [1, 2, 3])
+        np.testing.assert_allclose(shown.get_ydata(), median)
+        shown = line(panels[title], "recommended")
+        np.testing.assert_array_equal(shown.get_xdata(), [0, 2, 3])
+        np.testing.assert_array_equal(shown.get_ydata(), recommended[column])
+    for title, default in (("tau (s)", 1e-2), ("low", 0.5), ("high", 1.0), ("weight", 20)):
+        np.testing.assert_allclose(line(panels[title], "default").get_ydata(), default)
+
+
+def test_band_is_from_the_5th_to_the_95th_percentile() -> None:
+    panels, candidates, _ = drawn(SPACE)
+    (band,) = panels["low"].collections
+    corners = band.get_paths()[0].vertices
+    for generation, values in candidates.groupby("generation")["theta_low"]:
+        heights = corners[corners[:, 0] == generation, 1]
+        np.testing.assert_allclose([heights.min(), heights.max()], values.quantile([0.05, 0.95]))
+
+
+def test_axes_have_the_scale_and_range_of_the_search() -> None:
+    panels, _, _ = drawn(SPACE)
+    assert {title for title, axes in panels.items() if axes.get_yscale() == "log"} == {"tau (s)"}
+    for title, low, high in (("tau (s)", 1e-4, 1e-1), ("high", 0, 3), ("weight", 0, 63)):
+        bottom, top = panels[title].get_ylim()
+        assert bottom < low < high < top
+
+
+def test_rows_of_a_choice_are_as_thick_as_the_shares_of_its_options() -> None:
+    panels, candidates, recommended = drawn(SPACE)
+    axes = panels["coding"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["fired", "first", "often"]
+    for option, row in enumerate(axes.collections):
+        corners = row.get_paths()[0].vertices
+        for generation, values in candidates.groupby("generation")["theta_coding"]:
+            heights = corners[corners[:, 0] == generation, 1]
+            share = (values == option).mean()
+            np.testing.assert_allclose(np.ptp(heights), 0.9 * share, atol=1e-12)
+    default, chosen = axes.lines
+    np.testing.assert_array_equal(default.get_ydata(), [1, 1])
+    np.testing.assert_array_equal(chosen.get_ydata(), recommended[4])
+
+
+def test_weights_are_taken_together_and_have_no_single_recommendation() -> None:
+    panels, candidates, _ = drawn(SPACE)
+    (median,) = panels["w"].lines
+    names = [f"theta_w_{i}" for i in range(12)]
+    for generation, height in zip((1, 2, 3), median.get_ydata(), strict=True):
+        values = candidates.loc[candidates["generation"] == generation, names]
+        assert height == pytest.approx(np.median(values.to_numpy()))
+
+
+def test_the_number_of_panels_is_limited() -> None:
+    many = ParameterSpace(tuple(Real(f"p{i}", 0, 1, 0.5) for i in range(30)))
+    panels, _, _ = drawn(many)
+    assert list(panels) == [f"p{i}" for i in range(MAX_PANELS)]
+    figure = Figure()
+    bare = pd.DataFrame({"generation": [1], "fitness": [0.0]})
+    assert draw_traces(figure, bare, pd.DataFrame(np.empty((2, 30))), many) == 0
+    assert figure.axes == []
+
+
+def test_summary_shows_each_number_of_the_strategy() -> None:
+    generations = pd.DataFrame(
+        {
+            "generation": [1, 2],
+            "mean": [0, 1],
+            "strategy_sigma": [1.0, 0.01],
+            "strategy_x": [-1.0, 3],
+        }
+    )
+    figure = figures.new()
+    assert draw_summary(figure, generations) == ("sigma", "x")
+    sigma, x = figure.axes
+    assert (sigma.get_yscale(), x.get_yscale()) == ("log", "linear")
+    np.testing.assert_array_equal(sigma.lines[0].get_ydata(), [1.0, 0.01])
+
+
+def test_the_lowest_value_follows_bounds_that_are_parameters() -> None:
+    by_name: dict[str, Parameter] = {p.name: p for p in SPACE.parameters}
+    for name, low in (("tau", 1e-4), ("low", 0), ("high", 0), ("weight", 0)):
+        parameter = by_name[name]
+        assert isinstance(parameter, Real | Integer)
+        assert lowest(parameter, SPACE) == low
+
+
+@pytest.mark.parametrize("high", [3.0, 0.3, 0.02, 20.0])
+def test_every_log_axis_has_at_least_two_plain_ticks(high: float) -> None:
+    axes = figures.new().subplots()
+    set_range(axes, "y", 0.01, high, log=True)
+    low, top = axes.get_ylim()
+    inside = [tick for tick in axes.get_yticks() if low <= tick <= top]
+    assert len(inside) >= 2
+    assert axes.yaxis.get_major_formatter()(0.02) == "0.02"
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "short"),
+    [("gamma", 5, "gamma"), ("abcdef", 5, "ab…ef"), ("abcdefg", 6, "abc…fg")],
+)
+def test_shortened_text_keeps_both_ends(text: str, length: int, short: str) -> None:
+    assert shorten(text, length) == short

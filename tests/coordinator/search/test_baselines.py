@@ -1,0 +1,199 @@
+"""Further policies on the held-out tasks: exact, seeded, and the same wherever they are shown."""
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from family_with_baselines import MDP
+from rich.console import Console
+from support.html_page import HtmlPage, column, table_of
+from support.paths import OWN_CLASSES
+from support.small_run import SilentReporter, small_config, small_tables
+
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.cli.main import main
+from spikeloop.coordinator.cli.progress import print_transfer, stream
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.config.run_config import RunConfig
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.report.transfer_report import transfer_baselines
+from spikeloop.coordinator.search import baselines, run_session
+from spikeloop.coordinator.search.transfer import Transfer, compare
+from spikeloop.coordinator.stats.regret import plus_minus
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.tasks.base import References
+from spikeloop.workers.seeding import Purpose, TaskSet
+from spikeloop.workers.seeding import stream as generator
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+SEED = 5
+
+
+def ruled_config(broken: str = "none") -> RunConfig:
+    tables = small_tables(run={"generations": 1})
+    tables["family"] = {"kind": "family_with_baselines:HasBaselines", "broken": broken}
+    return parse(tables, "ruled.toml", OWN_CLASSES)
+
+
+def references(config: RunConfig, n_tasks: int = 8, seed: int = SEED) -> References:
+    """Of held-out tasks, as a transfer has them."""
+    rng = generator(config.run.seed, Purpose.TASKS, TaskSet.TRANSFER, seed)
+    return config.family.sample(n_tasks, rng).references()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunStore, Transfer]:
+    folder = tmp_path_factory.mktemp("ruled") / "small"
+    transfer = run_session.start(ruled_config(), folder, SilentReporter(), StopSignal())
+    return RunStore(folder), transfer
+
+
+def test_exact_policies_score_exactly() -> None:
+    config = ruled_config()
+    known = references(config)
+    found = baselines.measure(config, SEED, known)
+    assert list(found) == ["<optimum>", "half", "drawn"]
+    for name, value in (("<optimum>", 1.0), ("half", 0.5)):
+        score = found[name].score
+        np.testing.assert_allclose([score.value, score.low, score.high], value, rtol=1e-12)
+        assert score.n_tasks == 8
+    assert found["<optimum>"].mean_return == known.optimal.mean()
+    assert vars(found["<optimum>"].regret).items() >= {"value": 0.0, "low": 0.0}.items()
+    half = found["half"].regret
+    assert half.value == pytest.approx((known.optimal - known.random).mean() / 2, rel=1e-12)
+    assert half.low < half.value < half.high
+    assert half.n_tasks == 8
+
+
+def test_a_baseline_is_resampled_like_a_episode_with_the_same_return() -> None:
+    config = ruled_config()
+    known = references(config)
+    rng = generator(config.run.seed, Purpose.BASELINES, TaskSet.TRANSFER, SEED)
+    gain = np.tile(rng.random(8), (3, 1))  # what "drawn" earns above the random policy
+    span = np.tile(known.optimal - known.random, (3, 1))
+    scores, _ = compare(config.run.seed, SEED, gain, span, ("default", "random", "learned"))
+    drawn = baselines.measure(config, SEED, known)["drawn"].score
+    for name in ("value", "low", "high"):
+        expected = getattr(scores["learned"], name)
+        np.testing.assert_allclose(getattr(drawn, name), expected, rtol=1e-9)
+    assert drawn.low < drawn.value < drawn.high
+
+
+def test_baselines_are_functions_of_both_seeds() -> None:
+    config = ruled_config()
+    first, again = (baselines.measure(config, SEED, references(config)) for _ in range(2))
+    assert first == again
+    other_run = replace(config, run=config.run.model_copy(update={"seed": 8}))
+    others = [
+        baselines.measure(config, SEED + 1, references(config, seed=SEED + 1)),
+        baselines.measure(other_run, SEED, references(other_run)),
+    ]
+    known = [references(config), references(config, seed=SEED + 1), references(other_run)]
+    noise = {
+        round(found["drawn"].mean_return - float(known_.random.mean()), 9)
+        for found, known_ in zip([first, *others], known, strict=True)
+    }
+    assert len(noise) == 3
+
+
+def test_a_family_without_baselines_has_none() -> None:
+    config = small_config()
+    assert baselines.measure(config, SEED, references(config)) == {}
+
+
+@pytest.mark.parametrize(("broken", "words"), [("shape", r"shape \(7,\)"), ("nan", "not finite")])
+def test_baselines_that_are_no_returns_are_refused(broken: str, words: str) -> None:
+    config = ruled_config(broken)
+    with pytest.raises(ConfigError, match=words):
+        baselines.measure(config, SEED, references(config))
+
+
+def test_tasks_that_are_drawn_otherwise_by_now_are_noticed() -> None:
+    config = ruled_config()
+    known = references(config)
+    with pytest.raises(baselines.OtherTasks, match="draws other tasks"):
+        baselines.measure(config, SEED, References(known.random, known.optimal * 1.001))
+
+
+def test_a_run_ends_with_its_baselines(
+    made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, transfer = made
+    print_transfer(transfer, stream())
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
+    cells = [[cell.strip() for cell in row] for row in shown]
+    optimal = transfer.episodes.references.optimal.mean()
+    names = [row[0] for row in cells]
+    assert names == ["default", "random, mean of 3", "learned", "<optimum>", "half", "drawn"]
+    assert float(cells[3][3]) == pytest.approx(optimal, rel=5e-4)
+    del cells[3][3]
+    assert cells[3] == ["<optimum>", "1.000", "[1.000, 1.000]", "0.0 ± 0.0", "", ""]
+    assert cells[2][4] == plus_minus(transfer.regret["learned"])
+    assert "(0 random policy, 1 optimal policy)" in lines[0]
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_terminal_of_80_columns_holds_the_table(made: tuple[RunStore, Transfer]) -> None:
+    file = io.StringIO()
+    print_transfer(made[1], Console(file=file, width=80))
+    lines = file.getvalue().splitlines()
+    assert sum(line.startswith("│") for line in lines) == 6  # a row is a line
+
+
+def test_report_computes_the_baselines_of_the_run(made: tuple[RunStore, Transfer]) -> None:
+    store, transfer = made
+    frame = pd.read_parquet(store.folder / "transfer")
+    assert transfer_baselines(ruled_config(), frame) == transfer.baselines
+    page = HtmlPage(write_report(store.folder).read_text(encoding="utf-8"))
+    assert page.faults == []
+    table = table_of(page, "Score on 6 held-out tasks")
+    assert column(table, "Θ")[3:] == ["<optimum>", "half", "drawn"]
+    expected = [f"{baseline.score.value:.3f}" for baseline in transfer.baselines.values()]
+    assert column(table, "score")[3:] == expected
+    assert column(table, "episodes")[3:] == ["", "", ""]
+    assert "Rows without episodes are other policies" in page.text
+
+
+def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
+    made: tuple[RunStore, Transfer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, _ = made
+    arguments = ["transfer", str(store.folder), "--tasks", "5", "--seed", "3", "--json"]
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 0
+    found = json.loads(capsys.readouterr().out)["baselines"]
+    assert found["half"]["n_tasks"] == 5
+    estimate = {"value", "low", "high", "n_tasks", "n_points"}
+    assert set(found["half"]) == {*estimate, "mean_return", "regret"}
+    assert set(found["half"]["regret"]) == estimate
+    assert found["<optimum>"]["value"] == pytest.approx(1.0, rel=1e-12)
+    # A folder whose tasks are no longer those that the code draws is still shown.
+    ((path, _),) = store.other_transfers()
+    table = store.read_part(path)
+    frame = table.to_pandas()
+    frame["optimal"] += 1.0
+    changed = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
+    atomic_files.write_parquet(path, changed.replace_schema_metadata(table.schema.metadata))
+    page = HtmlPage(write_report(store.folder).read_text(encoding="utf-8"))
+    assert "Policies for comparison cannot be shown: the family draws other tasks" in page.text
+    assert column(table_of(page, "Score on 5 held-out tasks"), "Θ") == [
+        "default Θ",
+        "random Θ, mean of 3",
+        "learned Θ",
+    ]
+    assert len(column(table_of(page, "Score on 6 held-out tasks"), "Θ")) == 6
+
+
+def test_ends_of_the_scale_are_named_by_what_the_learner_is_told() -> None:
+    assert ends(MDP.interface) == ("random policy", "optimal policy")
+    assert ends(replace(MDP.interface, feedback="target")) == ("prior mean", "optimal answer")

@@ -1,0 +1,203 @@
+"""A finished run ends once more as it did, from its files; no episode is run again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.command_line import cli
+from support.small_run import SilentReporter, assert_same_contents, resume_run, small_tables
+
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.load import load
+from spikeloop.coordinator.search import finished_run, run_session, transfer_session
+from spikeloop.coordinator.stats.scores import ends
+from spikeloop.coordinator.store.run_folder import Run, read_run
+from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.workers.job import Status
+
+NO_CLUSTER = ("--address", "127.0.0.1:1")
+"""Options of a target that has no workers."""
+
+CHANGES: dict[str, Any] = {
+    "run": {"generations": 9, "max_failed_share": 1.0},
+    "learner": {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.7},
+    "transfer": {"random_tasks": 3, "random_points": 8},
+    "deploy": {"finalists": 3, "tasks": 4},
+    "stop": {"episodes": 72},
+}
+"""A race, failed episodes, baselines, and a rule that ends the search after generation 3."""
+
+
+def table(output: str) -> str:
+    return output[output.index("Score on") :]
+
+
+def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """A run's files, figures apart, each with the time of its writing."""
+    found = [folder / "run.json"]
+    found += [path for name in ("state", *PARTS, *ONCE) for path in (folder / name).iterdir()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tables = {**small_tables(**CHANGES), "family": {"kind": "family_with_baselines:HasBaselines"}}
+    lines = []
+    for name, values in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    path = tmp_path_factory.mktemp("finished") / "small.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(config: Path) -> Path:
+    """The folder of the finished run."""
+    run_session.start(load(config), config.parent / "small", SilentReporter(), StopSignal())
+    return config.parent / "small"
+
+
+@pytest.mark.parametrize("command", ["run", "resume"])
+def test_a_finished_run_prints_the_same_end_without_workers(
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    assert cli("run", str(config), "--out", str(tmp_path)) == 0
+    first = capsys.readouterr().out
+    folder = tmp_path / "small"
+    for figure in (folder / "figures").iterdir():
+        figure.unlink()  # as after a kill between the transfer and its figures
+    before = files(folder)
+    again = ["run", str(config), "--resume", "--out", str(tmp_path)]
+    again = again if command == "run" else ["resume", str(folder)]
+    assert cli(*again, *NO_CLUSTER) == 0
+    second = capsys.readouterr()
+    assert second.err == ""
+    assert table(second.out) == table(first)
+    for line in ("ended after generation 3", "deployed: the point after", "<optimum>", "half"):
+        assert line in first
+        assert line in second.out
+    assert files(folder) == before
+    assert [path.name for path in sorted((folder / "figures").iterdir())] == [
+        "learning.png",
+        "search.png",
+    ]
+    # Without the transfer the same command needs the cluster.
+    next((folder / "transfer").iterdir()).unlink()
+    assert cli(*again, *NO_CLUSTER) == 3
+
+
+def test_the_transfer_read_from_files_is_the_one_that_was_run(config: Path, tmp_path: Path) -> None:
+    settings = load(config)
+    first = run_session.start(settings, tmp_path / "small", SilentReporter(), StopSignal())
+    read = finished_run.read_transfer(Run(settings, RunStore(tmp_path / "small")))
+    assert read is not None
+    assert json.dumps(read.as_json()) == json.dumps(first.as_json())
+    assert read.theta == first.theta
+    assert 0 < first.episodes.n_failed < first.episodes.n_evaluated < first.episodes.grid.n_episodes
+    for name in ("returns", "status", "attempts", "workers", "evaluated", "ok", "gain", "span"):
+        wanted = first.episodes.evaluated
+        np.testing.assert_array_equal(
+            getattr(read.episodes, name)[wanted],
+            getattr(first.episodes, name)[wanted],
+            strict=True,
+        )
+        assert getattr(read.episodes, name).shape == getattr(first.episodes, name).shape
+    told = [[(f.tile, f.status, f.message) for f in end.episodes.failures] for end in (read, first)]
+    assert told[0] == told[1]
+
+
+def test_the_manifest_names_what_scores_0_and_1(run: Path) -> None:
+    store = RunStore(run)
+    words = ends(read_run(store).config.family.interface)
+    assert tuple(store.manifest()["scale"]) == words == ("random policy", "optimal policy")
+
+
+def no_transfer(store: RunStore, path: Path) -> None:
+    path.unlink()
+
+
+def no_race(store: RunStore, path: Path) -> None:
+    next((store.folder / "finalists").iterdir()).unlink()
+
+
+def part_of_it(store: RunStore, path: Path) -> None:
+    store.write_part(path, store.read_part(path).slice(1))
+
+
+def other_order(store: RunStore, path: Path) -> None:
+    episodes = store.read_part(path)
+    store.write_part(path, episodes.take(np.arange(episodes.num_rows)[::-1]))
+
+
+def unnamed_points(store: RunStore, path: Path) -> None:
+    store.write_part(path, store.read_part(path).replace_schema_metadata(None))
+
+
+def other_tasks(store: RunStore, path: Path) -> None:
+    episodes = store.read_part(path)
+    column = episodes.schema.get_field_index("optimal")
+    twice = episodes["optimal"].to_numpy() * 2
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [twice]))
+
+
+def no_learned_episode(store: RunStore, path: Path) -> None:
+    episodes = store.read_part(path)
+    learned = episodes["theta"].to_numpy() == "learned"
+    status = np.where(learned, Status.TIMED_OUT.words, episodes["status"].to_numpy())
+    column = episodes.schema.get_field_index("status")
+    store.write_part(path, episodes.set_column(column, episodes.schema.field(column), [status]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        no_transfer,
+        no_race,
+        part_of_it,
+        other_order,
+        unnamed_points,
+        other_tasks,
+        no_learned_episode,
+    ],
+)
+def test_what_is_missing_or_does_not_fit_is_run_again(
+    run: Path, tmp_path: Path, change: Callable[[RunStore, Path], None]
+) -> None:
+    shutil.copytree(run, tmp_path / "small")
+    store = RunStore(tmp_path / "small")
+    assert finished_run.read_transfer(read_run(store)) is not None
+    change(store, store.part_path("transfer", 0))
+    assert finished_run.read_transfer(read_run(store)) is None
+    resume_run(store.folder)
+    assert_same_contents(store.folder, run)
+
+
+def test_a_transfer_of_the_unfinished_run_is_not_that_of_its_end(run: Path, tmp_path: Path) -> None:
+    """It has the same size and tasks, and is removed when the search is continued."""
+    shutil.copytree(run, tmp_path / "small")
+    store = RunStore(tmp_path / "small")
+    opened = read_run(store)
+    store.go_back(1)
+    transfer_session.score_run(opened, opened.config.transfer, SilentReporter(), StopSignal())
+    assert finished_run.read_transfer(opened) is None
+    early = store.part_path("transfer", 0).read_bytes()
+
+    class Broken(SilentReporter):
+        def started(self, what: str, n_episodes: int) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_session.resume(opened, Broken(), StopSignal())
+    assert not store.part_path("transfer", 0).exists()
+    shutil.copytree(run, store.folder, dirs_exist_ok=True)
+    store.part_path("transfer", 0).write_bytes(early)
+    assert finished_run.read_transfer(opened) is None
+    resume_run(store.folder)
+    assert_same_contents(store.folder, run)

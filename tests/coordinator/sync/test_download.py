@@ -1,0 +1,277 @@
+"""A stored run is downloaded whole and sound, or refused in one line.
+
+Kills at chosen operations are in ``store_faults/test_storage_kills.py``.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command_line import cli, one_line
+from support.folders import folder_contents
+from support.s3_server import S3
+from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
+
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store import checksums
+from spikeloop.coordinator.store.commit_order import rank
+from spikeloop.coordinator.store.run_folder import Run
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.sync.download import download
+
+pytestmark = pytest.mark.usefixtures("without_figures")
+
+LAST, PART, TABLE = (
+    "state/000003.npz",
+    "episodes/part-000001.parquet",
+    "transfer/part-000000.parquet",
+)
+
+
+def above(stored: str) -> str:
+    """The prefix that ``run.upload_to`` names for a stored run."""
+    return stored.removesuffix("/small")
+
+
+def flip(data: bytes) -> bytes:
+    flipped = bytearray(data)
+    flipped[len(data) // 3] ^= 4
+    return bytes(flipped)
+
+
+def test_lost_folder_is_downloaded_by_the_same_command(
+    run: Path, s3: S3, tmp_path: Path, stored: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in s3.objects(stored):  # as it was after generation 2, a third begun
+        if name == LAST or name.startswith(("transfer", "figures")):
+            s3.remove(f"{stored}/{name}")
+    config = small_toml(tmp_path / "small.toml", run={"upload_to": s3.uri(above(stored))})
+    assert cli("run", config, "--resume", "--out", tmp_path) == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    assert "up to generation 2, from s3://bucket/" in output
+    assert "resumed after generation 2 of 3" in output
+    assert_same_contents(tmp_path / "small", run)
+    assert s3.objects(stored) == folder_contents(tmp_path / "small")
+    assert cli("verify", tmp_path / "small") == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--after", "1")])
+def test_resume_by_address_uploads_to_that_address(
+    run: Path, s3: S3, tmp_path: Path, stored: str, options: tuple[str, ...]
+) -> None:
+    if not options:
+        s3.remove(f"{stored}/{LAST}")
+    assert cli("resume", s3.uri(stored), "--out", tmp_path, *options) == 0
+    assert_same_contents(tmp_path / "small", run)
+    assert s3.objects(stored) == folder_contents(tmp_path / "small")
+
+
+def test_second_download_brings_only_what_is_missing_damaged_or_drawn_again(
+    run: Path, s3: S3, tmp_path: Path, stored: str
+) -> None:
+    last = s3.read(f"{stored}/{LAST}")
+    s3.remove(f"{stored}/{LAST}")
+    folder = download(s3.uri(stored), tmp_path)
+    store = RunStore.open(folder)
+    assert (store.generation(), store.uncommitted()) == (2, [])
+    store.write_part(folder / TABLE, store.read_part(folder / TABLE).slice(1))
+    s3.write(f"{stored}/{LAST}", last)
+    with store.locked(), pytest.raises(ConfigError, match="is writing it"):
+        download(s3.uri(stored), tmp_path)
+    (folder / PART).write_bytes(flip((folder / PART).read_bytes()))
+    (folder / "figures" / "search.png").write_bytes(b"drawn earlier")
+    download(s3.uri(stored), tmp_path)
+    assert folder_contents(folder) == folder_contents(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_two_histories_of_one_run_are_not_mixed(
+    run: Path, s3: S3, tmp_path: Path, stored: str
+) -> None:
+    store = RunStore.open(download(s3.uri(stored), tmp_path))
+    other = {name: array + 1 for name, array in store.state(2).items() if array.dtype.kind == "f"}
+    parts = {"episodes": store.read_part(store.part_path("episodes", 2))}
+    store.go_back(1)
+    download(s3.uri(stored), tmp_path)  # nothing was repeated yet
+    assert store.generation() == 3
+    store.go_back(1)
+    store.commit(2, parts, other)  # as other code could
+    before, there = folder_contents(tmp_path), s3.objects(stored)
+    with pytest.raises(ConfigError, match=r"generation 2 differs .* --out"):
+        download(s3.uri(stored), tmp_path)
+    config = small_config(run={"upload_to": s3.uri(above(stored))})
+    with pytest.raises(ConfigError, match=r"generation 2 differs .* run.upload_to"):
+        run_session.resume(Run(config, store), SilentReporter(), StopSignal())
+    assert folder_contents(tmp_path) == before
+    assert s3.objects(stored) == there
+
+
+def test_download_leaves_what_is_no_such_run(
+    run: Path, s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetch = ("fetch", s3.uri("lab/small"), "--out", tmp_path)
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "mine").touch()
+    assert cli(*fetch) == 2
+    assert f"{folder}: is in the way" in one_line(capsys)
+    (folder / "mine").unlink()
+    run_session.start(small_config(), folder, SilentReporter(), StopSignal(), or_resume=True)
+    before = folder_contents(tmp_path)
+    assert cli(*fetch) == 2
+    assert f"{folder}: holds another run than s3://bucket/lab/" in one_line(capsys)
+    assert folder_contents(tmp_path) == before
+
+
+def test_mounted_folder_holds_a_run_that_can_be_resumed_in_place(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, shared = small_toml(tmp_path / "small.toml"), tmp_path / "shared"
+    start = ("run", config, "--resume", "--out", tmp_path, "--set")
+    assert cli(*start, f"run.upload_to={shared}") == 3
+    assert f"{shared}: there is no such folder" in one_line(capsys)
+    assert not (tmp_path / "small").exists()
+    shared.mkdir()
+    assert cli(*start, f"run.upload_to=file://{shared}") == 0
+    assert folder_contents(shared / "small") == folder_contents(tmp_path / "small")
+    shutil.rmtree(tmp_path / "small")
+    assert cli(*start, f"run.upload_to={shared}") == 0
+    assert cli("verify", shared / "small") == 0
+    assert_same_contents(shared / "small", run)
+    capsys.readouterr()
+    assert cli("resume", shared / "small", "--trust") == 0
+    assert "uploaded" not in capsys.readouterr().out
+
+
+def test_generations_that_are_written_together_are_stored_and_downloaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared, out = tmp_path / "shared", tmp_path / "out"
+    shared.mkdir()
+    changes = {"run": {"generations": 7, "commit_every": 3, "upload_to": str(shared)}}
+    config = small_toml(tmp_path / "small.toml", **changes, transfer={"monitor_every": 0})
+    start = ("run", config, "--resume", "--out", out)
+    assert cli(*start) == 0
+    there, here = shared / "small", out / "small"
+    assert folder_contents(there) == folder_contents(here)
+    assert [number for _, number in RunStore(there).states()] == [0, 3, 6, 7]
+    assert cli("resume", here, "--after", "5", "--trust") == 0
+    assert_same_contents(there, here)
+    shutil.rmtree(here)
+    assert cli(*start) == 0
+    assert_same_contents(here, there)
+    (there / "state" / "000003.npz").unlink()
+    capsys.readouterr()
+    assert cli("fetch", f"file://{there}", "--out", tmp_path / "other") == 1
+    assert "state/000003.npz: missing" in one_line(capsys)
+
+
+def test_named_pipe_in_place_of_a_file_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "small"
+    there.mkdir()
+    os.mkfifo(there / "run.json")
+    assert cli("fetch", there.as_uri(), "--out", tmp_path / "out") == 3
+    assert f"{there}/run.json: it is no regular file" in one_line(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def newer_schema(manifest: bytes) -> bytes:
+    value = {**json.loads(manifest), "schema_version": 99, "sha256": checksums.EMPTY}
+    data = bytearray(json.dumps(value, indent=2).encode())
+    checksums.insert(memoryview(data))
+    return bytes(data)
+
+
+Change = Callable[[dict[str, bytes]], object]
+DAMAGE: dict[str, tuple[Change, str]] = {
+    "manifest flipped": (
+        lambda at: at.update({"run.json": flip(at["run.json"])}),
+        "run.json is damaged",
+    ),
+    "manifest lost": (lambda at: at.pop("run.json"), "without its run.json"),
+    "nothing there": (lambda at: at.clear(), "there is no run here"),
+    "part flipped": (lambda at: at.update({PART: flip(at[PART])}), f"{PART}: damaged"),
+    "state cut": (lambda at: at.update({LAST: at[LAST][:99]}), f"{LAST}: damaged"),
+    "part renamed": (
+        lambda at: at.update({PART: at["episodes/part-000002.parquet"]}),
+        "it was written as episodes/part-000002.parquet",
+    ),
+    "figure that is none": (
+        lambda at: at.update({"figures/search.png": b"<script>evil()</script>"}),
+        "figures/search.png: damaged: it is no PNG image",
+    ),
+    "newer program": (
+        lambda at: at.update({"run.json": newer_schema(at["run.json"])}),
+        "schema 99",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_damaged_storage_is_refused_and_nothing_is_left(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    change, expected = DAMAGE[how]
+    files = folder_contents(run)
+    change(files)
+    shared, out = tmp_path / "shared" / "small", tmp_path / "out"
+    shared.mkdir(parents=True)
+    out.mkdir()
+    for name, data in files.items():
+        (shared / name).parent.mkdir(exist_ok=True)
+        (shared / name).write_bytes(data)
+    assert cli("resume", shared.as_uri(), "--out", out) == 2
+    errors = one_line(capsys)
+    assert errors.startswith(f"spikeloop: {shared}")
+    assert expected in errors
+    assert str(out) not in errors
+    assert list(out.iterdir()) == []
+
+
+def test_part_of_another_run_is_refused(run: Path, s3: S3, stored: str, tmp_path: Path) -> None:
+    folder = tmp_path / "another" / "small"
+    run_session.start(small_config(), folder, SilentReporter(), StopSignal())
+    s3.write(f"{stored}/{PART}", (folder / PART).read_bytes())
+    with pytest.raises(ConfigError, match=rf"{PART}: damaged: .* another run"):
+        download(s3.uri(stored), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../evil.parquet",
+        "episodes/../../../evil.parquet",
+        "figures/../../evil.png",
+        "/evil.png",
+        "figures/.evil.png",
+        "episodes/part-1.parquet",
+        "episodes/part-000001.parquet.exe",
+        "episodes/part-00000١.parquet",  # a digit, but of another alphabet
+        "state/000003.npz\n",
+        "evil/part-000001.parquet",
+        "report.html/evil.png",
+        "episodes\\part-000001.parquet",
+    ],
+)
+def test_hostile_names_are_no_files_of_a_run(key: str) -> None:
+    assert rank(key) is None
+
+
+def test_only_files_of_a_run_are_downloaded(run: Path, s3: S3, stored: str, tmp_path: Path) -> None:
+    for key in ("..\\evil.png", "evil.sh", "episodes/part-000001.parquet.exe", "episodes/.x.tmp"):
+        s3.write(f"{stored}/{key}", b"evil")
+    s3.write(f"{stored}/report.html", b"<script>evil()</script>")
+    out = tmp_path / "here" / "runs"
+    download(s3.uri(stored), out)
+    assert folder_contents(out / "small") == folder_contents(run)
+    assert folder_contents(tmp_path).keys() == {
+        f"here/runs/small/{name}" for name in folder_contents(run)
+    }

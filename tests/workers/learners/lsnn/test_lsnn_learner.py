@@ -1,0 +1,282 @@
+"""The learner: settings, refusals, the default point, a missing JAX, and whole runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from support.learner_cases import case
+from support.small_run import TABLES, SilentReporter
+
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.search import run_session
+from spikeloop.coordinator.store.run_store import RunStore
+from spikeloop.coordinator.strategies.base import from_arrays
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.verification.verify_run import verify
+from spikeloop.tasks.bandit import Bandit
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers import xla
+from spikeloop.workers.base import Unavailable
+from spikeloop.workers.evaluate import rehearse
+from spikeloop.workers.job import Grid, Job, Tile
+from spikeloop.workers.learners.lsnn import tile
+from spikeloop.workers.learners.lsnn.learner import Lsnn
+from spikeloop.workers.seeding import TaskSet
+from spikeloop.workers.space import Parameters
+
+QUADRATIC = Quadratic(n_steps=5)
+SMALL: dict[str, Any] = {"n_neurons": 10, "window_ms": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"window_ms": 2.5}, "window_ms .* 2.5"),
+        ({"delays_ms": [1.0, 0.5]}, "delays_ms .* 0.5"),
+        ({"delays_ms": []}, "delays_ms"),
+        ({"tau_adaptation_ms": [200.0, 100.0]}, "tau_adaptation_ms"),
+        ({"tau_adaptation_ms": [0.0, 100.0]}, "tau_adaptation_ms"),
+        ({"refractory_ms": 0.4}, "refractory_ms"),
+        ({"delays_ms": [2000.0]}, "delays_ms .* 1000"),
+        ({"trial_channels": 1}, "trial_channels .* 1"),
+        (
+            {"input": "spikes", "input_rate_hz": 900.0, "step_ms": 2.0, "delays_ms": [2.0]},
+            "input_rate_hz",
+        ),
+        ({"input": "spikes", "centering_rate_hz": 20.0}, "centering_rate_hz .*input"),
+        ({"excitatory_share": 0.8, "centering_rate_hz": 20.0}, "centering_rate_hz .*excit"),
+        ({"n_neurons": 0}, "n_neurons"),
+        ({"n_neurons": 10.0}, "n_neurons"),
+        ({"adaptive_share": 1.5}, "adaptive_share"),
+        ({"threshold": 0.0}, "threshold"),
+        ({"beta": float("nan")}, "beta"),
+        ({"precision": "float16"}, "precision"),
+        ({"input": "analog"}, "input"),
+        ({"objective": {"discount": 1.1}}, "discount"),
+        ({"objective": {"gamma": 0.9}}, "gamma"),
+    ],
+)
+def test_contradictory_settings_are_refused_by_name(settings: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError, match=line):
+        Lsnn(**settings)
+
+
+@pytest.mark.parametrize(
+    ("interface", "line"),
+    [
+        (Interface(3, 2, "continuous", 10), "needs discrete actions"),
+        (Interface(3, 2, "discrete", 10, feedback="target"), "needs continuous actions"),
+    ],
+)
+def test_unsuitable_families_are_refused(interface: Interface, line: str) -> None:
+    with pytest.raises(ValueError, match=f"lsnn {line}"):
+        Lsnn().space(interface)
+
+
+def test_the_default_point_is_a_function_of_the_network() -> None:
+    """It follows the initial law, and readouts are 0."""
+    space = Lsnn(network=3).space(QUADRATIC.interface)
+    one, same = space.default_point(), Lsnn(network=3).space(QUADRATIC.interface).default_point()
+    other = Lsnn(network=4).space(QUADRATIC.interface).default_point()
+    np.testing.assert_array_equal(one, same)
+    for parameter, place in space.slices():
+        if parameter.name.startswith("readout"):
+            assert not one[place].any()
+        else:
+            assert (one[place] != other[place]).all()
+            assert one[place].std() == pytest.approx(1.0, abs=0.05)
+
+
+def test_wiring_and_neurons_are_functions_of_the_network() -> None:
+    one, same = (Lsnn(network=3, connectivity=0.3) for _ in range(2))
+    other = Lsnn(network=4, connectivity=0.3)
+    np.testing.assert_array_equal(one.wiring().exists, same.wiring().exists)
+    np.testing.assert_array_equal(one.neurons().rho, same.neurons().rho)
+    assert (one.wiring().exists != other.wiring().exists).any()
+    assert (one.neurons().rho != other.neurons().rho).all()
+
+
+def test_neurons_have_the_constants_of_the_settings() -> None:
+    learner = Lsnn(n_neurons=10, adaptive_share=0.4, beta=1.7, step_ms=0.5, refractory_ms=2.0)
+    neurons = learner.neurons()
+    np.testing.assert_array_equal(neurons.beta, [1.7] * 4 + [0.0] * 6)
+    assert neurons.alpha == pytest.approx(np.exp(-0.5 / 20))
+    assert neurons.refractory == 4
+    tau_ms = -0.5 / np.log(neurons.rho)
+    assert (tau_ms >= 50).all()
+    assert (tau_ms <= 1000).all()
+    circuit = learner.circuit(QUADRATIC.interface)
+    assert (circuit.n_steps, circuit.delays, circuit.n_readouts) == (20, (2,), 1)
+    assert learner.circuit(Bandit(n_arms=3).interface).n_readouts == 4
+
+
+ASKED: dict[str, Any] = {**SMALL, "objective": {"latent_cost": 1.0, "latent_gain": 3.0}}
+
+
+@pytest.mark.parametrize(("family", "n"), [(QUADRATIC, 1 + 6), (Bandit(n_arms=3), 3 + 1 + 3)])
+def test_latents_have_readouts_of_their_own_if_they_are_trained(family: Any, n: int) -> None:
+    assert Lsnn(**ASKED).n_readouts(family.interface) == n
+    assert Lsnn(**SMALL).n_readouts(family.interface) == n - family.interface.n_latents
+
+
+@pytest.mark.parametrize("family", [QUADRATIC, Bandit(n_arms=3, n_steps=5)])
+def test_latent_readouts_change_the_gradient_and_no_episode(family: Any) -> None:
+    """The gradient is that of the last readouts' squared errors; they are linear in their bias."""
+    learner = Lsnn(**ASKED)
+    space = learner.space(family.interface)
+    tasks = family.sample(4, np.random.default_rng(0))
+    seeds = np.arange(4, dtype=np.uint64)[None]
+    one = space.sample(1, np.random.default_rng(1))
+    other, n = one.copy(), family.interface.n_latents
+    other[:, -n:] += 0.5  # biases of the last readouts come last
+    episodes_done = [
+        learner.run_episodes(space.decode(point), tasks, seeds) for point in (one, other)
+    ]
+    np.testing.assert_array_equal(episodes_done[0].returns, episodes_done[1].returns)
+    gradients = []
+    for point in (one, other):
+        gradient = learner.differentiate(space.decode(point), tasks, seeds, 0.0).gradient
+        assert gradient is not None
+        gradients.append(gradient[0])
+    # Of −(λ − 3 y)² / n, in coordinates: the bias moves by its scale a unit.
+    scale = learner.weights(family.interface)[3].scale
+    np.testing.assert_allclose(
+        gradients[1][-n:] - gradients[0][-n:], -2 * 0.5 * (3 * scale) ** 2 / n, rtol=1e-3
+    )
+
+
+def test_tasks_without_the_latents_that_their_interface_counts_are_refused() -> None:
+    learner, tasks = Lsnn(**ASKED), QUADRATIC.sample(4, np.random.default_rng(0))
+    learner.check_tasks(tasks)
+    for latents, got in ({}, r"\(\)"), ({"latents": np.zeros((4, 5))}, r"\(4, 5\)"):
+        bare = SimpleNamespace(
+            interface=tasks.interface, n_tasks=4, program=tasks.program, arrays=lambda a=latents: a
+        )
+        with pytest.raises(ValueError, match=rf"latents of shape \(4, 6\), .*, got {got}"):
+            learner.check_tasks(cast(Any, bare))
+
+
+def test_latents_of_families_without_latents_are_refused() -> None:
+    for family in (Bandit(rewards="gaussian"), RandomMdp()):
+        with pytest.raises(ValueError, match=r"objective\.latent_cost"):
+            Lsnn(**ASKED).space(family.interface)
+
+
+def test_centring_is_a_change_of_biases() -> None:
+    """The same network in other coordinates: every spike is that of one that centres nothing."""
+    family = Bandit(n_arms=3, n_steps=6)
+    changes = {**SMALL, "precision": "float64", "input_scale": 9.0}
+    centred, plain = Lsnn(**changes, centering_rate_hz=30.0), Lsnn(**changes)
+    space = centred.space(family.interface)
+    point = space.sample(1, np.random.default_rng(4))
+    values = space.decode(point)
+    w_in, between, out, bias = (
+        values.values[0, place].reshape(part.shape)
+        for part, (_, place) in zip(centred.weights(family.interface), space.slices(), strict=True)
+    )
+    inputs, usual = centred.usual_activity(family.interface)
+    assert usual == pytest.approx(0.03, abs=2**-17)
+    exists = centred.wiring().exists
+    other_in, other_bias = w_in.copy(), bias - usual * out.sum(axis=0)
+    other_in[-1] -= inputs @ w_in + usual * np.where(exists, between, 0.0).sum(axis=0)
+    moved = np.concatenate([a.ravel() for a in (other_in, between, out, other_bias)])
+    tasks = family.sample(5, np.random.default_rng(0))
+    seeds = np.arange(5, dtype=np.uint64)[None]
+    one = tile.trace(centred, values, tasks, seeds)
+    other = tile.trace(plain, Parameters(values.space, moved[None]), tasks, seeds)
+    assert one.spikes.sum() > 20
+    np.testing.assert_array_equal(one.spikes, other.spikes)
+    np.testing.assert_array_equal(one.action, other.action)
+    np.testing.assert_allclose(one.drive, other.drive, atol=1e-5)
+    uncentred = tile.trace(plain, values, tasks, seeds)
+    assert (one.spikes != uncentred.spikes).any()
+
+
+def test_a_missing_jax_is_one_line_with_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the first episode on; the space needs none, so that plans can be made anywhere."""
+    monkeypatch.setitem(sys.modules, "jax", None)
+    whole = case("lsnn", QUADRATIC)
+    line = r"^lsnn needs JAX: pip install 'spikeloop\[lsnn\]'$"
+    with pytest.raises(Unavailable, match=line):
+        whole.run_episodes()
+    with pytest.raises(Unavailable, match=line.replace("lsnn needs", "bptt needs")):
+        xla.jax("bptt")
+    learner = whole.learner
+    point = Explicit(learner.space(QUADRATIC.interface).default_point()[None])
+    weight_spacing = Grid(QUADRATIC, learner, point, 1, 1, TaskSet.PLAN, 0)
+    with pytest.raises(Unavailable, match=line):
+        rehearse(Job(weight_spacing, Tile(0, 1, 0, 1)))
+
+
+def test_the_error_of_a_broken_jax_has_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jax.py").write_text("import a_part_of_jax_that_is_not_here\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    with pytest.raises(Unavailable, match=r"^lsnn needs JAX: .* \(No module named 'a_part"):
+        xla.jax()
+
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from spikeloop.coordinator.cli import main
+from spikeloop.tasks.quadratic import Quadratic
+from spikeloop.workers.learners import LEARNERS
+LEARNERS["lsnn"]().space(Quadratic().interface)
+assert "jax" not in sys.modules, "imported too early"
+if "late" in sys.argv:
+    from spikeloop.workers import xla
+    numpy = xla.jax().numpy
+    assert xla.jax() is sys.modules["jax"]
+else:
+    from jax import numpy
+numpy.ones(3).sum().block_until_ready()
+names = [name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")]
+print(names.count("tf_XLAEigen"), os.environ["NPROC"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize(("how", "threads"), [("late", 1), ("plainly", 3)])
+def test_jax_is_imported_late_and_with_one_thread(
+    how: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the user's environment says, and keeps; the control imports it plainly."""
+    monkeypatch.setenv("NPROC", "3")
+    command = [sys.executable, "-c", SCRIPT, how]
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert found.stdout.split() == [str(threads), "3"]
+
+
+def test_a_run_moves_the_weights(tmp_path: Path) -> None:
+    changes = {
+        "run": {**TABLES["run"], "generations": 2, "tile_tasks": 4},
+        "family": {"kind": "bandit", "n_arms": 2, "n_steps": 40},
+        "learner": {"kind": "lsnn", **SMALL},
+        "strategy": {"kind": "bptt"},
+        "transfer": {"tasks": 2, "random_points": 1, "monitor_every": 0},
+    }
+    config = parse({**TABLES, **changes}, "small.toml", tmp_path)
+    folder = tmp_path / "small"
+    run_session.start(config, folder, SilentReporter(), StopSignal())
+    store = RunStore(folder)
+    assert store.generation() == 2
+    assert verify(store).problems == []
+    episodes = store.table("episodes")
+    assert episodes is not None
+    assert set(episodes.column("status").to_pylist()) == {"ok"}
+    kept: Any = from_arrays(type(config.strategy).State, store.state(2))
+    moved = config.strategy.recommend(kept) - config.space.default_point()
+    assert (np.abs(moved) > 1e-4).mean() > 0.5
