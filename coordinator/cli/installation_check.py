@@ -85,7 +85,7 @@ def _brian() -> Check:
         return Check("brian2", "warning", "not installed", advice)
     from spikeloop.workers.base import Unavailable
     from spikeloop.workers.brian.simulator import brian2
-    from spikeloop.workers.brian.targets import cache_folder, require
+    from spikeloop.workers.brian.targets import cache_folder, require_target
 
     found = metadata.version("brian2")
     try:
@@ -93,7 +93,7 @@ def _brian() -> Check:
     except Unavailable as error:
         return Check("brian2", "warning", found, str(error))
     try:
-        require("cython")
+        require_target("cython")
     except Unavailable as error:
         return Check("brian2", "ok", f"{found}, target numpy only; {error}")
     return Check("brian2", "ok", f"{found}, all targets; modules are kept in {cache_folder()}")

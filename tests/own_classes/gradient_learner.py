@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from spikeloop.coordinator.strategies.base import Evaluation, counted
+from spikeloop.coordinator.strategies.base import Evaluation, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
@@ -94,7 +94,7 @@ class Ascent(Settings):
         self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
     ) -> State:
         del population, rng
-        counted(evaluation)
+        require_any_fitness(evaluation)
         assert evaluation.gradient is not None
         return self.State(state.point + self.step * evaluation.gradient[0])
 
