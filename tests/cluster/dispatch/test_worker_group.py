@@ -104,7 +104,7 @@ def test_a_learner_that_hangs_in_its_warm_up_ends_the_run(open_pool: Start, tmp_
 
 
 def test_own_classes_that_workers_cannot_import_end_the_run(open_pool: Start) -> None:
-    with pytest.raises(PoolError, match=r"No module named 'faulty'.*importable"):
+    with pytest.raises(PoolError, match=r"No module named 'failing_learner'.*importable"):
         open_pool(Echo(), own=None)
 
 
