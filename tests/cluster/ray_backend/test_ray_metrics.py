@@ -92,7 +92,7 @@ def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.M
         check_against_rows(watching.seen, store, began)
         ended = exported("last_commit_timestamp_seconds")
         scrape_until(lambda found, _: ended not in found)
-        break_things(pool, config.family, tmp_path)
+        run_failing_episodes(pool, config.family, tmp_path)
         every = {exported(name) for name in METRICS} - {ended}
         scrape_until(
             lambda found, names: found.keys() >= every and names | {ended} >= metric_names()
@@ -136,7 +136,7 @@ def check_against_rows(seen: Scrape, store: RunStore, began: float) -> None:
     assert exported("failed_episodes") not in seen
 
 
-def break_things(pool: WorkerPool, family: Any, marks: Path) -> None:
+def run_failing_episodes(pool: WorkerPool, family: Any, marks: Path) -> None:
     """An episode that raises, and one that kills its worker once."""
     points = Explicit(Echo().space(family.interface).default_point()[None])
     for learner in (
