@@ -11,7 +11,7 @@ from scale_search import HERE
 
 from spikeloop.cluster.dispatch.actors import Node
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.actor import EpisodeWorker, Order
+from spikeloop.workers.actor import EpisodeWorker, Payload
 from spikeloop.workers.job import JobResult, Tile
 
 
@@ -109,9 +109,9 @@ class InstantActors:
             self._own_s += time.thread_time() - self._last[1]
             self.commit_s.append(time.perf_counter() - self._last[0])
 
-    def _result(self, order: Order, tile: Tile) -> JobResult:
+    def _result(self, payload: Payload, tile: Tile) -> JobResult:
         if tile.shape not in self._known:
-            self._known[tile.shape] = self._worker.evaluate(order)[0]
+            self._known[tile.shape] = self._worker.evaluate(payload)[0]
         return replace(self._known[tile.shape], tile=tile)
 
     def _begin(self, number: int) -> None:
