@@ -19,10 +19,12 @@ class Rollout:
         kind: of the learner, for messages.
         tasks: n_tasks tasks.
         seeds: (n_candidates, n_tasks) of the episodes.
-        how: further arguments of the batch's ``play``.
+        order: (n_episodes, n_steps) for the batch's ``play_in_order``; None for its ``play``.
     """
 
-    def __init__(self, kind: str, tasks: TaskBatch, seeds: SeedArray, **how: Any) -> None:
+    def __init__(
+        self, kind: str, tasks: TaskBatch, seeds: SeedArray, order: IntArray | None = None
+    ) -> None:
         if not hasattr(tasks, "play"):
             raise ValueError(
                 f"{kind} needs tasks that are played step by step, got {type(tasks).__name__}"
@@ -32,7 +34,11 @@ class Rollout:
         self.seeds: SeedArray = np.ascontiguousarray(seeds).ravel()
         self.n_episodes, self.n_steps = seeds.size, self.interface.n_steps
         self.n_taken = 0
-        self._play = tasks.play(np.tile(np.arange(n_tasks), n_candidates), **how)
+        task = np.tile(np.arange(n_tasks), n_candidates)
+        self._play = tasks.play(task)
+        if order is not None:
+            assert hasattr(tasks, "play_in_order")  # as all tasks of known difficulty
+            self._play = tasks.play_in_order(task, order)
         self._lengths = bin_lengths(self.n_steps)
         self._bin = np.repeat(np.arange(self._lengths.size), self._lengths)
         self._sums = np.zeros((self.n_episodes, self._lengths.size))

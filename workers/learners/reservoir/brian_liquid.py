@@ -172,8 +172,9 @@ class BrianLiquid(Settings):
         Memory holds two numbers for each sample, episode and neuron of the largest candidate.
         """
         values = self.values(parameters)
-        rollout = Rollout(self.kind, tasks, seeds, **self._how(values, tasks))
-        inputs, targets = self.lesson(Rollout(self.kind, tasks, seeds, **self._how(values, tasks)))
+        order = self._order(values, tasks)
+        rollout = Rollout(self.kind, tasks, seeds, order)
+        inputs, targets = self.lesson(Rollout(self.kind, tasks, seeds, order))
         seen = features(self.common_network(rollout.interface), values, rollout, inputs)
 
         of_episodes = {name: rollout.of_episodes(value) for name, value in values.items()}
@@ -240,16 +241,16 @@ class BrianLiquid(Settings):
             shows_action=False,
         )
 
-    def _how(self, values: CandidateValues, tasks: TaskBatch) -> dict[str, IntArray]:
-        """Return the order of samples, for ``play``, if it is not that in which they were drawn."""
+    def _order(self, values: CandidateValues, tasks: TaskBatch) -> IntArray | None:
+        """Return the order of samples, if it is not that in which they were drawn."""
         if "curriculum" not in self.searched and not self.curriculum:
-            return {}
+            return None
         if not hasattr(tasks, "difficulty"):
             raise ValueError(
                 "brian_liquid needs tasks of known difficulty for a curriculum, "
                 f"got {type(tasks).__name__}"
             )
-        return {"order": curriculum_order(values["curriculum"], tasks.difficulty())}
+        return curriculum_order(values["curriculum"], tasks.difficulty())
 
     def _parameter(self, name: str, how: dict[str, Any]) -> Parameter:
         default = getattr(self, name)
