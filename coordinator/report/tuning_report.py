@@ -35,7 +35,7 @@ ENOUGH = 12
 """Complete trials below which an importance is mostly noise."""
 ABREAST = 3
 """Settings in one figure."""
-STYLE = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
+STYLE: Any = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
