@@ -1,6 +1,6 @@
-"""What is to be learned: families of tasks, and what a random and an optimal policy earn.
+"""Families of tasks, and the returns that a random and an optimal policy get on them.
 
-``FAMILIES`` is the table of what there is; configuration, command line, contract tests and
+``FAMILIES`` is the table of all families; configuration, command line, contract tests and
 documentation read it. A new family is one file in this folder and one row here.
 """
 

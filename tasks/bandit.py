@@ -1,4 +1,4 @@
-"""Bandits: one state, several arms, and nothing to learn but which arm pays best.
+"""Bandits: one state and several arms; the only thing to learn is which arm pays best.
 
 Families and the 100 pulls of an episode are those of Wang et al. 2016 ("Learning to reinforcement
 learn", arXiv 1611.05763) and of the second experiment on the chip (Bohnstingl et al. 2019, Front.
@@ -6,14 +6,14 @@ Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn, hardware/mab
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 Rewards = Literal["bernoulli", "gaussian"]
@@ -24,15 +24,15 @@ TWO_POINTS: dict[Arms, float] = {
     "dependent_medium": 0.25,
     "dependent_hard": 0.4,
 }
-"""What the worse of two arms pays, where that is no secret, but only which arm it is."""
+"""Chance of the worse of two arms in families in which only the better arm's number is unknown."""
 LEAST_LUCK = 2.0**-54
-"""Half the least positive number that a generator draws, in place of 0, whose quantile is -inf."""
+"""Half the least positive number that a generator draws, in place of 0, whose quantile is −∞."""
 USUAL = 3.0
-"""Standard deviations from 0 within which a Gaussian reward usually lies."""
+"""Half the usual range of a Gaussian reward, in standard deviations."""
 
 
 def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> Interface:
-    """With the standard deviations of means and of rewards about them, if rewards are Gaussian."""
+    """Return the interface; ``scale`` has the standard deviations of Gaussian means and rewards."""
     if scale is None:
         return Interface(
             n_observations=1,
@@ -53,8 +53,7 @@ class Bandit(Settings):
     Each pull of arm a pays 1 with probability p[a], else 0; with Gaussian rewards it pays
     N(m[a], noise²). Chances of independent arms are U[0, 1], means N(0, mean_spread²). Dependent
     arms are two Bernoulli arms with p[1] = 1 − p[0]: p[0] is U[0, 1], or one of {.1, .9} (easy),
-    {.25, .75} (medium), {.4, .6} (hard) with equal chances. There is nothing to see: every
-    observation is 0.
+    {.25, .75} (medium), {.4, .6} (hard) with equal chances. Every observation is 0.
     """
 
     kind: Literal["bandit"] = "bandit"
@@ -84,12 +83,12 @@ class Bandit(Settings):
 
     @property
     def interface(self) -> Interface:
-        """One observation, one action an arm."""
+        """Return an interface with one observation and one action per arm."""
         scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
         return _interface(self.n_arms, self.n_steps, scale)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "BanditTasks":
-        """Draws ``n_tasks`` independent bandits."""
+        """Sample independent bandits."""
         if self.rewards == "gaussian":
             mean = self.mean_spread * rng.standard_normal((n_tasks, self.n_arms))
         elif self.arms == "independent":
@@ -105,14 +104,14 @@ class Bandit(Settings):
 
 
 @dataclass(frozen=True)
-class BanditTasks:
+class BanditTasks(ProgramBatch):
     """A batch of bandits.
 
     Attributes:
         mean: (n_tasks, n_arms) expected reward of a pull; a probability with Bernoulli rewards.
         n_steps: pulls of one episode.
         rewards: law of one arm's rewards.
-        arms: law that the arms of a bandit were drawn from.
+        arms: law from which the arms of a bandit were drawn.
         mean_spread: standard deviation of that law with Gaussian rewards.
         noise: standard deviation of Gaussian rewards.
     """
@@ -125,26 +124,16 @@ class BanditTasks:
     noise: float = 1.0
 
     @property
-    def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
-        return len(self.mean)
-
-    @property
     def interface(self) -> Interface:
-        """That of the family."""
+        """Return the interface of the family."""
         scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
         return _interface(self.mean.shape[1], self.n_steps, scale)
 
-    def __getitem__(self, tasks: slice) -> "BanditTasks":
-        """The tasks of a slice, as a batch of its own."""
-        return replace(self, mean=self.mean[tasks])
-
     def references(self) -> References:
-        """Exact expected returns of uniform pulls, and of the best arm pulled from the start.
+        """Return exact expected returns of uniform pulls, and of always pulling the best arm.
 
-        Optimal is who knows the task, so no learner earns a score of 1: with the regret, which is
-        what a learner earns less than that, the score is 1 − regret / regret of the random policy.
-        What can be learned at all is among the ``baselines``.
+        The optimal policy knows the task, so no learner gets a score of 1: the score is 1 − regret
+        / regret of the random policy. The best that can be learned is among the ``baselines``.
         """
         return References(
             random=self.n_steps * self.mean.mean(axis=1),
@@ -152,25 +141,21 @@ class BanditTasks:
         )
 
     def program(self) -> "BanditProgram":
-        """The rules."""
+        """Return the rules."""
         return BanditProgram(self.noise if self.rewards == "gaussian" else None)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``mean``, and chances of reward as ``latents``, from -1 (never) to 1 (always)."""
+        """Return ``mean``, and the chances as ``latents``, scaled to −1 (never) to 1 (always)."""
         if self.rewards == "gaussian":
             return {"mean": self.mean}
         return {"mean": self.mean, "latents": 2 * self.mean - 1}
 
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Begins episodes side by side."""
-        return ProgramPlay.begin(self, task)
-
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) expected returns of policies that begin without knowledge of the task.
+        """Return (n_tasks,) expected returns of policies that start without knowledge of the task.
 
-        "UCB1", "Thompson" and "greedy posterior mean" believe in independent arms, whatever they
-        are, with the family's own prior; all ties are broken by lot. With two Bernoulli arms and
-        up to 200 pulls their returns are exact, else estimated from episodes played with ``rng``.
+        "UCB1", "Thompson" and "greedy posterior mean" assume independent arms, whatever they are,
+        with the family's own prior; ties are broken at random. With two Bernoulli arms and up to
+        200 pulls their returns are exact, else they are estimated from episodes with ``rng``.
 
         "Bayes optimum" has the highest mean return over the family that a policy can have. It is
         exact, and left out where it is not known: for more than two arms, for Gaussian rewards,
@@ -180,16 +165,16 @@ class BanditTasks:
         from spikeloop.tasks.references import bandit_exact as exact
         from spikeloop.tasks.references import bandit_indices as indices
         from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
-        from spikeloop.tasks.references.bandit_simulation import simulated_return
+        from spikeloop.tasks.references.simulation import IndexPolicy, simulated_return
 
-        mean, n_steps = self.mean, self.n_steps
+        mean, n_steps, n_arms = self.mean, self.n_steps, self.mean.shape[1]
         gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
         baselines: dict[str, FloatArray] = {}
-        if not gaussian and mean.shape[1] == 2 and n_steps <= exact.MAX_STEPS:
-            choices = exact.choices()
+        if not gaussian and n_arms == 2 and n_steps <= exact.MAX_STEPS:
+            count_policies = exact.count_policies()
             if independent:
-                choices["Bayes optimum"] = best_choices(n_steps)
-            for name, choose in choices.items():
+                count_policies["Bayes optimum"] = best_choices(n_steps)
+            for name, choose in count_policies.items():
                 baselines[name] = exact.expected_return(choose, mean, n_steps)
         else:
             policies = (
@@ -198,7 +183,14 @@ class BanditTasks:
                 else indices.bernoulli_policies()
             )
             for name, index in policies.items():
-                baselines[name] = simulated_return(self.play, mean, n_steps, index, rng)
+                baselines[name] = simulated_return(
+                    self.play,
+                    np.broadcast_to(mean[:, None], (self.n_tasks, n_steps, n_arms)),
+                    IndexPolicy(index, n_arms),
+                    rng,
+                    max_numbers=2**25,
+                    max_at_once=None,
+                )
         if not independent:
             baselines["Bayes optimum"] = majority_return(mean, n_steps)
         return baselines
@@ -206,10 +198,10 @@ class BanditTasks:
 
 @dataclass(frozen=True)
 class BanditProgram:
-    """The rules of bandits: rewards by inversion of their distribution function; all are told.
+    """The rules of bandits: rewards by inversion of their distribution function.
 
-    A Bernoulli arm pays where the luck is below its chance. In single precision both are rounded:
-    with a probability below 1e-7 a pull then pays otherwise than in double precision.
+    A Bernoulli arm pays where the random number is below its chance. In single precision both are
+    rounded: with a probability below 1e-7 a pull then pays otherwise than in double precision.
 
     Attributes:
         noise: standard deviation of Gaussian rewards; None where they are 0 or 1.
@@ -218,7 +210,7 @@ class BanditProgram:
     noise: float | None
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Gaussian rewards' deviation from their mean, else the uniform numbers themselves."""
+        """Return Gaussian deviations of rewards from their means, else the uniform numbers."""
         if self.noise is None:
             return uniform
         from scipy.special import ndtri
@@ -227,17 +219,17 @@ class BanditProgram:
         return deviation
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Nothing changes during an episode."""
+        """Return the tasks; nothing changes during an episode."""
         return {"task": task}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Nothing: zeros."""
+        """Return zeros."""
         return xp.zeros_like(state["task"])
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """What the arms pay."""
+        """Return the rewards of the pulled arms."""
         mean = arrays["mean"][state["task"], actions]
         reward = (noise < mean).astype(mean.dtype) if self.noise is None else mean + noise
         return state, reward, reward

@@ -1,4 +1,4 @@
-"""The joints between a family of tasks and everything that learns them."""
+"""Protocols between families of tasks and everything that learns them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,14 +24,15 @@ class Interface:
         observations: whether an observation is an index or a real vector.
         observation_range: least and largest value of each element of an observation vector.
         action_range: least and largest value of each element of an action vector.
-        feedback: what a learner is told after a step: a reward, or the target it should have given.
-        feedback_range: where that usually lies; encoders are spread over it.
-        feedback_values: all values that it can have, in ascending order, where they are few; else
-            none.
-        tables: False says that tasks are never given as tables (``TabularTasks``), so that learners
-            which read tables refuse the family before anything is run; None says nothing.
-        n_latents: how many numbers of a task training may ask for, though nobody tells the learner:
-            ``latents`` of a program's arrays (``tasks/program.py``). 0: none are named.
+        feedback: what a learner gets as feedback after a step: a reward, or the target of its
+            answer.
+        feedback_range: usual range of the feedback; encoders are spread over it.
+        feedback_values: all values of the feedback in ascending order where they are few, else
+            empty.
+        tables: False if tasks are never given as tables (``TabularTasks``), so that learners that
+            read tables refuse the family before a run starts; None if that is not known.
+        n_latents: how many numbers that define a task training may use as targets, although the
+            learner does not see them: ``latents`` of a program's arrays (``tasks/program.py``).
     """
 
     n_observations: int
@@ -50,12 +51,12 @@ class Interface:
 
 @dataclass(frozen=True)
 class References:
-    """Expected return of the two policies that fix the score's scale, one pair per task.
+    """Expected returns of the two policies that fix the scale of scores, one pair per task.
 
     Attributes:
-        random: (n_tasks,) expected return without learning: score 0. It is that of the uniformly
-            random policy, or where targets are told, of always answering their mean.
-        optimal: (n_tasks,) expected return of the optimal policy: score 1.
+        random: (n_tasks,) expected return without learning, score 0: that of the uniformly random
+            policy or, where the feedback is a target, of always answering the targets' mean.
+        optimal: (n_tasks,) expected return of the optimal policy, score 1.
     """
 
     random: FloatArray
@@ -63,71 +64,65 @@ class References:
 
 
 class Play(Protocol):
-    """Episodes under way, side by side; row k belongs to the k-th episode.
+    """Episodes in progress, side by side; row k belongs to the k-th episode.
 
-    An episode's numbers depend on its own task, actions and luck only, never on its neighbours.
+    The numbers of an episode depend only on its own task, actions and random numbers.
     """
 
     def observe(self) -> IntArray | FloatArray:
-        """(n_episodes,) index of what each sees now, or (n_episodes, n_observations) vector."""
+        """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
         ...
 
     def step(
         self, actions: IntArray | FloatArray, uniforms: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Lets every episode take one step.
+        """Advance every episode by one step.
 
         Args:
             actions: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
-            uniforms: (n_episodes,) uniform random numbers in [0, 1), of which a step needs one
-                each.
+            uniforms: (n_episodes,) uniform random numbers in [0, 1), one for each episode's step.
 
         Returns:
-            (n_episodes,) rewards, which returns are sums of, and (n_episodes,) what each learner is
-            told.
+            (n_episodes,) rewards, which returns are sums of, and (n_episodes,) feedback to the
+            learners.
         """
         ...
 
 
 class TaskBatch(Protocol):
-    """A fixed set of drawn problems. Owns no generator: playing it needs the learner's seeds."""
+    """A fixed set of sampled tasks without a random generator of its own."""
 
     @property
     def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
+        """Return the number of tasks."""
         ...
 
     @property
     def interface(self) -> Interface:
-        """What every task of the batch looks like from outside, which is the family's."""
+        """Return the interface that all tasks share, which is the family's."""
         ...
 
     def __getitem__(self, tasks: slice) -> "TaskBatch":
-        """The tasks of a slice, as a batch of its own."""
+        """Return the tasks of a slice as a batch."""
         ...
 
     def references(self) -> References:
-        """Returns of the random and the optimal policy, over the very horizon and start used."""
+        """Return the reference returns over the same horizon and start as episodes have."""
         ...
 
     def play(self, task: IntArray) -> Play:
-        """Begins episodes side by side.
-
-        Args:
-            task: (n_episodes,) which task of the batch each episode is for.
-        """
+        """Start episodes side by side; ``task`` (n_episodes,) is the task of each episode."""
         ...
 
 
 @runtime_checkable
 class HasBaselines(Protocol):
-    """A batch that knows further policies to measure learners against."""
+    """A batch that knows further policies to compare learners with."""
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) expected return of each policy, by its name for tables.
+        """Return (n_tasks,) expected returns of each policy, by its name in tables.
 
-        Args:
-            rng: for policies whose return can only be estimated.
+        ``rng`` serves policies whose return can only be estimated.
         """
         ...
 
@@ -137,18 +132,18 @@ class TaskFamily(Protocol):
 
     @property
     def kind(self) -> str:
-        """The name under which configuration files choose the family."""
+        """Return the name by which configuration files choose the family."""
         ...
 
     @property
     def interface(self) -> Interface:
-        """What every task of the family looks like from outside."""
+        """Return the interface of every task of the family."""
         ...
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> TaskBatch:
-        """Draws ``n_tasks`` tasks; the same generator state gives the same tasks."""
+        """Sample tasks; the same generator state gives the same tasks."""
         ...
 
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
-        """The settings as plain values, as pydantic writes them."""
+        """Return the settings as plain values, as pydantic writes them."""
         ...

@@ -1,7 +1,7 @@
-"""Every family of tasks as a Gymnasium environment, for other people's learners.
+"""Every family of tasks as a Gymnasium environment, for other learners.
 
-One episode is one episode: a reset draws a fresh task of the family, so what learns *within* an
-episode learns a task, and what learns *across* episodes learns to learn. Needs the extra ``gym``.
+A reset samples a new task of the family, so learning *within* an episode learns a task, and
+learning *across* episodes learns to learn. This needs the extra ``gym``.
 
     import gymnasium
     from spikeloop.tasks.gym import FamilyEnv
@@ -29,33 +29,33 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 
 ENTRY_POINT = "spikeloop.tasks.gym:FamilyEnv"
-"""A name and not the class, so that specifications reach other processes."""
+"""A name and not the class, so that specifications can be sent to other processes."""
 
 
 class FamilyEnv(gymnasium.Env[Any, Any]):
-    """Episodes of a family, one per episode.
+    """Episodes of a family, each with a new task.
 
-    Observations are an index or a float32 vector, as the family's interface says. Where learners
-    are told a target, the target of the step before is appended to the vector, the middle of its
-    range in the first step. Discrete actions are indices. Continuous ones are vectors in [-1, 1],
-    which most policies expect, and are stretched linearly to the family's range; those beyond
-    [-1, 1] are clipped.
+    Observations are an index or a float32 vector, as the family's interface says. Where the
+    feedback is a target, the target of the last step is appended to the vector; in the first step
+    that is the middle of the targets' range. Discrete actions are indices. Continuous actions are
+    vectors in [-1, 1], which most policies expect; they are clipped to that range and stretched
+    linearly to the family's.
 
     An episode is *terminated* after the interface's ``n_steps``, never truncated: the number of
     steps belongs to the task, returns and references count to there, and nothing follows whose
     value a learner would have to estimate.
 
-    The reward is what returns are sums of. ``info`` has ``feedback``, what learners of this package
-    are told of the step, and after the last step ``random`` and ``optimal``, the task's reference
+    The reward is what returns are sums of. ``info`` has ``feedback``, the feedback that learners of
+    this package get, and after the last step ``random`` and ``optimal``, the task's reference
     returns, with which (return − random) / (optimal − random) is the score.
     """
 
     def __init__(self, family: TaskFamily, seed: int | None = None) -> None:
-        """Takes a family and, for the first resets without a seed of their own, a seed.
+        """Take a family and a seed for the first resets that have no seed of their own.
 
         Raises:
-            ValueError: if the family tells targets and has discrete observations, for which
-                there is no vector that the target could be appended to.
+            ValueError: the family gives targets and has discrete observations, so that there is no
+                vector to which targets could be appended.
         """
         self.family = family
         interface = family.interface
@@ -70,15 +70,15 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         self._tasks: TaskBatch | None = None
         self._play: Play | None = None
         self._steps_left = 0
-        self._told = 0.0
+        self._feedback = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Draws a task and begins its episode.
+        """Sample a task and start its episode.
 
         Args:
-            seed: of the task and all luck from here on; None goes on with the generator.
+            seed: of the task and all later random numbers; None continues with the generator.
             options: not used.
         """
         super().reset(seed=seed)
@@ -86,22 +86,22 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         self._tasks = self.family.sample(1, self.np_random)
         self._play = self._tasks.play(np.zeros(1, dtype=np.int64))
         self._steps_left = interface.n_steps
-        self._told = sum(interface.feedback_range) / 2
+        self._feedback = sum(interface.feedback_range) / 2
         return self._observation(self._play), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Plays one step with luck from the environment's generator.
+        """Advance by one step with a random number of the environment's generator.
 
         Raises:
             gymnasium.error.ResetNeeded: before the first reset and after the last step.
-            ValueError: if the action is not one of the action space, apart from clipping.
+            ValueError: the action does not belong to the action space, apart from clipping.
         """
         if self._tasks is None or self._play is None or not self._steps_left:
             raise gymnasium.error.ResetNeeded("reset must be called before an episode's first step")
         rewards, feedback = self._play.step(self._action(action), self.np_random.random(1))
-        self._told = float(feedback[0])
+        self._feedback = float(feedback[0])
         self._steps_left -= 1
-        info = {"feedback": self._told}
+        info = {"feedback": self._feedback}
         if not self._steps_left:
             references = self._tasks.references()
             info["random"] = float(references.random[0])
@@ -113,11 +113,11 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
         if interface.observations == "discrete":
             return int(seen)
         if interface.feedback == "target":
-            seen = np.append(seen, self._told)
+            seen = np.append(seen, self._feedback)
         return np.asarray(seen, dtype=np.float32)
 
     def _action(self, action: Any) -> Any:
-        """(1,) index or (1, n_actions) vector in the family's range."""
+        """Return a (1,) index or a (1, n_actions) vector in the family's range."""
         interface = self.family.interface
         if interface.actions == "discrete":
             if action not in self.action_space:
@@ -131,10 +131,10 @@ class FamilyEnv(gymnasium.Env[Any, Any]):
 
 
 def make(family: TaskFamily | str, seed: int | None = None) -> FamilyEnv:
-    """The environment of a family, given by its settings or, with default settings, by its kind.
+    """Return the environment of a family, given by its settings or, with defaults, by its kind.
 
     Raises:
-        ValueError: if there is no such kind.
+        ValueError: there is no such kind.
     """
     if not isinstance(family, str):
         return FamilyEnv(family, seed)

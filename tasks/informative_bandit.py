@@ -1,19 +1,19 @@
 """Bandits in which one pull that pays little tells which arm pays much.
 
-The 11-armed bandit of Wang et al. 2016 ("Learning to reinforcement learn", arXiv 1611.05763,
-section 3.1, "Bandits with dependent arms (II)"): to do well a learner must give up reward for
-information, which neither Thompson sampling nor UCB does.
+This is the 11-armed bandit of Wang et al. 2016 ("Learning to reinforcement learn", arXiv
+1611.05763, section 3.1, "Bandits with dependent arms (II)"): to do well a learner must give up
+reward for information, which neither Thompson sampling nor UCB does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 CLUES = 10
@@ -21,11 +21,11 @@ CLUES = 10
 
 
 class InformativeBandit(Settings):
-    """The family of bandits with one target arm and one informative arm, all without luck.
+    """The family of deterministic bandits with one target arm and one informative arm.
 
     The last arm is the informative one. The target is one of the others, each with the same
     chance; it pays ``target_reward``, the informative arm a tenth of the target's number, counted
-    from 1, and every other arm ``other_reward``. There is nothing to see: every observation is 0.
+    from 1, and every other arm ``other_reward``. Every observation is 0.
 
     Other arms pay 1 in the text of the paper, whose 1.4 for a first blind pull agrees with that,
     and 1.1 in a re-implementation (ThomasLecat/learning-to-learn-1).
@@ -51,7 +51,7 @@ class InformativeBandit(Settings):
 
     @property
     def interface(self) -> Interface:
-        """One observation, one action an arm, and few rewards."""
+        """Return an interface with one observation, one action per arm, and few rewards."""
         return self._program.interface(self.n_steps)
 
     @property
@@ -59,14 +59,14 @@ class InformativeBandit(Settings):
         return InformativeProgram(self.n_arms, self.target_reward, self.other_reward)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "InformativeTasks":
-        """Draws ``n_tasks`` independent targets; more tasks begin with the same ones."""
+        """Sample independent targets; larger samples start with the same ones."""
         return InformativeTasks(
             (rng.random(n_tasks) * (self.n_arms - 1)).astype(np.int64), self.n_steps, self._program
         )
 
 
 @dataclass(frozen=True)
-class InformativeTasks:
+class InformativeTasks(ProgramBatch):
     """A batch of bandits with an informative arm.
 
     Attributes:
@@ -80,29 +80,20 @@ class InformativeTasks:
     rules: "InformativeProgram"
 
     @property
-    def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
-        return len(self.target)
-
-    @property
     def interface(self) -> Interface:
-        """That of the family."""
+        """Return the interface of the family."""
         return self.rules.interface(self.n_steps)
-
-    def __getitem__(self, tasks: slice) -> "InformativeTasks":
-        """The tasks of a slice, as a batch of its own."""
-        return replace(self, target=self.target[tasks])
 
     @property
     def clue(self) -> FloatArray:
-        """(n_tasks,) what the informative arm pays."""
+        """Return (n_tasks,) rewards of the informative arm."""
         return (self.target + 1) / CLUES
 
     def references(self) -> References:
-        """Exact expected returns of uniform pulls, and of the target pulled from the start.
+        """Return exact expected returns of uniform pulls, and of the target pulled from the start.
 
-        As with all bandits, optimal is who knows the task (25 with the defaults), so no learner
-        earns a score of 1: what can be learned at all is among the ``baselines``.
+        As with all bandits, the optimal policy knows the task (its return is 25 with the defaults),
+        so no learner gets a score of 1; the best that can be learned is among the ``baselines``.
         """
         rules = self.rules
         others = (rules.n_arms - 2) * rules.other_reward
@@ -110,31 +101,25 @@ class InformativeTasks:
         return References(random, np.full(self.n_tasks, self.n_steps * rules.target_reward))
 
     def program(self) -> "InformativeProgram":
-        """The rules."""
+        """Return the rules."""
         return self.rules
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``target``."""
+        """Return ``target``."""
         return {"target": self.target}
 
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Begins episodes side by side."""
-        return ProgramPlay.begin(self, task)
-
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) returns of policies that know the family but not the task, exact.
+        """Return (n_tasks,) exact returns of policies that know the family but not the task.
 
-        "informative arm first" pulls that arm once and the target from then on. "blind search"
-        pulls other arms, each once, in an order drawn by lot, until it finds the target; that is
-        what Thompson sampling with the right prior does.
+        "informative arm first" pulls that arm once and then the target. "blind search" pulls other
+        arms, each once, in a random order, until it finds the target; that is what Thompson
+        sampling with the right prior does. Its return is averaged over orders, so ``rng`` is not
+        used.
 
         "Bayes optimum" has the highest mean return over the family that a policy can have. It is
-        the better one of the two, with the defaults the first: another blind pull before the
-        question pays the more, compared with the question now, the fewer arms are left, so that
-        it is best to ask at once or never.
-
-        Args:
-            rng: not used: the mean over orders is known.
+        the better of the two, with the defaults the first: compared with pulling the informative
+        arm now, one more blind pull before it pays the more, the fewer arms are left, so it is best
+        to pull the informative arm at once or never.
         """
         rules, numbers = self.rules, np.arange(self.rules.n_arms - 1)
         wrong = np.minimum(numbers, self.n_steps)
@@ -153,7 +138,7 @@ class InformativeTasks:
 
 @dataclass(frozen=True)
 class InformativeProgram:
-    """The rules of bandits with an informative arm; nothing is left to luck, and all is told.
+    """The deterministic rules of bandits with an informative arm.
 
     Attributes:
         n_arms: arms, the informative one included.
@@ -166,7 +151,7 @@ class InformativeProgram:
     other_reward: float
 
     def interface(self, n_steps: int) -> Interface:
-        """What such bandits look like from outside."""
+        """Return the interface of such bandits."""
         clues = {number / CLUES for number in range(1, self.n_arms)}
         values = tuple(sorted(clues | {self.target_reward, self.other_reward}))
         return Interface(
@@ -180,21 +165,21 @@ class InformativeProgram:
         )
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Not used: nothing is left to luck."""
+        """Return the uniform numbers, which are not used."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Nothing changes during an episode."""
+        """Return the targets; nothing changes during an episode."""
         return {"target": arrays["target"][task]}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Nothing: zeros."""
+        """Return zeros."""
         return xp.zeros_like(state["target"])
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """What the arms pay."""
+        """Return the rewards of the pulled arms."""
         target = state["target"]
         blind = xp.where(actions == target, self.target_reward, self.other_reward)
         reward = xp.where(actions == self.n_arms - 1, (target + 1) / CLUES, blind)

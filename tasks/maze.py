@@ -2,7 +2,7 @@
 
 Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn,
 hardware/mdp at 812b9ee): a random depth-first maze of 2 × 2 cells on a grid of 3 × 3 fields, a goal
-that is hit as often as possible in 4000 steps, a random restart after every hit.
+to be reached as often as possible in 4000 steps, and a random restart after every hit.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 
 
 @dataclass(frozen=True)
-class Layouts:
-    """What some mazes look like.
+class MazeLayouts:
+    """The fields of some mazes.
 
     Attributes:
         free: (n_tasks, height, width) whether a field is free, else it is wall.
         goal: (n_tasks,) number of the goal's field, counted row by row; it is free.
-        start: (n_tasks,) number of the field in which an episode begins: free and not the goal.
+        start: (n_tasks,) number of the field in which an episode starts: free and not the goal.
     """
 
     free: BoolArray
@@ -43,12 +43,12 @@ class Maze(Settings):
     Cells and the walls between them are fields of one grid, (2 · n_rows − 1) × (2 · n_columns − 1),
     without outer walls. Every field is a state, so wall fields are states that are never visited;
     actions are steps north, east, south and west. A step against a wall or the border leaves the
-    agent where it is. The step into the goal is a hit and leads straight to a random free field
-    other than the goal, so nobody ever stands on the goal.
+    agent where it is. The step into the goal is a hit and leads to a random free field other than
+    the goal, so the agent is never on the goal.
 
-    The return of an episode is its number of hits. What the agent is told differs from it: ``goal``
-    at a hit, ``bump`` at a wall or the border, else 0. The published program also restarted a trial
-    that had taken 100 steps; that is left out, because the time in a trial is no part of the state.
+    The return of an episode is its number of hits. The feedback differs from it: ``goal`` at a hit,
+    ``bump`` at a wall or the border, else 0. The published program also restarted a trial that had
+    taken 100 steps; that is left out, because the time in a trial is no part of the state.
     """
 
     kind: Literal["maze"] = "maze"
@@ -56,8 +56,8 @@ class Maze(Settings):
     n_rows: int = Field(default=2, ge=1, le=16, description="rows of cells")
     n_columns: int = Field(default=2, ge=1, le=16, description="columns of cells")
     n_steps: int = Field(default=4000, ge=1, le=1_000_000, description="steps of one episode")
-    bump: float = Field(default=-2.0, ge=-2, le=2, description="told at a wall or the border")
-    goal: float = Field(default=1.0, ge=-2, le=2, description="told at the goal")
+    bump: float = Field(default=-2.0, ge=-2, le=2, description="feedback at a wall or the border")
+    goal: float = Field(default=1.0, ge=-2, le=2, description="feedback at the goal")
 
     @model_validator(mode="after")
     def _two_cells(self) -> "Maze":
@@ -67,12 +67,12 @@ class Maze(Settings):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width in fields."""
+        """Return height and width in fields."""
         return 2 * self.n_rows - 1, 2 * self.n_columns - 1
 
     @property
     def interface(self) -> Interface:
-        """One state per field, four actions."""
+        """Return an interface with one state per field and four actions."""
         height, width = self.shape
         n_states = height * width
         return Interface(
@@ -81,24 +81,24 @@ class Maze(Settings):
 
     @property
     def feedback_range(self) -> tuple[float, float]:
-        """Least and largest of what the agent can be told."""
+        """Return least and largest feedback."""
         return min(self.bump, self.goal, 0.0), max(self.bump, self.goal, 0.0)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
-        """Draws ``n_tasks`` independent mazes."""
+        """Sample independent mazes."""
         return self.tables(self.layouts(n_tasks, rng))
 
-    def layouts(self, n_tasks: int, rng: np.random.Generator) -> Layouts:
-        """Draws what ``sample`` turns into tables; more tasks begin with the same ones."""
+    def layouts(self, n_tasks: int, rng: np.random.Generator) -> MazeLayouts:
+        """Sample layouts, which ``tables`` turns into tasks; larger samples start with the same."""
         free = np.zeros((n_tasks, *self.shape), dtype=np.bool_)
         goal, start = np.zeros((2, n_tasks), dtype=np.int64)
         for task in range(n_tasks):
-            free[task] = carve(self.n_rows, self.n_columns, rng)
+            free[task] = random_maze(self.n_rows, self.n_columns, rng)
             goal[task], start[task] = rng.choice(np.flatnonzero(free[task]), 2, replace=False)
-        return Layouts(free, goal, start)
+        return MazeLayouts(free, goal, start)
 
-    def tables(self, layouts: Layouts) -> TabularTasks:
-        """The mazes as Markov decision processes.
+    def tables(self, layouts: MazeLayouts) -> TabularTasks:
+        """Return the mazes as Markov decision processes.
 
         States that are never occupied, walls and the goal, have the restart's row and no reward.
         """
@@ -108,7 +108,7 @@ class Maze(Settings):
         is_goal = state == layouts.goal[:, None]
         occupied = free & ~is_goal
 
-        ahead = neighbours(height, width)
+        ahead = fields_ahead(height, width)
         target = np.where(free[:, ahead], ahead, state)
         hit = occupied[:, None, :] & np.take_along_axis(is_goal[:, None, :], target, axis=2)
         bumped = occupied[:, None, :] & (target == state)
@@ -126,11 +126,12 @@ class Maze(Settings):
         )
 
 
-def carve(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
-    """(2 · n_rows − 1, 2 · n_columns − 1) free fields of a random depth-first maze.
+def random_maze(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
+    """Return (2 · n_rows − 1, 2 · n_columns − 1) free fields of a random depth-first maze.
 
-    From a random cell the walk breaks into a random neighbour that it has not seen yet, and goes
-    back where there is none, until it has seen all cells. There is one way between any two fields.
+    From a random cell the walk breaks into a random neighbour that it has not visited, and goes
+    back where there is none, until it has visited all cells. There is one path between any two
+    fields.
     """
     free = np.zeros((2 * n_rows - 1, 2 * n_columns - 1), dtype=np.bool_)
     path = [(int(rng.integers(n_rows)), int(rng.integers(n_columns)))]
@@ -152,8 +153,8 @@ def carve(n_rows: int, n_columns: int, rng: np.random.Generator) -> BoolArray:
     return free
 
 
-def neighbours(height: int, width: int) -> IntArray:
-    """(4, n_states) the field one step ahead; the field itself where the border is in the way."""
+def fields_ahead(height: int, width: int) -> IntArray:
+    """Return (4, n_states) the field one step ahead, or the field itself at the border."""
     row, column = np.indices((height, width))
     fields = [
         (row + down).clip(0, height - 1) * width + (column + right).clip(0, width - 1)

@@ -1,8 +1,8 @@
-"""Random Markov decision processes, drawn as the published chip experiment drew them.
+"""Random Markov decision processes, sampled as in the published chip experiment.
 
 The generator is ``rand`` of pymdptoolbox, used by Bohnstingl et al. 2019 (Front. Neurosci. 13:483;
 repository Neuromorphic_Hardware_learns_to_learn): for each action and state a threshold r ~ U[0, 1]
-is drawn and a successor is allowed if its own U[0, 1] draw exceeds r, so the branching factor
+is drawn, and a successor is allowed if its own U[0, 1] draw exceeds r, so the branching factor
 varies from row to row; one successor is forced where none is allowed. Allowed successors get
 U[0, 1] masses, normalised to 1, and rewards U[-1, 1], which the hardware experiment maps to [0, 1].
 """
@@ -17,14 +17,14 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks
 
 MAX_ENTRIES = 2**24
-"""Of one table of one task: 128 MiB."""
+"""Limit for one table of one task, which then takes 128 MiB."""
 
 
 class RandomMdp(Settings):
     """The family of random MDPs of a given size; the defaults are those of the chip experiment.
 
-    An episode starts in state 0 and runs ``n_steps`` transitions without a reset. The reward
-    depends on action, state and successor; rewards of forbidden successors are 0.5 and never paid.
+    An episode starts in state 0 and takes ``n_steps`` transitions without a reset. The reward
+    depends on action, state and successor. Rewards of forbidden successors are 0.5 and never paid.
     """
 
     kind: Literal["random_mdp"] = "random_mdp"
@@ -44,11 +44,11 @@ class RandomMdp(Settings):
 
     @property
     def interface(self) -> Interface:
-        """Discrete states and actions."""
+        """Return an interface with discrete states and actions."""
         return Interface(self.n_states, self.n_actions, "discrete", self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> TabularTasks:
-        """Draws ``n_tasks`` independent MDPs."""
+        """Sample independent MDPs."""
         shape = (n_tasks, self.n_actions, self.n_states, self.n_states)
         allowed = rng.random(shape) > rng.random(shape[:-1])[..., None]
         forced = rng.integers(self.n_states, size=shape[:-1])

@@ -1,11 +1,11 @@
-"""Sums, products and elementary functions that are the same bits on every processor.
+"""Sums, products and elementary functions that give the same bits on every processor.
 
 IEEE 754 fixes the result of one addition, multiplication, division or square root, so NumPy gives
 the same bits for these everywhere. It does not fix the order of a sum, whether a product and a sum
 are rounded once or twice, or the last bit of an exponential. BLAS, the vector kernels of NumPy and
-the C library choose all three by the processor they find: the same product of matrices, or the same
-exponential, comes out differently in its last bits on an old and on a new processor. What follows
-is made of single operations of IEEE 754 in a fixed order.
+the C library choose all three by the processor that they find, so the same product of matrices, or
+the same exponential, differs in its last bits between an old and a new processor. The functions
+here consist of single operations of IEEE 754 in a fixed order.
 
 ``exp``, ``expm1`` and ``log`` are within 0.6, 1.1 and 0.8 units in the last place of the exact
 value (measured). They reduce the argument as is usual (Tang 1989, "Table-driven implementation of
@@ -31,7 +31,7 @@ PER_LN2 = 1.44269504088896338700
 LARGEST, SMALLEST = 710.0, -746.0
 """Arguments beyond which an exponential overflows or is 0."""
 COEFFICIENTS = tuple(1.0 / math.factorial(n) for n in range(2, 16))
-"""Of the Taylor series of e^r from the quadratic term on."""
+"""Coefficients of the Taylor series of e^r from the quadratic term on."""
 ROOT_HALF = 0.7071067811865476
 
 EXACT = decimal.Context(prec=50, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[])
@@ -39,14 +39,9 @@ EXACT = decimal.Context(prec=50, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, t
 
 
 def summed_products(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Σ_n left[n] · right[n], elementwise products added in the order of n.
+    """Return Σ_n left[n] · right[n], elementwise products added in the order of n.
 
-    Args:
-        left: (n, ...), n at least 1.
-        right: (n, ...), of a shape that broadcasts with it.
-
-    Returns:
-        The common shape without the first axis.
+    The first axis of both is n, at least 1; the other axes broadcast.
     """
     total = np.asarray(left[0] * right[0])
     term = np.empty_like(total)
@@ -56,23 +51,20 @@ def summed_products(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def product(left: FloatArray, right: FloatArray) -> FloatArray:
-    """(n_rows, n_columns) product of the matrices (n_rows, n) and (n, n_columns)."""
+    """Return the product of the matrices (n_rows, n) and (n, n_columns)."""
     return summed_products(left.T[:, :, None], right[:, None, :])
 
 
 def counted_sums(counts: FloatArray, values: FloatArray) -> FloatArray:
-    """The product of two matrices of which the first holds whole numbers.
+    """Return the product of two matrices of which the first holds integers.
 
     Values are cut into two parts of 30 bits each, counted from the largest value of their column.
-    Every sum of such parts is exact, whatever the order, so BLAS can form it; only adding both sums
+    Every sum of such parts is exact in any order, so BLAS can form it; only the final addition
     rounds.
 
     Args:
-        counts: (n_rows, n) whole numbers, 0 or above; a row sums to at most 2^22.
+        counts: (n_rows, n) integers, at least 0; a row sums to at most 2^22.
         values: (n, n_columns).
-
-    Returns:
-        (n_rows, n_columns).
     """
     _, exponent = np.frexp(np.abs(values).max(axis=0, initial=0.0))
     unit = np.ldexp(1.0, exponent - 30)
@@ -84,19 +76,19 @@ def counted_sums(counts: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def norm(vector: FloatArray) -> float:
-    """The Euclidean length of a vector."""
+    """Return the Euclidean length of a vector."""
     return float(np.sqrt(np.square(vector).sum()))
 
 
 def power(base: float, exponent: int) -> float:
-    """base^exponent for an exponent of 0 or above, in decimal arithmetic."""
+    """Return base^exponent for a non-negative exponent, computed in decimal arithmetic."""
     if exponent == 0:
         return 1.0
     return float(EXACT.power(decimal.Decimal(float(base)), int(exponent)))
 
 
 def exp(x: ArrayLike) -> Any:
-    """e^x, elementwise: e^x = 2^k e^r with k = round(x / ln 2), hence |r| ≤ ln 2 / 2."""
+    """Return e^x, elementwise: e^x = 2^k e^r with k = round(x / ln 2), hence |r| ≤ ln 2 / 2."""
     k, r, lost = _reduced(x)
     one_and_r = 1.0 + r
     rest = (r - (one_and_r - 1.0)) + lost + r * r * _after_linear(r)
@@ -104,13 +96,13 @@ def exp(x: ArrayLike) -> Any:
 
 
 def expm1(x: ArrayLike) -> Any:
-    """e^x − 1, elementwise, with full relative precision near 0: 2^k (e^r − 1) + (2^k − 1)."""
+    """Return e^x − 1, elementwise, precise near 0: 2^k (e^r − 1) + (2^k − 1)."""
     k, r, lost = _reduced(x)
     return _doubled(r + (lost + r * r * _after_linear(r)), k) + (_doubled(1.0, k) - 1.0)
 
 
 def log(x: ArrayLike) -> Any:
-    """The natural logarithm ln x, elementwise, of finite numbers above 0.
+    """Return the natural logarithm ln x, elementwise, of finite numbers above 0.
 
     With x = 2^k (1 + f) and s = f / (2 + f), ln(1 + f) = f − f² / 2 + s (f² / 2 + R), where
     R = 2 (s² / 3 + s⁴ / 5 + …).
@@ -137,7 +129,7 @@ def log(x: ArrayLike) -> Any:
 
 
 def _reduced(x: ArrayLike) -> tuple[Any, Any, Any]:
-    """k, r, and what rounding has taken from r, with x = k ln 2 + r."""
+    """Return k, r, and the rounding error of r, with x = k ln 2 + r."""
     within: Any = np.minimum(np.maximum(x, SMALLEST), LARGEST)
     k = np.rint(within * PER_LN2)
     high, low = within - k * LN2_HIGH, k * LN2_LOW
@@ -146,12 +138,12 @@ def _reduced(x: ArrayLike) -> tuple[Any, Any, Any]:
 
 
 def _doubled(x: Any, k: Any) -> Any:
-    """2^k x; nan where k is."""
+    """Return 2^k x; nan where k is nan."""
     return np.ldexp(x, np.where(np.isnan(k), 0.0, k).astype(np.int64))
 
 
 def _after_linear(r: Any) -> Any:
-    """(e^r − 1 − r) / r² for |r| ≤ ln 2 / 2: Σ r^n / (n + 2)!."""
+    """Return (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2: Σ r^n / (n + 2)!."""
     total: Any = COEFFICIENTS[-1]
     for coefficient in COEFFICIENTS[-2::-1]:
         total = total * r + coefficient

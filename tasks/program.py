@@ -1,25 +1,26 @@
-"""Playing tasks as pure functions of arrays: once for NumPy and for libraries that trace arrays.
+"""Tasks as pure functions of arrays, written once for NumPy and for libraries that trace arrays.
 
-A learner that is one compiled program needs its environment inside it. So that there is no second
-truth, the rules of a family are written once, as a ``Program`` over an array library ``xp``:
-episodes under way in NumPy (``ProgramPlay``) run it with ``numpy``, a compiled learner traces it
-with ``jax.numpy``. Programs use what both have: no assignment into arrays, no Python control flow
-that depends on their values.
+A learner that is one compiled program needs its environment inside it. The rules of a family are
+therefore written once, as a ``TaskProgram`` over an array library ``xp``: episodes in NumPy
+(``ProgramPlay``) run it with ``numpy``, a compiled learner traces it with ``jax.numpy``. Programs
+use only what both libraries have: no assignment into arrays, and no Python control flow that
+depends on their values.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
 
 Arrays = Mapping[str, Any]
-"""Arrays by name, of NumPy or of the library that traces."""
+"""Arrays by name, of NumPy or of a library that traces."""
 
 
-class Program(Protocol):
+class TaskProgram(Protocol):
     """The rules of a batch of tasks. Implementations are frozen dataclasses of plain values.
 
     Two batches with equal programs and arrays of equal shapes are played by the same compiled code,
@@ -27,62 +28,59 @@ class Program(Protocol):
     """
 
     def __hash__(self) -> int:
-        """Of the plain values."""
+        """Return a hash of the plain values."""
         ...
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """What a step needs of its uniform random numbers in [0, 1), elementwise, in NumPy.
+        """Transform uniform random numbers in [0, 1) into what a step needs, elementwise, in NumPy.
 
         Here belongs what array libraries compute differently, such as quantiles.
         """
         ...
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """The state of episodes that begin.
+        """Return the state of new episodes: arrays with first axis n_episodes.
 
         Args:
             xp: the array library.
             arrays: of the batch, first axis n_tasks.
-            task: (n_episodes,) which task of the batch each episode is for.
-
-        Returns:
-            Arrays whose first axis is n_episodes. The task belongs to it, if it is needed.
+            task: (n_episodes,) task of each episode; part of the state if later steps need it.
         """
         ...
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """(n_episodes,) index of what each sees now, or (n_episodes, n_observations) vector."""
+        """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
         ...
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Lets every episode take one step.
+        """Advance every episode by one step.
 
         Args:
             xp: the array library.
             arrays: of the batch.
             state: of the episodes.
             actions: (n_episodes,) indices, or (n_episodes, n_actions) vectors.
-            noise: (n_episodes,) one number each of what ``to_noise`` gives.
+            noise: (n_episodes,) what the method ``to_noise`` gives.
 
         Returns:
-            The state after it with the same keys, shapes and types, (n_episodes,) rewards, and
-            (n_episodes,) what each learner is told.
+            The next state with the same keys, shapes and types, (n_episodes,) rewards, and
+            (n_episodes,) feedback to the learners.
         """
         ...
 
 
 @runtime_checkable
-class Programmed(Protocol):
+class ProgrammedTasks(Protocol):
     """A batch of tasks whose rules are a program."""
 
-    def program(self) -> Program:
-        """The rules."""
+    def program(self) -> TaskProgram:
+        """Return the rules."""
         ...
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """The drawn problems: float64 or int64, first axis n_tasks.
+        """Return the sampled tasks as float64 or int64 arrays with first axis n_tasks.
 
         Where the interface names ``n_latents``, one of them is ``latents``, (n_tasks, n_latents)
         in [-1, 1]: numbers that define each task. The rules need not use them.
@@ -92,34 +90,58 @@ class Programmed(Protocol):
 
 @dataclass
 class ProgramPlay:
-    """Episodes under way, side by side, in NumPy: a ``Play``.
+    """Episodes in progress, side by side, in NumPy: a ``Play``."""
 
-    Attributes:
-        program: the rules.
-        arrays: of the batch.
-        state: of the episodes.
-    """
-
-    program: Program
+    program: TaskProgram
     arrays: Arrays
     state: Arrays
 
     @classmethod
-    def begin(cls, tasks: Programmed, task: IntArray) -> "ProgramPlay":
-        """Episodes that begin; ``task`` says which one of the batch each is for."""
+    def begin(cls, tasks: ProgrammedTasks, task: IntArray) -> "ProgramPlay":
+        """Start episodes; ``task`` (n_episodes,) is the task of each."""
         program, arrays = tasks.program(), tasks.arrays()
         return cls(program, arrays, program.start(np, arrays, task))
 
     def observe(self) -> Any:
-        """(n_episodes,) index of what each sees now, or (n_episodes, n_observations) vector."""
+        """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
         return self.program.observe(np, self.arrays, self.state)
 
     def step(
         self, actions: IntArray | FloatArray, uniforms: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Lets every episode take one step; gives (n_episodes,) rewards and what each is told."""
+        """Advance every episode by one step; return (n_episodes,) rewards and feedback."""
         prepared = self.program.to_noise(uniforms)
         self.state, reward, feedback = self.program.step(
             np, self.arrays, self.state, actions, prepared
         )
         return reward, feedback
+
+
+@dataclass(frozen=True)
+class ProgramBatch(ABC):
+    """Base of batches: arrays among the fields have n_tasks rows, all else is shared."""
+
+    @property
+    def n_tasks(self) -> int:
+        """Return the number of tasks."""
+        return len(next(iter(self._rows().values())))
+
+    def __getitem__(self, tasks: slice) -> Self:
+        """Return the tasks of a slice as a batch."""
+        return replace(self, **{name: rows[tasks] for name, rows in self._rows().items()})
+
+    @abstractmethod
+    def program(self) -> TaskProgram:
+        """Return the rules."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, FloatArray | IntArray]:
+        """Return the sampled tasks, see ``ProgrammedTasks``."""
+
+    def play(self, task: IntArray) -> ProgramPlay:
+        """Start episodes side by side; ``task`` (n_episodes,) is the task of each."""
+        return ProgramPlay.begin(self, task)
+
+    def _rows(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

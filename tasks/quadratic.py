@@ -1,4 +1,4 @@
-"""Quadratic functions of two inputs, learned from a teacher who is one sample late.
+"""Quadratic functions of two inputs, learned from targets that arrive one sample late.
 
 Hochreiter, Younger and Conwell 2001 ("Learning to learn using gradient descent", ICANN), with the
 values of Maass' talk "Networks of spiking neurons learn to learn": y = a x1² + b x2² + c x1 x2 +
@@ -14,13 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch, ProgramPlay
 from spikeloop.tasks.references.least_squares import interpolation, regression, running_mean
 from spikeloop.tasks.settings import Settings
 
 N_COEFFICIENTS = 6
 COEFFICIENT_VARIANCE = 1 / 3
-"""Of U[-1, 1]."""
+"""Variance of U[-1, 1]."""
 TARGET_RANGE = 0.2, 0.8
 PRIOR_MEAN = 0.5
 """Expected target before anything of a task is known: coefficients have mean 0."""
@@ -46,7 +46,7 @@ class Quadratic(Settings):
     """The family of quadratic functions of two inputs.
 
     Each step shows two inputs and asks for the function's value there; after the answer the
-    learner is told the target. The reward is minus the squared error on the scale of y, before it
+    learner gets the target. The reward is minus the squared error on the scale of y, before it
     was squeezed into [0.2, 0.8], so −return / n_steps is the usual mean squared error: 0.726 for
     the prior mean if inputs are U[-1, 1].
 
@@ -64,11 +64,11 @@ class Quadratic(Settings):
 
     @property
     def interface(self) -> Interface:
-        """Two inputs, one answer, and the target that it should have been."""
+        """Return an interface with two inputs, one answer, and targets as feedback."""
         return _interface(self.input_range, self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "QuadraticTasks":
-        """Draws ``n_tasks`` functions with their inputs; more tasks begin with the same ones."""
+        """Sample functions with their inputs; larger samples start with the same ones."""
         drawn = rng.uniform(-1.0, 1.0, (n_tasks, N_COEFFICIENTS + 2 * self.n_steps))
         inputs = drawn[:, N_COEFFICIENTS:].reshape(n_tasks, self.n_steps, 2)
         return QuadraticTasks(
@@ -77,7 +77,7 @@ class Quadratic(Settings):
 
 
 @dataclass(frozen=True)
-class QuadraticTasks:
+class QuadraticTasks(ProgramBatch):
     """A batch of quadratic functions, each with the samples of an episode.
 
     Attributes:
@@ -91,37 +91,28 @@ class QuadraticTasks:
     input_range: float
 
     @property
-    def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
-        return len(self.coefficients)
-
-    @property
     def n_steps(self) -> int:
-        """Samples of one episode."""
+        """Return the samples of one episode."""
         return int(self.inputs.shape[1])
 
     @property
     def interface(self) -> Interface:
-        """That of the family."""
+        """Return the interface of the family."""
         return _interface(self.input_range, self.n_steps)
-
-    def __getitem__(self, tasks: slice) -> "QuadraticTasks":
-        """The tasks of a slice, as a batch of its own."""
-        return QuadraticTasks(self.coefficients[tasks], self.inputs[tasks], self.input_range)
 
     @property
     def scale(self) -> float:
-        """Target per y: y lies within ±(3 r² + 2 r + 1) for input range r, targets within ±0.3."""
+        """Return target per y: |y| ≤ 3 r² + 2 r + 1 for input range r becomes at most 0.3."""
         largest = (3 * self.input_range + 2) * self.input_range + 1
         return (TARGET_RANGE[1] - TARGET_RANGE[0]) / 2 / largest
 
     def basis(self) -> FloatArray:
-        """(n_tasks, n_steps, 6) what the coefficients are multiplied with."""
+        """Return (n_tasks, n_steps, 6) terms by which the coefficients are multiplied."""
         x1, x2 = self.inputs[..., 0], self.inputs[..., 1]
         return np.stack([x1 * x1, x2 * x2, x1 * x2, x1, x2, np.ones_like(x1)], axis=-1)
 
     def values(self) -> FloatArray:
-        """(n_tasks, n_steps) y, the functions' values, unscaled."""
+        """Return (n_tasks, n_steps) y, the functions' unscaled values."""
         basis = self.basis()
         # Term by term, so that a task's numbers do not depend on the shape of the batch.
         total = np.zeros(basis.shape[:2])
@@ -130,30 +121,30 @@ class QuadraticTasks:
         return total
 
     def targets(self) -> FloatArray:
-        """(n_tasks, n_steps) right answers, in [0.2, 0.8]."""
+        """Return (n_tasks, n_steps) correct answers, in [0.2, 0.8]."""
         return PRIOR_MEAN + self.scale * self.values()
 
     def difficulty(self) -> FloatArray:
-        """(n_tasks, n_steps) in [0, 1], from small inputs to large ones, for orders of samples.
+        """Return (n_tasks, n_steps) difficulties in [0, 1], from small inputs to large ones.
 
-        The larger of |x1| and |x2| in units of the input range: near 0 the function is its
-        constant, farther out the linear and then the quadratic terms matter. ``argsort`` along
-        the last axis is a curriculum from easy to hard.
+        The difficulty is the larger of |x1| and |x2| in units of the input range: near 0 the
+        function is its constant, farther out the linear and then the quadratic terms matter.
+        ``argsort`` along the last axis is a curriculum from easy to hard.
         """
         larger: FloatArray = np.abs(self.inputs).max(axis=-1)
         return larger / self.input_range
 
     def references(self) -> References:
-        """Exact returns of always answering the prior mean, and of answering without error."""
+        """Return exact returns of always answering the prior mean, and of answers without error."""
         return References(random=-(self.values() ** 2).sum(axis=1), optimal=np.zeros(self.n_tasks))
 
     def baseline_errors(self) -> dict[str, FloatArray]:
-        """(n_tasks, n_steps) squared errors on the scale of y of predictors that learn online.
+        """Return (n_tasks, n_steps) squared errors on the scale of y of online predictors.
 
-        running mean: of the targets so far. Linear regression: on x1, x2 and 1, Bayesian, with
-        the family's own variances. Bayes regression: on all six terms, without noise; exact from
-        six samples on. Both priors are the Gaussians of the coefficients' mean and variance. For
-        a curriculum's errors, put ``inputs`` in its order.
+        "running mean" answers the mean of the targets so far. "linear regression" is Bayesian on
+        x1, x2 and 1, with the family's own variances. "Bayes regression" uses all six terms,
+        without noise, and is exact from six samples on. Both priors are the Gaussians of the
+        coefficients' mean and variance. For a curriculum's errors, put ``inputs`` in its order.
         """
         y, basis = self.values(), self.basis()
         squared = self.input_range**2
@@ -175,45 +166,40 @@ class QuadraticTasks:
         return {name: (prediction - y) ** 2 for name, prediction in predictions.items()}
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) return of each predictor of ``baseline_errors``, exact.
-
-        Args:
-            rng: not used.
-        """
+        """Return (n_tasks,) exact returns of the online predictors; ``rng`` is not used."""
         return {name: -errors.sum(axis=1) for name, errors in self.baseline_errors().items()}
 
     def program(self) -> "QuadraticProgram":
-        """The rules."""
+        """Return the rules."""
         return QuadraticProgram(self.scale)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``inputs``, the right answers as ``targets``, and the coefficients as ``latents``."""
+        """Return ``inputs``, correct answers as ``targets``, and coefficients as ``latents``."""
         return {
             "inputs": self.inputs,
             "targets": self.targets(),
             "latents": self.coefficients,
         }
 
-    def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
-        """Begins episodes side by side.
+    def play_in_order(self, task: IntArray, order: IntArray) -> ProgramPlay:
+        """Start episodes side by side.
 
         Args:
-            task: (n_episodes,) which task of the batch each episode is for.
-            order: (n_episodes, n_steps) in which order each episode meets the samples of its task,
-                a permutation; None for the order in which they were drawn.
+            task: (n_episodes,) task of each episode.
+            order: (n_episodes, n_steps) permutation in which each episode meets the samples of its
+                task.
 
         Raises:
-            ValueError: if ``order`` has another shape or leaves samples out.
+            ValueError: ``order`` has another shape or is no permutation.
         """
-        play = ProgramPlay.begin(self, task)
-        if order is not None:
-            shape = (len(task), self.n_steps)
-            if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
-                raise ValueError(
-                    f"order must have the shape {shape} and permute range({self.n_steps}) in "
-                    f"each row, got the shape {order.shape}"
-                )
-            play.state = {**play.state, "order": order}
+        shape = (len(task), self.n_steps)
+        if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
+            raise ValueError(
+                f"order must have the shape {shape} and permute range({self.n_steps}) in "
+                f"each row, got the shape {order.shape}"
+            )
+        play = self.play(task)
+        play.state = {**play.state, "order": order}
         return play
 
 
@@ -221,9 +207,8 @@ class QuadraticTasks:
 class QuadraticProgram:
     """The rules of quadratic functions.
 
-    The state has ``task`` and ``done``, (n_episodes,) answers given so far. Episodes that meet
-    their samples in an order of their own have it in their state as well: ``order`` (n_episodes,
-    n_steps).
+    The state has ``task`` and ``done``, (n_episodes,) the answers given so far. Episodes that meet
+    their samples in another order also have ``order``, (n_episodes, n_steps).
 
     Attributes:
         scale: target per y.
@@ -232,22 +217,22 @@ class QuadraticProgram:
     scale: float
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Not used: nothing is left to luck."""
+        """Return the uniform numbers, which are not used."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Before the first sample, in the order in which they were drawn."""
+        """Return the state before the first sample, in the order in which samples were drawn."""
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """(n_episodes, 2) inputs to answer now; after the last sample those of the last one."""
+        """Return (n_episodes, 2) inputs to answer now, or the last ones after the last sample."""
         now = xp.minimum(state["done"], arrays["inputs"].shape[1] - 1)
         return arrays["inputs"][state["task"], _sample(xp, state, now)]
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """Minus the squared error of (n_episodes, 1) answers on the scale of y, and the targets.
+        """Return minus the squared errors of (n_episodes, 1) answers in units of y, and targets.
 
         Answers beyond [0.2, 0.8] are taken as they are.
         """
@@ -257,7 +242,7 @@ class QuadraticProgram:
 
 
 def _sample(xp: Any, state: Arrays, step: Any) -> Any:
-    """(n_episodes,) which sample each episode meets in its given step."""
+    """Return (n_episodes,) the sample that each episode meets in its given step."""
     if "order" not in state:
         return step
     return xp.take_along_axis(state["order"], step[:, None], axis=1)[:, 0]

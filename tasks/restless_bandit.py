@@ -1,12 +1,12 @@
-"""Bandits whose arms change while they are pulled, slowly in some episodes and quickly in others.
+"""Bandits whose chances change while they are pulled, slowly in some episodes, quickly in others.
 
-The restless bandits of Wang et al. 2016 ("Learning to reinforcement learn", arXiv 1611.05763,
-section 3.1, after Behrens et al. 2007, Nat. Neurosci. 10:1214): to do well a learner must track the
-better arm, and infer from its rewards alone how quickly it has to forget.
+These are the restless bandits of Wang et al. 2016 ("Learning to reinforcement learn", arXiv
+1611.05763, section 3.1, after Behrens et al. 2007, Nat. Neurosci. 10:1214): to do well a learner
+must track the better arm, and infer from its rewards alone how quickly it has to forget.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,31 +14,30 @@ from pydantic import Field, model_validator
 
 from spikeloop.tasks.bandit import LEAST_LUCK
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 Volatility = Literal["low", "high", "mixed"]
 Arms = Literal["dependent", "independent"]
 
 MAX_CHANCES = 2**22
-"""Of one task: 32 MiB."""
+"""Limit for one task, which then takes 32 MiB."""
 
 
 class RestlessBandit(Settings):
-    """The family of Bernoulli bandits whose chances walk at random.
+    """The family of Bernoulli bandits whose chances follow random walks.
 
-    Each pull of arm a in step t pays 1 with probability p[t, a], else 0. A chance begins at U[0, 1]
+    Each pull of arm a in step t pays 1 with probability p[t, a], else 0. A chance starts at U[0, 1]
     and takes a step of N(0, volatility²) after every pull, reflected at 0 and 1, so that it is
-    U[0, 1] at all times. Of dependent arms, which are two, the first one walks and p[t, 1] =
-    1 − p[t, 0]; independent arms walk each for itself, equally quickly. An episode's volatility is
-    the low or the high one, if they are mixed with equal chances, and is not told. There is nothing
-    to
-    see: every observation is 0.
+    U[0, 1] at all times. Of two dependent arms the first one walks and p[t, 1] = 1 − p[t, 0];
+    independent arms walk separately with the same volatility. The volatility of an episode is the
+    low or the high one, if they are mixed with equal chances; the learner is not given it. Every
+    observation is 0.
 
-    Two dependent arms, a Gaussian random walk, 100 pulls, and two volatilities that are not told
-    are those of Wang et al. 2016. Its text gives neither their sizes nor what happens at 0 and 1:
-    these are our choice. A walk forgets where it was in about 0.2 / volatility² pulls, which is 500
-    pulls at the low one and 20 at the high one.
+    Two dependent arms, a Gaussian random walk, 100 pulls, and two unknown volatilities are those of
+    Wang et al. 2016. Its text gives neither their sizes nor what happens at 0 and 1: these are our
+    choice. A walk forgets its position in about 0.2 / volatility² pulls, which is 500 pulls at the
+    low volatility and 20 at the high one.
     """
 
     kind: Literal["restless_bandit"] = "restless_bandit"
@@ -71,13 +70,13 @@ class RestlessBandit(Settings):
 
     @property
     def interface(self) -> Interface:
-        """One observation, one action an arm, rewards 0 and 1."""
+        """Return an interface with one observation, one action per arm, and rewards 0 and 1."""
         return _interface(self.n_arms, self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RestlessTasks":
-        """Draws ``n_tasks`` independent bandits with all chances of their episodes.
+        """Sample independent bandits with the chances of all steps.
 
-        More tasks begin with the same ones.
+        Larger samples start with the same tasks.
         """
         # Imported here, so that the command line does not wait for it.
         from scipy.special import ndtri
@@ -105,13 +104,13 @@ def _interface(n_arms: int, n_steps: int) -> Interface:
 
 
 @dataclass(frozen=True)
-class RestlessTasks:
+class RestlessTasks(ProgramBatch):
     """A batch of restless bandits.
 
     Attributes:
         mean: (n_tasks, n_steps, n_arms) chance that a pull pays, in each step.
         arms: law of the arms of a bandit.
-        volatilities: standard deviations of a step that episodes may have, with equal chances.
+        volatilities: possible standard deviations of a step, with equal chances.
     """
 
     mean: FloatArray
@@ -119,96 +118,85 @@ class RestlessTasks:
     volatilities: tuple[float, ...]
 
     @property
-    def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
-        return len(self.mean)
-
-    @property
     def interface(self) -> Interface:
-        """That of the family."""
+        """Return the interface of the family."""
         _, n_steps, n_arms = self.mean.shape
         return _interface(n_arms, n_steps)
 
-    def __getitem__(self, tasks: slice) -> "RestlessTasks":
-        """The tasks of a slice, as a batch of its own."""
-        return replace(self, mean=self.mean[tasks])
-
     def references(self) -> References:
-        """Exact expected returns of uniform pulls, and of the best arm of each step.
+        """Return exact expected returns of uniform pulls, and of the best arm of each step.
 
-        As with all bandits, optimal is who knows the task, its future included, so no learner
-        earns a score of 1: what can be learned at all is among the ``baselines``.
+        As with all bandits, the optimal policy knows the task, its future included, so no learner
+        gets a score of 1; the best that can be learned is among the ``baselines``.
         """
         return References(
             random=self.mean.mean(axis=2).sum(axis=1), optimal=self.mean.max(axis=2).sum(axis=1)
         )
 
     def program(self) -> "RestlessProgram":
-        """The rules."""
+        """Return the rules."""
         return RestlessProgram()
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``mean``."""
+        """Return ``mean``."""
         return {"mean": self.mean}
 
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Begins episodes side by side."""
-        return ProgramPlay.begin(self, task)
-
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) expected returns of policies that begin without knowledge of the task.
+        """Estimate (n_tasks,) expected returns of policies that know the family but not the task.
 
-        "UCB1" believes that nothing changes. "Rescorla-Wagner" moves an arm's value by half the way
-        to each reward, the best fixed rate of the paper, and pulls the arm of the larger value.
-        "Thompson" and the last one know how chances walk and infer the volatility: the one draws
-        chances from its posterior, the other takes their means. With dependent arms the latter is
-        the "Bayes optimum": a success of one arm says what a failure of the other one says, so
-        there is nothing to explore, and no policy has a higher mean return over the family. With
-        independent ones it is the "greedy posterior mean", and the optimum is not known.
+        "UCB1" assumes constant chances. "Rescorla-Wagner" moves an arm's value half the way to each
+        reward, the best fixed rate of the paper, and pulls the arm of the larger value. "Thompson"
+        and the last policy know how chances walk and infer the volatility: the former draws chances
+        from its posterior, the latter takes their means. With dependent arms the latter is the
+        "Bayes optimum": a success of one arm has the same meaning as a failure of the other, so
+        exploration gains nothing, and no policy has a higher mean return over the family. With
+        independent arms it is the "greedy posterior mean", and the optimum is not known.
 
-        All are estimated from episodes played with ``rng``; ties are broken by lot.
+        All are estimated from episodes with ``rng``; ties are broken at random.
         """
         # Scores need no baselines, so that neither the command line nor a worker waits for them.
         from spikeloop.tasks.references import restless_policies as policies
+        from spikeloop.tasks.references.bandit_indices import bernoulli_policies
+        from spikeloop.tasks.references.simulation import IndexPolicy, Policy, simulated_return
         from spikeloop.tasks.references.walk_filter import WalkLaw
 
         n_arms, dependent = self.mean.shape[2], self.arms == "dependent"
         law = WalkLaw(1 if dependent else n_arms, dependent, self.volatilities)
-        of_name: dict[str, policies.Policy] = {
-            "UCB1": policies.Ucb(n_arms),
+        of_name: dict[str, Policy] = {
+            "UCB1": IndexPolicy(bernoulli_policies()["UCB1"], n_arms),
             "Rescorla-Wagner": policies.RescorlaWagner(n_arms),
             "Thompson": policies.Thompson(law),
             "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(law),
         }
         return {
-            name: policies.simulated_return(self.play, self.mean, policy, rng)
+            name: simulated_return(self.play, self.mean, policy, rng)
             for name, policy in of_name.items()
         }
 
 
 @dataclass(frozen=True)
 class RestlessProgram:
-    """The rules of restless bandits: an arm pays where the luck is below its chance; all is told.
+    """The rules of restless bandits: an arm pays where the random number is below its chance.
 
-    The state has ``task`` and ``done``, (n_episodes,) pulls so far.
+    The state has ``task`` and ``done``, (n_episodes,) the pulls so far.
     """
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """The uniform numbers themselves."""
+        """Return the uniform numbers themselves."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Before the first pull."""
+        """Return the state before the first pull."""
         return {"task": task, "done": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Nothing: zeros."""
+        """Return zeros."""
         return xp.zeros_like(state["task"])
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """What the arms pay."""
+        """Return the rewards of the pulled arms."""
         mean = arrays["mean"][state["task"], state["done"], actions]
         reward = (noise < mean).astype(mean.dtype)
         return {**state, "done": state["done"] + 1}, reward, reward

@@ -1,17 +1,17 @@
-"""The pydantic configuration that every settings model of Spikeloop shares."""
+"""The base class of all settings."""
 
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 MAX_INTEGER = 2**63 - 1
-"""What an array, a generator's seed and a column of a table can hold."""
+"""The largest integer that arrays, seeds of generators and columns of tables can hold."""
 LEAST, LARGEST = 1e-30, 1e30
-"""Numbers nearer to the ends of double precision overflow when they are squared or divided by."""
+"""Magnitudes closer to the limits of double precision overflow when squared or divided by."""
 
 
 class Settings(BaseModel):
-    """Empty base of all settings: frozen, strict, no unknown keys, no infinities or near ones.
+    """Empty base of all settings: frozen and strict, without unknown keys or extreme numbers.
 
     A settings object *is* the family, learner, strategy or target it describes; there is no second
     configuration class. Use ``Field`` for ranges, and ``type(self).model_validate`` rather than
@@ -33,5 +33,5 @@ class Settings(BaseModel):
 
 
 def _shortened(value: int) -> str:
-    """A whole number of any length in a few characters."""
+    """Describe an integer of any length in a few characters."""
     return f"{'-' if value < 0 else ''}2**{abs(value).bit_length() - 1} or more"

@@ -1,30 +1,31 @@
-"""The two-step task: does a learner credit what it did, or the state that it came to?
+"""The two-step task, which tells whether a learner credits its action or the state it reached.
 
 Daw et al. 2011 (Neuron 69:1204), in the simpler form of Wang et al. 2016 ("Learning to
 reinforcement learn", arXiv 1611.05763, section 3.2.1): an action at the first stage leads to one of
 two states, usually to its own and sometimes to the other one, and one of these states pays often,
-the other one rarely. Which one that is has to be learned.
+the other one rarely. Which state pays often has to be learned.
 
 **Stay probabilities.** How often the first-stage action of a trial is repeated in the next one, by
 whether the trial was rewarded and whether its transition was the common one, tells strategies
-apart. Who credits the action (model-free) stays after rewards and changes after none, whatever the
-transition: a main effect of reward. Who credits the state (model-based) stays after a reward that
-followed a common transition or after none that followed a rare one, and changes in the other two
-cases: an interaction of reward and transition. The policies behind ``baselines`` that remember one
-trial show both patterns pure. One that credits actions over many trials shows an interaction as
-well, though a smaller one than its effect of reward, because what it believes at the start of a
-trial and what happens in it go together (Akam, Costa, Dayan 2015, PLoS Comput. Biol. 11:e1004648).
+apart. A strategy that credits the action (model-free) stays after rewards and changes after none,
+whatever the transition: a main effect of reward. A strategy that credits the state (model-based)
+stays after a reward that followed a common transition or after none that followed a rare one, and
+changes in the other two cases: an interaction of reward and transition. The policies behind
+``baselines`` that remember one trial show both patterns purely. One that credits actions over many
+trials shows an interaction as well, though a smaller one than its effect of reward, because its
+belief at the start of a trial and what happens in it are correlated (Akam, Costa, Dayan 2015, PLoS
+Comput. Biol. 11:e1004648).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
 
 
@@ -34,9 +35,9 @@ class TwoStep(Settings):
     A trial takes two steps. In the first one the observation is 0; action a leads to state a + 1
     with probability ``common`` and else to the other one, and pays nothing. In the second one the
     observation is that state, 1 or 2, and every action pays 1 with the state's chance, else 0:
-    ``reward`` in the good state and 1 − ``reward`` in the other one. Which state is good when a
-    episode begins is drawn with equal chances; before every further trial the two change places
-    with probability ``reversal``.
+    ``reward`` in the good state and 1 − ``reward`` in the other one. The good state of the first
+    trial is drawn with equal chances; before every further trial the two change places with
+    probability ``reversal``.
 
     Transitions and rewards are those of Wang et al. 2016, where the good state is drawn once an
     episode: ``reversal = 0``. Reversals of 0.025 a trial are in reproductions of the same authors'
@@ -67,11 +68,11 @@ class TwoStep(Settings):
 
     @property
     def interface(self) -> Interface:
-        """Three observations, two actions, rewards 0 and 1."""
+        """Return an interface with three observations, two actions, and rewards 0 and 1."""
         return _interface(self.n_steps)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "TwoStepTasks":
-        """Draws ``n_tasks`` independent tasks; more tasks begin with the same ones."""
+        """Sample independent tasks; larger samples start with the same ones."""
         drawn = rng.random((n_tasks, self.n_steps // 2))
         swapped = drawn < self.reversal
         swapped[:, 0] = drawn[:, 0] < 0.5
@@ -84,15 +85,15 @@ def _interface(n_steps: int) -> Interface:
 
 
 @dataclass(frozen=True)
-class TwoStepTasks:
+class TwoStepTasks(ProgramBatch):
     """A batch of two-step tasks.
 
     Attributes:
-        good: (n_tasks, n_trials) which state is good in each trial: 0 where it is state 1, 1 where
-            it is state 2, which is also the better action.
+        good: (n_tasks, n_trials) the good state of each trial: 0 for state 1, 1 for state 2, which
+            is also the better action.
         common: probability of an action's usual transition.
         reward: chance of a reward in the good state.
-        reversal: chance of a reversal before a trial, which ``good`` was drawn with.
+        reversal: chance of a reversal before a trial, with which ``good`` was drawn.
     """
 
     good: IntArray
@@ -101,63 +102,51 @@ class TwoStepTasks:
     reversal: float
 
     @property
-    def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
-        return len(self.good)
-
-    @property
     def n_trials(self) -> int:
-        """Trials of one episode."""
+        """Return the trials of one episode."""
         return int(self.good.shape[1])
 
     @property
     def interface(self) -> Interface:
-        """That of the family."""
+        """Return the interface of the family."""
         return _interface(2 * self.n_trials)
-
-    def __getitem__(self, tasks: slice) -> "TwoStepTasks":
-        """The tasks of a slice, as a batch of its own."""
-        return replace(self, good=self.good[tasks])
 
     @property
     def right_pays(self) -> float:
-        """Chance that a trial with the better action is rewarded; with the other, 1 minus this."""
+        """Return the chance of a reward in a trial with the better action; else it is 1 − this."""
         return self.common * self.reward + (1.0 - self.common) * (1.0 - self.reward)
 
     def references(self) -> References:
-        """Exact expected returns of uniform actions, and of who knows the good state in each trial.
+        """Return exact expected returns of uniform actions, and of knowing each trial's good state.
 
-        They are the same for all tasks: half a reward a trial, and ``right_pays`` a trial.
+        They are the same for all tasks: half a reward per trial, and ``right_pays`` per trial.
         """
         trials = np.full(self.n_tasks, float(self.n_trials))
         return References(random=trials / 2, optimal=trials * self.right_pays)
 
     def program(self) -> "TwoStepProgram":
-        """The rules."""
+        """Return the rules."""
         return TwoStepProgram(self.common, self.reward)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """``good``."""
+        """Return ``good``."""
         return {"good": self.good}
 
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Begins episodes side by side."""
-        return ProgramPlay.begin(self, task)
-
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
-        """(n_tasks,) expected returns of policies that know the family but not the task.
+        """Return (n_tasks,) expected returns of policies that know the family but not the task.
 
-        A trial speaks for one of the states: a reward for that which was reached, none for the
-        other one. "stay by state" takes the usual action of the state that the last trial spoke
-        for; "Bayes optimum" the more probable one after all trials. No policy has a higher mean
-        return: what a trial tells does not depend on its action, so there is nothing to explore.
+        A trial is evidence for one of the states: a reward for the state that was reached, no
+        reward for the other one. "stay by state" takes the usual action of the state that the last
+        trial favoured; "Bayes optimum" that of the more probable state after all trials. No policy
+        has a higher mean return: the evidence of a trial does not depend on its action, so
+        exploration gains nothing.
 
-        "stay by action" and "blind to states" are the same two policies without a look at the
-        state, which is model-free: a reward speaks for the action that was taken, none for the
-        other one. No policy does better that treats a trial as a pull of one of two arms.
+        "stay by action" and "blind to states" are the same two policies without the observation of
+        the state, which is model-free: a reward is evidence for the action that was taken, no
+        reward for the other one. No policy that treats a trial as a pull of one of two arms does
+        better.
 
-        Those that remember one trial are exact, the others estimated from episodes drawn with
-        ``rng``.
+        Those that remember one trial are exact, the others estimated from episodes with ``rng``.
         """
         from spikeloop.tasks.references.two_state_filter import filtered_return, last_return
 
@@ -175,10 +164,10 @@ class TwoStepTasks:
 
 @dataclass(frozen=True)
 class TwoStepProgram:
-    """The rules of two-step tasks; all rewards are told.
+    """The rules of two-step tasks.
 
-    The state has ``task``, ``trial`` and ``place``, (n_episodes,) what each episode sees: 0 at the
-    first stage, 1 or 2 at the second one.
+    The state has ``task``, ``trial`` and ``place``, (n_episodes,) what each episode observes: 0 at
+    the first stage, 1 or 2 at the second one.
 
     Attributes:
         common: probability of an action's usual transition.
@@ -189,21 +178,21 @@ class TwoStepProgram:
     reward: float
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """The uniform numbers themselves: of transitions and of rewards in turn."""
+        """Return the uniform numbers themselves, used for transitions and rewards in turn."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """At the first stage of the first trial."""
+        """Return the first stage of the first trial."""
         return {"task": task, "trial": xp.zeros_like(task), "place": xp.zeros_like(task)}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Where each episode is."""
+        """Return the stage or state of each episode."""
         return state["place"]
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """From the first stage to the second one, or from there to the next trial."""
+        """Move from the first stage to the second one, or from there to the next trial."""
         task, trial, place = state["task"], state["trial"], state["place"]
         second = place > 0
         reached = xp.where(noise < self.common, actions, 1 - actions) + 1

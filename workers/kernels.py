@@ -68,20 +68,27 @@ def routine(function: Function) -> Function:
 
 
 def kernel(function: Function) -> Function:
-    """Compiles a function that Python calls, and keeps its machine code on disk."""
+    """Compile a function that Python calls, and keep its machine code on disk."""
     return cast(Function, njit(**OPTIONS, cache=True)(function))
 
 
-def source_digest(*others: Path) -> int:
-    """A 62-bit digest of all sources that may end up in a kernel.
+def emulator_kernel(function: Function, *others: Path) -> Function:
+    """Compile a kernel that merges functions of other files, such as those of the emulator.
 
-    numba's cache notices changes of a kernel's own file only, not of the functions merged into
-    it. A kernel that refers to this number from an enclosing function has it in its cache key, and
-    so is never run in a stale version.
+    numba's cache notices changes of a kernel's own file only. This kernel's files on disk are named
+    by the digest of all its sources, so that no stale version is run, and that an index which names
+    types of an earlier version is never read.
 
     Args:
-        others: further sources that do, such as a user's own plasticity program.
+        function: the kernel.
+        others: further sources, such as a user's own plasticity program.
     """
+    function.__qualname__ += f".{source_digest(*others):x}"
+    return kernel(function)
+
+
+def source_digest(*others: Path) -> int:
+    """Return a 62-bit digest of all sources of the emulator and of other files."""
     digest = hashlib.blake2b(digest_size=8)
     workers = Path(__file__).parent
     folders = ("chip", "plasticity", "learners")

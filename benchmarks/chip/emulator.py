@@ -24,7 +24,7 @@ import numpy as np
 from spikeloop.coordinator.store.manifest import processor
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.circuit import Circuit
-from spikeloop.workers.chip.core import steps
+from spikeloop.workers.chip.core import cycles_to_steps
 from spikeloop.workers.chip.limits import DECISION_CYCLES, PPU_HZ
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.space import Parameters
@@ -121,7 +121,7 @@ def main() -> None:
     ):
         circuit = Circuit(step_s=step_s, noise_V=noise_V, strides=strides)
         wall_s = episode_s(ChipAgent(circuit=circuit), repeats)
-        step_ns = 1e9 * wall_s / N_DECISIONS / steps(DECISION_CYCLES, step_s)
+        step_ns = 1e9 * wall_s / N_DECISIONS / cycles_to_steps(DECISION_CYCLES, step_s)
         print(
             f"| {step_s * 1e6:.1f} | {'on' if noise_V else 'off'} | {'on' if strides else 'off'} "
             f"| {wall_s * 1e3:.1f} | {step_ns:.1f} | {N_DECISIONS * DECISION_S / wall_s:.1f} |"

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.store.manifest import processor
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.limits import (
@@ -39,12 +39,17 @@ from spikeloop.workers.chip.limits import (
     PPU_HZ,
     V_MAX_V,
 )
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
 from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
 from spikeloop.workers.kernels import routine
-from spikeloop.workers.learners.chip.episode import Timing, silence, stimulate, timing
+from spikeloop.workers.learners.chip.episode import (
+    DecisionProtocol,
+    decision_protocol,
+    silence,
+    stimulate,
+)
 
 S, A = 6, 8
 CHIP = 20
@@ -80,9 +85,8 @@ hold : second (constant)
 """
 
 
-def neurons() -> Neurons:
-    """The neurons of the chip."""
-    return mismatched(physical(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
+def neurons() -> NeuronConstants:
+    return with_mismatch(ideal_constants(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 
 def network(episode: int) -> Core:
@@ -92,7 +96,7 @@ def network(episode: int) -> Core:
         CIRCUIT.step_s,
         noise_V=CIRCUIT.noise_V,
         router_delay_cycles=CIRCUIT.router_delay_cycles,
-        gain=synapse_gain(CHIP),
+        gain=synapse_gains(CHIP),
     )
     connect(core, S, A, inhibition_u6=35, pulse_u5=CIRCUIT.pulse_u5)
     weights_u6 = np.random.default_rng(episode).integers(20, 64, (S, A))
@@ -106,7 +110,7 @@ def visited(episode: int, n_decisions: int) -> NDArray[np.int64]:
 
 
 @routine
-def open_loop(core: Core, states: NDArray[np.int64], protocol: Timing) -> int:
+def open_loop(core: Core, states: NDArray[np.int64], protocol: DecisionProtocol) -> int:
     """Runs the protocol for every state and returns the number of spikes."""
     n_spikes = 0
     for state in states:
@@ -119,7 +123,7 @@ def open_loop(core: Core, states: NDArray[np.int64], protocol: Timing) -> int:
 
 def emulate(n_decisions: int) -> tuple[float, float]:
     """Wall time, and spikes a decision, of one episode on the emulator."""
-    prepared, protocol, states = network(0), timing(CIRCUIT), visited(0, n_decisions)
+    prepared, protocol, states = network(0), decision_protocol(CIRCUIT), visited(0, n_decisions)
     open_loop(clone(prepared), states[:1], protocol)
     core = clone(prepared)
     seed_words(np.uint64(1), core.lanes)
@@ -130,7 +134,7 @@ def emulate(n_decisions: int) -> tuple[float, float]:
 
 def stimuli(episode: int, n_decisions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Source and step of every event: source k < S kicks state k, source S + k is action k."""
-    protocol = timing(CIRCUIT)
+    protocol = decision_protocol(CIRCUIT)
     length = round(DECISION_S / CIRCUIT.step_s)
     source, step = [], []
     for decision, state in enumerate(visited(episode, n_decisions)):
@@ -181,7 +185,7 @@ def simulate(target: str, n_episodes: int, n_decisions: int) -> tuple[float, flo
     b2.seed(1)
 
     cells = neurons()
-    tiled = {f.name: np.tile(getattr(cells, f.name), n_episodes) for f in fields(Neurons)}
+    tiled = {f.name: np.tile(getattr(cells, f.name), n_episodes) for f in fields(NeuronConstants)}
     group = b2.NeuronGroup(
         n_episodes * N_NEURONS,
         EQUATIONS,

@@ -33,7 +33,12 @@ from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-from spikeloop.workers.learners.chip.episode import Timing, silence, stimulate, timing
+from spikeloop.workers.learners.chip.episode import (
+    DecisionProtocol,
+    decision_protocol,
+    silence,
+    stimulate,
+)
 from spikeloop.workers.learners.tabular.learner import TabularTd
 from spikeloop.workers.plasticity import TdLambda
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -105,17 +110,17 @@ def score(run: RunConfig, point: FloatArray, learner: ChipAgent) -> float:
 
 @routine
 def observe(
-    core: Core, state: int, n_states: int, n_actions: int, coding: int, timing: Timing
+    core: Core, state: int, n_states: int, n_actions: int, coding: int, protocol: DecisionProtocol
 ) -> tuple[int, int]:
     """One decision with the weights as they are: how many action neurons fired, and the choice."""
-    stimulate(core, state, n_states, timing)
+    stimulate(core, state, n_states, protocol)
     n_fired = 0
     for action in range(n_actions):
         if core.counters_u10[n_states + action] > 0:
             n_fired += 1
     action = choose(core, coding, n_states, n_actions)
-    silence(core, n_states, n_actions, timing)
-    advance(core, timing.settle)
+    silence(core, n_states, n_actions, protocol)
+    advance(core, protocol.settle)
     return n_fired, action
 
 
@@ -130,7 +135,7 @@ def decisions(run: RunConfig, point: FloatArray, n_tasks: int = 20) -> dict[str,
     episodes = learner.run_episodes(parameters, tasks, np.arange(n_tasks, dtype=np.uint64)[None])
     assert episodes.action_values is not None
     n_states, n_actions = tasks.n_states, tasks.n_actions
-    protocol = timing(learner.circuit_of(theta))
+    protocol = decision_protocol(learner.circuit_of(theta))
     coding = CODINGS.index(learner.coding)
     fired, silent, best, ties = [], [], [], []
     for task in range(n_tasks):

@@ -15,7 +15,7 @@ from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, adaptation
 from spikeloop.coordinator.search.transfer_design import new_tasks
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.program import Program
+from spikeloop.tasks.program import TaskProgram
 from spikeloop.workers import xla
 from spikeloop.workers.job import Grid
 from spikeloop.workers.learners.lsnn import tile
@@ -177,9 +177,9 @@ class ShortenedTasks:
         interface: Interface = replace(self.whole.interface, n_steps=self.n_steps)
         return interface
 
-    def program(self) -> Program:
+    def program(self) -> TaskProgram:
         """The rules of the tasks."""
-        program: Program = self.whole.program()
+        program: TaskProgram = self.whole.program()
         return program
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:

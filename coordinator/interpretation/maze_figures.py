@@ -9,7 +9,7 @@ import numpy as np
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.maze import MOVES, BoolArray, Layouts, neighbours
+from spikeloop.tasks.maze import MOVES, BoolArray, MazeLayouts, fields_ahead
 from spikeloop.tasks.references.shortest_path import distances
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ HEADINGS = ("Before learning to learn: default Θ", "After learning to learn: le
 
 
 def policies_figure(
-    layouts: Layouts, values: FloatArray, titles: Sequence[Sequence[str]], title: str, path: Path
+    layouts: MazeLayouts,
+    values: FloatArray,
+    titles: Sequence[Sequence[str]],
+    title: str,
+    path: Path,
 ) -> Path:
     """Write the figure of ``draw_policies``, default Θ on the left and learned Θ on the right."""
     figure = figures.new(1.0 + 3.0 * values.shape[1], title=title)
@@ -49,7 +53,7 @@ def policies_figure(
 
 def draw_policies(
     figure: "Figure",
-    layouts: Layouts,
+    layouts: MazeLayouts,
     values: FloatArray,
     headings: Sequence[str],
     titles: Sequence[Sequence[str]],
@@ -119,7 +123,7 @@ def draw_policy(
         axes.add_patch(Rectangle(corner, 1, 1, lw=0, fc="none", ec=UNDECIDED, hatch="////"))
 
     field, action = np.nonzero(best)
-    near = neighbours(height, width)
+    near = fields_ahead(height, width)
     ahead = np.where(free.ravel()[near], near, state)
     way = distances(free, (goal // width, goal % width)).ravel()
     astray = way[ahead[action, field]] >= way[field]

@@ -13,7 +13,7 @@ from spikeloop.coordinator.interpretation.maze_figures import policies_figure
 from spikeloop.coordinator.interpretation.results import Results, result_table
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks.base import FloatArray, References
-from spikeloop.tasks.maze import Layouts, Maze
+from spikeloop.tasks.maze import Maze, MazeLayouts
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
 
 MOST_MAZES = 20
@@ -33,7 +33,7 @@ class Policies:
     """
 
     n_steps: int
-    layouts: Layouts
+    layouts: MazeLayouts
     references: References
     hits: FloatArray
     values: FloatArray

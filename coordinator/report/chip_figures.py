@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.calibration.calibrate import RATES_WITHIN, Calibration
-from spikeloop.workers.chip.calibration.measured import QUANTITIES
+from spikeloop.workers.chip.calibration.results import QUANTITIES, RATES_WITHIN, Calibration
 from spikeloop.workers.chip.limits import N_NEURONS
 
 if TYPE_CHECKING:

@@ -1,18 +1,17 @@
-"""Exact expected returns with two Bernoulli arms, for policies that look at counts only.
+"""Exact expected returns with two Bernoulli arms, for policies that depend on counts only.
 
 Such a policy is a function ``choose(n0, n1)`` of how often arm 0 and arm 1 were pulled. It returns
-(n0 + 1, n1 + 1) probabilities to pull arm 0 next, for each number of successes of the one and the
-other. The pulls of an episode lead from counts to counts, and there are few enough to visit them
-all.
+(n0 + 1, n1 + 1) probabilities to pull arm 0 next, for each number of successes of either arm. The
+pulls of an episode lead from counts to counts, and there are few enough counts to visit them all.
 
 It is enough to do so once for all tasks. Let L be the law of the counts if the chances p0 and p1
 were themselves drawn from U[0, 1]. The probability of any one history with these counts is
-∫ p^s (1 − p)^(n − s) dp = 1 / [(n + 1) C(n, s)] for either arm, times what the policy adds, which
+∫ p^s (1 − p)^(n − s) dp = 1 / [(n + 1) C(n, s)] for either arm, times the policy's factor, which
 does not depend on the chances. So the law for given chances is
 
     L(counts) · Π_arms (n + 1) C(n, s) p^s (1 − p)^(n − s),
 
-a sum of positive terms of moderate size: nothing is lost to rounding.
+a sum of positive terms of moderate size, in which no precision is lost by cancellation.
 """
 
 from collections.abc import Callable
@@ -25,19 +24,19 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import product
 from spikeloop.tasks.references.bandit_indices import chance_mean, ucb1
 
-Choice = Callable[[int, int], FloatArray]
+CountPolicy = Callable[[int, int], FloatArray]
 
 MAX_STEPS = 200
-"""Pulls up to which four policies take some ten seconds, and a stored one less than 100 MB."""
+"""Pulls up to which four policies take about ten seconds, and a stored one less than 100 MB."""
 
 
 def successes(n_pulls: int) -> FloatArray:
-    """(n_pulls + 1,) how often an arm can have paid."""
+    """Return (n_pulls + 1,) possible numbers of successes."""
     return np.arange(n_pulls + 1, dtype=np.float64)
 
 
-def final_counts(choose: Choice, n_steps: int) -> list[FloatArray]:
-    """Law of the counts after ``n_steps`` pulls of arms whose chances are drawn from U[0, 1].
+def final_counts(choose: CountPolicy, n_steps: int) -> list[FloatArray]:
+    """Return the law of the counts after ``n_steps`` pulls of arms with chances from U[0, 1].
 
     Returns:
         For n0 = 0 … n_steps pulls of arm 0 the (n0 + 1, n_steps − n0 + 1) probabilities of the
@@ -60,16 +59,13 @@ def final_counts(choose: Choice, n_steps: int) -> list[FloatArray]:
     return law
 
 
-def expected_return(choose: Choice, mean: FloatArray, n_steps: int) -> FloatArray:
-    """Expected number of successes for given chances.
+def expected_return(choose: CountPolicy, mean: FloatArray, n_steps: int) -> FloatArray:
+    """Return (n_tasks,) expected numbers of successes of both arms together.
 
     Args:
         choose: the policy.
         mean: (n_tasks, 2) chances of the arms.
         n_steps: pulls of an episode.
-
-    Returns:
-        (n_tasks,) successes of both arms together.
     """
     won, lost = powers(mean, n_steps), powers(1.0 - mean, n_steps)
 
@@ -87,14 +83,14 @@ def expected_return(choose: Choice, mean: FloatArray, n_steps: int) -> FloatArra
 
 
 def powers(base: FloatArray, n: int) -> FloatArray:
-    """(*base.shape, n + 1) powers 0 to n, by multiplying."""
+    """Return (*base.shape, n + 1) powers 0 to n, by repeated multiplication."""
     factors = np.ones((*base.shape, n + 1))
     factors[..., 1:] = base[..., None]
     return np.multiply.accumulate(factors, axis=-1)
 
 
-def choices() -> dict[str, Choice]:
-    """The policies of ``bernoulli_policies``, by the same names."""
+def count_policies() -> dict[str, CountPolicy]:
+    """Return the policies of ``bernoulli_policies``, by the same names."""
     return {
         "UCB1": larger(ucb1),
         "Thompson": thompson,
@@ -102,8 +98,8 @@ def choices() -> dict[str, Choice]:
     }
 
 
-def larger(index: Callable[[FloatArray, float, int], FloatArray]) -> Choice:
-    """The policy that pulls the arm with the larger index, either with 1/2 if they are equal."""
+def larger(index: Callable[[FloatArray, float, int], FloatArray]) -> CountPolicy:
+    """Return the policy that pulls the arm with the larger index, either with 1/2 if equal."""
 
     def choose(n0: int, n1: int) -> FloatArray:
         first = index(successes(n0), n0, n0 + n1)[:, None]
@@ -115,9 +111,9 @@ def larger(index: Callable[[FloatArray, float, int], FloatArray]) -> Choice:
 
 
 def thompson(n0: int, n1: int) -> FloatArray:
-    """Thompson 1933: pulls an arm as often as it is the better one under the posterior.
+    """Pull an arm as often as it is the better one under the posterior (Thompson 1933).
 
-    With x0 ~ Beta(s0 + 1, n0 − s0 + 1), and x1 likewise, and n = n0 + n1,
+    With x0 ~ Beta(s0 + 1, n0 − s0 + 1), x1 accordingly, and n = n0 + n1,
 
         P(x0 > x1) = (n1 + 1) / (n + 2) · Σ_{i ≤ s0} C(n0 + 1, i) C(n1, s1) / C(n + 1, i + s1),
 
@@ -132,5 +128,5 @@ def thompson(n0: int, n1: int) -> FloatArray:
 
 
 def binomials(n: int) -> FloatArray:
-    """(n + 1,) the n-th row of Pascal's triangle."""
+    """Return (n + 1,) the n-th row of Pascal's triangle."""
     return np.array([comb(n, k) for k in range(n + 1)], dtype=np.float64)

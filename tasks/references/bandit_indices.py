@@ -1,8 +1,9 @@
 """Policies of bandits that give every arm a number and pull an arm whose number is largest.
 
-An index takes what every arm has paid so far, ``total``, and how often it was pulled, ``pulls``,
-both of one shape whose last axis are the arms; the pulls of all arms, ``step``; and a generator,
-for those that draw. It returns one number an arm. All ties are broken by lot, by the caller.
+An index is a function of ``total``, the reward of every arm so far, and ``pulls``, how often it was
+pulled, both of one shape whose last axis are the arms; of ``step``, the pulls of all arms; and of a
+generator, for indices that are drawn. It returns one number per arm. The caller breaks ties at
+random.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ Index = Callable[[FloatArray, FloatArray, int, np.random.Generator], FloatArray]
 
 
 def ucb1(total: ArrayLike, pulls: ArrayLike, step: int, noise: float = 1.0) -> FloatArray:
-    """Mean plus noise · √(2 ln step / pulls); infinite before the first pull.
+    """Return mean plus noise · √(2 ln step / pulls); infinite before the first pull.
 
     Auer, Cesa-Bianchi, Fischer 2002 (Machine Learning 47:235), Figure 1, for rewards in [0, 1] and
     with ``noise`` 1; rewards of another scale are brought to it by their standard deviation.
@@ -28,7 +29,7 @@ def ucb1(total: ArrayLike, pulls: ArrayLike, step: int, noise: float = 1.0) -> F
 
 
 def chance_mean(total: ArrayLike, pulls: ArrayLike) -> FloatArray:
-    """Posterior mean of a chance of success under the prior U[0, 1]: Laplace's (s + 1) / (n + 2).
+    """Return the posterior mean of a chance under the prior U[0, 1]: Laplace's (s + 1) / (n + 2).
 
     Equal fractions give equal floats, because division is rounded correctly: ties stay ties.
     """
@@ -37,7 +38,7 @@ def chance_mean(total: ArrayLike, pulls: ArrayLike) -> FloatArray:
 
 
 def bernoulli_policies() -> dict[str, Index]:
-    """Policies for rewards 0 and 1, by their names for tables; the prior of a chance is U[0, 1]."""
+    """Return policies for rewards 0 and 1 by their names; a chance has the prior U[0, 1]."""
     return {
         "UCB1": lambda total, pulls, step, rng: ucb1(total, pulls, step),
         "Thompson": lambda total, pulls, step, rng: rng.beta(total + 1, pulls - total + 1),
@@ -46,7 +47,7 @@ def bernoulli_policies() -> dict[str, Index]:
 
 
 def gaussian_policies(mean_spread: float, noise: float) -> dict[str, Index]:
-    """Policies for rewards N(m, noise²); the prior of a mean m is N(0, mean_spread²)."""
+    """Return policies for rewards N(m, noise²); a mean m has the prior N(0, mean_spread²)."""
 
     def posterior(total: FloatArray, pulls: FloatArray) -> tuple[FloatArray, FloatArray]:
         precision = mean_spread**-2 + pulls * noise**-2

@@ -1,18 +1,18 @@
-"""What nobody can beat on average who does not know which Bernoulli bandit of a family it is."""
+"""Bayes-optimal returns: the highest mean return over a family of two Bernoulli arms."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.references.bandit_exact import Choice, successes
+from spikeloop.tasks.references.bandit_exact import CountPolicy, successes
 from spikeloop.tasks.references.bandit_indices import chance_mean
 
 TIE = 1e-10
-"""Values nearer to each other differ by rounding only; either arm is best then."""
+"""Values closer to each other differ by rounding only; either arm is best then."""
 
 
-def best_choices(n_steps: int) -> Choice:
-    """The policy with the highest mean return for two independent arms of chances U[0, 1].
+def best_choices(n_steps: int) -> CountPolicy:
+    """Return the policy with the highest mean return for two independent arms of chances U[0, 1].
 
     Backward induction over the counts, whose posterior is Beta(s + 1, n − s + 1) for either arm
     (Bellman 1956, Sankhyā 16:221; Berry and Fristedt 1985, "Bandit problems"): with the chances
@@ -20,7 +20,7 @@ def best_choices(n_steps: int) -> Choice:
 
         V(counts) = max over arms of m · [1 + V(counts, success)] + (1 − m) · V(counts, failure).
 
-    What is stored is one byte for each of the C(n_steps + 3, 4) counts before a pull.
+    One byte is stored for each of the C(n_steps + 3, 4) counts before a pull.
     """
     stored: list[list[NDArray[np.int8]]] = []
     value = [np.zeros((n0 + 1, n_steps - n0 + 1)) for n0 in range(n_steps + 1)]
@@ -49,22 +49,19 @@ def best_choices(n_steps: int) -> Choice:
 
 
 def majority_return(mean: FloatArray, n_steps: int) -> FloatArray:
-    """Expected return of the best policy for two arms of which one pays when the other would not.
+    """Return (n_tasks,) expected returns of the best policy for two arms with p1 = 1 − p0.
 
-    Where p1 = 1 − p0, a success of arm 0 says what a failure of arm 1 says. So every pull tells the
-    same whichever arm it is, nothing is to be gained by exploring, and the best arm to pull is that
-    in whose favour most pulls have spoken, under every prior that prefers neither arm; either with
-    1/2 if they are equal. With p the chance of the better arm and q = 1 − p, the probability to
-    pull it is r(0) = 1/2, r(2m) = r(2m − 1), and
+    A success of arm 0 has the same meaning as a failure of arm 1. So every pull gives the same
+    information whichever arm it is, exploration gains nothing, and the best arm to pull is the one
+    that most pulls have favoured, under every prior that prefers neither arm; either with 1/2 if
+    they are equal. With p the chance of the better arm and q = 1 − p, the probability to pull it is
+    r(0) = 1/2, r(2m) = r(2m − 1), and
 
         r(1) = p,   r(2m + 1) = r(2m − 1) + (p − q) · C(2m − 1, m) · (p q)^m.
 
     Args:
         mean: (n_tasks, 2) chances of the arms, which sum to 1.
         n_steps: pulls of an episode.
-
-    Returns:
-        (n_tasks,) expected successes.
     """
     better, worse = mean.max(axis=1), mean.min(axis=1)
     right = np.full_like(better, 0.5)

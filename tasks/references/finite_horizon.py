@@ -1,4 +1,4 @@
-"""Expected return over a finite horizon, by backward induction on exact transition tables.
+"""Expected returns over a finite horizon, by backward induction on exact transition tables.
 
 Successors are averaged over, never replaced by the most probable one: playing the baselines with
 the most probable successor inflates the optimal policy by about 2.7 % on 6 states and 8 actions
@@ -17,7 +17,7 @@ from spikeloop.tasks.portable import summed_products
 def optimal_return(
     transition: FloatArray, expected_reward: FloatArray, start_state: IntArray, n_steps: int
 ) -> FloatArray:
-    """Expected sum of rewards of the best policy that knows the task and the steps left.
+    """Return the expected sum of rewards of the best policy that knows the task and the steps left.
 
     Bellman (1957): V_0 = 0 and V_k(s) = max_a [ r(a, s) + Σ_n P(n | s, a) V_{k-1}(n) ].
     """
@@ -35,7 +35,7 @@ def optimal_return(
 def random_return(
     transition: FloatArray, expected_reward: FloatArray, start_state: IntArray, n_steps: int
 ) -> FloatArray:
-    """Expected sum of rewards of the policy that draws every action uniformly."""
+    """Return the expected sum of rewards of the policy that draws every action uniformly."""
     n_tasks = transition.shape[0]
     by_successor = _by_successor(transition.mean(axis=1))
     reward = expected_reward.mean(axis=1)
@@ -47,5 +47,5 @@ def random_return(
 
 
 def _by_successor(rows: FloatArray) -> FloatArray:
-    """(n_states, n_tasks, n_rows) the same probabilities with the successor as the first axis."""
+    """Return the same probabilities with the successor first: (n_states, n_tasks, n_rows)."""
     return np.ascontiguousarray(np.moveaxis(rows, 2, 0))

@@ -1,7 +1,7 @@
-"""Predictors that learn a function online from its samples: what there is to be learned, at best.
+"""Predictors that learn a function online from its samples.
 
-Every predictor answers sample k knowing the targets of the samples before k and no others, so its
-errors are those of a learner that is told each target one sample late.
+Every predictor answers sample k from the targets of the samples before k, so its errors are those
+of a learner that gets each target one sample late.
 
 Shapes: features (n_tasks, n_steps, n_features), targets and predictions (n_tasks, n_steps), prior
 variance (n_features,). Weights have the prior N(0, diag(prior variance)).
@@ -12,11 +12,11 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray
 
 EXPLAINED = 1e-24
-"""Share of a sample's squared length below which rounding alone keeps it from being explained."""
+"""Share of a sample's squared length below which only rounding separates it from explained ones."""
 
 
 def running_mean(targets: FloatArray, first: float) -> FloatArray:
-    """The mean of the targets so far; ``first`` before there are any."""
+    """Predict the mean of the targets so far, and ``first`` before there are any."""
     n_tasks, n_steps = targets.shape
     predictions = np.full((n_tasks, n_steps), first, dtype=np.float64)
     predictions[:, 1:] = targets.cumsum(axis=1)[:, :-1] / np.arange(1, n_steps)
@@ -26,17 +26,12 @@ def running_mean(targets: FloatArray, first: float) -> FloatArray:
 def regression(
     features: FloatArray, targets: FloatArray, prior_variance: FloatArray, noise_variance: float
 ) -> FloatArray:
-    """Mean prediction of Bayesian linear regression; ridge regression with fixed penalties.
+    """Predict the posterior mean of Bayesian linear regression, that is ridge regression.
 
     Bishop 2006, "Pattern Recognition and Machine Learning", equations 3.50 and 3.51, one sample at
     a time: with gain g = S φ / (φᵀ S φ + noise variance), weights grow by g (y − wᵀ φ) and their
-    covariance S shrinks by g (S φ)ᵀ.
-
-    Args:
-        features: (n_tasks, n_steps, n_features).
-        targets: (n_tasks, n_steps).
-        prior_variance: (n_features,) of the weights.
-        noise_variance: of a target, given features and weights; above 0.
+    covariance S shrinks by g (S φ)ᵀ. The noise variance, that of a target given features and
+    weights, is above 0.
     """
     n_tasks, n_steps, n_features = features.shape
     weights = np.zeros((n_tasks, n_features))
@@ -56,11 +51,12 @@ def regression(
 def interpolation(
     features: FloatArray, targets: FloatArray, prior_variance: FloatArray
 ) -> FloatArray:
-    """Mean prediction of Bayesian regression without noise, exact from n_features samples on.
+    """Predict the posterior mean of Bayesian regression without noise.
 
-    Without noise the posterior mean is, in units of the prior's standard deviations, the shortest
-    vector of weights that explains all samples so far. A sample's part q that is orthogonal to all
-    earlier samples is the only direction in which it teaches: weights grow by q (y − wᵀ φ) / qᵀ q.
+    It is exact from n_features samples on. Without noise the posterior mean is, in units of the
+    prior's standard deviations, the shortest vector of weights that explains all samples so far.
+    The part q of a sample that is orthogonal to all earlier samples is the only direction in which
+    anything is learned: weights grow by q (y − wᵀ φ) / qᵀ q.
     """
     n_tasks, n_steps, n_features = features.shape
     scaled = features * np.sqrt(prior_variance)

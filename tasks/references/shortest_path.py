@@ -1,4 +1,4 @@
-"""How far it is to a goal through a grid of free and wall fields."""
+"""Lengths of shortest paths to a goal through a grid of free and wall fields."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,14 +7,13 @@ from spikeloop.tasks.base import IntArray
 
 
 def distances(free: NDArray[np.bool_], goal: tuple[int, int]) -> IntArray:
-    """Steps of a shortest way to the goal, between fields that share an edge.
+    """Return (height, width) lengths of shortest paths to the goal, in steps to adjacent fields.
+
+    Walls, and fields from which no path leads to the goal, have −1.
 
     Args:
         free: (height, width) whether a field is free.
         goal: row and column of the goal.
-
-    Returns:
-        (height, width) steps; -1 for walls and wherever no way leads to the goal.
     """
     steps = np.full(free.shape, -1)
     front = np.zeros_like(free)

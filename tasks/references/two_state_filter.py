@@ -1,9 +1,8 @@
-"""Guessing which of two states it is, from trials that speak for the right one more often than not.
+"""Guesses of a hidden state out of two, from trials that favour the true state more often than not.
 
-In trial t the state is ``good[t]``, 0 or 1, and after the guess the trial speaks for one of them:
-for the right one with probability ``agrees``, whatever was guessed. Between trials the state
-changes with probability ``reversal``. A right guess earns ``pays`` on average, a wrong one
-1 − ``pays``.
+In trial t the state is ``good[t]``, 0 or 1. After the guess the trial favours one of the states:
+the true one with probability ``agrees``, whatever was guessed. Between trials the state changes
+with probability ``reversal``. A correct guess earns ``pays`` on average, a wrong one 1 − ``pays``.
 
 Shapes: good (n_tasks, n_trials); returns (n_tasks,).
 """
@@ -13,18 +12,18 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray, IntArray
 
 MAX_EPISODES = 400
-"""Episodes a task: a return's standard error is then 1/20 of an episode's standard deviation."""
+"""Episodes per task: the standard error of a return is then 1/20 of an episode's deviation."""
 MAX_GUESSES = 2**24
-"""Guesses of all episodes together: a second. One episode a task there always is."""
+"""Limit of the guesses of all episodes, about a second; each task gets at least one episode."""
 TIE = 1e-9
-"""Beliefs nearer to 1/2 than this differ from it by rounding only; either guess is best then."""
+"""Beliefs closer to 1/2 than this differ from it by rounding only; either guess is best then."""
 
 
 def last_return(good: IntArray, agrees: float, pays: float) -> FloatArray:
-    """Expected return of guessing the state that the last trial spoke for; exact.
+    """Return exact expected returns of guessing the state that the last trial favoured.
 
-    The first guess is made by lot. A later one is right with probability ``agrees`` if the state
-    has not changed since the last trial, else with 1 − ``agrees``.
+    The first guess is random. A later one is correct with probability ``agrees`` if the state has
+    not changed since the last trial, else with 1 − ``agrees``.
     """
     right = np.full(good.shape, 0.5)
     right[:, 1:] = np.where(good[:, 1:] == good[:, :-1], agrees, 1.0 - agrees)
@@ -35,14 +34,14 @@ def last_return(good: IntArray, agrees: float, pays: float) -> FloatArray:
 def filtered_return(
     good: IntArray, agrees: float, reversal: float, pays: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Expected return of guessing the more probable state after all trials; estimated.
+    """Estimate expected returns of guessing the more probable state after all trials.
 
-    With b the belief that the state is 1, and s what the trial spoke for,
+    With b the belief that the state is 1, and s the state that the trial favoured,
 
         b ← b P(s | 1) / [b P(s | 1) + (1 − b) P(s | 0)],   b ← b + reversal · (1 − 2 b),
 
-    from b = 1/2 on (Bayes' rule for a hidden Markov chain of two states). What a guess earns is
-    averaged over, so that only the trials' words are left to chance.
+    from b = 1/2 on (Bayes' rule for a hidden Markov chain of two states). The reward of a guess is
+    averaged over, so that only the evidence of the trials is random.
     """
     n_tasks, n_trials = good.shape
     n_episodes = int(np.clip(MAX_GUESSES // max(good.size, 1), 1, MAX_EPISODES))
@@ -59,7 +58,7 @@ def filtered_return(
 
 
 def updated(belief: FloatArray, says_1: np.ndarray, agrees: float, reversal: float) -> FloatArray:
-    """Beliefs in state 1 at the next trial, after this one spoke for it or for state 0."""
+    """Return beliefs in state 1 at the next trial, after this one favoured state 1 or state 0."""
     if_1 = belief * np.where(says_1, agrees, 1.0 - agrees)
     if_0 = (1.0 - belief) * np.where(says_1, 1.0 - agrees, agrees)
     # Certain beliefs that are contradicted are impossible but for rounding: begin anew.

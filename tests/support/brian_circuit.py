@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.core import NO_ROW, Core
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, V_MAX_V
 
@@ -47,7 +47,7 @@ def begin_anew(step_s: float) -> None:
     b2.defaultclock.dt = step_s * b2.second
 
 
-def neurons(cells: Neurons, step_s: float) -> Any:
+def neurons(cells: NeuronConstants, step_s: float) -> Any:
     """The 32 neurons at rest, a group named ``cells``."""
     import brian2 as b2
 

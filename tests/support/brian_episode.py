@@ -18,11 +18,11 @@ from spikeloop.workers.chip.circuit import neuron_codes
 from spikeloop.workers.chip.core import SEED_LANE, Core
 from spikeloop.workers.chip.environment import Environment, environments
 from spikeloop.workers.chip.limits import FPGA_HZ, N_NEURONS, ROUTER_ADDRESS_U6
-from spikeloop.workers.chip.mismatch import produced
+from spikeloop.workers.chip.mismatch import neurons_of_chip
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-from spikeloop.workers.learners.chip.episode import next_state, run_episodes, timing
+from spikeloop.workers.learners.chip.episode import decision_protocol, next_state, run_episode
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
@@ -88,11 +88,11 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
         due=np.zeros(setup.n_steps, dtype=np.int64),
     )
     rewards: FloatArray = np.zeros(N_DECISIONS)
-    run_episodes(
+    run_episode(
         core,
         memory,
         environments(setup.tasks)[0],
-        timing(setup.agent.circuit),
+        decision_protocol(setup.agent.circuit),
         CODINGS.index(setup.agent.coding),
         np.uint64(setup.seed),
         N_DECISIONS,
@@ -140,7 +140,7 @@ class BrianEpisode:
         begin_anew(STEP_S)
         mismatch = setup.agent.mismatch
         assert mismatch != "routine"  # whose neurons have codes of their own
-        cells = produced(neuron_codes(circuit, S), setup.agent.chip, mismatch)
+        cells = neurons_of_chip(neuron_codes(circuit, S), setup.agent.chip, mismatch)
         self.cells = neurons(cells, STEP_S)
         self.outside = b2.NeuronGroup(
             len(self.addresses), "go : boolean", threshold="go", reset="go = False", name="outside"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.analog import V
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
@@ -26,10 +26,10 @@ class Recording(NamedTuple):
     spikes: NDArray[np.bool_]
 
 
-def ideal_neurons(n_states: int = 0, **values: Any) -> Neurons:
+def ideal_neurons(n_states: int = 0, **values: Any) -> NeuronConstants:
     """Neurons of the default circuit, some physical values replaced by numbers or (32,) arrays."""
     arrays = {name: np.broadcast_to(value, N_NEURONS) + 0.0 for name, value in values.items()}
-    return replace(physical(neuron_codes(Circuit(), n_states)), **arrays)
+    return replace(ideal_constants(neuron_codes(Circuit(), n_states)), **arrays)
 
 
 def mask_bits(masks: Any) -> NDArray[np.bool_]:

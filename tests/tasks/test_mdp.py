@@ -1,4 +1,4 @@
-"""Random MDPs: the published generator's laws, by exact expectation and by their figures."""
+"""Random MDPs follow the laws of the published generator and earn its published returns."""
 
 import numpy as np
 import pytest
@@ -38,10 +38,6 @@ def test_branching_follows_its_law(n_states: int) -> None:
     assert_frequencies(counts[1:], branching_law(n_states), ALPHA)
     mean = np.count_nonzero(tasks.transition, axis=-1).mean(axis=(1, 2))
     assert_mean(mean, n_states / 2 + 1 / (n_states + 1), ALPHA)
-
-
-def test_the_mean_branching_of_six_states() -> None:
-    assert branching_law(6) @ np.arange(1, 7) == pytest.approx(22 / 7)  # 3.1429
 
 
 def test_branching_rejects_other_generators() -> None:
@@ -103,11 +99,5 @@ def test_the_uniform_policy_earns_one_half_and_the_optimal_one_its_published_sha
     assert optimal.std() == pytest.approx(0.072, abs=0.02)
 
 
-def test_a_episode_starts_in_state_0() -> None:
+def test_an_episode_starts_in_state_0() -> None:
     np.testing.assert_array_equal(RandomMdp().sample(3, np.random.default_rng(0)).start_state, 0)
-
-
-@pytest.mark.parametrize("wrong", [{"n_states": 1}, {"n_actions": 0}, {"n_steps": 0}, {"x": 1}])
-def test_settings_out_of_range_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        RandomMdp.model_validate(wrong)

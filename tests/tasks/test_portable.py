@@ -1,4 +1,4 @@
-"""Portable arithmetic: right to about one unit in the last place, and in a fixed order."""
+"""Portable arithmetic is accurate to about one unit in the last place, in a fixed order."""
 
 from collections.abc import Callable
 from decimal import Decimal, localcontext

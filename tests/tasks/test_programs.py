@@ -1,4 +1,4 @@
-"""Every family's rules are one program: NumPy and JAX play it alike, step by step and as a scan."""
+"""NumPy and JAX play the programs of all families alike, step by step and as a scan."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks import FAMILIES, TaskBatch, TaskFamily
 from spikeloop.tasks.base import FloatArray, IntArray
-from spikeloop.tasks.program import Arrays, Program, Programmed, ProgramPlay
+from spikeloop.tasks.program import Arrays, ProgrammedTasks, ProgramPlay, TaskProgram
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.tasks.tabular import TabularTasks
 
@@ -44,7 +44,7 @@ def family(request: pytest.FixtureRequest) -> TaskFamily:
 def sample(family: TaskFamily) -> Any:
     """A batch, of which the types say no more than that it is one."""
     tasks = family.sample(N_TASKS, np.random.default_rng(11))
-    assert isinstance(tasks, Programmed), f"{family.kind} has no program"
+    assert isinstance(tasks, ProgrammedTasks), f"{family.kind} has no program"
     return tasks
 
 
@@ -68,7 +68,7 @@ class Course:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """Observations, rewards and told values, step first, and the state in the end."""
+    """Observations, rewards and feedback, step first, and the final state."""
 
     seen: NDArray[Any]
     rewards: NDArray[Any]
@@ -87,12 +87,12 @@ def episodes_done(play: ProgramPlay, course: Course) -> EpisodeResult:
     return EpisodeResult(np.array(seen), np.array(rewards), np.array(feedback), play.state)
 
 
-TRACED: list[Program] = []
+TRACED: list[TaskProgram] = []
 """Every time that a program was compiled."""
 
 
 @partial(jax.jit, static_argnums=0)
-def scanned(program: Program, arrays: Arrays, state: Arrays, actions: Any, noise: Any) -> Any:
+def scanned(program: TaskProgram, arrays: Arrays, state: Arrays, actions: Any, noise: Any) -> Any:
     """In JAX, all steps in one compiled loop, which refuses a state that changes its types."""
     TRACED.append(program)
 
@@ -104,8 +104,8 @@ def scanned(program: Program, arrays: Arrays, state: Arrays, actions: Any, noise
     return jax.lax.scan(step, state, (actions, noise))
 
 
-def lived_in_jax(tasks: Programmed, course: Course, **state: IntArray) -> EpisodeResult:
-    """With a begun state's further entries, if there are any."""
+def run_in_jax(tasks: ProgrammedTasks, course: Course, **state: IntArray) -> EpisodeResult:
+    """Run episodes in JAX, with further entries of the initial state if there are any."""
     program = tasks.program()
     on_device = {name: jnp.asarray(array) for name, array in tasks.arrays().items()}
     begun = program.start(jnp, on_device, jnp.asarray(course.task))
@@ -139,17 +139,17 @@ def test_jax_plays_like_numpy_in_double_precision(family: TaskFamily) -> None:
     course = Course.of(tasks)
     here = episodes_done(tasks.play(course.task), course)
     with jax.enable_x64(True):
-        assert_same_episodes(lived_in_jax(tasks, course), here, DOUBLE)
+        assert_same_episodes(run_in_jax(tasks, course), here, DOUBLE)
         other = Course(course.task, course.actions[::-1], course.noise)
         with pytest.raises(AssertionError):
-            assert_same_episodes(lived_in_jax(tasks, other), here, DOUBLE)
+            assert_same_episodes(run_in_jax(tasks, other), here, DOUBLE)
 
 
 def test_jax_plays_like_numpy_in_single_precision(family: TaskFamily) -> None:
     """One episode in some thousands goes another way at a border that is rounded; these do not."""
     tasks = sample(family)
     course = Course.of(tasks)
-    there = lived_in_jax(tasks, course)
+    there = run_in_jax(tasks, course)
     assert_same_episodes(there, episodes_done(tasks.play(course.task), course), SINGLE)
     for values in (there.seen, there.rewards, there.feedback):
         assert values.dtype.itemsize == 4
@@ -159,11 +159,11 @@ def test_a_quadratic_episode_in_an_order_of_its_own_is_the_same_in_jax() -> None
     tasks = Quadratic(n_steps=20).sample(N_TASKS, np.random.default_rng(11))
     course = Course.of(tasks)
     order = np.random.default_rng(1).permuted(np.tile(np.arange(20), (N_EPISODES, 1)), axis=1)
-    here = episodes_done(tasks.play(course.task, order), course)
+    here = episodes_done(tasks.play_in_order(course.task, order), course)
     with jax.enable_x64(True):
-        assert_same_episodes(lived_in_jax(tasks, course, order=order), here, DOUBLE)
+        assert_same_episodes(run_in_jax(tasks, course, order=order), here, DOUBLE)
         with pytest.raises(AssertionError):
-            assert_same_episodes(lived_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
+            assert_same_episodes(run_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
 
 
 def test_the_state_keeps_its_keys_shapes_and_types(family: TaskFamily) -> None:
@@ -193,7 +193,7 @@ def test_a_step_leaves_the_arrays_and_the_state_before_it_alone(family: TaskFami
             np.testing.assert_array_equal(arrays[name], copy)
 
 
-def test_a_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> None:
+def test_an_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> None:
     tasks = sample(family)
     course = Course.of(tasks)
     together = episodes_done(tasks.play(course.task), course)
@@ -205,7 +205,7 @@ def test_a_episode_does_not_depend_on_its_neighbours(family: TaskFamily) -> None
             np.testing.assert_array_equal(getattr(lonely, part), getattr(together, part)[:, one])
 
 
-def test_observations_and_told_values_are_what_the_interface_says(family: TaskFamily) -> None:
+def test_observations_and_feedback_are_what_the_interface_says(family: TaskFamily) -> None:
     tasks = sample(family)
     interface, here = (
         tasks.interface,
@@ -226,15 +226,15 @@ def test_observations_and_told_values_are_what_the_interface_says(family: TaskFa
 
 def test_batches_of_a_family_share_one_compiled_program(family: TaskFamily) -> None:
     first, second = sample(family), family.sample(N_TASKS, np.random.default_rng(12))
-    assert isinstance(second, Programmed)
+    assert isinstance(second, ProgrammedTasks)
     course = Course.of(first)
-    lived_in_jax(first, course)
+    run_in_jax(first, course)
     TRACED.clear()
-    lived_in_jax(second, course)
+    run_in_jax(second, course)
     assert not TRACED
 
 
-def test_a_luck_that_single_precision_rounds_to_1_reaches_no_impossible_successor() -> None:
+def test_a_random_number_rounded_to_1_reaches_no_impossible_successor() -> None:
     tasks = TabularTasks(
         transition=np.array([[[[0.0, 1.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.0, 1.0]]]]),
         reward=np.zeros((1, 1, 3, 3)),
@@ -244,4 +244,4 @@ def test_a_luck_that_single_precision_rounds_to_1_reaches_no_impossible_successo
     largest = np.full((6, 1), np.nextafter(1.0, 0.0))
     assert np.float32(largest[0, 0]) == 1.0
     course = Course(np.array([0]), np.zeros((6, 1), dtype=np.int64), largest)
-    assert lived_in_jax(tasks, course).seen.ravel().tolist() == [1] * 6
+    assert run_in_jax(tasks, course).seen.ravel().tolist() == [1] * 6

@@ -1,4 +1,4 @@
-"""Tables of several tasks: what the agent is told, and what it earns."""
+"""Batches of tables: feedback and rewards."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import numpy as np
 from spikeloop.tasks.mdp import RandomMdp
 
 
-def test_the_agent_is_told_the_reward_unless_there_is_a_signal() -> None:
+def test_feedback_is_the_reward_unless_there_is_a_signal() -> None:
     tasks = RandomMdp(n_states=3, n_actions=2).sample(4, np.random.default_rng(0))
     assert tasks.feedback is tasks.reward
     scaled = replace(tasks, reward=tasks.reward / 2)
@@ -18,7 +18,7 @@ def test_the_agent_is_told_the_reward_unless_there_is_a_signal() -> None:
     np.testing.assert_array_equal(feedback.references().optimal, tasks.references().optimal)
 
 
-def test_a_slice_keeps_what_its_tasks_are_told() -> None:
+def test_a_slice_keeps_the_feedback_of_its_tasks() -> None:
     tasks = RandomMdp(n_states=3, n_actions=2).sample(4, np.random.default_rng(0))
     feedback = replace(tasks, signal=-tasks.reward)
     np.testing.assert_array_equal(feedback[1:3].feedback, -tasks.reward[1:3])

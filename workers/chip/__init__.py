@@ -1,11 +1,11 @@
 """The emulated HICANN-DLS prototype: neurons, synapses, router and plasticity processor.
 
 All times are chip time, in which everything runs 1000 times faster than in biology. ``Chip`` is the
-whole of it for a script. Modules with kernels import numba; the package itself does so when its
-``Chip`` is asked for, and the modules of settings and of the command line (``limits``, ``capmem``,
+whole chip for a script. Modules with kernels import numba; the package itself imports it when
+``Chip`` is first used, and the modules of settings and of the command line (``limits``, ``capmem``,
 ``circuit``, ``analog``, ``mismatch``, ``network``, ``environment``, ``correlation``, ``cadc``,
 ``calibration``) do without. Reading the configuration of a learner imports numba all the same,
-since a plasticity program's settings and its rule are one file (``plasticity.hooks``).
+because a plasticity program's settings and its rule are one file (``plasticity.hooks``).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ __all__ = ["Chip", "Recording"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports ``Chip`` and ``Recording``, and numba with them, when they are first used."""
+    """Import ``Chip`` and ``Recording``, and numba with them, when they are first used."""
     if name in __all__:
         from spikeloop.workers.chip.lab import chip, recording
 

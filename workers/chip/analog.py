@@ -1,4 +1,4 @@
-"""From the neurons' physical values to the coefficients of exact exponential steps.
+"""Coefficients of exact exponential steps, from the neurons' physical values.
 
 Between events a neuron with leak and two exponential synaptic inputs obeys
 
@@ -7,10 +7,11 @@ Between events a neuron with leak and two exponential synaptic inputs obeys
 whose solution over a step h is linear in (V, I_exc, I_inh); these coefficients are exact (Rotter
 and Diesmann 1999, "Exact digital simulation of time-invariant linear systems"), so the step limits
 only the grid on which spikes and events lie. Synaptic inputs I are kept in weight codes, to which
-an event adds weight · pulse length · gain; U (``Neurons.exc_V``, ``inh_V``) makes volts of them.
+an event adds weight · pulse length · gain; U (``NeuronConstants.exc_V``, ``inh_V``) converts them
+to volts.
 
-There are two sets of coefficients, for one step and for a stride of many, which the emulator takes
-where it can prove that no neuron will fire or meet the supply within (``neurons.can_stride``).
+There are two sets of coefficients, for one step and for a stride of many steps. The emulator takes
+strides where it can prove that no neuron fires or reaches the supply within (``can_stride``).
 """
 
 import math
@@ -21,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, expm1, log
-from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.limits import N_NEURONS, V_MAX_V
 
 # Rows of a chip's analog block, a flat float32 array of rows of 32 neurons. One array at constant
@@ -46,7 +47,7 @@ UNIFORM_SD = 2.0**32 / math.sqrt(12.0)
 
 
 def membrane_response(time_s: ArrayLike, tau_mem_s: ArrayLike, tau_syn_s: ArrayLike) -> Any:
-    """Membrane potential ``time_s`` after a synaptic drive of 1 V sets in and decays, from rest.
+    """Return the membrane potential after a synaptic drive of 1 V sets in at time 0 and decays.
 
     τ_s/(τ_s − τ_m) (e^(−t/τ_s) − e^(−t/τ_m)), written so that equal constants are no exception.
     """
@@ -57,26 +58,26 @@ def membrane_response(time_s: ArrayLike, tau_mem_s: ArrayLike, tau_syn_s: ArrayL
 
 
 def peak_time_s(tau_mem_s: ArrayLike, tau_syn_s: ArrayLike) -> Any:
-    """When ``membrane_response`` is largest."""
+    """Return the time at which ``membrane_response`` is largest."""
     mem, syn = np.asarray(tau_mem_s), np.asarray(tau_syn_s)
     apart = np.where(mem == syn, 1.0, mem - syn)
     return np.where(mem == syn, mem, log(mem / syn) * mem * syn / apart)[()]
 
 
 def peak_response(tau_mem_s: ArrayLike, tau_syn_s: ArrayLike) -> Any:
-    """The largest value of ``membrane_response``."""
+    """Return the largest value of ``membrane_response``."""
     return membrane_response(peak_time_s(tau_mem_s, tau_syn_s), tau_mem_s, tau_syn_s)
 
 
 def stride_steps(step_s: float) -> int:
-    """Steps of one stride; 1 where steps are too long for strides to gain anything."""
+    """Return the steps of one stride; 1 where steps are too long for strides to gain anything."""
     return max(1, round(STRIDE_S / step_s))
 
 
-def analog_block(cells: Neurons, step_s: float, noise_V: float) -> NDArray[np.float32]:
-    """(28 · 32,) float32: resting state and coefficients of the neurons, row after row.
+def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArray[np.float32]:
+    """Return the resting state and the coefficients of the neurons, (28 · 32,) float32.
 
-    Noise enters as one uniform increment a step or stride of length h, a signed 32-bit integer
+    Noise enters as one uniform increment per step or stride of length h, a signed 32-bit integer
     times ``NOISE`` or ``STRIDE_NOISE``. Its variance is (1 − e^(−2h/τ_m)) of the stationary one, so
     that the membrane, which sums about τ_m/h of them, has the wanted deviation and a distribution
     close to Gaussian.
@@ -127,11 +128,11 @@ def analog_block(cells: Neurons, step_s: float, noise_V: float) -> NDArray[np.fl
     return block
 
 
-def _coefficients(cells: Neurons, time_s: float, noise_V: float) -> list[FloatArray]:
-    """Decay of V, leak, excitatory and inhibitory drive, decays of both inputs, noise; (32,) each.
+def _coefficients(cells: NeuronConstants, time_s: float, noise_V: float) -> list[FloatArray]:
+    """Return decay of V, leak, both drives, decays of both inputs and noise, (32,) each.
 
-    The leak is computed from the decay as rounded to float32, or rounding would shift the resting
-    potential.
+    The leak is computed from the decay as rounded to float32; otherwise rounding would shift the
+    resting potential.
     """
     decay = exp(-time_s / cells.tau_mem_s)
     rounded = decay.astype(np.float32).astype(np.float64)

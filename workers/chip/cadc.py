@@ -1,11 +1,11 @@
-"""The parallel column ADC (CADC): its settings and the mismatch of its channels.
+"""Settings of the parallel column ADC (CADC) and the mismatch of its channels.
 
-8 bits, two channels a column, one for each branch of the correlation sensors (haldls, DLSv2). The
-conversion itself is in ``readout``; this module does not import numba.
+The ADC has 8 bits and two channels per column, one for each branch of the correlation sensors
+(haldls, DLSv2). The conversion itself is in ``sensor_readout``; this module does not import numba.
 
 Sign. Here correlation *raises* the code, as it does in the plasticity program that was written for
 the prototype: it adds causal reading minus offset to the weights and subtracts the same of the
-anticausal one (libnux, ``examples/stdp.cpp``). On the full BrainScaleS-2 correlation lowers the
+anticausal reading (libnux, ``examples/stdp.cpp``). On the full BrainScaleS-2 correlation lowers the
 code from an empty reading of 120 or more (calix, ``correlation_measurement.py``), so rules taken
 over from there must change sign.
 
@@ -37,7 +37,7 @@ ADC_STREAM = 4
 
 
 class AdcSettings(Settings):
-    """How the column ADC is set."""
+    """Settings of the column ADC."""
 
     offset_lsb: float = Field(
         default=40.0, ge=30, le=210, description="nominal code of an empty capacitor"
@@ -48,11 +48,11 @@ class AdcSettings(Settings):
 
 
 class Adc(NamedTuple):
-    """The 64 channels as kernels take them; row 0 of an array is causal, row 1 anticausal.
+    """The 64 channels as arguments of kernels; row 0 of an array is causal, row 1 anticausal.
 
     Attributes:
         offset_lsb: (2, 32) float32 code of an empty capacitor, before rounding.
-        gain: (2, 32) float32 codes a LSB of charge.
+        gain: (2, 32) float32 codes per LSB of charge.
         noise_lsb: float32 standard deviation of the temporal noise.
     """
 
@@ -61,8 +61,8 @@ class Adc(NamedTuple):
     noise_lsb: np.float32
 
 
-def adc(settings: AdcSettings, chip: int | None, *, calibrated: bool) -> Adc:
-    """The column ADC of one particular chip.
+def new_adc(settings: AdcSettings, chip: int | None, *, calibrated: bool) -> Adc:
+    """Return the column ADC of one particular chip.
 
     Args:
         settings: settings of the whole chip.

@@ -1,4 +1,4 @@
-"""The analog parameter memory: the one place where 10-bit codes become volts, seconds and amperes.
+"""The analog parameter memory, which converts 10-bit codes to volts, seconds and amperes.
 
 Each neuron has 10-bit cells for voltages and bias currents, whose full range is about 0 to 1.6 V
 and 0 to 1 µA (known of the full BrainScaleS-2, electronicvisions/calix). The published code names
@@ -12,8 +12,8 @@ with round factors that put the whole of the ranges that calix calls feasible (�
     refractory   204.4 µs / code                          4 µs at 51 (Pong), 0.2 µs at 1022
     synaptic gm  24 pA · code for each weight code        1.5 µA at weight 63 and code 1023
 
-Real transfer curves are not that straight and differ from neuron to neuron; the second is what
-``mismatch`` models and ``calibration`` makes up for.
+Real transfer curves are less straight and differ from neuron to neuron; ``mismatch`` models the
+latter, and ``calibration`` compensates for it.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Codes:
     large_capacitor: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        """Refuses codes that the memory cannot hold and biases that stop a neuron altogether."""
+        """Refuse codes that the memory cannot hold and biases that stop a neuron altogether."""
         for name in (*VOLTAGES, *BIASES):
             codes, least = getattr(self, name), int(name in BIASES and not name.startswith("gm"))
             if codes.shape != (N_NEURONS,):
@@ -91,8 +91,8 @@ BIASES = (
 
 
 @dataclass(frozen=True)
-class Neurons:
-    """Physical values of the 32 neurons, each (32,) float64.
+class NeuronConstants:
+    """Physical constants of the 32 neurons, each (32,) float64.
 
     Attributes:
         capacitor_F: membrane capacitance.
@@ -102,7 +102,7 @@ class Neurons:
         v_leak_V: leak potential.
         v_thresh_V: threshold.
         v_reset_V: potential after a spike and while refractory.
-        refractory_s: how long the membrane is held at reset.
+        refractory_s: time for which the membrane is held at reset.
         exc_A: peak synaptic current of an event of weight code 1 and pulse length 1.
         inh_A: the same for inhibition, positive.
     """
@@ -120,25 +120,25 @@ class Neurons:
 
     @property
     def exc_V(self) -> FloatArray:
-        """(32,) where a steady current ``exc_A`` would lift the membrane above leak."""
+        """Return (32,) how far a steady current ``exc_A`` lifts the membrane above leak."""
         drive: FloatArray = self.exc_A * self.tau_mem_s / self.capacitor_F
         return drive
 
     @property
     def inh_V(self) -> FloatArray:
-        """(32,) how far a steady current ``inh_A`` would pull the membrane below leak."""
+        """Return (32,) how far a steady current ``inh_A`` pulls the membrane below leak."""
         drive: FloatArray = self.inh_A * self.tau_mem_s / self.capacitor_F
         return drive
 
 
-def physical(codes: Codes) -> Neurons:
-    """What an ideal chip makes of the codes."""
+def ideal_constants(codes: Codes) -> NeuronConstants:
+    """Return the constants that codes have on an ideal chip."""
     capacitor_F = np.where(codes.large_capacitor, LARGE_CAPACITOR_F, SMALL_CAPACITOR_F)
 
     def times(unit: float, code: CodeArray) -> FloatArray:
         return unit * code.astype(np.float64)
 
-    return Neurons(
+    return NeuronConstants(
         capacitor_F=capacitor_F,
         tau_mem_s=capacitor_F / times(LEAK_S_PER_CODE, codes.leak_u10),
         tau_exc_s=SYNAPSE_S_CODES / codes.resistor_exc_u10,
@@ -149,27 +149,4 @@ def physical(codes: Codes) -> Neurons:
         refractory_s=REFRACTORY_S_CODES / codes.refractory_u10,
         exc_A=times(GM_A_PER_CODE, codes.gm_exc_u10),
         inh_A=times(GM_A_PER_CODE, codes.gm_inh_u10),
-    )
-
-
-def nearest(cells: Neurons) -> Codes:
-    """The codes that bring an ideal chip nearest to physical values; the inverse of ``physical``.
-
-    Values beyond the memory's range give its nearest end.
-    """
-
-    def code(values: FloatArray, least: int = 1) -> CodeArray:
-        return np.clip(np.rint(values), least, MAX_CODE_U10).astype(np.int64)
-
-    return Codes(
-        v_leak_u10=code(cells.v_leak_V / VOLT_PER_CODE, 0),
-        v_thresh_u10=code(cells.v_thresh_V / VOLT_PER_CODE, 0),
-        v_reset_u10=code(cells.v_reset_V / VOLT_PER_CODE, 0),
-        leak_u10=code(cells.capacitor_F / cells.tau_mem_s / LEAK_S_PER_CODE),
-        resistor_exc_u10=code(SYNAPSE_S_CODES / cells.tau_exc_s),
-        resistor_inh_u10=code(SYNAPSE_S_CODES / cells.tau_inh_s),
-        refractory_u10=code(REFRACTORY_S_CODES / np.maximum(cells.refractory_s, 1e-12)),
-        gm_exc_u10=code(cells.exc_A / GM_A_PER_CODE, 0),
-        gm_inh_u10=code(cells.inh_A / GM_A_PER_CODE, 0),
-        large_capacitor=cells.capacitor_F > (LARGE_CAPACITOR_F + SMALL_CAPACITOR_F) / 2,
     )

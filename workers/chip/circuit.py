@@ -1,20 +1,20 @@
-"""Settings of the circuit that makes decisions: bias codes, drivers, router, and the protocol.
+"""Settings of the circuit that makes decisions: bias codes, drivers, router and protocol.
 
 The codes are those of the published experiment where it names them (Bohnstingl et al. 2019,
-Neuromorphic_Hardware_learns_to_learn, hardware/mdp) and otherwise bring synapses and
-refractory times to those of the Pong experiment on the same chip (Wunderlich et al. 2019) and the
-membrane time constant to calix' default of 10 µs (Pong had 28.5). State and action neurons differ
-in threshold, refractory time and the strength of their excitatory input.
+Neuromorphic_Hardware_learns_to_learn, hardware/mdp). The others bring synapses and refractory times
+to those of the Pong experiment on the same chip (Wunderlich et al. 2019) and the membrane time
+constant to calix' default of 10 µs (Pong had 28.5). State and action neurons differ in threshold,
+refractory time and the strength of their excitatory input.
 
 No published figure is known for the strengths, so they are our choice. A state neuron must keep
 reverberating through its own synapse of weight 63, from reset (118 codes below leak) to threshold
 (100 above), so one such event lifts it by a little over 218 codes of membrane potential. An action
 neuron sums the events of many state spikes, and its weight decides *when* it crosses its threshold.
-The first to fire ends the race, but only after the router's delay of 1 µs, so the crossing times of
-different weights must differ by more than that. They do if one event is a small part of the 176
-codes to threshold; if a single spike were enough, nearly all actions would fire together, and the
-agent would hardly learn. At a strength that lifts the membrane by 25 codes, weights below about 20
-do not fire within the 20 µs of a decision, and two or three of eight high weights do.
+The first neuron to fire ends the race, but only after the router's delay of 1 µs, so the crossing
+times of different weights must differ by more than that. They do if one event is a small part of
+the 176 codes to threshold; if a single spike were enough, nearly all actions would fire together,
+and the agent would hardly learn. At a strength that lifts the membrane by 25 codes, weights below
+about 20 do not fire within the 20 µs of a decision, and two or three of eight high weights do.
 """
 
 import numpy as np
@@ -95,7 +95,7 @@ class Circuit(Settings):
     )
 
 
-OPENED = (
+HARDWARE_PARAMETERS = (
     Integer("v_leak", 420, 500, V_LEAK_U10, "code", "leak potential"),
     Integer("v_thresh", 560, 800, V_THRESH_U10, "code", "threshold of action neurons"),
     Integer("v_reset", 260, 420, V_RESET_U10, "code", "reset potential"),
@@ -110,7 +110,7 @@ OPENED = (
     Integer("router_delay", 40, 160, ROUTER_DELAY_CYCLES, "cycle", "router delay"),
     Integer("n_stimulus_spikes", 2, 6, N_STIMULUS_SPIKES, "1", "spikes that kick a state neuron"),
 )
-"""The hardware side of Θ: what a search may set, with its range in chip codes.
+"""The hardware hyperparameters in Θ that a search may set, with their ranges in chip codes.
 
 Ranges are ours: about half to twice the codes above, so that most circuits still make decisions.
 """
@@ -122,13 +122,13 @@ FIELDS = {
 }
 
 
-def opened_field(name: str) -> str:
-    """The field of ``Circuit`` that a hardware hyperparameter sets."""
+def circuit_field(name: str) -> str:
+    """Return the field of ``Circuit`` that a hardware hyperparameter sets."""
     return FIELDS.get(name, f"{name}_u10")
 
 
 def neuron_codes(circuit: Circuit, n_states: int) -> Codes:
-    """The parameter memory for a network whose first ``n_states`` neurons code states."""
+    """Return the parameter memory of a network whose first ``n_states`` neurons code states."""
     state = np.arange(N_NEURONS) < n_states
 
     def everywhere(code: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -1,4 +1,4 @@
-"""All memory of one emulated chip, analog and digital, as kernels take it."""
+"""All memory of one emulated chip, analog and digital, as arguments of kernels."""
 
 from typing import Any, NamedTuple
 
@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import analog_block, stride_steps
-from spikeloop.workers.chip.cadc import Adc, AdcSettings
-from spikeloop.workers.chip.cadc import adc as ideal_adc
-from spikeloop.workers.chip.capmem import Neurons
+from spikeloop.workers.chip.cadc import Adc, AdcSettings, new_adc
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.correlation import Sensors, disabled_sensors
 from spikeloop.workers.chip.limits import (
     FPGA_HZ,
@@ -24,7 +23,7 @@ NO_ROW = 255
 
 
 class Core(NamedTuple):
-    """One chip. A synapse's index is row · 32 + column.
+    """The state of one chip. A synapse's index is row · 32 + column.
 
     Attributes:
         analog: (28 · 32,) float32, see ``analog``.
@@ -39,7 +38,7 @@ class Core(NamedTuple):
         route_label_u6: (32,) uint8, the address under which it sends them.
         in_flight: (delay + 1,) uint32 spikes on their way through the router, a bit per neuron.
         due: (delay + 1,) int64, the steps before which they arrive.
-        queue: (2,) int64, the place of the first of them, and how many there are.
+        queue: (2,) int64, the index of the first of them, and their number.
         counters_u10: (32,) int64 spike counters.
         first_spike: (32,) int64, the step of a neuron's first spike since its counter was read.
         clock: (1,) int64, steps that the chip has run.
@@ -75,13 +74,13 @@ class Core(NamedTuple):
 SEED_LANE, ADC_LANE = N_NEURONS, N_NEURONS + 1
 
 
-def steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
-    """Integration steps in so many cycles, of the plasticity processor unless said otherwise."""
+def cycles_to_steps(cycles: int, step_s: float, clock_hz: float = PPU_HZ) -> int:
+    """Return the integration steps in a number of clock cycles, at least 1."""
     return max(1, round(cycles / clock_hz / step_s))
 
 
 def new_core(
-    cells: Neurons,
+    cells: NeuronConstants,
     step_s: float = 1e-7,
     *,
     noise_V: float = 0.0,
@@ -91,7 +90,7 @@ def new_core(
     adc: Adc | None = None,
     strides: bool = True,
 ) -> Core:
-    """A chip at rest whose synapses are all of weight 0, routed back row by row.
+    """Return a chip at rest whose synapses have weight 0, with spikes routed back row by row.
 
     Args:
         cells: the neurons, mismatch included.
@@ -103,7 +102,7 @@ def new_core(
         adc: their ADC, an ideal one by default.
         strides: whether the chip may take strides where nothing can happen.
     """
-    delay = steps(router_delay_cycles, step_s, FPGA_HZ)
+    delay = cycles_to_steps(router_delay_cycles, step_s, FPGA_HZ)
     return Core(
         analog=aligned(analog_block(cells, step_s, noise_V)),
         lanes=aligned(np.ones(N_NEURONS + 2, dtype=np.uint32)),
@@ -124,7 +123,7 @@ def new_core(
         delay=delay,
         stride=stride_steps(step_s) if strides else 1,
         sensors=disabled_sensors() if sensors is None else sensors,
-        adc=ideal_adc(AdcSettings(), None, calibrated=True) if adc is None else adc,
+        adc=new_adc(AdcSettings(), None, calibrated=True) if adc is None else adc,
     )
 
 
@@ -132,7 +131,7 @@ CACHE_LINE = 64
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """A copy that begins at a cache line; vectors that straddle two take nearly twice as long."""
+    """Copy an array to the start of a cache line, since vectors that straddle two are slow."""
     spare = CACHE_LINE // array.itemsize
     room = np.empty(array.size + spare, dtype=array.dtype)
     first = -room.ctypes.data % CACHE_LINE // array.itemsize
@@ -142,7 +141,7 @@ def aligned(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def clone(core: Core) -> Core:
-    """A chip in the same state that shares with the first only the ADC's constants."""
+    """Copy a chip in its present state; only the ADC's constants are shared."""
     sensors = Sensors._make(_copied(value) for value in core.sensors)
     return Core._make(_copied(value) for value in core)._replace(sensors=sensors)
 

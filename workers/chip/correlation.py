@@ -1,10 +1,10 @@
-"""The correlation sensors of the synapses: their settings, their state, their mismatch.
+"""Settings, state and mismatch of the correlation sensors of the synapses.
 
 Each synapse holds two capacitors. A pair of spikes at a distance of Δt adds amplitude · e^(−Δt/τ)
 to one of them: to the causal one if the event came before the neuron's spike, to the anticausal one
 if it came after (Friedmann et al. 2017, IEEE TBioCAS 11:128). The column ADC reads the capacitors
-(``cadc``), the plasticity processor resets them. What happens at an event is in ``sensors``; this
-module does not import numba.
+(``cadc``), and the plasticity processor resets them. What happens at an event is in ``sensors``;
+this module does not import numba.
 
 Units. Charge is kept in codes of an ideal ADC (LSB), above the reading of an empty capacitor. Two
 board voltages of 12 bits set the sensors of the whole chip, ``syn_v_ramp`` the time constant and
@@ -15,7 +15,7 @@ which the full BrainScaleS-2 can be calibrated (calix, ``spiking/correlation.py`
 
 Magnitudes of the mismatch are our choice, for want of a published figure: 20 % for what the two
 branches of a synapse have in common, within the 20 to 30 % that its neurons show (``mismatch``),
-and 10 % for what they have not. Calibration leaves 30 % of the former, calix' acceptance rule, and
+and 10 % for their difference. Calibration leaves 30 % of the former, calix' acceptance rule, and
 all of the latter: calix reports a strong asymmetry of the branches on many synapses that nothing
 can remove, because the calibration bits act on both at once.
 """
@@ -34,7 +34,7 @@ from spikeloop.workers.chip.limits import N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.mismatch import LARGEST_DEVIATION_SD
 
 NEVER = -1
-"""The step of an event that has not happened."""
+"""Step of an event that has not happened."""
 
 MAX_CALIBRATION_U4 = 15
 
@@ -43,7 +43,7 @@ SENSOR_STREAM = 3
 
 
 class Correlation(Settings):
-    """How all correlation sensors of a chip are set.
+    """Settings of all correlation sensors of a chip.
 
     Steps of the calibration codes and the limit of the capacitor are our choice. The limit takes a
     reading from the nominal empty one of 40 to 200, near the end of the range 30 to 210 that calix
@@ -68,7 +68,7 @@ class Correlation(Settings):
 
 
 class Sensors(NamedTuple):
-    """All sensors of one chip as kernels take them; synapse is row · 32 + column.
+    """All sensors of one chip as arguments of kernels; a synapse's index is row · 32 + column.
 
     Attributes:
         enabled: 1, or 0 for a chip whose programs do without.
@@ -110,18 +110,18 @@ class SensorSpread:
     asymmetry: float
 
 
-UNCALIBRATED = SensorSpread(tau=0.20, amplitude=0.20, asymmetry=0.10)
-CALIBRATED = SensorSpread(tau=0.06, amplitude=0.06, asymmetry=0.10)
+UNCALIBRATED_SENSORS = SensorSpread(tau=0.20, amplitude=0.20, asymmetry=0.10)
+CALIBRATED_SENSORS = SensorSpread(tau=0.06, amplitude=0.06, asymmetry=0.10)
 
 
 def sensor_deviations(chip: int) -> FloatArray:
-    """(4, 1024) standard normal draws of a chip, cut at three; always the same ones for a chip."""
+    """Return (4, 1024) standard normal draws of a chip, cut at three deviations."""
     seed = np.random.SeedSequence(chip, spawn_key=(SENSOR_STREAM,))
     draws = np.random.Generator(np.random.Philox(seed)).standard_normal((4, N_SYNAPSES))
     return np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
 
 
-def sensors(
+def new_sensors(
     correlation: Correlation,
     step_s: float,
     calibration_u4: NDArray[np.uint8],
@@ -129,7 +129,7 @@ def sensors(
     *,
     calibrated: bool,
 ) -> Sensors:
-    """Empty sensors of one particular chip.
+    """Return the empty sensors of one particular chip.
 
     The low two of a synapse's calibration bits are the code of the time constant, the high two that
     of the amplitude (which is which is our choice). The higher the code, the shorter the time
@@ -137,13 +137,13 @@ def sensors(
 
     Args:
         correlation: settings of the whole chip.
-        step_s: the chip's integration step, s.
+        step_s: the chip's integration step.
         calibration_u4: (1024,) uint8 in [0, 15].
         chip: number of the chip, non-negative; None for one without mismatch.
         calibrated: whether its synapses have been brought to a common target.
 
     Raises:
-        ValueError: if the calibration bits have another shape or range.
+        ValueError: the calibration bits have another shape or range.
     """
     codes = np.asarray(calibration_u4)
     if codes.shape != (N_SYNAPSES,) or codes.min() < 0 or codes.max() > MAX_CALIBRATION_U4:
@@ -151,7 +151,7 @@ def sensors(
             f"calibration_u4 must be ({N_SYNAPSES},) integers in [0, {MAX_CALIBRATION_U4}], "
             f"got shape {codes.shape} in [{codes.min()}, {codes.max()}]"
         )
-    spread = CALIBRATED if calibrated else UNCALIBRATED
+    spread = CALIBRATED_SENSORS if calibrated else UNCALIBRATED_SENSORS
     draws = np.zeros((4, N_SYNAPSES)) if chip is None else sensor_deviations(chip)
     tau, amplitude, tau_asymmetry, amplitude_asymmetry = draws
 
@@ -161,7 +161,7 @@ def sensors(
     pair_lsb = correlation.amplitude_lsb * smaller[codes >> 2]
 
     def branch(sign: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Amplitudes and rates; cut at three deviations, both are at least 0.1 of nominal."""
+        """Return amplitudes and rates; cut at three deviations, both are at least a tenth."""
         asymmetry = sign * spread.asymmetry
         lsb = pair_lsb * (1 + spread.amplitude * amplitude + asymmetry * amplitude_asymmetry)
         steps = tau_steps * (1 + spread.tau * tau + asymmetry * tau_asymmetry)
@@ -180,7 +180,7 @@ def sensors(
 
 
 def disabled_sensors() -> Sensors:
-    """Sensors of a chip that does without: empty, and never called by the router."""
+    """Return the sensors of a chip that does without: empty, and never called by the router."""
     return Sensors(
         enabled=0,
         causal=np.zeros(N_SYNAPSES, dtype=np.float32),

@@ -1,4 +1,4 @@
-"""The environment as the plasticity processor holds it: tables of integers, one draw a step."""
+"""The environment as tables of integers in the plasticity processor, with one draw per step."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.tabular import TabularTasks
 
 FULL = 65535
-"""Transition probabilities go to the chip as integers scaled to this."""
+"""Transition probabilities are scaled to this integer."""
 
 REWARD_ONE_Q7 = 127
 """A reward of 1 in Q7."""
 
 SIGNAL_RANGE_Q7 = (-256, 255)
-"""What an agent can be told, in Q7: about -2 to 2, one bit more than a byte."""
+"""Range of the feedback in Q7, about -2 to 2, which is one bit more than a byte."""
 
 
 class Environment(NamedTuple):
@@ -23,9 +23,9 @@ class Environment(NamedTuple):
 
     Attributes:
         cumulative_u16: (n_actions, n_states, n_states) cumulative probabilities · 65535.
-        signal_q7: (n_actions, n_states, n_states) int16, what the agent is told · 127.
-        reward: (n_actions, n_states, n_states) the true reward, which makes up the return.
-        start_state: state in which an episode begins.
+        signal_q7: (n_actions, n_states, n_states) int16 feedback · 127.
+        reward: (n_actions, n_states, n_states) rewards of which the return is the sum.
+        start_state: state in which an episode starts.
     """
 
     cumulative_u16: NDArray[np.uint16]
@@ -35,10 +35,10 @@ class Environment(NamedTuple):
 
 
 def environments(tasks: TabularTasks) -> list[Environment]:
-    """The tasks of a batch, one by one. Successors of probability 0 stay impossible.
+    """Return the tasks of a batch, one by one. Successors of probability 0 stay impossible.
 
     Raises:
-        ValueError: the agent would be told more than its number format holds.
+        ValueError: the feedback is larger than its number format holds.
     """
     cumulative = np.cumsum(tasks.transition, axis=-1)
     cumulative_u16 = np.rint(cumulative / cumulative[..., -1:] * FULL).astype(np.uint16)

@@ -1,18 +1,18 @@
-"""What an episode keeps in the plasticity processor's memory, in bytes, and whether it fits.
+"""Bytes that an episode needs in the plasticity processor's memory, and whether they fit.
 
 The processor has 16 KiB, of which the last 4 KiB are the mailbox for the host (libnux: elf32nux.x).
 The other 12 KiB hold everything else: code, stack, the plasticity program's data and the tables of
 the environment, which come through the mailbox and are copied out of it.
 
-How much of it the code takes is known from one note on the published experiment only
+The size of the code is known from one note on the published experiment only
 (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/HW_Limitations.txt): "3k8 left for environment
 10x5, 17x2", states by actions, at 5 · actions · states² bytes. These two take 2.5 and 2.9 kB, so
 about 0.8 kB of the 3.8 went to something else. With stack and the agent's small tables taken from
 it, as here, both are exactly the largest that fit.
 
-This account grants every program the published code's size. The emulator's environment takes
+Every program is assumed to have the published code's size. The emulator's environment takes
 4 · actions · states² bytes: a halfword for a probability, where the published program has a word,
-and a halfword for a signal, where it has a byte.
+and a halfword for the feedback, where it has a byte.
 """
 
 import re
@@ -29,7 +29,7 @@ STACK_BYTES = 768
 """An allowance for stack and temporaries; 646 to 834 agree with the published maxima."""
 
 DATA_BYTES = MEMORY_BYTES - MAILBOX_BYTES - CODE_BYTES - STACK_BYTES
-"""What is left for a program's data and the environment."""
+"""Bytes that are left for a program's data and the environment."""
 
 WORD_BYTES = 4
 PROBABILITY_BYTES = 2
@@ -38,17 +38,17 @@ WIDTH = re.compile(r"_([uiq])(\d+)$")
 
 
 def data_bytes(data: Any) -> int:
-    """The bytes of a program's data on the chip.
+    """Return the bytes of a program's data on the chip.
 
     Args:
         data: a named tuple of integer arrays, integers, and such tuples. A number's width is the
-            one its name ends in (``weight_u6``, ``value_i16``; ``eta_q7`` has a sign beside its 7
-            bits), in whole bytes; without one, it is the array's own, and a word for plain
-            integers. Nothing is wider than the processor's word, 4 bytes: where kernels hold a
-            number in 64 bits, that is only their natural integer.
+            one in which its name ends (``weight_u6``, ``value_i16``; ``eta_q7`` has a sign beside
+            its 7 bits), in whole bytes; without one, it is the array's own, and a word for plain
+            integers. Nothing is wider than the processor's word of 4 bytes, although kernels hold
+            plain integers in 64 bits.
 
     Raises:
-        TypeError: if there is anything but integers; the processor has no floating point.
+        TypeError: a field is not an integer; the processor has no floating point.
     """
     return sum(_field_bytes(name, value) for name, value in data._asdict().items())
 
@@ -70,20 +70,15 @@ def _field_bytes(name: str, value: Any) -> int:
 
 
 def environment_bytes(n_states: int, n_actions: int) -> int:
-    """The bytes of a Markov decision process: cumulative probabilities and signals to the agent.
+    """Return the bytes of a Markov decision process: cumulative probabilities and feedback.
 
-    The true reward, which makes up the return, is the experimenter's and not in the processor.
+    The rewards of which the return is the sum are not in the processor.
     """
     return n_actions * n_states**2 * (PROBABILITY_BYTES + SIGNAL_BYTES)
 
 
 def require_memory(data: int, environment: int) -> None:
-    """Raises ValueError unless so many bytes of both fit beside code and stack.
-
-    Args:
-        data: bytes of the program's data.
-        environment: bytes of the environment.
-    """
+    """Raise ValueError unless the bytes of program and environment fit beside code and stack."""
     needed = data + environment
     if needed > DATA_BYTES:
         raise ValueError(

@@ -22,7 +22,7 @@ from spikeloop.workers.chip.limits import (
 def connect(
     core: Core, n_states: int, n_actions: int, inhibition_u6: int, pulse_u5: int = 1
 ) -> None:
-    """Writes the network of states and actions into a chip without synapses.
+    """Write the network of states and actions into a chip without synapses.
 
     The weights from states to actions stay 0: they belong to the plasticity program.
     """
@@ -50,5 +50,5 @@ def connect(
 
 
 def stimulus_row(state: NDArray[np.int64], n_states: int) -> NDArray[np.int64]:
-    """The row through which a state neuron is stimulated."""
+    """Return the rows through which state neurons are stimulated."""
     return (state + 1) % n_states

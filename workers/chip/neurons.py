@@ -1,8 +1,8 @@
-"""The 32 neurons: small steps that may fire, and strides over times in which nothing can happen.
+"""Dynamics of the 32 neurons: small steps that may fire, and strides in which nothing can happen.
 
 The loops have no branches, only selects, so that the compiler turns them into vector instructions;
-they are bound by their number, not by memory. Integers are cast back to 32 bits after each
-operation, because numba widens them and that would halve the vectors.
+their number of instructions limits the speed, not memory. Integers are cast back to 32 bits after
+each operation, because numba widens them and that would halve the vectors.
 """
 
 import numpy as np
@@ -46,14 +46,14 @@ ZERO, ONE, V_MAX = np.float32(0), np.float32(1), np.float32(V_MAX_V)
 NO_SPIKE = np.uint32(0)
 FIRST_NEURON = np.uint32(1)
 
-# Weight codes. An input that decays for ever would reach subnormal numbers, on which processors are
-# a hundred times slower; below this it cannot move the membrane's float32 any more.
+# Weight codes. An input that decays without end would reach subnormal numbers, on which processors
+# are a hundred times slower; below this it cannot change the membrane's float32 any more.
 NEGLIGIBLE = np.float32(1e-9)
 
 
 @part
 def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.uint32:
-    """Moves all neurons on by one step and returns those that fired, one bit each.
+    """Advance all neurons by one step and return those that fired, one bit each.
 
     V ← clip(V·e^(−h/τ_m) + leak + drives + noise, supply range); at or above threshold the neuron
     fires and is held at reset for its refractory steps. Synaptic inputs decay throughout.
@@ -91,7 +91,7 @@ def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.u
 
 @part
 def can_stride(analog: NDArray[np.float32], n_steps: np.float32) -> bool:
-    """Whether ``n_steps`` small steps without events could neither fire nor change their course.
+    """Tell whether ``n_steps`` small steps without events can be taken as one stride.
 
     True only if for every neuron, with the largest noise in every step,
 
@@ -99,7 +99,7 @@ def can_stride(analog: NDArray[np.float32], n_steps: np.float32) -> bool:
     - it does not touch the lower end, or lies there and is held there throughout;
     - it is refractory throughout, or not at all.
 
-    Then one stride does what the small steps would do, apart from drawing their noise at once.
+    Then one stride has the effect of the small steps, apart from drawing their noise at once.
     """
     blocked = NO_SPIKE
     for j in range(N_NEURONS):
@@ -121,7 +121,7 @@ def can_stride(analog: NDArray[np.float32], n_steps: np.float32) -> bool:
 def stride_neurons(
     analog: NDArray[np.float32], lanes: NDArray[np.uint32], n_steps: np.float32
 ) -> None:
-    """Moves all neurons on by ``n_steps`` steps at once, where ``can_stride`` allows it."""
+    """Advance all neurons by ``n_steps`` steps at once, where ``can_stride`` allows it."""
     for j in range(N_NEURONS):
         lane = xorshift32(lanes[j])
         lanes[j] = lane
@@ -143,6 +143,6 @@ def stride_neurons(
 
 @part
 def flush_inputs(analog: NDArray[np.float32]) -> None:
-    """Sets synaptic inputs to zero that have decayed to nothing."""
+    """Set synaptic inputs to zero that have decayed to a negligible size."""
     for i in range(I_EXC, I_INH + N_NEURONS):
         analog[i] = ZERO if analog[i] < NEGLIGIBLE else analog[i]

@@ -2,8 +2,7 @@
 
 xorshift32 (Marsaglia 2003, "Xorshift RNGs", the triple 13, 17, 5) costs six vector instructions for
 eight neurons and has a period of 2³² − 1, of which an episode of 2000 decisions uses 10⁶ numbers.
-Its output is uniform; the membrane's own integration makes the noise Gaussian (see
-``analog_block``).
+Its output is uniform; the membrane's own integration makes the noise Gaussian (``analog_block``).
 """
 
 import numpy as np
@@ -20,7 +19,7 @@ L5, L13, L17 = np.uint32(5), np.uint32(13), np.uint32(17)
 
 @part
 def splitmix64(counter: np.uint64) -> np.uint64:
-    """Mixes a counter into 64 random bits (Steele, Lea and Flood 2014)."""
+    """Mix a counter into 64 random bits (Steele, Lea and Flood 2014)."""
     z = np.uint64(counter)
     z = np.uint64(z ^ (z >> S30)) * MIX_1
     z = np.uint64(z ^ (z >> S27)) * MIX_2
@@ -29,7 +28,7 @@ def splitmix64(counter: np.uint64) -> np.uint64:
 
 @part
 def seed_words(seed: np.uint64, words: NDArray[np.uint32]) -> None:
-    """Fills ``words`` with nonzero numbers that depend on ``seed`` alone."""
+    """Fill ``words`` with nonzero numbers that depend on ``seed`` alone."""
     counter = np.uint64(seed)
     for i in range(words.size):
         counter = np.uint64(counter + GOLDEN)
@@ -40,7 +39,7 @@ def seed_words(seed: np.uint64, words: NDArray[np.uint32]) -> None:
 
 @part
 def xorshift32(x: np.uint32) -> np.uint32:
-    """The next number of a lane; never 0 if ``x`` is not."""
+    """Return the next number of a lane; it is never 0 if ``x`` is not."""
     x = np.uint32(x ^ np.uint32(x << L13))
     x = np.uint32(x ^ np.uint32(x >> L17))
     return np.uint32(x ^ np.uint32(x << L5))

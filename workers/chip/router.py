@@ -1,4 +1,4 @@
-"""Events: into a row of synapses, round through the spike router, and into the counters."""
+"""Events: into rows of synapses, through the spike router, and into the counters."""
 
 import numpy as np
 
@@ -24,15 +24,10 @@ FAR_FUTURE = 1 << 62
 
 @part
 def event(core: Core, row: int, address_u6: int, step: int) -> None:
-    """One event on one row: synapses whose label is the address add their weight.
+    """Deliver one event to one row: synapses whose label is its address add their weight.
 
     A row's driver decides for the whole row whether that excites or inhibits, and how strongly.
-
-    Args:
-        core: updated.
-        row: row of synapses.
-        address_u6: address of the event.
-        step: the step before which it arrives.
+    ``step`` is the step before which the event arrives.
     """
     sign = core.row_sign[row]
     if sign == 0:
@@ -55,13 +50,13 @@ def event(core: Core, row: int, address_u6: int, step: int) -> None:
 
 @part
 def send(core: Core, row: int, address_u6: int) -> None:
-    """One event on one row, now."""
+    """Deliver one event to one row now."""
     event(core, row, address_u6, core.clock[0])
 
 
 @part
 def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
-    """One event, of the same address, on each row of a bit mask, now."""
+    """Deliver one event, with the same address, to each row of a bit mask now."""
     row = 0
     while rows != NO_SPIKES:
         if (rows & ONE_ROW) != NO_SPIKES:
@@ -72,7 +67,7 @@ def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
 
 @part
 def deliver(core: Core, due: np.uint32, step: int) -> None:
-    """The events that spikes cause at the end of their way through the router."""
+    """Deliver the events of spikes that have passed the router; ``due`` has a bit per neuron."""
     neuron = 0
     while due != NO_SPIKES:
         if (due & ONE_ROW) != NO_SPIKES and core.route_row[neuron] != NO_ROW:
@@ -83,7 +78,7 @@ def deliver(core: Core, due: np.uint32, step: int) -> None:
 
 @part
 def count_spikes(core: Core, spikes: np.uint32, step: int) -> None:
-    """Lets the spikes of step ``step`` raise their counters, up to their limit."""
+    """Let the spikes of step ``step`` raise their counters, up to their limit."""
     neuron = 0
     while spikes != NO_SPIKES:
         if (spikes & ONE_ROW) != NO_SPIKES:
@@ -98,7 +93,7 @@ def count_spikes(core: Core, spikes: np.uint32, step: int) -> None:
 
 @part
 def deliver_due(core: Core) -> int:
-    """Delivers the spikes that are due now and returns when the next ones are."""
+    """Deliver the spikes that are due now and return when the next ones are due."""
     now = core.clock[0]
     while core.queue[COUNT] > 0:
         place = core.queue[HEAD]
@@ -112,7 +107,7 @@ def deliver_due(core: Core) -> int:
 
 @part
 def dispatch(core: Core, spikes: np.uint32) -> None:
-    """Counts the spikes of the step that has just ended and sends them on their way."""
+    """Count the spikes of the step that has just ended and send them through the router."""
     now = core.clock[0]
     count_spikes(core, spikes, now - 1)
     place = (core.queue[HEAD] + core.queue[COUNT]) % core.due.size
@@ -123,7 +118,7 @@ def dispatch(core: Core, spikes: np.uint32) -> None:
 
 @routine
 def advance(core: Core, n_steps: int) -> None:
-    """Lets the chip run for ``n_steps`` integration steps.
+    """Run the chip for ``n_steps`` integration steps.
 
     Spikes come back exactly ``delay`` steps after the end of the step in which they occurred, and
     none is lost at any rate. Where no neuron can fire, steps are taken in strides.
@@ -151,7 +146,7 @@ def advance(core: Core, n_steps: int) -> None:
 
 @part
 def read_counter(core: Core, neuron: int) -> int:
-    """The spikes of a neuron since the counter was last read; reading clears it."""
+    """Return the spikes of a neuron since its counter was last read, and clear the counter."""
     count = core.counters_u10[neuron]
     core.counters_u10[neuron] = 0
     return int(count)

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from spikeloop.workers.chip.cadc import MAX_CODE_U8, Adc
 from spikeloop.workers.chip.correlation import Sensors
-from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
+from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.noise import xorshift32
-from spikeloop.workers.chip.sensors import reset_row
-from spikeloop.workers.kernels import part, routine
+from spikeloop.workers.kernels import part
 
 BYTE, S8, S16, S24 = np.uint32(255), np.uint32(8), np.uint32(16), np.uint32(24)
 
@@ -21,7 +20,7 @@ BYTES_SD = np.float32(math.sqrt(4 * (256**2 - 1) / 12))
 
 @part
 def reading_noise(random: NDArray[np.uint32]) -> np.float32:
-    """The next number of a law of mean 0 and variance 1 that is close to normal, within ±3.45.
+    """Return the next number of a nearly normal law of mean 0 and variance 1, within ±3.45.
 
     It is the standardised sum of the four bytes of the generator's next number.
     """
@@ -33,7 +32,7 @@ def reading_noise(random: NDArray[np.uint32]) -> np.float32:
 
 @part
 def convert(adc: Adc, channel: int, column: int, charge: np.float32, noise: np.float32) -> np.uint8:
-    """The code of a charge in LSB: offset + gain · charge + noise, rounded half up, in 8 bits."""
+    """Return the 8-bit code of a charge in LSB: offset + gain · charge + noise, rounded half up."""
     level = (
         adc.offset_lsb[channel, column] + adc.gain[channel, column] * charge + adc.noise_lsb * noise
     )
@@ -49,15 +48,15 @@ def read_row(
     causal_u8: NDArray[np.uint8],
     anticausal_u8: NDArray[np.uint8],
 ) -> None:
-    """Converts both branches of a row's 32 sensors; the charges stay as they are.
+    """Convert both branches of a row's 32 sensors; the charges stay as they are.
 
     Args:
         sensors: the sensors.
         adc: the channels.
         row: row of synapses.
-        random: (1,) state of the noise generator, nonzero; moved on by 64 numbers.
-        causal_u8: (32,) written.
-        anticausal_u8: (32,) written.
+        random: (1,) nonzero state of the noise generator; 64 numbers are drawn.
+        causal_u8: (32,) result.
+        anticausal_u8: (32,) result.
     """
     for column in range(N_NEURONS):
         synapse = row * N_NEURONS + column
@@ -65,28 +64,3 @@ def read_row(
         anticausal_u8[column] = convert(
             adc, 1, column, sensors.anticausal[synapse], reading_noise(random)
         )
-
-
-@routine
-def measure_offsets(
-    sensors: Sensors,
-    adc: Adc,
-    random: NDArray[np.uint32],
-    causal_u8: NDArray[np.uint8],
-    anticausal_u8: NDArray[np.uint8],
-) -> None:
-    """Resets all sensors and reads each once: the offsets that programs subtract afterwards.
-
-    One reading a synapse, as in libnux ``examples/stdp.cpp``; it contains one reading's noise.
-
-    Args:
-        sensors: emptied.
-        adc: the channels.
-        random: (1,) state of the noise generator, nonzero; moved on by 2048 numbers.
-        causal_u8: (1024,) written.
-        anticausal_u8: (1024,) written.
-    """
-    for row in range(N_ROWS):
-        first, end = row * N_NEURONS, (row + 1) * N_NEURONS
-        reset_row(sensors, row)
-        read_row(sensors, adc, row, random, causal_u8[first:end], anticausal_u8[first:end])

@@ -1,16 +1,16 @@
-"""What the correlation sensors do at an event, at a spike and at a reset.
+"""Dynamics of the correlation sensors at events, spikes and resets.
 
-Pairing is between nearest neighbours, and each spike is used once a branch: a neuron's spike pairs
-with the latest event only, and only if that is its first spike since; an event pairs with the
+Pairing is between nearest neighbours, and each spike is used once per branch: a neuron's spike
+pairs with the latest event only, and only if that is its first spike since; an event pairs with the
 neuron's latest spike only, and only if it is the synapse's first event since. This is the *reduced
-symmetric* scheme of Morrison, Diesmann and Gerstner 2008. Of the sensor circuit itself no
-description was at hand; the model of this chip in Wunderlich et al. 2019 (model-sw-pong,
-``pang.py``) skips a spike that follows another without an event between, the group documents the
-scheme for its earlier chip Spikey, and calix meets a state that remembers the kind of the last
-pulse, however long ago, which is what such a scheme needs.
+symmetric* scheme of Morrison, Diesmann and Gerstner 2008. No description of the sensor circuit
+itself was available; the model of this chip in Wunderlich et al. 2019 (model-sw-pong, ``pang.py``)
+skips a spike that follows another without an event between, the group documents the scheme for its
+earlier chip Spikey, and calix meets a state that remembers the kind of the last pulse, however long
+ago, which is what such a scheme needs.
 
 An event and a spike in the same step are a causal pair at Δt = 0 (our choice; calix refuses zero
-delays): events are delivered before neurons move on.
+delays): events are delivered before neurons advance.
 """
 
 import math
@@ -28,7 +28,7 @@ EMPTY = np.float32(0)
 
 @part
 def decayed(x: float) -> float:
-    """e^x for x ≤ 0, as ``portable.exp`` computes it, in a form that kernels can call."""
+    """Return e^x for x ≤ 0, as ``portable.exp`` computes it, in a form that kernels can call."""
     x = max(x, SMALLEST)
     k = np.rint(x * PER_LN2)
     high, low = x - k * LN2_HIGH, k * LN2_LOW
@@ -50,7 +50,7 @@ def add_pair(
     distance: int,
     saturation_lsb: np.float32,
 ) -> None:
-    """Adds amplitude · e^(−Δt/τ) to a capacitor, up to its limit; Δt in steps, ``rate`` is 1/τ.
+    """Add amplitude · e^(−Δt/τ) to a capacitor, up to its limit; Δt in steps, ``rate`` is 1/τ.
 
     The exponential is not the C library's, whose last bit depends on the processor.
     """
@@ -62,10 +62,10 @@ def add_pair(
 def sense_pre(
     sensors: Sensors, label_u6: NDArray[np.uint8], row: int, address_u6: int, step: int
 ) -> None:
-    """An event on a row: anticausal pairs in the synapses whose label is its address.
+    """Register an event on a row: anticausal pairs in the synapses whose label is its address.
 
     Args:
-        sensors: updated: ``anticausal`` and ``last_pre``.
+        sensors: ``anticausal`` and ``last_pre`` are updated.
         label_u6: (1024,) uint8 addresses to which the synapses answer.
         row: row of the event, whose driver is enabled.
         address_u6: address of the event.
@@ -91,12 +91,12 @@ def sense_pre(
 
 @part
 def sense_post(sensors: Sensors, column: int, step: int) -> None:
-    """A spike of neuron ``column``: causal pairs in the synapses of its column.
+    """Register a spike of neuron ``column``: causal pairs in the synapses of its column.
 
     Args:
-        sensors: updated: ``causal`` and ``last_post``.
+        sensors: ``causal`` and ``last_post`` are updated.
         column: the neuron.
-        step: the chip's clock; in its step, events come first.
+        step: the chip's clock; within a step, events come first.
     """
     last_post = sensors.last_post[column]
     for row in range(N_ROWS):
@@ -116,10 +116,10 @@ def sense_post(sensors: Sensors, column: int, step: int) -> None:
 
 @part
 def reset_row(sensors: Sensors, row: int) -> None:
-    """The processor's reset strobe: empties both capacitors of the 32 synapses of a row.
+    """Empty both capacitors of the 32 synapses of a row, as the processor's reset strobe does.
 
-    What the sensors know of earlier events and spikes stays: calix brings that into a known state
-    by a pulse that it sends before the reset.
+    The sensors keep the times of earlier events and spikes: calix brings that into a known state by
+    a pulse that it sends before the reset.
     """
     for column in range(N_NEURONS):
         sensors.causal[row * N_NEURONS + column] = EMPTY

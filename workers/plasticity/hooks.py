@@ -1,15 +1,16 @@
-"""How a plasticity program meets the episode kernel: three functions, found by its memory's type.
+"""The three functions by which a plasticity program takes part in an episode on the chip.
 
 A program is a settings class, a NamedTuple with what it keeps in the processor's memory, and three
-plain functions that numba compiles into the episode (``chip.episode``):
+plain functions that numba compiles into the kernel of an episode (``learners.chip.episode``):
 
     begin(core, memory)                               before the first decision
     decided(core, memory, step, state, action)        after a decision, before its reward
     rewarded(core, memory, state, action, signal_q7)  after its reward
 
-They may use everything the processor has: weights, labels and counters in ``core``, the vector unit
-(``chip.vector``), the scalar unit and random generator (``chip.ppu``), correlation sensors and
-their ADC. ``register`` makes them known; the arguments must have these names.
+They may use everything that the processor has: weights, labels and counters in ``core``, the vector
+unit (``chip.ppu.vector_arithmetic``), the scalar unit and random generator
+(``chip.ppu.scalar_unit``), correlation sensors and their ADC. ``register`` announces them; the
+arguments must have these names.
 """
 
 from collections.abc import Callable
@@ -34,22 +35,22 @@ HOOKS: dict[type, Hooks] = {}
 
 
 def register(memory: type, *, begin: Any, decided: Any, rewarded: Any) -> None:
-    """Binds a program's functions to the NamedTuple that holds its memory."""
+    """Bind a program's functions to the NamedTuple that holds its memory."""
     HOOKS[memory] = Hooks(begin, decided, rewarded)
 
 
 def begin(core: Core, memory: Any) -> None:
-    """Prepares weights and memory before an episode's first decision."""
+    """Prepare weights and memory before the first decision of an episode."""
     HOOKS[type(memory)].begin(core, memory)
 
 
 def decided(core: Core, memory: Any, step: int, state: int, action: int) -> None:
-    """Learns of a decision."""
+    """Learn from a decision."""
     HOOKS[type(memory)].decided(core, memory, step, state, action)
 
 
 def rewarded(core: Core, memory: Any, state: int, action: int, signal_q7: int) -> None:
-    """Learns of the decision's reward, value · 127 in a signed halfword."""
+    """Learn from the decision's feedback, value · 127 in a signed halfword."""
     HOOKS[type(memory)].rewarded(core, memory, state, action, signal_q7)
 
 

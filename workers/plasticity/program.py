@@ -1,7 +1,8 @@
-"""What every plasticity program is, and the number formats that programs share.
+"""The protocol of plasticity programs, and the number formats that programs share.
 
 Weights are halfwords in 1/128 codes; a value of 1 is 8128 of them, the reward's Q7 byte shifted by
-6 bits, as in the published program. Rates, rewards and traces are Q7 bytes, which end at 127/128.
+6 bits, as in the published program. Rates, rewards and traces are Q7 bytes, whose largest value is
+127/128.
 """
 
 from collections.abc import Mapping
@@ -27,37 +28,37 @@ SHORTEST_RESCALE = 0.0129
 """Shortest published rescaling period, as a fraction of an episode."""
 
 
-class Program(Protocol):
-    """A plasticity program: frozen settings with a ``kind``; see ``hooks`` for what it does."""
+class PlasticityProgram(Protocol):
+    """A plasticity program: frozen settings with a ``kind``; ``hooks`` documents its functions."""
 
     @property
     def kind(self) -> str:
-        """The name under which configuration files choose the program."""
+        """Return the name by which configuration files choose the program."""
         ...
 
     @property
     def uses_sensors(self) -> bool:
-        """Whether the correlation sensors must be kept up to date for it."""
+        """Tell whether the correlation sensors must be kept up to date for it."""
         ...
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
-        """Its part of the hyperparameters Θ."""
+        """Return its part of the hyperparameters Θ."""
         ...
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Any:
-        """What it keeps in the processor's memory at an episode's start: a NamedTuple."""
+        """Return its memory at the start of an episode, a NamedTuple that is registered."""
         ...
 
 
 def q7(value: float) -> int:
-    """The Q7 byte nearest to a value in [0, 1]; 1 becomes 127/128."""
+    """Return the Q7 byte nearest to a value in [0, 1]; 1 becomes 127/128."""
     if not 0 <= value <= 1:
         raise ValueError(f"value must be in [0, 1], got {value}")
     return min(round(value * 128), 127)
 
 
 def weight_code(weight: float) -> int:
-    """The 6-bit weight nearest to so many codes."""
+    """Return the nearest 6-bit weight."""
     weight_u6 = round(weight)
     if not 0 <= weight_u6 <= MAX_WEIGHT_U6:
         raise ValueError(f"weight must be in [0, {MAX_WEIGHT_U6}], got {weight}")
@@ -65,16 +66,12 @@ def weight_code(weight: float) -> int:
 
 
 def table_weight(weight: float) -> int:
-    """The 6-bit weight nearest to so many codes, in the table's unit."""
+    """Return the nearest 6-bit weight, in the table's unit."""
     return weight_code(weight) << FRACTION_BITS
 
 
 def rescale_period(n_steps: int) -> Real:
-    """The hyperparameter of how often weights are rescaled, with its published range.
-
-    Args:
-        n_steps: steps of an episode.
-    """
+    """Return the hyperparameter of the rescaling period, with its published range."""
     return Real(
         "rescale_period",
         SHORTEST_RESCALE * n_steps,
@@ -86,7 +83,7 @@ def rescale_period(n_steps: int) -> Real:
 
 
 def value_parameters(n_steps: int) -> tuple[Parameter, ...]:
-    """Hyperparameters of the value-learning programs, in the published order and with its laws."""
+    """Return the hyperparameters of the value-learning programs, in the published order."""
     weight = MAX_WEIGHT_U6
     return (
         Real("gamma", 0, 1, 0.5, description="discount"),
@@ -106,7 +103,7 @@ def value_parameters(n_steps: int) -> tuple[Parameter, ...]:
 
 
 def initial_weight() -> Real:
-    """The hyperparameter of what all weights from states to actions are at first."""
+    """Return the hyperparameter of the initial weight from states to actions."""
     return Real(
         "initial_weight",
         0,
@@ -119,20 +116,20 @@ def initial_weight() -> Real:
 
 @part
 def synapse(state: int, action: int, n_states: int) -> int:
-    """Index of the synapse from a state neuron to an action neuron."""
+    """Return the index of the synapse from a state neuron to an action neuron."""
     return state * N_NEURONS + n_states + action
 
 
 @part
 def synapse_weight(table_value: int) -> int:
-    """The 6-bit weight that a table value is written to its synapse as: rounded, clamped."""
+    """Return the 6-bit weight for a table value: rounded and clamped."""
     half = 1 << (FRACTION_BITS - 1)
     return min(max((table_value + half) >> FRACTION_BITS, 0), MAX_WEIGHT_U6)
 
 
 @part
 def write_table(core: Core, table: NDArray[np.int16], n_states: int, n_actions: int) -> None:
-    """Copies a table of weights into the synapses from states to actions."""
+    """Copy a table of weights into the synapses from states to actions."""
     for state in range(n_states):
         for action in range(n_actions):
             value = int(table[state * n_actions + action])

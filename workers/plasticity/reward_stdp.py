@@ -1,4 +1,4 @@
-"""Reward-modulated STDP: what the correlation sensors saw, times how much more it paid than usual.
+"""Reward-modulated STDP: correlation seen by the sensors times the reward above its running mean.
 
 After a decision in state s the program reads the causal branch of that state's row of synapses: one
 pair, nearly at Δt = 0, in each synapse whose action neuron fired, because the state neuron fires
@@ -8,20 +8,20 @@ every microsecond until an action ends it. With c, this reading without its offs
 
 after which the baseline b moves towards R by a fixed part. Δw = η (R − b) c is the rule of Pong on
 this chip, with η = 0.125 and b half-way to R at each trial (Wunderlich et al. 2019; model-sw-pong,
-``pang.py``). Ours are two things. The trace e lets it learn from delayed reward, as in GPOMDP
-(Baxter and Bartlett 2001). The mean that is taken off is meant to keep the weights of a state
-together: without it nothing keeps them from drifting until none of its action neurons fires, or all
-do. How much it contributes has not been measured.
+``pang.py``). Two parts are ours. The trace e lets it learn from delayed reward, as in GPOMDP
+(Baxter and Bartlett 2001). The subtracted mean is meant to keep the weights of a state together:
+without it nothing keeps them from drifting until none of its action neurons fires, or all do. How
+much it contributes has not been measured.
 
-One baseline serves the whole episode. One for each state is not offered: it would spread less, but
+One baseline serves the whole episode. One for each state is not offered: it would vary less, but
 could take the credit for leading to a good state from the action that led there. That is untested.
 
 Formats. A row is 32 lanes of bytes. A weight has 13 bits: 6 in its synapse, 7 more in the
-processor's memory; put together they are a halfword that saturates by itself at the largest weight.
-A trace is a signed byte in 1/16 LSB of correlation. A pair is 0.2 to 2 LSB (``correlation``) and
-the noise of a reading about 1 (``cadc``), so ``readings`` of them are added up, as are those of the
-empty sensors before the episode; of the difference the lowest bit is dropped as noise, as does the
-STDP example of brainscales2-demos. All is rounded, since truncation would pull every weight down.
+processor's memory; joined they are a halfword that saturates by itself at the largest weight. A
+trace is a signed byte in 1/16 LSB of correlation. A pair is 0.2 to 2 LSB (``correlation``) and the
+noise of a reading about 1 (``cadc``), so several ``readings`` are summed, as are those of the empty
+sensors before the episode; of the difference the lowest bit is dropped as noise, as does the STDP
+example of brainscales2-demos. All is rounded, since truncation would pull every weight down.
 """
 
 from collections.abc import Mapping
@@ -36,14 +36,15 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.ppu.scalar_unit import add_i16, mul_q7_i16, saturate_i16, sub_i16
-from spikeloop.workers.chip.ppu.vector_bytes import add_q7, mac_q7, sub_q7
-from spikeloop.workers.chip.ppu.vector_halfwords import (
-    add_mod16,
-    add_q15,
-    mul_q15,
-    shift_16,
-    shift_right_q15,
-    sub_mod16,
+from spikeloop.workers.chip.ppu.vector_arithmetic import (
+    add_fraction,
+    add_modulo,
+    mac_fraction,
+    mul_fraction,
+    shift,
+    shift_right_fraction,
+    sub_fraction,
+    sub_modulo,
 )
 from spikeloop.workers.chip.ppu.vector_unit import EQ, LT, Bytes, Halfwords, compare, select, splat
 from spikeloop.workers.chip.sensors import reset_row
@@ -60,9 +61,9 @@ from spikeloop.workers.plasticity.program import (
 from spikeloop.workers.plasticity.row_updates import (
     Scratch,
     new_scratch,
-    of_row,
     pack_row,
-    read_sum,
+    row_slice,
+    sum_readings,
     unpack_row,
 )
 from spikeloop.workers.space import Parameter, Real
@@ -93,18 +94,18 @@ class StdpMemory(NamedTuple):
         n_actions: actions, of the neurons that follow.
         initial_u6: all weights from states to actions at first.
         fraction_u7: (32 · n_states,) uint8 the weights' bits below the code.
-        trace: (32 · n_states,) int8 eligibility in 1/16 LSB; 0 but for the actions' columns.
+        trace: (32 · n_states,) int8 eligibility in 1/16 LSB; 0 outside the actions' columns.
         offset: (32 · n_states,) int16 sums of readings of the empty sensors.
         baseline: (1,) int16 expected reward, of which 1 is 8128.
         actions: (32,) int8, 1 in the actions' columns and 0 elsewhere.
         scratch: rows of lanes.
-        readings: conversions of a row that are added up.
+        readings: conversions of a row that are summed.
         doublings: of a sum without its lowest bit, which bring a trace into the upper byte.
         mean_q15: 1 / n_actions.
-        eta_u16: learning rate; one code a LSB is ``ETA_ONE``.
+        eta_u16: learning rate; one code per LSB is ``ETA_ONE``.
         trace_decay_q7: λ.
-        baseline_rate_q7: part of the way to the reward that the baseline goes.
-        chosen_only: 1 if only the action that was taken is credited, 0 for all that fired.
+        baseline_rate_q7: part of the distance to the reward by which the baseline moves.
+        chosen_only: 1 if only the chosen action is credited, 0 for all that fired.
     """
 
     n_states: int
@@ -140,11 +141,11 @@ class RewardStdp(Settings):
 
     @property
     def uses_sensors(self) -> bool:
-        """It learns from nothing else."""
+        """Return True: the program learns from the sensors alone."""
         return True
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
-        """η, λ, the baseline's rate and the initial weight.
+        """Return η, λ, the baseline's rate and the initial weight.
 
         Pong's η is 0.125 and its baseline's rate 0.5; but its trials have 20 stimuli and
         correlations of up to 128, while here a trial is one pair. η |R − b| saturates at 8.
@@ -172,7 +173,7 @@ class RewardStdp(Settings):
         )
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> StdpMemory:
-        """Memory at the start of an episode; the offsets are measured when it begins."""
+        """Return the memory at the start of an episode; the offsets are measured when it begins."""
         n_synapses = n_states * N_NEURONS
         actions = np.zeros(N_NEURONS, dtype=np.int8)
         actions[n_states : n_states + n_actions] = 1
@@ -197,69 +198,69 @@ class RewardStdp(Settings):
 
 
 def begin(core: Core, memory: StdpMemory) -> None:
-    """Writes the initial weights and measures the offsets of the state neurons' rows.
+    """Write the initial weights and measure the offsets of the state neurons' rows.
 
-    ``readout.measure_offsets`` would do so for all rows, for which the memory is too small.
+    The memory is too small for the offsets of all rows.
     """
     for row in range(memory.n_states):
-        weights = core.weight_u6[of_row(row)]
+        weights = core.weight_u6[row_slice(row)]
         weights[memory.n_states : memory.n_states + memory.n_actions] = memory.initial_u6
         reset_row(core.sensors, row)
-        read_sum(core, memory.scratch, row, memory.readings, memory.offset[of_row(row)])
+        sum_readings(core, memory.scratch, row, memory.readings, memory.offset[row_slice(row)])
 
 
 def decided(core: Core, memory: StdpMemory, step: int, state: int, action: int) -> None:
-    """Lets all traces decay, adds the correlation of the state's row, and resets its sensors."""
+    """Decay all traces, add the correlation of the state's row, and reset its sensors."""
     scratch = memory.scratch
     splat(memory.trace_decay_q7, scratch.constant)
     for row in range(memory.n_states):
-        trace = memory.trace[of_row(row)]
+        trace = memory.trace[row_slice(row)]
         # One unit more for negative traces: rounded down, they would never reach 0.
         unpack_row(trace, scratch.zero, 0, scratch.lanes)
-        shift_16(scratch.lanes, -15, scratch.lanes)
-        shift_16(scratch.lanes, 8, scratch.lanes)
-        mac_q7(trace, scratch.constant, scratch.lanes, trace)
+        shift(scratch.lanes, -15, scratch.lanes)
+        shift(scratch.lanes, 8, scratch.lanes)
+        mac_fraction(trace, scratch.constant, scratch.lanes, trace)
 
-    read_sum(core, scratch, state, memory.readings, scratch.total)
+    sum_readings(core, scratch, state, memory.readings, scratch.total)
     reset_row(core.sensors, state)
-    to_correlation(memory, memory.offset[of_row(state)], scratch.correlation)
+    to_correlation(memory, memory.offset[row_slice(state)], scratch.correlation)
     select(memory.actions, EQ, scratch.correlation, scratch.zero, scratch.correlation)
     if memory.chosen_only:
         credited = scratch.correlation[memory.n_states + action]
         splat(0, scratch.correlation)
         scratch.correlation[memory.n_states + action] = credited
     subtract_mean(memory, scratch.correlation)
-    trace = memory.trace[of_row(state)]
-    add_q7(trace, scratch.correlation, trace)
+    trace = memory.trace[row_slice(state)]
+    add_fraction(trace, scratch.correlation, trace)
 
 
 @routine
 def to_correlation(memory: StdpMemory, offset: Halfwords, correlation: Bytes) -> None:
-    """What ``scratch.total`` is above the offset, without its lowest bit, as a trace is."""
+    """Convert ``scratch.total`` minus the offset, without its lowest bit, to units of a trace."""
     scratch = memory.scratch
-    sub_mod16(scratch.total, offset, scratch.total)
+    sub_modulo(scratch.total, offset, scratch.total)
     splat(1, scratch.lanes)
-    add_mod16(scratch.total, scratch.lanes, scratch.total)
-    shift_right_q15(scratch.total, 1, scratch.total)
+    add_modulo(scratch.total, scratch.lanes, scratch.total)
+    shift_right_fraction(scratch.total, 1, scratch.total)
     for _ in range(memory.doublings):
-        add_q15(scratch.total, scratch.total, scratch.total)
+        add_fraction(scratch.total, scratch.total, scratch.total)
     pack_row(scratch.total, 0, correlation, scratch.constant)
 
 
 @routine
 def subtract_mean(memory: StdpMemory, correlation: Bytes) -> None:
-    """Takes the mean over the actions off their columns."""
+    """Subtract the mean over the actions from their columns."""
     scratch = memory.scratch
     total = 0
     for column in range(memory.n_states, memory.n_states + memory.n_actions):
         total += int(correlation[column])
     splat((total * memory.mean_q15 + (1 << 14)) >> 15, scratch.constant)
     select(memory.actions, EQ, scratch.constant, scratch.zero, scratch.constant)
-    sub_q7(correlation, scratch.constant, correlation)
+    sub_fraction(correlation, scratch.constant, correlation)
 
 
 def rewarded(core: Core, memory: StdpMemory, state: int, action: int, signal_q7: int) -> None:
-    """Changes all weights by their traces and the reward above the baseline, and that."""
+    """Change all weights by their traces and the reward above the baseline; move the baseline."""
     error = sub_i16(signal_q7 << REWARD_SHIFT, int(memory.baseline[0]))
     step = mul_q7_i16(error, memory.baseline_rate_q7)
     memory.baseline[0] = add_i16(int(memory.baseline[0]), step)
@@ -271,18 +272,18 @@ def rewarded(core: Core, memory: StdpMemory, state: int, action: int, signal_q7:
 
 @routine
 def learn_row(core: Core, memory: StdpMemory, row: int, factor_q15: int) -> None:
-    """Adds factor times trace to a row's weights, rounded and saturating."""
+    """Add factor times trace to a row's weights, rounded and saturating."""
     scratch = memory.scratch
     change, weight = scratch.lanes, scratch.total
-    unpack_row(memory.trace[of_row(row)], scratch.zero, 0, change)
+    unpack_row(memory.trace[row_slice(row)], scratch.zero, 0, change)
     splat(factor_q15, scratch.condition)
-    mul_q15(change, scratch.condition, change)
+    mul_fraction(change, scratch.condition, change)
 
-    weight_u6, fraction_u7 = core.weight_u6[of_row(row)], memory.fraction_u7[of_row(row)]
+    weight_u6, fraction_u7 = core.weight_u6[row_slice(row)], memory.fraction_u7[row_slice(row)]
     unpack_row(weight_u6, fraction_u7, SPARE, weight)
-    add_q15(weight, change, weight)
+    add_fraction(weight, change, weight)
     splat(HALF_FRACTION, change)
-    add_q15(weight, change, weight)
+    add_fraction(weight, change, weight)
     compare(weight, scratch.condition)
     splat(0, change)
     select(scratch.condition, LT, weight, change, weight)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikeloop.workers.chip.core import ADC_LANE, Core
 from spikeloop.workers.chip.limits import N_NEURONS
-from spikeloop.workers.chip.ppu.vector_halfwords import add_mod16
+from spikeloop.workers.chip.ppu.vector_arithmetic import add_modulo
 from spikeloop.workers.chip.ppu.vector_unit import (
     BYTE_LANES,
     HALFWORD_LANES,
@@ -28,11 +28,11 @@ from spikeloop.workers.kernels import part, routine
 
 
 class Scratch(NamedTuple):
-    """Rows of lanes: what the vector unit works on.
+    """Rows of lanes on which the vector unit works.
 
     Attributes:
-        causal_u8: (32,) uint8 what the ADC converted.
-        anticausal_u8: (32,) uint8 the same of the other branch.
+        causal_u8: (32,) uint8 conversions by the ADC.
+        anticausal_u8: (32,) uint8 conversions of the other branch.
         correlation: (32,) int8.
         constant: (32,) int8.
         zero: (32,) int8, all 0.
@@ -52,7 +52,7 @@ class Scratch(NamedTuple):
 
 
 def new_scratch() -> Scratch:
-    """Rows of zeros."""
+    """Return rows of zeros."""
     return Scratch(
         *np.zeros((2, N_NEURONS), dtype=np.uint8),
         *np.zeros((3, N_NEURONS), dtype=np.int8),
@@ -61,14 +61,14 @@ def new_scratch() -> Scratch:
 
 
 @part
-def of_row(row: int) -> slice:
-    """Where the 32 lanes of a row are."""
+def row_slice(row: int) -> slice:
+    """Return the slice of the 32 lanes of a row."""
     return slice(row * N_NEURONS, (row + 1) * N_NEURONS)
 
 
 @routine
 def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwords) -> None:
-    """Puts two rows of bytes together to one of halfwords (``unpack_left``, ``unpack_right``)."""
+    """Join two rows of bytes to one of halfwords (``unpack_left``, ``unpack_right``)."""
     for first in range(0, N_NEURONS, BYTE_LANES):
         middle, end = first + HALFWORD_LANES, first + BYTE_LANES
         unpack_left(upper[first:end], lower[first:end], spare, out[first:middle])
@@ -77,7 +77,7 @@ def unpack_row(upper: NDArray[Any], lower: NDArray[Any], spare: int, out: Halfwo
 
 @routine
 def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any]) -> None:
-    """Takes a row of halfwords apart (``pack_upper``, ``pack_lower``)."""
+    """Split a row of halfwords into two of bytes (``pack_upper``, ``pack_lower``)."""
     for first in range(0, N_NEURONS, BYTE_LANES):
         middle, end = first + HALFWORD_LANES, first + BYTE_LANES
         pack_upper(a[first:middle], a[middle:end], spare, upper[first:end])
@@ -85,8 +85,8 @@ def pack_row(a: Halfwords, spare: int, upper: NDArray[Any], lower: NDArray[Any])
 
 
 @routine
-def read_sum(core: Core, scratch: Scratch, row: int, readings: int, total: Halfwords) -> None:
-    """Adds up readings of a row's causal branch."""
+def sum_readings(core: Core, scratch: Scratch, row: int, readings: int, total: Halfwords) -> None:
+    """Sum several readings of a row's causal branch."""
     splat(0, total)
     for _ in range(readings):
         read_row(
@@ -98,4 +98,4 @@ def read_sum(core: Core, scratch: Scratch, row: int, readings: int, total: Halfw
             scratch.anticausal_u8,
         )
         unpack_row(scratch.zero, scratch.causal_u8, 0, scratch.lanes)
-        add_mod16(total, scratch.lanes, total)
+        add_modulo(total, scratch.lanes, total)

@@ -6,13 +6,13 @@ After the transition (s, a, r, s', a'), with the action a' that was really chose
 
 (Rummery and Niranjan 1994; replacing traces, Singh and Sutton 1996). The published chip program
 (Neuromorphic_Hardware_learns_to_learn, PPU/PPU.c) names it TD(λ). Weights are values: a reward of 1
-is worth 63.5 weight codes, and since weights are unsigned 6-bit numbers, values live in [0, 0.992].
+is worth 63.5 weight codes, and since weights are unsigned 6-bit numbers, values are in [0, 0.992].
 
 This is the rule as intended; ``td_published`` is the program as it was published. Number formats of
-the integer rule are in ``program``. A trace saturates at 127/128 when its pair is
-visited, which is what makes it a replacing trace, and its decay is truncated, since a rounded one
-would stop short of 0 and credit every pair for good. All other products are rounded, since
-truncation would pull every value down by half a unit at every step.
+the integer rule are in ``program``. A trace saturates at 127/128 when its pair is visited, which
+makes it a replacing trace. Its decay is truncated, since a rounded one would stop short of 0 and
+credit every pair without end. All other products are rounded, since truncation would pull every
+value down by half a unit at every step.
 """
 
 from collections.abc import Mapping
@@ -55,13 +55,13 @@ class TdMemory(NamedTuple):
         n_actions: actions, of the neurons that follow.
         table: (n_states · n_actions,) int16 weights.
         trace_q7: (n_states · n_actions,) int8 traces.
-        last: (2,) int64 the pair whose update is due, −1 for none, and the signal that it earned.
+        last: (2,) int64 the pair whose update is due, −1 for none, and its feedback.
         gamma_q7: discount.
         lambda_q7: trace decay.
         eta_q7: learning rate.
-        scale_q7: what a reward counts, 128 for 1.
-        weight_lower: table value on which rescaling puts a state's least weight.
-        weight_upper: table value on which it puts the largest one.
+        scale_q7: factor on the feedback, 128 for 1.
+        weight_lower: table value onto which rescaling maps a state's least weight.
+        weight_upper: table value onto which it maps the largest one.
         rescale_period: decisions between two rescalings, at least 1.
     """
 
@@ -94,11 +94,11 @@ class TdLambda(Settings):
 
     @property
     def uses_sensors(self) -> bool:
-        """It reads spike counters only."""
+        """Return False: the program reads spike counters only."""
         return False
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
-        """The published ones, then λ and the reward's scale where they are searched.
+        """Return the published hyperparameters, then λ and the reward's scale where searched.
 
         The published scale lets a weight of 63.5 stand for a value of 1. Values reach 1/(1 − γ), so
         that is enough for a small γ only; a smaller scale makes room for larger values.
@@ -111,7 +111,7 @@ class TdLambda(Settings):
         return searched
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdMemory:
-        """Memory at the start of an episode; weights in codes, the period in decisions."""
+        """Return the memory at the start of an episode."""
         n_pairs = n_states * n_actions
         return TdMemory(
             n_states=n_states,
@@ -130,12 +130,12 @@ class TdLambda(Settings):
 
 
 def begin(core: Core, memory: TdMemory) -> None:
-    """Writes the initial weights."""
+    """Write the initial weights."""
     write_table(core, memory.table, memory.n_states, memory.n_actions)
 
 
 def decided(core: Core, memory: TdMemory, step: int, state: int, action: int) -> None:
-    """Updates the pair before, now that the action that followed it is known."""
+    """Update the previous pair, now that the action that followed it is known."""
     pair = state * memory.n_actions + action
     if memory.last[0] >= 0:
         update_integer(
@@ -161,7 +161,7 @@ def decided(core: Core, memory: TdMemory, step: int, state: int, action: int) ->
 
 
 def rewarded(core: Core, memory: TdMemory, state: int, action: int, signal_q7: int) -> None:
-    """Keeps the reward until the next decision."""
+    """Keep the feedback until the next decision."""
     memory.last[1] = mul_q7_i16(signal_q7, memory.scale_q7)
 
 
@@ -179,12 +179,12 @@ def update_integer(
     lambda_q7: int,
     eta_q7: int,
 ) -> None:
-    """One update after the next action is known, in saturating 8- and 16-bit arithmetic.
+    """Make one update after the next action is known, in saturating 8- and 16-bit arithmetic.
 
     Args:
         table: (n_states · n_actions,) weights in 1/128 codes, updated.
         trace_q7: (n_states · n_actions,) traces, updated.
-        pair: state · n_actions + action that earned the reward.
+        pair: state · n_actions + action that got the reward.
         next_pair: the same of the state and action that followed.
         reward_q7: reward · 127, in a signed halfword.
         gamma_q7: discount · 128, at most 127.
@@ -216,7 +216,7 @@ def update_float(
     low: float,
     high: float,
 ) -> None:
-    """The same update in floating point; values are clipped to [low, high]."""
+    """Make the same update in floating point; values are clipped to [low, high]."""
     step = eta * (reward + gamma * table[next_pair] - table[pair])
     for i in range(table.size):
         trace[i] *= gamma * trace_decay
@@ -229,7 +229,7 @@ def update_float(
 def rescale_integer(
     table: NDArray[np.int16], n_states: int, n_actions: int, lower: int, upper: int
 ) -> None:
-    """Maps each state's [min, max] onto [lower, upper], rounded; all equal gives ``upper``."""
+    """Map each state's [min, max] onto [lower, upper], rounded; equal values become ``upper``."""
     for state in range(n_states):
         first = state * n_actions
         least = most = np.int64(table[first])
@@ -247,7 +247,7 @@ def rescale_integer(
 def rescale_float(
     table: NDArray[np.float64], n_states: int, n_actions: int, lower: float, upper: float
 ) -> None:
-    """The same in floating point."""
+    """Rescale in the same way in floating point."""
     for state in range(n_states):
         first = state * n_actions
         least = most = table[first]

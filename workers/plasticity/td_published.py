@@ -7,9 +7,9 @@ with four peculiarities that ``td_lambda`` does not share:
   γλe >> 14, which truncates 1 to 0: a trace is gone after one step. The published file is compiled
   without traces at all (``traces = False``), although λ is passed.
 - A table entry is an unsigned byte. A result below 0 wraps to a large byte.
-- What is written to a synapse is clamped to 63 by an unsigned comparison, so that a wrapped value
-  is written as 63: an agent whose value falls below 0 is reset to optimism. The table itself is
-  not clamped.
+- Weights are clamped to 63 by an unsigned comparison when they are written to a synapse, so that a
+  wrapped value becomes 63: an agent whose value falls below 0 is reset to optimism. The table
+  itself is not clamped.
 - Rescaling reads the synapses back into the table, and writes rescaled weights to the synapses
   only: the table keeps the old ones until the next rescaling.
 
@@ -43,13 +43,13 @@ class PublishedMemory(NamedTuple):
         n_states: states, of neurons 0 to n_states − 1.
         n_actions: actions, of the neurons that follow.
         table_u8: (n_states · n_actions,) uint8 weights in codes, not clamped to 6 bits.
-        trace: (n_states · n_actions,) int8 traces, whole numbers.
-        last: (2,) int64 the pair whose update is due, −1 for none, and the signal that it earned.
+        trace: (n_states · n_actions,) int8 traces, integers.
+        last: (2,) int64 the pair whose update is due, −1 for none, and its feedback.
         gamma_q7: discount.
         lambda_q7: trace decay.
         eta_q7: learning rate.
-        lower_u6: weight on which rescaling puts a state's least one.
-        upper_u6: weight on which it puts the largest one.
+        lower_u6: weight onto which rescaling maps a state's least one.
+        upper_u6: weight onto which it maps the largest one.
         rescale_period: decisions between two rescalings, at least 1.
         traces: 1 if traces are kept, 0 for the one-step rule.
     """
@@ -83,18 +83,18 @@ class TdPublished(Settings):
 
     @property
     def uses_sensors(self) -> bool:
-        """It reads spike counters only."""
+        """Return False: the program reads spike counters only."""
         return False
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
-        """The published ones, then λ where it is searched."""
+        """Return the published hyperparameters, then λ where it is searched."""
         searched = value_parameters(interface.n_steps)
         if self.search_trace_decay:
             searched += (Real("trace_decay", 0, 1, self.trace_decay, description="λ"),)
         return searched
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> PublishedMemory:
-        """Memory at the start of an episode; weights in codes, the period in decisions."""
+        """Return the memory at the start of an episode."""
         n_pairs = n_states * n_actions
         return PublishedMemory(
             n_states=n_states,
@@ -113,13 +113,13 @@ class TdPublished(Settings):
 
 
 def begin(core: Core, memory: PublishedMemory) -> None:
-    """Writes the initial weights."""
+    """Write the initial weights."""
     for pair in range(memory.table_u8.size):
         write_pair(core, memory, pair)
 
 
 def decided(core: Core, memory: PublishedMemory, step: int, state: int, action: int) -> None:
-    """Updates the pair before, now that the action that followed it is known."""
+    """Update the previous pair, now that the action that followed it is known."""
     pair = state * memory.n_actions + action
     last = memory.last[0]
     if last >= 0:
@@ -143,13 +143,13 @@ def decided(core: Core, memory: PublishedMemory, step: int, state: int, action: 
 
 
 def rewarded(core: Core, memory: PublishedMemory, state: int, action: int, signal_q7: int) -> None:
-    """Keeps the reward until the next decision."""
+    """Keep the feedback until the next decision."""
     memory.last[1] = signal_q7
 
 
 @part
 def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int) -> None:
-    """Moves one table entry, wrapping around in its byte, and writes it to its synapse."""
+    """Change one table entry, wrapping around in its byte, and write it to its synapse."""
     moved = (16384 * np.int64(memory.table_u8[pair]) + memory.eta_q7 * delta) >> 14
     memory.table_u8[pair] = moved & 0xFF
     write_pair(core, memory, pair)
@@ -157,14 +157,14 @@ def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int) -> No
 
 @part
 def write_pair(core: Core, memory: PublishedMemory, pair: int) -> None:
-    """Writes an entry to its synapse, clamped by an unsigned comparison."""
+    """Write an entry to its synapse, clamped by an unsigned comparison."""
     index = synapse(pair // memory.n_actions, pair % memory.n_actions, memory.n_states)
     core.weight_u6[index] = min(int(memory.table_u8[pair]), MAX_WEIGHT_U6)
 
 
 @part
 def rescale(core: Core, memory: PublishedMemory) -> None:
-    """Maps each state's [min, max] of its synapses onto [lower, upper]; all equal gives upper."""
+    """Map each state's [min, max] of its synapses onto [lower, upper]; equal ones become upper."""
     for state in range(memory.n_states):
         least, most = np.int64(MAX_WEIGHT_U6), np.int64(0)
         for action in range(memory.n_actions):

@@ -17,7 +17,7 @@ from spikeloop.coordinator.interpretation.maze_figures import (
     draw_policy,
 )
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.maze import Layouts
+from spikeloop.tasks.maze import MazeLayouts
 
 NORTH, EAST, SOUTH, WEST = range(4)
 FREE = np.array([[True, True, True], [True, False, False], [True, True, True]])
@@ -91,7 +91,7 @@ def test_decided_fields_have_the_colour_of_their_best_value() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.5])
 def test_mazes_without_any_decided_field_can_be_drawn(level: float) -> None:
-    layouts = Layouts(np.stack([FREE, FREE]), np.array([GOAL, GOAL]), np.array([0, 0]))
+    layouts = MazeLayouts(np.stack([FREE, FREE]), np.array([GOAL, GOAL]), np.array([0, 0]))
     figure = Figure(layout="constrained")
     titles = [["a", "b"], ["c", "d"]]
     draw_policies(figure, layouts, np.full((2, 2, 9, 4), level), ("before", "after"), titles)

@@ -51,7 +51,7 @@ def test_a_plateau_has_no_preferred_direction() -> None:
 def test_the_next_incumbent_is_the_best_of_the_generation(
     fitness: list[float], row: int, age: int
 ) -> None:
-    points: FloatArray = np.arange(6.0).reshape(3, 2)
+    points: FloatArray = np.arange(6, dtype=np.float64).reshape(3, 2)
     found = next_incumbent(points[0].copy(), 5, Explicit(points), Evaluation(np.array(fitness)))
     expected = points[row].copy()
     points[:] = 7.0  # the incumbent does not share memory with the population

@@ -1,4 +1,4 @@
-"""The environment's integers: probabilities, what the agent is told, and their limits."""
+"""The environment's integers: probabilities, feedback, and their limits."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.environment import FULL, environments
 
 
-def test_a_maze_tells_its_bumps_and_goals_and_keeps_the_true_reward() -> None:
+def test_maze_feedback_has_bumps_and_goals_and_rewards_are_hits() -> None:
     tasks = Maze().sample(3, np.random.default_rng(0))
     for task, environment in enumerate(environments(tasks)):
         assert environment.signal_q7.dtype == np.int16
@@ -20,7 +20,7 @@ def test_a_maze_tells_its_bumps_and_goals_and_keeps_the_true_reward() -> None:
         assert environment.start_state == tasks.start_state[task]
 
 
-def test_without_a_signal_the_reward_is_told_to_the_nearest_127th() -> None:
+def test_without_a_signal_feedback_is_the_reward_to_the_nearest_127th() -> None:
     tasks = RandomMdp().sample(2, np.random.default_rng(0))
     for task, environment in enumerate(environments(tasks)):
         error = environment.signal_q7 / 127 - tasks.reward[task]
@@ -52,7 +52,7 @@ def test_successors_keep_their_probabilities_and_impossible_ones_stay_impossible
         (np.inf, False),
     ],
 )
-def test_what_no_halfword_of_nine_bits_holds_is_refused(feedback: float, fits: bool) -> None:
+def test_feedback_beyond_nine_bits_is_refused(feedback: float, fits: bool) -> None:
     tasks = RandomMdp().sample(1, np.random.default_rng(0))
     signal = tasks.reward.copy()
     signal[0, 0, 0, 0] = feedback

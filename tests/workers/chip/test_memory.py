@@ -1,4 +1,4 @@
-"""The account of the processor's memory: known sizes, and the published maxima as its limits."""
+"""The count of the processor's memory has the published maxima as its limits."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.chip.environment import Environment, environments
 from spikeloop.workers.chip.memory import (
-    CODE_BYTES,
     DATA_BYTES,
-    MAILBOX_BYTES,
-    MEMORY_BYTES,
-    STACK_BYTES,
     data_bytes,
     environment_bytes,
     require_memory,
@@ -72,11 +68,6 @@ def test_the_environment_counts_as_its_tables_on_the_chip_do() -> None:
     assert environment_bytes(6, 8) == tables == 1152
 
 
-def test_the_parts_make_up_the_memory() -> None:
-    assert MEMORY_BYTES == 16 * 1024
-    assert CODE_BYTES + STACK_BYTES + DATA_BYTES == MEMORY_BYTES - MAILBOX_BYTES == 0x3000
-
-
 def published(n_states: int, n_actions: int) -> tuple[int, int]:
     """Sizes in the published program: weights and traces as bytes, counts and P as words."""
     return 2 * n_states * n_actions + 4 * n_actions, 5 * n_actions * n_states**2
@@ -99,12 +90,12 @@ def test_families_of_the_published_experiments_fit(n_states: int, n_actions: int
 
 
 @pytest.mark.parametrize(("n_states", "n_actions"), [(16, 16), (28, 4), (100, 10)])
-def test_large_ones_do_not(n_states: int, n_actions: int) -> None:
+def test_larger_problems_do_not_fit(n_states: int, n_actions: int) -> None:
     with pytest.raises(ValueError, match="plasticity processor"):
         require_memory(0, environment_bytes(n_states, n_actions))
 
 
-def test_the_limit_is_exact_and_told_in_one_line() -> None:
+def test_the_memory_limit_is_exact_and_refused_in_one_line() -> None:
     require_memory(DATA_BYTES - 1000, 1000)
     with pytest.raises(ValueError) as failure:
         require_memory(DATA_BYTES - 1000, 1001)

@@ -1,4 +1,4 @@
-"""The generators inside the kernels against published sequences."""
+"""The generators inside the kernels give published sequences."""
 
 import numpy as np
 

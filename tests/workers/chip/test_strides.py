@@ -6,7 +6,7 @@ such cases are recognised by chips whose thresholds differ by twice the rounding
 noise a stride draws its noise at once, so only statistics can agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -37,17 +37,17 @@ from spikeloop.workers.chip.analog import (
     V_THRESH,
     V,
 )
-from spikeloop.workers.chip.capmem import Neurons, physical
+from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.chip.limits import MAX_COUNT_U10, N_NEURONS, N_ROWS, V_MAX_V
-from spikeloop.workers.chip.mismatch import mismatched, synapse_gain
+from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, V_MAX_V
+from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.neurons import can_stride, step_neurons, stride_neurons
 from spikeloop.workers.chip.noise import seed_words, xorshift32
-from spikeloop.workers.chip.router import advance, read_counter, send
-from spikeloop.workers.learners.chip.episode import run_episodes, timing
+from spikeloop.workers.chip.router import advance, send
+from spikeloop.workers.learners.chip.episode import decision_protocol, run_episode
 from spikeloop.workers.plasticity import TdLambda
 
 STEP_S = 1e-7
@@ -62,7 +62,7 @@ def row(analog: NDArray[np.float32], name: int) -> NDArray[np.float32]:
     return analog[name : name + N_NEURONS]
 
 
-def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) -> Neurons:
+def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) -> NeuronConstants:
     """32 different neurons at rest below threshold, ``gap_V`` or a little more.
 
     Some thresholds are above the supply, some refractory times are zero or those of a stride.
@@ -87,7 +87,9 @@ def drawn_cells(rng: np.random.Generator, *, gap_V: float, inhibition: float) ->
     )
 
 
-def wired(cells: Neurons, rng: np.random.Generator, *, routed: float, strides: bool) -> Core:
+def wired(
+    cells: NeuronConstants, rng: np.random.Generator, *, routed: float, strides: bool
+) -> Core:
     """A chip with random synapses, of whose rows 24 excite and 8 inhibit."""
     core = new_core(cells, STEP_S, strides=strides, router_delay_cycles=int(rng.integers(10, 200)))
     core.weight_u6[:] = rng.integers(0, 64, N_ROWS * N_NEURONS)
@@ -193,12 +195,12 @@ def episodes_done(
 ) -> Core:
     """A chip after a noiseless episode of 15 decisions in a random MDP, thresholds shifted."""
     circuit = Circuit(noise_V=0.0, step_s=step_s)
-    cells = physical(neuron_codes(circuit, 6))
-    cells = mismatched(cells, seed, calibrated=False) if mismatch else cells
+    cells = ideal_constants(neuron_codes(circuit, 6))
+    cells = with_mismatch(cells, seed, calibrated=False) if mismatch else cells
     core = new_core(
         replace(cells, v_thresh_V=cells.v_thresh_V + shift_V),
         step_s,
-        gain=synapse_gain(seed) if mismatch else None,
+        gain=synapse_gains(seed) if mismatch else None,
         strides=strides,
     )
     connect(core, 6, 8, inhibition_u6=35)
@@ -212,11 +214,20 @@ def episodes_done(
         "rescale_period": 6,
     }
     memory = TdLambda().memory(theta, 6, 8)
-    run_episodes(core, memory, environment, timing(circuit), 0, np.uint64(seed), 15, np.zeros(1))
+    run_episode(
+        core, memory, environment, decision_protocol(circuit), 0, np.uint64(seed), 15, np.zeros(1)
+    )
     return core
 
 
-@pytest.mark.parametrize(("step_s", "mismatch"), [(1e-7, True), (1e-7, False), (2e-7, True)])
+@pytest.mark.parametrize(
+    ("step_s", "mismatch"),
+    [
+        (1e-7, True),
+        pytest.param(1e-7, False, marks=pytest.mark.exhaustive),
+        pytest.param(2e-7, True, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_without_noise_whole_episodes_are_the_same(step_s: float, mismatch: bool) -> None:
     """Weights, draws, first and latest spikes, which depend on every spike before."""
     n_compared = 0
@@ -379,34 +390,19 @@ def assert_sound(analog: NDArray[np.float32]) -> None:
     )
 
 
-def test_whoever_may_stride_cannot_fire_clip_or_wake_whatever_the_noise() -> None:
-    """Neuron by neuron, since one that may not stops all. Most that may not have a reason."""
-    n_allowed = n_refused = n_refused_rightly = 0
-    for analog in drawn_states(seed=1, n=60):
+@pytest.mark.parametrize(("states", "least_share"), [(drawn_states, 0.15), (edge_states, 0.5)])
+def test_no_noise_makes_a_neuron_fire_clip_or_wake_within_an_allowed_stride(
+    states: Callable[[int, int], Iterator[NDArray[np.float32]]], least_share: float
+) -> None:
+    """Neuron by neuron, since one that may not stride stops all."""
+    n_chips, n_allowed = 30, 0
+    for analog in states(1, n_chips):
         for neuron in range(N_NEURONS):
             single = alone(analog, neuron)
             if can_stride(single, np.float32(N_STRIDE)):
                 n_allowed += 1
                 assert_sound(single)
-            else:
-                n_refused += 1
-                try:
-                    assert_sound(single)
-                except AssertionError:
-                    n_refused_rightly += 1
-    assert n_allowed > 300
-    assert n_refused_rightly > n_refused / 2
-
-
-def test_neither_can_a_neuron_that_only_just_may() -> None:
-    n_allowed = 0
-    for analog in edge_states(seed=2, n=60):
-        for neuron in range(N_NEURONS):
-            single = alone(analog, neuron)
-            if can_stride(single, np.float32(N_STRIDE)):
-                n_allowed += 1
-                assert_sound(single)
-    assert n_allowed > 60 * N_NEURONS / 2
+    assert n_allowed > least_share * n_chips * N_NEURONS
 
 
 @pytest.mark.parametrize("bound", [CEILING, FLOOR])
@@ -462,47 +458,3 @@ def test_noise_has_the_same_mean_and_deviation_in_both_modes() -> None:
     assert_mean(strided**2 - plain**2, 0.0, alpha)
     with pytest.raises(AssertionError):
         assert_mean(resting(4, strides=True, wrong=1.1) ** 2, 1.0, alpha)
-
-
-def noisy(seed: int, *, strides: bool, raised_V: float = 0.0) -> Core:
-    """A chip on which noise makes neuron 9 fire, whose threshold is 2.8 deviations above rest.
-
-    Less than 2.45 deviations and no stride would ever be allowed.
-    """
-    cells = ideal_neurons()
-    one = np.arange(N_NEURONS) == 9
-    cells = replace(
-        cells,
-        v_thresh_V=np.where(one, cells.v_leak_V + 0.056, 1.7),
-        v_reset_V=cells.v_leak_V - 0.02,
-    )
-    core = new_core(cells, STEP_S, noise_V=0.02, strides=strides)
-    row(core.analog, CEILING)[:] += raised_V
-    seed_words(np.uint64(seed), core.lanes)
-    return core
-
-
-def n_spikes(core: Core) -> int:
-    """Spikes of neuron 9 in 150 ms."""
-    advance(core, 1_500_000)
-    count = read_counter(core, 9)
-    assert count < MAX_COUNT_U10
-    return count
-
-
-def test_noise_drives_as_many_spikes_in_both_modes() -> None:
-    """40 chips a mode, about 220 spikes each; false alarms at 1e-4, sees rates that differ by 7 %.
-
-    If strides were taken where the neuron may fire, spikes would be missed; that is rejected.
-    """
-    core = noisy(1, strides=True)
-    core.lanes[:] = 1
-    advance(core, 20_000)
-    assert strides_taken(core, 20_000) > 200
-
-    plain = np.array([n_spikes(noisy(seed, strides=False)) for seed in range(40)])
-    strided = np.array([n_spikes(noisy(seed, strides=True)) for seed in range(100, 140)])
-    assert_mean(strided - plain, 0.0, alpha=1e-4)
-    wrong = [n_spikes(noisy(seed, strides=True, raised_V=0.05)) for seed in range(100, 140)]
-    with pytest.raises(AssertionError):
-        assert_mean(np.array(wrong) - plain, 0.0, alpha=1e-4)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikeloop.workers.chip.capmem import physical
+from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS
@@ -36,7 +36,7 @@ def experience(core: Core, memory: Any, step: int, state: int, action: int, sign
 
 
 def start(*, traces: bool = False, **theta: float) -> tuple[Core, PublishedMemory]:
-    core = new_core(physical(neuron_codes(Circuit(), S)))
+    core = new_core(ideal_constants(neuron_codes(Circuit(), S)))
     memory = TdPublished(traces=traces, trace_decay=0.9).memory({**THETA, **theta}, S, A)
     begin(core, memory)
     return core, memory

@@ -1,4 +1,4 @@
-"""Experiments that show what one chip is like: to look at, not to calibrate by."""
+"""Experiments that show the properties of one chip; no calibration depends on them."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.calibration.measurement import DRIVE_INTERVAL_S, Bench, set_potential
+from spikeloop.workers.chip.calibration.bench import DRIVE_INTERVAL_S, Bench, set_potential
 from spikeloop.workers.chip.lab.chip import Chip
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
@@ -24,7 +24,7 @@ PAIR_INTERVAL_S = 60e-6
 def rate_curves(
     bench: Bench, weights_u6: NDArray[np.int64], duration_s: float = 2e-3
 ) -> FloatArray:
-    """(n_weights, 32) rates, Hz, under an event every 0.5 µs, row after row, of equal weights."""
+    """Measure (n_weights, 32) rates, Hz, at equal weights and an event every 0.5 µs."""
     found = []
     for weight_u6 in weights_u6:
         chip = bench.set_up(5)
@@ -36,11 +36,11 @@ def rate_curves(
 
 
 def synapse_potentials(bench: Bench, height_V: float) -> tuple[FloatArray, FloatArray]:
-    """The postsynaptic potential of every synapse, without noise.
+    """Measure the postsynaptic potential of every synapse, without noise.
 
     Args:
         bench: the chip.
-        height_V: about how high they are to be; negative ones are inhibitory.
+        height_V: approximate peak of the potentials, negative for inhibition.
 
     Returns:
         (n_times,) s after the event, and (32, n_times, 32) V from rest by row and neuron.
@@ -59,10 +59,10 @@ def synapse_potentials(bench: Bench, height_V: float) -> tuple[FloatArray, Float
 def correlation_windows(
     chip: int, distances_s: FloatArray, mismatch: Mismatch = "uncalibrated"
 ) -> tuple[FloatArray, FloatArray]:
-    """What the correlation sensors of the first row make of pairs of spikes.
+    """Measure the response of the correlation sensors of the first row to pairs of spikes.
 
-    All neurons are kicked at once through another row, again and again, each time at the same
-    distance from an event on the first row; then both branches are read through the column ADC.
+    All neurons are kicked at once through another row, repeatedly, each time at the same distance
+    from an event on the first row; then both branches are read through the column ADC.
 
     Args:
         chip: number of the chip.
@@ -70,7 +70,7 @@ def correlation_windows(
         mismatch: as in ``Chip``.
 
     Returns:
-        Causal and anticausal LSB a pair, each (n, 32).
+        Causal and anticausal LSB per pair, each (n, 32).
     """
     board = Chip(chip, mismatch=mismatch, noise_V=0.0, sensors=True)
     # A kick that is over before the refractory time is.

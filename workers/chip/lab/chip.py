@@ -1,6 +1,6 @@
 """One emulated chip to experiment with, without an outer loop around it.
 
-The chip runs on its own clock, which starts at 0 and goes on from run to run:
+The chip runs on its own clock, which starts at 0 and continues from run to run:
 
     chip = Chip(20, noise_V=0.0)
     chip.row_signs[0] = 1                         # row 0 excites
@@ -10,8 +10,8 @@ The chip runs on its own clock, which starts at 0 and goes on from run to run:
 
 Reproducibility. The chip takes small steps throughout, so recording changes nothing: the same chip
 with the same seed and the same spikes sent gives the same spikes whatever is recorded, and however
-its time is cut into runs. ``strides=True`` lets it take stretches in which nothing can happen at
-once, which is several times faster. The noise is then drawn differently, and as recording needs the
+its time is divided into runs. ``strides=True`` takes periods in which nothing can happen at once,
+which is several times faster. The noise is then drawn differently, and because recording needs the
 small steps, a recorded run with noise no longer repeats an unrecorded one.
 """
 
@@ -22,15 +22,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.workers.chip.analog import DECAY_V, I_EXC, V_LEAK, V, analog_block
-from spikeloop.workers.chip.cadc import AdcSettings, adc
+from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.capmem import Codes
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import NO_ROW, new_core
-from spikeloop.workers.chip.correlation import MAX_CALIBRATION_U4, NEVER, Correlation, Sensors
-from spikeloop.workers.chip.correlation import sensors as new_sensors
+from spikeloop.workers.chip.correlation import (
+    MAX_CALIBRATION_U4,
+    NEVER,
+    Correlation,
+    Sensors,
+    new_sensors,
+)
 from spikeloop.workers.chip.lab import arguments
-from spikeloop.workers.chip.lab.playback import later, merged, no_events, play, read_sensors, reseed
-from spikeloop.workers.chip.lab.recording import Recording, recorded, unrecorded
+from spikeloop.workers.chip.lab.digital_memory import DigitalMemory
+from spikeloop.workers.chip.lab.playback import (
+    events_after,
+    merge_events,
+    no_events,
+    play,
+    read_sensors,
+    reseed,
+)
+from spikeloop.workers.chip.lab.recording import Recording, empty_recording, run_recorded
 from spikeloop.workers.chip.limits import (
     MAX_LABEL_U6,
     MAX_PULSE_U5,
@@ -40,35 +53,55 @@ from spikeloop.workers.chip.limits import (
     N_SYNAPSES,
     ROUTER_DELAY_CYCLES,
 )
-from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
+from spikeloop.workers.chip.mismatch import Mismatch, neurons_of_chip, synapse_gains
 
 SENSOR_CONSTANTS = ("amplitude_causal", "amplitude_anticausal", "rate_causal", "rate_anticausal")
 """What the calibration bits of the synapses set."""
+
+
+SYNAPSES = (N_ROWS, N_NEURONS)
 
 
 class Chip:
     """A chip with its neurons, synapses, router and sensors.
 
     At first all weights and labels are 0, all rows disabled, pulses of length 1, and no spike is
-    routed anywhere. The views on the synapse array are written in place and checked at each run.
+    routed anywhere.
 
     Args:
         number: which chip, that is which mismatch pattern.
         mismatch: "uncalibrated" for the chip as it was made, to which the codes of a calibration
             belong; "calibrated" for one whose pattern is as small as a calibration would leave it
             at any codes; "off" for an ideal chip.
-        codes: analog parameter memory; the nominal ones by default.
+        codes: analog parameter memory; the nominal codes by default.
         noise_V: stationary standard deviation of the membranes' noise.
         step_s: integration step, the grid of all times.
         seed: of all noise.
-        sensors: correlation sensors, with their settings if others than the nominal ones.
+        sensors: whether there are correlation sensors, or their settings.
         router_delay_cycles: FPGA cycles (96 MHz) from a spike to its event.
-        strides: whether stretches in which nothing can happen are taken at once.
+        strides: whether periods in which nothing can happen are taken at once.
+
+    Attributes:
+        weights: (32, 32) 6-bit weights by row and neuron.
+        labels: (32, 32) 6-bit labels; a synapse takes only events of its own label.
+        row_signs: (32,) 1 for a row that excites, −1 for one that inhibits, 0 for a disabled one.
+        pulse_lengths: (32,) 5-bit pulse lengths of the rows, which multiply all their weights.
+        calibration_bits: (32, 32) 4-bit codes of the sensors, in force from the next run on. The
+            low two bits shorten the time constant and the high two lessen the amplitude of both
+            branches, by the steps that ``Correlation`` names.
 
     Raises:
         ValueError: a value is out of range.
         TypeError: a value is of another type.
     """
+
+    weights = DigitalMemory(lambda chip: chip.core.weight_u6, SYNAPSES, 0, MAX_WEIGHT_U6)
+    labels = DigitalMemory(lambda chip: chip.core.label_u6, SYNAPSES, 0, MAX_LABEL_U6)
+    row_signs = DigitalMemory(lambda chip: chip.core.row_sign, (N_ROWS,), -1, 1)
+    pulse_lengths = DigitalMemory(lambda chip: chip.core.pulse_u5, (N_ROWS,), 0, MAX_PULSE_U5)
+    calibration_bits = DigitalMemory(
+        lambda chip: chip.calibration_u4(), SYNAPSES, 0, MAX_CALIBRATION_U4
+    )
 
     def __init__(
         self,
@@ -83,11 +116,11 @@ class Chip:
         router_delay_cycles: int = ROUTER_DELAY_CYCLES,
         strides: bool = False,
     ) -> None:
-        arguments.whole("number", number, 0)
-        arguments.whole("seed", seed, 0, 2**64 - 1)
-        arguments.whole("router_delay_cycles", router_delay_cycles, 1)
-        arguments.real("step_s", step_s, 0, 1e-6, above=True)
-        arguments.real("noise_V", noise_V, 0, 1)
+        arguments.require_integer("number", number, 0)
+        arguments.require_integer("seed", seed, 0, 2**64 - 1)
+        arguments.require_integer("router_delay_cycles", router_delay_cycles, 1)
+        arguments.require_number("step_s", step_s, 0, 1e-6, above=True)
+        arguments.require_number("noise_V", noise_V, 0, 1)
         if mismatch not in ("off", "uncalibrated", "calibrated"):
             raise ValueError(
                 f"mismatch must be 'off', 'uncalibrated' or 'calibrated', got {mismatch!r}"
@@ -98,106 +131,52 @@ class Chip:
         self.mismatch: Mismatch = mismatch
         self.step_s = step_s
         self.noise_V = noise_V
-        self._codes = arguments.own_codes(neuron_codes(Circuit(), 0) if codes is None else codes)
+        self._codes = arguments.read_only_copy(
+            neuron_codes(Circuit(), 0) if codes is None else codes
+        )
         self._correlation = Correlation() if isinstance(sensors, bool) else sensors
-        self._bits_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
-        self._bits_in_force_u4 = self._bits_u4.copy()
+        self._calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
+        self._calibration_in_force_u4 = self._calibration_u4.copy()
         pattern = None if mismatch == "off" else number
         self.core = new_core(
-            produced(self._codes, number, mismatch),
+            neurons_of_chip(self._codes, number, mismatch),
             step_s,
             noise_V=noise_V,
             router_delay_cycles=router_delay_cycles,
-            gain=None if pattern is None else synapse_gain(pattern),
+            gain=None if pattern is None else synapse_gains(pattern),
             sensors=None if sensors is False else self._empty_sensors(),
-            adc=adc(AdcSettings(), pattern, calibrated=mismatch == "calibrated"),
+            adc=new_adc(AdcSettings(), pattern, calibrated=mismatch == "calibrated"),
             strides=strides,
         )
         self.core.route_row[:] = NO_ROW
         reseed(self.core.lanes, np.uint64(seed))
         self._events = no_events()
 
-    # --- Memory -----------------------------------------------------------------------------------
-
-    @property
-    def weights(self) -> NDArray[np.uint8]:
-        """(32, 32) 6-bit weights by row and neuron; a view to be written."""
-        return self.core.weight_u6.reshape(N_ROWS, N_NEURONS)
-
-    @weights.setter
-    def weights(self, values: ArrayLike) -> None:
-        arguments.write("weights", self.weights, values, 0, MAX_WEIGHT_U6)
-
-    @property
-    def labels(self) -> NDArray[np.uint8]:
-        """(32, 32) 6-bit labels; a synapse takes only events of its own label. A view."""
-        return self.core.label_u6.reshape(N_ROWS, N_NEURONS)
-
-    @labels.setter
-    def labels(self, values: ArrayLike) -> None:
-        arguments.write("labels", self.labels, values, 0, MAX_LABEL_U6)
-
-    @property
-    def row_signs(self) -> NDArray[np.int8]:
-        """(32,) 1 for a row that excites, −1 for one that inhibits, 0 for one disabled. A view."""
-        return self.core.row_sign
-
-    @row_signs.setter
-    def row_signs(self, values: ArrayLike) -> None:
-        arguments.write("row_signs", self.row_signs, values, -1, 1)
-
-    @property
-    def pulse_lengths(self) -> NDArray[np.uint8]:
-        """(32,) 5-bit pulse lengths of the rows, which multiply all their weights. A view."""
-        return self.core.pulse_u5
-
-    @pulse_lengths.setter
-    def pulse_lengths(self, values: ArrayLike) -> None:
-        arguments.write("pulse_lengths", self.pulse_lengths, values, 0, MAX_PULSE_U5)
-
-    @property
-    def calibration_bits(self) -> NDArray[np.uint8]:
-        """(32, 32) 4-bit codes of the sensors, by row and neuron, in force from the next run on.
-
-        The low two bits shorten the time constant and the high two lessen the amplitude of both
-        branches, by the steps that ``Correlation`` names. A view.
-        """
-        self._require_sensors()
-        return self._bits_u4.reshape(N_ROWS, N_NEURONS)
-
-    @calibration_bits.setter
-    def calibration_bits(self, values: ArrayLike) -> None:
-        arguments.write("calibration_bits", self.calibration_bits, values, 0, MAX_CALIBRATION_U4)
-
     @property
     def codes(self) -> Codes:
-        """The analog parameter memory. Its arrays are read-only: assign other codes."""
+        """Return the analog parameter memory; its arrays are read-only, so assign other codes."""
         return self._codes
 
     @codes.setter
     def codes(self, codes: Codes) -> None:
-        """Membranes, synaptic inputs and refractory times stay as they are at this moment."""
-        self._codes = arguments.own_codes(codes)
-        cells = produced(self._codes, self.number, self.mismatch)
+        """Replace the codes; membranes, synaptic inputs and refractory times stay as they are."""
+        self._codes = arguments.read_only_copy(codes)
+        cells = neurons_of_chip(self._codes, self.number, self.mismatch)
         block = analog_block(cells, self.step_s, self.noise_V)
         self.core.analog[DECAY_V:] = block[DECAY_V:]
 
     def set_codes(self, neurons: int | Iterable[int] | None = None, **codes: ArrayLike) -> None:
-        """Writes some codes of some neurons, of all if none are named.
+        """Write some codes of some neurons, or of all if none are named.
 
-        Args:
-            neurons: which; the reset potential is one shared cell, so it takes all.
-            codes: by the names of ``Codes``, such as ``v_thresh_u10=600``.
+        Codes go by the names of ``Codes``, such as ``v_thresh_u10=600``. The reset potential is one
+        shared cell, so it is written for all neurons.
         """
-        self.codes = arguments.rewritten(self._codes, self._chosen(neurons), codes)
+        self.codes = arguments.with_codes(self._codes, self._chosen(neurons), codes)
 
     def route(self, neurons: int | Iterable[int], rows: ArrayLike, labels: ArrayLike = 0) -> None:
-        """Sends the spikes of neurons, one router delay later, into a row each under a label.
+        """Send the spikes of neurons, one router delay later, into rows under labels.
 
-        Args:
-            neurons: whose spikes; what was set for them before is replaced.
-            rows: one each, or one for all.
-            labels: one each, or one for all.
+        Rows and labels are one for each neuron, or one for all. Earlier routes are replaced.
         """
         chosen = arguments.neurons("neurons", neurons)
         row = arguments.integers("rows", rows, 0, N_ROWS - 1, chosen.shape)
@@ -205,24 +184,22 @@ class Chip:
         self.core.route_row[chosen], self.core.route_label_u6[chosen] = row, label_u6
 
     def unroute(self, neurons: int | Iterable[int] | None = None) -> None:
-        """Lets the router drop the spikes of some neurons, of all if none are named."""
+        """Let the router drop the spikes of some neurons, or of all if none are named."""
         self.core.route_row[self._chosen(neurons)] = NO_ROW
-
-    # --- Running ----------------------------------------------------------------------------------
 
     @property
     def time_s(self) -> float:
-        """The chip's clock."""
+        """Return the chip's clock."""
         return float(self.core.clock[0] * self.step_s)
 
     def send(self, times_s: ArrayLike, rows: ArrayLike, labels: ArrayLike = 0) -> None:
-        """Puts spikes on their way to rows of synapses; they arrive during the runs to come.
+        """Put spikes on their way to rows of synapses; they arrive during later runs.
 
         Args:
-            times_s: on the chip's clock, now or later, in any order; rounded to the grid. All that
-                fall on the same step arrive together.
-            rows: one each, or one for all.
-            labels: one each, or one for all.
+            times_s: on the chip's clock, not in the past, in any order; rounded to the grid. All
+                that fall on the same step arrive together.
+            rows: one for each time, or one for all.
+            labels: one for each time, or one for all.
 
         Raises:
             ValueError: a time lies in the past, or a row or label does not exist.
@@ -233,7 +210,7 @@ class Chip:
                 f"times_s must not lie before the chip's clock, {self.time_s:g} s, got "
                 f"{np.min(times_s):g} s"
             )
-        self._events = merged(self._events, events)
+        self._events = merge_events(self._events, events)
 
     def run(
         self,
@@ -243,7 +220,7 @@ class Chip:
         membrane: int | Iterable[int] | Literal["all"] = (),
         sample_s: float | None = None,
     ) -> Recording:
-        """Lets the chip run, and gives what was to be recorded.
+        """Let the chip run and return what was to be recorded.
 
         Args:
             duration_s: rounded to the grid.
@@ -257,22 +234,22 @@ class Chip:
             if isinstance(membrane, str) and membrane == "all"
             else arguments.neurons("membrane", membrane)
         )
-        n_steps = arguments.steps("duration_s", duration_s, self.step_s)
-        every = 1 if sample_s is None else arguments.steps("sample_s", sample_s, self.step_s)
+        n_steps = arguments.step_count("duration_s", duration_s, self.step_s)
+        every = 1 if sample_s is None else arguments.step_count("sample_s", sample_s, self.step_s)
         self._check_memory()
         self._calibrate_sensors()
         if spikes or traced.size:
-            recording = recorded(self.core, self._events, n_steps, self.step_s, traced, every)
+            recording = run_recorded(self.core, self._events, n_steps, self.step_s, traced, every)
         else:
-            recording = unrecorded(int(self.core.clock[0]), n_steps, self.step_s)
+            recording = empty_recording(int(self.core.clock[0]), n_steps, self.step_s)
             play(self.core, self._events, int(self.core.clock[0]) + n_steps)
-        self._events = later(self._events, self.core)
+        self._events = events_after(self._events, self.core)
         return recording
 
     def reset(self) -> None:
-        """Brings all neurons to rest and forgets spikes on their way, counts and charges.
+        """Bring all neurons to rest and delete spikes on their way, counts and charges.
 
-        The clock goes on, noise too, and what is in the memories stays.
+        Clock, noise generators and memories stay as they are.
         """
         core = self.core
         core.analog[V:I_EXC] = core.analog[V_LEAK : V_LEAK + N_NEURONS]
@@ -284,23 +261,21 @@ class Chip:
         core.sensors.last_pre[:] = NEVER
         core.sensors.last_post[:] = NEVER
 
-    # --- Reading ----------------------------------------------------------------------------------
-
     @property
     def membrane_V(self) -> NDArray[np.float32]:
-        """(32,) the membranes at this moment."""
+        """Return (32,) membrane potentials at this moment."""
         return self.core.analog[V : V + N_NEURONS].copy()
 
     def read_counters(self) -> NDArray[np.int64]:
-        """(32,) spikes since the last reading, 1023 at most; reading clears the counters."""
+        """Return (32,) spikes since the last reading, at most 1023, and clear the counters."""
         counts = self.core.counters_u10.copy()
         self.core.counters_u10[:] = 0
         return counts
 
     def read_correlation(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Causal and anticausal charges of all synapses through the column ADC, each (32, 32).
+        """Read causal and anticausal charges through the column ADC, each (32, 32) 8-bit codes.
 
-        8-bit codes with the channels' offsets and noise; subtract a reading after a reset.
+        Codes contain the channels' offsets and noise; subtract a reading after a reset.
         """
         self._require_sensors()
         causal, anticausal = np.zeros((2, N_ROWS, N_NEURONS), dtype=np.uint8)
@@ -308,41 +283,41 @@ class Chip:
         return causal, anticausal
 
     def reset_correlation(self) -> None:
-        """Empties the capacitors of all correlation sensors."""
+        """Empty the capacitors of all correlation sensors."""
         self.core.sensors.causal[:] = 0
         self.core.sensors.anticausal[:] = 0
 
-    # --- Within -----------------------------------------------------------------------------------
+    def calibration_u4(self) -> NDArray[np.uint8]:
+        """Return the (1024,) calibration codes of the sensors, if the chip has sensors."""
+        self._require_sensors()
+        return self._calibration_u4
 
     def _chosen(self, neurons: int | Iterable[int] | None) -> NDArray[np.int64]:
-        """The neurons named, or all of them."""
+        """Return the neurons named, or all of them."""
         return arguments.neurons("neurons", range(N_NEURONS) if neurons is None else neurons)
 
     def _check_memory(self) -> None:
-        """Refuses values that a view was given and the memory cannot hold."""
-        for name, cells, low, high in (
-            ("weights", self.weights, 0, MAX_WEIGHT_U6),
-            ("labels", self.labels, 0, MAX_LABEL_U6),
-            ("row_signs", self.row_signs, -1, 1),
-            ("pulse_lengths", self.pulse_lengths, 0, MAX_PULSE_U5),
-            ("calibration_bits", self._bits_u4.reshape(N_ROWS, N_NEURONS), 0, MAX_CALIBRATION_U4),
-        ):
-            arguments.integers(name, cells, low, high)
+        """Refuse values that were written to a view and that the memory cannot hold."""
+        for name, memory in vars(Chip).items():
+            if isinstance(memory, DigitalMemory) and (
+                name != "calibration_bits" or self.core.sensors.enabled
+            ):
+                arguments.integers(name, getattr(self, name), memory.low, memory.high)
 
     def _calibrate_sensors(self) -> None:
-        """Brings calibration bits that have changed into force; charges stay as they are."""
-        if not np.array_equal(self._bits_u4, self._bits_in_force_u4):
+        """Put changed calibration codes into force; charges stay as they are."""
+        if not np.array_equal(self._calibration_u4, self._calibration_in_force_u4):
             new = self._empty_sensors()
             for name in SENSOR_CONSTANTS:
                 getattr(self.core.sensors, name)[:] = getattr(new, name)
-            self._bits_in_force_u4[:] = self._bits_u4
+            self._calibration_in_force_u4[:] = self._calibration_u4
 
     def _empty_sensors(self) -> Sensors:
-        """This chip's sensors at its calibration bits."""
+        """Return this chip's sensors at its calibration codes."""
         return new_sensors(
             self._correlation,
             self.step_s,
-            self._bits_u4,
+            self._calibration_u4,
             None if self.mismatch == "off" else self.number,
             calibrated=self.mismatch == "calibrated",
         )

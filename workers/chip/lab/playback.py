@@ -1,6 +1,5 @@
-"""Spikes into a chip at their times, and its spikes and membranes out."""
+"""Kernels that send spikes into a chip at their times and record its spikes and membranes."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from spikeloop.workers.chip.neurons import NO_SPIKE, flush_inputs, step_neurons
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance, deliver_due, dispatch, send
 from spikeloop.workers.chip.sensor_readout import read_row
-from spikeloop.workers.kernels import kernel, part, source_digest
+from spikeloop.workers.kernels import emulator_kernel, part
 
 ONE = np.uint32(1)
 
@@ -33,33 +32,33 @@ class Events(NamedTuple):
 
 
 def no_events() -> Events:
-    """Nothing to send."""
+    """Return an empty list of events."""
     return Events(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
 
 
-def in_order(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
-    """Events sorted by their steps; those of one step stay in order."""
+def sorted_events(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
+    """Sort events by their steps; those of one step keep their order."""
     order = np.argsort(step, kind="stable")
     return Events(step[order], row[order].astype(np.uint8), label_u6[order].astype(np.uint8))
 
 
-def merged(one: Events, other: Events) -> Events:
-    """All events; those of ``one`` first where steps are equal."""
-    return in_order(
+def merge_events(one: Events, other: Events) -> Events:
+    """Merge events; those of ``one`` come first where steps are equal."""
+    return sorted_events(
         np.concatenate([one.step, other.step]),
         np.concatenate([one.row, other.row]),
         np.concatenate([one.label_u6, other.label_u6]),
     )
 
 
-def later(events: Events, core: Core) -> Events:
-    """The events that a chip has not reached yet."""
+def events_after(events: Events, core: Core) -> Events:
+    """Return the events that a chip has not reached yet."""
     first = int(np.searchsorted(events.step, core.clock[0]))
     return Events._make(values[first:] for values in events)
 
 
-class Tape(NamedTuple):
-    """Where a recorded run is written.
+class RecordingBuffer(NamedTuple):
+    """The arrays that a recorded run writes into.
 
     Attributes:
         length: (1,) int64 spikes written.
@@ -82,7 +81,7 @@ class Tape(NamedTuple):
 
 @part
 def send_due(core: Core, events: Events, place: int) -> int:
-    """Sends the events that are due, all at once, and returns the place of the next one."""
+    """Send all events that are due and return the index of the next one."""
     while place < events.step.size and events.step[place] == core.clock[0]:
         send(core, int(events.row[place]), int(events.label_u6[place]))
         place += 1
@@ -90,105 +89,70 @@ def send_due(core: Core, events: Events, place: int) -> int:
 
 
 @part
-def note(core: Core, tape: Tape, spikes: np.uint32) -> None:
-    """Writes down the spikes of the step that has just ended, and a sample if it is time."""
+def record_step(core: Core, buffer: RecordingBuffer, spikes: np.uint32) -> None:
+    """Record the spikes of the step that has just ended, and a sample if one is due."""
     clock = core.clock[0]
-    length = tape.length[0]
+    length = buffer.length[0]
     neuron = 0
     while spikes != NO_SPIKE:
         if (spikes & ONE) != NO_SPIKE:
-            tape.spike_step[length] = clock - 1
-            tape.spike_neuron[length] = neuron
+            buffer.spike_step[length] = clock - 1
+            buffer.spike_neuron[length] = neuron
             length += 1
         spikes = np.uint32(spikes >> ONE)
         neuron += 1
-    tape.length[0] = length
-    passed = clock - tape.first
-    if tape.traced.size > 0 and passed % tape.every == 0:
-        sample = passed // tape.every - 1
-        for i in range(tape.traced.size):
-            tape.membrane_V[sample, i] = core.analog[V + tape.traced[i]]
+    buffer.length[0] = length
+    passed = clock - buffer.first
+    if buffer.traced.size > 0 and passed % buffer.every == 0:
+        sample = passed // buffer.every - 1
+        for i in range(buffer.traced.size):
+            buffer.membrane_V[sample, i] = core.analog[V + buffer.traced[i]]
 
 
-def build_play(digest: int) -> Callable[[Core, Events, int], int]:
-    """The compiled run without recording; for the digest see ``compiling``."""
-
-    @kernel
-    def play(core: Core, events: Events, end: int) -> int:
-        place = 0
-        while core.clock[0] < end:
-            place = send_due(core, events, place)
-            until = end
-            if place < events.step.size:
-                until = min(end, events.step[place])
-            advance(core, until - core.clock[0])
-        return digest
-
-    return play
+@emulator_kernel
+def play(core: Core, events: Events, end: int) -> None:
+    """Advance the chip to a step without recording."""
+    place = 0
+    while core.clock[0] < end:
+        place = send_due(core, events, place)
+        until = end
+        if place < events.step.size:
+            until = min(end, events.step[place])
+        advance(core, until - core.clock[0])
 
 
-def build_record(digest: int) -> Callable[[Core, Events, int, Tape], int]:
-    """The compiled run with recording, which goes on until the end or until the tape is full.
+@emulator_kernel
+def record(core: Core, events: Events, end: int, buffer: RecordingBuffer) -> None:
+    """Advance the chip with recording, to a step or until the buffer is full.
 
-    Without strides it takes the very steps that ``play`` takes.
+    It takes the same small steps as ``play`` takes without strides.
     """
-
-    @kernel
-    def record(core: Core, events: Events, end: int, tape: Tape) -> int:
-        place = 0
-        flush_inputs(core.analog)
-        while core.clock[0] < end and tape.length[0] + N_NEURONS <= tape.spike_step.size:
-            sent = place
-            place = send_due(core, events, place)
-            if place > sent:
-                flush_inputs(core.analog)
-            deliver_due(core)
-            spikes = step_neurons(core.analog, core.lanes)
-            core.clock[0] += 1
-            if spikes != NO_SPIKE:
-                dispatch(core, spikes)
-            note(core, tape, spikes)
-        return digest
-
-    return record
+    place = 0
+    flush_inputs(core.analog)
+    while core.clock[0] < end and buffer.length[0] + N_NEURONS <= buffer.spike_step.size:
+        sent = place
+        place = send_due(core, events, place)
+        if place > sent:
+            flush_inputs(core.analog)
+        deliver_due(core)
+        spikes = step_neurons(core.analog, core.lanes)
+        core.clock[0] += 1
+        if spikes != NO_SPIKE:
+            dispatch(core, spikes)
+        record_step(core, buffer, spikes)
 
 
-def build_reseed(digest: int) -> Callable[[NDArray[np.uint32], np.uint64], int]:
-    """The compiled start of noise generators."""
-
-    @kernel
-    def reseed(words: NDArray[np.uint32], seed: np.uint64) -> int:
-        seed_words(seed, words)
-        return digest
-
-    return reseed
+@emulator_kernel
+def reseed(words: NDArray[np.uint32], seed: np.uint64) -> None:
+    """Start noise generators."""
+    seed_words(seed, words)
 
 
-def build_read_sensors(
-    digest: int,
-) -> Callable[[Core, NDArray[np.uint8], NDArray[np.uint8]], int]:
-    """The compiled conversion of all correlation sensors, row by row."""
-
-    @kernel
-    def read_sensors(
-        core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
-    ) -> int:
-        for row in range(N_ROWS):
-            read_row(
-                core.sensors,
-                core.adc,
-                row,
-                core.lanes[ADC_LANE:],
-                causal_u8[row],
-                anticausal_u8[row],
-            )
-        return digest
-
-    return read_sensors
-
-
-DIGEST = source_digest()
-play = build_play(DIGEST)
-record = build_record(DIGEST)
-reseed = build_reseed(DIGEST)
-read_sensors = build_read_sensors(DIGEST)
+@emulator_kernel
+def read_sensors(
+    core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
+) -> None:
+    """Convert all correlation sensors, row by row."""
+    random = core.lanes[ADC_LANE:]
+    for row in range(N_ROWS):
+        read_row(core.sensors, core.adc, row, random, causal_u8[row], anticausal_u8[row])

@@ -1,4 +1,4 @@
-"""What is seen of a run: spikes and membranes."""
+"""Recordings of a run: spikes and membranes."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.core import Core
-from spikeloop.workers.chip.lab.playback import Events, Tape, later, record
+from spikeloop.workers.chip.lab.playback import Events, RecordingBuffer, events_after, record
 from spikeloop.workers.chip.limits import N_NEURONS
 
-TAPE_SPIKES = 1 << 16
-"""Spikes recorded in one piece; a longer recording is put together from several."""
+BUFFER_SPIKES = 1 << 16
+"""Capacity of the buffer for spikes; a longer recording is put together from several."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What was seen of one run.
+    """What was recorded in one run.
 
     Attributes:
         start_s: the chip's clock when the run began.
@@ -39,44 +39,46 @@ class Recording:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """(32,) spikes of each neuron."""
+        """Return (32,) spike counts."""
         return np.bincount(self.spike_neurons, minlength=N_NEURONS).astype(np.int64)
 
     @property
     def rates_Hz(self) -> FloatArray:
-        """(32,) mean rate of each neuron during the run."""
+        """Return (32,) mean rates during the run."""
         rates: FloatArray = self.counts / np.float64(self.stop_s - self.start_s)
         return rates
 
     def spikes_of(self, neuron: int) -> FloatArray:
-        """The spike times of one neuron, s."""
+        """Return the spike times of one neuron, s."""
         times_s: FloatArray = self.spike_times_s[self.spike_neurons == neuron]
         return times_s
 
 
-def recorded(
+def run_recorded(
     core: Core, events: Events, n_steps: int, step_s: float, traced: NDArray[np.int64], every: int
 ) -> Recording:
-    """Lets a chip run and gives all that was seen.
+    """Advance a chip by ``n_steps`` steps and return the recording.
 
     Args:
-        core: the chip; advanced by the run.
-        events: those to send; none lies before the chip's clock.
-        n_steps: how long.
-        step_s: the chip's integration step, s.
+        core: the chip.
+        events: spikes to send; none lies before the chip's clock.
+        n_steps: length of the run in steps.
+        step_s: the chip's integration step.
         traced: (n_traced,) neurons whose membranes are sampled.
         every: steps between samples.
     """
     start = int(core.clock[0])
     end = start + n_steps
     samples = np.zeros((n_steps // every if traced.size else 0, traced.size), np.float32)
-    capacity = min(TAPE_SPIKES, N_NEURONS * n_steps)
+    capacity = min(BUFFER_SPIKES, N_NEURONS * n_steps)
     step, neuron = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.uint8)
     steps, neurons = [step[:0]], [neuron[:0]]
     while core.clock[0] < end:
         length = np.zeros(1, dtype=np.int64)
-        record(core, events, end, Tape(length, step, neuron, traced, samples, start, every))
-        events = later(events, core)
+        record(
+            core, events, end, RecordingBuffer(length, step, neuron, traced, samples, start, every)
+        )
+        events = events_after(events, core)
         steps.append(step[: length[0]].copy())
         neurons.append(neuron[: length[0]].copy())
     sampled = start + every * np.arange(1, samples.shape[0] + 1)
@@ -91,8 +93,8 @@ def recorded(
     )
 
 
-def unrecorded(start: int, n_steps: int, step_s: float) -> Recording:
-    """The recording of a run at which nobody looked."""
+def empty_recording(start: int, n_steps: int, step_s: float) -> Recording:
+    """Return the recording of a run in which nothing was to be recorded."""
     return Recording(
         start_s=start * step_s,
         stop_s=(start + n_steps) * step_s,

@@ -2,21 +2,18 @@
 
 A register of 128 bits is 16 bytes, an int8 array of shape (16,), or 8 halfwords, an int16 array of
 shape (8,). A row of 32 synapses is two vectors of bytes; a longer array is that many vectors one
-after the other. Arithmetic on bytes is in ``vector_bytes``, on halfwords in ``vector_halfwords``:
-
-* suffix ``_mod8`` or ``_mod16``: modulo 2⁸ or 2¹⁶, it wraps around;
-* suffix ``_q7`` or ``_q15``: saturating fractions, value · 2⁷ or 2¹⁵, in [−1, 1).
+after the other. Arithmetic on both is in ``vector_arithmetic``.
 
 Semantics, bit for bit, are those of electronicvisions/nux: the instruction guide
 (doc/guide/src/fxv.tex), the arithmetic units and the testbench's predictor. Each function names its
-opcode. Fractional products are truncated, that is rounded towards minus infinity, not to nearest.
+opcode.
 
 ``out`` may be one of the operands. It must not overlap one shifted by some lanes. Every arithmetic
 opcode may also write only the lanes that satisfy a condition; here that is the operation into
 another array and a ``select``.
 
 The bytes of a halfword lie in the processor's memory in big-endian order, so a view of one kind of
-array as the other shows something else than on the chip: ``pack`` and ``unpack`` go between them.
+array as the other differs from the chip: ``pack`` and ``unpack`` convert between them.
 """
 
 import numpy as np
@@ -39,12 +36,10 @@ EQ = 3
 
 @part
 def compare(a: Vector, condition: Vector) -> None:
-    """Compares each lane with zero (fxvcmpb, fxvcmph).
+    """Compare each lane with zero (fxvcmpb, fxvcmph).
 
-    Args:
-        a: lanes.
-        condition: becomes the sign of each lane, −1, 0 or 1, which stands for the lane's bits LT,
-            EQ or GT of the condition register.
+    ``condition`` becomes the sign of each lane, −1, 0 or 1, which stands for the lane's bits LT, EQ
+    or GT of the condition register.
     """
     for i in range(a.size):
         condition[i] = (a[i] > 0) - (a[i] < 0)
@@ -52,10 +47,10 @@ def compare(a: Vector, condition: Vector) -> None:
 
 @part
 def select(condition: Vector, mode: int, a: Vector, b: Vector, out: Vector) -> None:
-    """Takes ``b`` in the lanes that satisfy a condition and ``a`` in the others (fxvsel).
+    """Take ``b`` in the lanes that satisfy a condition and ``a`` in the others (fxvsel).
 
     Args:
-        condition: what ``compare`` found, or any array of its lanes: only the sign counts.
+        condition: result of ``compare``, or any array of its lanes: only the sign counts.
         mode: ``GT``, ``LT`` or ``EQ``.
         a: lanes where the condition does not hold.
         b: lanes where it does.
@@ -74,14 +69,14 @@ def select(condition: Vector, mode: int, a: Vector, b: Vector, out: Vector) -> N
 
 @part
 def splat(value: int, out: Vector) -> None:
-    """Copies the low byte or halfword of a number into all lanes (fxvsplatb, fxvsplath)."""
+    """Copy the low byte or halfword of a number into all lanes (fxvsplatb, fxvsplath)."""
     for i in range(out.size):
         out[i] = value
 
 
 @part
 def pack_upper(a: Halfwords, b: Halfwords, spare: int, out: Bytes) -> None:
-    """The upper digits of two vectors of halfwords, in one vector of bytes (fxvpckbu).
+    """Pack the upper digits of two vectors of halfwords into one vector of bytes (fxvpckbu).
 
     A halfword counts as two digits of 8 − ``spare`` bits, at its upper end, and as 2 · ``spare``
     unused bits below them. With ``spare`` = 2 the digits are the 6-bit weights of two synapses that
@@ -100,7 +95,7 @@ def pack_upper(a: Halfwords, b: Halfwords, spare: int, out: Bytes) -> None:
 
 @part
 def pack_lower(a: Halfwords, b: Halfwords, spare: int, out: Bytes) -> None:
-    """The lower digits of two vectors of halfwords, as in ``pack_upper`` (fxvpckbl)."""
+    """Pack the lower digits of two vectors of halfwords, as in ``pack_upper`` (fxvpckbl)."""
     digit = 0xFF >> spare
     for i in range(HALFWORD_LANES):
         out[i] = np.int8((a[i] >> (2 * spare)) & digit)
@@ -109,11 +104,11 @@ def pack_lower(a: Halfwords, b: Halfwords, spare: int, out: Bytes) -> None:
 
 @part
 def unpack_left(upper: Bytes, lower: Bytes, spare: int, out: Halfwords) -> None:
-    """Puts bytes 0 to 7 together to halfwords again, the first operand of ``pack`` (fxvupckbl).
+    """Join bytes 0 to 7 to halfwords, the first operand of ``pack`` (fxvupckbl).
 
     Args:
         upper: 16 upper digits; bits above the digit's are ignored.
-        lower: 16 lower digits, likewise.
+        lower: 16 lower digits, with the same rule.
         spare: unused bits of a byte, in [0, 3].
         out: 8 lanes.
     """
@@ -125,7 +120,7 @@ def unpack_left(upper: Bytes, lower: Bytes, spare: int, out: Halfwords) -> None:
 
 @part
 def unpack_right(upper: Bytes, lower: Bytes, spare: int, out: Halfwords) -> None:
-    """Puts bytes 8 to 15 together, the second operand of ``pack`` (fxvupckbr)."""
+    """Join bytes 8 to 15 to halfwords, the second operand of ``pack`` (fxvupckbr)."""
     digit = 0xFF >> spare
     for i in range(HALFWORD_LANES):
         high, low = upper[HALFWORD_LANES + i] & digit, lower[HALFWORD_LANES + i] & digit

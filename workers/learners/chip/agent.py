@@ -1,4 +1,4 @@
-"""An agent on the emulated HICANN-DLS chip, learning by a plasticity program.
+"""An agent on the emulated HICANN-DLS chip that learns by a plasticity program.
 
 Bohnstingl et al. 2019 (Front. Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn,
 hardware/mdp). The initial law of every published hyperparameter is the published one.
@@ -15,25 +15,26 @@ from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
 from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Episodes
-from spikeloop.workers.chip.cadc import AdcSettings, adc
-from spikeloop.workers.chip.calibration.calibrate import Calibration, calibrate, calibrated_codes
-from spikeloop.workers.chip.circuit import OPENED, Circuit, neuron_codes, opened_field
+from spikeloop.workers.chip.cadc import AdcSettings, new_adc
+from spikeloop.workers.chip.calibration.calibrate import calibrate, calibrated_codes
+from spikeloop.workers.chip.calibration.results import Calibration
+from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
-from spikeloop.workers.chip.correlation import Correlation, sensors
+from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
-from spikeloop.workers.chip.mismatch import Mismatch, produced, synapse_gain
+from spikeloop.workers.chip.mismatch import Mismatch, neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import duration_s, run_episodes, timing
+from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, run_episode
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
 from spikeloop.workers.processor import portable
 from spikeloop.workers.space import Integer, Parameters, ParameterSpace, Real
 
-Opened = Literal[
+HardwareParameter = Literal[
     "v_leak",
     "v_thresh",
     "v_reset",
@@ -53,8 +54,8 @@ Opened = Literal[
 class ChipAgent(Settings):
     """A network of state and action neurons on the chip, learning by a plasticity program.
 
-    One neuron per state and action, so it takes discrete families with 2 or more states and at most
-    32 states and actions together.
+    There is one neuron per state and action, so it takes discrete families with at least 2 states
+    and at most 32 states and actions together.
     """
 
     kind: Literal["chip"] = "chip"
@@ -69,7 +70,7 @@ class ChipAgent(Settings):
         default="fired",
         description="the action is drawn among the neurons that fired, fired first, or most often",
     )
-    opened: Literal["all"] | list[Opened] = Field(
+    opened: Literal["all"] | list[HardwareParameter] = Field(
         default=[], description="hardware hyperparameters that are searched too"
     )
     correlation: Correlation = Field(
@@ -85,16 +86,16 @@ class ChipAgent(Settings):
 
     @property
     def portable(self) -> bool:
-        """Whether episodes are the same bits on every processor; a fitted calibration is not."""
+        """Tell whether episodes have the same bits everywhere; fitted calibrations have not."""
         return self.mismatch != "routine" and portable(self.program)
 
     @property
     def interaction_s(self) -> float:
-        """Seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
-        return duration_s(self.circuit)
+        """Return seconds of chip time that one decision takes, with the stimulus of ``circuit``."""
+        return decision_s(self.circuit)
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Θ: the program's, then the weight between actions, then the hardware that is opened.
+        """Return Θ: the program's part, the weight between actions, and the searched hardware.
 
         Weights are 6-bit codes, rounded when they are written.
         """
@@ -116,7 +117,7 @@ class ChipAgent(Settings):
         return space
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes happen one after the other, each from a chip at rest."""
+        """Run the episodes one after the other, each from a chip at rest."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"chip needs tasks given as tables, got {type(tasks).__name__}")
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
@@ -130,12 +131,12 @@ class ChipAgent(Settings):
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             prepared = self.network(theta, n_states, n_actions)
-            protocol = timing(self.circuit_of(theta))
+            protocol = decision_protocol(self.circuit_of(theta))
             for task, problem in enumerate(problems):
                 core = clone(prepared)
                 memory = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
-                run_episodes(
+                run_episode(
                     core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums
                 )
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
@@ -148,21 +149,21 @@ class ChipAgent(Settings):
         )
 
     def _hardware_parameters(self) -> list[Integer]:
-        """The opened hyperparameters, whose defaults are this circuit's codes."""
-        opened = [p for p in OPENED if self.opened == "all" or p.name in self.opened]
+        """Return the searched hardware hyperparameters, whose defaults are this circuit's codes."""
+        opened = [p for p in HARDWARE_PARAMETERS if self.opened == "all" or p.name in self.opened]
         parameters = []
         for p in opened:
-            default = getattr(self.circuit, opened_field(p.name))
+            default = getattr(self.circuit, circuit_field(p.name))
             if not p.low <= default <= p.high:
                 raise ValueError(
                     f"{p.name} is searched in [{p.low}, {p.high}] and starts from "
-                    f"circuit.{opened_field(p.name)}, got {default}"
+                    f"circuit.{circuit_field(p.name)}, got {default}"
                 )
             parameters.append(Integer(p.name, p.low, p.high, default, p.unit, p.description))
         return parameters
 
     def _require_memory(self, space: ParameterSpace, interface: Interface) -> None:
-        """Raises ValueError unless program and environment fit into the processor."""
+        """Raise ValueError unless program and environment fit into the processor."""
         n_states, n_actions = interface.n_observations, interface.n_actions
         defaults = space.decode(space.default_point()[None]).values[0]
         theta = dict(zip(space.columns, defaults, strict=True))
@@ -170,12 +171,12 @@ class ChipAgent(Settings):
         require_memory(data_bytes(memory), environment_bytes(n_states, n_actions))
 
     def circuit_of(self, theta: Mapping[str, float]) -> Circuit:
-        """The circuit with the values that a Θ gives to opened hyperparameters."""
-        set_ = {opened_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
+        """Return the circuit with the hardware hyperparameters of a Θ."""
+        set_ = {circuit_field(p.name): round(theta[p.name]) for p in self._hardware_parameters()}
         return Circuit.model_validate({**self.circuit.model_dump(), **set_})
 
     def network(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Core:
-        """This chip at rest, with its mismatch and the network of states and actions for a Θ.
+        """Return this chip at rest, with its mismatch and the network for a Θ.
 
         Weights from states to actions are 0: they belong to the plasticity program.
         """
@@ -185,7 +186,7 @@ class ChipAgent(Settings):
         return core
 
     def _core(self, circuit: Circuit, n_states: int) -> Core:
-        """This chip at rest, with its mismatch and no synapses."""
+        """Return this chip at rest, with its mismatch and no synapses."""
         codes = neuron_codes(circuit, n_states)
         mismatch: Mismatch
         if self.mismatch == "routine":
@@ -197,13 +198,13 @@ class ChipAgent(Settings):
         calibrated = self.mismatch in ("off", "calibrated")
         sensing = self.program.uses_sensors
         return new_core(
-            produced(codes, self.chip, mismatch),
+            neurons_of_chip(codes, self.chip, mismatch),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
-            gain=None if pattern is None else synapse_gain(pattern),
-            sensors=sensors(
+            gain=None if pattern is None else synapse_gains(pattern),
+            sensors=new_sensors(
                 self.correlation,
                 circuit.step_s,
                 np.zeros(N_SYNAPSES, dtype=np.uint8),
@@ -212,18 +213,18 @@ class ChipAgent(Settings):
             )
             if sensing
             else None,
-            adc=adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
+            adc=new_adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
         )
 
 
 @cache
 def calibration_of(chip: int) -> Calibration:
-    """Calibration of a chip at the codes of ``Circuit``, kept for the process; takes 0.5 s."""
+    """Calibrate a chip at the codes of ``Circuit``, once per process; takes 0.5 s."""
     return calibrate(chip)
 
 
 def require_neurons(interface: Interface) -> None:
-    """Raises ValueError unless the chip has the neurons for a family."""
+    """Raise ValueError unless the chip has enough neurons for a family."""
     if interface.actions != "discrete":
         raise ValueError(f"chip needs discrete actions, got {interface.actions} ones")
     if interface.n_observations < 2:

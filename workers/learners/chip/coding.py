@@ -1,4 +1,4 @@
-"""How a decision is read off the action neurons' spikes.
+"""How a decision is read from the action neurons' spikes.
 
     fired   uniformly among the neurons that fired at all: the published program
             (Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c, USE_SPIKES)
@@ -22,7 +22,7 @@ FIRST, COUNT = CODINGS.index("first"), CODINGS.index("count")
 
 @part
 def choose(core: Core, coding: int, n_states: int, n_actions: int) -> int:
-    """Reads and clears the counters and draws uniformly among the best actions.
+    """Read and clear the counters and draw uniformly among the best actions.
 
     Args:
         core: the chip after the network has settled.

@@ -1,9 +1,9 @@
 """One episode on the chip: the decision protocol, the environment and the plasticity program.
 
 As on the hardware, everything runs on the chip, in one kernel: the plasticity processor stimulates
-the network, reads the spike counters, chooses, plays the environment and changes the weights.
-Protocol and times follow Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c: 5300
-processor cycles, or 53 µs, a decision.
+the network, reads the spike counters, chooses an action, advances the environment and changes the
+weights. Protocol and times follow Neuromorphic_Hardware_learns_to_learn, hardware/mdp/PPU/PPU.c:
+5300 processor cycles, or 53 µs, per decision.
 """
 
 import sys
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.circuit import Circuit
-from spikeloop.workers.chip.core import SEED_LANE, Core, steps
+from spikeloop.workers.chip.core import SEED_LANE, Core, cycles_to_steps
 from spikeloop.workers.chip.environment import FULL, Environment
 from spikeloop.workers.chip.limits import (
     N_NEURONS,
@@ -29,61 +29,61 @@ from spikeloop.workers.chip.limits import (
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import draw
 from spikeloop.workers.chip.router import advance, read_counter, send, send_rows
-from spikeloop.workers.kernels import kernel, part, source_digest
+from spikeloop.workers.kernels import emulator_kernel, part
 from spikeloop.workers.learners.chip.coding import choose
 from spikeloop.workers.plasticity.hooks import begin, decided, rewarded
 
 
-class Timing(NamedTuple):
-    """The decision protocol: durations in integration steps, and how often a state is kicked."""
+class DecisionProtocol(NamedTuple):
+    """Durations of a decision in integration steps, and the number of kicks to a state neuron."""
 
     spike_interval: int
     settle: int
     n_stimulus_spikes: int
 
 
-def timing(circuit: Circuit) -> Timing:
-    """The published protocol on the grid of a circuit's integration step."""
-    return Timing(
-        spike_interval=steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
-        settle=steps(SETTLE_CYCLES, circuit.step_s),
+def decision_protocol(circuit: Circuit) -> DecisionProtocol:
+    """Return the published protocol on the grid of a circuit's integration step."""
+    return DecisionProtocol(
+        spike_interval=cycles_to_steps(SPIKE_INTERVAL_CYCLES, circuit.step_s),
+        settle=cycles_to_steps(SETTLE_CYCLES, circuit.step_s),
         n_stimulus_spikes=circuit.n_stimulus_spikes,
     )
 
 
-def duration_s(circuit: Circuit) -> float:
-    """Seconds of chip time of one decision; the network settles after stimulus and silence."""
-    protocol = timing(circuit)
+def decision_s(circuit: Circuit) -> float:
+    """Return seconds of chip time of one decision, settling included."""
+    protocol = decision_protocol(circuit)
     n_intervals = protocol.n_stimulus_spikes + N_SILENCE_SPIKES
     return (n_intervals * protocol.spike_interval + 2 * protocol.settle) * circuit.step_s
 
 
 @part
-def stimulate(core: Core, state: int, n_states: int, timing: Timing) -> None:
-    """Clears the counters, kicks a state neuron and lets the network settle."""
+def stimulate(core: Core, state: int, n_states: int, protocol: DecisionProtocol) -> None:
+    """Clear the counters, kick a state neuron and let the network settle."""
     for neuron in range(N_NEURONS):
         read_counter(core, neuron)
-    for _ in range(timing.n_stimulus_spikes):
+    for _ in range(protocol.n_stimulus_spikes):
         send(core, (state + 1) % n_states, state)
-        advance(core, timing.spike_interval)
-    advance(core, timing.settle)
+        advance(core, protocol.spike_interval)
+    advance(core, protocol.settle)
 
 
 @part
-def silence(core: Core, n_states: int, n_actions: int, timing: Timing) -> None:
-    """Sends spikes into all inhibitory rows, which ends whatever still reverberates.
+def silence(core: Core, n_states: int, n_actions: int, protocol: DecisionProtocol) -> None:
+    """Send spikes into all inhibitory rows, which ends all reverberation.
 
     The rows beyond those of the action neurons carry no weight, so they may be left out.
     """
     inhibitory = ((np.uint64(1) << np.uint64(n_actions)) - np.uint64(1)) << np.uint64(n_states)
     for _ in range(N_SILENCE_SPIKES):
         send_rows(core, np.uint32(inhibitory), ROUTER_ADDRESS_U6)
-        advance(core, timing.spike_interval)
+        advance(core, protocol.spike_interval)
 
 
 @part
 def next_state(environment: Environment, random: NDArray[np.int64], action: int, state: int) -> int:
-    """Samples the successor of a state under an action."""
+    """Draw the successor of a state under an action."""
     number = draw(random, FULL)
     successor = 0
     while number >= environment.cumulative_u16[action, state, successor]:
@@ -91,56 +91,49 @@ def next_state(environment: Environment, random: NDArray[np.int64], action: int,
     return successor
 
 
-def run_episodes(
+def run_episode(
     core: Core,
     memory: Any,
     environment: Environment,
-    timing: Timing,
+    protocol: DecisionProtocol,
     coding: int,
     seed: np.uint64,
     n_steps: int,
     curve: FloatArray,
 ) -> None:
-    """Runs an agent through one task.
+    """Run one episode of an agent.
 
     Args:
-        core: a chip at rest with its network; afterwards in the state at the episode's end.
-        memory: its plasticity program's memory, which decides which program that is.
+        core: a chip at rest with its network; afterwards in its state at the episode's end.
+        memory: memory of the plasticity program, whose type says which program it is.
         environment: the task.
-        timing: the decision protocol.
+        protocol: the decision protocol.
         coding: index into ``coding.CODINGS``.
-        seed: of all the episode's randomness.
+        seed: of all randomness of the episode.
         n_steps: decisions.
         curve: (n_bins,) rewards are added to their part of the episode.
     """
-    _compiled(memory.__class__)(core, memory, environment, timing, coding, seed, n_steps, curve)
+    _compiled(memory.__class__)(core, memory, environment, protocol, coding, seed, n_steps, curve)
 
 
 @cache
-def _compiled(memory: type) -> Callable[..., int]:
-    """The episode with one program; each has its own index in numba's cache.
+def _compiled(program_memory: type) -> Callable[..., None]:
+    """Compile the episode with one program; each has its own index in numba's cache.
 
-    An index names the types that its kernel was compiled for. If programs shared one, a user's own
+    An index names the types for which its kernel was compiled. If programs shared one, a user's own
     program, which other processes cannot import, would spoil it for all.
     """
-    file = getattr(sys.modules[memory.__module__], "__file__", None)
-    sources = [] if file is None else [Path(file)]
-    return _build(source_digest(*sources), f"live.{memory.__module__}.{memory.__qualname__}")
 
-
-def _build(digest: int, name: str) -> Callable[..., int]:
-    """The kernel; the digest of the sources makes its place in the cache (``compiling``)."""
-
-    def run_episodes(
+    def run(
         core: Core,
         memory: Any,
         environment: Environment,
-        timing: Timing,
+        protocol: DecisionProtocol,
         coding: int,
         seed: np.uint64,
         n_steps: int,
         curve: FloatArray,
-    ) -> int:
+    ) -> None:
         n_actions, n_states, _ = environment.reward.shape
         n_bins = curve.size
         seed_words(seed, core.lanes)
@@ -148,16 +141,16 @@ def _build(digest: int, name: str) -> Callable[..., int]:
         begin(core, memory)
         state = environment.start_state
         for step in range(n_steps):
-            stimulate(core, state, n_states, timing)
+            stimulate(core, state, n_states, protocol)
             action = choose(core, coding, n_states, n_actions)
             decided(core, memory, step, state, action)
-            silence(core, n_states, n_actions, timing)
+            silence(core, n_states, n_actions, protocol)
             successor = next_state(environment, core.random, action, state)
             curve[step * n_bins // n_steps] += environment.reward[action, state, successor]
             rewarded(core, memory, state, action, environment.signal_q7[action, state, successor])
             state = successor
-            advance(core, timing.settle)
-        return digest
+            advance(core, protocol.settle)
 
-    run_episodes.__qualname__ = name
-    return kernel(run_episodes)
+    run.__qualname__ = f"{program_memory.__module__}.{program_memory.__qualname__}"
+    file = getattr(sys.modules[program_memory.__module__], "__file__", None)
+    return emulator_kernel(run, *([] if file is None else [Path(file)]))

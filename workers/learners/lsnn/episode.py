@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from spikeloop.tasks.base import Interface
-from spikeloop.tasks.program import Arrays, Program
+from spikeloop.tasks.program import Arrays, TaskProgram
 from spikeloop.workers.input_channels import InputChannels
 from spikeloop.workers.learners.lsnn.network import Network
 from spikeloop.workers.learners.lsnn.objective import Decisions
@@ -75,7 +75,7 @@ class Episode:
 
     settings: LsnnSettings
     interface: Interface
-    program: Program
+    program: TaskProgram
 
     @cached_property
     def inputs(self) -> InputChannels:

@@ -11,7 +11,7 @@ rewards, Hochreiter, Younger and Conwell 2001 (ICANN) for functions learned from
 from typing import Literal
 
 from spikeloop.tasks.base import Interface, SeedArray, TaskBatch
-from spikeloop.tasks.program import Programmed
+from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.settings import LsnnSettings
@@ -40,7 +40,7 @@ class Lsnn(LsnnSettings):
 
     def check_tasks(self, tasks: TaskBatch) -> None:
         """Raise ValueError for tasks whose rules are no program, or that lack latents in use."""
-        if not isinstance(tasks, Programmed):
+        if not isinstance(tasks, ProgrammedTasks):
             raise ValueError(
                 "lsnn needs tasks whose rules are a program (methods program and arrays, "
                 f"docs/lsnn.md), got {type(tasks).__name__}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.program import Program, Programmed
+from spikeloop.tasks.program import ProgrammedTasks, TaskProgram
 from spikeloop.workers import xla
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learners.lsnn.episode import ActingWeights, Episode, RandomNumbers, Recorded
@@ -118,19 +118,19 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
 
 
 @lru_cache(MAX_COMPILED)
-def _forward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
+def _forward(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     return module.jit(_each(lambda *given: live_(*given).action))
 
 
 @lru_cache(MAX_COMPILED)
-def _tracing(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
+def _tracing(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
     live_ = _candidate(learner, interface, program, traced=True)
     return xla.jax().jit(_each(live_))
 
 
 @lru_cache(MAX_COMPILED)
-def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> Any:
+def _backward(learner: LsnnSettings, interface: Interface, program: TaskProgram) -> Any:
     module, live_ = xla.jax(), _candidate(learner, interface, program)
     n_steps = learner.circuit(interface).n_steps
 
@@ -149,7 +149,7 @@ def _backward(learner: LsnnSettings, interface: Interface, program: Program) -> 
 
 
 def _candidate(
-    learner: LsnnSettings, interface: Interface, program: Program, traced: bool = False
+    learner: LsnnSettings, interface: Interface, program: TaskProgram, traced: bool = False
 ) -> Callable[..., Recorded]:
     """Return a candidate's episodes as a function of weights, random numbers and tasks."""
     how, act = Episode(learner, interface, program), acting(learner, interface)
@@ -175,9 +175,9 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _given(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
-) -> tuple[Program, tuple[Any, ...]]:
+) -> tuple[TaskProgram, tuple[Any, ...]]:
     """Return the rules of the tasks, and the arguments of a compiled program."""
-    if not isinstance(tasks, Programmed):
+    if not isinstance(tasks, ProgrammedTasks):
         raise ValueError(f"lsnn needs tasks whose rules are a program, got {type(tasks).__name__}")
     program, n_steps = tasks.program(), tasks.interface.n_steps
     discrete = tasks.interface.actions == "discrete"

@@ -1,1 +1,1 @@
-"""The learning rule of the chip without the chip: the tabular reference."""
+"""The learning rule of the chip without the chip: a tabular reference."""

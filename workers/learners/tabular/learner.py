@@ -1,7 +1,7 @@
 """The chip's learning rule without the chip: floating-point values, greedy choice, random ties.
 
-A ceiling for ``chip`` and a fast learner for tests: whatever the chip loses against it, it
-loses to quantisation, mismatch, noise and the choice by spikes.
+It is a ceiling for ``chip`` and a fast learner for tests: the difference between the two is due to
+quantisation, mismatch, noise and the choice by spikes.
 """
 
 from typing import ClassVar, Literal
@@ -39,7 +39,7 @@ class TabularTd(Settings):
     trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Discount, learning rate, initial value, then rescaling and λ where they are searched."""
+        """Return discount, learning rate, initial value, then rescaling and λ where searched."""
         if interface.actions != "discrete":
             raise ValueError(f"tabular_td needs discrete actions, got {interface.actions} ones")
         require_tables(interface, self.kind)
@@ -66,10 +66,10 @@ class TabularTd(Settings):
         return ParameterSpace(tuple(searched))
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets the episodes happen one after the other, each with a fresh table."""
+        """Run the episodes one after the other, each with a new table."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
-        from spikeloop.workers.learners.tabular.episode import run_episodes
+        from spikeloop.workers.learners.tabular.episode import run_episode
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         cumulative = np.cumsum(tasks.transition, axis=-1)
@@ -86,7 +86,7 @@ class TabularTd(Settings):
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
             for task in range(tasks.n_tasks):
-                run_episodes(
+                run_episode(
                     values[candidate, task],
                     np.zeros(n_states * n_actions),
                     cumulative[task],

@@ -10,7 +10,7 @@ from support.statistical_asserts import assert_frequencies, assert_rate
 from spikeloop.tasks.bandit import Bandit
 from spikeloop.tasks.base import FloatArray, TaskFamily
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.program import Programmed
+from spikeloop.tasks.program import ProgrammedTasks
 from spikeloop.tasks.quadratic import Quadratic
 from spikeloop.workers.learners.lsnn import tile
 from spikeloop.workers.learners.lsnn.episode import Recorded
@@ -184,7 +184,7 @@ def test_records_are_consistent() -> None:
     """Counts and adaptation follow from spikes; drives from what is seen."""
     one = case("lsnn", MDP)
     episodes_done, learner = trace(one), lsnn(one)
-    assert isinstance(one.tasks, Programmed)
+    assert isinstance(one.tasks, ProgrammedTasks)
     np.testing.assert_allclose(
         episodes_done.counts, episodes_done.spikes.sum(axis=2).mean(axis=2), rtol=1e-6
     )

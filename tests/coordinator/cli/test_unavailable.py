@@ -1,0 +1,137 @@
+"""A learner whose package is not installed: one line and exit code 3, never failed episodes."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from failing_learner import Echo, Fault
+from support import small_comparison
+from support.command_line import cli
+from support.paths import OWN_CLASSES
+from support.small_run import small_toml
+from unavailable_learner import LINE, Lacking
+
+from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.signals import StopSignal
+from spikeloop.cluster.targets.inline import Inline
+from spikeloop.coordinator.cli import catalogue as listing
+from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.evaluate import rehearse
+from spikeloop.workers.job import Grid, Job, Tile
+from spikeloop.workers.seeding import TaskSet
+
+
+def job(**settings: str) -> Job:
+    family = RandomMdp(n_states=2, n_actions=2, n_steps=5)
+    learner = Lacking.model_validate(settings)
+    point = Explicit(
+        learner.model_copy(update={"found_in": "run_episodes"})
+        .space(family.interface)
+        .default_point()[None, :]
+    )
+    grid = Grid(family, learner, point, 1, 1, TaskSet.PLAN, 0)
+    return Job(grid, Tile(0, 1, 0, 1))
+
+
+found_in_each = pytest.mark.parametrize(
+    "found_in", [pytest.param("space", marks=pytest.mark.exhaustive), "run_episodes"]
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Holds the learner, its configuration, and later its package."""
+    for name in ("unavailable_learner.py", "failing_learner.py"):
+        shutil.copy(OWN_CLASSES / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def configure(folder: Path, found_in: str) -> None:
+    package = str(folder / "spikes")
+    learner = {"kind": "unavailable_learner:Lacking", "package": package, "found_in": found_in}
+    small_toml(folder / "small.toml", learner=learner, run={"generations": 1})
+
+
+@found_in_each
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_run_that_cannot_begin_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str, found_in: str
+) -> None:
+    configure(folder, found_in)
+    assert cli(command, "small.toml") == 3
+    output, errors = capsys.readouterr()
+    assert (output, errors) == ("", f"spikeloop: {LINE}\n")
+    assert not list(folder.glob("runs/*"))
+
+
+@found_in_each
+def test_a_run_resumes_once_the_package_is_installed(
+    folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
+) -> None:
+    configure(folder, found_in)
+    (folder / "spikes").touch()
+    assert cli("run", "small.toml") == 0
+    next((folder / "runs" / "small" / "transfer").iterdir()).unlink()  # still to be run
+    (folder / "spikes").unlink()
+    for command in (["resume", "runs/small"], ["transfer", "runs/small", "--seed", "4"]):
+        capsys.readouterr()
+        assert cli(*command) == 3
+        output, errors = capsys.readouterr()
+        assert "generation 1/1" not in output
+        assert "transfer" not in output
+        assert errors.startswith(f"spikeloop: {LINE}")
+        assert errors.count("\n") == 1
+    (folder / "spikes").touch()
+    assert cli("resume", "runs/small") == 0
+    assert cli("verify", "runs/small") == 0
+
+
+@found_in_each
+def test_a_comparison_fails_with_the_same_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
+) -> None:
+    small_comparison.comparison_toml(folder / "compared.toml")
+    text = (folder / "compared.toml").read_text()
+    own = f'kind = "unavailable_learner:Lacking"\nfound_in = "{found_in}"'
+    (folder / "compared.toml").write_text(text.replace('kind = "tabular_td"', own))
+    assert cli("compare", "compared.toml") == 3
+    output, errors = capsys.readouterr()
+    assert errors.startswith(f"spikeloop: {LINE}")
+    assert errors.count("\n") == 1
+    assert "episodes" not in output
+
+
+def test_the_list_shows_the_other_learners_and_the_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(listing.TABLES["learners"], "lacking", Lacking)
+    assert cli("list", "learners", "--json") == 0
+    entries = {entry["kind"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert entries["lacking"]["unavailable"] == LINE
+    assert entries["lacking"]["hyperparameters"] == []
+    assert entries["tabular_td"]["unavailable"] == ""
+    assert entries["tabular_td"]["hyperparameters"]
+    assert cli("list", "learners") == 0
+    shown = capsys.readouterr().out
+    assert "learners: lacking\n  Episodes if there is the file" in shown
+    assert f"  not here: {LINE}\n" in shown
+
+
+def test_only_a_missing_package_breaks_the_warm_up(tmp_path: Path) -> None:
+    for found_in in ("space", "run_episodes"):
+        with (
+            pytest.raises(PoolError, match=f"^{LINE}$"),
+            Inline().open(job(found_in=found_in), StopSignal(), None),
+        ):
+            pass
+    (tmp_path / "spikes").touch()
+    rehearse(job(package=str(tmp_path / "spikes")))
+    faults: tuple[Fault, ...] = ("raise", "sys_exit", "memory_error", "nan")
+    for fault in faults:
+        broken = Echo(fault=fault, broken_from=0.0)
+        grid = dataclasses.replace(job(found_in="run_episodes").grid, learner=broken)
+        rehearse(Job(grid, Tile(0, 1, 0, 1)))

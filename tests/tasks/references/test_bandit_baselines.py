@@ -1,0 +1,159 @@
+"""Baselines of bandits have the regrets of an independent program, and agree with each other."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from scipy import stats
+from support.statistical_asserts import assert_mean
+
+from spikeloop.tasks.bandit import Bandit, BanditTasks
+from spikeloop.tasks.references.bandit_exact import (
+    CountPolicy,
+    count_policies,
+    expected_return,
+    larger,
+    thompson,
+)
+from spikeloop.tasks.references.bandit_indices import bernoulli_policies, ucb1
+from spikeloop.tasks.references.bandit_optimum import best_choices
+from spikeloop.tasks.references.simulation import IndexPolicy, simulated_return
+
+ALPHA = 1e-4
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(51)
+P, W = (NODES + 1) / 2, WEIGHTS / 2
+"""Gauss–Legendre on [0, 1]: integrates polynomials up to degree 101, such as expected returns."""
+
+LOW, HIGH = np.triu_indices(P.size)
+"""Of a square of nodes one half is enough where arms can be exchanged."""
+
+FAMILIES = {
+    "independent": (
+        BanditTasks(np.stack([P[LOW], P[HIGH]], axis=1), 100),
+        W[LOW] * W[HIGH] * np.where(LOW == HIGH, 1, 2),
+        100 * 2 / 3,
+    ),
+    "dependent": (
+        BanditTasks(np.stack([P, 1 - P], axis=1), 100, arms="dependent"),
+        W,
+        100 * 3 / 4,
+    ),
+    "dependent_easy": (
+        BanditTasks(np.array([[0.1, 0.9]]), 100, arms="dependent_easy"),
+        np.ones(1),
+        100 * 0.9,
+    ),
+}
+"""Tasks, their weights and the mean return of the best arm: exact means over a family."""
+
+# Mean regret of 100 pulls over 20 000 episodes, computed independently with a program of its own,
+# and the standard error of a mean over so many episodes, which depends on the policy. That program
+# may have broken ties by the arm's number (greedy, independent: 2.83 exactly; at random 2.69) and
+# counted the pull to come (UCB1, easy: 6.33; not counted 6.30): nearer, but no test can tell.
+MEASURED = {
+    "independent": {
+        "random": (16.65, 0.084),
+        "UCB1": (5.62, 0.017),
+        "Thompson": (2.79, 0.016),
+        "greedy posterior mean": (2.80, 0.046),
+        "Bayes optimum": (1.75, 0.020),
+    },
+    "dependent": {
+        "random": (25.1, 0.11),
+        "UCB1": (6.02, 0.015),
+        "Thompson": (2.78, 0.016),
+        "greedy posterior mean": (2.09, 0.038),
+        "Bayes optimum": (1.21, 0.014),
+    },
+    "dependent_easy": {
+        "random": (40.0, 0.003),
+        "UCB1": (6.32, 0.009),
+        "Thompson": (2.12, 0.007),
+        "greedy posterior mean": (0.64, 0.007),
+        "Bayes optimum": (0.62, 0.005),
+    },
+}
+ROUNDING = 0.005
+N_MEASURED = sum(map(len, MEASURED.values()))
+
+
+def assert_measured(regret: float, family: str, policy: str) -> None:
+    """Two-sided normal test of a measured mean, all of them together wrong at rate ALPHA.
+
+    Sees a regret that is off by about 6 standard errors and the last digit's rounding.
+    """
+    measured, error = MEASURED[family][policy]
+    off = max(abs(regret - measured) - ROUNDING, 0.0) / error
+    p = 2 * stats.norm.sf(off)
+    assert p >= ALPHA / N_MEASURED, f"{family}, {policy}: {regret:.4g} is not {measured}"
+
+
+@pytest.fixture(scope="module")
+def regrets() -> dict[str, Mapping[str, float]]:
+    """Mean regret over each family, exact."""
+    regrets: dict[str, Mapping[str, float]] = {}
+    for name, (tasks, weight, best) in FAMILIES.items():
+        returns = dict(tasks.baselines(np.random.default_rng(0)))
+        returns["random"] = tasks.references().random
+        regrets[name] = {policy: best - float(weight @ mean) for policy, mean in returns.items()}
+    return regrets
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_regrets_are_those_measured_elsewhere(
+    family: str, regrets: dict[str, Mapping[str, float]]
+) -> None:
+    assert regrets[family].keys() == MEASURED[family].keys()
+    for policy, regret in regrets[family].items():
+        assert_measured(regret, family, policy)
+
+
+def believing(choose: CountPolicy, k: int) -> CountPolicy:
+    """The policy with the prior Beta(k + 1, k + 1): as if either arm had paid k times of 2 k."""
+    return lambda n0, n1: choose(n0 + 2 * k, n1 + 2 * k)[k:-k, k:-k]
+
+
+@pytest.mark.parametrize(
+    ("policy", "wrong"),
+    [
+        ("UCB1", larger(lambda total, pulls, step: ucb1(total, pulls, step, noise=0.9))),
+        ("Thompson", believing(thompson, 1)),
+        ("greedy posterior mean", believing(count_policies()["greedy posterior mean"], 1)),
+        ("Bayes optimum", None),
+    ],
+)
+def test_measured_regrets_reject_another_constant_and_other_priors(
+    policy: str, wrong: CountPolicy | None
+) -> None:
+    """The negative control."""
+    wrong = wrong or believing(best_choices(100 + 4 * 3), 3)
+    tasks, weight, best = FAMILIES["independent"]
+    regret = best - float(weight @ expected_return(wrong, tasks.mean, 100))
+    with pytest.raises(AssertionError, match=policy):
+        assert_measured(regret, "independent", policy)
+
+
+@pytest.mark.parametrize("policy", bernoulli_policies())
+def test_played_baselines_are_the_exact_ones(policy: str) -> None:
+    """Both ways to measure two Bernoulli arms agree; the control is 1 % more chance."""
+    tasks = BanditTasks(np.repeat([[0.3, 0.6]], 60, axis=0), n_steps=40)
+    index = IndexPolicy(bernoulli_policies()[policy], 2)
+    mean = np.repeat(tasks.mean[:, None], tasks.n_steps, axis=1)
+    returns = simulated_return(tasks.play, mean, index, np.random.default_rng(4))
+    exact = tasks[:1].baselines(np.random.default_rng(0))[policy][0]
+    assert_mean(returns, exact, ALPHA)
+    with pytest.raises(AssertionError):
+        assert_mean(returns, exact * 1.01, ALPHA)
+
+
+def test_gaussian_policies_do_not_depend_on_the_unit_of_reward() -> None:
+    """All numbers eight times as large: the same pulls, bit by bit."""
+    small = Bandit(rewards="gaussian", n_arms=3, n_steps=40, mean_spread=0.5, noise=2.0)
+    large = Bandit(rewards="gaussian", n_arms=3, n_steps=40, mean_spread=4.0, noise=16.0)
+    returns = [
+        family.sample(5, np.random.default_rng(7)).baselines(np.random.default_rng(8))
+        for family in (small, large)
+    ]
+    for name in returns[0]:
+        np.testing.assert_allclose(returns[0][name] * 8, returns[1][name], rtol=1e-9)

@@ -1,0 +1,277 @@
+"""The chip agent: its hyperparameters, its refusals, and that it learns."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from support.statistical_asserts import assert_better, assert_mean
+
+from spikeloop.tasks.base import Interface, SeedArray
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.chip.circuit import HARDWARE_PARAMETERS, Circuit, circuit_field
+from spikeloop.workers.learners.chip.agent import ChipAgent, HardwareParameter
+from spikeloop.workers.plasticity import PROGRAMS, TdLambda
+from spikeloop.workers.space import Integer, Parameters, Real
+
+FAMILY = RandomMdp()
+COLUMNS = (
+    "gamma",
+    "eta",
+    "weight_lower",
+    "weight_upper",
+    "initial_weight",
+    "rescale_period",
+    "inhibition",
+)
+
+
+def seeds(n_candidates: int, n_tasks: int) -> SeedArray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 2**64, (n_candidates, n_tasks), dtype=np.uint64)
+
+
+def test_the_hyperparameters_are_the_published_seven_with_their_bounds() -> None:
+    space = ChipAgent().space(FAMILY.interface)
+    assert space.columns == COLUMNS
+    bounds = [(p.low, p.high) for p in space.parameters if isinstance(p, Real)]
+    assert bounds == [
+        (0, 1),
+        (0, 1),
+        (0, 63),
+        ("weight_lower", 63),
+        (0, 63),
+        (pytest.approx(25.8), 2000),
+        (pytest.approx(6.3), 63),
+    ]
+    searched = ChipAgent(program=TdLambda(search_trace_decay=True)).space(FAMILY.interface)
+    assert searched.columns == (*COLUMNS[:-1], "trace_decay", "inhibition")
+
+
+@pytest.mark.parametrize(
+    ("interface", "message"),
+    [
+        (Interface(2, 2, "continuous", 10), "needs discrete actions, got continuous"),
+        (Interface(1, 2, "discrete", 10), "needs at least 2 states, got 1"),
+        (Interface(20, 13, "discrete", 10), "has 32, got 20 states and 13 actions"),
+    ],
+)
+def test_families_without_enough_neurons_are_refused(interface: Interface, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ChipAgent().space(interface)
+
+
+def test_what_the_processors_memory_cannot_hold_is_refused() -> None:
+    interface = RandomMdp(n_states=16, n_actions=8).interface
+    with pytest.raises(ValueError, match=r"needs \d+ bytes of memory .* take fewer states"):
+        ChipAgent().space(interface)
+    ChipAgent(check_memory=False).space(interface)
+
+
+def test_opened_hardware_joins_the_space_from_the_circuits_codes() -> None:
+    space = ChipAgent(opened=["gm_exc", "v_leak"]).space(FAMILY.interface)
+    assert space.columns == (*COLUMNS, "v_leak", "gm_exc")
+    everything = ChipAgent(opened="all").space(FAMILY.interface)
+    assert everything.columns == (*COLUMNS, *(p.name for p in HARDWARE_PARAMETERS))
+    assert set(get_args(HardwareParameter)) == {p.name for p in HARDWARE_PARAMETERS}
+    assert all(isinstance(p, Integer) for p in everything.parameters[len(COLUMNS) :])
+    own = ChipAgent(opened=["pulse"], circuit=Circuit(pulse_u5=3)).space(FAMILY.interface)
+    assert own.decode(own.default_point()[None])["pulse"] == 3
+    with pytest.raises(ValueError, match=r"pulse is searched in \[1, 3\] .* got 9"):
+        ChipAgent(opened=["pulse"], circuit=Circuit(pulse_u5=9)).space(FAMILY.interface)
+
+
+@pytest.mark.parametrize("name", [p.name for p in HARDWARE_PARAMETERS])
+def test_every_opened_hyperparameter_is_that_setting_of_the_circuit(
+    name: HardwareParameter,
+) -> None:
+    """An episode with the value in Θ is that with the value in the circuit, and another one."""
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    parameter = next(p for p in HARDWARE_PARAMETERS if p.name == name)
+    value = parameter.low if parameter.default > parameter.low else parameter.high
+    opened, fixed = (
+        ChipAgent(opened=[name], circuit=Circuit(noise_V=0.0)),
+        ChipAgent(circuit=Circuit.model_validate({"noise_V": 0.0, circuit_field(name): value})),
+    )
+    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0, 40.0]
+    episodes = [
+        learner.run_episodes(
+            Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
+        ).returns.tolist()
+        for learner, row in (
+            (opened, [*theta, value]),
+            (fixed, theta),
+            (opened, [*theta, parameter.default]),
+        )
+    ]
+    assert episodes[0] == episodes[1] != episodes[2]
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_every_program_runs_and_gives_action_values(kind: str) -> None:
+    learner = ChipAgent.model_validate({"program": {"kind": kind}})
+    assert learner.program.kind == kind
+    space = learner.space(FAMILY.interface)
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    episodes = learner.run_episodes(space.decode(space.default_point()[None]), tasks, seeds(1, 2))
+    assert episodes.action_values is not None
+    assert episodes.action_values.shape == (1, 2, 6, 8)
+    assert (episodes.action_values >= 0).all()
+    assert np.ptp(episodes.action_values) > 0
+
+
+def test_the_trace_decay_setting_is_the_hyperparameters_value() -> None:
+    tasks = RandomMdp(n_steps=60).sample(2, np.random.default_rng(0))
+    theta = [0.6, 0.5, 20.0, 60.0, 50.0, 30.0]
+    fixed = ChipAgent(program=TdLambda(trace_decay=0.8))
+    searched = ChipAgent(program=TdLambda(search_trace_decay=True))
+    one, other = (
+        learner.run_episodes(
+            Parameters(learner.space(FAMILY.interface), np.array([row])), tasks, seeds(1, 2)
+        )
+        for learner, row in ((fixed, [*theta, 40.0]), (searched, [*theta, 0.8, 40.0]))
+    )
+    np.testing.assert_array_equal(one.returns, other.returns)
+
+
+def test_a_good_theta_learns_and_one_that_cannot_learn_does_not() -> None:
+    """60 MDPs. Rewards are symmetric about 0.5, so an agent that does not learn earns chance.
+
+    A learner that is no better passes each sign test at 1e-3: 43 wins of 60 are needed, which
+    something that wins 5 pairs in 6 reaches with probability 0.98. The two means give false alarms
+    at 1e-4 each, and see 0.11 of the score and 0.05 more reward per step at the end of an episode.
+    """
+    n_tasks = 60
+    learner = ChipAgent()
+    tasks = FAMILY.sample(n_tasks, np.random.default_rng(5))
+    good = [0.03, 0.5, 20.0, 60.0, 55.0, 2000.0, 50.0]
+    frozen = [0.03, 0.0, 55.0, 55.0, 55.0, 2000.0, 50.0]
+    parameters = Parameters(learner.space(FAMILY.interface), np.array([good, frozen]))
+    episodes = learner.run_episodes(
+        parameters, tasks, np.broadcast_to(seeds(1, n_tasks), (2, n_tasks))
+    )
+
+    assert_better(episodes.returns[0], episodes.returns[1], alpha=1e-3)
+    gain = episodes.returns - tasks.references().random
+    assert_mean(gain[1], 0.0, alpha=1e-4)
+    with pytest.raises(AssertionError):
+        assert_mean(gain[0], 0.0, alpha=1e-4)
+
+    first, last = episodes.curve[..., 0], episodes.curve[..., -1]
+    assert_better(last[0], first[0], alpha=1e-3)
+    with pytest.raises(AssertionError):
+        assert_better(last[1], first[1], alpha=1e-3)
+    assert_mean(last[1] - first[1], 0.0, alpha=1e-4)
+    with pytest.raises(AssertionError):
+        assert_mean(last[0] - first[0], 0.0, alpha=1e-4)
+
+
+BITS = """
+import numpy as np
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.learners.chip.agent import ChipAgent
+family, learner = RandomMdp(n_steps=100), ChipAgent()
+space, tasks = learner.space(family.interface), family.sample(4, np.random.default_rng(0))
+parameters = space.decode(space.default_point()[None])
+episodes = learner.run_episodes(parameters, tasks, np.arange(4, dtype=np.uint64)[None])
+print(episodes.returns.tobytes().hex())
+"""
+
+
+def test_bits_do_not_depend_on_the_width_of_the_vector_unit(tmp_path: Path) -> None:
+    """Compiled for this machine, and for the least one of its kind, which has narrow vectors."""
+    least = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    here, there = (
+        subprocess.run(
+            [sys.executable, "-c", BITS],
+            env={**os.environ, **extra},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for extra in ({}, least)
+    )
+    assert len(here) > 4 * 16
+    assert here == there
+
+
+OWN_PROGRAM = """
+from typing import NamedTuple
+from spikeloop.workers.plasticity.hooks import register
+
+class Mine(NamedTuple):
+    place: int
+
+def begin(core, memory):
+    core.weight_u6[memory.place] = 10
+
+def decided(core, memory, step, state, action):
+    pass
+
+def rewarded(core, memory, state, action, signal_q7):
+    core.weight_u6[memory.place] += 1
+
+register(Mine, begin=begin, decided=decided, rewarded=rewarded)
+"""
+
+EPISODE = """
+import sys
+import numpy as np
+from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.chip.capmem import ideal_constants
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
+from spikeloop.workers.chip.core import new_core
+from spikeloop.workers.chip.environment import environments
+from spikeloop.workers.learners.chip.episode import _compiled, decision_protocol, run_episode
+from spikeloop.workers.chip.network import connect
+from spikeloop.workers.plasticity import TdPublished
+
+family = RandomMdp(n_states=2, n_actions=2, n_steps=5)
+task = environments(family.sample(1, np.random.default_rng(0)))[0]
+for kind in sys.argv[1:]:
+    if kind == "own":
+        from own_program import Mine
+        memory = Mine(1000)
+    else:
+        program = TdPublished()
+        theta = {p.name: p.default for p in program.parameters(family.interface)}
+        memory = program.memory(theta, 2, 2)
+    core = new_core(ideal_constants(neuron_codes(Circuit(), 2)))
+    connect(core, 2, 2, 45)
+    curve = np.zeros(5)
+    run_episode(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)
+    stats = _compiled(type(memory)).stats
+    hits, misses = (sum(found.values()) for found in (stats.cache_hits, stats.cache_misses))
+    print(core.weight_u6[1000], hits, misses)
+"""
+
+
+@pytest.mark.slow
+def test_a_users_own_program_does_not_spoil_the_cache_of_others(tmp_path: Path) -> None:
+    """Two kernels share one cache; the process that runs the built-in one alone knows no other.
+
+    The first process runs both, because it then compiles only once what they have in common.
+    """
+    (tmp_path / "own_program.py").write_text(OWN_PROGRAM)
+
+    def weight_hits_and_misses(*programs: str) -> list[list[int]]:
+        """Return a weight at the end of each episode, and the hits and misses of its kernel."""
+        paths = {"PYTHONPATH": str(tmp_path)} if "own" in programs else {}
+        process = subprocess.run(
+            [sys.executable, "-c", EPISODE, *programs],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), **paths},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        return [[int(number) for number in line.split()] for line in process.stdout.splitlines()]
+
+    assert weight_hits_and_misses("built-in", "own") == [[0, 0, 1], [15, 0, 1]]
+    assert weight_hits_and_misses("built-in") == [[0, 1, 0]]

@@ -1,0 +1,158 @@
+"""What a calibration measures and finds, and the JSON file that keeps it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikeloop.tasks.base import FloatArray
+from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes
+from spikeloop.workers.chip.limits import MAX_CODE_U10, N_NEURONS
+
+FORMAT, VERSION = "spikeloop calibration", 1
+
+RATES_WITHIN = (0.9, 1.15)
+"""Range in which calix wants 90 % of the rates, relative to their target."""
+
+CORRECTED = (*BIASES, "gap")
+"""What a calibration has factors for: the biases, and the threshold's distance from leak."""
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Measured properties of 32 neurons, each (32,); nan where nothing could be observed.
+
+    Attributes:
+        tau_mem_s: membrane time constant.
+        tau_exc_s: time constant of the excitatory input.
+        tau_inh_s: time constant of the inhibitory input.
+        exc_V: how far a steady excitatory input of weight code 1 lifts the membrane above leak.
+        inh_V: how far a steady inhibitory input of weight code 1 pulls it below leak.
+        refractory_s: refractory time.
+        gap_V: threshold above leak.
+        rate_Hz: rate under the standard drive.
+    """
+
+    tau_mem_s: FloatArray
+    tau_exc_s: FloatArray
+    tau_inh_s: FloatArray
+    exc_V: FloatArray
+    inh_V: FloatArray
+    refractory_s: FloatArray
+    gap_V: FloatArray
+    rate_Hz: FloatArray
+
+
+QUANTITIES = tuple(field.name for field in fields(Measurements))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The result of the calibration of one chip.
+
+    Attributes:
+        chip: number of the chip.
+        noise_V: noise of the membranes while they were measured.
+        seed: of that noise.
+        nominal: the codes that an ideal chip would need.
+        codes: the codes that this chip needs.
+        factors: (32,) code that this chip needs over nominal code, by the names of ``CORRECTED``.
+        target: the wanted properties.
+        before: properties at the nominal codes.
+        after: properties at the calibrated codes.
+    """
+
+    chip: int
+    noise_V: float
+    seed: int
+    nominal: Codes
+    codes: Codes
+    factors: Mapping[str, FloatArray]
+    target: Measurements
+    before: Measurements
+    after: Measurements
+
+    def values(self) -> dict[str, Any]:
+        """Return all fields as JSON values; nan becomes null."""
+        content: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+        for name, value in vars(self).items():
+            arrays = value if isinstance(value, Mapping) else getattr(value, "__dict__", None)
+            content[name] = value if arrays is None else _lists(arrays)
+        return content
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file."""
+        path.write_text(json.dumps(self.values(), indent=1) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load(path: Path) -> "Calibration":
+        """Read a JSON file.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is not the file of a calibration; one line.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if (values["format"], values["version"]) != (FORMAT, VERSION):
+                raise ValueError(f"version {values['version']} of {values['format']}")
+            if (chip := int(values["chip"])) < 0:
+                raise ValueError(f"chip must be at least 0, got {chip}")
+            return Calibration(
+                chip=chip,
+                noise_V=float(values["noise_V"]),
+                seed=int(values["seed"]),
+                nominal=_codes(values["nominal"]),
+                codes=_codes(values["codes"]),
+                factors=_arrays(values["factors"], CORRECTED),
+                target=Measurements(**_arrays(values["target"], QUANTITIES)),
+                before=Measurements(**_arrays(values["before"], QUANTITIES)),
+                after=Measurements(**_arrays(values["after"], QUANTITIES)),
+            )
+        except KeyError as error:
+            raise ValueError(f"{path}: not a calibration of a chip: no {error}") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: not a calibration of a chip: {reason}") from error
+
+
+def saturated_codes(codes: Codes) -> dict[str, int]:
+    """Count the neurons whose code is the memory's largest, so that they may need a larger one."""
+    full = {n: int((getattr(codes, n) == MAX_CODE_U10).sum()) for n in ("v_thresh_u10", *BIASES)}
+    return {name: n for name, n in full.items() if n}
+
+
+def share_of_rates_within(measured: Measurements, target: Measurements) -> float:
+    """Return the share of neurons whose rate is within 0.9 to 1.15 of its target."""
+    low, high = (limit * target.rate_Hz for limit in RATES_WITHIN)
+    return float(((measured.rate_Hz >= low) & (measured.rate_Hz <= high)).mean())
+
+
+def _lists(arrays: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {
+        name: [None if x != x else x for x in values.tolist()] for name, values in arrays.items()
+    }
+
+
+def _arrays(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, FloatArray]:
+    """Return (32,) arrays of the names wanted; null becomes nan."""
+    arrays = {}
+    for name in names:
+        given = np.array(values[name], dtype=np.float64)
+        if given.shape != (N_NEURONS,):
+            raise ValueError(f"arrays must have {N_NEURONS} numbers, got shape {given.shape}")
+        arrays[name] = given
+    return arrays
+
+
+def _codes(values: Mapping[str, Any]) -> Codes:
+    memory: dict[str, Any] = {}
+    for name, codes in _arrays(values, (*VOLTAGES, *BIASES)).items():
+        if not (codes == np.rint(codes)).all():
+            raise ValueError(f"{name} must be whole numbers")
+        memory[name] = codes.astype(np.int64)
+    large = _arrays(values, ("large_capacitor",))["large_capacitor"]
+    return Codes(**memory, large_capacitor=large != 0)
