@@ -1,8 +1,6 @@
 """Mirrored populations: the law of the noise; rows are the same wherever they are built."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -82,17 +80,6 @@ def test_rows_built_singly_equal_rows_built_together(
     assert together.shape == (max(stop - start, 0), n_dim)
     for row in range(start, stop):
         np.testing.assert_array_equal(pop.rows(row, row + 1)[0], together[row - start])
-
-
-def test_rows_are_the_same_in_another_process() -> None:
-    code = (
-        "import sys, numpy as np\n"
-        "from spikeloop.coordinator.strategies.population import MirroredGaussian\n"
-        f"pop = MirroredGaussian(np.linspace(-1.0, 1.0, {BLOCK + 3}), 0.5, 2**64 - 1, 3)\n"
-        "sys.stdout.buffer.write(pop.rows(3, 5).tobytes())\n"
-    )
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-    assert there == mirrored(BLOCK + 3, seed=2**64 - 1).rows(3, 5).tobytes()
 
 
 def test_weighted_noise_is_the_weighted_sum() -> None:

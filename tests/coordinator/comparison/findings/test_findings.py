@@ -133,19 +133,6 @@ def test_order_of_variants_and_rows_changes_no_number() -> None:
     assert by_name(other_seed) != by_name(plain)
 
 
-def test_a_shift_of_all_scores_moves_scores_and_keeps_tests() -> None:
-    scores = noise(10, random=0, es=0.03)
-    plain = found(scores)
-    moved = found({variant: [score + 3 for score in values] for variant, values in scores.items()})
-    for one, other in zip(plain.variants, moved.variants, strict=True):
-        assert other.iqm.value == pytest.approx(one.iqm.value + 3)
-        assert other.iqm.high == pytest.approx(one.iqm.high + 3)
-    (one_pair,), (other_pair,) = plain.comparisons, moved.comparisons
-    assert other_pair.test == one_pair.test
-    assert other_pair.improvement == one_pair.improvement
-    assert other_pair.difference.low == pytest.approx(one_pair.difference.low, rel=1e-2)
-
-
 def test_swapping_two_variants_turns_the_finding_round() -> None:
     scores = noise(10, random=0, es=0.05)
     there, back = (found(scores, baseline=name).comparisons[0] for name in ("random", "es"))
