@@ -1,4 +1,4 @@
-"""SARSA(λ) with periodic rescaling in floating point; ``plasticity.td_lambda`` has the equations."""
+"""SARSA(λ) with rescaling in floating point; ``plasticity.td_lambda`` has the equations."""
 
 import numpy as np
 from numpy.typing import NDArray
