@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""Finds out how many cores this process may use."""
 
 import math
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Cores of the machine, less what CPU affinity and the container's quota withhold; at least 1.
+    """Return the cores that CPU affinity and the container's quota leave to a process, at least 1.
 
     Args:
         cgroup: mount point of the control groups, version 2 (``cpu.max``) or 1 (``cpu/cpu.cfs_*``).
@@ -19,7 +19,7 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def _quota(cgroup: Path) -> float:
-    """Cores' worth of time that the container may use; infinite if that is not limited."""
+    """Return how many cores' time the container may use; very many if that is not limited."""
     try:
         if (cgroup / "cpu.max").exists():
             quota, period = (cgroup / "cpu.max").read_text().split()

@@ -1,12 +1,8 @@
-"""Why something failed, in one line, from what Ray or the operating system says about it."""
+"""Reduces errors of Ray or the operating system to one line."""
 
 
 def first_line(error: object) -> str:
-    """The first line of a message that says something.
-
-    That is the last one of a traceback, as the dashboard sends it; of an operating system's error
-    its words.
-    """
+    """Return the informative line of an error: of a message the first, of a traceback the last."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = _lines(error)
@@ -14,19 +10,19 @@ def first_line(error: object) -> str:
 
 
 def origin(error: BaseException) -> str:
-    """The first line of the error that others were raised after, as clients of HTTP wrap them."""
+    """Return the first line of the original error, which clients of HTTP wrap in others."""
     return first_line(first_cause(error))
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """The error that others were raised after."""
+    """Return the error that the others were raised after."""
     while error.__context__ is not None:
         error = error.__context__
     return error
 
 
 def last_line(error: object) -> str:
-    """The last line that says something: the error itself, where the text is a traceback."""
+    """Return the last informative line: the error itself, where the text is a traceback."""
     lines = _lines(error)
     return next((line.strip() for line in reversed(lines) if line.strip(" .")), lines[-1])
 

@@ -1,4 +1,4 @@
-"""Texts of settings that other programs will read, so that they must follow a pattern."""
+"""Checks texts of settings that other programs will read by a pattern."""
 
 import re
 
@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 
 def matching(pattern: str, what: str) -> AfterValidator:
-    """A text that follows a pattern as a whole; messages say in words what it must be."""
+    """Return a validator for whole texts; its message says what they must be."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):

@@ -1,4 +1,4 @@
-"""The joint between the outer loop and the machines: jobs in, exactly one outcome per job out."""
+"""The interface of the outer loop to machines: jobs in, exactly one outcome per job out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from spikeloop.cluster.metrics import Measure
-from spikeloop.cluster.progress import Tell, untold
+from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.workers.job import Job, Outcome
 
@@ -37,11 +37,11 @@ class WorkerPool(Protocol):
 
     @property
     def description(self) -> str:
-        """One line for people: what runs where, with the dashboard's address if there is one."""
+        """What runs where, in one line, with the dashboard's address if there is one."""
         ...
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yields exactly one outcome per job, in order of completion.
+        """Yield exactly one outcome per job, in order of completion.
 
         Whatever breaks in an episode, a worker or a machine comes back as failed episodes of an
         outcome. Raises ``Interrupted`` soon after the stop signal, ``PoolError`` if no worker can
@@ -50,9 +50,9 @@ class WorkerPool(Protocol):
         ...
 
     def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Shows numbers of the work, by names of ``METRICS``, to people who watch the cluster.
+        """Publish numbers of the work, by names of ``METRICS``, to people who watch the cluster.
 
-        Numbers that are not mentioned stay as they are. Where nobody can watch, nothing happens.
+        Numbers that are not mentioned stay as they are. A pool without monitoring ignores them.
         """
         ...
 
@@ -71,7 +71,7 @@ class Target(Protocol):
         stop: StopSignal,
         working_dir: Path | None,
         run: str = "",
-        tell: Tell = untold,
+        show_line: ShowLine = show_nothing,
     ) -> AbstractContextManager[WorkerPool]:
         """Starts the workers and stops them again at the end.
 
@@ -80,8 +80,8 @@ class Target(Protocol):
                 compilation and imports are over; its outcome is thrown away.
             stop: makes ``WorkerPool.run`` raise ``Interrupted`` when set.
             working_dir: folder of the user's own classes, which workers must be able to import.
-            run: what the work is called where people watch it.
-            tell: shows the user a line about workers that start, or cores that are waited for.
+            run: what the work is called, for people who watch.
+            show_line: shows the user a line about workers that start, or missing cores.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What a pool says of itself while it has nothing to show: that it waits for cores, or compiles.
+"""Lines about a pool that has no results yet: its workers start or compile, or it waits for cores.
 
 The lines go to logs as well as to terminals, so there are few of them: each differs from the one
 before, and comes after at least twice the time that passed before that one.
@@ -8,25 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 QUIET_S = 5.0
-"""Workers that are ready within this time need no words."""
+"""Workers that are ready within this time are not mentioned."""
 
 SETTLED_S = 2.0
-"""Cores that are missing for less time are only passing from one worker to the next."""
+"""Cores that are missing for less time are only changing from one worker to the next."""
 
 WAITING = "waiting for cores"
-"""How a line begins that says so, by which ``spikeloop status`` knows it."""
+"""The beginning of lines about missing cores, by which ``spikeloop status`` knows them."""
 
-Tell = Callable[[str], None]
+ShowLine = Callable[[str], None]
 """Shows a line to the user."""
 
 
-def untold(line: str) -> None:
-    """Shows nothing."""
+def show_nothing(line: str) -> None:
+    """Ignore a line."""
 
 
 @dataclass(frozen=True)
-class Muster:
-    """How many workers are how far.
+class StartCounts:
+    """How many workers have finished which step of their start.
 
     Attributes:
         ready: can be given work.
@@ -50,8 +50,8 @@ class Muster:
 
 
 @dataclass(frozen=True)
-class Shortage:
-    """Why there is no worker although there are nodes.
+class CoreShortage:
+    """How many cores are in use and needed, where there is no worker although there are nodes.
 
     Attributes:
         taken: cores that others hold.
@@ -78,49 +78,44 @@ class Shortage:
         )
 
 
-class Progress:
-    """Says how a pool gets on, in few lines.
+class ProgressLines:
+    """Reports a pool's progress in few lines."""
 
-    Args:
-        tell: shows a line.
-        now: seconds of a steady clock.
-    """
-
-    def __init__(self, tell: Tell, now: Callable[[], float]) -> None:
-        self._tell = tell
+    def __init__(self, show_line: ShowLine, now: Callable[[], float]) -> None:
+        self._show_line = show_line
         self._now = now
         self._last = ""
         self._pause_s = QUIET_S
         self._next = now() + QUIET_S
         self._waits_since: float | None = None
 
-    def starts(self, muster: Muster) -> None:
-        """Workers start; the first ones are not ready yet."""
+    def report_start(self, start_counts: StartCounts) -> None:
+        """Report that workers start and the first ones are not ready yet."""
         self._waits_since = None
-        if muster.total:
-            self._say(str(muster), at_once=self._waits)
+        if start_counts.total:
+            self._show(str(start_counts), at_once=self._waits)
 
-    def goes_on(self, muster: Callable[[], Muster]) -> None:
-        """There are workers; that is worth a line only if the last one said that there are none."""
+    def report_workers(self, start_counts: Callable[[], StartCounts]) -> None:
+        """Report that there are workers, if the last line said that there are none."""
         self._waits_since = None
         if self._waits:
-            self.starts(muster())
+            self.report_start(start_counts())
 
-    def waits(self, shortage: Callable[[], Shortage]) -> None:
-        """There are no workers, because others hold the cores."""
+    def report_waiting(self, shortage: Callable[[], CoreShortage]) -> None:
+        """Report that there are no workers, because others hold the cores."""
         if self._waits_since is None:
             self._waits_since = self._now()
         elif self._now() >= self._waits_since + SETTLED_S:
-            self._say(str(shortage()), at_once=not self._waits)
+            self._show(str(shortage()), at_once=not self._waits)
 
     @property
     def _waits(self) -> bool:
         return self._last.startswith(WAITING)
 
-    def _say(self, line: str, at_once: bool) -> None:
+    def _show(self, line: str, at_once: bool) -> None:
         now = self._now()
         if line != self._last and (at_once or now >= self._next):
-            self._tell(line)
+            self._show_line(line)
             self._last = line
             self._pause_s *= 2.0
             self._next = now + self._pause_s

@@ -1,4 +1,4 @@
-"""Ending a run on a signal, soon and without losing anything that was committed."""
+"""Ends a run on a signal, soon and without losing anything that was committed."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 AGAIN_S = 0.01
-"""So soon an exception that Python has swallowed is raised again."""
+"""Time after which an exception that Python has swallowed is raised again."""
 
 
 class Interrupted(BaseException):
@@ -22,7 +22,7 @@ class Interrupted(BaseException):
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
-    """The signals that end a run.
+    """Return the signals that end a run.
 
     A terminal or a connection that is closed sends SIGHUP. A process that was started to ignore it,
     by ``nohup`` for example, goes on ignoring it.
@@ -50,13 +50,13 @@ class StopSignal:
         self._other_hook: Any = None
 
     def check(self) -> None:
-        """Raises ``Interrupted`` if a signal came."""
+        """Raise ``Interrupted`` if a signal came."""
         if self.requested:
             raise Interrupted
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Within this block, which must have no side effects, a signal raises at once."""
+        """Let a signal raise at once within this block, which must have no side effects."""
         self._raising = True  # before the check, so that no signal can fall between the two
         try:
             self.check()
@@ -65,7 +65,7 @@ class StopSignal:
             self._raising = self._thrown = False
 
     def install(self) -> None:
-        """Takes over the signals that end a run.
+        """Handle the signals that end a run.
 
         ``ray.init`` takes SIGTERM too, so call this again after it.
         """
@@ -84,7 +84,7 @@ class StopSignal:
             raise Interrupted
 
     def _unraisable(self, what: Any) -> None:
-        """Called by Python where an exception can go nowhere."""
+        """Receive an exception that Python cannot raise anywhere."""
         if not (self._thrown and isinstance(what.exc_value, Interrupted)):
             self._other_hook(what)
             return
@@ -94,7 +94,7 @@ class StopSignal:
         self._swallowed = False
 
     def _again(self) -> None:
-        """Sends the signal again until it has raised or the block with pure work has ended."""
+        """Send the signal again until it has raised or the block with pure work has ended."""
         ended = threading.Event()
         while self._raising:
             ended.wait(AGAIN_S)

@@ -1,4 +1,4 @@
-"""What runs in every worker process of a Ray pool."""
+"""The actor that runs in every worker process of a Ray pool."""
 
 import sys
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from spikeloop.workers.processor import kernels
 
 
 @dataclass(frozen=True)
-class Order:
-    """One message to a worker: run these tiles.
+class Payload:
+    """The tiles of one message to a worker, with the grids they are cut from.
 
     Attributes:
         run: which call of the pool's ``run`` this belongs to.
         tiles: what to run: the number, in that run, of the grid a tile is cut from, and the tile.
         grids: by number, the grids that this worker may not have yet.
-        beside: numbers of those that come beside the order.
+        beside: numbers of the grids that come as arguments of their own.
     """
 
     run: int
@@ -32,7 +32,7 @@ class Order:
 
 
 class EpisodeWorker:
-    """One worker process: it runs the tiles of one message after another.
+    """A worker process, which runs the tiles of one message after another.
 
     With several cores it runs several tiles at the same time, each in a thread, whatever message
     they came in. That pays for learners whose kernels release the interpreter's lock, as compiled
@@ -45,7 +45,7 @@ class EpisodeWorker:
         import_path: folder of the user's own classes, or None. It is searched last, so that no
             file in it can stand in for a library.
         cores: tiles to run at the same time.
-        work: what it works for, which Ray's dashboard shows beside the worker's name.
+        work: name of the run, which Ray's dashboard shows beside the worker's name.
     """
 
     def __init__(self, import_path: str | None, cores: int = 1, work: str = "") -> None:
@@ -62,31 +62,26 @@ class EpisodeWorker:
         return f"{self._work or 'spikeloop'}: {worker_name()}"
 
     def hello(self) -> tuple[str, dict[str, str]]:
-        """Name and code of this process."""
-        kernels()  # looked up before there is work, when everything can still be imported
+        """Return the name and the code of this process."""
+        kernels()  # cached while everything can still be imported
         return worker_name(), fingerprint(self._own)
 
     def warm_up(self, job: Job) -> None:
-        """Does a small job, so that imports and compilation are over; may raise Unavailable."""
+        """Run a small job, so that imports and compilation are over; may raise Unavailable."""
         try:
             rehearse(job)
         except Unavailable as error:
             raise Unavailable(f"worker {worker_name()}: {error}") from error
 
-    def evaluate(self, order: Order, *large_grids: Grid) -> list[JobResult]:
-        """Episodes the tiles of a message; gives one result for each.
-
-        Args:
-            order: which ones.
-            large_grids: the grids that took the way through Ray's object store.
-        """
-        brought = {**order.grids, **dict(zip(order.beside, large_grids, strict=True))}
+    def evaluate(self, payload: Payload, *large_grids: Grid) -> list[JobResult]:
+        """Run the tiles of a message, and return one result for each."""
+        brought = {**payload.grids, **dict(zip(payload.beside, large_grids, strict=True))}
         with self._lock:
-            if order.run > self._run:
-                self._run, self._grids = order.run, {}
-            known = self._grids if order.run == self._run else {}
+            if payload.run > self._run:
+                self._run, self._grids = payload.run, {}
+            known = self._grids if payload.run == self._run else {}
             known |= brought
-            jobs = [Job(known[number], tile) for number, tile in order.tiles]
+            jobs = [Job(known[number], tile) for number, tile in payload.tiles]
         if self._threads is None:
             return [evaluate(job) for job in jobs]
         return list(self._threads.map(evaluate, jobs))

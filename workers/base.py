@@ -1,4 +1,4 @@
-"""The joint between a learner and everything that runs it."""
+"""The interface between a learner and everything that runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ N_CURVE_BINS = 40
 
 @dataclass(frozen=True)
 class Episodes:
-    """What some candidates' episodes on some tasks came to.
+    """The results of candidates' episodes on tasks.
 
     Attributes:
         returns: (n_candidates, n_tasks) sum of rewards of each episode; nan where the episode
-            broke.
+            failed.
         curve: (n_candidates, n_tasks, n_bins) mean reward per step in consecutive parts of an
             episode.
         n_simulated_steps: interactions simulated, over all episodes.
         gradient: (n_candidates, n_dim) from ``Differentiable.differentiate``, else None.
-        action_values: (n_candidates, n_tasks, n_states, n_actions) what the learner holds each
-            action to be worth at the end of an episode; None where a learner has no such thing.
+        action_values: (n_candidates, n_tasks, n_states, n_actions) the learner's estimates of the
+            actions' values at the end of an episode; None where a learner has no such thing.
     """
 
     returns: FloatArray
@@ -44,7 +44,7 @@ class Learner(Protocol):
     """An inner-loop model. Implementations are frozen settings with a ``kind``.
 
     A learner with a time of its own may have a property ``interaction_s``: seconds of chip time or
-    biological time that an interaction stands for. It is for people who watch.
+    biological time that an interaction stands for, which metrics report.
     """
 
     @property
@@ -53,7 +53,7 @@ class Learner(Protocol):
         ...
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """The hyperparameters Θ for a family.
+        """Return the hyperparameters Θ for a family.
 
         Raises:
             ValueError: the learner cannot run there.
@@ -62,7 +62,7 @@ class Learner(Protocol):
         ...
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
-        """Lets every candidate run once on every task with Θ fixed.
+        """Let every candidate run once on every task with Θ fixed.
 
         An episode's numbers depend on its own parameters, task and seed only, never on the other
         episodes of the call, and nothing outlives the call.
@@ -75,36 +75,31 @@ class Learner(Protocol):
         ...
 
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
-        """The settings as plain values, as pydantic writes them."""
+        """Return the settings as plain values, as pydantic writes them."""
         ...
 
 
 @runtime_checkable
-class Choosy(Learner, Protocol):
-    """A learner that needs more of tasks than their interface tells."""
+class ChecksTasks(Learner, Protocol):
+    """A learner whose requirements on tasks go beyond their interface."""
 
     def check_tasks(self, tasks: TaskBatch) -> None:
-        """ValueError, one line, for tasks that it cannot run in."""
+        """Raise ValueError, one line, for tasks that it cannot run in."""
         ...
 
 
 @runtime_checkable
 class Differentiable(Learner, Protocol):
-    """A learner that can say in which direction its point becomes better."""
+    """A learner that can compute gradients with respect to its point."""
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float
     ) -> Episodes:
-        """Runs episodes like ``run_episodes`` does and gives ``Episodes.gradient`` besides.
+        """Run episodes like ``run_episodes``, and return ``Episodes.gradient`` besides.
 
-        That is, per candidate, the gradient of what the learner is trained by with respect to the
-        point, to be ascended: a mean over the episodes of the call. What it is trained by may be
-        more than the return, such as regularisation, and a surrogate of it.
-
-        Args:
-            parameters: as in ``run_episodes``.
-            tasks: as in ``run_episodes``.
-            seeds: as in ``run_episodes``.
-            progress: share of the search that is done, in [0, 1), for what is annealed.
+        That is, per candidate, the gradient of the training objective with respect to the point, to
+        be ascended: a mean over the episodes of the call. The objective may be a surrogate of the
+        return and contain more, such as regularisation; ``progress`` is the share of the search
+        that is done, in [0, 1), for what is annealed.
         """
         ...

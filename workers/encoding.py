@@ -1,4 +1,4 @@
-"""How numbers reach spiking neurons: as rates of populations with bell-shaped tuning curves.
+"""Encodes numbers for spiking neurons as rates of populations with bell-shaped tuning curves.
 
 A population of n neurons covers a range [low, high]. Neuron i prefers the centre
 c_i = low + i Δ with the spacing Δ = (high − low) / (n − 1), and fires for the value x at the rate
@@ -54,7 +54,7 @@ class PopulationCode:
         return np.linspace(self.low, self.high, self.n_per_dimension)
 
     def encode(self, values: Any, xp: Any = np) -> Any:
-        """Rates of all neurons.
+        """Compute the rates of all neurons.
 
         Args:
             values: (n, d), any finite numbers; those beyond the range count as its nearer end,
@@ -73,7 +73,7 @@ class PopulationCode:
 
 
 def one_hot(indices: Any, n_values: int, xp: Any = np) -> Any:
-    """Rates of one neuron per possible value: 1 for the value shown, 0 for all others.
+    """Return the rates of one neuron per possible value: 1 for the value shown, 0 for all others.
 
     Args:
         indices: (n,) values, in [0, n_values).

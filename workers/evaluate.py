@@ -1,10 +1,11 @@
-"""The pure function at the bottom of everything: a job in, its result out."""
+"""Runs the episodes of a job: a pure function from the job to its result."""
 
 import os
 import socket
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,17 +16,18 @@ from spikeloop.workers.processor import label
 
 
 def evaluate(job: Job) -> JobResult:
-    """Lets the episodes of a job's tile happen.
+    """Run the episodes of a job's tile, and return their result.
 
-    No Ray, no files, no clock in the numbers. If the learner raises, every episode of the tile is
-    run again on its own, so that only the broken one fails. But episodes fail together where
-    gradients are wanted: the objective of a tile is not the mean of its episodes' objectives.
+    Only ``wall_s`` and ``worker`` depend on anything but the job. If the learner raises, every
+    episode of the tile is run again on its own, so that only the broken one fails. But episodes
+    fail together where gradients are wanted: the objective of a tile is not the mean of its
+    episodes' objectives.
     """
     started = time.perf_counter()
     tile = job.tile
     raised: tuple[str, str] | None = None
     try:
-        result = _live(job)
+        result = _run(job)
     except (Exception, SystemExit) as error:  # sys.exit in a learner must not end a worker
         raised = _line(error), traceback.format_exc()
     if raised is not None and (tile.n_episodes == 1 or job.grid.gradient):
@@ -36,19 +38,19 @@ def evaluate(job: Job) -> JobResult:
         )
     wall_s = time.perf_counter() - started
     worker = f"{worker_name()}:{label()}"
-    return JobResult(**{**vars(result), "wall_s": wall_s, "worker": worker})
+    return replace(result, wall_s=wall_s, worker=worker)
 
 
 def rehearse(job: Job) -> None:
-    """Episodes a small job once, so that imports and compilation are over.
+    """Run a small job once, so that imports and compilation are over.
 
-    An episode that breaks here breaks nothing: the episodes of the run will say it best.
+    Other errors are ignored here, because the episodes of the run report them.
 
     Raises:
         Unavailable: no episode can succeed here, because something is not installed.
     """
     try:
-        _live(job)
+        _run(job)
     except Unavailable:
         raise
     except (Exception, SystemExit):  # as in ``evaluate``
@@ -56,12 +58,12 @@ def rehearse(job: Job) -> None:
 
 
 def worker_name() -> str:
-    """Host and process; in results, the kernels that it computes with follow."""
+    """Return host and process, to which results add the kernels that it computes with."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResult:
-    """The result of a tile of which no episode came through, one failure per episode."""
+    """Return the result of a tile whose episodes all failed, with one failure for each."""
     return JobResult(
         tile=tile,
         returns=np.full(tile.shape, np.nan),
@@ -73,16 +75,16 @@ def failed(tile: Tile, status: Status, message: str, trace: str = "") -> JobResu
 
 
 def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
-    """Puts results of smaller tiles, without gradients, which cover ``tile`` exactly, together."""
+    """Join the results of smaller tiles, without gradients, that cover ``tile`` exactly."""
     parts = sorted(parts, key=lambda part: part.tile)
     n_bins = max(part.curve.shape[2] for part in parts)
     returns = np.full(tile.shape, np.nan)
     curve = np.full((*tile.shape, n_bins), np.nan)
     status = np.full(tile.shape, Status.RAISED, dtype=np.uint8)
     for part in parts:
-        place = part.tile.within(tile)
-        returns[place], status[place] = part.returns, part.status
-        curve[place][..., : part.curve.shape[2]] = part.curve
+        where = part.tile.within(tile)
+        returns[where], status[where] = part.returns, part.status
+        curve[where][..., : part.curve.shape[2]] = part.curve
     return JobResult(
         tile=tile,
         returns=returns,
@@ -96,10 +98,10 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
 
 
 def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> FloatArray | None:
-    """(n_candidates, n_dim) mean over tasks of the gradients of tiles; None if none has one.
+    """Average the gradients of tiles over tasks.
 
     Tiles without a gradient, because they failed, carry no weight. A gradient that is not finite
-    spoils the mean, whatever the others: what to make of it is for whoever asked. Where the
+    makes the mean not finite, and the caller decides what follows. Where the
     objective of a tile is not the mean of its episodes' objectives, how a grid is cut into tiles is
     part of what is computed.
 
@@ -107,6 +109,9 @@ def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> Float
         tile: the whole.
         given: the tiles of a grid, and for each its (candidates, n_dim) gradient; their order
             matters to the last bit.
+
+    Returns:
+        (n_candidates, n_dim) mean; None if no tile has a gradient.
     """
     if not given:
         return None
@@ -119,7 +124,7 @@ def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> Float
     return np.divide(total, n_tasks, out=np.full_like(total, np.nan), where=n_tasks > 0)
 
 
-def _live(job: Job) -> JobResult:
+def _run(job: Job) -> JobResult:
     grid, tile = job.grid, job.tile
     space = grid.learner.space(grid.family.interface)
     parameters = space.decode(grid.population.rows(tile.c0, tile.c1))
@@ -131,12 +136,12 @@ def _live(job: Job) -> JobResult:
         episodes = grid.learner.differentiate(parameters, tasks, seeds, grid.progress)
     else:
         raise TypeError(f"{grid.learner.kind} gives no gradients")
-    _check(job, episodes, space.n_dim)
-    return _read(tile, episodes)
+    _require_shapes(job, episodes, space.n_dim)
+    return _result(tile, episodes)
 
 
-def _check(job: Job, episodes: Episodes, n_dim: int) -> None:
-    """ValueError if arrays of the wrong shape came back."""
+def _require_shapes(job: Job, episodes: Episodes, n_dim: int) -> None:
+    """Raise ValueError if the learner gave arrays of the wrong shape."""
     grid, tile, curve = job.grid, job.tile, episodes.curve
     if episodes.returns.shape != tile.shape or curve.ndim != 3 or curve.shape[:2] != tile.shape:
         method = "differentiate" if grid.gradient else "run_episodes"
@@ -152,7 +157,8 @@ def _check(job: Job, episodes: Episodes, n_dim: int) -> None:
         )
 
 
-def _read(tile: Tile, episodes: Episodes) -> JobResult:
+def _result(tile: Tile, episodes: Episodes) -> JobResult:
+    """Return the episodes as a result, in which those that are not finite have failed."""
     finite = np.isfinite(episodes.returns) & np.isfinite(episodes.curve).all(axis=2)
     broken = [
         Failure(episode, Status.NOT_FINITE, "the episode's return or curve is not finite")

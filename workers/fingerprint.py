@@ -1,6 +1,6 @@
-"""What code a process runs: coordinator and workers must agree, or results mean nothing.
+"""Identifies the code that a process runs, which must be the same for coordinator and workers.
 
-Versions are not enough, because two checkouts may carry the same one; so the sources are hashed.
+Two checkouts may have the same version, so the sources are hashed.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ OPTIONAL = ("jax", "jaxlib", "optax")
 
 @cache
 def fingerprint(own: Path | None = None) -> dict[str, str]:
-    """A short hash of Spikeloop's sources, and the versions of Python and of the libraries.
+    """Return a short hash of Spikeloop's sources, and the versions of Python and of libraries.
 
-    What is not installed is left out, which ``difference`` tells of where the other side has it.
+    What is not installed is left out, and ``difference`` reports it where the other side has it.
 
     Args:
         own: folder of the user's own classes; adds a hash of its modules and packages.
@@ -39,7 +39,7 @@ def fingerprint(own: Path | None = None) -> dict[str, str]:
 
 
 def _versions(libraries: Iterable[str]) -> dict[str, str]:
-    """Of those that are installed."""
+    """Return the versions of the libraries that are installed."""
     found = {}
     for library in libraries:
         with suppress(PackageNotFoundError):
@@ -55,14 +55,14 @@ def _digest(sources: dict[str, Path]) -> str:
 
 
 def _own_sources(folder: Path) -> dict[str, Path]:
-    """The modules of a folder and of the packages in it, by their path."""
+    """Return the modules of a folder and of the packages in it, by their path."""
     packages = [init.parent for init in folder.glob("*/__init__.py")]
     paths = [*folder.glob("*.py"), *(path for p in packages for path in p.rglob("*.py"))]
     return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def _sources() -> dict[str, Path]:
-    """Every module by its name, which is the same in a checkout of links and in a wheel."""
+    """Return every module by its name, which is the same in a checkout of links and in a wheel."""
     root = Path(spikeloop.__file__).parent
     modules = {path.name: path for path in root.glob("*.py")}
     for room in (path for path in root.iterdir() if path.is_dir()):
@@ -73,7 +73,7 @@ def _sources() -> dict[str, Path]:
 
 
 def difference(here: dict[str, str], there: dict[str, str]) -> str:
-    """What differs, for example "numpy (2.3.5 here, 2.4.1 there)"; empty if nothing does."""
+    """Describe differences, as "numpy (2.3.5 here, 2.4.1 there)"; empty if nothing does."""
     return ", ".join(
         f"{name} ({here.get(name, 'missing')} here, {there.get(name, 'missing')} there)"
         for name in sorted(here.keys() | there.keys())

@@ -1,4 +1,4 @@
-"""Settings that a learner's Θ can contain: one line says bounds, unit and default for both.
+"""Settings that a learner's Θ can contain: one field gives bounds, unit and default of both.
 
 A searched setting's value is the default of the hyperparameter; one that is not searched is kept.
 """
@@ -19,23 +19,16 @@ def searchable(
     unit: str = "1",
     scale: str = "linear",
 ) -> Any:
-    """A field of a settings class that can be searched.
+    """Declare a field of a settings class that can be searched between ``low`` and ``high``.
 
-    Args:
-        kind: of hyperparameter, in the learner's own words.
-        default: value.
-        low: least value, also of the search.
-        high: largest value, likewise.
-        description: for tables.
-        unit: as in ``space.Real``.
-        scale: of the search, as in ``space.Real``.
+    ``kind`` is its kind in the learner's own words; unit and scale are as in ``space.Real``.
     """
     extra: dict[str, Any] = {"kind": kind, "low": low, "high": high, "unit": unit, "scale": scale}
     return Field(default=default, ge=low, le=high, description=description, json_schema_extra=extra)
 
 
 def searchables(settings: type[Settings]) -> dict[str, dict[str, Any]]:
-    """What can be searched, by setting: the arguments of ``searchable``."""
+    """Return what can be searched, by setting: the arguments of ``searchable``."""
     return {
         name: {**field.json_schema_extra, "description": field.description or ""}
         for name, field in settings.model_fields.items()

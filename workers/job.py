@@ -1,4 +1,4 @@
-"""What travels to a worker and back: a tile of the grid candidates × tasks, and its result."""
+"""Jobs and results: a tile of the grid candidates × tasks travels to a worker, its result back."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ class Population(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Size on the wire."""
+        """Bytes that are sent to a worker."""
         ...
 
     def rows(self, start: int, stop: int) -> FloatArray:
-        """(stop - start, n_dim) points of these candidates."""
+        """Return the (stop - start, n_dim) points of these candidates."""
         ...
 
 
@@ -69,12 +69,12 @@ class Grid:
         return self.n_candidates * self.n_tasks
 
     def tasks(self) -> TaskBatch:
-        """The tasks, always the same ones."""
+        """Draw the tasks, always the same ones."""
         rng = stream(self.run_seed, Purpose.TASKS, self.task_set, self.index)
         return self.family.sample(self.n_tasks, rng)
 
     def seeds(self) -> SeedArray:
-        """(n_candidates, n_tasks) seeds of the episodes."""
+        """Return the (n_candidates, n_tasks) seeds of the episodes."""
         n = self.n_tasks if self.common_noise else self.n_episodes
         drawn = seeds(self.run_seed, Purpose.EPISODES, self.task_set, self.index, n=n)
         if self.common_noise:
@@ -98,18 +98,18 @@ class Tile:
 
     @property
     def n_episodes(self) -> int:
-        """Episodes in the tile."""
+        """Live in the tile."""
         return (self.c1 - self.c0) * (self.t1 - self.t0)
 
     def within(self, outer: "Tile") -> tuple[slice, slice]:
-        """Where this tile lies in an array with the shape of a tile that contains it."""
+        """Return where this tile is in an array with the shape of a tile that contains it."""
         return (
             slice(self.c0 - outer.c0, self.c1 - outer.c0),
             slice(self.t0 - outer.t0, self.t1 - outer.t0),
         )
 
     def episodes(self) -> Iterator["Tile"]:
-        """The tile cut into single episodes."""
+        """Yield the single episodes of the tile."""
         for c in range(self.c0, self.c1):
             for t in range(self.t0, self.t1):
                 yield Tile(c, c + 1, t, t + 1)
@@ -117,10 +117,10 @@ class Tile:
 
 @dataclass(frozen=True)
 class Job:
-    """A tile on its way to a worker.
+    """A tile of a grid that a worker is to run.
 
     Attributes:
-        name: what it is part of, for people, for example "generation 3".
+        name: what it is part of, for people who watch, for example "generation 3".
     """
 
     grid: Grid
@@ -131,14 +131,9 @@ class Job:
 def cut(
     grid: Grid, n_candidates: int, n_tasks: int, name: str, area: Tile | None = None
 ) -> list[Job]:
-    """Cuts a grid into jobs of at most ``n_candidates`` × ``n_tasks`` episodes, in reading order.
+    """Cut a grid into jobs of at most ``n_candidates`` × ``n_tasks`` episodes, in reading order.
 
-    Args:
-        grid: what is cut.
-        n_candidates: candidates of a job.
-        n_tasks: tasks of a job.
-        name: what the jobs are part of, for people.
-        area: the part of the grid that is wanted, else all of it.
+    With ``area`` only that part of the grid is cut.
     """
     area = area or Tile(0, grid.n_candidates, 0, grid.n_tasks)
     return [
@@ -164,7 +159,7 @@ class Status(IntEnum):
 
     @property
     def words(self) -> str:
-        """As tables and messages say it, for example "worker died"."""
+        """The status as tables and messages write it, for example "worker died"."""
         return self.name.lower().replace("_", " ")
 
 
@@ -185,7 +180,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a worker makes of a tile. All numbers but ``wall_s`` are functions of the job.
+    """The result of a tile. All numbers but ``wall_s`` are functions of the job.
 
     Attributes:
         returns: (candidates, tasks) of the tile; nan where the episode failed.
@@ -212,7 +207,7 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Exactly one per job: its result, in which failed episodes carry their reason.
+    """The outcome of a job, exactly one for each: its result, with the reasons of failed episodes.
 
     Attributes:
         index: position of the job in the sequence given to the pool.

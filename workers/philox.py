@@ -26,7 +26,7 @@ PYTHON_STREAMS = 2**31
 
 
 class Stream(IntEnum):
-    """What random numbers outside a network are for."""
+    """The purposes of random numbers outside a network."""
 
     ENVIRONMENT = PYTHON_STREAMS
     TIES = PYTHON_STREAMS + 1
@@ -46,7 +46,7 @@ Word = int | np.int64
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """Ten rounds of Philox4x32; all words are 32 bits in 64."""
+    """Run ten rounds of Philox4x32; all words are 32 bits in 64."""
     for _ in range(10):
         p0, p1 = MULTIPLIER_0 * c0, MULTIPLIER_1 * c2
         c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1 & LOW, (p0 >> HALF) ^ c3 ^ k1, p0 & LOW
@@ -56,7 +56,7 @@ def philox(
 
 @part
 def fraction(high: np.uint64, low: np.uint64) -> float:
-    """A number in [0, 1) of 53 bits."""
+    """Return a number in [0, 1) of 53 bits."""
     return np.float64(((high >> S5) << S26) | (low >> S6)) * (1.0 / 9007199254740992.0)
 
 
@@ -64,7 +64,7 @@ def fraction(high: np.uint64, low: np.uint64) -> float:
 def block(
     k0: Word, k1: Word, element: int, step: int, stream: int
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """The four words of these coordinates; words of a key may come as signed integers."""
+    """Return the four words of these coordinates; words of a key may be signed integers."""
     t = np.uint64(step)
     return philox(
         t & LOW,
@@ -78,14 +78,14 @@ def block(
 
 @part
 def uniform(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
-    """One uniform number."""
+    """Return one uniform number."""
     w0, w1, _, _ = block(k0, k1, element, step, stream)
     return float(fraction(w0, w1))
 
 
 @part
 def normal(k0: Word, k1: Word, element: int, step: int, stream: int) -> float:
-    """One standard normal number."""
+    """Return one standard normal number."""
     w0, w1, w2, w3 = block(k0, k1, element, step, stream)
     # 1 − u is in (0, 1], so the logarithm is finite.
     return float(np.sqrt(-2.0 * np.log(1.0 - fraction(w0, w1))) * np.cos(TURN * fraction(w2, w3)))
@@ -100,7 +100,7 @@ def _fill(seeds: SeedArray, stream: int, step: int, out: FloatArray) -> None:
 
 
 def uniforms(seeds: SeedArray, stream: int, step: int, n: int = 1) -> FloatArray:
-    """Uniform numbers for the Python side of a closed loop: the environment's luck, ties.
+    """Draw uniform numbers for the Python side of a closed loop: the environment's noise, ties.
 
     Row l, column e is what ``episode_uniform`` gives element e of the episode inside Brian2.
 

@@ -1,4 +1,4 @@
-"""Which machine code a process computes with: libraries choose it by the processor they find.
+"""Identifies the machine code of a process, which libraries choose by the processor they find.
 
 NumPy, OpenBLAS, LLVM (for numba and JAX) and the C library carry several versions of the same
 function and take the one for the instruction set at hand. Their results differ in the last bits, so
@@ -18,12 +18,12 @@ SYMBOLS = tuple(
     for prefix in ("scipy_", "")
     for suffix in ("64_", "", "64")
 )
-"""What the function is called that names OpenBLAS's kernels, in the builds that are around."""
+"""Names of the function that returns OpenBLAS's kernels, in different builds."""
 
 
 @cache
 def kernels() -> dict[str, str]:
-    """What decides about the last bits in this process, by library.
+    """Return what determines the last bits in this process, by library.
 
     ``processor`` is the kind of processor that LLVM compiles for, ``numpy`` the newest instruction
     set that NumPy uses, ``blas`` the kernels of OpenBLAS, ``libc`` the C library.
@@ -42,24 +42,24 @@ def kernels() -> dict[str, str]:
 
 
 def label() -> str:
-    """The kernels of this process in one word, for example "haswell/AVX2/Haswell/glibc2.41"."""
+    """Return this process's kernels in a word, for example "haswell/AVX2/Haswell/glibc2.41"."""
     return "/".join(kernels().values())
 
 
 def portable(*parts: object) -> bool:
-    """Whether learner, family or strategy all say that processors do not change their numbers."""
+    """Return whether all parts declare that processors do not change their numbers."""
     return all(getattr(part, "portable", False) for part in parts)
 
 
 def _processor() -> str:
-    """What numba compiles for, without importing it: not every learner needs it."""
+    """Return what numba compiles for, without importing numba, which not every learner needs."""
     from llvmlite.binding import get_host_cpu_name
 
     return os.environ.get("NUMBA_CPU_NAME") or str(get_host_cpu_name())
 
 
 def _openblas() -> str:
-    """The kernels of the OpenBLAS that NumPy has loaded; "unknown" for another library."""
+    """Return the kernels of the OpenBLAS that NumPy has loaded; "unknown" for another library."""
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:

@@ -14,7 +14,7 @@ from spikeloop.tasks.base import SeedArray
 
 
 class Purpose(IntEnum):
-    """First coordinate of a stream: what the numbers are for.
+    """The first coordinate of a stream: what the numbers are for.
 
     Values are part of a run's identity.
     """
@@ -31,7 +31,7 @@ class Purpose(IntEnum):
 
 
 class TaskSet(IntEnum):
-    """Which tasks are meant. The search only ever sees ``SEARCH``; the others are held out."""
+    """A set of tasks. The search only sees ``SEARCH``; the others are held out."""
 
     SEARCH = 0
     MONITOR = 1
@@ -43,7 +43,7 @@ class TaskSet(IntEnum):
 def _sequence(
     run_seed: int, purpose: Purpose, coordinates: tuple[int, ...]
 ) -> np.random.SeedSequence:
-    """Two words per coordinate: ``SeedSequence`` would take 2**32 + 1 and (1, 1) for the same."""
+    """Use two words per coordinate: ``SeedSequence`` does not distinguish 2**32 + 1 and (1, 1)."""
     words: list[int] = []
     for coordinate in coordinates:
         if not 0 <= coordinate < 2**64:
@@ -53,17 +53,11 @@ def _sequence(
 
 
 def stream(run_seed: int, purpose: Purpose, *coordinates: int) -> np.random.Generator:
-    """The generator of the given coordinates.
-
-    Args:
-        run_seed: non-negative seed of the run.
-        purpose: what the numbers are for.
-        coordinates: non-negative integers, for example task set and generation.
-    """
+    """Return the generator of the given coordinates."""
     return np.random.Generator(np.random.Philox(_sequence(run_seed, purpose, coordinates)))
 
 
 def seeds(run_seed: int, purpose: Purpose, *coordinates: int, n: int) -> SeedArray:
-    """(n,) independent 64-bit seeds of the given coordinates; a longer request starts the same."""
+    """Return (n,) independent 64-bit seeds of the coordinates; a longer request starts the same."""
     drawn = _sequence(run_seed, purpose, coordinates).generate_state(n, np.uint64)
     return drawn.astype(np.uint64, copy=False)

@@ -1,4 +1,4 @@
-"""The typed space of hyperparameters Θ: it alone knows how a point becomes physical values.
+"""The typed space of hyperparameters Θ: it converts points to physical values.
 
 A strategy sees a *point*, a vector of reals without bounds. Bounded parameters read their
 coordinate folded into [0, 1] by reflection, so that every coordinate means something, a search
@@ -111,7 +111,7 @@ class ParameterSpace:
     parameters: tuple[Parameter, ...]
 
     def __post_init__(self) -> None:
-        """Checks names, bounds and defaults, so that a mistake shows where it was made."""
+        """Check names, bounds and defaults, so that a mistake shows where it was made."""
         earlier: dict[str, Parameter] = {}
         for parameter in self.parameters:
             if parameter.name in earlier:
@@ -138,18 +138,14 @@ class ParameterSpace:
         )
 
     def slices(self) -> Iterator[tuple[Parameter, slice]]:
-        """Each parameter with its place in a point."""
+        """Yield each parameter with its slice of a point."""
         start = 0
         for parameter in self.parameters:
             yield parameter, slice(start, start + parameter.size)
             start += parameter.size
 
     def decode(self, points: FloatArray) -> "Parameters":
-        """Physical values of points.
-
-        Args:
-            points: (n_candidates, n_dim) coordinates, unbounded.
-        """
+        """Compute the physical values of (n_candidates, n_dim) unbounded points."""
         if points.ndim != 2 or points.shape[1] != self.n_dim:
             raise ValueError(f"points must have shape (n, {self.n_dim}), got {points.shape}")
         values = np.empty(points.shape)
@@ -160,7 +156,7 @@ class ParameterSpace:
         return Parameters(self, values)
 
     def default_point(self) -> FloatArray:
-        """(n_dim,) the point whose physical values are the defaults."""
+        """Return the (n_dim,) point whose physical values are the defaults."""
         point = np.empty(self.n_dim)
         defaults = {p.name: p.default for p in self.parameters if isinstance(p, Real)}
         for parameter, columns in self.slices():
@@ -187,7 +183,7 @@ class ParameterSpace:
         return bounded
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """(n, n_dim) points of the initial law: uniform within bounds, normal for weights."""
+        """Draw (n, n_dim) points of the initial law: uniform within bounds, normal for weights."""
         points = np.empty((n, self.n_dim))
         for parameter, columns in self.slices():
             if isinstance(parameter, Weights):
@@ -199,7 +195,7 @@ class ParameterSpace:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Physical values of some candidates.
+    """The physical values of candidates.
 
     Attributes:
         space: what the columns mean, with units.
@@ -215,7 +211,7 @@ class Parameters:
         return len(self.values)
 
     def __getitem__(self, name: str) -> FloatArray:
-        """Values of one parameter: (n_candidates,), or (n_candidates, *shape) for weights."""
+        """Return a parameter's (n_candidates,) values, of weights (n_candidates, *shape)."""
         for parameter, columns in self.space.slices():
             if parameter.name == name:
                 if isinstance(parameter, Weights):
@@ -224,12 +220,12 @@ class Parameters:
         raise KeyError(f"no parameter {name!r}; there are {', '.join(self.space.columns[:20])}")
 
     def rows(self, candidates: slice) -> "Parameters":
-        """The values of some of the candidates."""
+        """Return the values of some of the candidates."""
         return Parameters(self.space, self.values[candidates])
 
 
 def fold(points: FloatArray, bounded: NDArray[np.bool_]) -> FloatArray:
-    """Points in [0, 1] wherever they are bounded, by reflection; they decode to the same values.
+    """Reflect bounded coordinates of points into [0, 1]; they decode to the same values.
 
     A strategy that averages or recombines points needs them folded: a coordinate of 1.1 and one of
     0.9 mean the same value.
@@ -242,7 +238,7 @@ def fold(points: FloatArray, bounded: NDArray[np.bool_]) -> FloatArray:
 
 
 def _fold(coordinate: FloatArray) -> FloatArray:
-    """Reflects the real line into [0, 1], leaving [0, 1] itself in place, to rounding."""
+    """Reflect the real line into [0, 1], leaving [0, 1] itself in place, to rounding."""
     folded: FloatArray = 1.0 - np.abs(1.0 - np.mod(coordinate, 2.0))
     return folded
 
@@ -270,7 +266,7 @@ def _decode(
 
 
 def _unit(parameter: Real, low: float) -> float:
-    """The coordinate in [0, 1] of a real parameter's default."""
+    """Return the coordinate in [0, 1] of a real parameter's default."""
     if parameter.high == low:
         return 0.5
     if parameter.scale == "log":
@@ -279,7 +275,7 @@ def _unit(parameter: Real, low: float) -> float:
 
 
 def _bin(index: int, n_values: int) -> float:
-    """The middle of the interval of [0, 1] that stands for one of ``n_values`` values."""
+    """Return the middle of the interval of [0, 1] that stands for one of ``n_values`` values."""
     return (index + 0.5) / n_values
 
 

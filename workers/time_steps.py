@@ -1,13 +1,8 @@
-"""How many time steps a decision has."""
+"""Converts times to whole numbers of time steps."""
 
 
 def whole_steps(window_ms: float, step_ms: float, name: str = "window_ms") -> int:
-    """Time steps of ``step_ms`` in a window, at least one.
-
-    Args:
-        window_ms: time of one decision.
-        step_ms: time step of the simulation.
-        name: of the window, for the message.
+    """Return the time steps of ``step_ms`` in a window, at least one.
 
     Raises:
         ValueError: the window is no whole number of steps, to a part in 10⁹.

@@ -1,4 +1,4 @@
-"""The one door to JAX: imported late, once, with one thread per program and full precision.
+"""Imports JAX late and once, with one thread per program and full precision.
 
 Results must not depend on how many cores a worker has. XLA cuts sums and matrix products into as
 many pieces as it has threads, and with them the order of additions, so it gets one thread; a worker
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from spikeloop.workers.base import Unavailable
+from spikeloop.workers.environment import environment
 
 Precision = Literal["float32", "float64"]
 """Of everything inside a program."""
@@ -29,12 +30,10 @@ _started = False
 
 
 def jax(needed_by: str = "lsnn") -> Any:
-    """The module ``jax``, imported and started on the first call.
+    """Return the module ``jax``, imported and started on the first call.
 
-    Where a program has started JAX before, its threads are that program's.
-
-    Args:
-        needed_by: what asks for it, the first words of the error message.
+    Where a program has started JAX before, its threads are that program's. ``needed_by`` begins
+    the error message.
 
     Raises:
         Unavailable: it cannot be imported or started; one line that says what to do.
@@ -43,7 +42,8 @@ def jax(needed_by: str = "lsnn") -> Any:
     with _LOCK:
         try:
             if not _started:
-                with _environment():
+                flags = f"{os.environ.get('XLA_FLAGS', '')} {ENVIRONMENT['XLA_FLAGS']}".strip()
+                with environment({**ENVIRONMENT, "XLA_FLAGS": flags}):
                     import jax as module
 
                     module.devices()
@@ -65,24 +65,8 @@ def jax(needed_by: str = "lsnn") -> Any:
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
-    """``ENVIRONMENT`` for the moment; other libraries and child processes keep their own."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    flags = f"{before['XLA_FLAGS'] or ''} {ENVIRONMENT['XLA_FLAGS']}".strip()
-    os.environ.update({**ENVIRONMENT, "XLA_FLAGS": flags})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
 def precision(wanted: Precision) -> Iterator[None]:
-    """Numbers of that precision in programs that are traced and run meanwhile, in this thread.
+    """Use a precision in the programs that this thread traces and runs within the block.
 
     Matrix products of float32 are computed in float32, where graphics cards would round to fewer
     bits.

@@ -203,7 +203,6 @@ def table(kind: str, targets: tuple[str, ...]) -> Iterator[str]:
 def line(
     way: str, target: str, n: int, found: dict[str, float], hand_rate: float, memory: str = ""
 ) -> str:
-    """One row of a table."""
     rate = found["n_episodes"] / found["next_s"]
     return (
         f"| {way} | {target} | {n} | {found['first_s']:.1f} | {rate:,.3g} "

@@ -86,7 +86,6 @@ hold : second (constant)
 
 
 def neurons() -> NeuronConstants:
-    """The neurons of the chip."""
     return with_mismatch(ideal_constants(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
 
 

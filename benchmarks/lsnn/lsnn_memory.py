@@ -75,7 +75,6 @@ def cell(*arguments: int) -> str:
 
 
 def main() -> None:
-    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--cell", nargs=3, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--decisions", nargs="+", type=int, default=[40, 400, 4000])

@@ -107,7 +107,6 @@ class Rival(NamedTuple):
 
     @property
     def installed(self) -> bool:
-        """Whether it can be asked."""
         return find_spec(self.package) is not None
 
 

@@ -95,7 +95,6 @@ def threads(row: Row, by_itself: int) -> int:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Of one call."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
@@ -133,13 +132,11 @@ def measure(
 
 
 def steps_of_a_sample() -> int:
-    """Time steps."""
     learner = Lsnn()
     return round(learner.window_ms / learner.step_ms)
 
 
 def set_threads(n: int) -> None:
-    """Of PyTorch."""
     import torch
 
     torch.set_num_threads(n)
@@ -178,7 +175,6 @@ def table(
 
 
 def versions() -> str:
-    """Of the packages that there are."""
     found = [f"Python {platform.python_version()}"]
     for package in ("jax", "torch", *(rival.package for rival in RIVALS.values())):
         with suppress(PackageNotFoundError):
@@ -187,7 +183,6 @@ def versions() -> str:
 
 
 def main() -> None:
-    """Measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--libraries", nargs="*", default=list(RIVALS), choices=list(RIVALS))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 10, 50, 200])

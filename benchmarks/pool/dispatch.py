@@ -45,7 +45,6 @@ class Busy(Settings):
     n_dim: int = Field(default=N_DIM, ge=1, description="length of a point")
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Weights that mean nothing."""
         del interface
         return ParameterSpace((Weights("weight", (self.n_dim,), 1.0),))
 
@@ -89,7 +88,6 @@ def opened(target: Target) -> Iterator[WorkerPool]:
 
 
 def main() -> None:
-    """Prints the table."""
     print(f"{N_CANDIDATES} candidates x {N_TASKS} tasks, {N_WORKERS} workers, medians\n")
     print("candidates  work/job   inline   Ray wall   Ray ideal   overhead/gen   overhead/job")
     with (

@@ -64,7 +64,6 @@ class Candidate(Settings):
     work_s: float = Field(ge=0, description="processor time of one episode")
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """The point itself."""
         del interface
         return ParameterSpace((Weights("weight", (self.n_dim,), 1.0),))
 

@@ -65,7 +65,6 @@ class EpisodeActor:
     """The function as a Ray actor."""
 
     def run_episodes(self, episode_input: EpisodeInput) -> EpisodeResult:
-        """One episode."""
         return run_episodes(episode_input)
 
 

@@ -178,7 +178,6 @@ def table(measured: Mapping[str, Any]) -> Iterator[str]:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that there are."""
     found = {"python": sys.version.split()[0]}
     for package in ("spikeloop", "ray", "evotorch", "torch", "joblib", "distributed"):
         with suppress(PackageNotFoundError):
@@ -228,7 +227,6 @@ def main() -> None:
 
 
 def write(measured: Mapping[str, Any], path: Path | None) -> None:
-    """Keeps what there is so far."""
     if path is not None:
         cases = [{"n_dim": n_dim, "work_s": work_s} for n_dim, work_s in CASES]
         known = {"versions": versions(), "cases": cases, "pools": measured}

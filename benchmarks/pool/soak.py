@@ -61,7 +61,6 @@ class Watch:
         """Nothing to note."""
 
     def generation(self, report: GenerationReport) -> None:
-        """Notes every hundredth."""
         if report.generation % EVERY:
             return
         children = self.me.children(recursive=True)

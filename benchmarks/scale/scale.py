@@ -56,7 +56,6 @@ class Prediction:
 
 
 def markdown(header: Sequence[object], lines: Sequence[Sequence[object]]) -> str:
-    """A table."""
     table = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in table) + "\n"
 
@@ -67,7 +66,6 @@ def shown(value: float) -> str:
 
 
 def costs_table(costs: Costs) -> str:
-    """The parameters in microseconds."""
     lines = [
         (f"`{field.name}`", f"{1e6 * getattr(costs, field.name):.3g}") for field in fields(costs)
     ]
@@ -162,7 +160,6 @@ def saturation_table(costs: Costs) -> str:
 
 
 def print_predictions(costs: Costs) -> None:
-    """The tables that are predictions."""
     predict = Prediction(costs)
     for title, work in (
         ("8 jobs a core and generation", {"jobs_per_core": 8}),

@@ -2,7 +2,7 @@
 
 None of these measurements is a point that the model is compared with.
 
-- The coordinator's own code - loop, ledger, crew, strategy, tables, store - runs as it is, with up
+- The coordinator's own code - loop, ledger, group, strategy, tables, store - runs as it is, with up
   to a thousand workers, on ``InstantActors``: a cluster within this process whose results are there
   at once.
 - What Ray adds - a call, a wait for many, a reply - is measured on a real worker.
@@ -27,14 +27,14 @@ from scale_terms import Costs
 from scipy.optimize import nnls
 
 from spikeloop.cluster.dispatch.actors import Actors
-from spikeloop.cluster.dispatch.worker_group import Crew
-from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.dispatch.worker_group import WorkerGroup
+from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.ray_backend.ray_pool import RayPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.actor import Order
+from spikeloop.workers.actor import Payload
 from spikeloop.workers.job import Grid, Tile
 from spikeloop.workers.seeding import TaskSet
 
@@ -82,8 +82,8 @@ def own(n_generations: int = 5) -> tuple[Fit, Fit, Fit]:
         actors = InstantActors(n_workers, cores, batch)
         n_jobs = 4 * n_workers * cores
         config = configuration(Sleeping(), n_jobs, tiles, n_generations)
-        crew = Crew(actors, warm_up_job(config), WARM_UP_S, cores, own=HERE)
-        pool = RayPool(actors, crew, JOB_S, 3, JOB_S, StopSignal(), "instant")
+        group = WorkerGroup(actors, warm_up_job(config), WARM_UP_S, cores, own=HERE)
+        pool = RayPool(actors, group, JOB_S, 3, JOB_S, StopSignal(), "instant")
         pool.wait_until_ready()
         run(config, pool, actors.episodes_done)
         rows += actors.rows
@@ -116,7 +116,7 @@ class RayCosts:
 
 def ray_costs(n_messages: int = 100) -> RayCosts:
     """Measures what Ray adds on one busy worker; another one only holds messages."""
-    with private_ray(100, False, StopSignal()):
+    with local_ray(100, False, StopSignal()):
         # Not before Ray is configured: importing it reads the environment.
         from spikeloop.cluster.ray_backend.ray_actors import RayActors
 
@@ -160,9 +160,9 @@ def _messages(
     grid = _grid(Sleeping(), n_units, tiles)
     c, t = tiles.candidates, tiles.tasks
     units = tuple((0, Tile(k * c, (k + 1) * c, 0, t)) for k in range(n_units))
-    first = Order(time.monotonic_ns(), units, {0: grid}, ())
+    first = Payload(time.monotonic_ns(), units, {0: grid}, ())
     actors.result(actors.call(actor, "evaluate", first))
-    order = replace(first, grids={})
+    payload = replace(first, grids={})
     rows = []
     for _ in range(5):
         call_s = reply_s = 0.0
@@ -170,7 +170,7 @@ def _messages(
         for _ in range(n_messages):
             # Each alone, because results that wait in line are read faster than they came.
             started = time.thread_time()
-            call = actors.call(actor, "evaluate", order)
+            call = actors.call(actor, "evaluate", payload)
             call_s += time.thread_time() - started
             actors.wait([call], WARM_UP_S)
             started = time.thread_time()
@@ -181,7 +181,7 @@ def _messages(
         trips = []
         for _ in range(n_messages):
             began = time.perf_counter()
-            actors.result(actors.call(actor, "evaluate", order))
+            actors.result(actors.call(actor, "evaluate", payload))
             trips.append(time.perf_counter() - began)
         each = [s / n_messages for s in (call_s, reply_s, worker_s, max(others))]
         rows.append([1.0, n_units, n_units * tiles.n_episodes, *each, median(trips)])
@@ -191,11 +191,11 @@ def _messages(
 def _waits(actors: Actors, busy: Any, idle: Any, n_waits: int = 30) -> list[list[float]]:
     """Rows of a turn (1), the messages under way in it, and what waiting for them cost."""
     grid = _grid(Sleeping(episode_s=JOB_S), 1, ONE_EPISODE)
-    order = Order(1, ((0, Tile(0, 1, 0, 1)),), {0: grid}, ())
+    payload = Payload(1, ((0, Tile(0, 1, 0, 1)),), {0: grid}, ())
     held: list[Any] = []
     rows = []
     for n in (1, 30, 100, 300, 1000, 3000, 10_000):
-        held += [actors.call(idle, "evaluate", order) for _ in range(n - len(held) - 1)]
+        held += [actors.call(idle, "evaluate", payload) for _ in range(n - len(held) - 1)]
         taken = []
         for _ in range(n_waits):
             done = actors.call(busy, "hello")

@@ -11,7 +11,7 @@ from scale_search import HERE
 
 from spikeloop.cluster.dispatch.actors import Node
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.actor import EpisodeWorker, Order
+from spikeloop.workers.actor import EpisodeWorker, Payload
 from spikeloop.workers.job import JobResult, Tile
 
 
@@ -50,21 +50,17 @@ class InstantActors:
         return 0.0
 
     def nodes(self) -> Sequence[Node]:
-        """One node with all cores."""
         return [self._node]
 
     def start(self, node: Node, cores: int) -> Any:
-        """An actor without a process."""
         del node, cores
         return object()
 
     def placed(self, actor: Any) -> bool:
-        """At once."""
         del actor
         return True
 
     def holders(self) -> Mapping[str, int]:
-        """There are no other runs."""
         return {}
 
     def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
@@ -81,13 +77,11 @@ class InstantActors:
         return self._n_calls
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
-        """The oldest calls."""
         del timeout_s
         self._count[:3] += (1, self._n_workers, len(calls))
         return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
 
     def result(self, call: Any) -> Any:
-        """What a worker would give."""
         started = time.thread_time()
         method, argument = self._calls.pop(call)
         value: Any = None
@@ -105,7 +99,6 @@ class InstantActors:
         """There is nothing to end."""
 
     def share(self, value: Any) -> Any:
-        """The value itself."""
         return value
 
     def episodes_done(self, n_episodes: int) -> None:
@@ -116,9 +109,9 @@ class InstantActors:
             self._own_s += time.thread_time() - self._last[1]
             self.commit_s.append(time.perf_counter() - self._last[0])
 
-    def _result(self, order: Order, tile: Tile) -> JobResult:
+    def _result(self, payload: Payload, tile: Tile) -> JobResult:
         if tile.shape not in self._known:
-            self._known[tile.shape] = self._worker.evaluate(order)[0]
+            self._known[tile.shape] = self._worker.evaluate(payload)[0]
         return replace(self._known[tile.shape], tile=tile)
 
     def _begin(self, number: int) -> None:

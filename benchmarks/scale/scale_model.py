@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from scale_terms import Costs, Machine, Work
 
-from spikeloop.cluster.dispatch.work_units import PIECES_PER_CORE
+from spikeloop.cluster.dispatch.work_units import UNITS_PER_CORE
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,6 @@ class _Generation:
         self._replies: list[_Reply] = []
 
     def run(self) -> None:
-        """Run all units."""
         began = self.now
         self._send(range(self._machine.n_workers))
         self.busy_s += self.now - began
@@ -147,7 +146,7 @@ class _Generation:
     def _send_to(self, number: int) -> bool:
         worker, machine = self._workers[number], self._machine
         waiting = len(self.durations) - self._n_sent
-        per_core = PIECES_PER_CORE if waiting > machine.n_cores else 1
+        per_core = UNITS_PER_CORE if waiting > machine.n_cores else 1
         n = min(waiting, per_core * machine.cores - worker.held, machine.units)
         if n <= 0:
             return False

@@ -46,7 +46,6 @@ class Sleeping(Settings):
     variation: float = Field(default=0.0, ge=0, description="its standard deviation over its mean")
 
     def space(self, interface: Interface) -> ParameterSpace:
-        """Weights that mean nothing."""
         del interface
         return ParameterSpace((Weights("weight", (8,), 1.0),))
 

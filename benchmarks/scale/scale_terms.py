@@ -83,7 +83,6 @@ class Machine:
 
     @property
     def n_cores(self) -> int:
-        """Cores of all workers."""
         return self.n_workers * self.cores
 
     @property

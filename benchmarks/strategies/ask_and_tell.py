@@ -202,7 +202,6 @@ def memory(cost: Cost) -> str:
 
 
 def main() -> None:
-    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--candidates", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)

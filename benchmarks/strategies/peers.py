@@ -88,17 +88,14 @@ class Ours:
         self.population: Population | None = None
 
     def ask(self) -> FloatArray:
-        """All rows of the strategy's population."""
         self.population = self.strategy.ask(self.state, self.rng)
         return self.population.rows(0, self.population.n_candidates)
 
     def tell(self, loss: FloatArray) -> None:
-        """Fitness is the negative loss."""
         assert self.population is not None
         self.state = self.strategy.tell(self.state, self.population, Evaluation(-loss), self.rng)
 
     def recommend(self) -> FloatArray:
-        """What the strategy recommends."""
         return self.strategy.recommend(self.state)
 
 
@@ -122,7 +119,6 @@ class Pycma:
         self.points: list[FloatArray] = []
 
     def ask(self) -> FloatArray:
-        """One generation."""
         self.points = self.search.ask()
         return np.array(self.points)
 
@@ -180,7 +176,6 @@ class Evosax:
             self.state = self.algorithm.init(self._next_key(), start, self.params)
 
     def ask(self) -> FloatArray:
-        """One generation."""
         if self.state is not None:
             self.population, self.state = self.algorithm.ask(
                 self._next_key(), self.state, self.params
@@ -188,7 +183,6 @@ class Evosax:
         return np.asarray(self.population)
 
     def tell(self, loss: FloatArray) -> None:
-        """The state after the generation."""
         told = self._next_key(), self.population, self.jax.numpy.asarray(loss, dtype="float32")
         if self.state is None:
             self.state = self.algorithm.init(*told, self.params)
@@ -221,21 +215,18 @@ class Nevergrad:
         self.asked: list[Any] = []
 
     def ask(self) -> FloatArray:
-        """A batch of candidates."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.asked = [self.search.ask() for _ in range(self.batch)]
         return np.array([candidate.value for candidate in self.asked])
 
     def tell(self, loss: FloatArray) -> None:
-        """One by one."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for candidate, value in zip(self.asked, loss, strict=True):
                 self.search.tell(candidate, float(value))
 
     def recommend(self) -> FloatArray:
-        """Its own recommendation."""
         return np.asarray(self.search.provide_recommendation().value)
 
 
@@ -256,16 +247,13 @@ class Optuna:
         self.trial: Any = None
 
     def ask(self) -> FloatArray:
-        """One trial."""
         self.trial = self.study.ask(self.space)
         return np.array([[self.trial.params[name] for name in self.names]])
 
     def tell(self, loss: FloatArray) -> None:
-        """The trial's loss."""
         self.study.tell(self.trial, float(loss[0]))
 
     def recommend(self) -> FloatArray:
-        """The best trial."""
         return np.array([self.study.best_params[name] for name in self.names])
 
 
@@ -286,7 +274,6 @@ class Method:
     max_seeds: int = 1_000_000
 
     def installed(self) -> bool:
-        """Whether the package can be imported."""
         return importlib.util.find_spec(self.package) is not None
 
 
@@ -296,6 +283,19 @@ def _ours(kind: str) -> Method:
         return Ours(settings(population_size=task.population_size), task)
 
     return Method(make)
+
+
+def _nevergrad(name: str, of_size: bool = False, **limits: int) -> Method:
+    """One of nevergrad's optimizers; ``of_size``: one that takes a population size."""
+
+    def make(task: Task) -> Search:
+        def optimizer(nevergrad: Any) -> Any:
+            found = getattr(nevergrad.optimizers, name)
+            return found(popsize=task.population_size) if of_size else found
+
+        return Nevergrad(task, optimizer, task.population_size if of_size else 1)
+
+    return Method(make, "nevergrad", **limits)
 
 
 OURS = (
@@ -318,34 +318,11 @@ METHODS: dict[str, Method] = {kind: _ours(kind) for kind in OURS} | {
     "evosax_annealing": Method(lambda task: Evosax(task, "SimulatedAnnealing"), "evosax"),
     "evosax_snes": Method(lambda task: Evosax(task, "SNES"), "evosax"),
     "evosax_genetic": Method(lambda task: Evosax(task, "SimpleGA"), "evosax"),
-    "nevergrad_cma": Method(
-        lambda task: Nevergrad(
-            task,
-            lambda ng: ng.optimizers.ParametrizedCMA(popsize=task.population_size),
-            task.population_size,
-        ),
-        "nevergrad",
-    ),
-    "nevergrad_de": Method(
-        lambda task: Nevergrad(
-            task,
-            lambda ng: ng.optimizers.DifferentialEvolution(popsize=task.population_size),
-            task.population_size,
-        ),
-        "nevergrad",
-    ),
-    "nevergrad_tbpsa": Method(
-        lambda task: Nevergrad(task, lambda ng: ng.optimizers.TBPSA, 1), "nevergrad"
-    ),
-    "nevergrad_eda": Method(
-        lambda task: Nevergrad(task, lambda ng: ng.optimizers.EDA, 1), "nevergrad"
-    ),
-    "nevergrad_ngopt": Method(
-        lambda task: Nevergrad(task, lambda ng: ng.optimizers.NGOpt, 1),
-        "nevergrad",
-        max_dim=7,
-        max_seeds=8,
-    ),
+    "nevergrad_cma": _nevergrad("ParametrizedCMA", of_size=True),
+    "nevergrad_de": _nevergrad("DifferentialEvolution", of_size=True),
+    "nevergrad_tbpsa": _nevergrad("TBPSA"),
+    "nevergrad_eda": _nevergrad("EDA"),
+    "nevergrad_ngopt": _nevergrad("NGOpt", max_dim=7, max_seeds=8),
     "optuna_tpe": Method(
         lambda task: Optuna(task, lambda samplers: samplers.TPESampler(seed=task.seed)),
         "optuna",

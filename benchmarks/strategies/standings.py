@@ -40,7 +40,6 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """What the interval says."""
         if self.difference.n < FEWEST:
             return "too few instances"
         if self.difference.low > 0:

@@ -116,7 +116,6 @@ def half_interval(samples: FloatArray) -> float:
 
 
 def main() -> None:
-    """Prints both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=80)
     parser.add_argument("--pairs", type=int, default=4000)

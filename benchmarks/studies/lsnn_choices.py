@@ -71,13 +71,11 @@ class Quiet:
         """Is of no interest."""
 
     def generation(self, report: GenerationReport) -> None:
-        """Was committed."""
         if report.held_out is not None:
             print(f"{self.name}: generation {report.generation}, {report.held_out}", flush=True)
 
 
 def configuration(changes: Mapping[str, Any], episodes: int, seed: int) -> run_config.RunConfig:
-    """Of one training."""
     tables = read_tables(EXAMPLE, run_config.TABLES, {})
     generations = episodes // tables["run"]["tasks"]
     tables["run"] |= {"generations": generations, "seed": seed}
@@ -119,7 +117,6 @@ def table(errors: Mapping[str, FloatArray]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Trains, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--choices", nargs="+", choices=CHOICES, default=list(CHOICES))
     parser.add_argument("--episodes", type=int, default=100_000, help="of each training")

@@ -83,7 +83,6 @@ def run_episodes(point: learned.Learned, n_tasks: int, lesion: tuple[str, ...]) 
 
 
 def main() -> None:
-    """Prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source", type=Path, help="run folder or weights file")
     parser.add_argument("--tasks", type=int, default=500)

@@ -194,7 +194,6 @@ def table(columns: dict[str, FloatArray], n_samples: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("config", type=Path, help="TOML file of a run")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE")

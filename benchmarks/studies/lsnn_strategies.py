@@ -111,7 +111,6 @@ class Found(NamedTuple):
 def configuration(
     network: str, name: str, seed: int, asked: argparse.Namespace
 ) -> run_config.RunConfig:
-    """Of one search."""
     tables = read_tables(EXAMPLE, run_config.TABLES, {})
     tables["run"] |= {"seed": seed, "commit_every": 50}
     tables["learner"] |= NETWORKS[network]
@@ -181,7 +180,6 @@ def reached(runs: list[Found], goal: float, episodes: int) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Searches, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Draws the secrets of docker-compose.yml, once: each is a file that its reader alone can read, in a
-# folder that is mounted into its reader's container alone. What is there is kept, and what an older
-# version kept in the folder of the token, where every container saw it, is moved.
+# folder that is mounted into its reader's container alone. What is there is kept.
 set -eu
 umask 077
 cd /secrets
@@ -15,19 +14,6 @@ keep() {
     chown "$2" "$1.new"
     mv "$1.new" "$1"
 }
-
-# moved FILE OWNER: out of the folder of the token
-moved() {
-    old=token/${1#*/}
-    [ -e "$old" ] || return 0
-    chown 0 "$old"  # who has no rights but to give files away cannot read those of others
-    keep "$1" "$2" "$(cat "$old")"
-    rm "$old"
-}
-
-moved grafana/grafana_password 472
-moved client/pgpass 1000
-moved database/postgres_password 999
 
 [ -e token/auth_token ] || keep token/auth_token 1000 "${RAY_AUTH_TOKEN:-$(draw)}"
 [ -e grafana/grafana_password ] || keep grafana/grafana_password 472 "$(draw)"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Episodes the smallest runs of all that is compiled, so that the image holds the machine code of the
+# Does the smallest runs of all that is compiled, so that the image holds the machine code of the
 # processor that builds it. Another kind of processor compiles once more, in each new container.
 set -eu
 

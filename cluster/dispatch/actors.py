@@ -1,6 +1,6 @@
-"""What a pool needs of a cluster: machines, actors on them, calls to actors, and a clock.
+"""The interface between a pool and a cluster: machines, actors on them, calls, and a clock.
 
-This is the seam between the pool's own decisions and Ray. ``RayActors`` fills it with the real
+It separates the pool's own decisions from Ray. ``RayActors`` fills it with the real
 thing; the tests fill it with a simulated cluster on a virtual clock, in which every failure can
 happen at every moment and happens again with the same seed.
 """
@@ -20,7 +20,7 @@ class Node:
         identifier: names it as long as it belongs to the cluster; never used twice.
         cores: what it offers.
         leaving: whether it will go soon and should get no new work.
-        taken: cores that anyone but this pool holds.
+        taken: cores that others than this pool hold.
     """
 
     identifier: str
@@ -46,7 +46,7 @@ class ActorLost(Exception):
 
     Attributes:
         status: what its episodes are to be reported as.
-        with_node: whether its whole node went, for which nobody's episodes are to blame.
+        with_node: whether its whole node was lost, which no episode is suspected of.
     """
 
     def __init__(self, message: str, status: Status, with_node: bool = False) -> None:
@@ -59,22 +59,22 @@ class Actors(Protocol):
     """A cluster, as a pool sees it. Actors and calls are opaque and hashable."""
 
     def now(self) -> float:
-        """Seconds of a steady clock."""
+        """Return the seconds of a steady clock."""
         ...
 
     def nodes(self) -> Sequence[Node]:
-        """The nodes that are alive, as last heard; never waits.
+        """Return the nodes that are alive, as last heard; never wait.
 
         Raises ``PoolError`` if the cluster has not answered for too long.
         """
         ...
 
     def start(self, node: Node, cores: int) -> Any:
-        """Starts a ``EpisodeWorker`` once some cores of a node are free for it; never waits."""
+        """Start a ``EpisodeWorker`` once some cores of a node are free for it; never waits."""
         ...
 
     def placed(self, actor: Any) -> bool:
-        """Whether an actor has been given its cores, as last heard; never waits.
+        """Return whether an actor has been given its cores, as last heard; never wait.
 
         Until then it has no process. Its cores may have gone to another run, which looked at the
         same time.
@@ -82,14 +82,14 @@ class Actors(Protocol):
         ...
 
     def holders(self) -> Mapping[str, int]:
-        """The other runs that hold cores, by name, and how many; as last heard, never waits.
+        """Return the other runs that hold cores, by name, and how many; as last heard, never wait.
 
         They need to be known only while the pool itself holds none.
         """
         ...
 
     def call(self, actor: Any, method: str, *arguments: Any, name: str = "") -> Any:
-        """Calls a method of an actor; never waits.
+        """Call a method of an actor; never waits.
 
         Args:
             actor: from ``start``.
@@ -100,11 +100,11 @@ class Actors(Protocol):
         ...
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
-        """Those of the calls that have ended, as soon as one has, or none after the time."""
+        """Return the calls that have ended, as soon as one has, or none after the time."""
         ...
 
     def result(self, call: Any) -> Any:
-        """What an ended call gave.
+        """Return what an ended call gave.
 
         Raises ``CallRaised``, ``ActorLost``, or ``PoolError`` if the cluster is set up wrongly
         or a worker lacks what the learner needs.
@@ -112,9 +112,9 @@ class Actors(Protocol):
         ...
 
     def kill(self, actor: Any) -> None:
-        """Ends an actor, whatever it is doing, if it can be reached; never waits."""
+        """End an actor, whatever it is doing, if it can be reached; never waits."""
         ...
 
     def share(self, value: Any) -> Any:
-        """Puts a large value where every actor can read it."""
+        """Put a large value where every actor can read it."""
         ...

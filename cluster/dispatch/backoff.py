@@ -1,4 +1,4 @@
-"""Nodes on which workers do not start: left alone for a while, and at last not hoped for."""
+"""Avoids nodes on which workers do not start, for longer and longer, and finally gives them up."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,46 +6,42 @@ from dataclasses import dataclass
 from spikeloop.cluster.dispatch.actors import Node
 
 MAX_FAILED_STARTS = 3
-"""So often in a row may workers fail to start on a node before nothing is hoped of it any more."""
+"""Failed starts in a row after which a node is given up."""
 
 PAUSE_S = 1.0
-"""After a failed start a node is left alone so long, and twice as long after each further one."""
+"""A node is avoided for this time after a failed start, and twice as long after each other one."""
 
 MAX_PAUSE_S = 60.0
 
 
 @dataclass
 class _Record:
-    """Rounds of starts that failed on a node, and how long it is left alone."""
+    """Rounds of starts that failed on a node, and until when it is avoided."""
 
     failures: int = 0
     until: float = 0.0
 
 
-class Trouble:
-    """What is remembered of nodes that failed."""
+class Backoff:
+    """Records of nodes on which workers failed to start."""
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
 
     def avoided(self, node: Node, now: float) -> bool:
-        """Whether a node is to be left alone."""
+        """Return whether a node is to be avoided."""
         return self._of(node).until > now
 
     def pause(self, node: Node, now: float) -> None:
-        """Leaves a node alone for a moment, for no fault of its own."""
+        """Avoid a node for a moment, without counting a failure."""
         record = self._of(node)
         record.until = max(record.until, now + PAUSE_S)
 
     def failed(self, node: Node, now: float, for_good: bool) -> int:
-        """Notes a failed start; gives how many rounds of starts failed in a row.
+        """Record a failed start, and return how many rounds of starts failed in a row.
 
-        Workers that were started together fail together, and count once.
-
-        Args:
-            node: where.
-            now: seconds.
-            for_good: whether it makes no sense to try again and again.
+        Workers that were started together fail together, and count once. With ``for_good`` one more
+        failure gives the node up.
         """
         record = self._of(node)
         if for_good:
@@ -57,12 +53,12 @@ class Trouble:
         record.until = now + min(MAX_PAUSE_S, PAUSE_S * 2.0**doublings)
         return record.failures
 
-    def over(self, node: Node) -> None:
-        """A worker has started there."""
+    def clear(self, node: Node) -> None:
+        """Forget a node's failures, because a worker has started there."""
         self._records.pop(node.identifier, None)
 
     def hopeless(self, nodes: Iterable[Node]) -> bool:
-        """Whether there are nodes, and each of them has failed too often."""
+        """Return whether there are nodes, and each of them has failed too often."""
         failures = [self._of(node).failures for node in nodes]
         return bool(failures) and min(failures) >= MAX_FAILED_STARTS
 

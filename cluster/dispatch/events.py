@@ -1,4 +1,4 @@
-"""What a crew tells the pool's loop: small values, one for each thing that can happen."""
+"""The events that a worker group reports to the pool's loop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from spikeloop.workers.job import JobResult, Status
 
 @dataclass(frozen=True)
 class Ready:
-    """A worker is warm and waits for work."""
+    """A worker has done its warm-up job and waits for work."""
 
     worker: int
     cores: int
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Broke:
-    """A worker stays alive but could not do a message: our own code or the transport raised."""
+    """A worker is alive but could not do a message: our own code or the transport raised."""
 
     worker: int
     message: Message
@@ -44,4 +44,4 @@ class Lost:
     with_node: bool = False
 
 
-News = Ready | Done | Broke | Lost
+Event = Ready | Done | Broke | Lost

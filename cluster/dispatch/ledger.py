@@ -1,25 +1,26 @@
-"""The book of a pool: which piece of work is where, and what becomes of it.
+"""The ledger of a pool: which work unit is where, and what follows when a worker is lost.
 
 Pure bookkeeping in the spirit of dask.distributed's worker state machine: no Ray, no clock (time is
-an argument), no input or output. Whatever happens to a worker is told to the ledger, and the ledger
-says what follows, so every failure is a unit test.
+an argument), no input or output. The pool reports every event to the ledger and the ledger decides
+what follows, so every failure is a unit test.
 
-A job starts as one *piece*, its whole tile. Pieces travel to a worker in *messages*: one piece each
-for a worker with one core, more for one with several, which runs as many pieces at the same time.
-A worker holds up to two pieces for each of its cores, so that no core waits for the next message.
+A job starts as one *work unit*, its whole tile. Units travel to a worker in *messages*: one unit
+each for a worker with one core, more for one with several, which runs as many units at the same
+time. A worker holds up to two units for each of its cores, so that no core waits for a message.
 
-Who is to blame when a worker is lost? If its node went with it, nobody. Else the pieces that may
-have been running; those behind them merely wait again. A suspect is tried again, alone on another
-worker, with the very same seeds: first whole, because machines fail too; then cut into single
-episodes, so that only a broken episode fails. An episode fails when its last permitted start
-failed, and that one it had to itself. How often it may start is counted by reason: a death, or an
-error on the way, may be bad luck and gets ``max_attempts`` starts; an episode that takes too long,
-which with the same seeds it will do again, gets two. A tile of gradients is never cut, because its
-objective is not that of its episodes: it counts as one episode, and its episodes fail together.
+Retries. When a worker is lost with its whole node, its units wait again and none is suspected.
+Otherwise the units that may have been running are suspected, and those behind them merely wait
+again. A suspected unit is retried alone on another worker, with the very same seeds: first whole,
+because machines fail too; then cut into single episodes, so that only a broken episode fails. An
+episode fails when its last permitted start, which it had to itself, failed. The number of starts
+depends on the reason: a death, or an error in transport, may be chance and allows ``max_attempts``
+starts; an episode that takes too long will do so again with the same seeds, and gets two. A tile of
+gradients is never cut, because its objective is not that of its episodes: it counts as one episode,
+and its episodes fail together.
 
-A worker that is slow or frozen says nothing. So when nothing waits any more, a piece that takes
-much longer than the others is started a second time, on an idle worker. The first result counts;
-the second is the same by construction and is dropped.
+Stragglers. A worker that is slow or frozen reports nothing. So when nothing waits any more, a unit
+that takes much longer than the others is started a second time, on an idle worker. The first result
+counts; the second is the same by construction and is dropped.
 """
 
 from collections import deque
@@ -30,32 +31,32 @@ import numpy as np
 
 from spikeloop.cluster.dispatch.work_units import (
     MESSAGES_PER_NODE,
-    PIECES_PER_CORE,
-    Load,
+    UNITS_PER_CORE,
     Message,
-    Piece,
-    Progress,
+    UnitRecord,
+    WorkerLoad,
+    WorkUnit,
 )
 from spikeloop.workers.evaluate import assemble, failed
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
 STRAGGLES = 3.0
-"""A piece that takes so many times the median gets a second copy, if it is among the last."""
+"""A unit that takes this many times the median is copied, if it is among the last."""
 
 LOOK_EVERY_S = 0.1
-"""How often stragglers are looked for."""
+"""Time between two searches for stragglers."""
 
 MAX_NODE_LOSSES = 8
-"""So often a piece may lose its node before it is suspected of bringing nodes down."""
+"""Losses of its node after which a unit is suspected of causing them."""
 
 
 class Ledger:
-    """Books of a pool over any number of workers that come and go.
+    """The ledger of a pool over any number of workers that join and leave.
 
     Workers are numbers, never used twice. Seconds are of any steady clock.
 
     Args:
-        timeout_s: seconds that a piece may take.
+        timeout_s: seconds that a unit may take.
         max_attempts: starts of an episode that keeps losing its worker.
     """
 
@@ -67,13 +68,13 @@ class Ledger:
             Status.WORKER_DIED: max_attempts,
             Status.OUT_OF_MEMORY: max_attempts,
         }
-        self._workers: dict[int, Load] = {}
+        self._workers: dict[int, WorkerLoad] = {}
         self._n_cores = 0
         self._run = 0
         self._tiles: Sequence[Tile] = ()
         self._parts: list[list[tuple[int, JobResult]]] = []
-        self._waiting: deque[Piece] = deque()
-        self._open: dict[Piece, Progress] = {}
+        self._waiting: deque[WorkUnit] = deque()
+        self._open: dict[WorkUnit, UnitRecord] = {}
         self._n_jobs_open = 0
         self._took_s: list[float] = []
         self._looked = 0.0
@@ -86,66 +87,63 @@ class Ledger:
 
     @property
     def busy(self) -> list[int]:
-        """Workers with something to do, wanted or not."""
+        """Workers that hold messages, wanted or not."""
         return [number for number, worker in self._workers.items() if worker.messages]
 
     @property
     def n_in_flight(self) -> int:
-        """Pieces that workers hold, wanted or not."""
+        """Units that workers hold, wanted or not."""
         return sum(worker.held for worker in self._workers.values())
 
     @property
     def n_waiting(self) -> int:
-        """Pieces in line."""
+        """Units in the queue."""
         return len(self._waiting)
 
     def begin(self, tiles: Sequence[Tile], whole: Sequence[bool] = ()) -> int:
-        """Opens a run of one job per tile, and gives its number.
+        """Open a run of one job per tile, and return its number.
 
-        What workers still do for an earlier one is unwanted from now on.
-
-        Args:
-            tiles: of the jobs.
-            whole: of each, whether it must not be cut; by default none.
+        What workers still do for an earlier run is unwanted from now on. Tiles that are marked
+        ``whole`` are never cut.
         """
         self._run += 1
         self._tiles = tiles
         self._parts = [[] for _ in tiles]
         self._waiting = deque(
-            Piece(self._run, job, tile, keep)
+            WorkUnit(self._run, job, tile, keep)
             for job, (tile, keep) in enumerate(
                 zip(tiles, whole or [False] * len(tiles), strict=True)
             )
         )
-        self._open = {piece: Progress(waiting=True) for piece in self._waiting}
+        self._open = {unit: UnitRecord(waiting=True) for unit in self._waiting}
         self._n_jobs_open = len(tiles)
         self._took_s = []
         return self._run
 
     def end(self, run: int) -> None:
-        """Closes a run, unless another has begun since."""
+        """Close a run, unless another has begun since."""
         if run == self._run:
             self.begin([])
 
     def join(self, worker: int, cores: int = 1) -> None:
-        """A worker is ready for work."""
+        """Add a worker that is ready for work."""
         assert worker not in self._workers, f"worker {worker} joined twice"
-        self._workers[worker] = Load(cores)
+        self._workers[worker] = WorkerLoad(cores)
         self._n_cores += cores
 
     def assign(self, number: int, now: float) -> Message:
-        """The message to send to this worker now; empty if there is none.
+        """Return the message to send to this worker now; empty if there is none.
 
-        What waits behind a long piece could have run elsewhere. So the last pieces, one per core,
-        go to free cores only. Suspects go to idle workers, each alone, so that they take nobody
-        down with them. A worker that is busy with unwanted pieces gets nothing behind them.
+        What waits behind a long unit could have run elsewhere. So the last units, one per core,
+        go to free cores only. Suspected units go to idle workers, each alone, so that no other
+        unit is lost with them. A worker that is busy with unwanted units gets nothing behind them.
         """
         worker = self._workers[number]
         self._drop_unwanted()
         if not self._waiting:
             return ()
         scarce = len(self._waiting) <= self._n_cores
-        room = worker.free if scarce else PIECES_PER_CORE * worker.cores - worker.held
+        room = worker.free if scarce else UNITS_PER_CORE * worker.cores - worker.held
         if room <= 0:
             return ()
         if worker.held and (self._suspect(self._waiting[0]) or not self._healthy(worker)):
@@ -154,8 +152,8 @@ class Ledger:
         message = self._take_waiting(number, n)
         if not message:
             return ()
-        for piece in message:
-            record = self._open[piece]
+        for unit in message:
+            record = self._open[unit]
             self.n_copies += bool(record.holders)
             record.starts += 1
             record.sent = now
@@ -167,10 +165,10 @@ class Ledger:
         return message
 
     def copy_stragglers(self, now: float) -> None:
-        """Lets pieces wait a second time that take much longer than the others did.
+        """Queue a second copy of units that take much longer than the others did.
 
-        Only once nothing else waits, and so many as there are free cores. Suspects are left alone:
-        a copy of what kills its worker would kill two.
+        Only once nothing else waits, and at most one for each free core. Suspected units are not
+        copied: a copy of what kills its worker would kill two.
         """
         if self._waiting or not self._took_s or now < self._looked + LOOK_EVERY_S:
             return
@@ -178,45 +176,45 @@ class Ledger:
         idle = sum(worker.free for worker in self._workers.values())
         limit = now - STRAGGLES * median(self._took_s)
         late = [
-            (record.sent, piece)
-            for piece, record in (self._open.items() if idle else ())
-            if len(record.holders) == 1 and not record.blame and record.sent < limit
+            (record.sent, unit)
+            for unit, record in (self._open.items() if idle else ())
+            if len(record.holders) == 1 and not record.suspicions and record.sent < limit
         ]
         late.sort(key=lambda one: one[0])
-        self._wait(piece for _, piece in late[:idle])
+        self._wait(unit for _, unit in late[:idle])
 
     def overdue(self, now: float) -> list[int]:
-        """Workers whose oldest message has exceeded its time.
+        """Return the workers whose oldest message has exceeded its time.
 
-        On several cores it may have waited for a piece of the message before it.
+        On several cores it may have waited for a unit of the message before it.
         """
         return [
             number
             for number, worker in self._workers.items()
             if worker.held
-            and now - worker.since > self._timeout_s * (1 if worker.cores == 1 else PIECES_PER_CORE)
+            and now - worker.since > self._timeout_s * (1 if worker.cores == 1 else UNITS_PER_CORE)
         ]
 
     def done(
         self, number: int, message: Message, results: Sequence[JobResult], now: float
     ) -> list[Outcome]:
-        """A worker finished a message. What is not expected any more is dropped."""
+        """Record the results of a message; those that are not expected any more are dropped."""
         worker = self._workers.get(number)
         # On one core a message waits for the one before it; on several they run side by side.
         begun = worker.since if worker is not None and worker.cores == 1 else 0.0
         if not self._take(number, message, now):
             return []
         outcomes: list[Outcome] = []
-        for piece, result in zip(message, results, strict=True):
-            if piece in self._open:
-                self._took_s.append(now - max(begun, self._open[piece].sent))
-                outcomes += self._close(piece, result)
+        for unit, result in zip(message, results, strict=True):
+            if unit in self._open:
+                self._took_s.append(now - max(begun, self._open[unit].sent))
+                outcomes += self._close(unit, result)
         return outcomes
 
     def error(
         self, number: int, message: Message, text: str, traceback: str, now: float
     ) -> list[Outcome]:
-        """A worker stays alive but could not do a message, for example not send its results."""
+        """Record that a worker could not do a message, for example not send its results."""
         if not self._take(number, message, now):
             return []
         return self._again(number, message, Status.RAISED, text, traceback)
@@ -224,48 +222,48 @@ class Ledger:
     def lost(
         self, number: int, status: Status, text: str, with_node: bool = False
     ) -> list[Outcome]:
-        """A worker is gone and will not be heard of again; a second notice changes nothing.
+        """Remove a worker that is gone; a second notice changes nothing.
 
         Args:
             number: of the worker.
-            status: what episodes are reported as that may not start again.
+            status: of the episodes that may not start again.
             text: why, in one line.
-            with_node: whether its whole node went, which is no piece's fault.
+            with_node: whether its whole node was lost, which no unit is suspected of.
         """
         worker = self._workers.pop(number, None)
         if worker is None:
             return []
         self._n_cores -= worker.cores
         messages = list(worker.messages)
-        # On one core the second piece has not begun; on several it may have. But what was too late
+        # On one core the second unit has not begun; on several it may have. But what was too late
         # is the first message only.
         alone = worker.cores == 1
-        n_blamed = 1 if alone or status == Status.TIMED_OUT else len(messages)
-        for message in reversed(messages[n_blamed:]):
+        n_suspected = 1 if alone or status == Status.TIMED_OUT else len(messages)
+        for message in reversed(messages[n_suspected:]):
             self._take_back(number, message, begun=not alone)
-        blamed = [piece for message in messages[:n_blamed] for piece in message]
-        return self._again(number, blamed, status, text, with_node=with_node)
+        suspected = [unit for message in messages[:n_suspected] for unit in message]
+        return self._again(number, suspected, status, text, with_node=with_node)
 
-    def _suspect(self, piece: Piece) -> bool:
-        return bool(self._open[piece].blame)
+    def _suspect(self, unit: WorkUnit) -> bool:
+        return bool(self._open[unit].suspicions)
 
-    def _healthy(self, worker: Load) -> bool:
-        """Whether it holds something wanted, and nothing that may take it down."""
-        held = (piece for message in worker.messages for piece in message)
-        records = [self._open[piece] for piece in held if piece in self._open]
-        return bool(records) and not any(record.blame for record in records)
+    def _healthy(self, worker: WorkerLoad) -> bool:
+        """Return whether a worker holds something wanted, and no suspected unit."""
+        held = (unit for message in worker.messages for unit in message)
+        records = [self._open[unit] for unit in held if unit in self._open]
+        return bool(records) and not any(record.suspicions for record in records)
 
     def _drop_unwanted(self) -> None:
-        """Forgets copies that wait although the first result has come."""
+        """Forget copies that wait although the first result has come."""
         while self._waiting and self._waiting[0] not in self._open:
             self._waiting.popleft()
 
     def _take_waiting(self, number: int, n: int) -> Message:
-        """At most ``n`` waiting pieces: a suspect alone, else others up to the next suspect.
+        """Take at most ``n`` waiting units: a suspected one alone, else those in front of the next.
 
-        And up to a copy of what this worker holds itself.
+        A copy of what this worker holds itself ends the message too.
         """
-        message: list[Piece] = []
+        message: list[WorkUnit] = []
         while self._waiting and len(message) < n:
             suspect = self._suspect(self._waiting[0])
             if (suspect and message) or number in self._open[self._waiting[0]].holders:
@@ -277,18 +275,18 @@ class Ledger:
             self._drop_unwanted()
         return tuple(message)
 
-    def _wait(self, pieces: Iterable[Piece], first: bool = False) -> None:
-        """Lets pieces wait, unless they do; in front of all others if they are late already."""
-        new = [piece for piece in pieces if not self._open[piece].waiting]
-        for piece in new:
-            self._open[piece].waiting = True
+    def _wait(self, units: Iterable[WorkUnit], first: bool = False) -> None:
+        """Queue units that are not queued yet; in front of all others if they are late."""
+        new = [unit for unit in units if not self._open[unit].waiting]
+        for unit in new:
+            self._open[unit].waiting = True
         if first:
             self._waiting.extendleft(reversed(new))
         else:
             self._waiting.extend(new)
 
     def _take(self, number: int, message: Message, now: float) -> bool:
-        """Removes a message from a worker; the clock of the next one starts with it."""
+        """Remove a message from a worker, and start the time of the next one."""
         worker = self._workers.get(number)
         if worker is None or message not in worker.messages:
             return False
@@ -299,64 +297,69 @@ class Ledger:
         return True
 
     def _take_back(self, number: int, message: Message, begun: bool) -> None:
-        """Lets pieces wait again that are not to blame, whether or not a worker had begun them."""
-        wanted = [piece for piece in message if piece in self._open]
-        for piece in wanted:
-            self._open[piece].starts -= not begun
-            self._open[piece].holders.discard(number)
-        self._wait((piece for piece in wanted if not self._open[piece].holders), first=True)
+        """Queue the units of a message again that are not suspected.
+
+        If the worker may have begun them, that counts as a start.
+        """
+        wanted = [unit for unit in message if unit in self._open]
+        for unit in wanted:
+            self._open[unit].starts -= not begun
+            self._open[unit].holders.discard(number)
+        self._wait((unit for unit in wanted if not self._open[unit].holders), first=True)
 
     def _again(
         self,
         number: int,
-        pieces: Sequence[Piece],
+        units: Sequence[WorkUnit],
         status: Status,
         text: str,
         traceback: str = "",
         with_node: bool = False,
     ) -> list[Outcome]:
-        """Start pieces again that a worker had begun, whole or in single episodes, or end them.
+        """Give units that a worker had begun another start, whole or cut, or let them fail.
 
-        Where a copy of a piece still runs elsewhere, that is its other start.
+        Where a copy of a unit still runs elsewhere, that is its other start.
         """
         outcomes: list[Outcome] = []
-        again: list[Piece] = []
-        for piece in pieces:
-            record = self._open.get(piece)
+        again: list[WorkUnit] = []
+        for unit in units:
+            record = self._open.get(unit)
             if record is None:
                 continue
             record.holders.discard(number)
-            blameless = with_node and record.node_losses < MAX_NODE_LOSSES
-            if blameless:
+            cleared = with_node and record.node_losses < MAX_NODE_LOSSES
+            if cleared:
                 record.node_losses += 1
             else:
-                record.blame[status] += 1
-            alone = piece.atomic and len(pieces) == 1
+                record.suspicions[status] += 1
+            alone = unit.atomic and len(units) == 1
             if record.holders:
                 continue
-            if blameless or record.blame[status] + (not alone) < self._max_starts[status]:
-                again.append(piece)
+            if cleared or record.suspicions[status] + (not alone) < self._max_starts[status]:
+                again.append(unit)
             elif alone:
-                outcomes += self._close(piece, failed(piece.tile, status, text, traceback))
+                outcomes += self._close(unit, failed(unit.tile, status, text, traceback))
             else:
-                again += self._cut(piece)
+                again += self._cut(unit)
         self._wait(again, first=True)
         return outcomes
 
-    def _cut(self, piece: Piece) -> list[Piece]:
-        """The single episodes of a piece, which take its place; what is atomic stays what it is."""
-        if piece.atomic:
-            return [piece]
-        record = self._open.pop(piece)
-        episodes = [Piece(piece.run, piece.job, tile) for tile in piece.tile.episodes()]
+    def _cut(self, unit: WorkUnit) -> list[WorkUnit]:
+        """Replace a unit by its single episodes, unless it is atomic, and return these."""
+        if unit.atomic:
+            return [unit]
+        record = self._open.pop(unit)
+        episodes = [WorkUnit(unit.run, unit.job, tile) for tile in unit.tile.episodes()]
         for episode in episodes:
-            self._open[episode] = Progress(record.starts, record.blame.copy(), record.node_losses)
+            self._open[episode] = UnitRecord(
+                record.starts, record.suspicions.copy(), record.node_losses
+            )
         return episodes
 
-    def _close(self, piece: Piece, result: JobResult) -> list[Outcome]:
-        """Books a part; the outcome if it was the last one of its job."""
-        starts = self._open.pop(piece).starts
-        tile, parts = self._tiles[piece.job], self._parts[piece.job]
+    def _close(self, unit: WorkUnit, result: JobResult) -> list[Outcome]:
+        """Record a part, and return the outcome if it was the last one of its job."""
+        starts = self._open.pop(unit).starts
+        tile, parts = self._tiles[unit.job], self._parts[unit.job]
         parts.append((starts, result))
         if sum(part.tile.n_episodes for _, part in parts) < tile.n_episodes:
             return []
@@ -364,7 +367,7 @@ class Ledger:
         attempts = np.empty(tile.shape, dtype=np.int64)
         for part_starts, part in parts:
             attempts[part.tile.within(tile)] = part_starts
-        whole = piece.tile == tile
+        whole = unit.tile == tile
         joined = result if whole else assemble(tile, [part for _, part in parts])
         parts.clear()
-        return [Outcome(piece.job, joined, attempts)]
+        return [Outcome(unit.job, joined, attempts)]

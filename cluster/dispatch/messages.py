@@ -1,4 +1,4 @@
-"""What goes over the wire with a message: grids once for each worker, large ones once for all."""
+"""Packs messages: a grid travels once to each worker, a large one once for all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from spikeloop.cluster.dispatch.actors import Actors
 from spikeloop.cluster.dispatch.work_units import Message
-from spikeloop.workers.actor import Order
+from spikeloop.workers.actor import Payload
 from spikeloop.workers.job import Grid, Job, Tile
 
 MAX_INLINE_BYTES = 100_000
@@ -14,24 +14,20 @@ MAX_INLINE_BYTES = 100_000
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """An order and the shared grids beside it.
+class PackedMessage:
+    """The payload of a message and the shared grids beside it.
 
     Attributes:
-        brings: numbers of the grids that come with it, either way.
+        brings: numbers of the grids that come with it, in the payload or beside it.
     """
 
-    order: Order
+    payload: Payload
     beside: tuple[Any, ...]
     brings: tuple[int, ...]
 
 
-class Orders:
-    """Numbers the grids of a run and packs its messages.
-
-    Args:
-        actors: where large grids are shared.
-    """
+class MessagePacker:
+    """Numbers the grids of a run and packs its messages."""
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
@@ -39,29 +35,29 @@ class Orders:
         self._grids: list[tuple[Grid, Any]] = []
 
     def begin_run(self) -> None:
-        """Forgets the grids of the last run."""
+        """Forget the grids of the last run."""
         self._run += 1
         self._grids.clear()
 
-    def pack(self, message: Message, jobs: Sequence[Job], known: set[int]) -> Parcel:
-        """What a worker needs that has the ``known`` grids."""
+    def pack(self, message: Message, jobs: Sequence[Job], known: set[int]) -> PackedMessage:
+        """Pack a message for a worker that has the ``known`` grids."""
         tiles: list[tuple[int, Tile]] = []
         inline: dict[int, Grid] = {}
         shared: dict[int, Any] = {}
-        for piece in message:
-            grid = jobs[piece.job].grid
+        for unit in message:
+            grid = jobs[unit.job].grid
             number, reference = self._number(grid)
-            tiles.append((number, piece.tile))
+            tiles.append((number, unit.tile))
             if number not in known:
                 if reference is None:
                     inline[number] = grid
                 else:
                     shared[number] = reference
-        order = Order(self._run, tuple(tiles), inline, tuple(shared))
-        return Parcel(order, tuple(shared.values()), (*inline, *shared))
+        payload = Payload(self._run, tuple(tiles), inline, tuple(shared))
+        return PackedMessage(payload, tuple(shared.values()), (*inline, *shared))
 
     def _number(self, grid: Grid) -> tuple[int, Any]:
-        """A grid's number in this run, and a reference to it in the object store if large."""
+        """Return a grid's number in this run, and a reference to it if it is large."""
         for number, (known, reference) in enumerate(self._grids):
             if known is grid:
                 return number, reference

@@ -1,25 +1,25 @@
-"""The units of a pool's work: pieces, the messages that carry them, and what is noted of both."""
+"""Work units, the messages that carry them, and the records of both."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from spikeloop.workers.job import Status, Tile
 
-PIECES_PER_CORE = 2
-"""Pieces that a worker may hold: the second hides the time that a message takes."""
+UNITS_PER_CORE = 2
+"""Units that a worker may hold: the second hides the time that a message takes."""
 
 MESSAGES_PER_NODE = 4
-"""Messages in which the cores of a large worker are filled: it need not wait for its slowest."""
+"""Messages that fill the cores of a large worker, so that it need not wait for its slowest unit."""
 
 
 @dataclass(frozen=True)
-class Piece:
+class WorkUnit:
     """A job's tile or, after a failure, one episode of it.
 
     Attributes:
         run: which call of the pool's ``run`` it belongs to.
         job: position of the job in the sequence given to the pool.
-        tile: what is to be run.
+        tile: which episodes are run.
         whole: whether the tile must not be cut, as that of a grid of gradients.
     """
 
@@ -30,29 +30,29 @@ class Piece:
 
     @property
     def atomic(self) -> bool:
-        """Whether nothing smaller can be tried."""
+        """Whether the unit cannot be cut."""
         return self.whole or self.tile.n_episodes == 1
 
 
-Message = tuple[Piece, ...]
-"""Pieces that travel to a worker together, and whose results come back together."""
+Message = tuple[WorkUnit, ...]
+"""Units that travel to a worker together, and whose results come back together."""
 
 
 @dataclass
-class Progress:
-    """What is known of a piece that has no result yet, and where it is.
+class UnitRecord:
+    """The record of a unit that has no result yet.
 
     Attributes:
-        starts: how often it was sent to a worker, less the times when it had not begun.
-        blame: how its starts ended that are held against it.
-        node_losses: starts that ended with a whole node, which are not.
-        sent: seconds at which it was sent last.
+        starts: how often a worker began it.
+        suspicions: how the starts ended that it is suspected to have caused, by status.
+        node_losses: starts that ended with a whole node, which it is not suspected of.
+        sent: when it was sent last, in seconds.
         holders: workers that have it.
-        waiting: whether it stands in line.
+        waiting: whether it is in the queue.
     """
 
     starts: int = 0
-    blame: Counter[Status] = field(default_factory=Counter)
+    suspicions: Counter[Status] = field(default_factory=Counter)
     node_losses: int = 0
     sent: float = 0.0
     holders: set[int] = field(default_factory=set)
@@ -60,14 +60,14 @@ class Progress:
 
 
 @dataclass
-class Load:
-    """What a worker holds.
+class WorkerLoad:
+    """The messages that a worker holds.
 
     Attributes:
-        cores: pieces that it runs at the same time.
-        messages: the first of which is being run.
-        held: pieces in them.
-        since: seconds at which the first began.
+        cores: units that it runs at the same time.
+        messages: in their order; the first is being run.
+        held: units in them.
+        since: when the first began, in seconds.
     """
 
     cores: int
@@ -77,5 +77,5 @@ class Load:
 
     @property
     def free(self) -> int:
-        """Cores without a piece."""
+        """Cores without a unit."""
         return max(0, self.cores - self.held)

@@ -1,4 +1,4 @@
-"""One worker of a crew, as the crew knows it."""
+"""What a worker group knows of one worker."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,16 +8,16 @@ from spikeloop.cluster.dispatch.work_units import Message
 
 
 @dataclass
-class Member:
-    """One actor, and what is under way with it.
+class WorkerRecord:
+    """One actor, and the calls that it has not answered.
 
     Attributes:
         started: when the actor was asked for.
-        deadline: for what is awaited of it.
+        deadline: for the answer that is awaited.
         placed: whether it has been given its cores.
-        doubted: whether ``hello`` is to show that it still episodes.
+        unconfirmed: whether the answer to ``hello`` must show that it is still alive.
         node_gone: whether the node is lost, and the actor with it.
-        grids: numbers of those that it has for certain.
+        grids: numbers of the grids that it has for certain.
         bringing: by call, the numbers of the grids that it brings.
     """
 
@@ -30,7 +30,7 @@ class Member:
     warm_up: Any = None
     placed: bool = False
     ready: bool = False
-    doubted: bool = False
+    unconfirmed: bool = False
     node_gone: bool = False
     messages: dict[Any, Message] = field(default_factory=dict)
     grids: set[int] = field(default_factory=set)
@@ -38,7 +38,7 @@ class Member:
 
     @property
     def calls(self) -> list[Any]:
-        """Those that have not ended."""
+        """The calls that have not ended."""
         if self.ready:
-            return [*self.messages, self.hello] if self.doubted else list(self.messages)
+            return [*self.messages, self.hello] if self.unconfirmed else list(self.messages)
         return [self.hello if self.warm_up is None else self.warm_up]

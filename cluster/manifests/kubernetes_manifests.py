@@ -1,49 +1,81 @@
-"""Kubernetes objects for KubeRay: a run as a RayJob, a standing cluster, a pod that reads results.
+"""Manifests for KubeRay: a run, a standing cluster, or a pod that gives access to results.
 
-Pure: settings in, plain dictionaries out, which the command line writes as YAML. What the fields
-do is in KubeRay's reference of ``ray.io/v1`` and in its operator's source (ray-project/kuberay);
-they were chosen for operator 1.5.1 and later.
-
-The submission mode is HTTPMode: the operator itself hands the job to the head's Jobs API. No
-submitter pod has to be admitted and kept alive, and where a restarted head knows nothing of the
-job any more, the operator submits it again, on the same workers; ``--resume`` goes on from the last
-committed generation. If the job fails, ``backoffLimit`` makes a new cluster, which goes on too.
+The template ``deploy/kubernetes.yaml.jinja`` holds the objects and explains their fields.
 """
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
 
-from spikeloop.cluster.manifests.kubernetes_pods import (
-    CLUSTER_LABEL,
-    CONFIG,
-    RESTRICTED,
-    RESULTS,
-    UNPRIVILEGED,
-    Kubernetes,
-    Object,
-    cluster_spec,
-    key,
-    resources,
-    results_volume,
-)
+from pydantic import Field
 
+from spikeloop.cluster.patterns import matching
+from spikeloop.cluster.ray_backend.job_client import STOP_WAIT_S
+from spikeloop.cluster.ray_backend.local_cluster import OBJECT_STORE_BYTES
+from spikeloop.tasks.settings import Settings
+
+TEMPLATE = Path(__file__).parents[1] / "deploy" / "kubernetes.yaml.jinja"
 MAX_NAME = 44
 """Characters of an object's name. KubeRay takes a RayJob's up to 47, adds 6 for its cluster, and
-calls the token's Secret like that, but cuts names of more than 50 in front."""
+gives the token's Secret the same name, but cuts names of more than 50 in front."""
 MAX_CONFIG_MAP = 1_000_000
 """Bytes of a ConfigMap's files, of binary ones as base64. Kubernetes takes 1 MiB."""
-RETRIES = 3
-"""New clusters for a job that failed. A run that fails by itself fails again within a minute."""
-TTL_S = 600
-"""Time that a finished job's cluster stays, so that its logs can be read."""
+DRAIN_S = 30
+"""Seconds for which a node that has to leave waits for its work to end; Ray's own value."""
+SPECIAL = "\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
+"""Characters that YAML does not allow, or that some versions of it read as the end of a line."""
+
+Image = Annotated[
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}", "an image such as host/spikeloop:0.2.0")
+]
+Size = Annotated[str, matching(r"[1-9][0-9]{0,5}(Mi|Gi|Ti)", "a size such as 512Mi or 4Gi")]
+Name = Annotated[
+    str,
+    matching(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?", "small letters, digits, hyphens and dots"),
+]
+Label = Annotated[
+    str, matching(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?", "small letters, digits and hyphens")
+]
+
+
+class Kubernetes(Settings):
+    """Table ``[kubernetes]``: the cluster that ``spikeloop kubernetes`` asks for."""
+
+    image: Image = Field(
+        default="spikeloop:0.2.0",
+        description="container image of all pods, where the cluster's nodes can pull it",
+    )
+    workers: int = Field(default=4, ge=1, le=10_000, description="worker pods")
+    cpus: int = Field(default=2, ge=1, le=1_000, description="cores of a worker pod")
+    memory: Size = Field(default="4Gi", description="memory of a worker pod")
+    head_memory: Size = Field(default="4Gi", description="memory of the head's pod")
+    namespace: Label = Field(default="", description='"": the one of kubectl')
+    claim: Name = Field(
+        default="",
+        description='volume claim for results; "": a new one; "none": none, results go elsewhere',
+    )
+    size: Size = Field(default="10Gi", description="size of a new volume claim")
+    secret: Name = Field(
+        default="",
+        description="Secret whose keys become environment variables of the head",
+    )
+    token_secret: Name = Field(
+        default="",
+        description='Secret with Ray\'s token as auth_token; "": the operator makes one',
+    )
+    network_policy: bool = Field(
+        default=True, description="whether only the cluster, its operator and Prometheus get in"
+    )
 
 
 def object_name(run: str) -> str:
-    """The name of a run's objects: a label of DNS that begins with a letter, at most 44 long.
+    """Return a DNS label of at most 44 characters that begins with a letter, unique to the run.
 
-    A name that is one already stays as it is. Otherwise letters become small, everything else
+    A run's name that is one already stays as it is. Otherwise letters become small, everything else
     becomes hyphens, and six digits of the name's hash keep different names apart.
     """
     if re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", run) and len(run) <= MAX_NAME:
@@ -54,147 +86,100 @@ def object_name(run: str) -> str:
     return f"{plain[: MAX_NAME - 7].rstrip('-')}-{digest}"
 
 
-def run_objects(
+def run_manifest(
     run: str,
     files: Mapping[str, bytes],
     entrypoint: str,
     metadata: Mapping[str, str],
     ray_version: str,
     settings: Kubernetes,
-) -> list[Object]:
-    """A run as a RayJob, with everything it needs.
+) -> str:
+    """Return a run as a RayJob with its ConfigMap, NetworkPolicy and PersistentVolumeClaim.
 
     Args:
         run: name of the run.
-        files: path below ``CONFIG`` -> contents.
-        entrypoint: shell command of the driver, started in ``CONFIG``; it must resume.
-        metadata: of Ray's job.
-        ray_version: of the image.
+        files: path below ``/config`` -> contents.
+        entrypoint: shell command of the driver, started in ``/config``; it must resume.
+        metadata: stored with Ray's job.
+        ray_version: of the image; the operator asks for it where there are tokens.
         settings: of the cluster.
-
-    Returns:
-        ConfigMap, perhaps NetworkPolicy and PersistentVolumeClaim, and last the RayJob.
     """
-    name = object_name(run)
-    job = {
-        "entrypoint": f"cd {CONFIG} && {entrypoint}",
-        "jobId": run,  # so that `spikeloop status`, `logs`, `fetch` and `stop` find it
-        "metadata": dict(metadata),
-        "submissionMode": "HTTPMode",
-        "backoffLimit": RETRIES,
-        "shutdownAfterJobFinishes": True,
-        "ttlSecondsAfterFinished": TTL_S,
-        "rayClusterSpec": cluster_spec(name, list(files), ray_version, settings),
-    }
-    return [
-        _object("v1", "ConfigMap", f"{name}-config", name, settings, _contents(files)),
-        *_surroundings(name, settings),
-        _object("ray.io/v1", "RayJob", name, name, settings, {"spec": job}, {"spikeloop/run": run}),
-    ]
+    texts, binaries = contents(files)
+    return _render(
+        settings,
+        mode="run",
+        run=run,
+        cluster=object_name(run),
+        files=list(files),
+        texts=texts,
+        binaries=binaries,
+        entrypoint=entrypoint,
+        metadata=metadata,
+        ray_version=ray_version,
+    )
 
 
-def standing_objects(name: str, ray_version: str, settings: Kubernetes) -> list[Object]:
-    """A cluster that stays, for ``spikeloop submit``; arguments as for ``run_objects``."""
-    name = object_name(name)
-    spec = {"spec": cluster_spec(name, [], ray_version, settings)}
-    cluster = _object("ray.io/v1", "RayCluster", name, name, settings, spec)
-    return [*_surroundings(name, settings), cluster]
+def standing_manifest(name: str, ray_version: str, settings: Kubernetes) -> str:
+    """Return a cluster that stays, for ``spikeloop submit``; arguments as in ``run_manifest``."""
+    cluster = object_name(name)
+    return _render(settings, mode="standing", cluster=cluster, files=(), ray_version=ray_version)
 
 
-def reader_objects(run: str, settings: Kubernetes) -> list[Object]:
-    """A pod that does nothing for an hour but hold a run's results, for ``kubectl cp``."""
-    name = object_name(run)
-    container = {
-        "name": "reader",
-        "image": settings.image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sleep", "infinity"],
-        "resources": resources("100m", "128Mi"),
-        "securityContext": RESTRICTED,
-        "volumeMounts": [{"name": "results", "mountPath": RESULTS, "readOnly": True}],
-    }
-    spec = {
-        "activeDeadlineSeconds": 3600,
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 0,
-        "automountServiceAccountToken": False,
-        "securityContext": UNPRIVILEGED,
-        "containers": [container],
-        "volumes": [results_volume(name, settings)],
-    }
-    return [_object("v1", "Pod", f"{name}-reader", name, settings, {"spec": spec})]
+def reader_manifest(run: str, settings: Kubernetes) -> str:
+    """Return a pod that mounts a run's results for an hour, for ``kubectl cp``."""
+    return _render(settings, mode="reader", cluster=object_name(run))
 
 
-def _object(
-    version: str,
-    kind: str,
-    name: str,
-    cluster: str,
-    settings: Kubernetes,
-    body: Object,
-    annotations: Mapping[str, str] | None = None,
-) -> Object:
-    metadata: Object = {"name": name}
-    if settings.namespace:
-        metadata["namespace"] = settings.namespace
-    metadata["labels"] = {
-        "app.kubernetes.io/name": "spikeloop",
-        "app.kubernetes.io/instance": cluster,
-    }
-    if annotations:
-        metadata["annotations"] = dict(annotations)
-    return {"apiVersion": version, "kind": kind, "metadata": metadata, **body}
-
-
-def _contents(files: Mapping[str, bytes]) -> Object:
-    """Of a ConfigMap: texts as they are, so that they can be read, anything else as base64."""
-    texts, others = {}, {}
+def contents(files: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return a ConfigMap's text files as they are, and all others as base64, by their keys."""
+    texts, binaries = {}, {}
     for path, data in files.items():
         try:
             texts[key(path)] = data.decode()
         except UnicodeDecodeError:
-            others[key(path)] = base64.b64encode(data).decode()
-    return {"data": texts} | ({"binaryData": others} if others else {})
+            binaries[key(path)] = base64.b64encode(data).decode()
+    return texts, binaries
 
 
-def _surroundings(name: str, settings: Kubernetes) -> list[Object]:
-    """Who may reach the pods, and where their results go."""
-    objects = []
-    if settings.network_policy:
-        spec = {"spec": _policy(name)}
-        objects.append(_object("networking.k8s.io/v1", "NetworkPolicy", name, name, settings, spec))
-    if not settings.claim:
-        claim = {
-            "accessModes": ["ReadWriteOnce"],  # only the head writes
-            "resources": {"requests": {"storage": settings.size}},
-        }
-        objects.append(
-            _object(
-                "v1", "PersistentVolumeClaim", f"{name}-results", name, settings, {"spec": claim}
-            )
-        )
-    return objects
+def key(path: str) -> str:
+    """Return a file's key in the ConfigMap: its path as far as a key may be one, else a hash."""
+    key = path.replace("/", "..")
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", key) and ".." not in path:
+        return key
+    return hashlib.sha256(path.encode()).hexdigest()[:16]
 
 
-def _policy(name: str) -> Object:
-    """Ray trusts whoever reaches its ports, and its token travels as plain text.
-
-    ``kubectl port-forward`` comes from the node and is not held up. The labels are those of
-    KubeRay's and Prometheus' own charts.
-    """
-    cluster = {"podSelector": {"matchLabels": {CLUSTER_LABEL: name}}}
-    return {
-        "podSelector": cluster["podSelector"],
-        "policyTypes": ["Ingress"],
-        "ingress": [
-            {"from": [cluster]},
-            _entrance("app.kubernetes.io/component", "kuberay-operator", 8265),
-            _entrance("app.kubernetes.io/name", "prometheus", 8080),
-        ],
-    }
+def quoted(text: str) -> str:
+    """Return a text between double quotes that every version of YAML reads as this text."""
+    written = json.dumps(text, ensure_ascii=False)
+    return re.sub(f"[{SPECIAL}]", lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
-def _entrance(label: str, value: str, port: int) -> Object:
-    """Pods of any namespace with a label may reach a port."""
-    pods = {"namespaceSelector": {}, "podSelector": {"matchLabels": {label: value}}}
-    return {"from": [pods], "ports": [{"protocol": "TCP", "port": port}]}
+def block(text: str, indent: int) -> str:
+    """Return lines of text as an indented YAML block, which people can read, or else quoted."""
+    if "\n" not in text or re.search(f"[\\x00-\\x09\\x0b-\\x1f{SPECIAL}]", text):
+        return quoted(text)
+    chomping = "+" if text.endswith("\n") else "-"
+    lines = text.removesuffix("\n").split("\n")
+    # The indentation is relative to the key's, which is two less deep.
+    return "\n".join([f"|2{chomping}", *(line and f"{' ' * indent}{line}" for line in lines)])
+
+
+def _render(settings: Kubernetes, **values: object) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"quoted": quoted, "block": block, "key": key}
+    text = environment.from_string(TEMPLATE.read_text()).render(
+        **settings.model_dump(),
+        **values,
+        drain_s=DRAIN_S,
+        stop_wait_s=STOP_WAIT_S,
+        store_bytes=OBJECT_STORE_BYTES,
+    )
+    return text.lstrip("\n")

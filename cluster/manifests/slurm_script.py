@@ -1,4 +1,4 @@
-"""A run as a batch job of SLURM: the script that starts Ray on the job's nodes, and its submission.
+"""Writes and submits the SLURM batch script of a run, which starts Ray on the job's nodes.
 
 The script (``deploy/slurm.sh.jinja``) is all that the job needs: it can be read, changed and
 submitted by hand. Decision 0019 says why it starts Ray itself.
@@ -44,8 +44,8 @@ BREAKING = {
 """Options of sbatch that the script does not set and that would break it, each with the reason."""
 
 
-def _free(text: str) -> str:
-    """Refuses an option that the script sets, or that would break it."""
+def _allowed(text: str) -> str:
+    """Refuse an option that the script sets, or that would break it."""
     name = text[2:].partition("=")[0]
     if name in SET_BY:
         raise ValueError(f"must not be --{name}, which {SET_BY[name]} of spikeloop slurm sets")
@@ -62,12 +62,12 @@ Name = Annotated[str, matching(r"[\w.,@+-]+", "a plain name")]
 Option = Annotated[
     str,
     matching(r"--[a-z][a-z-]*(=[!-~]+)?", "one word such as --qos=long"),
-    AfterValidator(_free),
+    AfterValidator(_allowed),
 ]
 
 
-class Batch(Settings):
-    """What is asked of SLURM."""
+class SlurmBatch(Settings):
+    """The resources and limits that the job asks SLURM for."""
 
     nodes: int = Field(ge=1, le=10_000, description="nodes of the job")
     time: str = Field(description='limit of one start, as "90" (minutes), "HH:MM:SS", "D-HH:MM:SS"')
@@ -101,7 +101,7 @@ class Batch(Settings):
 
     @property
     def time_s(self) -> int:
-        """The limit in seconds; ValueError if it is not written as SLURM writes it."""
+        """The limit in seconds; ValueError if it is not in SLURM's format."""
         found = re.fullmatch(
             r"(?:(?P<d>\d+)-)?(?P<a>\d+)(?::(?P<b>\d+))?(?::(?P<c>\d+))?", self.time, re.ASCII
         )
@@ -118,17 +118,17 @@ class Batch(Settings):
 
 
 def script(
-    batch: Batch,
+    batch: SlurmBatch,
     name: str,
     config: Path,
     out: Path,
     sets: Sequence[str] = (),
     folder: Path | None = None,
 ) -> str:
-    """The batch script of a run.
+    """Return the batch script of a run.
 
     Args:
-        batch: what is asked of SLURM.
+        batch: what the job asks SLURM for.
         name: of the run; letters, digits, ".", "_" and "-".
         config: the configuration, which the job reads when it starts.
         out: folder for run folders, which all nodes see.
@@ -178,7 +178,7 @@ def script(
 
 
 def write(text: str, name: str, out: Path) -> Path:
-    """Writes a script where the run's folder will be; OSError if that cannot be."""
+    """Write a script where the run's folder will be; raise OSError if that cannot be."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}.sbatch"
     path.write_text(text, errors="surrogateescape")
@@ -186,7 +186,7 @@ def write(text: str, name: str, out: Path) -> Path:
 
 
 def submit(path: Path) -> str:
-    """Hands a script to SLURM and gives the job's number; PoolError if SLURM does not take it."""
+    """Submit a script and return the job's number; raise PoolError if SLURM does not take it."""
     if shutil.which("sbatch") is None:
         raise PoolError(
             f"{path}: written, but sbatch is not found here; log in where jobs are submitted and "

@@ -1,70 +1,61 @@
-"""Whether this process and a Ray cluster agree on the token, before Ray tries for half a minute.
+"""Checks that this process and a Ray cluster agree on the token, before Ray connects.
 
-Ray's own words on a token that does not fit are those for a cluster that is not there, and where
-only this side has a token, its workers die without a word.
+Ray reports a wrong token, after half a minute, as a cluster that is not there; and where only this
+process has a token, its workers die without a message.
 """
 
 import os
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
-from spikeloop.cluster.error_lines import first_line
 from spikeloop.cluster.pool import PoolError
 
-GREETING = "/ray.rpc.NodeInfoGcsService/CheckAlive"
-"""A call that changes nothing, with an empty message."""
+CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+"""A call of Ray's head that changes nothing, with an empty message."""
 ANSWER_S = 10.0
 
 
 def found_token() -> str:
-    """The token that Ray finds, whether or not ``RAY_AUTH_MODE`` is set; "" if there is none.
+    """Return the token where Ray documents that it looks for one; "" if there is none.
 
     Raises:
-        PoolError: it cannot be read where ``RAY_AUTH_TOKEN_PATH`` points.
+        PoolError: RAY_AUTH_TOKEN_PATH names a file that cannot be read or is empty.
     """
-    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # compiled
-    from ray.exceptions import AuthenticationError
-
-    loader = AuthenticationTokenLoader.instance()
-    loader.reset_cache()  # the environment may have changed since
-    try:
-        return str(loader.get_raw_token(ignore_auth_mode=True) or "")
-    except AuthenticationError as error:
-        if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):  # Ray's words go on to give bad advice
-            raise PoolError(
-                f"the token cannot be read: {path}, which RAY_AUTH_TOKEN_PATH names, cannot be "
-                "opened or is empty"
-            ) from error
-        raise PoolError(f"the token cannot be read: {first_line(error)}") from error
-    finally:
-        loader.reset_cache()  # a token in it would be shown by Ray, whatever RAY_AUTH_MODE says
+    if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
+        return token
+    if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        with suppress(OSError, UnicodeDecodeError):
+            if token := Path(path).read_text().strip():
+                return token
+        raise PoolError(
+            f"the token cannot be read: {path}, which RAY_AUTH_TOKEN_PATH names, cannot be "
+            "opened or is empty"
+        )
+    with suppress(OSError, RuntimeError, UnicodeDecodeError):  # an account may have no home
+        return (Path.home() / ".ray" / "auth_token").read_text().strip()
+    return ""
 
 
 def check_token(address: str) -> None:
-    """PoolError, with what to do, unless the head at ``HOST:PORT`` takes what Ray will show it.
+    """Raise PoolError, with what to do, unless the head at ``HOST:PORT`` accepts Ray's token.
 
-    Heads that do not answer as such are left to Ray.
+    What does not answer as a head is left to Ray.
     """
-    import ray
+    from spikeloop.cluster.ray_backend.private_api import shows_token
 
-    inner: Any = ray._raylet
-    shown = inner.get_authentication_mode() == inner.AuthenticationMode.TOKEN
+    shown = shows_token()
     token = ""
-    with suppress(PoolError):  # there is no file where RAY_AUTH_TOKEN_PATH points
+    with suppress(PoolError):
         token = found_token()
-    asked = not _takes(address, "")
+    asked = not accepts(address, "")
     where = f"the Ray cluster at {address}"
-    if asked and not shown:
+    if asked and not (shown and token):
+        missing = [] if shown else ["RAY_AUTH_MODE=token"]
+        missing += [] if token else ["RAY_AUTH_TOKEN to the cluster's token"]
         raise PoolError(
-            f"{where} asks for a token and this process shows none; set RAY_AUTH_MODE=token"
-            + ("" if token else " and RAY_AUTH_TOKEN to the cluster's token")
+            f"{where} asks for a token and this process shows none; set {' and '.join(missing)}"
         )
-    if asked and not token:
-        raise PoolError(
-            f"{where} asks for a token and there is none here; set RAY_AUTH_TOKEN to it, or "
-            "RAY_AUTH_TOKEN_PATH to a file that holds it"
-        )
-    if asked and not _takes(address, token):
+    if asked and not accepts(address, token):
         raise PoolError(
             f"{where} does not take this process's token; set RAY_AUTH_TOKEN to the cluster's: "
             "`ray get-auth-token` prints it there"
@@ -73,23 +64,18 @@ def check_token(address: str) -> None:
         raise PoolError(
             f"{where} asks for no token, but RAY_AUTH_MODE=token is set here, with which its "
             "workers cannot talk to this process; start the cluster with RAY_AUTH_MODE=token and "
-            "a token, or, if nobody else can reach it, set RAY_AUTH_MODE=disabled here"
+            "a token, or, if no other account can reach it, set RAY_AUTH_MODE=disabled here"
         )
 
 
-def needs_none(address: str) -> bool:
-    """Whether the head at ``HOST:PORT`` talks to everyone, with a token or without."""
-    return _takes(address, "", unknown=False)
-
-
-def _takes(address: str, token: str, unknown: bool = True) -> bool:
-    """Whether a head talks to who shows it this token; ``unknown`` if it cannot be asked."""
+def accepts(address: str, token: str, unknown: bool = True) -> bool:
+    """Return whether a head accepts this token ("" for none); ``unknown`` if it cannot be asked."""
     import grpc
 
     shown = (("authorization", f"Bearer {token}"),) if token else ()
     with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
         try:
-            channel.unary_unary(GREETING)(b"", metadata=shown, timeout=ANSWER_S)
+            channel.unary_unary(CHECK_ALIVE)(b"", metadata=shown, timeout=ANSWER_S)
         except grpc.RpcError as error:
             return unknown and bool(error.code() != grpc.StatusCode.UNAUTHENTICATED)
     return True

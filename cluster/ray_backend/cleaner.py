@@ -2,7 +2,7 @@
 
 Ray's head processes end with the process that started them, and the workers follow within seconds.
 But a node's two agents try for a minute to report its end to the head, which has ended too, and
-what a learner has started knows nothing of all this.
+what a learner has started notices nothing of all this.
 
 So every process of the cluster inherits a variable with a random word in it. This module is also
 a program that waits until the process which started the cluster ends, then kills all processes that
@@ -30,10 +30,7 @@ DONE = b"."
 
 @contextmanager
 def cleaned_up(folder: Path) -> Iterator[dict[str, str]]:
-    """Runs the program for the time of a block, and lets it end what the block has left.
-
-    Args:
-        folder: of the cluster.
+    """Run the program for the time of a block, and let it end what the block has left.
 
     Yields:
         Variables that all processes of the cluster must inherit.
@@ -70,8 +67,8 @@ def cleaned_up(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def end_all(word: str) -> None:
-    """Kills every process that has the word in its environment, and those that they start."""
-    import psutil  # Ray brings it along
+    """Kill every process that has the word in its environment, and those that they start."""
+    import psutil
 
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -87,7 +84,7 @@ def end_all(word: str) -> None:
 
 
 def main() -> None:
-    """Waits for the end of standard input, then cleans up."""
+    """Wait for the end of standard input, then clean up."""
     word, _, rest = sys.stdin.buffer.read().partition(b"\n")
     folder, _, ending = rest.partition(b"\0")
     if word:

@@ -1,7 +1,7 @@
-"""The door of a cluster: its head's dashboard, found, recognised, and opened by the token.
+"""Finds a cluster's dashboard, checks that it is Ray's, and shows it the token.
 
-Everything that can be wrong with the way there is told at once and in one line; Ray's own client
-would wait, or be asked with a token only if ``RAY_AUTH_MODE`` is set.
+Ray's own client would wait where nothing answers, and shows a token only if ``RAY_AUTH_MODE`` is
+set. Here everything that can be wrong raises at once, in one line. Decision 0029 says more.
 """
 
 import os
@@ -26,44 +26,46 @@ TOKEN = (
 )
 
 
-def reach(address: str | None) -> tuple[str, Mapping[str, str]]:
-    """The URL of a dashboard that answers, and the headers that it takes.
+def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
+    """Return the URL of a dashboard that answers, and the headers that it accepts.
 
-    A cluster that asks for no token is warned of.
+    A cluster that asks for no token causes a warning.
 
     Args:
         address: ``http://HOST:8265``; by default ``VARIABLE`` or this machine's.
 
     Raises:
-        PoolError: nobody listens there, it is no Ray dashboard, or it does not take the token.
+        PoolError: nothing listens there, it is no Ray dashboard, or it does not take the token.
     """
     url = _url(address or os.environ.get(VARIABLE) or DEFAULT)
-    _knock(url)
+    _require_listener(url)
     headers: Mapping[str, str] = {}
     if _asks_for_token(url):
         disabled = os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
-        shown = "" if disabled else found_token()
-        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
-        _show(url, headers)
+        token = "" if disabled else found_token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = _get(url, "/api/version", headers)
+        if answer.status_code in (401, 403):
+            raise token_refused(url, answer.status_code, headers)
     else:
         warn_without_token(f"the cluster at {url}")
     return url, headers
 
 
-def refused(url: str, status: int, headers: Mapping[str, str]) -> PoolError:
-    """What to say when the token is missing (401) or another (403)."""
+def token_refused(url: str, status: int, headers: Mapping[str, str]) -> PoolError:
+    """Return the error for a token that is missing (401) or another one (403)."""
     if status == 401 and not headers:
         return PoolError(f"the cluster at {url} asks for a token; {TOKEN}")
     return PoolError(f"the cluster at {url} does not accept this token; {TOKEN}")
 
 
 def _url(address: str) -> str:
-    """An address as a URL; a bare host is one of plain HTTP with Ray's port."""
+    """Return an address as a URL; a bare host means plain HTTP and Ray's port."""
     parts, port = SplitResult("", "", "", "", ""), None
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port = parts.port or (None if "://" in address else 8265)
-        (parts.hostname or "").encode("idna")  # as the system asks for it
+        (parts.hostname or "").encode("idna")  # as the system resolves it
     except ValueError:  # no number, an open bracket, or no name of a host
         parts = parts._replace(netloc="")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -74,8 +76,8 @@ def _url(address: str) -> str:
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
-def _knock(url: str) -> None:
-    """PoolError at once if nobody listens."""
+def _require_listener(url: str) -> None:
+    """Raise PoolError at once if nothing listens at a URL."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -83,31 +85,21 @@ def _knock(url: str) -> None:
             return
     except OSError as error:
         raise PoolError(
-            f"nobody answers at {url}: {first_line(error)}; is the cluster running, and is this "
+            f"nothing answers at {url}: {first_line(error)}; is the cluster running, and is this "
             "its dashboard's address? From afar: ssh -L 8265:127.0.0.1:8265 HEAD"
         ) from error
 
 
 def _asks_for_token(url: str) -> bool:
-    """Whether a Ray dashboard asks for a token; PoolError if it is none.
+    """Return whether a Ray dashboard asks for a token; raise PoolError if it is none.
 
-    That is public, so nothing is shown to whatever listens before it has answered as Ray does.
+    This answer is public, so no token is shown to anything that does not answer as Ray does.
     """
     answer = _get(url, "/api/authentication_mode", {})
     try:
-        told = answer.json() if answer.status_code == 200 else None
-    except ValueError:
-        told = None
-    if not isinstance(told, dict) or "authentication_mode" not in told:
-        raise _strange(url)
-    return bool(told["authentication_mode"] != "disabled")
-
-
-def _show(url: str, headers: Mapping[str, str]) -> None:
-    """PoolError unless the dashboard takes the token."""
-    answer = _get(url, "/api/version", headers)
-    if answer.status_code in (401, 403):
-        raise refused(url, answer.status_code, headers)
+        return bool(answer.json()["authentication_mode"] != "disabled")
+    except (ValueError, KeyError, TypeError):
+        raise _no_dashboard(url) from None
 
 
 def _get(url: str, path: str, headers: Mapping[str, str]) -> Any:
@@ -123,10 +115,10 @@ def _get(url: str, path: str, headers: Mapping[str, str]) -> Any:
                 f"{url} takes connections, but does not answer ({first_line(cause)}); if this is "
                 "an ssh tunnel, it is open and nothing runs behind it: is the cluster running?"
             ) from error
-        raise _strange(url) from error
+        raise _no_dashboard(url) from error
 
 
-def _strange(url: str) -> PoolError:
+def _no_dashboard(url: str) -> PoolError:
     return PoolError(
         f"what listens at {url} is no Ray dashboard; is this the address of the head's dashboard, "
         "whose port is 8265 by default?"

@@ -1,4 +1,4 @@
-"""Warnings of what lets other people run code on a cluster: no token, or an open folder."""
+"""Warns of what lets other people run code on a cluster: no token, or an open folder."""
 
 import logging
 import os
@@ -11,11 +11,7 @@ ADVICE = "mkdir -m 700 /tmp/ray-$USER and ray start --temp-dir=/tmp/ray-$USER/r"
 
 
 def warn_without_token(where: str) -> None:
-    """Warns that a cluster asks for no token.
-
-    Args:
-        where: the cluster, as "the Ray cluster at ADDRESS".
-    """
+    """Warn that a cluster, for example "the Ray cluster at ADDRESS", asks for no token."""
     logger.warning(
         "%s asks for no token, so everyone who reaches its ports, every account of its machines "
         "included, can run code on it; start it with RAY_AUTH_MODE=token and a token",
@@ -24,11 +20,7 @@ def warn_without_token(where: str) -> None:
 
 
 def warn_of_folder(folder: Path) -> None:
-    """Warns if other accounts of this machine can write into a cluster's folder.
-
-    Args:
-        folder: that Ray has made for the cluster on this machine.
-    """
+    """Warn if other accounts of this machine can write into Ray's folder of a cluster."""
     if open_to_others(folder):
         logger.warning(
             "other accounts of this machine can write into %s and so run code on the Ray cluster; "
@@ -39,22 +31,18 @@ def warn_of_folder(folder: Path) -> None:
 
 
 def open_to_others(folder: Path) -> bool:
-    """Whether other accounts of this machine can write into a folder.
+    """Return whether other accounts of this machine can write into a folder.
 
     In a container whose first process belongs to this account there are no others.
     """
-    if _only_account():
-        return False
+    try:
+        if os.stat("/proc/1").st_uid == os.geteuid() != 0:
+            return False
+    except OSError:  # no container, or no Linux
+        pass
     try:
         modes = [path.stat().st_mode for path in (folder, *folder.absolute().parents)]
     except OSError:  # this account cannot even look into it
         return False
     may_write = modes[0] & (stat.S_IWGRP | stat.S_IWOTH)
     return bool(may_write) and all(mode & (stat.S_IXGRP | stat.S_IXOTH) for mode in modes)
-
-
-def _only_account() -> bool:
-    try:
-        return os.stat("/proc/1").st_uid == os.geteuid() != 0
-    except OSError:
-        return False

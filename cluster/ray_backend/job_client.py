@@ -1,6 +1,7 @@
-"""Ray Jobs: the driver of a run, started and watched on a cluster's head over HTTP alone.
+"""Starts and watches the driver of a run on a cluster's head, over HTTP alone.
 
-A thin client over Ray's own, in which every trouble is one line. ``inside_job`` is the other end.
+``Jobs`` is a thin layer over Ray's ``JobSubmissionClient`` in which every failure is one line, and
+which reads the files that a job shares (``job_env.share_folder``).
 """
 
 import logging
@@ -11,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spikeloop.cluster.env import environment
 from spikeloop.cluster.error_lines import first_line, origin
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.dashboard import PATIENCE_S, VARIABLE, reach, refused
-from spikeloop.cluster.ray_backend.job_env import LENT
+from spikeloop.cluster.ray_backend.dashboard import PATIENCE_S, VARIABLE, connect, token_refused
+from spikeloop.cluster.ray_backend.job_env import SHARED
+from spikeloop.workers.environment import environment
 
 LIST_S, DOWNLOAD_S = 60, 3600
 """Time for a list of files, and for one file."""
@@ -25,7 +26,7 @@ STOP_WAIT_S = 60
 
 @dataclass(frozen=True)
 class JobInfo:
-    """What a cluster tells of a job.
+    """What a cluster reports of a job.
 
     Attributes:
         name: its submission id.
@@ -52,24 +53,20 @@ class JobInfo:
 
 
 class Jobs:
-    """The jobs of one cluster.
-
-    Args:
-        address: of the head's dashboard, ``http://HOST:8265``; by default ``VARIABLE`` or this
-            machine's.
+    """The jobs of the cluster with this dashboard, as in ``dashboard.connect``.
 
     Raises:
-        PoolError: nobody listens there, it is no Ray dashboard, or it does not take the token.
+        PoolError: nothing listens there, it is no Ray dashboard, or it does not take the token.
     """
 
     def __init__(self, address: str | None = None) -> None:
-        self.address, self._headers = reach(address)
+        self.address, self._headers = connect(address)
         from ray.job_submission import JobSubmissionClient
 
-        for module in ("dashboard_sdk", "job.sdk"):  # which tell of uploads and closed connections
+        for module in ("dashboard_sdk", "job.sdk"):  # which report uploads and closed connections
             logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.WARNING)
-        # Ray lets this variable beat the address that it is given.
-        with environment({VARIABLE: self.address}), self._clear():
+        # This variable overrides the address that Ray's client is given.
+        with environment({VARIABLE: self.address}), self._one_line_errors():
             self._client = JobSubmissionClient(self.address, headers=dict(self._headers))
 
     def submit(
@@ -80,7 +77,7 @@ class Jobs:
         env: Mapping[str, str],
         metadata: Mapping[str, str],
     ) -> None:
-        """Starts a job, which is stopped gently.
+        """Start a job that has time to commit when it is stopped.
 
         Args:
             name: its submission id, good for one job: Ray does not support using it again, even
@@ -88,10 +85,10 @@ class Jobs:
             entrypoint: shell command, run on the head.
             package: zip file, unpacked as the folder in which the job and its workers run.
             env: variables of the job and its workers.
-            metadata: kept with the job, and told to it.
+            metadata: kept with the job, and handed to it.
         """
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), **env}
-        with self._clear():
+        with self._one_line_errors():
             self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=name,
@@ -100,76 +97,68 @@ class Jobs:
             )
 
     def info(self, name: str) -> JobInfo:
-        """A job by its name; PoolError if the cluster knows none."""
-        with self._clear():
+        """Return a job by its name; raise PoolError if the cluster knows none."""
+        with self._one_line_errors():
             return _info(self._client.get_job_info(name))
 
     def all(self) -> list[JobInfo]:
-        """All jobs that were submitted to the cluster, the oldest first."""
-        with self._clear():
+        """Return all jobs that were submitted to the cluster, the oldest first."""
+        with self._one_line_errors():
             found = [_info(job) for job in self._client.list_jobs() if job.submission_id]
         return sorted(found, key=lambda job: job.submitted or datetime.max.replace(tzinfo=UTC))
 
     def stop(self, name: str) -> bool:
-        """Sends SIGTERM to a job; whether there was anything to stop."""
-        with self._clear():
+        """Send SIGTERM to a job, and return whether there was anything to stop."""
+        with self._one_line_errors():
             return bool(self._client.stop_job(name))
 
     def logs(self, name: str) -> str:
-        """All that a job has printed."""
-        with self._clear():
+        """Return all that a job has printed."""
+        with self._one_line_errors():
             return str(self._client.get_job_logs(name))
 
     async def tail(self, name: str) -> AsyncIterator[str]:
-        """The same piece by piece, until the job has ended."""
-        with self._clear():
-            async for piece in self._client.tail_job_logs(name):
-                yield piece
+        """Yield what a job prints until it has ended."""
+        with self._one_line_errors():
+            async for lines in self._client.tail_job_logs(name):
+                yield lines
 
     def last_line(self, job: JobInfo) -> str:
-        """The last line that a job has printed; "" if there is none."""
-        name = f"job-driver-{job.name}.log"
-        options = {"node_id": job.node, "filename": name, "lines": "1", "timeout": str(LIST_S)}
-        answer = self._get("/api/v0/logs/file", options, LIST_S)
+        """Return the last line that a job has printed; "" if there is none."""
+        answer = self._get_log(job, f"job-driver-{job.name}.log", lines=1, patience_s=LIST_S)
         return answer.text.strip() if answer.status_code == 200 else ""
 
-    def lent(self, job: JobInfo, pattern: str) -> list[str]:
-        """Names of the files that a job lends (``inside_job.lend``), as the pattern has them.
-
-        Args:
-            job: that runs or ran.
-            pattern: like ``NAME/state/*.npz``, relative to all that is lent.
-        """
+    def shared_files(self, job: JobInfo, pattern: str) -> list[str]:
+        """Return the shared files that match a pattern, for example ``NAME/state/*.npz``."""
         answer = self._get(
             "/api/v0/logs",
-            {"node_id": job.node, "glob": f"{LENT}/{pattern}", "timeout": str(LIST_S)},
+            {"node_id": job.node, "glob": f"{SHARED}/{pattern}", "timeout": str(LIST_S)},
             LIST_S,
         )
         if answer.status_code != 200:
-            raise self._trouble(answer)
+            raise self._error(answer)
         groups: Mapping[str, Sequence[str]] = answer.json()["data"]["result"]
         names = [name for group in groups.values() for name in group]
-        return sorted(name.removeprefix(f"{LENT}/") for name in names)
+        return sorted(name.removeprefix(f"{SHARED}/") for name in names)
 
     def read(self, job: JobInfo, name: str) -> bytes | None:
-        """The bytes of a file that a job lends; None if there is none."""
-        options = {
-            "node_id": job.node,
-            "filename": f"{LENT}/{name}",
-            "lines": "-1",  # the whole file, byte by byte
-            "timeout": str(DOWNLOAD_S),
-        }
-        answer = self._get("/api/v0/logs/file", options, DOWNLOAD_S)
+        """Return the bytes of a file that a job shares; None if there is none."""
+        answer = self._get_log(job, f"{SHARED}/{name}", lines=-1, patience_s=DOWNLOAD_S)
         if answer.status_code == 200:
             return bytes(answer.content)
         if "file is not found" in answer.text:
             return None
-        raise self._trouble(answer)
+        raise self._error(answer)
+
+    def _get_log(self, job: JobInfo, name: str, lines: int, patience_s: int) -> Any:
+        """Ask for the last ``lines`` of a file below Ray's logs; -1 is the file byte by byte."""
+        options = {"node_id": job.node, "filename": name, "lines": str(lines)}
+        return self._get("/api/v0/logs/file", {**options, "timeout": str(patience_s)}, patience_s)
 
     def _get(self, path: str, options: Mapping[str, str], patience_s: float) -> Any:
         import requests
 
-        with self._clear():
+        with self._one_line_errors():
             return requests.get(
                 self.address + path,
                 params=dict(options),
@@ -178,17 +167,17 @@ class Jobs:
                 allow_redirects=False,
             )
 
-    def _trouble(self, answer: Any) -> PoolError:
+    def _error(self, answer: Any) -> PoolError:
         if answer.status_code in (401, 403):
-            return refused(self.address, answer.status_code, self._headers)
+            return token_refused(self.address, answer.status_code, self._headers)
         return PoolError(
             f"the cluster at {self.address} cannot give this (is the node that the job ran on "
             f"gone?): {first_line(answer.text)}"
         )
 
     @contextmanager
-    def _clear(self) -> Iterator[None]:
-        """Every trouble of a request becomes one line."""
+    def _one_line_errors(self) -> Iterator[None]:
+        """Turn every failure of a request into a PoolError of one line."""
         import aiohttp
         import requests
         from ray.exceptions import AuthenticationError
@@ -196,32 +185,13 @@ class Jobs:
         try:
             yield
         except AuthenticationError as error:
-            raise refused(self.address, 403, self._headers) from error
+            raise token_refused(self.address, 403, self._headers) from error
         except (ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
             raise PoolError(
                 f"the cluster at {self.address} does not answer any more: {origin(error)}"
             ) from error
         except (RuntimeError, ValueError) as error:
             raise PoolError(f"the cluster at {self.address}: {first_line(error)}") from error
-
-
-def pack(folder: Path, package: Path, without: Sequence[str]) -> None:
-    """Packs a folder as Ray would.
-
-    What ``.gitignore`` and ``.rayignore`` name is left out, and so are ``.git`` and environments.
-
-    Args:
-        folder: what to pack.
-        package: zip file to write.
-        without: paths to leave out too, as ``.gitignore`` writes them.
-    """
-    from ray._private import ray_constants
-    from ray._private.runtime_env.packaging import create_package
-
-    quiet = logging.getLogger("spikeloop.packing")
-    quiet.setLevel(logging.ERROR)
-    left_out = [*ray_constants.get_runtime_env_default_excludes(), *without]
-    create_package(str(folder), package, include_gitignore=True, excludes=left_out, logger=quiet)
 
 
 def _info(job: Any) -> JobInfo:

@@ -1,7 +1,7 @@
-"""What a process that Ray started as a job can know of its job, and lend to whoever asks over HTTP.
+"""What a process that Ray started as a job knows of its job, and how it shares files over HTTP.
 
 Ray hands a job its runtime environment and its metadata in one variable of the environment. What
-the environment holds, ``ray.init`` must not give again (a ``ValueError``).
+that environment holds, ``ray.init`` must not give again (a ``ValueError``).
 """
 
 import json
@@ -13,29 +13,29 @@ from typing import Any
 VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where Ray tells a job what it was submitted with."""
 
-LENT = "spikeloop"
-"""Folder below Ray's logs, in which every run has a link to its folder."""
+SHARED = "spikeloop"
+"""Folder below Ray's logs that holds a link to the folder of every run."""
 
 
 def runtime_env() -> Mapping[str, Any]:
-    """The runtime environment that the job was submitted with; empty outside a job."""
-    return _told("runtime_env")
+    """Return the runtime environment that the job was submitted with; empty outside a job."""
+    return _job_config("runtime_env")
 
 
 def metadata() -> Mapping[str, str]:
-    """The metadata that the job was submitted with; empty outside a job."""
-    return _told("metadata")
+    """Return the metadata that the job was submitted with; empty outside a job."""
+    return _job_config("metadata")
 
 
-def lend(folder: Path, name: str) -> bool:
-    """Puts a folder in reach of the log interface of Ray's dashboard, which asks for the token.
+def share_folder(folder: Path, name: str) -> bool:
+    """Make a folder readable through the log interface of Ray's dashboard, which wants the token.
 
     Ray follows links out of its log folder, so nothing is copied, and what the run commits later
-    can be read as well. Beside the link a file of text says where the folder is (``told_in``).
+    can be read as well. A text file beside the link says where the folder is (``location_file``).
 
     Args:
-        folder: it may be still to be made.
-        name: to lend it under; what was lent under that name before no longer is.
+        folder: it need not exist yet.
+        name: under which it is shared; it replaces what was shared under that name before.
 
     Returns:
         Whether this process writes to its job's log, which tells where Ray's logs are.
@@ -47,20 +47,21 @@ def lend(folder: Path, name: str) -> bool:
         return False
     if log.name != f"job-driver-{job}.log":
         return False
-    shelf = log.parent / LENT
-    shelf.mkdir(exist_ok=True)
-    (shelf / told_in(name)).write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
-    link = shelf / name
+    shared = log.parent / SHARED
+    shared.mkdir(exist_ok=True)
+    location = shared / location_file(name)
+    location.write_text(f"{folder}\n", encoding="utf-8", errors="surrogateescape")
+    link = shared / name
     link.unlink(missing_ok=True)
     link.symlink_to(folder, target_is_directory=True)
     return True
 
 
-def told_in(name: str) -> str:
-    """The file that says where a folder is which is lent under a name; no run's name begins so."""
+def location_file(name: str) -> str:
+    """Return the file that holds a shared folder's path; no run's name begins with a dot."""
     return f".{name}.txt"
 
 
-def _told(what: str) -> Mapping[str, Any]:
-    told = json.loads(os.environ.get(VARIABLE) or "{}").get(what) or {}
-    return told if isinstance(told, dict) else {}
+def _job_config(part: str) -> Mapping[str, Any]:
+    found = json.loads(os.environ.get(VARIABLE) or "{}").get(part) or {}
+    return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""A Ray cluster of this process alone: quiet, closed to strangers, and gone at the end."""
+"""A Ray cluster of this process alone: quiet, closed to other users, and gone at the end."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from spikeloop.cluster.env import environment
 from spikeloop.cluster.error_lines import first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.cleaner import cleaned_up
 from spikeloop.cluster.ray_backend.private_folder import RAYS, private_folder
 from spikeloop.cluster.signals import Interrupted, StopSignal, ending_signals
+from spikeloop.workers.environment import environment
 
 OBJECT_STORE_BYTES = 200_000_000
 """Shared memory for large populations; jobs and results travel beside it."""
@@ -30,15 +30,15 @@ run another checkout's code. Packed, so that no temporary folder is left behind 
 ONE_THREAD_EACH = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 } | {"VECLIB_MAXIMUM_THREADS": "1"}
-"""A worker is one core: libraries that start threads of their own would fight for it."""
+"""A worker is one core: libraries that start threads of their own would compete for it."""
 
 LEFT_TO_RAY = ("raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 """Names of the processes that ``ray.shutdown`` ends itself."""
 
 
 @contextmanager
-def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") -> Iterator[str]:
-    """Starts Ray, and ends it with all its processes.
+def local_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") -> Iterator[str]:
+    """Start Ray for the time of a block, and end it with all its processes.
 
     A signal may come at any time. While Ray starts, which takes some seconds, it breaks the start
     off; only for the quarter of a second in which Ray sets its own handlers, SIGTERM ends the
@@ -56,8 +56,8 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
     """
     variables: dict[str, str | None] = {
         **ONE_THREAD_EACH,
-        # Where nothing is said, Ray turns tokens on for a cluster of its own; and unlike a word
-        # said here, that also works if Ray was imported before.
+        # Ray turns tokens on for a cluster of its own unless this is set; and unlike a value
+        # set here, its default also works if Ray was imported before.
         "RAY_AUTH_MODE": None,
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone
@@ -89,14 +89,14 @@ def private_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") 
 
 
 def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Path) -> str:
-    """Starts Ray in a folder, and gives the address of its dashboard, or an empty text."""
+    """Start Ray in a folder, and return the address of its dashboard, or an empty text."""
     import ray
 
-    # Ray prints notices of dead workers from a thread of its own, past all logging levels.
-    # Its debugger silences them with this switch; the run reports deaths itself.
-    ray._private.worker._worker_logs_enabled = False
+    from spikeloop.cluster.ray_backend.private_api import silence_death_notices
+
+    silence_death_notices()
     try:
-        with breaking_off(stop), _deaf_to_hangups():
+        with interruptible_start(stop), _hangups_blocked():
             context: Any = ray.init(
                 address="local",
                 num_cpus=n_cores,
@@ -106,7 +106,7 @@ def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Pa
                 runtime_env={"working_dir": str(EMPTY)},
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                job_config=named(run),
+                job_config=job_named(run),
                 _temp_dir=str(folder),
             )
     except SystemExit as error:  # from the handler of SIGTERM that Ray sets
@@ -122,8 +122,35 @@ def _start(n_cores: int, dashboard: bool, stop: StopSignal, run: str, folder: Pa
 
 
 @contextmanager
-def _deaf_to_hangups() -> Iterator[None]:
-    """Blocks SIGHUP in all processes that are started within, for good.
+def interruptible_start(stop: StopSignal) -> Iterator[None]:
+    """Break ``ray.init`` off on a signal that ends a run, and put back the handlers it replaces.
+
+    Once its processes run, Ray connects to them within a moment; that must not be broken off.
+    """
+    from spikeloop.cluster.ray_backend.private_api import processes_started
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.requested = True
+        if not processes_started():
+            raise Interrupted
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in ending_signals()}
+    try:
+        for number in before:
+            signal.signal(number, handle)
+        stop.check()
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _hangups_blocked() -> Iterator[None]:
+    """Block SIGHUP in all processes that are started within, for good.
 
     A terminal that is closed sends it to all of them. They must not end before this process, which
     still needs them to end well; what comes here is handled at the end of the block.
@@ -135,27 +162,27 @@ def _deaf_to_hangups() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def named(run: str) -> Any:
-    """Ray's settings for a job that its dashboard shows under a name; None without one."""
+def job_named(run: str) -> Any:
+    """Return Ray's settings for a job that its dashboard shows under a name; None without one."""
     from ray.job_config import JobConfig
 
     return JobConfig(metadata={"job_name": run}) if run else None
 
 
 def _children() -> set[Any]:
-    """All processes under this one."""
-    import psutil  # Ray brings it along
+    """Return all processes under this one."""
+    import psutil
 
     return set(psutil.Process().children(recursive=True))
 
 
 def _end(before: set[Any]) -> None:
-    """Shuts Ray down with all its processes, those of a start that was broken off included.
+    """Shut Ray down with all its processes, those of a start that was broken off included.
 
     Raylet and head are left to ``ray.shutdown``, which asks them to end, and so are the raylet's
     agents: it ends when one of them is gone, and Ray would end this process in the middle of
-    ``ray.shutdown`` once it noticed. The other helpers and the workers hold nothing worth a
-    farewell, and the raylet would wait a second for them.
+    ``ray.shutdown`` once it noticed. The other helpers and the workers hold nothing of value, and
+    the raylet would wait a second for them.
     """
     import psutil
     import ray
@@ -172,7 +199,7 @@ def _end(before: set[Any]) -> None:
 
 
 def _has_token() -> bool:
-    """Whether there is a token, if need be a new one in the home folder.
+    """Return whether there is a token, after making one in the home folder if there is none.
 
     Ray would write it where every user of the machine can read it, and with it they could run code
     as this one.
@@ -189,7 +216,7 @@ def _has_token() -> bool:
         if path.exists():
             path.chmod(0o600)
         else:
-            with open(new, "x", opener=_for_this_user) as file:
+            with open(new, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
                 file.write(secrets.token_hex(32))
             with suppress(FileExistsError):  # another run was faster
                 os.link(new, path)
@@ -199,35 +226,3 @@ def _has_token() -> bool:
         with suppress(OSError):
             new.unlink()
     return True
-
-
-def _for_this_user(path: str, flags: int) -> int:
-    """Opens a file that no other user can read."""
-    return os.open(path, flags, 0o600)
-
-
-@contextmanager
-def breaking_off(stop: StopSignal) -> Iterator[None]:
-    """Breaks ``ray.init`` off on a signal that ends a run, and puts back the handlers it replaces.
-
-    Once its processes run, Ray connects to them within a moment; that must not be broken off.
-    """
-    import ray
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.requested = True
-        if ray._private.worker._global_node is None:
-            raise Interrupted
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in ending_signals()}
-    try:
-        for number in before:
-            signal.signal(number, handle)
-        stop.check()
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,7 +1,7 @@
 """Which Ray clusters of this machine can be reached from elsewhere, and where their files are.
 
-Whoever reaches the ports of a cluster and need not show a token runs code as the user who started
-it. What belongs to other users may be invisible; that is said, not guessed.
+Everyone who reaches the ports of a cluster that asks for no token can run code as the user who
+started it. What belongs to other users may be invisible; that is reported, not guessed.
 """
 
 import ipaddress
@@ -29,8 +29,8 @@ ANSWER_S = 2.0
 
 
 @dataclass
-class Exposed:
-    """What is known of one Ray cluster on this machine.
+class ExposedCluster:
+    """One Ray cluster on this machine, as far as it is known.
 
     Attributes:
         session: Ray's name of it.
@@ -53,11 +53,11 @@ class Exposed:
         return "; ".join(f"{role} on {_ports(ports)}" for role, ports in self.public.items())
 
 
-def clusters() -> list[Exposed]:
-    """All Ray clusters that have processes on this machine, in the order of their start."""
-    import psutil  # Ray brings it along
+def clusters() -> list[ExposedCluster]:
+    """Return all Ray clusters that have processes on this machine, in the order of their start."""
+    import psutil
 
-    found: dict[str, Exposed] = {}
+    found: dict[str, ExposedCluster] = {}
     sessions: dict[int, str] = {}
     for process in sorted(psutil.process_iter(), key=lambda process: process.pid):
         with suppress(psutil.NoSuchProcess):
@@ -73,7 +73,7 @@ def clusters() -> list[Exposed]:
             if not role or not session:
                 continue
             sessions[process.pid] = session
-            cluster = found.setdefault(session, Exposed(session))
+            cluster = found.setdefault(session, ExposedCluster(session))
             for word in command:
                 key, _, value = word.partition("=")
                 if key in ("--session-dir", "--session_dir"):
@@ -96,7 +96,7 @@ def clusters() -> list[Exposed]:
 
 
 def folder_behind(url: str) -> Path | None:
-    """The folder of the cluster with this dashboard; None unless it is on this machine."""
+    """Return the folder of the cluster with this dashboard; None unless it is on this machine."""
     parts = urlsplit(url)
     for cluster in clusters():
         if cluster.dashboard is not None and cluster.dashboard[1] == parts.port:
@@ -107,7 +107,7 @@ def folder_behind(url: str) -> Path | None:
 
 
 def asks_for_token(host: str, port: int) -> bool | None:
-    """Whether a dashboard refuses who shows no token; None if it does not answer as one."""
+    """Return whether a dashboard refuses a request without token; None if it answers otherwise."""
     import http.client
 
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
@@ -125,7 +125,7 @@ def asks_for_token(host: str, port: int) -> bool | None:
 
 
 def _listening(process: Any) -> Iterator[tuple[str, int]]:
-    """Host and port of each socket on which a process waits for connections."""
+    """Yield host and port of each socket on which a process waits for connections."""
     for connection in process.net_connections("tcp"):
         if connection.status == "LISTEN":
             yield connection.laddr.ip, connection.laddr.port

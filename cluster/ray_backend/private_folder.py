@@ -1,4 +1,4 @@
-"""A folder for Ray's files that no other account can enter, and that is gone after the run.
+"""Makes a folder for Ray's files that no other account can enter, and removes it after the run.
 
 Ray makes its temporary folder and most folders in it writable for every account, whatever mode they
 had before, and its workers import modules from there. So Ray gets a folder *inside* one of mode
@@ -20,7 +20,7 @@ from spikeloop.cluster.pool import PoolError
 
 PREFIX = "spikeloop-"
 RAYS = "r"
-"""The folder within that Ray is given."""
+"""The folder in it that Ray is given."""
 IN_USE = ".in-use"
 """A file that the process which made the folder keeps locked."""
 LONGEST_BASE = 18
@@ -33,7 +33,7 @@ start that failed can be read."""
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Makes a folder of mode 700 in the temporary folder, and removes it at the end.
+    """Make a folder of mode 700 in the temporary folder, and remove it at the end.
 
     After a ``PoolError``, whose message may name logs in it, it is left for ``KEPT_S`` at least.
     """
@@ -65,7 +65,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def remove(folder: Path, patience_s: float = 5.0) -> None:
-    """Removes a folder into which processes that are about to end may still write."""
+    """Remove a folder into which processes that are about to end may still write."""
     deadline = time.monotonic() + patience_s
     while folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,7 +75,7 @@ def remove(folder: Path, patience_s: float = 5.0) -> None:
 
 
 def _base() -> Path:
-    """``RAY_TMPDIR`` or ``TMPDIR`` if Ray can be at home there, else ``/tmp``."""
+    """Return ``RAY_TMPDIR`` or ``TMPDIR`` if Ray can work there, else ``/tmp``."""
     for name in ("RAY_TMPDIR", "TMPDIR"):
         if given := os.environ.get(name):
             base = Path(given).resolve()
@@ -89,14 +89,14 @@ def _base() -> Path:
 
 
 def _replaceable(folder: Path) -> bool:
-    """Whether another account could put something else in the place of what is in a folder."""
+    """Return whether another account could replace what is in a folder."""
     found = folder.stat()
     shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
     return bool(shared) or found.st_uid not in (0, os.geteuid())
 
 
 def _remove_abandoned(base: Path) -> None:
-    """Removes the folders that killed processes of this account have left behind."""
+    """Remove the folders that killed processes of this account have left behind."""
     for folder in base.glob(f"{PREFIX}*"):
         with suppress(OSError):
             found = folder.lstat()

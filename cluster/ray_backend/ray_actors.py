@@ -1,6 +1,6 @@
 """Ray as a pool sees it: actors and calls, and every failure of Ray's as one of two exceptions.
 
-Ray's own restarts and retries are off: who is tried again, and where, is the ledger's affair.
+Ray's own restarts and retries are off: the ledger decides what is tried again, and where.
 """
 
 import threading
@@ -14,9 +14,10 @@ import ray
 from ray import exceptions
 
 from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised, Node
-from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, PIECES_PER_CORE
+from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, UNITS_PER_CORE
 from spikeloop.cluster.error_lines import first_line, last_line
 from spikeloop.cluster.pool import PoolError
+from spikeloop.cluster.ray_backend.private_api import draining_nodes
 from spikeloop.cluster.ray_backend.reservations import Reservation, Reservations
 from spikeloop.workers.actor import EpisodeWorker
 from spikeloop.workers.base import Unavailable
@@ -26,21 +27,15 @@ POLL_S = 1.0
 """How often Ray's head is asked for its nodes, and for what is free on them."""
 
 SILENCE_S = 30.0
-"""A head that does not answer for so long is given up. After 60 s Ray would end this process."""
+"""A head that does not answer for this time is given up. After 60 s Ray would end this process."""
 
 BLINK_S = 1.0
-"""The clock advances by at most this between two looks at it. So the time in which this process was
-stopped, or was busy with something else, counts against nobody."""
-
-
-def logs_folder() -> str:
-    """Where Ray keeps the logs of this machine's node of the cluster."""
-    node: Any = ray._private.worker._global_node
-    return str(node.get_logs_dir_path())
+"""The clock advances by at most this between two readings. So the time in which this process was
+stopped, or was busy with something else, counts against no worker."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reserved:
+class ReservedActor:
     """An actor, and the cores that it uses or waits for."""
 
     handle: Any
@@ -61,15 +56,15 @@ class RayActors:
         self._class: Any = ray.remote(EpisodeWorker)
         self._closed = threading.Event()
         self._reservations = Reservations(run)
-        self._nodes: list[Node] = self._look()
+        self._nodes: list[Node] = self._read_nodes()
         self._looked = time.monotonic()
         self._now = self._heard = 0.0
-        # A head that is gone lets this question wait; the loop must not.
+        # The answer of a head that is gone takes long; the pool's loop must not wait for it.
         self._poll = threading.Thread(target=self._keep_polling, name="nodes", daemon=True)
 
     @contextmanager
     def polling(self) -> Iterator["RayActors"]:
-        """Asks for the nodes again and again, until the end of the block."""
+        """Ask for the nodes again and again, until the end of the block."""
         self._poll.start()
         try:
             yield self
@@ -78,42 +73,42 @@ class RayActors:
             self._poll.join(timeout=POLL_S)
 
     def now(self) -> float:
-        """Seconds in which this process was there to hear of something."""
+        """Return the seconds in which this process was able to notice something."""
         return self._clock()
 
     def nodes(self) -> Sequence[Node]:
-        """The nodes that are alive and offer cores, as last heard."""
+        """Return the nodes that are alive and offer cores, as last heard."""
         if self._silent():
             raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
         return self._nodes
 
-    def start(self, node: Node, cores: int) -> Reserved:
-        """Starts a worker on a node; with several cores, so many calls run as it may hold."""
+    def start(self, node: Node, cores: int) -> ReservedActor:
+        """Start a worker on a node; with several cores it runs as many calls as it may hold."""
         reservation = self._reservations.make(node.identifier, cores)
         options = self._class.options(
             num_cpus=cores,
             max_restarts=0,
             max_task_retries=0,
-            max_concurrency=1 if cores == 1 else PIECES_PER_CORE * (MESSAGES_PER_NODE + 1),
+            max_concurrency=1 if cores == 1 else UNITS_PER_CORE * (MESSAGES_PER_NODE + 1),
             scheduling_strategy=reservation.strategy,
         )
-        return Reserved(options.remote(self._import_path, cores, self._run), reservation)
+        return ReservedActor(options.remote(self._import_path, cores, self._run), reservation)
 
-    def placed(self, actor: Reserved) -> bool:
-        """Whether the worker's reservation was granted."""
+    def placed(self, actor: ReservedActor) -> bool:
+        """Return whether the worker's reservation was granted."""
         return actor.reservation.granted
 
     def holders(self) -> Mapping[str, int]:
-        """Cores of other runs, by name."""
+        """Return the cores of other runs, by name."""
         return self._reservations.others
 
-    def call(self, actor: Reserved, method: str, *arguments: Any, name: str = "") -> Any:
-        """Calls a method; the reference to its result."""
+    def call(self, actor: ReservedActor, method: str, *arguments: Any, name: str = "") -> Any:
+        """Call a method, and return the reference to its result."""
         bound = getattr(actor.handle, method)
         return (bound.options(name=name) if name else bound).remote(*arguments)
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
-        """Those that have ended, as soon as there is one."""
+        """Return the calls that have ended, as soon as there is one."""
         if not calls:
             time.sleep(timeout_s)
             return []
@@ -123,13 +118,13 @@ class RayActors:
         return list(ended)
 
     def result(self, call: Any) -> Any:
-        """What a call gave, or why it did not."""
+        """Return what a call gave, or raise why it did not."""
         try:
             return ray.get(call)
         except exceptions.RuntimeEnvSetupError as error:
             raise PoolError(f"Ray cannot set up a worker: {first_line(error)}") from error
         except exceptions.RayTaskError as error:
-            if isinstance(error.cause, Unavailable):  # of a warm-up: no episode can succeed there
+            if isinstance(error.cause, Unavailable):  # of a warm-up: no job can succeed there
                 raise PoolError(str(error.cause)) from error
             # Its text is the remote traceback, whose last line is the error itself.
             raise CallRaised(last_line(error), str(error)) from error
@@ -138,14 +133,14 @@ class RayActors:
         except exceptions.RayError as error:
             raise _lost(error) from error
 
-    def kill(self, actor: Reserved) -> None:
-        """Ends an actor's process; where the head is gone it ends with this process instead."""
+    def kill(self, actor: ReservedActor) -> None:
+        """End an actor's process; where the head is gone it ends with this process instead."""
         if not self._silent():  # or Ray would wait for the head until it gives up everything
             ray.kill(actor.handle, no_restart=True)
             self._reservations.give_back(actor.reservation)
 
     def share(self, value: Any) -> Any:
-        """A reference to the value in the object store; PoolError if that is full."""
+        """Return a reference to the value in the object store; raise PoolError if that is full."""
         try:
             return ray.put(value)
         except exceptions.RayError as error:
@@ -153,16 +148,16 @@ class RayActors:
                 f"Ray's object store does not take a population: {first_line(error)}"
             ) from error
 
-    def _look(self) -> list[Node]:
-        """The nodes as they are now. Waits for the head."""
-        leaving = ray._private.state.state.get_draining_nodes()
+    def _read_nodes(self) -> list[Node]:
+        """Ask the head for the nodes as they are now, and wait for its answer."""
+        leaving = draining_nodes()
         table: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
         cores = {
             node["NodeID"]: cores
             for node in table
             if node["Alive"] and (cores := int(node["Resources"].get("CPU", 0))) > 0
         }
-        taken = self._reservations.look(cores)
+        taken = self._reservations.update(cores)
         return [Node(node, n, node in leaving, taken[node]) for node, n in cores.items()]
 
     def _clock(self) -> float:
@@ -176,14 +171,14 @@ class RayActors:
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):
             try:
-                self._nodes = self._look()
+                self._nodes = self._read_nodes()
                 self._heard = self._now
             except Exception:  # whatever it is, the head did not answer; ``nodes`` says so in time
                 continue
 
 
 def _lost(error: exceptions.RayError) -> ActorLost:
-    """Why an actor is gone. That its node went is said in words only."""
+    """Return why an actor is gone. Ray reports the loss of its node in words only."""
     text = str(error)
     if isinstance(error, exceptions.NodeDiedError | exceptions.ActorUnschedulableError) or (
         "node has died" in text or "node was terminated" in text

@@ -1,74 +1,73 @@
-"""A pool on a cluster: the loop that joins the ledger, which decides, and the crew, which acts."""
+"""A pool on a cluster: its loop passes events of the worker group to the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from spikeloop.cluster.dispatch.actors import Actors
-from spikeloop.cluster.dispatch.events import Broke, Done, Lost, News, Ready
+from spikeloop.cluster.dispatch.events import Broke, Done, Event, Lost, Ready
 from spikeloop.cluster.dispatch.ledger import Ledger
-from spikeloop.cluster.dispatch.worker_group import Crew
+from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.metrics import Measure, Metrics
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.progress import Progress, Tell, untold
+from spikeloop.cluster.progress import ProgressLines, ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.workers.job import Job, Outcome, Status
 
 TICK_S = 0.1
-"""How late a stop signal or a deadline may be noticed."""
+"""The longest time until a stop signal or a deadline is noticed."""
 
 MEASURE_S = 1.0
 """How often the pool publishes what it is doing."""
 
 START_GRACE_S = 10.0
-"""So long after the first worker is ready the others are waited for; they may join later too."""
+"""After the first worker is ready, the others are waited for this long; they may join later too."""
 
 
 class RayPool:
-    """Evaluates jobs on a crew of actors.
+    """Evaluates jobs on a group of workers.
 
     Args:
         actors: the cluster.
-        crew: the workers on it.
-        job_timeout_s: seconds a worker may spend on one job or on one retried episode.
-        max_attempts: how often an episode may lose its worker before it fails.
+        group: the workers on it.
+        job_timeout_s: seconds that a worker may spend on one job or on one retried episode.
+        max_attempts: starts of an episode that keeps losing its worker.
         patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
-        description: one line for people.
         metrics: where numbers are published; None for nowhere.
-        tell: shows the user a line about workers that start, or cores that are waited for.
+        show_line: shows the user a line about workers that start, or missing cores.
     """
 
     def __init__(
         self,
         actors: Actors,
-        crew: Crew,
+        group: WorkerGroup,
         job_timeout_s: float,
         max_attempts: int,
         patience_s: float,
         stop: StopSignal,
         description: str,
         metrics: Metrics | None = None,
-        tell: Tell = untold,
+        show_line: ShowLine = show_nothing,
     ) -> None:
         self.description = description
         self.stop = stop
         self._actors = actors
-        self._crew = crew
+        self._group = group
         self._ledger = Ledger(job_timeout_s, max_attempts)
         self._job_timeout_s = job_timeout_s
         self._patience_s = patience_s
         self._last_ready = self._measured = actors.now()
         self._metrics = metrics or Metrics()
-        self._progress = Progress(tell, actors.now)
+        self._progress = ProgressLines(show_line, actors.now)
 
     @property
     def n_workers(self) -> int:
         """Cores that run jobs at the same time."""
-        return max(1, self._crew.n_cores)
+        return max(1, self._group.n_cores)
 
     @property
     def n_replaced(self) -> int:
         """Workers that died or were killed and were replaced since the pool was opened."""
-        return self._crew.n_replaced
+        return self._group.n_replaced
 
     @property
     def n_copies(self) -> int:
@@ -76,42 +75,44 @@ class RayPool:
         return self._ledger.n_copies
 
     def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Shows numbers of the work beside the pool's own."""
+        """Publish numbers of the work beside the pool's own."""
         self._metrics.publish(measures)
 
     def wait_until_ready(self) -> None:
-        """Returns when all workers have started and done their warm-up job, or some have.
+        """Return when all workers have started and done their warm-up job, or some have.
 
         Waits as long as other runs hold all cores.
         """
         first = None
-        while first is None or (self._crew.starting and self._actors.now() < first + START_GRACE_S):
-            self._crew.fill()
+        while first is None or (
+            self._group.starting and self._actors.now() < first + START_GRACE_S
+        ):
+            self._group.fill()
             self._turn()
-            if not self._crew.waiting:
-                self._progress.starts(self._crew.muster)
-            if first is None and self._crew.ready:
+            if not self._group.waiting:
+                self._progress.report_start(self._group.start_counts)
+            if first is None and self._group.ready:
                 first = self._actors.now()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yields one outcome per job, in order of completion."""
+        """Yield one outcome per job, in order of completion."""
         run = self._ledger.begin([job.tile for job in jobs], [job.grid.gradient for job in jobs])
-        self._crew.begin_run()
+        self._group.begin_run()
         self._last_ready = self._actors.now()
         try:
             while not self._ledger.finished:
-                self._crew.fill()  # first, because a node may have left while the reader was busy
+                self._group.fill()  # first, because a node may have left while the reader was busy
                 self._send(jobs)
                 outcomes = self._turn()
                 if outcomes:
-                    self._send(jobs)  # nobody waits for whoever reads the outcomes
+                    self._send(jobs)  # workers do not wait for the reader of the outcomes
                     for outcome in outcomes:
-                        self._metrics.episodes_done(jobs[outcome.index], outcome)
+                        self._metrics.count(jobs[outcome.index], outcome)
                     yield from outcomes
                     self._last_ready = self._actors.now()  # the reader's time does not count
         except GeneratorExit:
             # The reader left early. Workers end what they have begun, and their results are
-            # dropped: a new worker would cost more time than that. It may be long ago by now.
+            # dropped: a new worker would cost more time than that. A later run may have begun.
             self._ledger.end(run)
             raise
         except BaseException:
@@ -123,44 +124,48 @@ class RayPool:
             self._measure()
 
     def _turn(self) -> list[Outcome]:
-        """One turn of the loop: hears what happened, and books it."""
+        """Run one turn of the loop: collect events, and return the outcomes that follow."""
         self.stop.check()
-        outcomes = [outcome for news in self._crew.news(TICK_S) for outcome in self._book(news)]
+        outcomes = [
+            outcome for event in self._group.events(TICK_S) for outcome in self._record(event)
+        ]
         for worker in self._ledger.overdue(self._actors.now()):
             # A running actor cannot be stopped otherwise.
             message = f"took longer than {self._job_timeout_s:g} s"
             outcomes += self._dismiss(worker, Status.TIMED_OUT, message)
-        for worker in self._crew.leaving:
+        for worker in self._group.leaving:
             self._dismiss(worker, Status.WORKER_DIED, "its node leaves")
         self._check_patience()
-        if self._crew.waiting:
-            self._progress.waits(lambda: self._crew.shortage)
+        if self._group.waiting:
+            self._progress.report_waiting(lambda: self._group.shortage)
         else:
-            self._progress.goes_on(lambda: self._crew.muster)
+            self._progress.report_workers(lambda: self._group.start_counts)
         if self._actors.now() >= self._measured + MEASURE_S:
             self._measure()
         return outcomes
 
     def _measure(self) -> None:
-        """Publishes what the pool is doing."""
+        """Publish what the pool is doing."""
         self._measured = self._actors.now()
-        ledger, crew = self._ledger, self._crew
-        self._metrics.busy(ledger.n_in_flight, ledger.n_waiting, crew.n_cores, crew.n_replaced)
+        ledger, group = self._ledger, self._group
+        self._metrics.set_load(
+            ledger.n_in_flight, ledger.n_waiting, group.n_cores, group.n_replaced
+        )
 
     def _send(self, jobs: Sequence[Job]) -> None:
-        """Tops up the workers' queues, each by one message in turn."""
+        """Fill the workers' queues, each by one message in turn."""
         now = self._actors.now()
         self._ledger.copy_stragglers(now)
-        workers = self._crew.ready
+        workers = self._group.ready
         while workers:
             given = [(worker, self._ledger.assign(worker, now)) for worker in workers]
             for worker, message in given:
                 if message:
-                    self._crew.send(worker, message, jobs)
+                    self._group.send(worker, message, jobs)
             workers = [worker for worker, message in given if message]
 
-    def _book(self, news: News) -> list[Outcome]:
-        match news:
+    def _record(self, event: Event) -> list[Outcome]:
+        match event:
             case Ready(worker, cores):
                 self._ledger.join(worker, cores)
                 return []
@@ -172,13 +177,13 @@ class RayPool:
                 return self._ledger.lost(worker, status, text, with_node)
 
     def _dismiss(self, worker: int, status: Status, text: str) -> list[Outcome]:
-        self._crew.dismiss(worker)
+        self._group.dismiss(worker)
         return self._ledger.lost(worker, status, text)
 
     def _check_patience(self) -> None:
-        """PoolError if there has been no worker, and no node for one, for too long."""
+        """Raise PoolError if there has been no worker, and no node for one, for too long."""
         now = self._actors.now()
-        if self._crew.ready or self._crew.starting or self._crew.has_room:
+        if self._group.ready or self._group.starting or self._group.has_room:
             self._last_ready = now
         elif now > self._last_ready + self._patience_s:
             how_long = f" for {self._patience_s:g} s" if self._patience_s else ""

@@ -3,11 +3,8 @@
 Each worker gets its cores as a placement group of one bundle, bound to a node by the label that
 Ray gives every node. A placement group is granted whole or not at all, whatever else wants the same
 cores at the same time, and can be asked for that; an actor alone cannot: Ray calls it pending both
-while it waits for cores and while its process starts. The group's name says whose it is, to
-everyone on the cluster.
-
-All of this is public, except what is free on a node: ``ray.available_resources`` adds up over all
-nodes, and ``ray.util.state`` neither knows it nor works without the dashboard.
+while it waits for cores and while its process starts. The group's name tells everyone on the
+cluster whose it is. Decision 0024 says more.
 """
 
 import math
@@ -17,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import ray
 from ray.util import placement_group, placement_group_table, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from spikeloop.cluster.ray_backend.private_api import free_resources
 
 PREFIX, MARK = "spikeloop: ", " #"
 """Around the run in the name of a placement group; a random number follows, since Ray wants names
@@ -28,11 +26,10 @@ to differ."""
 
 @dataclass(eq=False)
 class Reservation:
-    """Cores of one worker.
+    """The cores of one worker.
 
     Attributes:
         group: Ray's handle.
-        node: where they are.
         granted: whether the worker has them, as last heard.
     """
 
@@ -43,7 +40,7 @@ class Reservation:
 
     @property
     def strategy(self) -> PlacementGroupSchedulingStrategy:
-        """Puts an actor on these cores, as soon as there are any."""
+        """The scheduling strategy that puts an actor on these cores once they are granted."""
         return PlacementGroupSchedulingStrategy(self.group, placement_group_bundle_index=0)
 
 
@@ -54,7 +51,7 @@ class Reservations:
         run: what the work is called, for other runs that wait for its cores; "" for no name.
 
     Attributes:
-        others: cores of other runs by name; looked for only while this one has none.
+        others: cores of other runs by name; read only while this one has none.
     """
 
     def __init__(self, run: str) -> None:
@@ -63,7 +60,7 @@ class Reservations:
         self._mine: dict[Reservation, None] = {}
 
     def make(self, node: str, cores: int) -> Reservation:
-        """Asks for cores of a node; does not wait until there are any."""
+        """Ask for cores of a node; does not wait until there are any."""
         name = f"{PREFIX}{self._run}{MARK}{secrets.token_hex(8)}" if self._run else ""
         on_node = {"ray.io/node-id": node}
         group = placement_group([{"CPU": cores}], name=name, bundle_label_selector=[on_node])
@@ -72,18 +69,15 @@ class Reservations:
         return reservation
 
     def give_back(self, reservation: Reservation) -> None:
-        """Lets others have the cores."""
+        """Let others have the cores."""
         self._mine.pop(reservation, None)
         remove_placement_group(reservation.group)
 
-    def look(self, cores: Mapping[str, int]) -> dict[str, int]:
-        """Asks Ray what is granted, and what others hold. Waits for the head.
-
-        Args:
-            cores: of each node.
+    def update(self, cores: Mapping[str, int]) -> dict[str, int]:
+        """Ask Ray what is granted, and what others hold; waits for the head.
 
         Returns:
-            Cores of each node that are not free and not this run's.
+            Cores of each node that are neither free nor this run's.
         """
         mine: Counter[str] = Counter()
         for reservation in list(self._mine):
@@ -92,18 +86,18 @@ class Reservations:
                 reservation.granted = found.get("state") == "CREATED"
             if reservation.granted:
                 mine[reservation.node] += reservation.cores
-        # After the grants: cores that were granted in between count as others' until the next look,
-        # and not as free.
-        free = ray._private.state.available_resources_per_node()  # type: ignore[no-untyped-call]
-        self.others = {} if mine else _runs()
+        # After the grants: cores that were granted in between count as others' until the next
+        # update, and not as free.
+        free = free_resources()
+        self.others = {} if mine else _cores_of_runs()
         return {
             node: _taken(n - mine[node], free.get(node, {"CPU": n}).get("CPU", 0.0))
             for node, n in cores.items()
         }
 
 
-def _runs() -> Mapping[str, int]:
-    """Cores that runs hold, by name."""
+def _cores_of_runs() -> Mapping[str, int]:
+    """Return the cores that runs hold, by name."""
     found: Counter[str] = Counter()
     for group in placement_group_table().values():
         run, mark, _ = str(group["name"]).removeprefix(PREFIX).rpartition(MARK)
@@ -113,8 +107,8 @@ def _runs() -> Mapping[str, int]:
 
 
 def _taken(not_mine: int, free: float) -> int:
-    """Whole cores that others hold of those that are not this run's.
+    """Return the whole cores that others hold of those that are not this run's.
 
-    The difference may be negative for one look, when cores were given back in between.
+    The difference may be negative for one update, when cores were given back in between.
     """
     return max(0, math.ceil(not_mine - free - 1e-6))

@@ -1,4 +1,4 @@
-"""Waits until all nodes of a Ray cluster are there.
+"""Waits until all nodes of a Ray cluster have joined.
 
 ``python -m spikeloop.cluster.ray_backend.wait_for_nodes`` is part of the batch script of
 ``spikeloop slurm``. The token comes from the environment, as for every other client of the cluster.
@@ -6,27 +6,16 @@
 
 import sys
 import time
-from typing import Any
 
 
-def gather(address: str, n_nodes: int, patience_s: float) -> list[str]:
-    """Waits for the nodes of a cluster.
-
-    Args:
-        address: of the head, as "host:port".
-        n_nodes: how many are to come.
-        patience_s: seconds to wait at most.
-
-    Returns:
-        The addresses of the nodes that are there, fewer than ``n_nodes`` if patience ended.
-    """
+def joined_nodes(address: str, n_nodes: int, patience_s: float) -> list[str]:
+    """Return the addresses of a cluster's nodes once ``n_nodes`` have joined, or patience ends."""
     import logging
 
     import ray
 
     from spikeloop.cluster.ray_backend.local_cluster import EMPTY
 
-    nodes: Any = ray.nodes
     until = time.monotonic() + patience_s
     ray.init(
         address=address,
@@ -36,22 +25,23 @@ def gather(address: str, n_nodes: int, patience_s: float) -> list[str]:
     )
     try:
         while True:
-            there = sorted(node["NodeManagerAddress"] for node in nodes() if node["Alive"])
-            if len(there) >= n_nodes or time.monotonic() > until:
-                return there
+            nodes = ray.nodes()  # type: ignore[no-untyped-call]
+            joined = sorted(node["NodeManagerAddress"] for node in nodes if node["Alive"])
+            if len(joined) >= n_nodes or time.monotonic() > until:
+                return joined
             time.sleep(0.5)
     finally:
         ray.shutdown()
 
 
 def main(address: str, n_nodes: int, patience_s: float) -> int:
-    """Prints what came and gives the exit code: 0, or 3 if a node is missing."""
-    there = gather(address, n_nodes, patience_s)
-    if len(there) >= n_nodes:
+    """Wait, and return the exit code: 0, or 3 if a node is missing."""
+    joined = joined_nodes(address, n_nodes, patience_s)
+    if len(joined) >= n_nodes:
         return 0
     print(
-        f"only {len(there)} of {n_nodes} nodes joined within {patience_s:g} s: {', '.join(there)}; "
-        "does the network let the others reach the first one, on any port?",
+        f"only {len(joined)} of {n_nodes} nodes joined within {patience_s:g} s: "
+        f"{', '.join(joined)}; does the network let the others reach the first one, on any port?",
         flush=True,
     )
     return 3

@@ -1,4 +1,4 @@
-"""The simplest place to run: this very process, one job after another."""
+"""The simplest target: the coordinator's own process runs one job after another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import numpy as np
 
 from spikeloop.cluster.metrics import Measure
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.progress import Tell, untold
+from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.base import Unavailable
@@ -20,9 +20,9 @@ from spikeloop.workers.job import Job, Outcome
 class Inline(Settings):
     """Jobs run one after another in the process of the coordinator.
 
-    No start-up, no copies, and a debugger works. The price: a job that hangs is not noticed
-    (there is no deadline), and one that kills its process ends the run. A signal raises at once in
-    Python code only: a compiled episode ends first.
+    Nothing has to start, nothing is copied, and a debugger works. But a job that hangs is not
+    noticed, as there is no deadline, and one that kills its process ends the run. A signal raises
+    at once in Python code only: a compiled episode ends first.
     """
 
     kind: Literal["inline"] = "inline"
@@ -34,14 +34,14 @@ class Inline(Settings):
         stop: StopSignal,
         working_dir: Path | None,
         run: str = "",
-        tell: Tell = untold,
+        show_line: ShowLine = show_nothing,
     ) -> Iterator["InlinePool"]:
-        """Does the warm-up job; the rest matters to other processes only.
+        """Does the warm-up job; the other arguments matter to other processes only.
 
         Raises:
             PoolError: the learner needs something that is not installed here.
         """
-        del working_dir, run, tell
+        del working_dir, run, show_line
         with stop.raising():
             try:
                 rehearse(warm_up)
@@ -61,7 +61,7 @@ class InlinePool:
         self.stop = stop
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Yields the outcomes in the order of the jobs; a signal raises in the middle of one.
+        """Yield the outcomes in the order of the jobs; a signal raises in the middle of one.
 
         Python handles signals between its own instructions, so a compiled episode ends first.
         """
@@ -71,4 +71,4 @@ class InlinePool:
             yield Outcome(index, result, np.ones(job.tile.shape, dtype=np.int64))
 
     def publish(self, measures: Mapping[str, Measure]) -> None:
-        """Does nothing: without Ray there is nowhere to look."""
+        """Do nothing, because without Ray no metrics are exported."""

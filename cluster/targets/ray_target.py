@@ -1,14 +1,15 @@
-"""What all targets on Ray have in common: the size of a worker, and when patience ends."""
+"""The base of all targets on Ray: the size of a worker, and how long it may take."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
 from spikeloop.cluster.metrics import Metrics
-from spikeloop.cluster.progress import Tell
+from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Job
@@ -17,8 +18,25 @@ if TYPE_CHECKING:
     from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
 
-class Sturdy(Settings):
-    """Settings of workers that are watched and replaced."""
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this process is connected to.
+
+    Attributes:
+        description: one line for people.
+        import_path: folder of the user's own classes on the workers, or None.
+        max_workers: the largest number of workers; None for all that there is room for.
+        patience_s: how long to wait for nodes when all are gone.
+    """
+
+    description: str
+    import_path: str | None
+    max_workers: int | None
+    patience_s: float
+
+
+class RayTarget(Settings):
+    """Base of targets whose workers are watched and replaced."""
 
     cores_per_worker: PositiveInt | Literal["node"] = Field(
         default=1,
@@ -35,63 +53,56 @@ class Sturdy(Settings):
         default=3, ge=2, le=10, description="how many workers an episode may lose before it fails"
     )
 
+    def connect(
+        self, stop: StopSignal, working_dir: Path | None, run: str
+    ) -> AbstractContextManager[Cluster]:
+        """Connect to the target's cluster until the end of the block."""
+        raise NotImplementedError
+
     @contextmanager
-    def crewed(
+    def open(
         self,
         warm_up: Job,
         stop: StopSignal,
-        own: Path | None,
-        import_path: str | None,
-        max_workers: int | None,
-        patience_s: float,
-        where: str,
-        run: str,
-        tell: Tell,
+        working_dir: Path | None,
+        run: str = "",
+        show_line: ShowLine = show_nothing,
     ) -> Iterator["RayPool"]:
-        """A pool on the Ray cluster that this process is connected to.
+        """Connect to the cluster and start the workers; end them and disconnect at the end."""
+        with self.connect(stop, working_dir, run) as cluster:
+            # Not before Ray is configured: importing it reads the environment.
+            from spikeloop.cluster.dispatch.worker_group import WorkerGroup
+            from spikeloop.cluster.ray_backend.connection import session_folder
+            from spikeloop.cluster.ray_backend.ray_actors import RayActors
+            from spikeloop.cluster.ray_backend.ray_metrics import publishing
+            from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
-        Args:
-            warm_up: what every worker does first.
-            stop: makes the pool's ``run`` raise.
-            own: folder of the user's own classes here, or None.
-            import_path: the same on the workers.
-            max_workers: at most so many; None for all that there is room for.
-            patience_s: how long to wait for nodes when all are gone.
-            where: for the pool's description.
-            run: what the work is called, for people who watch the cluster.
-            tell: shows the user a line about workers that start, or cores that are waited for.
-        """
-        # Not before Ray is configured: importing it reads the environment.
-        from spikeloop.cluster.dispatch.worker_group import Crew
-        from spikeloop.cluster.ray_backend.ray_actors import RayActors, logs_folder
-        from spikeloop.cluster.ray_backend.ray_pool import RayPool
-
-        with (
-            RayActors(import_path, run).polling() as actors,
-            Metrics(run).publishing() as metrics,
-        ):
-            crew = Crew(
-                actors,
-                warm_up,
-                self.warm_up_timeout_s,
-                self.cores_per_worker,
-                max_workers,
-                own,
-                logs_folder(),
-            )
-            try:
-                pool = RayPool(
+            with (
+                RayActors(cluster.import_path, run).polling() as actors,
+                publishing(Metrics(run)) as metrics,
+            ):
+                group = WorkerGroup(
                     actors,
-                    crew,
-                    self.job_timeout_s,
-                    self.max_attempts,
-                    patience_s,
-                    stop,
-                    where,
-                    metrics,
-                    tell,
+                    warm_up,
+                    self.warm_up_timeout_s,
+                    self.cores_per_worker,
+                    cluster.max_workers,
+                    working_dir,
+                    str(session_folder() / "logs"),
                 )
-                pool.wait_until_ready()
-                yield pool
-            finally:
-                crew.close()
+                try:
+                    pool = RayPool(
+                        actors,
+                        group,
+                        self.job_timeout_s,
+                        self.max_attempts,
+                        cluster.patience_s,
+                        stop,
+                        cluster.description,
+                        metrics,
+                        show_line,
+                    )
+                    pool.wait_until_ready()
+                    yield pool
+                finally:
+                    group.close()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings, TransferSettings
 from spikeloop.coordinator.config.setting_errors import allowed, nearest
@@ -30,6 +31,7 @@ FIXED: dict[str, type[Any]] = {
     "transfer": TransferSettings,
     "deploy": DeploySettings,
     "stop": StopSettings,
+    "kubernetes": Kubernetes,
 }
 """Tables of a configuration that have no kinds."""
 

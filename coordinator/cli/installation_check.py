@@ -19,7 +19,7 @@ from spikeloop.coordinator.search.worker_pool import warm_up_job
 from spikeloop.coordinator.store.manifest import PACKAGES
 
 if TYPE_CHECKING:
-    from spikeloop.cluster.ray_backend.open_ports import Exposed
+    from spikeloop.cluster.ray_backend.open_ports import ExposedCluster
 
 MIN_MEMORY_GIB = 2.0
 """A local Ray with its dashboard and two workers takes about this much."""
@@ -141,8 +141,8 @@ def _listening() -> list[Check]:
     return [*_ports(found), *_folders(found)]
 
 
-def _ports(found: "list[Exposed]") -> list[Check]:
-    checks = [_open(cluster) for cluster in found if cluster.public]
+def _ports(found: "list[ExposedCluster]") -> list[Check]:
+    checks = [_reachable(cluster) for cluster in found if cluster.public]
     hidden = [cluster for cluster in found if cluster.hidden]
     if hidden:
         sessions = ", ".join(cluster.session for cluster in hidden)
@@ -151,7 +151,7 @@ def _ports(found: "list[Exposed]") -> list[Check]:
     return checks or [Check("open ports", "ok", closed)]
 
 
-def _folders(found: "list[Exposed]") -> list[Check]:
+def _folders(found: "list[ExposedCluster]") -> list[Check]:
     from spikeloop.cluster.ray_backend.exposure import ADVICE, open_to_others
 
     open_ = [one.folder for one in found if one.folder is not None and open_to_others(one.folder)]
@@ -168,7 +168,7 @@ def _folders(found: "list[Exposed]") -> list[Check]:
     ] or [Check("open folder", "ok", closed)]
 
 
-def _open(cluster: "Exposed") -> Check:
+def _reachable(cluster: "ExposedCluster") -> Check:
     ports = f"Ray's {cluster} can be reached from other machines"
     if cluster.token:
         advice = (
@@ -176,7 +176,7 @@ def _open(cluster: "Exposed") -> Check:
         )
         return Check("open ports", "ok", f"{ports}, with a token", advice)
     without = (
-        "without a token, so whoever reaches them runs code here"
+        "without a token, so everyone who reaches them can run code here"
         if cluster.token is False
         else "whether a token is needed is unknown, as it has no dashboard here"
     )

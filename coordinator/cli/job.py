@@ -34,8 +34,8 @@ def main(arguments: list[str]) -> None:
         if metadata.get(CODE):
             require_same_code(json.loads(metadata[CODE]))
         out = runs_folder(metadata.get(OUT, ""))
-        if not job_env.lend(out / name, name):
-            warn("the run's folder cannot be lent, so `spikeloop status` and `fetch` see nothing")
+        if not job_env.share_folder(out / name, name):
+            warn("the run's folder cannot be shared, so `spikeloop status` and `fetch` see nothing")
     except BaseException as error:
         raise SystemExit(explain(error)) from error
     config, *rest = arguments

@@ -53,7 +53,7 @@ def slurm(
     ] = False,
 ) -> None:
     """Write the batch script of a run and submit it to SLURM."""
-    from spikeloop.cluster.manifests import slurm_script as jobs
+    from spikeloop.cluster.manifests import slurm_script
     from spikeloop.coordinator.cli import open as opening
     from spikeloop.coordinator.config.settings_builder import build
     from spikeloop.coordinator.formatting import command_line
@@ -73,14 +73,14 @@ def slurm(
         "notice_s": notice,
         "patience_s": patience,
     }
-    batch, _ = build(jobs.Batch, values, "command line", "slurm", Path())
+    batch, _ = build(slurm_script.SlurmBatch, values, "command line", "slurm", Path())
     kept = shipping.keep(config, settings, out)
-    text = jobs.script(batch, name, kept, out, sets or (), folder=config.resolve().parent)
+    text = slurm_script.script(batch, name, kept, out, sets or (), folder=config.resolve().parent)
     if printed:
         typer.echo(text, nl=False)
         return
-    path = jobs.write(text, name, out)
-    job = jobs.submit(path)
+    path = slurm_script.write(text, name, out)
+    job = slurm_script.submit(path)
     for what, command in (
         ("job", job),
         ("script", shlex.quote(str(path))),
@@ -93,7 +93,7 @@ def slurm(
 
 
 def _lines(setup: str) -> str:
-    """The text, or that of the file it names."""
+    """Return the text, or that of the file that it names."""
     meant_as_file = not set(setup) & set(" ;\n") and ("/" in setup or setup.endswith(".sh"))
     if meant_as_file and not Path(setup).is_file():
         raise ConfigError(f"--setup {setup}: no such file")

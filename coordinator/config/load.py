@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
 from spikeloop.coordinator.config import validation
 from spikeloop.coordinator.config.curriculum import stage_families
 from spikeloop.coordinator.config.run_config import FAMILY, OPTIONAL, TABLES, RunConfig
@@ -17,6 +18,9 @@ from spikeloop.coordinator.formatting import command_line
 LARGEST_FILE = 1_000_000
 """Bytes of a configuration; what has more, such as /dev/zero, is none."""
 
+COMMANDS = {"kubernetes": Kubernetes}
+"""Tables that one command reads. A run checks them and is not changed by them."""
+
 
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     """Read the configuration of a run from a TOML file; its name is the file's by default.
@@ -24,7 +28,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
     Overrides map "table.key" to a value and are put in before validation. ConfigError names file,
     table, key, and the allowed range or the nearest key.
     """
-    tables = read_tables(path, TABLES, overrides or {})
+    tables = read_tables(path, [*TABLES, *COMMANDS], overrides or {})
     run = tables.get("run")
     if isinstance(run, dict) and run.get("name", "") == "":
         run["name"] = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem)
@@ -64,10 +68,14 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
             runs the code there; None allows only those of modules that are imported already.
     """
     _check_tables(tables, source)
-    built = {
-        name: build(rule, tables.get(name, OPTIONAL.get(name, {})), source, name, folder)
-        for name, rule in TABLES.items()
-    }
+    built = {}
+    for name, rule in TABLES.items():
+        values = tables.get(name, OPTIONAL.get(name))
+        if values is None:
+            kind = next(iter(rule.table)) if isinstance(rule, Kinds) else ""
+            hint = f'; add it with kind = "{kind}"' if kind else ""
+            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
+        built[name] = build(rule, values, source, name, folder)
     parts = {name: settings for name, (settings, _) in built.items()}
     own = any(own_folder is not None for _, own_folder in built.values())
     stages = stage_families(parts["run"].curriculum, tables["family"], FAMILY, source, folder)
@@ -93,22 +101,19 @@ def read_value(text: str) -> Any:
 
 
 def _check_tables(tables: Mapping[str, Any], source: str) -> None:
-    """ConfigError unless these are the tables of a run."""
+    """ConfigError unless all of these are tables of a run."""
     if "comparison" in tables:
         raise ConfigError(
             f"{source}: is a comparison, not a run; start it with: "
             f"{command_line('compare', source)} (on a Ray cluster with --address)"
         )
     for name, value in tables.items():
-        if name not in TABLES:
+        if name not in TABLES and name not in COMMANDS:
             raise ConfigError(f"{source}: unknown table [{name}]{nearest(name, TABLES)}")
         if not isinstance(value, Mapping):
             raise ConfigError(f"{source}: {name} must be a table [{name}], got {shown(value)}")
-    for name, rule in TABLES.items():
-        if name not in tables and name not in OPTIONAL:
-            kind = next(iter(rule.table)) if isinstance(rule, Kinds) else ""
-            hint = f'; add it with kind = "{kind}"' if kind else ""
-            raise ConfigError(f"{source}: table [{name}] is missing{hint}")
+        if name in COMMANDS:
+            build(COMMANDS[name], value, source, name, folder=None)
 
 
 def _set(tables: dict[str, Any], path: list[str], value: Any, source: str) -> None:

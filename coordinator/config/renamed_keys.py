@@ -12,7 +12,9 @@ RENAMED_KEYS: Mapping[str, str] = {
     "learner.usual_rate_hz": "centering_rate_hz",
     "learner.told_channels": "feedback_channels",
     "learner.told_share": "feedback_share",
+    "learner.told_scale": "feedback_scale",
     "learner.shows_told": "shows_feedback",
+    "learner.stretch": "truncation",
     "learner.neurons.*.on_told": "on_feedback",
     "learner.synapses.*.on_told": "on_feedback",
 }

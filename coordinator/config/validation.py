@@ -10,7 +10,7 @@ from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
-from spikeloop.workers.base import Choosy, Differentiable
+from spikeloop.workers.base import ChecksTasks, Differentiable
 from spikeloop.workers.learners import LEARNERS
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _check_tasks(config: "RunConfig", source: str) -> None:
 
     Families of the package suit every learner that asks, and a task of theirs may take gigabytes.
     """
-    if not isinstance(config.learner, Choosy) or type(config.family) in FAMILIES.values():
+    if not isinstance(config.learner, ChecksTasks) or type(config.family) in FAMILIES.values():
         return
     tasks = config.family.sample(1, np.random.default_rng(0))
     try:

@@ -43,9 +43,10 @@ class TransferScores:
 def transfer_scores(episodes: pd.DataFrame, run_seed: int) -> TransferScores:
     """Compute the scores from rows of the table ``transfer``, all of one transfer seed."""
     seed = int(episodes["transfer_seed"].iloc[0])
-    gain, span = frame_gain_and_span(episodes)
-    missed = (episodes["optimal"] - episodes["return"]).where(episodes["status"] == "ok")
-    columns = episodes.assign(gain=gain, span=span, missed=missed)
+    columns = episodes.assign(
+        **dict(zip(("gain", "span"), frame_gain_and_span(episodes), strict=True)),
+        missed=(episodes["optimal"] - episodes["return"]).where(episodes["status"] == "ok"),
+    )
     gain, span, missed = (
         columns.pivot(index=["theta", "point"], columns="task", values=name)
         for name in ("gain", "span", "missed")

@@ -35,7 +35,7 @@ ENOUGH = 12
 """Complete trials below which an importance is mostly noise."""
 ABREAST = 3
 """Settings in one figure."""
-STYLE = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
+STYLE: Any = {"font.size": 8, "xtick.labelsize": 6, "figure.constrained_layout.use": True}
 
 
 def tuning_blocks(config: ComparisonConfig, trials: pd.DataFrame) -> Iterator[Block]:
@@ -142,7 +142,8 @@ def _figures(name: str, trials: pd.DataFrame, space: ParameterSpace) -> Iterator
         f"{name}: {counts}. Values of the complete trials and the best of them so far.",
         f"Trials of {name} by number.",
     )
-    keys = [parameter.name for parameter in space.parameters]
+    tuned = {key for trial in study.get_trials(deepcopy=False) for key in trial.params}
+    keys = [parameter.name for parameter in space.parameters if parameter.name in tuned]
     shares = importances(study) if len(keys) > 1 else None
     if shares is not None:
         yield Drawing(
@@ -158,7 +159,8 @@ def _figures(name: str, trials: pd.DataFrame, space: ParameterSpace) -> Iterator
         some = keys[start : start + ABREAST]
         yield Drawing(
             _tidy(drawn.plot_slice, study, some),
-            f"{name}: value of each complete trial against its {', '.join(some)}.",
+            f"{name}: value of each complete trial against its {', '.join(some)}; later "
+            "trials are darker.",
             f"Trials of {name} by setting.",
         )
 
@@ -175,6 +177,8 @@ def _tidy(draw: Any, study: "Study", params: list[str] | None = None) -> "Figure
         axes = np.atleast_1d(made)
         figure: Figure = axes[0].figure
         pyplot.close(figure)
+        for bar in figure.axes[axes.size :]:  # of colours: a bitmap, which the page does not hold
+            bar.remove()
         figure.suptitle("")
         for one in axes:
             one.set_title("")

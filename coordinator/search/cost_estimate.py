@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from spikeloop.cluster.pool import WorkerPool
-from spikeloop.cluster.progress import Tell, untold
+from spikeloop.cluster.progress import ShowLine, show_nothing
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
@@ -112,7 +112,9 @@ class _Measured:
         return [self.search] if self.search is self.held_out else [self.search, self.held_out]
 
 
-def estimate(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> CostEstimate:
+def estimate(
+    config: RunConfig, stop: StopSignal, show_line: ShowLine = show_nothing
+) -> CostEstimate:
     """Start the target, run a few tiles like those of the first generation, and extrapolate.
 
     If those need gradients, as many are measured without, as the held-out ones will be.
@@ -123,7 +125,7 @@ def estimate(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> CostEs
     run, settings = config.run, config.transfer
     candidates, generations = n_candidates(config), max_generations(config)
     tile = (min(run.tile_candidates, candidates), min(run.tile_tasks, run.tasks))
-    measured = _measure(config, tile, stop, tell)
+    measured = _measure(config, tile, stop, show_line)
     workers, per_held_out = measured.workers, measured.held_out.per_episode
 
     jobs, rounds = 0, 0
@@ -165,10 +167,12 @@ def estimate(config: RunConfig, stop: StopSignal, tell: Tell = untold) -> CostEs
     )
 
 
-def _measure(config: RunConfig, tile: tuple[int, int], stop: StopSignal, tell: Tell) -> _Measured:
+def _measure(
+    config: RunConfig, tile: tuple[int, int], stop: StopSignal, show_line: ShowLine
+) -> _Measured:
     """Start the target and time ``TILES_PER_WORKER`` tiles on each worker."""
     started = time.perf_counter()
-    with config.target.open(warm_up_job(config), stop, config.working_dir, "", tell) as pool:
+    with config.target.open(warm_up_job(config), stop, config.working_dir, "", show_line) as pool:
         rng = stream(config.run.seed, Purpose.RANDOM_POINTS, TaskSet.PLAN)
         points = config.space.sample(tile[0] * TILES_PER_WORKER * pool.n_workers, rng)
         grid = Grid(

@@ -1,6 +1,5 @@
 """One run from its configuration to its transfer, new or resumed."""
 
-import gc
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -26,6 +25,7 @@ from spikeloop.coordinator.store.run_folder import Run, require_same_config
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.sync.download import StorageMismatch, StoredRun, storage_of
 from spikeloop.coordinator.sync.upload import Upload, uploading
+from spikeloop.workers.garbage_collection import RARELY, frozen
 
 OnEnd = Callable[[Run], object]
 
@@ -150,8 +150,7 @@ def _continue(
 
 def _search_and_transfer(run: Run, reporter: SessionReporter, stop: StopSignal) -> Transfer:
     settings = run.config.transfer
-    with open_workers(run.config, stop, reporter) as pool:
-        _collect_garbage_rarely()
+    with open_workers(run.config, stop, reporter) as pool, frozen(RARELY):
         path = run.store.part_path("transfer", settings.seed)
         if path.exists():  # of an earlier point, for which a transfer was asked
             atomic_files.remove(path)
@@ -160,16 +159,6 @@ def _search_and_transfer(run: Run, reporter: SessionReporter, stop: StopSignal) 
         point = deploy(run, pool, reporter)
         _note_deployed(run, reporter)
         return score_and_write(run, pool, path, settings, point, reporter)
-
-
-def _collect_garbage_rarely() -> None:
-    """Let this process look for unreachable cycles less often.
-
-    A large generation is hundreds of thousands of small objects without cycles, and looking for
-    some again and again would double the time in which all workers wait for this process.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def _last_commit_before(store: RunStore, after: int) -> int:

@@ -14,7 +14,7 @@ from spikeloop.coordinator.strategies.cross_entropy import CrossEntropy
 from spikeloop.coordinator.strategies.evolution import Evolution
 from spikeloop.coordinator.strategies.finite_differences import FiniteDifferences
 from spikeloop.coordinator.strategies.genetic import Genetic
-from spikeloop.coordinator.strategies.grid import Grid
+from spikeloop.coordinator.strategies.grid import GridSearch
 from spikeloop.coordinator.strategies.natural_evolution import NaturalEvolution
 from spikeloop.coordinator.strategies.parallel_tempering import ParallelTempering
 from spikeloop.coordinator.strategies.published.annealing import AnnealingPublished
@@ -33,7 +33,7 @@ STRATEGIES: dict[str, type[Strategy[Any]]] = {
     "evolution_published": EvolutionPublished,
     "finite_differences": FiniteDifferences,
     "genetic": Genetic,
-    "grid": Grid,
+    "grid": GridSearch,
     "natural_evolution": NaturalEvolution,
     "parallel_tempering": ParallelTempering,
     "random_search": RandomSearch,

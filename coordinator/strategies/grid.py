@@ -65,7 +65,7 @@ class GridState:
     bounded: NDArray[np.bool_]
 
 
-class Grid(Settings):
+class GridSearch(Settings):
     """Full factorial grid search with re-evaluation of the incumbent.
 
     For few dimensions, to map a landscape: 3 points in each of 7 coordinates are 2187 points, 47

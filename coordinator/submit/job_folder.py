@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeloop.cluster.ray_backend.job_client import JobInfo, Jobs
-from spikeloop.cluster.ray_backend.job_env import told_in
+from spikeloop.cluster.ray_backend.job_env import location_file
 from spikeloop.coordinator.sync.download import StoredRun
 
 
@@ -28,13 +28,13 @@ class JobFolder:
 
     def path(self) -> str:
         """Where it is on the cluster; "" before the job knows."""
-        return (self._bytes(told_in(self._name)) or b"").decode(errors="replace").strip()
+        return (self._bytes(location_file(self._name)) or b"").decode(errors="replace").strip()
 
     def names(self) -> set[str]:
         """Names of all files in its folders."""
         if not self._job.node:
             return set()
-        found = self._jobs.lent(self._job, f"{self._name}/*/*")
+        found = self._jobs.shared_files(self._job, f"{self._name}/*/*")
         return {name.removeprefix(f"{self._name}/") for name in found}
 
     def read(self, name: str) -> bytes | None:

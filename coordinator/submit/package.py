@@ -12,7 +12,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from spikeloop.cluster.ray_backend import job_client
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
@@ -81,7 +80,9 @@ def _write_package(
     """Write a configuration, and the folder of own classes without some paths, to a zip file."""
     path = path.resolve()
     if own is not None:
-        job_client.pack(own, package, _rules(own, {*_runs(own), *without}))
+        from spikeloop.cluster.ray_backend.private_api import pack_folder
+
+        pack_folder(own, package, _rules(own, {*_runs(own), *without}))
         if (size := package.stat().st_size) > LARGEST_PACKAGE:
             raise ConfigError(
                 f"{own}: this folder is sent because your own classes are in it, and has "

@@ -91,11 +91,11 @@ def test_model_without_costs_takes_as_long_as_the_ledger(
 
 
 def more_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(scale_model, "PIECES_PER_CORE", 3)
+    patch.setattr(scale_model, "UNITS_PER_CORE", 3)
 
 
 def none_ahead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(scale_model, "PIECES_PER_CORE", 1)
+    patch.setattr(scale_model, "UNITS_PER_CORE", 1)
 
 
 def whole_messages(patch: pytest.MonkeyPatch) -> None:

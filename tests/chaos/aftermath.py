@@ -56,7 +56,7 @@ def thaw(processes: list[psutil.Process]) -> list[str]:
 
 
 def keep(sandbox: Sandbox, folder: Path) -> None:
-    """Copies all that a run has left, for whoever looks into its failure."""
+    """Copies all that a run has left, to look into its failure."""
     shutil.copytree(sandbox.folder, folder, dirs_exist_ok=True, ignore=_sockets)
 
 

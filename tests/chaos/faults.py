@@ -133,7 +133,7 @@ def interrupt_coordinator(victim: Victim) -> bool:
 
 
 def fill_disk(victim: Victim) -> bool:
-    """Until the run has ended over it; whoever resumes it makes room first."""
+    """Until the run has ended over it; a resume makes room first."""
     victim.sandbox.fill_disk()
     return True
 

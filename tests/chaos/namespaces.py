@@ -80,7 +80,7 @@ class Cluster:
     Attributes:
         head: where coordinators run.
         nodes: all others that were ever there, by name.
-        environment: for whoever connects.
+        environment: for clients.
     """
 
     def __init__(self, folder: Path) -> None:

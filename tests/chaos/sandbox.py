@@ -83,7 +83,7 @@ class Sandbox:
         return ["unshare", "--mount", "sh", "-c", script, *memory, *self._prefix, *command]
 
     def processes(self) -> list[psutil.Process]:
-        """All that live of this run, whoever is their parent by now."""
+        """All processes of this run, whatever their parent is by now."""
         return processes_of(str(self.marks), self.folder)
 
     def fill_disk(self) -> None:

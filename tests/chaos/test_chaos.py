@@ -59,7 +59,7 @@ def test_an_undisturbed_run_has_no_problems(run: Path, undisturbed: Path) -> Non
     assert problems(run, undisturbed) == ""
 
 
-def test_a_episode_in_the_place_of_another_is_found(run: Path, undisturbed: Path) -> None:
+def test_an_episode_in_the_place_of_another_is_found(run: Path, undisturbed: Path) -> None:
     spoil(run, "episodes", 2, task=1)
     assert "1 episodes stand twice" in problems(run, undisturbed)
 
@@ -77,7 +77,7 @@ def test_a_failed_episode_is_found(run: Path, undisturbed: Path) -> None:
     assert "1 episodes failed, the first: took longer than 6 s" in problems(run, undisturbed)
 
 
-@pytest.mark.parametrize("attempts", [0, 2, 1000])
+@pytest.mark.parametrize("attempts", [0, 1000])
 def test_attempts_that_do_not_add_up_are_found(run: Path, undisturbed: Path, attempts: int) -> None:
     spoil(run, "episodes", 1, attempts=attempts)
     assert "retries of a generation" in problems(run, undisturbed)

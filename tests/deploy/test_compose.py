@@ -1,4 +1,4 @@
-"""What can be said of Dockerfile, constraints and compose file without an engine."""
+"""Checks of Dockerfile, constraints and compose file that need no engine."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_services_are_limited_watched_and_without_rights(project: dict[str, Any]
     assert project["services"]["secrets"]["network_mode"] == "none"
 
 
-def test_whatever_ends_by_itself_is_started_again(project: dict[str, Any]) -> None:
+def test_services_that_end_are_restarted(project: dict[str, Any]) -> None:
     """A worker ends when its head is gone; a policy "on-failure" forgets it at a restart."""
     policies = {name: service["restart"] for name, service in project["services"].items()}
     assert policies.pop("secrets") == "on-failure"  # it is done once it has succeeded
@@ -100,7 +100,7 @@ def run_secrets(folder: Path) -> None:
     subprocess.run(["sh", str(script)], check=True, env=environment, timeout=60)
 
 
-def test_secrets_are_drawn_once_and_taken_out_of_the_folder_of_the_token(tmp_path: Path) -> None:
+def test_secrets_are_drawn_once_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     for name in ("token", "grafana", "client", "database"):
         (folder / name).mkdir(parents=True)
@@ -120,12 +120,9 @@ def test_secrets_are_drawn_once_and_taken_out_of_the_folder_of_the_token(tmp_pat
     assert files["client/pgpass"].endswith(files["database/postgres_password"])
     for name in files:
         assert (folder / name).stat().st_mode & 0o777 == 0o400
-        if not name.startswith("token/"):  # as an older version left it
-            (folder / name).rename(folder / "token" / name.partition("/")[2])
     run_secrets(folder)
     again = {name: (folder / name).read_text() for name in files}
     assert again == files
-    assert [path.name for path in (folder / "token").iterdir()] == ["auth_token"]
 
 
 def test_image_has_the_version_of_the_package() -> None:

@@ -12,8 +12,8 @@ from board import BOARD, filled_in, panels
 from support.external_tools import run_tool
 from support.monitoring_files import GRAFANA, PROMETHEUS, expressions, metric_names
 
-from spikeloop.cluster.dispatch.call_names import Names
-from spikeloop.cluster.dispatch.work_units import Piece
+from spikeloop.cluster.dispatch.call_names import CallNames
+from spikeloop.cluster.dispatch.work_units import WorkUnit
 from spikeloop.cluster.metrics import METRICS, exported
 from spikeloop.workers.job import Job, Tile
 
@@ -137,7 +137,7 @@ def test_series_with_the_names_of_calls_are_dropped(name: str) -> None:
 
     for tile in (Tile(4, 16, 0, 1), Tile(7, 8, 0, 1)):
         job = Job(None, tile, "generation 12")  # type: ignore[arg-type]  # names need no grid
-        call = Names().name((Piece(1, 0, tile),), [job])
+        call = CallNames().name((WorkUnit(1, 0, tile),), [job])
         assert dropped("ray_tasks", call, "core_worker")
         assert dropped("ray_component_rss_bytes", "", f"ray::{call}")
     assert not dropped("ray_tasks", "EpisodeWorker.hello", "core_worker")

@@ -10,9 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from spikeloop.cluster.manifests.kubernetes_pods import Kubernetes, cluster_spec
-from spikeloop.cluster.manifests.slurm_script import Batch, script
+from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes, standing_manifest
+from spikeloop.cluster.manifests.slurm_script import SlurmBatch, script
 from spikeloop.cluster.ray_backend.local_cluster import OBJECT_STORE_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def code_of(text: str) -> str:
 
 def commands() -> dict[str, str]:
     """Every command line that starts Ray, by where it stands."""
-    slurm = script(Batch(nodes=2, time="90"), "mdp", Path("mdp.toml"), Path("runs"))
+    slurm = script(SlurmBatch(nodes=2, time="90"), "mdp", Path("mdp.toml"), Path("runs"))
     compose = (ROOT / "docker-compose.yml").read_text()
     texts = {
         str(page.relative_to(ROOT)): code_of(page.read_text())
@@ -56,7 +57,9 @@ def test_all_places_were_found() -> None:
 
 
 def test_so_are_the_pods_of_kubernetes() -> None:
-    spec = cluster_spec("mdp", [], "2.60.0", Kubernetes(image="host/spikeloop:0.2.0"))
+    manifest = standing_manifest("mdp", "2.60.0", Kubernetes())
+    *_, cluster = yaml.safe_load_all(manifest)
+    spec = cluster["spec"]
     for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
         assert group["rayStartParams"]["object-store-memory"] == str(OBJECT_STORE_BYTES)
         (container,) = group["template"]["spec"]["containers"]

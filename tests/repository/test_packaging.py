@@ -58,7 +58,7 @@ PLANTED = (
     ("workers/space.py", "from spikeloop.workers import base"),
     ("cluster/dispatch/ledger.py", "from spikeloop.cluster import targets"),
     ("coordinator/stats/scores.py", "from spikeloop.coordinator import cli"),
-    ("coordinator/stats/scores.py", "import ray"),
+    ("cluster/metrics.py", "import ray"),
     ("coordinator/stats/scores.py", "import pickle"),
 )
 """An import for each of the linter's contracts that breaks it."""

@@ -106,6 +106,12 @@ def broken_links(page: Path, text: str) -> list[str]:
     return [t for t in relative if not (page.parent / t.split("#")[0]).exists()]
 
 
+def missing_files(text: str) -> list[str]:
+    """Return files of the repository that a page names and that do not exist."""
+    named = re.findall(r"(?<![\w/.])((?:tests|benchmarks|examples|docs)/[\w/.-]+\.\w+)\b", text)
+    return [path for path in named if not (ROOT / path).exists()]
+
+
 def placeholders(text: str) -> list[str]:
     """Return words between two @, which stand for something that is still to be filled in."""
     return re.findall(r"@[A-Z][A-Z0-9_]*@", text)
@@ -115,6 +121,7 @@ def placeholders(text: str) -> list[str]:
 def test_links_exist_and_no_placeholder_is_left(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert broken_links(page, text) == []
+    assert missing_files(text) == []
     assert placeholders(text) == []
 
 
@@ -128,4 +135,5 @@ g[0](none_in_code)
 """
     found = broken_links(ROOT / "README.md", text)
     assert sorted(found) == ["docs/none.png", "none.md#x", "none.svg", "none.txt"]
+    assert missing_files("`tests/none.py` and tests/conftest.py") == ["tests/none.py"]
     assert placeholders(text) == ["@SCORE@"]

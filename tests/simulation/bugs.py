@@ -13,24 +13,26 @@ import numpy as np
 
 from simulation import play
 from spikeloop.cluster.dispatch.actors import Node
-from spikeloop.cluster.dispatch.backoff import Trouble
+from spikeloop.cluster.dispatch.backoff import Backoff
 from spikeloop.cluster.dispatch.ledger import Ledger
-from spikeloop.cluster.dispatch.work_units import Message, Piece
-from spikeloop.cluster.dispatch.worker_group import Crew
+from spikeloop.cluster.dispatch.work_units import Message, WorkUnit
+from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.workers.job import Job, JobResult, Outcome, Status
 
 
 def no_second_start_for_errors(ledger: Ledger, *args: Any, **kw: Any) -> None:
-    """What goes wrong on the way of a message is held against its episodes at once."""
+    """Episodes fail at once where a message breaks in transport."""
     _new(ledger, *args, **kw)
     ledger._max_starts[Status.RAISED] = 1
 
 
-def lost_retry(ledger: Ledger, number: int, pieces: Sequence[Piece], *args: Any, **kw: Any) -> Any:
-    """What a lost worker had begun is not put back."""
-    outcomes = _again(ledger, number, pieces, *args, **kw)
-    if ledger._waiting and ledger._waiting[0] in pieces:
+def lost_retry(
+    ledger: Ledger, number: int, units: Sequence[WorkUnit], *args: Any, **kw: Any
+) -> Any:
+    """What a lost worker had begun is not queued again."""
+    outcomes = _again(ledger, number, units, *args, **kw)
+    if ledger._waiting and ledger._waiting[0] in units:
         ledger._waiting.popleft()
     return outcomes
 
@@ -41,9 +43,9 @@ def double_count(
     """A result that comes late, after another of the same job, counts too."""
     booked = _done(ledger, number, message, results, now)
     late = [
-        Outcome(piece.job, result, np.ones(piece.tile.shape, dtype=np.int64))
-        for piece, result in zip(message, results, strict=True)
-        if not booked and piece.run == ledger._run and piece not in ledger._open
+        Outcome(unit.job, result, np.ones(unit.tile.shape, dtype=np.int64))
+        for unit, result in zip(message, results, strict=True)
+        if not booked and unit.run == ledger._run and unit not in ledger._open
     ]
     return booked or late
 
@@ -53,9 +55,9 @@ def copy_booked_twice(
 ) -> list[Outcome]:
     """A job stays open for its second copy after the first has come back."""
     copied = {
-        piece: replace(ledger._open[piece])
-        for piece in message
-        if piece in ledger._open and len(ledger._open[piece].holders) > 1
+        unit: replace(ledger._open[unit])
+        for unit in message
+        if unit in ledger._open and len(ledger._open[unit].holders) > 1
     }
     outcomes = _done(ledger, number, message, results, now)
     ledger._open.update(copied)
@@ -63,7 +65,7 @@ def copy_booked_twice(
 
 
 def no_deadline(ledger: Ledger, now: float) -> list[int]:
-    """Nobody is ever late."""
+    """No worker is ever overdue."""
     return []
 
 
@@ -73,91 +75,93 @@ def runs_confused(ledger: Ledger, tiles: Sequence[Any], whole: Sequence[bool] = 
     _begin(ledger, tiles, whole)
 
 
-def company_for_suspects(ledger: Ledger, piece: Piece) -> bool:
-    """Who may have taken a worker down travels with the others."""
+def company_for_suspects(ledger: Ledger, unit: WorkUnit) -> bool:
+    """A suspected unit travels with the others."""
     return False
 
 
-def blamed_for_nodes(
+def suspected_for_nodes(
     ledger: Ledger, number: int, status: Status, text: str, with_node: bool = False
 ) -> list[Outcome]:
     """A node that is lost counts like a worker that died."""
     return _lost(ledger, number, status, text, with_node=False)
 
 
-def leaked_worker(crew: Crew, worker: int) -> None:
-    """A worker is replaced and episodes on."""
-    crew._members.pop(worker, None)
+def leaked_worker(group: WorkerGroup, worker: int) -> None:
+    """A worker is replaced and stays alive."""
+    group._workers.pop(worker, None)
 
 
-def leaked_at_the_end(crew: Crew) -> None:
+def leaked_at_the_end(group: WorkerGroup) -> None:
     """Closing the pool forgets those that have not started yet."""
-    for worker, member in list(crew._members.items()):
-        if not member.ready:
-            del crew._members[worker]
-    _close(crew)
+    for worker, record in list(group._workers.items()):
+        if not record.ready:
+            del group._workers[worker]
+    _close(group)
 
 
-def other_seeds(crew: Crew, worker: int, message: Message, jobs: Sequence[Job]) -> None:
-    """A second start episodes another episode than the first."""
-    sent: set[Piece] = crew.__dict__.setdefault("_sent", set())
+def other_seeds(group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]) -> None:
+    """A second start runs another episode than the first."""
+    sent: set[WorkUnit] = group.__dict__.setdefault("_sent", set())
     jobs = list(jobs)
-    for piece in sent.intersection(message):
-        grid = jobs[piece.job].grid
-        jobs[piece.job] = Job(replace(grid, run_seed=1), piece.tile)
+    for unit in sent.intersection(message):
+        grid = jobs[unit.job].grid
+        jobs[unit.job] = Job(replace(grid, run_seed=1), unit.tile)
     sent.update(message)
-    _send(crew, worker, message, jobs)
+    _send(group, worker, message, jobs)
 
 
-def grid_taken_for_known(crew: Crew, worker: int, message: Message, jobs: Sequence[Job]) -> None:
+def grid_taken_for_known(
+    group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]
+) -> None:
     """A grid that was sent has arrived, whatever became of the message."""
-    _send(crew, worker, message, jobs)
-    member = crew._members[worker]
-    for numbers in member.bringing.values():
-        member.grids.update(numbers)
+    _send(group, worker, message, jobs)
+    record = group._workers[worker]
+    for numbers in record.bringing.values():
+        record.grids.update(numbers)
 
 
-def work_for_leaving(crew: Crew) -> list[int]:
+def work_for_leaving(group: WorkerGroup) -> list[int]:
     """Workers on nodes that will go soon get work like all others."""
-    return [worker for worker, member in crew._members.items() if member.ready]
+    return [worker for worker, record in group._workers.items() if record.ready]
 
 
-def old_picture(crew: Crew) -> None:
+def old_picture(group: WorkerGroup) -> None:
     """Nodes are looked at only once workers are there: what happened since is not known."""
-    if not crew.ready:
-        _fill(crew)
+    if not group.ready:
+        _fill(group)
 
 
-def dead_are_trusted(crew: Crew, member: Any) -> None:
-    """Who was idle when another worker of its node died gets work unasked."""
+def dead_are_trusted(group: WorkerGroup, record: Any) -> None:
+    """Idle workers get work without an answer after another worker of their node died."""
 
 
-def one_node_for_all(trouble: Trouble, nodes: object) -> bool:
+def one_node_for_all(backoff: Backoff, nodes: object) -> bool:
     """One bad node ends the run, though others are good."""
     return True
 
 
-def others_ignored(crew: Crew, node: Node) -> int:
-    """All cores of a node are taken for free."""
-    return crew._room(node)
+def others_ignored(group: WorkerGroup, node: Node) -> int:
+    """All cores of a node count as free."""
+    return group._room(node)
 
 
-def never_withdrawn(crew: Crew, there: object, now: float) -> None:
+def never_withdrawn(group: WorkerGroup, there: object, now: float) -> None:
     """Workers that wait for cores of other runs are left there."""
 
 
-def lost_race_is_a_failure(crew: Crew, there: dict[str, int], now: float) -> None:
+def lost_race_is_a_failure(group: WorkerGroup, there: dict[str, int], now: float) -> None:
     """A worker whose cores another run got has failed to start."""
-    before = dict(crew._members)
-    _settle_races(crew, there, now)
-    for worker in before.keys() - crew._members.keys():
-        crew._members[worker] = before[worker]
-        crew._start_failed(worker, Status.TIMED_OUT, "took too long to start")
+    before = dict(group._workers)
+    _settle_races(group, there, now)
+    for worker in before.keys() - group._workers.keys():
+        group._workers[worker] = before[worker]
+        group._start_failed(worker, Status.TIMED_OUT, "took too long to start")
 
 
-def waiting_is_no_hope(crew: Crew) -> bool:
+def waiting_is_no_hope(group: WorkerGroup) -> bool:
     """Nodes whose cores others hold are taken for nodes that are gone."""
-    return any(crew._free_room(node) for node in crew._usable())
+    return any(group._free_room(node) for node in group._usable())
 
 
 def sum_in_order_of_arrival(outcomes: list[Outcome]) -> float:
@@ -166,12 +170,17 @@ def sum_in_order_of_arrival(outcomes: list[Outcome]) -> float:
 
 
 def deaf(stop: StopSignal) -> None:
-    """A signal to stop is not heard."""
+    """A signal to stop is ignored."""
 
 
 _new = Ledger.__init__
 _again, _done, _begin, _lost = Ledger._again, Ledger.done, Ledger.begin, Ledger.lost
-_close, _send, _fill, _settle_races = Crew.close, Crew.send, Crew.fill, Crew._settle_races
+_close, _send, _fill, _settle_races = (
+    WorkerGroup.close,
+    WorkerGroup.send,
+    WorkerGroup.fill,
+    WorkerGroup._settle_races,
+)
 
 BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
     "no second start for errors": (Ledger, "__init__", no_second_start_for_errors),
@@ -181,19 +190,19 @@ BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
     "no deadline": (Ledger, "overdue", no_deadline),
     "runs confused": (Ledger, "begin", runs_confused),
     "company for suspects": (Ledger, "_suspect", company_for_suspects),
-    "blamed for nodes": (Ledger, "lost", blamed_for_nodes),
-    "leaked worker": (Crew, "dismiss", leaked_worker),
-    "leaked at the end": (Crew, "close", leaked_at_the_end),
-    "other seeds": (Crew, "send", other_seeds),
-    "grid taken for known": (Crew, "send", grid_taken_for_known),
-    "work for leaving nodes": (Crew, "ready", property(work_for_leaving)),
-    "old picture": (Crew, "fill", old_picture),
-    "dead are trusted": (Crew, "_doubt", dead_are_trusted),
-    "one node for all": (Trouble, "hopeless", one_node_for_all),
-    "others ignored": (Crew, "_free_room", others_ignored),
-    "never withdrawn": (Crew, "_settle_races", never_withdrawn),
-    "lost race is a failure": (Crew, "_settle_races", lost_race_is_a_failure),
-    "waiting is no hope": (Crew, "has_room", property(waiting_is_no_hope)),
+    "suspected for nodes": (Ledger, "lost", suspected_for_nodes),
+    "leaked worker": (WorkerGroup, "dismiss", leaked_worker),
+    "leaked at the end": (WorkerGroup, "close", leaked_at_the_end),
+    "other seeds": (WorkerGroup, "send", other_seeds),
+    "grid taken for known": (WorkerGroup, "send", grid_taken_for_known),
+    "work for leaving nodes": (WorkerGroup, "ready", property(work_for_leaving)),
+    "old picture": (WorkerGroup, "fill", old_picture),
+    "dead are trusted": (WorkerGroup, "_ask_if_alive", dead_are_trusted),
+    "one node for all": (Backoff, "hopeless", one_node_for_all),
+    "others ignored": (WorkerGroup, "_free_room", others_ignored),
+    "never withdrawn": (WorkerGroup, "_settle_races", never_withdrawn),
+    "lost race is a failure": (WorkerGroup, "_settle_races", lost_race_is_a_failure),
+    "waiting is no hope": (WorkerGroup, "has_room", property(waiting_is_no_hope)),
     "order-dependent sum": (play, "value", sum_in_order_of_arrival),
     "deaf": (StopSignal, "check", deaf),
 }

@@ -79,7 +79,7 @@ class Actor:
         killed: whether the pool asked for its end, so that it counts as the pool's no more.
         loss: what every call says from the moment on at which the cluster knows of its death.
         running: calls that it has begun; with several cores, all that have arrived.
-        pieces: what waits for a core: a call, the seconds it takes, and what is wrong with it.
+        units: what waits for a core: a call, the seconds it takes, and what is wrong with it.
         n_busy: cores at work.
         unread: its calls whose end the pool has not read.
         warm: whether the pool has learnt that it is ready.
@@ -101,7 +101,7 @@ class Actor:
     last_arrival: float = 0.0
     queue: "deque[Call]" = field(default_factory=deque)
     running: "list[Call]" = field(default_factory=list)
-    pieces: "deque[tuple[Call, float, Fault | None]]" = field(default_factory=deque)
+    units: "deque[tuple[Call, float, Fault | None]]" = field(default_factory=deque)
     n_busy: int = 0
     unread: "list[Call]" = field(default_factory=list)
     warm: bool = False

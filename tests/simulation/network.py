@@ -110,7 +110,7 @@ class Network:
                 self.lose(actor, ActorLost("node lost", Status.WORKER_DIED, with_node=True))
 
     def vanish(self, machine: Machine) -> None:
-        """A machine ends with all its workers, and nobody is told."""
+        """End a machine with all its workers, without notice."""
         machine.alive = False
         self.tell("%s is dead", machine.identifier)
         for actor in machine.actors:
@@ -169,13 +169,13 @@ class Network:
         self.tell("call %d ended: %s", call.number, outcome if kind == "ActorLost" else kind)
 
     def end(self, actor: Actor) -> None:
-        """A process is no more, and nobody is told."""
+        """End a process without notice."""
         if actor.alive:
             self.tell("actor %d is dead", actor.number)
             actor.alive, actor.died_at = False, self.clock.now
             actor.queue.clear()
             actor.running.clear()
-            actor.pieces.clear()
+            actor.units.clear()
 
     def lose(self, actor: Actor, loss: ActorLost) -> None:
         """From now on every call to the actor says that it is lost."""

@@ -16,7 +16,7 @@ from simulation.processes import Processes
 from simulation.referee import Referee, demand
 from simulation.schedule import FOR_GOOD, Fault, Run, Schedule, draw
 from simulation.watch import Watch
-from spikeloop.cluster.dispatch.worker_group import Crew
+from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.ray_pool import RayPool
 from spikeloop.cluster.signals import Interrupted, StopSignal
@@ -74,7 +74,7 @@ class _Play:
         self.watch = Watch(self.network, self.referee)
         self.stop = StopSignal()
         actors = SimulatedActors(self.network, self.processes, self.watch)
-        self.crew = Crew(
+        self.group = WorkerGroup(
             actors,
             Job(grid(1_000, 1, 1), Tile(0, 1, 0, 1)),
             schedule.warm_up_timeout_s,
@@ -83,7 +83,7 @@ class _Play:
         )
         self.pool = self.watch.pool = RayPool(
             actors,
-            self.crew,
+            self.group,
             schedule.job_timeout_s,
             schedule.max_attempts,
             schedule.patience_s,
@@ -109,7 +109,7 @@ class _Play:
             tally.ended_by = re.sub(r"[\d.]+", "N", str(error).split(";")[0].split(":")[0])
             demand(self.watch.may_give_up(str(error)), f"no reason to give up: {error}")
         finally:
-            self.crew.close()
+            self.group.close()
         demand(not self.watch.owned, f"{len(self.watch.owned)} actors are left after the end")
         tally.happened, tally.virtual_s = network.happened, network.clock.now
         tally.n_copies, tally.n_retries = self.referee.n_copies, self.referee.n_retries

@@ -1,4 +1,4 @@
-"""What happens inside the workers of a simulated cluster: calls, and pieces that take time."""
+"""What happens inside the workers of a simulated cluster: calls, and units that take time."""
 
 import traceback
 from typing import Any
@@ -8,21 +8,21 @@ from simulation.machines import Actor, Call
 from simulation.network import Network
 from simulation.schedule import Fault
 from spikeloop.cluster.dispatch.actors import CallRaised
-from spikeloop.workers.actor import EpisodeWorker, Order
+from spikeloop.workers.actor import EpisodeWorker, Payload
 from spikeloop.workers.job import Grid, Status
 
 LONGEST_S = 3.5
-"""No good piece takes longer, unless it is disturbed: well below the deadline."""
+"""No good unit takes longer, unless it is disturbed: well below the deadline."""
 
 P_LONG = 0.04
-"""So often a piece takes much longer than others of its size, and is given to a second worker."""
+"""So often a unit takes much longer than others of its size, and is given to a second worker."""
 
 
 class Processes:
     """Runs real ``EpisodeWorker`` objects on the cores of simulated machines.
 
     With one core a process takes one call after the other. With several it takes all calls that
-    arrive, and its cores take their pieces one by one.
+    arrive, and its cores take their units one by one.
 
     Attributes:
         bad: episodes that never come through, and how.
@@ -75,9 +75,9 @@ class Processes:
             call = actor.queue.popleft()
             actor.running.append(call)
             self._begin(actor.worker, call)
-        while actor.pieces and actor.n_busy < actor.cores:
+        while actor.units and actor.n_busy < actor.cores:
             actor.n_busy += 1
-            self._live(*actor.pieces.popleft())
+            self._live(*actor.units.popleft())
 
     def _begin(self, worker: EpisodeWorker, call: Call) -> None:
         outcome: Any
@@ -89,9 +89,9 @@ class Processes:
         if self._network.chance(Fault.LOST_ARGUMENTS, 0.03):
             self._end_call(call, CallRaised("ObjectLostError", "lost arguments"))
             return
-        order: Order = call.arguments[0]
-        brought = {**order.grids, **dict(zip(order.beside, call.arguments[1:], strict=True))}
-        self.grids.update({(order.run, number): grid for number, grid in brought.items()})
+        payload: Payload = call.arguments[0]
+        brought = {**payload.grids, **dict(zip(payload.beside, call.arguments[1:], strict=True))}
+        self.grids.update({(payload.run, number): grid for number, grid in brought.items()})
         try:
             outcome = worker.evaluate(*call.arguments)
         except Exception as error:
@@ -101,18 +101,18 @@ class Processes:
         if self._network.chance(Fault.LOST_RESULT, 0.03):
             outcome = CallRaised("the result could not be sent", "lost result")
         call.outcome = outcome
-        call.n_pieces = len(order.tiles)
-        for number, tile in order.tiles:
+        call.n_pieces = len(payload.tiles)
+        for number, tile in payload.tiles:
             slowness = call.actor.machine.slowness * (6.0 if rng.random() < P_LONG else 1.0)
             takes_s = tile.n_episodes * self.episode_s * rng.uniform(0.5, 1.2) * slowness
             wrong = [
-                self.bad.get(episode) for episode in episodes(self.grids[order.run, number], tile)
+                self.bad.get(episode) for episode in episodes(self.grids[payload.run, number], tile)
             ]
             fault = next((one for one in wrong if one is not None), None)
-            call.actor.pieces.append((call, min(LONGEST_S, takes_s), fault))
+            call.actor.units.append((call, min(LONGEST_S, takes_s), fault))
 
     def _live(self, call: Call, takes_s: float, fault: Fault | None) -> None:
-        """A piece gets a core."""
+        """A unit gets a core."""
         if fault is not None:
             self._network.happened[fault] += 1
         if fault is not Fault.HANGING_EPISODES:

@@ -18,7 +18,7 @@ from simulation.episodes import Episode, episodes
 from simulation.machines import Actor, Call
 from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised
 from spikeloop.cluster.dispatch.ledger import MAX_NODE_LOSSES
-from spikeloop.workers.actor import Order
+from spikeloop.workers.actor import Payload
 from spikeloop.workers.job import Grid, Status
 
 
@@ -75,13 +75,13 @@ class Referee:
 
     def sent(self, call: Call) -> None:
         """A message goes to a worker."""
-        order: Order = call.arguments[0]
-        brought = {**order.grids, **dict(zip(order.beside, call.arguments[1:], strict=True))}
-        self._grids.update({(order.run, number): grid for number, grid in brought.items()})
+        payload: Payload = call.arguments[0]
+        brought = {**payload.grids, **dict(zip(payload.beside, call.arguments[1:], strict=True))}
+        self._grids.update({(payload.run, number): grid for number, grid in brought.items()})
         carried = [
             episode
-            for number, tile in order.tiles
-            for episode in episodes(self._grids[order.run, number], tile)
+            for number, tile in payload.tiles
+            for episode in episodes(self._grids[payload.run, number], tile)
         ]
         self._carried[call.number] = carried
         suspects = 0
@@ -95,18 +95,18 @@ class Referee:
             book.starts += 1
             book.under_way.add(call.number)
         demand(
-            not suspects or len(order.tiles) == 1,
+            not suspects or len(payload.tiles) == 1,
             "a suspect travels with others",
         )
 
     def answered(self, call: Call) -> None:
         """The pool has read that a worker is alive."""
-        pieces = len(call.arguments[0].tiles)
+        units = len(call.arguments[0].tiles)
         for episode in self._open(call):
             book = self.books[episode]
             book.under_way.discard(call.number)
             if isinstance(call.outcome, CallRaised):
-                alone = pieces == 1 and len(self._carried[call.number]) == 1
+                alone = units == 1 and len(self._carried[call.number]) == 1
                 self._fault(book, Status.RAISED, alone)
             else:
                 book.status = Status.OK
@@ -114,16 +114,16 @@ class Referee:
     def gone(self, actor: Actor, loss: ActorLost | None) -> None:
         """The pool has given a worker up: it is lost or, without a loss, too late.
 
-        Its unread calls are in the order in which they were sent.
+        Its unread calls are in the payload in which they were sent.
         """
         calls = [call for call in actor.unread if call.method == "evaluate"]
-        blamed = calls[:1] if actor.cores == 1 or loss is None else calls
-        for call in calls[len(blamed) :]:
+        suspected = calls[:1] if actor.cores == 1 or loss is None else calls
+        for call in calls[len(suspected) :]:
             for episode in self._open(call):
                 self.books[episode].under_way.discard(call.number)
                 self.books[episode].starts -= actor.cores == 1
-        n_carried = sum(len(self._carried.get(call.number, ())) for call in blamed)
-        for call in blamed:
+        n_carried = sum(len(self._carried.get(call.number, ())) for call in suspected)
+        for call in suspected:
             for episode in self._open(call):
                 book = self.books[episode]
                 book.under_way.discard(call.number)

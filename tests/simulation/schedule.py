@@ -18,7 +18,7 @@ FOR_GOOD = float("inf")
 
 
 class Fault(Enum):
-    """What may go wrong with machines, workers, the network, and whoever reads the outcomes."""
+    """What may go wrong with machines, workers, the network, and the reader of the outcomes."""
 
     NODE_JOINS = "a node joins"
     NODE_DIES = "a node dies"

@@ -6,7 +6,7 @@ from simulation.referee import Referee, Violation, demand
 from simulation.schedule import FOR_GOOD
 from spikeloop.cluster.dispatch.actors import ActorLost
 from spikeloop.cluster.dispatch.backoff import MAX_FAILED_STARTS
-from spikeloop.cluster.dispatch.work_units import PIECES_PER_CORE
+from spikeloop.cluster.dispatch.work_units import UNITS_PER_CORE
 from spikeloop.cluster.dispatch.worker_group import LOST_RACE_S
 from spikeloop.cluster.ray_backend import ray_pool
 from spikeloop.workers.job import Status
@@ -25,7 +25,7 @@ class Watch:
     """The promises that hold all the time.
 
     - Every run ends, and soon after a signal to stop.
-    - Each actor that was started belongs to the crew, or was killed; none uses a core twice, nor
+    - Each actor that was started belongs to the group, or was killed; none uses a core twice, nor
       one that another run is known to hold. One that waits for such a core is soon withdrawn, which
       is no failure; and no run is given up because others hold the cores.
     - No worker is killed at work before its deadline, unless its node is lost.
@@ -78,7 +78,7 @@ class Watch:
         if not _at_work(actor, besides=call):
             self._since[actor] = self._clock.now
             unheard = actor.died_at < self._death_seen.get(actor.machine, 0.0) > actor.heard_at
-            demand(not unheard, f"actor {actor.number} gets work, dead and asked by nobody")
+            demand(not unheard, f"actor {actor.number} gets work, is dead and was not asked")
         self._referee.sent(call)
         leaves = all(self._leaves(actor, age_s) for age_s in (0.0, KNOWN_S))
         demand(not leaves, f"actor {actor.number} gets work, but its node leaves")
@@ -98,7 +98,7 @@ class Watch:
             if call is next(one for one in actor.unread if one.method == "evaluate"):
                 self._since[actor] = self._clock.now
             self._referee.answered(call)
-        elif call.method == "warm_up" or self.pool._crew._warm_up is None:
+        elif call.method == "warm_up" or self.pool._group._warm_up is None:
             actor.warm = True
 
     def killed(self, actor: Actor) -> None:
@@ -107,7 +107,7 @@ class Watch:
             loss = ActorLost("with its node", Status.WORKER_DIED, with_node=True)
         if loss is None and _at_work(actor) and not self.pool._ledger.finished:
             took_s = self._clock.now - self._since[actor]
-            allowed_s = self._schedule.job_timeout_s * (1 if actor.cores == 1 else PIECES_PER_CORE)
+            allowed_s = self._schedule.job_timeout_s * (1 if actor.cores == 1 else UNITS_PER_CORE)
             demand(took_s > allowed_s, f"killed after {took_s:.2f} s at work")
         self._referee.gone(actor, loss)
         self.owned.pop(actor, None)
@@ -119,10 +119,10 @@ class Watch:
         demand(now < self._limit, "the run does not end")
         late_s = now - max(self._schedule.stops_at, self.reader_back)
         demand(late_s <= 2 * ray_pool.TICK_S, f"does not stop for {late_s:.2f} s")
-        members = self.pool._crew._members.values()
-        mine = {member.actor for member in members}
-        demand(self.owned.keys() == mine, "an actor is alive that nobody knows")
-        self._gone = {member.actor for member in members if member.node_gone}
+        records = self.pool._group._workers.values()
+        mine = {record.actor for record in records}
+        demand(self.owned.keys() == mine, "an actor is alive that the pool does not know")
+        self._gone = {record.actor for record in records if record.node_gone}
         for actor in self.owned:
             unplaced = actor.placed_at > self._network.looked and not actor.heard_at
             if unplaced and self._excess(actor.machine):
@@ -135,7 +135,7 @@ class Watch:
 
     def waited(self, seconds: float) -> None:
         ledger = self.pool._ledger
-        work_waits = any(piece in ledger._open for piece in ledger._waiting)
+        work_waits = any(unit in ledger._open for unit in ledger._waiting)
         for actor in self.owned:
             if work_waits and actor.warm and not actor.unread and not self._leaves(actor):
                 self._idle_s[actor] = self._idle_s.get(actor, 0.0) + seconds
@@ -154,7 +154,7 @@ class Watch:
             return self._failed_everywhere(message)
         if "in the warm-up" in message:
             return not any(actor.warm for actor in self.owned)
-        raise Violation(f"an error that nobody knows: {message}")
+        raise Violation(f"an unknown error: {message}")
 
     def _failed_everywhere(self, message: str) -> bool:
         """Whether no worker is left, and every node that has room for one has failed enough."""

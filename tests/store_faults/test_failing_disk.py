@@ -12,17 +12,17 @@ def test_an_operation_that_fails_ends_the_run_resumably(
     warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
     """For want of space from then on, or once because the disk is broken."""
-    assert problems(warm, failing, some(errors(operations), 16)) == []
+    assert problems(warm, failing, some(errors(operations), 8)) == []
 
 
 def test_a_real_disk_that_is_too_small(mounting: Warm, place: Path, some: Choice) -> None:
     """Page by page up to what a whole run takes, which is 8 KiB more than the last of them."""
     sizes = range(4, pages_kib(place / "undisturbed") - 4, 4)
-    assert problems(mounting, disk_full, some(sizes, 6)) == []
+    assert problems(mounting, disk_full, some(sizes, 3)) == []
 
 
 def test_a_read_only_folder_can_be_read_and_nothing_else(
     mounting: Warm, operations: list[Operation], some: Choice
 ) -> None:
-    points = some(range(1, len(operations)), 4)
+    points = some(range(1, len(operations)), 2)
     assert problems(mounting, read_only, points) == []

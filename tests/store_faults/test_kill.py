@@ -24,7 +24,7 @@ def test_the_record_of_a_run_is_complete(place: Path, operations: list[Operation
 def test_a_run_killed_at_an_operation_is_resumed(
     warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
-    points = [[fault] for fault in some(kills(operations), 18)]
+    points = [[fault] for fault in some(kills(operations), 10)]
     assert problems(warm, killed, points) == []
 
 
@@ -34,7 +34,7 @@ def test_a_resumed_run_may_be_killed_too(
     """Twice in the resumed run, which removes what the first death left before it goes on."""
     rng = np.random.default_rng(1)
     points = []
-    for fault in some(kills(operations), 8):
+    for fault in some(kills(operations), 4):
         left = len(operations) - fault.at
         again = [Fault(int(rng.integers(left)), half=bool(rng.integers(2))) for _ in range(2)]
         points.append([fault, *again])

@@ -19,7 +19,7 @@ from store_faults.warm import Warm
 def test_a_run_is_resumed_after_a_power_cut(
     warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
-    cuts = some(power_cuts(operations), 20)
+    cuts = some(power_cuts(operations), 12)
     assert problems(warm, functools.partial(power_lost, operations), cuts) == []
 
 
@@ -27,7 +27,7 @@ def test_the_power_may_go_again(warm: Warm, operations: list[Operation], some: C
     rng = np.random.default_rng(2)
     cuts = [
         cut._replace(again=int(rng.integers(len(operations) - cut.at + 1)))
-        for cut in some(power_cuts(operations), 6)
+        for cut in some(power_cuts(operations), 4)
     ]
     assert problems(warm, functools.partial(power_lost, operations), cuts) == []
 

@@ -10,11 +10,11 @@ def test_of_coordinators_that_begin_together_one_works(
     warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
     """The same command thrice: to run anew, and to resume what was killed at an operation."""
-    points = [0, 0, 0, *some(range(1, len(operations)), 4)]
+    points = [0, 0, 0, *some(range(1, len(operations)), 2)]
     assert problems(warm, raced, points) == []
 
 
 def test_whoever_comes_while_a_coordinator_works_is_refused(
     warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
-    assert problems(warm, joined, some(range(len(operations)), 10)) == []
+    assert problems(warm, joined, some(range(len(operations)), 4)) == []

@@ -11,7 +11,7 @@ from support.small_run import (
     assert_same_contents,
     resume_run,
     small_config,
-    start_run,
+    start_config,
 )
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
@@ -55,7 +55,7 @@ def assert_whole(folder: Path, undisturbed: Path) -> None:
 @pytest.fixture(scope="module")
 def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same eight generations with a commit after each."""
-    return start_run(together(1), tmp_path_factory.mktemp("one_by_one") / "small")
+    return start_config(together(1), tmp_path_factory.mktemp("one_by_one") / "small")
 
 
 @pytest.mark.parametrize(("every", "states"), [(3, [0, 3, 6, 8]), (100, [0, 6, 8])])
@@ -68,7 +68,7 @@ def test_generations_committed_together_are_the_same(
         def generation(self, report: Any) -> None:
             reported.append(report.generation)
 
-    folder = start_run(together(every), tmp_path / "small", Reporter())
+    folder = start_config(together(every), tmp_path / "small", Reporter())
     assert committed(folder) == [0, *reported] == states
     assert_whole(folder, one_by_one)
 
@@ -92,7 +92,7 @@ def test_resume_after_a_crash_at_each_file_gives_identical_tables(
         patched.setattr(os, "replace", crash_before)
         for _ in range(1000):
             try:
-                resume_run(folder) if folder.exists() else start_run(together(every), folder)
+                resume_run(folder) if folder.exists() else start_config(together(every), folder)
                 break
             except Crash:
                 continue
@@ -120,7 +120,7 @@ def test_resume_after_a_crash_between_commits_gives_identical_tables(
     with monkeypatch.context() as patched:
         patched.setattr(Commits, "write", write_unless_crashed)
         with pytest.raises(Crash):
-            start_run(together(3), folder, Dying())
+            start_config(together(3), folder, Dying())
     # The generation before was told, but its commit waits until the workers are busy.
     assert committed(folder) == [g for g in (0, 3, 6) if g < generation]
     assert verify(RunStore(folder)).problems == []
@@ -150,16 +150,16 @@ def test_interrupt_commits_what_is_finished(
 
 def test_stopping_rule_commits_what_is_finished(tmp_path: Path) -> None:
     changes = {"stop": {"episodes": 5 * 24}, "transfer": {"monitor_every": 0}}
-    folder = start_run(together(3, **changes), tmp_path / "small")
+    folder = start_config(together(3, **changes), tmp_path / "small")
     assert committed(folder) == [0, 3, 5]
-    assert_whole(folder, start_run(together(1, **changes), tmp_path / "other" / "small"))
+    assert_whole(folder, start_config(together(1, **changes), tmp_path / "other" / "small"))
 
 
 @pytest.mark.parametrize(("after", "left"), [(-1, -1), (4, 3), (7, 6)])
 def test_going_back_between_two_commits_goes_to_the_earlier_one(
     one_by_one: Path, tmp_path: Path, after: int, left: int
 ) -> None:
-    folder, notes = start_run(together(3), tmp_path / "small"), []
+    folder, notes = start_config(together(3), tmp_path / "small"), []
 
     class Noting(SilentReporter):
         def note(self, text: str) -> None:

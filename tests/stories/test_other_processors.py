@@ -14,12 +14,12 @@ from support.small_run import (
     assert_same_contents,
     small_config,
     small_toml,
-    start_run,
+    start_config,
 )
 
 from spikeloop.coordinator.search.processor_mix import mixed
-from spikeloop.coordinator.store import manifest
-from spikeloop.coordinator.store.manifest import warn_of_processor
+from spikeloop.coordinator.store import run_folder
+from spikeloop.coordinator.store.run_folder import Run, warn_of_changes
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers import evaluate
 from spikeloop.workers.processor import kernels, label, portable
@@ -31,9 +31,9 @@ ECHO = {"kind": "failing_learner:Echo"}
 CHILD = """
 import sys
 from pathlib import Path
-from support.small_run import start_run
+from support.small_run import start_config
 from spikeloop.coordinator.config.load import load
-start_run(load(Path(sys.argv[1])), Path(sys.argv[2]))
+start_config(load(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
@@ -94,7 +94,7 @@ def notes_of_a_run(folder: Path, **changes: dict[str, Any]) -> list[str]:
         def note(self, text: str) -> None:
             notes.append(text)
 
-    start_run(small_config(**changes), folder, Noting())
+    start_config(small_config(**changes), folder, Noting())
     return notes
 
 
@@ -125,10 +125,10 @@ def test_resume_on_another_processor_warns_unless_portable(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = small_config(learner=learner)
-    store = RunStore(start_run(config, tmp_path / "run"))
+    store = RunStore(start_config(config, tmp_path / "run"))
     here = kernels()
-    monkeypatch.setattr(manifest, "kernels", lambda: {**here, "blas": "Nehalem"})
-    warn_of_processor(store, config)
+    monkeypatch.setattr(run_folder, "kernels", lambda: {**here, "blas": "Nehalem"})
+    warn_of_changes(Run(config, store))
     expected = f"blas (Nehalem here, {here['blas']} there)" if learner is ECHO else ""
     errors = capsys.readouterr().err
     assert expected in errors

@@ -1,38 +1,43 @@
-"""Whole runs on Ray, as processes of their own: workers, kills and signals change no number."""
+"""Runs on Ray's workers hold what runs in this process hold."""
 
 import os
-import signal
-import subprocess
-from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from support.child_processes import SOON_S, assert_gone, child, folder_of, wait_for
+from support.child_processes import worker_processes
 from support.command_line import cli, one_line
-from support.small_run import SilentReporter, assert_same_contents, small_toml, start_run
+from support.learner_cases import SETTINGS
+from support.small_run import (
+    SilentReporter,
+    assert_same_contents,
+    run_tables,
+    small_config,
+    small_toml,
+    start_config,
+)
 
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 
-pytestmark = pytest.mark.usefixtures("without_figures")
-
-# Some seconds, so that a signal arrives while the run works even if this process is slow.
-LONG = {"run": {"generations": 40}, "family": {"n_steps": 20_000}}
-ENDLESS = {**LONG, "run": {"generations": 100_000}}
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("without_figures")]
 
 
 def local(workers: int) -> dict[str, Any]:
     return {"kind": "local", "workers": workers, "dashboard": False}
 
 
-@pytest.mark.ray
-def test_number_of_workers_and_a_killed_one_change_no_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [2, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_number_of_workers_changes_nothing(undisturbed: Path, tmp_path: Path, workers: int) -> None:
+    config = small_config(target=local(workers))
+    assert_same_contents(start_config(config, tmp_path / "small"), undisturbed)
+
+
+def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     killed: list[int] = []
 
     class Killing(SilentReporter):
-        """Kills one worker when the first episodes of the second generation are in."""
+        """Kill one worker when the first episodes of the second generation are in."""
 
         searching = False
 
@@ -41,103 +46,32 @@ def test_number_of_workers_and_a_killed_one_change_no_table(tmp_path: Path) -> N
 
         def episodes_done(self, n_episodes: int) -> None:
             if self.searching and not killed:
-                worker = workers_of(os.getpid())[0]
+                worker = worker_processes(os.getpid())[0]
                 worker.kill()
                 killed.append(worker.pid)
 
-    undisturbed = start_run(tmp_path / "inline")
-    assert_same_contents(start_run(tmp_path / "one", target=local(1)), undisturbed)
-    two = start_run(tmp_path / "two", Killing(), target=local(2))
+    folder = start_config(small_config(target=local(2)), tmp_path / "small", Killing())
     assert killed
-    assert_same_contents(two, undisturbed)
+    assert_same_contents(folder, undisturbed)
 
 
-def workers_of(pid: int) -> list[psutil.Process]:
-    """Find the worker processes below a process; Ray names each after its actor or its call."""
-    others = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
-    found = []
-    for process in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # Ray starts short-ran helpers too
-            title = "".join(process.cmdline()[:1])
-            if title.startswith("ray::") and not title.startswith(others):
-                found.append(process)
-    return found
+@pytest.mark.brian
+@pytest.mark.slow
+def test_brian_networks_on_ray_give_the_episodes_of_this_process(tmp_path: Path) -> None:
+    changes = {
+        "family": {"n_steps": 20},
+        "learner": {"kind": "brian_td", **SETTINGS["brian_td"]},
+        "run": {"generations": 2, "tile_candidates": 3},
+        "transfer": {"tasks": 2, "random_points": 1, "monitor_tasks": 2},
+    }
+    here = start_config(small_config(**changes), tmp_path / "here" / "small")
+    there = start_config(small_config(**changes, target=local(2)), tmp_path / "there" / "small")
+    assert_same_contents(there, here)
+    assert verify(RunStore(there)).problems == []
+    assert run_tables(there)["episodes"]["return"].nunique() > 10
 
 
-def spikeloop(
-    arguments: list[str], cwd: Path, **options: Any
-) -> AbstractContextManager[subprocess.Popen[str]]:
-    return child(["-m", "spikeloop.coordinator.cli", *arguments], cwd, **options)
-
-
-@pytest.mark.ray
-def test_resume_after_sigkill_gives_identical_tables(tmp_path: Path) -> None:
-    small_toml(tmp_path / "small.toml", **LONG, target=local(2))
-    folder = tmp_path / "killed" / "small"
-    with spikeloop(["run", "small.toml", "--out", "killed"], tmp_path) as process:
-        # Episodes of generation 3 are written, its state perhaps not: the middle of a commit.
-        wait_for(process, (folder / "episodes" / "part-000003.parquet").exists)
-        workers = workers_of(process.pid)
-        family = psutil.Process(process.pid).children(recursive=True)
-        names = {p.name() for p in family}
-        folder_of_ray = folder_of(family)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    assert workers  # one or both: the search begins with the first that is ready
-    assert names > {"raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent"}
-    assert_gone(family, "outlived their coordinator", SOON_S)
-    assert not folder_of_ray.exists()
-    assert 2 <= RunStore(folder).generation() < 40
-    with spikeloop(["resume", "killed/small", "--inline"], tmp_path) as resumed:
-        output = resumed.communicate()
-    assert resumed.returncode == 0, output
-    assert_same_contents(folder, start_run(tmp_path / "undisturbed", **LONG))
-
-
-@pytest.mark.ray
-@pytest.mark.parametrize(
-    ("sent", "target"),
-    [
-        ("SIGTERM", "local"),
-        ("Ctrl-C", "local"),
-        ("SIGHUP", "inline"),
-        *(
-            pytest.param(sent, target, marks=pytest.mark.exhaustive)
-            for sent, target in (
-                *(("SIGINT", "local"), ("SIGHUP", "local"), ("SIGTERM", "inline")),
-                *(("SIGINT", "inline"), ("Ctrl-C", "inline")),
-            )
-        ),
-    ],
-)
-def test_a_signal_ends_a_run_resumably(tmp_path: Path, sent: str, target: str) -> None:
-    """A process manager signals the coordinator alone, Ctrl-C every process of the run."""
-    small_toml(
-        tmp_path / "small.toml",
-        **ENDLESS,
-        target=local(2) if target == "local" else {"kind": "inline"},
-    )
-    folder = tmp_path / "small"
-    arguments = ["run", "small.toml", "--out", "."]
-    with spikeloop(arguments, tmp_path, start_new_session=True) as process:
-        wait_for(process, (folder / "state" / "000001.npz").exists)
-        family = psutil.Process(process.pid).children(recursive=True)
-        folder_of_ray = folder_of(family) if target == "local" else tmp_path / "none"
-        if sent == "Ctrl-C":
-            os.killpg(process.pid, signal.SIGINT)
-        else:
-            process.send_signal(signal.Signals[sent])
-        output, errors = process.communicate()
-    assert process.returncode == 4, (output, errors)
-    assert errors.count("\n") == 1, errors
-    assert "resume with: spikeloop resume small" in errors
-    assert "Traceback" not in output + errors
-    assert_gone(family, "outlived their run")
-    assert not folder_of_ray.exists()
-    assert verify(RunStore(folder)).problems == []
-
-
-def test_a_cluster_that_cannot_start_is_exit_code_3_and_leaves_no_folder(
+def test_cluster_that_cannot_start_is_exit_code_3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import ray
@@ -148,5 +82,7 @@ def test_a_cluster_that_cannot_start_is_exit_code_3_and_leaves_no_folder(
     monkeypatch.setattr(ray, "init", no_socket)
     config = small_toml(tmp_path / "small.toml", target=local(2))
     assert cli("run", config, "--out", tmp_path) == 3
-    assert "no free port; run `spikeloop doctor`" in one_line(capsys)
+    errors = one_line(capsys)
+    assert "no free port; run `spikeloop doctor`" in errors
+    assert "many more lines" not in errors
     assert not (tmp_path / "small").exists()

@@ -22,7 +22,7 @@ from support.child_processes import (
     worker_processes,
 )
 from support.small_comparison import comparison_toml
-from support.small_run import assert_same_contents, small_config, small_toml, start_run
+from support.small_run import assert_same_contents, small_config, small_toml, start_config
 
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
@@ -167,7 +167,7 @@ def test_resume_after_sigkill_of_the_coordinator_gives_identical_tables(tmp_path
     with child([*COMMAND, "resume", "small", "--inline"], tmp_path) as resumed:
         output = resumed.communicate()
     assert resumed.returncode == 0, output
-    assert_same_contents(folder, start_run(small_config(**LONG), tmp_path / "undisturbed"))
+    assert_same_contents(folder, start_config(small_config(**LONG), tmp_path / "undisturbed"))
 
 
 @pytest.mark.ray

@@ -12,7 +12,7 @@ from support.small_run import (
     run_tables,
     small_config,
     small_tables,
-    start_run,
+    start_config,
 )
 
 from spikeloop.cluster.signals import Interrupted, StopSignal
@@ -42,15 +42,15 @@ def test_run_leaves_every_table_and_verifies(undisturbed: Path) -> None:
 def test_same_seed_gives_same_contents_and_other_seed_others(
     undisturbed: Path, tmp_path: Path
 ) -> None:
-    assert_same_contents(start_run(small_config(), tmp_path / "same" / "small"), undisturbed)
-    other = start_run(small_config(run={"seed": 8}), tmp_path / "other" / "small")
+    assert_same_contents(start_config(small_config(), tmp_path / "same" / "small"), undisturbed)
+    other = start_config(small_config(run={"seed": 8}), tmp_path / "other" / "small")
     with pytest.raises(AssertionError):
         assert_same_contents(other, undisturbed)
 
 
 def test_tile_shape_changes_no_episode(undisturbed: Path, tmp_path: Path) -> None:
     config = small_config(run={"tile_candidates": 5, "tile_tasks": 3})
-    assert_same_contents(start_run(config, tmp_path / "small"), undisturbed)
+    assert_same_contents(start_config(config, tmp_path / "small"), undisturbed)
 
 
 def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) -> None:
@@ -60,7 +60,7 @@ def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) ->
 
 
 def test_finished_run_is_resumed_without_change(undisturbed: Path, tmp_path: Path) -> None:
-    folder = start_run(small_config(), tmp_path / "small")
+    folder = start_config(small_config(), tmp_path / "small")
     resume_run(folder)
     assert_same_contents(folder, undisturbed)
 
@@ -68,7 +68,7 @@ def test_finished_run_is_resumed_without_change(undisturbed: Path, tmp_path: Pat
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
     learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
     with pytest.raises(RunFailed, match="24 of 24") as error:
-        start_run(small_config(learner=learner), tmp_path / "small")
+        start_config(small_config(learner=learner), tmp_path / "small")
     assert error.value.traceback.count("Traceback") == 1
 
 
@@ -85,7 +85,7 @@ def ascending(every: int) -> RunConfig:
 
 
 def test_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
-    undisturbed = start_run(ascending(1), tmp_path / "undisturbed" / "small")
+    undisturbed = start_config(ascending(1), tmp_path / "undisturbed" / "small")
     stop = StopSignal()
 
     class Interrupting(SilentReporter):
@@ -112,7 +112,7 @@ def test_progress_and_stage_of_each_generation_reach_the_workers(
         return race(pool, grid, *arguments)
 
     monkeypatch.setattr(racing, "race", seeing)
-    tables = run_tables(start_run(ascending(1), tmp_path / "small"))
+    tables = run_tables(start_config(ascending(1), tmp_path / "small"))
     assert seen == {g: (10 if g < 5 else 60, (g - 1) / 8, True) for g in range(1, 9)}
     optimal = tables["episodes"].groupby("generation")["optimal"].max()
     assert optimal[optimal.index < 5].max() <= 10 < tables["curves"]["optimal"].min()

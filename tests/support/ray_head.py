@@ -25,16 +25,32 @@ class Head:
         url: of its dashboard.
         gcs_port: where Ray itself listens, which is no dashboard.
         runs: folder for run folders, that its environment names.
+        session: Ray's name of it.
     """
 
     url: str
     gcs_port: int
     runs: Path
+    session: str
+
+    @property
+    def address(self) -> str:
+        """Of Ray itself."""
+        return f"127.0.0.1:{self.gcs_port}"
 
 
 @contextmanager
-def ray_head(cores: int) -> Iterator[Head]:
-    """Start a head with some cores and end it with all of its processes."""
+def ray_head(
+    cores: int, token: str = TOKEN, loopback: bool = True, closed: bool = True
+) -> Iterator[Head]:
+    """Start a head and end it with all of its processes.
+
+    Args:
+        cores: cores of its node.
+        token: that it asks for; "" for none.
+        loopback: whether everything binds to 127.0.0.1.
+        closed: whether Ray's folder is inside one that other accounts cannot enter.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sl", dir="/tmp"))  # sockets need a short path
     gcs, dashboard, agent, agent_grpc, client = free_ports(5)
     ports = {
@@ -46,18 +62,19 @@ def ray_head(cores: int) -> Iterator[Head]:
         "min-worker-port": 0,
         "max-worker-port": 0,
     }
+    rays = folder / "r" if closed else folder
     arguments = ["-m", "ray.scripts.scripts", "start", "--head", "--block"]
     arguments += [f"--{name}={port}" for name, port in ports.items()]
     arguments += [f"--num-cpus={cores}", "--object-store-memory=80000000"]
-    arguments += [f"--temp-dir={folder / 'r'}", "--dashboard-host=127.0.0.1"]
+    arguments += [f"--temp-dir={rays}", "--dashboard-host=127.0.0.1"]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": TOKEN,
+        "RAY_AUTH_MODE": "token" if token else "disabled",
+        **({"RAY_AUTH_TOKEN": token} if token else {}),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything binds to 127.0.0.1
+        **({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if loopback else {}),
         "SPIKELOOP_RUNS": str(folder / "runs"),
     }
     try:
@@ -65,7 +82,8 @@ def ray_head(cores: int) -> Iterator[Head]:
             started = psutil.Process(process.pid)
             try:
                 wait_for(process, lambda: answers(dashboard) and answers(agent))
-                yield Head(f"http://127.0.0.1:{dashboard}", gcs, folder / "runs")
+                session = (rays / "session_latest").resolve().name
+                yield Head(f"http://127.0.0.1:{dashboard}", gcs, folder / "runs", session)
             finally:
                 for one in [*started.children(recursive=True), started]:
                     with suppress(psutil.NoSuchProcess):

@@ -79,6 +79,12 @@ def assert_same_contents(one: Path, other: Path) -> None:
         assert array.tobytes() == states[1][name].tobytes(), name
 
 
+def start_config(config: RunConfig, folder: Path, reporter: Any = None) -> Path:
+    """Run a configuration in this process and return its folder."""
+    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
+    return folder
+
+
 class SilentReporter:
     """A reporter that says nothing."""
 
@@ -122,10 +128,8 @@ class InterruptingReporter(SilentReporter):
 
 
 def start_run(folder: Path, reporter: Any = None, **changes: Any) -> Path:
-    """Run the small run with some changes, and give its folder."""
-    config = small_config(**changes)
-    run_session.start(config, folder, reporter or SilentReporter(), StopSignal())
-    return folder
+    """Run the small run with some changes in this process and return its folder."""
+    return start_config(small_config(**changes), folder, reporter)
 
 
 def interrupt_run(folder: Path, grid: str, config: RunConfig) -> None:

@@ -30,8 +30,8 @@ def shown(
     code: InputChannels, observation: Any, action: Any, feedback: Any, step: int
 ) -> FloatArray:
     """(n,) input of one episode."""
-    given = (np.array([value]) for value in (observation, action, feedback))
-    found: FloatArray = code.encode(*given, step)[0]
+    seen, done, paid = (np.array([value]) for value in (observation, action, feedback))
+    found: FloatArray = code.encode(seen, done, paid, step)[0]
     assert found.shape == (code.n,)
     return found
 
@@ -147,8 +147,8 @@ def test_jax_encodes_the_same(interface: Interface) -> None:
         expected = code.encode(observation, action, feedback, step)
         with xla.precision("float64"):
             numpy = xla.jax().numpy
-            given = map(numpy.asarray, (observation, action, feedback, step))
-            found = np.asarray(code.encode(*given, xp=numpy))
+            seen, done, paid = map(numpy.asarray, (observation, action, feedback))
+            found = np.asarray(code.encode(seen, done, paid, numpy.asarray(step), numpy))
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 

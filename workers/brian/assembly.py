@@ -77,7 +77,7 @@ class Assembly:
     def _neurons(self, name: str, neurons: Population, timed: Iterable[str]) -> Any:
         # Code of synapses onto a population sees its variables, and so the keys of its noise.
         incoming = [s for s in self.blueprint.synapses.values() if s.target == name]
-        noisy = any(map(_draws, (neurons, *incoming)))
+        noisy = _draws(neurons) or any(map(_draws, incoming))
         equations = self._per_episode(neurons.equations, "episode_element", equations=True)
         if noisy:
             added = (KEY_LOW, KEY_HIGH, "episode_element")

@@ -5,7 +5,6 @@ each piece of code. The spikes of an episode do not depend on its neighbours: se
 sums and ``noise`` for random numbers.
 """
 
-import gc
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.tasks.base import IntArray, SeedArray
+from spikeloop.workers import garbage_collection
 from spikeloop.workers.brian.assembly import KEY_HIGH, KEY_LOW, Assembly
 from spikeloop.workers.brian.blueprint import Blueprint
 from spikeloop.workers.brian.noise import keys
@@ -102,11 +102,10 @@ class BatchedNetwork:
         duration = n_decisions * decision_steps * self.blueprint.dt_s
         # Brian2 collects garbage before every run, which takes as long as a tile's simulation if it
         # has to look through everything that the process has ever loaded.
-        gc.freeze()
         try:
-            self._network.run(duration * brian2().second, namespace={})
+            with garbage_collection.frozen():
+                self._network.run(duration * brian2().second, namespace={})
         finally:
-            gc.unfreeze()
             self._caller.begin(
                 decision_steps, lambda decision: None
             )  # and keep nothing of the tile

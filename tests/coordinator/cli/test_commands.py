@@ -16,7 +16,7 @@ from support.small_run import small_config, small_toml
 
 from spikeloop.cluster.targets.inline import Inline
 from spikeloop.cluster.targets.local import Local
-from spikeloop.cluster.targets.ray_cluster import Attached
+from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.cli.open import retarget
 from spikeloop.coordinator.store import manifest, run_folder
 from spikeloop.workers.fingerprint import fingerprint
@@ -89,13 +89,13 @@ def test_another_target_keeps_what_both_have() -> None:
     patient = {"job_timeout_s": 3600.0, "max_attempts": 7, "workers": 4}
     config = small_config(target={"kind": "local", **patient})
     target = retarget(config, None, False, "auto").target
-    assert isinstance(target, Attached)
+    assert isinstance(target, RayCluster)
     assert (target.address, target.job_timeout_s, target.max_attempts) == ("auto", 3600.0, 7)
     assert retarget(config, None, True, None).target == Inline()
     again = retarget(replace(config, target=target), 2, False, None).target
     assert again == Local(job_timeout_s=3600.0, max_attempts=7, workers=2)
     there = retarget(config, 3, False, "auto").target
-    assert isinstance(there, Attached)
+    assert isinstance(there, RayCluster)
     assert (there.address, there.max_workers) == ("auto", 3)
     assert retarget(config, None, False, None) is config
 

@@ -209,7 +209,9 @@ def test_nothing_tuned_is_said(tmp_path: Path) -> None:
     assert len(page.drawings) == 4
 
 
-@pytest.mark.parametrize(("n_trials", "words"), [(1, "too few for a figure"), (5, "too few to")])
+@pytest.mark.parametrize(
+    ("n_trials", "words"), [(1, "too few for a figure"), (5, "too few trials to tell")]
+)
 def test_too_few_trials_give_a_sentence(tmp_path: Path, n_trials: int, words: str) -> None:
     page = read(made_up(tmp_path / "made", n_trials=n_trials))
     assert page.faults == []

@@ -9,7 +9,11 @@ from support.refused_configuration import refusal
 from support.small_comparison import comparison_toml
 from support.small_run import small_tables, small_toml
 
+from spikeloop.coordinator.comparison.comparison_config import TuningSettings
 from spikeloop.coordinator.config.renamed_keys import RENAMED_KEYS, new_name
+from spikeloop.coordinator.config.run_config import RunSettings
+from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.workers.learners import LEARNERS
 from spikeloop.workers.learners.brian_model.settings import NeuronTable, SynapseTable
 
 
@@ -22,6 +26,11 @@ from spikeloop.workers.learners.brian_model.settings import NeuronTable, Synapse
             "learner",
             {"kind": "lsnn", "usual_rate_hz": 10.0},
             "[learner] usual_rate_hz is called centering_rate_hz now",
+        ),
+        (
+            "learner",
+            {"kind": "lsnn", "stretch": 5},
+            "[learner] stretch is called truncation now",
         ),
         (
             "learner",
@@ -47,14 +56,17 @@ def test_old_keys_of_overrides_and_comparisons_exit_with_2(
     assert f"{comparison}: [tuning] lives is called episodes now" in one_line(capsys)
 
 
-def test_settings_have_the_new_keys_of_named_tables_and_not_the_old_ones() -> None:
-    for settings in (NeuronTable, SynapseTable):
-        assert "on_feedback" in settings.model_fields
-        assert "on_told" not in settings.model_fields
-
-
-def test_new_names_are_not_old_ones_too() -> None:
+def test_every_new_key_is_one_and_no_old_one_is() -> None:
+    tables: dict[str, Any] = {
+        "run": [RunSettings],
+        "stop": [StopSettings],
+        "tuning": [TuningSettings],
+    }
     for old, new in RENAMED_KEYS.items():
         table, *keys = old.split(".")
+        classes: Any = [NeuronTable, SynapseTable] if "*" in keys else LEARNERS.values()
+        fields = {name for cls in tables.get(table, classes) for name in cls.model_fields}
+        assert new in fields
+        assert keys[-1] not in fields
         assert new_name(table, keys) == new
         assert new_name(table, [*keys[:-1], new]) == ""

@@ -64,13 +64,13 @@ def test_exact_policies_score_exactly() -> None:
     for name, value in (("<optimum>", 1.0), ("half", 0.5)):
         score = found[name].score
         np.testing.assert_allclose([score.value, score.low, score.high], value, rtol=1e-12)
-        assert score.n_tasks == 8
+        assert score.n == 8
     assert found["<optimum>"].mean_return == known.optimal.mean()
     assert vars(found["<optimum>"].regret).items() >= {"value": 0.0, "low": 0.0}.items()
     half = found["half"].regret
     assert half.value == pytest.approx((known.optimal - known.random).mean() / 2, rel=1e-12)
     assert half.low < half.value < half.high
-    assert half.n_tasks == 8
+    assert half.n == 8
 
 
 def test_a_baseline_is_resampled_like_a_episode_with_the_same_return() -> None:

@@ -7,8 +7,8 @@ from support.small_run import small_config
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.transfer import mean_regrets
 from spikeloop.coordinator.search.transfer_design import transfer_jobs
+from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.stats.regret import amount, plus_minus
-from spikeloop.coordinator.stats.scores import Estimate
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_returns_below_the_optimum_are_means_over_the_episodes_that_count() -> N
     assert {name: e.value for name, e in found.items()} == pytest.approx(
         {"default": 1.5, "learned": 5.0, "random": 13.5}
     )
-    assert (found["learned"].n_tasks, found["random"].n_points) == (3, 3)
+    assert (found["learned"].n, found["random"].n_points) == (3, 3)
     # Tasks and points are crossed, so points are resampled too: they differ by more than tasks.
     assert found["random"].high - found["random"].low > found["default"].high - found["default"].low
     assert found == mean_regrets(7, 0, missed, counts, theta)
@@ -102,4 +102,4 @@ def test_returns_are_shown_with_four_digits_or_more(value: float, text: str) -> 
 def test_a_regret_and_its_half_width_have_the_same_decimals(
     value: float, half: float, text: str
 ) -> None:
-    assert plus_minus(Estimate(value, value - half, value + half, 9)) == text
+    assert plus_minus(Interval(value, value - half, value + half, 9)) == text

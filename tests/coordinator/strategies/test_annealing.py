@@ -109,11 +109,11 @@ def test_incumbents_are_judged_on_the_new_tasks_only() -> None:
 def test_without_reevaluation_a_chain_compares_with_what_it_remembers() -> None:
     strategy = Annealing.model_validate({**COLD, "population_size": 4, "reevaluate": False})
     state = begin(strategy)
-    first, told = tell(strategy, state, [1.0, 2.0, 3.0, NAN])
+    first, updated = tell(strategy, state, [1.0, 2.0, 3.0, NAN])
     np.testing.assert_array_equal(first, state.points)  # the incumbents themselves come first
-    np.testing.assert_array_equal(told.remembered, [1.0, 2.0, 3.0, NAN])
-    proposals, after = tell(strategy, told, [1.5, 1.5, NAN, -4.0])
-    assert moved(told, after) == [True, False, False, True]
+    np.testing.assert_array_equal(updated.remembered, [1.0, 2.0, 3.0, NAN])
+    proposals, after = tell(strategy, updated, [1.5, 1.5, NAN, -4.0])
+    assert moved(updated, after) == [True, False, False, True]
     np.testing.assert_array_equal(after.remembered, [1.5, 2.0, 3.0, -4.0])
     np.testing.assert_array_equal(after.points[0, 1:], proposals[0, 1:])
 
@@ -131,7 +131,7 @@ def test_merit_is_the_fading_mean_of_standardised_fitness() -> None:
 
 
 def test_the_chain_that_was_best_on_average_is_recommended() -> None:
-    """One lucky generation does not outweigh several good ones."""
+    """A single good generation does not outweigh several."""
     strategy = Annealing.model_validate({**COLD, "population_size": 4})
     state = begin(strategy)
     for _ in range(5):

@@ -55,10 +55,12 @@ def same(one: BpttState, other: BpttState) -> bool:
 
 def test_the_first_step_goes_uphill_by_the_learning_rate() -> None:
     """m̂ / √v̂ is the sign of the gradient, to ε over its size; nothing moves without a slope."""
-    told = tell(Bptt(learning_rate=0.02), begin(Bptt()), GRADIENT)
-    np.testing.assert_allclose(told.point - START, 0.02 * np.sign(GRADIENT), rtol=SINGLE, atol=1e-9)
-    assert told.gradient_norm == pytest.approx(1.3, rel=1e-6)
-    assert told.step_norm == pytest.approx(0.02 * math.sqrt(3), rel=SINGLE)
+    updated = tell(Bptt(learning_rate=0.02), begin(Bptt()), GRADIENT)
+    np.testing.assert_allclose(
+        updated.point - START, 0.02 * np.sign(GRADIENT), rtol=SINGLE, atol=1e-9
+    )
+    assert updated.gradient_norm == pytest.approx(1.3, rel=1e-6)
+    assert updated.step_norm == pytest.approx(0.02 * math.sqrt(3), rel=SINGLE)
 
 
 @pytest.mark.parametrize(("epsilon", "beta2"), [(1e-8, 0.999), (0.3, 0.9)])
@@ -78,10 +80,10 @@ def test_steps_are_those_of_adam(epsilon: float, beta2: float) -> None:
 @pytest.mark.parametrize(("clip_norm", "factor"), [(0.65, 0.5), (1.31, 1.0), (0.0, 1.0)])
 def test_a_longer_gradient_is_cut_to_the_norm(clip_norm: float, factor: float) -> None:
     strategy = Bptt(clip_norm=clip_norm)
-    told = tell(strategy, begin(strategy), GRADIENT)
-    np.testing.assert_allclose(told.first, 0.1 * factor * GRADIENT, rtol=1e-6)
-    np.testing.assert_allclose(told.second, 0.001 * (factor * GRADIENT) ** 2, rtol=SINGLE)
-    assert told.gradient_norm == pytest.approx(1.3, rel=1e-6)  # before it is cut
+    updated = tell(strategy, begin(strategy), GRADIENT)
+    np.testing.assert_allclose(updated.first, 0.1 * factor * GRADIENT, rtol=1e-6)
+    np.testing.assert_allclose(updated.second, 0.001 * (factor * GRADIENT) ** 2, rtol=SINGLE)
+    assert updated.gradient_norm == pytest.approx(1.3, rel=1e-6)  # before it is cut
 
 
 RATE = 0.02
@@ -114,11 +116,11 @@ def test_the_learning_rate_follows_its_schedule(
 ) -> None:
     strategy = Bptt(learning_rate=RATE, **settings)
     for generation, share in shares.items():
-        told = tell(strategy, replace(begin(strategy), generation=generation), GRADIENT)
+        updated = tell(strategy, replace(begin(strategy), generation=generation), GRADIENT)
         rate = RATE * share
-        assert told.learning_rate == pytest.approx(rate, rel=1e-5, abs=1e-9)
-        assert strategy.summary(told)["learning_rate"] == told.learning_rate
-        assert told.point[1] == pytest.approx(-1.0 - rate, rel=1e-6)
+        assert updated.learning_rate == pytest.approx(rate, rel=1e-5, abs=1e-9)
+        assert strategy.summary(updated)["learning_rate"] == updated.learning_rate
+        assert updated.point[1] == pytest.approx(-1.0 - rate, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -136,9 +138,9 @@ def test_a_schedule_without_its_end_is_refused(settings: dict[str, Any], message
 def test_weights_decay_towards_zero_apart_from_the_gradient() -> None:
     """Decoupled: by the learning rate times λ, whatever the moments; what has bounds stays."""
     strategy = Bptt(learning_rate=0.1, weight_decay=0.5)
-    told = tell(strategy, begin(strategy), np.zeros(4))
-    np.testing.assert_allclose(told.point, [0.25, -0.95, 1.9, 0.475], rtol=1e-6)
-    assert not told.first.any()
+    updated = tell(strategy, begin(strategy), np.zeros(4))
+    np.testing.assert_allclose(updated.point, [0.25, -0.95, 1.9, 0.475], rtol=1e-6)
+    assert not updated.first.any()
 
 
 def test_what_has_bounds_stays_inside_them() -> None:
@@ -162,7 +164,7 @@ def test_a_gradient_that_is_not_finite_is_left_out_and_counted(bad: float) -> No
     assert (skipped.generation, skipped.n_not_finite, skipped.step_norm) == (2, 1, 0.0)
     assert math.isnan(skipped.gradient_norm)
     assert strategy.summary(skipped)["not_finite"] == 1.0
-    after, undisturbed = (tell(strategy, told, GRADIENT) for told in (skipped, state))
+    after, undisturbed = (tell(strategy, updated, GRADIENT) for updated in (skipped, state))
     differing = {
         field.name
         for field in fields(after)

@@ -140,8 +140,8 @@ def test_draws_follow_the_fitted_law_widened_by_noise_and_floor(kind: str) -> No
 def test_elites_are_a_share_of_those_alive_and_never_fewer_than_two() -> None:
     strategy = CrossEntropy(elite_share=0.5)
     broken = np.array([3.0, np.nan, 0.0, 1.0])  # three alive: two elites
-    told = tell(strategy, begin(strategy), POINTS, broken)
-    np.testing.assert_allclose(told.mean, POINTS[[0, 3]].mean(axis=0))
+    updated = tell(strategy, begin(strategy), POINTS, broken)
+    np.testing.assert_allclose(updated.mean, POINTS[[0, 3]].mean(axis=0))
     narrow = CrossEntropy(elite_share=0.01)
     np.testing.assert_allclose(
         tell(narrow, begin(narrow)).mean, POINTS[:2].mean(axis=0), rtol=1e-12
@@ -151,10 +151,10 @@ def test_elites_are_a_share_of_those_alive_and_never_fewer_than_two() -> None:
 def test_a_single_survivor_leaves_the_law_as_it_was() -> None:
     strategy = CrossEntropy()
     alone = np.array([np.nan, 1.0, np.nan, np.nan])
-    told = tell(strategy, begin(strategy), POINTS, alone)
-    assert not told.fitted
-    assert told.generation == 1
-    np.testing.assert_array_equal(told.mean, SPACE.default_point())
+    updated = tell(strategy, begin(strategy), POINTS, alone)
+    assert not updated.fitted
+    assert updated.generation == 1
+    np.testing.assert_array_equal(updated.mean, SPACE.default_point())
     fitted = tell(strategy, begin(strategy))
     again = tell(strategy, fitted, POINTS, alone)
     np.testing.assert_array_equal(again.covariance, fitted.covariance)

@@ -67,19 +67,6 @@ def test_gradient_estimate_projects_the_gradient_on_the_noise() -> None:
     np.testing.assert_allclose(estimate, expected, rtol=1e-5)
 
 
-def test_gradient_estimate_of_a_linear_fitness_is_its_slope() -> None:
-    """Unshaped, and clipped at bounds that are out of reach."""
-    slope, bounded, drawn = np.array([2.0, -1.0, 0.5]), np.ones(3, dtype=np.bool_), []
-    for seed in range(3000):
-        pop = MirroredGaussian(np.full(3, 0.5), 0.01, seed, 2, bounds="clip", bounded=bounded)
-        fitness = SHAPINGS["raw"](pop.rows(0, 4) @ slope)
-        drawn.append(estimate_gradients(pop, fitness, n=4)[0])
-    for estimate, expected in zip(np.transpose(drawn), slope, strict=True):
-        assert_mean(estimate, expected, ALPHA / 3)
-        with pytest.raises(AssertionError):
-            assert_mean(2 * estimate, expected, ALPHA / 3)
-
-
 def test_sigma_gradient_of_a_quadratic_is_unbiased() -> None:
     """d/d log σ of E[−½ Σ c (x + σ ε)²] is −σ² Σ c; in deviations of |ε|², over √(2 d)."""
     sigma, drawn = 0.3, []
@@ -146,8 +133,8 @@ def log_change(strategy: Evolution, fitness: Callable[[FloatArray], FloatArray])
     changes = []
     for _ in range(200):
         pop = strategy.ask(state, rng)
-        told = strategy.tell(state, pop, Evaluation(fitness(pop.rows(0, 48))), rng)
-        changes.append(np.log(told.sigma / state.sigma))
+        updated = strategy.tell(state, pop, Evaluation(fitness(pop.rows(0, 48))), rng)
+        changes.append(np.log(updated.sigma / state.sigma))
     return np.array(changes)
 
 
@@ -222,17 +209,6 @@ def test_slope_at_the_very_bound(bounds: Bounds, inward: float) -> None:
     assert_mean(drawn, inward, ALPHA)
     with pytest.raises(AssertionError):
         assert_mean(drawn, 1.0, ALPHA)
-
-
-def test_only_bounded_coordinates_put_a_mask_on_the_wire() -> None:
-    rng = np.random.default_rng(0)
-    weights = ParameterSpace((Weights("w", (1000,), 1.0),))
-    strategy = Evolution()
-    state = strategy.init(weights, weights.default_point(), rng)
-    assert strategy.ask(state, rng).bounded is None
-    mixed = strategy.ask(strategy.init(SPACE, CENTER, rng), rng)
-    np.testing.assert_array_equal(mixed.bounded, SPACE.bounded())
-    assert Evolution(bounds="reflect").ask(state, rng).bounded is None
 
 
 def test_without_a_whole_pair_the_centre_stays_finite() -> None:

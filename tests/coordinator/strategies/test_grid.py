@@ -10,7 +10,7 @@ from scipy import stats
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.grid import (
     MAX_POINTS,
-    Grid,
+    GridSearch,
     GridState,
     grid_points,
     well_spread_stride,
@@ -33,7 +33,7 @@ def box(n_dim: int) -> ParameterSpace:
     return ParameterSpace(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(n_dim)))
 
 
-def walk(strategy: Grid, space: ParameterSpace, n_generations: int) -> list[FloatArray]:
+def walk(strategy: GridSearch, space: ParameterSpace, n_generations: int) -> list[FloatArray]:
     """The new points of each generation, the incumbent left out."""
     rng = np.random.default_rng(0)
     state = strategy.init(space, space.default_point(), rng)
@@ -63,14 +63,16 @@ def test_numbers_are_read_in_mixed_radix() -> None:
 
 def test_every_point_comes_once_before_any_comes_again() -> None:
     """4 · 2 · 3 · 4 points in 12 generations of 8 new ones each, then the same order anew."""
-    generations = walk(Grid(population_size=9, points_per_axis=4), SPACE, 24)
+    generations = walk(GridSearch(population_size=9, points_per_axis=4), SPACE, 24)
     first, second = np.vstack(generations[:12]), np.vstack(generations[12:])
     assert len(np.unique(first, axis=0)) == len(first) == 96
     np.testing.assert_array_equal(first, second)
 
 
 def test_integers_and_choices_have_no_more_points_than_values_and_show_all() -> None:
-    values = SPACE.decode(np.vstack(walk(Grid(population_size=97, points_per_axis=4), SPACE, 1)))
+    values = SPACE.decode(
+        np.vstack(walk(GridSearch(population_size=97, points_per_axis=4), SPACE, 1))
+    )
     assert np.unique(values["i"]).tolist() == [5, 6]
     assert np.unique(values["c"]).tolist() == [0, 1, 2]
     assert len(np.unique(values["a"])) == 4
@@ -80,12 +82,12 @@ def test_integers_and_choices_have_no_more_points_than_values_and_show_all() -> 
 def test_a_few_points_of_many_values_decode_to_different_values() -> None:
     space = ParameterSpace((Integer("i", 0, 6, 0),))
     for m in range(2, 8):
-        points = np.vstack(walk(Grid(population_size=m + 1, points_per_axis=m), space, 1))
+        points = np.vstack(walk(GridSearch(population_size=m + 1, points_per_axis=m), space, 1))
         assert len(np.unique(space.decode(points)["i"])) == m
 
 
 def test_a_grid_smaller_than_a_generation_is_not_repeated_within_it() -> None:
-    generations = walk(Grid(population_size=48, points_per_axis=3), box(1), 2)
+    generations = walk(GridSearch(population_size=48, points_per_axis=3), box(1), 2)
     assert [len(points) for points in generations] == [3, 3]
 
 
@@ -98,7 +100,7 @@ def worst_count(points: FloatArray, m: int) -> int:
 @pytest.mark.parametrize(("n_dim", "m"), [(7, 3), (7, 2), (22, 2), (14, 3), (7, 5)])
 def test_each_generation_spreads_over_every_axis(n_dim: int, m: int) -> None:
     """Half the even share at least, anywhere in the walk; the plain order leaves axes untouched."""
-    generations = walk(Grid(points_per_axis=m), box(n_dim), 30)
+    generations = walk(GridSearch(points_per_axis=m), box(n_dim), 30)
     assert min(worst_count(points, m) for points in generations) >= 0.5 * 47 / m
     levels = np.full(n_dim, m, dtype=np.int64)
     plain = grid_points(np.arange(47, dtype=np.int64), levels, np.ones(n_dim, bool))
@@ -118,10 +120,10 @@ def test_a_grid_too_large_to_be_walked_is_refused_with_a_way_out(n_dim: int) -> 
     assert 3**14 <= MAX_POINTS < 3**15
     space = box(n_dim)
     with pytest.raises(ValueError, match=f"3 points in {n_dim} dimensions.*lower points_per_axis"):
-        Grid().init(space, space.default_point(), np.random.default_rng(0))
+        GridSearch().init(space, space.default_point(), np.random.default_rng(0))
 
 
-def run(strategy: Grid, fitness: list[list[float]]) -> tuple[GridState, list[FloatArray]]:
+def run(strategy: GridSearch, fitness: list[list[float]]) -> tuple[GridState, list[FloatArray]]:
     rng = np.random.default_rng(0)
     state, asked = strategy.init(SPACE, START, rng), []
     for values in fitness:
@@ -132,7 +134,7 @@ def run(strategy: Grid, fitness: list[list[float]]) -> tuple[GridState, list[Flo
 
 
 def test_the_best_candidate_becomes_the_incumbent_and_is_evaluated_again() -> None:
-    strategy = Grid(population_size=3, points_per_axis=2)
+    strategy = GridSearch(population_size=3, points_per_axis=2)
     state, asked = run(strategy, [[1e9, 0.0, 0.0], [1.0, 2.0, 0.0], [2.0, 2.0, np.nan]])
     np.testing.assert_array_equal(asked[0][0], START)
     np.testing.assert_array_equal(asked[1][0], START)

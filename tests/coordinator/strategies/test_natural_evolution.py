@@ -63,9 +63,9 @@ def test_the_centre_of_a_bounded_coordinate_is_folded() -> None:
     np.testing.assert_allclose(state.center, [0.8, 1.2, 0.0, -3.0])
     steep = NaturalEvolutionState(0, np.array([0.99, 0.99, 0.0, 0.0]), state.sigma, state.bounded)
     pop = strategy.ask(steep, rng)
-    told = strategy.tell(steep, pop, Evaluation(pop.rows(0, 48)[:, :2].sum(axis=1)), rng)
-    assert told.center[1] > 1.02
-    assert 0.8 < told.center[0] < 0.98
+    updated = strategy.tell(steep, pop, Evaluation(pop.rows(0, 48)[:, :2].sum(axis=1)), rng)
+    assert updated.center[1] > 1.02
+    assert 0.8 < updated.center[0] < 0.98
 
 
 def test_a_bounded_coordinate_never_gets_wider_than_its_range() -> None:
@@ -106,10 +106,10 @@ def test_without_a_whole_pair_only_the_generation_counts() -> None:
     rng = np.random.default_rng(0)
     state = strategy.init(SPACE, SPACE.default_point(), rng)
     pop = strategy.ask(state, rng)
-    told = strategy.tell(state, pop, Evaluation(np.array([1.0, np.nan, np.nan, 2.0])), rng)
-    np.testing.assert_array_equal(told.center, state.center)
-    np.testing.assert_array_equal(told.sigma, state.sigma)
-    assert told.generation == 1
+    updated = strategy.tell(state, pop, Evaluation(np.array([1.0, np.nan, np.nan, 2.0])), rng)
+    np.testing.assert_array_equal(updated.center, state.center)
+    np.testing.assert_array_equal(updated.sigma, state.sigma)
+    assert updated.generation == 1
 
 
 def test_widths_learn_the_scale_of_each_coordinate() -> None:

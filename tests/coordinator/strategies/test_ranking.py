@@ -5,6 +5,7 @@ from support.statistical_asserts import assert_mean
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.ranking import best_first, next_incumbent
+from spikeloop.tasks.base import FloatArray
 
 ALPHA = 1e-4
 
@@ -16,7 +17,7 @@ def test_the_best_come_first() -> None:
     )
 
 
-def test_ties_are_blind_to_the_order_of_rows() -> None:
+def test_ties_do_not_depend_on_the_order_of_rows() -> None:
     rng = np.random.default_rng(0)
     points = rng.standard_normal((8, 3))
     fitness = np.array([1.0, 5, 1, 1, 7, 1, -2, 1])
@@ -28,7 +29,7 @@ def test_ties_are_blind_to_the_order_of_rows() -> None:
         np.testing.assert_array_equal(points[order][shuffled], ranked)
 
 
-def test_a_plateau_pulls_nowhere() -> None:
+def test_a_plateau_has_no_preferred_direction() -> None:
     """The first of five equals is no different from the others; by coordinate it would be."""
     rng = np.random.default_rng(0)
     points = rng.standard_normal((4000, 5, 3))
@@ -50,7 +51,7 @@ def test_a_plateau_pulls_nowhere() -> None:
 def test_the_next_incumbent_is_the_best_of_the_generation(
     fitness: list[float], row: int, age: int
 ) -> None:
-    points = np.arange(6.0).reshape(3, 2)
+    points: FloatArray = np.arange(6, dtype=np.float64).reshape(3, 2)
     found = next_incumbent(points[0].copy(), 5, Explicit(points), Evaluation(np.array(fitness)))
     expected = points[row].copy()
     points[:] = 7.0  # the incumbent does not share memory with the population

@@ -7,7 +7,7 @@ from support.small_run import small_toml
 
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.job_client import JobInfo
-from spikeloop.cluster.ray_backend.job_env import told_in
+from spikeloop.cluster.ray_backend.job_env import location_file
 from spikeloop.cluster.signals import Interrupted
 from spikeloop.coordinator.config.load import load
 from spikeloop.coordinator.errors import ConfigError, RunFailed
@@ -55,4 +55,4 @@ def test_reason_is_the_last_message(exit_code: int | None, log: str, expected: s
 
 def test_no_run_can_have_the_name_of_a_job_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\[run\] name must"):
-        load(small_toml(tmp_path / "small.toml"), {"run.name": told_in("own")})
+        load(small_toml(tmp_path / "small.toml"), {"run.name": location_file("own")})

@@ -26,7 +26,7 @@ from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.lock import locked
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.sync import download
+from spikeloop.coordinator.sync.download import download
 from spikeloop.coordinator.watch.run_reader import KEPT, RunReader
 from spikeloop.coordinator.watch.run_view import RunView
 
@@ -182,13 +182,13 @@ def test_a_downloaded_run_is_not_called_interrupted(source: Path, tmp_path: Path
     home.parent.mkdir()
     for name in grow(source, home):
         if name in ("state/000001.npz", "state/000002.npz"):  # a new folder, and one that grows
-            assert download.download(str(home), tmp_path) == folder
+            assert download(str(home), tmp_path) == folder
             text = " ".join(frame_text(look_at(folder)).split())
             assert f"fetched after generation {int(name[6:12])}, as of its last commit" in text
             assert "spikeloop resume" not in text
     with locked(folder):  # it is resumed here
         assert "which is alive" in frame_text(look_at(folder))
-    download.download(str(home), tmp_path)
+    download(str(home), tmp_path)
     assert "finished after generation 3" in frame_text(look_at(folder))
 
 

@@ -263,7 +263,7 @@ def preempted(test: Test) -> str:
 
 
 def stuck(test: Test) -> str:
-    """a run that commits nothing within the limit is not queued for ever:"""
+    """a run that commits nothing within the limit is not queued without end:"""
     config = test.config("stuck", 3, 20.0)
     job = test.submit(config, CUT)
     info = test.wait_for(job, "FAILED")

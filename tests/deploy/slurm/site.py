@@ -106,7 +106,7 @@ class Site:
     """Starts with the block and ends with it.
 
     Attributes:
-        environment: of whoever uses the site's commands.
+        environment: for the site's commands.
         shared: a folder that all nodes see.
     """
 

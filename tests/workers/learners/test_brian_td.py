@@ -13,9 +13,10 @@ from support.statistical_asserts import assert_better
 from spikeloop.tasks.base import FloatArray, IntArray
 from spikeloop.tasks.mdp import RandomMdp
 from spikeloop.workers.base import Episodes
+from spikeloop.workers.brian.blueprint import NEVER_FIRED
 from spikeloop.workers.brian.network_cache import network
 from spikeloop.workers.brian.rollout import Rollout
-from spikeloop.workers.learners.brian_td import NEURON_CONSTANTS, NEVER_FIRED, BrianTd, TdAgents
+from spikeloop.workers.learners.brian_td import NEURON_CONSTANTS, BrianTd, TdAgents
 from spikeloop.workers.space import Parameters
 
 pytestmark = pytest.mark.brian
@@ -149,7 +150,7 @@ def test_weight_levels_round_weights_that_act_but_not_values(
         between_windows(agents, decision)
         acting.update(np.round(agents._weight_A.ravel() / 1e-12, 6).tolist())
 
-    monkeypatch.setattr(TdAgents, "between", spy)
+    monkeypatch.setattr(TdAgents, "between_windows", spy)
     coarse = BrianTd(window_ms=6, onset_ms=0.5, weight_levels=3)
     episodes = run_episodes(coarse, 3, **GOOD)
     assert episodes.action_values is not None

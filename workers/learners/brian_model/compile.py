@@ -11,7 +11,13 @@ import numpy as np
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.blueprint import Blueprint, Connections, Population, SynapseGroup
-from spikeloop.workers.brian.equations import dimension_text, fail, names_in, parsed
+from spikeloop.workers.brian.equations import (
+    dimension_text,
+    fail,
+    located,
+    names_in,
+    parsed,
+)
 from spikeloop.workers.brian.units import unit
 from spikeloop.workers.learners.brian_model.cost import check_cost
 from spikeloop.workers.learners.brian_model.names import (
@@ -24,7 +30,6 @@ from spikeloop.workers.learners.brian_model.names import (
     check_names,
     check_signals,
     check_symbols,
-    located,
     needs_threshold,
 )
 from spikeloop.workers.learners.brian_model.settings import (

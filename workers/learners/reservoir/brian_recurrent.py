@@ -144,7 +144,7 @@ class BrianRecurrent(Settings):
             },
         )
         draws = self.choice == "softmax"
-        broken = ~np.isfinite(parameters.values).all(axis=1)
+        broken = ~np.asarray(np.isfinite(parameters.values).all(axis=1))
         agents = RecurrentAgents(nets, weights["readout_weights"], draws, broken, rollout, channels)
         blueprint = self.reservoir.blueprint(circuit, channels.n, self.window_steps)
         if self.target == "cpp_standalone":

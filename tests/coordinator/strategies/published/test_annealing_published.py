@@ -171,17 +171,17 @@ def test_raw_returns_make_it_a_climber() -> None:
         assert_rate(0, n, np.exp(-1.0), ALPHA)
 
 
-def test_a_lucky_point_is_never_measured_again() -> None:
+def test_an_accepted_point_is_never_measured_again() -> None:
     """Luck of one generation, 0.9, keeps out what is better from then on, and is handed out."""
     strategy = AnnealingPublished(population_size=2)
     state = strategy.init(SPACE, START, np.random.default_rng(0))
     state = tell(strategy, state, np.array([0.9, 0.1]))
-    lucky = state.points[0].copy()
+    kept = state.points[0].copy()
     for seed in range(10):
         state = tell(strategy, state, np.array([0.8, 0.7]), seed)
-    np.testing.assert_array_equal(state.points[0], lucky)
+    np.testing.assert_array_equal(state.points[0], kept)
     assert state.fitness.tolist() == [0.9, 0.7]
-    np.testing.assert_array_equal(strategy.recommend(state), lucky)
+    np.testing.assert_array_equal(strategy.recommend(state), kept)
 
 
 def test_chains_accept_by_their_slot_and_a_failure_changes_nothing() -> None:

@@ -114,16 +114,16 @@ def test_in_generation_10_the_candidates_still_cover_the_box_and_lie_on_its_boun
     assert np.mean(at_bounds(29)) > 0.2
 
 
-def test_the_luckiest_candidate_of_the_last_generation_is_handed_out() -> None:
+def test_the_best_candidate_of_the_last_generation_is_recommended() -> None:
     strategy = CrossEntropyPublished(population_size=6, elite_fraction=0.5)
     rng = np.random.default_rng(0)
     state = strategy.init(SPACE, START, rng)
     np.testing.assert_array_equal(strategy.recommend(state), START)
-    for lucky, noise in ((2, 1e9), (4, 1.0)):
+    for best, noise in ((2, 1e9), (4, 1.0)):
         pop, fitness = strategy.ask(state, rng), np.zeros(6)
-        fitness[lucky] = noise
+        fitness[best] = noise
         state = strategy.tell(state, pop, Evaluation(fitness), rng)
-        np.testing.assert_array_equal(strategy.recommend(state), pop.points[lucky])
+        np.testing.assert_array_equal(strategy.recommend(state), pop.points[best])
         assert not np.allclose(strategy.recommend(state), state.mean)
 
 

@@ -82,7 +82,7 @@ def test_clipped_candidates_are_credited_with_steps_that_they_did_not_take() -> 
     points = strategy.ask(state, np.random.default_rng(1)).points
     on_face = np.flatnonzero(points[:50, 0] == 0.0)
     assert on_face.size == 25
-    # Fitness of the face: the more a clipped candidate meant to leave the box, the luckier.
+    # Fitness of the face: it grows with the part of a step that was clipped.
     e = 0.1 * np.vstack([state.noise, -state.noise])[:, 0]
     fitness = np.where(points[:50, 0] == 0.0, 1.0 - e, 0.0)
     after = tell(strategy, state, np.append(fitness, 0.0))
@@ -115,16 +115,16 @@ def test_the_evaluation_of_the_point_itself_is_lost() -> None:
     strategy = EvolutionPublished()
     state = begin(strategy)
     fitness = fitness_of(strategy.ask(state, np.random.default_rng(1)).points)
-    told = []
+    updated = []
     for own in (-1e9, 1e9, np.nan):
         fitness[50] = own
-        told.append(tell(strategy, state, fitness))
-    for other in told[1:]:
-        np.testing.assert_array_equal(other.center, told[0].center)
-        np.testing.assert_array_equal(other.best, told[0].best)
+        updated.append(tell(strategy, state, fitness))
+    for other in updated[1:]:
+        np.testing.assert_array_equal(other.center, updated[0].center)
+        np.testing.assert_array_equal(other.best, updated[0].best)
 
 
-def test_the_luckiest_candidate_of_the_last_generation_is_handed_out() -> None:
+def test_the_best_candidate_of_the_last_generation_is_recommended() -> None:
     strategy = EvolutionPublished()
     state = begin(strategy)
     np.testing.assert_array_equal(strategy.recommend(state), START)
@@ -133,7 +133,7 @@ def test_the_luckiest_candidate_of_the_last_generation_is_handed_out() -> None:
     fitness[7] = 1e9
     after = tell(strategy, state, fitness)
     np.testing.assert_array_equal(strategy.recommend(after), points[7])
-    fitness[[7, 3]] = 0.0, 1.0  # worth less than the luck of the last generation, but newer
+    fitness[[7, 3]] = 0.0, 1.0  # less than the best of the generation before, but newer
     points = strategy.ask(after, np.random.default_rng(1)).points
     np.testing.assert_array_equal(strategy.recommend(tell(strategy, after, fitness)), points[3])
 

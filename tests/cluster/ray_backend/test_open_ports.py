@@ -1,24 +1,21 @@
-"""Real heads, open to other machines: what is said of their ports and of tokens that do not fit."""
+"""Reports about real heads that other machines can reach, and about wrong tokens."""
 
 import json
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
-from support.child_processes import LIMIT_S, child, wait_for
-from support.ray_head import answers
+from support.child_processes import LIMIT_S
+from support.ray_head import ray_head
 from support.small_run import small_toml
 
 from spikeloop.cluster.ray_backend.open_ports import (
-    Exposed,
+    ExposedCluster,
     asks_for_token,
     clusters,
     folder_behind,
@@ -47,51 +44,7 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return {**kept, "PATH": path, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0", **variables}
 
 
-def free_ports(n: int) -> list[int]:
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(closing(socket.socket())) for _ in range(n)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-@contextmanager
-def head(home: Path, inside: str = "", **variables: str) -> Iterator[tuple[str, str, str]]:
-    """Address, session and dashboard of a head; it and its processes end with the block.
-
-    Its folder is one that was made with mode 700, or one inside it.
-    """
-    port, dashboard, client, agent = free_ports(4)
-    with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as folder:
-        command = [
-            *["-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1"],
-            *[
-                "--port",
-                str(port),
-                "--dashboard-host",
-                "127.0.0.1",
-                "--temp-dir",
-                f"{folder}{inside}",
-            ],
-            *["--dashboard-port", str(dashboard), "--ray-client-server-port", str(client)],
-            *["--object-store-memory", "80000000", "--dashboard-agent-listen-port", str(agent)],
-        ]
-        with child(command, home, env=environment(home, **variables)) as process:
-            try:
-                wait_for(process, lambda: asks_for_token("127.0.0.1", dashboard) is not None)
-                wait_for(process, lambda: answers(agent))
-                session = Path(f"{folder}{inside}", "session_latest").resolve().name
-                yield f"127.0.0.1:{port}", session, f"http://127.0.0.1:{dashboard}"
-            finally:
-                family = psutil.Process(process.pid).children(recursive=True)
-                process.kill()
-                for one in family:
-                    with suppress(psutil.NoSuchProcess):
-                        one.kill()
-                psutil.wait_procs(family, timeout=LIMIT_S)
-
-
-def cluster(session: str) -> Exposed:
+def cluster(session: str) -> ExposedCluster:
     """What is found of a cluster, once its node service listens too."""
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
@@ -141,11 +94,12 @@ def one_warning(errors: str, words: str) -> bool:
 @pytest.mark.slow
 def test_a_head_with_a_token(tmp_path: Path) -> None:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": RIGHT}
-    with head(tmp_path, "/r", **token) as (address, session, dashboard):
-        found = cluster(session)
+    with ray_head(1, RIGHT, loopback=False) as started:
+        address, dashboard = started.address, started.url
+        found = cluster(started.session)
         assert found.token is True
         assert int(address.partition(":")[2]) in found.public["head service"]
-        told = doctor._open(found)
+        told = doctor._reachable(found)
         assert (told.state, "with a token" in told.found) == ("ok", True)
         assert [check.state for check in doctor._folders([found])] == ["ok"]
         assert found.folder == folder_behind(dashboard)
@@ -172,13 +126,14 @@ def test_a_head_with_a_token(tmp_path: Path) -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_head_without(tmp_path: Path) -> None:
-    with head(tmp_path, RAY_AUTH_MODE="disabled") as (address, session, dashboard):
-        found = cluster(session)
+def test_a_head_without_a_token(tmp_path: Path) -> None:
+    with ray_head(1, token="", loopback=False, closed=False) as started:
+        address, dashboard = started.address, started.url
+        found = cluster(started.session)
         assert found.token is False
-        told = doctor._open(found)
+        told = doctor._reachable(found)
         assert told.state == "warning"
-        assert "without a token, so whoever reaches them runs code here" in told.found
+        assert "without a token" in told.found
         assert "RAY_AUTH_MODE=token" in told.advice
         folder = doctor._folders([found])[0]
         assert folder.state == "warning"
@@ -204,19 +159,15 @@ def test_a_head_without(tmp_path: Path) -> None:
         assert check(tmp_path, address, "--join", **disabled) == (0, "joined")
 
 
-def test_what_is_not_rays_is_not_asked() -> None:
+def test_a_port_that_does_not_answer_as_ray_is_unknown() -> None:
     with closing(socket.socket()) as silent:
         silent.bind(("127.0.0.1", 0))
         assert asks_for_token(*silent.getsockname()) is None
 
 
 def test_words_for_many_ports() -> None:
-    many = Exposed("s", {"head service": [6379], "worker": [5, 4, 3, 2, 2]})
+    many = ExposedCluster("s", {"head service": [6379], "worker": [5, 4, 3, 2, 2]})
     assert str(many) == "head service on 6379; worker on 2, 3, 4 and 1 more"
-    unknown = doctor._open(many)
+    unknown = doctor._reachable(many)
     assert unknown.state == "warning"
     assert "unknown" in unknown.found
-
-
-def test_a_cluster_elsewhere_has_no_folder_here() -> None:
-    assert folder_behind("http://127.0.0.1:1") is None

@@ -1,4 +1,4 @@
-"""The folder of a run: closed, gone afterwards, and none left of runs that were killed."""
+"""The private folder is closed, removed afterwards, and removed after killed runs."""
 
 import os
 import stat
@@ -49,7 +49,7 @@ def test_the_folder_is_closed_while_it_is_used_and_gone_afterwards(base: Path) -
     assert list(base.iterdir()) == []
 
 
-def test_the_same_without_the_closed_folder_around_it_is_found(base: Path) -> None:
+def test_a_folder_as_ray_makes_it_is_found_open(base: Path) -> None:
     """The negative control: as Ray does it by itself."""
     as_ray_does(base / RAYS)
     assert open_to_others(base / RAYS)
@@ -59,7 +59,7 @@ def test_the_same_without_the_closed_folder_around_it_is_found(base: Path) -> No
     assert f"replace {base / RAYS / 'package'}" in found
 
 
-def test_logs_are_kept_when_the_workers_cannot_be_had(base: Path) -> None:
+def test_logs_are_kept_when_no_worker_can_be_started(base: Path) -> None:
     with pytest.raises(PoolError), private_folder() as folder:
         (folder / RAYS).mkdir()
         raise PoolError("no worker can be started")
@@ -142,5 +142,5 @@ def test_a_temporary_folder_that_cannot_be_written_is_one_line(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_base", lambda: base / "missing")
-    with pytest.raises(PoolError, match="No such file or directory; set TMPDIR"), private_folder():
+    with pytest.raises(PoolError, match="set TMPDIR"), private_folder():
         pytest.fail("there is no folder")

@@ -17,7 +17,7 @@ COORDINATOR = """
 import subprocess, sys
 from pathlib import Path
 from spikeloop.cluster.ray_backend.cleaner import cleaned_up
-from spikeloop.cluster.env import environment
+from spikeloop.workers.environment import environment
 
 with cleaned_up(Path(sys.argv[1])) as marks:
     with environment(marks):

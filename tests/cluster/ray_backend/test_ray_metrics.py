@@ -1,4 +1,4 @@
-"""What a real run shows at the metrics port is what it wrote; and it needs none of it."""
+"""The metrics of a real run equal its rows, and a run does not depend on them."""
 
 import logging
 import re
@@ -14,9 +14,9 @@ from failing_learner import Echo
 from support.monitoring_files import metric_names
 from support.small_run import SilentReporter, small_config
 
-from spikeloop.cluster import metrics
 from spikeloop.cluster.metrics import METRICS, Metrics, exported
 from spikeloop.cluster.pool import WorkerPool
+from spikeloop.cluster.ray_backend import ray_metrics
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.search.live_metrics import HELD_OUT
 from spikeloop.coordinator.search.loop import search
@@ -80,7 +80,7 @@ class Watching(SilentReporter):
 @pytest.mark.ray
 def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_metrics_report_interval_ms", "1000")  # instead of 10 s
-    monkeypatch.setattr(metrics, "REFRESH_S", 0.2)
+    monkeypatch.setattr(ray_metrics, "REFRESH_S", 0.2)
     config = small_config(
         learner={"kind": "failing_learner:Echo", "work_s": 0.001},
         target={"kind": "local", "workers": 2, "dashboard": False},
@@ -92,7 +92,7 @@ def test_the_metrics_of_a_run_are_its_rows(tmp_path: Path, monkeypatch: pytest.M
         check_against_rows(watching.seen, store, began)
         ended = exported("last_commit_timestamp_seconds")
         scrape_until(lambda found, _: ended not in found)
-        break_things(pool, config.family, tmp_path)
+        run_failing_episodes(pool, config.family, tmp_path)
         every = {exported(name) for name in METRICS} - {ended}
         scrape_until(
             lambda found, names: found.keys() >= every and names | {ended} >= metric_names()
@@ -136,7 +136,7 @@ def check_against_rows(seen: Scrape, store: RunStore, began: float) -> None:
     assert exported("failed_episodes") not in seen
 
 
-def break_things(pool: WorkerPool, family: Any, marks: Path) -> None:
+def run_failing_episodes(pool: WorkerPool, family: Any, marks: Path) -> None:
     """An episode that raises, and one that kills its worker once."""
     points = Explicit(Echo().space(family.interface).default_point()[None])
     for learner in (
@@ -153,8 +153,8 @@ def test_a_run_goes_on_when_its_metrics_cannot_be_published(
     def refuse() -> dict[str, Any]:
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(metrics, "_instruments", refuse)
-    with caplog.at_level(logging.WARNING), Metrics("small").publishing() as published:
+    monkeypatch.setattr(ray_metrics, "_instruments", refuse)
+    with caplog.at_level(logging.WARNING), ray_metrics.publishing(Metrics("small")) as published:
         published.publish({"generation": 1.0})
     assert [record.getMessage() for record in caplog.records] == [
         "metrics are no longer published: no such thing"
@@ -169,19 +169,19 @@ class Odd(Echo):
         raise RuntimeError("no time")
 
 
-def test_a_learner_may_call_anything_its_time() -> None:
+def test_a_learners_broken_interaction_time_counts_as_zero() -> None:
     points = Explicit(Echo().space(small_config().family.interface).default_point()[None])
     grid = Grid(small_config().family, Odd(), points, 2, 1, TaskSet.SEARCH, 0)
     (job,) = cut(grid, 1, 2, "")
     published = Metrics("small")
-    published.episodes_done(job, Outcome(0, evaluate(job), np.ones((1, 2), dtype=np.int64)))
-    assert published.counted()["simulated_seconds", ""] == 0
-    assert published.counted()["episodes", ""] == 2
+    published.count(job, Outcome(0, evaluate(job), np.ones((1, 2), dtype=np.int64)))
+    counts = published.take_counts()
+    assert (counts["simulated_seconds", ""], counts["episodes", ""]) == (0, 2)
 
 
-def test_what_is_no_number_is_not_published() -> None:
+def test_values_that_are_not_finite_are_not_published() -> None:
     published = Metrics("small")
     published.publish({"fitness_mean": 0.5, "strategy": {"sigma": 1.0, "step_norm": float("nan")}})
-    assert published.now() == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
+    assert published.gauges() == {"fitness_mean": {"": 0.5}, "strategy": {"sigma": 1.0}}
     published.publish({"fitness_mean": None, "strategy": {"temperature": 2.0}})
-    assert published.now() == {"fitness_mean": {}, "strategy": {"temperature": 2.0}}
+    assert published.gauges() == {"fitness_mean": {}, "strategy": {"temperature": 2.0}}

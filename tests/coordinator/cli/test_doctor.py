@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.command_line import cli
 
 from spikeloop.coordinator.cli import installation_check as doctor
 from spikeloop.coordinator.cli.installation_check import Check, examine
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.store.manifest import PACKAGES
 from spikeloop.workers.brian import targets
 from spikeloop.workers.learners.chip.agent import ChipAgent
@@ -26,13 +26,14 @@ GIB = 2**30
 
 @pytest.fixture
 def no_ray(monkeypatch: Patch) -> None:
-    """Ray cannot start, so that the other checks take a moment only."""
+    """Neither Ray nor the emulator is started, so that the other checks take a moment only."""
     import ray
 
     def init(**settings: Any) -> None:
         raise ConnectionError("no free port\nand many more lines")
 
     monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(doctor, "_emulator", lambda: "not run")
 
 
 def verdict(name: str) -> Check:
@@ -60,8 +61,8 @@ def missing(package: str) -> Callable[[str], None]:
 
 
 @pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_missing_package_is_broken(monkeypatch: Patch, package: str) -> None:
+def test_a_missing_package_is_broken(monkeypatch: Patch) -> None:
+    package = PACKAGES[0]
     assert verdict(package) == Check(package, "ok", metadata.version(package))
     replaced(monkeypatch, metadata, "version", missing(package))
     assert verdict(package) == Check(package, "broken", "not installed", f"pip install {package}")
@@ -80,7 +81,7 @@ def test_versions_of_python(monkeypatch: Patch, version: tuple[int, ...], state:
 
 @pytest.mark.usefixtures("no_ray")
 @pytest.mark.brian
-def test_brian_is_welcome_but_not_needed(monkeypatch: Patch) -> None:
+def test_brian2_is_optional(monkeypatch: Patch) -> None:
     assert "all targets" in verdict("brian2").found
     monkeypatch.setattr(targets, "_missing", lambda: "a C++ compiler: install g++")
     assert verdict("brian2").state == "ok"
@@ -114,16 +115,6 @@ def test_little_memory_is_a_warning(monkeypatch: Patch, text: str, state: str, f
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_a_system_without_meminfo_is_a_warning(monkeypatch: Patch) -> None:
-    def read_text(path: Path, *_: Any) -> None:
-        if str(path) == "/proc/meminfo":
-            raise FileNotFoundError(path)
-
-    replaced(monkeypatch, Path, "read_text", read_text)
-    assert verdict("memory") == Check("memory", "warning", "unknown on this system")
-
-
-@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize(("mib", "state"), [(64, "warning"), (512, "ok")])
 def test_little_shared_memory_is_a_warning(monkeypatch: Patch, mib: int, state: str) -> None:
     def exists(path: Path) -> bool | None:
@@ -141,16 +132,7 @@ def test_little_shared_memory_is_a_warning(monkeypatch: Patch, mib: int, state: 
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_a_system_without_shared_memory_is_fine(monkeypatch: Patch) -> None:
-    def exists(path: Path) -> bool | None:
-        return False if str(path) == "/dev/shm" else None
-
-    replaced(monkeypatch, Path, "exists", exists)
-    assert verdict("shared memory").state == "ok"
-
-
-@pytest.mark.usefixtures("no_ray")
-def test_a_folder_that_cannot_be_written_is_no_good(monkeypatch: Patch, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_a_warning(monkeypatch: Patch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert verdict("runs folder").state == "ok"
     assert str(tmp_path) in verdict("runs folder").found
@@ -165,9 +147,8 @@ def test_a_folder_that_cannot_be_written_is_no_good(monkeypatch: Patch, tmp_path
         assert verdict(name).advice
 
 
-@pytest.mark.usefixtures("no_ray")
 def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:
-    assert verdict("emulator").state == "ok"
+    monkeypatch.setattr(doctor, "_ray", lambda: "not run")
 
     def run_episodes(*arguments: Any) -> None:
         raise RuntimeError("the compiler\nis gone")
@@ -182,9 +163,7 @@ def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:
 
 @pytest.mark.usefixtures("no_ray")
 def test_what_is_broken_is_exit_code_3_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor"])
-    assert exit_.value.code == 3
+    assert cli("doctor") == 3
     output, errors = capsys.readouterr()
     assert "broken  local Ray: " in output
     assert "ok      emulator: " in output
@@ -192,19 +171,16 @@ def test_what_is_broken_is_exit_code_3_and_one_line(capsys: pytest.CaptureFixtur
     assert "no free port" in errors
     assert errors.count("\n") == 1
 
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor", "--json"])
-    assert exit_.value.code == 3
+    assert cli("doctor", "--json") == 3
     (ill,) = [c for c in json.loads(capsys.readouterr().out) if c["state"] == "broken"]
     assert ill["name"] == "local Ray"
 
 
 @pytest.mark.ray
-def test_this_machine_is_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor"])
+def test_this_machine_passes_all_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli("doctor")
     output, errors = capsys.readouterr()
-    assert exit_.value.code == 0, output
+    assert code == 0, output
     assert errors == ""
     assert "ok      local Ray: 1 Ray worker on this machine; ready after" in output
     assert "broken" not in output

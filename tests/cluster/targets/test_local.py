@@ -1,4 +1,4 @@
-"""The private cluster from outside: quiet, closed to strangers, and gone afterwards."""
+"""The local cluster from outside: quiet, closed to other users, and gone afterwards."""
 
 import json
 import os
@@ -46,7 +46,7 @@ try:
         outcomes = list(pool.run(cut(grid("exit"), 1, 1, "deadly")))
         print(pool.description, flush=True)
         print(pool.n_replaced, flush=True)
-        for outcome in pool.run(cut(grid("hang_compiled"), 1, 1, "for ever")):
+        for outcome in pool.run(cut(grid("hang_compiled"), 1, 1, "endless")):
             print("hanging", flush=True)
 except Interrupted:
     print("interrupted")
@@ -58,7 +58,7 @@ def is_public(process: psutil.Process) -> bool:
     """Whether a process listens on more than the loopback interface."""
     try:
         connections = process.net_connections("tcp")
-    except psutil.NoSuchProcess:  # Ray starts short-ran helpers too
+    except psutil.NoSuchProcess:  # Ray starts short helpers too
         return False
     return any(
         connection.status == psutil.CONN_LISTEN
@@ -155,6 +155,7 @@ def test_a_run_is_quiet_private_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert not folder.exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
 def test_where_no_worker_starts_the_message_names_logs_that_are_there(tmp_path: Path) -> None:
     script = SCRIPT.replace("workers=2", "workers=1, dashboard=False, warm_up_timeout_s=0.001")

@@ -1,4 +1,4 @@
-"""Variables of the environment, changed for the time of a block."""
+"""Changes variables of the environment for the time of a block."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Sets variables, or removes those that are None, and puts the old ones back at the end."""
+    """Set variables, or removes those that are None, and puts the old ones back at the end."""
     before = {name: os.environ.get(name) for name in variables}
     _set(variables)
     try:

@@ -1,4 +1,4 @@
-"""Workers that cannot be started or warmed up: one clear sentence, or a run that goes on."""
+"""Workers of real Ray that cannot be started or warmed up: one line, or a run that goes on."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from support.paths import OWN_CLASSES
 from unavailable_learner import LINE, Lacking
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
@@ -30,7 +30,7 @@ LIMIT_S = 300.0
 
 @pytest.fixture(scope="module", autouse=True)
 def ray_cluster() -> Iterator[None]:
-    with private_ray(1, dashboard=False, stop=StopSignal()):
+    with local_ray(1, dashboard=False, stop=StopSignal()):
         yield
 
 
@@ -40,7 +40,7 @@ Start = Callable[..., Any]
 @pytest.fixture
 def open_pool() -> Iterator[Start]:
     """Starts a pool of one worker on the cluster of this module; its clock may be set forward."""
-    from spikeloop.cluster.dispatch.worker_group import Crew
+    from spikeloop.cluster.dispatch.worker_group import WorkerGroup
     from spikeloop.cluster.ray_backend.ray_actors import RayActors
     from spikeloop.cluster.ray_backend.ray_pool import RayPool
 
@@ -67,9 +67,9 @@ def open_pool() -> Iterator[Start]:
             actors.late = late
             if actor is not None:
                 actors._class = ray.remote(actor)
-            crew = Crew(actors, Job(grid(learner), Tile(0, 1, 0, 1)), LIMIT_S, own=own)
-            stack.callback(crew.close)
-            pool = RayPool(actors, crew, LIMIT_S, 3, LIMIT_S, StopSignal(), "test", None, tell)
+            group = WorkerGroup(actors, Job(grid(learner), Tile(0, 1, 0, 1)), LIMIT_S, own=own)
+            stack.callback(group.close)
+            pool = RayPool(actors, group, LIMIT_S, 3, LIMIT_S, StopSignal(), "test", None, tell)
             before()
             pool.wait_until_ready()
             return pool
@@ -88,12 +88,6 @@ def test_a_learner_that_kills_its_warm_up_is_reported_as_failed_episodes(open_po
     assert outcome.result.status == Status.WORKER_DIED
 
 
-def test_a_learner_that_raises_in_its_warm_up_is_no_trouble(open_pool: Start) -> None:
-    raising = Echo(fault="raise", broken_from=0.0)
-    (outcome,) = open_pool(raising).run(cut(grid(raising), 1, 1, "raising"))
-    assert outcome.result.status == Status.RAISED
-
-
 @pytest.mark.parametrize("found_in", ["space", "run_episodes"])
 def test_a_learner_whose_package_workers_lack_ends_the_run(
     open_pool: Start, found_in: Literal["space", "run_episodes"]
@@ -110,17 +104,17 @@ def test_a_learner_that_hangs_in_its_warm_up_ends_the_run(open_pool: Start, tmp_
 
 
 def test_own_classes_that_workers_cannot_import_end_the_run(open_pool: Start) -> None:
-    with pytest.raises(PoolError, match=r"No module named 'faulty'.*importable"):
+    with pytest.raises(PoolError, match=r"No module named 'failing_learner'.*importable"):
         open_pool(Echo(), own=None)
 
 
 def test_workers_with_other_code_end_the_run(
     open_pool: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spikeloop.cluster.dispatch import worker_group as crew
+    from spikeloop.cluster.dispatch import worker_group as group
     from spikeloop.workers.fingerprint import fingerprint
 
-    monkeypatch.setattr(crew, "fingerprint", lambda own: {**fingerprint(own), "numba": "0.1"})
+    monkeypatch.setattr(group, "fingerprint", lambda own: {**fingerprint(own), "numba": "0.1"})
     with pytest.raises(PoolError, match=r"other code.*numba \(0\.1 here, .* there\)"):
         open_pool(Echo())
 
@@ -160,7 +154,7 @@ def test_a_slow_reader_is_no_hanging_worker(open_pool: Start) -> None:
     assert statuses == [Status.OK] * 6
 
 
-def test_a_core_that_another_run_was_faster_to_take_is_waited_for(open_pool: Start) -> None:
+def test_waits_for_a_core_that_another_run_took_first(open_pool: Start) -> None:
     """The core is taken after the pool has seen that it is free, and given back an hour later."""
     from ray.util import placement_group, remove_placement_group
 

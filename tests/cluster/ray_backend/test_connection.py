@@ -1,4 +1,4 @@
-"""A machine that is no node of the cluster it is to work on: one line that says what to do."""
+"""A run from a machine that is no node of the cluster fails with one line that says what to do."""
 
 import os
 import subprocess
@@ -43,9 +43,7 @@ may_be_alone = pytest.mark.skipif(
 
 
 @may_be_alone
-def test_a_run_from_a_machine_that_is_no_node_says_what_to_do(
-    cluster: Head, tmp_path: Path
-) -> None:
+def test_a_run_from_a_machine_that_is_no_node_is_refused(cluster: Head, tmp_path: Path) -> None:
     address, out = f"127.0.0.1:{cluster.gcs_port}", tmp_path / "runs"
     run = ["spikeloop.coordinator.cli", "run", str(small_toml(tmp_path / "small.toml"))]
     to = ["--address", address, "--out", str(out)]
@@ -60,30 +58,32 @@ def test_a_run_from_a_machine_that_is_no_node_says_what_to_do(
 
 NODE_OF_ANOTHER = """
 import sys
-from spikeloop.cluster.targets.ray_cluster import Attached
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.local_cluster import private_ray
+from spikeloop.cluster.ray_backend.connection import _require_node
+from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.signals import StopSignal
 
-with private_ray(1, False, StopSignal()):
+with local_ray(1, False, StopSignal()):
     try:
-        Attached(address=sys.argv[1])._check_member()
+        _require_node(sys.argv[1])
     except PoolError as error:
         print(error)
 """
 
 
+@pytest.mark.exhaustive
 @may_be_alone
-def test_a_node_of_another_cluster_is_none_of_this_one(cluster: Head) -> None:
+def test_a_node_of_another_cluster_is_refused(cluster: Head) -> None:
     address = f"127.0.0.1:{cluster.gcs_port}"
     code, output, errors = said([*ALONE, sys.executable, "-c", NODE_OF_ANOTHER, address])
     assert code == 0, errors
     assert output.startswith(f"this machine is no node of the Ray cluster at {address}")
 
 
-def test_the_machine_of_the_head_is_a_node(cluster: Head) -> None:
+@pytest.mark.exhaustive
+def test_the_machine_of_the_head_is_accepted(cluster: Head) -> None:
     """In a process of its own, because Ray reads its token once."""
-    program = NODE_OF_ANOTHER.replace("private_ray(1, False, StopSignal())", "nullcontext()")
+    program = NODE_OF_ANOTHER.replace("local_ray(1, False, StopSignal())", "nullcontext()")
     program = f"from contextlib import nullcontext\n{program}"
     code, output, errors = said([sys.executable, "-c", program, f"127.0.0.1:{cluster.gcs_port}"])
     assert (code, output) == (0, ""), errors

@@ -1,4 +1,4 @@
-"""Runs that share a cluster: who finds no free core waits, and goes on by itself to its numbers."""
+"""Runs that share a cluster: one without free cores waits, and then gives the same numbers."""
 
 import json
 import os
@@ -78,6 +78,7 @@ def assert_as_undisturbed(config: Path, name: str) -> None:
     assert_same_contents(config.parent / "runs" / name, config.parent / "alone" / name)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
 def test_two_runs_with_a_limit_on_their_workers_work_side_by_side(
     cluster: Head, tmp_path: Path
@@ -95,6 +96,7 @@ def test_two_runs_with_a_limit_on_their_workers_work_side_by_side(
         assert (one.returncode, two.returncode) == (0, 0), outputs
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
 def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_for(
     cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -132,7 +134,7 @@ def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_
 
 
 @pytest.mark.ray
-def test_a_run_waits_for_the_cores_of_another_and_both_give_their_numbers(
+def test_a_run_waits_for_another_runs_cores_and_both_give_identical_tables(
     cluster: Head, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"

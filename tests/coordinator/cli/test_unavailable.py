@@ -36,6 +36,11 @@ def job(**settings: str) -> Job:
     return Job(grid, Tile(0, 1, 0, 1))
 
 
+found_in_each = pytest.mark.parametrize(
+    "found_in", [pytest.param("space", marks=pytest.mark.exhaustive), "run_episodes"]
+)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Holds the learner, its configuration, and later its package."""
@@ -51,7 +56,7 @@ def configure(folder: Path, found_in: str) -> None:
     small_toml(folder / "small.toml", learner=learner, run={"generations": 1})
 
 
-@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
+@found_in_each
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_run_that_cannot_begin_leaves_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], command: str, found_in: str
@@ -63,8 +68,8 @@ def test_a_run_that_cannot_begin_leaves_nothing(
     assert not list(folder.glob("runs/*"))
 
 
-@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
-def test_a_run_that_was_begun_elsewhere_goes_on_once_the_package_is_there(
+@found_in_each
+def test_a_run_resumes_once_the_package_is_installed(
     folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
 ) -> None:
     configure(folder, found_in)
@@ -85,8 +90,8 @@ def test_a_run_that_was_begun_elsewhere_goes_on_once_the_package_is_there(
     assert cli("verify", "runs/small") == 0
 
 
-@pytest.mark.parametrize("found_in", ["space", "run_episodes"])
-def test_a_comparison_says_it_too(
+@found_in_each
+def test_a_comparison_fails_with_the_same_line(
     folder: Path, capsys: pytest.CaptureFixture[str], found_in: str
 ) -> None:
     small_comparison.comparison_toml(folder / "compared.toml")
@@ -116,7 +121,7 @@ def test_the_list_shows_the_other_learners_and_the_line(
     assert f"  not here: {LINE}\n" in shown
 
 
-def test_only_what_is_not_installed_breaks_the_warm_up(tmp_path: Path) -> None:
+def test_only_a_missing_package_breaks_the_warm_up(tmp_path: Path) -> None:
     for found_in in ("space", "run_episodes"):
         with (
             pytest.raises(PoolError, match=f"^{LINE}$"),
