@@ -181,25 +181,26 @@ class QuadraticTasks(ProgramBatch):
             "latents": self.coefficients,
         }
 
-    def play_in_order(self, task: IntArray, order: IntArray) -> ProgramPlay:
+    def play(self, task: IntArray, order: IntArray | None = None) -> ProgramPlay:
         """Start episodes side by side.
 
         Args:
             task: (n_episodes,) task of each episode.
             order: (n_episodes, n_steps) permutation in which each episode meets the samples of its
-                task.
+                task; None for the order in which they were drawn.
 
         Raises:
             ValueError: ``order`` has another shape or is no permutation.
         """
-        shape = (len(task), self.n_steps)
-        if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
-            raise ValueError(
-                f"order must have the shape {shape} and permute range({self.n_steps}) in "
-                f"each row, got the shape {order.shape}"
-            )
-        play = self.play(task)
-        play.state = {**play.state, "order": order}
+        play = ProgramPlay.begin(self, task)
+        if order is not None:
+            shape = (len(task), self.n_steps)
+            if order.shape != shape or (np.sort(order, axis=1) != np.arange(self.n_steps)).any():
+                raise ValueError(
+                    f"order must have the shape {shape} and permute range({self.n_steps}) in "
+                    f"each row, got the shape {order.shape}"
+                )
+            play.state = {**play.state, "order": order}
         return play
 
 

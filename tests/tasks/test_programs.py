@@ -159,7 +159,7 @@ def test_a_quadratic_episode_in_an_order_of_its_own_is_the_same_in_jax() -> None
     tasks = Quadratic(n_steps=20).sample(N_TASKS, np.random.default_rng(11))
     course = Course.of(tasks)
     order = np.random.default_rng(1).permuted(np.tile(np.arange(20), (N_EPISODES, 1)), axis=1)
-    here = episodes_done(tasks.play_in_order(course.task, order), course)
+    here = episodes_done(tasks.play(course.task, order), course)
     with jax.enable_x64(True):
         assert_same_episodes(run_in_jax(tasks, course, order=order), here, DOUBLE)
         with pytest.raises(AssertionError):

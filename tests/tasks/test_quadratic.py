@@ -114,7 +114,7 @@ def test_an_order_permutes_observations_and_feedback() -> None:
     tasks = tasks_of(2, n_steps=5)
     task = np.array([1, 0, 1])
     order = np.array([[4, 3, 2, 1, 0], [0, 1, 2, 3, 4], [2, 0, 1, 4, 3]])
-    play = tasks.play_in_order(task, order)
+    play = tasks.play(task, order)
     for step in range(5):
         np.testing.assert_array_equal(play.observe(), tasks.inputs[task, order[:, step]])
         _, feedback = play.step(np.full((3, 1), 0.5), np.zeros(3))
@@ -127,7 +127,7 @@ def test_an_order_permutes_observations_and_feedback() -> None:
 )
 def test_orders_that_are_no_permutations_are_refused(order: list[list[int]]) -> None:
     with pytest.raises(ValueError, match=r"order must have the shape \(2, 3\) and permute"):
-        tasks_of(1, n_steps=3).play_in_order(np.zeros(2, dtype=np.int64), np.array(order))
+        tasks_of(1, n_steps=3).play(np.zeros(2, dtype=np.int64), np.array(order))
 
 
 def test_difficulty_ranks_small_inputs_before_large_ones() -> None:

@@ -1,4 +1,4 @@
-"""SARSA(λ) with periodic rescaling, in the plasticity processor's integers and in floating point.
+"""SARSA(λ) with periodic rescaling, in the plasticity processor's integers.
 
 After the transition (s, a, r, s', a'), with the action a' that was really chosen,
 
@@ -8,11 +8,11 @@ After the transition (s, a, r, s', a'), with the action a' that was really chose
 (Neuromorphic_Hardware_learns_to_learn, PPU/PPU.c) names it TD(λ). Weights are values: a reward of 1
 is worth 63.5 weight codes, and since weights are unsigned 6-bit numbers, values are in [0, 0.992].
 
-This is the rule as intended; ``td_published`` is the program as it was published. Number formats of
-the integer rule are in ``program``. A trace saturates at 127/128 when its pair is visited, which
-makes it a replacing trace. Its decay is truncated, since a rounded one would stop short of 0 and
-credit every pair without end. All other products are rounded, since truncation would pull every
-value down by half a unit at every step.
+This is the rule as intended; ``td_published`` is the program as it was published, and
+``learners.tabular`` has the rule in floating point. Number formats are in ``program``. A trace
+saturates at 127/128 when its pair is visited, which makes it a replacing trace. Its decay is
+truncated, since a rounded one would stop short of 0 and credit every pair without end. All other
+products are rounded, since truncation would pull every value down by half a unit at every step.
 """
 
 from collections.abc import Mapping
@@ -204,28 +204,6 @@ def update_integer(
 
 
 @part
-def update_float(
-    table: NDArray[np.float64],
-    trace: NDArray[np.float64],
-    pair: int,
-    next_pair: int,
-    reward: float,
-    gamma: float,
-    trace_decay: float,
-    eta: float,
-    low: float,
-    high: float,
-) -> None:
-    """Make the same update in floating point; values are clipped to [low, high]."""
-    step = eta * (reward + gamma * table[next_pair] - table[pair])
-    for i in range(table.size):
-        trace[i] *= gamma * trace_decay
-        if i == pair:
-            trace[i] = 1.0
-        table[i] = min(max(table[i] + step * trace[i], low), high)
-
-
-@part
 def rescale_integer(
     table: NDArray[np.int16], n_states: int, n_actions: int, lower: int, upper: int
 ) -> None:
@@ -241,18 +219,3 @@ def rescale_integer(
                 table[i] = upper
             else:
                 table[i] = lower + ((table[i] - least) * (upper - lower) + span // 2) // span
-
-
-@part
-def rescale_float(
-    table: NDArray[np.float64], n_states: int, n_actions: int, lower: float, upper: float
-) -> None:
-    """Rescale in the same way in floating point."""
-    for state in range(n_states):
-        first = state * n_actions
-        least = most = table[first]
-        for i in range(first + 1, first + n_actions):
-            least, most = min(least, table[i]), max(most, table[i])
-        span = most - least
-        for i in range(first, first + n_actions):
-            table[i] = upper if span == 0 else lower + (table[i] - least) * (upper - lower) / span

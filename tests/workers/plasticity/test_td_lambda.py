@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from spikeloop.workers.learners.tabular.rule import rescale_float, update_float
 from spikeloop.workers.plasticity.program import (
     MAX_TABLE,
     VALUE_ONE,
@@ -14,13 +15,7 @@ from spikeloop.workers.plasticity.program import (
     synapse_weight,
     table_weight,
 )
-from spikeloop.workers.plasticity.td_lambda import (
-    TdLambda,
-    rescale_float,
-    rescale_integer,
-    update_float,
-    update_integer,
-)
+from spikeloop.workers.plasticity.td_lambda import TdLambda, rescale_integer, update_integer
 
 N_PAIRS = 12
 UpdateInteger = Callable[..., Any]

@@ -5,7 +5,7 @@ import numpy as np
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.noise import GOLDEN, splitmix64
 from spikeloop.workers.kernels import emulator_kernel
-from spikeloop.workers.plasticity.td_lambda import rescale_float, update_float
+from spikeloop.workers.learners.tabular.rule import rescale_float, update_float
 
 S11 = np.uint64(11)
 TO_UNIT = 2.0**-53
