@@ -151,6 +151,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_modules_and_their_data_and_nothing_else(built: Path) -> None:
     modules = {f"spikeloop/{path.relative_to(ROOT).as_posix()}" for path in SOURCES}
     data = {
+        "spikeloop/cluster/deploy/kubernetes.yaml.jinja",
         "spikeloop/cluster/deploy/slurm.sh.jinja",
         "spikeloop/cluster/ray_backend/empty.zip",
         "spikeloop/coordinator/export/brian_script.py.jinja",
