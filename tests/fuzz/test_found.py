@@ -15,6 +15,16 @@ from spikeloop.coordinator.cli import open as opening
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files
 
+OTHER_TABLES = """
+[family]
+kind = "random_mdp"
+[learner]
+kind = "tabular_td"
+[strategy]
+kind = "random_search"
+[target]
+kind = "inline"
+"""
 TEXTS = {
     "control": ('"\\u001f" = 0', r"unknown table [\x1f]"),
     "digits": (f"x = {'9' * 5000}", "not valid TOML"),
@@ -31,7 +41,7 @@ TEXTS = {
 def test_values_that_cannot_be_shown_are_refused_in_one_line(name: str) -> None:
     text, words = TEXTS[name]
     with own_folder():
-        Path("x.toml").write_text(text)
+        Path("x.toml").write_text(text + OTHER_TABLES)
         result = run_and_check("run", "x.toml", "--inline")
     assert result.code == 2
     assert words in result.message
