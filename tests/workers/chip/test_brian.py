@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.brian_circuit import ROUNDING_V, begin_anew, neurons, routes, synapses
-from support.chip_recording import Event, record, record_spikes
+from support.chip_recording import Event, ideal_neurons, record, record_spikes
 
 from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
@@ -147,3 +147,56 @@ def test_the_decision_network_is_brians_with_the_routers_delay() -> None:
     weights = np.uint32(1) << np.arange(N_NEURONS, dtype=np.uint32)
     masks = (their_spikes * weights).sum(axis=1)
     np.testing.assert_array_equal(record_spikes(core, n_steps, shifted), masks)
+
+
+def test_driven_neurons_fire_at_brians_rates_whatever_their_refractory_time() -> None:
+    """f-I curve by leak above threshold, with events that go on while neurons are held."""
+    cells = ideal_neurons(
+        v_leak_V=np.linspace(0.95, 1.5, N_NEURONS),
+        v_thresh_V=1.0144,
+        refractory_s=np.tile([0.0, 2e-7, 2e-6, 1.3e-5], 8),
+        inh_A=2e-10,
+    )
+    core, events = unrouted(cells, 30), random_events(seed=3)
+    _, their_spikes = simulate(cells, core, events, N_STEPS)
+    _, our_spikes = record(core, N_STEPS, events)
+    np.testing.assert_array_equal(our_spikes, their_spikes)
+    counts = our_spikes.sum(axis=0)
+    assert counts[0] < counts[28] / 2 > 10
+    assert (np.diff(counts.reshape(8, 4), axis=0) >= 0).all()  # among equal refractory times
+
+
+def test_spikes_approach_a_fine_reference_at_first_order() -> None:
+    """Errors of 32 first spikes against Brian2 at 10 ns: between 0 and h, halved with the step.
+
+    Events lie on all grids. The mean error is about half a step, give or take what 32 uniform
+    numbers do, three deviations of their mean.
+    """
+    cells = with_mismatch(
+        ideal_constants(neuron_codes(Circuit(gm_exc_u10=467), 0)), 7, calibrated=False
+    )
+    n_fine, fine_s = 2400, 1e-8
+    coarse = [(n, 0, 0) for n in range(2, 25, 2)]  # one every 1.6 µs
+
+    def on_grid(step_s: float) -> list[Event]:
+        return [(round(n * 8e-7 / step_s), row, address) for n, row, address in coarse]
+
+    def first_s(fired: NDArray[np.bool_], step_s: float) -> NDArray[np.float64]:
+        assert fired.any(axis=0).all()
+        return np.asarray((fired.argmax(axis=0) + 1) * step_s)
+
+    _, fired = simulate(cells, unrouted(cells, 40), on_grid(fine_s), n_fine, fine_s)
+    reference_s = first_s(fired, fine_s)
+    assert np.unique(reference_s).size > 20
+    steps_s, errors_s = 8e-7 / 2 ** np.arange(4), []
+    for step_s in steps_s.tolist():
+        core = unrouted(cells, 40)._replace(analog=new_core(cells, step_s).analog)
+        _, fired = record(core, round(n_fine * fine_s / step_s), on_grid(step_s))
+        late_s = first_s(fired, step_s) - reference_s
+        assert (late_s > -1.1 * fine_s).all()
+        assert (late_s < step_s).all()
+        spread_s = step_s / np.sqrt(12 * N_NEURONS)
+        assert late_s.mean() == pytest.approx((step_s - fine_s) / 2, abs=3 * spread_s)
+        errors_s.append(late_s.mean())
+    order = np.polyfit(np.log(steps_s), np.log(errors_s), 1)[0]
+    assert order == pytest.approx(1.0, abs=0.25)

@@ -48,6 +48,19 @@ def test_deviations_have_the_stated_magnitudes(calibrated: bool, spread: NeuronS
             assert_mean((1.1 * samples) ** 2, 0.9733, alpha)
 
 
+def test_uncalibrated_magnitudes_are_those_measured_on_three_chips() -> None:
+    assert 0.18 <= UNCALIBRATED_NEURONS.tau_mem <= 0.29
+    assert 0.145 <= UNCALIBRATED_NEURONS.tau_exc <= 0.17
+    assert 0.17 <= UNCALIBRATED_NEURONS.tau_inh <= 0.28
+    assert 0.08 <= UNCALIBRATED_NEURONS.refractory <= 0.10
+    assert 0.20 <= UNCALIBRATED_NEURONS.threshold_gap <= 0.22
+    assert 0.10 <= UNCALIBRATED_NEURONS.weight <= 0.20
+    assert (
+        max(CALIBRATED_NEURONS.tau_mem, CALIBRATED_NEURONS.tau_exc, CALIBRATED_NEURONS.tau_inh)
+        <= 0.05
+    )
+
+
 def test_a_chip_number_always_gives_the_same_pattern_and_another_a_different_one() -> None:
     one, again, other = (relative(with_mismatch(IDEAL, c, calibrated=True)) for c in (20, 20, 22))
     for name, pattern in one.items():

@@ -17,7 +17,8 @@ from spikeloop.workers.chip.analog import (
     membrane_response,
     peak_response,
 )
-from spikeloop.workers.chip.capmem import NeuronConstants
+from spikeloop.workers.chip.capmem import GM_A_PER_CODE, NeuronConstants, ideal_constants
+from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.limits import N_NEURONS, V_LEAK_U10, V_MAX_V, VOLT_PER_CODE
 from spikeloop.workers.chip.neurons import step_neurons
@@ -108,6 +109,88 @@ def test_a_driven_neuron_fires_at_the_closed_form_times() -> None:
         assert fired.size > 10
         assert fired[0] + 1 == rise_steps[j]
         assert set(np.diff(fired)) == {rise_steps[j] + refractory_steps[j]}
+
+
+@pytest.mark.parametrize("gm_u10", [51, 304])
+def test_full_weight_lifts_the_membrane_in_proportion_to_the_gm_code(gm_u10: int) -> None:
+    """By code · 24 pA · 63 / g_leak times the peak response: 25 codes at code 51 (``circuit``)."""
+    cells = ideal_constants(neuron_codes(Circuit(gm_exc_u10=gm_u10, v_thresh_u10=1023), 0))
+    chip = chip_of(cells)
+    chip.analog[I_EXC + ACTION] += 63
+    membrane, _ = run(chip, 400)
+    height_V = membrane[:, ACTION].max() - V_LEAK_U10 * VOLT_PER_CODE
+    leak_S = cells.capacitor_F[ACTION] / cells.tau_mem_s[ACTION]
+    drive_V = gm_u10 * GM_A_PER_CODE * 63 / leak_S
+    expected_V = drive_V * peak_response(cells.tau_mem_s[ACTION], cells.tau_exc_s[ACTION])
+    assert height_V == pytest.approx(expected_V, rel=1e-3)
+    assert height_V == pytest.approx(gm_u10 / 51 * 25 * VOLT_PER_CODE, rel=0.01)
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_regular_input_gives_the_rate_of_its_mean_current(every: int) -> None:
+    """f-I curve: rate = 1 / (t_ref + τ_m ln((E − V_r) / (E − V_t))), with E = V_leak + g w τ_s / T.
+
+    An interval of 5 µs or more is right to 2 %: the grid lengthens it by up to a step, and input
+    that comes every 0.4 µs, a quarter of its time constant, ripples. A membrane that is 10 % slower
+    is off by more, and neurons whose E stays below threshold are silent.
+    """
+    cells = ideal_neurons(v_thresh_V=1.0144, refractory_s=2e-6)
+    lifts_V = np.linspace(0.2, 0.9, N_NEURONS)  # the gap to threshold is 0.28 V
+    weights = lifts_V / cells.exc_V * every * STEP_S / cells.tau_exc_s
+    core = chip_of(cells)
+    fired = np.zeros((12_000, N_NEURONS), dtype=bool)
+    for step, mask in enumerate(fired):
+        if step % every == 0:
+            core.analog[I_EXC : I_EXC + N_NEURONS] += weights
+        mask[:] = mask_bits(step_neurons(core.analog, core.lanes))
+    above_V = cells.v_leak_V + lifts_V - cells.v_thresh_V
+    assert not fired[:, above_V < -0.01].any()
+    sees = 0.0
+    for j in np.flatnonzero(above_V > 0.02):
+        rise = np.log1p((cells.v_thresh_V[j] - cells.v_reset_V[j]) / above_V[j])
+        interval_s = STEP_S * np.diff(np.flatnonzero(fired[200:, j])).mean()
+        assert interval_s == pytest.approx(
+            cells.refractory_s[j] + cells.tau_mem_s[j] * rise, rel=0.02
+        )
+        slower_s = cells.refractory_s[j] + 1.1 * cells.tau_mem_s[j] * rise
+        sees = max(sees, abs(slower_s / interval_s - 1))
+    assert sees > 0.05
+
+
+def test_spikes_are_late_by_half_a_step_on_average() -> None:
+    """Spikes lie on the grid: a first-order error, between 0 and h, uniform over many neurons.
+
+    The time that 32 neurons with leak above threshold need for their first spike is known; its
+    error halves with the step.
+    """
+    levels_V = np.random.default_rng(0).uniform(1.05, 1.6, N_NEURONS)
+    cells = ideal_neurons(v_leak_V=levels_V, v_thresh_V=1.0144)
+    exact_s = cells.tau_mem_s * np.log((levels_V - cells.v_reset_V) / (levels_V - cells.v_thresh_V))
+    means_s = []
+    steps_s = 4e-7 / 2 ** np.arange(4)
+    for step_s in steps_s:
+        core = chip_of(cells, float(step_s))
+        core.analog[V : V + N_NEURONS] = cells.v_reset_V
+        _, spikes = run(core, round(40e-6 / step_s))
+        late_s = (spikes.argmax(axis=0) + 1) * step_s - exact_s
+        assert (late_s > -1e-10).all()
+        assert (late_s < step_s + 1e-10).all()
+        means_s.append(late_s.mean())
+        # The mean of 32 uniform numbers: three of its deviations.
+        assert late_s.mean() == pytest.approx(step_s / 2, abs=3 * step_s / np.sqrt(12 * N_NEURONS))
+    order = np.polyfit(np.log(steps_s), np.log(means_s), 1)[0]
+    assert order == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize("shift_V", [-0.3, 0.25])
+def test_the_membrane_returns_to_its_leak_potential_from_both_sides(shift_V: float) -> None:
+    cells = ideal_neurons(v_leak_V=np.linspace(0.4, 1.2, N_NEURONS), v_thresh_V=V_MAX_V)
+    core = chip_of(cells)
+    core.analog[V : V + N_NEURONS] += shift_V
+    membrane, spikes = run(core, 500)
+    decay = np.exp(-STEP_S * np.arange(1, 501)[:, None] / cells.tau_mem_s)
+    np.testing.assert_allclose(membrane, cells.v_leak_V + shift_V * decay, atol=1e-5)
+    assert not spikes.any()
 
 
 def test_synaptic_inputs_decay_while_the_membrane_is_held() -> None:
