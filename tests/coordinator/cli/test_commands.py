@@ -246,7 +246,7 @@ def test_plan_of_a_learner_that_always_fails_fails(
     assert output == ""
     assert errors.count("\n") == 1
     assert "episodes that were measured failed; the first: " in errors
-    assert "this episode was told to raise (--debug shows the traceback)" in errors
+    assert "to raise (--debug shows the traceback)" in errors
     assert cli("plan", str(config), "--json", "--debug") == 1
     output, errors = capsys.readouterr()
     assert output == ""

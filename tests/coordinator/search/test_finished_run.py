@@ -75,7 +75,7 @@ def test_a_finished_run_prints_the_same_end_without_workers(
         figure.unlink()  # as after a kill between the transfer and its figures
     before = files(folder)
     again = ["run", str(config), "--resume", "--out", str(tmp_path)]
-    again = again if command == "run" else ["resume", str(folder)]
+    again = again if command == "run" else ["resume", str(folder), "--trust"]
     assert cli(*again, *NO_CLUSTER) == 0
     second = capsys.readouterr()
     assert second.err == ""
