@@ -65,7 +65,7 @@ class Sample:
 
     Attributes:
         gain: (n_points, n_tasks) from ``gain_and_span``.
-        span: (n_points, n_tasks) likewise.
+        span: (n_points, n_tasks) from ``gain_and_span`` as well.
     """
 
     gain: FloatArray
@@ -139,7 +139,7 @@ def held_out_score(gain: FloatArray, span: FloatArray, run_seed: int, generation
 
     Args:
         gain: (n_tasks,) from ``gain_and_span``.
-        span: (n_tasks,) likewise.
+        span: (n_tasks,) from ``gain_and_span`` as well.
         run_seed: of the run.
         generation: the resampling depends on both.
     """
