@@ -19,7 +19,8 @@ class Rollout:
         kind: of the learner, for messages.
         tasks: n_tasks tasks.
         seeds: (n_candidates, n_tasks) of the episodes.
-        order: (n_episodes, n_steps) for the batch's ``play_in_order``; None for its ``play``.
+        order: (n_episodes, n_steps) in which episodes meet samples, for batches whose ``play``
+            takes it; None for the order in which they were drawn.
     """
 
     def __init__(
@@ -35,10 +36,8 @@ class Rollout:
         self.n_episodes, self.n_steps = seeds.size, self.interface.n_steps
         self.n_taken = 0
         task = np.tile(np.arange(n_tasks), n_candidates)
-        self._play = tasks.play(task)
-        if order is not None:
-            assert hasattr(tasks, "play_in_order")  # as all tasks of known difficulty
-            self._play = tasks.play_in_order(task, order)
+        how: dict[str, Any] = {} if order is None else {"order": order}
+        self._play = tasks.play(task, **how)
         self._lengths = bin_lengths(self.n_steps)
         self._bin = np.repeat(np.arange(self._lengths.size), self._lengths)
         self._sums = np.zeros((self.n_episodes, self._lengths.size))
