@@ -87,7 +87,7 @@ def draw_curves(series: Sequence[Series], columns: int, rows: int, braille: bool
     last = max([1.0, *(x[-1] for _, x, _ in curves)])
     whole = MaxNLocator(max(columns // 12, 1), integer=True)
     generations = [tick for tick in whole.tick_values(0, last) if tick <= last]
-    plotext.xlim(0, last)
+    plotext.xlim(0, last * (1 + len(f"{last:.0f}") / columns))  # the last label is whole
     plotext.xticks(generations, [f"{generation:.0f}" for generation in generations])
     built = plotext.build()
     text = Text.from_ansi(built if braille else plotext.uncolorize(built).translate(ASCII_AXES))
