@@ -41,7 +41,7 @@ class Grid:
     Attributes:
         index: the generation for ``TaskSet.SEARCH`` and ``MONITOR``, else a seed of its own.
         common_noise: whether all candidates share the episode seed of a task (common random
-            numbers), so that noise luck cancels in their ranking; otherwise each episode has its
+            numbers), so that their noise cancels in the ranking; otherwise each episode has its
             own.
         gradient: whether gradients are wanted, from a ``Differentiable`` learner.
         progress: share of the search that is done, in [0, 1); only gradients may depend on it.
@@ -98,7 +98,7 @@ class Tile:
 
     @property
     def n_episodes(self) -> int:
-        """Live in the tile."""
+        """Cells of the tile."""
         return (self.c1 - self.c0) * (self.t1 - self.t0)
 
     def within(self, outer: "Tile") -> tuple[slice, slice]:

@@ -1,6 +1,6 @@
 """The learned point of a run, from its folder or from one small weights file.
 
-A weights file is a compressed ``.npz`` without pickles, sealed like every file of a run
+A weights file is a compressed ``.npz`` without pickles, with a checksum like every file of a run
 (``checksums``), which NumPy and a reader of JSON can open:
 
     point   (n_dim,)  the learned point, in the strategy's coordinates; weights are these times the
