@@ -61,7 +61,7 @@ class RecallTasks:
         return replace(self, cue=self.cue[tasks])
 
     def references(self) -> References:
-        """Exact expected returns of an action by lot (score 0) and of the cue (score 1)."""
+        """Exact expected returns of random actions (score 0) and of the cue (score 1)."""
         return References(np.full(self.n_tasks, 1 / self.family.n_cues), np.ones(self.n_tasks))
 
     def program(self) -> "RecallProgram":
@@ -84,7 +84,7 @@ class RecallProgram:
     n_steps: int
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Nothing is drawn by lot in an episode."""
+        """Nothing is random in an episode."""
         return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
@@ -98,7 +98,7 @@ class RecallProgram:
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
-        """The new state, the reward, and what is told: here the reward."""
+        """The new state, the reward, and the feedback: here the reward."""
         right = actions == arrays["cue"][state["task"]]
         last = state["done"] == self.n_steps - 1
         reward = xp.where(last & right, 1.0, 0.0)

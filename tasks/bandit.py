@@ -25,7 +25,7 @@ TWO_POINTS: dict[Arms, float] = {
     "dependent_hard": 0.4,
 }
 """Chance of the worse of two arms in families in which only the better arm's number is unknown."""
-LEAST_LUCK = 2.0**-54
+LEAST_UNIFORM = 2.0**-54
 """Half the least positive number that a generator draws, in place of 0, whose quantile is −∞."""
 USUAL = 3.0
 """Half the usual range of a Gaussian reward, in standard deviations."""
@@ -215,7 +215,7 @@ class BanditProgram:
             return uniform
         from scipy.special import ndtri
 
-        deviation: FloatArray = self.noise * ndtri(np.maximum(uniform, LEAST_LUCK))
+        deviation: FloatArray = self.noise * ndtri(np.maximum(uniform, LEAST_UNIFORM))
         return deviation
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from spikeloop.tasks.bandit import LEAST_LUCK
+from spikeloop.tasks.bandit import LEAST_UNIFORM
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
 from spikeloop.tasks.program import Arrays, ProgramBatch
 from spikeloop.tasks.settings import Settings
@@ -90,7 +90,7 @@ class RestlessBandit(Settings):
         drawn = rng.random((n_tasks, 1 + self.n_steps * n_walks))  # a row is a task
         volatility = np.array(possible)[(drawn[:, 0] * len(possible)).astype(np.int64)]
         walk = drawn[:, 1:].reshape(n_tasks, self.n_steps, n_walks)
-        walk[:, 1:] = ndtri(np.maximum(walk[:, 1:], LEAST_LUCK)) * volatility[:, None, None]
+        walk[:, 1:] = ndtri(np.maximum(walk[:, 1:], LEAST_UNIFORM)) * volatility[:, None, None]
         # A free walk that is folded into [0, 1] has the law of one that is reflected at every step.
         folded = walk.cumsum(axis=1) % 2.0
         mean = np.where(folded > 1.0, 2.0 - folded, folded)

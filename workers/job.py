@@ -98,7 +98,7 @@ class Tile:
 
     @property
     def n_episodes(self) -> int:
-        """Live in the tile."""
+        """Cells of the tile."""
         return (self.c1 - self.c0) * (self.t1 - self.t0)
 
     def within(self, outer: "Tile") -> tuple[slice, slice]:

@@ -101,7 +101,7 @@ class ConsoleReporter:
             highlight=False,
             soft_wrap=True,
         )
-        if report.stopped.startswith("restarted"):  # an end is told once more, also on resuming
+        if report.stopped.startswith("restarted"):  # an end is printed once more, also on resuming
             self.note(report.stopped)
 
     def _rate(self) -> str:

@@ -1,7 +1,8 @@
 """A learned LSNN as plain arrays: weights as they act, and one recorded episode, in float64.
 
-All sums over synapses are exact (``workers.lsnn.wiring``), in whatever order another simulator
-takes them. So its currents are equal to the bit, and its spikes can be compared one by one.
+All sums over synapses are exact (``workers.learners.lsnn.wiring``), in whatever order another
+simulator takes them. So its currents are equal to the bit, and its spikes can be compared one by
+one.
 """
 
 from collections.abc import Callable

@@ -58,7 +58,8 @@ class EpisodeTrace:
 def adaptation(spikes: FloatArray, rho: FloatArray) -> FloatArray:
     """Compute the adaptation b of each neuron from its spikes, (n_time_steps, n).
 
-    As in ``workers.lsnn.neurons`` (1): b ← ρ b + (1 − ρ) z with the spikes z of the step before.
+    As in ``workers.learners.lsnn.neurons`` (1): b ← ρ b + (1 − ρ) z with the spikes z of the step
+    before.
 
     ``spikes`` are 0 or 1 from the beginning of the episode; ``rho`` is the decay in a step, (n,).
     """

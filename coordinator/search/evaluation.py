@@ -25,7 +25,7 @@ class GridEpisodes:
         status: (n_candidates, n_tasks) values of ``Status``.
         attempts: (n_candidates, n_tasks) starts of each episode; 0 if it was not wanted.
         workers: (n_candidates, n_tasks) names of the workers that ran them.
-        failures: one a failed episode, in reading order.
+        failures: one per failed episode, in reading order.
         n_simulated_steps: interactions simulated.
         work_s: seconds that workers spent on episodes.
         gradient: (n_candidates, n_dim) mean over the tiles' gradients, or None.

@@ -138,14 +138,12 @@ def _refuse_too_many_failures(config: RunConfig, episodes: GridEpisodes, generat
     elif not episodes.failures:
         raise RunFailed(
             f"generation {generation}: on none of its {episodes.grid.n_tasks} tasks is there "
-            "anything "
-            "to gain, because chance is as good as the optimum; change [family]"
+            "anything to gain, because chance is as good as the optimum; change [family]"
         )
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_failures(episodes).items())
     first = episodes.failures[0]
     raise RunFailed(
-        f"generation {generation}: {episodes.n_failed} of {episodes.n_evaluated} episodes "
-        "failed "
+        f"generation {generation}: {episodes.n_failed} of {episodes.n_evaluated} episodes failed "
         f"({reasons}), with run.max_failed_share = {run.max_failed_share}; "
         f"the first (candidate {first.tile.c0}, task {first.tile.t0}): {first.message}",
         next((failure.traceback for failure in episodes.failures if failure.traceback), ""),

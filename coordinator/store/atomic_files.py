@@ -67,8 +67,8 @@ def digest(path: Path) -> str:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object, indented, with its checksum."""
-    sealed = {**{k: v for k, v in value.items() if k != CHECKSUM}, CHECKSUM: checksums.EMPTY}
-    text = json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
+    with_checksum = {**{k: v for k, v in value.items() if k != CHECKSUM}, CHECKSUM: checksums.EMPTY}
+    text = json.dumps(with_checksum, indent=2, ensure_ascii=False) + "\n"
     _write_with_checksum(path, io.BytesIO(text.encode()))
 
 

@@ -1,4 +1,4 @@
-"""Order the files of a run, told by their names, as commits write them."""
+"""Order the files of a run, recognised by their names, as commits write them."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Let one process write a folder; a second one is refused and told which the first one is."""
+"""Let one process write a folder; a second one is refused, with the name of the first."""
 
 import os
 import platform

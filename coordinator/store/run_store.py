@@ -3,7 +3,7 @@
     run.json          configuration as resolved, versions, machine, schema version
     generations/      part-000012.parquet   one row a generation
     candidates/       part-000012.parquet   one row a candidate
-    episodes/            part-000012.parquet   one row an episode
+    episodes/         part-000012.parquet   one row an episode
     curves/           part-000010.parquet   held-out episodes of the recommended point
     finalists/        part-000030.parquet   episodes of the points that raced to be deployed
     transfer/         part-000000.parquet   held-out episodes before and after, named by seed

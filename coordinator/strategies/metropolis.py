@@ -67,7 +67,7 @@ def accepted_moves(
     """Draw which chains move to their proposals, (n,).
 
     A chain whose proposal failed stays. One whose incumbent failed moves to a proposal that did not
-    fail; otherwise a point that always fails could hold its chain forever.
+    fail; otherwise a point that always fails could keep its chain.
 
     Args:
         old: (n,) fitness of the incumbents, nan where there is none.

@@ -1,7 +1,7 @@
 """Run thousands of episodes in one process, tile by tile, and say what it then holds.
 
-``python endurance.py same`` or ``rebuilt``: all tiles in the same network, or in networks that are
-built anew because their shapes follow each other in a circle that no cache holds.
+``python endurance_script.py same`` or ``rebuilt``: all tiles in the same network, or in networks
+that are built anew because their shapes follow each other in a circle that no cache holds.
 """
 
 import json
