@@ -82,9 +82,12 @@ def played(tasks: TaskBatch, policy: str, choose: Chooser | None = None) -> Floa
     rng, interface = np.random.default_rng(1), tasks.interface
     task = np.repeat(np.arange(tasks.n_tasks), N_EPISODES)
     play, returns = tasks.play(task), np.zeros(task.size)
-    choose = OPTIMAL[type(tasks)](tasks) if choose is None else choose
+    if policy == "optimal" and choose is None:
+        batch = type(tasks)
+        assert batch in OPTIMAL, f"add the optimal policy of {batch.__name__} to OPTIMAL"
+        choose = OPTIMAL[batch](tasks)
     for step in range(interface.n_steps):
-        if policy == "optimal":
+        if choose is not None and policy == "optimal":
             actions = choose(step, task, play.observe())
         elif interface.actions == "continuous":  # the mean of all targets
             actions = np.full((task.size, interface.n_actions), 0.5)
