@@ -3,7 +3,7 @@
 Storage holds the same files as the run folder under the same names, a generation's state stored
 last, so that what is stored can be resumed at any moment, also while it grows.
 
-Whoever stored a run may be a stranger. Only files with the names of a run's are read. Parts and
+A run may have been stored by a stranger. Only files with the names of a run's are read. Parts and
 states must have a valid checksum, be of this run and in their place before they get their names
 here. Figures carry no checksum; they must be whole PNG images.
 """
