@@ -141,7 +141,7 @@ class InputChannels:
         return float(sum(g.repeats * (curve if g.code else 1.0) for g in self.groups))
 
     @property
-    def usual(self) -> FloatArray:
+    def means(self) -> FloatArray:
         """(n,) mean of each channel if all its values come alike; 0 for the constant one."""
         return np.concatenate([np.full(group.n, group.mean) for group in self.groups])
 

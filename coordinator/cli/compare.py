@@ -65,7 +65,7 @@ def show_comparison(
     from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.comparison.session import episodes_to_come
     from spikeloop.coordinator.formatting import command_line
-    from spikeloop.coordinator.report.html import write_report
+    from spikeloop.coordinator.report.write_report import write_report
     from spikeloop.coordinator.store.folder_kind import is_comparison
 
     stop = StopSignal()

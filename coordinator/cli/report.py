@@ -16,6 +16,6 @@ def report(
     trust: Trust = False,
 ) -> None:
     """Write one HTML file that shows a run or a comparison, figures included."""
-    from spikeloop.coordinator.report.html import write_report
+    from spikeloop.coordinator.report.write_report import write_report
 
     typer.echo(f"report:  {write_report(folder, out, trust)}")

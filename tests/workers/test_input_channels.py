@@ -92,11 +92,11 @@ def test_the_usual_level_is_the_mean_over_all_values(interface: Interface) -> No
     )
     for group in code.groups:
         part = slice(group.start, group.start + group.n)
-        assert np.ptp(code.usual[part]) == 0
+        assert np.ptp(code.means[part]) == 0
         if group.name == "bias":
-            assert code.usual[part] == 0
+            assert code.means[part] == 0
         elif group.name != "trial":  # of whose ten steps the first has been left out
-            assert mean[part].mean() == pytest.approx(code.usual[group.start], rel=0.01)
+            assert mean[part].mean() == pytest.approx(code.means[group.start], rel=0.01)
 
 
 def test_numbers_are_populations_and_the_last_answer_can_be_left_out() -> None:

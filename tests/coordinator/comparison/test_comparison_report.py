@@ -19,8 +19,8 @@ from spikeloop.coordinator.comparison.comparison_config import parse
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.comparison_curves import line_styles, separate
 from spikeloop.coordinator.report.comparison_figures import write_comparison_figures
-from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.tuning_report import ENOUGH, importances, study_of
+from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search import run_session as runs
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.workers.space import Choice, ParameterSpace, Real

@@ -14,9 +14,9 @@ from support.small_run import SilentReporter, small_config
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.page import configuration
 from spikeloop.coordinator.report.transfer_table import transfer_scores
+from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.deployment import deployed
 from spikeloop.coordinator.search.transfer import Transfer

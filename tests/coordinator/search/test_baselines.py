@@ -20,8 +20,8 @@ from spikeloop.coordinator.cli.progress import print_transfer, stream
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.report.html import write_report
 from spikeloop.coordinator.report.transfer_report import transfer_baselines
+from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.search import baselines, run_session
 from spikeloop.coordinator.search.transfer import Transfer, compare
 from spikeloop.coordinator.stats.regret import plus_minus

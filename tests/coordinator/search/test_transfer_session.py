@@ -9,7 +9,7 @@ from support.command_line import cli
 from support.html_page import HtmlPage
 from support.small_run import assert_same_contents, small_toml
 
-from spikeloop.coordinator.report.html import write_report
+from spikeloop.coordinator.report.write_report import write_report
 from spikeloop.coordinator.stats.regret import amount
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify

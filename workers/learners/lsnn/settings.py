@@ -177,14 +177,14 @@ class LsnnSettings(Settings):
         """Spikes of a channel at its height in a time step; 0 where inputs are currents."""
         return self.input_rate_hz * self.step_ms * 1e-3 if self.input == "spikes" else 0.0
 
-    def usual_activity(self, interface: Interface) -> tuple[FloatArray, float]:
+    def mean_activity(self, interface: Interface) -> tuple[FloatArray, float]:
         """Return the means per time step that centring subtracts.
 
         Returns:
             (n_channels,) of the inputs, in the multiples of 2⁻⁸ in which they act, and that of
             neurons in multiples of 2⁻¹⁶, so that its sums are exact in double precision.
         """
-        inputs = np.round(self.inputs(interface).usual * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
+        inputs = np.round(self.inputs(interface).means * 2.0**INPUT_BITS) / 2.0**INPUT_BITS
         return inputs, float(np.round(self.centering_rate_hz * self.step_ms * 1e-3 * 2**16) / 2**16)
 
     def n_readouts(self, interface: Interface) -> int:

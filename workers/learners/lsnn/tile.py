@@ -88,7 +88,7 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
     """
     wiring, parts = learner.wiring(), learner.weights(interface)
     inputs, recurrent, readout, _ = parts
-    usual_inputs, usual = learner.usual_activity(interface)
+    mean_inputs, mean_rate = learner.mean_activity(interface)
     edges = np.cumsum([0, *(part.size for part in parts)])
 
     def act(weights: Any) -> ActingWeights:
@@ -103,15 +103,15 @@ def acting(learner: LsnnSettings, interface: Interface) -> Callable[[Any], Actin
                 lambda shown: exact_product(shown, w_in, inputs.scale), between, out, b
             )
         # An exact sum and one product, before there are any episodes: the same bits in any tile.
-        constant = usual * between.sum(axis=0)
+        constant = mean_rate * between.sum(axis=0)
         return ActingWeights(
             lambda shown: (
-                exact_product(shown - usual_inputs.astype(shown.dtype), w_in, inputs.scale)
+                exact_product(shown - mean_inputs.astype(shown.dtype), w_in, inputs.scale)
                 - constant
             ),
             between,
             out,
-            b - usual * out.sum(axis=0),
+            b - mean_rate * out.sum(axis=0),
         )
 
     return act

@@ -182,7 +182,7 @@ def test_centring_is_a_change_of_biases() -> None:
         values.values[0, place].reshape(part.shape)
         for part, (_, place) in zip(centred.weights(family.interface), space.slices(), strict=True)
     )
-    inputs, usual = centred.usual_activity(family.interface)
+    inputs, usual = centred.mean_activity(family.interface)
     assert usual == pytest.approx(0.03, abs=2**-17)
     exists = centred.wiring().exists
     other_in, other_bias = w_in.copy(), bias - usual * out.sum(axis=0)
