@@ -187,7 +187,7 @@ def test_a_stop_request_is_obeyed_between_jobs(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_interrupts_a_episode_that_hangs(opened: Opened, number: signal.Signals) -> None:
+def test_a_signal_interrupts_an_episode_that_hangs(opened: Opened, number: signal.Signals) -> None:
     """Before any deadline: past it, the episode would be reported, and nothing be raised."""
     handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     opened.stop.install()
@@ -256,5 +256,5 @@ def test_episodes_that_hang_are_reported(opened: Opened) -> None:
 
 
 @with_short_timeout
-def test_a_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
+def test_an_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
     assert_one_fault_leaves_no_trace(opened, "hang", tmp_path)

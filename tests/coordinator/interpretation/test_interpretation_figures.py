@@ -102,7 +102,7 @@ def test_the_figure_of_regret_shows_the_other_policies_at_its_end() -> None:
         ),
     ],
 )
-def test_the_figure_of_a_episode_shows_the_parts_that_exist(
+def test_the_figure_of_an_episode_shows_the_parts_that_exist(
     family: dict[str, Any], learner: dict[str, Any], panels: list[str]
 ) -> None:
     episode = HeldOutEpisodes(random_network(family, **learner), 2, seed=0).trace(0)

@@ -73,7 +73,7 @@ def test_exact_policies_score_exactly() -> None:
     assert half.n == 8
 
 
-def test_a_baseline_is_resampled_like_a_episode_with_the_same_return() -> None:
+def test_a_baseline_is_resampled_like_an_episode_with_the_same_return() -> None:
     config = ruled_config()
     known = references(config)
     rng = generator(config.run.seed, Purpose.BASELINES, TaskSet.TRANSFER, SEED)
