@@ -14,7 +14,7 @@ def test_of_coordinators_that_begin_together_one_works(
     assert problems(warm, raced, points) == []
 
 
-def test_whoever_comes_while_a_coordinator_works_is_refused(
+def test_another_command_is_refused_while_a_coordinator_works(
     warm: Warm, operations: list[Operation], some: Choice
 ) -> None:
     assert problems(warm, joined, some(range(len(operations)), 4)) == []

@@ -62,7 +62,7 @@ def test_everything_marked_ends_and_nothing_else(
     assert [process.poll() for process in others] == [None] * len(others)
 
 
-def test_a_cleaner_that_is_gone_disturbs_nobody(tmp_path: Path) -> None:
+def test_a_cleaner_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     with cleaned_up(tmp_path):
         cleaner = [p for p in psutil.Process().children() if "cleaner.py" in " ".join(p.cmdline())]
         assert len(cleaner) == 1

@@ -194,6 +194,6 @@ def test_json_and_report_know_baselines_of_further_transfers_and_other_tasks(
     assert len(column(table_of(page, "Score on 6 held-out tasks"), "Θ")) == 6
 
 
-def test_ends_of_the_scale_are_named_by_what_the_learner_is_told() -> None:
+def test_ends_of_the_scale_are_named_by_the_feedback() -> None:
     assert ends(MDP.interface) == ("random policy", "optimal policy")
     assert ends(replace(MDP.interface, feedback="target")) == ("prior mean", "optimal answer")

@@ -237,7 +237,7 @@ def test_the_top_of_a_bowl_is_reached() -> None:
 
 
 @pytest.mark.parametrize("package", ["jax", "optax"])
-def test_a_missing_package_is_told_before_the_run_begins(
+def test_a_missing_package_is_named_before_the_run_begins(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
