@@ -101,7 +101,7 @@ class _Stamps:
     """A reporter that notes when generations began.
 
     Args:
-        episodes_done: is told of episodes that came in.
+        episodes_done: called with the number of episodes that came in.
     """
 
     def __init__(self, episodes_done: Callable[[int], None]) -> None:

@@ -32,14 +32,14 @@ of workers, because no result may.
 
 @dataclass(frozen=True)
 class Generation:
-    """One generation, after the strategy was told its fitness.
+    """One generation, after ``tell`` gave its fitness to the strategy.
 
     Attributes:
         number: from 1.
         epoch: how often the search had restarted before it.
         state: of the strategy after it.
         episodes: episodes of its candidates on its tasks.
-        fitness: (n_candidates,) as told to the strategy; nan without one.
+        fitness: (n_candidates,) that the strategy got; nan without one.
         total_episodes: episodes of the search so far.
         spread: of the population, in coordinates; nan where points are too long to be stored.
         wall_s: seconds that it took.

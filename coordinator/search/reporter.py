@@ -1,4 +1,4 @@
-"""Protocols of what shows the progress of a search, and what it is told."""
+"""Protocols of what shows the progress of a search, and the reports that it gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ class TerminalSize:
         """Measure a console as it is now.
 
         The console of Linux itself has no braille characters, and without colours the dots of
-        several series cannot be told apart.
+        several series look the same.
         """
         coloured = console.color_system not in (None, "windows") and not console.no_color
         has_braille = console.encoding.startswith("utf") and os.environ.get("TERM") != "linux"
