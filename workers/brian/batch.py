@@ -55,8 +55,7 @@ class BatchedNetwork:
     def array(self, group: str, variable: str) -> NDArray[Any]:
         """Return the values themselves of a variable, to read and to write.
 
-        Returns:
-            (n_episodes, n) of neurons, or of synapses in the order of the wiring.
+        They are (n_episodes, n) of neurons, or of synapses in the order of the wiring.
         """
         values = self._parts.groups[group].variables[variable].get_value()
         return np.asarray(values).reshape(self.n_episodes, -1)
@@ -64,8 +63,7 @@ class BatchedNetwork:
     def reset(self, seeds: SeedArray) -> None:
         """Take everything back to time 0 and to the initial values.
 
-        Args:
-            seeds: (n_episodes,) of the episodes' own random numbers inside the network.
+        ``seeds`` (n_episodes,) are those of the episodes' own random numbers inside the network.
         """
         for variable, values in self._at_start:
             variable.get_value()[...] = values
@@ -86,14 +84,11 @@ class BatchedNetwork:
     def run(
         self, n_decisions: int, decision_steps: int, between_windows: Callable[[int], None]
     ) -> None:
-        """Run all episodes, in one go.
+        """Run all episodes, in one go, with a window of ``decision_steps`` for each decision.
 
-        Args:
-            n_decisions: windows of simulated time, one for each decision.
-            decision_steps: time steps of one window.
-            between_windows: called with k before window k begins, and once more with
-                ``n_decisions`` after the last one; reads the results of the window before and
-                writes what the next one needs.
+        ``between_windows`` is called with k before window k begins, and once more with
+        ``n_decisions`` after the last one; it reads the results of the window before and writes
+        what the next one needs.
         """
         self._has_run = True
         self._caller.begin(decision_steps, between_windows)
@@ -105,10 +100,8 @@ class BatchedNetwork:
         try:
             with garbage_collection.frozen():
                 self._network.run(duration * brian2().second, namespace={})
-        finally:
-            self._caller.begin(
-                decision_steps, lambda decision: None
-            )  # and keep nothing of the tile
+        finally:  # keep nothing of the tile
+            self._caller.begin(decision_steps, lambda decision: None)
         between_windows(n_decisions)
 
     def run_feedback(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikeloop.tasks.base import Interface
+from spikeloop.tasks.settings import Settings
 from spikeloop.workers.brian.equations import (
     fail,
     located,
@@ -22,10 +23,10 @@ from spikeloop.workers.learners.brian_model.input import check_input
 from spikeloop.workers.learners.brian_model.names import ACTIVITY, INPUT, SIGNALS, WINDOW
 from spikeloop.workers.learners.brian_model.namespace import Namespace, specimen
 from spikeloop.workers.learners.brian_model.settings import (
-    InputTable,
     Model,
     NeuronTable,
     SynapseTable,
+    code_of_table,
 )
 
 _checked: set[str] = set()
@@ -133,13 +134,12 @@ def _check_initial(initial: Mapping[str, str], namespace: Namespace, where: str)
         namespace.statements(f"{variable} = {text}", f"{where}.initial")
 
 
-def _check_random(table: InputTable | NeuronTable | SynapseTable, where: str) -> None:
+def _check_random(table: Settings, where: str) -> None:
     """Check that random numbers are of the kinds that an episode can have of its own."""
-    for key, code in table:
-        for text in code.values() if isinstance(code, dict) else [code]:
-            if isinstance(text, str):
-                with located(f"{where}.{key}"):
-                    per_episode(text, 0, "element", equations=key == "equations")
+    for place, text in code_of_table(table).items():
+        key = place.partition(".")[0]
+        with located(f"{where}.{key}"):
+            per_episode(text, 0, "element", equations=key == "equations")
 
 
 def _check_weights(model: Model, namespaces: Mapping[str, Namespace]) -> None:

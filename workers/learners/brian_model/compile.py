@@ -38,6 +38,7 @@ from spikeloop.workers.learners.brian_model.settings import (
     NeuronTable,
     PopulationSize,
     SynapseTable,
+    code_of_table,
 )
 from spikeloop.workers.learners.brian_model.wiring import connections_of
 
@@ -181,12 +182,7 @@ def _used(model: Model, tables: Mapping[str, NeuronTable]) -> dict[str, set[str]
 
 def _code(table: NeuronTable | SynapseTable) -> str:
     """Return all code of a table, for a search of names."""
-    code = [table.equations, table.on_feedback, *table.initial.values()]
-    if isinstance(table, NeuronTable):
-        code += [table.threshold, table.reset, table.refractory]
-    else:
-        code += [table.on_pre, table.on_post]
-    return "\n".join(code)
+    return "\n".join(code_of_table(table).values())
 
 
 def _neurons(

@@ -29,11 +29,6 @@ class Lsnn(LsnnSettings):
 
     kind: Literal["lsnn"] = "lsnn"
 
-    @property
-    def interaction_s(self) -> float:
-        """Seconds of biological time that one decision takes."""
-        return self.window_ms * 1e-3
-
     def space(self, interface: Interface) -> ParameterSpace:
         """Return Θ: all weights."""
         return ParameterSpace(self.weights(interface))
