@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -24,20 +25,15 @@ _tiles = count(1)
 
 @contextmanager
 def network(
-    blueprint: Blueprint,
-    seeds: SeedArray,
-    target: BrianTarget = "numpy",
-    record: tuple[str, ...] = (),
+    blueprint: Blueprint, seeds: SeedArray, target: BrianTarget = "numpy"
 ) -> Iterator[BatchedNetwork]:
     """Lend the network of a tile, with one episode for each seed, at time 0.
 
-    Building takes some tenths of a second, taking one back to time 0 a thousandth. Arguments are
-    those of ``BatchedNetwork``.
+    Building takes some tenths of a second, taking one back to time 0 a thousandth.
     """
-    key = (blueprint.digest(), seeds.size, target, record)
-    with lent(
-        _built, key, MAX_NETWORKS, lambda: BatchedNetwork(blueprint, seeds.size, target, record)
-    ) as batch:
+    key = (blueprint.digest(), seeds.size, target)
+    build = partial(BatchedNetwork, blueprint, seeds.size, target)
+    with lent(_built, key, MAX_NETWORKS, build) as batch:
         batch.reset(seeds)
         yield batch
 

@@ -7,6 +7,7 @@ one program serves all tiles of a shape.
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ def standalone_program(
     """
     require_target("cpp_standalone")
     key = (blueprint.digest(), *shape)
-    return lent(_built, key, MAX_PROGRAMS, lambda: StandaloneProgram(blueprint, shape))
+    return lent(_built, key, MAX_PROGRAMS, partial(StandaloneProgram, blueprint, shape))
 
 
 class StandaloneProgram:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from support.brian_spikes import recorded_spikes
 
 from spikeloop.tasks.base import FloatArray, SeedArray
 from spikeloop.workers.brian.batch import BatchedNetwork
@@ -35,11 +36,14 @@ def episodes_done(
     factors: dict[str, FloatArray] | None = None,
     circuit: RandomCircuit | None = None,
 ) -> tuple[list[tuple[int, int]], list[FloatArray]]:
-    """Spikes of one episode as (neuron, step), and filtered spikes at the end of each window."""
+    """Spikes of one episode as (step, neuron), and filtered spikes at the end of each window."""
     circuit = circuit or settings.circuit()
     filtered = [np.zeros((1, settings.n_neurons))]
     total = filtered[0]
-    with entered(settings, circuit, feeding, recurrent, ONE, factors) as (nets, batch):
+    with (
+        recorded_spikes() as runs,
+        entered(settings, circuit, feeding, recurrent, ONE, factors) as (nets, batch),
+    ):
 
         def between_windows(k: int) -> None:
             nonlocal total
@@ -50,8 +54,7 @@ def episodes_done(
             batch.array(*nets.entry)[:] = nets.shown(np.ones((1, feeding.shape[1])))
 
         batch.run(n_windows, WINDOW, between_windows)
-        _, neuron, step = batch.spikes("neurons")
-    return list(zip(neuron.tolist(), step.tolist(), strict=True)), filtered[1:]
+    return runs[0]["neurons"][0], filtered[1:]
 
 
 @contextmanager
@@ -66,7 +69,7 @@ def entered(
     """One candidate's network with its parameters, for each of the seeds."""
     blueprint = settings.blueprint(circuit, feeding.shape[1], WINDOW)
     nets = reservoirs(settings, circuit, WINDOW, recurrent, feeding, factors or {})
-    with network(blueprint, seeds, record=("neurons",)) as batch:
+    with network(blueprint, seeds) as batch:
         for variable, values in nets.start.items():
             batch.array(*variable)[:] = values
         yield nets, batch
@@ -75,7 +78,7 @@ def entered(
 def by_hand(
     current: FloatArray, weights: FloatArray, n_steps: int, delay: int = 1
 ) -> list[tuple[int, int]]:
-    """Spikes (neuron, step) of the equations of the module's docstring, one line each."""
+    """Spikes (step, neuron) of the equations of the module's docstring, one line each."""
     keep, keep_a = np.exp(-1 / 20), np.exp(-1 / 50)
     v, a, ready = np.zeros(2), np.zeros(2), np.zeros(2)
     spikes: list[tuple[int, int]] = []
@@ -84,11 +87,11 @@ def by_hand(
         a = keep_a * a
         fired = [i for i in range(2) if v[i] > 1 + a[i] and step >= ready[i]]
         for i in fired:
-            spikes.append((i, step))
+            spikes.append((step, i))
             v[i] -= 1 + a[i]
             a[i] += 0.3
             ready[i] = step + 3
-        for i, at in spikes:
+        for at, i in spikes:
             if at == step + 1 - delay:
                 v[1 - i] += weights[i]
     return spikes
@@ -111,7 +114,7 @@ def test_a_spike_arrives_after_its_delay() -> None:
     feeding, weights = np.array([[[6.0, 0.0]]]), np.array([[1.5, 0.0]])
     spikes, _ = episodes_done(settings, feeding, weights, circuit=circuit)
     assert spikes == by_hand(feeding[0, 0], weights[0], 3 * WINDOW, delay=7)
-    assert any(neuron == 1 for neuron, _ in spikes)
+    assert any(neuron == 1 for _, neuron in spikes)
 
 
 @pytest.mark.parametrize(("part", "fires"), [(1 - 1e-9, False), (1 + 1e-9, True)])
@@ -132,14 +135,17 @@ def test_synaptic_currents_move_the_potential_as_much_as_a_jump() -> None:
     )
     feeding = np.zeros((1, 1, 2))  # neuron 0 is put above its threshold by hand
     weights = np.array([[0.5, 0.0]])
-    with entered(still, PAIR.circuit(), feeding, weights, ONE) as (_, batch):
+    with (
+        recorded_spikes() as runs,
+        entered(still, PAIR.circuit(), feeding, weights, ONE) as (_, batch),
+    ):
 
         def between_windows(k: int) -> None:
             if k == 0:
                 batch.array("neurons", "v")[0, 0] = 1.5
 
         batch.run(8, WINDOW, between_windows)
-        assert batch.spikes("neurons")[1].tolist() == [0]
+        assert [neuron for _, neuron in runs[0]["neurons"][0]] == [0]
         assert batch.array("neurons", "v")[0, 1] == pytest.approx(0.5, rel=1e-3)
 
 
@@ -151,7 +157,7 @@ def test_filtered_spikes_are_per_decision() -> None:
     keep = np.exp(-1 / 15)
     trace = np.zeros(2)
     for step in range(4 * WINDOW):
-        now = np.array([(0, step) in spikes, (1, step) in spikes])
+        now = np.array([(step, 0) in spikes, (step, 1) in spikes])
         trace = keep * trace + (1 - keep) * WINDOW * now
         if (step + 1) % WINDOW == 0:
             np.testing.assert_allclose(spike_sum[step // WINDOW][0], trace, rtol=1e-12)
@@ -173,7 +179,7 @@ def test_poisson_channels_fire_once_a_step_at_most() -> None:
     """At the limit they do in every step and bring the current; more is refused."""
     settings = Reservoir(n_neurons=1, input="poisson", input_rate_Hz=10_000, step_ms=0.1)
     spikes, _ = episodes_done(settings, np.array([[[40.0]]]), np.zeros((1, 0)), n_windows=4)
-    assert [step for _, step in spikes] == fed_in_every_step(40.0, np.exp(-0.1 / 20), 4 * WINDOW)
+    assert [step for step, _ in spikes] == fed_in_every_step(40.0, np.exp(-0.1 / 20), 4 * WINDOW)
     with pytest.raises(ValidationError, match=r"input_rate_Hz .* 10000, .* 10001"):
         Reservoir(input="poisson", input_rate_Hz=10_001, step_ms=0.1)
     Reservoir(input_rate_Hz=10_001, step_ms=0.1)  # currents have no rate
