@@ -57,11 +57,7 @@ def recursive_least_squares(
 
 
 def delta_rule(
-    features: FloatArray,
-    targets: FloatArray,
-    sizes: IntArray,
-    rate: FloatArray,
-    decay: FloatArray,
+    features: FloatArray, targets: FloatArray, sizes: IntArray, rate: FloatArray, decay: FloatArray
 ) -> FloatArray:
     """Return the answers of readouts that learn by the delta rule.
 

@@ -40,10 +40,7 @@ def network(
 
 @contextmanager
 def lent(
-    kept: dict[tuple[Any, ...], Built],
-    key: tuple[Any, ...],
-    most: int,
-    build: Callable[[], Built],
+    kept: dict[tuple[Any, ...], Built], key: tuple[Any, ...], most: int, build: Callable[[], Built]
 ) -> Iterator[Built]:
     """Lend what is kept for a key, or is built now, to this thread alone.
 

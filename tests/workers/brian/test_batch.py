@@ -161,8 +161,10 @@ def test_a_network_that_is_used_again_begins_anew(runs: list[Any]) -> None:
     with network(NOISY, SEEDS) as batch:
         simulate(batch)
         simulate(batch)
-    with own_preferences():
-        simulate(network_cache.BatchedNetwork(NOISY, N_EPISODES))
+    network_cache._built.clear()
+    with network(NOISY, SEEDS) as another:
+        assert another is not batch
+        simulate(another)
     assert runs[0] == runs[1] == runs[2]
 
 

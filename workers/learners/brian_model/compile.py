@@ -11,13 +11,7 @@ import numpy as np
 
 from spikeloop.tasks.base import Interface
 from spikeloop.workers.brian.blueprint import Blueprint, Connections, Population, SynapseGroup
-from spikeloop.workers.brian.equations import (
-    dimension_text,
-    fail,
-    located,
-    names_in,
-    parsed,
-)
+from spikeloop.workers.brian.equations import dimension_text, fail, located, names_in, parsed
 from spikeloop.workers.brian.units import unit
 from spikeloop.workers.learners.brian_model.cost import check_cost
 from spikeloop.workers.learners.brian_model.names import (
@@ -106,10 +100,7 @@ def compile_model(model: Model, interface: Interface, has_rule: bool = False) ->
         for name in (*units, *SIGNALS)
     }
     return CompiledModel(
-        Blueprint(model.step_ms * 1e-3, neurons, synapses, constants),
-        tables,
-        holders,
-        n_per_action,
+        Blueprint(model.step_ms * 1e-3, neurons, synapses, constants), tables, holders, n_per_action
     )
 
 

@@ -51,7 +51,8 @@ class Lsnn(LsnnSettings):
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Run the episodes of a tile side by side, in one program."""
-        return tile.run_episodes(self, parameters, tasks, seeds)
+        acted = tile.actions(self, parameters, tasks, seeds)
+        return tile.played(self, parameters, tasks, seeds, acted)
 
     def differentiate(
         self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray, progress: float

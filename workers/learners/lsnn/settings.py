@@ -214,12 +214,7 @@ class LsnnSettings(Windowed):
 
     def wiring(self) -> Wiring:
         """Draw the synapses of the network, a function of its seed."""
-        return Wiring.draw(
-            self.n_neurons,
-            self.connectivity,
-            self.excitatory_share,
-            self._rng(0),
-        )
+        return Wiring.draw(self.n_neurons, self.connectivity, self.excitatory_share, self._rng(0))
 
     def neurons(self) -> AdaptiveNeurons:
         """Return the neurons, adaptive ones first."""

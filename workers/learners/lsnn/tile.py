@@ -21,13 +21,6 @@ MAX_COMPILED = 32
 """Compiled programs that a process keeps."""
 
 
-def run_episodes(
-    learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
-) -> Episodes:
-    """Run the episodes of a tile, without gradient."""
-    return _episodes(learner, parameters, tasks, seeds, actions(learner, parameters, tasks, seeds))
-
-
 def actions(
     learner: LsnnSettings, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray
 ) -> FloatArray | IntArray:
@@ -59,7 +52,7 @@ def differentiate(
         gradient, acted = map(np.asarray, compiled(*given, float(progress)))
     weights = learner.weights(tasks.interface)
     scale = np.concatenate([np.full(part.size, part.scale) for part in weights])
-    return _episodes(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
+    return played(learner, parameters, tasks, seeds, acted, gradient.astype(np.float64) * scale)
 
 
 def trace(
@@ -198,7 +191,7 @@ def _uniform(seeds: SeedArray, stream: Stream, n_steps: int) -> FloatArray:
     return numbers.reshape(n_steps, *seeds.shape).swapaxes(0, 1)
 
 
-def _episodes(
+def played(
     learner: LsnnSettings,
     parameters: Parameters,
     tasks: TaskBatch,
@@ -206,7 +199,7 @@ def _episodes(
     acted: FloatArray | IntArray,
     gradient: FloatArray | None = None,
 ) -> Episodes:
-    """Return the results of actions.
+    """Return the results of the actions of a tile's episodes.
 
     They are played once more in NumPy, whose rewards are in double precision and the same to the
     bit for any number of episodes, while a compiled program may round differently for each.

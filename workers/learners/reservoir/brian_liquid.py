@@ -157,7 +157,9 @@ class BrianLiquid(Windowed):
         values = self.values(parameters)
         order = self._order(values, tasks)
         rollout = Rollout(self.kind, tasks, seeds, order)
-        inputs, targets = self.lesson(Rollout(self.kind, tasks, seeds, order))
+        inputs, targets = lesson(
+            self.channels(rollout.interface), Rollout(self.kind, tasks, seeds, order)
+        )
         seen = self.features(values, rollout, inputs)
 
         of_episodes = {name: rollout.of_episodes(value) for name, value in values.items()}
@@ -187,10 +189,6 @@ class BrianLiquid(Windowed):
             else np.full(parameters.n_candidates, float(getattr(self, name)))
             for name in searchables(type(self))
         }
-
-    def lesson(self, rehearsal: Rollout) -> tuple[FloatArray, FloatArray]:
-        """Return inputs and targets of the samples; see ``batch.lesson``."""
-        return lesson(self.channels(rehearsal.interface), rehearsal)
 
     def features(self, values: CandidateValues, rollout: Rollout, inputs: FloatArray) -> FloatArray:
         """Return filtered spikes (n_samples, n_episodes, n) for ``inputs`` of ``lesson``."""

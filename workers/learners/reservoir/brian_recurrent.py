@@ -171,10 +171,10 @@ class BrianRecurrent(Settings):
 
     def weights(
         self, parameters: Parameters, interface: Interface, circuit: RandomCircuit
-    ) -> dict[Array, FloatArray]:
+    ) -> dict[str, FloatArray]:
         """Return weights as they act, by name, (n_candidates, ...) as in ``space``."""
         searched = {parameter.name for parameter in parameters.space.parameters}
-        acting: dict[Array, FloatArray] = {}
+        acting = dict[str, FloatArray]()
         for name, weights in self._arrays(interface).items():
             deviation = (
                 parameters[name]
@@ -217,7 +217,7 @@ class RecurrentAgents:
             factors,
         )
         self._readout = weights["readout_weights"]
-        self._broken = rollout.of_episodes(~np.isfinite(parameters.values).all(axis=1))
+        self._broken = rollout.of_episodes(~np.asarray(np.isfinite(parameters.values).all(axis=1)))
         shape = rollout.n_episodes, settings.reservoir.n_neurons
         self._filtered, self._spike_sum_before = np.zeros(shape), np.zeros(shape)
         self._action: IntArray | FloatArray = np.zeros(rollout.n_episodes)

@@ -153,7 +153,7 @@ def test_whole_arrays_of_weights_are_searched() -> None:
             "constants.tau_m": "20*ms",
         }
     )
-    points = np.arange(12.0).reshape(2, 6)
+    points: FloatArray = np.arange(12, dtype=np.float64).reshape(2, 6)
     diary = Diary(("plastic", "w"))
     run_episodes(learner, rule=diary, points=points)
     np.testing.assert_allclose(diary.values["plastic", "w"][0], points * 300e-12, rtol=1e-12)

@@ -83,21 +83,20 @@ def test_unsuitable_families_are_refused(
 
 def test_default_point_wiring_and_neurons_are_functions_of_the_network() -> None:
     """Default weights follow the initial law, and readouts are 0."""
-    one, same, other = (Lsnn(network=k, connectivity=0.3) for k in (3, 3, 4))
-    space = one.space(QUADRATIC.interface)
-    first, again, changed = (
-        learner.space(QUADRATIC.interface).default_point() for learner in (one, same, other)
-    )
-    np.testing.assert_array_equal(first, again)
+    learners = [Lsnn(network=seed, connectivity=0.3) for seed in (3, 3, 4)]
+    space = learners[0].space(QUADRATIC.interface)
+    points = [learner.space(QUADRATIC.interface).default_point() for learner in learners]
     for parameter, place in space.slices():
+        one, _, other = (point[place] for point in points)
         if parameter.name.startswith("readout"):
-            assert not first[place].any()
+            assert not one.any()
         else:
-            assert (first[place] != changed[place]).all()
-            assert first[place].std() == pytest.approx(1.0, abs=0.05)
-    for drawn in (lambda learner: learner.wiring().exists, lambda learner: learner.neurons().rho):
-        np.testing.assert_array_equal(drawn(one), drawn(same))
-        assert (drawn(one) != drawn(other)).any()
+            assert (one != other).all()
+            assert one.std() == pytest.approx(1.0, abs=0.05)
+    wirings = [learner.wiring().exists.astype(float) for learner in learners]
+    for one, same, other in (points, wirings, [learner.neurons().rho for learner in learners]):
+        np.testing.assert_array_equal(one, same)
+        assert (one != other).any()
 
 
 @pytest.mark.parametrize("changes", [{}, {"input": "spikes", "input_rate_hz": 300.0}])

@@ -14,6 +14,7 @@ from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.brian.least_squares_readout import delta_rule, recursive_least_squares
 from spikeloop.workers.brian.rollout import Rollout
+from spikeloop.workers.learners.reservoir.batch import lesson
 from spikeloop.workers.learners.reservoir.brian_liquid import BrianLiquid, Kind
 from spikeloop.workers.space import Integer, Parameters
 
@@ -45,7 +46,7 @@ def run_episodes(
 def seen(learner: BrianLiquid, theta: Parameters, tasks: QuadraticTasks = TASKS) -> FloatArray:
     """(n_samples, n_episodes, n) features of the readouts."""
     seeds = np.zeros((theta.n_candidates, tasks.n_tasks), dtype=np.uint64)
-    inputs, _ = learner.lesson(Rollout("", tasks, seeds))
+    inputs, _ = lesson(learner.channels(tasks.interface), Rollout("", tasks, seeds))
     return learner.features(learner.values(theta), Rollout("", tasks, seeds), inputs)
 
 

@@ -72,13 +72,13 @@ def test_weights_that_are_not_searched_stay_as_drawn() -> None:
 
 def test_factors_are_changes_of_the_settings() -> None:
     """Of all neurons of their candidate; Θ of [1/8, 8] on a logarithmic scale."""
-    plain = {"n_neurons": 8, "connectivity": 1.0, "tau_synapse_ms": 4.0}
+    plain: dict[str, Any] = {"n_neurons": 8, "connectivity": 1.0, "tau_synapse_ms": 4.0}
     names: list[Any] = ["input_weights", *PHYSICAL]
     learner = BrianRecurrent(reservoir=Reservoir(**plain), searched=names)
     factors = dict(zip(PHYSICAL, (2.0, 0.5, 3.0, 1.5, 3.0), strict=True))
     points = np.tile(learner.space(QUADRATIC.interface).default_point(), (2, 1))
     points[1, -len(factors) :] = (np.log([*factors.values()]) / np.log(8.0) + 1) / 2
-    values = {**Reservoir(**plain).model_dump()}
+    values: dict[str, Any] = {**Reservoir(**plain).model_dump()}
     for name, factor in factors.items():
         key = "beta" if name == "beta" else f"{name}_ms"
         values[key] = (np.array(values[key]) * factor).tolist()
