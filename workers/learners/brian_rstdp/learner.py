@@ -92,15 +92,13 @@ class BrianRstdp(Windowed):
             )
         if interface.feedback != "reward":
             raise ValueError(f"brian_rstdp needs rewards as feedback, got {interface.feedback}s")
-        searched = []
-        for parameter in self._parameters(interface.feedback_range):
+        parameters = self._parameters(interface.feedback_range)
+        for parameter in parameters:
             low, high = parameter.low, parameter.high
-            value = self.fixed.get(parameter.name)
-            if value is None:
-                searched.append(parameter)
-            elif not float(low) <= value <= high:
+            value = self.fixed.get(parameter.name, parameter.default)
+            if not float(low) <= value <= high:
                 raise ValueError(f"fixed {parameter.name} must be in [{low}, {high}], got {value}")
-        return ParameterSpace(tuple(searched))
+        return ParameterSpace(tuple(p for p in parameters if p.name not in self.fixed))
 
     def _parameters(self, feedback_range: tuple[float, float]) -> list[Real]:
         most = self.largest_weight_mV
