@@ -27,17 +27,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-import numpy as np
-
 from spikeloop.cluster.dispatch.work_units import (
     MESSAGES_PER_NODE,
     UNITS_PER_CORE,
+    JobParts,
     Message,
     UnitRecord,
     WorkerLoad,
     WorkUnit,
 )
-from spikeloop.workers.evaluate import assemble, failed
+from spikeloop.workers.evaluate import failed
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
 STRAGGLES = 3.0
@@ -61,7 +60,7 @@ class Ledger:
     """
 
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._max_starts = {
             Status.TIMED_OUT: 2,
             Status.RAISED: max_attempts,
@@ -71,11 +70,9 @@ class Ledger:
         self._workers: dict[int, WorkerLoad] = {}
         self._n_cores = 0
         self._run = 0
-        self._tiles: Sequence[Tile] = ()
-        self._parts: list[list[tuple[int, JobResult]]] = []
+        self._jobs: list[JobParts] = []
         self._waiting: deque[WorkUnit] = deque()
         self._open: dict[WorkUnit, UnitRecord] = {}
-        self._n_jobs_open = 0
         self._took_s: list[float] = []
         self._looked = 0.0
         self.n_copies = 0
@@ -83,7 +80,7 @@ class Ledger:
     @property
     def finished(self) -> bool:
         """Whether every job of this run has had its outcome."""
-        return self._n_jobs_open == 0
+        return not self._open
 
     @property
     def busy(self) -> list[int]:
@@ -107,8 +104,7 @@ class Ledger:
         ``whole`` are never cut.
         """
         self._run += 1
-        self._tiles = tiles
-        self._parts = [[] for _ in tiles]
+        self._jobs = [JobParts(tile) for tile in tiles]
         self._waiting = deque(
             WorkUnit(self._run, job, tile, keep)
             for job, (tile, keep) in enumerate(
@@ -116,7 +112,6 @@ class Ledger:
             )
         )
         self._open = {unit: UnitRecord(waiting=True) for unit in self._waiting}
-        self._n_jobs_open = len(tiles)
         self._took_s = []
         return self._run
 
@@ -139,7 +134,6 @@ class Ledger:
         unit is lost with them. A worker that is busy with unwanted units gets nothing behind them.
         """
         worker = self._workers[number]
-        self._drop_unwanted()
         if not self._waiting:
             return ()
         scarce = len(self._waiting) <= self._n_cores
@@ -158,10 +152,9 @@ class Ledger:
             record.starts += 1
             record.sent = now
             record.holders.add(number)
-        worker.messages.append(message)
-        if not worker.held:
+        if not worker.messages:
             worker.since = now
-        worker.held += len(message)
+        worker.messages.append(message)
         return message
 
     def copy_stragglers(self, now: float) -> None:
@@ -176,12 +169,12 @@ class Ledger:
         idle = sum(worker.free for worker in self._workers.values())
         limit = now - STRAGGLES * median(self._took_s)
         late = [
-            (record.sent, unit)
+            unit
             for unit, record in (self._open.items() if idle else ())
             if len(record.holders) == 1 and not record.suspicions and record.sent < limit
         ]
-        late.sort(key=lambda one: one[0])
-        self._wait(unit for _, unit in late[:idle])
+        late.sort(key=lambda unit: self._open[unit].sent)
+        self._wait(late[:idle])
 
     def overdue(self, now: float) -> list[int]:
         """Return the workers whose oldest message has exceeded its time.
@@ -191,8 +184,8 @@ class Ledger:
         return [
             number
             for number, worker in self._workers.items()
-            if worker.held
-            and now - worker.since > self._timeout_s * (1 if worker.cores == 1 else UNITS_PER_CORE)
+            if worker.messages
+            and now - worker.since > self.timeout_s * (1 if worker.cores == 1 else UNITS_PER_CORE)
         ]
 
     def done(
@@ -253,11 +246,6 @@ class Ledger:
         records = [self._open[unit] for unit in held if unit in self._open]
         return bool(records) and not any(record.suspicions for record in records)
 
-    def _drop_unwanted(self) -> None:
-        """Forget copies that wait although the first result has come."""
-        while self._waiting and self._waiting[0] not in self._open:
-            self._waiting.popleft()
-
     def _take_waiting(self, number: int, n: int) -> Message:
         """Take at most ``n`` waiting units: a suspected one alone, else those in front of the next.
 
@@ -272,7 +260,6 @@ class Ledger:
             self._open[message[-1]].waiting = False
             if suspect:
                 break
-            self._drop_unwanted()
         return tuple(message)
 
     def _wait(self, units: Iterable[WorkUnit], first: bool = False) -> None:
@@ -293,7 +280,6 @@ class Ledger:
         if worker.messages[0] == message:
             worker.since = now
         worker.messages.remove(message)
-        worker.held -= len(message)
         return True
 
     def _take_back(self, number: int, message: Message, begun: bool) -> None:
@@ -348,7 +334,7 @@ class Ledger:
         """Replace a unit by its single episodes, unless it is atomic, and return these."""
         if unit.atomic:
             return [unit]
-        record = self._open.pop(unit)
+        record = self._remove(unit)
         episodes = [WorkUnit(unit.run, unit.job, tile) for tile in unit.tile.episodes()]
         for episode in episodes:
             self._open[episode] = UnitRecord(
@@ -358,16 +344,13 @@ class Ledger:
 
     def _close(self, unit: WorkUnit, result: JobResult) -> list[Outcome]:
         """Record a part, and return the outcome if it was the last one of its job."""
-        starts = self._open.pop(unit).starts
-        tile, parts = self._tiles[unit.job], self._parts[unit.job]
-        parts.append((starts, result))
-        if sum(part.tile.n_episodes for _, part in parts) < tile.n_episodes:
-            return []
-        self._n_jobs_open -= 1
-        attempts = np.empty(tile.shape, dtype=np.int64)
-        for part_starts, part in parts:
-            attempts[part.tile.within(tile)] = part_starts
-        whole = unit.tile == tile
-        joined = result if whole else assemble(tile, [part for _, part in parts])
-        parts.clear()
-        return [Outcome(unit.job, joined, attempts)]
+        record = self._remove(unit)
+        joined = self._jobs[unit.job].add(record.starts, result)
+        return [Outcome(unit.job, *joined)] if joined else []
+
+    def _remove(self, unit: WorkUnit) -> UnitRecord:
+        """Forget a unit, and its copy that has not been sent."""
+        record = self._open.pop(unit)
+        if record.waiting:
+            self._waiting.remove(unit)
+        return record

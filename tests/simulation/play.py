@@ -16,6 +16,7 @@ from simulation.processes import Processes
 from simulation.referee import Referee, demand
 from simulation.schedule import FOR_GOOD, Fault, Run, Schedule, draw
 from simulation.watch import Watch
+from spikeloop.cluster.dispatch.ledger import Ledger
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.ray_pool import RayPool
@@ -74,21 +75,17 @@ class _Play:
         self.watch = Watch(self.network, self.referee)
         self.stop = StopSignal()
         actors = SimulatedActors(self.network, self.processes, self.watch)
+        ledger = Ledger(schedule.job_timeout_s, schedule.max_attempts)
         self.group = WorkerGroup(
             actors,
+            ledger,
             Job(grid(1_000, 1, 1), Tile(0, 1, 0, 1)),
             schedule.warm_up_timeout_s,
             schedule.cores_per_worker,
             schedule.max_workers,
         )
         self.pool = self.watch.pool = RayPool(
-            actors,
-            self.group,
-            schedule.job_timeout_s,
-            schedule.max_attempts,
-            schedule.patience_s,
-            self.stop,
-            "simulated",
+            actors, ledger, self.group, schedule.patience_s, self.stop, "simulated"
         )
         faults.build(self.network, self.processes)
         if schedule.stops_at < FOR_GOOD:

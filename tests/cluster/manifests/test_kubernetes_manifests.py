@@ -359,6 +359,7 @@ def own_classes(folder: Path, module: str) -> Path:
     return small_toml(folder / "My run.toml", learner={"kind": f"{module}:Gentle"})
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
 def test_the_job_of_the_manifest_runs(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
