@@ -191,12 +191,11 @@ class Ledger:
     def done(
         self, number: int, message: Message, results: Sequence[JobResult], now: float
     ) -> list[Outcome]:
-        """Record the results of a message; those that are not expected any more are dropped."""
-        worker = self._workers.get(number)
+        """Record the results of a message; those that are not wanted any more are dropped."""
+        worker = self._workers[number]
         # On one core a message waits for the one before it; on several they run side by side.
-        begun = worker.since if worker is not None and worker.cores == 1 else 0.0
-        if not self._take(number, message, now):
-            return []
+        begun = worker.since if worker.cores == 1 else 0.0
+        worker.finish(message, now)
         outcomes: list[Outcome] = []
         for unit, result in zip(message, results, strict=True):
             if unit in self._open:
@@ -208,20 +207,16 @@ class Ledger:
         self, number: int, message: Message, text: str, traceback: str, now: float
     ) -> list[Outcome]:
         """Record that a worker could not do a message, for example not send its results."""
-        if not self._take(number, message, now):
-            return []
+        self._workers[number].finish(message, now)
         return self._again(number, message, Status.RAISED, text, traceback)
 
     def lost(
         self, number: int, status: Status, text: str, with_node: bool = False
     ) -> list[Outcome]:
-        """Remove a worker that is gone; a second notice changes nothing.
+        """Remove a worker that is gone, or that never joined.
 
-        Args:
-            number: of the worker.
-            status: of the episodes that may not start again.
-            text: why, in one line.
-            with_node: whether its whole node was lost, which no unit is suspected of.
+        Episodes that may not start again have this status, and this line as the reason. Where a
+        worker was lost with its whole node, no unit is suspected.
         """
         worker = self._workers.pop(number, None)
         if worker is None:
@@ -271,16 +266,6 @@ class Ledger:
             self._waiting.extendleft(reversed(new))
         else:
             self._waiting.extend(new)
-
-    def _take(self, number: int, message: Message, now: float) -> bool:
-        """Remove a message from a worker, and start the time of the next one."""
-        worker = self._workers.get(number)
-        if worker is None or message not in worker.messages:
-            return False
-        if worker.messages[0] == message:
-            worker.since = now
-        worker.messages.remove(message)
-        return True
 
     def _take_back(self, number: int, message: Message, begun: bool) -> None:
         """Queue the units of a message again that are not suspected.

@@ -98,6 +98,12 @@ class WorkerLoad:
     messages: deque[Message] = field(default_factory=deque)
     since: float = 0.0
 
+    def finish(self, message: Message, now: float) -> None:
+        """Remove a message, and start the time of the next one if it was the first."""
+        if self.messages[0] == message:
+            self.since = now
+        self.messages.remove(message)
+
     @property
     def held(self) -> int:
         """Units in its messages."""

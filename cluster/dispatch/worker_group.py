@@ -37,7 +37,7 @@ class WorkerGroup:
     """Workers on all nodes of a cluster.
 
     Args:
-        actors: the cluster.
+        actors: the cluster they are on.
         ledger: hears of every worker that is ready or lost, and of every message that has ended.
         warm_up: the job each worker does before it is ready.
         warm_up_timeout_s: for starting, and again for the warm-up job.
@@ -146,13 +146,11 @@ class WorkerGroup:
         record = self._workers[worker]
         # A grid is known once a message with it has come back: messages may overtake each other, or
         # break. The payload is one argument, because Ray packs each argument on its own.
-        packed = self._packer.pack(message, jobs, record.grids)
+        payload, beside = self._packer.pack(message, jobs, record.grids)
         name = self._names.name(message, jobs)
-        call = self._actors.call(
-            record.actor, "evaluate", packed.payload, *packed.beside, name=name
-        )
+        call = self._actors.call(record.actor, "evaluate", payload, *beside, name=name)
         record.messages[call] = message
-        record.bringing[call] = packed.brings
+        record.bringing[call] = (*payload.grids, *payload.beside)
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """Wait for the end of calls, at most ``timeout_s``, and return the outcomes that follow."""

@@ -124,16 +124,11 @@ def script(
     sets: Sequence[str] = (),
     folder: Path | None = None,
 ) -> str:
-    """Return the batch script of a run.
+    """Return the batch script of the run of this name: letters, digits, ".", "_" and "-".
 
-    Args:
-        batch: what the job asks SLURM for.
-        name: of the run; letters, digits, ".", "_" and "-".
-        config: the configuration, which the job reads when it starts.
-        out: folder for run folders, which all nodes see.
-        sets: overrides, as "table.key=value".
-        folder: where the job works, so that a relative path in the configuration is found; by
-            default the folder of the configuration.
+    The job reads the configuration when it starts, with the overrides ``sets``, and writes the
+    run's folder into ``out``, which all nodes must see. It works in ``folder``, by default that of
+    the configuration, so that relative paths in it are found.
     """
     config, out = config.resolve(), out.resolve()
     command = ["spikeloop", "run", str(config), "--resume", "--out", str(out)]

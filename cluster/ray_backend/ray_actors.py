@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 from ray import exceptions
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised, Node
 from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, UNITS_PER_CORE
@@ -74,7 +75,9 @@ class RayActors:
 
     def now(self) -> float:
         """Return the seconds in which this process was able to notice something."""
-        return self._clock()
+        looked, self._looked = self._looked, time.monotonic()
+        self._now += min(self._looked - looked, BLINK_S)
+        return self._now
 
     def nodes(self) -> Sequence[Node]:
         """Return the nodes that are alive and offer cores, as last heard."""
@@ -90,7 +93,7 @@ class RayActors:
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=1 if cores == 1 else UNITS_PER_CORE * (MESSAGES_PER_NODE + 1),
-            scheduling_strategy=reservation.strategy,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(reservation.group, 0),
         )
         return ReservedActor(options.remote(self._import_path, cores, self._run), reservation)
 
@@ -160,13 +163,8 @@ class RayActors:
         taken = self._reservations.update(cores)
         return [Node(node, n, node in leaving, taken[node]) for node, n in cores.items()]
 
-    def _clock(self) -> float:
-        looked, self._looked = self._looked, time.monotonic()
-        self._now += min(self._looked - looked, BLINK_S)
-        return self._now
-
     def _silent(self) -> bool:
-        return self._clock() > self._heard + SILENCE_S
+        return self.now() > self._heard + SILENCE_S
 
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):

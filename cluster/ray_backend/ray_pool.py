@@ -26,8 +26,8 @@ class RayPool:
 
     Args:
         actors: the cluster.
-        ledger: which work unit is where.
-        group: the workers on the cluster, which tell that ledger what happens.
+        ledger: hears from the group.
+        group: the workers on the cluster.
         patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
         metrics: where numbers are published; None for nowhere.

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray.util import placement_group, placement_group_table, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from spikeloop.cluster.ray_backend.private_api import free_resources
 
@@ -37,11 +36,6 @@ class Reservation:
     node: str
     cores: int
     granted: bool = False
-
-    @property
-    def strategy(self) -> PlacementGroupSchedulingStrategy:
-        """The scheduling strategy that puts an actor on these cores once they are granted."""
-        return PlacementGroupSchedulingStrategy(self.group, placement_group_bundle_index=0)
 
 
 class Reservations:

@@ -14,7 +14,7 @@ from support.child_processes import LIMIT_S, wait_for
 from support.small_run import SilentReporter, small_config
 
 from chaos import invariants
-from chaos.faults import FAULTS, kill_worker, pause_coordinator
+from chaos.faults import FAULTS
 from chaos.plan import START, plans
 from chaos.sandbox import Sandbox, wait_until_gone
 from chaos.scenes import SCENES
@@ -164,7 +164,7 @@ def test_a_victim_without_workers_is_asked_again(tmp_path: Path) -> None:
         victim = Victim(psutil.Process(process.pid), sandbox, np.random.default_rng(0))
         # For an instant after the program has been started, it shows an empty environment.
         wait_for(process, lambda: MARKER in victim.coordinator.environ())
-        assert not kill_worker(victim)
+        assert not FAULTS["worker"].strike(victim)
     process.wait(LIMIT_S)
     assert MARKER in sandbox.environment
-    assert not pause_coordinator(victim)
+    assert not FAULTS["coordinator_paused"].strike(victim)
