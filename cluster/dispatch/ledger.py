@@ -61,12 +61,7 @@ class Ledger:
 
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
         self.timeout_s = timeout_s
-        self._max_starts = {
-            Status.TIMED_OUT: 2,
-            Status.RAISED: max_attempts,
-            Status.WORKER_DIED: max_attempts,
-            Status.OUT_OF_MEMORY: max_attempts,
-        }
+        self._max_starts = {**dict.fromkeys(Status, max_attempts), Status.TIMED_OUT: 2}
         self._workers: dict[int, WorkerLoad] = {}
         self._n_cores = 0
         self._run = 0
@@ -105,11 +100,9 @@ class Ledger:
         """
         self._run += 1
         self._jobs = [JobParts(tile) for tile in tiles]
+        keep = whole or [False] * len(tiles)
         self._waiting = deque(
-            WorkUnit(self._run, job, tile, keep)
-            for job, (tile, keep) in enumerate(
-                zip(tiles, whole or [False] * len(tiles), strict=True)
-            )
+            WorkUnit(self._run, job, tile, keep[job]) for job, tile in enumerate(tiles)
         )
         self._open = {unit: UnitRecord(waiting=True) for unit in self._waiting}
         self._took_s = []
@@ -225,10 +218,10 @@ class Ledger:
         messages = list(worker.messages)
         # On one core the second unit has not begun; on several it may have. But what was too late
         # is the first message only.
-        alone = worker.cores == 1
-        n_suspected = 1 if alone or status == Status.TIMED_OUT else len(messages)
+        one_core = worker.cores == 1
+        n_suspected = 1 if one_core or status == Status.TIMED_OUT else len(messages)
         for message in reversed(messages[n_suspected:]):
-            self._take_back(number, message, begun=not alone)
+            self._take_back(number, message, begun=not one_core)
         suspected = [unit for message in messages[:n_suspected] for unit in message]
         return self._again(number, suspected, status, text, with_node=with_node)
 

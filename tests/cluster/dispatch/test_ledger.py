@@ -418,7 +418,26 @@ def test_where_one_copy_is_lost_the_other_is_its_second_start(lost: int) -> None
     assert outcome.result.status.item() == Status.OK
 
 
+def test_two_copies_that_are_lost_are_one_unit_again() -> None:
+    ledger, message = copied()
+    lose(ledger, 0, 1)
+    join(ledger, 2, 3)
+    assert give(ledger, 2) == message
+    assert ledger.assign(3, 0.0) == ()
+    assert attempts(ledger, 2, message) == 3
+
+
 # One run after another
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_losing_a_worker_with_unwanted_work_changes_nothing(cores: int) -> None:
+    ledger = started(row(9), cores=cores)
+    give(ledger, 0), give(ledger, 0)
+    ledger.begin(row(1))
+    assert lose(ledger, 0) == []
+    ledger.join(1, cores)
+    assert attempts(ledger, 1, give(ledger, 1)) == 1
 
 
 def test_a_worker_gets_nothing_behind_unwanted_work() -> None:

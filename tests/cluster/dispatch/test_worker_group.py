@@ -114,3 +114,13 @@ def test_workers_with_other_code_end_the_run(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(worker_group, "fingerprint", lambda own: code)
     with pytest.raises(PoolError, match=r"other code.*numba \(0\.1 here, .* there\)"):
         opened(OneCore())
+
+
+def test_a_slow_reader_is_no_hanging_worker() -> None:
+    """While outcomes are being read, no deadline may pass over results that have arrived."""
+    actors = OneCore()
+    statuses = []
+    for outcome in opened(actors).run([JOB] * 6):
+        actors.wait([], timeout_s=2 * LIMIT_S)
+        statuses.append(int(outcome.result.status.max()))
+    assert statuses == [Status.OK] * 6
