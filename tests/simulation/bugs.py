@@ -102,10 +102,6 @@ def lost_race_is_a_failure(group: WorkerGroup, there: dict[str, int], now: float
         group._start_failed(worker, Status.TIMED_OUT, "took too long to start")
 
 
-def sum_in_order_of_arrival(outcomes: list[Outcome]) -> float:
-    return sum(float(np.nansum(outcome.result.returns)) for outcome in outcomes)
-
-
 BUGS: dict[str, tuple[Any, str, Any]] = {
     # Episodes fail at once where a message breaks in transport.
     "no second start for errors": (Ledger, "__init__", no_second_start),
@@ -156,8 +152,6 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
         *(NodeRoom, "usable"),
         lambda room: [node for node in _usable(room) if room.free(node)],
     ),
-    # The sum of a generation is taken in the order of arrival.
-    "order-dependent sum": (play, "value", sum_in_order_of_arrival),
     # A signal to stop is ignored.
     "deaf": (StopSignal, "check", lambda stop: None),
 }

@@ -69,6 +69,8 @@ class Watch:
         used = sum(other.cores for other in machine.actors if other in self.owned)
         demand(used <= machine.cores, f"{used} cores used of {machine.cores}")
         demand(not self._excess(machine), f"{machine.identifier}: others hold these cores")
+        most = self._schedule.max_workers
+        demand(most is None or len(self.owned) <= most, "more workers than asked for")
 
     def called(self, call: Call) -> None:
         actor = call.actor

@@ -25,11 +25,6 @@ ALONE = ["unshare", *(["--user", "--map-root-user"] if os.geteuid() else [])]
 ALONE += ["--pid", "--fork", "--mount-proc", "--kill-child"]
 """What a command begins with that is to see no process of this machine: no raylet, as elsewhere."""
 
-may_be_alone = pytest.mark.skipif(
-    subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode != 0,
-    reason="needs namespaces of processes",
-)
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Head]:
@@ -113,23 +108,6 @@ def test_a_run_waits_for_another_runs_cores_and_both_give_identical_tables(
 
 
 @pytest.mark.exhaustive
-def test_two_runs_with_a_limit_on_their_workers_work_side_by_side(
-    cluster: Head, tmp_path: Path
-) -> None:
-    gate = tmp_path / "gate"
-    first, second = config(tmp_path / "a", "one", gate), config(tmp_path / "b", "two", gate)
-    with (
-        started(first, cluster, "--workers", "1") as one,
-        started(second, cluster, "--workers", "1") as two,
-    ):
-        for run in (one, two):
-            said(run, "starting 1 worker")  # and holds it
-        gate.touch()
-        outputs = [run.communicate() for run in (one, two)]
-        assert (one.returncode, two.returncode) == (0, 0), outputs
-
-
-@pytest.mark.exhaustive
 def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_for(
     cluster: Head, tmp_path: Path
 ) -> None:
@@ -163,7 +141,10 @@ def test_a_submitted_run_is_shown_as_waiting_and_has_no_more_workers_than_asked_
     assert len(set(episodes["worker"].to_pylist())) == 1
 
 
-@may_be_alone
+@pytest.mark.skipif(
+    subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs namespaces of processes",
+)
 def test_a_run_from_a_machine_that_is_no_node_is_refused(cluster: Head, tmp_path: Path) -> None:
     run = ["run", str(small_toml(tmp_path / "small.toml")), "--out", "runs"]
     command = [*ALONE, sys.executable, *CLI, *run, "--address", cluster.address]
@@ -175,27 +156,3 @@ def test_a_run_from_a_machine_that_is_no_node_is_refused(cluster: Head, tmp_path
     assert "`spikeloop submit --address http://127.0.0.1:8265`" in errors
     assert errors.count("\n") == 1
     assert not (tmp_path / "runs" / "small").exists()
-
-
-NODE_OF_ANOTHER = """
-import sys
-from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend.connection import _require_node
-from spikeloop.cluster.ray_backend.local_cluster import local_ray
-from spikeloop.cluster.signals import StopSignal
-
-with local_ray(1, False, StopSignal()):
-    try:
-        _require_node(sys.argv[1])
-    except PoolError as error:
-        print(error)
-"""
-
-
-@pytest.mark.exhaustive
-@may_be_alone
-def test_a_node_of_another_cluster_is_refused(cluster: Head, tmp_path: Path) -> None:
-    command = [*ALONE, sys.executable, "-c", NODE_OF_ANOTHER, cluster.address]
-    code, output, errors = ended(tmp_path, command)
-    assert code == 0, errors
-    assert output.startswith(f"this machine is no node of the Ray cluster at {cluster.address}")

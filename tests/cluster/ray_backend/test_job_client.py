@@ -14,7 +14,7 @@ import ray
 from support.ray_head import free_ports
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend import connection, job_env
+from spikeloop.cluster.ray_backend import connection, job_env, private_api
 from spikeloop.cluster.ray_backend.job_client import Jobs
 from spikeloop.cluster.ray_backend.local_cluster import EMPTY, ONE_THREAD_EACH
 
@@ -116,6 +116,16 @@ def test_a_head_that_ends_while_it_is_joined_is_reported() -> None:
         connection._require_head(address, RuntimeError("timed out"))
     with pytest.raises(PoolError, match="ended while it was joined"):
         connection._require_head(address, RuntimeError("timed out"))
+
+
+def test_only_a_node_of_this_cluster_may_join_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_raylets", lambda: {"here"})
+    for nodes in ({"here", "there"}, None):  # None: the head does not answer, as Ray will say
+        monkeypatch.setattr(private_api, "nodes_of", lambda *_, known=nodes: known)
+        connection._require_node("head:1")
+    monkeypatch.setattr(private_api, "nodes_of", lambda *_: {"there"})
+    with pytest.raises(PoolError, match="this machine is no node of the Ray cluster at head:1"):
+        connection._require_node("head:1")
 
 
 def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:

@@ -54,33 +54,31 @@ def cluster(session: str) -> ExposedCluster:
     pytest.fail(f"never found: {clusters()}")
 
 
-def check(home: Path, address: str, *options: str, **variables: str) -> tuple[int, str]:
-    """Exit code and words of a process that checks its token."""
+def ended(home: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of Python."""
     done = subprocess.run(
-        [sys.executable, "-c", CHECK, address, *options],
+        [sys.executable, *arguments],
+        cwd=home,
         env=environment(home, **variables),
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
         check=False,
     )
-    return done.returncode, (done.stderr if done.returncode else done.stdout).strip()
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
+def check(home: Path, address: str, *options: str, **variables: str) -> tuple[int, str]:
+    """Exit code and words of a process that checks its token."""
+    code, output, errors = ended(home, "-c", CHECK, address, *options, **variables)
+    return code, errors if code else output
 
 
 def submitted(home: Path, dashboard: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a submitted run that is followed to its end."""
+    """A submitted run that is followed to its end."""
     small_toml(home / "small.toml", run={"generations": 1})
     submit = ["submit", "small.toml", "--address", dashboard, "--follow"]
-    done = subprocess.run(
-        [sys.executable, "-m", "spikeloop.coordinator.cli", *submit],
-        cwd=home,
-        env=environment(home, RAY_AUTH_MODE="disabled"),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return ended(home, "-m", "spikeloop.coordinator.cli", *submit, RAY_AUTH_MODE="disabled")
 
 
 def one_warning(errors: str, words: str) -> bool:
