@@ -56,8 +56,8 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
     assert_same_contents(folder, undisturbed)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.brian
-@pytest.mark.slow
 def test_brian_networks_on_ray_give_the_episodes_of_this_process(tmp_path: Path) -> None:
     changes = {
         "family": {"n_steps": 20},

@@ -1,6 +1,8 @@
 """What breaks on workers of real Ray is told apart."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,35 +31,28 @@ def ray_cluster() -> Iterator[None]:
         yield
 
 
-class Broken:
-    """A worker that cannot be made."""
-
-    def __init__(self, import_path: str | None, cores: int, work: str) -> None:
-        raise OSError("no such device")
-
-    def hello(self) -> None: ...
+Answer = Callable[..., Any]
+"""Calls a method of a worker, and gives what that gave, or raises."""
 
 
-@pytest.fixture
-def worker(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Calls a method of a new worker, and gives its answer."""
+@contextmanager
+def worker(own: Path | None = OWN_CLASSES, actor: type | None = None) -> Iterator[Answer]:
     import ray
 
     from spikeloop.cluster.ray_backend.ray_actors import RayActors
 
-    own, actor_class = getattr(request, "param", (str(OWN_CLASSES), None))
-    with RayActors(own).polling() as actors:
-        if actor_class is not None:
-            actors._class = ray.remote(actor_class)
-        actor = actors.start(actors.nodes()[0], 1)
+    with RayActors(None if own is None else str(own)).polling() as actors:
+        if actor is not None:
+            actors._class = ray.remote(actor)
+        started = actors.start(actors.nodes()[0], 1)
 
         def answer(method: str, *arguments: Any) -> Any:
-            call = actors.call(actor, method, *arguments)
+            call = actors.call(started, method, *arguments)
             assert actors.wait([call], LIMIT_S) == [call]
             return actors.result(call)
 
         yield answer
-        actors.kill(actor)
+        actors.kill(started)
 
 
 def job(learner: Learner) -> Job:
@@ -66,25 +61,36 @@ def job(learner: Learner) -> Job:
     return Job(Grid(family, learner, points, 1, 1, TaskSet.SEARCH, 0), Tile(0, 1, 0, 1))
 
 
-def test_a_missing_package_a_lost_message_and_a_death(worker: Any) -> None:
-    for lacking in (Lacking(found_in="space"), Lacking(found_in="run_episodes")):
-        with pytest.raises(PoolError, match=rf"^worker \S+:\d+: {LINE}$"):
-            worker("warm_up", job(lacking))
-    with pytest.raises(CallRaised, match=r"AttributeError: .* 'beside'") as raised:
-        worker("evaluate", None)
-    assert "actor.py" in raised.value.traceback
-    with pytest.raises(ActorLost, match="the worker process died") as lost:
-        worker("warm_up", job(Echo(fault="exit", broken_from=0.0)))
-    assert (lost.value.status, lost.value.with_node) == (Status.WORKER_DIED, False)
+def test_a_missing_package_a_lost_message_and_a_death() -> None:
+    with worker() as answer:
+        for lacking in (Lacking(found_in="space"), Lacking(found_in="run_episodes")):
+            with pytest.raises(PoolError, match=rf"^worker \S+:\d+: {LINE}$"):
+                answer("warm_up", job(lacking))
+        with pytest.raises(CallRaised, match=r"AttributeError: .* 'grids'") as raised:
+            answer("evaluate", None)
+        assert "actor.py" in raised.value.traceback
+        with pytest.raises(ActorLost, match="the worker process died") as lost:
+            answer("warm_up", job(Echo(fault="exit", broken_from=0.0)))
+        assert (lost.value.status, lost.value.with_node) == (Status.WORKER_DIED, False)
 
 
-@pytest.mark.parametrize("worker", [(None, None)], indirect=True)
-def test_own_classes_that_a_worker_cannot_import(worker: Any) -> None:
-    with pytest.raises(CallRaised, match="No module named 'failing_learner'"):
-        worker("warm_up", job(Echo()))
+def test_own_classes_that_a_worker_cannot_import() -> None:
+    with (
+        worker(own=None) as answer,
+        pytest.raises(CallRaised, match="No module named 'failing_learner'"),
+    ):
+        answer("warm_up", job(Echo()))
 
 
-@pytest.mark.parametrize("worker", [(None, Broken)], indirect=True)
-def test_a_worker_that_cannot_be_made(worker: Any) -> None:
-    with pytest.raises(ActorLost, match="OSError: no such device"):
-        worker("hello")
+def test_a_worker_that_cannot_be_made() -> None:
+    class Broken:
+        def __init__(self, import_path: str | None, cores: int, work: str) -> None:
+            raise OSError("no such device")
+
+        def hello(self) -> None: ...
+
+    with (
+        worker(actor=Broken) as answer,
+        pytest.raises(ActorLost, match="OSError: no such device"),
+    ):
+        answer("hello")
