@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spikeloop.cluster.error_lines import first_line, origin
+from spikeloop.cluster.error_lines import first_cause, first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.dashboard import PATIENCE_S, VARIABLE, connect, token_refused
 from spikeloop.cluster.ray_backend.job_env import SHARED
@@ -188,7 +188,8 @@ class Jobs:
             raise token_refused(self.address, self._headers) from error
         except (ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
             raise PoolError(
-                f"the cluster at {self.address} does not answer any more: {origin(error)}"
+                f"the cluster at {self.address} does not answer any more: "
+                f"{first_line(first_cause(error))}"
             ) from error
         except (RuntimeError, ValueError) as error:
             raise PoolError(f"the cluster at {self.address}: {first_line(error)}") from error

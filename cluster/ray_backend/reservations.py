@@ -28,13 +28,15 @@ class Reservation:
     """The cores of one worker.
 
     Attributes:
-        group: Ray's handle.
+        group: Ray's handle of the cores.
+        worker: Ray's handle of the actor that uses or waits for them.
         granted: whether the worker has them, as last heard.
     """
 
     group: Any
     node: str
     cores: int
+    worker: Any = None
     granted: bool = False
 
 
