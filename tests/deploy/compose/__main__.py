@@ -21,6 +21,8 @@ STEPS: tuple[Callable[[Cluster], str], ...] = (
     scenes.image_is_closed,
     scenes.kernels_are_warm,
     scenes.comes_up,
+    scenes.only_loopback,
+    scenes.secrets_are_apart,
     scenes.token_is_needed,
     scenes.submit,
     scenes.prometheus_sees_it,

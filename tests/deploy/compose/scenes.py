@@ -83,6 +83,23 @@ def comes_up(cluster: Cluster) -> str:
     return _memory(cluster)
 
 
+def only_loopback(cluster: Cluster) -> str:
+    """no published port listens beyond loopback:"""
+    listening = cluster.engine.run("ss", "-ltnH").stdout.splitlines()
+    places = sorted({line.split()[3] for line in listening})
+    check(bool(places), "nothing listens at all")
+    check(all(place.startswith("127.") for place in places), f"listening: {places}")
+    return ", ".join(places)
+
+
+def secrets_are_apart(cluster: Cluster) -> str:
+    """each container sees its own secrets alone:"""
+    look = ("sh", "-c", "ls -A /token /credentials 2>/dev/null | grep -v '^/' | xargs")
+    seen = {name: cluster.compose("exec", "-T", name, *look).strip() for name in ("head", "worker")}
+    check(seen == {"head": "pgpass auth_token", "worker": "auth_token"}, str(seen))
+    return str(seen)
+
+
 def token_is_needed(cluster: Cluster) -> str:
     """without the token: 401 over HTTP, exit code 3 for a run that would join"""
     url = f"{HEAD}/api/jobs/"
