@@ -10,8 +10,8 @@ from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.maze_figures import policies_figure
-from spikeloop.coordinator.interpretation.results import Results, result_table
-from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.interpretation.results import Results
+from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.tasks.maze import Maze, MazeLayouts
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
@@ -39,14 +39,12 @@ class Policies:
     values: FloatArray
 
 
-def interpret_mazes(
-    learned: Learned, n_steps: int, n_tasks: int, seed: int, folder: Path
-) -> Results:
-    """Tabulate hits in new mazes, and draw the policies as ``policies.png``."""
+def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Results:
+    """Tabulate hits in new mazes, and draw the policies."""
     found = run_in_mazes(learned.config, learned.point, n_steps, n_tasks, seed, str(learned.source))
     optimal, random = found.references.optimal, found.references.random
     columns = ("maze", "default Θ", "learned Θ", "optimal", "random")
-    table = result_table(f"Goal hits in {n_steps} steps of new mazes", "", *columns)
+    table = result_table(f"Goal hits in {n_steps} steps of new mazes", *columns)
     for maze, hits in enumerate(found.hits.T):
         expected = (optimal[maze], random[maze])
         table.add_row(str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected))
@@ -57,14 +55,8 @@ def interpret_mazes(
         ]
         for row in found.hits
     ]
-    atomic_files.make_folder(folder)
-    figure = policies_figure(
-        found.layouts,
-        found.values,
-        titles,
-        f"Policies after {n_steps} steps in new mazes",
-        folder / "policies.png",
-    )
+    title = f"Policies after {n_steps} steps in new mazes"
+    figure = policies_figure(found.layouts, found.values, titles, title)
     numbers = {
         "steps": n_steps,
         "hits": {
@@ -74,7 +66,7 @@ def interpret_mazes(
             "random": random.tolist(),
         },
     }
-    return Results(numbers, [table], figures=[figure])
+    return Results(numbers, [table], figures={"policies": figure})
 
 
 def run_in_mazes(

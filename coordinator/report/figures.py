@@ -55,6 +55,19 @@ def legend_above(axes: "Axes", ncols: int, **options: Any) -> None:
     axes.legend(frameon=False, ncols=ncols, **(place | options))
 
 
+def finish(axes: "Axes", title: str, ncols: int, **options: Any) -> None:
+    """Open the frame of axes, and set their title with the legend between it and them."""
+    axes.set_title(title, loc="left", pad=30)
+    legend_above(axes, ncols, **options)
+    open_frame(axes)
+
+
+def bound(axes: "Axes", low: float, high: float, share: float) -> None:
+    """Set the vertical range, with a share of it as a margin at both ends."""
+    margin = share * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+
+
 def panels(figure: "Figure", n: int, height: float, margin: float, **shared: Any) -> "list[Axes]":
     """Make ``n`` small axes in rows of ``PANEL_COLUMNS`` that share their horizontal axis.
 

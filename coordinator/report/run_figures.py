@@ -14,7 +14,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LABELS = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
 
@@ -26,28 +26,24 @@ def write_run_figures(run: Run) -> list[Path]:
     generations, curves, transfer = (
         _frame(store, name) for name in ("generations", "curves", "transfer")
     )
-    made = []
+    drawn = {}
     if generations is not None:
-        figure = figures.new()
-        draw_search(figure.subplots(), generations, curves, seed, scale)
-        made.append(figures.save(figure, store.folder / "figures" / "search.png"))
+        drawn["search"] = search_figure(generations, curves, seed, scale)
     if transfer is not None:
         transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
-        figure = figures.new()
-        draw_learning(figure.subplots(), transfer, n_steps, seed, scale)
-        made.append(figures.save(figure, store.folder / "figures" / "learning.png"))
-    return made
+        drawn["learning"] = learning_figure(transfer, n_steps, seed, scale)
+    folder = store.folder / "figures"
+    return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
-def draw_search(
-    axes: "Axes",
+def search_figure(
     generations: pd.DataFrame,
     curves: pd.DataFrame | None,
     seed: int,
     scale: tuple[str, str],
     title: str = "The search",
-) -> None:
+) -> "Figure":
     """Draw fitness of the population and held-out score of the recommended point.
 
     The fitness of each generation comes from its own fresh tasks, so its line moves with how hard
@@ -55,6 +51,8 @@ def draw_search(
     """
     from matplotlib.ticker import MaxNLocator
 
+    figure = figures.new()
+    axes = figure.subplots()
     number, mean, sd = (generations[name].to_numpy() for name in ("generation", "mean", "sd"))
     axes.fill_between(number, mean - sd, mean + sd, color=COLOURS["random"], alpha=0.25, lw=0)
     axes.plot(number, mean, color=COLOURS["random"], label="population: mean ± SD")
@@ -81,19 +79,20 @@ def draw_search(
     axes.axhline(0.0, color=COLOURS["reference"], lw=0.8, ls=":")
     axes.set(xlabel="generation", ylabel=f"score (0 {scale[0]}, 1 {scale[1]})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(title, loc="left", pad=30)
-    figures.legend_above(axes, ncols=3)
-    figures.open_frame(axes)
+    figures.finish(axes, title, ncols=3)
+    return figure
 
 
-def draw_learning(
-    axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
-) -> None:
+def learning_figure(
+    transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
+) -> "Figure":
     """Draw reward per step within held-out episodes, for each Θ, with pointwise 95 % intervals.
 
     ``scale`` names the policies that score 0 and 1. Other policies have no line here: they may
     learn, and a level line beside learning curves would hide that.
     """
+    figure = figures.new()
+    axes = figure.subplots()
     n_bins = len(transfer["curve"].iloc[0])
     step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
     for number, (theta, label) in enumerate(LABELS.items()):
@@ -119,9 +118,8 @@ def draw_learning(
             color=COLOURS["reference"],
         )
     axes.set(xlabel="step of an episode", ylabel="reward per step", xlim=(0, n_steps))
-    axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left", pad=30)
-    figures.legend_above(axes, ncols=3)
-    figures.open_frame(axes)
+    figures.finish(axes, f"Learning {len(tasks)} tasks never seen by the search", ncols=3)
+    return figure
 
 
 def _frame(store: RunStore, name: str) -> pd.DataFrame | None:

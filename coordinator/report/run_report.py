@@ -86,9 +86,7 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
     if generations.empty:
         yield Text("No generation is committed yet.")
         return
-    figure = figures.new()
-    run_figures.draw_search(
-        figure.subplots(),
+    figure = run_figures.search_figure(
         generations,
         None if curves.empty else curves,
         config.run.seed,

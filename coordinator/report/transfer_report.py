@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.report import figures, run_figures
+from spikeloop.coordinator.report import run_figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.report.transfer_table import (
     COLUMNS,
@@ -83,11 +83,9 @@ def transfer_blocks(
         return
     episodes = transfer[transfer["transfer_seed"] == config.transfer.seed]
     if not episodes.empty:
-        figure = figures.new()
         steps = config.family.interface.n_steps
-        run_figures.draw_learning(figure.subplots(), episodes, steps, config.run.seed, (zero, one))
         yield Drawing(
-            figure,
+            run_figures.learning_figure(episodes, steps, config.run.seed, (zero, one)),
             "Reward per step within held-out episodes, with pointwise 95 % intervals; dashed and "
             f"dotted lines are the {one} and the {zero}.",
             "Learning curves of the default, random and learned hyperparameters.",
