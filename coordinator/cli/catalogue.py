@@ -57,14 +57,12 @@ def print_entries(listed: list[dict[str, Any]], console: "Console") -> None:
     from rich.table import Table
 
     for entry in listed:
-        console.print(f"{entry['table']}: {entry['kind']}", style="bold", highlight=False)
-        console.print(f"  {entry['about']}", highlight=False)
+        console.out(f"{entry['table']}: {entry['kind']}", style="bold")
+        console.print(f"  {entry['about']}")
         if entry["unavailable"]:
-            console.print(f"  not here: {entry['unavailable']}", highlight=False, soft_wrap=True)
-        for title, rows in (
-            ("settings", entry["settings"]),
-            ("hyperparameters", entry["hyperparameters"]),
-        ):
+            console.out(f"  not here: {entry['unavailable']}")
+        for title in ("settings", "hyperparameters"):
+            rows = entry[title]
             if not rows:
                 continue
             table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))

@@ -12,7 +12,6 @@ from spikeloop.coordinator.cli.compare import show_comparison
 from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
 from spikeloop.coordinator.cli.run import show_session
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import command_line
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.config.run_config import RunConfig
@@ -59,7 +58,7 @@ def resume(
             raise ConfigError("--after is for a run folder; a comparison has no generations")
         _resume_comparison(folder, on_target, trust)
     else:
-        command = command_line("resume", run, "--out", out) if upload_to else ""
+        command = ("resume", run, "--out", out) if upload_to else ()
         _resume_run(folder, on_target, trust, after, upload_to, command)
 
 
@@ -69,7 +68,7 @@ def _resume_run(
     trust: bool,
     after: int | None,
     upload_to: str,
-    command: str,
+    command: tuple[object, ...],
 ) -> None:
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session

@@ -84,6 +84,11 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
     return config
 
 
+def overrides(texts: Iterable[str] | None) -> dict[str, Any]:
+    """Read the texts of all options ``--set``."""
+    return dict(map(override, texts or ()))
+
+
 def override(text: str) -> tuple[str, Any]:
     """Read one ``--set table.key=value``; the value is TOML, or else a plain string."""
     key, equals, value = text.partition("=")
