@@ -136,7 +136,6 @@ def test_a_nir_graph_is_read_back_as_written(tmp_path: Path) -> None:
     ("learner", "words"),
     [
         ({}, ["learner.adaptive_share = 0.5, beta = 1.8", "learner.refractory_ms = 2.0"]),
-        ({"refractory_ms": 0.0}, ["adapting thresholds"]),
         ({"adaptive_share": 0.0}, ["refractory time"]),
         ({**PLAIN, "tau_membrane_ms": 0.0}, ["tau_membrane_ms = 0"]),
         ({**PLAIN, "tau_readout_ms": 0.0}, ["tau_readout_ms = 0"]),
@@ -150,6 +149,5 @@ def test_settings_that_nir_cannot_express_are_named(
     assert cli("export", file, "--to", "nir") == 2
     message = one_line(capsys)
     assert all(word in message for word in words)
-    everything = ("adapting", "refractory", "tau_membrane", "tau_readout")
-    assert sum(word in message for word in everything) == len(words)
+    assert message.count(" nor ") == len(words) - 1
     assert not (tmp_path / "some.nir").exists()

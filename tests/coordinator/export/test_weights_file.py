@@ -2,11 +2,11 @@
 
 import io
 import json
+import math
 import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -219,15 +219,15 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ("{}", None),
         (DEEP, None),
         ({"manifest": 3}, None),
-        ({"manifest": {"config": []}}, None),
-        ({"fingerprint": 3}, None),
+        ({"manifest": {"config": [], "fingerprint": {}}}, None),
+        ({"manifest": {"config": {}, "fingerprint": 3}}, None),
         ({"generation": float("nan")}, None),
         ({"generation": -1}, None),
         ({"episodes": None}, None),
         ({"transfer": 1}, None),
         (None, [1.0]),
         (None, ["x"]),
-        (None, "nan"),
+        (None, [math.nan] * 4),
     ],
 )
 def test_wrong_contents_with_a_right_checksum_are_refused(
@@ -235,16 +235,11 @@ def test_wrong_contents_with_a_right_checksum_are_refused(
 ) -> None:
     arrays, _ = atomic_files.read_arrays(file)
     if isinstance(about, dict):
-        whole = json.loads(str(arrays["about"]))
-        if "fingerprint" in about:
-            about = {"manifest": {**whole["manifest"], **about}}
-        about = json.dumps({**whole, **about})
+        about = json.dumps({**json.loads(str(arrays["about"])), **about})
     if about is not None:
         arrays["about"] = np.array(about)
     if point is not None:
-        arrays["point"] = (
-            np.full_like(arrays["point"], np.nan) if point == "nan" else np.array(point)
-        )
+        arrays["point"] = np.array(point)
     atomic_files.write_arrays(tmp_path / "odd.npz", arrays, learned.FORMAT)
     assert "odd.npz: damaged" in refusal(tmp_path / "odd.npz")
 
@@ -259,62 +254,48 @@ def test_later_versions_and_pickles_are_refused(file: Path, tmp_path: Path) -> N
 
 # ------------------------------------------------------------------------------------------ trust
 
-MODULE = """
-from pathlib import Path
-from typing import Literal
-from spikeloop.workers.learners.tabular.learner import TabularTd
 
-Path(__file__).with_name("ran").touch()
-
-class Mine(TabularTd):
-    kind: Literal["mine"] = "mine"
-"""
+def changed(known: learned.Learned, table: str, **values: Any) -> learned.Learned:
+    """Give the same point with another configuration in its manifest, as a stranger could."""
+    manifest = json.loads(json.dumps(known.manifest))
+    manifest["config"][table] |= values
+    return replace(known, manifest=manifest)
 
 
-@pytest.fixture
-def forgetful() -> Iterator[None]:
-    """Forget the imports of a test afterwards."""
-    path = list(sys.path)
-    yield
-    sys.path[:] = path
-    sys.modules.pop("stranger_learned", None)
-
-
-@pytest.mark.usefixtures("forgetful")
 def test_own_classes_of_a_file_need_trust(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "stranger_learned.py").write_text(MODULE)
-    toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
-    toml.write_text(toml.read_text().replace('"tabular_td"', '"stranger_learned:Mine"'))
-    assert cli("run", toml, "--out", tmp_path) == 0
-    assert cli("export", tmp_path / "small", "--to", "weights") == 0
-    file, mark = tmp_path / "small.npz", tmp_path / "ran"
-    sys.modules.pop("stranger_learned")
-    sys.path.remove(str(tmp_path))
-    mark.unlink()
-    capsys.readouterr()
-    assert cli("transfer", file, *OTHER) == 2
+    mark = tmp_path / "ran"
+    (tmp_path / "stranger_learned.py").write_text(
+        f"open({str(mark)!r}, 'w').close()\n"
+        "from spikeloop.workers.learners.tabular.learner import TabularTd as Mine\n"
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    known = changed(
+        learned.open_learned(file, trust=False), "learner", kind="stranger_learned:Mine"
+    )
+    folder = {"working_dir": str(tmp_path)}
+    learned.write(tmp_path / "own.npz", replace(known, manifest={**known.manifest, **folder}))
+    assert cli("transfer", tmp_path / "own.npz", *OTHER) == 2
     message = one_line(capsys)
     assert "'stranger_learned:Mine' is a class of its author's own" in message
     assert "--trust" in message
     assert not mark.exists()
-    assert "stranger_learned" not in sys.modules
-    assert str(tmp_path) not in sys.path
-    assert cli("transfer", file, *OTHER, "--trust") == 0
+    assert cli("transfer", tmp_path / "own.npz", *OTHER, "--trust") == 0
     assert mark.exists()
+    del sys.modules["stranger_learned"]
 
 
-@pytest.mark.usefixtures("forgetful")
 def test_a_file_leads_to_no_cluster_and_no_upload(
-    tmp_path: Path, run: Path, file: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = learned.open_learned(file, trust=False)
-    config = json.loads(json.dumps(known.config.tables()))
-    config["target"] = {"kind": "ray", "address": "127.0.0.1:1"}
-    config["run"]["upload_to"] = str(tmp_path / "elsewhere")
-    strange = replace(known, manifest={**known.manifest, "config": config})
-    learned.write(tmp_path / "strange.npz", strange)
+    known = changed(known, "target", kind="ray", address="127.0.0.1:1")
+    known = changed(known, "run", upload_to=str(tmp_path / "elsewhere"))
+    learned.write(tmp_path / "strange.npz", known)
     assert cli("transfer", tmp_path / "strange.npz") == 2
     message = capsys.readouterr().err
     assert "would connect to the Ray cluster at 127.0.0.1:1 with your token" in message
