@@ -10,7 +10,7 @@ import pytest
 from support.old_processor import old_processor_environment, x86_only
 from support.paths import OWN_CLASSES, TESTS
 from support.small_run import (
-    SilentReporter,
+    RecordingReporter,
     assert_same_contents,
     small_config,
     small_toml,
@@ -88,14 +88,9 @@ def test_run_on_an_old_processor_has_the_same_bits(name: str, tmp_path: Path) ->
 
 
 def notes_of_a_run(folder: Path, **changes: dict[str, Any]) -> list[str]:
-    notes: list[str] = []
-
-    class Noting(SilentReporter):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-    start_config(small_config(**changes), folder, Noting())
-    return notes
+    reporter = RecordingReporter()
+    start_config(small_config(**changes), folder, reporter)
+    return reporter.notes
 
 
 def test_mix_of_processors_is_noted_once_and_kept_in_the_tables(

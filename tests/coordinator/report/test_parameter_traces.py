@@ -12,11 +12,10 @@ from spikeloop.coordinator.report.parameter_traces import (
     MAX_PANELS,
     draw_summary,
     draw_traces,
-    lowest,
     set_range,
     shorten,
 )
-from spikeloop.workers.space import Choice, Integer, Parameter, ParameterSpace, Real, Weights
+from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
 SPACE = ParameterSpace(
     (
@@ -83,7 +82,7 @@ def test_axes_have_the_scale_and_range_of_the_search() -> None:
     assert {title for title, axes in panels.items() if axes.get_yscale() == "log"} == {"tau (s)"}
     for title, low, high in (("tau (s)", 1e-4, 1e-1), ("high", 0, 3), ("weight", 0, 63)):
         bottom, top = panels[title].get_ylim()
-        assert bottom < low < high < top
+        assert bottom < low < high < top < 1.5 * high
 
 
 def test_rows_of_a_choice_are_as_thick_as_the_shares_of_its_options() -> None:
@@ -134,14 +133,6 @@ def test_summary_shows_each_number_of_the_strategy() -> None:
     sigma, x = figure.axes
     assert (sigma.get_yscale(), x.get_yscale()) == ("log", "linear")
     np.testing.assert_array_equal(sigma.lines[0].get_ydata(), [1.0, 0.01])
-
-
-def test_the_lowest_value_follows_bounds_that_are_parameters() -> None:
-    by_name: dict[str, Parameter] = {p.name: p for p in SPACE.parameters}
-    for name, low in (("tau", 1e-4), ("low", 0), ("high", 0), ("weight", 0)):
-        parameter = by_name[name]
-        assert isinstance(parameter, Real | Integer)
-        assert lowest(parameter, SPACE) == low
 
 
 @pytest.mark.parametrize("high", [3.0, 0.3, 0.02, 20.0])
