@@ -59,13 +59,10 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
 
 
 def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunConfig:
-    """Build a configuration from its tables.
+    """Build a configuration from its tables; messages name their ``source``.
 
-    Args:
-        tables: table name -> keys and values.
-        source: where they come from, for messages.
-        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
-            runs the code there; None allows only those of modules that are imported already.
+    ``folder`` is where the user's own classes (``kind = "my_module:MyFamily"``) are looked for,
+    which runs the code there; None allows only those of modules that are imported already.
     """
     _check_tables(tables, source)
     built = {}

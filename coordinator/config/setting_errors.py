@@ -16,13 +16,7 @@ LONGEST_VALUE = 200
 
 
 def describe(cls: type[BaseModel], error: ValidationError, table: str) -> str:
-    """One line about the first error, and how many other keys are wrong.
-
-    Args:
-        cls: the settings class that was validated.
-        error: of pydantic.
-        table: name of the table in the configuration.
-    """
+    """One line about the first error in a table, and how many other keys are wrong."""
     errors = error.errors()
     # A value that may be of several types has an error for each of them.
     keys = {".".join(_locate(cls, one["loc"]).keys) for one in errors}

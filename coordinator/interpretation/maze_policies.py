@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
@@ -41,7 +40,7 @@ class Policies:
 
 def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Results:
     """Tabulate hits in new mazes, and draw the policies."""
-    found = run_in_mazes(learned.config, learned.point, n_steps, n_tasks, seed, str(learned.source))
+    found = run_in_mazes(learned, n_steps, n_tasks, seed)
     optimal, random = found.references.optimal, found.references.random
     columns = ("maze", "default Θ", "learned Θ", "optimal", "random")
     table = result_table(f"Goal hits in {n_steps} steps of new mazes", *columns)
@@ -69,22 +68,13 @@ def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> 
     return Results(numbers, [table], figures={"policies": figure})
 
 
-def run_in_mazes(
-    config: RunConfig, learned: FloatArray, n_steps: int, n_tasks: int, seed: int, source: str
-) -> Policies:
+def run_in_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Policies:
     """Run an episode of the default and of the learned Θ in mazes that the search has never seen.
-
-    Args:
-        config: of a run with mazes.
-        learned: (n_dim,) the point to deploy.
-        n_steps: steps of each episode.
-        n_tasks: number of mazes.
-        seed: of the held-out mazes.
-        source: the beginning of error messages.
 
     Raises:
         ConfigError: the episodes would be too long, or the learner has no values of actions.
     """
+    config, source = learned.config, str(learned.source)
     assert isinstance(config.family, Maze)
     values = {**config.family.model_dump(), "n_steps": n_steps}
     family, _ = build(type(config.family), values, source, "family", Path())
@@ -94,7 +84,7 @@ def run_in_mazes(
     tasks = family.tables(layouts)
     episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
     # In the run's own space: some physical values have bounds that depend on its episodes' length.
-    parameters = config.space.decode(np.stack([config.space.default_point(), learned]))
+    parameters = config.space.decode(np.stack([config.space.default_point(), learned.point]))
     episodes = config.learner.run_episodes(
         parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
     )

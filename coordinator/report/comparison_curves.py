@@ -90,9 +90,7 @@ def draw_by_strategy(found: Findings, curve: "Curve") -> "Figure":
     from matplotlib.lines import Line2D
 
     kinds = strategies(found)
-    figure = figures.new()
-    panels = figures.panels(figure, len(kinds), height=1.9, margin=0.5, sharey=True)
-    figures.headings(panels, kinds)
+    figure, panels = figures.panels(kinds, height=1.9, margin=0.5, sharey=True)
     for axes, kind in zip(panels, kinds, strict=True):
         for variant in found.variants:
             if variant.name == found.baseline and variant.strategy != kind:

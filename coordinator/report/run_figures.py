@@ -24,12 +24,12 @@ def write_run_figures(run: Run) -> list[Path]:
     config, store = run.config, run.store
     seed, scale = config.run.seed, ends(config.family.interface)
     generations, curves, transfer = (
-        _frame(store, name) for name in ("generations", "curves", "transfer")
+        frame(store, name) for name in ("generations", "curves", "transfer")
     )
     drawn = {}
-    if generations is not None:
+    if not generations.empty:
         drawn["search"] = search_figure(generations, curves, seed, scale)
-    if transfer is not None:
+    if not transfer.empty:
         transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
         drawn["learning"] = learning_figure(transfer, n_steps, seed, scale)
@@ -39,7 +39,7 @@ def write_run_figures(run: Run) -> list[Path]:
 
 def search_figure(
     generations: pd.DataFrame,
-    curves: pd.DataFrame | None,
+    curves: pd.DataFrame,
     seed: int,
     scale: tuple[str, str],
     title: str = "The search",
@@ -57,7 +57,7 @@ def search_figure(
     axes.fill_between(number, mean - sd, mean + sd, color=COLOURS["random"], alpha=0.25, lw=0)
     axes.plot(number, mean, color=COLOURS["random"], label="population: mean ± SD")
     axes.plot(number, generations["best"], color=COLOURS["best"], lw=1, label="population: best")
-    if curves is not None:
+    if not curves.empty:
         held_out = {
             int(str(g)): held_out_of(episodes, seed, int(str(g)))
             for g, episodes in curves.groupby("generation")
@@ -122,6 +122,10 @@ def learning_figure(
     return figure
 
 
-def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
+def frame(store: RunStore, name: str) -> pd.DataFrame:
+    """Read a table of the run, committed generations only; without rows if there is none."""
     table = store.table(name)
-    return None if table is None or table.num_rows == 0 else table.to_pandas()
+    found = pd.DataFrame() if table is None else table.to_pandas()
+    if name == "transfer" or found.empty:
+        return found
+    return found[found["generation"] <= store.generation()]

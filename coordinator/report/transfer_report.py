@@ -28,12 +28,8 @@ def transfer_blocks(
 ) -> Iterator[Block]:
     """Show scores, planned comparisons and learning curves of held-out episodes.
 
-    Args:
-        config: of the run.
-        transfer: rows of the table of that name; there may be none, or, from older programs,
-            several transfer seeds.
-        over: whether the search has ended.
-        others: further evaluations, each with its own table below that of the run.
+    ``transfer`` are rows of the table of that name; there may be none, or, from older programs,
+    several transfer seeds. ``others`` each have a table of their own below it.
     """
     evaluations = (
         [] if transfer.empty else [("", own) for _, own in transfer.groupby("transfer_seed")]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from support.command_line import cli, one_line
 from support.small_run import small_tables, small_toml
 
 from spikeloop.coordinator.config.load import parse
+from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.maze_policies import run_in_mazes
 
 
@@ -100,10 +102,11 @@ def test_default_and_learned_theta_meet_the_same_mazes_and_random_numbers() -> N
     tables = small_tables() | {"family": {"kind": "maze", "n_steps": 300}}
     config = parse(tables, "small.toml", Path())
     point = config.space.default_point()
-    same = run_in_mazes(config, point, 200, 4, 0, "here")
+    learned = Learned(config, point, Path(), {}, 3, 72, None)
+    same = run_in_mazes(learned, 200, 4, 0)
     np.testing.assert_array_equal(same.hits[0], same.hits[1])
     np.testing.assert_array_equal(same.values[0], same.values[1])
-    other = run_in_mazes(config, 1 - point / 2, 200, 4, 0, "here")
+    other = run_in_mazes(replace(learned, point=1 - point / 2), 200, 4, 0)
     np.testing.assert_array_equal(other.hits[0], same.hits[0])
     assert (other.values[1] != same.values[1]).any()
     assert (other.hits <= 200).all()

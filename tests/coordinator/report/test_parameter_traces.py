@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.parameter_traces import (
     MAX_PANELS,
-    draw_summary,
-    draw_traces,
+    reported_numbers,
     set_range,
     shorten,
+    summary_figure,
+    traces_figure,
 )
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, Weights
 
@@ -43,8 +43,8 @@ def population(space: ParameterSpace) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def drawn(space: ParameterSpace) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
     candidates, recommended = population(space)
-    figure = figures.new()
-    assert draw_traces(figure, candidates, recommended, space) == len(figure.axes)
+    figure = traces_figure(candidates, recommended, space)
+    assert figure is not None
     return {axes.get_title("left"): axes for axes in figure.axes}, candidates, recommended
 
 
@@ -113,10 +113,8 @@ def test_the_number_of_panels_is_limited() -> None:
     many = ParameterSpace(tuple(Real(f"p{i}", 0, 1, 0.5) for i in range(30)))
     panels, _, _ = drawn(many)
     assert list(panels) == [f"p{i}" for i in range(MAX_PANELS)]
-    figure = Figure()
     bare = pd.DataFrame({"generation": [1], "fitness": [0.0]})
-    assert draw_traces(figure, bare, pd.DataFrame(np.empty((2, 30))), many) == 0
-    assert figure.axes == []
+    assert traces_figure(bare, pd.DataFrame(np.empty((2, 30))), many) is None
 
 
 def test_summary_shows_each_number_of_the_strategy() -> None:
@@ -128,9 +126,8 @@ def test_summary_shows_each_number_of_the_strategy() -> None:
             "strategy_x": [-1.0, 3],
         }
     )
-    figure = figures.new()
-    assert draw_summary(figure, generations) == ("sigma", "x")
-    sigma, x = figure.axes
+    assert reported_numbers(generations) == ["sigma", "x"]
+    sigma, x = summary_figure(generations).axes
     assert (sigma.get_yscale(), x.get_yscale()) == ("log", "linear")
     np.testing.assert_array_equal(sigma.lines[0].get_ydata(), [1.0, 0.01])
 
