@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 from support.command_line import cli
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
-from support.small_run import small_tables, start_config
-
-from spikeloop.coordinator.config.load import parse
 
 pytest.importorskip("jax")
 
@@ -125,19 +122,3 @@ def test_the_script_notices_another_network(
     status, printed = run_script(tmp_path / "script" / "network.py")
     assert status == 1, printed
     assert "Error" not in printed
-
-
-@pytest.mark.brian
-def test_a_run_is_exported_with_the_point_that_it_deploys(tmp_path: Path) -> None:
-    tables = small_tables(
-        run={"generations": 1, "tasks": 2},
-        learner={"kind": "lsnn", "n_neurons": 10},
-        strategy={"kind": "random_search", "population_size": 2},
-        transfer={"tasks": 2, "random_points": 1, "monitor_every": 0},
-    )
-    tables["family"] = {"kind": "bandit", "n_steps": 10}
-    start_config(parse(tables, "net.toml", None), tmp_path / "net")
-    assert cli("export", tmp_path / "net", "--to", "brian2") == 0
-    status, printed = run_script(tmp_path / "net_brian2" / "network.py")
-    assert status == 0, printed
-    assert "10 of 10 are those that were taken" in printed

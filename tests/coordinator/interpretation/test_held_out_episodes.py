@@ -77,8 +77,8 @@ def test_thresholds_are_those_of_the_network() -> None:
 
 @pytest.mark.parametrize(
     ("learner", "episodes_done"),
-    [({}, 5), ({"input": "spikes"}, 5), ({"trial_channels": 5}, 25)],
-    ids=["currents", "spikes", "trials"],
+    [({"input": "spikes"}, 5), ({"trial_channels": 5}, 25)],
+    ids=["spikes", "trials"],
 )
 def test_only_the_beginning_of_a_long_episode_is_traced(
     learner: dict[str, Any], episodes_done: int, monkeypatch: pytest.MonkeyPatch
