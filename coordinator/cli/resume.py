@@ -43,16 +43,16 @@ def resume(
     on_target = partial(retarget, workers=workers, inline=inline, address=address)
     folder, upload_to = Path(run), ""
     given = context.get_parameter_source("out")
-    if "://" not in run and given is not None and given.name == "COMMANDLINE":
-        raise ConfigError(
-            f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
-            f"as {folder.absolute().as_uri()}, or leave --out away"
-        )
     if "://" in run:
         from spikeloop.coordinator.config import uris
         from spikeloop.coordinator.sync import download
 
         folder, upload_to = download.download(run, out), uris.split(run)[0]
+    elif given is not None and given.name == "COMMANDLINE":
+        raise ConfigError(
+            f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
+            f"as {folder.absolute().as_uri()}, or leave --out away"
+        )
     if is_comparison(folder):
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")

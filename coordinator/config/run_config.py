@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config import uris
-from spikeloop.coordinator.config.curriculum import CurriculumStage, refuse_disorder
+from spikeloop.coordinator.config.curriculum import CurriculumStage
 from spikeloop.coordinator.config.limits import MAX_COUNT, refuse_too_many
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.config.settings_builder import Kinds
@@ -97,7 +97,9 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _stages_in_order(self) -> Self:
-        refuse_disorder(self.curriculum)
+        ends = [stage.until for stage in self.curriculum]
+        if sorted(set(ends)) != ends:
+            raise ValueError(f"curriculum must have stages with ascending until, got {ends}")
         return self
 
     @property
@@ -231,7 +233,13 @@ class RunConfig:
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """The configuration as resolved, every default written out; ``parse`` reads it back."""
-        return {name: _dump(name, getattr(self, name)) for name in TABLES}
+        tables: dict[str, dict[str, Any]] = {}
+        for name, rule in TABLES.items():
+            settings = getattr(self, name)
+            tables[name] = dict(settings.model_dump(mode="json"))
+            if isinstance(rule, Kinds):
+                tables[name]["kind"] = rule.name(settings)
+        return tables
 
 
 FAMILY = Kinds("family", FAMILIES, needs="sample")
@@ -246,9 +254,3 @@ TABLES: dict[str, Kinds | type[Settings]] = {
     "stop": StopSettings,
 }
 OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
-
-
-def _dump(name: str, settings: Any) -> dict[str, Any]:
-    rule = TABLES[name]
-    values = dict(settings.model_dump(mode="json"))
-    return {**values, "kind": rule.name(settings)} if isinstance(rule, Kinds) else values

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloop.coordinator.config.curriculum import check_spaces
+from spikeloop.coordinator.config.curriculum import stage_name
 from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
 from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
+from spikeloop.tasks.base import TaskFamily
 from spikeloop.workers.base import ChecksTasks, Differentiable
 from spikeloop.workers.learners import LEARNERS
 
@@ -23,7 +24,9 @@ def require_consistent(config: "RunConfig", source: str) -> None:
     """ConfigError, which names the source and the table, for tables that do not go together."""
     with _named(source, "learner"):
         _ = config.space
-    check_spaces(config.stages, config.family, config.learner, source)
+    for number, family in enumerate(config.stages, start=1):
+        with _named(source, stage_name(number)):
+            _check_stage(config, family)
     _check_tasks(config, source)
     with _named(source, "strategy"):
         _check_gradients(config)
@@ -43,6 +46,15 @@ def _named(source: str, table: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigError(f"{source}: [{table}] {error}") from error
+
+
+def _check_stage(config: "RunConfig", family: TaskFamily) -> None:
+    """Refuse a family of a stage in which the learner has not the same Θ."""
+    if config.learner.space(family.interface) != config.space:
+        raise ValueError(
+            f"{config.learner.kind} must have the same hyperparameters as with [family], these are "
+            "others"
+        )
 
 
 def _check_tasks(config: "RunConfig", source: str) -> None:

@@ -58,12 +58,6 @@ def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) ->
     assert len(set.union(*tasks)) == sum(map(len, tasks))
 
 
-def test_finished_run_is_resumed_without_change(undisturbed: Path, tmp_path: Path) -> None:
-    folder = start_config(small_config(), tmp_path / "small")
-    resume_run(folder)
-    assert_same_contents(folder, undisturbed)
-
-
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
     learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
     with pytest.raises(RunFailed, match="24 of 24") as error:
