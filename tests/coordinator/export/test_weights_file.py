@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from support.command_line import cli, one_line
 from support.random_networks import BANDIT, random_network
-from support.small_run import small_toml
+from support.small_run import small_config, start_config
 
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export import weights as learned
@@ -30,9 +30,7 @@ OTHER = ("--tasks", "4", "--seed", "9", "--inline", "--json")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    assert cli("run", small_toml(folder / "small.toml"), "--out", folder) == 0
-    return folder / "small"
+    return start_config(small_config(), tmp_path_factory.mktemp("runs") / "small")
 
 
 @pytest.fixture(scope="module")
@@ -92,33 +90,27 @@ def test_an_unfinished_run_is_exported_as_of_its_last_commit(run: Path, tmp_path
     assert cli("export", store.folder, "--to", "weights", "--out", tmp_path / "none.npz") == 2
 
 
-def test_a_weights_file_is_exported_again_with_the_same_bytes(file: Path, tmp_path: Path) -> None:
-    assert cli("export", file, "--to", "weights", "--out", tmp_path / "again.npz") == 0
-    assert (tmp_path / "again.npz").read_bytes() == file.read_bytes()
-
-
-def test_a_point_is_kept_in_single_precision_if_that_is_exact(tmp_path: Path) -> None:
-    known = random_network(BANDIT, n_neurons=100)
-    learned.write(tmp_path / "a.npz", known)
-    found = learned.open_learned(tmp_path / "a.npz", trust=False)
-    assert found.point.tobytes() == known.point.tobytes()
-    assert known.point.size > 10_000
-    assert (tmp_path / "a.npz").stat().st_size < 4 * known.point.size + 5_000
-
-
-@pytest.mark.parametrize("last", [1 + 2.0**-30, 1e300])
-def test_any_other_point_is_kept_to_the_last_bit(tmp_path: Path, last: float) -> None:
+@pytest.mark.parametrize(
+    ("last", "n_bytes"), [(0.5, 4), (1 + 2.0**-30, 8), (1e300, 8)], ids=["single", "fine", "large"]
+)
+def test_a_point_is_kept_to_the_last_bit_in_single_precision_if_that_is_exact(
+    tmp_path: Path, last: float, n_bytes: int
+) -> None:
     known = random_network(BANDIT)
     known = replace(known, point=np.append(known.point[:-1], last))
     learned.write(tmp_path / "a.npz", known)
     found = learned.open_learned(tmp_path / "a.npz", trust=False)
     assert found.point.tobytes() == known.point.tobytes()
+    with np.load(tmp_path / "a.npz") as archive:
+        assert archive["point"].itemsize == n_bytes
 
 
-def test_an_existing_file_is_not_overwritten(
-    file: Path, capsys: pytest.CaptureFixture[str]
+def test_a_weights_file_is_exported_again_with_the_same_bytes_and_not_overwritten(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = file.read_bytes()
+    assert cli("export", file, "--to", "weights", "--out", tmp_path / "again.npz") == 0
+    assert (tmp_path / "again.npz").read_bytes() == before
     assert cli("export", file, "--to", "weights") == 2
     assert "exists already; choose another with --out" in capsys.readouterr().err
     assert file.read_bytes() == before
@@ -134,21 +126,17 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
-def test_a_file_that_was_cut_off_is_refused(file: Path, tmp_path: Path, share: float) -> None:
-    data, cut = file.read_bytes(), tmp_path / "cut.npz"
-    cut.write_bytes(data[: int(share * len(data))])
-    assert f"{cut}: damaged" in refusal(cut)
-
-
 @pytest.mark.parametrize("step", [997, pytest.param(1, marks=pytest.mark.exhaustive)])
-def test_a_flipped_bit_is_refused(file: Path, tmp_path: Path, step: int) -> None:
-    data, flipped = file.read_bytes(), tmp_path / "flipped.npz"
+def test_a_flipped_bit_and_a_file_that_was_cut_off_are_refused(
+    file: Path, tmp_path: Path, step: int
+) -> None:
+    data, damaged = file.read_bytes(), tmp_path / "damaged.npz"
     for place in range(0, len(data), step):
-        changed = bytearray(data)
-        changed[place] ^= 1 << place % 8
-        flipped.write_bytes(changed)
-        assert f"{flipped}: damaged" in refusal(flipped)
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << place % 8
+        for content in (flipped, data[:place]):
+            damaged.write_bytes(content)
+            assert f"{damaged}: damaged" in refusal(damaged)
 
 
 def test_other_files_are_refused(
@@ -244,12 +232,10 @@ def test_wrong_contents_with_a_right_checksum_are_refused(
     assert "odd.npz: damaged" in refusal(tmp_path / "odd.npz")
 
 
-def test_later_versions_and_pickles_are_refused(file: Path, tmp_path: Path) -> None:
+def test_later_versions_are_refused(file: Path, tmp_path: Path) -> None:
     arrays, _ = atomic_files.read_arrays(file)
     atomic_files.write_arrays(tmp_path / "later.npz", arrays, {**learned.FORMAT, "version": "3"})
     assert "version 3" in refusal(tmp_path / "later.npz")
-    with pytest.raises(ValueError, match="Object arrays"):
-        atomic_files.write_arrays(tmp_path / "x.npz", {"point": np.array([print])}, learned.FORMAT)
 
 
 # ------------------------------------------------------------------------------------------ trust

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from support.command_line import cli, one_line
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
-from support.small_run import small_toml
+from support.small_run import small_tables, start_config
 
+from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.interpretation.results import milestones
 
 INFORMATIVE = {"kind": "informative_bandit", "n_steps": 4}
@@ -39,17 +40,13 @@ def intervals(numbers: Any) -> Iterator[dict[str, float]]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of gradient ascent on quadratic functions."""
-    folder = tmp_path_factory.mktemp("episodes")
-    config = small_toml(folder / "small.toml")
-    text = re.sub(
-        r"\[(family|learner|strategy)\].*?(?=\[)", "", config.read_text(), flags=re.DOTALL
-    )
-    config.write_text(
-        f'{text}\n[family]\nkind = "quadratic"\nn_steps = 5\n'
-        '[learner]\nkind = "lsnn"\nn_neurons = 10\nwindow_ms = 4.0\n[strategy]\nkind = "bptt"\n'
-    )
-    assert cli("run", config, "--out", folder) == 0
-    return folder / "small"
+    tables = small_tables() | {
+        "family": {"kind": "quadratic", "n_steps": 5},
+        "learner": {"kind": "lsnn", "n_neurons": 10, "window_ms": 4.0},
+        "strategy": {"kind": "bptt"},
+    }
+    folder = tmp_path_factory.mktemp("episodes") / "small"
+    return start_config(parse(tables, "small.toml", None), folder)
 
 
 def test_figures_of_a_run_are_written_to_its_folder(

@@ -16,6 +16,7 @@ from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
 
 TWO_STEP = {"kind": "two_step", "n_steps": 10}
+BOTH = ("adaptive\nneurons", "plain\nneurons")
 
 
 def test_the_figure_of_errors_shows_the_bands() -> None:
@@ -80,6 +81,7 @@ def test_the_figure_of_regret_shows_the_other_policies_at_its_end() -> None:
             {"adaptive_share": 1.0, "input": "spikes"},
             ["action", "inputs", "adaptive\nneurons", "threshold / θ₀", "reward"],
         ),
+        (BANDIT, {}, ["action", "inputs", *BOTH, "threshold / θ₀", "reward"]),
     ],
 )
 def test_the_figure_of_an_episode_shows_the_parts_that_exist(
