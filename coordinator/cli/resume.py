@@ -85,8 +85,8 @@ def _resume_run(
     show_session(
         config,
         folder,
-        max(run.store.generation() if after is None else after, 0),
         lambda reporter, stop: run_session.resume(run, reporter, stop, after, write_run_figures),
+        after,
         command,
     )
 

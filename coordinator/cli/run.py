@@ -37,42 +37,36 @@ def run(
     settings = load_config(config, sets, workers, inline, address)
     folder = out / settings.run.name
     found = run_session.existing_run(settings, folder, typer.echo) if again else None
-    if found is None:
-        show_session(
-            settings,
-            folder,
-            0,
-            lambda reporter, stop: run_session.start(
-                settings, folder, reporter, stop, again, write_run_figures
-            ),
-        )
-        return
-    warn_of_changes(found)
-    show_session(
-        settings,
-        folder,
-        max(found.store.generation(), 0),
-        lambda reporter, stop: run_session.resume(found, reporter, stop, on_end=write_run_figures),
-    )
+    if found is not None:
+        warn_of_changes(found)
+
+    def session(reporter: "ConsoleReporter", stop: "StopSignal") -> "Transfer":
+        if found is not None:
+            return run_session.resume(found, reporter, stop, on_end=write_run_figures)
+        return run_session.start(settings, folder, reporter, stop, again, write_run_figures)
+
+    show_session(settings, folder, session)
 
 
 def show_session(
     config: "RunConfig",
     folder: Path,
-    done: int,
     session: "Session",
+    after: int | None = None,
     command: Sequence[object] = (),
 ) -> None:
     """Run a session with progress, then show its transfer table, figures and folder.
 
-    ``done`` generations are committed already; ``command`` resumes the run, if not the usual one.
+    It goes on ``after`` a generation, by default the last committed one; ``command`` resumes the
+    run, if not the usual one.
     """
     from spikeloop.coordinator.cli import progress
     from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.store.run_store import RunStore
 
     console, store = progress.stream(), RunStore(folder)
-    n_episodes = progress.episodes_to_come(config, done)
+    done = store.generation() if after is None else after
+    n_episodes = progress.episodes_to_come(config, max(done, 0))
     # The user named the storage of a stored run, so that needs no trust.
     tables = (config.uploaded_to("") if command else config).tables()
     with (
