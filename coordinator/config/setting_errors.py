@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -80,7 +80,7 @@ def _is_options(annotation: Any) -> bool:
     return all(get_origin(option) is Literal for option in _types(annotation))
 
 
-def _is_table(annotation: Any) -> bool:
+def _is_table(annotation: Any) -> TypeGuard[type[BaseModel]]:
     """Whether a type is that of a table of settings."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
