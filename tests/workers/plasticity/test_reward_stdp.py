@@ -13,7 +13,7 @@ from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.cadc import AdcSettings, new_adc
 from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
-from spikeloop.workers.chip.core import ADC_LANE, Core, clone, new_core
+from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
@@ -65,7 +65,7 @@ def chip(
 ) -> Core:
     """An ideal chip with its network, or one whose ADC has offsets of its own."""
     circuit = Circuit(noise_V=noise_V)
-    converter = new_adc(AdcSettings(noise_lsb=noise_lsb), None, calibrated=True)
+    converter = new_adc(AdcSettings(noise_lsb=noise_lsb), 0, "off")
     if offset_lsb is not None:
         converter = converter._replace(offset_lsb=offset_lsb.astype(np.float32))
     core = new_core(
@@ -73,9 +73,7 @@ def chip(
         circuit.step_s,
         noise_V=circuit.noise_V,
         router_delay_cycles=circuit.router_delay_cycles,
-        sensors=new_sensors(
-            STRONG, circuit.step_s, np.zeros(N_SYNAPSES, dtype=np.uint8), None, calibrated=True
-        ),
+        sensors=new_sensors(STRONG, circuit.step_s, np.zeros(N_SYNAPSES, dtype=np.uint8), 0, "off"),
         adc=converter,
     )
     connect(core, n_states, n_actions, 45)
@@ -104,18 +102,17 @@ def traces(memory: StdpMemory) -> NDArray[np.int8]:
 
 def see(core: Core, state: int, charge_lsb: list[float]) -> None:
     """What the sensors of the synapses to the actions have gathered."""
-    core.sensors.causal.reshape(N_ROWS, N_NEURONS)[state, ACTIONS] = charge_lsb
+    core.sensors.charge[0].reshape(N_ROWS, N_NEURONS)[state, ACTIONS] = charge_lsb
 
 
 def summed(core: Core, state: int, n_readings: int) -> list[int]:
-    """What the next readings will add up to."""
-    random = core.lanes[ADC_LANE:].copy()
+    """What the next readings will add up to; they move the ADC's noise generator on."""
     codes = np.zeros((2, N_NEURONS), dtype=np.uint8)
     total = np.zeros(N_NEURONS, dtype=np.int64)
     for _ in range(n_readings):
-        read_row(core.sensors, core.adc, state, random, codes[0], codes[1])
+        read_row(core, state, codes)
         total += codes[0]
-    return [int(x) for x in total[ACTIONS]]
+    return total[ACTIONS].tolist()
 
 
 class Model:
@@ -185,7 +182,7 @@ def test_a_long_experience_follows_the_rule_in_unbounded_integers(
     ends: set[int] = set()
     for rate in (0.05, 1.0, 20.0):
         core = chip(noise_lsb=1.0, offset_lsb=offset_lsb)
-        random = clone(core)
+        offset = [summed(before, state, readings) for before in [clone(core)] for state in range(S)]
         core, memory = start(
             core,
             credit=credit,
@@ -194,16 +191,11 @@ def test_a_long_experience_follows_the_rule_in_unbounded_integers(
             trace_decay=rng.random(),
             baseline_rate=rng.random(),
         )
-        offset = []
-        for state in range(S):
-            offset.append(summed(random, state, readings))
-            for _ in range(2 * N_NEURONS * readings):
-                random.lanes[ADC_LANE] = xorshift(int(random.lanes[ADC_LANE]))
         model = Model(memory, offset, credit)
         for step in range(150):
             state, action = int(rng.integers(S)), int(rng.integers(A))
             see(core, state, (rng.random(A) ** 4 * 20).tolist())
-            model.decide(state, action, summed(core, state, readings))
+            model.decide(state, action, summed(clone(core), state, readings))
             decided(core, memory, step, state, action)
             assert traces(memory).tolist() == model.trace
             signal_q7 = int(rng.integers(-254, 128))
@@ -214,12 +206,6 @@ def test_a_long_experience_follows_the_rule_in_unbounded_integers(
             ends |= {w for row in model.weight for w in row} & {0, MOST}
         assert model.truncated > 50
     assert ends == {0, MOST}
-
-
-def xorshift(x: int) -> int:
-    x ^= (x << 13) & 0xFFFFFFFF
-    x ^= x >> 17
-    return x ^ (x << 5) & 0xFFFFFFFF
 
 
 @pytest.mark.parametrize("trace_decay", [0.5, 0.9, 0.99])
@@ -264,13 +250,10 @@ def test_offsets_of_the_adc_do_not_matter() -> None:
 
 def test_a_decision_resets_the_sensors_of_its_row_only() -> None:
     core, memory = start(chip())
-    core.sensors.causal[:] = 1.0
-    core.sensors.anticausal[:] = 2.0
+    core.sensors.charge[:] = 1.0
     decided(core, memory, 0, 1, 0)
-    for charge in (core.sensors.causal, core.sensors.anticausal):
-        empty = charge.reshape(N_ROWS, N_NEURONS) == 0
-        assert empty[1].all()
-        assert empty.sum() == N_NEURONS
+    rows = np.arange(N_SYNAPSES) // N_NEURONS
+    np.testing.assert_array_equal(core.sensors.charge == 0, [rows == 1, rows == 1])
 
 
 def bandit(rewards: list[float], n_steps: int) -> TabularTasks:

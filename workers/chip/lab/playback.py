@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import V
-from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 from spikeloop.workers.chip.neurons import NO_SPIKE, flush_inputs, step_neurons
 from spikeloop.workers.chip.noise import seed_words
@@ -149,10 +149,7 @@ def reseed(words: NDArray[np.uint32], seed: np.uint64) -> None:
 
 
 @emulator_kernel
-def read_sensors(
-    core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
-) -> None:
-    """Convert all correlation sensors, row by row."""
-    random = core.lanes[ADC_LANE:]
+def read_sensors(core: Core, codes_u8: NDArray[np.uint8]) -> None:
+    """Convert all correlation sensors, row by row, into (2, 32, 32) codes."""
     for row in range(N_ROWS):
-        read_row(core.sensors, core.adc, row, random, causal_u8[row], anticausal_u8[row])
+        read_row(core, row, codes_u8[:, row])

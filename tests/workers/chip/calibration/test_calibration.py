@@ -39,7 +39,7 @@ def calibration_of(chip: int) -> Calibration:
 def inside(chip: int, codes: Codes) -> dict[str, FloatArray]:
     """What codes really give, by the names of the quantities; strengths are means of columns."""
     cells = neurons_of_chip(codes, chip, "uncalibrated")
-    gain = synapse_gains(chip).reshape(N_ROWS, N_NEURONS).mean(axis=0)
+    gain = synapse_gains(chip, "uncalibrated").reshape(N_ROWS, N_NEURONS).mean(axis=0)
     return {
         **{name: getattr(cells, name) for name in TIMES},
         "exc_V": cells.exc_V * gain,

@@ -16,7 +16,7 @@ from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
-from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
+from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import lcg
@@ -214,8 +214,8 @@ def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
     circuit = Circuit(noise_V=0.0)
     n_steps, n_winners = 230, set()
     for seed in range(20):
-        cells = with_mismatch(ideal_constants(neuron_codes(circuit, S)), seed, calibrated=False)
-        core = new_core(cells, circuit.step_s, gain=synapse_gains(seed))
+        cells = neurons_of_chip(neuron_codes(circuit, S), seed, "uncalibrated")
+        core = new_core(cells, circuit.step_s, gain=synapse_gains(seed, "uncalibrated"))
         connect(core, S, A, inhibition_u6=63)
         weights = np.random.default_rng(seed).integers(20, 64, A)
         core.weight_u6[S : S + A] = weights
@@ -227,7 +227,7 @@ def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
             taus_s = cells.tau_mem_s[neuron], cells.tau_exc_s[neuron]
             lift_V = weights[action] * core.gain[neuron] * cells.exc_V[neuron]
             ages = np.arange(1, n_steps + 1)[:, None] - arrivals
-            response = np.vectorize(membrane_response)(circuit.step_s * ages.clip(0), *taus_s)
+            response = membrane_response(circuit.step_s * ages.clip(0), *taus_s)
             membrane_V = cells.v_leak_V[neuron] + lift_V * response.sum(axis=1)
             above = np.flatnonzero(membrane_V >= cells.v_thresh_V[neuron])
             if above.size:
