@@ -76,15 +76,12 @@ def stride_steps(step_s: float) -> int:
 def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArray[np.float32]:
     """Return the resting state and the coefficients of the neurons, (28 · 32,) float32.
 
+    At rest, the stationary standard deviation of every membrane is ``noise_V``.
+
     Noise enters as one uniform increment per step or stride of length h, a signed 32-bit integer
     times ``NOISE``. Its variance is (1 − e^(−2h/τ_m)) of the stationary one, so
     that the membrane, which sums about τ_m/h of them, has the wanted deviation and a distribution
     close to Gaussian.
-
-    Args:
-        cells: physical values.
-        step_s: integration step.
-        noise_V: stationary standard deviation of every membrane at rest.
     """
     block = np.zeros(ANALOG_SIZE, dtype=np.float32)
 

@@ -120,15 +120,8 @@ def new_sensors(
     of the amplitude (which is which is our choice). The higher the code, the shorter the time
     constant and the smaller the amplitude (haldls, DLSv2 synapse), of both branches.
 
-    Args:
-        correlation: settings of the whole chip.
-        step_s: the chip's integration step.
-        calibration_u4: (1024,) uint8 in [0, 15].
-        chip: number of the chip, non-negative.
-        mismatch: whether its synapses deviate, and have been brought to a common target.
-
     Raises:
-        ValueError: the calibration bits have another shape or range.
+        ValueError: ``calibration_u4`` is not (1024,) integers in [0, 15].
     """
     codes = np.asarray(calibration_u4)
     if codes.shape != (N_SYNAPSES,) or codes.min() < 0 or codes.max() > MAX_CALIBRATION_U4:

@@ -60,12 +60,7 @@ def sense_pre(
 ) -> None:
     """Register an event on a row: anticausal pairs in the synapses whose label is its address.
 
-    Args:
-        sensors: charges and ``last_pre`` are updated.
-        label_u6: (1024,) uint8 addresses to which the synapses answer.
-        row: row of the event, whose driver is enabled.
-        address_u6: address of the event.
-        step: the chip's clock; never before that of an earlier call.
+    The row's driver is enabled; ``step`` is the chip's clock.
     """
     address = np.uint8(address_u6)
     for column in range(N_NEURONS):

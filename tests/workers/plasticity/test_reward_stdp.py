@@ -24,7 +24,7 @@ from spikeloop.workers.chip.sensor_readout import read_row
 from spikeloop.workers.kernels import routine
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import decision_protocol, run_episode
+from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.reward_stdp import RewardStdp, StdpMemory
 
@@ -273,7 +273,7 @@ def episodes_done(
     curve: FloatArray = np.zeros(1)
     fired = CODINGS.index("fired")
     task = environments(tasks)[0]
-    run_episode(
+    episode_kernel(type(memory))(
         core,
         memory,
         task,

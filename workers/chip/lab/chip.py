@@ -36,11 +36,11 @@ from spikeloop.workers.chip.correlation import (
 from spikeloop.workers.chip.lab import arguments
 from spikeloop.workers.chip.lab.digital_memory import DigitalMemory
 from spikeloop.workers.chip.lab.playback import (
+    EVENT,
     events_after,
-    merge_events,
-    no_events,
     read_sensors,
     reseed,
+    sorted_events,
 )
 from spikeloop.workers.chip.lab.recording import Recording, run_recorded
 from spikeloop.workers.chip.limits import (
@@ -145,7 +145,7 @@ class Chip:
         )
         self.core.route_row[:] = NO_ROW
         reseed(self.core.lanes, np.uint64(seed))
-        self._events = no_events()
+        self._events = np.zeros(0, dtype=EVENT)
 
     @property
     def codes(self) -> Codes:
@@ -200,12 +200,12 @@ class Chip:
             ValueError: a time lies in the past, or a row or label does not exist.
         """
         events = arguments.events(times_s, rows, labels, self.step_s)
-        if events.step.size and events.step[0] < self.core.clock[0]:
+        if events.size and events["step"][0] < self.core.clock[0]:
             raise ValueError(
                 f"times_s must not lie before the chip's clock, {self.time_s:g} s, got "
                 f"{np.min(times_s):g} s"
             )
-        self._events = merge_events(self._events, events)
+        self._events = sorted_events(np.concatenate([self._events, events]))
 
     def run(
         self,
@@ -246,7 +246,7 @@ class Chip:
         core.analog[I_EXC:DECAY_V] = 0
         core.queue[:] = 0
         core.counters_u10[:] = 0
-        self._events = no_events()
+        self._events = self._events[:0]
         self.reset_correlation()
         core.sensors.last_pre[:] = NEVER
         core.sensors.last_post[:] = NEVER

@@ -72,14 +72,8 @@ def run_recorded(
 ) -> Recording:
     """Advance a chip by ``n_steps`` steps and return the recording.
 
-    Args:
-        core: the chip.
-        events: spikes to send; none lies before the chip's clock.
-        n_steps: length of the run in steps.
-        step_s: the chip's integration step.
-        traced: (n_traced,) neurons whose membranes are sampled.
-        every: steps between samples.
-        spikes: whether to record spikes; they are recorded beside membranes in any case.
+    No event lies before the chip's clock. Membranes of ``traced`` neurons are sampled ``every`` so
+    many steps; beside them, spikes are recorded in any case.
     """
     start = int(core.clock[0])
     end = start + n_steps

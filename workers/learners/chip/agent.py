@@ -27,7 +27,7 @@ from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require
 from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, run_episode
+from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -136,9 +136,9 @@ class ChipAgent(Settings):
                 core = clone(prepared)
                 memory = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
-                run_episode(
-                    core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums
-                )
+                seed = seeds[candidate, task]
+                run_episode = episode_kernel(type(memory))
+                run_episode(core, memory, problem, protocol, coding, seed, n_steps, sums)
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
         return Episodes(

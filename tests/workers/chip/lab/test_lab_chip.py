@@ -200,7 +200,7 @@ def test_impossible_events_are_refused(
     chip.run(2e-6)
     with pytest.raises(ValueError, match=message):
         chip.send(times_s, rows, labels)
-    assert chip._events.step.size == 0
+    assert chip._events.size == 0
     chip.send([2e-6, 3e-6], 0)  # now is not the past
 
 

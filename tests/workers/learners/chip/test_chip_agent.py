@@ -229,7 +229,7 @@ from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import new_core
 from spikeloop.workers.chip.environment import environments
-from spikeloop.workers.learners.chip.episode import _compiled, decision_protocol, run_episode
+from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.plasticity import TdPublished
 
@@ -246,8 +246,9 @@ for kind in sys.argv[1:]:
     core = new_core(ideal_constants(neuron_codes(Circuit(), 2)))
     connect(core, 2, 2, 45)
     curve = np.zeros(5)
-    run_episode(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)
-    stats = _compiled(type(memory)).stats
+    kernel = episode_kernel(type(memory))
+    kernel(core, memory, task, decision_protocol(Circuit()), 0, np.uint64(1), 5, curve)
+    stats = kernel.stats
     hits, misses = (sum(found.values()) for found in (stats.cache_hits, stats.cache_misses))
     print(core.weight_u6[1000], hits, misses)
 """

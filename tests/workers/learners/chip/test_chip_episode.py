@@ -24,8 +24,8 @@ from spikeloop.workers.chip.router import advance
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.learners.chip.episode import (
     decision_protocol,
+    episode_kernel,
     next_state,
-    run_episode,
     silence,
     stimulate,
 )
@@ -89,7 +89,7 @@ def run_once(
     """One episode on the first task, on an ideal chip."""
     core = prepared(circuit, tasks.n_states, tasks.n_actions)
     curve: FloatArray = np.zeros(1)
-    run_episode(
+    episode_kernel(type(held))(
         core,
         held,
         environments(tasks)[0],
