@@ -6,7 +6,7 @@ synapses, router, counters, and the order and times of events are each one's own
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,8 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
         due=np.zeros(setup.n_steps, dtype=np.int64),
     )
     rewards: FloatArray = np.zeros(N_DECISIONS)
-    episode_kernel(type(memory))(
+    program: Any = type(memory)
+    episode_kernel(program)(
         core,
         memory,
         environments(setup.tasks)[0],

@@ -119,15 +119,19 @@ class NeuronConstants:
 def ideal_constants(codes: Codes) -> NeuronConstants:
     """Return the constants that codes have on an ideal chip."""
     capacitor_F = np.where(codes.large_capacitor, LARGE_CAPACITOR_F, SMALL_CAPACITOR_F)
+
+    def times(unit: float, code: CodeArray) -> FloatArray:
+        return unit * code.astype(np.float64)
+
     return NeuronConstants(
         capacitor_F=capacitor_F,
-        tau_mem_s=capacitor_F / (LEAK_S_PER_CODE * codes.leak_u10),
+        tau_mem_s=capacitor_F / times(LEAK_S_PER_CODE, codes.leak_u10),
         tau_exc_s=SYNAPSE_S_CODES / codes.resistor_exc_u10,
         tau_inh_s=SYNAPSE_S_CODES / codes.resistor_inh_u10,
-        v_leak_V=VOLT_PER_CODE * codes.v_leak_u10,
-        v_thresh_V=VOLT_PER_CODE * codes.v_thresh_u10,
-        v_reset_V=VOLT_PER_CODE * codes.v_reset_u10,
+        v_leak_V=times(VOLT_PER_CODE, codes.v_leak_u10),
+        v_thresh_V=times(VOLT_PER_CODE, codes.v_thresh_u10),
+        v_reset_V=times(VOLT_PER_CODE, codes.v_reset_u10),
         refractory_s=REFRACTORY_S_CODES / codes.refractory_u10,
-        exc_A=GM_A_PER_CODE * codes.gm_exc_u10,
-        inh_A=GM_A_PER_CODE * codes.gm_inh_u10,
+        exc_A=times(GM_A_PER_CODE, codes.gm_exc_u10),
+        inh_A=times(GM_A_PER_CODE, codes.gm_inh_u10),
     )

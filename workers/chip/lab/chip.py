@@ -224,8 +224,11 @@ class Chip:
             sample_s: time between samples, at least a step and rounded to the grid; one step by
                 default.
         """
-        everything = isinstance(membrane, str) and membrane == "all"
-        traced = arguments.neurons("membrane", range(N_NEURONS) if everything else membrane)
+        traced = (
+            self._chosen(None)
+            if isinstance(membrane, str) and membrane == "all"
+            else arguments.neurons("membrane", membrane)
+        )
         n_steps = arguments.step_count("duration_s", duration_s, self.step_s)
         every = 1 if sample_s is None else arguments.step_count("sample_s", sample_s, self.step_s)
         self._check_memory()

@@ -31,7 +31,8 @@ def sorted_events(events: Events) -> Events:
 
 def events_after(events: Events, core: Core) -> Events:
     """Return the events that a chip has not reached yet."""
-    return events[events["step"] >= core.clock[0]]
+    after: Events = events[events["step"] >= core.clock[0]]
+    return after
 
 
 class RecordingBuffer(NamedTuple):

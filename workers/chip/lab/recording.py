@@ -95,9 +95,9 @@ def run_recorded(
     return Recording(
         start_s=start * step_s,
         stop_s=end * step_s,
-        spike_times_s=(np.concatenate(steps) + 1) * step_s,
+        spike_times_s=(np.concatenate(steps) + 1).astype(np.float64) * step_s,
         spike_neurons=np.concatenate(neurons).astype(np.int64),
         neurons=traced,
-        sample_times_s=sampled * step_s,
+        sample_times_s=sampled.astype(np.float64) * step_s,
         membrane_V=samples,
     )

@@ -6,7 +6,7 @@ hardware/mdp). The initial law of every published hyperparameter is the publishe
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -134,7 +134,7 @@ class ChipAgent(Settings):
             protocol = decision_protocol(self.circuit_of(theta))
             for task, problem in enumerate(problems):
                 core = clone(prepared)
-                memory = self.program.memory(theta, n_states, n_actions)
+                memory: Any = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
                 seed = seeds[candidate, task]
                 run_episode = episode_kernel(type(memory))

@@ -53,10 +53,9 @@ SETUPS = {
         seed=13,
     ),
 }
-ANOTHER_CIRCUIT = "ideal chip, another circuit, td_published"
+COUNTS = "calibrated chip, td_lambda by counts"
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.exhaustive] if name == ANOTHER_CIRCUIT else [])
-    for name in SETUPS
+    pytest.param(name, marks=[pytest.mark.exhaustive] if name == COUNTS else []) for name in SETUPS
 ]
 
 
