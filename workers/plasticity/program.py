@@ -25,20 +25,16 @@ class PlasticityProgram(Protocol):
     @property
     def kind(self) -> str:
         """Return the name by which configuration files choose the program."""
-        ...
 
     @property
     def uses_sensors(self) -> bool:
         """Tell whether the correlation sensors must be kept up to date for it."""
-        ...
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return its part of the hyperparameters Θ."""
-        ...
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> Any:
         """Return its memory at the start of an episode, a NamedTuple that is registered."""
-        ...
 
 
 def q7(value: float) -> int:
