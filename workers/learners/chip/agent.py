@@ -137,7 +137,7 @@ class ChipAgent(Settings):
                 memory: Any = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
                 seed = seeds[candidate, task]
-                run_episode = episode_kernel(type(memory))
+                run_episode = episode_kernel(memory.__class__)
                 run_episode(core, memory, problem, protocol, coding, seed, n_steps, sums)
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
