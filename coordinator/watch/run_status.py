@@ -1,13 +1,16 @@
 """The status of a run: numbers from its folder, which are drawn as text or printed as JSON."""
 
+import json
 import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+from pydantic_core import to_json
 
 from spikeloop.coordinator.config.stopping import RULES, StopSettings, describe_stop, epoch_of
 from spikeloop.coordinator.formatting import printable
@@ -86,15 +89,11 @@ class RunStatus:
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON, with None for what is not a number."""
-        values = asdict(self)
-        plan = values.pop("plan")
-        plan["stop"] = self.plan.stop.model_dump(mode="json")
-        values |= {name: str(values[name]) for name in ("folder", "resumed")}
-        for name in ("held_out", "held_out_before"):
-            estimate = getattr(self, name)
-            values[name] = None if estimate is None else estimate_json(estimate)
-        found: dict[str, Any] = finite_only({**plan, **values})
-        return found
+        estimates = {"held_out": self.held_out, "held_out_before": self.held_out_before}
+        values = {**vars(self.plan), **vars(self)}
+        values |= {name: found and estimate_json(found) for name, found in estimates.items()}
+        del values["plan"]
+        return finite_only(values)
 
 
 def run_status(reader: RunReader) -> RunStatus:
@@ -156,7 +155,7 @@ def run_status(reader: RunReader) -> RunStatus:
             if (n := sum(row[name] for row in rows))
         },
         budget=_budget(plan.stop, measured, last) if last else {},
-        unread=max(reader.unread, 0),
+        unread=reader.unread,
         problems=[printable(problem) for problem in reader.problems],
     )
 
@@ -230,22 +229,14 @@ def _budget(stop: StopSettings, measured: Sequence[Row], last: Row) -> dict[str,
         found["spread"] = f"{last.get('spread') or math.nan:.3g}, {then} below {stop.spread:g}"
     if stop.patience:
         epoch = [row for row in measured if epoch_of(row) == epoch_of(last)]
-        best = max(epoch, key=_rank, default=None)
+        scored = [row for row in epoch if not math.isnan(row["held_out_score"])]
+        best = max(scored or epoch, key=lambda row: row["held_out_score"], default=None)
         waited = last["generation"] - best["generation"] if best else 0
         found["patience"] = f"{waited} generations without a rise, {then} at {stop.patience}"
     return found
 
 
-def _rank(row: Row) -> tuple[float, int]:
-    """Order by held-out score, and put the first of equal ones highest."""
-    score = row["held_out_score"]
-    return (-math.inf if math.isnan(score) else score, -row["generation"])
-
-
-def finite_only(value: Any) -> Any:
-    """Replace numbers that JSON does not have by None."""
-    if isinstance(value, Mapping):
-        return {name: finite_only(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite_only(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def finite_only(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values as JSON has them, with None for numbers that it does not have."""
+    found: dict[str, Any] = json.loads(to_json(values, inf_nan_mode="null"))
+    return found
