@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.store.folder_kind import FolderKind
+from spikeloop.coordinator.store.folder_kind import is_comparison, is_run
 from spikeloop.coordinator.store.run_folder import CHANGES_NOTHING
 from spikeloop.workers.fingerprint import fingerprint
 
@@ -117,10 +117,11 @@ def config_digest(config: RunConfig) -> str:
 
 def _runs(folder: Path) -> set[Path]:
     """The run folders, comparisons and copies for jobs in a folder."""
-    runs = [path.parent for name in FolderKind for path in folder.glob(f"*/{name}")]
-    runs += [path.parent for name in FolderKind for path in folder.glob(f"*/*/{name}")]
-    copies = [*folder.glob(f"*{COPY}*/"), *folder.glob(f"*/*{COPY}*/")]
-    return {*runs, *copies}
+    found = set[Path]()
+    for below in (folder, *folder.glob("*/")):
+        found |= {path for path in below.glob("*/") if is_run(path) or is_comparison(path)}
+        found |= set(below.glob(f"*{COPY}*/"))
+    return found
 
 
 def _rules(folder: Path, paths: Iterable[Path]) -> list[str]:

@@ -21,9 +21,17 @@ from spikeloop.coordinator.config import uris
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store import atomic_files, checksums, lock
-from spikeloop.coordinator.store.commit_order import REPORT, is_drawn, rank, ranked, state_of
+from spikeloop.coordinator.store.commit_order import (
+    FOLDERS,
+    ONCE,
+    REPORT,
+    is_drawn,
+    rank,
+    ranked,
+    state_of,
+)
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_run
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore, hidden
 from spikeloop.coordinator.sync.storage import Source, Storage, open_storage
 
 AT_ONCE = 8
@@ -106,7 +114,7 @@ class StoredRun:
                 f"{folder}: holds another run than {self.source}; choose another --out"
             )
         atomic_files.make_folder(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
+        temporary = hidden(folder)
         try:
             with lock.locked(folder, fetching=True) if exists else nullcontext():
                 if exists:
@@ -148,7 +156,7 @@ class StoredRun:
             check: called with the run before any other file is read.
         """
         store = RunStore(folder)
-        for name in ("", *PARTS, *ONCE, "state", "figures"):
+        for name in ("", *FOLDERS):
             (folder / name).mkdir()
 
         def read(name: str) -> None:
@@ -213,7 +221,7 @@ def _check(store: RunStore, name: str) -> None:
     if not is_drawn(name):
         store.check(path)
         return
-    data = atomic_files.read(path, bytes)
+    data = atomic_files.contents(path)
     if not (data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")):
         raise ConfigError(f"{path}: damaged: it is no PNG image")
 

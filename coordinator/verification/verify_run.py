@@ -11,9 +11,10 @@ from spikeloop.coordinator.config.run_config import RunConfig, RunSettings
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.stats.scores import held_out_of
 from spikeloop.coordinator.store import schemas
+from spikeloop.coordinator.store.commit_order import ONCE, PARTS
 from spikeloop.coordinator.store.integrity import examine
 from spikeloop.coordinator.store.run_folder import Run, read_run
-from spikeloop.coordinator.store.run_store import ONCE, PARTS, RunStore
+from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.replay import (
     race_problems,
     recomputed_fitness,
