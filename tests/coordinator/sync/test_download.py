@@ -44,23 +44,6 @@ def flip(data: bytes) -> bytes:
     return bytes(flipped)
 
 
-def test_lost_folder_is_downloaded_by_the_same_command(
-    run: Path, s3: S3, tmp_path: Path, stored: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in s3.objects(stored):  # as it was after generation 2, a third begun
-        if name == LAST or name.startswith(("transfer", "figures")):
-            s3.remove(f"{stored}/{name}")
-    config = small_toml(tmp_path / "small.toml", run={"upload_to": s3.uri(above(stored))})
-    assert cli("run", config, "--resume", "--out", tmp_path) == 0
-    output, errors = capsys.readouterr()
-    assert errors == ""
-    assert "up to generation 2, from s3://bucket/" in output
-    assert "resumed after generation 2 of 3" in output
-    assert_same_contents(tmp_path / "small", run)
-    assert s3.objects(stored) == folder_contents(tmp_path / "small")
-    assert cli("verify", tmp_path / "small") == 0
-
-
 @pytest.mark.parametrize("options", [(), ("--after", "1")])
 def test_resume_by_address_uploads_to_that_address(
     run: Path, s3: S3, tmp_path: Path, stored: str, options: tuple[str, ...]
@@ -234,14 +217,6 @@ def test_damaged_storage_is_refused_and_nothing_is_left(
     assert expected in errors
     assert str(out) not in errors
     assert list(out.iterdir()) == []
-
-
-def test_part_of_another_run_is_refused(run: Path, s3: S3, stored: str, tmp_path: Path) -> None:
-    folder = tmp_path / "another" / "small"
-    run_session.start(small_config(), folder, SilentReporter(), StopSignal())
-    s3.write(f"{stored}/{PART}", (folder / PART).read_bytes())
-    with pytest.raises(ConfigError, match=rf"{PART}: damaged: .* another run"):
-        download(s3.uri(stored), tmp_path)
 
 
 @pytest.mark.parametrize(
