@@ -82,7 +82,7 @@ def _write_package(
     if own is not None:
         from spikeloop.cluster.ray_backend.private_api import pack_folder
 
-        pack_folder(own, package, _rules(own, {*_runs(own), *without}))
+        pack_folder(own, package, _left_out(own, without))
         if (size := package.stat().st_size) > LARGEST_PACKAGE:
             raise ConfigError(
                 f"{own}: this folder is sent because your own classes are in it, and has "
@@ -115,17 +115,12 @@ def config_digest(config: RunConfig) -> str:
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _runs(folder: Path) -> set[Path]:
-    """The run folders, comparisons and copies for jobs in a folder."""
-    found = set[Path]()
+def _left_out(folder: Path, without: Iterable[Path]) -> list[str]:
+    """Runs, comparisons and copies for jobs in a folder, and more, as ``.gitignore`` names them."""
+    paths = set(without)
     for below in (folder, *folder.glob("*/")):
-        found |= {path for path in below.glob("*/") if is_run(path) or is_comparison(path)}
-        found |= set(below.glob(f"*{COPY}*/"))
-    return found
-
-
-def _rules(folder: Path, paths: Iterable[Path]) -> list[str]:
-    """Paths in a folder as ``.gitignore`` writes them."""
+        paths |= {path for path in below.glob("*/") if is_run(path) or is_comparison(path)}
+        paths |= set(below.glob(f"*{COPY}*/"))
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
     return ["/" + re.sub(r"([\\*?\[!# ])", r"\\\1", name) for name in names]
 

@@ -1,8 +1,6 @@
 """Check a run folder: every file is undamaged, and every number follows from its episodes."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -138,7 +136,8 @@ def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Re
                 f"{last} generations are committed, but not all their tables exist"
             )
         return last >= config.run.generations
-    rows = _rows(generations)
+    ordered = generations.sort_values("generation").astype(object)
+    rows = ordered.where(ordered.notna(), None).to_dict("records")  # None for what is missing
     ended = bool(rows) and config.stop.ends(rows[-1].get("stopped"))
     finished = ended or last >= config.run.generations
     _verify_sums(config.run, episodes, candidates, generations, report)
@@ -152,12 +151,6 @@ def _verify_numbers(run: Run, frames: dict[str, pd.DataFrame | None], report: Re
     if len(episodes) != expected:
         report.problems.append(f"episodes: {len(episodes)} rows, the generations count {expected}")
     return finished
-
-
-def _rows(generations: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Give the rows of all generations in order, with None where a value is missing."""
-    ordered = generations.sort_values("generation")
-    return ordered.astype(object).where(ordered.notna(), None).to_dict("records")
 
 
 def _verify_held_out(

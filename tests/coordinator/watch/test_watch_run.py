@@ -295,8 +295,8 @@ def test_classes_of_a_folder_are_not_imported_and_control_characters_are_text(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
-    tables = manifest_tables(family={"kind": "evil:Family"}, run={"name": "\x1b[2Jgone"})
-    manifest = {"config": tables, "working_dir": str(tmp_path), "space": [{"shape": ["x"]}]}
+    tables = manifest_tables(family={"kind": "evil:Family"}, learner={"kind": "\x1b[2Jgone"})
+    manifest = {"config": tables, "working_dir": str(tmp_path)}
     text = frame_text(look_at(RunStore.create(tmp_path / "run", manifest).folder))
     assert "\x1b" not in text
     assert "evil:Family" in text
