@@ -8,7 +8,7 @@ afterwards, is in ``disturbances``.
 import errno
 import functools
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -150,11 +150,10 @@ def errors(operations: Sequence[Operation]) -> list[Fault]:
 
 
 class PowerCut(NamedTuple):
-    """The power goes before operation ``at`` of a run, and, if given, ``again`` when resumed."""
+    """The power goes before operation ``at`` of a run."""
 
     at: int
     survival: Survival
-    again: int | None = None
 
 
 def pages_kib(folder: Path) -> int:
@@ -162,14 +161,12 @@ def pages_kib(folder: Path) -> int:
     return sum(4 * -(-path.stat().st_size // 4096) for path in folder.rglob("*") if path.is_file())
 
 
-def power_cuts(
-    operations: Sequence[Operation], survivals: Iterable[Survival] = SURVIVALS
-) -> list[PowerCut]:
+def power_cuts(operations: Sequence[Operation]) -> list[PowerCut]:
     """Power cuts before each operation and after the last that leave different folders."""
     cuts: dict[Hashable, PowerCut] = {}
-    disk, survivals = Disk(), list(survivals)
+    disk = Disk()
     for number in range(len(operations) + 1):
-        for survival in survivals:
+        for survival in SURVIVALS:
             left = frozenset(disk.after_cut(survival).items())
             cuts.setdefault((left, last_durable(operations[:number])), PowerCut(number, survival))
         disk.do(operations[number : number + 1])

@@ -49,7 +49,7 @@ def _problem(scenario: Callable[[Any, Path], None], point: Any, folder: Path) ->
     except Exception:
         return f"{point}: {traceback.format_exc(limit=-2)}"
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # all but what is mounted there
     return ""
 
 
@@ -69,16 +69,6 @@ def power_lost(operations: Sequence[Operation], cut: PowerCut, folder: Path) -> 
     write_tree(Disk().do(done).after_cut(cut.survival), folder)
     committed = last_durable(done)
     assert generation(folder) >= committed, f"generation {committed} was committed and is lost"
-    if cut.again is not None:
-        disk = Disk(folder)
-        ended = spikeloop(_go_on(folder), folder)
-        assert ended.status == 0, ended
-        left = disk.do(ended.value[: cut.again]).after_cut(cut.survival)
-        shutil.rmtree(folder)
-        folder.mkdir()
-        write_tree(left, folder)
-        committed = max(committed, last_durable(ended.value[: cut.again]))
-        assert generation(folder) >= committed, f"generation {committed} was committed and is lost"
     assert_verifies(folder)
     recover(folder)
 
@@ -110,14 +100,11 @@ def disk_full(size_kib: int, folder: Path) -> None:
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_kib}k", "tmpfs", str(folder)], check=True
     )
-    try:
-        ended = spikeloop(RUN, folder)
-        assert_one_line(ended, folder, "No space left on device")
-        assert_verifies(folder)
-        subprocess.run(["mount", "-o", "remount,size=4m", str(folder)], check=True)
-        recover(folder)
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+    ended = spikeloop(RUN, folder)
+    assert_one_line(ended, folder, "No space left on device")
+    assert_verifies(folder)
+    subprocess.run(["mount", "-o", "remount,size=4m", str(folder)], check=True)
+    recover(folder)
 
 
 def read_only(at: int, folder: Path) -> None:
@@ -126,21 +113,21 @@ def read_only(at: int, folder: Path) -> None:
     own_mounts()
     subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
-    report = folder.with_suffix(".html")
-    try:
-        ended = spikeloop(_go_on(folder), folder)
-        assert_one_line(ended, folder, "Read-only file system")
-        assert_verifies(folder)
-        if generation(folder) >= 1:
-            ended = spikeloop(("report", FOLDER, "--out", str(report)), folder)
-            assert ended.status == 0, ended
-            assert report.read_text().rstrip().endswith("</html>")
-            ended = spikeloop(("report", FOLDER), folder)
-            assert ended.status in (2, 3) and ended.errors.count("\n") == 1, ended
-            assert f"{FOLDER}/" in ended.errors, ended
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        report.unlink(missing_ok=True)
+    ended = spikeloop(_go_on(folder), folder)
+    assert_one_line(ended, folder, "Read-only file system")
+    assert_verifies(folder)
+    if generation(folder) >= 1:
+        report = folder.with_suffix(".html")
+        ended = spikeloop(("report", FOLDER, "--out", str(report)), folder)
+        assert ended.status == 0, ended
+        assert report.read_text().rstrip().endswith("</html>")
+        report.unlink()
+        # Without --out the page belongs into the run's folder.
+        ended = spikeloop(("report", FOLDER), folder)
+        assert ended.status in (2, 3), ended
+        assert ended.errors.count("\n") == 1, ended
+        assert f"{FOLDER}/" in ended.errors, ended
+    subprocess.run(["umount", str(folder)], check=True)
     recover(folder)
 
 

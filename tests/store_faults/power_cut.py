@@ -84,14 +84,10 @@ def _move(names: "dict[str, _File | _Folder]", old: str, new: str, node: "_File 
 
 
 class Disk:
-    """A folder's contents as they are seen, and as they are on the disk.
+    """A folder's contents as they are seen, and as they are on the disk."""
 
-    Args:
-        base: a real folder, all of whose contents are on the disk already; empty without.
-    """
-
-    def __init__(self, base: Path | None = None) -> None:
-        self._root = _Folder() if base is None else _read(base)
+    def __init__(self) -> None:
+        self._root = _Folder()
 
     def do(self, operations: Iterable[Operation]) -> "Disk":
         """Does some recorded operations."""
@@ -161,15 +157,3 @@ def read_tree(folder: Path) -> dict[str, bytes | None]:
         path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
         for path in sorted(folder.rglob("*"))
     }
-
-
-def _read(base: Path) -> _Folder:
-    folder = _Folder()
-    for path in base.iterdir():
-        if path.is_dir():
-            folder.now[path.name] = _read(path)
-        else:
-            contents = path.read_bytes()
-            folder.now[path.name] = _File(contents, contents)
-    folder.sync()
-    return folder

@@ -7,7 +7,6 @@ import functools
 from multiprocessing.pool import Pool
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from store_faults.conftest import Problems
@@ -21,17 +20,6 @@ def test_a_run_is_resumed_after_a_power_cut(
     problems: Problems, operations: list[Operation], some: Choice
 ) -> None:
     cuts = some(power_cuts(operations), 8)
-    assert problems(functools.partial(power_lost, operations), cuts) == []
-
-
-def test_the_power_may_go_again(
-    problems: Problems, operations: list[Operation], some: Choice
-) -> None:
-    rng = np.random.default_rng(2)
-    cuts = [
-        cut._replace(again=int(rng.integers(len(operations) - cut.at + 1)))
-        for cut in some(power_cuts(operations), 3)
-    ]
     assert problems(functools.partial(power_lost, operations), cuts) == []
 
 
