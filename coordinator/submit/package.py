@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from spikeloop.coordinator.config.load import LARGEST_FILE
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.errors import ConfigError
@@ -128,7 +126,7 @@ def _left_out(folder: Path, without: Iterable[Path]) -> list[str]:
 def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:
     """Refuse settings that name a file of this machine which is not packed."""
     for table in TABLES:
-        for key, path in _paths(getattr(config, table)):
+        for key, path in _paths(getattr(config, table).model_dump()):
             if path.is_file() and path.as_posix() not in packed:
                 raise ConfigError(
                     f"{source}: [{table}] {key}: {path} is on this machine only; name a file in "
@@ -137,15 +135,12 @@ def _check_files(config: RunConfig, source: str, packed: Sequence[str]) -> None:
 
 
 def _paths(value: Any, key: str = "") -> Iterator[tuple[str, Path]]:
-    """Every path in settings, with the key that holds it."""
+    """Every path in plain settings, with the key that holds it."""
     if isinstance(value, Path):
         yield key, value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _paths(getattr(value, name), f"{key}.{name}" if key else name)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _paths(inner, f"{key}.{name}")
+            yield from _paths(inner, f"{key}.{name}" if key else name)
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _paths(inner, key)
