@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.pool import Pool
@@ -37,13 +38,12 @@ def problems(
     processes: Pool, place: Path, scenario: Callable[[Any, Path], None], points: Sequence[Any]
 ) -> list[str]:
     """What goes wrong if a scenario is played at each of the points, in a folder of its own."""
-    folders = [place / f"point-{number}" for number in range(len(points))]
-    tasks = zip([scenario] * len(points), points, folders, strict=True)
+    tasks = [(scenario, point, place) for point in points]
     return [problem for problem in processes.starmap(_problem, tasks, chunksize=1) if problem]
 
 
-def _problem(scenario: Callable[[Any, Path], None], point: Any, folder: Path) -> str:
-    folder.mkdir()
+def _problem(scenario: Callable[[Any, Path], None], point: Any, place: Path) -> str:
+    folder = Path(tempfile.mkdtemp(dir=place))
     try:
         scenario(point, folder)
     except Exception:
