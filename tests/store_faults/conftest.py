@@ -1,20 +1,18 @@
 """The undisturbed run that all others are compared with, and the processes that disturb them."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from store_faults import disturbances
 from store_faults.crash_points import Choice, every, record, sample, write_config
+from store_faults.disturbances import Problems
 from store_faults.file_operations import Operation
 from store_faults.warm import warm_processes
-
-Problems = Callable[[Callable[[Any, Path], None], list[Any]], list[str]]
 
 
 @pytest.fixture(params=["sample", pytest.param("every", marks=pytest.mark.exhaustive)])

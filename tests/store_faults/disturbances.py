@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from support.small_run import assert_same_contents
 
@@ -33,16 +33,19 @@ from store_faults.warm import Child, Ended
 NEW_MOUNTS, NEW_USERS = 0x00020000, 0x10000000
 """CLONE_NEWNS and CLONE_NEWUSER of Linux."""
 
+Scenario: TypeAlias = Callable[[Any, Path], None]
+"""Does something to a run in a folder at a point, and checks what must hold."""
+Problems: TypeAlias = Callable[[Scenario, list[Any]], list[str]]
+"""Tells what goes wrong if a scenario is played at each of some points."""
 
-def problems(
-    processes: Pool, place: Path, scenario: Callable[[Any, Path], None], points: Sequence[Any]
-) -> list[str]:
+
+def problems(processes: Pool, place: Path, scenario: Scenario, points: Sequence[Any]) -> list[str]:
     """What goes wrong if a scenario is played at each of the points, in a folder of its own."""
     tasks = [(scenario, point, place) for point in points]
     return [problem for problem in processes.starmap(_problem, tasks, chunksize=1) if problem]
 
 
-def _problem(scenario: Callable[[Any, Path], None], point: Any, place: Path) -> str:
+def _problem(scenario: Scenario, point: Any, place: Path) -> str:
     folder = Path(tempfile.mkdtemp(dir=place))
     try:
         scenario(point, folder)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from store_faults.conftest import Problems
 from store_faults.crash_points import Choice, errors, pages_kib
-from store_faults.disturbances import disk_full, failing, read_only
+from store_faults.disturbances import Problems, disk_full, failing, read_only
 from store_faults.file_operations import Operation
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from store_faults.conftest import Problems
 from store_faults.crash_points import Choice, PowerCut, commit_in_the_wrong_order, kills, record
-from store_faults.disturbances import killed, power_lost
+from store_faults.disturbances import Problems, killed, power_lost
 from store_faults.file_operations import Fault, Operation
 from store_faults.power_cut import Disk, Survival, read_tree
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from store_faults.conftest import Problems
 from store_faults.crash_points import FOLDER, Choice, PowerCut, power_cuts, record
-from store_faults.disturbances import power_lost
+from store_faults.disturbances import Problems, power_lost
 from store_faults.file_operations import Kind, Operation
 from store_faults.power_cut import Disk, Share, Survival
 

@@ -7,8 +7,8 @@ import pytest
 from support.s3_server import S3
 
 from store_faults import lost_folders
-from store_faults.conftest import Problems
 from store_faults.crash_points import Choice
+from store_faults.disturbances import Problems
 from store_faults.file_operations import Fault, Operation
 from store_faults.lost_folders import Loss, lost
 

@@ -1,8 +1,7 @@
 """Two coordinators on one run folder: one works, the others are told so."""
 
-from store_faults.conftest import Problems
 from store_faults.crash_points import Choice
-from store_faults.disturbances import joined, raced
+from store_faults.disturbances import Problems, joined, raced
 from store_faults.file_operations import Operation
 
 
