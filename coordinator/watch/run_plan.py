@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -39,9 +38,8 @@ class _Manifest(BaseModel):
     scale: tuple[str, str] = ("without learning", "optimal")  # runs of older programs have none
 
 
-@dataclass(frozen=True)
 class RunPlan:
-    """A run as it was planned.
+    """A run as it was planned, as its manifest says.
 
     Attributes:
         strategy, learner, family: the kinds that it chose.
@@ -53,51 +51,32 @@ class RunPlan:
         race: whether points compete for being deployed.
         commit_every: generations that are written together.
         scale: what scores 0 and what scores 1, in words.
+
+    Raises:
+        ConfigError: a part of the manifest is wrong; the message names ``source``.
     """
 
-    name: str
-    strategy: str
-    learner: str
-    family: str
-    n_parameters: int
-    seed: int
-    generations: int
-    monitored: bool
-    transfer_seed: int
-    last_episodes: int
-    race: bool
-    stop: StopSettings
-    commit_every: int
-    scale: tuple[str, str]
-
-
-def read_plan(manifest: Mapping[str, Any], source: str) -> RunPlan:
-    """Take the plan from a manifest; ConfigError that names ``source`` if a part is wrong."""
-    try:
-        found = _Manifest.model_validate(manifest)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{source}: damaged: {key}: {first['msg']}") from error
-    config = found.config
-    run, transfer, deploy = config.run, config.transfer, config.deploy
-    blocks = -(-transfer.tasks // transfer.random_tasks)
-    of_the_transfer = 2 * transfer.tasks + transfer.random_points * transfer.tasks // blocks
-    race = deploy.finalists > 1
-    zero, one = found.scale
-    return RunPlan(
-        name=run.name,
-        strategy=printable(config.strategy.kind),
-        learner=printable(config.learner.kind),
-        family=printable(config.family.kind),
-        n_parameters=sum(math.prod(parameter.shape) for parameter in found.space),
-        seed=run.seed,
-        generations=run.generations,
-        monitored=transfer.monitor_every > 0,
-        transfer_seed=transfer.seed,
-        last_episodes=of_the_transfer + race * deploy.finalists * deploy.tasks,
-        race=race,
-        stop=config.stop,
-        commit_every=run.commit_every,
-        scale=(printable(zero), printable(one)),
-    )
+    def __init__(self, manifest: Mapping[str, Any], source: str) -> None:
+        try:
+            found = _Manifest.model_validate(manifest)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ConfigError(f"{source}: damaged: {key}: {first['msg']}") from error
+        config = found.config
+        run, transfer, deploy = config.run, config.transfer, config.deploy
+        self.name, self.seed = run.name, run.seed
+        self.strategy = printable(config.strategy.kind)
+        self.learner = printable(config.learner.kind)
+        self.family = printable(config.family.kind)
+        self.n_parameters = sum(math.prod(parameter.shape) for parameter in found.space)
+        self.generations, self.commit_every = run.generations, run.commit_every
+        self.monitored = transfer.monitor_every > 0
+        self.transfer_seed = transfer.seed
+        blocks = -(-transfer.tasks // transfer.random_tasks)
+        self.last_episodes = 2 * transfer.tasks + transfer.random_points * transfer.tasks // blocks
+        self.race = deploy.finalists > 1
+        self.last_episodes += deploy.finalists * deploy.tasks if self.race else 0
+        self.stop = config.stop
+        zero, one = found.scale
+        self.scale = (printable(zero), printable(one))

@@ -13,7 +13,7 @@ from spikeloop.coordinator.store.commit_order import due
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.store.schemas import FAILURES
-from spikeloop.coordinator.watch.run_plan import RunPlan, read_plan
+from spikeloop.coordinator.watch.run_plan import RunPlan
 
 REQUIRED = (
     *("generation", "finished", "best", "mean", "n_episodes", "total_episodes"),
@@ -67,7 +67,7 @@ class RunReader:
         self._store = RunStore.open(self.folder)
         self._commits: dict[int, _Commit] = {}
         self._initial: Signature = None
-        self.plan: RunPlan = read_plan(self._store.manifest(), str(self.folder / RUN_MANIFEST))
+        self.plan = RunPlan(self._store.manifest(), str(self.folder / RUN_MANIFEST))
         self.generation = -1
         self.unread = 0
         self.last: Row = {}

@@ -23,7 +23,7 @@ from spikeloop.coordinator.stats.bootstrap import Interval
 from spikeloop.coordinator.watch.curves import Series, TerminalSize, draw_curves
 from spikeloop.coordinator.watch.durations import span
 from spikeloop.coordinator.watch.run_reader import RunReader
-from spikeloop.coordinator.watch.run_status import RunStatus, run_status
+from spikeloop.coordinator.watch.run_status import RunStatus
 
 STYLES = {"finished": "bold green", "interrupted": "bold red", "quiet": "bold yellow"}
 PLOT_ROWS = (8, 24)
@@ -41,12 +41,12 @@ class RunView:
         self._reader = RunReader(folder)
         self._transfer: TransferScores | None = None
         self._problem = ""
-        self.status: RunStatus = run_status(self._reader)
+        self.status = RunStatus(self._reader)
 
     def look(self, limit_s: float = float("inf")) -> None:
         """Read what is new, for about so many seconds at most."""
         self._reader.poll(limit_s)
-        self.status = run_status(self._reader)
+        self.status = RunStatus(self._reader)
         if self.status.state != "finished":
             self._transfer, self._problem = None, ""
         elif self._transfer is None and self._reader.transfer_path.exists():
