@@ -102,15 +102,11 @@ def _verify_states(run: Run, report: Report) -> None:
 
 def _read(run: Run, name: str, report: Report) -> pd.DataFrame | None:
     """Read all committed parts of a table that have its columns."""
-    store, last = run.store, run.store.generation()
     columns = set(schemas.COLUMNS[name])
     if name == "candidates":
         columns = set(schemas.candidates(run.config.space).names)
     frames: list[pd.DataFrame] = []
-    for path, number in store.parts(name):
-        if name not in ONCE and number > last:
-            continue
-        part = store.read_part(path)
+    for path, part in run.store.committed_parts(name):
         if missing := columns - set(part.column_names):
             report.problems.append(f"{path}: columns missing: {', '.join(sorted(missing))}")
         else:
