@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.command_line import cli, one_line
 from support.folders import folder_contents
+from support.recording_storage import RecordingStorage
 from support.s3_server import S3
 from support.small_run import SilentReporter, assert_same_contents, small_config, small_toml
 
@@ -22,7 +23,7 @@ from spikeloop.coordinator.store import checksums
 from spikeloop.coordinator.store.commit_order import rank
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.sync.download import download
+from spikeloop.coordinator.sync.download import StoredRun, download
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -72,6 +73,17 @@ def test_second_download_brings_only_what_is_missing_damaged_or_drawn_again(
     download(s3.uri(stored), tmp_path)
     assert folder_contents(folder) == folder_contents(run)
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_part_that_the_first_listing_missed_is_downloaded(run: Path, tmp_path: Path) -> None:
+    """A listing of storage that grows may have a state and not all that was stored before it."""
+    storage = RecordingStorage()
+    storage.files = folder_contents(run)
+    part = storage.files.pop(PART)
+    stored = StoredRun(storage)
+    storage.files[PART] = part
+    stored.download(tmp_path / "small")
+    assert folder_contents(tmp_path / "small") == folder_contents(run)
 
 
 def test_two_histories_of_one_run_are_not_mixed(
