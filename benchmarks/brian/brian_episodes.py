@@ -92,7 +92,7 @@ def tile(kind: str, target: OpenLoopTarget, n_episodes: int) -> Callable[[], obj
             ("neurons", "rise"): np.tile(0.2 * circuit.adaptive, (n_episodes, 1)),
         }
         drive = {("neurons", "drive"): drives(n_episodes)}
-        read = [("neurons", "heard")]
+        read = [("neurons", "spike_sum")]
         return lambda: open_loop(
             blueprint, seeds[0], values, drive, WINDOW_STEPS, read, target=target
         )
