@@ -125,6 +125,6 @@ def from_arrays(kind: type[S], arrays: Mapping[str, NDArray[Any]]) -> S:
     expected = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if expected != set(arrays):
         raise ValueError(
-            f"{kind.__name__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"
+            f"{kind.__qualname__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"
         )
     return kind(**{name: a.item() if a.ndim == 0 else a for name, a in arrays.items()})
