@@ -79,3 +79,9 @@ def test_gaussian_rewards_are_quantiles_and_always_finite() -> None:
     many = tasks.play(np.zeros(5000, dtype=np.int64))
     drawn, _ = many.step(np.ones(5000, dtype=np.int64), np.random.default_rng(1).random(5000))
     assert_law(drawn, stats.norm(3.0, 2.0).cdf, ALPHA)
+
+
+def test_references_by_hand() -> None:
+    references = BanditTasks(Bandit(n_steps=10), np.array([[0.2, 0.6], [1.0, 0.0]])).references()
+    np.testing.assert_allclose(references.random, [4.0, 5.0])
+    np.testing.assert_allclose(references.optimal, [6.0, 10.0])

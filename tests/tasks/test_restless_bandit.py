@@ -105,6 +105,13 @@ def test_rewards_are_paid_below_the_chance_of_the_step() -> None:
     np.testing.assert_array_equal(play.observe(), np.zeros(4))
 
 
+def test_references_by_hand() -> None:
+    mean = np.array([[[0.2, 0.6], [0.9, 0.5]], [[1.0, 0.0], [0.0, 1.0]]])
+    references = RestlessTasks(RestlessBandit(n_steps=2), mean).references()
+    np.testing.assert_allclose(references.random, [1.1, 1.0])
+    np.testing.assert_allclose(references.optimal, [1.5, 2.0])
+
+
 # Beliefs
 
 

@@ -67,9 +67,14 @@ def test_a_trial_leads_to_a_state_and_pays_there() -> None:
 # References and baselines
 
 
-def test_policies_that_remember_one_trial_by_hand() -> None:
-    """Right with 0.9 by the state and 0.7 by the action, unless the state has changed."""
+def test_references_and_policies_that_remember_one_trial_by_hand() -> None:
+    """The better action pays 0.75 · 0.9 + 0.25 · 0.1 = 0.7 a trial, uniform ones 0.5.
+
+    The last trial is right with 0.9 by the state and 0.7 by the action, unless the state changed.
+    """
     tasks = TwoStepTasks(TwoStep(n_steps=6), np.array([[0, 0, 1], [1, 1, 1]]))
+    np.testing.assert_allclose(tasks.references().random, [1.5, 1.5])
+    np.testing.assert_allclose(tasks.references().optimal, [2.1, 2.1])
     of_name = baselines(tasks)
     right, wrong = 0.3 + 0.4 * 0.9, 0.3 + 0.4 * 0.1
     np.testing.assert_allclose(of_name["stay by state"], [0.5 + right + wrong, 0.5 + 2 * right])
