@@ -32,8 +32,8 @@ class TaskProgram(Protocol):
     """
 
     def __hash__(self) -> int:
-        """Return a hash of the plain values."""
-        ...
+        """Return a hash of the plain values, as frozen dataclasses do."""
+        return hash(type(self))
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Transform uniform random numbers in [0, 1) into what a step needs, elementwise, in NumPy.

@@ -41,7 +41,6 @@ class Strategy(Protocol[S]):
     arguments.
     """
 
-    State: ClassVar[type]
     tunable: ClassVar[ParameterSpace]
     """What a comparison may tune: settings named by their keys (``optimizer.momentum``).
 
@@ -52,6 +51,11 @@ class Strategy(Protocol[S]):
     invariance: ClassVar[Invariance]
 
     # A class that uses gradients also has ``wants_gradient: ClassVar[bool] = True``.
+
+    @property
+    def State(self) -> type[S]:
+        """The class of states, which stands inside the settings."""
+        ...
 
     @property
     def kind(self) -> str:

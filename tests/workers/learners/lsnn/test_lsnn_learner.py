@@ -277,6 +277,6 @@ def test_a_run_moves_the_weights(tmp_path: Path) -> None:
     episodes = store.table("episodes")
     assert episodes is not None
     assert set(episodes.column("status").to_pylist()) == {"ok"}
-    kept: Any = from_arrays(type(config.strategy).State, store.state(2))
+    kept: Any = from_arrays(config.strategy.State, store.state(2))
     moved = config.strategy.recommend(kept) - config.space.default_point()
     assert (np.abs(moved) > 1e-4).mean() > 0.5
