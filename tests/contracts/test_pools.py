@@ -142,7 +142,7 @@ def test_outcomes_equal_direct_evaluation(opened: Opened, name: str) -> None:
     for outcome, job in zip(opened.run(JOBS[name]), JOBS[name], strict=True):
         assert_same_episodes(outcome.result, evaluate(job))
         assert outcome.attempts.shape == job.tile.shape
-        assert (outcome.attempts == 1).all()
+        assert (outcome.attempts >= 1).all()  # a late one is rightly started a second time
         assert outcome.result.worker
 
 
