@@ -5,18 +5,15 @@ from pathlib import Path
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import Page, render
 from spikeloop.coordinator.store import atomic_files
-from spikeloop.coordinator.store.folder_kind import FolderKind, folder_kind
+from spikeloop.coordinator.store.folder_kind import holds_comparison
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
 
 def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> Path:
-    """Write the report of a run or of a comparison, and return its file.
+    """Write the report of a run or of a comparison, by default ``report.html`` in its folder.
 
-    Args:
-        folder: of the run or comparison.
-        out: the file; ``report.html`` in the folder by default.
-        trust: load the own classes that its configuration names, as for ``read_run``.
+    With ``trust`` the own classes are loaded that its configuration names.
     """
     path = out or folder / "report.html"
     text = render(_page(folder, trust))
@@ -28,7 +25,7 @@ def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> 
 
 
 def _page(folder: Path, trust: bool) -> Page:
-    if folder_kind(folder) is FolderKind.COMPARISON:
+    if holds_comparison(folder):
         from spikeloop.coordinator.report.comparison_report import comparison_page
 
         return comparison_page(folder, trust)

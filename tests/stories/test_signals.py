@@ -10,6 +10,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -31,7 +32,7 @@ COMMAND = ["-m", "spikeloop.coordinator.cli"]
 RUN = [*COMMAND, "run", "small.toml", "--out", "."]
 LOCAL = {"target": {"kind": "local", "workers": 2, "dashboard": False}}
 # Some seconds, so that a signal hits the run at work even if this process is slow to send it.
-LONG = {"run": {"generations": 40}, "family": {"n_steps": 20_000}}
+LONG = {"run": {"generations": 20}, "family": {"n_steps": 20_000}}
 ENDLESS = {**LONG, "run": {"generations": 100_000}}
 
 
@@ -64,6 +65,12 @@ def on_a_terminal(
         process.wait()
 
 
+def processes_of(process: subprocess.Popen[Any]) -> tuple[list[psutil.Process], Path]:
+    """Return the processes below one, and the folder of its cluster."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    return family, folder_of(family)
+
+
 def wait_for_state(process: subprocess.Popen[bytes], terminal: int, folder: Path) -> None:
     """Wait for the first commit; empty the terminal meanwhile, so that no write to it blocks."""
 
@@ -81,8 +88,7 @@ def test_closed_terminal_ends_a_run_resumably(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     with on_a_terminal(tmp_path) as (process, terminal):
         wait_for_state(process, terminal, folder)
-        family = psutil.Process(process.pid).children(recursive=True)
-        ray = folder_of(family)
+        family, ray = processes_of(process)
         os.close(terminal)
         os.killpg(process.pid, signal.SIGHUP)  # as a shell does for all processes of its jobs
         assert process.wait(SOON_S) == 4
@@ -106,17 +112,17 @@ def test_run_that_ignores_hangups_goes_on_without_its_terminal(tmp_path: Path) -
     assert verify(store).problems == []
 
 
-def exhaustive(*values: str) -> object:
-    return pytest.param(*values, marks=pytest.mark.exhaustive)
+def exhaustive(target: str, sent: str) -> object:
+    marks = [pytest.mark.exhaustive, *([pytest.mark.ray] if target == "local" else [])]
+    return pytest.param(target, sent, marks=marks)
 
 
-@pytest.mark.ray
 @pytest.mark.parametrize(
     ("target", "sent"),
     [
-        ("local", "SIGTERM"),
-        ("local", "Ctrl-C"),
+        pytest.param("local", "Ctrl-C", marks=pytest.mark.ray),
         ("inline", "SIGINT"),
+        exhaustive("local", "SIGTERM"),
         exhaustive("local", "SIGINT"),
         exhaustive("local", "SIGHUP"),
         exhaustive("inline", "SIGTERM"),
@@ -154,30 +160,24 @@ def test_resume_after_sigkill_of_the_coordinator_gives_identical_tables(tmp_path
         # The episodes of generation 3 are written, its state perhaps not: the middle of a commit.
         wait_for(process, (folder / "episodes" / "part-000003.parquet").exists)
         workers = worker_processes(process.pid)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family, ray = processes_of(process)
         names = {p.name() for p in family}
-        ray = folder_of(family)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert workers  # one or both: the search begins with the first that is ready
     assert names > {"raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent"}
     assert_gone(family, "outlived their coordinator", SOON_S)
     assert not ray.exists()
-    assert 2 <= RunStore(folder).generation() < 40
+    assert 2 <= RunStore(folder).generation() < 20
     with child([*COMMAND, "resume", "small", "--inline"], tmp_path) as resumed:
         output = resumed.communicate()
     assert resumed.returncode == 0, output
     assert_same_contents(folder, start_config(small_config(**LONG), tmp_path / "undisturbed"))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        ("SIGKILL", -signal.SIGKILL),
-        pytest.param("SIGHUP", 4, marks=pytest.mark.exhaustive),
-    ],
-)
+@pytest.mark.parametrize(("sent", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGHUP", 4)])
 def test_no_process_outlives_a_comparison(tmp_path: Path, sent: str, code: int) -> None:
     comparison_toml(
         tmp_path / "small.toml",
@@ -188,8 +188,7 @@ def test_no_process_outlives_a_comparison(tmp_path: Path, sent: str, code: int) 
     arguments = [*COMMAND, "compare", "small.toml", "--workers", "2", "--out", "."]
     with child(arguments, tmp_path) as process:
         wait_for(process, lambda: any((tmp_path / "small").glob("**/*.npz")))
-        family = psutil.Process(process.pid).children(recursive=True)
-        ray = folder_of(family)
+        family, ray = processes_of(process)
         process.send_signal(signal.Signals[sent])
         output, errors = process.communicate()
     assert process.returncode == code, (output, errors)
