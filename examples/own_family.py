@@ -5,14 +5,14 @@ code contains them. So what depends on values is written with ``xp.where``, neve
 nothing is assigned into arrays.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramPlay
+from spikeloop.tasks.base import IntArray, Interface, References
+from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
 
@@ -36,29 +36,14 @@ class Recall(Settings):
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RecallTasks":
         """Draws cues; more tasks begin with the same ones."""
-        return RecallTasks((rng.random(n_tasks) * self.n_cues).astype(np.int64), self)
+        return RecallTasks(self, (rng.random(n_tasks) * self.n_cues).astype(np.int64))
 
 
 @dataclass(frozen=True)
-class RecallTasks:
-    """A batch: (n_tasks,) cues and their family."""
+class RecallTasks(FamilyBatch[Recall]):
+    """A batch: (n_tasks,) cues, beside the settings of their family."""
 
     cue: IntArray
-    family: Recall
-
-    @property
-    def n_tasks(self) -> int:
-        """Number of tasks in the batch."""
-        return len(self.cue)
-
-    @property
-    def interface(self) -> Interface:
-        """That of the family."""
-        return self.family.interface
-
-    def __getitem__(self, tasks: slice) -> "RecallTasks":
-        """The tasks of a slice, as a batch of its own."""
-        return replace(self, cue=self.cue[tasks])
 
     def references(self) -> References:
         """Exact expected returns of random actions (score 0) and of the cue (score 1)."""
@@ -68,24 +53,12 @@ class RecallTasks:
         """The rules: the same for all tasks of the family."""
         return RecallProgram(self.family.n_steps)
 
-    def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """What differs between tasks."""
-        return {"cue": self.cue}
-
-    def play(self, task: IntArray) -> ProgramPlay:
-        """Begins episodes side by side, for learners in NumPy."""
-        return ProgramPlay.begin(self, task)
-
 
 @dataclass(frozen=True)
-class RecallProgram:
+class RecallProgram(TaskProgram):
     """The rules. Compiled code depends on the fields of this class, so they are plain values."""
 
     n_steps: int
-
-    def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Nothing is random in an episode."""
-        return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Which task each episode is for, and how many steps are done."""

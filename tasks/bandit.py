@@ -6,14 +6,14 @@ Neurosci. 13:483; repository Neuromorphic_Hardware_learns_to_learn, hardware/mab
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramBatch
+from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
 Rewards = Literal["bernoulli", "gaussian"]
@@ -29,22 +29,6 @@ LEAST_UNIFORM = 2.0**-54
 """Half the least positive number that a generator draws, in place of 0, whose quantile is −∞."""
 USUAL = 3.0
 """Half the usual range of a Gaussian reward, in standard deviations."""
-
-
-def _interface(n_arms: int, n_steps: int, scale: tuple[float, float] | None) -> Interface:
-    """Return the interface; ``scale`` has the standard deviations of Gaussian means and rewards."""
-    if scale is None:
-        return Interface(
-            n_observations=1,
-            n_actions=n_arms,
-            actions="discrete",
-            n_steps=n_steps,
-            feedback_values=(0.0, 1.0),
-            tables=False,
-            n_latents=n_arms,
-        )
-    usual = USUAL * float(np.hypot(*scale))
-    return Interface(1, n_arms, "discrete", n_steps, feedback_range=(-usual, usual), tables=False)
 
 
 class Bandit(Settings):
@@ -84,8 +68,11 @@ class Bandit(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with one observation and one action per arm."""
-        scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
-        return _interface(self.n_arms, self.n_steps, scale)
+        plain = Interface(1, self.n_arms, "discrete", self.n_steps, tables=False)
+        if self.rewards == "gaussian":
+            usual = USUAL * float(np.hypot(self.mean_spread, self.noise))
+            return replace(plain, feedback_range=(-usual, usual))
+        return replace(plain, feedback_values=(0.0, 1.0), n_latents=self.n_arms)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "BanditTasks":
         """Sample independent bandits."""
@@ -98,36 +85,18 @@ class Bandit(Settings):
             if (worse := TWO_POINTS.get(self.arms)) is not None:
                 first = np.where(first < 0.5, worse, 1.0 - worse)
             mean = np.stack([first, 1.0 - first], axis=1)
-        return BanditTasks(
-            mean, self.n_steps, self.rewards, self.arms, self.mean_spread, self.noise
-        )
+        return BanditTasks(self, mean)
 
 
 @dataclass(frozen=True)
-class BanditTasks(ProgramBatch):
+class BanditTasks(FamilyBatch[Bandit]):
     """A batch of bandits.
 
     Attributes:
         mean: (n_tasks, n_arms) expected reward of a pull; a probability with Bernoulli rewards.
-        n_steps: pulls of one episode.
-        rewards: law of one arm's rewards.
-        arms: law from which the arms of a bandit were drawn.
-        mean_spread: standard deviation of that law with Gaussian rewards.
-        noise: standard deviation of Gaussian rewards.
     """
 
     mean: FloatArray
-    n_steps: int
-    rewards: Rewards = "bernoulli"
-    arms: Arms = "independent"
-    mean_spread: float = 1.0
-    noise: float = 1.0
-
-    @property
-    def interface(self) -> Interface:
-        """Return the interface of the family."""
-        scale = (self.mean_spread, self.noise) if self.rewards == "gaussian" else None
-        return _interface(self.mean.shape[1], self.n_steps, scale)
 
     def references(self) -> References:
         """Return exact expected returns of uniform pulls, and of always pulling the best arm.
@@ -136,17 +105,17 @@ class BanditTasks(ProgramBatch):
         / regret of the random policy. The best that can be learned is among the ``baselines``.
         """
         return References(
-            random=self.n_steps * self.mean.mean(axis=1),
-            optimal=self.n_steps * self.mean.max(axis=1),
+            random=self.family.n_steps * self.mean.mean(axis=1),
+            optimal=self.family.n_steps * self.mean.max(axis=1),
         )
 
     def program(self) -> "BanditProgram":
         """Return the rules."""
-        return BanditProgram(self.noise if self.rewards == "gaussian" else None)
+        return BanditProgram(self.family.noise if self.family.rewards == "gaussian" else None)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """Return ``mean``, and the chances as ``latents``, scaled to −1 (never) to 1 (always)."""
-        if self.rewards == "gaussian":
+        if self.family.rewards == "gaussian":
             return {"mean": self.mean}
         return {"mean": self.mean, "latents": 2 * self.mean - 1}
 
@@ -167,8 +136,9 @@ class BanditTasks(ProgramBatch):
         from spikeloop.tasks.references.bandit_optimum import best_choices, majority_return
         from spikeloop.tasks.references.simulation import IndexPolicy, simulated_return
 
-        mean, n_steps, n_arms = self.mean, self.n_steps, self.mean.shape[1]
-        gaussian, independent = self.rewards == "gaussian", self.arms == "independent"
+        family, mean = self.family, self.mean
+        n_steps, n_arms = family.n_steps, family.n_arms
+        gaussian, independent = family.rewards == "gaussian", family.arms == "independent"
         baselines: dict[str, FloatArray] = {}
         if not gaussian and n_arms == 2 and n_steps <= exact.MAX_STEPS:
             count_policies = exact.count_policies()
@@ -178,7 +148,7 @@ class BanditTasks(ProgramBatch):
                 baselines[name] = exact.expected_return(choose, mean, n_steps)
         else:
             policies = (
-                indices.gaussian_policies(self.mean_spread, self.noise)
+                indices.gaussian_policies(family.mean_spread, family.noise)
                 if gaussian
                 else indices.bernoulli_policies()
             )
@@ -197,7 +167,7 @@ class BanditTasks(ProgramBatch):
 
 
 @dataclass(frozen=True)
-class BanditProgram:
+class BanditProgram(TaskProgram):
     """The rules of bandits: rewards by inversion of their distribution function.
 
     A Bernoulli arm pays where the random number is below its chance. In single precision both are
@@ -217,14 +187,6 @@ class BanditProgram:
 
         deviation: FloatArray = self.noise * ndtri(np.maximum(uniform, LEAST_UNIFORM))
         return deviation
-
-    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Return the tasks; nothing changes during an episode."""
-        return {"task": task}
-
-    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return zeros."""
-        return xp.zeros_like(state["task"])
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramBatch
+from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
 CLUES = 10
@@ -52,37 +52,33 @@ class InformativeBandit(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with one observation, one action per arm, and few rewards."""
-        return self._program.interface(self.n_steps)
-
-    @property
-    def _program(self) -> "InformativeProgram":
-        return InformativeProgram(self.n_arms, self.target_reward, self.other_reward)
+        clues = {number / CLUES for number in range(1, self.n_arms)}
+        values = tuple(sorted(clues | {self.target_reward, self.other_reward}))
+        return Interface(
+            n_observations=1,
+            n_actions=self.n_arms,
+            actions="discrete",
+            n_steps=self.n_steps,
+            feedback_range=(values[0], values[-1]),
+            feedback_values=values,
+            tables=False,
+        )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "InformativeTasks":
         """Sample independent targets; larger samples start with the same ones."""
-        return InformativeTasks(
-            (rng.random(n_tasks) * (self.n_arms - 1)).astype(np.int64), self.n_steps, self._program
-        )
+        target = (rng.random(n_tasks) * (self.n_arms - 1)).astype(np.int64)
+        return InformativeTasks(self, target)
 
 
 @dataclass(frozen=True)
-class InformativeTasks(ProgramBatch):
+class InformativeTasks(FamilyBatch[InformativeBandit]):
     """A batch of bandits with an informative arm.
 
     Attributes:
         target: (n_tasks,) the target arm, from 0 to n_arms − 2.
-        n_steps: pulls of one episode.
-        rules: the numbers that all tasks share.
     """
 
     target: IntArray
-    n_steps: int
-    rules: "InformativeProgram"
-
-    @property
-    def interface(self) -> Interface:
-        """Return the interface of the family."""
-        return self.rules.interface(self.n_steps)
 
     @property
     def clue(self) -> FloatArray:
@@ -95,18 +91,15 @@ class InformativeTasks(ProgramBatch):
         As with all bandits, the optimal policy knows the task (its return is 25 with the defaults),
         so no learner gets a score of 1; the best that can be learned is among the ``baselines``.
         """
-        rules = self.rules
-        others = (rules.n_arms - 2) * rules.other_reward
-        random = self.n_steps * (rules.target_reward + others + self.clue) / rules.n_arms
-        return References(random, np.full(self.n_tasks, self.n_steps * rules.target_reward))
+        family = self.family
+        others = (family.n_arms - 2) * family.other_reward
+        random = family.n_steps * (family.target_reward + others + self.clue) / family.n_arms
+        return References(random, np.full(self.n_tasks, family.n_steps * family.target_reward))
 
     def program(self) -> "InformativeProgram":
         """Return the rules."""
-        return self.rules
-
-    def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """Return ``target``."""
-        return {"target": self.target}
+        family = self.family
+        return InformativeProgram(family.n_arms, family.target_reward, family.other_reward)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) exact returns of policies that know the family but not the task.
@@ -121,12 +114,12 @@ class InformativeTasks(ProgramBatch):
         arm now, one more blind pull before it pays the more, the fewer arms are left, so it is best
         to pull the informative arm at once or never.
         """
-        rules, numbers = self.rules, np.arange(self.rules.n_arms - 1)
-        wrong = np.minimum(numbers, self.n_steps)
-        right = self.n_steps - wrong
+        family, numbers = self.family, np.arange(self.family.n_arms - 1)
+        wrong = np.minimum(numbers, family.n_steps)
+        right = family.n_steps - wrong
         # Of a mean over orders every task has the same.
-        blind = float((wrong * rules.other_reward + right * rules.target_reward).mean())
-        known = (self.n_steps - 1) * rules.target_reward
+        blind = float((wrong * family.other_reward + right * family.target_reward).mean())
+        known = (family.n_steps - 1) * family.target_reward
         baselines = {
             "informative arm first": self.clue + known,
             "blind search": np.full(self.n_tasks, blind),
@@ -137,7 +130,7 @@ class InformativeTasks(ProgramBatch):
 
 
 @dataclass(frozen=True)
-class InformativeProgram:
+class InformativeProgram(TaskProgram):
     """The deterministic rules of bandits with an informative arm.
 
     Attributes:
@@ -150,37 +143,11 @@ class InformativeProgram:
     target_reward: float
     other_reward: float
 
-    def interface(self, n_steps: int) -> Interface:
-        """Return the interface of such bandits."""
-        clues = {number / CLUES for number in range(1, self.n_arms)}
-        values = tuple(sorted(clues | {self.target_reward, self.other_reward}))
-        return Interface(
-            n_observations=1,
-            n_actions=self.n_arms,
-            actions="discrete",
-            n_steps=n_steps,
-            feedback_range=(values[0], values[-1]),
-            feedback_values=values,
-            tables=False,
-        )
-
-    def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Return the uniform numbers, which are not used."""
-        return uniform
-
-    def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
-        """Return the targets; nothing changes during an episode."""
-        return {"target": arrays["target"][task]}
-
-    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return zeros."""
-        return xp.zeros_like(state["target"])
-
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
     ) -> tuple[Arrays, Any, Any]:
         """Return the rewards of the pulled arms."""
-        target = state["target"]
+        target = arrays["target"][state["task"]]
         blind = xp.where(actions == target, self.target_reward, self.other_reward)
         reward = xp.where(actions == self.n_arms - 1, (target + 1) / CLUES, blind)
         return state, reward, reward

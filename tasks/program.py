@@ -10,14 +10,16 @@ depends on their values.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
-from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.base import FloatArray, IntArray, Interface, TaskFamily
 
 Arrays = Mapping[str, Any]
 """Arrays by name, of NumPy or of a library that traces."""
+
+F = TypeVar("F", bound=TaskFamily)
 
 
 class TaskProgram(Protocol):
@@ -25,18 +27,20 @@ class TaskProgram(Protocol):
 
     Two batches with equal programs and arrays of equal shapes are played by the same compiled code,
     so a program holds what the code depends on, such as the kind of rewards, and nothing else.
+
+    Written out here is what a program does that inherits from this class and says nothing else.
     """
 
     def __hash__(self) -> int:
-        """Return a hash of the plain values."""
-        ...
+        """Return a hash of the plain values, as frozen dataclasses do."""
+        return hash(type(self))
 
     def to_noise(self, uniform: FloatArray) -> FloatArray:
         """Transform uniform random numbers in [0, 1) into what a step needs, elementwise, in NumPy.
 
         Here belongs what array libraries compute differently, such as quantiles.
         """
-        ...
+        return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the state of new episodes: arrays with first axis n_episodes.
@@ -46,11 +50,11 @@ class TaskProgram(Protocol):
             arrays: of the batch, first axis n_tasks.
             task: (n_episodes,) task of each episode; part of the state if later steps need it.
         """
-        ...
+        return {"task": task}
 
     def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
         """Return (n_episodes,) indices of observations, or (n_episodes, n_observations) vectors."""
-        ...
+        return xp.zeros_like(state["task"])
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any
@@ -134,9 +138,9 @@ class ProgramBatch(ABC):
     def program(self) -> TaskProgram:
         """Return the rules."""
 
-    @abstractmethod
     def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """Return the sampled tasks, see ``ProgrammedTasks``."""
+        """Return the sampled tasks, see ``ProgrammedTasks``: the arrays among the fields."""
+        return self._rows()
 
     def play(self, task: IntArray) -> ProgramPlay:
         """Start episodes side by side; ``task`` (n_episodes,) is the task of each."""
@@ -145,3 +149,19 @@ class ProgramBatch(ABC):
     def _rows(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+@dataclass(frozen=True)
+class FamilyBatch(ProgramBatch, Generic[F]):
+    """Base of batches that need no more than arrays and the settings of their family.
+
+    Attributes:
+        family: the settings that the tasks were drawn with.
+    """
+
+    family: F
+
+    @property
+    def interface(self) -> Interface:
+        """Return the interface of the family."""
+        return self.family.interface

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramBatch, ProgramPlay
+from spikeloop.tasks.program import Arrays, FamilyBatch, ProgramPlay, TaskProgram
 from spikeloop.tasks.references.least_squares import interpolation, regression, running_mean
 from spikeloop.tasks.settings import Settings
 
@@ -24,22 +24,6 @@ COEFFICIENT_VARIANCE = 1 / 3
 TARGET_RANGE = 0.2, 0.8
 PRIOR_MEAN = 0.5
 """Expected target before anything of a task is known: coefficients have mean 0."""
-
-
-def _interface(input_range: float, n_steps: int) -> Interface:
-    return Interface(
-        n_observations=2,
-        n_actions=1,
-        actions="continuous",
-        n_steps=n_steps,
-        observations="continuous",
-        observation_range=(-input_range, input_range),
-        action_range=TARGET_RANGE,
-        feedback="target",
-        feedback_range=TARGET_RANGE,
-        tables=False,
-        n_latents=N_COEFFICIENTS,
-    )
 
 
 class Quadratic(Settings):
@@ -65,30 +49,38 @@ class Quadratic(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with two inputs, one answer, and targets as feedback."""
-        return _interface(self.input_range, self.n_steps)
+        return Interface(
+            n_observations=2,
+            n_actions=1,
+            actions="continuous",
+            n_steps=self.n_steps,
+            observations="continuous",
+            observation_range=(-self.input_range, self.input_range),
+            action_range=TARGET_RANGE,
+            feedback="target",
+            feedback_range=TARGET_RANGE,
+            tables=False,
+            n_latents=N_COEFFICIENTS,
+        )
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "QuadraticTasks":
         """Sample functions with their inputs; larger samples start with the same ones."""
         drawn = rng.uniform(-1.0, 1.0, (n_tasks, N_COEFFICIENTS + 2 * self.n_steps))
         inputs = drawn[:, N_COEFFICIENTS:].reshape(n_tasks, self.n_steps, 2)
-        return QuadraticTasks(
-            drawn[:, :N_COEFFICIENTS].copy(), inputs * self.input_range, self.input_range
-        )
+        return QuadraticTasks(self, drawn[:, :N_COEFFICIENTS].copy(), inputs * self.input_range)
 
 
 @dataclass(frozen=True)
-class QuadraticTasks(ProgramBatch):
+class QuadraticTasks(FamilyBatch[Quadratic]):
     """A batch of quadratic functions, each with the samples of an episode.
 
     Attributes:
         coefficients: (n_tasks, 6) a, b, c, d, e, f, in [-1, 1].
         inputs: (n_tasks, n_steps, 2) x1 and x2, between minus and plus ``input_range``.
-        input_range: of the family; sets the scale of the targets.
     """
 
     coefficients: FloatArray
     inputs: FloatArray
-    input_range: float
 
     @property
     def n_steps(self) -> int:
@@ -96,14 +88,9 @@ class QuadraticTasks(ProgramBatch):
         return int(self.inputs.shape[1])
 
     @property
-    def interface(self) -> Interface:
-        """Return the interface of the family."""
-        return _interface(self.input_range, self.n_steps)
-
-    @property
     def scale(self) -> float:
         """Return target per y: |y| ≤ 3 r² + 2 r + 1 for input range r becomes at most 0.3."""
-        largest = (3 * self.input_range + 2) * self.input_range + 1
+        largest = (3 * self.family.input_range + 2) * self.family.input_range + 1
         return (TARGET_RANGE[1] - TARGET_RANGE[0]) / 2 / largest
 
     def basis(self) -> FloatArray:
@@ -132,7 +119,7 @@ class QuadraticTasks(ProgramBatch):
         ``argsort`` along the last axis is a curriculum from easy to hard.
         """
         larger: FloatArray = np.abs(self.inputs).max(axis=-1)
-        return larger / self.input_range
+        return larger / self.family.input_range
 
     def references(self) -> References:
         """Return exact returns of always answering the prior mean, and of answers without error."""
@@ -147,7 +134,7 @@ class QuadraticTasks(ProgramBatch):
         coefficients' mean and variance. For a curriculum's errors, put ``inputs`` in its order.
         """
         y, basis = self.values(), self.basis()
-        squared = self.input_range**2
+        squared = self.family.input_range**2
         # Off x² and x1 x2, the best line takes the mean r² / 3 of each x² into its constant. What
         # remains has variance 4 r⁴ / 45 for each x² and r⁴ / 9 for x1 x2; to a line it is noise.
         constant = 1 + 2 * (squared / 3) ** 2
@@ -205,7 +192,7 @@ class QuadraticTasks(ProgramBatch):
 
 
 @dataclass(frozen=True)
-class QuadraticProgram:
+class QuadraticProgram(TaskProgram):
     """The rules of quadratic functions.
 
     The state has ``task`` and ``done``, (n_episodes,) the answers given so far. Episodes that meet
@@ -216,10 +203,6 @@ class QuadraticProgram:
     """
 
     scale: float
-
-    def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Return the uniform numbers, which are not used."""
-        return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the state before the first sample, in the order in which samples were drawn."""

@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.bandit import LEAST_UNIFORM
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramBatch
+from spikeloop.tasks.base import FloatArray, Interface, References
+from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
 Volatility = Literal["low", "high", "mixed"]
@@ -71,7 +71,15 @@ class RestlessBandit(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with one observation, one action per arm, and rewards 0 and 1."""
-        return _interface(self.n_arms, self.n_steps)
+        return Interface(
+            1, self.n_arms, "discrete", self.n_steps, feedback_values=(0.0, 1.0), tables=False
+        )
+
+    @property
+    def volatilities(self) -> tuple[float, ...]:
+        """Return the possible standard deviations of a step, which have equal chances."""
+        low, high = self.low_volatility, self.high_volatility
+        return {"low": (low,), "high": (high,), "mixed": (low, high)}[self.volatility]
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "RestlessTasks":
         """Sample independent bandits with the chances of all steps.
@@ -81,11 +89,7 @@ class RestlessBandit(Settings):
         # Imported here, so that the command line does not wait for it.
         from scipy.special import ndtri
 
-        possible = {
-            "low": (self.low_volatility,),
-            "high": (self.high_volatility,),
-            "mixed": (self.low_volatility, self.high_volatility),
-        }[self.volatility]
+        possible = self.volatilities
         n_walks = 1 if self.arms == "dependent" else self.n_arms
         drawn = rng.random((n_tasks, 1 + self.n_steps * n_walks))  # a row is a task
         volatility = np.array(possible)[(drawn[:, 0] * len(possible)).astype(np.int64)]
@@ -96,32 +100,18 @@ class RestlessBandit(Settings):
         mean = np.where(folded > 1.0, 2.0 - folded, folded)
         if self.arms == "dependent":
             mean = np.concatenate([mean, 1.0 - mean], axis=2)
-        return RestlessTasks(mean, self.arms, possible)
-
-
-def _interface(n_arms: int, n_steps: int) -> Interface:
-    return Interface(1, n_arms, "discrete", n_steps, feedback_values=(0.0, 1.0), tables=False)
+        return RestlessTasks(self, mean)
 
 
 @dataclass(frozen=True)
-class RestlessTasks(ProgramBatch):
+class RestlessTasks(FamilyBatch[RestlessBandit]):
     """A batch of restless bandits.
 
     Attributes:
         mean: (n_tasks, n_steps, n_arms) chance that a pull pays, in each step.
-        arms: law of the arms of a bandit.
-        volatilities: possible standard deviations of a step, with equal chances.
     """
 
     mean: FloatArray
-    arms: Arms
-    volatilities: tuple[float, ...]
-
-    @property
-    def interface(self) -> Interface:
-        """Return the interface of the family."""
-        _, n_steps, n_arms = self.mean.shape
-        return _interface(n_arms, n_steps)
 
     def references(self) -> References:
         """Return exact expected returns of uniform pulls, and of the best arm of each step.
@@ -136,10 +126,6 @@ class RestlessTasks(ProgramBatch):
     def program(self) -> "RestlessProgram":
         """Return the rules."""
         return RestlessProgram()
-
-    def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """Return ``mean``."""
-        return {"mean": self.mean}
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Estimate (n_tasks,) expected returns of policies that know the family but not the task.
@@ -158,15 +144,14 @@ class RestlessTasks(ProgramBatch):
         from spikeloop.tasks.references import restless_policies as policies
         from spikeloop.tasks.references.bandit_indices import bernoulli_policies
         from spikeloop.tasks.references.simulation import IndexPolicy, Policy, simulated_return
-        from spikeloop.tasks.references.walk_filter import WalkLaw
 
-        n_arms, dependent = self.mean.shape[2], self.arms == "dependent"
-        law = WalkLaw(1 if dependent else n_arms, dependent, self.volatilities)
+        n_arms, dependent = self.family.n_arms, self.family.arms == "dependent"
+        law = (1 if dependent else n_arms, dependent, self.family.volatilities)
         of_name: dict[str, Policy] = {
             "UCB1": IndexPolicy(bernoulli_policies()["UCB1"], n_arms),
             "Rescorla-Wagner": policies.RescorlaWagner(n_arms),
-            "Thompson": policies.Thompson(law),
-            "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(law),
+            "Thompson": policies.Thompson(*law),
+            "Bayes optimum" if dependent else "greedy posterior mean": policies.Greedy(*law),
         }
         return {
             name: simulated_return(self.play, self.mean, policy, rng)
@@ -175,23 +160,15 @@ class RestlessTasks(ProgramBatch):
 
 
 @dataclass(frozen=True)
-class RestlessProgram:
+class RestlessProgram(TaskProgram):
     """The rules of restless bandits: an arm pays where the random number is below its chance.
 
     The state has ``task`` and ``done``, (n_episodes,) the pulls so far.
     """
 
-    def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Return the uniform numbers themselves."""
-        return uniform
-
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the state before the first pull."""
         return {"task": task, "done": xp.zeros_like(task)}
-
-    def observe(self, xp: Any, arrays: Arrays, state: Arrays) -> Any:
-        """Return zeros."""
-        return xp.zeros_like(state["task"])
 
     def step(
         self, xp: Any, arrays: Arrays, state: Arrays, actions: Any, noise: Any

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramBatch
+from spikeloop.tasks.program import Arrays, ProgramBatch, TaskProgram
 from spikeloop.tasks.references.finite_horizon import optimal_return, random_return
 
 
@@ -99,16 +99,12 @@ class TabularTasks(ProgramBatch):
 
 
 @dataclass(frozen=True)
-class TabularProgram:
+class TabularProgram(TaskProgram):
     """The rules of Markov decision processes as tables.
 
     In single precision a random number close to the border between two successors may fall on the
     other side, with a probability below 1e-7 for each border of a row.
     """
-
-    def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Return the uniform numbers themselves."""
-        return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Put each episode into the start state of its task; ``place`` is the current state."""

@@ -25,7 +25,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spikeloop.tasks.base import FloatArray, IntArray, Interface, References
-from spikeloop.tasks.program import Arrays, ProgramBatch
+from spikeloop.tasks.program import Arrays, FamilyBatch, TaskProgram
 from spikeloop.tasks.settings import Settings
 
 
@@ -69,7 +69,7 @@ class TwoStep(Settings):
     @property
     def interface(self) -> Interface:
         """Return an interface with three observations, two actions, and rewards 0 and 1."""
-        return _interface(self.n_steps)
+        return Interface(3, 2, "discrete", self.n_steps, feedback_values=(0.0, 1.0), tables=False)
 
     def sample(self, n_tasks: int, rng: np.random.Generator) -> "TwoStepTasks":
         """Sample independent tasks; larger samples start with the same ones."""
@@ -77,29 +77,19 @@ class TwoStep(Settings):
         swapped = drawn < self.reversal
         swapped[:, 0] = drawn[:, 0] < 0.5
         good = swapped.cumsum(axis=1) % 2
-        return TwoStepTasks(good, self.common, self.reward, self.reversal)
-
-
-def _interface(n_steps: int) -> Interface:
-    return Interface(3, 2, "discrete", n_steps, feedback_values=(0.0, 1.0), tables=False)
+        return TwoStepTasks(self, good)
 
 
 @dataclass(frozen=True)
-class TwoStepTasks(ProgramBatch):
+class TwoStepTasks(FamilyBatch[TwoStep]):
     """A batch of two-step tasks.
 
     Attributes:
         good: (n_tasks, n_trials) the good state of each trial: 0 for state 1, 1 for state 2, which
             is also the better action.
-        common: probability of an action's usual transition.
-        reward: chance of a reward in the good state.
-        reversal: chance of a reversal before a trial, with which ``good`` was drawn.
     """
 
     good: IntArray
-    common: float
-    reward: float
-    reversal: float
 
     @property
     def n_trials(self) -> int:
@@ -107,14 +97,10 @@ class TwoStepTasks(ProgramBatch):
         return int(self.good.shape[1])
 
     @property
-    def interface(self) -> Interface:
-        """Return the interface of the family."""
-        return _interface(2 * self.n_trials)
-
-    @property
     def right_pays(self) -> float:
         """Return the chance of a reward in a trial with the better action; else it is 1 − this."""
-        return self.common * self.reward + (1.0 - self.common) * (1.0 - self.reward)
+        common, reward = self.family.common, self.family.reward
+        return common * reward + (1.0 - common) * (1.0 - reward)
 
     def references(self) -> References:
         """Return exact expected returns of uniform actions, and of knowing each trial's good state.
@@ -126,11 +112,7 @@ class TwoStepTasks(ProgramBatch):
 
     def program(self) -> "TwoStepProgram":
         """Return the rules."""
-        return TwoStepProgram(self.common, self.reward)
-
-    def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """Return ``good``."""
-        return {"good": self.good}
+        return TwoStepProgram(self.family.common, self.family.reward)
 
     def baselines(self, rng: np.random.Generator) -> Mapping[str, FloatArray]:
         """Return (n_tasks,) expected returns of policies that know the family but not the task.
@@ -152,19 +134,19 @@ class TwoStepTasks(ProgramBatch):
 
         baselines: dict[str, FloatArray] = {}
         for agrees, last, best in (
-            (self.reward, "stay by state", "Bayes optimum"),
+            (self.family.reward, "stay by state", "Bayes optimum"),
             (self.right_pays, "stay by action", "blind to states"),
         ):
             baselines[last] = last_return(self.good, agrees, self.right_pays)
             baselines[best] = filtered_return(
-                self.good, agrees, self.reversal, self.right_pays, rng
+                self.good, agrees, self.family.reversal, self.right_pays, rng
             )
         return baselines
 
 
 @dataclass(frozen=True)
-class TwoStepProgram:
-    """The rules of two-step tasks.
+class TwoStepProgram(TaskProgram):
+    """The rules of two-step tasks, which use uniform numbers for transitions and rewards in turn.
 
     The state has ``task``, ``trial`` and ``place``, (n_episodes,) what each episode observes: 0 at
     the first stage, 1 or 2 at the second one.
@@ -176,10 +158,6 @@ class TwoStepProgram:
 
     common: float
     reward: float
-
-    def to_noise(self, uniform: FloatArray) -> FloatArray:
-        """Return the uniform numbers themselves, used for transitions and rewards in turn."""
-        return uniform
 
     def start(self, xp: Any, arrays: Arrays, task: Any) -> Arrays:
         """Return the first stage of the first trial."""

@@ -67,12 +67,12 @@ def expected_rewards(tasks: Bandits) -> FloatArray:
     if isinstance(tasks, BanditTasks):
         mean = tasks.mean
     else:
-        rules = tasks.rules
-        mean = np.full((tasks.n_tasks, rules.n_arms), rules.other_reward)
-        mean[np.arange(tasks.n_tasks), tasks.target] = rules.target_reward
+        family = tasks.family
+        mean = np.full((tasks.n_tasks, family.n_arms), family.other_reward)
+        mean[np.arange(tasks.n_tasks), tasks.target] = family.target_reward
         mean[:, -1] = tasks.clue
     n_tasks, n_arms = mean.shape
-    return np.broadcast_to(mean[:, None, :], (n_tasks, tasks.n_steps, n_arms))
+    return np.broadcast_to(mean[:, None, :], (n_tasks, tasks.family.n_steps, n_arms))
 
 
 def best_arms(tasks: Bandits) -> IntArray:
@@ -86,7 +86,7 @@ def roles(tasks: Bandits, actions: IntArray) -> dict[str, NDArray[np.bool_]]:
     best = actions == best_arms(tasks)
     if not isinstance(tasks, InformativeTasks):
         return {BEST: best, OTHER: ~best}
-    informative = actions == tasks.rules.n_arms - 1
+    informative = actions == tasks.family.n_arms - 1
     return {INFORMATIVE: informative, TARGET: best, OTHER: ~best & ~informative}
 
 

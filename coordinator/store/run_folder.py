@@ -65,7 +65,7 @@ class Run:
         """
         arrays = self.store.state(generation)
         try:
-            state: Any = from_arrays(type(self.config.strategy).State, arrays)
+            state: Any = from_arrays(self.config.strategy.State, arrays)
             for name, initial in self.config.first_arrays.items():
                 found = arrays[name]
                 shapes = [a.shape[1:] if a.ndim > 1 else a.shape for a in (found, initial)]

@@ -34,35 +34,13 @@ from spikeloop.coordinator.strategies.metropolis import (
     spread_of,
 )
 from spikeloop.coordinator.strategies.population import Explicit, own
+from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
 
-@dataclass(frozen=True)
-class AnnealingState:
-    """State of the chains.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        points: (n_chains, n_dim) the incumbents, folded.
-        remembered: (n_chains,) fitness by which each incumbent won its place; nan if it has none,
-            and always where incumbents are evaluated again.
-        merit: (n_chains,) average of the chain's standardised fitness, fading into the past.
-        bounded: (n_dim,) whether a coordinate is folded into [0, 1].
-        accepted: share of the proposals that were accepted in the last generation.
-    """
-
-    generation: int
-    points: FloatArray
-    remembered: FloatArray
-    merit: FloatArray
-    bounded: NDArray[np.bool_]
-    accepted: float
-
-
-class Annealing(Settings):
+class Annealing(PopulationSettings):
     """Simulated annealing: independent chains whose temperature falls.
 
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one step
@@ -73,7 +51,27 @@ class Annealing(Settings):
     with many separate maxima and hundreds of generations, use a first temperature of about 1.
     """
 
-    State: ClassVar[type] = AnnealingState
+    @dataclass(frozen=True)
+    class State:
+        """State of the chains.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            points: (n_chains, n_dim) the incumbents, folded.
+            remembered: (n_chains,) fitness by which each incumbent won its place; nan if it has
+                none, and always where incumbents are evaluated again.
+            merit: (n_chains,) average of the chain's standardised fitness, fading into the past.
+            bounded: (n_dim,) whether a coordinate is folded into [0, 1].
+            accepted: share of the proposals that were accepted in the last generation.
+        """
+
+        generation: int
+        points: FloatArray
+        remembered: FloatArray
+        merit: FloatArray
+        bounded: NDArray[np.bool_]
+        accepted: float
+
     invariance: ClassVar[Invariance] = "affine"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -126,15 +124,13 @@ class Annealing(Settings):
             )
         return self
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> AnnealingState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put chain 0 at the starting point, the others at draws of the initial law."""
         n_chains = self._n_chains()
         bounded = space.bounded()
         points = space.sample(n_chains, rng)
         points[0] = fold(start, bounded)
-        return AnnealingState(
+        return self.State(
             generation=0,
             points=points,
             remembered=np.full(n_chains, np.nan),
@@ -143,7 +139,7 @@ class Annealing(Settings):
             accepted=0.0,
         )
 
-    def ask(self, state: AnnealingState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Give incumbents, then proposals; proposals only if incumbents are not reevaluated.
 
         Slot c is the incumbent of chain c, slot n_chains + c its proposal.
@@ -157,18 +153,9 @@ class Annealing(Settings):
             proposals = state.points.copy()
         return Explicit(proposals, slots[n_chains:])
 
-    def n_candidates(self, state: AnnealingState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return 2 * self._n_chains() if self.reevaluate else self._n_chains()
-
     def tell(
-        self,
-        state: AnnealingState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> AnnealingState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Move each chain, or not."""
         population = own(population, Explicit, self.kind)
         require_any_fitness(evaluation)
@@ -195,7 +182,7 @@ class Annealing(Settings):
             accepted=float(moves.mean()),
         )
 
-    def recommend(self, state: AnnealingState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the incumbent of the chain with the highest average fitness, (n_dim,).
 
         Fitness is standardised within each generation, whose tasks all chains share, and averaged
@@ -204,7 +191,7 @@ class Annealing(Settings):
         """
         return np.asarray(state.points[np.argmax(state.merit)])
 
-    def summary(self, state: AnnealingState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give temperature and step of the next generation, and the share of accepted proposals."""
         return {
             "sigma": self._step(state),
@@ -215,7 +202,7 @@ class Annealing(Settings):
     def _n_chains(self) -> int:
         return self.population_size // 2 if self.reevaluate else self.population_size
 
-    def _temperature(self, state: AnnealingState) -> float:
+    def _temperature(self, state: State) -> float:
         return temperature(
             self.schedule,
             state.generation,
@@ -224,7 +211,7 @@ class Annealing(Settings):
             self.n_steps,
         )
 
-    def _step(self, state: AnnealingState) -> float:
+    def _step(self, state: State) -> float:
         if not self.step_follows_temperature:
             return self.step
         return self.step * self._temperature(state) / self.temperature_first

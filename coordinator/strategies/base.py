@@ -41,7 +41,6 @@ class Strategy(Protocol[S]):
     arguments.
     """
 
-    State: ClassVar[type]
     tunable: ClassVar[ParameterSpace]
     """What a comparison may tune: settings named by their keys (``optimizer.momentum``).
 
@@ -52,6 +51,11 @@ class Strategy(Protocol[S]):
     invariance: ClassVar[Invariance]
 
     # A class that uses gradients also has ``wants_gradient: ClassVar[bool] = True``.
+
+    @property
+    def State(self) -> type[S]:
+        """The class of states, which stands inside the settings."""
+        ...
 
     @property
     def kind(self) -> str:
@@ -125,6 +129,6 @@ def from_arrays(kind: type[S], arrays: Mapping[str, NDArray[Any]]) -> S:
     expected = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if expected != set(arrays):
         raise ValueError(
-            f"{kind.__name__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"
+            f"{kind.__qualname__} has the fields {sorted(expected)}, the file has {sorted(arrays)}"
         )
     return kind(**{name: a.item() if a.ndim == 0 else a for name, a in arrays.items()})

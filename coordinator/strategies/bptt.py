@@ -40,37 +40,6 @@ from spikeloop.workers.xla import jax, precision
 Array32 = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class BpttState:
-    """State of the ascent. Its long arrays are float32, as gradients are.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        point: (n_dim,) x.
-        first: (n_dim,) m, the first moment of the gradient.
-        second: (n_dim,) v, its second moment.
-        average: (n_dim,) x̄; (0,) where nothing is averaged.
-        bounded: (n_bounded,) int32, which coordinates have bounds.
-        n_steps: k, generations that made a step.
-        n_not_finite: generations that made none, because their gradient was not finite.
-        learning_rate: α of the last generation; 0 where it made no step.
-        gradient_norm: |g| of the last generation before clipping; nan where it is not finite.
-        step_norm: Euclidean length of the last generation's step.
-    """
-
-    generation: int
-    point: Array32
-    first: Array32
-    second: Array32
-    average: Array32
-    bounded: NDArray[np.int32]
-    n_steps: int
-    n_not_finite: int
-    learning_rate: float
-    gradient_norm: float
-    step_norm: float
-
-
 class Bptt(Settings):
     """Gradient ascent with Adam, for learners that are differentiable.
 
@@ -80,7 +49,36 @@ class Bptt(Settings):
     point and moments stay, and it is counted.
     """
 
-    State: ClassVar[type] = BpttState
+    @dataclass(frozen=True)
+    class State:
+        """State of the ascent. Its long arrays are float32, as gradients are.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            point: (n_dim,) x.
+            first: (n_dim,) m, the first moment of the gradient.
+            second: (n_dim,) v, its second moment.
+            average: (n_dim,) x̄; (0,) where nothing is averaged.
+            bounded: (n_bounded,) int32, which coordinates have bounds.
+            n_steps: k, generations that made a step.
+            n_not_finite: generations that made none, because their gradient was not finite.
+            learning_rate: α of the last generation; 0 where it made no step.
+            gradient_norm: |g| of the last generation before clipping; nan where it is not finite.
+            step_norm: Euclidean length of the last generation's step.
+        """
+
+        generation: int
+        point: Array32
+        first: Array32
+        second: Array32
+        average: Array32
+        bounded: NDArray[np.int32]
+        n_steps: int
+        n_not_finite: int
+        learning_rate: float
+        gradient_norm: float
+        step_norm: float
+
     wants_gradient: ClassVar[bool] = True
     invariance: ClassVar[Invariance] = "none"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
@@ -133,15 +131,14 @@ class Bptt(Settings):
             raise ValueError("final_share must be above 0 where schedule is 'exponential', got 0")
         return self
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> BpttState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the point at the start, without moments; Unavailable without JAX and optax."""
-        del rng
         for package in ("jax", "optax"):  # reading a configuration need not import them
             if importlib.util.find_spec(package) is None:
                 raise Unavailable(f"bptt needs {package}: pip install 'spikeloop[lsnn]'")
         point = start.astype(np.float32)
         zeros = np.zeros_like(point)
-        return BpttState(
+        return self.State(
             generation=0,
             point=point,
             first=zeros,
@@ -155,25 +152,18 @@ class Bptt(Settings):
             step_norm=0.0,
         )
 
-    def ask(self, state: BpttState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Propose the point alone."""
-        del rng
         return Explicit(state.point[None].astype(np.float64))
 
-    def n_candidates(self, state: BpttState) -> int:
+    def n_candidates(self, state: State) -> int:
         """Number of candidates of the next generation."""
-        del state
         return 1
 
     def tell(
-        self,
-        state: BpttState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> BpttState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Take one step uphill; none for a gradient that is not finite."""
-        del population, rng
         require_any_fitness(evaluation)
         if evaluation.gradient is None:
             raise TypeError("bptt needs the gradient of fitness, from a differentiable learner")
@@ -216,11 +206,11 @@ class Bptt(Settings):
             **arrays,
         )
 
-    def recommend(self, state: BpttState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the point, or the average over points, (n_dim,)."""
         return (state.average if self.average else state.point).astype(np.float64)
 
-    def summary(self, state: BpttState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give rate, gradient and step of the last generation, and how many made no step."""
         return {
             "learning_rate": state.learning_rate,

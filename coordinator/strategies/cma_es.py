@@ -25,8 +25,8 @@ from pydantic import Field
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.ranking import best_first
+from spikeloop.coordinator.strategies.settings import FirstSigma, PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
@@ -47,30 +47,7 @@ Below it points differ by little more than rounding errors, and C would decay to
 """
 
 
-@dataclass(frozen=True)
-class CmaEsState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        mean: (n_dim,) m, in [0, 1] wherever the space is bounded.
-        sigma: σ, the step size, in coordinates.
-        covariance: C, (n_dim, n_dim), or (n_dim,) its diagonal.
-        path_sigma: (n_dim,) evolution path of the step size.
-        path_covariance: (n_dim,) evolution path of the covariance.
-        bounded: (n_dim,) whether a coordinate is folded.
-    """
-
-    generation: int
-    mean: FloatArray
-    sigma: float
-    covariance: FloatArray
-    path_sigma: FloatArray
-    path_covariance: FloatArray
-    bounded: NDArray[np.bool_]
-
-
-class CmaEs(Settings):
+class CmaEs(PopulationSettings):
     """CMA-ES with full or diagonal covariance, as the library ``cmaes`` computes it.
 
     It learns which parameters matter, and with a full covariance which belong together. The full
@@ -82,7 +59,28 @@ class CmaEs(Settings):
     anything.
     """
 
-    State: ClassVar[type] = CmaEsState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            mean: (n_dim,) m, in [0, 1] wherever the space is bounded.
+            sigma: σ, the step size, in coordinates.
+            covariance: C, (n_dim, n_dim), or (n_dim,) its diagonal.
+            path_sigma: (n_dim,) evolution path of the step size.
+            path_covariance: (n_dim,) evolution path of the covariance.
+            bounded: (n_dim,) whether a coordinate is folded.
+        """
+
+        generation: int
+        mean: FloatArray
+        sigma: float
+        covariance: FloatArray
+        path_sigma: FloatArray
+        path_covariance: FloatArray
+        bounded: NDArray[np.bool_]
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -96,25 +94,20 @@ class CmaEs(Settings):
     population_size: int = Field(
         default=48, ge=MIN_RANKED, description="candidates of a generation"
     )
-    sigma: float = Field(
-        default=0.15, gt=0, description="first standard deviation of the search, in coordinates"
-    )
+    sigma: FirstSigma = 0.15
     covariance: Literal["full", "diagonal"] = Field(
         default="diagonal", description="whether correlations are learnt or only widths"
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> CmaEsState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the mean at the start, with C = I and paths of 0."""
-        del rng
         n = space.n_dim
         if self.covariance == "full" and n > MAX_FULL:
             raise ValueError(
                 f"covariance must be 'diagonal' above {MAX_FULL} dimensions, got 'full' for {n}"
             )
         bounded = space.bounded()
-        return CmaEsState(
+        return self.State(
             generation=0,
             mean=fold(start, bounded),
             sigma=self.sigma,
@@ -125,35 +118,25 @@ class CmaEs(Settings):
             bounded=bounded,
         )
 
-    def ask(self, state: CmaEsState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Draw independently from N(m, σ² C)."""
         optimizer = restore(state, self.population_size, seed=int(rng.integers(2**32)))
         return Explicit(np.array([optimizer.ask() for _ in range(self.population_size)]))
 
-    def n_candidates(self, state: CmaEsState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return self.population_size
-
     def tell(
-        self,
-        state: CmaEsState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> CmaEsState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Apply the library's update for the candidates that have a fitness.
 
         If they are too few, or the search has converged, only the generation counts.
         """
-        del rng
         alive = require_any_fitness(evaluation)
         points = population.rows(0, population.n_candidates)[alive]
         ranked = points[best_first(points, evaluation.fitness[alive])]
         optimizer = restore(state, max(len(ranked), MIN_RANKED))
         if len(ranked) >= MIN_RANKED and mean_width(state) >= MIN_SPREAD:
             optimizer.tell([(point, float(place)) for place, point in enumerate(ranked)])
-        updated = CmaEsState(
+        updated = self.State(
             generation=state.generation + 1,
             mean=optimizer._mean,
             sigma=float(optimizer._sigma),
@@ -164,24 +147,24 @@ class CmaEs(Settings):
         )
         return reflect(updated)
 
-    def recommend(self, state: CmaEsState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the mean, (n_dim,): an average over parents of many generations has little noise."""
         return state.mean
 
-    def summary(self, state: CmaEsState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of the search and the ratio of its longest to its shortest axis."""
         c = state.covariance
         axes = np.maximum(c if c.ndim == 1 else np.linalg.eigvalsh(c), np.finfo(np.float64).tiny)
         return {"sigma": mean_width(state), "axis_ratio": float(np.sqrt(axes.max() / axes.min()))}
 
 
-def mean_width(state: CmaEsState) -> float:
+def mean_width(state: CmaEs.State) -> float:
     """Root of the variance of the search, averaged over coordinates."""
     c = state.covariance
     return state.sigma * float(np.sqrt((c if c.ndim == 1 else np.diag(c)).mean()))
 
 
-def restore(state: CmaEsState, population_size: int, seed: int = 0) -> "CMA | SepCMA":
+def restore(state: CmaEs.State, population_size: int, seed: int = 0) -> "CMA | SepCMA":
     """Make the library's optimiser in this state, for a population of that size.
 
     Its constants are functions of dimension and population size, which the constructor is given.
@@ -208,7 +191,7 @@ def restore(state: CmaEsState, population_size: int, seed: int = 0) -> "CMA | Se
     return optimizer
 
 
-def reflect(state: CmaEsState) -> CmaEsState:
+def reflect(state: CmaEs.State) -> CmaEs.State:
     """Fold the mean of a search without changing the law of folded points.
 
     Folding maps a coordinate by ±x + const around the mean. Where the sign is −, the distribution

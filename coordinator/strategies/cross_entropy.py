@@ -34,33 +34,13 @@ from pydantic import Field
 
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit, InitialLaw, draw_seed
+from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
 
-@dataclass(frozen=True)
-class CrossEntropyState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        fitted: whether the law was ever fitted; until then candidates follow the initial law.
-        mean: (n_dim,) m; at first the starting point.
-        covariance: C, (n_dim, n_dim) or, if diagonal, (n_dim,) variances; at first those of the
-            initial law.
-        bounded: (n_dim,) whether a coordinate is folded into [0, 1].
-    """
-
-    generation: int
-    fitted: bool
-    mean: FloatArray
-    covariance: FloatArray
-    bounded: NDArray[np.bool_]
-
-
-class CrossEntropy(Settings):
+class CrossEntropy(PopulationSettings):
     """Cross-entropy method: refit a Gaussian to the best share of each generation.
 
     Coordinates of bounded parameters have the unit interval as their range, those of weights are in
@@ -71,7 +51,25 @@ class CrossEntropy(Settings):
     smoothing the mean only slows the search down.
     """
 
-    State: ClassVar[type] = CrossEntropyState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            fitted: whether the law was ever fitted; until then candidates follow the initial law.
+            mean: (n_dim,) m; at first the starting point.
+            covariance: C, (n_dim, n_dim) or, if diagonal, (n_dim,) variances; at first those of the
+                initial law.
+            bounded: (n_dim,) whether a coordinate is folded into [0, 1].
+        """
+
+        generation: int
+        fitted: bool
+        mean: FloatArray
+        covariance: FloatArray
+        bounded: NDArray[np.bool_]
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -84,7 +82,6 @@ class CrossEntropy(Settings):
     )
 
     kind: Literal["cross_entropy"] = "cross_entropy"
-    population_size: int = Field(default=48, ge=2, description="candidates of a generation")
     elite_share: float = Field(
         default=0.2, gt=0, le=1, description="ρ, the share of candidates that is fitted, at least 2"
     )
@@ -112,17 +109,14 @@ class CrossEntropy(Settings):
         description="σ_min, smallest standard deviation of a draw, in coordinates",
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> CrossEntropyState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Begin with the initial law and the starting point as its mean."""
-        del rng
         bounded = space.bounded()
         variance = np.where(bounded, 1 / 12, 1.0)  # of U[0, 1] and of N(0, 1)
         covariance = np.diag(variance) if self.covariance == "full" else variance
-        return CrossEntropyState(0, False, start, covariance, bounded)
+        return self.State(0, False, start, covariance, bounded)
 
-    def ask(self, state: CrossEntropyState, rng: np.random.Generator) -> Population:
+    def ask(self, state: State, rng: np.random.Generator) -> Population:
         """Draw from the law; before the first fit propose the mean and draws of the initial law."""
         if not state.fitted:
             seed = draw_seed(rng)
@@ -137,20 +131,10 @@ class CrossEntropy(Settings):
         draws += state.mean
         return Explicit(draws)
 
-    def n_candidates(self, state: CrossEntropyState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return self.population_size
-
     def tell(
-        self,
-        state: CrossEntropyState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> CrossEntropyState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Refit the law to the elites; it stays if only one candidate has a fitness."""
-        del rng
         n_alive = int(np.count_nonzero(require_any_fitness(evaluation)))
         if n_alive < 2:
             return replace(state, generation=state.generation + 1)
@@ -167,11 +151,11 @@ class CrossEntropy(Settings):
             covariance=keep_c * state.covariance + (1 - keep_c) * fit.covariance,  # (2)
         )
 
-    def recommend(self, state: CrossEntropyState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the mean, (n_dim,): an average over elites is less noisy than the best of them."""
         return state.mean
 
-    def summary(self, state: CrossEntropyState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of the next draws: root mean square over coordinates, and the widest."""
         variance = _diagonal(self._drawn_covariance(state))
         return {
@@ -179,7 +163,7 @@ class CrossEntropy(Settings):
             "sigma_largest": float(np.sqrt(variance.max())),
         }
 
-    def _drawn_covariance(self, state: CrossEntropyState) -> FloatArray:
+    def _drawn_covariance(self, state: State) -> FloatArray:
         """Compute the covariance of the next draws, in the shape of the state's."""
         noise = self.noise * self.noise_decay**state.generation if state.fitted else 0.0
         variance = _diagonal(state.covariance)

@@ -36,6 +36,11 @@ from pydantic import Field
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.optimizers import Optimizer, Sgd
 from spikeloop.coordinator.strategies.population import Bounds, MirroredGaussian, draw_seed, own
+from spikeloop.coordinator.strategies.settings import (
+    FirstSigma,
+    LearningRateDecay,
+    PopulationSettings,
+)
 from spikeloop.coordinator.strategies.shaping import (
     centered_ranks,
     log_rank_utilities,
@@ -44,7 +49,6 @@ from spikeloop.coordinator.strategies.shaping import (
 )
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, norm, power
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
@@ -59,32 +63,7 @@ SHAPINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
 }
 
 
-@dataclass(frozen=True)
-class EvolutionState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        center: (n_dim,) x, the mean of the search distribution.
-        sigma: σ, in coordinates.
-        origin: (n_dim,) x₀, the default point.
-        bounded: (n_dim,) which coordinates have bounds.
-        first: (n_dim,) the optimizer's first moment.
-        second: (n_dim,) the optimizer's second moment.
-        step_norm: Euclidean length of the last step of the centre.
-    """
-
-    generation: int
-    center: FloatArray
-    sigma: float
-    origin: FloatArray
-    bounded: NDArray[np.bool_]
-    first: FloatArray
-    second: FloatArray
-    step_norm: float
-
-
-class Evolution(Settings):
+class Evolution(PopulationSettings):
     """Evolution strategy with mirrored sampling and an adapted σ.
 
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one σ and
@@ -95,7 +74,30 @@ class Evolution(Settings):
     The paper's own algorithm has ``sigma_rate = 0`` and the Adam optimizer.
     """
 
-    State: ClassVar[type] = EvolutionState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            center: (n_dim,) x, the mean of the search distribution.
+            sigma: σ, in coordinates.
+            origin: (n_dim,) x₀, the default point.
+            bounded: (n_dim,) which coordinates have bounds.
+            first: (n_dim,) the optimizer's first moment.
+            second: (n_dim,) the optimizer's second moment.
+            step_norm: Euclidean length of the last step of the centre.
+        """
+
+        generation: int
+        center: FloatArray
+        sigma: float
+        origin: FloatArray
+        bounded: NDArray[np.bool_]
+        first: FloatArray
+        second: FloatArray
+        step_norm: float
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -114,9 +116,7 @@ class Evolution(Settings):
         default="centered_ranks",
         description="from fitness to utilities; all but raw have the spread of centred ranks",
     )
-    sigma: float = Field(
-        default=0.15, gt=0, description="first standard deviation of the search, in coordinates"
-    )
+    sigma: FirstSigma = 0.15
     sigma_rate: float = Field(
         default=1.0, ge=0, description="η, rate at which sigma adapts; 0 as in the paper"
     )
@@ -136,9 +136,7 @@ class Evolution(Settings):
         gt=0,
         description="α, factor on the optimizer's step at the first sigma; 0.05 to 0.1 suit Adam",
     )
-    learning_rate_decay: float = Field(
-        default=1.0, gt=0, le=1, description="factor on the learning rate after each generation"
-    )
+    learning_rate_decay: LearningRateDecay = 1.0
     weight_decay: float = Field(
         default=0.0, ge=0, description="λ, pull of the gradient towards the default point"
     )
@@ -148,16 +146,13 @@ class Evolution(Settings):
         """Whether steps are the same bits on every processor; truncated noise is not."""
         return self.bounds != "resample"
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> EvolutionState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the centre at the start, without moments."""
-        del rng
         zeros = np.zeros(space.n_dim)
         origin, bounded = space.default_point(), space.bounded()
-        return EvolutionState(0, start, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
+        return self.State(0, start, self.sigma, origin, bounded, zeros, zeros, step_norm=0.0)
 
-    def ask(self, state: EvolutionState, rng: np.random.Generator) -> MirroredGaussian:
+    def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs around the centre."""
         return MirroredGaussian(
             center=state.center,
@@ -168,20 +163,10 @@ class Evolution(Settings):
             bounded=state.bounded if self._keeps_inside(state) else None,
         )
 
-    def n_candidates(self, state: EvolutionState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return 2 * (self.population_size // 2)
-
     def tell(
-        self,
-        state: EvolutionState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> EvolutionState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Take one step of the centre, by momentum alone if no pair is whole."""
-        del rng
         population = own(population, MirroredGaussian, self.kind)
         require_any_fitness(evaluation)
 
@@ -209,11 +194,11 @@ class Evolution(Settings):
             step_norm=norm(center - state.center),
         )
 
-    def recommend(self, state: EvolutionState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the centre, (n_dim,): an average over all candidates is less noisy than any."""
         return state.center
 
-    def summary(self, state: EvolutionState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of the search, length of the last step and rate of the next."""
         return {
             "sigma": state.sigma,
@@ -221,11 +206,11 @@ class Evolution(Settings):
             "learning_rate": self._learning_rate(state),
         }
 
-    def _keeps_inside(self, state: EvolutionState) -> bool:
+    def _keeps_inside(self, state: State) -> bool:
         """Tell whether there are bounds to keep; reflected points need no clipping."""
         return self.bounds != "reflect" and bool(state.bounded.any())
 
-    def _learning_rate(self, state: EvolutionState) -> float:
+    def _learning_rate(self, state: State) -> float:
         decayed = self.learning_rate * power(self.learning_rate_decay, state.generation)
         return decayed * state.sigma / self.sigma
 

@@ -31,33 +31,18 @@ from pydantic import Field
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.optimizers import Adam, Optimizer
 from spikeloop.coordinator.strategies.population import BLOCK, MirroredGaussian, draw_seed, own
-from spikeloop.coordinator.strategies.shaping import whole_pairs
+from spikeloop.coordinator.strategies.settings import (
+    LearningRateDecay,
+    PopulationSettings,
+    SigmaDecay,
+)
+from spikeloop.coordinator.strategies.shaping import standardised, whole_pairs
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
 
-@dataclass(frozen=True)
-class FiniteDifferencesState:
-    """State of the ascent.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        center: (n_dim,) x, around which is probed.
-        first: (n_dim,) the optimizer's first moment.
-        second: (n_dim,) the optimizer's second moment.
-        step_norm: Euclidean length of the last step of the centre.
-    """
-
-    generation: int
-    center: FloatArray
-    first: FloatArray
-    second: FloatArray
-    step_norm: float
-
-
-class FiniteDifferences(Settings):
+class FiniteDifferences(PopulationSettings):
     """Gradient ascent on the least-squares slope through mirrored Gaussian probes.
 
     Fitness is standardised in each generation, so its unit does not matter. The published runs
@@ -66,7 +51,24 @@ class FiniteDifferences(Settings):
     wide. Seeds, not points, travel to the workers.
     """
 
-    State: ClassVar[type] = FiniteDifferencesState
+    @dataclass(frozen=True)
+    class State:
+        """State of the ascent.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            center: (n_dim,) x, around which is probed.
+            first: (n_dim,) the optimizer's first moment.
+            second: (n_dim,) the optimizer's second moment.
+            step_norm: Euclidean length of the last step of the centre.
+        """
+
+        generation: int
+        center: FloatArray
+        first: FloatArray
+        second: FloatArray
+        step_norm: float
+
     invariance: ClassVar[Invariance] = "affine"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -83,9 +85,7 @@ class FiniteDifferences(Settings):
     sigma: float = Field(
         default=0.15, gt=0, description="standard deviation of the probes, in coordinates"
     )
-    sigma_decay: float = Field(
-        default=0.97, gt=0, le=1, description="factor on sigma after each generation"
-    )
+    sigma_decay: SigmaDecay = 0.97
     ridge: float = Field(
         default=1.0,
         ge=0,
@@ -95,19 +95,14 @@ class FiniteDifferences(Settings):
     learning_rate: float = Field(
         default=0.05, gt=0, description="length of a step per coordinate, for Adam"
     )
-    learning_rate_decay: float = Field(
-        default=0.97, gt=0, le=1, description="factor on the learning rate after each generation"
-    )
+    learning_rate_decay: LearningRateDecay = 0.97
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> FiniteDifferencesState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the centre at the start, without moments."""
-        del rng
         zeros = np.zeros(space.n_dim)
-        return FiniteDifferencesState(0, start, first=zeros, second=zeros, step_norm=0.0)
+        return self.State(0, start, first=zeros, second=zeros, step_norm=0.0)
 
-    def ask(self, state: FiniteDifferencesState, rng: np.random.Generator) -> MirroredGaussian:
+    def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs of probes around the centre."""
         return MirroredGaussian(
             center=state.center,
@@ -116,30 +111,21 @@ class FiniteDifferences(Settings):
             n_pairs=self.population_size // 2,
         )
 
-    def n_candidates(self, state: FiniteDifferencesState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return 2 * (self.population_size // 2)
-
     def tell(
-        self,
-        state: FiniteDifferencesState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> FiniteDifferencesState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Take one step uphill, by momentum alone if no pair is whole."""
-        del rng
         population = own(population, MirroredGaussian, self.kind)
         require_any_fitness(evaluation)
 
-        fitness = standardised(whole_pairs(evaluation.fitness))
+        pairs = whole_pairs(evaluation.fitness)
+        fitness = np.where(np.isfinite(pairs), standardised(pairs), np.nan)
         gradient = slope(population, fitness, self.ridge)
         generation = state.generation + 1
         ascent = self.optimizer.ascend(gradient, state.first, state.second, generation)
         rate = self.learning_rate * self.learning_rate_decay**state.generation
         step = rate * ascent.direction
-        return FiniteDifferencesState(
+        return self.State(
             generation=generation,
             center=state.center + step,  # (2)
             first=ascent.first,
@@ -147,11 +133,11 @@ class FiniteDifferences(Settings):
             step_norm=float(np.linalg.norm(step)),
         )
 
-    def recommend(self, state: FiniteDifferencesState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the centre, (n_dim,)."""
         return state.center
 
-    def summary(self, state: FiniteDifferencesState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of the probes, length of the last step and rate of the next."""
         return {
             "sigma": self._sigma(state),
@@ -159,7 +145,7 @@ class FiniteDifferences(Settings):
             "learning_rate": self.learning_rate * self.learning_rate_decay**state.generation,
         }
 
-    def _sigma(self, state: FiniteDifferencesState) -> float:
+    def _sigma(self, state: State) -> float:
         return self.sigma * self.sigma_decay**state.generation
 
 
@@ -167,14 +153,12 @@ def slope(population: MirroredGaussian, fitness: FloatArray, ridge: float) -> Fl
     """Compute the slope (1) of fitness, (n_dim,).
 
     Args:
-        population: the mirrored pairs.
+        population: the mirrored pairs, with one sigma for all coordinates.
         fitness: (n_candidates,), nan for both members of a pair that is not to count.
         ridge: λ.
     """
-    if np.ndim(population.sigma) != 0:
-        raise ValueError("sigma must be one number for all coordinates")
     plus, minus = fitness.reshape(-1, 2).T
-    difference = (plus - minus) / (2 * np.asarray(population.sigma))
+    difference = (plus - minus) / (2 * population.sigma)
     whole = np.isfinite(difference)
     noise = np.array([eps.copy() for eps in population.noise()])[whole]  # E, float32
     blocks = [slice(start, start + BLOCK) for start in range(0, noise.shape[1], BLOCK)]
@@ -186,15 +170,3 @@ def slope(population: MirroredGaussian, fitness: FloatArray, ridge: float) -> Fl
     else:
         weights = np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ difference[whole]
     return np.concatenate([weights @ noise[:, block].astype(np.float64) for block in blocks])
-
-
-def standardised(fitness: FloatArray) -> FloatArray:
-    """Standardise fitness, ignoring nan; 0 where all are equal."""
-    alive = np.isfinite(fitness)
-    if not alive.any():
-        return fitness
-    offset = fitness - fitness[alive].mean()
-    deviation = offset[alive].std()
-    if not deviation > 0:
-        return np.where(alive, 0.0, np.nan)
-    return np.asarray(offset / deviation)

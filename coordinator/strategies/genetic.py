@@ -32,35 +32,33 @@ from pydantic import Field, model_validator
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit, InitialLaw, draw_seed
 from spikeloop.coordinator.strategies.ranking import best_first
+from spikeloop.coordinator.strategies.settings import PopulationSettings, SigmaDecay
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import power
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, Integer, ParameterSpace, Real, fold
 
 
-@dataclass(frozen=True)
-class GeneticState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        parents: (n_parents, n_dim) the last generation, folded, from best to worst, without its
-            failures; at first the starting point alone.
-        bounded: (n_dim,) whether a coordinate is folded.
-        n_options: (n_dim,) number of options of a choice, 0 for other coordinates.
-    """
-
-    generation: int
-    parents: FloatArray
-    bounded: NDArray[np.bool_]
-    n_options: NDArray[np.int64]
-
-
-class Genetic(Settings):
+class Genetic(PopulationSettings):
     """Genetic algorithm with tournaments, crossover, mutation and re-evaluated elites."""
 
-    State: ClassVar[type] = GeneticState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            parents: (n_parents, n_dim) the last generation, folded, from best to worst, without its
+                failures; at first the starting point alone.
+            bounded: (n_dim,) whether a coordinate is folded.
+            n_options: (n_dim,) number of options of a choice, 0 for other coordinates.
+        """
+
+        generation: int
+        parents: FloatArray
+        bounded: NDArray[np.bool_]
+        n_options: NDArray[np.int64]
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -100,9 +98,7 @@ class Genetic(Settings):
     sigma: float = Field(
         default=0.1, gt=0, description="standard deviation of a mutation, in coordinates"
     )
-    sigma_decay: float = Field(
-        default=0.97, gt=0, le=1, description="factor on sigma after each generation"
-    )
+    sigma_decay: SigmaDecay = 0.97
 
     @model_validator(mode="after")
     def _elites_leave_room(self) -> Self:
@@ -113,19 +109,16 @@ class Genetic(Settings):
             )
         return self
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> GeneticState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Begin with the starting point, not yet evaluated."""
-        del rng
         n_options = np.zeros(space.n_dim, dtype=np.int64)
         for parameter, columns in space.slices():
             if isinstance(parameter, Choice):
                 n_options[columns] = len(parameter.options)
         bounded = space.bounded()
-        return GeneticState(0, fold(start, bounded)[None], bounded, n_options)
+        return self.State(0, fold(start, bounded)[None], bounded, n_options)
 
-    def ask(self, state: GeneticState, rng: np.random.Generator) -> Population:
+    def ask(self, state: State, rng: np.random.Generator) -> Population:
         """Propose elites and children; at first the starting point and draws of the initial law."""
         if state.generation == 0:
             return InitialLaw(
@@ -139,26 +132,16 @@ class Genetic(Settings):
             np.vstack([elites, self._breed(state, self.population_size - len(elites), rng)])
         )
 
-    def n_candidates(self, state: GeneticState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return self.population_size
-
     def tell(
-        self,
-        state: GeneticState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> GeneticState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Make the ranked generation the parents of the next one."""
-        del rng
         alive = require_any_fitness(evaluation)
         points = fold(population.rows(0, population.n_candidates)[alive], state.bounded)
         parents = points[best_first(points, evaluation.fitness[alive])]
         return replace(state, generation=state.generation + 1, parents=parents)
 
-    def recommend(self, state: GeneticState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the mean of the elites, (n_dim,); of choices the option that most of them have."""
         elites = state.parents[: self.n_elites]
         point: FloatArray = elites.mean(axis=0)
@@ -166,14 +149,14 @@ class Genetic(Settings):
             point[column] = vote(elites[:, column], int(state.n_options[column]))
         return point
 
-    def summary(self, state: GeneticState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of mutations, and the parents' mean standard deviation in a coordinate."""
         return {
             "sigma": self._sigma(state),
             "spread": float(state.parents.std(axis=0).mean()),
         }
 
-    def _breed(self, state: GeneticState, n: int, rng: np.random.Generator) -> FloatArray:
+    def _breed(self, state: State, n: int, rng: np.random.Generator) -> FloatArray:
         """Breed children, (n, n_dim), folded."""
         n_parents, n_dim = state.parents.shape
         drawn = rng.integers(n_parents, size=(2, n, self.tournament_size))
@@ -193,7 +176,7 @@ class Genetic(Settings):
         mutates = rng.random((n, n_dim)) < self.mutation_rate
         return fold(np.where(mutates, changed, children), state.bounded)
 
-    def _sigma(self, state: GeneticState) -> float:
+    def _sigma(self, state: State) -> float:
         return self.sigma * power(self.sigma_decay, state.generation)
 
 

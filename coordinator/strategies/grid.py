@@ -42,29 +42,6 @@ N_STRIDES = 500
 """Number of strides that are compared."""
 
 
-@dataclass(frozen=True)
-class GridState:
-    """State of the walk.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        incumbent: (n_dim,) the point that won the last generation; at first the starting point.
-        incumbent_age: generations that the incumbent has held its place.
-        position: t, steps of the walk so far.
-        stride: of the walk.
-        levels: (n_dim,) int64 points of each axis; their product is N.
-        bounded: (n_dim,) whether a coordinate's points lie evenly in [0, 1].
-    """
-
-    generation: int
-    incumbent: FloatArray
-    incumbent_age: int
-    position: int
-    stride: int
-    levels: NDArray[np.int64]
-    bounded: NDArray[np.bool_]
-
-
 class GridSearch(Settings):
     """Full factorial grid search with re-evaluation of the incumbent.
 
@@ -72,7 +49,28 @@ class GridSearch(Settings):
     generations. A grid is poor at optimising, because each axis shows only its few values.
     """
 
-    State: ClassVar[type] = GridState
+    @dataclass(frozen=True)
+    class State:
+        """State of the walk.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            incumbent: (n_dim,) the point that won the last generation; at first the starting point.
+            incumbent_age: generations that the incumbent has held its place.
+            position: t, steps of the walk so far.
+            stride: of the walk.
+            levels: (n_dim,) int64 points of each axis; their product is N.
+            bounded: (n_dim,) whether a coordinate's points lie evenly in [0, 1].
+        """
+
+        generation: int
+        incumbent: FloatArray
+        incumbent_age: int
+        position: int
+        stride: int
+        levels: NDArray[np.int64]
+        bounded: NDArray[np.bool_]
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -90,9 +88,8 @@ class GridSearch(Settings):
         default=3, ge=2, description="m, values of each coordinate, as far as it has so many"
     )
 
-    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> GridState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Take the starting point as the first incumbent; ValueError if the grid is too large."""
-        del rng
         levels = np.full(space.n_dim, self.points_per_axis, dtype=np.int64)
         for parameter, columns in space.slices():
             if isinstance(parameter, Integer):
@@ -107,7 +104,7 @@ class GridSearch(Settings):
                 f"({self.points_per_axis} points in {space.n_dim} dimensions): lower "
                 "points_per_axis, search fewer parameters, or use random_search"
             )
-        return GridState(
+        return self.State(
             generation=0,
             incumbent=start,
             incumbent_age=0,
@@ -117,28 +114,22 @@ class GridSearch(Settings):
             bounded=space.bounded(),
         )
 
-    def ask(self, state: GridState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Propose the incumbent, then the next points of the walk, without random numbers."""
-        del rng
         n_points = int(np.prod(state.levels))
         steps = state.position + np.arange(self._n_new(state), dtype=np.int64)
         numbers = (steps % n_points) * state.stride % n_points
         points = grid_points(numbers, state.levels, state.bounded)
         return Explicit(np.vstack([state.incumbent, points]))
 
-    def n_candidates(self, state: GridState) -> int:
+    def n_candidates(self, state: State) -> int:
         """Number of candidates of the next generation."""
         return 1 + self._n_new(state)
 
     def tell(
-        self,
-        state: GridState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> GridState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Make the best candidate the incumbent and go on along the walk."""
-        del rng
         incumbent, age = next_incumbent(
             state.incumbent, state.incumbent_age, population, evaluation
         )
@@ -150,18 +141,18 @@ class GridSearch(Settings):
             position=state.position + self._n_new(state),
         )
 
-    def recommend(self, state: GridState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the incumbent, (n_dim,)."""
         return state.incumbent
 
-    def summary(self, state: GridState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the number of walks through the grid, and the age of the incumbent."""
         return {
             "walked": state.position / int(np.prod(state.levels)),
             "incumbent_age": float(state.incumbent_age),
         }
 
-    def _n_new(self, state: GridState) -> int:
+    def _n_new(self, state: State) -> int:
         return min(self.population_size - 1, int(np.prod(state.levels)))
 
 

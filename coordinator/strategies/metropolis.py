@@ -1,7 +1,5 @@
 """The acceptance rule of Metropolis et al. 1953, and functions that chains share."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,32 +7,26 @@ from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
 
 
-class Generation(NamedTuple):
-    """A generation in the layout of a strategy's slots.
-
-    Attributes:
-        points: (n_slots, n_dim); 0 where the slot has no row.
-        fitness: (n_slots,) nan where the slot has no row or its candidate failed.
-    """
-
-    points: FloatArray
-    fitness: FloatArray
-
-
-def by_slot(population: Explicit, fitness: FloatArray, n_slots: int) -> Generation:
+def by_slot(
+    population: Explicit, fitness: FloatArray, n_slots: int
+) -> tuple[FloatArray, FloatArray]:
     """Put rows into their slots, so that neither their order nor the loss of some matters.
 
     Args:
         population: rows with slots; without any, row i stands for slot i.
         fitness: (n_candidates,).
         n_slots: number of slots.
+
+    Returns:
+        (n_slots, n_dim) points, 0 where the slot has no row, and (n_slots,) fitness, nan where the
+        slot has no row or its candidate failed.
     """
     slots = population.slots if population.slots is not None else np.arange(len(fitness))
     points = np.zeros((n_slots, population.points.shape[1]))
     by_slot = np.full(n_slots, np.nan)
     points[slots] = population.points
     by_slot[slots] = np.where(np.isfinite(fitness), fitness, np.nan)
-    return Generation(points, by_slot)
+    return points, by_slot
 
 
 def spread_of(fitness: FloatArray) -> float:

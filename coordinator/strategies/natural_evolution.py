@@ -25,10 +25,10 @@ from pydantic import Field
 
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import MirroredGaussian, draw_seed, own
+from spikeloop.coordinator.strategies.settings import FirstSigma, PopulationSettings
 from spikeloop.coordinator.strategies.shaping import log_rank_utilities, whole_pairs
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import exp, log
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
@@ -36,31 +36,29 @@ MAX_SIGMA = 1.0
 """Widest search of a bounded coordinate, whose range has length 1."""
 
 
-@dataclass(frozen=True)
-class NaturalEvolutionState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        center: (n_dim,) x, in [0, 1] wherever the space is bounded.
-        sigma: (n_dim,) σ, in coordinates.
-        bounded: (n_dim,) whether a coordinate is folded.
-    """
-
-    generation: int
-    center: FloatArray
-    sigma: FloatArray
-    bounded: NDArray[np.bool_]
-
-
-class NaturalEvolution(Settings):
+class NaturalEvolution(PopulationSettings):
     """Separable natural evolution strategy with mirrored sampling.
 
     It learns which parameters matter at the cost of a few vectors, so it also serves networks of
     millions of weights.
     """
 
-    State: ClassVar[type] = NaturalEvolutionState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            center: (n_dim,) x, in [0, 1] wherever the space is bounded.
+            sigma: (n_dim,) σ, in coordinates.
+            bounded: (n_dim,) whether a coordinate is folded.
+        """
+
+        generation: int
+        center: FloatArray
+        sigma: FloatArray
+        bounded: NDArray[np.bool_]
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -76,9 +74,7 @@ class NaturalEvolution(Settings):
     population_size: int = Field(
         default=48, ge=2, multiple_of=2, description="candidates of a generation, in mirrored pairs"
     )
-    sigma: float = Field(
-        default=0.15, gt=0, description="first standard deviation of the search, in coordinates"
-    )
+    sigma: FirstSigma = 0.15
     learning_rate: float = Field(
         default=1.0, gt=0, description="η_x of the centre, in units of the search's width"
     )
@@ -86,16 +82,13 @@ class NaturalEvolution(Settings):
         default=1.0, ge=0, description="η_σ in units of the published one, (3 + ln d) / (5 √d)"
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> NaturalEvolutionState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the centre at the start, with equal widths in all coordinates."""
-        del rng
         bounded = space.bounded()
         sigma = np.where(bounded, min(self.sigma, MAX_SIGMA), self.sigma)
-        return NaturalEvolutionState(0, fold(start, bounded), sigma, bounded)
+        return self.State(0, fold(start, bounded), sigma, bounded)
 
-    def ask(self, state: NaturalEvolutionState, rng: np.random.Generator) -> MirroredGaussian:
+    def ask(self, state: State, rng: np.random.Generator) -> MirroredGaussian:
         """Propose mirrored pairs around the centre."""
         return MirroredGaussian(
             center=state.center,
@@ -104,20 +97,10 @@ class NaturalEvolution(Settings):
             n_pairs=self.population_size // 2,
         )
 
-    def n_candidates(self, state: NaturalEvolutionState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return 2 * (self.population_size // 2)
-
     def tell(
-        self,
-        state: NaturalEvolutionState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> NaturalEvolutionState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Take one step along the natural gradient; none if no pair is whole."""
-        del rng
         population = own(population, MirroredGaussian, self.kind)
         require_any_fitness(evaluation)
 
@@ -136,11 +119,11 @@ class NaturalEvolution(Settings):
             sigma=np.where(state.bounded, np.minimum(sigma, MAX_SIGMA), sigma),
         )
 
-    def recommend(self, state: NaturalEvolutionState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the centre, (n_dim,): an average over all candidates is less noisy than any."""
         return state.center
 
-    def summary(self, state: NaturalEvolutionState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of the search: the mean, the least and the greatest over coordinates."""
         return {
             "sigma": float(state.sigma.mean()),

@@ -34,34 +34,13 @@ from spikeloop.coordinator.strategies.metropolis import (
     spread_of,
 )
 from spikeloop.coordinator.strategies.population import Explicit, own
+from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real, fold
 
 
-@dataclass(frozen=True)
-class ParallelTemperingState:
-    """State of the replicas.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        points: (n_replicas, n_dim) the incumbents, folded, from the coldest to the hottest.
-        average: (n_dim,) mean of the coldest replica's points, fading into the past.
-        bounded: (n_dim,) whether a coordinate is folded into [0, 1].
-        accepted: share of the proposals that were accepted in the last generation.
-        exchanged: share of the exchanges that took place among those tried in it.
-    """
-
-    generation: int
-    points: FloatArray
-    average: FloatArray
-    bounded: NDArray[np.bool_]
-    accepted: float
-    exchanged: float
-
-
-class ParallelTempering(Settings):
+class ParallelTempering(PopulationSettings):
     """Replica exchange between Metropolis chains at a ladder of temperatures.
 
     Bounded parameters have coordinates in [0, 1], weights in units of their scale, so one step
@@ -72,7 +51,26 @@ class ParallelTempering(Settings):
     many separate maxima, a hottest temperature of 1 or more lets replicas cross the valleys.
     """
 
-    State: ClassVar[type] = ParallelTemperingState
+    @dataclass(frozen=True)
+    class State:
+        """State of the replicas.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            points: (n_replicas, n_dim) the incumbents, folded, from the coldest to the hottest.
+            average: (n_dim,) mean of the coldest replica's points, fading into the past.
+            bounded: (n_dim,) whether a coordinate is folded into [0, 1].
+            accepted: share of the proposals that were accepted in the last generation.
+            exchanged: share of the exchanges that took place among those tried in it.
+        """
+
+        generation: int
+        points: FloatArray
+        average: FloatArray
+        bounded: NDArray[np.bool_]
+        accepted: float
+        exchanged: float
+
     invariance: ClassVar[Invariance] = "affine"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -121,32 +119,22 @@ class ParallelTempering(Settings):
             )
         return self
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> ParallelTemperingState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the coldest replica at the starting point, the others at draws of the initial law."""
         bounded = space.bounded()
         points = space.sample(self.population_size // 2, rng)
         points[0] = fold(start, bounded)
-        return ParallelTemperingState(0, points, points[0], bounded, accepted=0.0, exchanged=0.0)
+        return self.State(0, points, points[0], bounded, accepted=0.0, exchanged=0.0)
 
-    def ask(self, state: ParallelTemperingState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Propose incumbents, then proposals: slots r and n_replicas + r belong to replica r."""
         noise = rng.standard_normal(state.points.shape)
         proposals = state.points + self._steps()[:, None] * noise
         return Explicit(np.vstack([state.points, proposals]), np.arange(2 * len(noise)))
 
-    def n_candidates(self, state: ParallelTemperingState) -> int:
-        """Number of candidates of the next generation."""
-        return 2 * len(state.points)
-
     def tell(
-        self,
-        state: ParallelTemperingState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> ParallelTemperingState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Move each replica or not, then exchange points between neighbours.
 
         A replica without fitness takes no part in exchanges.
@@ -180,7 +168,7 @@ class ParallelTempering(Settings):
             exchanged=n_done / max(n_tried, 1),
         )
 
-    def recommend(self, state: ParallelTemperingState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the fading mean of the coldest replica's points, (n_dim,).
 
         A single point was selected partly by noise. The mean over generations estimates the mean of
@@ -189,7 +177,7 @@ class ParallelTempering(Settings):
         """
         return state.average
 
-    def summary(self, state: ParallelTemperingState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the step of the coldest replica, and the shares of accepted moves and exchanges."""
         return {
             "sigma": float(self._steps()[0]),

@@ -165,23 +165,18 @@ class MirroredGaussian:
             weights: (n_pairs,).
             power: of the noise, elementwise.
         """
-        return self._sums(weights, np.zeros(self.n_pairs), power)[0]
+        return self.noise_sums(weights, np.zeros(self.n_pairs), power)[0]
 
-    def noise_sums(self, weights: FloatArray, norm_weights: FloatArray) -> tuple[FloatArray, float]:
-        """Σ_i weights_i ε_i, (n_dim,), and Σ_i norm_weights_i |ε_i|², drawing the noise once.
+    def noise_sums(
+        self, weights: FloatArray, norm_weights: FloatArray, power: Literal[1, 2] = 1
+    ) -> tuple[FloatArray, float]:
+        """``weighted_noise`` and Σ_i norm_weights_i |ε_i|², drawing the noise once.
 
         Args:
             weights: (n_pairs,).
             norm_weights: (n_pairs,).
+            power: of the noise in the first sum.
         """
-        return self._sums(weights, norm_weights, 1)
-
-    def _sums(
-        self, weights: FloatArray, norm_weights: FloatArray, power: Literal[1, 2]
-    ) -> tuple[FloatArray, float]:
-        for name, given in (("weights", weights), ("norm_weights", norm_weights)):
-            if given.shape != (self.n_pairs,):
-                raise ValueError(f"{name} must have shape ({self.n_pairs},), got {given.shape}")
         total = np.zeros(self.center.size)
         pairs = np.flatnonzero((weights != 0) | (norm_weights != 0))
 

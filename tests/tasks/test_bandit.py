@@ -55,7 +55,7 @@ def test_dependent_arms_pay_one_when_the_other_would_not() -> None:
 
 
 def test_bernoulli_rewards_are_paid_below_the_chance_and_are_the_feedback() -> None:
-    tasks = BanditTasks(np.array([[0.25, 1.0], [0.0, 0.5]]), n_steps=1)
+    tasks = BanditTasks(Bandit(n_steps=1), np.array([[0.25, 1.0], [0.0, 0.5]]))
     task, arm = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 0, 1])
     noise = np.array([np.nextafter(0.25, 0), 0.25, np.nextafter(1, 0), 0.0, 0.2])
     play = tasks.play(task)
@@ -65,7 +65,8 @@ def test_bernoulli_rewards_are_paid_below_the_chance_and_are_the_feedback() -> N
 
 
 def test_gaussian_rewards_are_quantiles_and_always_finite() -> None:
-    tasks = BanditTasks(np.array([[-1.0, 3.0]]), n_steps=1, rewards="gaussian", noise=2.0)
+    family = Bandit(n_steps=1, rewards="gaussian", noise=2.0)
+    tasks = BanditTasks(family, np.array([[-1.0, 3.0]]))
     noise = np.array([0.5, stats.norm.cdf(1.0), 0.0, 2.0**-53, 1.0 - 2.0**-53])
     reward, feedback = tasks.play(np.zeros(5, dtype=np.int64)).step(
         np.array([1, 0, 1, 1, 1]), noise
@@ -81,6 +82,6 @@ def test_gaussian_rewards_are_quantiles_and_always_finite() -> None:
 
 
 def test_references_by_hand() -> None:
-    references = BanditTasks(np.array([[0.2, 0.6], [1.0, 0.0]]), n_steps=10).references()
+    references = BanditTasks(Bandit(n_steps=10), np.array([[0.2, 0.6], [1.0, 0.0]])).references()
     np.testing.assert_allclose(references.random, [4.0, 5.0])
     np.testing.assert_allclose(references.optimal, [6.0, 10.0])

@@ -1,7 +1,5 @@
 """Mazes: their geometry, their tables, and references derived from shortest paths."""
 
-from collections import deque
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 from support.statistical_asserts import assert_frequencies
 
 from spikeloop.tasks.maze import MOVES, Maze, MazeLayouts, random_maze
+from spikeloop.tasks.references.shortest_path import distances
 
 ALPHA = 1e-4
 
@@ -17,27 +16,12 @@ sizes = st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda size: size
 seeds = st.integers(0, 2**32)
 
 
-def ahead(free: NDArray[np.bool_], field: int, action: int, walls: bool = True) -> int:
-    """The field that a step from a field ends on; without ``walls`` only the border stops it."""
+def ahead(free: NDArray[np.bool_], field: int, action: int) -> int:
+    """The field that a step from a field ends on."""
     height, width = free.shape
     row, column = field // width + MOVES[action][0], field % width + MOVES[action][1]
     inside = 0 <= row < height and 0 <= column < width
-    return row * width + column if inside and (free[row, column] or not walls) else field
-
-
-def distances(free: NDArray[np.bool_], goal: int) -> NDArray[np.int64]:
-    """(n_fields,) steps to the goal by breadth-first search, -1 where no way leads there."""
-    distance = np.full(free.size, -1)
-    distance[goal] = 0
-    queue = deque([goal])
-    while queue:
-        field = queue.popleft()
-        for action in range(4):
-            near = ahead(free, field, action)
-            if distance[near] < 0:
-                distance[near] = distance[field] + 1
-                queue.append(near)
-    return distance
+    return row * width + column if inside and free[row, column] else field
 
 
 @given(sizes, seeds)
@@ -48,7 +32,7 @@ def test_every_maze_is_a_tree_over_all_its_cells(size: tuple[int, int], seed: in
     assert not free[1::2, 1::2].any()
     n_cells = size[0] * size[1]
     assert free.sum() == n_cells + n_cells - 1
-    assert (distances(free, 0) >= 0).sum() == free.sum()
+    assert (distances(free, (0, 0)) >= 0).sum() == free.sum()
 
 
 def test_the_published_size_has_its_four_mazes_equally_often() -> None:
@@ -145,7 +129,8 @@ def test_hits_per_step_in_the_long_run_are_one_over_the_mean_way(size: tuple[int
     for task in range(10):
         free, goal = layouts.free[task], int(layouts.goal[task])
         occupied = [f for f in np.flatnonzero(free) if f != goal]
-        mean_way = distances(free, goal)[occupied].mean()
+        steps = distances(free, divmod(goal, free.shape[1]))
+        mean_way = steps.ravel()[occupied].mean()
         assert rate[task] == pytest.approx(1 / mean_way, rel=1e-9)
         chain = np.zeros((len(occupied), len(occupied)))
         for i, field in enumerate(occupied):
@@ -155,10 +140,3 @@ def test_hits_per_step_in_the_long_run_are_one_over_the_mean_way(size: tuple[int
                     chain[i, occupied.index(end)] += 0.25
         ways = np.linalg.solve(np.eye(len(occupied)) - chain, np.ones(len(occupied)))
         assert random_rate[task] == pytest.approx(1 / ways.mean(), rel=1e-9)
-
-
-def test_feedback_changes_no_reference() -> None:
-    one, other = Maze(n_steps=50), Maze(n_steps=50, bump=0.0, goal=0.5)
-    first, second = (f.sample(5, np.random.default_rng(0)) for f in (one, other))
-    assert (first.feedback != second.feedback).any()
-    np.testing.assert_array_equal(first.references().optimal, second.references().optimal)

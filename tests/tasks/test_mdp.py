@@ -99,5 +99,7 @@ def test_the_uniform_policy_earns_one_half_and_the_optimal_one_its_published_sha
     assert optimal.std() == pytest.approx(0.072, abs=0.02)
 
 
-def test_an_episode_starts_in_state_0() -> None:
-    np.testing.assert_array_equal(RandomMdp().sample(3, np.random.default_rng(0)).start_state, 0)
+def test_an_episode_starts_in_state_0_and_the_feedback_is_the_reward() -> None:
+    tasks = RandomMdp().sample(3, np.random.default_rng(0))
+    np.testing.assert_array_equal(tasks.start_state, 0)
+    assert tasks.feedback is tasks.reward

@@ -93,7 +93,10 @@ TRACED: list[TaskProgram] = []
 
 @partial(jax.jit, static_argnums=0)
 def scanned(program: TaskProgram, arrays: Arrays, state: Arrays, actions: Any, noise: Any) -> Any:
-    """In JAX, all steps in one compiled loop, which refuses a state that changes its types."""
+    """In JAX, all steps in one compiled loop.
+
+    It refuses a state that changes its keys, shapes or types.
+    """
     TRACED.append(program)
 
     def step(state: Arrays, now: tuple[Any, Any]) -> tuple[Arrays, Any]:
@@ -166,20 +169,6 @@ def test_a_quadratic_episode_in_an_order_of_its_own_is_the_same_in_jax() -> None
             assert_same_episodes(run_in_jax(tasks, course, order=order[:, ::-1]), here, DOUBLE)
 
 
-def test_the_state_keeps_its_keys_shapes_and_types(family: TaskFamily) -> None:
-    tasks = sample(family)
-    course = Course.of(tasks)
-    play = tasks.play(course.task)
-    begun = {name: (array.shape, array.dtype) for name, array in play.state.items()}
-    assert begun
-    assert all(shape[0] == N_EPISODES for shape, _ in begun.values())
-    for actions, noise in zip(course.actions, course.noise, strict=True):
-        reward, feedback = play.step(actions, noise)
-        assert reward.shape == feedback.shape == (N_EPISODES,)
-        assert reward.dtype == feedback.dtype == np.float64
-        assert {name: (array.shape, array.dtype) for name, array in play.state.items()} == begun
-
-
 def test_a_step_leaves_the_arrays_and_the_state_before_it_alone(family: TaskFamily) -> None:
     tasks = sample(family)
     course = Course.of(tasks)
@@ -222,6 +211,10 @@ def test_observations_and_feedback_are_what_the_interface_says(family: TaskFamil
     assert list(values) == sorted(set(values))
     if values:
         assert set(np.unique(here.feedback)) <= set(values)
+    if interface.feedback == "target":
+        low, high = interface.feedback_range
+        assert ((here.feedback >= low) & (here.feedback <= high)).all()
+        assert interface.action_range == (low, high)
 
 
 def test_batches_of_a_family_share_one_compiled_program(family: TaskFamily) -> None:

@@ -3,8 +3,6 @@
 Published and theoretical errors are on the scale of y, before it is squeezed into [0.2, 0.8].
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,7 +10,7 @@ from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.tasks.base import FloatArray, HasBaselines
 from spikeloop.tasks.quadratic import Quadratic, QuadraticTasks
-from spikeloop.tasks.references.least_squares import regression
+from spikeloop.tasks.references.least_squares import regression, running_mean
 
 ALPHA = 1e-4
 WITHIN = 13 / 135 + 2 / 9
@@ -24,18 +22,9 @@ def tasks_of(n_tasks: int, n_steps: int = 40, input_range: float = 1.0) -> Quadr
     return family.sample(n_tasks, np.random.default_rng(7))
 
 
-@pytest.fixture(scope="module")
-def many() -> QuadraticTasks:
-    return tasks_of(40_000, n_steps=36)
-
-
-@pytest.fixture(scope="module")
-def errors(many: QuadraticTasks) -> Mapping[str, FloatArray]:
-    return many.baseline_errors()
-
-
 def one_task(coefficients: list[float], inputs: list[tuple[float, float]]) -> QuadraticTasks:
-    return QuadraticTasks(np.array([coefficients]), np.array([inputs]), 1.0)
+    family = Quadratic(n_steps=len(inputs))
+    return QuadraticTasks(family, np.array([coefficients]), np.array([inputs]))
 
 
 # Exact cases
@@ -53,7 +42,8 @@ def test_the_familys_extremes_reach_the_ends_of_the_target_range(
 ) -> None:
     for sign, target in ((1.0, 0.8), (-1.0, 0.2)):
         corner = np.full((1, 1, 2), input_range)
-        tasks = QuadraticTasks(np.full((1, 6), sign), corner, input_range)
+        family = Quadratic(n_steps=1, input_range=input_range)
+        tasks = QuadraticTasks(family, np.full((1, 6), sign), corner)
         np.testing.assert_allclose(tasks.values(), [[sign * largest]], rtol=1e-12)
         np.testing.assert_allclose(tasks.targets(), [[target]], rtol=1e-12)
 
@@ -72,21 +62,6 @@ def test_a_step_gives_inputs_the_target_and_the_unscaled_error() -> None:
     np.testing.assert_array_equal(play.observe(), [[-0.2, 0.7]] * 2)
     with pytest.raises(IndexError):
         play.step(np.array([[0.5], [0.5]]), np.ones(2))
-
-
-@pytest.mark.parametrize("input_range", [1.0, 10.0])
-def test_the_interface_is_where_samples_lie(input_range: float) -> None:
-    family = Quadratic(input_range=input_range, n_steps=30)
-    tasks = tasks_of(500, 30, input_range)
-    interface = family.interface
-    assert tasks.interface == interface
-    assert (interface.n_observations, interface.n_actions, interface.n_steps) == (2, 1, 30)
-    assert interface.observation_range == (-input_range, input_range)
-    assert np.abs(tasks.inputs).max() <= input_range
-    low, high = interface.feedback_range
-    assert (low <= tasks.targets()).all()
-    assert (tasks.targets() <= high).all()
-    assert interface.action_range == (low, high)
 
 
 def test_a_tasks_numbers_are_the_same_bits_beside_any_others() -> None:
@@ -131,7 +106,8 @@ def test_orders_that_are_no_permutations_are_refused(order: list[list[int]]) -> 
 
 
 def test_difficulty_ranks_small_inputs_before_large_ones() -> None:
-    tasks = QuadraticTasks(np.zeros((1, 6)), np.array([[(10, 0), (0, 0), (-1, 2.5)]]), 10.0)
+    family = Quadratic(n_steps=3, input_range=10.0)
+    tasks = QuadraticTasks(family, np.zeros((1, 6)), np.array([[(10, 0), (0, 0), (-1, 2.5)]]))
     np.testing.assert_allclose(tasks.difficulty(), [[1.0, 0.0, 0.25]])
     drawn = tasks_of(50).difficulty()
     assert ((drawn >= 0) & (drawn <= 1)).all()
@@ -147,6 +123,9 @@ def test_baselines_are_the_sums_of_their_errors_and_ordered() -> None:
     for name, errors in tasks.baseline_errors().items():
         assert errors.shape == (200, 40)
         np.testing.assert_allclose(baselines[name], -errors.sum(axis=1))
+    y = tasks.values()
+    running = (running_mean(y, first=0.0) - y) ** 2
+    np.testing.assert_array_equal(tasks.baseline_errors()["running mean"], running)
     references = tasks.references()
     means = [references.random, *baselines.values(), references.optimal]
     assert (np.diff([returns.mean() for returns in means]) > 0).all()
@@ -198,15 +177,14 @@ def test_regression_is_ridge_regression() -> None:
         np.testing.assert_allclose(predictions[0, k], features[0, k] @ weights, atol=1e-12)
 
 
-def test_errors_of_means_are_those_of_theory(
-    many: QuadraticTasks, errors: Mapping[str, FloatArray]
-) -> None:
+def test_errors_of_means_are_those_of_theory() -> None:
     """The prior's variance is 1/3 (2/5 + 1/9 + 2/3 + 1), and k samples' mean errs (1 + 1/k) WITHIN.
 
     Sees errors that are off by 5 %. The control takes the mean for one of a sample more.
     """
-    assert_mean(many.values()[:, 0] ** 2, 98 / 135, ALPHA / 8)
-    running = errors["running mean"]
+    y = tasks_of(40_000, n_steps=36).values()
+    assert_mean(y[:, 0] ** 2, 98 / 135, ALPHA / 8)
+    running = (running_mean(y, first=0.0) - y) ** 2
     for k in (1, 2, 3, 5, 10, 20, 35):
         assert_mean(running[:, k], WITHIN * (1 + 1 / k), ALPHA / 8)
     for k in (1, 2, 3):

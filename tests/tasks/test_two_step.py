@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.references.two_state_filter import filtered_return, updated
+from spikeloop.tasks.references.two_state_filter import updated
 from spikeloop.tasks.two_step import TwoStep, TwoStepTasks
 
 ALPHA = 1e-4
@@ -44,7 +44,7 @@ def test_the_good_state_is_drawn_at_first_and_reversed_at_its_rate() -> None:
 
 def test_a_trial_leads_to_a_state_and_pays_there() -> None:
     """Random numbers just below and at each chance, for either action and either state."""
-    tasks = TwoStepTasks(np.array([[0, 1], [1, 1]]), common=0.75, reward=0.9, reversal=0.0)
+    tasks = TwoStepTasks(TwoStep(n_steps=4), np.array([[0, 1], [1, 1]]))
     below, at = np.nextafter(0.75, 0), 0.75
     actions, noise = np.array([0, 0, 1, 1]), np.array([below, at, below, at])
     for task in (0, 1):
@@ -67,17 +67,14 @@ def test_a_trial_leads_to_a_state_and_pays_there() -> None:
 # References and baselines
 
 
-def test_references_by_hand() -> None:
-    """The better action pays 0.75 · 0.9 + 0.25 · 0.1 = 0.7 a trial, uniform ones 0.5."""
-    references = sample(3).references()
-    np.testing.assert_allclose(references.random, [50.0] * 3)
-    np.testing.assert_allclose(references.optimal, [70.0] * 3)
-    np.testing.assert_allclose(sample(1, common=1.0, reward=1.0).references().optimal, [100.0])
+def test_references_and_policies_that_remember_one_trial_by_hand() -> None:
+    """The better action pays 0.75 · 0.9 + 0.25 · 0.1 = 0.7 a trial, uniform ones 0.5.
 
-
-def test_policies_that_remember_one_trial_by_hand() -> None:
-    """Right with 0.9 by the state and 0.7 by the action, unless the state has changed."""
-    tasks = TwoStepTasks(np.array([[0, 0, 1], [1, 1, 1]]), 0.75, 0.9, 0.025)
+    The last trial is right with 0.9 by the state and 0.7 by the action, unless the state changed.
+    """
+    tasks = TwoStepTasks(TwoStep(n_steps=6), np.array([[0, 0, 1], [1, 1, 1]]))
+    np.testing.assert_allclose(tasks.references().random, [1.5, 1.5])
+    np.testing.assert_allclose(tasks.references().optimal, [2.1, 2.1])
     of_name = baselines(tasks)
     right, wrong = 0.3 + 0.4 * 0.9, 0.3 + 0.4 * 0.1
     np.testing.assert_allclose(of_name["stay by state"], [0.5 + right + wrong, 0.5 + 2 * right])
@@ -98,19 +95,6 @@ def posterior(words: tuple[int, ...], agrees: float, reversal: float) -> float:
     return weight[1] / sum(weight)
 
 
-def best_return(good: NDArray[Any], agrees: float, reversal: float, pays: float) -> float:
-    """Exact return of guessing by ``posterior``, by summing over all that trials may say."""
-    total = 0.0
-    for words in product((0, 1), repeat=len(good)):
-        said = np.array(words) == good
-        p = np.where(said, agrees, 1 - agrees).prod()
-        for trial, state in enumerate(good):
-            belief = round(posterior(words[:trial], agrees, reversal), 12)
-            right = 0.5 if belief == 0.5 else float((belief > 0.5) == (state == 1))
-            total += p * (1 - pays + (2 * pays - 1) * right)
-    return float(total)
-
-
 @pytest.mark.parametrize(("agrees", "reversal"), [(0.9, 0.025), (0.7, 0.2), (1.0, 0.1), (0.8, 0)])
 def test_beliefs_are_those_of_brute_force(agrees: float, reversal: float) -> None:
     for words in product((0, 1), repeat=5):
@@ -120,22 +104,6 @@ def test_beliefs_are_those_of_brute_force(agrees: float, reversal: float) -> Non
             np.testing.assert_allclose(
                 belief[0], posterior(words[: trial + 1], agrees, reversal), rtol=1e-12
             )
-
-
-@pytest.mark.parametrize(
-    ("good", "agrees", "reversal"),
-    [([0, 0, 1, 1, 1, 1], 0.9, 0.025), ([1, 0, 0, 0, 1, 0], 0.7, 0.2), ([1] * 6, 0.8, 0.0)],
-)
-def test_returns_of_the_filter_are_those_of_brute_force(
-    good: list[int], agrees: float, reversal: float
-) -> None:
-    """Sees 0.5 % of a trial; the control is a filter with less evidence."""
-    exact = best_return(np.array(good), agrees, reversal, 0.7)
-    many = np.repeat(np.array([good]), 500, axis=0)
-    rng = np.random.default_rng(3)
-    assert_mean(filtered_return(many, agrees, reversal, 0.7, rng), exact, ALPHA / 3)
-    with pytest.raises(AssertionError):
-        assert_mean(filtered_return(many, agrees - 0.05, reversal, 0.7, rng), exact, ALPHA / 3)
 
 
 # Played
@@ -161,7 +129,7 @@ def played(
             course[name].append(value)
         says_1 = (state if by_state else action) == (reward > 0)
         prior = belief if filters else np.full_like(belief, 0.5)
-        belief = updated(prior, says_1, agrees, tasks.reversal)
+        belief = updated(prior, says_1, agrees, tasks.family.reversal)
     stacked = {name: np.array(values) for name, values in course.items()}
     return stacked["reward"].sum(axis=0), stacked
 

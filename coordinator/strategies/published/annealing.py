@@ -39,8 +39,8 @@ from pydantic import Field
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit, own_slots
 from spikeloop.coordinator.strategies.published.clipping import clip
+from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
@@ -60,29 +60,7 @@ START = 1.0
 """T_0; the final temperature T_end is 0."""
 
 
-@dataclass(frozen=True)
-class AnnealingPublishedState:
-    """State of the chains.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        points: (n_chains, n_dim) what each chain accepted last.
-        fitness: (n_chains,) F, what that point was worth on the tasks of its own generation; -inf
-            before a chain's first success.
-        temperature: T, of the last acceptance and of the next proposal.
-        bounded: (n_dim,) whether a coordinate is clipped.
-        accepted: share of the proposals with a fitness that the last generation accepted.
-    """
-
-    generation: int
-    points: FloatArray
-    fitness: FloatArray
-    temperature: float
-    bounded: NDArray[np.bool_]
-    accepted: float
-
-
-class AnnealingPublished(Settings):
+class AnnealingPublished(PopulationSettings):
     """For comparison only: reproduces the faults of published annealing. Use ``annealing``.
 
     The library's faults stand in ``l2l/optimizers/simulatedannealing/optimizer.py`` of
@@ -107,7 +85,27 @@ class AnnealingPublished(Settings):
     is the starting point.
     """
 
-    State: ClassVar[type] = AnnealingPublishedState
+    @dataclass(frozen=True)
+    class State:
+        """State of the chains.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            points: (n_chains, n_dim) what each chain accepted last.
+            fitness: (n_chains,) F, what that point was worth on the tasks of its own generation;
+                -inf before a chain's first success.
+            temperature: T, of the last acceptance and of the next proposal.
+            bounded: (n_dim,) whether a coordinate is clipped.
+            accepted: share of the proposals with a fitness that the last generation accepted.
+        """
+
+        generation: int
+        points: FloatArray
+        fitness: FloatArray
+        temperature: float
+        bounded: NDArray[np.bool_]
+        accepted: float
+
     invariance: ClassVar[Invariance] = "none"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -138,14 +136,12 @@ class AnnealingPublished(Settings):
         "to returns as published (about 690 for MDPs of 6 states and 8 actions, 2000 steps)",
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> AnnealingPublishedState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put chain 0 at the starting point and draw the others from the initial law."""
         points = space.sample(self.population_size, rng)
         points[0] = start
         bounded = space.bounded()
-        return AnnealingPublishedState(
+        return self.State(
             generation=0,
             points=clip(points, bounded),
             fitness=np.full(self.population_size, -np.inf),
@@ -154,24 +150,15 @@ class AnnealingPublished(Settings):
             accepted=0.0,
         )
 
-    def ask(self, state: AnnealingPublishedState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Make one proposal for each chain, (1); at first the chains themselves."""
         step = self.step * state.temperature if state.generation else 0.0
         points = state.points + step * rng.standard_normal(state.points.shape)
         return Explicit(clip(points, state.bounded), slots=np.arange(self.population_size))
 
-    def n_candidates(self, state: AnnealingPublishedState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return self.population_size
-
     def tell(
-        self,
-        state: AnnealingPublishedState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> AnnealingPublishedState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Cool, then accept or reject each chain's proposal; a failed one is rejected."""
         population, slots = own_slots(population, self.kind)
         alive = require_any_fitness(evaluation)
@@ -195,12 +182,12 @@ class AnnealingPublished(Settings):
             accepted=float(accepted.mean()),
         )
 
-    def recommend(self, state: AnnealingPublishedState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the point of the chain with the highest stored fitness, (n_dim,), as published."""
         best: FloatArray = state.points[int(np.argmax(state.fitness))]
         return best
 
-    def summary(self, state: AnnealingPublishedState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give temperature, width of the next proposals and share of the last that was accepted."""
         return {
             "sigma": self.step * state.temperature,

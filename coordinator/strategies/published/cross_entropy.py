@@ -23,8 +23,8 @@ from pydantic import Field
 from spikeloop.coordinator.strategies.base import Evaluation, Invariance, require_any_fitness
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.published.clipping import clip
+from spikeloop.coordinator.strategies.settings import PopulationSettings
 from spikeloop.tasks.base import FloatArray
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
@@ -32,26 +32,7 @@ MAX_DIMENSIONS = 2000
 """More would need a covariance of over 32 MB, and its eigenvectors each generation."""
 
 
-@dataclass(frozen=True)
-class CrossEntropyPublishedState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        mean: (n_dim,) m.
-        covariance: (n_dim, n_dim) C, without the noise; at first that of the initial law.
-        bounded: (n_dim,) whether a coordinate is clipped.
-        best: (n_dim,) the best candidate of the last generation; at first the starting point.
-    """
-
-    generation: int
-    mean: FloatArray
-    covariance: FloatArray
-    bounded: NDArray[np.bool_]
-    best: FloatArray
-
-
-class CrossEntropyPublished(Settings):
+class CrossEntropyPublished(PopulationSettings):
     """For comparison only: reproduces the faults of the published method. Use ``cross_entropy``.
 
     The library's faults stand in ``l2l/optimizers/crossentropy/`` (``distribution.py`` and
@@ -72,7 +53,24 @@ class CrossEntropyPublished(Settings):
     (``temp_decay`` 0). The full covariance of ten points has rank 9 at most, which fault 1 hides.
     """
 
-    State: ClassVar[type] = CrossEntropyPublishedState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            mean: (n_dim,) m.
+            covariance: (n_dim, n_dim) C, without the noise; at first that of the initial law.
+            bounded: (n_dim,) whether a coordinate is clipped.
+            best: (n_dim,) the best candidate of the last generation; at first the starting point.
+        """
+
+        generation: int
+        mean: FloatArray
+        covariance: FloatArray
+        bounded: NDArray[np.bool_]
+        best: FloatArray
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -101,18 +99,15 @@ class CrossEntropyPublished(Settings):
         default=0.95, gt=0, le=1, description="factor on the noise after each generation"
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> CrossEntropyPublishedState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Begin with the initial law; ValueError if the space is too large for C."""
-        del rng
         if space.n_dim > MAX_DIMENSIONS:
             raise ValueError(
                 f"cross_entropy_published keeps a full covariance, so at most {MAX_DIMENSIONS} "
                 f"dimensions, got {space.n_dim}; evolution takes more"
             )
         bounded = space.bounded()
-        return CrossEntropyPublishedState(
+        return self.State(
             generation=0,
             mean=start,
             covariance=np.diag(np.where(bounded, 1 / 12, 1.0)),
@@ -120,7 +115,7 @@ class CrossEntropyPublished(Settings):
             best=clip(start, bounded),
         )
 
-    def ask(self, state: CrossEntropyPublishedState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Draw from (2); at first propose the starting point and draws of the initial law."""
         shape = (self.population_size, state.mean.size)
         if state.generation == 0:
@@ -134,20 +129,10 @@ class CrossEntropyPublished(Settings):
             points = state.mean + (rng.standard_normal(shape) * widths) @ axes.T
         return Explicit(clip(points, state.bounded))
 
-    def n_candidates(self, state: CrossEntropyPublishedState) -> int:
-        """Number of candidates of the next generation."""
-        del state
-        return self.population_size
-
     def tell(
-        self,
-        state: CrossEntropyPublishedState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> CrossEntropyPublishedState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Fit m and C to the elite, (1); failed candidates are never in it."""
-        del rng
         alive = require_any_fitness(evaluation)
         points = population.rows(0, population.n_candidates)[alive]
         ranked = points[np.argsort(-evaluation.fitness[alive], kind="stable")]
@@ -165,11 +150,11 @@ class CrossEntropyPublished(Settings):
             best=ranked[0].copy(),
         )
 
-    def recommend(self, state: CrossEntropyPublishedState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the best candidate of the last generation, (n_dim,), as published."""
         return state.best
 
-    def summary(self, state: CrossEntropyPublishedState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the typical width of the next candidates before clipping, and that of the elite."""
         elite = float(np.trace(state.covariance)) / state.mean.size
         noise = self._noise(state) * np.sqrt(2 / np.pi)  # mean of |z|
@@ -178,7 +163,7 @@ class CrossEntropyPublished(Settings):
             "elite_sigma": float(np.sqrt(elite)),
         }
 
-    def _noise(self, state: CrossEntropyPublishedState) -> float:
+    def _noise(self, state: State) -> float:
         return self.noise_magnitude * self.noise_decay**state.generation
 
 

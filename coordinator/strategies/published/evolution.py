@@ -31,30 +31,6 @@ from spikeloop.workers.job import Population
 from spikeloop.workers.space import Choice, ParameterSpace, Real
 
 
-@dataclass(frozen=True)
-class EvolutionPublishedState:
-    """State of the search.
-
-    Attributes:
-        generation: number of generations evaluated so far.
-        center: (n_dim,) x, which may leave the box.
-        noise: (n_pairs, n_dim) e_i / σ of the next generation, drawn here because a clipped
-            candidate no longer tells it.
-        bounded: (n_dim,) whether a coordinate is clipped.
-        best: (n_dim,) the best perturbed candidate of the last generation, clipped; at first the
-            starting point.
-        current_place: share of the perturbed candidates that did better than the one whose
-            fitness passes for that of x; 0 before the first generation.
-    """
-
-    generation: int
-    center: FloatArray
-    noise: FloatArray
-    bounded: NDArray[np.bool_]
-    best: FloatArray
-    current_place: float
-
-
 class EvolutionPublished(Settings):
     """For comparison only: reproduces the faults of the published strategy. Use ``evolution``.
 
@@ -77,7 +53,29 @@ class EvolutionPublished(Settings):
     Whole points travel to the workers, as published, and not the seed of the noise.
     """
 
-    State: ClassVar[type] = EvolutionPublishedState
+    @dataclass(frozen=True)
+    class State:
+        """State of the search.
+
+        Attributes:
+            generation: number of generations evaluated so far.
+            center: (n_dim,) x, which may leave the box.
+            noise: (n_pairs, n_dim) e_i / σ of the next generation, drawn here because a clipped
+                candidate no longer tells it.
+            bounded: (n_dim,) whether a coordinate is clipped.
+            best: (n_dim,) the best perturbed candidate of the last generation, clipped; at first
+                the starting point.
+            current_place: share of the perturbed candidates that did better than the one whose
+                fitness passes for that of x; 0 before the first generation.
+        """
+
+        generation: int
+        center: FloatArray
+        noise: FloatArray
+        bounded: NDArray[np.bool_]
+        best: FloatArray
+        current_place: float
+
     invariance: ClassVar[Invariance] = "monotone"
     tunable: ClassVar[ParameterSpace] = ParameterSpace(
         (
@@ -100,12 +98,10 @@ class EvolutionPublished(Settings):
         default=0.95, gt=0, le=1, description="factor on α after each generation"
     )
 
-    def init(
-        self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator
-    ) -> EvolutionPublishedState:
+    def init(self, space: ParameterSpace, start: FloatArray, rng: np.random.Generator) -> State:
         """Put the centre at the start and draw the first noise."""
         bounded = space.bounded()
-        return EvolutionPublishedState(
+        return self.State(
             generation=0,
             center=start,
             noise=rng.standard_normal((self.n_pairs, space.n_dim)),
@@ -114,24 +110,18 @@ class EvolutionPublished(Settings):
             current_place=0.0,
         )
 
-    def ask(self, state: EvolutionPublishedState, rng: np.random.Generator) -> Explicit:
+    def ask(self, state: State, rng: np.random.Generator) -> Explicit:
         """Propose x + e in slots 0 …, then all x − e, last x, without random numbers."""
-        del rng
         points = np.vstack([state.center + self._perturbations(state), state.center])
         return Explicit(clip(points, state.bounded), slots=np.arange(len(points)))
 
-    def n_candidates(self, state: EvolutionPublishedState) -> int:
+    def n_candidates(self, state: State) -> int:
         """Number of candidates of the next generation."""
-        del state
         return 2 * self.n_pairs + 1
 
     def tell(
-        self,
-        state: EvolutionPublishedState,
-        population: Population,
-        evaluation: Evaluation,
-        rng: np.random.Generator,
-    ) -> EvolutionPublishedState:
+        self, state: State, population: Population, evaluation: Evaluation, rng: np.random.Generator
+    ) -> State:
         """Take one step (2) of the centre, and draw the noise of the next generation."""
         population, slots = own_slots(population, self.kind)
         counts = require_any_fitness(evaluation) & (slots < 2 * self.n_pairs)
@@ -157,11 +147,11 @@ class EvolutionPublished(Settings):
             current_place=place,
         )
 
-    def recommend(self, state: EvolutionPublishedState) -> FloatArray:
+    def recommend(self, state: State) -> FloatArray:
         """Give the best candidate of the last generation, (n_dim,), as published."""
         return state.best
 
-    def summary(self, state: EvolutionPublishedState) -> Mapping[str, float]:
+    def summary(self, state: State) -> Mapping[str, float]:
         """Give the width of the search, the rate of the next step, and the supposed rank of x."""
         return {
             "sigma": self.sigma,
@@ -169,7 +159,7 @@ class EvolutionPublished(Settings):
             "current_place": state.current_place,
         }
 
-    def _perturbations(self, state: EvolutionPublishedState) -> FloatArray:
+    def _perturbations(self, state: State) -> FloatArray:
         """Compute e by slot, (2 n_pairs, n_dim)."""
         return self.sigma * np.vstack([state.noise, -state.noise])
 

@@ -14,8 +14,8 @@ def rng(seed: int = 5) -> np.random.Generator:
 
 
 def informative(actions: list[int], target: int = TARGET) -> tuple[InformativeTasks, np.ndarray]:
-    tasks = InformativeBandit(n_steps=len(actions)).sample(1, rng())
-    return InformativeTasks(np.array([target]), tasks.n_steps, tasks.rules), np.array([actions])
+    family = InformativeBandit(n_steps=len(actions))
+    return InformativeTasks(family, np.array([target])), np.array([actions])
 
 
 def test_expected_rewards_of_an_informative_bandit() -> None:

@@ -39,7 +39,7 @@ def start(folder: Path, **changes: Any) -> RunStore:
 
 def recommended(store: RunStore, config: RunConfig, generation: int) -> FloatArray:
     strategy = config.strategy
-    return strategy.recommend(from_arrays(type(strategy).State, store.state(generation)))
+    return strategy.recommend(from_arrays(strategy.State, store.state(generation)))
 
 
 # --- averages ---------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_equal_points_race_only_once(tmp_path: Path) -> None:
     config = small_config(deploy={"finalists": 3, "tasks": 2})
     store = start(tmp_path / "small")
     strategy = config.strategy
-    state: Any = from_arrays(type(strategy).State, store.state(3))
+    state: Any = from_arrays(strategy.State, store.state(3))
     store.commit(2, {}, to_arrays(state))
     generations, points = deployment.finalists(Run(config, store))
     assert generations == [3]

@@ -4,43 +4,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.search_steps import asked, begin, told
 from support.statistical_asserts import assert_mean, assert_rate
 
-from spikeloop.coordinator.strategies.annealing import Annealing, AnnealingState
-from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights
+from spikeloop.coordinator.strategies.annealing import Annealing
 
 ALPHA = 1e-4
-SPACE = ParameterSpace((Real("a", 1.0, 5.0, 2.0), Weights("w", (2,), 3.0)))
 NAN = float("nan")
 
 
-def begin(strategy: Annealing) -> AnnealingState:
-    return strategy.init(SPACE, SPACE.default_point(), np.random.default_rng(0))
-
-
-def tell(
-    strategy: Annealing, state: AnnealingState, fitness: list[float] | FloatArray, seed: int = 1
-) -> tuple[FloatArray, AnnealingState]:
-    """The proposals of a generation, and the state after these fitness values."""
-    pop = strategy.ask(state, np.random.default_rng(seed))
-    n = len(state.points)
-    evaluation = Evaluation(np.asarray(fitness, dtype=np.float64))
-    return pop.points[-n:], strategy.tell(state, pop, evaluation, np.random.default_rng(seed))
-
-
-def moved(before: AnnealingState, after: AnnealingState) -> list[bool]:
+def moved(before: Any, after: Any) -> list[bool]:
     return [bool(m) for m in (before.points != after.points).any(axis=1)]
 
 
 def test_candidates_are_the_incumbents_then_a_normal_step_from_each() -> None:
     strategy = Annealing(population_size=8000, step=0.3)
     state = begin(strategy)
-    pop = strategy.ask(state, np.random.default_rng(1))
-    np.testing.assert_array_equal(pop.points[:4000], state.points)
-    np.testing.assert_array_equal(pop.slots, np.arange(8000))
-    squares = (pop.points[4000:] - state.points) ** 2
+    population = strategy.ask(state, np.random.default_rng(1))
+    np.testing.assert_array_equal(population.points[:4000], state.points)
+    np.testing.assert_array_equal(population.slots, np.arange(8000))
+    squares = (population.points[4000:] - state.points) ** 2
     assert_mean(squares, 0.09, ALPHA)
     with pytest.raises(AssertionError):
         assert_mean(squares, 0.0961, ALPHA)
@@ -61,11 +44,11 @@ def test_the_step_follows_the_temperature_if_wanted() -> None:
         assert summary["temperature"] == pytest.approx(temperature)
         assert summary["sigma"] == pytest.approx(0.4 * temperature / 0.8)
         assert constant.summary(state)["sigma"] == pytest.approx(0.4)
-        noise = [s.ask(state, np.random.default_rng(2)).points[24:] for s in (following, constant)]
-        np.testing.assert_allclose(
-            (noise[0] - state.points) * 0.8, (noise[1] - state.points) * temperature, atol=1e-12
+        near, far = (
+            asked(strategy, state)[24:] - state.points for strategy in (following, constant)
         )
-        _, state = tell(following, state, np.ones(48))
+        np.testing.assert_allclose(near * 0.8, far * temperature, atol=1e-12)
+        state = told(following, state, np.ones(48))
 
 
 def test_a_better_proposal_is_always_taken_a_worse_one_with_the_probability_of_metropolis() -> None:
@@ -73,13 +56,13 @@ def test_a_better_proposal_is_always_taken_a_worse_one_with_the_probability_of_m
     n, temperature = 6000, 0.9
     strategy = Annealing(population_size=2 * n, temperature_first=temperature)
     state = begin(strategy)
-    old, new = np.zeros(n), np.where(np.arange(n) % 3 == 0, 1.0, -1.0)
-    loss = 1 / np.std(np.concatenate([old, new]))
-    _, after = tell(strategy, state, np.concatenate([old, new]))
+    fitness = np.concatenate([np.zeros(n), np.where(np.arange(n) % 3 == 0, 1.0, -1.0)])
+    after = told(strategy, state, fitness)
     moves = np.array(moved(state, after))
     assert moves[::3].all()
     worse = np.delete(moves, np.s_[::3])
-    assert_rate(int(worse.sum()), worse.size, float(np.exp(-loss / temperature)), ALPHA)
+    chance = float(np.exp(-1 / np.std(fitness) / temperature))
+    assert_rate(int(worse.sum()), worse.size, chance, ALPHA)
     assert after.accepted == pytest.approx(moves.mean())
     with pytest.raises(AssertionError):  # raw differences
         assert_rate(int(worse.sum()), worse.size, float(np.exp(-1 / temperature)), ALPHA)
@@ -88,58 +71,44 @@ def test_a_better_proposal_is_always_taken_a_worse_one_with_the_probability_of_m
 def test_where_fitness_is_flat_every_proposal_is_taken() -> None:
     strategy = Annealing()
     state = begin(strategy)
-    proposals, after = tell(strategy, state, np.full(48, 0.1))
+    after = told(strategy, state, np.full(48, 0.1))
     assert all(moved(state, after))
     np.testing.assert_array_equal(after.merit, np.zeros(24))
-    np.testing.assert_array_equal(after.points[:, 1:], proposals[:, 1:])
+    np.testing.assert_array_equal(after.points[:, 1:], asked(strategy, state)[24:, 1:])
     assert ((after.points[:, 0] >= 0) & (after.points[:, 0] <= 1)).all()
 
 
-COLD = {"temperature_first": 1e-3, "temperature_last": 1e-3, "population_size": 8}
+COLD: dict[str, Any] = {"temperature_first": 1e-3, "temperature_last": 1e-3}
 
 
 def test_incumbents_are_judged_on_the_new_tasks_only() -> None:
-    strategy = Annealing.model_validate(COLD)
-    _, state = tell(strategy, begin(strategy), [1e9] * 4 + [0.0] * 4)
-    _, after = tell(strategy, state, [0.0] * 4 + [1.0] * 4)
+    strategy = Annealing(population_size=8, **COLD)
+    state = told(strategy, begin(strategy), [1e9] * 4 + [0.0] * 4)
+    after = told(strategy, state, [0.0] * 4 + [1.0] * 4)
     assert all(moved(state, after))
     assert np.isnan(after.remembered).all()
 
 
 def test_without_reevaluation_a_chain_compares_with_what_it_remembers() -> None:
-    strategy = Annealing.model_validate({**COLD, "population_size": 4, "reevaluate": False})
+    strategy = Annealing(population_size=4, reevaluate=False, **COLD)
     state = begin(strategy)
-    first, updated = tell(strategy, state, [1.0, 2.0, 3.0, NAN])
-    np.testing.assert_array_equal(first, state.points)  # the incumbents themselves come first
+    np.testing.assert_array_equal(asked(strategy, state), state.points)  # incumbents come first
+    updated = told(strategy, state, [1.0, 2.0, 3.0, NAN])
     np.testing.assert_array_equal(updated.remembered, [1.0, 2.0, 3.0, NAN])
-    proposals, after = tell(strategy, updated, [1.5, 1.5, NAN, -4.0])
+    after = told(strategy, updated, [1.5, 1.5, NAN, -4.0])
     assert moved(updated, after) == [True, False, False, True]
     np.testing.assert_array_equal(after.remembered, [1.5, 2.0, 3.0, -4.0])
-    np.testing.assert_array_equal(after.points[0, 1:], proposals[0, 1:])
+    np.testing.assert_array_equal(after.points[0, 1:], asked(strategy, updated)[0, 1:])
 
 
-def test_merit_is_the_fading_mean_of_standardised_fitness() -> None:
-    strategy = Annealing.model_validate({**COLD, "population_size": 4, "memory": 0.75})
-    state = begin(strategy)
-    expected = np.zeros(2)
-    for fitness in ([0.0, 2.0, 1.0, -1.0], [50.0, 20.0, 40.0, 10.0]):
-        f = np.array(fitness)
-        held = np.maximum(f[:2], f[2:])
-        expected = 0.75 * expected + 0.25 * (held - f.mean()) / f.std()
-        _, state = tell(strategy, state, fitness)
-    np.testing.assert_allclose(state.merit, expected)
-
-
-def test_the_chain_that_was_best_on_average_is_recommended() -> None:
+def test_the_chain_with_the_largest_fading_mean_of_standardised_fitness_is_recommended() -> None:
     """A single good generation does not outweigh several."""
-    strategy = Annealing.model_validate({**COLD, "population_size": 4})
-    state = begin(strategy)
-    for _ in range(5):
-        _, state = tell(strategy, state, [0.0, 1.0, -1.0, -1.0])
-    _, state = tell(strategy, state, [1.0, 0.0, -1.0, -1.0])
+    strategy = Annealing(population_size=4, memory=0.75, **COLD)
+    state, expected = begin(strategy), np.zeros(2)
+    for fitness in ([0.0, 2.0, 1.0, -1.0], [20.0, 50.0, 10.0, 40.0], [1.0, 0.0, -1.0, -1.0]):
+        held = np.maximum(fitness[:2], fitness[2:])
+        expected = 0.75 * expected + 0.25 * (held - np.mean(fitness)) / np.std(fitness)
+        state = told(strategy, state, fitness)
+    np.testing.assert_allclose(state.merit, expected)
+    assert expected[1] > expected[0]
     np.testing.assert_array_equal(strategy.recommend(state), state.points[1])
-
-
-def test_a_last_temperature_above_the_first_is_refused() -> None:
-    with pytest.raises(ValueError, match="temperature_last"):
-        Annealing(temperature_first=0.1, temperature_last=0.2)

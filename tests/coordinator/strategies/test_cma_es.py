@@ -1,15 +1,16 @@
-"""CMA-ES against the plain library, and what is ours: failures, ties, folding, saved state."""
+"""CMA-ES against the plain library, and what is ours: failures, folding, saved state."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pytest
 from cmaes import CMA, SepCMA
+from support.search_steps import asked, begin, told, told_often
 from support.statistical_asserts import assert_better
 
 from spikeloop.coordinator.strategies.base import Evaluation, from_arrays, to_arrays
-from spikeloop.coordinator.strategies.cma_es import CmaEs, CmaEsState, reflect, restore
-from spikeloop.coordinator.strategies.population import Explicit
+from spikeloop.coordinator.strategies.cma_es import CmaEs, reflect, restore
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.space import ParameterSpace, Real, Weights, fold
 
@@ -27,13 +28,6 @@ def quadratic(points: FloatArray) -> FloatArray:
     return np.asarray(-(mixed**2 * np.logspace(0, 2, n)).sum(axis=-1))
 
 
-def advance(strategy: CmaEs, state: CmaEsState, n: int, rng: np.random.Generator) -> CmaEsState:
-    for _ in range(n):
-        pop = strategy.ask(state, rng)
-        state = strategy.tell(state, pop, Evaluation(quadratic(pop.points)), rng)
-    return state
-
-
 @both
 def test_twenty_generations_are_those_of_the_plain_library(covariance: Covariance) -> None:
     """To the bit: samples, mean, step size, covariance and paths, through saved arrays each time.
@@ -43,7 +37,7 @@ def test_twenty_generations_are_those_of_the_plain_library(covariance: Covarianc
     strategy = CmaEs(covariance=covariance, sigma=0.3, population_size=12)
     rng, seeds = np.random.default_rng(0), np.random.default_rng(0)
     start = np.linspace(-1, 1, 6)
-    state = strategy.init(UNBOUNDED, start, rng)
+    state = begin(strategy, UNBOUNDED, start)
     library = LIBRARY[covariance](mean=start.copy(), sigma=0.3, population_size=12)
     for _ in range(20):
         library.reseed_rng(int(seeds.integers(2**32)))
@@ -53,7 +47,7 @@ def test_twenty_generations_are_those_of_the_plain_library(covariance: Covarianc
         pop = strategy.ask(state, rng)
         np.testing.assert_array_equal(pop.points, points)
         state = strategy.tell(state, pop, Evaluation(quadratic(pop.points)), rng)
-        state = from_arrays(CmaEsState, to_arrays(state))
+        state = from_arrays(CmaEs.State, to_arrays(state))
         np.testing.assert_array_equal(state.mean, library._mean)
         np.testing.assert_array_equal(state.covariance, library._C)
         np.testing.assert_array_equal(state.path_sigma, library._p_sigma)
@@ -67,11 +61,10 @@ def test_twenty_generations_are_those_of_the_plain_library(covariance: Covarianc
 def test_every_field_of_the_state_matters(covariance: Covariance, name: str) -> None:
     """Negative control of the test above: without one of the fields the search differs."""
     strategy = CmaEs(covariance=covariance, sigma=0.3, population_size=12)
-    rng = np.random.default_rng(1)
-    first = strategy.init(UNBOUNDED, np.zeros(6), rng)
-    state = advance(strategy, first, 5, rng)
-    lost = from_arrays(CmaEsState, {**to_arrays(state), name: to_arrays(first)[name]})
-    whole, without = (advance(strategy, s, 8, np.random.default_rng(2)) for s in (state, lost))
+    first = begin(strategy, UNBOUNDED)
+    state = told_often(strategy, first, quadratic, 5)
+    lost = replace(state, **{name: getattr(first, name)})
+    whole, without = (told_often(strategy, s, quadratic, 8, seed=2) for s in (state, lost))
     assert not np.array_equal(whole.mean, without.mean)
 
 
@@ -79,26 +72,21 @@ def test_every_field_of_the_state_matters(covariance: Covariance, name: str) -> 
 def test_restoring_sets_no_attribute_that_the_library_does_not_have(covariance: Covariance) -> None:
     """A renamed attribute would be set beside the real one, and ignored."""
     strategy = CmaEs(covariance=covariance)
-    state = strategy.init(UNBOUNDED, np.zeros(6), np.random.default_rng(0))
+    state = begin(strategy, UNBOUNDED)
     plain = LIBRARY[covariance](mean=np.zeros(6), sigma=strategy.sigma)
     assert vars(restore(state, 8)).keys() == vars(plain).keys()
-    later = from_arrays(CmaEsState, {**to_arrays(state), "generation": np.array(7)})
-    assert restore(later, 8).generation == 7
+    assert restore(replace(state, generation=7), 8).generation == 7
 
 
 @both
 def test_failures_leave_a_generation_of_the_others(covariance: Covariance) -> None:
     """Constants too are those of the smaller population, as the library derives them."""
     strategy = CmaEs(covariance=covariance, population_size=10)
-    rng = np.random.default_rng(0)
-    state = strategy.init(UNBOUNDED, np.zeros(6), rng)
-    pop = strategy.ask(state, rng)
-    fitness = quadratic(pop.points)
-    fitness[[0, 3, 4]] = np.nan
-    updated = strategy.tell(state, pop, Evaluation(fitness), rng)
-    alive = np.isfinite(fitness)
+    state = begin(strategy, UNBOUNDED)
+    points, alive = asked(strategy, state), ~np.isin(np.arange(10), [0, 3, 4])
+    updated = told(strategy, state, np.where(alive, quadratic(points), np.nan))
     library = LIBRARY[covariance](mean=np.zeros(6), sigma=0.15, population_size=7)
-    library.tell(list(zip(pop.points[alive], -fitness[alive], strict=True)))
+    library.tell(list(zip(points[alive], -quadratic(points[alive]), strict=True)))
     np.testing.assert_array_equal(updated.mean, library._mean)
     np.testing.assert_array_equal(updated.covariance, library._C)
     assert updated.sigma == library._sigma
@@ -108,11 +96,9 @@ def test_failures_leave_a_generation_of_the_others(covariance: Covariance) -> No
 @pytest.mark.parametrize("n_alive", [3, 4])
 def test_too_few_survivors_teach_nothing(covariance: Covariance, n_alive: int) -> None:
     strategy = CmaEs(covariance=covariance, population_size=8)
-    rng = np.random.default_rng(0)
-    state = advance(strategy, strategy.init(UNBOUNDED, np.zeros(6), rng), 2, rng)
-    pop = strategy.ask(state, rng)
-    fitness = np.where(np.arange(8) < n_alive, quadratic(pop.points), np.nan)
-    updated = to_arrays(strategy.tell(state, pop, Evaluation(fitness), rng))
+    state = told_often(strategy, begin(strategy, UNBOUNDED), quadratic, 2)
+    fitness = np.where(np.arange(8) < n_alive, quadratic(asked(strategy, state)), np.nan)
+    updated = to_arrays(told(strategy, state, fitness))
     assert updated["generation"] == 3
     for name, before in to_arrays(state).items():
         if name not in ("generation", "bounded"):
@@ -123,15 +109,12 @@ def test_too_few_survivors_teach_nothing(covariance: Covariance, n_alive: int) -
 def test_folding_the_mean_leaves_the_law_of_folded_points(covariance: Covariance) -> None:
     """Exactly: the mirrored draws of the one law are draws of the other, point for point."""
     strategy = CmaEs(covariance=covariance)
-    rng = np.random.default_rng(0)
-    state = advance(strategy, strategy.init(BOX, BOX.default_point(), rng), 4, rng)
-    outside = from_arrays(
-        CmaEsState, {**to_arrays(state), "mean": np.array([-0.3, 2.4, -0.3, 2.4])}
-    )
+    state = told_often(strategy, begin(strategy, BOX), quadratic, 4)
+    outside = replace(state, mean=np.array([-0.3, 2.4, -0.3, 2.4]))
     inside = reflect(outside)
     np.testing.assert_allclose(inside.mean, [0.3, 0.4, -0.3, 2.4])
     signs = np.array([-1.0, 1.0, 1.0, 1.0])  # 2.4 is two reflections away
-    draws = 0.5 * rng.standard_normal((100, 4))
+    draws = 0.5 * np.random.default_rng(0).standard_normal((100, 4))
     np.testing.assert_allclose(
         fold(outside.mean + draws, BOX.bounded()),
         fold(inside.mean + signs * draws, BOX.bounded()),
@@ -142,24 +125,8 @@ def test_folding_the_mean_leaves_the_law_of_folded_points(covariance: Covariance
     np.testing.assert_array_equal(inside.covariance, expected)
     np.testing.assert_array_equal(inside.path_sigma, signs * outside.path_sigma)
     np.testing.assert_array_equal(inside.path_covariance, signs * outside.path_covariance)
-
-
-@both
-def test_a_mirrored_search_is_updated_to_the_mirrored_result(covariance: Covariance) -> None:
-    """Folding before an update or after it is the same, also through C and the paths."""
-    strategy = CmaEs(covariance=covariance, population_size=12)
-    rng = np.random.default_rng(0)
-    state = advance(strategy, strategy.init(BOX, BOX.default_point(), rng), 4, rng)
-    outside = from_arrays(CmaEsState, {**to_arrays(state), "mean": np.array([-0.3, 1.4, 0.5, 0.5])})
-    pop = strategy.ask(outside, rng)
-    evaluation = Evaluation(quadratic(fold(pop.points, BOX.bounded())))
-    late = strategy.tell(outside, pop, evaluation, rng)
-    mirrored = Explicit(
-        np.where([True, True, False, False], [0.0, 2.0, 0, 0] - pop.points, pop.points)
-    )
-    early = strategy.tell(reflect(outside), mirrored, evaluation, rng)
-    for name, array in to_arrays(late).items():
-        np.testing.assert_allclose(to_arrays(early)[name], array, atol=1e-9, err_msg=name)
+    beyond = replace(state, mean=np.array([3.0, 0.5, 0.5, 0.5]), sigma=1e-3)
+    assert told(strategy, beyond, quadratic).mean[0] == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -168,10 +135,9 @@ def test_a_mirrored_search_is_updated_to_the_mirrored_result(covariance: Covaria
 def test_a_converged_search_stays_as_it_is(covariance: Covariance) -> None:
     """Without noise σ shrinks without end, until the library divides by a covariance of 0."""
     strategy = CmaEs(covariance=covariance)
-    rng = np.random.default_rng(0)
-    state = advance(strategy, strategy.init(UNBOUNDED, np.zeros(6), rng), 700, rng)
+    state = told_often(strategy, begin(strategy, UNBOUNDED), quadratic, 700)
     assert 1e-14 < strategy.summary(state)["sigma"] < 1e-12
-    later = advance(strategy, state, 3, rng)
+    later = told_often(strategy, state, quadratic, 3)
     assert later.generation == 703
     np.testing.assert_array_equal(later.mean, state.mean)
     np.testing.assert_array_equal(later.covariance, state.covariance)
@@ -180,43 +146,29 @@ def test_a_converged_search_stays_as_it_is(covariance: Covariance) -> None:
 
 def test_one_dimension_has_no_diagonal_variant_of_its_own() -> None:
     space = ParameterSpace((Real("a", 0, 1, 0.2),))
-    updated = []
-    for covariance in ("full", "diagonal"):
-        strategy = CmaEs.model_validate({"covariance": covariance})
-        rng = np.random.default_rng(0)
-        updated.append(advance(strategy, strategy.init(space, np.array([0.2]), rng), 5, rng))
-    assert updated[0].mean == updated[1].mean
-    assert updated[0].mean == pytest.approx(0.6, abs=0.05)
+    full, diagonal = (
+        told_often(strategy, begin(strategy, space), quadratic, 5)
+        for strategy in (CmaEs(covariance="full"), CmaEs(covariance="diagonal"))
+    )
+    assert full.mean == diagonal.mean == pytest.approx(0.6, abs=0.05)
 
 
-def test_the_diagonal_works_where_a_matrix_would_not_fit() -> None:
-    """A hundred thousand dimensions: C would have 80 GB. A full covariance is refused there."""
-    space = ParameterSpace((Weights("w", (100_000,), 1.0),))
-    strategy = CmaEs(population_size=6)
-    rng = np.random.default_rng(0)
-    state = strategy.init(space, space.default_point(), rng)
-    pop = strategy.ask(state, rng)
-    state = strategy.tell(state, pop, Evaluation(-(pop.points**2).sum(axis=1)), rng)
-    assert all(np.size(array) <= 100_000 for array in to_arrays(state).values())
-    assert all(np.isfinite(value) for value in strategy.summary(state).values())
-    with pytest.raises(ValueError, match="'diagonal' above 1000 dimensions, got 'full' for 100000"):
-        CmaEs(covariance="full").init(space, space.default_point(), rng)
+def test_a_full_covariance_is_refused_where_it_would_not_fit() -> None:
+    space = ParameterSpace((Weights("w", (1001,), 1.0),))
+    with pytest.raises(ValueError, match="'diagonal' above 1000 dimensions, got 'full' for 1001"):
+        begin(CmaEs(covariance="full"), space)
 
 
 @pytest.mark.exhaustive
 def test_a_full_covariance_pays_where_parameters_belong_together() -> None:
     """Without noise, on a rotated ellipsoid, 60 generations; the diagonal must not pass."""
-    reached = {}
-    for covariance in ("full", "diagonal"):
-        strategy = CmaEs.model_validate({"covariance": covariance, "population_size": 12})
-        reached[covariance] = [
-            float(
-                quadratic(
-                    advance(strategy, strategy.init(UNBOUNDED, np.zeros(6), rng), 60, rng).mean
-                )
-            )
-            for rng in map(np.random.default_rng, range(12))
+    full, diagonal = (
+        [
+            float(quadratic(told_often(s, begin(s, UNBOUNDED), quadratic, 60, seed).mean))
+            for seed in range(12)
         ]
-    assert_better(reached["full"], reached["diagonal"], alpha=0.01)
+        for s in (CmaEs(covariance=c, population_size=12) for c in ("full", "diagonal"))
+    )
+    assert_better(full, diagonal, alpha=0.01)
     with pytest.raises(AssertionError):
-        assert_better(reached["diagonal"], reached["full"], alpha=0.01)
+        assert_better(diagonal, full, alpha=0.01)

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from support.search_steps import asked, begin, told
 
-from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.grid import (
     MAX_POINTS,
     GridSearch,
-    GridState,
     grid_points,
     well_spread_stride,
 )
@@ -26,7 +25,6 @@ SPACE = ParameterSpace(
         Weights("w", (1,), 2.0),
     )
 )
-START = SPACE.default_point()
 
 
 def box(n_dim: int) -> ParameterSpace:
@@ -35,13 +33,10 @@ def box(n_dim: int) -> ParameterSpace:
 
 def walk(strategy: GridSearch, space: ParameterSpace, n_generations: int) -> list[FloatArray]:
     """The new points of each generation, the incumbent left out."""
-    rng = np.random.default_rng(0)
-    state = strategy.init(space, space.default_point(), rng)
-    generations = []
+    state, generations = begin(strategy, space), []
     for _ in range(n_generations):
-        pop = strategy.ask(state, rng)
-        generations.append(pop.points[1:])
-        state = strategy.tell(state, pop, Evaluation(np.zeros(pop.n_candidates)), rng)
+        generations.append(asked(strategy, state)[1:])
+        state = told(strategy, state, lambda points: np.zeros(len(points)))
     return generations
 
 
@@ -118,26 +113,17 @@ def test_the_stride_is_coprime_to_the_number_of_points(levels: list[int]) -> Non
 @pytest.mark.parametrize("n_dim", [15, 10_000])
 def test_a_grid_too_large_to_be_walked_is_refused_with_a_way_out(n_dim: int) -> None:
     assert 3**14 <= MAX_POINTS < 3**15
-    space = box(n_dim)
     with pytest.raises(ValueError, match=f"3 points in {n_dim} dimensions.*lower points_per_axis"):
-        GridSearch().init(space, space.default_point(), np.random.default_rng(0))
-
-
-def run(strategy: GridSearch, fitness: list[list[float]]) -> tuple[GridState, list[FloatArray]]:
-    rng = np.random.default_rng(0)
-    state, asked = strategy.init(SPACE, START, rng), []
-    for values in fitness:
-        pop = strategy.ask(state, rng)
-        asked.append(pop.points)
-        state = strategy.tell(state, pop, Evaluation(np.array(values)), rng)
-    return state, asked
+        begin(GridSearch(), box(n_dim))
 
 
 def test_the_best_candidate_becomes_the_incumbent_and_is_evaluated_again() -> None:
+    """An old success does not count, and a tie changes nothing."""
     strategy = GridSearch(population_size=3, points_per_axis=2)
-    state, asked = run(strategy, [[1e9, 0.0, 0.0], [1.0, 2.0, 0.0], [2.0, 2.0, np.nan]])
-    np.testing.assert_array_equal(asked[0][0], START)
-    np.testing.assert_array_equal(asked[1][0], START)
-    np.testing.assert_array_equal(asked[2][0], asked[1][1])  # an old success does not count
-    np.testing.assert_array_equal(strategy.recommend(state), asked[1][1])  # a tie changes nothing
+    state, best = begin(strategy, SPACE), SPACE.default_point()
+    for fitness, winner in (([1e9, 0.0, 0.0], 0), ([1.0, 2.0, 0.0], 1), ([2.0, 2.0, np.nan], 0)):
+        points = asked(strategy, state)
+        np.testing.assert_array_equal(points[0], best)
+        state, best = told(strategy, state, fitness), points[winner]
+        np.testing.assert_array_equal(strategy.recommend(state), best)
     assert strategy.summary(state) == {"walked": 6 / 16, "incumbent_age": 1.0}

@@ -32,13 +32,11 @@ def test_acceptance_holds_detailed_balance() -> None:
 def test_rows_find_their_slots_in_any_order_and_without_some() -> None:
     points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])
     fitness = np.array([1.0, 2.0, np.inf, 4.0])
-    updated = by_slot(Explicit(points), fitness, 4)
-    np.testing.assert_array_equal(updated.points, points)
-    np.testing.assert_array_equal(updated.fitness, [1.0, 2.0, np.nan, 4.0])
-    some = np.array([3, 0, 1])
-    again = by_slot(Explicit(points[some], some), fitness[some], 4)
-    np.testing.assert_array_equal(again.fitness, updated.fitness)
-    np.testing.assert_array_equal(again.points[some], points[some])
+    for some in (np.arange(4), np.array([3, 0, 1])):
+        slots = None if len(some) == 4 else some
+        placed, values = by_slot(Explicit(points[some], slots), fitness[some], 4)
+        np.testing.assert_array_equal(placed[some], points[some])
+        np.testing.assert_array_equal(values, [1.0, 2.0, np.nan, 4.0])
 
 
 def test_the_spread_is_the_standard_deviation_of_what_is_there() -> None:

@@ -6,35 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.search_steps import BOX_AND_WEIGHTS, asked, begin, told, told_often
 from support.statistical_asserts import assert_law, assert_mean
 
 from spikeloop.coordinator.strategies import parallel_tempering
-from spikeloop.coordinator.strategies.base import Evaluation
-from spikeloop.coordinator.strategies.parallel_tempering import (
-    ParallelTempering,
-    ParallelTemperingState,
-    exchange_chance,
-)
+from spikeloop.coordinator.strategies.parallel_tempering import ParallelTempering, exchange_chance
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights
+from spikeloop.workers.space import fold
 
 ALPHA = 1e-4
-LINE = ParameterSpace((Real("x", 0.0, 1.0, 0.5),))
-SPACE = ParameterSpace((Real("a", 1.0, 5.0, 2.0), Weights("w", (2,), 3.0)))
 NAN = float("nan")
-
-
-def begin(strategy: ParallelTempering, space: ParameterSpace = SPACE) -> ParallelTemperingState:
-    return strategy.init(space, space.default_point(), np.random.default_rng(0))
-
-
-def tell(
-    strategy: ParallelTempering, state: ParallelTemperingState, fitness: list[float], seed: int = 1
-) -> tuple[FloatArray, ParallelTemperingState]:
-    """The candidates of a generation, and the state after these fitness values."""
-    pop = strategy.ask(state, np.random.default_rng(seed))
-    evaluation = Evaluation(np.array(fitness))
-    return pop.points, strategy.tell(state, pop, evaluation, np.random.default_rng(seed))
 
 
 def test_exchange_chance_is_exact() -> None:
@@ -53,14 +34,23 @@ def test_exchange_holds_detailed_balance() -> None:
         np.testing.assert_allclose(there, back, rtol=1e-12)
 
 
+LADDER: dict[str, Any] = {
+    "population_size": 6,
+    "step": 0.4,
+    "temperature_cold": 0.3,
+    "temperature_hot": 1.2,
+    "exchange_rounds": 2,
+}
+TEMPERATURES = (0.3, 0.6, 1.2)
+GRID = (np.arange(20_000) + 0.5) / 20_000
+BOUNDED = np.array([True])
+
+
 def two_hills(x: FloatArray) -> FloatArray:
     """A low broad hill and a high narrow one, on [0, 1]."""
     return np.asarray(
         np.exp(-0.5 * ((x - 0.25) / 0.1) ** 2) + 1.5 * np.exp(-0.5 * ((x - 0.8) / 0.05) ** 2)
     )
-
-
-GRID = (np.arange(20_000) + 0.5) / 20_000
 
 
 def law_at(temperature: float) -> Callable[[FloatArray], FloatArray]:
@@ -71,26 +61,6 @@ def law_at(temperature: float) -> Callable[[FloatArray], FloatArray]:
     return lambda x: np.interp(x, edges, levels)
 
 
-def generations(
-    strategy: ParallelTempering, state: ParallelTemperingState, n: int, rng: np.random.Generator
-) -> ParallelTemperingState:
-    for _ in range(n):
-        pop = strategy.ask(state, rng)
-        folded = LINE.decode(pop.points).values[:, 0]
-        state = strategy.tell(state, pop, Evaluation(two_hills(folded)), rng)
-    return state
-
-
-LADDER: dict[str, Any] = {
-    "population_size": 6,
-    "step": 0.4,
-    "temperature_cold": 0.3,
-    "temperature_hot": 1.2,
-    "exchange_rounds": 2,
-}
-TEMPERATURES = (0.3, 0.6, 1.2)
-
-
 def after_two_generations(n: int) -> FloatArray:
     """(n, 3) replicas that were drawn from their exact laws and then run on for a while."""
     strategy, rng = ParallelTempering.model_validate(LADDER), np.random.default_rng(7)
@@ -98,14 +68,18 @@ def after_two_generations(n: int) -> FloatArray:
         [np.interp(rng.random(n), law_at(t)(GRID), GRID) for t in TEMPERATURES], axis=1
     )
     rows = []
-    for points in start:
-        state = ParallelTemperingState(0, points[:, None], points[:1], LINE.bounded(), 0.0, 0.0)
-        rows.append(generations(strategy, state, 2, rng).points[:, 0])
+    for seed, points in enumerate(start):
+        state = strategy.State(0, points[:, None], points[:1], BOUNDED, 0.0, 0.0)
+        after = told_often(strategy, state, lambda x: two_hills(fold(x, BOUNDED)[:, 0]), 2, seed)
+        rows.append(after.points[:, 0])
     return np.array(rows)
 
 
 def test_moves_and_exchanges_leave_every_replica_its_law(monkeypatch: pytest.MonkeyPatch) -> None:
-    """exp(f / T_r) is stationary, with temperatures in the unit of f itself."""
+    """exp(f / T_r) is stationary, with temperatures in the unit of f itself.
+
+    The second control are neighbours that always exchange, which mixes their laws.
+    """
     monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
     replicas = after_two_generations(2500)
     for r, temperature in enumerate(TEMPERATURES):
@@ -113,33 +87,12 @@ def test_moves_and_exchanges_leave_every_replica_its_law(monkeypatch: pytest.Mon
     with pytest.raises(AssertionError):  # 20 % off in temperature
         assert_law(replicas[:, 0], law_at(0.36), ALPHA / 3)
 
-
-def test_a_wrong_exchange_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The negative control: neighbours that always exchange mix their laws."""
-    monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
-
     def always(fitness: FloatArray, ladder: FloatArray, cold: NDArray[np.intp]) -> FloatArray:
         return np.ones(cold.size)
 
     monkeypatch.setattr(parallel_tempering, "exchange_chance", always)
-    replicas = after_two_generations(800)
     with pytest.raises(AssertionError):
-        assert_law(replicas[:, 0], law_at(0.3), ALPHA)
-
-
-@pytest.mark.exhaustive
-def test_the_cold_replica_finds_its_law_from_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Independent runs from the lower hill, to the mass that either hill has."""
-    monkeypatch.setattr(parallel_tempering, "spread_of", lambda fitness: 1.0)
-    strategy, rng = ParallelTempering.model_validate(LADDER), np.random.default_rng(8)
-    left = ParallelTemperingState(
-        0, np.full((3, 1), 0.25), np.full(1, 0.25), LINE.bounded(), 0.0, 0.0
-    )
-    found = [generations(strategy, left, 25, rng).points[0, 0] for _ in range(150)]
-    assert_law(found, law_at(0.3), ALPHA)
-    too_soon = [generations(strategy, left, 1, rng).points[0, 0] for _ in range(150)]
-    with pytest.raises(AssertionError):
-        assert_law(too_soon, law_at(0.3), ALPHA)
+        assert_law(after_two_generations(800)[:, 0], law_at(0.3), ALPHA)
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.75])
@@ -148,8 +101,7 @@ def test_the_fading_mean_of_the_coldest_replica_is_recommended(memory: float) ->
     state = begin(strategy)
     expected = state.points[0]
     for seed in range(4):
-        fitness = np.random.default_rng(seed).normal(size=8)
-        _, state = tell(strategy, state, fitness.tolist(), seed)
+        state = told(strategy, state, np.random.default_rng(seed).normal(size=8), seed)
         expected = memory * expected + (1 - memory) * state.points[0]
         np.testing.assert_allclose(strategy.recommend(state), expected, rtol=1e-12)
     assert not np.array_equal(expected, begin(strategy).points[0])
@@ -160,10 +112,10 @@ def test_temperatures_are_geometric_and_steps_grow_with_their_root() -> None:
         population_size=6000, step=0.8, temperature_cold=0.01, temperature_hot=1.0
     )
     state = begin(strategy)
-    pop = strategy.ask(state, np.random.default_rng(1))
-    np.testing.assert_array_equal(pop.points[:3000], state.points)
+    points = asked(strategy, state)
+    np.testing.assert_array_equal(points[:3000], state.points)
     temperatures = 0.01 ** (1 - np.arange(3000) / 2999)
-    normal = (pop.points[3000:] - state.points) / (0.8 * np.sqrt(temperatures)[:, None])
+    normal = (points[3000:] - state.points) / (0.8 * np.sqrt(temperatures)[:, None])
     assert_mean(normal[:1000] ** 2, 1.0, ALPHA / 2)
     assert_mean(normal[2000:] ** 2, 1.0, ALPHA / 2)
     assert strategy.summary(state)["sigma"] == pytest.approx(0.08)
@@ -174,14 +126,13 @@ def test_pairs_alternate_between_even_and_odd() -> None:
     strategy = ParallelTempering(population_size=10, exchange_rounds=1)
     fitness = [0.0, 1.0, 2.0, 3.0, 4.0] + [NAN] * 5
     state = begin(strategy)
-    _, even = tell(strategy, state, fitness)
+    even = told(strategy, state, fitness)
     np.testing.assert_array_equal(even.points, state.points[[1, 0, 3, 2, 4]])
-    _, odd = tell(strategy, even, fitness)
+    odd = told(strategy, even, fitness)
     np.testing.assert_array_equal(odd.points, even.points[[0, 2, 1, 4, 3]])
     assert even.exchanged == odd.exchanged == 1.0
     assert even.accepted == 0.0
-    twice = ParallelTempering(population_size=10, exchange_rounds=2)
-    _, both = tell(twice, state, fitness)
+    both = told(ParallelTempering(population_size=10, exchange_rounds=2), state, fitness)
     np.testing.assert_array_equal(both.points, state.points[[1, 3, 0, 4, 2]])
 
 
@@ -189,14 +140,9 @@ def test_failures_leave_the_replica_or_free_it_and_take_no_part_in_exchanges() -
     strategy = ParallelTempering(
         population_size=8, temperature_cold=1e-6, temperature_hot=1e-4, exchange_rounds=1
     )
-    state = begin(strategy)
-    points, after = tell(strategy, state, [0.0, NAN, NAN, 1.0, NAN, -5.0, NAN, 0.0])
+    state = begin(strategy, BOX_AND_WEIGHTS)
+    after = told(strategy, state, [0.0, NAN, NAN, 1.0, NAN, -5.0, NAN, 0.0])
     np.testing.assert_array_equal(after.points[[0, 2, 3]], state.points[[0, 2, 3]])
-    np.testing.assert_array_equal(after.points[1, 1:], points[5, 1:])
-    _, after = tell(strategy, state, [NAN, 1.0, 2.0, NAN] + [NAN] * 4)
+    np.testing.assert_array_equal(after.points[1, 1:], asked(strategy, state)[5, 1:])
+    after = told(strategy, state, [NAN, 1.0, 2.0, NAN] + [NAN] * 4)
     np.testing.assert_array_equal(after.points, state.points)
-
-
-def test_a_hottest_temperature_below_the_coldest_is_refused() -> None:
-    with pytest.raises(ValueError, match="temperature_hot"):
-        ParallelTempering(temperature_cold=0.01, temperature_hot=1e-4)

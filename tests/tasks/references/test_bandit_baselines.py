@@ -1,6 +1,7 @@
 """Baselines of bandits have the regrets of an independent program, and agree with each other."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from scipy import stats
 from support.statistical_asserts import assert_mean
 
 from spikeloop.tasks.bandit import Bandit, BanditTasks
+from spikeloop.tasks.base import FloatArray
+from spikeloop.tasks.references import simulation
 from spikeloop.tasks.references.bandit_exact import (
     CountPolicy,
     count_policies,
@@ -30,17 +33,17 @@ LOW, HIGH = np.triu_indices(P.size)
 
 FAMILIES = {
     "independent": (
-        BanditTasks(np.stack([P[LOW], P[HIGH]], axis=1), 100),
+        BanditTasks(Bandit(), np.stack([P[LOW], P[HIGH]], axis=1)),
         W[LOW] * W[HIGH] * np.where(LOW == HIGH, 1, 2),
         100 * 2 / 3,
     ),
     "dependent": (
-        BanditTasks(np.stack([P, 1 - P], axis=1), 100, arms="dependent"),
+        BanditTasks(Bandit(arms="dependent"), np.stack([P, 1 - P], axis=1)),
         W,
         100 * 3 / 4,
     ),
     "dependent_easy": (
-        BanditTasks(np.array([[0.1, 0.9]]), 100, arms="dependent_easy"),
+        BanditTasks(Bandit(arms="dependent_easy"), np.array([[0.1, 0.9]])),
         np.ones(1),
         100 * 0.9,
     ),
@@ -137,14 +140,35 @@ def test_measured_regrets_reject_another_constant_and_other_priors(
 @pytest.mark.parametrize("policy", bernoulli_policies())
 def test_played_baselines_are_the_exact_ones(policy: str) -> None:
     """Both ways to measure two Bernoulli arms agree; the control is 1 % more chance."""
-    tasks = BanditTasks(np.repeat([[0.3, 0.6]], 60, axis=0), n_steps=40)
+    tasks = BanditTasks(Bandit(n_steps=40), np.repeat([[0.3, 0.6]], 60, axis=0))
     index = IndexPolicy(bernoulli_policies()[policy], 2)
-    mean = np.repeat(tasks.mean[:, None], tasks.n_steps, axis=1)
+    mean = np.repeat(tasks.mean[:, None], 40, axis=1)
     returns = simulated_return(tasks.play, mean, index, np.random.default_rng(4))
     exact = tasks[:1].baselines(np.random.default_rng(0))[policy][0]
     assert_mean(returns, exact, ALPHA)
     with pytest.raises(AssertionError):
         assert_mean(returns, exact * 1.01, ALPHA)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rewards": "gaussian"}, {"rewards": "gaussian", "n_arms": 4}, {"n_arms": 5}]
+)
+def test_baselines_of_gaussian_and_of_many_arms_learn(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the random policy's regret a share is left, which falls with the number of pulls."""
+    monkeypatch.setattr(simulation, "MAX_EPISODES", 20)
+    left: list[FloatArray] = []
+    for n_steps in (50, 200):
+        family = Bandit.model_validate({**settings, "n_steps": n_steps})
+        tasks = family.sample(40, np.random.default_rng(3))
+        random, optimal = tasks.references().random, tasks.references().optimal
+        returns = tasks.baselines(np.random.default_rng(4))
+        assert returns.keys() == {"UCB1", "Thompson", "greedy posterior mean"}
+        shares = [(optimal - each).sum() / (optimal - random).sum() for each in returns.values()]
+        left.append(np.array(shares))
+    assert (left[0] < 0.7).all()
+    assert (left[1] < 0.85 * left[0]).all()
 
 
 def test_gaussian_policies_do_not_depend_on_the_unit_of_reward() -> None:

@@ -98,14 +98,6 @@ def test_no_rule_beats_the_bayes_optimum_and_one_reaches_it(n_steps: int) -> Non
         assert best == Fraction(1, 2) + Fraction(1, 2) * Fraction(2, 3) + Fraction(1, 4)
 
 
-def test_bayes_optimum_explores_more_the_more_pulls_are_left() -> None:
-    """Known once, unknown otherwise: with one pull left the known arm, with many the other."""
-    few, many = best_choices(3), best_choices(40)
-    assert few(2, 0)[1, 0] == 0.5  # 1 of 2 is worth what an unknown arm is: of no use to know more
-    assert many(2, 0)[1, 0] == 0.0
-    assert (few(0, 0)[0, 0], many(0, 0)[0, 0]) == (0.5, 0.5)
-
-
 def test_thompson_pulls_an_arm_as_often_as_it_is_the_better_one() -> None:
     """By quadrature, exact for polynomials of the degree at hand, and large counts by sampling."""
     x, weight = np.polynomial.legendre.leggauss(20)

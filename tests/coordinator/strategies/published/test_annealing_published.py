@@ -5,30 +5,19 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from support.search_steps import BOX_AND_WEIGHTS, asked, begin, told
 from support.statistical_asserts import assert_mean, assert_rate
 
 from spikeloop.coordinator.strategies.base import Evaluation
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.coordinator.strategies.published.annealing import (
     AnnealingPublished,
-    AnnealingPublishedState,
     Cooling,
     Schedule,
     acceptance,
 )
-from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.space import ParameterSpace, Real, Weights
 
 ALPHA = 1e-4
-SPACE = ParameterSpace((Real("a", 0.0, 1.0, 0.25), Weights("w", (2,), 1.0)))
-START = SPACE.default_point()
-
-
-def tell(
-    strategy: AnnealingPublished, state: AnnealingPublishedState, fitness: FloatArray, seed: int = 0
-) -> AnnealingPublishedState:
-    pop = strategy.ask(state, np.random.default_rng(seed))
-    return strategy.tell(state, pop, Evaluation(fitness), np.random.default_rng(seed))
 
 
 def temperatures(schedule: Schedule, cooling: Cooling, n: int) -> list[float]:
@@ -36,10 +25,9 @@ def temperatures(schedule: Schedule, cooling: Cooling, n: int) -> list[float]:
     strategy = AnnealingPublished(
         population_size=1, schedule=schedule, cooling=cooling, n_iterations=n
     )
-    state = strategy.init(SPACE, START, np.random.default_rng(0))
-    found = []
+    state, found = begin(strategy), []
     for _ in range(n):
-        state = tell(strategy, state, np.zeros(1))
+        state = told(strategy, state, np.zeros(1))
         found.append(state.temperature)
     return found
 
@@ -51,12 +39,10 @@ def test_additive_cooling_as_coded_and_as_intended(schedule: Schedule, power: in
         remaining = Fraction(n - k, n) ** power
         coded.append((1 - coded[-1]) * remaining)
         intended.append(remaining)
-    expected = [float(t) for t in coded[1:]]
-    np.testing.assert_allclose(temperatures(schedule, "as_coded", n), expected, rtol=1e-12)
-    np.testing.assert_allclose(
-        temperatures(schedule, "as_intended", n), [float(t) for t in intended], rtol=1e-12
-    )
-    assert not np.allclose(expected, [float(t) for t in intended], atol=0.1)
+    expected = {"as_coded": coded[1:], "as_intended": intended}
+    for cooling in get_args(Cooling):
+        exact = [float(t) for t in expected[cooling]]
+        np.testing.assert_allclose(temperatures(schedule, cooling, n), exact, rtol=1e-12)
 
 
 def test_the_coded_temperature_collapses_oscillates_and_settles() -> None:
@@ -95,48 +81,36 @@ def test_the_other_schedules_have_no_fault(schedule: Schedule, expected: list[fl
         np.testing.assert_allclose(temperatures(schedule, cooling, 3), expected, rtol=1e-12)
 
 
-def test_after_the_last_iteration_nothing_moves() -> None:
-    strategy = AnnealingPublished(population_size=4, n_iterations=2)
-    state = strategy.init(SPACE, START, np.random.default_rng(0))
-    for _ in range(5):
-        state = tell(strategy, state, np.zeros(4))
-    assert state.temperature == 0.0
-    points = strategy.ask(state, np.random.default_rng(1)).points
-    np.testing.assert_array_equal(points, state.points)
-
-
 def test_the_first_generation_evaluates_the_start_and_the_second_the_same_points() -> None:
-    strategy = AnnealingPublished(population_size=6)
-    state = strategy.init(SPACE, START, np.random.default_rng(0))
-    first = strategy.ask(state, np.random.default_rng(1)).points
-    np.testing.assert_array_equal(first[0], START)
-    state = tell(strategy, state, np.full(6, -3.0))
-    assert state.accepted == 1.0
-    np.testing.assert_array_equal(strategy.ask(state, np.random.default_rng(2)).points, first)
-    intended = AnnealingPublished(population_size=6, cooling="as_intended")
-    state = tell(intended, intended.init(SPACE, START, np.random.default_rng(0)), np.zeros(6))
-    assert not np.array_equal(intended.ask(state, np.random.default_rng(2)).points, first)
+    for cooling in get_args(Cooling):
+        strategy = AnnealingPublished(population_size=6, cooling=cooling)
+        state = begin(strategy)
+        first = asked(strategy, state)
+        np.testing.assert_array_equal(first[0], BOX_AND_WEIGHTS.default_point())
+        state = told(strategy, state, np.full(6, -3.0))
+        assert state.accepted == 1.0
+        assert np.array_equal(asked(strategy, state, 2), first) == (cooling == "as_coded")
 
 
 def test_a_proposal_has_the_width_step_times_temperature_and_is_clipped() -> None:
     n = 4000
     strategy = AnnealingPublished(population_size=n)
-    state = AnnealingPublishedState(
+    start = [0.001, 3.0, 0.0, 0.0]
+    state = AnnealingPublished.State(
         generation=5,
-        points=np.tile([0.001, 3.0, 0.0], (n, 1)),
+        points=np.tile(start, (n, 1)),
         fitness=np.zeros(n),
         temperature=0.5,
-        bounded=SPACE.bounded(),
+        bounded=BOX_AND_WEIGHTS.bounded(),
         accepted=0.0,
     )
-    points = strategy.ask(state, np.random.default_rng(1)).points
-    assert_mean((points[:, 1:] - [3.0, 0.0]) ** 2 / (0.03 * 0.5) ** 2, 1.0, ALPHA / 2)
+    points = asked(strategy, state)
+    squares = (points[:, 1:] - start[1:]) ** 2
+    assert_mean(squares / (0.03 * 0.5) ** 2, 1.0, ALPHA / 2)
     with pytest.raises(AssertionError):
-        assert_mean((points[:, 1:] - [3.0, 0.0]) ** 2 / 0.03**2, 1.0, ALPHA / 2)
-    at_bound = int((points[:, 0] == 0).sum())
+        assert_mean(squares / 0.03**2, 1.0, ALPHA / 2)
+    at_bound = int((points[:, 0] == 0).sum())  # reflection leaves nothing at the bound
     assert_rate(at_bound, n, 0.4734, ALPHA / 2)  # Φ(−0.001 / 0.015)
-    with pytest.raises(AssertionError):  # reflection leaves nothing at the bound
-        assert_rate(0, n, 0.4734, ALPHA / 2)
     assert (points[:, 0] >= 0).all()
 
 
@@ -148,37 +122,33 @@ def test_acceptance_is_that_of_metropolis() -> None:
     np.testing.assert_array_equal(acceptance(gain, 0.0), [1.0, 1.0, 1.0, 0.0, 0.0])
 
 
-def accepted_when_worse(reward_scale: float, n: int) -> int:
-    """How many of n chains at T = 1 accept a score worse by 0.06, the noise of 20 tasks."""
+@pytest.mark.parametrize(("reward_scale", "rate"), [(1000.0, 0.0), (1 / 0.06, np.exp(-1.0))])
+def test_raw_returns_make_it_a_climber(reward_scale: float, rate: float) -> None:
+    """With returns of order 1000 no score worse by 0.06, the noise of 20 tasks, is accepted.
+
+    On the scale of that noise exp(−1) of them are, at T = 1.
+    """
+    n = 4000
     strategy = AnnealingPublished(
         population_size=n,
         reward_scale=reward_scale,
         schedule="multiplicative",
         temperature_decay=1.0,
     )
-    state = strategy.init(SPACE, START, np.random.default_rng(0))
-    state = tell(strategy, state, np.full(n, 0.5))
-    return round(n * tell(strategy, state, np.full(n, 0.44), seed=1).accepted)
-
-
-def test_raw_returns_make_it_a_climber() -> None:
-    """With returns of order 1000 nothing worse passes; on the scale of the noise it would."""
-    n = 4000
-    assert accepted_when_worse(1000.0, n) == 0
-    normalised = accepted_when_worse(1 / 0.06, n)
-    assert_rate(normalised, n, np.exp(-1.0), ALPHA)
+    state = told(strategy, begin(strategy), np.full(n, 0.5))
+    accepted = round(n * told(strategy, state, np.full(n, 0.44)).accepted)
+    assert_rate(accepted, n, rate, ALPHA)
     with pytest.raises(AssertionError):
-        assert_rate(0, n, np.exp(-1.0), ALPHA)
+        assert_rate(accepted, n, np.exp(-1.0) - rate, ALPHA)
 
 
 def test_an_accepted_point_is_never_measured_again() -> None:
     """Luck of one generation, 0.9, keeps out what is better from then on, and is handed out."""
     strategy = AnnealingPublished(population_size=2)
-    state = strategy.init(SPACE, START, np.random.default_rng(0))
-    state = tell(strategy, state, np.array([0.9, 0.1]))
+    state = told(strategy, begin(strategy), [0.9, 0.1])
     kept = state.points[0].copy()
     for seed in range(10):
-        state = tell(strategy, state, np.array([0.8, 0.7]), seed)
+        state = told(strategy, state, [0.8, 0.7], seed)
     np.testing.assert_array_equal(state.points[0], kept)
     assert state.fitness.tolist() == [0.9, 0.7]
     np.testing.assert_array_equal(strategy.recommend(state), kept)
@@ -186,9 +156,8 @@ def test_an_accepted_point_is_never_measured_again() -> None:
 
 def test_chains_accept_by_their_slot_and_a_failure_changes_nothing() -> None:
     strategy = AnnealingPublished(population_size=3)
-    rng = np.random.default_rng(0)
-    state = strategy.init(SPACE, START, rng)
-    moved = Explicit(np.array([[0.1, 1, 1], [0.2, 2, 2]]), slots=np.array([2, 0]))
+    state, rng = begin(strategy), np.random.default_rng(0)
+    moved = Explicit(np.array([[0.1, 1, 1, 1], [0.2, 2, 2, 2]]), slots=np.array([2, 0]))
     after = strategy.tell(state, moved, Evaluation(np.array([1.0, np.nan])), rng)
     np.testing.assert_array_equal(after.points[:2], state.points[:2])
     np.testing.assert_array_equal(after.points[2], moved.points[0])
