@@ -18,7 +18,7 @@ from spikeloop.coordinator.comparison import FINAL, studies, variant_search
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.search.reporter import Reporter
-from spikeloop.coordinator.search.rows import episodes_table
+from spikeloop.coordinator.search.tables import episodes_table
 from spikeloop.coordinator.stats.scores import Bootstrap, Sample, frame_gain_and_span, score
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.run_store import RunStore

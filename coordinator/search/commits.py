@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.stopping import Row, Rule, describe_stop
-from spikeloop.coordinator.search import live_metrics
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import live_metrics, tables
 from spikeloop.coordinator.search.generation import Generation, HeldOut, count_failures
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.store.run_folder import Run

@@ -20,8 +20,7 @@ from spikeloop.coordinator.config import racing_schedule
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Row, epoch_of
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.search import racing
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import racing, tables
 from spikeloop.coordinator.search.reporter import Reporter
 from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store.run_folder import Run

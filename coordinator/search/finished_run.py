@@ -8,8 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import baselines, tables
 from spikeloop.coordinator.search.deployment import deployed, is_race_over
 from spikeloop.coordinator.search.evaluation import GridEpisodes
 from spikeloop.coordinator.search.transfer import Transfer, summarise

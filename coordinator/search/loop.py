@@ -9,8 +9,7 @@ from spikeloop.cluster.pool import WorkerPool
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import epoch_of, population_spread
-from spikeloop.coordinator.search import live_metrics, racing, stop_rules
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import live_metrics, racing, stop_rules, tables
 from spikeloop.coordinator.search.commits import Commits
 from spikeloop.coordinator.search.deployment import epoch_start, point_after
 from spikeloop.coordinator.search.generation import (

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Rule
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import tables
 from spikeloop.coordinator.search.generation import Generation, HeldOut
 from spikeloop.coordinator.search.history import History
 from spikeloop.coordinator.search.search_size import initial_state, next_generation_episodes

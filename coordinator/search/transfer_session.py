@@ -7,8 +7,7 @@ from spikeloop.cluster.pool import WorkerPool
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig, TransferSettings
 from spikeloop.coordinator.errors import ConfigError, RunFailed
-from spikeloop.coordinator.search import baselines
-from spikeloop.coordinator.search import rows as tables
+from spikeloop.coordinator.search import baselines, tables
 from spikeloop.coordinator.search.deployment import deployed, deployed_generation
 from spikeloop.coordinator.search.reporter import Reporter, SessionReporter
 from spikeloop.coordinator.search.transfer import Transfer, score_transfer
