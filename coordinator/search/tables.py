@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from spikeloop.coordinator.config.limits import MAX_STORED_DIM
 from spikeloop.coordinator.search.evaluation import GridEpisodes
-from spikeloop.coordinator.search.generation import HeldOut
+from spikeloop.coordinator.search.generation import Generation, HeldOut
 from spikeloop.coordinator.stats.scores import gain_and_span, score
 from spikeloop.coordinator.store import schemas
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import Grid, Status
 from spikeloop.workers.space import ParameterSpace
 
@@ -72,20 +73,23 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
     return named.filter(pa.array(episodes.evaluated.ravel()))
 
 
+def without_curves(transfer: pa.Table) -> pd.DataFrame:
+    """Give the rows of a transfer without the learning curves, which no score depends on."""
+    return transfer.drop_columns(["curve"]).to_pandas()
+
+
 def points_digest(grid: Grid) -> bytes:
     """Give the SHA-256 of the coordinates of a grid's points."""
     points = grid.population.rows(0, grid.n_candidates)
     return hashlib.sha256(points.tobytes()).hexdigest().encode()
 
 
-def candidates_table(
-    episodes: GridEpisodes, fitness: FloatArray, space: ParameterSpace, generation: int
-) -> pa.Table:
+def candidates_table(generation: Generation, space: ParameterSpace) -> pa.Table:
     """Give one row a candidate of a generation."""
+    episodes, fitness = generation.episodes, generation.fitness
     n = episodes.grid.n_candidates
-    schema = schemas.candidates(space)
     columns: dict[str, Any] = {
-        "generation": np.full(n, generation),
+        "generation": np.full(n, generation.number),
         "candidate": np.arange(n),
         "fitness": fitness,
         "n_episodes": episodes.evaluated.sum(axis=1),
@@ -99,33 +103,39 @@ def candidates_table(
         columns["point"] = pa.FixedSizeListArray.from_arrays(
             pa.array(points.ravel(), pa.float64()), space.n_dim
         )
-    return _table(schema, **columns)
+    return _table(schemas.candidates(space), **columns)
 
 
 def generation_table(
-    episodes: GridEpisodes,
-    fitness: FloatArray,
-    summary: Mapping[str, float],
-    columns: Mapping[str, Any],
+    generation: Generation, summary: Mapping[str, float], n_workers: int
 ) -> pa.Table:
-    """Give the one row of a generation."""
-    best_candidate = int(np.nanargmax(fitness))
-    fitness = fitness[np.isfinite(fitness)]
+    """Give the one row of a generation, with the strategy's numbers about itself."""
+    episodes = generation.episodes
+    fitness = generation.fitness[np.isfinite(generation.fitness)]
     row: dict[str, Any] = {
+        "generation": generation.number,
         "best": fitness.max(),
         "mean": fitness.mean(),
         "median": np.median(fitness),
         "sd": fitness.std(ddof=1) if fitness.size > 1 else 0.0,
         "worst": fitness.min(),
-        "best_candidate": best_candidate,
+        "best_candidate": int(np.nanargmax(generation.fitness)),
         "n_candidates": episodes.grid.n_candidates,
         "n_tasks": episodes.grid.n_tasks,
         "n_episodes": episodes.n_evaluated,
         "n_failed": episodes.n_failed,
+        "total_episodes": generation.total_episodes,
+        "epoch": generation.epoch,
+        "spread": generation.spread,
+        "stopped": generation.rule,
         "simulated_steps": episodes.n_simulated_steps,
-        "retries": int((episodes.attempts - 1).clip(min=0).sum()),
+        **held_out_columns(generation.held_out),
         **{f"strategy_{name}": value for name, value in summary.items()},
-        **columns,
+        "wall_s": generation.wall_s,
+        "work_s": episodes.work_s,
+        "overhead_s": generation.wall_s - episodes.work_s / n_workers,
+        "retries": int((episodes.attempts - 1).clip(min=0).sum()),
+        "finished": datetime.now(UTC),
     }
     for name, status in zip(schemas.FAILURES, list(Status)[1:], strict=True):
         row[name] = int((episodes.evaluated & (episodes.status == status)).sum())
