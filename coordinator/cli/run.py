@@ -66,6 +66,7 @@ def show_session(
     from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import progress
     from spikeloop.coordinator.cli.resumable import resumable
+    from spikeloop.coordinator.stats.scores import ends
     from spikeloop.coordinator.store.folder_kind import is_run
     from spikeloop.coordinator.store.run_store import RunStore
 
@@ -82,7 +83,7 @@ def show_session(
         progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
     ):
         transfer = session(reporter, stop)
-    progress.print_transfer(transfer, console)
+    progress.print_transfer(transfer, ends(config.family.interface), console)
     progress.results(folder, sorted((folder / "figures").glob("*.png")), console)
     progress.how_to_read(store.part_path("transfer", config.transfer.seed), console)
 

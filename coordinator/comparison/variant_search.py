@@ -12,7 +12,7 @@ from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.deployment import deploy, race_size
-from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid
+from spikeloop.coordinator.search.evaluation import GridEpisodes, evaluate_grid, grid_of
 from spikeloop.coordinator.search.loop import search
 from spikeloop.coordinator.search.reporter import GenerationReport, Reporter
 from spikeloop.coordinator.search.search_size import generation_episodes, max_generations
@@ -21,9 +21,8 @@ from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.job import Grid, cut
+from spikeloop.workers.job import cut
 from spikeloop.workers.seeding import TaskSet
 
 
@@ -180,16 +179,7 @@ def held_out(
     All searches with the same run seed meet the same tasks with the same seeds.
     """
     config = found.config
-    grid = Grid(
-        config.family,
-        config.learner,
-        Explicit(found.point[None, :]),
-        n_tasks=tasks,
-        run_seed=config.run.seed,
-        task_set=task_set,
-        index=config.transfer.seed,
-        common_noise=config.run.common_noise,
-    )
+    grid = grid_of(config, found.point, tasks, task_set, config.transfer.seed)
     reporter.started("held-out score", grid.n_episodes)
     jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out")
     return evaluate_grid(pool, jobs, reporter.episodes_done)
