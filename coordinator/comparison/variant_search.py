@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spikeloop.cluster.pool import WorkerPool
+from spikeloop.coordinator.comparison.comparison import Comparison
 from spikeloop.coordinator.comparison.comparison_config import ComparisonConfig
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import ConfigError
@@ -21,7 +21,6 @@ from spikeloop.coordinator.store.folder_kind import is_run
 from spikeloop.coordinator.store.integrity import examine, refuse
 from spikeloop.coordinator.store.run_folder import Run, read_run
 from spikeloop.coordinator.store.run_store import RunStore
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.job import cut
 from spikeloop.workers.seeding import TaskSet
 
@@ -36,19 +35,19 @@ class Refused(ConfigError):
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search.
+    """A finished search and the held-out episodes of its point.
 
     Attributes:
-        point: (n_dim,) the point to deploy.
+        store: the run folder.
         episodes: episodes of the search and of the race of finalists, failed ones included.
         failed_episodes: episodes of the search that failed.
+        held_out: episodes of the point to deploy on tasks that the search has not seen.
     """
 
-    config: RunConfig
     store: RunStore
-    point: FloatArray
     episodes: int
     failed_episodes: int
+    held_out: GridEpisodes
 
 
 def with_settings(config: ComparisonConfig, strategy: str, settings: Mapping[str, Any]) -> Any:
@@ -125,22 +124,26 @@ def without_race(config: RunConfig, budget: int) -> int:
 
 
 def run(
+    comparison: Comparison,
     config: RunConfig,
     folder: Path,
-    pool: WorkerPool,
-    reporter: Reporter,
+    tasks: int,
+    task_set: TaskSet,
     measured: Callable[[RunStore], None] | None = None,
 ) -> Search:
-    """Begin the search, or go on with it to the same bits.
+    """Begin the search, or go on with it to the same bits, and score its point.
 
     Args:
+        comparison: that the search is part of.
         config: of the search.
         folder: its run folder, which exists if the comparison was interrupted.
-        pool: of workers.
-        reporter: follows the progress.
+        tasks: number of held-out tasks. All searches with the same run seed meet the same ones,
+            with the same seeds.
+        task_set: that they belong to.
         measured: called once at the beginning and after each generation; it may end the search by
             raising, which loses nothing, because the generation is committed.
     """
+    pool, reporter = comparison.pool, comparison.reporter
     measured = measured or (lambda store: None)
     if is_run(folder):
         store = RunStore.open(folder)
@@ -155,34 +158,19 @@ def run(
         )
         store.remove_uncommitted()
         measured(store)
-        run = Run(config, store)
-        search(run, pool, _Watch(reporter, lambda: measured(store)))
-        point = deploy(run, pool, reporter)
+        found = Run(config, store)
+        search(found, pool, _Watch(reporter, lambda: measured(store)))
+        point = deploy(found, pool, reporter)
     race = store.finalists(store.generation())
-    generations = store.table("generations")
-    if generations is None:
-        raise RuntimeError(f"{folder}: a finished search without generations")
-    return Search(
-        config,
-        store,
-        point,
-        episodes=store.total_episodes() + (0 if race is None else race.num_rows),
-        failed_episodes=int(generations["n_failed"].to_numpy().sum()),
-    )
-
-
-def held_out(
-    found: Search, pool: WorkerPool, tasks: int, task_set: TaskSet, reporter: Reporter
-) -> GridEpisodes:
-    """Run episodes of the point of a search on tasks that it has not seen.
-
-    All searches with the same run seed meet the same tasks with the same seeds.
-    """
-    config = found.config
-    grid = grid_of(config, found.point, tasks, task_set, config.transfer.seed)
+    grid = grid_of(config, point, tasks, task_set, config.transfer.seed)
     reporter.started("held-out score", grid.n_episodes)
     jobs = cut(grid, 1, min(config.run.tile_tasks, -(-tasks // 16)), "held out")
-    return evaluate_grid(pool, jobs, reporter.episodes_done)
+    return Search(
+        store,
+        episodes=store.total_episodes() + (0 if race is None else race.num_rows),
+        failed_episodes=sum(row["n_failed"] for row in store.rows(["n_failed"])),
+        held_out=evaluate_grid(pool, jobs, reporter.episodes_done),
+    )
 
 
 class _Watch:

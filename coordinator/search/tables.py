@@ -24,33 +24,17 @@ POINTS = b"points"
 def episodes_table(episodes: GridEpisodes, generation: int) -> pa.Table:
     """Give the episodes of a generation, candidate by candidate."""
     candidate, _ = np.indices(episodes.returns.shape)
-    table = _table(
-        schemas.EPISODES,
-        generation=np.full(episodes.returns.size, generation),
-        candidate=candidate.ravel(),
-        **_episode_columns(episodes),
-    )
-    return table.filter(pa.array(episodes.evaluated.ravel()))
+    return _episode_rows(schemas.EPISODES, episodes, generation=generation, candidate=candidate)
 
 
 def finalists_table(episodes: GridEpisodes, generations: Sequence[int]) -> pa.Table:
     """Give the episodes of the race between the points recommended after these generations."""
-    table = _table(
-        schemas.FINALISTS,
-        generation=np.repeat(generations, episodes.grid.n_tasks),
-        **_episode_columns(episodes),
-    )
-    return table.filter(pa.array(episodes.evaluated.ravel()))
+    return _episode_rows(schemas.FINALISTS, episodes, generation=np.array(generations)[:, None])
 
 
 def curves_table(episodes: GridEpisodes, generation: int) -> pa.Table:
     """Give the held-out episodes of the point recommended after a generation, with curves."""
-    return _table(
-        schemas.CURVES,
-        generation=np.full(episodes.returns.size, generation),
-        curve=_curves(episodes),
-        **_episode_columns(episodes),
-    )
+    return _episode_rows(schemas.CURVES, episodes, generation=generation)
 
 
 def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
@@ -59,18 +43,15 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
     The metadata hold a digest of the points, because a run that is continued after a transfer
     learns another Θ.
     """
-    n_tasks = episodes.grid.n_tasks
     number = [theta[:row].count(name) for row, name in enumerate(theta)]
-    table = _table(
+    table = _episode_rows(
         schemas.TRANSFER,
-        transfer_seed=np.full(episodes.returns.size, episodes.grid.index),
-        theta=np.repeat(theta, n_tasks),
-        point=np.repeat(number, n_tasks),
-        curve=_curves(episodes),
-        **_episode_columns(episodes),
+        episodes,
+        transfer_seed=episodes.grid.index,
+        theta=np.array(theta)[:, None],
+        point=np.array(number)[:, None],
     )
-    named = table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
-    return named.filter(pa.array(episodes.evaluated.ravel()))
+    return table.replace_schema_metadata({POINTS: points_digest(episodes.grid)})
 
 
 def without_curves(transfer: pa.Table) -> pd.DataFrame:
@@ -154,28 +135,38 @@ def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
     }
 
 
-def _episode_columns(episodes: GridEpisodes) -> dict[str, Any]:
+def _episode_rows(schema: pa.Schema, episodes: GridEpisodes, **own: Any) -> pa.Table:
+    """Give the episodes that were wanted, in reading order.
+
+    Args:
+        schema: of the table.
+        episodes: of a grid.
+        own: further columns, each broadcast to (n_candidates, n_tasks).
+    """
     shape = episodes.returns.shape
     errors = np.full(shape, None, dtype=object)
     for failure in episodes.failures:
         errors[failure.tile.c0, failure.tile.t0] = failure.message
-    gain, span = gain_and_span(
-        episodes.returns, episodes.references, np.ones(shape, dtype=np.bool_)
-    )
+    everywhere = np.ones(shape, dtype=np.bool_)
+    gain, span = gain_and_span(episodes.returns, episodes.references, everywhere)
     words = np.array([status.words for status in Status], dtype=object)
     columns = {
+        **own,
         "task": np.indices(shape)[1],
         "episode_seed": episodes.grid.seeds(),
         "return": episodes.returns,
-        "random": np.broadcast_to(episodes.references.random, shape),
-        "optimal": np.broadcast_to(episodes.references.optimal, shape),
+        "random": episodes.references.random,
+        "optimal": episodes.references.optimal,
         "score": score(gain, span),
         "status": words[episodes.status],
         "error": errors,
         "attempts": episodes.attempts,
         "worker": episodes.workers,
     }
-    return {name: values.ravel() for name, values in columns.items()}
+    rows = {name: np.broadcast_to(values, shape).ravel() for name, values in columns.items()}
+    if "curve" in schema.names:
+        rows["curve"] = _curves(episodes)
+    return _table(schema, **rows).filter(pa.array(episodes.evaluated.ravel()))
 
 
 def _curves(episodes: GridEpisodes) -> pa.Array:

@@ -16,10 +16,13 @@ from spikeloop.workers.seeding import TaskSet
 
 @contextmanager
 def open_workers(
-    config: RunConfig, stop: StopSignal, reporter: SessionReporter
+    config: RunConfig, stop: StopSignal, reporter: SessionReporter, name: str = ""
 ) -> Iterator[WorkerPool]:
-    """Open the target of a run and give its pool, which warns of workers on other processors."""
-    name, classes = config.run.name, config.working_dir
+    """Open the target of a run and give its pool, which warns of workers on other processors.
+
+    People who watch the cluster see a name, which is the run's own unless another is given.
+    """
+    name, classes = name or config.run.name, config.working_dir
     with config.target.open(warm_up_job(config), stop, classes, name, reporter.note) as pool:
         reporter.pool(pool.description)
         yield watched(pool, config, reporter.note)

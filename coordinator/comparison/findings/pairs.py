@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
+import pandas as pd
 
 from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding, stream
@@ -50,22 +50,14 @@ def pair_findings(
 
 
 def _pair(one: VariantFinding, other: VariantFinding, seed: int) -> Pair:
-    first, second = (
-        {
-            index: score
-            for index, score in zip(variant.seeds, variant.scores, strict=True)
-            if score == score
-        }
-        for variant in (one, other)
-    )
-    seeds = tuple(sorted(first.keys() & second.keys()))
-    scores = np.array([first[index] for index in seeds])
-    others = np.array([second[index] for index in seeds])
+    scores_by_seed = [pd.Series(variant.scores, variant.seeds) for variant in (one, other)]
+    common = pd.concat(scores_by_seed, axis=1, join="inner").dropna().sort_index()
+    scores, others = common.to_numpy().T
     differences = paired_differences(scores, others)
     return Pair(
         variant=one.name,
         other=other.name,
-        seeds=seeds,
+        seeds=tuple(common.index.tolist()),
         differences=differences,
         difference=paired_interval(differences, stream(seed)),
         improvement=probability_of_improvement(scores, others, stream(seed)),

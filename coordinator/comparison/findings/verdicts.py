@@ -1,18 +1,13 @@
 """Puts a comparison into words: verdicts, sentences, and cautions."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from spikeloop.coordinator.comparison.findings.records import Verdict
+from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair, Verdict
+from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.stats.significance import smallest_p
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from spikeloop.coordinator.comparison.findings.records import ComparisonFinding, Pair
-    from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 
 ALPHA = 0.05
 """Rate of false alarms over all planned comparisons together, kept by Holm's correction."""
@@ -21,7 +16,7 @@ BCA_RELIABLE = 15
 """Number of pairs below which a BCa interval is unreliable."""
 
 
-def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:
+def verdict(pair: Pair, p_holm: float, smallest_p_holm: float) -> Verdict:
     """Decide by the corrected test, where the mean difference points the same way.
 
     Args:
@@ -39,7 +34,7 @@ def verdict(pair: "Pair", p_holm: float, smallest_p_holm: float) -> Verdict:
 
 
 def sentence(
-    pair: "Pair",
+    pair: Pair,
     decided: Verdict,
     p_holm: float,
     smallest_p_holm: float,
@@ -85,10 +80,10 @@ def sentence(
 
 
 def cautions(
-    variants: Sequence["VariantFinding"],
-    comparisons: Sequence["ComparisonFinding"],
+    variants: Sequence[VariantFinding],
+    comparisons: Sequence[ComparisonFinding],
     budget: int,
-    results: "pd.DataFrame",
+    results: pd.DataFrame,
 ) -> Iterator[str]:
     """List what a reader must know beside the numbers.
 
