@@ -38,12 +38,12 @@ def tuned_space(config: ComparisonConfig, strategy: str) -> ParameterSpace:
 def affordable(
     space: ParameterSpace, episodes: Callable[[Values], float], limit: float
 ) -> ParameterSpace:
-    """Restrict a space to settings of which one generation is affordable.
+    """Restrict a space to settings of which one generation costs ``limit`` episodes at most.
 
     Args:
         space: its defaults are affordable.
-        episodes: episodes of one generation with these settings; inf if they contradict each other.
-        limit: episodes that the search may cost.
+        episodes: cost of one generation with these settings; inf if they contradict each other.
+        limit: in episodes.
     """
     given = defaults(space)
     known: dict[tuple[Any, ...], float] = {}

@@ -58,10 +58,7 @@ def variants(
 ) -> list[Variant]:
     """List the variants, those as given first.
 
-    Args:
-        config: of the comparison.
-        tuned: settings of the best trial of each tuned strategy; None if there is none, and so no
-            tuned variant.
+    A tuned one has the settings of its best trial; a strategy without such a trial has none.
     """
     found = [
         Variant(name, name, "default" if _default(run.strategy) else "given", run.strategy)

@@ -100,12 +100,7 @@ def _run(
 
 
 def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
-    """Read the configuration of an existing comparison.
-
-    Args:
-        folder: of the comparison.
-        trust: whether the user's own classes that it names are loaded, as for a run.
-    """
+    """Read a comparison's configuration; ``trust`` loads the user's own classes, as for a run."""
     path = folder / MANIFEST
     if not path.exists():
         raise ConfigError(f"{folder}: not a comparison (there is no {MANIFEST} in it)")

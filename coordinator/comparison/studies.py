@@ -103,14 +103,7 @@ def next_trial(
     space: ParameterSpace,
     trials: "Sequence[FrozenTrial]",
 ) -> "Trial":
-    """Draw the trial that follows others, in a copy of their study; trial 0 has the defaults.
-
-    Args:
-        config: of the comparison.
-        strategy: name of the strategy.
-        space: of what is tuned.
-        trials: all that have ended.
-    """
+    """Draw the trial that follows all others, in a copy of their study; 0 has the defaults."""
     import optuna
 
     study = optuna.create_study(

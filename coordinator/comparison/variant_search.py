@@ -78,7 +78,7 @@ def _merged(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, 
 def plan(
     given: RunConfig, settings: Any, seed: int, budget: int, measurements: int, name: str
 ) -> RunConfig:
-    """Make the configuration of one search.
+    """Make the configuration of one search; Refused if the budget holds not one generation.
 
     Args:
         given: the configuration with the strategy as given.
@@ -87,9 +87,6 @@ def plan(
         budget: episodes that the search may cost.
         measurements: number of held-out scores during the search, about.
         name: of the run.
-
-    Raises:
-        Refused: the budget does not suffice for a single generation.
     """
     config = replace(given, strategy=settings)
     episodes, race = generation_episodes(config), race_size(config)
@@ -135,7 +132,7 @@ def run(
 
     Args:
         comparison: that the search is part of.
-        config: of the search.
+        config: from ``plan``.
         folder: its run folder, which exists if the comparison was interrupted.
         tasks: number of held-out tasks. All searches with the same run seed meet the same ones,
             with the same seeds.

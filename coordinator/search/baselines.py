@@ -49,11 +49,9 @@ class OtherTasks(Exception):
 
 
 def measure(config: RunConfig, episodes: pd.DataFrame) -> dict[str, Baseline]:
-    """Give the baselines on a transfer's held-out tasks by name; none if the family knows none.
+    """Give the baselines on the held-out tasks of a transfer; none if the family knows none.
 
-    Args:
-        config: of the run.
-        episodes: rows of the table ``transfer``, all of one transfer seed.
+    The episodes are rows of the table ``transfer``, all of one transfer seed.
 
     Raises:
         ConfigError: the family does not give one finite return for each task.

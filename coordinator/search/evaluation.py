@@ -33,7 +33,7 @@ def grid_of(
     Args:
         config: of the run.
         points: (n_dim,) or (n_points, n_dim).
-        n_tasks: number of tasks.
+        n_tasks: how many tasks.
         task_set: what the tasks are for; those of different sets are independent.
         index: which tasks of the set.
         gradient: whether gradients are wanted.

@@ -136,12 +136,9 @@ def held_out_columns(held_out: HeldOut | None) -> dict[str, Any]:
 
 
 def _episode_rows(schema: pa.Schema, episodes: GridEpisodes, **own: Any) -> pa.Table:
-    """Give the episodes that were wanted, in reading order.
+    """Give the episodes that were wanted, in reading order, with curves if the schema has any.
 
-    Args:
-        schema: of the table.
-        episodes: of a grid.
-        own: further columns, each broadcast to (n_candidates, n_tasks).
+    ``own`` are further columns, each broadcast to (n_candidates, n_tasks).
     """
     shape = episodes.returns.shape
     errors = np.full(shape, None, dtype=object)

@@ -1,6 +1,7 @@
 """Compares two variants on the seeds that both finished, for each planned comparison."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -32,13 +33,7 @@ def planned_pairs(
 def pair_findings(
     variants: Sequence[VariantFinding], planned: Sequence[tuple[str, str]], seed: int
 ) -> tuple[ComparisonFinding, ...]:
-    """Compare each planned pair, with p-values corrected over all of them.
-
-    Args:
-        variants: all that are compared.
-        planned: names (variant, other), from ``planned_pairs``.
-        seed: of all resampling.
-    """
+    """Compare each of ``planned_pairs``, with p-values corrected over all of them."""
     by_name = {variant.name: variant for variant in variants}
     paired = [_pair(by_name[one], by_name[other], seed) for one, other in planned]
     corrected = holm([pair.test.p for pair in paired])
@@ -68,13 +63,12 @@ def _pair(one: VariantFinding, other: VariantFinding, seed: int) -> Pair:
 def _compare(
     pair: Pair, p_holm: float, smallest_p_holm: float, n_planned: int, seed: int
 ) -> ComparisonFinding:
-    detectable = detectable_difference(pair.differences, ALPHA / n_planned)
-    decided = verdict(pair, p_holm, smallest_p_holm)
-    return ComparisonFinding(
+    found = ComparisonFinding(
         **vars(pair),
         p_holm=p_holm,
         p_mean=sign_flip_p(pair.differences, stream(seed)),
-        detectable=detectable,
-        verdict=decided,
-        sentence=sentence(pair, decided, p_holm, smallest_p_holm, n_planned, detectable),
+        detectable=detectable_difference(pair.differences, ALPHA / n_planned),
+        verdict=verdict(pair, p_holm, smallest_p_holm),
+        sentence="",
     )
+    return replace(found, sentence=sentence(found, smallest_p_holm, n_planned))

@@ -80,13 +80,7 @@ def variant_findings(
 ) -> tuple[VariantFinding, ...]:
     """Summarise each of the named variants; all share thresholds and the grid of episodes.
 
-    Args:
-        results: one row for each run, see ``findings``.
-        anytime: one row for each held-out measurement, see ``findings``.
-        names: variants, each with at least one run.
-        budget: episodes of the outer loop that each run was given.
-        target: held-out score; the episodes until it is reached are counted.
-        seed: of all resampling.
+    The arguments are as for ``findings``; ``seed`` is that of all resampling.
     """
     scores = results["score"].to_numpy(dtype=np.float64)
     finite = scores[np.isfinite(scores)]
