@@ -1,10 +1,13 @@
 """A comparison that is killed at random moments and resumed ends as an undisturbed one does."""
 
 import random
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from store_faults.killed_comparison import killed
 from store_faults.warm import Ended, Warm
@@ -49,11 +52,12 @@ def test_killed_five_times_it_ends_with_the_same_trials_and_findings(
     assert_same_comparison(folder, whole)
 
 
-def test_another_seed_gives_another_comparison(
-    drive: Drive, undisturbed: tuple[Path, int], tmp_path: Path
-) -> None:
-    """The negative control: the assert above sees a difference where there is one."""
-    config = comparison_toml(tmp_path / "small.toml", seed="seed = 4")
-    assert drive(0, "compare", str(config), "--out", str(tmp_path)).status == 0
+def test_a_score_that_differs_in_its_last_bit_is_seen(finished: Path, tmp_path: Path) -> None:
+    """The negative control of the assert above."""
+    changed = shutil.copytree(finished, tmp_path / "small")
+    results = pd.read_parquet(changed / "results.parquet")
+    results.loc[1, "score"] = np.nextafter(results.loc[1, "score"], 1.0)
+    results.to_parquet(changed / "results.parquet")
+    assert_same_comparison(finished, finished)
     with pytest.raises(AssertionError):
-        assert_same_comparison(tmp_path / "small", undisturbed[0])
+        assert_same_comparison(changed, finished)
