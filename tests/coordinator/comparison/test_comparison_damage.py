@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command_line import cli, one_line
@@ -13,6 +14,8 @@ from support.small_comparison import assert_same_comparison
 from spikeloop.cluster.pool import PoolError
 from spikeloop.coordinator.comparison import session, studies
 from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.store import run_folder
+from spikeloop.coordinator.verification import verify_comparison
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 
@@ -57,6 +60,25 @@ def test_verify_says_what_of_a_sound_comparison_was_checked(
         lines, ("study of evolution: 5", "searches: 11", "final phase: 6", "tables"), strict=True
     ):
         assert line.startswith(checked)
+
+
+def test_verify_reads_each_configuration_once(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the comparison and that of each search, whose own classes would be built anew."""
+    read: list[Path] = []
+    for module in (session, run_folder):
+        parse = module.parse
+
+        def counted(*arguments: Any, parse: Any = parse) -> Any:
+            read.append(Path(arguments[1]))
+            return parse(*arguments)
+
+        monkeypatch.setattr(module, "parse", counted)
+    assert verify_comparison.verify(finished).problems == []
+    manifests = [*finished.glob("*/*/*/run.json"), *finished.glob("*/*/*/*/run.json")]
+    assert len(manifests) == 11
+    assert sorted(read) == sorted([finished / "comparison.json", *manifests])
 
 
 @pytest.mark.parametrize("n", [15, pytest.param(300, marks=pytest.mark.exhaustive)])

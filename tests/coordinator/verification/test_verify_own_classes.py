@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 from support.command_line import cli
-from support.small_comparison import comparison_toml
 from support.small_run import small_toml
 
-from spikeloop.coordinator.comparison import session
 from spikeloop.coordinator.store.run_folder import read_run
 from spikeloop.coordinator.store.run_store import RunStore
 
@@ -68,19 +66,3 @@ def test_verify_reads_the_configuration_of_a_run_once(author: Path) -> None:
     once = len(sys.modules["counted"].BUILT)
     assert once >= 1
     assert count == once
-
-
-def test_verify_reads_each_configuration_of_a_comparison_once(author: Path) -> None:
-    """That of the comparison and those of its two searches."""
-    only_final = {"episodes": "episodes = 0", "seeds": "seeds = 1"}
-    run_with_own_class(comparison_toml(author / "small.toml", **only_final))
-    comparison = author / "small"
-    assert built_while("verify", str(comparison), code=2) == 0
-    count = built_while("verify", str(comparison), "--trust")
-    sys.modules.pop("counted")
-    session.read_config(comparison, trust=True)
-    searches = [RunStore(path.parent) for path in comparison.glob("runs/*/*/run.json")]
-    for search in searches:
-        read_run(search, trust=True)
-    assert len(searches) == 2
-    assert count == len(sys.modules["counted"].BUILT)
