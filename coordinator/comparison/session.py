@@ -35,12 +35,10 @@ from spikeloop.coordinator.comparison.findings.findings import Findings, finding
 from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.formatting import command_line
 from spikeloop.coordinator.search.worker_pool import open_workers
-from spikeloop.coordinator.store import atomic_files, manifest
+from spikeloop.coordinator.store import atomic_files, manifest, run_folder
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST as MANIFEST
 from spikeloop.coordinator.store.folder_kind import RUN_MANIFEST, is_comparison
 from spikeloop.coordinator.store.lock import locked
-from spikeloop.coordinator.store.run_folder import classes_folder
-from spikeloop.workers.fingerprint import difference, fingerprint
 from spikeloop.workers.seeding import Purpose, stream
 
 
@@ -108,7 +106,7 @@ def read_config(folder: Path, trust: bool = False) -> ComparisonConfig:
     tables: Any = value.get("config")
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: damaged: no configuration in it")
-    own = classes_folder(value, str(path))
+    own = run_folder.classes_folder(value, str(path))
     return parse(tables, str(path), own if trust else None)
 
 
@@ -150,8 +148,7 @@ def episodes_to_come(config: ComparisonConfig, folder: Path) -> int:
 
 def changed_code(config: ComparisonConfig, folder: Path) -> str:
     """Describe what differs between this code and the code that began a comparison, or give ""."""
-    begun: Any = atomic_files.read_json(folder / MANIFEST)
-    return difference(fingerprint(config.first.working_dir), begun.get("fingerprint", {}))
+    return run_folder.changed_code(atomic_files.read_json(folder / MANIFEST), config.first)
 
 
 @contextmanager
