@@ -109,12 +109,9 @@ def _restricted(parameter: Parameter, fits: Callable[[Any], bool]) -> Parameter:
     """Restrict a parameter to those of its values that fit; its default does."""
     if isinstance(parameter, Choice):
         return replace(parameter, options=tuple(filter(fits, parameter.options)))
-    if isinstance(parameter, Integer):
+    if isinstance(parameter, Integer | Real) and not isinstance(parameter.low, str):
         low, high = (_reach(parameter.default, e, fits) for e in (parameter.low, parameter.high))
         return replace(parameter, low=low, high=high)
-    if isinstance(parameter, Real) and not isinstance(parameter.low, str):
-        low_, high_ = (_reach(parameter.default, e, fits) for e in (parameter.low, parameter.high))
-        return replace(parameter, low=low_, high=high_)
     return parameter
 
 
