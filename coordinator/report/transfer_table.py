@@ -21,7 +21,7 @@ def theta_rows(transfer: Transfer, ending: str = "") -> list[tuple[str, ...]]:
 
     The name is for example "learned", or "random, mean of 50" where there are several points.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for theta, score in transfer.scores.items():
         own = transfer.episodes[transfer.episodes["theta"] == theta]
         returns = own["return"][own["status"] == "ok"].to_numpy()

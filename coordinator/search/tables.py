@@ -56,7 +56,8 @@ def transfer_table(episodes: GridEpisodes, theta: tuple[str, ...]) -> pa.Table:
 
 def without_curves(transfer: pa.Table) -> pd.DataFrame:
     """Give the rows of a transfer without the learning curves, which no score depends on."""
-    return transfer.drop_columns(["curve"]).to_pandas()
+    episodes: pd.DataFrame = transfer.drop_columns(["curve"]).to_pandas()
+    return episodes
 
 
 def points_digest(grid: Grid) -> bytes:

@@ -46,8 +46,9 @@ def test_a_score_that_differs_in_its_last_bit_is_seen(finished: Path, tmp_path: 
     """The negative control of the assert above."""
     changed = shutil.copytree(finished, tmp_path / "small")
     results = pd.read_parquet(changed / "results.parquet")
-    results.loc[1, "score"] = np.nextafter(results.loc[1, "score"], 1.0)
-    results.to_parquet(changed / "results.parquet")
+    scores = results["score"].to_numpy(copy=True)
+    scores[1] = np.nextafter(scores[1], 1.0)
+    results.assign(score=scores).to_parquet(changed / "results.parquet")
     assert_same_comparison(finished, finished)
     with pytest.raises(AssertionError):
         assert_same_comparison(changed, finished)
