@@ -8,6 +8,9 @@ from support.small_run import small_config
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.search.transfer import transfer_scores
 from spikeloop.coordinator.search.transfer_design import transfer_jobs
+from spikeloop.coordinator.stats.regret import mean_regret
+from spikeloop.coordinator.stats.scores import Bootstrap
+from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
 @pytest.mark.parametrize(
@@ -44,9 +47,9 @@ def test_learned_point_and_random_points_do_not_depend_on_the_number_of_tasks() 
 
 
 def test_scores_are_those_of_the_episodes_that_were_run_and_succeeded() -> None:
-    """Four tasks; each of two random points meets half of them, and one episode failed."""
+    """Four tasks; each of eight random points meets half of them, and one episode failed."""
     met = [("default", 0, range(4)), ("learned", 0, range(4))]
-    met += [("random", 0, range(2)), ("random", 1, range(2, 4))]
+    met += [("random", point, range(point % 2 * 2, point % 2 * 2 + 2)) for point in range(8)]
     rows = [
         {"theta": theta, "point": point, "task": task, "random": 1.0, "optimal": 3.0 + task}
         for theta, point, tasks in met
@@ -67,8 +70,15 @@ def test_scores_are_those_of_the_episodes_that_were_run_and_succeeded() -> None:
     for theta, estimate in found.scores.items():
         assert estimate.value == pytest.approx(scores[theta])
         assert found.regret[theta].value == pytest.approx(regret[theta])
-    assert (found.scores["random"].n, found.scores["random"].n_points) == (3, 2)
+    assert (found.scores["random"].n, found.scores["random"].n_points) == (4, 8)
     common = ok["theta"].eq("default") & ok["task"].ne(1)  # the tasks on which both succeeded
     paired = scores["learned"] - gain[common].sum() / span[common].sum()
     assert found.differences["learned - default"].value == pytest.approx(paired)
     assert found.as_json()["n_failed"] == 2
+    # Regrets are resampled by a generator that begins anew, whatever the scores have drawn.
+    bootstrap = Bootstrap.over(4, stream(7, Purpose.BOOTSTRAP, TaskSet.TRANSFER, 3))
+    counted = frame.assign(ok=frame["status"] == "ok", missed=frame["optimal"] - frame["return"])
+    for theta, estimate in found.regret.items():
+        own = counted[counted["theta"] == theta].pivot(index="point", columns="task")
+        counts = own["ok"].eq(True).to_numpy()
+        assert estimate == mean_regret(own["missed"].to_numpy(), counts, bootstrap)
