@@ -101,9 +101,13 @@ def transfer_scores(episodes: pd.DataFrame, run_seed: int) -> Transfer:
         index=["theta", "point"], columns="task", values=list(columns)
     )
     theta = grids.index.get_level_values("theta")
-    # (n_points, n_tasks) of each Θ; 0 for the tasks that a point did not meet
+    # (n_points, n_tasks) of each Θ, 0 for the tasks that a point did not meet. Row by row, because
+    # the last bits of sums depend on the order in memory.
     of = {
-        name: {column: grids[column][theta == name].fillna(0.0).to_numpy() for column in columns}
+        name: {
+            column: np.ascontiguousarray(grids[column][theta == name].fillna(0.0))
+            for column in columns
+        }
         for name in THETAS
     }
     samples = {name: Sample(own["gain"], own["span"]) for name, own in of.items()}

@@ -80,5 +80,5 @@ def test_scores_are_those_of_the_episodes_that_were_run_and_succeeded() -> None:
     counted = frame.assign(ok=frame["status"] == "ok", missed=frame["optimal"] - frame["return"])
     for theta, estimate in found.regret.items():
         own = counted[counted["theta"] == theta].pivot(index="point", columns="task")
-        counts = own["ok"].eq(True).to_numpy()
-        assert estimate == mean_regret(own["missed"].to_numpy(), counts, bootstrap)
+        missed, counts = map(np.ascontiguousarray, (own["missed"], own["ok"].eq(True)))
+        assert estimate == mean_regret(missed, counts, bootstrap)
