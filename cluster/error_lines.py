@@ -9,13 +9,8 @@ def first_line(error: object) -> str:
     return last_line(error) if "Traceback (most recent call last)" in lines[0] else lines[0]
 
 
-def origin(error: BaseException) -> str:
-    """Return the first line of the original error, which clients of HTTP wrap in others."""
-    return first_line(first_cause(error))
-
-
 def first_cause(error: BaseException) -> BaseException:
-    """Return the error that the others were raised after."""
+    """Return the error that the others were raised after, as clients of HTTP wrap them."""
     while error.__context__ is not None:
         error = error.__context__
     return error

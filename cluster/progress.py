@@ -89,17 +89,13 @@ class ProgressLines:
         self._next = now() + QUIET_S
         self._waits_since: float | None = None
 
-    def report_start(self, start_counts: StartCounts) -> None:
-        """Report that workers start and the first ones are not ready yet."""
+    def report_workers(
+        self, start_counts: Callable[[], StartCounts], opening: bool = False
+    ) -> None:
+        """Report that workers start, where the pool opens or the last line said there are none."""
         self._waits_since = None
-        if start_counts.total:
-            self._show(str(start_counts), at_once=self._waits)
-
-    def report_workers(self, start_counts: Callable[[], StartCounts]) -> None:
-        """Report that there are workers, if the last line said that there are none."""
-        self._waits_since = None
-        if self._waits:
-            self.report_start(start_counts())
+        if (opening or self._waits) and (counts := start_counts()).total:
+            self._show(str(counts), at_once=self._waits)
 
     def report_waiting(self, shortage: Callable[[], CoreShortage]) -> None:
         """Report that there are no workers, because others hold the cores."""

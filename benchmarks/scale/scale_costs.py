@@ -27,6 +27,7 @@ from scale_terms import Costs
 from scipy.optimize import nnls
 
 from spikeloop.cluster.dispatch.actors import Actors
+from spikeloop.cluster.dispatch.ledger import Ledger
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.ray_backend.local_cluster import local_ray
 from spikeloop.cluster.ray_backend.ray_pool import RayPool
@@ -82,8 +83,9 @@ def own(n_generations: int = 5) -> tuple[Fit, Fit, Fit]:
         actors = InstantActors(n_workers, cores, batch)
         n_jobs = 4 * n_workers * cores
         config = configuration(Sleeping(), n_jobs, tiles, n_generations)
-        group = WorkerGroup(actors, warm_up_job(config), WARM_UP_S, cores, own=HERE)
-        pool = RayPool(actors, group, JOB_S, 3, JOB_S, StopSignal(), "instant")
+        ledger = Ledger(JOB_S)
+        group = WorkerGroup(actors, ledger, warm_up_job(config), WARM_UP_S, cores, own=HERE)
+        pool = RayPool(actors, ledger, group, JOB_S, StopSignal(), "instant")
         pool.wait_until_ready()
         run(config, pool, actors.episodes_done)
         rows += actors.rows

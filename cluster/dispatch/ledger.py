@@ -27,17 +27,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-import numpy as np
-
 from spikeloop.cluster.dispatch.work_units import (
     MESSAGES_PER_NODE,
     UNITS_PER_CORE,
+    JobParts,
     Message,
     UnitRecord,
     WorkerLoad,
     WorkUnit,
 )
-from spikeloop.workers.evaluate import assemble, failed
+from spikeloop.workers.evaluate import failed
 from spikeloop.workers.job import JobResult, Outcome, Status, Tile
 
 STRAGGLES = 3.0
@@ -61,21 +60,14 @@ class Ledger:
     """
 
     def __init__(self, timeout_s: float, max_attempts: int = 3) -> None:
-        self._timeout_s = timeout_s
-        self._max_starts = {
-            Status.TIMED_OUT: 2,
-            Status.RAISED: max_attempts,
-            Status.WORKER_DIED: max_attempts,
-            Status.OUT_OF_MEMORY: max_attempts,
-        }
+        self.timeout_s = timeout_s
+        self._max_starts = {**dict.fromkeys(Status, max_attempts), Status.TIMED_OUT: 2}
         self._workers: dict[int, WorkerLoad] = {}
         self._n_cores = 0
         self._run = 0
-        self._tiles: Sequence[Tile] = ()
-        self._parts: list[list[tuple[int, JobResult]]] = []
+        self._jobs: list[JobParts] = []
         self._waiting: deque[WorkUnit] = deque()
         self._open: dict[WorkUnit, UnitRecord] = {}
-        self._n_jobs_open = 0
         self._took_s: list[float] = []
         self._looked = 0.0
         self.n_copies = 0
@@ -83,7 +75,7 @@ class Ledger:
     @property
     def finished(self) -> bool:
         """Whether every job of this run has had its outcome."""
-        return self._n_jobs_open == 0
+        return not self._open
 
     @property
     def busy(self) -> list[int]:
@@ -107,16 +99,12 @@ class Ledger:
         ``whole`` are never cut.
         """
         self._run += 1
-        self._tiles = tiles
-        self._parts = [[] for _ in tiles]
+        self._jobs = [JobParts(tile) for tile in tiles]
+        keep = whole or [False] * len(tiles)
         self._waiting = deque(
-            WorkUnit(self._run, job, tile, keep)
-            for job, (tile, keep) in enumerate(
-                zip(tiles, whole or [False] * len(tiles), strict=True)
-            )
+            WorkUnit(self._run, job, tile, keep[job]) for job, tile in enumerate(tiles)
         )
         self._open = {unit: UnitRecord(waiting=True) for unit in self._waiting}
-        self._n_jobs_open = len(tiles)
         self._took_s = []
         return self._run
 
@@ -139,7 +127,6 @@ class Ledger:
         unit is lost with them. A worker that is busy with unwanted units gets nothing behind them.
         """
         worker = self._workers[number]
-        self._drop_unwanted()
         if not self._waiting:
             return ()
         scarce = len(self._waiting) <= self._n_cores
@@ -158,10 +145,9 @@ class Ledger:
             record.starts += 1
             record.sent = now
             record.holders.add(number)
-        worker.messages.append(message)
-        if not worker.held:
+        if not worker.messages:
             worker.since = now
-        worker.held += len(message)
+        worker.messages.append(message)
         return message
 
     def copy_stragglers(self, now: float) -> None:
@@ -176,12 +162,12 @@ class Ledger:
         idle = sum(worker.free for worker in self._workers.values())
         limit = now - STRAGGLES * median(self._took_s)
         late = [
-            (record.sent, unit)
+            unit
             for unit, record in (self._open.items() if idle else ())
             if len(record.holders) == 1 and not record.suspicions and record.sent < limit
         ]
-        late.sort(key=lambda one: one[0])
-        self._wait(unit for _, unit in late[:idle])
+        late.sort(key=lambda unit: self._open[unit].sent)
+        self._wait(late[:idle])
 
     def overdue(self, now: float) -> list[int]:
         """Return the workers whose oldest message has exceeded its time.
@@ -191,19 +177,18 @@ class Ledger:
         return [
             number
             for number, worker in self._workers.items()
-            if worker.held
-            and now - worker.since > self._timeout_s * (1 if worker.cores == 1 else UNITS_PER_CORE)
+            if worker.messages
+            and now - worker.since > self.timeout_s * (1 if worker.cores == 1 else UNITS_PER_CORE)
         ]
 
     def done(
         self, number: int, message: Message, results: Sequence[JobResult], now: float
     ) -> list[Outcome]:
-        """Record the results of a message; those that are not expected any more are dropped."""
-        worker = self._workers.get(number)
+        """Record the results of a message; those that are not wanted any more are dropped."""
+        worker = self._workers[number]
         # On one core a message waits for the one before it; on several they run side by side.
-        begun = worker.since if worker is not None and worker.cores == 1 else 0.0
-        if not self._take(number, message, now):
-            return []
+        begun = worker.since if worker.cores == 1 else 0.0
+        worker.finish(message, now)
         outcomes: list[Outcome] = []
         for unit, result in zip(message, results, strict=True):
             if unit in self._open:
@@ -215,20 +200,16 @@ class Ledger:
         self, number: int, message: Message, text: str, traceback: str, now: float
     ) -> list[Outcome]:
         """Record that a worker could not do a message, for example not send its results."""
-        if not self._take(number, message, now):
-            return []
+        self._workers[number].finish(message, now)
         return self._again(number, message, Status.RAISED, text, traceback)
 
     def lost(
         self, number: int, status: Status, text: str, with_node: bool = False
     ) -> list[Outcome]:
-        """Remove a worker that is gone; a second notice changes nothing.
+        """Remove a worker that is gone, or that never joined.
 
-        Args:
-            number: of the worker.
-            status: of the episodes that may not start again.
-            text: why, in one line.
-            with_node: whether its whole node was lost, which no unit is suspected of.
+        Episodes that may not start again have this status, and this line as the reason. Where a
+        worker was lost with its whole node, no unit is suspected.
         """
         worker = self._workers.pop(number, None)
         if worker is None:
@@ -237,10 +218,10 @@ class Ledger:
         messages = list(worker.messages)
         # On one core the second unit has not begun; on several it may have. But what was too late
         # is the first message only.
-        alone = worker.cores == 1
-        n_suspected = 1 if alone or status == Status.TIMED_OUT else len(messages)
+        one_core = worker.cores == 1
+        n_suspected = 1 if one_core or status == Status.TIMED_OUT else len(messages)
         for message in reversed(messages[n_suspected:]):
-            self._take_back(number, message, begun=not alone)
+            self._take_back(number, message, begun=not one_core)
         suspected = [unit for message in messages[:n_suspected] for unit in message]
         return self._again(number, suspected, status, text, with_node=with_node)
 
@@ -252,11 +233,6 @@ class Ledger:
         held = (unit for message in worker.messages for unit in message)
         records = [self._open[unit] for unit in held if unit in self._open]
         return bool(records) and not any(record.suspicions for record in records)
-
-    def _drop_unwanted(self) -> None:
-        """Forget copies that wait although the first result has come."""
-        while self._waiting and self._waiting[0] not in self._open:
-            self._waiting.popleft()
 
     def _take_waiting(self, number: int, n: int) -> Message:
         """Take at most ``n`` waiting units: a suspected one alone, else those in front of the next.
@@ -272,7 +248,6 @@ class Ledger:
             self._open[message[-1]].waiting = False
             if suspect:
                 break
-            self._drop_unwanted()
         return tuple(message)
 
     def _wait(self, units: Iterable[WorkUnit], first: bool = False) -> None:
@@ -284,17 +259,6 @@ class Ledger:
             self._waiting.extendleft(reversed(new))
         else:
             self._waiting.extend(new)
-
-    def _take(self, number: int, message: Message, now: float) -> bool:
-        """Remove a message from a worker, and start the time of the next one."""
-        worker = self._workers.get(number)
-        if worker is None or message not in worker.messages:
-            return False
-        if worker.messages[0] == message:
-            worker.since = now
-        worker.messages.remove(message)
-        worker.held -= len(message)
-        return True
 
     def _take_back(self, number: int, message: Message, begun: bool) -> None:
         """Queue the units of a message again that are not suspected.
@@ -348,7 +312,7 @@ class Ledger:
         """Replace a unit by its single episodes, unless it is atomic, and return these."""
         if unit.atomic:
             return [unit]
-        record = self._open.pop(unit)
+        record = self._remove(unit)
         episodes = [WorkUnit(unit.run, unit.job, tile) for tile in unit.tile.episodes()]
         for episode in episodes:
             self._open[episode] = UnitRecord(
@@ -358,16 +322,13 @@ class Ledger:
 
     def _close(self, unit: WorkUnit, result: JobResult) -> list[Outcome]:
         """Record a part, and return the outcome if it was the last one of its job."""
-        starts = self._open.pop(unit).starts
-        tile, parts = self._tiles[unit.job], self._parts[unit.job]
-        parts.append((starts, result))
-        if sum(part.tile.n_episodes for _, part in parts) < tile.n_episodes:
-            return []
-        self._n_jobs_open -= 1
-        attempts = np.empty(tile.shape, dtype=np.int64)
-        for part_starts, part in parts:
-            attempts[part.tile.within(tile)] = part_starts
-        whole = unit.tile == tile
-        joined = result if whole else assemble(tile, [part for _, part in parts])
-        parts.clear()
-        return [Outcome(unit.job, joined, attempts)]
+        record = self._remove(unit)
+        joined = self._jobs[unit.job].add(record.starts, result)
+        return [Outcome(unit.job, *joined)] if joined else []
+
+    def _remove(self, unit: WorkUnit) -> UnitRecord:
+        """Forget a unit, and its copy that has not been sent."""
+        record = self._open.pop(unit)
+        if record.waiting:
+            self._waiting.remove(unit)
+        return record

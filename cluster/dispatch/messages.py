@@ -1,7 +1,6 @@
 """Packs messages: a grid travels once to each worker, a large one once for all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from spikeloop.cluster.dispatch.actors import Actors
@@ -11,19 +10,6 @@ from spikeloop.workers.job import Grid, Job, Tile
 
 MAX_INLINE_BYTES = 100_000
 """A larger population goes through the cluster's object store, once for all workers."""
-
-
-@dataclass(frozen=True)
-class PackedMessage:
-    """The payload of a message and the shared grids beside it.
-
-    Attributes:
-        brings: numbers of the grids that come with it, in the payload or beside it.
-    """
-
-    payload: Payload
-    beside: tuple[Any, ...]
-    brings: tuple[int, ...]
 
 
 class MessagePacker:
@@ -39,8 +25,14 @@ class MessagePacker:
         self._run += 1
         self._grids.clear()
 
-    def pack(self, message: Message, jobs: Sequence[Job], known: set[int]) -> PackedMessage:
-        """Pack a message for a worker that has the ``known`` grids."""
+    def pack(
+        self, message: Message, jobs: Sequence[Job], known: set[int]
+    ) -> tuple[Payload, list[Any]]:
+        """Pack a message for a worker that has the ``known`` grids.
+
+        Returns:
+            The payload, and references to the shared grids that go beside it.
+        """
         tiles: list[tuple[int, Tile]] = []
         inline: dict[int, Grid] = {}
         shared: dict[int, Any] = {}
@@ -53,8 +45,7 @@ class MessagePacker:
                     inline[number] = grid
                 else:
                     shared[number] = reference
-        payload = Payload(self._run, tuple(tiles), inline, tuple(shared))
-        return PackedMessage(payload, tuple(shared.values()), (*inline, *shared))
+        return Payload(self._run, tuple(tiles), inline, tuple(shared)), list(shared.values())
 
     def _number(self, grid: Grid) -> tuple[int, Any]:
         """Return a grid's number in this run, and a reference to it if it is large."""

@@ -3,7 +3,11 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from spikeloop.workers.job import Status, Tile
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloop.workers.evaluate import assemble
+from spikeloop.workers.job import JobResult, Status, Tile
 
 UNITS_PER_CORE = 2
 """Units that a worker may hold: the second hides the time that a message takes."""
@@ -60,20 +64,50 @@ class UnitRecord:
 
 
 @dataclass
+class JobParts:
+    """The results of a job's units that have come so far, each with its number of starts."""
+
+    tile: Tile
+    parts: list[tuple[int, JobResult]] = field(default_factory=list)
+
+    def add(self, starts: int, result: JobResult) -> tuple[JobResult, NDArray[np.int64]] | None:
+        """Record a part; if it was the last, return the job's result and starts by episode."""
+        self.parts.append((starts, result))
+        if sum(part.tile.n_episodes for _, part in self.parts) < self.tile.n_episodes:
+            return None
+        attempts = np.empty(self.tile.shape, dtype=np.int64)
+        for part_starts, part in self.parts:
+            attempts[part.tile.within(self.tile)] = part_starts
+        whole = result.tile == self.tile
+        joined = result if whole else assemble(self.tile, [part for _, part in self.parts])
+        self.parts.clear()
+        return joined, attempts
+
+
+@dataclass
 class WorkerLoad:
     """The messages that a worker holds.
 
     Attributes:
         cores: units that it runs at the same time.
         messages: in their order; the first is being run.
-        held: units in them.
         since: when the first began, in seconds.
     """
 
     cores: int
     messages: deque[Message] = field(default_factory=deque)
-    held: int = 0
     since: float = 0.0
+
+    def finish(self, message: Message, now: float) -> None:
+        """Remove a message, and start the time of the next one if it was the first."""
+        if self.messages[0] == message:
+            self.since = now
+        self.messages.remove(message)
+
+    @property
+    def held(self) -> int:
+        """Units in its messages."""
+        return sum(map(len, self.messages))
 
     @property
     def free(self) -> int:

@@ -1,7 +1,7 @@
 """The workers behind a pool: it starts and warms them up, sends messages, and replaces lost ones.
 
-A worker group knows actors and messages; the ledger knows what becomes of jobs. The pool's loop
-passes the events of the one to the other.
+A worker group knows actors and calls, and tells the ledger how they ended; the ledger knows what
+becomes of jobs.
 
 Each node of the cluster gets as many workers as it has cores for that no other run holds. A node
 that joins later gets its workers then, and so does one whose cores become free; one that is about
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spikeloop.cluster.dispatch.actors import ActorLost, Actors, CallRaised, Node
-from spikeloop.cluster.dispatch.backoff import Backoff
 from spikeloop.cluster.dispatch.call_names import CallNames
-from spikeloop.cluster.dispatch.events import Broke, Done, Event, Lost, Ready
+from spikeloop.cluster.dispatch.ledger import Ledger
 from spikeloop.cluster.dispatch.messages import MessagePacker
+from spikeloop.cluster.dispatch.node_room import NodeRoom
 from spikeloop.cluster.dispatch.work_units import Message
 from spikeloop.cluster.dispatch.worker_record import WorkerRecord
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.progress import CoreShortage, StartCounts
+from spikeloop.cluster.progress import StartCounts
 from spikeloop.workers.fingerprint import difference, fingerprint
-from spikeloop.workers.job import Job, Status
+from spikeloop.workers.job import Job, Outcome, Status
 
 LOST_RACE_S = 3.0
 """A worker that has no cores after this time, though they were free when it was started, is
@@ -37,7 +37,8 @@ class WorkerGroup:
     """Workers on all nodes of a cluster.
 
     Args:
-        actors: the cluster.
+        actors: the cluster they are on.
+        ledger: hears of every worker that is ready or lost, and of every message that has ended.
         warm_up: the job each worker does before it is ready.
         warm_up_timeout_s: for starting, and again for the warm-up job.
         cores_per_worker: cores of a worker, or "node" for one worker with all cores of its node.
@@ -49,6 +50,7 @@ class WorkerGroup:
     def __init__(
         self,
         actors: Actors,
+        ledger: Ledger,
         warm_up: Job,
         warm_up_timeout_s: float,
         cores_per_worker: int | Literal["node"] = 1,
@@ -58,14 +60,14 @@ class WorkerGroup:
     ) -> None:
         self.n_replaced = 0
         self._actors = actors
+        self._ledger = ledger
         self._warm_up: Job | None = warm_up
         self._warm_up_timeout_s = warm_up_timeout_s
-        self._cores_per_worker = cores_per_worker
+        self.room = NodeRoom(actors, cores_per_worker)
         self._max_workers = max_workers
         self._own = own
         self._logs = logs
         self._workers: dict[int, WorkerRecord] = {}
-        self._backoff = Backoff()
         self._packer = MessagePacker(actors)
         self._names = CallNames()
         self._next_worker = 0
@@ -97,22 +99,8 @@ class WorkerGroup:
     @property
     def waiting(self) -> bool:
         """Whether there are nodes, but others hold so many cores that there is no worker at all."""
-        if any(record.placed for record in self._workers.values()):
-            return False
-        now = self._actors.now()
-        nodes = [node for node in self._usable() if not self._backoff.avoided(node, now)]
-        return bool(nodes) and not any(self._free_room(node) for node in nodes)
-
-    @property
-    def shortage(self) -> CoreShortage:
-        """What the cluster's cores are used for, when there are too few for a worker."""
-        nodes = self._usable()
-        return CoreShortage(
-            taken=sum(node.taken for node in nodes),
-            total=sum(node.cores for node in nodes),
-            needed=min((self._cores_on(node) for node in nodes), default=0),
-            holders=self._actors.holders(),
-        )
+        placed = any(record.placed for record in self._workers.values())
+        return not placed and self.room.exhausted
 
     @property
     def start_counts(self) -> StartCounts:
@@ -121,11 +109,6 @@ class WorkerGroup:
         ready = sum(record.ready for record in placed)
         compiling = sum(not record.ready and record.warm_up is not None for record in placed)
         return StartCounts(ready, compiling, len(placed) - ready - compiling)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether any node that stays has room for a worker, taken or not."""
-        return bool(self._usable())
 
     @property
     def n_cores(self) -> int:
@@ -144,9 +127,9 @@ class WorkerGroup:
                 there[record.node.identifier] += 1
         self._settle_races(there, now)
         for node in nodes.values():
-            if node.leaving or self._backoff.avoided(node, now):
+            if node.leaving or self.room.avoided(node):
                 continue
-            for _ in range(there[node.identifier], self._free_room(node)):
+            for _ in range(there[node.identifier], self.room.free(node)):
                 if self._max_workers is not None and len(self._workers) >= self._max_workers:
                     return
                 self._start(node, now)
@@ -163,43 +146,41 @@ class WorkerGroup:
         record = self._workers[worker]
         # A grid is known once a message with it has come back: messages may overtake each other, or
         # break. The payload is one argument, because Ray packs each argument on its own.
-        packed = self._packer.pack(message, jobs, record.grids)
+        payload, beside = self._packer.pack(message, jobs, record.grids)
         name = self._names.name(message, jobs)
-        call = self._actors.call(
-            record.actor, "evaluate", packed.payload, *packed.beside, name=name
-        )
+        call = self._actors.call(record.actor, "evaluate", payload, *beside, name=name)
         record.messages[call] = message
-        record.bringing[call] = packed.brings
+        record.bringing[call] = (*payload.grids, *payload.beside)
 
-    def events(self, timeout_s: float) -> list[Event]:
-        """Wait for events, at most ``timeout_s``, and return all that have happened."""
+    def collect(self, timeout_s: float) -> list[Outcome]:
+        """Wait for the end of calls, at most ``timeout_s``, and return the outcomes that follow."""
         owners = {call: worker for worker, m in self._workers.items() for call in m.calls}
         ended = [(call, self._result(call)) for call in self._actors.wait(list(owners), timeout_s)]
         ended.sort(key=lambda one: isinstance(one[1], ActorLost))  # results count before losses
-        events: list[Event] = []
+        outcomes: list[Outcome] = []
         for call, value in ended:
-            if owners[call] in self._workers:  # else lost by an earlier event
-                events += self._read(owners[call], call, value)
+            if owners[call] in self._workers:  # else lost by an earlier call
+                outcomes += self._read(owners[call], call, value)
         now = self._actors.now()
         for worker, record in list(self._workers.items()):
             if record.node_gone:
-                self.dismiss(worker)
-                events.append(Lost(worker, Status.WORKER_DIED, "the worker's node was lost", True))
-            elif record.unconfirmed and now > record.deadline:
-                self.dismiss(worker)
-                events.append(Lost(worker, Status.TIMED_OUT, "it did not answer"))
-            elif not record.ready and now > record.deadline:
-                events.append(
-                    self._start_failed(worker, Status.TIMED_OUT, "took too long to start")
+                outcomes += self.lose(
+                    worker, Status.WORKER_DIED, "the worker's node was lost", with_node=True
                 )
-        return events
+            elif record.unconfirmed and now > record.deadline:
+                outcomes += self.lose(worker, Status.TIMED_OUT, "it did not answer")
+            elif not record.ready and now > record.deadline:
+                self._start_failed(worker, Status.TIMED_OUT, "took too long to start")
+        return outcomes
 
-    def dismiss(self, worker: int) -> None:
-        """Kill a worker; no event of it follows."""
-        record = self._workers.pop(worker, None)
-        if record is not None:
-            self._actors.kill(record.actor)
-            self.n_replaced += record.ready and not record.node.leaving
+    def lose(
+        self, worker: int, status: Status, text: str, with_node: bool = False
+    ) -> list[Outcome]:
+        """End a worker if it still lives; arguments and outcomes as of ``Ledger.lost``."""
+        record = self._workers.pop(worker)
+        self._actors.kill(record.actor)
+        self.n_replaced += record.ready and not record.node.leaving
+        return self._ledger.lost(worker, status, text, with_node)
 
     def close(self) -> None:
         """Kill all workers."""
@@ -216,30 +197,16 @@ class WorkerGroup:
             if record.placed or record.node_gone:
                 continue
             node = record.node.identifier
-            too_many = there[node] > self._free_room(record.node)
+            too_many = there[node] > self.room.free(record.node)
             if self._actors.placed(record.actor):
                 record.placed = True
                 record.deadline = now + self._warm_up_timeout_s  # it starts only now
             elif too_many and now > record.started + LOST_RACE_S:
                 there[node] -= 1
-                self.dismiss(worker)
-
-    def _usable(self) -> list[Node]:
-        return [node for node in self._actors.nodes() if not node.leaving and self._room(node)]
-
-    def _room(self, node: Node) -> int:
-        """Return how many workers a node has cores for."""
-        return node.cores // self._cores_on(node)
-
-    def _free_room(self, node: Node) -> int:
-        """Return how many workers a node has cores for that no other run holds."""
-        return max(0, node.cores - node.taken) // self._cores_on(node)
-
-    def _cores_on(self, node: Node) -> int:
-        return node.cores if self._cores_per_worker == "node" else self._cores_per_worker
+                self.lose(worker, Status.WORKER_DIED, "another run got its cores")
 
     def _start(self, node: Node, now: float) -> None:
-        cores = self._cores_on(node)
+        cores = self.room.cores_on(node)
         actor = self._actors.start(node, cores)
         hello = self._actors.call(actor, "hello")
         deadline = now + self._warm_up_timeout_s
@@ -253,19 +220,26 @@ class WorkerGroup:
         except (CallRaised, ActorLost) as error:
             return error
 
-    def _read(self, worker: int, call: Any, value: Any) -> list[Event]:
-        """Turn the end of one call into events."""
+    def _read(self, worker: int, call: Any, value: Any) -> list[Outcome]:
+        """Act on the end of one call."""
         record = self._workers[worker]
-        if isinstance(value, CallRaised):
-            return [self._raised(worker, call, value)]
         if isinstance(value, ActorLost):
-            return [self._gone(worker, value)]
-        if record.ready and call == record.hello:
+            return self._gone(worker, value)
+        if call in record.messages:
+            message, brings = record.messages.pop(call), record.bringing.pop(call, ())
+            now = self._actors.now()
+            if isinstance(value, CallRaised):  # which may have been the arrival of a grid
+                return self._ledger.error(worker, message, str(value), value.traceback, now)
+            record.grids.update(brings)
+            return self._ledger.done(worker, message, value, now)
+        if record.ready:  # it has answered that it is alive
             record.unconfirmed = False
             return []
-        if record.ready:
-            record.grids.update(record.bringing.pop(call, ()))
-            return [Done(worker, record.messages.pop(call), value)]
+        if isinstance(value, CallRaised):
+            raise PoolError(
+                f"a worker cannot take jobs: {value}; "
+                "its code and the folder of your own classes must be importable there"
+            ) from value
         if call == record.hello:
             record.placed = True
             self._require_same_code(*value)
@@ -276,8 +250,9 @@ class WorkerGroup:
         else:
             self._failed_warm_ups = 0
         record.ready = True
-        self._backoff.clear(record.node)
-        return [Ready(worker, record.cores)]
+        self.room.clear(record.node)
+        self._ledger.join(worker, record.cores)
+        return []
 
     def _require_same_code(self, name: str, theirs: dict[str, str]) -> None:
         differs = difference(fingerprint(self._own), theirs)
@@ -287,33 +262,23 @@ class WorkerGroup:
                 "install the same on all machines, and do not edit it while a run goes on"
             )
 
-    def _raised(self, worker: int, call: Any, error: CallRaised) -> Event:
-        record = self._workers[worker]
-        if not record.ready:
-            raise PoolError(
-                f"a worker cannot take jobs: {error}; "
-                "its code and the folder of your own classes must be importable there"
-            ) from error
-        record.bringing.pop(call, None)  # what broke may have been the arrival of a grid
-        return Broke(worker, record.messages.pop(call), str(error), error.traceback)
-
-    def _gone(self, worker: int, error: ActorLost) -> Event:
+    def _gone(self, worker: int, loss: ActorLost) -> list[Outcome]:
         """Record the loss of a worker, and ask its node's idle workers whether they are alive."""
         record = self._workers[worker]
-        if record.ready:
-            self.dismiss(worker)
-            for other in self._workers.values():
-                if other.node.identifier == record.node.identifier and other.ready:
-                    if error.with_node:
-                        other.node_gone = True
-                    elif not other.messages and not other.unconfirmed:
-                        self._ask_if_alive(other)
-            return Lost(worker, error.status, str(error), error.with_node)
-        if error.with_node:  # and it may still be listed for a moment
-            self._backoff.pause(record.node, self._actors.now())
-            self.dismiss(worker)
-            return Lost(worker, error.status, str(error), True)
-        return self._start_failed(worker, error.status, str(error))
+        if not record.ready and not loss.with_node:
+            self._start_failed(worker, loss.status, str(loss))
+            return []
+        outcomes = self.lose(worker, loss.status, str(loss), loss.with_node)
+        if not record.ready:  # and its node may still be listed for a moment
+            self.room.pause(record.node)
+            return outcomes
+        for other in self._workers.values():
+            if other.node.identifier == record.node.identifier and other.ready:
+                if loss.with_node:
+                    other.node_gone = True
+                elif not other.messages and not other.unconfirmed:
+                    self._ask_if_alive(other)
+        return outcomes
 
     def _ask_if_alive(self, record: WorkerRecord) -> None:
         """Give no work to an idle worker until it has answered."""
@@ -321,7 +286,7 @@ class WorkerGroup:
         record.hello = self._actors.call(record.actor, "hello")
         record.deadline = self._actors.now() + self._warm_up_timeout_s
 
-    def _start_failed(self, worker: int, status: Status, reason: str) -> Event:
+    def _start_failed(self, worker: int, status: Status, reason: str) -> None:
         """Remove a worker that never got ready, and decide whether to try again.
 
         A learner that kills its process does so in the warm-up too. The run reports that as failed
@@ -331,17 +296,15 @@ class WorkerGroup:
         warm-up as it would in every episode, is tried only once more.
         """
         record = self._workers[worker]
-        self.dismiss(worker)
+        self.lose(worker, status, reason)
         if record.warm_up is not None and status != Status.TIMED_OUT:
             self._failed_warm_ups += 1
             if self._failed_warm_ups >= 2:
                 self._warm_up = None
-            return Lost(worker, status, reason)
-        n_failed = self._backoff.failed(
-            record.node, self._actors.now(), for_good=status == Status.TIMED_OUT
-        )
-        if self._workers or not self._backoff.hopeless(self._usable()):
-            return Lost(worker, status, reason)
+            return
+        n_failed = self.room.failed(record.node, for_good=status == Status.TIMED_OUT)
+        if self._workers or not self.room.hopeless():
+            return
         if record.warm_up is not None:
             raise PoolError(
                 "one episode at the default parameters took longer than "

@@ -8,17 +8,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
+from spikeloop.cluster.manifests.template import filled
 from spikeloop.cluster.patterns import matching
 from spikeloop.cluster.ray_backend.job_client import STOP_WAIT_S
 from spikeloop.cluster.ray_backend.local_cluster import OBJECT_STORE_BYTES
 from spikeloop.tasks.settings import Settings
 
-TEMPLATE = Path(__file__).parents[1] / "deploy" / "kubernetes.yaml.jinja"
 MAX_NAME = 44
 """Characters of an object's name. KubeRay takes a RayJob's up to 47, adds 6 for its cluster, and
 gives the token's Secret the same name, but cuts names of more than 50 in front."""
@@ -166,16 +165,9 @@ def block(text: str, indent: int) -> str:
 
 
 def _render(settings: Kubernetes, **values: object) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"quoted": quoted, "block": block, "key": key}
-    text = environment.from_string(TEMPLATE.read_text()).render(
+    text = filled(
+        "kubernetes.yaml.jinja",
+        {"quoted": quoted, "block": block, "key": key},
         **settings.model_dump(),
         **values,
         drain_s=DRAIN_S,

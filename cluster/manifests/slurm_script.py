@@ -15,12 +15,11 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from spikeloop.cluster.manifests.template import filled
 from spikeloop.cluster.patterns import matching
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.local_cluster import OBJECT_STORE_BYTES, ONE_THREAD_EACH
 from spikeloop.tasks.settings import Settings
-
-TEMPLATE = Path(__file__).parents[1] / "deploy" / "slurm.sh.jinja"
 
 SET_BY = {
     **{name: f"--{name}" for name in ("nodes", "cpus-per-task", "time", "mem")},
@@ -125,50 +124,28 @@ def script(
     sets: Sequence[str] = (),
     folder: Path | None = None,
 ) -> str:
-    """Return the batch script of a run.
+    """Return the batch script of the run of this name: letters, digits, ".", "_" and "-".
 
-    Args:
-        batch: what the job asks SLURM for.
-        name: of the run; letters, digits, ".", "_" and "-".
-        config: the configuration, which the job reads when it starts.
-        out: folder for run folders, which all nodes see.
-        sets: overrides, as "table.key=value".
-        folder: where the job works, so that a relative path in the configuration is found; by
-            default the folder of the configuration.
+    The job reads the configuration when it starts, with the overrides ``sets``, and writes the
+    run's folder into ``out``, which all nodes must see. It works in ``folder``, by default that of
+    the configuration, so that relative paths in it are found.
     """
-    import jinja2
-
     config, out = config.resolve(), out.resolve()
     command = ["spikeloop", "run", str(config), "--resume", "--out", str(out)]
     command += [part for text in sets for part in ("--set", text)]
-    lines = [
-        f"--{option}={value}"
-        for option, value in (
-            ("mem", batch.mem),
-            ("partition", batch.partition),
-            ("account", batch.account),
-        )
-        if value is not None
-    ]
+    asked = batch.model_dump(include={"mem", "partition", "account"}, exclude_none=True)
     bin_ = shlex.quote(str(Path(sys.executable).parent))
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["quote"] = lambda path: shlex.quote(str(path))
-    return environment.from_string(TEMPLATE.read_text()).render(
+    values = {
+        **batch.model_dump(exclude={"partition", "account", "options"}),
+        "setup": batch.setup.strip() or f'export PATH={bin_}:"$PATH"',
+    }
+    return filled(
+        "slurm.sh.jinja",
+        {"quote": lambda path: shlex.quote(str(path))},
+        **values,
         name=name,
-        nodes=batch.nodes,
-        cpus_per_task=batch.cpus_per_task,
-        time=batch.time,
         time_s=batch.time_s,
-        notice_s=batch.notice_s,
-        patience_s=batch.patience_s,
-        lines=[*lines, *batch.options],
-        mem=batch.mem,
-        setup=batch.setup.strip() or f'export PATH={bin_}:"$PATH"',
+        lines=[*(f"--{option}={value}" for option, value in asked.items()), *batch.options],
         out=out,
         folder=(folder or config.parent).resolve(),
         threads=[f"{library}={n}" for library, n in ONE_THREAD_EACH.items()],

@@ -7,7 +7,6 @@ set. Here everything that can be wrong raises at once, in one line. Decision 002
 import os
 import socket
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from spikeloop.cluster.error_lines import first_cause, first_line
@@ -27,7 +26,7 @@ TOKEN = (
 
 
 def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
-    """Return the URL of a dashboard that answers, and the headers that it accepts.
+    """Return the URL of a dashboard that answers, and the headers that show it the token.
 
     A cluster that asks for no token causes a warning.
 
@@ -35,7 +34,7 @@ def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
         address: ``http://HOST:8265``; by default ``VARIABLE`` or this machine's.
 
     Raises:
-        PoolError: nothing listens there, it is no Ray dashboard, or it does not take the token.
+        PoolError: nothing listens there, or it is no Ray dashboard.
     """
     url = _url(address or os.environ.get(VARIABLE) or DEFAULT)
     _require_listener(url)
@@ -44,17 +43,14 @@ def connect(address: str | None) -> tuple[str, Mapping[str, str]]:
         disabled = os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
         token = "" if disabled else found_token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = _get(url, "/api/version", headers)
-        if answer.status_code in (401, 403):
-            raise token_refused(url, answer.status_code, headers)
     else:
         warn_without_token(f"the cluster at {url}")
     return url, headers
 
 
-def token_refused(url: str, status: int, headers: Mapping[str, str]) -> PoolError:
-    """Return the error for a token that is missing (401) or another one (403)."""
-    if status == 401 and not headers:
+def token_refused(url: str, headers: Mapping[str, str]) -> PoolError:
+    """Return the error for a token that is missing or another one."""
+    if not headers:
         return PoolError(f"the cluster at {url} asks for a token; {TOKEN}")
     return PoolError(f"the cluster at {url} does not accept this token; {TOKEN}")
 
@@ -95,31 +91,22 @@ def _asks_for_token(url: str) -> bool:
 
     This answer is public, so no token is shown to anything that does not answer as Ray does.
     """
-    answer = _get(url, "/api/authentication_mode", {})
-    try:
-        return bool(answer.json()["authentication_mode"] != "disabled")
-    except (ValueError, KeyError, TypeError):
-        raise _no_dashboard(url) from None
-
-
-def _get(url: str, path: str, headers: Mapping[str, str]) -> Any:
     import requests
 
     try:
-        return requests.get(url + path, headers=headers, timeout=PATIENCE_S, allow_redirects=False)
+        answer = requests.get(
+            f"{url}/api/authentication_mode", timeout=PATIENCE_S, allow_redirects=False
+        )
+        return bool(answer.json()["authentication_mode"] != "disabled")
     except requests.exceptions.SSLError as error:
         raise PoolError(f"{url}: no secure connection: {first_line(error)}") from error
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         if isinstance(cause := first_cause(error), ConnectionError | TimeoutError):
             raise PoolError(
                 f"{url} takes connections, but does not answer ({first_line(cause)}); if this is "
                 "an ssh tunnel, it is open and nothing runs behind it: is the cluster running?"
             ) from error
-        raise _no_dashboard(url) from error
-
-
-def _no_dashboard(url: str) -> PoolError:
-    return PoolError(
-        f"what listens at {url} is no Ray dashboard; is this the address of the head's dashboard, "
-        "whose port is 8265 by default?"
-    )
+        raise PoolError(
+            f"what listens at {url} is no Ray dashboard; is this the address of the head's "
+            "dashboard, whose port is 8265 by default?"
+        ) from error

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spikeloop.cluster.error_lines import first_line, origin
+from spikeloop.cluster.error_lines import first_cause, first_line
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.dashboard import PATIENCE_S, VARIABLE, connect, token_refused
 from spikeloop.cluster.ray_backend.job_env import SHARED
@@ -169,7 +169,7 @@ class Jobs:
 
     def _error(self, answer: Any) -> PoolError:
         if answer.status_code in (401, 403):
-            return token_refused(self.address, answer.status_code, self._headers)
+            return token_refused(self.address, self._headers)
         return PoolError(
             f"the cluster at {self.address} cannot give this (is the node that the job ran on "
             f"gone?): {first_line(answer.text)}"
@@ -185,10 +185,11 @@ class Jobs:
         try:
             yield
         except AuthenticationError as error:
-            raise token_refused(self.address, 403, self._headers) from error
+            raise token_refused(self.address, self._headers) from error
         except (ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
             raise PoolError(
-                f"the cluster at {self.address} does not answer any more: {origin(error)}"
+                f"the cluster at {self.address} does not answer any more: "
+                f"{first_line(first_cause(error))}"
             ) from error
         except (RuntimeError, ValueError) as error:
             raise PoolError(f"the cluster at {self.address}: {first_line(error)}") from error

@@ -45,12 +45,6 @@ def local_ray(n_cores: int, dashboard: bool, stop: StopSignal, run: str = "") ->
     process the hard way. Nothing has been written by then. SIGHUP waits until Ray has started.
     If this process is killed, ``cleaner`` ends what it has started.
 
-    Args:
-        n_cores: cores that Ray may give to workers.
-        dashboard: whether its dashboard runs.
-        stop: raises ``Interrupted`` here when it has been set.
-        run: what the work is called, for people who watch.
-
     Yields:
         The dashboard's address and how to get in, or an empty text.
     """

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray import exceptions
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from spikeloop.cluster.dispatch.actors import ActorLost, CallRaised, Node
 from spikeloop.cluster.dispatch.work_units import MESSAGES_PER_NODE, UNITS_PER_CORE
@@ -34,16 +34,8 @@ BLINK_S = 1.0
 stopped, or was busy with something else, counts against no worker."""
 
 
-@dataclass(frozen=True, eq=False)
-class ReservedActor:
-    """An actor, and the cores that it uses or waits for."""
-
-    handle: Any
-    reservation: Reservation
-
-
 class RayActors:
-    """The Ray cluster that this process is connected to.
+    """The Ray cluster that this process is connected to. Its actors are reservations.
 
     Args:
         import_path: folder of the user's own classes on the workers, or None.
@@ -74,7 +66,9 @@ class RayActors:
 
     def now(self) -> float:
         """Return the seconds in which this process was able to notice something."""
-        return self._clock()
+        looked, self._looked = self._looked, time.monotonic()
+        self._now += min(self._looked - looked, BLINK_S)
+        return self._now
 
     def nodes(self) -> Sequence[Node]:
         """Return the nodes that are alive and offer cores, as last heard."""
@@ -82,7 +76,7 @@ class RayActors:
             raise PoolError(f"Ray's head has not answered for {SILENCE_S:g} s")
         return self._nodes
 
-    def start(self, node: Node, cores: int) -> ReservedActor:
+    def start(self, node: Node, cores: int) -> Reservation:
         """Start a worker on a node; with several cores it runs as many calls as it may hold."""
         reservation = self._reservations.make(node.identifier, cores)
         options = self._class.options(
@@ -90,21 +84,22 @@ class RayActors:
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=1 if cores == 1 else UNITS_PER_CORE * (MESSAGES_PER_NODE + 1),
-            scheduling_strategy=reservation.strategy,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(reservation.group, 0),
         )
-        return ReservedActor(options.remote(self._import_path, cores, self._run), reservation)
+        reservation.worker = options.remote(self._import_path, cores, self._run)
+        return reservation
 
-    def placed(self, actor: ReservedActor) -> bool:
+    def placed(self, actor: Reservation) -> bool:
         """Return whether the worker's reservation was granted."""
-        return actor.reservation.granted
+        return actor.granted
 
     def holders(self) -> Mapping[str, int]:
         """Return the cores of other runs, by name."""
         return self._reservations.others
 
-    def call(self, actor: ReservedActor, method: str, *arguments: Any, name: str = "") -> Any:
+    def call(self, actor: Reservation, method: str, *arguments: Any, name: str = "") -> Any:
         """Call a method, and return the reference to its result."""
-        bound = getattr(actor.handle, method)
+        bound = getattr(actor.worker, method)
         return (bound.options(name=name) if name else bound).remote(*arguments)
 
     def wait(self, calls: Sequence[Any], timeout_s: float) -> list[Any]:
@@ -133,11 +128,11 @@ class RayActors:
         except exceptions.RayError as error:
             raise _lost(error) from error
 
-    def kill(self, actor: ReservedActor) -> None:
+    def kill(self, actor: Reservation) -> None:
         """End an actor's process; where the head is gone it ends with this process instead."""
         if not self._silent():  # or Ray would wait for the head until it gives up everything
-            ray.kill(actor.handle, no_restart=True)
-            self._reservations.give_back(actor.reservation)
+            ray.kill(actor.worker, no_restart=True)
+            self._reservations.give_back(actor)
 
     def share(self, value: Any) -> Any:
         """Return a reference to the value in the object store; raise PoolError if that is full."""
@@ -160,13 +155,8 @@ class RayActors:
         taken = self._reservations.update(cores)
         return [Node(node, n, node in leaving, taken[node]) for node, n in cores.items()]
 
-    def _clock(self) -> float:
-        looked, self._looked = self._looked, time.monotonic()
-        self._now += min(self._looked - looked, BLINK_S)
-        return self._now
-
     def _silent(self) -> bool:
-        return self._clock() > self._heard + SILENCE_S
+        return self.now() > self._heard + SILENCE_S
 
     def _keep_polling(self) -> None:
         while not self._closed.wait(POLL_S):

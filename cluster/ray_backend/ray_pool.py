@@ -1,9 +1,8 @@
-"""A pool on a cluster: its loop passes events of the worker group to the ledger."""
+"""A pool on a cluster: the loop around its ledger and its worker group."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from spikeloop.cluster.dispatch.actors import Actors
-from spikeloop.cluster.dispatch.events import Broke, Done, Event, Lost, Ready
 from spikeloop.cluster.dispatch.ledger import Ledger
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.metrics import Measure, Metrics
@@ -27,9 +26,8 @@ class RayPool:
 
     Args:
         actors: the cluster.
-        group: the workers on it.
-        job_timeout_s: seconds that a worker may spend on one job or on one retried episode.
-        max_attempts: starts of an episode that keeps losing its worker.
+        ledger: hears from the group.
+        group: the workers on the cluster.
         patience_s: seconds without any node for a worker after which the pool gives up.
         stop: makes ``run`` raise.
         metrics: where numbers are published; None for nowhere.
@@ -39,9 +37,8 @@ class RayPool:
     def __init__(
         self,
         actors: Actors,
+        ledger: Ledger,
         group: WorkerGroup,
-        job_timeout_s: float,
-        max_attempts: int,
         patience_s: float,
         stop: StopSignal,
         description: str,
@@ -52,8 +49,7 @@ class RayPool:
         self.stop = stop
         self._actors = actors
         self._group = group
-        self._ledger = Ledger(job_timeout_s, max_attempts)
-        self._job_timeout_s = job_timeout_s
+        self._ledger = ledger
         self._patience_s = patience_s
         self._last_ready = self._measured = actors.now()
         self._metrics = metrics or Metrics()
@@ -69,11 +65,6 @@ class RayPool:
         """Workers that died or were killed and were replaced since the pool was opened."""
         return self._group.n_replaced
 
-    @property
-    def n_copies(self) -> int:
-        """Jobs that were given to a second worker because the first was slow."""
-        return self._ledger.n_copies
-
     def publish(self, measures: Mapping[str, Measure]) -> None:
         """Publish numbers of the work beside the pool's own."""
         self._metrics.publish(measures)
@@ -88,9 +79,7 @@ class RayPool:
             self._group.starting and self._actors.now() < first + START_GRACE_S
         ):
             self._group.fill()
-            self._turn()
-            if not self._group.waiting:
-                self._progress.report_start(self._group.start_counts)
+            self._turn(opening=True)
             if first is None and self._group.ready:
                 first = self._actors.now()
 
@@ -118,28 +107,26 @@ class RayPool:
         except BaseException:
             self._ledger.end(run)
             for worker in self._ledger.busy:
-                self._dismiss(worker, Status.WORKER_DIED, "its work was no longer wanted")
+                self._group.lose(worker, Status.WORKER_DIED, "its work was no longer wanted")
             raise
         finally:
             self._measure()
 
-    def _turn(self) -> list[Outcome]:
-        """Run one turn of the loop: collect events, and return the outcomes that follow."""
+    def _turn(self, opening: bool = False) -> list[Outcome]:
+        """Run one turn of the loop, and return the outcomes that follow."""
         self.stop.check()
-        outcomes = [
-            outcome for event in self._group.events(TICK_S) for outcome in self._record(event)
-        ]
+        outcomes = self._group.collect(TICK_S)
         for worker in self._ledger.overdue(self._actors.now()):
             # A running actor cannot be stopped otherwise.
-            message = f"took longer than {self._job_timeout_s:g} s"
-            outcomes += self._dismiss(worker, Status.TIMED_OUT, message)
+            message = f"took longer than {self._ledger.timeout_s:g} s"
+            outcomes += self._group.lose(worker, Status.TIMED_OUT, message)
         for worker in self._group.leaving:
-            self._dismiss(worker, Status.WORKER_DIED, "its node leaves")
+            self._group.lose(worker, Status.WORKER_DIED, "its node leaves")
         self._check_patience()
         if self._group.waiting:
-            self._progress.report_waiting(lambda: self._group.shortage)
+            self._progress.report_waiting(lambda: self._group.room.shortage)
         else:
-            self._progress.report_workers(lambda: self._group.start_counts)
+            self._progress.report_workers(lambda: self._group.start_counts, opening)
         if self._actors.now() >= self._measured + MEASURE_S:
             self._measure()
         return outcomes
@@ -164,26 +151,10 @@ class RayPool:
                     self._group.send(worker, message, jobs)
             workers = [worker for worker, message in given if message]
 
-    def _record(self, event: Event) -> list[Outcome]:
-        match event:
-            case Ready(worker, cores):
-                self._ledger.join(worker, cores)
-                return []
-            case Done(worker, message, results):
-                return self._ledger.done(worker, message, results, self._actors.now())
-            case Broke(worker, message, text, traceback):
-                return self._ledger.error(worker, message, text, traceback, self._actors.now())
-            case Lost(worker, status, text, with_node):
-                return self._ledger.lost(worker, status, text, with_node)
-
-    def _dismiss(self, worker: int, status: Status, text: str) -> list[Outcome]:
-        self._group.dismiss(worker)
-        return self._ledger.lost(worker, status, text)
-
     def _check_patience(self) -> None:
         """Raise PoolError if there has been no worker, and no node for one, for too long."""
         now = self._actors.now()
-        if self._group.ready or self._group.starting or self._group.has_room:
+        if self._group.ready or self._group.starting or self._group.room.usable():
             self._last_ready = now
         elif now > self._last_ready + self._patience_s:
             how_long = f" for {self._patience_s:g} s" if self._patience_s else ""

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray.util import placement_group, placement_group_table, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from spikeloop.cluster.ray_backend.private_api import free_resources
 
@@ -29,19 +28,16 @@ class Reservation:
     """The cores of one worker.
 
     Attributes:
-        group: Ray's handle.
+        group: Ray's handle of the cores.
+        worker: Ray's handle of the actor that uses or waits for them.
         granted: whether the worker has them, as last heard.
     """
 
     group: Any
     node: str
     cores: int
+    worker: Any = None
     granted: bool = False
-
-    @property
-    def strategy(self) -> PlacementGroupSchedulingStrategy:
-        """The scheduling strategy that puts an actor on these cores once they are granted."""
-        return PlacementGroupSchedulingStrategy(self.group, placement_group_bundle_index=0)
 
 
 class Reservations:

@@ -71,6 +71,7 @@ class RayTarget(Settings):
         """Connect to the cluster and start the workers; end them and disconnect at the end."""
         with self.connect(stop, working_dir, run) as cluster:
             # Not before Ray is configured: importing it reads the environment.
+            from spikeloop.cluster.dispatch.ledger import Ledger
             from spikeloop.cluster.dispatch.worker_group import WorkerGroup
             from spikeloop.cluster.ray_backend.connection import session_folder
             from spikeloop.cluster.ray_backend.ray_actors import RayActors
@@ -81,8 +82,10 @@ class RayTarget(Settings):
                 RayActors(cluster.import_path, run).polling() as actors,
                 publishing(Metrics(run)) as metrics,
             ):
+                ledger = Ledger(self.job_timeout_s, self.max_attempts)
                 group = WorkerGroup(
                     actors,
+                    ledger,
                     warm_up,
                     self.warm_up_timeout_s,
                     self.cores_per_worker,
@@ -93,9 +96,8 @@ class RayTarget(Settings):
                 try:
                     pool = RayPool(
                         actors,
+                        ledger,
                         group,
-                        self.job_timeout_s,
-                        self.max_attempts,
                         cluster.patience_s,
                         stop,
                         cluster.description,

@@ -90,6 +90,15 @@ def test_model_without_costs_takes_as_long_as_the_ledger(
     assert simulate(Machine(n_workers, cores), work, FREE).wall_s == pytest.approx(expected)
 
 
+def test_a_generation_begins_when_the_last_unit_of_the_one_before_has_ended() -> None:
+    work = Work(0.5, 3, 1, 1.0, n_generations=4)
+    alone = [ledger_wall_s(7, 1, work.durations(7, number)) for number in range(4)]
+    scaling = simulate(Machine(7), work, FREE)
+    assert scaling.wall_s == pytest.approx(sum(alone))
+    shares = [sum(work.durations(7, n)) / (7 * wall_s) for n, wall_s in enumerate(alone)]
+    assert scaling.efficiencies == pytest.approx(shares)
+
+
 def messages_in_turn(patch: pytest.MonkeyPatch) -> None:
     """A message waits for all units of the one before it."""
     make = scale_model._Worker.__init__

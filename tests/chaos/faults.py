@@ -19,6 +19,7 @@ from chaos.stretched import HUNGRY
 
 EFFECT_S = 15.0
 PAUSE_S = 3.0
+SECONDS = f"{PAUSE_S:g} s"
 
 NO_WORKERS = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
 """Ray names a worker after its class or its job; these are its other children of that kind."""
@@ -32,13 +33,13 @@ class Victim:
     sandbox: Sandbox
     rng: Generator
 
-    def server(self, name: str) -> psutil.Process | None:
-        """The ``raylet`` or ``gcs_server`` of this coordinator."""
+    def server(self, name: str) -> list[psutil.Process]:
+        """The ``raylet`` or ``gcs_server`` of this coordinator, if it is there."""
         with suppress(psutil.NoSuchProcess):
             for process in self.coordinator.children(recursive=True):
                 if _alive(process) and process.name() == name:
-                    return process
-        return None
+                    return [process]
+        return []
 
     def workers(self) -> list[psutil.Process]:
         """The processes that run episodes, in a random order."""
@@ -46,15 +47,12 @@ class Victim:
         began = self.coordinator.create_time()
         for process in self.sandbox.processes():  # workers may outlive the raylet, their parent
             with suppress(psutil.NoSuchProcess):
-                title = process.cmdline()[:1]
-                if process.create_time() > began and title and _episodes_episodes(title[0]):
+                title = "".join(process.cmdline()[:1])
+                runs = title.startswith("ray::") and title not in NO_WORKERS
+                if runs and process.create_time() > began:
                     found.append(process)
         self.rng.shuffle(found)
         return found
-
-
-def kill_worker(victim: Victim) -> bool:
-    return _kill(victim.workers()[:1])
 
 
 def kill_two_workers(victim: Victim) -> bool:
@@ -64,28 +62,18 @@ def kill_two_workers(victim: Victim) -> bool:
 
 def kill_starting_worker(victim: Victim) -> bool:
     """Kills a worker, and then the process that is to replace it as soon as that exists."""
-    raylet = victim.server("raylet")
-    workers = victim.workers()
-    if raylet is None or not workers:
+    raylets, workers = victim.server("raylet"), victim.workers()
+    if not raylets or not workers:
         return False
     until = time.monotonic() + EFFECT_S
     with suppress(psutil.NoSuchProcess):  # another fault may have struck the raylet
-        known = set(raylet.children())
+        known = set(raylets[0].children())
         _kill(workers[:1])
         while time.monotonic() < until:
-            if starting := set(raylet.children()) - known:
+            if starting := set(raylets[0].children()) - known:
                 return _kill(list(starting)[:1])
             time.sleep(0.005)
     return False
-
-
-def stop_worker(victim: Victim) -> bool:
-    """For good: only the job's deadline ends this."""
-    return _stop(victim.workers()[:1])
-
-
-def pause_worker(victim: Victim) -> bool:
-    return _pause(victim.workers()[:1])
 
 
 def starve_worker(victim: Victim) -> bool:
@@ -98,38 +86,6 @@ def starve_worker(victim: Victim) -> bool:
         lambda: not mark.exists() or not victim.coordinator.is_running(), "no episode ate memory"
     )
     return True
-
-
-def kill_raylet(victim: Victim) -> bool:
-    return _kill(_some(victim.server("raylet")))
-
-
-def pause_raylet(victim: Victim) -> bool:
-    return _pause(_some(victim.server("raylet")))
-
-
-def kill_gcs(victim: Victim) -> bool:
-    return _kill(_some(victim.server("gcs_server")))
-
-
-def pause_gcs(victim: Victim) -> bool:
-    return _pause(_some(victim.server("gcs_server")))
-
-
-def kill_coordinator(victim: Victim) -> bool:
-    return _kill([victim.coordinator])
-
-
-def pause_coordinator(victim: Victim) -> bool:
-    return _pause([victim.coordinator])
-
-
-def terminate_coordinator(victim: Victim) -> bool:
-    return _signal([victim.coordinator], signal.SIGTERM)
-
-
-def interrupt_coordinator(victim: Victim) -> bool:
-    return _signal([victim.coordinator], signal.SIGINT)
 
 
 def fill_disk(victim: Victim) -> bool:
@@ -156,30 +112,29 @@ class Fault:
 
 
 FAULTS: dict[str, Fault] = {
-    "worker": Fault(kill_worker, "kill -9 of a worker"),
+    "worker": Fault(lambda v: _kill(v.workers()[:1]), "kill -9 of a worker"),
     "two_workers": Fault(kill_two_workers, "kill -9 of both workers at once"),
     "starting_worker": Fault(kill_starting_worker, "kill -9 of a worker, and of the one starting"),
-    "worker_stopped": Fault(stop_worker, "SIGSTOP of a worker, for good"),
-    "worker_paused": Fault(pause_worker, f"SIGSTOP of a worker, {PAUSE_S:g} s"),
+    # Only the job's deadline ends this.
+    "worker_stopped": Fault(lambda v: _stop(v.workers()[:1]), "SIGSTOP of a worker, for good"),
+    "worker_paused": Fault(lambda v: _pause(v.workers()[:1]), f"SIGSTOP of a worker, {SECONDS}"),
     "memory": Fault(starve_worker, "a worker out of memory", limited=True),
-    "raylet": Fault(kill_raylet, "kill -9 of the raylet", slow=True),
-    "raylet_paused": Fault(pause_raylet, f"SIGSTOP of the raylet, {PAUSE_S:g} s"),
-    "gcs": Fault(kill_gcs, "kill -9 of the GCS", slow=True),
-    "gcs_paused": Fault(pause_gcs, f"SIGSTOP of the GCS, {PAUSE_S:g} s"),
-    "coordinator": Fault(kill_coordinator, "kill -9 of the coordinator"),
-    "coordinator_paused": Fault(pause_coordinator, f"SIGSTOP of the coordinator, {PAUSE_S:g} s"),
-    "sigterm": Fault(terminate_coordinator, "SIGTERM to the coordinator"),
-    "sigint": Fault(interrupt_coordinator, "SIGINT to the coordinator"),
+    "raylet": Fault(lambda v: _kill(v.server("raylet")), "kill -9 of the raylet", slow=True),
+    "raylet_paused": Fault(
+        lambda v: _pause(v.server("raylet")), f"SIGSTOP of the raylet, {SECONDS}"
+    ),
+    "gcs": Fault(lambda v: _kill(v.server("gcs_server")), "kill -9 of the GCS", slow=True),
+    "gcs_paused": Fault(lambda v: _pause(v.server("gcs_server")), f"SIGSTOP of the GCS, {SECONDS}"),
+    "coordinator": Fault(lambda v: _kill([v.coordinator]), "kill -9 of the coordinator"),
+    "coordinator_paused": Fault(
+        lambda v: _pause([v.coordinator]), f"SIGSTOP of the coordinator, {SECONDS}"
+    ),
+    "sigterm": Fault(
+        lambda v: _signal([v.coordinator], signal.SIGTERM), "SIGTERM to the coordinator"
+    ),
+    "sigint": Fault(lambda v: _signal([v.coordinator], signal.SIGINT), "SIGINT to the coordinator"),
     "disk": Fault(fill_disk, "full disk", limited=True),
 }
-
-
-def _episodes_episodes(title: str) -> bool:
-    return title.startswith("ray::") and title not in NO_WORKERS
-
-
-def _some(process: psutil.Process | None) -> list[psutil.Process]:
-    return [] if process is None else [process]
 
 
 def _kill(processes: list[psutil.Process]) -> bool:

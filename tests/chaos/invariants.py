@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.random import Generator
 from support.small_run import assert_same_contents
 
@@ -25,10 +26,15 @@ def problems(folder: Path, undisturbed: Path, rng: Generator) -> list[str]:
     """All that is wrong with the contents of a finished run folder."""
     if unreadable := readable(folder):
         return unreadable
+    found = same(folder, undisturbed)
+    tables = [RunStore(folder).table(name) for name in ("generations", "candidates", "episodes")]
+    if any(table is None for table in tables):
+        return [*found, "a table is missing"]
+    generations, _, episodes = (table.to_pandas() for table in tables if table is not None)
     return [
-        *same(folder, undisturbed),
-        *one_row_each(folder),
-        *attempts_accounted(folder),
+        *found,
+        *one_row_each(generations, episodes),
+        *attempts_accounted(generations, episodes),
         *recomputed(folder, rng),
     ]
 
@@ -60,13 +66,9 @@ def same(folder: Path, undisturbed: Path) -> list[str]:
     return []
 
 
-def one_row_each(folder: Path) -> list[str]:
+def one_row_each(generations: pd.DataFrame, episodes: pd.DataFrame) -> list[str]:
     """One row for each episode that was wanted, none twice, none missing, none failed."""
-    store, found = RunStore(folder), []
-    episodes, generations = store.table("episodes"), store.table("generations")
-    if episodes is None or generations is None:
-        return ["episodes or generations are missing"]
-    episodes, generations = episodes.to_pandas(), generations.to_pandas()
+    found = []
     keys = ["generation", "candidate", "task"]
     if twice := int(episodes.duplicated(keys).sum()):
         found.append(f"{twice} episodes stand twice")
@@ -81,13 +83,9 @@ def one_row_each(folder: Path) -> list[str]:
     return found
 
 
-def attempts_accounted(folder: Path) -> list[str]:
+def attempts_accounted(generations: pd.DataFrame, episodes: pd.DataFrame) -> list[str]:
     """Every episode says how often it was started, within the limit; the retries are their sum."""
-    store, found = RunStore(folder), []
-    episodes, generations = store.table("episodes"), store.table("generations")
-    if episodes is None or generations is None:
-        return ["episodes or generations are missing"]
-    episodes, generations = episodes.to_pandas(), generations.to_pandas()
+    found = []
     if not episodes["attempts"].between(1, MAX_ATTEMPTS).all():
         found.append(f"attempts from {episodes['attempts'].min()} to {episodes['attempts'].max()}")
     retries = (episodes["attempts"] - 1).groupby(episodes["generation"]).sum()
@@ -103,10 +101,8 @@ def recomputed(folder: Path, rng: Generator, n_episodes: int = N_RECOMPUTED) -> 
     """Some episodes, run again in this process from the tables alone, give their bits."""
     store = RunStore(folder)
     config = read_run(store, trust=True).config
-    episodes, candidates = store.table("episodes"), store.table("candidates")
-    if episodes is None or candidates is None:
-        return ["episodes or candidates are missing"]
-    episodes, candidates = episodes.to_pandas(), candidates.to_pandas()
+    tables = store.table("episodes"), store.table("candidates")
+    episodes, candidates = (table.to_pandas() for table in tables if table is not None)
     found = []
     for row in rng.choice(len(episodes), min(n_episodes, len(episodes)), replace=False):
         episode = episodes.iloc[int(row)]

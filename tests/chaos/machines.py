@@ -39,53 +39,46 @@ PLANS = (
 Action = Callable[[psutil.Process], bool]
 
 
-class Machines:
-    """What befalls the machines of one cluster."""
+def actions(
+    cluster: Cluster, joined: list[str], busy: list[threading.Timer]
+) -> Mapping[str, Action]:
+    """What befalls the machines of a cluster, by the names of ``WORDS``.
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._busy: list[threading.Thread] = []
-        self.joined: list[str] = []
+    Args:
+        cluster: the machines.
+        joined: gets the names of those that were added.
+        busy: gets what goes on after a fault: cables plugged in again, nodes that join.
+    """
 
-    @property
-    def faults(self) -> Mapping[str, Action]:
-        """By the names of ``WORDS``."""
-        return {
-            "short_cut": lambda _: self._cut(SHORT_S),
-            "long_cut": lambda _: self._cut(LONG_S),
-            "replaced": self._replace,
-            "drained": self._drain,
-        }
+    def later(seconds: float, function: Callable[..., object], *arguments: object) -> None:
+        busy.append(threading.Timer(seconds, function, arguments))
+        busy[-1].start()
 
-    def settle(self) -> None:
-        """Returns when everything begun is over: cables plugged in, nodes joined."""
-        for thread in self._busy:
-            thread.join()
-
-    def _cut(self, seconds: float) -> bool:
-        self._cluster.cut("w1")
-        timer = threading.Timer(seconds, self._cluster.mend, ("w1",))
-        self._later(timer)
+    def cut(seconds: float) -> bool:
+        cluster.cut("w1")
+        later(seconds, cluster.mend, "w1")
         return True
 
-    def _replace(self, coordinator: psutil.Process) -> bool:
-        self._cluster.nodes["w1"].kill()
-        self._join()
+    def join() -> bool:
+        joined.append("w3")
+        later(0.0, cluster.add, "w3")
         return True
 
-    def _drain(self, coordinator: psutil.Process) -> bool:
-        self._cluster.drain("w1", NOTICE_S)
-        self._later(threading.Timer(NOTICE_S, self._cluster.nodes["w1"].kill))
-        self._join()
-        return True
+    def replace(coordinator: psutil.Process) -> bool:
+        cluster.nodes["w1"].kill()
+        return join()
 
-    def _join(self) -> None:
-        self.joined.append("w3")
-        self._later(threading.Thread(target=self._cluster.add, args=("w3",)))
+    def drain(coordinator: psutil.Process) -> bool:
+        cluster.drain("w1", NOTICE_S)
+        later(NOTICE_S, cluster.nodes["w1"].kill)
+        return join()
 
-    def _later(self, thread: threading.Thread) -> None:
-        self._busy.append(thread)
-        thread.start()
+    return {
+        "short_cut": lambda _: cut(SHORT_S),
+        "long_cut": lambda _: cut(LONG_S),
+        "replaced": replace,
+        "drained": drain,
+    }
 
 
 def disturb(root: Path, generation_s: Mapping[str, Any], kept: Path | None) -> list[report.Result]:
@@ -110,7 +103,8 @@ def _one(number: int, strikes: tuple[Strike, ...], root: Path, kept: Path | None
     with cluster:
         for name in ("w1", "w2"):
             cluster.add(name)
-        machines = Machines(cluster)
+        joined: list[str] = []
+        busy: list[threading.Timer] = []
         target = {
             "kind": "ray",
             "address": cluster.address,
@@ -121,9 +115,11 @@ def _one(number: int, strikes: tuple[Strike, ...], root: Path, kept: Path | None
         sandbox.environment |= cluster.environment
         with sandbox:
             config = LONG.write(sandbox.folder / "scene", target)
-            play = Play(config, strikes, machines.faults, sandbox, LONG.last)
+            faults = actions(cluster, joined, busy)
+            play = Play(config, strikes, faults, sandbox, LONG.last)
             play.run()
-            machines.settle()
+            for timer in busy:
+                timer.join()
             rng = np.random.default_rng(number)
             problems += aftermath(play, sandbox, root / LONG.name, rng)
             places = places_of(play.folder)
@@ -131,7 +127,7 @@ def _one(number: int, strikes: tuple[Strike, ...], root: Path, kept: Path | None
             print(f"  ran on {episodes_done}", flush=True)
             problems += [
                 f"machine {name}: {'unknown' if name in places else 'not used'}"
-                for name in places.keys() ^ {"w1", "w2", *machines.joined}
+                for name in places.keys() ^ {"w1", "w2", *joined}
             ]
             if problems and kept:
                 keep(sandbox, kept / f"cluster-run-{number}")

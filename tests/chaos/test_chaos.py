@@ -14,7 +14,7 @@ from support.child_processes import LIMIT_S, wait_for
 from support.small_run import SilentReporter, small_config
 
 from chaos import invariants
-from chaos.faults import FAULTS, kill_worker, pause_coordinator
+from chaos.faults import FAULTS
 from chaos.plan import START, plans
 from chaos.sandbox import Sandbox, wait_until_gone
 from chaos.scenes import SCENES
@@ -59,9 +59,20 @@ def test_an_undisturbed_run_has_no_problems(run: Path, undisturbed: Path) -> Non
     assert problems(run, undisturbed) == ""
 
 
-def test_an_episode_in_the_place_of_another_is_found(run: Path, undisturbed: Path) -> None:
-    spoil(run, "episodes", 2, task=1)
-    assert "1 episodes stand twice" in problems(run, undisturbed)
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"task": 1}, "1 episodes stand twice"),
+        ({"status": "timed out", "error": "took too long"}, "1 episodes failed, the first: took"),
+        ({"attempts": 0}, "retries of a generation"),
+        ({"attempts": 1000}, "retries of a generation"),
+    ],
+)
+def test_a_wrong_row_is_found(
+    run: Path, undisturbed: Path, columns: dict[str, Any], words: str
+) -> None:
+    spoil(run, "episodes", 2, **columns)
+    assert words in problems(run, undisturbed)
 
 
 def test_the_last_bit_of_a_return_is_found(run: Path, undisturbed: Path) -> None:
@@ -70,17 +81,6 @@ def test_the_last_bit_of_a_return_is_found(run: Path, undisturbed: Path) -> None
     assert "not the undisturbed run" in problems(run, undisturbed)
     everything = invariants.recomputed(run, np.random.default_rng(0), n_episodes=1000)
     assert len(everything) == 1, everything
-
-
-def test_a_failed_episode_is_found(run: Path, undisturbed: Path) -> None:
-    spoil(run, "episodes", 1, status="timed out", error="took longer than 6 s")
-    assert "1 episodes failed, the first: took longer than 6 s" in problems(run, undisturbed)
-
-
-@pytest.mark.parametrize("attempts", [0, 1000])
-def test_attempts_that_do_not_add_up_are_found(run: Path, undisturbed: Path, attempts: int) -> None:
-    spoil(run, "episodes", 1, attempts=attempts)
-    assert "retries of a generation" in problems(run, undisturbed)
 
 
 def test_a_flipped_byte_is_found(run: Path, undisturbed: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_victim_without_workers_is_asked_again(tmp_path: Path) -> None:
         victim = Victim(psutil.Process(process.pid), sandbox, np.random.default_rng(0))
         # For an instant after the program has been started, it shows an empty environment.
         wait_for(process, lambda: MARKER in victim.coordinator.environ())
-        assert not kill_worker(victim)
+        assert not FAULTS["worker"].strike(victim)
     process.wait(LIMIT_S)
     assert MARKER in sandbox.environment
-    assert not pause_coordinator(victim)
+    assert not FAULTS["coordinator_paused"].strike(victim)

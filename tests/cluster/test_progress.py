@@ -15,6 +15,10 @@ class Printed:
             lambda line: self.lines.append((self.now, line)), lambda: self.now
         )
 
+    def opening(self, start_counts: StartCounts) -> None:
+        """A turn of the loop before the first worker is ready."""
+        self.progress.report_workers(lambda: start_counts, opening=True)
+
 
 @pytest.mark.parametrize(
     ("start_counts", "line"),
@@ -48,7 +52,7 @@ def test_a_shortage_names_the_runs_that_hold_cores(shortage: CoreShortage, line:
 def test_a_quick_start_prints_nothing() -> None:
     printed = Printed()
     for printed.now in (0.0, 2.0, 4.9):
-        printed.progress.report_start(StartCounts(0, 2, 0))
+        printed.opening(StartCounts(0, 2, 0))
     assert printed.lines == []
 
 
@@ -57,7 +61,7 @@ def test_a_slow_start_prints_rarer_and_rarer_lines() -> None:
     printed = Printed()
     for second in range(1000):
         printed.now = float(second)
-        printed.progress.report_start(StartCounts(second, 1000 - second, 0))
+        printed.opening(StartCounts(second, 1000 - second, 0))
     assert [time for time, _ in printed.lines] == [5, 15, 35, 75, 155, 315, 635]
     assert printed.lines[0][1] == "starting 1000 workers: 5 ready, 995 compiling"
 
@@ -65,7 +69,7 @@ def test_a_slow_start_prints_rarer_and_rarer_lines() -> None:
 def test_an_unchanged_line_is_not_repeated() -> None:
     printed = Printed()
     for printed.now in range(100):
-        printed.progress.report_start(StartCounts(0, 4, 0))
+        printed.opening(StartCounts(0, 4, 0))
     assert len(printed.lines) == 1
 
 

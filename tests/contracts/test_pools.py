@@ -32,24 +32,17 @@ from spikeloop.workers.seeding import TaskSet
 FAMILY = RandomMdp(n_states=2, n_actions=2, n_steps=5)
 SETTINGS: dict[str, dict[str, Any]] = {"local": {"workers": 2, "dashboard": False}}
 """Settings that differ from a target's defaults."""
-SHORT_TIMEOUT = {"job_timeout_s": 5.0}
-"""For episodes that hang. All others get the default, minutes, so that no busy machine fails them.
-
-A healthy episode is a millisecond here and may take the limit twice before it counts as hanging.
-"""
-RAY = [target for target in TARGETS if target != "inline"]
 
 
-def parameter(target: str, short_timeout: bool = False) -> Any:
-    """A parameter of ``opened``; hanging episodes meet one target, whose dispatch all share."""
+def parameter(target: str) -> Any:
+    """A parameter of ``opened``; "local", with the same pool, stands for "ray" in a default run."""
     marks = [] if target == "inline" else [pytest.mark.ray]
-    marks += [pytest.mark.exhaustive] if short_timeout and target != "local" else []
-    return pytest.param((target, short_timeout), marks=marks, id=target)
+    marks += [pytest.mark.exhaustive] if target == "ray" else []
+    return pytest.param(target, marks=marks)
 
 
-on_ray = pytest.mark.parametrize("opened", [parameter(t) for t in RAY], indirect=True)
-with_short_timeout = pytest.mark.parametrize(
-    "opened", [parameter(t, short_timeout=True) for t in RAY], indirect=True
+on_ray = pytest.mark.parametrize(
+    "opened", [parameter(target) for target in TARGETS if target != "inline"], indirect=True
 )
 
 
@@ -78,8 +71,7 @@ class Opened:
 
 @pytest.fixture(scope="module", params=[parameter(target) for target in TARGETS])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    name, short_timeout = request.param
-    settings = {**SETTINGS.get(name, {}), **(SHORT_TIMEOUT if short_timeout else {})}
+    name, settings = request.param, dict(SETTINGS.get(request.param, {}))
     warm_up, stop = Job(grid(Echo()), Tile(0, 1, 0, 1)), StopSignal()
     with ExitStack() as stack:
         if name == "ray":
@@ -246,7 +238,18 @@ def test_a_worker_killed_in_the_middle_changes_nothing(opened: Opened) -> None:
         assert_same_episodes(outcome.result, evaluate(jobs[outcome.index]))
 
 
-@with_short_timeout
+@pytest.fixture
+def five_seconds(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit for episodes that hang; all others have minutes, so that no busy machine fails them.
+
+    A healthy episode takes a millisecond and may reach the limit twice before it counts as hanging.
+    """
+    pool: Any = opened.pool
+    monkeypatch.setattr(pool._ledger, "timeout_s", 5.0)
+
+
+@on_ray
+@pytest.mark.usefixtures("five_seconds")
 def test_episodes_that_hang_are_reported(opened: Opened) -> None:
     """In compiled code, which no signal reaches; the test below has one that hangs in Python."""
     outcomes = opened.run(cut(grid(Echo(fault="hang_compiled"), n_tasks=1), 2, 1, "hang"))
@@ -255,6 +258,8 @@ def test_episodes_that_hang_are_reported(opened: Opened) -> None:
     assert "5 s" in outcomes[-1].result.failures[0].message
 
 
-@with_short_timeout
+@pytest.mark.exhaustive
+@on_ray
+@pytest.mark.usefixtures("five_seconds")
 def test_an_episode_that_hangs_once_leaves_no_trace(opened: Opened, tmp_path: Path) -> None:
     assert_one_fault_leaves_no_trace(opened, "hang", tmp_path)

@@ -3,7 +3,7 @@
 A test that cannot fail proves nothing: these are the simulation's own test.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,25 +12,27 @@ from unittest.mock import patch
 import numpy as np
 
 from simulation import play
-from spikeloop.cluster.dispatch.actors import Node
-from spikeloop.cluster.dispatch.backoff import Backoff
 from spikeloop.cluster.dispatch.ledger import Ledger
+from spikeloop.cluster.dispatch.node_room import NodeRoom
 from spikeloop.cluster.dispatch.work_units import Message, WorkUnit
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.signals import StopSignal
 from spikeloop.workers.job import Job, JobResult, Outcome, Status
 
+_new, _begin = Ledger.__init__, Ledger.begin
+_again, _done, _lost = Ledger._again, Ledger.done, Ledger.lost
+_close, _send, _fill = WorkerGroup.close, WorkerGroup.send, WorkerGroup.fill
+_settle_races, _usable = WorkerGroup._settle_races, NodeRoom.usable
 
-def no_second_start_for_errors(ledger: Ledger, *args: Any, **kw: Any) -> None:
-    """Episodes fail at once where a message breaks in transport."""
-    _new(ledger, *args, **kw)
+
+def no_second_start(ledger: Ledger, *args: Any) -> None:
+    _new(ledger, *args)
     ledger._max_starts[Status.RAISED] = 1
 
 
 def lost_retry(
     ledger: Ledger, number: int, units: Sequence[WorkUnit], *args: Any, **kw: Any
 ) -> Any:
-    """What a lost worker had begun is not queued again."""
     outcomes = _again(ledger, number, units, *args, **kw)
     if ledger._waiting and ledger._waiting[0] in units:
         ledger._waiting.popleft()
@@ -40,60 +42,35 @@ def lost_retry(
 def double_count(
     ledger: Ledger, number: int, message: Message, results: Sequence[JobResult], now: float
 ) -> list[Outcome]:
-    """A result that comes late, after another of the same job, counts too."""
-    booked = _done(ledger, number, message, results, now)
-    late = [
+    return _done(ledger, number, message, results, now) or [
         Outcome(unit.job, result, np.ones(unit.tile.shape, dtype=np.int64))
         for unit, result in zip(message, results, strict=True)
-        if not booked and unit.run == ledger._run and unit not in ledger._open
+        if unit.run == ledger._run and unit not in ledger._open
     ]
-    return booked or late
 
 
-def copy_booked_twice(
-    ledger: Ledger, number: int, message: Message, results: Sequence[JobResult], now: float
-) -> list[Outcome]:
-    """A job stays open for its second copy after the first has come back."""
+def copy_booked_twice(ledger: Ledger, number: int, message: Message, *args: Any) -> list[Outcome]:
     copied = {
         unit: replace(ledger._open[unit])
         for unit in message
         if unit in ledger._open and len(ledger._open[unit].holders) > 1
     }
-    outcomes = _done(ledger, number, message, results, now)
+    outcomes = _done(ledger, number, message, *args)
     ledger._open.update(copied)
     return outcomes
 
 
-def no_deadline(ledger: Ledger, now: float) -> list[int]:
-    """No worker is ever overdue."""
-    return []
-
-
-def runs_confused(ledger: Ledger, tiles: Sequence[Any], whole: Sequence[bool] = ()) -> None:
-    """Messages of an earlier run are taken for those of this one."""
+def runs_confused(ledger: Ledger, *args: Any) -> None:
     ledger._run = 0
-    _begin(ledger, tiles, whole)
+    _begin(ledger, *args)
 
 
-def company_for_suspects(ledger: Ledger, unit: WorkUnit) -> bool:
-    """A suspected unit travels with the others."""
-    return False
-
-
-def suspected_for_nodes(
-    ledger: Ledger, number: int, status: Status, text: str, with_node: bool = False
-) -> list[Outcome]:
-    """A node that is lost counts like a worker that died."""
-    return _lost(ledger, number, status, text, with_node=False)
-
-
-def leaked_worker(group: WorkerGroup, worker: int) -> None:
-    """A worker is replaced and stays alive."""
-    group._workers.pop(worker, None)
+def leaked_worker(group: WorkerGroup, worker: int, *args: Any, **kw: Any) -> list[Outcome]:
+    del group._workers[worker]
+    return group._ledger.lost(worker, *args, **kw)
 
 
 def leaked_at_the_end(group: WorkerGroup) -> None:
-    """Closing the pool forgets those that have not started yet."""
     for worker, record in list(group._workers.items()):
         if not record.ready:
             del group._workers[worker]
@@ -101,7 +78,6 @@ def leaked_at_the_end(group: WorkerGroup) -> None:
 
 
 def other_seeds(group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]) -> None:
-    """A second start runs another episode than the first."""
     sent: set[WorkUnit] = group.__dict__.setdefault("_sent", set())
     jobs = list(jobs)
     for unit in sent.intersection(message):
@@ -111,47 +87,14 @@ def other_seeds(group: WorkerGroup, worker: int, message: Message, jobs: Sequenc
     _send(group, worker, message, jobs)
 
 
-def grid_taken_for_known(
-    group: WorkerGroup, worker: int, message: Message, jobs: Sequence[Job]
-) -> None:
-    """A grid that was sent has arrived, whatever became of the message."""
-    _send(group, worker, message, jobs)
+def grid_taken_for_known(group: WorkerGroup, worker: int, *args: Any) -> None:
+    _send(group, worker, *args)
     record = group._workers[worker]
     for numbers in record.bringing.values():
         record.grids.update(numbers)
 
 
-def work_for_leaving(group: WorkerGroup) -> list[int]:
-    """Workers on nodes that will go soon get work like all others."""
-    return [worker for worker, record in group._workers.items() if record.ready]
-
-
-def old_picture(group: WorkerGroup) -> None:
-    """Nodes are looked at only once workers are there: what happened since is not known."""
-    if not group.ready:
-        _fill(group)
-
-
-def dead_are_trusted(group: WorkerGroup, record: Any) -> None:
-    """Idle workers get work without an answer after another worker of their node died."""
-
-
-def one_node_for_all(backoff: Backoff, nodes: object) -> bool:
-    """One bad node ends the run, though others are good."""
-    return True
-
-
-def others_ignored(group: WorkerGroup, node: Node) -> int:
-    """All cores of a node count as free."""
-    return group._room(node)
-
-
-def never_withdrawn(group: WorkerGroup, there: object, now: float) -> None:
-    """Workers that wait for cores of other runs are left there."""
-
-
 def lost_race_is_a_failure(group: WorkerGroup, there: dict[str, int], now: float) -> None:
-    """A worker whose cores another run got has failed to start."""
     before = dict(group._workers)
     _settle_races(group, there, now)
     for worker in before.keys() - group._workers.keys():
@@ -159,60 +102,65 @@ def lost_race_is_a_failure(group: WorkerGroup, there: dict[str, int], now: float
         group._start_failed(worker, Status.TIMED_OUT, "took too long to start")
 
 
-def waiting_is_no_hope(group: WorkerGroup) -> bool:
-    """Nodes whose cores others hold are taken for nodes that are gone."""
-    return any(group._free_room(node) for node in group._usable())
-
-
-def sum_in_order_of_arrival(outcomes: list[Outcome]) -> float:
-    """Adds up in order of arrival."""
-    return sum(float(np.nansum(outcome.result.returns)) for outcome in outcomes)
-
-
-def deaf(stop: StopSignal) -> None:
-    """A signal to stop is ignored."""
-
-
-_new = Ledger.__init__
-_again, _done, _begin, _lost = Ledger._again, Ledger.done, Ledger.begin, Ledger.lost
-_close, _send, _fill, _settle_races = (
-    WorkerGroup.close,
-    WorkerGroup.send,
-    WorkerGroup.fill,
-    WorkerGroup._settle_races,
-)
-
-BUGS: dict[str, tuple[Any, str, Callable[..., Any] | property]] = {
-    "no second start for errors": (Ledger, "__init__", no_second_start_for_errors),
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    # Episodes fail at once where a message breaks in transport.
+    "no second start for errors": (Ledger, "__init__", no_second_start),
+    # What a lost worker had begun is not queued again.
     "lost retry": (Ledger, "_again", lost_retry),
+    # A result that comes late, after another of the same job, counts too.
     "double count": (Ledger, "done", double_count),
+    # A job stays open for its second copy after the first has come back.
     "copy booked twice": (Ledger, "done", copy_booked_twice),
-    "no deadline": (Ledger, "overdue", no_deadline),
+    # No worker is ever overdue.
+    "no deadline": (Ledger, "overdue", lambda ledger, now: []),
+    # Messages of an earlier run are taken for those of this one.
     "runs confused": (Ledger, "begin", runs_confused),
-    "company for suspects": (Ledger, "_suspect", company_for_suspects),
-    "suspected for nodes": (Ledger, "lost", suspected_for_nodes),
-    "leaked worker": (WorkerGroup, "dismiss", leaked_worker),
+    # A suspected unit travels with the others.
+    "company for suspects": (Ledger, "_suspect", lambda ledger, unit: False),
+    # A node that is lost counts like a worker that died.
+    "suspected for nodes": (
+        *(Ledger, "lost"),
+        lambda ledger, number, status, text, with_node=False: _lost(ledger, number, status, text),
+    ),
+    # A worker is replaced and stays alive.
+    "leaked worker": (WorkerGroup, "lose", leaked_worker),
+    # Closing the pool forgets those that have not started yet.
     "leaked at the end": (WorkerGroup, "close", leaked_at_the_end),
+    # A second start runs another episode than the first.
     "other seeds": (WorkerGroup, "send", other_seeds),
+    # A grid that was sent has arrived, whatever became of the message.
     "grid taken for known": (WorkerGroup, "send", grid_taken_for_known),
-    "work for leaving nodes": (WorkerGroup, "ready", property(work_for_leaving)),
-    "old picture": (WorkerGroup, "fill", old_picture),
-    "dead are trusted": (WorkerGroup, "_ask_if_alive", dead_are_trusted),
-    "one node for all": (Backoff, "hopeless", one_node_for_all),
-    "others ignored": (WorkerGroup, "_free_room", others_ignored),
-    "never withdrawn": (WorkerGroup, "_settle_races", never_withdrawn),
+    # Workers on nodes that will go soon get work like all others.
+    "work for leaving nodes": (
+        *(WorkerGroup, "ready"),
+        property(lambda group: [n for n, record in group._workers.items() if record.ready]),
+    ),
+    # Nodes are looked at only until workers are there: what happened since is not known.
+    "old picture": (WorkerGroup, "fill", lambda group: group.ready or _fill(group)),
+    # Idle workers get work without an answer after another worker of their node died.
+    "dead are trusted": (WorkerGroup, "_ask_if_alive", lambda group, record: None),
+    # One bad node ends the run, though others are good.
+    "one node for all": (NodeRoom, "hopeless", lambda room: True),
+    # All cores of a node count as free.
+    "others ignored": (NodeRoom, "free", lambda room, node: node.cores // room.cores_on(node)),
+    # Workers that wait for cores of other runs are left there.
+    "never withdrawn": (WorkerGroup, "_settle_races", lambda group, there, now: None),
+    # A worker whose cores another run got has failed to start.
     "lost race is a failure": (WorkerGroup, "_settle_races", lost_race_is_a_failure),
-    "waiting is no hope": (WorkerGroup, "has_room", property(waiting_is_no_hope)),
-    "order-dependent sum": (play, "value", sum_in_order_of_arrival),
-    "deaf": (StopSignal, "check", deaf),
+    # Nodes whose cores others hold are taken for nodes that are gone.
+    "waiting is no hope": (
+        *(NodeRoom, "usable"),
+        lambda room: [node for node in _usable(room) if room.free(node)],
+    ),
+    # A signal to stop is ignored.
+    "deaf": (StopSignal, "check", lambda stop: None),
 }
 
 
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """Within this block the pool has a bug."""
-    owner, attribute, replacement = BUGS[name]
-    with patch.object(owner, attribute, replacement):
+    with patch.object(*BUGS[name]):
         yield
 
 

@@ -1,27 +1,17 @@
 """A cluster on a virtual clock, as a pool sees it. Nothing here ever sleeps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from simulation import faults
 from simulation.machines import Actor, Call, Wish
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.schedule import Fault
+from simulation.watch import Watch
 from spikeloop.cluster.dispatch.actors import ActorLost, Node
 from spikeloop.cluster.pool import PoolError
 from spikeloop.workers.job import Status
-
-
-class Watcher(Protocol):
-    """Is told what the pool does with its actors, at once."""
-
-    def called(self, call: Call) -> None: ...
-    def read(self, call: Call) -> None: ...
-    def killed(self, actor: Actor) -> None: ...
-    def started(self, actor: Actor) -> None: ...
-    def waits(self) -> None: ...
-    def waited(self, seconds: float) -> None: ...
 
 
 class SimulatedActors:
@@ -30,14 +20,14 @@ class SimulatedActors:
     Args:
         network: the machines.
         processes: the workers on them.
-        watcher: sees everything.
+        watch: sees everything.
     """
 
-    def __init__(self, network: Network, processes: Processes, watcher: Watcher) -> None:
+    def __init__(self, network: Network, processes: Processes, watch: Watch) -> None:
         self.actors: list[Actor] = []
         self._network = network
         self._processes = processes
-        self._watcher = watcher
+        self._watch = watch
         self._clock = network.clock
         self._n_calls = 0
 
@@ -56,7 +46,7 @@ class SimulatedActors:
         self.actors.append(actor)
         machine.actors.append(actor)
         self._network.tell("actor %d is wanted on %s", actor.number, node.identifier)
-        self._watcher.started(actor)
+        self._watch.started(actor)
         self._network.post(machine, self._ask_for_cores, actor)
         return actor
 
@@ -84,23 +74,23 @@ class SimulatedActors:
                 self._network.happened[Fault.DISORDER] += 1
             actor.last_arrival = max(arrival, actor.last_arrival)
             self._clock.at(arrival - self._clock.now, self._processes.arrive, call)
-        self._watcher.called(call)
+        self._watch.called(call)
         return call
 
     def wait(self, calls: Sequence[Call], timeout_s: float) -> list[Call]:
-        self._watcher.waits()
+        self._watch.waits()
         began = self._clock.now
         until = began + timeout_s
         wanted = set(calls)
         ready = any(call.ended for call in calls)
         while not ready and self._clock.step(until):
             ready = self._network.latest in wanted
-        self._watcher.waited(self._clock.now - began)
+        self._watch.waited(self._clock.now - began)
         return [call for call in calls if call.ended]
 
     def result(self, call: Call) -> Any:
         assert call.ended, f"call {call.number} has not ended"
-        self._watcher.read(call)
+        self._watch.read(call)
         if not isinstance(call.outcome, ActorLost):  # else it may have been at work, for the books
             call.actor.unread.remove(call)
         if isinstance(call.outcome, Exception):
@@ -109,7 +99,7 @@ class SimulatedActors:
 
     def kill(self, actor: Actor) -> None:
         self._network.tell("actor %d is killed by the pool", actor.number)
-        self._watcher.killed(actor)
+        self._watch.killed(actor)
         actor.killed = True
         network = self._network
         network.post(actor.machine, network.die, actor, Status.WORKER_DIED)

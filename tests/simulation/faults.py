@@ -4,6 +4,7 @@ from simulation.machines import Actor, Machine, Wish
 from simulation.network import Network
 from simulation.processes import Processes
 from simulation.schedule import FOR_GOOD, Fault
+from spikeloop.cluster.dispatch.actors import ActorLost
 from spikeloop.workers.job import Status
 
 OF_A_NODE = {
@@ -112,8 +113,8 @@ def _to_node(network: Network, processes: Processes, fault: Fault, machine: Mach
             network.cut(machine, rng.uniform(1.6, 6.0))
         case Fault.BROKEN_CONNECTION:
             for actor in machine.actors:
-                if actor.running:
-                    network.break_off(actor)
+                if actor.running:  # and goes on with it
+                    network.lose(actor, ActorLost("connection lost", Status.WORKER_DIED))
         case Fault.WORKERS_DIE:
             for actor in machine.actors:
                 network.die(actor, Status.WORKER_DIED)

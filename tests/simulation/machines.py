@@ -107,10 +107,6 @@ class Actor:
     warm: bool = False
     heard_at: float = 0.0
 
-    @property
-    def frozen_for_good(self) -> bool:
-        return self.frozen_until == FOR_GOOD
-
 
 @dataclass(eq=False, repr=False)
 class Call:

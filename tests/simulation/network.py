@@ -124,10 +124,6 @@ class Network:
             notice = ActorLost(words, status)
             self.post(actor.machine, self.lose, actor, notice)
 
-    def break_off(self, actor: Actor) -> None:
-        """Calls end as if the actor were dead, which goes on with its work."""
-        self.lose(actor, ActorLost("connection lost", Status.WORKER_DIED))
-
     def cut(self, machine: Machine, seconds: float) -> None:
         """No message to or from a machine for a while; after a longer while it is given up."""
         machine.unreachable = []

@@ -16,6 +16,7 @@ from simulation.processes import Processes
 from simulation.referee import Referee, demand
 from simulation.schedule import FOR_GOOD, Fault, Run, Schedule, draw
 from simulation.watch import Watch
+from spikeloop.cluster.dispatch.ledger import Ledger
 from spikeloop.cluster.dispatch.worker_group import WorkerGroup
 from spikeloop.cluster.pool import PoolError
 from spikeloop.cluster.ray_backend.ray_pool import RayPool
@@ -56,12 +57,6 @@ def play(seed: int, trace: Callable[[str], None] | None = None) -> Tally:
         return _Play(draw(seed), trace).play()
 
 
-def value(outcomes: list[Outcome]) -> float:
-    """What a generation is worth, added up by index and not in order of arrival."""
-    in_order = sorted(outcomes, key=lambda outcome: outcome.index)
-    return sum(float(np.nansum(outcome.result.returns)) for outcome in in_order)
-
-
 class _Play:
     """One schedule: the cluster, and a reader of the pool's outcomes."""
 
@@ -74,21 +69,17 @@ class _Play:
         self.watch = Watch(self.network, self.referee)
         self.stop = StopSignal()
         actors = SimulatedActors(self.network, self.processes, self.watch)
+        ledger = Ledger(schedule.job_timeout_s, schedule.max_attempts)
         self.group = WorkerGroup(
             actors,
+            ledger,
             Job(grid(1_000, 1, 1), Tile(0, 1, 0, 1)),
             schedule.warm_up_timeout_s,
             schedule.cores_per_worker,
             schedule.max_workers,
         )
         self.pool = self.watch.pool = RayPool(
-            actors,
-            self.group,
-            schedule.job_timeout_s,
-            schedule.max_attempts,
-            schedule.patience_s,
-            self.stop,
-            "simulated",
+            actors, ledger, self.group, schedule.patience_s, self.stop, "simulated"
         )
         faults.build(self.network, self.processes)
         if schedule.stops_at < FOR_GOOD:
@@ -140,7 +131,6 @@ class _Play:
                     self._pass_time(rng.choice((0.1, 1.0, 8.0)))
         if run.leaves_after is None:
             demand(len(outcomes) == len(run.jobs), "the run ended without all outcomes")
-            demand(value(outcomes) == self._undisturbed_value(run), "the sum differs in bits")
 
     def _check(self, run: Run, outcome: Outcome) -> None:
         """Equal to the bit, but for episodes that had to fail, each with the right reason."""
@@ -177,19 +167,6 @@ class _Play:
             result.n_simulated_steps == episodes_done.sum(),
             "steps of the episodes that came through",
         )
-
-    def _undisturbed_value(self, run: Run) -> float:
-        """The sum by index of what the episodes that have not failed give when asked directly."""
-        parts = []
-        for job in run.jobs:
-            books = [self.referee.books[episode] for episode in episodes(job.grid, job.tile)]
-            episodes_done = np.array([book.status == Status.OK for book in books]).reshape(
-                job.tile.shape
-            )
-            parts.append(
-                float(np.nansum(np.where(episodes_done, run_episodes(job).returns, np.nan)))
-            )
-        return sum(parts)
 
     def _stop(self) -> None:
         self.network.happened[Fault.STOPPED] += 1

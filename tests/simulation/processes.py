@@ -1,12 +1,13 @@
 """What happens inside the workers of a simulated cluster: calls, and units that take time."""
 
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from simulation.episodes import Episode, episodes
 from simulation.machines import Actor, Call
 from simulation.network import Network
-from simulation.schedule import Fault
+from simulation.schedule import FOR_GOOD, Fault
 from spikeloop.cluster.dispatch.actors import CallRaised
 from spikeloop.workers.actor import EpisodeWorker, Payload
 from spikeloop.workers.job import Grid, Status
@@ -59,8 +60,15 @@ class Processes:
     def freeze(self, actor: Actor, seconds: float) -> None:
         """A worker does nothing for a while."""
         actor.frozen_until = max(actor.frozen_until, self._clock.now + seconds)
-        if not actor.frozen_for_good:
+        if actor.frozen_until < FOR_GOOD:
             self._clock.at(seconds, self._work, actor)
+
+    def _acts(self, actor: Actor, function: Callable[..., None], *arguments: Any) -> bool:
+        """Whether a worker can do something now; if it is frozen for a while, it does it then."""
+        frozen_s = actor.frozen_until - self._clock.now
+        if actor.alive and 0 < frozen_s < FOR_GOOD:
+            self._clock.at(frozen_s, function, *arguments)
+        return actor.alive and frozen_s <= 0
 
     def _queue(self, call: Call) -> None:
         if call.actor.alive:
@@ -120,10 +128,7 @@ class Processes:
 
     def _end_piece(self, call: Call, fault: Fault | None) -> None:
         actor = call.actor
-        if not actor.alive or actor.frozen_for_good:
-            return
-        if actor.frozen_until > self._clock.now:
-            self._clock.at(actor.frozen_until - self._clock.now, self._end_piece, call, fault)
+        if not self._acts(actor, self._end_piece, call, fault):
             return
         match fault:
             case Fault.DEADLY_EPISODES:
@@ -143,10 +148,7 @@ class Processes:
 
     def _end_call(self, call: Call, outcome: Any) -> None:
         actor = call.actor
-        if not actor.alive or actor.frozen_for_good:
-            return
-        if actor.frozen_until > self._clock.now:
-            self._clock.at(actor.frozen_until - self._clock.now, self._end_call, call, outcome)
+        if not self._acts(actor, self._end_call, call, outcome):
             return
         actor.running.remove(call)
         late = self._network.chance(Fault.LATE_REPLY, 0.02)

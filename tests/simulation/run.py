@@ -6,9 +6,8 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -50,40 +49,31 @@ def _play_all(seeds: range, n_processes: int) -> int:
     numbers: Counter[str] = Counter()
     happened: Counter[Fault] = Counter()
     endings: Counter[str] = Counter()
-    broken = 0
-    cpu_s = 0.0
-    for seed, tally, error, used_s in _played(seeds, n_processes):
-        cpu_s += used_s
-        if tally is None:
-            broken += 1
-            print(f"seed {seed}: {error[:300]}\n  python {sys.argv[0]} --replay {seed}", flush=True)
-            continue
-        happened += tally.happened
-        endings[tally.ended_by or "came to its end"] += 1
-        for field in fields(Tally):
-            if isinstance(number := getattr(tally, field.name), int | float):
-                numbers[field.name] += number  # type: ignore[assignment]
+    broken, cpu_s = 0, 0.0
+    with ProcessPoolExecutor(n_processes) as processes:
+        played = processes.map(_try, seeds, chunksize=20)
+        for seed, (tally, error, used_s) in zip(seeds, played, strict=True):
+            cpu_s += used_s
+            if tally is None:
+                broken += 1
+                replay = f"python {sys.argv[0]} --replay {seed}"
+                print(f"seed {seed}: {error[:300]}\n  {replay}", flush=True)
+                continue
+            happened += tally.happened
+            endings[tally.ended_by or "came to its end"] += 1
+            numbers.update({k: v for k, v in asdict(tally).items() if isinstance(v, int | float)})
     took_s = time.perf_counter() - began
     print(
         f"{len(seeds)} schedules in {took_s:.0f} s, {len(seeds) / took_s:.0f} a second, "
         f"{len(seeds) / cpu_s:.0f} a second of processor time"
     )
-    for title, counter in (("", numbers), ("endings", endings)):
-        print(title or "in all")
+    counted = Counter({fault.value: happened[fault] for fault in Fault})
+    for title, counter in (("in all", numbers), ("endings", endings), ("what happened", counted)):
+        print(title)
         for name, number in counter.most_common():
             print(f"  {number:9.0f}  {name.replace('_', ' ')}")
-    print("what happened")
-    for fault in Fault:
-        print(f"  {happened[fault]:9}  {fault.value}")
     print(f"{broken} schedules broke a promise")
     return int(broken > 0)
-
-
-def _played(seeds: range, n_processes: int) -> Iterator[tuple[int, Tally | None, str, float]]:
-    with ProcessPoolExecutor(n_processes) as processes:
-        results = processes.map(_try, seeds, chunksize=20)
-        for seed, result in zip(seeds, results, strict=True):
-            yield seed, *result
 
 
 def _try(seed: int) -> tuple[Tally | None, str, float]:

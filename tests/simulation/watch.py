@@ -5,7 +5,7 @@ from simulation.network import Network
 from simulation.referee import Referee, Violation, demand
 from simulation.schedule import FOR_GOOD
 from spikeloop.cluster.dispatch.actors import ActorLost
-from spikeloop.cluster.dispatch.backoff import MAX_FAILED_STARTS
+from spikeloop.cluster.dispatch.node_room import MAX_FAILED_STARTS
 from spikeloop.cluster.dispatch.work_units import UNITS_PER_CORE
 from spikeloop.cluster.dispatch.worker_group import LOST_RACE_S
 from spikeloop.cluster.ray_backend import ray_pool
@@ -69,6 +69,8 @@ class Watch:
         used = sum(other.cores for other in machine.actors if other in self.owned)
         demand(used <= machine.cores, f"{used} cores used of {machine.cores}")
         demand(not self._excess(machine), f"{machine.identifier}: others hold these cores")
+        most = self._schedule.max_workers
+        demand(most is None or len(self.owned) <= most, "more workers than asked for")
 
     def called(self, call: Call) -> None:
         actor = call.actor
@@ -135,7 +137,7 @@ class Watch:
 
     def waited(self, seconds: float) -> None:
         ledger = self.pool._ledger
-        work_waits = any(unit in ledger._open for unit in ledger._waiting)
+        work_waits = ledger.n_waiting > 0
         for actor in self.owned:
             if work_waits and actor.warm and not actor.unread and not self._leaves(actor):
                 self._idle_s[actor] = self._idle_s.get(actor, 0.0) + seconds

@@ -27,7 +27,8 @@ def local(workers: int) -> dict[str, Any]:
     return {"kind": "local", "workers": workers, "dashboard": False}
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("workers", [1, 2])
 def test_number_of_workers_changes_nothing(undisturbed: Path, tmp_path: Path, workers: int) -> None:
     config = small_config(target=local(workers))
     assert_same_contents(start_config(config, tmp_path / "small"), undisturbed)
@@ -55,8 +56,8 @@ def test_killed_worker_changes_nothing(undisturbed: Path, tmp_path: Path) -> Non
     assert_same_contents(folder, undisturbed)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.brian
-@pytest.mark.slow
 def test_brian_networks_on_ray_give_the_episodes_of_this_process(tmp_path: Path) -> None:
     changes = {
         "family": {"n_steps": 20},

@@ -31,7 +31,7 @@ COMMAND = ["-m", "spikeloop.coordinator.cli"]
 RUN = [*COMMAND, "run", "small.toml", "--out", "."]
 LOCAL = {"target": {"kind": "local", "workers": 2, "dashboard": False}}
 # Some seconds, so that a signal hits the run at work even if this process is slow to send it.
-LONG = {"run": {"generations": 40}, "family": {"n_steps": 20_000}}
+LONG = {"run": {"generations": 20}, "family": {"n_steps": 20_000}}
 ENDLESS = {**LONG, "run": {"generations": 100_000}}
 
 
@@ -106,17 +106,17 @@ def test_run_that_ignores_hangups_goes_on_without_its_terminal(tmp_path: Path) -
     assert verify(store).problems == []
 
 
-def exhaustive(*values: str) -> object:
-    return pytest.param(*values, marks=pytest.mark.exhaustive)
+def exhaustive(target: str, sent: str) -> object:
+    marks = [pytest.mark.exhaustive, *([pytest.mark.ray] if target == "local" else [])]
+    return pytest.param(target, sent, marks=marks)
 
 
-@pytest.mark.ray
 @pytest.mark.parametrize(
     ("target", "sent"),
     [
-        ("local", "SIGTERM"),
-        ("local", "Ctrl-C"),
+        pytest.param("local", "Ctrl-C", marks=pytest.mark.ray),
         ("inline", "SIGINT"),
+        exhaustive("local", "SIGTERM"),
         exhaustive("local", "SIGINT"),
         exhaustive("local", "SIGHUP"),
         exhaustive("inline", "SIGTERM"),
@@ -163,21 +163,16 @@ def test_resume_after_sigkill_of_the_coordinator_gives_identical_tables(tmp_path
     assert names > {"raylet", "gcs_server", "ray::DashboardAgent", "ray::RuntimeEnvAgent"}
     assert_gone(family, "outlived their coordinator", SOON_S)
     assert not ray.exists()
-    assert 2 <= RunStore(folder).generation() < 40
+    assert 2 <= RunStore(folder).generation() < 20
     with child([*COMMAND, "resume", "small", "--inline"], tmp_path) as resumed:
         output = resumed.communicate()
     assert resumed.returncode == 0, output
     assert_same_contents(folder, start_config(small_config(**LONG), tmp_path / "undisturbed"))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.ray
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        ("SIGKILL", -signal.SIGKILL),
-        pytest.param("SIGHUP", 4, marks=pytest.mark.exhaustive),
-    ],
-)
+@pytest.mark.parametrize(("sent", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGHUP", 4)])
 def test_no_process_outlives_a_comparison(tmp_path: Path, sent: str, code: int) -> None:
     comparison_toml(
         tmp_path / "small.toml",

@@ -6,75 +6,32 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
 
 import pytest
 import ray
 from support.ray_head import free_ports
 
 from spikeloop.cluster.pool import PoolError
-from spikeloop.cluster.ray_backend import connection, job_env
+from spikeloop.cluster.ray_backend import connection, job_env, private_api
 from spikeloop.cluster.ray_backend.job_client import Jobs
 from spikeloop.cluster.ray_backend.local_cluster import EMPTY, ONE_THREAD_EACH
 
 
-class Stranger(BaseHTTPRequestHandler):
-    """Some other web server."""
-
-    def do_GET(self) -> None:
-        server: Any = self.server
-        status, body = server.answer
-        server.shown = self.headers.get("Authorization")
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *words: object) -> None: ...
-
-
-@pytest.fixture
-def server() -> Iterator[HTTPServer]:
-    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.parametrize("answer", [(200, b"<html>"), (302, b""), (500, b"{}")])
-def test_another_web_server_is_refused_and_sees_no_token(
-    server: Any, answer: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "a secret")
-    server.answer = answer
-    with pytest.raises(PoolError, match="is no Ray dashboard"):
-        Jobs(f"http://127.0.0.1:{server.server_port}")
-    assert server.shown is None
-
-
-def test_an_address_without_listener_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    url = f"http://127.0.0.1:{free_ports(1)[0]}"
-    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", url)
-    with pytest.raises(PoolError, match=f"nothing answers at {url}"):
-        Jobs()
-
-
 @contextmanager
-def taking_connections(answer: bytes, reset: bool) -> Iterator[str]:
-    """The URL of a server that reads each request, sends some bytes, and closes the connection.
+def answering(answer: bytes, reset: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+    """The URL of a server, and the requests that it got; it answers each with the same bytes.
 
-    An open ssh tunnel does so, without any bytes, where nothing listens behind it.
+    An open ssh tunnel behind which nothing listens takes connections and sends nothing.
     """
+    requests: list[bytes] = []
 
     def serve() -> None:
         with suppress(OSError):  # the server is closed
             while True:
                 connection, _ = listener.accept()
-                connection.recv(10_000)
+                requests.append(connection.recv(10_000))
                 if reset:
                     connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                 with suppress(OSError):
@@ -84,27 +41,46 @@ def taking_connections(answer: bytes, reset: bool) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def http(status: str, body: str) -> bytes:
+    return f"HTTP/1.0 {status}\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [http("200 OK", "<html>"), http("302 Found", ""), http("500 Oh", "{}"), b"SSH-2.0-Open\r\n"],
+)
+def test_another_server_is_refused_and_sees_no_token(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "a secret")
+    with (
+        answering(answer) as (url, requests),
+        pytest.raises(PoolError, match="is no Ray dashboard"),
+    ):
+        Jobs(url)
+    assert not any(b"secret" in request for request in requests)
+
+
+def test_an_address_without_listener_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", url)
+    with pytest.raises(PoolError, match=f"nothing answers at {url}"):
+        Jobs()
 
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_tunnel_with_nothing_behind_it_is_recognised(reset: bool) -> None:
     with (
-        taking_connections(b"", reset) as url,
+        answering(b"", reset) as (url, _),
         pytest.raises(PoolError, match="takes connections, but does not answer") as error,
     ):
         Jobs(url)
     assert "\n" not in str(error.value)
-
-
-def test_a_server_that_does_not_speak_http_is_no_dashboard() -> None:
-    with (
-        taking_connections(b"SSH-2.0-OpenSSH_10.0\r\n", reset=False) as url,
-        pytest.raises(PoolError, match="is no Ray dashboard"),
-    ):
-        Jobs(url)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +91,21 @@ def test_a_wrong_address_is_refused(address: str) -> None:
         Jobs(address)
 
 
-def test_an_unreadable_token_is_one_line(
-    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    server.answer = (200, b'{"authentication_mode": "token"}')
+def test_an_unreadable_token_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(PoolError, match="token cannot be read"):
-        Jobs(f"http://127.0.0.1:{server.server_port}")
+    with (
+        answering(http("200 OK", '{"authentication_mode": "token"}')) as (url, _),
+        pytest.raises(PoolError, match="token cannot be read"),
+    ):
+        Jobs(url)
 
 
-def test_a_dashboard_that_disappears_is_one_line(server: Any) -> None:
+def test_a_dashboard_that_disappears_is_one_line() -> None:
     told = {"authentication_mode": "disabled", "version": "4", "ray_version": ray.__version__}
-    server.answer = (200, json.dumps(told).encode())
-    jobs = Jobs(f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    server.server_close()
+    with answering(http("200 OK", json.dumps(told))) as (url, _):
+        jobs = Jobs(url)
     with pytest.raises(PoolError, match="does not answer any more"):
         jobs.info("own")
 
@@ -142,6 +116,16 @@ def test_a_head_that_ends_while_it_is_joined_is_reported() -> None:
         connection._require_head(address, RuntimeError("timed out"))
     with pytest.raises(PoolError, match="ended while it was joined"):
         connection._require_head(address, RuntimeError("timed out"))
+
+
+def test_only_a_node_of_this_cluster_may_join_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_raylets", lambda: {"here"})
+    for nodes in ({"here", "there"}, None):  # None: the head does not answer, as Ray will say
+        monkeypatch.setattr(private_api, "nodes_of", lambda *_, known=nodes: known)
+        connection._require_node("head:1")
+    monkeypatch.setattr(private_api, "nodes_of", lambda *_: {"there"})
+    with pytest.raises(PoolError, match="this machine is no node of the Ray cluster at head:1"):
+        connection._require_node("head:1")
 
 
 def in_a_job(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:

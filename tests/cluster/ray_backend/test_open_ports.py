@@ -1,6 +1,5 @@
 """Reports about real heads that other machines can reach, and about wrong tokens."""
 
-import json
 import os
 import socket
 import subprocess
@@ -55,24 +54,10 @@ def cluster(session: str) -> ExposedCluster:
     pytest.fail(f"never found: {clusters()}")
 
 
-def check(home: Path, address: str, *options: str, **variables: str) -> tuple[int, str]:
-    """Exit code and words of a process that checks its token."""
+def ended(home: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of Python."""
     done = subprocess.run(
-        [sys.executable, "-c", CHECK, address, *options],
-        env=environment(home, **variables),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    return done.returncode, (done.stderr if done.returncode else done.stdout).strip()
-
-
-def spikeloop(home: Path, command: list[str], **variables: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a command that finds the file ``small.toml``."""
-    small_toml(home / "small.toml", run={"generations": 1})
-    done = subprocess.run(
-        [sys.executable, "-m", "spikeloop.coordinator.cli", *command],
+        [sys.executable, *arguments],
         cwd=home,
         env=environment(home, **variables),
         capture_output=True,
@@ -80,7 +65,20 @@ def spikeloop(home: Path, command: list[str], **variables: str) -> tuple[int, st
         timeout=LIMIT_S,
         check=False,
     )
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
+def check(home: Path, address: str, *options: str, **variables: str) -> tuple[int, str]:
+    """Exit code and words of a process that checks its token."""
+    code, output, errors = ended(home, "-c", CHECK, address, *options, **variables)
+    return code, errors if code else output
+
+
+def submitted(home: Path, dashboard: str) -> tuple[int, str, str]:
+    """A submitted run that is followed to its end."""
+    small_toml(home / "small.toml", run={"generations": 1})
+    submit = ["submit", "small.toml", "--address", dashboard, "--follow"]
+    return ended(home, "-m", "spikeloop.coordinator.cli", *submit, RAY_AUTH_MODE="disabled")
 
 
 def one_warning(errors: str, words: str) -> bool:
@@ -93,22 +91,14 @@ def one_warning(errors: str, words: str) -> bool:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_head_with_a_token(tmp_path: Path) -> None:
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": RIGHT}
     with ray_head(1, RIGHT, loopback=False) as started:
-        address, dashboard = started.address, started.url
         found = cluster(started.session)
         assert found.token is True
-        assert int(address.partition(":")[2]) in found.public["head service"]
+        assert started.gcs_port in found.public["head service"]
         told = doctor._reachable(found)
         assert (told.state, "with a token" in told.found) == ("ok", True)
         assert [check.state for check in doctor._folders([found])] == ["ok"]
-        assert found.folder == folder_behind(dashboard)
-        code, _, errors = spikeloop(tmp_path, ["status", "--address", dashboard], **token)
-        assert (code, errors) == (0, "")
-        code, _, errors = spikeloop(
-            tmp_path, ["run", "small.toml", "--address", address, "--out", "runs"], **token
-        )
-        assert (code, errors) == (0, "")
+        assert found.folder == folder_behind(started.url)
         for variables, words in (
             ({}, "asks for a token and this process shows none; set RAY_AUTH_MODE=token and RAY_"),
             (
@@ -116,7 +106,7 @@ def test_a_head_with_a_token(tmp_path: Path) -> None:
                 "does not take this process's token",
             ),
         ):
-            code, line = check(tmp_path, address, **variables)
+            code, line = check(tmp_path, started.address, **variables)
             assert code == 1
             assert words in line
             assert "\n" not in line
@@ -139,19 +129,11 @@ def test_a_head_without_a_token(tmp_path: Path) -> None:
         assert folder.state == "warning"
         assert str(found.folder) in folder.found
         assert "--temp-dir=/tmp/ray-$USER/r" in folder.advice
-        code, output, errors = spikeloop(
-            tmp_path, ["status", "--json", "--address", dashboard], RAY_AUTH_MODE="disabled"
-        )
-        assert (code, json.loads(output)) == (0, [])
-        assert one_warning(errors, "asks for no token")
-        for command in (
-            ["submit", "small.toml", "--address", dashboard, "--wait"],
-            ["run", "small.toml", "--address", address, "--out", "runs"],
-        ):
-            code, output, errors = spikeloop(tmp_path, command, RAY_AUTH_MODE="disabled")
-            assert code == 0, errors
-            assert one_warning(errors, "asks for no token")
-            assert one_warning(errors, f"can write into {found.folder}")
+        code, log, errors = submitted(tmp_path, dashboard)
+        assert code == 0, errors
+        for text in (errors, log):  # of the client, and of the run
+            assert one_warning(text, "asks for no token")
+            assert one_warning(text, f"can write into {found.folder}")
         code, line = check(tmp_path, address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RIGHT)
         assert code == 1
         assert "asks for no token, but RAY_AUTH_MODE=token is set here" in line

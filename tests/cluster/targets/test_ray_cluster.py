@@ -14,7 +14,6 @@ from support.ray_nodes import Nodes, ray_cluster_of
 
 from spikeloop.cluster.pool import PoolError, WorkerPool
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.cluster.targets.local import Local
 from spikeloop.cluster.targets.ray_cluster import RayCluster
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
@@ -30,9 +29,11 @@ N = 40
 
 
 def jobs(n: int, learner: Echo) -> list[Job]:
-    points = np.stack([np.linspace(0.0, 0.8, n), np.linspace(0.2, 0.7, n)], axis=1)
+    """The first ``n`` candidates of a population so large that it is shared between nodes."""
+    points = np.zeros((10_000, 2))
+    points[:n] = np.stack([np.linspace(0.0, 0.8, n), np.linspace(0.2, 0.7, n)], axis=1)
     grid = Grid(FAMILY, learner, Explicit(points), 2, 1, TaskSet.SEARCH, index=0)
-    return cut(grid, 1, 2, "elastic")
+    return cut(grid, 1, 2, "elastic", Tile(0, n, 0, 2))
 
 
 @contextmanager
@@ -64,12 +65,13 @@ def rounds(pool: WorkerPool) -> Iterator[list[Outcome]]:
     pytest.fail("what was waited for did not happen")
 
 
-def test_a_joining_node_is_used_and_a_lost_node_costs_no_episode() -> None:
-    with ray_cluster_of(1) as nodes, attached(nodes) as pool:
+def test_a_joining_node_is_used_by_threads_and_a_lost_node_costs_no_episode() -> None:
+    with ray_cluster_of(1) as nodes, attached(nodes, cores_per_worker="node") as pool:
         first = processes(next(rounds(pool)))
         assert len(first) == 1
-        joined = nodes.add(1)
+        joined = nodes.add(2)
         next(outcomes for outcomes in rounds(pool) if len(processes(outcomes)) == 2)
+        assert pool.n_workers == 3
         running = pool.run(jobs(N, Echo(work_s=0.005)))
         outcomes = [next(running)]
         nodes.kill(joined)
@@ -118,19 +120,6 @@ def test_a_run_goes_on_with_what_it_has_and_grows_to_cores_that_become_free() ->
             grown = next(done for done in rounds(pool) if len(processes(done)) == 2)
             assert len(grown) == N
             assert pool.n_replaced == 0
-
-
-def test_one_worker_may_own_a_node_and_run_threads() -> None:
-    own_node = Local(workers=1, cores_per_worker=4, dashboard=False)
-    with own_node.open(jobs(1, Echo())[0], StopSignal(), OWN_CLASSES) as pool:
-        assert pool.n_workers == 4
-        outcomes = list(pool.run(jobs(30, Echo())))
-        assert len(processes(outcomes)) == 1
-        assert episodes(outcomes) == expected(30)
-        deadly = Echo(fault="exit", broken_from=0.79)
-        broken = sorted(pool.run(jobs(30, deadly)), key=lambda outcome: outcome.index)
-    assert [int(o.result.status.max()) for o in broken] == [0] * 29 + [Status.WORKER_DIED]
-    assert episodes(broken)[:29] == expected(30)[:29]
 
 
 def test_a_missing_cluster_is_one_line() -> None:

@@ -287,28 +287,12 @@ def starved(test: Test) -> str:
     return last
 
 
-def changed_meanwhile(test: Test) -> str:
-    """a job that waits does not see what is changed after it was submitted"""
-    config = test.config("queued", 4)
-    before = (test.home / config).read_text()
-    job = test.submit(config, f"{TWO} --option --hold")
-    (test.home / config).write_text("no configuration any more")
-    (test.home / "stretched.py").rename(test.home / "elsewhere.py")
-    test.site.ask("scontrol", "release", job)
-    test.wait_for(job, "COMPLETED")
-    (test.home / config).write_text(before)
-    (test.home / "elsewhere.py").rename(test.home / "stretched.py")
-    test.same_as_inline("queued", 4)
-    test.nothing_left(job)
-    return ""
-
-
 OWN = {"srun", "slurmd", "slurmstepd"}
 TWO = "--nodes 2 --cpus-per-task 1 --time 10"
 CUT = "--nodes 2 --cpus-per-task 1 --time 3 --notice 60"
 STEPS: tuple[Callable[[Test], str], ...] = (
     *(refused, cut, again, together, whole, no_ray, cancelled, preempted, stuck),
-    *(starved, changed_meanwhile),
+    starved,
 )
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ ROOT = Path("/run/site")
 SUBNET = "10.214.7"
 NODES = ("n1", "n2")
 LIMIT_S = 300.0
+APART = ["unshare", "--net", "--uts", "--ipc", "--mount", "--pid"]
+APART += ["--fork", "--mount-proc", "--kill-child"]
+"""What a command begins with that runs in namespaces of its own."""
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged", "unshare", "nsenter", "ip", "mount")
 
 # A job that is queued again waits as long as a credential is valid: 20 s instead of two minutes.
@@ -87,17 +90,7 @@ def enter(arguments: Sequence[str]) -> None:
     """Starts this program again in namespaces of its own, unless it is there already."""
     if PRIVATE in os.environ:
         return
-    spaces = [
-        "--net",
-        "--uts",
-        "--ipc",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--mount-proc",
-        "--kill-child",
-    ]
-    command = ["unshare", *spaces, sys.executable, *arguments]
+    command = [*APART, sys.executable, *arguments]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "SLURM_", "SBATCH_"))}
     os.execvpe(command[0], command, {**kept, PRIVATE: "1", "PATH": _path()})
 
@@ -121,26 +114,23 @@ class Site:
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        self._run("mount", "-t", "tmpfs", "tmpfs", "/run")
+        self._run("mount -t tmpfs tmpfs /run")
         ROOT.mkdir(mode=0o755)
-        for name in (
-            "state",
-            "home",
-            *(f"{n}/{f}" for n in NODES for f in ("tmp", "shm", "spool")),
-        ):
+        own = [f"{node}/{folder}" for node in NODES for folder in ("tmp", "shm", "spool")]
+        for name in ("state", "home", *own):
             (ROOT / name).mkdir(parents=True)
         (ROOT / "slurm.conf").write_text(CONF)
         (ROOT / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
-        self._run("hostname", "login")
-        self._run("ip", "link", "set", "lo", "up")
-        self._run("ip", "link", "add", "bridge", "type", "bridge")
-        self._run("ip", "address", "add", f"{SUBNET}.1/24", "dev", "bridge")
-        self._run("ip", "link", "set", "bridge", "up")
+        self._run("hostname login")
+        self._run("ip link set lo up")
+        self._run("ip link add bridge type bridge")
+        self._run(f"ip address add {SUBNET}.1/24 dev bridge")
+        self._run("ip link set bridge up")
         # One file of names for all, so that a node can resolve the others as on a real site.
         names = ["127.0.0.1 localhost", f"{SUBNET}.1 login"]
         names += [f"{SUBNET}.{2 + i} {name}" for i, name in enumerate(NODES)]
         (ROOT / "hosts").write_text("\n".join(names) + "\n")
-        self._run("mount", "--bind", str(ROOT / "hosts"), "/etc/hosts")
+        self._run(f"mount --bind {ROOT}/hosts /etc/hosts")
         self._munge()
         self._start("slurmctld", "-D", "-i")
         for number, name in enumerate(NODES):
@@ -210,9 +200,8 @@ class Site:
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                line = (
-                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                )
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                line = command.decode(errors="replace")
                 if wanted in (entry / "environ").read_bytes() or f"spikeloop-{job}" in line:
                     found.append(f"{entry.name} {line[:100]}")
         for node in NODES:
@@ -224,29 +213,13 @@ class Site:
         key = ROOT / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
-        paths = {"socket": "munge.socket", "key-file": "munge.key", "log-file": "munge.log"}
-        paths |= {"pid-file": "munge.pid", "seed-file": "munge.seed"}
-        self._start(
-            "munged",
-            "--foreground",
-            "--force",
-            *(f"--{option}={ROOT / name}" for option, name in paths.items()),
-        )
+        options = ("socket", "key-file", "log-file", "pid-file", "seed-file")
+        paths = [f"--{name}={ROOT}/munge.{name.removesuffix('-file')}" for name in options]
+        self._start("munged", "--foreground", "--force", *paths)
         self.wait("munged", (ROOT / "munge.socket").exists)
 
     def _node(self, name: str, number: int) -> None:
-        spaces = ["--net", "--uts", "--ipc", "--mount", "--pid", "--fork", "--mount-proc"]
-        command = [
-            "unshare",
-            *spaces,
-            "--kill-child",
-            "sh",
-            "-c",
-            NODE,
-            "sh",
-            name,
-            str(ROOT / name),
-        ]
+        command = [*APART, "sh", "-c", NODE, "sh", name, str(ROOT / name)]
         self._nodes[name] = node = self._popen(command, name)
         own = os.readlink("/proc/self/ns/net")
 
@@ -256,23 +229,11 @@ class Site:
             return False
 
         self.wait(f"the network of {name}", apart)
-        cable, enter = f"to-{name}", ["nsenter", f"--net=/proc/{node.pid}/ns/net"]
-        self._run(
-            "ip",
-            "link",
-            "add",
-            cable,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "eth0",
-            "netns",
-            str(node.pid),
-        )
-        self._run("ip", "link", "set", cable, "master", "bridge", "up")
-        self._run(*enter, "ip", "address", "add", f"{SUBNET}.{2 + number}/24", "dev", "eth0")
-        self._run(*enter, "ip", "link", "set", "eth0", "up")
+        there = f"nsenter --net=/proc/{node.pid}/ns/net"
+        self._run(f"ip link add to-{name} type veth peer name eth0 netns {node.pid}")
+        self._run(f"ip link set to-{name} master bridge up")
+        self._run(f"{there} ip address add {SUBNET}.{2 + number}/24 dev eth0")
+        self._run(f"{there} ip link set eth0 up")
 
     def _start(self, *command: str) -> None:
         self._daemons.append(self._popen(command, command[0]))
@@ -288,8 +249,8 @@ class Site:
                 stderr=log,
             )
 
-    def _run(self, *command: str) -> None:
-        subprocess.run(command, check=True, timeout=60)
+    def _run(self, command: str) -> None:
+        subprocess.run(command.split(), check=True, timeout=60)
 
 
 def _path() -> str:
