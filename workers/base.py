@@ -50,7 +50,6 @@ class Learner(Protocol):
     @property
     def kind(self) -> str:
         """The name under which configuration files choose the learner."""
-        ...
 
     def space(self, interface: Interface) -> ParameterSpace:
         """Return the hyperparameters Θ for a family.
@@ -59,7 +58,6 @@ class Learner(Protocol):
             ValueError: the learner cannot run there.
             Unavailable: it needs something that is not installed here; so may ``run_episodes``.
         """
-        ...
 
     def run_episodes(self, parameters: Parameters, tasks: TaskBatch, seeds: SeedArray) -> Episodes:
         """Let every candidate run once on every task with Θ fixed.
@@ -72,11 +70,9 @@ class Learner(Protocol):
             tasks: n_tasks tasks.
             seeds: (n_candidates, n_tasks) seeds of the episodes' own randomness.
         """
-        ...
 
     def model_dump(self, *, mode: Literal["json"]) -> Mapping[str, Any]:
         """Return the settings as plain values, as pydantic writes them."""
-        ...
 
 
 @runtime_checkable
@@ -85,7 +81,6 @@ class ChecksTasks(Learner, Protocol):
 
     def check_tasks(self, tasks: TaskBatch) -> None:
         """Raise ValueError, one line, for tasks that it cannot run in."""
-        ...
 
 
 @runtime_checkable
@@ -102,4 +97,3 @@ class Differentiable(Learner, Protocol):
         return and contain more, such as regularisation; ``progress`` is the share of the search
         that is done, in [0, 1), for what is annealed.
         """
-        ...

@@ -54,12 +54,10 @@ class PopulationCode:
         return np.linspace(self.low, self.high, self.n_per_dimension)
 
     def encode(self, values: Any, xp: Any = np) -> Any:
-        """Compute the rates of all neurons.
+        """Compute the rates of all neurons for (n, d) finite numbers of an array library.
 
-        Args:
-            values: (n, d), any finite numbers; those beyond the range count as its nearer end,
-                because far from all centres the neurons would fall silent.
-            xp: the array library that they are of.
+        Numbers beyond the range count as its nearer end, because far from all centres the neurons
+        would fall silent.
 
         Returns:
             (n, d · n_per_dimension) rates in [0, 1], the neurons of the first dimension first.
@@ -73,18 +71,12 @@ class PopulationCode:
 
 
 def one_hot(indices: Any, n_values: int, xp: Any = np) -> Any:
-    """Return the rates of one neuron per possible value: 1 for the value shown, 0 for all others.
+    """Return (n, n_values) rates of a neuron per value: 1 for the one shown, 0 for all others.
 
-    Args:
-        indices: (n,) values, in [0, n_values).
-        n_values: how many there are.
-        xp: the array library that they are of.
-
-    Returns:
-        (n, n_values) rates.
+    ``xp`` is the array library of the (n,) indices.
 
     Raises:
-        ValueError: if an index is out of range; only NumPy looks.
+        ValueError: if an index is not in [0, n_values); only NumPy looks.
     """
     if xp is np and ((indices < 0) | (indices >= n_values)).any():
         raise ValueError(f"indices must be in [0, {n_values}), got {indices}")

@@ -100,18 +100,15 @@ def assemble(tile: Tile, parts: list[JobResult]) -> JobResult:
 def mean_gradient(tile: Tile, given: Sequence[tuple[Tile, FloatArray]]) -> FloatArray | None:
     """Average the gradients of tiles over tasks.
 
-    Tiles without a gradient, because they failed, carry no weight. A gradient that is not finite
-    makes the mean not finite, and the caller decides what follows. Where the
-    objective of a tile is not the mean of its episodes' objectives, how a grid is cut into tiles is
-    part of what is computed.
+    Tiles without a gradient, because they failed, carry no weight; without any, the mean is None.
+    A gradient that is not finite makes the mean not finite, and the caller decides what follows.
+    Where the objective of a tile is not the mean of its episodes' objectives, how a grid is cut
+    into tiles is part of what is computed.
 
     Args:
         tile: the whole.
         given: the tiles of a grid, and for each its (candidates, n_dim) gradient; their order
             matters to the last bit.
-
-    Returns:
-        (n_candidates, n_dim) mean; None if no tile has a gradient.
     """
     if not given:
         return None

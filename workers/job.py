@@ -19,16 +19,13 @@ class Population(Protocol):
     @property
     def n_candidates(self) -> int:
         """Number of rows."""
-        ...
 
     @property
     def nbytes(self) -> int:
         """Bytes that are sent to a worker."""
-        ...
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Return the (stop - start, n_dim) points of these candidates."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,8 @@ def emulator_kernel(function: Function, *others: Path) -> Function:
 
     numba's cache notices changes of a kernel's own file only. This kernel's files on disk are named
     by the digest of all its sources, so that no stale version is run, and that an index which names
-    types of an earlier version is never read.
-
-    Args:
-        function: the kernel.
-        others: further sources, such as a user's own plasticity program.
+    types of an earlier version is never read. ``others`` are further sources, such as a user's own
+    plasticity program.
     """
     function.__qualname__ += f".{source_digest(*others):x}"
     return kernel(function)

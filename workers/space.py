@@ -228,11 +228,7 @@ def fold(points: FloatArray, bounded: NDArray[np.bool_]) -> FloatArray:
     """Reflect bounded coordinates of points into [0, 1]; they decode to the same values.
 
     A strategy that averages or recombines points needs them folded: a coordinate of 1.1 and one of
-    0.9 mean the same value.
-
-    Args:
-        points: (..., n_dim).
-        bounded: (n_dim,) as ``ParameterSpace.bounded`` gives it.
+    0.9 mean the same value. Points are (..., n_dim); ``bounded`` is ``ParameterSpace.bounded()``.
     """
     return np.where(bounded, _fold(points), points)
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.coordinator.store.manifest import processor
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
+from spikeloop.workers.chip.capmem import NeuronConstants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, clone, new_core
 from spikeloop.workers.chip.limits import (
@@ -39,7 +39,7 @@ from spikeloop.workers.chip.limits import (
     PPU_HZ,
     V_MAX_V,
 )
-from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
+from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect, stimulus_row
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.router import advance
@@ -86,7 +86,7 @@ hold : second (constant)
 
 
 def neurons() -> NeuronConstants:
-    return with_mismatch(ideal_constants(neuron_codes(CIRCUIT, S)), CHIP, calibrated=True)
+    return neurons_of_chip(neuron_codes(CIRCUIT, S), CHIP, "calibrated")
 
 
 def network(episode: int) -> Core:
@@ -96,7 +96,7 @@ def network(episode: int) -> Core:
         CIRCUIT.step_s,
         noise_V=CIRCUIT.noise_V,
         router_delay_cycles=CIRCUIT.router_delay_cycles,
-        gain=synapse_gains(CHIP),
+        gain=synapse_gains(CHIP, "calibrated"),
     )
     connect(core, S, A, inhibition_u6=35, pulse_u5=CIRCUIT.pulse_u5)
     weights_u6 = np.random.default_rng(episode).integers(20, 64, (S, A))

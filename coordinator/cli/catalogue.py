@@ -5,33 +5,30 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from spikeloop.cluster.manifests.kubernetes_manifests import Kubernetes
-from spikeloop.cluster.targets import TARGETS
-from spikeloop.coordinator.config.run_config import DeploySettings, RunSettings, TransferSettings
+from spikeloop.coordinator.config import run_config
+from spikeloop.coordinator.config.load import COMMANDS
 from spikeloop.coordinator.config.setting_errors import allowed, nearest
-from spikeloop.coordinator.config.stopping import StopSettings
+from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.store.manifest import describe_space
-from spikeloop.coordinator.strategies import STRATEGIES
 from spikeloop.tasks import FAMILIES
 from spikeloop.workers.base import Unavailable
-from spikeloop.workers.learners import LEARNERS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+PLURALS = {
+    "family": "families",
+    "learner": "learners",
+    "strategy": "strategies",
+    "target": "targets",
+}
+RULES: dict[str, Any] = {**run_config.TABLES, **COMMANDS}
 TABLES: dict[str, dict[str, type[Any]]] = {
-    "families": dict(FAMILIES),
-    "learners": dict(LEARNERS),
-    "strategies": dict(STRATEGIES),
-    "targets": dict(TARGETS),
+    PLURALS[name]: dict(rule.table) for name, rule in RULES.items() if isinstance(rule, Kinds)
 }
 FIXED: dict[str, type[Any]] = {
-    "run": RunSettings,
-    "transfer": TransferSettings,
-    "deploy": DeploySettings,
-    "stop": StopSettings,
-    "kubernetes": Kubernetes,
+    name: rule for name, rule in RULES.items() if not isinstance(rule, Kinds)
 }
 """Tables of a configuration that have no kinds."""
 
@@ -57,14 +54,12 @@ def print_entries(listed: list[dict[str, Any]], console: "Console") -> None:
     from rich.table import Table
 
     for entry in listed:
-        console.print(f"{entry['table']}: {entry['kind']}", style="bold", highlight=False)
-        console.print(f"  {entry['about']}", highlight=False)
+        console.out(f"{entry['table']}: {entry['kind']}", style="bold")
+        console.print(f"  {entry['about']}")
         if entry["unavailable"]:
-            console.print(f"  not here: {entry['unavailable']}", highlight=False, soft_wrap=True)
-        for title, rows in (
-            ("settings", entry["settings"]),
-            ("hyperparameters", entry["hyperparameters"]),
-        ):
+            console.out(f"  not here: {entry['unavailable']}")
+        for title in ("settings", "hyperparameters"):
+            rows = entry[title]
             if not rows:
                 continue
             table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))

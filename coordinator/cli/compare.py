@@ -40,9 +40,9 @@ def compare(
     """Tune each strategy by Optuna at equal budget, then let all search on fresh paired seeds."""
     from spikeloop.coordinator.cli.open import retarget
     from spikeloop.coordinator.comparison import comparison_config, session
-    from spikeloop.coordinator.config.load import override
+    from spikeloop.coordinator.config.load import overrides
 
-    settings = comparison_config.load(config, dict(override(text) for text in sets or []))
+    settings = comparison_config.load(config, overrides(sets))
     settings = settings.retarget(retarget(settings.first, workers, inline, address).target)
     folder = out / settings.comparison.name
     show_comparison(
@@ -60,23 +60,14 @@ def show_comparison(
 
     With ``as_json`` the findings are JSON, and the progress goes to standard error.
     """
-    from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import comparison_progress, progress
     from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.comparison.session import episodes_to_come
-    from spikeloop.coordinator.formatting import command_line
     from spikeloop.coordinator.report.write_report import write_report
-    from spikeloop.coordinator.store.folder_kind import is_comparison
 
-    stop = StopSignal()
-    stop.install()
     console = progress.stream(stderr=as_json)
     reporter = comparison_progress.ComparisonConsole(episodes_to_come(config, folder), console)
-    with resumable(
-        lambda: is_comparison(folder),
-        lambda: "",
-        lambda: f"resume with: {command_line('resume', folder)}",
-    ):
+    with resumable(folder, config.tables()) as stop:
         findings = session(reporter, stop)
     report = write_report(folder)
     if as_json:

@@ -138,17 +138,11 @@ def _listening() -> list[Check]:
     from spikeloop.cluster.ray_backend.open_ports import clusters
 
     found = clusters()
-    return [*_ports(found), *_folders(found)]
-
-
-def _ports(found: "list[ExposedCluster]") -> list[Check]:
-    checks = [_reachable(cluster) for cluster in found if cluster.public]
-    hidden = [cluster for cluster in found if cluster.hidden]
-    if hidden:
-        sessions = ", ".join(cluster.session for cluster in hidden)
-        checks.append(Check("open ports", "ok", f"unknown of another user's Ray: {sessions}"))
-    closed = "no Ray process on this machine listens beyond 127.0.0.1"
-    return checks or [Check("open ports", "ok", closed)]
+    ports = [_reachable(cluster) for cluster in found if cluster.public]
+    if hidden := ", ".join(cluster.session for cluster in found if cluster.hidden):
+        ports.append(Check("open ports", "ok", f"unknown of another user's Ray: {hidden}"))
+    closed = Check("open ports", "ok", "no Ray process on this machine listens beyond 127.0.0.1")
+    return [*(ports or [closed]), *_folders(found)]
 
 
 def _folders(found: "list[ExposedCluster]") -> list[Check]:

@@ -29,16 +29,15 @@ def interpret(
     """Draw what a learned spiking network (lsnn), or an agent in mazes, does in new tasks."""
     from spikeloop.coordinator.cli import progress as console
     from spikeloop.coordinator.export.weights import open_learned
-    from spikeloop.coordinator.interpretation.interpret import NewTasks
-    from spikeloop.coordinator.interpretation.interpret import interpret as results_of
+    from spikeloop.coordinator.interpretation import interpret as interpretation
     from spikeloop.coordinator.store.lock import refuse_links
 
     learned = open_learned(run, trust)
     if run.is_dir():
         refuse_links(run)
     folder = out or (run / "figures" if run.is_dir() else Path(f"{run.stem}-figures"))
-    results = results_of(learned, NewTasks(tasks, seed, steps), folder)
-    figures = [str(path) for part in results for path in part.figures]
+    results = interpretation.interpret(learned, tasks, seed, steps)
+    figures = [str(path) for path in interpretation.write_figures(results, folder)]
     if as_json:
         numbers = {name: value for part in results for name, value in part.numbers.items()}
         typer.echo(json.dumps({"figures": figures, **numbers}))

@@ -1,6 +1,5 @@
 """``spikeloop kubernetes``: a run, or a standing cluster, as manifests for KubeRay."""
 
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spikeloop.coordinator.cli.options import Sets
+from spikeloop.coordinator.cli.submit import job_metadata
 from spikeloop.coordinator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -77,21 +77,20 @@ def kubernetes(
 
 def _settings(path: Path | None, sets: Sequence[str]) -> "Kubernetes":
     """Read the table [kubernetes] and its overrides; all else is checked with the run."""
-    from spikeloop.coordinator.config.load import COMMANDS, override, read_tables
+    from spikeloop.coordinator.config.load import COMMANDS, overrides, read_tables
     from spikeloop.coordinator.config.run_config import TABLES
     from spikeloop.coordinator.config.settings_builder import build
 
-    overrides = dict(map(override, sets))
     if path is None:
         source = "command line"
         tables: dict[str, Any] = {"kubernetes": {}}
-        for key, value in overrides.items():
+        for key, value in overrides(sets).items():
             table, _, option = key.partition(".")
             if table != "kubernetes":
                 raise ConfigError(f"--set {key}: without CONFIG there is [kubernetes] only")
             tables[table][option] = value
     else:
-        source, tables = str(path), read_tables(path, [*TABLES, *COMMANDS], overrides)
+        source, tables = str(path), read_tables(path, [*TABLES, *COMMANDS], overrides(sets))
     rule, values = COMMANDS["kubernetes"], tables.get("kubernetes", {})
     settings: Kubernetes = build(rule, values, source, "kubernetes", None)[0]
     return settings
@@ -105,7 +104,7 @@ def _run_manifest(
     from importlib.metadata import version
 
     from spikeloop.cluster.manifests import kubernetes_manifests as manifests
-    from spikeloop.coordinator.submit import package, submitted_runs
+    from spikeloop.coordinator.submit import package
 
     if settings.claim == "none" and not config.run.upload_to:
         raise ConfigError(
@@ -124,13 +123,7 @@ def _run_manifest(
             f"{manifests.MAX_CONFIG_MAP}; name what the run does not need in a file .rayignore "
             "beside it, or install your classes in an image of your own (kubernetes.image)"
         )
-    metadata = {
-        submitted_runs.RUN: config.run.name,
-        submitted_runs.CONFIG: package.config_digest(config),
-        submitted_runs.CODE: "" if any_code else json.dumps(code),
-        submitted_runs.OUT: "",
-        submitted_runs.GENERATIONS: str(config.run.generations),
-    }
+    metadata = job_metadata(config, {} if any_code else code, None)
     of_run = [text for text in sets if not text.strip().startswith("kubernetes.")]
     entrypoint = package.entrypoint(path, config, of_run)
     return manifests.run_manifest(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeloop.cluster.targets import TARGETS
-from spikeloop.coordinator.config.load import load, override
+from spikeloop.coordinator.config.load import load, overrides
 from spikeloop.coordinator.config.run_config import TABLES, RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
@@ -20,8 +20,7 @@ def load_config(
     address: str | None = None,
 ) -> RunConfig:
     """Read a configuration file, with overrides and target from the command line."""
-    overrides = dict(override(text) for text in sets or ())
-    return retarget(load(path, overrides), workers, inline, address)
+    return retarget(load(path, overrides(sets)), workers, inline, address)
 
 
 def retarget(

@@ -10,6 +10,9 @@ RUNS = "SPIKELOOP_RUNS"
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="a TOML file")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]
+FolderPath = Annotated[
+    Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
+]
 LearnedPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="a run folder, or a weights file of one")
 ]

@@ -47,26 +47,19 @@ def plan(
 
 
 def _print_table(plan: "CostEstimate", console: "Console") -> None:
-    from rich.table import Table
+    from spikeloop.coordinator.report.result_table import result_table
 
-    table = Table(
-        title=f"Nothing was written; measured on {plan.episodes_measured} episodes",
-        title_justify="left",
-    )
-    for column in ("part", "episodes", "time"):
-        table.add_column(column, justify="left" if column == "part" else "right")
+    title = f"Nothing was written; measured on {plan.episodes_measured} episodes"
+    table = result_table(title, "part", "episodes", "time", left="part")
     search = (
         f"search: {plan.generations} generations × {plan.candidates} candidates "
         f"× {plan.tasks} tasks"
     )
+    race = [("race of the finalists", plan.episodes_race, plan.race_s)]
     parts = [
         (search, plan.episodes_search, plan.search_s),
         ("held-out scores", plan.episodes_monitor, plan.monitor_s),
-        *(
-            [("race of the finalists", plan.episodes_race, plan.race_s)]
-            if plan.episodes_race
-            else []
-        ),
+        *(race if plan.episodes_race else ()),
         ("transfer", plan.episodes_transfer, plan.transfer_s),
     ]
     table.add_row("start workers, compile", "", duration(plan.start_s))
@@ -77,13 +70,11 @@ def _print_table(plan: "CostEstimate", console: "Console") -> None:
     per_episode = f"{plan.seconds_per_episode * 1000:.1f} ms"
     if plan.seconds_per_held_out_episode != plan.seconds_per_episode:
         per_episode += f" ({plan.seconds_per_held_out_episode * 1000:.1f} ms without gradient)"
-    lines = [
+    console.out(
         f"{plan.n_dim} hyperparameters, {plan.steps_per_episode} steps an episode, "
         f"{per_episode} an episode on each of {plan.workers} worker(s), "
         f"{plan.jobs_per_generation} jobs a generation"
-    ]
+    )
     for last, family in plan.curriculum:
         settings = ", ".join(f"{name} = {value}" for name, value in family.items())
-        lines.append(f"other tasks up to generation {last}, not measured here: {settings}")
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.out(f"other tasks up to generation {last}, not measured here: {settings}")

@@ -23,7 +23,43 @@ from spikeloop.coordinator.search.transfer import Transfer
 from spikeloop.coordinator.search.transfer_design import transfer_size
 
 
-class ConsoleReporter:
+class LineReporter:
+    """Prints lines, and the rate of episodes with the time that ``n_episodes`` leave at this rate.
+
+    ``LEFT`` are the words for that time.
+    """
+
+    LEFT = "left {}"
+
+    def __init__(self, n_episodes: int, console: Console) -> None:
+        self._console = console
+        self._n_episodes = n_episodes
+        self._episodes_done = 0
+        self._started = time.perf_counter()
+
+    def pool(self, description: str) -> None:
+        """Says where the work is done."""
+        self._started = time.perf_counter()
+        self.note(description)
+
+    def note(self, text: str) -> None:
+        """Prints a line."""
+        self._console.out(printable(text))
+
+    def episodes_done(self, n_episodes: int) -> None:
+        """Counts episodes."""
+        self._episodes_done += n_episodes
+
+    def _rate(self) -> str:
+        elapsed = time.perf_counter() - self._started
+        if self._episodes_done == 0 or elapsed <= 0:
+            return ""
+        rate = self._episodes_done / elapsed
+        left = duration(max(self._n_episodes - self._episodes_done, 0) / rate)
+        return f"{rate:.1f} episodes/s  {self.LEFT.format(left)}"
+
+
+class ConsoleReporter(LineReporter):
     """Prints the progress of a run.
 
     On a terminal a bar shows the episodes of the grid that is on its way; elsewhere there is one
@@ -31,12 +67,9 @@ class ConsoleReporter:
     """
 
     def __init__(self, generations: int, n_episodes: int, console: Console) -> None:
-        self._console = console
+        super().__init__(n_episodes, console)
         self._generations = generations
-        self._left = n_episodes
-        self._episodes_done = 0
         self._failures: Counter[str] = Counter()
-        self._started = time.perf_counter()
         self._bar: Progress | None = None
         self._grid: Any = None
 
@@ -59,15 +92,6 @@ class ConsoleReporter:
         if self._bar is not None:
             self._bar.stop()
 
-    def pool(self, description: str) -> None:
-        """Says where the work is done."""
-        self._started = time.perf_counter()
-        self._console.print(description, highlight=False, soft_wrap=True)
-
-    def note(self, text: str) -> None:
-        """Prints a line."""
-        self._console.print(printable(text), highlight=False, soft_wrap=True)
-
     def started(self, what: str, n_episodes: int) -> None:
         """Begins the bar anew; drawing it at once would cost more than a short generation."""
         if self._bar is not None:
@@ -76,12 +100,11 @@ class ConsoleReporter:
             shown: dict[str, Any] = {"description": what, "total": n_episodes, "rate": self._rate()}
             self._bar.update(self._grid, completed=0, **shown)
         elif what.startswith(("transfer", "race")):
-            self._console.print(f"{what}: {n_episodes} episodes", highlight=False)
+            self._console.out(f"{what}: {n_episodes} episodes")
 
     def episodes_done(self, n_episodes: int) -> None:
         """Moves the bar."""
-        self._episodes_done += n_episodes
-        self._left -= n_episodes
+        super().episodes_done(n_episodes)
         if self._bar is not None:
             self._bar.update(self._grid, advance=n_episodes, rate=self._rate())
 
@@ -92,23 +115,13 @@ class ConsoleReporter:
         reasons = ", ".join(f"{n} {reason}" for reason, n in self._failures.items())
         failed = f"{self._failures.total()} ({reasons})" if reasons else "0"
         width = len(str(self._generations))
-        self._console.print(
+        self._console.out(
             f"generation {report.generation:{width}d}/{self._generations}"
             f"  best {report.best:.3f}  mean {report.mean:.3f}"
-            f"  {self._rate()}  failed {failed}{held_out}",
-            highlight=False,
-            soft_wrap=True,
+            f"  {self._rate()}  failed {failed}{held_out}"
         )
         if report.stopped.startswith("restarted"):  # an end is printed once more, also on resuming
             self.note(report.stopped)
-
-    def _rate(self) -> str:
-        elapsed = time.perf_counter() - self._started
-        if self._episodes_done == 0 or elapsed <= 0:
-            return ""
-        rate = self._episodes_done / elapsed
-        left = max(self._left, 0) / rate
-        return f"{rate:.1f} episodes/s  left {duration(left)}"
 
 
 def episodes_to_come(config: RunConfig, done: int) -> int:
@@ -135,15 +148,7 @@ def print_transfer(transfer: Transfer, scale: tuple[str, str], console: Console)
     rows = theta_rows(transfer)
     console.print(terminal_table(transfer.n_tasks, scale, rows, console.width, baselines))
     for name, difference in transfer.differences.items():
-        line = f"{name}: {describe_difference(difference)}"
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def results(folder: Path, figures: list[Path], console: Console) -> None:
-    """Says where everything is."""
-    console.print(f"results: {folder}", highlight=False, soft_wrap=True)
-    for figure in figures:
-        console.print(f"figure:  {figure}", highlight=False, soft_wrap=True)
+        console.out(f"{name}: {describe_difference(difference)}")
 
 
 def how_to_read(transfer: Path, console: Console) -> None:
@@ -152,16 +157,14 @@ def how_to_read(transfer: Path, console: Console) -> None:
     It names the file and not its folder, which may hold several evaluations: run folders of older
     programs do.
     """
-    console.print(
+    console.out(
         f"pandas:  pd.read_parquet({str(transfer)!r})"
-        ".groupby('theta')[['return', 'random', 'optimal']].mean()",
-        highlight=False,
-        emoji=False,
-        soft_wrap=True,
+        ".groupby('theta')[['return', 'random', 'optimal']].mean()"
     )
 
 
 def stream(stderr: bool = False) -> Console:
     """The console of progress and results; wide enough for tables where there is no terminal."""
     file = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if file.isatty() else 110, markup=False)
+    width = None if file.isatty() else 110
+    return Console(stderr=stderr, width=width, markup=False, highlight=False)

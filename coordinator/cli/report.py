@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 
-from spikeloop.coordinator.cli.options import Trust
+from spikeloop.coordinator.cli.options import FolderPath, Trust
 
 
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
-    ],
+    folder: FolderPath,
     out: Annotated[Path | None, typer.Option("--out", help="another HTML file")] = None,
     trust: Trust = False,
 ) -> None:

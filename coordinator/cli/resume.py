@@ -12,7 +12,6 @@ from spikeloop.coordinator.cli.compare import show_comparison
 from spikeloop.coordinator.cli.options import RUNS, Address, Inline, Trust, Workers
 from spikeloop.coordinator.cli.run import show_session
 from spikeloop.coordinator.errors import ConfigError
-from spikeloop.coordinator.formatting import command_line
 
 if TYPE_CHECKING:
     from spikeloop.coordinator.config.run_config import RunConfig
@@ -44,22 +43,22 @@ def resume(
     on_target = partial(retarget, workers=workers, inline=inline, address=address)
     folder, upload_to = Path(run), ""
     given = context.get_parameter_source("out")
-    if "://" not in run and given is not None and given.name == "COMMANDLINE":
-        raise ConfigError(
-            f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
-            f"as {folder.absolute().as_uri()}, or leave --out away"
-        )
     if "://" in run:
         from spikeloop.coordinator.config import uris
         from spikeloop.coordinator.sync import download
 
         folder, upload_to = download.download(run, out), uris.split(run)[0]
+    elif given is not None and given.name == "COMMANDLINE":
+        raise ConfigError(
+            f"--out {out}: a run folder is resumed where it is; name a stored run by its URI, such "
+            f"as {folder.absolute().as_uri()}, or leave --out away"
+        )
     if is_comparison(folder):
         if after is not None:
             raise ConfigError("--after is for a run folder; a comparison has no generations")
         _resume_comparison(folder, on_target, trust)
     else:
-        command = command_line("resume", run, "--out", out) if upload_to else ""
+        command = ("resume", run, "--out", out) if upload_to else ()
         _resume_run(folder, on_target, trust, after, upload_to, command)
 
 
@@ -69,7 +68,7 @@ def _resume_run(
     trust: bool,
     after: int | None,
     upload_to: str,
-    command: str,
+    command: tuple[object, ...],
 ) -> None:
     from spikeloop.coordinator.report.run_figures import write_run_figures
     from spikeloop.coordinator.search import run_session
@@ -86,8 +85,8 @@ def _resume_run(
     show_session(
         config,
         folder,
-        max(run.store.generation() if after is None else after, 0),
         lambda reporter, stop: run_session.resume(run, reporter, stop, after, write_run_figures),
+        after,
         command,
     )
 

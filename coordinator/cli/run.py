@@ -1,6 +1,6 @@
 """The command ``spikeloop run``, and the progress and results that ``resume`` shows as well."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -37,63 +37,48 @@ def run(
     settings = load_config(config, sets, workers, inline, address)
     folder = out / settings.run.name
     found = run_session.existing_run(settings, folder, typer.echo) if again else None
-    if found is None:
-        show_session(
-            settings,
-            folder,
-            0,
-            lambda reporter, stop: run_session.start(
-                settings, folder, reporter, stop, again, write_run_figures
-            ),
-        )
-        return
-    warn_of_changes(found)
-    show_session(
-        settings,
-        folder,
-        max(found.store.generation(), 0),
-        lambda reporter, stop: run_session.resume(found, reporter, stop, on_end=write_run_figures),
-    )
+    if found is not None:
+        warn_of_changes(found)
+
+    def session(reporter: "ConsoleReporter", stop: "StopSignal") -> "Transfer":
+        if found is not None:
+            return run_session.resume(found, reporter, stop, on_end=write_run_figures)
+        return run_session.start(settings, folder, reporter, stop, again, write_run_figures)
+
+    show_session(settings, folder, session)
 
 
 def show_session(
-    config: "RunConfig", folder: Path, done: int, session: "Session", command: str = ""
+    config: "RunConfig",
+    folder: Path,
+    session: "Session",
+    after: int | None = None,
+    command: Sequence[object] = (),
 ) -> None:
     """Run a session with progress, then show its transfer table, figures and folder.
 
-    ``done`` generations are committed already; ``command`` resumes the run, if not the usual one.
+    It goes on ``after`` a generation, by default the last committed one; ``command`` resumes the
+    run, if not the usual one.
     """
-    from spikeloop.cluster.signals import StopSignal
     from spikeloop.coordinator.cli import progress
     from spikeloop.coordinator.cli.resumable import resumable
     from spikeloop.coordinator.stats.scores import ends
-    from spikeloop.coordinator.store.folder_kind import is_run
     from spikeloop.coordinator.store.run_store import RunStore
 
-    stop = StopSignal()
-    stop.install()
     console, store = progress.stream(), RunStore(folder)
-    n_episodes = progress.episodes_to_come(config, done)
+    done = store.generation() if after is None else after
+    n_episodes = progress.episodes_to_come(config, max(done, 0))
+    # The user named the storage of a stored run, so that needs no trust.
+    tables = (config.uploaded_to("") if command else config).tables()
     with (
         resumable(
-            lambda: is_run(folder),
-            lambda: f" after generation {max(store.generation(), 0)}",
-            lambda: _how_to_continue(folder, command),
-        ),
+            folder, tables, command, lambda: f" after generation {max(store.generation(), 0)}"
+        ) as stop,
         progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter,
     ):
         transfer = session(reporter, stop)
     progress.print_transfer(transfer, ends(config.family.interface), console)
-    progress.results(folder, sorted((folder / "figures").glob("*.png")), console)
+    console.out(f"results: {folder}")
+    for figure in sorted((folder / "figures").glob("*.png")):
+        console.out(f"figure:  {figure}")
     progress.how_to_read(store.part_path("transfer", config.transfer.seed), console)
-
-
-def _how_to_continue(folder: Path, command: str) -> str:
-    """Say how to continue a run; a submitted one can be resumed only on its cluster."""
-    from spikeloop.cluster.ray_backend import job_env
-    from spikeloop.coordinator.formatting import command_line
-    from spikeloop.coordinator.submit.submitted_runs import RUN
-
-    if job_env.metadata().get(RUN):
-        return "submit it again"
-    return f"resume with: {command or command_line('resume', folder)}"

@@ -1,6 +1,7 @@
 """``spikeloop submit``, ``status``, ``logs`` and ``stop``: a run as a job of a Ray cluster."""
 
 import json
+import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,10 +62,10 @@ def submit(
     from spikeloop.cluster.ray_backend.exposure import warn_of_folder
     from spikeloop.cluster.ray_backend.job_client import Jobs
     from spikeloop.cluster.ray_backend.open_ports import folder_behind
-    from spikeloop.coordinator.config.load import load, override
-    from spikeloop.coordinator.submit import submitted_runs
+    from spikeloop.coordinator.config.load import load, overrides
+    from spikeloop.coordinator.submit import package, submitted_runs
 
-    settings = load(config, dict(override(text) for text in sets or []))
+    settings = load(config, overrides(sets))
     if out is not None and not PurePosixPath(out).is_absolute():
         raise ConfigError(f"--out must be an absolute path on the cluster, got {out}")
     name = settings.run.name
@@ -78,7 +79,14 @@ def submit(
         typer.echo(f"{name} is {job.state} already; nothing was submitted")
     else:
         again = "" if job is None else " again"
-        job = _submit(jobs, job, config, settings, sets or [], out, any_code, workers)
+        job_name = submitted_runs.next_name(job, name)
+        with tempfile.TemporaryDirectory() as temporary:
+            packed = Path(temporary) / f"{name}.zip"
+            code = package.pack(config, settings, packed)
+            command = package.entrypoint(config, settings, sets or [], workers)
+            metadata = job_metadata(settings, {} if any_code else code, out)
+            jobs.submit(job_name, command, packed, {}, metadata)
+        job = jobs.info(job_name)
         typer.echo(f"{name} submitted{again} to {jobs.address}")
     if follow:
         submitted_runs.follow(jobs, job)
@@ -146,36 +154,18 @@ def stop(name: Name, wait: Wait = False, address: Address = None) -> None:
         typer.echo(f"{name} is being stopped; what it has committed stays")
 
 
-def _submit(
-    jobs: "Jobs",
-    last: "JobInfo | None",
-    path: Path,
-    settings: "RunConfig",
-    sets: list[str],
-    out: str | None,
-    any_code: bool,
-    workers: int | None,
-) -> "JobInfo":
-    import tempfile
-
+def job_metadata(settings: "RunConfig", code: dict[str, str], out: str | None) -> dict[str, str]:
+    """Give what a job carries of its run; without ``code``, its fingerprint, any code will do."""
     from spikeloop.coordinator.submit import submitted_runs
-    from spikeloop.coordinator.submit.package import config_digest, entrypoint, pack
+    from spikeloop.coordinator.submit.package import config_digest
 
-    name = settings.run.name
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / f"{name}.zip"
-        code = pack(path, settings, package)
-        metadata = {
-            submitted_runs.RUN: name,
-            submitted_runs.CONFIG: config_digest(settings),
-            submitted_runs.CODE: "" if any_code else json.dumps(code),
-            submitted_runs.OUT: out or "",
-            submitted_runs.GENERATIONS: str(settings.run.generations),
-        }
-        job = submitted_runs.next_name(last, name)
-        command = entrypoint(path, settings, sets, workers)
-        jobs.submit(job, command, package, {}, metadata)
-    return jobs.info(job)
+    return {
+        submitted_runs.RUN: settings.run.name,
+        submitted_runs.CONFIG: config_digest(settings),
+        submitted_runs.CODE: json.dumps(code) if code else "",
+        submitted_runs.OUT: out or "",
+        submitted_runs.GENERATIONS: str(settings.run.generations),
+    }
 
 
 def _same(jobs: "Jobs", job: "JobInfo", settings: "RunConfig", out: str | None) -> str:

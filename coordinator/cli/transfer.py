@@ -46,7 +46,7 @@ def transfer(
     stop.install()
     console = progress.stream(stderr=as_json)
     if isinstance(given, Learned):
-        console.print(given.origin, highlight=False, soft_wrap=True)
+        console.out(given.origin)
     n_episodes = transfer_size(settings)
     with progress.ConsoleReporter(config.run.generations, n_episodes, console) as reporter:
         if isinstance(given, Run):

@@ -3,10 +3,11 @@
 import json
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from spikeloop.coordinator.cli.options import FolderPath
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def watch(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN_OR_COMPARISON", help="a run's or comparison's folder")
-    ],
+    run: FolderPath,
     once: Annotated[bool, typer.Option("--once", help="one frame, then end")] = False,
     interval: Annotated[
         float, typer.Option("--interval", min=0.1, max=3600, help="seconds between two looks")

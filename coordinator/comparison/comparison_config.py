@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spikeloop.coordinator.comparison.tunable_space import distributions
 from spikeloop.coordinator.config import run_config as runs
-from spikeloop.coordinator.config.limits import MAX_COUNT
+from spikeloop.coordinator.config.limits import Count, Seed, TwoOrMore
 from spikeloop.coordinator.config.load import parse as parse_run
 from spikeloop.coordinator.config.load import read_tables
 from spikeloop.coordinator.config.run_config import RunConfig
@@ -24,12 +24,9 @@ class ComparisonSettings(Settings):
     """Table ``[comparison]``: the plan of the final phase, declared before it begins."""
 
     name: runs.FolderName = Field(default="", description="folder below comparisons/")
-    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
-    budget: int = Field(
-        default=10_000,
-        ge=1,
-        le=MAX_COUNT,
-        description="episodes of each search, failed ones included",
+    seed: Seed = Field(default=1, description="seed of every random number")
+    budget: Count = Field(
+        default=10_000, description="episodes of each search, failed ones included"
     )
     seeds: int = Field(
         default=10, ge=1, le=10_000, description="searches of each variant, paired by seed"
@@ -68,9 +65,7 @@ class TuningSettings(Settings):
         le=10_000,
         description="searches of a trial, the same seeds for every trial",
     )
-    tasks: int = Field(
-        default=100, ge=2, le=MAX_COUNT, description="held-out tasks that score each search"
-    )
+    tasks: TwoOrMore = Field(default=100, description="held-out tasks that score each search")
     startup_trials: int = Field(
         default=6, ge=1, description="trials before the sampler learns from them and any is pruned"
     )

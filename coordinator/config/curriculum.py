@@ -29,13 +29,6 @@ class CurriculumStage(Settings):
         return sum(self.covers(generation, generations) for generation in range(1, generations + 1))
 
 
-def refuse_disorder(stages: Sequence[CurriculumStage]) -> None:
-    """ValueError unless each stage ends after the one before."""
-    ends = [stage.until for stage in stages]
-    if sorted(set(ends)) != ends:
-        raise ValueError(f"curriculum must have stages with ascending until, got {ends}")
-
-
 def stage_families(
     stages: Sequence[CurriculumStage],
     family: Mapping[str, Any],
@@ -46,7 +39,7 @@ def stage_families(
     """The family of each stage; ConfigError, as for ``[family]``, that names the stage."""
     families = []
     for number, stage in enumerate(stages, start=1):
-        name = _name(number)
+        name = stage_name(number)
         if "kind" in stage.family:
             raise ConfigError(f"{source}: [{name}] kind must be that of [family], leave it out")
         built, _ = build(rule, {**family, **stage.family}, source, name, folder)
@@ -54,21 +47,6 @@ def stage_families(
     return tuple(families)
 
 
-def check_spaces(
-    families: Sequence[TaskFamily], family: TaskFamily, learner: Any, source: str
-) -> None:
-    """ConfigError, which names the stage, unless the learner has the same Θ in all of them."""
-    for number, stage in enumerate(families, start=1):
-        try:
-            same = learner.space(stage.interface) == learner.space(family.interface)
-        except ValueError as error:
-            raise ConfigError(f"{source}: [{_name(number)}] {error}") from error
-        if not same:
-            raise ConfigError(
-                f"{source}: [{_name(number)}] {learner.kind} must have the same hyperparameters as "
-                "with [family], these are others"
-            )
-
-
-def _name(number: int) -> str:
+def stage_name(number: int) -> str:
+    """The name of a stage, from 1, in messages."""
     return f"run.curriculum, stage {number}"

@@ -1,7 +1,16 @@
-"""Limits of numbers in a configuration, so that what it asks for fits in memory."""
+"""Types of numbers in a configuration, with limits so that what it asks for fits in memory."""
+
+from typing import Annotated
+
+from pydantic import Field
 
 MAX_COUNT = 1_000_000
 """Of generations, tasks and candidates."""
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+TwoOrMore = Annotated[int, Field(ge=2, le=MAX_COUNT)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
 MAX_GRID = 10_000_000
 """Episodes of one grid, points times tasks: with their curves they take 3 GB."""
 

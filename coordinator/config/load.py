@@ -59,13 +59,10 @@ def read_tables(path: Path, names: Iterable[str], overrides: Mapping[str, Any]) 
 
 
 def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunConfig:
-    """Build a configuration from its tables.
+    """Build a configuration from its tables; messages name their ``source``.
 
-    Args:
-        tables: table name -> keys and values.
-        source: where they come from, for messages.
-        folder: where the user's own classes (``kind = "my_module:MyFamily"``) are looked for, which
-            runs the code there; None allows only those of modules that are imported already.
+    ``folder`` is where the user's own classes (``kind = "my_module:MyFamily"``) are looked for,
+    which runs the code there; None allows only those of modules that are imported already.
     """
     _check_tables(tables, source)
     built = {}
@@ -82,6 +79,11 @@ def parse(tables: Mapping[str, Any], source: str, folder: Path | None) -> RunCon
     config = RunConfig(**parts, working_dir=folder if own else None, stages=stages)
     validation.require_consistent(config, source)
     return config
+
+
+def overrides(texts: Iterable[str] | None) -> dict[str, Any]:
+    """Read the texts of all options ``--set``."""
+    return dict(map(override, texts or ()))
 
 
 def override(text: str) -> tuple[str, Any]:

@@ -25,12 +25,7 @@ SAME_KEYS: Mapping[str, str] = {"strategies": "strategy", "run.curriculum, stage
 
 
 def new_name(table: str, keys: Sequence[str]) -> str:
-    """The name that an unknown key has now; "" if it never was a key.
-
-    Args:
-        table: of the configuration.
-        keys: from the table down to the key.
-    """
+    """The name that an unknown key has now, by the keys down to it; "" if it never was a key."""
     for begin, same in SAME_KEYS.items():
         table = same if table.startswith(begin) else table
     found = [table, *keys]

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from spikeloop.cluster.pool import Target
 from spikeloop.cluster.targets import TARGETS
 from spikeloop.coordinator.config import uris
-from spikeloop.coordinator.config.curriculum import CurriculumStage, refuse_disorder
-from spikeloop.coordinator.config.limits import MAX_COUNT, refuse_too_many
+from spikeloop.coordinator.config.curriculum import CurriculumStage
+from spikeloop.coordinator.config.limits import Count, Seed, Share, TwoOrMore, refuse_too_many
 from spikeloop.coordinator.config.racing_schedule import generation_edges, halving_edges, n_halvings
 from spikeloop.coordinator.config.settings_builder import Kinds
 from spikeloop.coordinator.config.stopping import StopSettings
@@ -43,11 +43,9 @@ class RunSettings(Settings):
     """Table ``[run]``: the size of the search and everything that fixes its random numbers."""
 
     name: FolderName = Field(default="", description="folder below runs/")
-    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number")
-    generations: int = Field(
-        default=30, ge=1, le=MAX_COUNT, description="rounds of ask, evaluate, tell"
-    )
-    tasks: int = Field(default=20, ge=1, le=MAX_COUNT, description="fresh tasks per generation")
+    seed: Seed = Field(default=1, description="seed of every random number")
+    generations: Count = Field(default=30, description="rounds of ask, evaluate, tell")
+    tasks: Count = Field(default=20, description="fresh tasks per generation")
     start: Literal["default", "random"] = Field(
         default="default", description="where the search begins: the default Θ, or a random one"
     )
@@ -63,18 +61,13 @@ class RunSettings(Settings):
         description="share of a generation's tasks that all candidates meet; only the better half "
         "meets the rest",
     )
-    commit_every: int = Field(
+    commit_every: Count = Field(
         default=1,
-        ge=1,
-        le=MAX_COUNT,
         description="generations that are written together; it changes no number, only what a "
         "crash costs",
     )
-    max_failed_share: float = Field(
-        default=0.2,
-        ge=0,
-        le=1,
-        description="share of failed episodes in a generation that ends the run",
+    max_failed_share: Share = Field(
+        default=0.2, description="share of failed episodes in a generation that ends the run"
     )
     curriculum: list[CurriculumStage] = Field(
         default=[],
@@ -97,7 +90,9 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _stages_in_order(self) -> Self:
-        refuse_disorder(self.curriculum)
+        ends = [stage.until for stage in self.curriculum]
+        if sorted(set(ends)) != ends:
+            raise ValueError(f"curriculum must have stages with ascending until, got {ends}")
         return self
 
     @property
@@ -109,25 +104,16 @@ class RunSettings(Settings):
 class TransferSettings(Settings):
     """Table ``[transfer]``: held-out tasks, while searching and at the end."""
 
-    tasks: int = Field(
-        default=200, ge=2, le=MAX_COUNT, description="held-out tasks of the final table"
+    tasks: TwoOrMore = Field(default=200, description="held-out tasks of the final table")
+    random_points: Count = Field(default=50, description="random Θ to compare with")
+    random_tasks: Count = Field(
+        default=40, description="held-out tasks that each random Θ meets; together they meet all"
     )
-    random_points: int = Field(
-        default=50, ge=1, le=MAX_COUNT, description="random Θ to compare with"
+    seed: Seed = Field(default=0, description="which held-out tasks are drawn")
+    monitor_every: NonNegativeInt = Field(
+        default=5, description="generations between held-out scores; 0 means never"
     )
-    random_tasks: int = Field(
-        default=40,
-        ge=1,
-        le=MAX_COUNT,
-        description="held-out tasks that each random Θ meets; together they meet all",
-    )
-    seed: int = Field(default=0, ge=0, lt=2**63, description="which held-out tasks are drawn")
-    monitor_every: int = Field(
-        default=5, ge=0, description="generations between held-out scores; 0 means never"
-    )
-    monitor_tasks: int = Field(
-        default=50, ge=2, le=MAX_COUNT, description="held-out tasks of each such score"
-    )
+    monitor_tasks: TwoOrMore = Field(default=50, description="held-out tasks of each such score")
 
     def monitored(self, generations: int) -> list[int]:
         """The generations after which the held-out score is measured: 0 is before the search."""
@@ -164,12 +150,7 @@ class DeploySettings(Settings):
         le=1000,
         description="generations whose points race for it; 1 takes the last one's",
     )
-    tasks: int = Field(
-        default=40,
-        ge=1,
-        le=MAX_COUNT,
-        description="fresh tasks of the race, per finalist on average",
-    )
+    tasks: Count = Field(default=40, description="fresh tasks of the race, per finalist on average")
 
     @model_validator(mode="after")
     def _a_task_each_round(self) -> Self:
@@ -231,7 +212,13 @@ class RunConfig:
 
     def tables(self) -> dict[str, dict[str, Any]]:
         """The configuration as resolved, every default written out; ``parse`` reads it back."""
-        return {name: _dump(name, getattr(self, name)) for name in TABLES}
+        tables: dict[str, dict[str, Any]] = {}
+        for name, rule in TABLES.items():
+            settings = getattr(self, name)
+            tables[name] = dict(settings.model_dump(mode="json"))
+            if isinstance(rule, Kinds):
+                tables[name]["kind"] = rule.name(settings)
+        return tables
 
 
 FAMILY = Kinds("family", FAMILIES, needs="sample")
@@ -246,9 +233,3 @@ TABLES: dict[str, Kinds | type[Settings]] = {
     "stop": StopSettings,
 }
 OPTIONAL = {"target": {"kind": "local"}, "transfer": {}, "deploy": {}, "stop": {}}
-
-
-def _dump(name: str, settings: Any) -> dict[str, Any]:
-    rule = TABLES[name]
-    values = dict(settings.model_dump(mode="json"))
-    return {**values, "kind": rule.name(settings)} if isinstance(rule, Kinds) else values

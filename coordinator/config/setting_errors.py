@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -16,13 +16,7 @@ LONGEST_VALUE = 200
 
 
 def describe(cls: type[BaseModel], error: ValidationError, table: str) -> str:
-    """One line about the first error, and how many other keys are wrong.
-
-    Args:
-        cls: the settings class that was validated.
-        error: of pydantic.
-        table: name of the table in the configuration.
-    """
+    """One line about the first error in a table, and how many other keys are wrong."""
     errors = error.errors()
     # A value that may be of several types has an error for each of them.
     keys = {".".join(_locate(cls, one["loc"]).keys) for one in errors}
@@ -83,9 +77,12 @@ def _is_type(argument: Any) -> bool:
 
 def _is_options(annotation: Any) -> bool:
     """Whether a type is one of a few values."""
-    several = get_origin(annotation) in (Union, UnionType)
-    options = get_args(annotation) if several else (annotation,)
-    return all(get_origin(option) is Literal for option in options)
+    return all(get_origin(option) is Literal for option in _types(annotation))
+
+
+def _is_table(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    """Whether a type is that of a table of settings."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _types(annotation: Any) -> list[Any]:
@@ -130,7 +127,7 @@ def _locate(cls: type[BaseModel], location: Iterable[int | str]) -> _Location:
 
 def _is_called(annotation: Any, name: str) -> bool:
     """Whether a validation error calls a type, one of several, by a name."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_table(annotation):
         kind = annotation.model_fields.get("kind")
         return name in (annotation.__name__, None if kind is None else kind.default)
     origin = get_origin(annotation)
@@ -140,7 +137,7 @@ def _is_called(annotation: Any, name: str) -> bool:
 def _inner(annotation: Any, key: str) -> FieldInfo:
     """What a key stands for within something of a type."""
     unknown = FieldInfo.from_annotation(Any)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_table(annotation):
         return annotation.model_fields.get(key, unknown)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is dict:
@@ -162,7 +159,7 @@ def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     key = ".".join(location.keys)
     match error["type"]:
         case "extra_forbidden":
-            return f"unknown key {key!r}{_nearest_key(cls, error['loc'])}"
+            return f"unknown key {key!r}{_known_keys(cls, error['loc'])}"
         case "union_tag_invalid":
             kinds = error["ctx"]["expected_tags"].replace("'", "")
             kind = error["ctx"]["tag"]
@@ -177,10 +174,12 @@ def _line(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     return f"{key} {_requirement(location.field, error)}, got {shown(error['input'])}"
 
 
-def _nearest_key(cls: type[BaseModel], location: Sequence[int | str]) -> str:
+def _known_keys(cls: type[BaseModel], location: Sequence[int | str]) -> str:
+    """The kind of the table that lacks a key, and the nearest key that it has."""
     table = _locate(cls, location[:-1]).within
-    is_model = isinstance(table, type) and issubclass(table, BaseModel)
-    return nearest(str(location[-1]), table.model_fields if is_model else ())
+    fields = table.model_fields if _is_table(table) else {}
+    kind = f" of kind {fields['kind'].default!r}" if "kind" in fields else ""
+    return kind + nearest(str(location[-1]), fields)
 
 
 def _requirement(field: FieldInfo, error: Mapping[str, Any]) -> str:

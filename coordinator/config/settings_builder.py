@@ -46,16 +46,8 @@ def build(
 ) -> tuple[Any, Path | None]:
     """Make the object of one table.
 
-    Args:
-        rule: the class, or the kinds that choose it.
-        values: keys and values of the table.
-        source: where they come from, for messages.
-        name: of the table.
-        folder: where a user's own class is looked for, which runs the code there; None allows only
-            classes of modules that are imported already.
-
-    Returns:
-        The object, and ``folder`` if its class is the user's own and lies there.
+    ``folder`` is where a user's own class is looked for, which runs the code there; None allows
+    only classes of modules that are imported already. It is returned too if the class lies there.
 
     Raises:
         ConfigError: one line that names the source, the table, the key and what is allowed.

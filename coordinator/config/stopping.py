@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
+from spikeloop.coordinator.config.limits import Share
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.space import fold
@@ -24,26 +25,21 @@ Row: TypeAlias = Mapping[str, Any]
 class StopSettings(Settings):
     """Table ``[stop]``: rules that end a search before its last generation, or restart it."""
 
-    episodes: int = Field(
+    episodes: NonNegativeInt = Field(
         default=0,
-        ge=0,
         description="no generation begins that would exceed so many search episodes; 0: no limit",
     )
-    target: float = Field(
+    target: Share = Field(
         default=0.0,
-        ge=0,
-        le=1,
         description="ends once the held-out score's 95 % interval lies at or above it; 0 is never",
     )
-    spread: float = Field(
+    spread: NonNegativeFloat = Field(
         default=0.0,
-        ge=0,
         description="fires when the population's standard deviation, root mean square over "
         "coordinates, falls below it; 0 means never",
     )
-    patience: int = Field(
+    patience: NonNegativeInt = Field(
         default=0,
-        ge=0,
         description="fires after so many generations without a higher held-out score, checked "
         "where it is measured; 0 means never",
     )

@@ -1,15 +1,18 @@
 """Check that the tables of a configuration, each valid by itself, go together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloop.coordinator.config.curriculum import check_spaces
+from spikeloop.coordinator.config.curriculum import stage_name
 from spikeloop.coordinator.config.limits import MAX_COUNT, MAX_STORED_DIM, refuse_too_many
 from spikeloop.coordinator.config.setting_errors import allowed
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.strategies.base import wants_gradient
 from spikeloop.tasks import FAMILIES
+from spikeloop.tasks.base import TaskFamily
 from spikeloop.workers.base import ChecksTasks, Differentiable
 from spikeloop.workers.learners import LEARNERS
 
@@ -19,16 +22,39 @@ if TYPE_CHECKING:
 
 def require_consistent(config: "RunConfig", source: str) -> None:
     """ConfigError, which names the source and the table, for tables that do not go together."""
-    try:
+    with _named(source, "learner"):
         _ = config.space
-    except ValueError as error:
-        raise ConfigError(f"{source}: [learner] {error}") from error
-    check_spaces(config.stages, config.family, config.learner, source)
+    for number, family in enumerate(config.stages, start=1):
+        with _named(source, stage_name(number)):
+            _check_stage(config, family)
     _check_tasks(config, source)
-    _check_gradients(config, source)
+    with _named(source, "strategy"):
+        _check_gradients(config)
+    with _named(source, "run"):
+        _check_racing(config)
     _check_search(config, source)
-    _check_stop(config, source)
-    _check_deploy(config, source)
+    with _named(source, "stop"):
+        _check_stop(config)
+    with _named(source, "deploy"):
+        _check_deploy(config)
+
+
+@contextmanager
+def _named(source: str, table: str) -> Iterator[None]:
+    """Turn a ValueError into a ConfigError that names source and table."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{source}: [{table}] {error}") from error
+
+
+def _check_stage(config: "RunConfig", family: TaskFamily) -> None:
+    """Refuse a family of a stage in which the learner has not the same Θ."""
+    if config.learner.space(family.interface) != config.space:
+        raise ValueError(
+            f"{config.learner.kind} must have the same hyperparameters as with [family], these are "
+            "others"
+        )
 
 
 def _check_tasks(config: "RunConfig", source: str) -> None:
@@ -39,27 +65,25 @@ def _check_tasks(config: "RunConfig", source: str) -> None:
     if not isinstance(config.learner, ChecksTasks) or type(config.family) in FAMILIES.values():
         return
     tasks = config.family.sample(1, np.random.default_rng(0))
-    try:
+    with _named(source, "learner"):
         config.learner.check_tasks(tasks)
-    except ValueError as error:
-        raise ConfigError(f"{source}: [learner] {error}") from error
 
 
-def _check_gradients(config: "RunConfig", source: str) -> None:
+def _check_gradients(config: "RunConfig") -> None:
     """Refuse a strategy that needs gradients where the learner gives none."""
-    if not wants_gradient(config.strategy):
-        return
-    kind, learner = config.strategy.kind, config.learner
-    if not isinstance(learner, Differentiable):
+    if wants_gradient(config.strategy) and not isinstance(config.learner, Differentiable):
         able = [name for name, cls in LEARNERS.items() if hasattr(cls, "differentiate")]
-        hint = f", as {able[0]} does" if able else ""
-        raise ConfigError(
-            f"{source}: [strategy] {kind} needs a learner that gives gradients{hint}, got "
-            f"{learner.kind}"
+        raise ValueError(
+            f"{config.strategy.kind} needs a learner that gives gradients, as {able[0]} does, got "
+            f"{config.learner.kind}"
         )
-    if config.run.racing < 1:
-        raise ConfigError(
-            f"{source}: [run] racing must be 1 with [strategy] {kind}, whose gradient is about all "
+
+
+def _check_racing(config: "RunConfig") -> None:
+    """Refuse races of candidates whose gradients are wanted."""
+    if wants_gradient(config.strategy) and config.run.racing < 1:
+        raise ValueError(
+            f"racing must be 1 with [strategy] {config.strategy.kind}, whose gradient is about all "
             f"tasks, got {config.run.racing}"
         )
 
@@ -72,47 +96,40 @@ def _check_search(config: "RunConfig", source: str) -> None:
         if isinstance(count, int) and count > MAX_COUNT and "<" not in allowed(field):
             raise ConfigError(f"{source}: [strategy] {key} must be <= {MAX_COUNT}, got {count}")
     rng = np.random.default_rng(0)
-    try:
+    with _named(source, "strategy"):
         state = config.strategy.init(config.space, config.space.default_point(), rng)
         n_candidates = config.strategy.ask(state, rng).n_candidates
-    except ValueError as error:
-        raise ConfigError(f"{source}: [strategy] {error}") from error
-    try:
-        refuse_too_many(
-            n_candidates * config.run.tasks,
-            f"tasks times {n_candidates} candidates of a generation",
-        )
-    except ValueError as error:
-        raise ConfigError(f"{source}: [run] {error}") from error
+    with _named(source, "run"):
+        what = f"tasks times {n_candidates} candidates of a generation"
+        refuse_too_many(n_candidates * config.run.tasks, what)
 
 
-def _check_stop(config: "RunConfig", source: str) -> None:
+def _check_stop(config: "RunConfig") -> None:
     """Refuse rules that could never fire, or that other tables contradict."""
     stop = config.stop
     if (stop.target or stop.patience) and not config.transfer.monitor_every:
-        raise ConfigError(
-            f"{source}: [stop] target and patience need held-out scores; set "
-            "transfer.monitor_every to 1 or more"
+        raise ValueError(
+            "target and patience need held-out scores; set transfer.monitor_every to 1 or more"
         )
     if stop.spread and config.space.n_dim > MAX_STORED_DIM:
-        raise ConfigError(
-            f"{source}: [stop] spread is known for at most {MAX_STORED_DIM} coordinates, here are "
+        raise ValueError(
+            f"spread is known for at most {MAX_STORED_DIM} coordinates, here are "
             f"{config.space.n_dim}"
         )
     if stop.then == "restart" and not (stop.spread or stop.patience):
-        raise ConfigError(f'{source}: [stop] then = "restart" needs spread or patience')
+        raise ValueError('then = "restart" needs spread or patience')
     if stop.then == "restart" and config.deploy.finalists < 2:
-        raise ConfigError(
-            f'{source}: [stop] then = "restart" needs deploy.finalists >= 2, so that what '
-            "each epoch found can be compared"
+        raise ValueError(
+            'then = "restart" needs deploy.finalists >= 2, so that what each epoch found can be '
+            "compared"
         )
 
 
-def _check_deploy(config: "RunConfig", source: str) -> None:
+def _check_deploy(config: "RunConfig") -> None:
     """Refuse to choose among points of which most are not written."""
     for key in ("average", "finalists"):
         if (n := getattr(config.deploy, key)) > 1 and config.run.commit_every > 1:
-            raise ConfigError(
-                f"{source}: [deploy] {key} = {n} needs the states of all generations, so "
-                f"run.commit_every must be 1, got {config.run.commit_every}"
+            raise ValueError(
+                f"{key} = {n} needs the states of all generations, so run.commit_every must be 1, "
+                f"got {config.run.commit_every}"
             )

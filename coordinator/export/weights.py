@@ -84,9 +84,7 @@ class Learned:
 def open_learned(source: Path, trust: bool) -> Learned:
     """Open the learned point of a run folder or of a weights file.
 
-    Args:
-        source: the folder or file.
-        trust: whether it may use what it names elsewhere, such as own classes.
+    With ``trust`` it may use what it names elsewhere, such as own classes.
 
     Raises:
         ConfigError: the source is neither, is damaged, or needs trust.

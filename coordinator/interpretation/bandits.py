@@ -1,28 +1,19 @@
 """Bandits: which arms are pulled when, whether the informative arm is used, and the regret."""
 
-from pathlib import Path
-
 from rich.table import Table
 
 from spikeloop.coordinator.interpretation import pulls
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.interpretation.pull_figures import choices_figure, regret_figure
 from spikeloop.coordinator.interpretation.pulls import Bandits, Pulls
-from spikeloop.coordinator.interpretation.results import (
-    Results,
-    bounds,
-    milestones,
-    percent,
-    result_table,
-)
+from spikeloop.coordinator.interpretation.results import Results, bounds, milestones, percent
+from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.tasks.base import IntArray
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 
-def interpret_bandits(
-    held: HeldOutEpisodes, tasks: Bandits, actions: IntArray, folder: Path
-) -> Results:
-    """Summarise pulls and regret, and draw ``choices.png`` and ``regret.png``.
+def interpret_bandits(held: HeldOutEpisodes, tasks: Bandits, actions: IntArray) -> Results:
+    """Summarise and draw pulls and regret.
 
     ``actions`` are the arms that the network pulled, (n_tasks, n_steps).
     """
@@ -37,10 +28,10 @@ def interpret_bandits(
         _numbers(known),
         [_pull_table(known, tasks.n_tasks), _regret_table(known, tasks.n_tasks)],
         [f"{name}: {percent(share)}" for name, share in known.program.items()],
-        [
-            choices_figure(tasks, actions, folder / "choices.png"),
-            regret_figure(known, tasks.n_tasks, folder / "regret.png"),
-        ],
+        {
+            "choices": choices_figure(tasks, actions),
+            "regret": regret_figure(known, tasks.n_tasks),
+        },
     )
 
 
@@ -69,8 +60,8 @@ def _numbers(known: Pulls) -> dict[str, object]:
 def _pull_table(known: Pulls, n_tasks: int) -> Table:
     table = result_table(
         f"Which arms are pulled in {n_tasks} new bandits: share of episodes, 95 % intervals",
-        "shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
         *("pull", *known.roles, "regret up to it"),
+        caption="shares: Wilson; regret, expected and cumulative: bootstrap over bandits",
     )
     for pull in milestones(1, len(known.regret.mean)):
         regret = known.regret.at(pull - 1)
@@ -85,9 +76,9 @@ def _pull_table(known: Pulls, n_tasks: int) -> Table:
 def _regret_table(known: Pulls, n_tasks: int) -> Table:
     table = result_table(
         f"Expected regret after {len(known.regret.mean)} pulls, mean over {n_tasks} bandits",
-        "95 % intervals: bootstrap over bandits; the difference is paired by bandit",
         *("policy", "regret", "95 % interval", "network minus it", "95 % interval"),
         left="policy",
+        caption="95 % intervals: bootstrap over bandits; the difference is paired by bandit",
     )
     for name, regret in known.totals.items():
         ahead = regret.ahead

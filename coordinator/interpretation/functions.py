@@ -1,7 +1,6 @@
 """Functions learned from a teacher: errors by samples seen, and answers at stages of training."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.table import Table
@@ -10,12 +9,8 @@ from spikeloop.coordinator.interpretation import prediction_errors
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.interpretation.prediction_errors import LINE, NETWORK, Errors
 from spikeloop.coordinator.interpretation.prediction_figures import errors_figure, stages_figure
-from spikeloop.coordinator.interpretation.results import (
-    Results,
-    bounds,
-    milestones,
-    result_table,
-)
+from spikeloop.coordinator.interpretation.results import Results, bounds, milestones
+from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.coordinator.store.run_folder import Run
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.tasks.base import FloatArray
@@ -46,9 +41,9 @@ class TrainingStage:
 
 
 def interpret_functions(
-    held: HeldOutEpisodes, tasks: QuadraticTasks, answers: FloatArray, folder: Path
+    held: HeldOutEpisodes, tasks: QuadraticTasks, answers: FloatArray
 ) -> Results:
-    """Summarise errors, and draw ``error.png`` and ``stages.png``.
+    """Summarise and draw errors, and answers at stages of training.
 
     ``answers`` are those of the network, (n_tasks, n_steps).
     """
@@ -71,16 +66,15 @@ def interpret_functions(
         },
         [_table(errors, tasks.n_tasks)],
         [_sentence(errors.below_line)],
-        [
-            errors_figure(errors, tasks.n_tasks, folder / "error.png"),
-            stages_figure(
+        {
+            "error": errors_figure(errors, tasks.n_tasks),
+            "stages": stages_figure(
                 tasks.targets()[example(tasks)],
                 [stage.answers for stage in stages],
                 titles,
                 min(STAGE_TASKS, tasks.n_tasks),
-                folder / "stages.png",
             ),
-        ],
+        },
     )
 
 
@@ -135,8 +129,8 @@ def _table(errors: Errors, n_tasks: int) -> Table:
     others = [name for name in errors.bands if name != NETWORK]
     table = result_table(
         f"Mean squared error on {n_tasks} new functions, by samples seen before",
-        "95 % intervals: bootstrap over functions",
         *("samples", NETWORK, "95 % interval", *others),
+        caption="95 % intervals: bootstrap over functions",
     )
     for k in milestones(0, errors.n_samples - 1):
         network = errors.bands[NETWORK].at(k)

@@ -6,6 +6,7 @@ the run's own transfer has are its first ones.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,7 @@ from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, adaptation
 from spikeloop.coordinator.search.evaluation import grid_of
-from spikeloop.tasks.base import FloatArray, IntArray, Interface, SeedArray, TaskBatch
-from spikeloop.tasks.program import TaskProgram
+from spikeloop.tasks.base import FloatArray, Interface, SeedArray, TaskBatch
 from spikeloop.workers import xla
 from spikeloop.workers.job import Grid
 from spikeloop.workers.learners.lsnn import tile
@@ -127,7 +127,8 @@ class HeldOutEpisodes:
         shown = min(interface.n_steps, max(1, LONGEST // circuit.n_steps))
         tasks: Any = self.tasks[task : task + 1]
         if not learner.trial_channels:  # these channels show how long the whole episode is
-            tasks = ShortenedTasks(tasks, shown)
+            shorter = replace(interface, n_steps=shown)
+            tasks = SimpleNamespace(interface=shorter, program=tasks.program, arrays=tasks.arrays)
         kept = self._trace(tasks, self._seeds(slice(task, task + 1)))
         spikes = kept.spikes[:shown, :, 0].reshape(shown * circuit.n_steps, -1)
         neurons = circuit.neurons
@@ -163,27 +164,3 @@ class HeldOutEpisodes:
     def _values(self, interface: Interface) -> int:
         """Count the numbers of a time step of an episode: currents and spikes, and inputs."""
         return 2 * self.learner.n_neurons + self.learner.inputs(interface).n
-
-
-@dataclass(frozen=True)
-class ShortenedTasks:
-    """Tasks that end after ``n_steps`` decisions, and are otherwise the same."""
-
-    whole: Any
-    n_steps: int
-
-    @property
-    def interface(self) -> Interface:
-        """The interface of the tasks, for shorter episodes."""
-        interface: Interface = replace(self.whole.interface, n_steps=self.n_steps)
-        return interface
-
-    def program(self) -> TaskProgram:
-        """The rules of the tasks."""
-        program: TaskProgram = self.whole.program()
-        return program
-
-    def arrays(self) -> dict[str, FloatArray | IntArray]:
-        """The arrays of the drawn problems."""
-        arrays: dict[str, FloatArray | IntArray] = self.whole.arrays()
-        return arrays

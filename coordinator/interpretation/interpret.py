@@ -1,6 +1,6 @@
 """Interpretation of what a run has learned, chosen by the kind of its tasks and learner."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,69 +16,69 @@ from spikeloop.coordinator.interpretation.maze_policies import MOST_MAZES, inter
 from spikeloop.coordinator.interpretation.pulls import Bandits
 from spikeloop.coordinator.interpretation.results import Results
 from spikeloop.coordinator.interpretation.spike_figures import episode_figure
+from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.maze import Maze
 from spikeloop.tasks.quadratic import QuadraticTasks
 
 
-@dataclass(frozen=True)
-class NewTasks:
-    """The tasks that are to be interpreted on.
-
-    Attributes:
-        n_tasks: how many; by default 1000, or 3 mazes.
-        seed: of the held-out tasks; by default that of the run's transfer.
-        steps: of each episode in a maze; by default 1000.
-    """
-
-    n_tasks: int | None = None
-    seed: int | None = None
-    steps: int | None = None
-
-
-def interpret(learned: Learned, new: NewTasks, folder: Path) -> list[Results]:
+def interpret(
+    learned: Learned,
+    n_tasks: int | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+) -> list[Results]:
     """Run a learned network or agent on new tasks, and summarise and draw what it does.
 
     Args:
         learned: the point to interpret.
-        new: the tasks.
-        folder: for the figures; it is made if it is missing.
+        n_tasks: how many new tasks; by default 1000, or 3 mazes.
+        seed: of the held-out tasks; by default that of the run's transfer.
+        steps: of each episode in a maze; by default 1000.
 
     Raises:
         ConfigError: neither is the learner a spiking network of kind ``lsnn``, nor the family one
             of mazes with a learner that has action values; or an option is for the other kind.
         Unavailable: JAX is not installed.
     """
-    seed = learned.config.transfer.seed if new.seed is None else new.seed
-    if isinstance(learned.config.family, Maze):
-        n_tasks = 3 if new.n_tasks is None else new.n_tasks
+    seed = learned.config.transfer.seed if seed is None else seed
+    mazes = isinstance(learned.config.family, Maze)
+    n_tasks = n_tasks or (3 if mazes else 1000)
+    about = Results({"tasks": n_tasks, "seed": seed})
+    if mazes:
         if n_tasks > MOST_MAZES:
             raise ConfigError(f"--tasks must be at most {MOST_MAZES} mazes, got {n_tasks}")
-        steps = 1000 if new.steps is None else new.steps
-        about = Results({"tasks": n_tasks, "seed": seed})
-        return [about, interpret_mazes(learned, steps, n_tasks, seed, folder)]
-    if new.steps is not None:
+        return [about, interpret_mazes(learned, steps or 1000, n_tasks, seed)]
+    if steps is not None:
         raise ConfigError(
             f"--steps is for mazes; the family of {learned.source} is "
             f"{FAMILY.name(learned.config.family)}"
         )
-    n_tasks = 1000 if new.n_tasks is None else new.n_tasks
     if n_tasks < 2:
         raise ConfigError(f"--tasks must be at least 2, over which to resample, got {n_tasks}")
     held = HeldOutEpisodes(learned, n_tasks, seed)
     actions, tasks = held.actions(learned.point), held.tasks
-    atomic_files.make_folder(folder)
-    results = [Results({"tasks": n_tasks, "seed": seed})]
+    results = [about]
     if isinstance(tasks, QuadraticTasks):
-        results.append(interpret_functions(held, tasks, actions, folder))
+        results.append(interpret_functions(held, tasks, actions))
     elif isinstance(tasks, get_args(Bandits)):
-        results.append(interpret_bandits(held, tasks, actions.astype(np.int64), folder))
-    return [*results, _one_episode(held, folder)]
+        results.append(interpret_bandits(held, tasks, actions.astype(np.int64)))
+    return [*results, _one_episode(held)]
 
 
-def _one_episode(held: HeldOutEpisodes, folder: Path) -> Results:
-    """Draw one episode as ``spikes.png``, and summarise firing rates."""
+def write_figures(results: Sequence[Results], folder: Path) -> list[Path]:
+    """Write all figures as PNG into a folder, which is made if it is missing."""
+    atomic_files.make_folder(folder)
+    return [
+        figures.save(figure, folder / f"{name}.png")
+        for part in results
+        for name, figure in part.figures.items()
+    ]
+
+
+def _one_episode(held: HeldOutEpisodes) -> Results:
+    """Draw one episode, and summarise firing rates."""
     tasks = held.tasks
     episode = held.trace(example(tasks) if isinstance(tasks, QuadraticTasks) else 0)
     rate_hz, n_episodes = held.rates()
@@ -102,7 +102,7 @@ def _one_episode(held: HeldOutEpisodes, folder: Path) -> Results:
                 for kind, found in spreads.items()
             ),
         ],
-        figures=[episode_figure(episode, title, folder / "spikes.png")],
+        figures={"spikes": episode_figure(episode, title)},
     )
 
 

@@ -1,7 +1,6 @@
 """Policies in mazes as pictures: the value of each field, and where its best action leads."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,29 +38,12 @@ HEADINGS = ("Before learning to learn: default Θ", "After learning to learn: le
 
 
 def policies_figure(
-    layouts: MazeLayouts,
-    values: FloatArray,
-    titles: Sequence[Sequence[str]],
-    title: str,
-    path: Path,
-) -> Path:
-    """Write the figure of ``draw_policies``, default Θ on the left and learned Θ on the right."""
-    figure = figures.new(1.0 + 3.0 * values.shape[1], title=title)
-    draw_policies(figure, layouts, values, HEADINGS, titles)
-    return figures.save(figure, path)
-
-
-def draw_policies(
-    figure: "Figure",
-    layouts: MazeLayouts,
-    values: FloatArray,
-    headings: Sequence[str],
-    titles: Sequence[Sequence[str]],
-) -> None:
+    layouts: MazeLayouts, values: FloatArray, titles: Sequence[Sequence[str]], title: str
+) -> "Figure":
     """Draw a row for each maze and a column for each Θ, all on the same scale of colours.
 
-    ``values`` of actions are (n_candidates, n_tasks, n_states, n_actions); ``headings`` belong to
-    the columns, and ``titles[candidate][task]`` to the panels.
+    ``values`` of actions are (2, n_tasks, n_states, n_actions), of the default and the learned Θ;
+    ``titles[candidate][task]`` belong to the panels.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -73,16 +55,15 @@ def draw_policies(
     # Values fall by a factor with every step from the goal; the root keeps the far ones apart.
     scale = PowerNorm(0.5, min(shown.min(initial=0.0), 0.0), shown.max(initial=0.0) or 1.0)
     colours = ScalarMappable(scale, LinearSegmentedColormap.from_list("value", [LOW, HIGH]))
-    n_candidates, n_tasks = values.shape[:2]
-    grid = figure.subplots(n_tasks, n_candidates, squeeze=False)
+    n_tasks = values.shape[1]
+    figure = figures.new(1.0 + 3.0 * n_tasks, title=title)
+    grid = figure.subplots(n_tasks, 2, squeeze=False)
     for (task, candidate), axes in np.ndenumerate(grid):
         draw_policy(
             axes, layouts.free[task], int(layouts.goal[task]), values[candidate, task], colours
         )
-        title = titles[candidate][task]
-        axes.set_title(
-            f"{headings[candidate]}\n{title}" if task == 0 else title, loc="left", fontsize="medium"
-        )
+        heading = f"{HEADINGS[candidate]}\n" if task == 0 else ""
+        axes.set_title(f"{heading}{titles[candidate][task]}", loc="left", fontsize="medium")
     figure.colorbar(colours, ax=grid, label="value of the best action", shrink=0.6, aspect=30)
     figure.legend(
         handles=[
@@ -96,6 +77,7 @@ def draw_policies(
         frameon=False,
         fontsize="small",
     )
+    return figure
 
 
 def draw_policy(

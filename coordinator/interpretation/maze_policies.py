@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.settings_builder import build
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.export.weights import Learned
 from spikeloop.coordinator.interpretation.maze_figures import policies_figure
-from spikeloop.coordinator.interpretation.results import Results, result_table
-from spikeloop.coordinator.store import atomic_files
+from spikeloop.coordinator.interpretation.results import Results
+from spikeloop.coordinator.report.result_table import result_table
 from spikeloop.tasks.base import FloatArray, References
 from spikeloop.tasks.maze import Maze, MazeLayouts
 from spikeloop.workers.seeding import Purpose, TaskSet, seeds, stream
@@ -39,14 +38,12 @@ class Policies:
     values: FloatArray
 
 
-def interpret_mazes(
-    learned: Learned, n_steps: int, n_tasks: int, seed: int, folder: Path
-) -> Results:
-    """Tabulate hits in new mazes, and draw the policies as ``policies.png``."""
-    found = run_in_mazes(learned.config, learned.point, n_steps, n_tasks, seed, str(learned.source))
+def interpret_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Results:
+    """Tabulate hits in new mazes, and draw the policies."""
+    found = run_in_mazes(learned, n_steps, n_tasks, seed)
     optimal, random = found.references.optimal, found.references.random
     columns = ("maze", "default Θ", "learned Θ", "optimal", "random")
-    table = result_table(f"Goal hits in {n_steps} steps of new mazes", "", *columns)
+    table = result_table(f"Goal hits in {n_steps} steps of new mazes", *columns)
     for maze, hits in enumerate(found.hits.T):
         expected = (optimal[maze], random[maze])
         table.add_row(str(maze), *(f"{h:.0f}" for h in hits), *(f"{e:.1f}" for e in expected))
@@ -57,14 +54,8 @@ def interpret_mazes(
         ]
         for row in found.hits
     ]
-    atomic_files.make_folder(folder)
-    figure = policies_figure(
-        found.layouts,
-        found.values,
-        titles,
-        f"Policies after {n_steps} steps in new mazes",
-        folder / "policies.png",
-    )
+    title = f"Policies after {n_steps} steps in new mazes"
+    figure = policies_figure(found.layouts, found.values, titles, title)
     numbers = {
         "steps": n_steps,
         "hits": {
@@ -74,25 +65,16 @@ def interpret_mazes(
             "random": random.tolist(),
         },
     }
-    return Results(numbers, [table], figures=[figure])
+    return Results(numbers, [table], figures={"policies": figure})
 
 
-def run_in_mazes(
-    config: RunConfig, learned: FloatArray, n_steps: int, n_tasks: int, seed: int, source: str
-) -> Policies:
+def run_in_mazes(learned: Learned, n_steps: int, n_tasks: int, seed: int) -> Policies:
     """Run an episode of the default and of the learned Θ in mazes that the search has never seen.
-
-    Args:
-        config: of a run with mazes.
-        learned: (n_dim,) the point to deploy.
-        n_steps: steps of each episode.
-        n_tasks: number of mazes.
-        seed: of the held-out mazes.
-        source: the beginning of error messages.
 
     Raises:
         ConfigError: the episodes would be too long, or the learner has no values of actions.
     """
+    config, source = learned.config, str(learned.source)
     assert isinstance(config.family, Maze)
     values = {**config.family.model_dump(), "n_steps": n_steps}
     family, _ = build(type(config.family), values, source, "family", Path())
@@ -102,7 +84,7 @@ def run_in_mazes(
     tasks = family.tables(layouts)
     episode_seeds = seeds(config.run.seed, Purpose.EPISODES, TaskSet.TRANSFER, seed, n=n_tasks)
     # In the run's own space: some physical values have bounds that depend on its episodes' length.
-    parameters = config.space.decode(np.stack([config.space.default_point(), learned]))
+    parameters = config.space.decode(np.stack([config.space.default_point(), learned.point]))
     episodes = config.learner.run_episodes(
         parameters, tasks, np.broadcast_to(episode_seeds, (2, n_tasks))
     )

@@ -1,7 +1,6 @@
 """Figures of functions learned from a teacher."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.quadratic import TARGET_RANGE
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLES: Mapping[str, tuple[str, str]] = {
     NETWORK: (COLOURS["learned"], "-"),
@@ -25,34 +24,10 @@ STYLES: Mapping[str, tuple[str, str]] = {
 """Colour and line of each predictor."""
 
 
-def errors_figure(errors: Errors, n_tasks: int, path: Path) -> Path:
-    """Write the figure of errors on so many new functions."""
+def errors_figure(errors: Errors, n_tasks: int) -> "Figure":
+    """Draw mean squared errors by the number of samples seen, with pointwise 95 % intervals."""
     figure = figures.new()
     axes = figure.subplots()
-    draw_errors(axes, errors)
-    axes.set_title(
-        f"Learning {n_tasks} new functions (mean, 95 % bootstrap intervals)", loc="left", pad=30
-    )
-    return figures.save(figure, path)
-
-
-def stages_figure(
-    target: FloatArray,
-    answers: Sequence[FloatArray],
-    titles: Sequence[str],
-    n_tasks: int,
-    path: Path,
-) -> Path:
-    """Write the figure of ``draw_stages``; ``n_tasks`` functions gave the errors in its titles."""
-    title = f"The same new function at stages of training (errors: means over {n_tasks} functions)"
-    figure = figures.new(0.9 + 1.9 * len(titles), title=title)
-    panels = figure.subplots(len(titles), 1, sharex=True)
-    draw_stages(panels, target, answers, titles, TARGET_RANGE)
-    return figures.save(figure, path)
-
-
-def draw_errors(axes: "Axes", errors: Errors) -> None:
-    """Draw mean squared errors by the number of samples seen, with pointwise 95 % intervals."""
     seen = np.arange(errors.n_samples)
     for name, band in errors.bands.items():
         colour, line = STYLES[name]
@@ -78,38 +53,38 @@ def draw_errors(axes: "Axes", errors: Errors) -> None:
     # A network that errs much more than the prior mean leaves the figure.
     highest = errors.bands[PRIOR].high.max()
     axes.set_ylim(0, 1.05 * max(highest, min(errors.bands[NETWORK].high.max(), 2 * highest)))
-    figures.legend_above(axes, ncols=5, bbox_to_anchor=(-0.02, 1), columnspacing=1.2)
-    figures.open_frame(axes)
+    title = f"Learning {n_tasks} new functions (mean, 95 % bootstrap intervals)"
+    figures.finish(axes, title, ncols=5, bbox_to_anchor=(-0.02, 1), columnspacing=1.2)
+    return figure
 
 
-def draw_stages(
-    panels: Sequence["Axes"],
-    target: FloatArray,
-    answers: Sequence[FloatArray],
-    titles: Sequence[str],
-    limits: tuple[float, float],
-) -> None:
+def within_reach(values: FloatArray, limits: tuple[float, float]) -> FloatArray:
+    """Clip answers that lie further beyond the limits of all targets than these are apart."""
+    least, most = limits
+    return values.clip(2 * least - most, 2 * most - least)
+
+
+def stages_figure(
+    target: FloatArray, answers: Sequence[FloatArray], titles: Sequence[str], n_tasks: int
+) -> "Figure":
     """Draw the targets of one episode, and the answers to them at each stage of training.
 
-    Args:
-        panels: one for each stage, from top to bottom.
-        target: (n_steps,).
-        answers: for each stage, (n_steps,).
-        titles: of the stages.
-        limits: of all targets; answers further beyond them than they are apart leave the figure.
+    Target and the answers of each stage are (n_steps,); ``n_tasks`` functions gave the errors in
+    the stages' titles.
     """
+    title = f"The same new function at stages of training (errors: means over {n_tasks} functions)"
+    figure = figures.new(0.9 + 1.9 * len(titles), title=title)
+    panels = figure.subplots(len(titles), 1, sharex=True)
     sample = np.arange(1, len(target) + 1)
-    least, most = limits
-    shown = np.concatenate([target, *answers]).clip(2 * least - most, 2 * most - least)
-    low, high = float(shown.min()), float(shown.max())
-    margin = 0.08 * (high - low)
+    shown = within_reach(np.concatenate([target, *answers]), TARGET_RANGE)
     for axes, answer, title in zip(panels, answers, titles, strict=True):
         axes.vlines(sample, target, answer, color=COLOURS["random"], lw=0.8, alpha=0.7)
         axes.plot(sample, target, "o-", color=COLOURS["reference"], ms=3.5, lw=1, label="target")
         axes.plot(sample, answer, "s-", color=COLOURS["learned"], ms=3.5, lw=1.4, label="answer")
         axes.set_title(title, loc="left", fontsize="medium")
-        axes.set(ylabel="output", ylim=(low - margin, high + margin))
-        axes.set_xlim(0.5, len(target) + 0.5)
+        axes.set(ylabel="output", xlim=(0.5, len(target) + 0.5))
+        figures.bound(axes, shown.min(), shown.max(), 0.08)
         figures.open_frame(axes)
     figures.legend_above(panels[0], ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[-1].set_xlabel("sample of the episode")
+    return figure

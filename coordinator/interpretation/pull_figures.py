@@ -1,7 +1,6 @@
 """Figures of the arms that are pulled in bandits, and of the regret."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,7 @@ from spikeloop.tasks.restless_bandit import RestlessTasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ROLE_COLOURS: Mapping[str, str] = {
     INFORMATIVE: COLOURS["default"],
@@ -39,23 +39,14 @@ MOST_ROWS = 200
 """Episodes in the figure of choices: more would not have a line of pixels each."""
 
 
-def choices_figure(tasks: Bandits, actions: IntArray, path: Path) -> Path:
-    """Write the figure of the arms that are pulled, by number and by role."""
+def choices_figure(tasks: Bandits, actions: IntArray) -> "Figure":
+    """Draw the arms that are pulled, by number and by role."""
     n = min(MOST_ROWS, tasks.n_tasks)
     figure = figures.new(title=f"Arms pulled in {n} new bandits, a row each")
     arms, roles = figure.subplots(1, 2, width_ratios=(1.2, 1))
     draw_arms(arms, tasks[:n], actions[:n])
     draw_roles(roles, tasks[:n], actions[:n])
-    return figures.save(figure, path)
-
-
-def regret_figure(known: Pulls, n_tasks: int, path: Path) -> Path:
-    """Write the figure of the regret in so many new bandits."""
-    figure = figures.new()
-    axes = figure.subplots()
-    draw_regret(axes, known)
-    axes.set_title(f"Regret in {n_tasks} new bandits (mean, 95 % bootstrap intervals)", loc="left")
-    return figures.save(figure, path)
+    return figure
 
 
 def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
@@ -67,17 +58,22 @@ def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
     from matplotlib import colormaps
     from matplotlib.colors import to_rgba
 
-    order, n_steps, n_arms = _order(tasks), actions.shape[1], tasks.interface.n_actions
+    order, n_steps = _order(tasks), actions.shape[1]
+    n_plain = tasks.interface.n_actions - isinstance(tasks, InformativeTasks)
     # The ends of the map would look like text and background.
-    colours = colormaps["viridis"](np.linspace(0.05, 0.92, n_arms))
+    colours = [*colormaps["viridis"](np.linspace(0.05, 0.92, n_plain))]
+    names = [f"arm {arm + 1}" for arm in range(n_plain)]
+    named = list(range(n_plain)) if n_plain <= 4 else [0, n_plain - 1]
     if isinstance(tasks, InformativeTasks):
-        colours[:-1] = colormaps["viridis"](np.linspace(0.05, 0.92, n_arms - 1))
-        colours[-1] = to_rgba(ROLE_COLOURS[INFORMATIVE])
+        colours.append(to_rgba(ROLE_COLOURS[INFORMATIVE]))
+        names.append(INFORMATIVE)
+        named.append(n_plain)
+    shades = np.array(colours)
     whole, width = (0.5, n_steps + 0.5, len(order) + 0.5, 0.5), max(0.35, 0.06 * n_steps)
-    axes.imshow(colours[actions[order]], extent=whole, aspect="auto", interpolation="nearest")
+    axes.imshow(shades[actions[order]], extent=whole, aspect="auto", interpolation="nearest")
     strip = (n_steps + 0.5 + width / 2, n_steps + 0.5 + 1.5 * width, whole[2], whole[3])
     best = best_arms(tasks)[order, -1:]
-    axes.imshow(colours[best], extent=strip, aspect="auto", interpolation="nearest")
+    axes.imshow(shades[best], extent=strip, aspect="auto", interpolation="nearest")
     axes.set_xlim(0.5, strip[1])
     axes.annotate(
         _best(tasks),
@@ -88,10 +84,8 @@ def draw_arms(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
         fontsize="small",
         annotation_clip=False,
     )
-    for arm in _named(n_arms - isinstance(tasks, InformativeTasks)):
-        axes.plot([], [], "s", color=colours[arm], label=f"arm {arm + 1}")
-    if isinstance(tasks, InformativeTasks):
-        axes.plot([], [], "s", color=colours[-1], label=INFORMATIVE)
+    for arm in named:
+        axes.plot([], [], "s", color=colours[arm], label=names[arm])
     _finish(axes, n_steps, len(order))
     axes.set_ylabel("episode, sorted by that arm")
 
@@ -111,10 +105,12 @@ def draw_roles(axes: "Axes", tasks: Bandits, actions: IntArray) -> None:
     axes.set_yticks([])
 
 
-def draw_regret(axes: "Axes", pulls: Pulls) -> None:
+def regret_figure(pulls: Pulls, n_tasks: int) -> "Figure":
     """Draw the mean cumulative expected regret with its 95 % band; marks are other policies."""
     from matplotlib.ticker import MaxNLocator
 
+    figure = figures.new()
+    axes = figure.subplots()
     band = pulls.regret
     n_steps = len(band.mean)
     pull = np.arange(n_steps + 1)
@@ -145,8 +141,10 @@ def draw_regret(axes: "Axes", pulls: Pulls) -> None:
     axes.set_xticks([tick for tick in ticks if tick <= n_steps])
     axes.set_xlim(0, n_steps * (1.04 + 0.025 * len(others)))
     axes.set_ylim(bottom=0)
+    axes.set_title(f"Regret in {n_tasks} new bandits (mean, 95 % bootstrap intervals)", loc="left")
     axes.legend(frameon=False, loc="upper left", fontsize="small")
     figures.open_frame(axes)
+    return figure
 
 
 def _order(tasks: Bandits) -> IntArray:
@@ -159,11 +157,6 @@ def _best(tasks: Bandits) -> str:
     if isinstance(tasks, InformativeTasks):
         return TARGET
     return "best in the end" if isinstance(tasks, RestlessTasks) else BEST
-
-
-def _named(n_arms: int) -> list[int]:
-    """Choose arms for the legend: all of few, else the first and the last."""
-    return list(range(n_arms)) if n_arms <= 4 else [0, n_arms - 1]
 
 
 def _finish(axes: "Axes", n_steps: int, n_episodes: int) -> None:

@@ -1,31 +1,29 @@
 """Results of an interpretation: tables and lines to print, the same numbers as JSON, figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from spikeloop.coordinator.stats.bootstrap import Interval
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True)
 class Results:
-    """One part of the results; ``numbers`` holds all that its tables and lines say."""
+    """One part of the results.
+
+    ``numbers`` holds all that its tables and lines say; ``figures`` are by the names of their
+    files.
+    """
 
     numbers: Mapping[str, Any]
     tables: Sequence[Table] = ()
     lines: Sequence[str] = ()
-    figures: Sequence[Path] = ()
-
-
-def result_table(title: str, caption: str, *columns: str, left: str = "") -> Table:
-    """Make a table whose columns are right-aligned, except for ``left``."""
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    for column in columns:
-        table.add_column(column, justify="left" if column == left else "right")
-    return table
+    figures: "Mapping[str, Figure]" = field(default_factory=dict)
 
 
 def percent(interval: Interval) -> str:

@@ -1,11 +1,12 @@
 """Figure of one episode of a spiking network: its inputs, spikes, thresholds and decisions."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeloop.coordinator.interpretation.episode_trace import EpisodeTrace, most_moved
+from spikeloop.coordinator.interpretation.prediction_figures import within_reach
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.figures import COLOURS
 
@@ -28,30 +29,20 @@ MOST_LINES = 60
 ADAPTIVE, PLAIN = COLOURS["learned"], COLOURS["reference"]
 
 
-def episode_figure(episode: EpisodeTrace, title: str, path: Path) -> Path:
-    """Write the figure of one episode."""
-    figure = figures.new(8.4)
-    draw_episode(figure, episode, title)
-    return figures.save(figure, path)
-
-
-def draw_episode(figure: "Figure", episode: EpisodeTrace, title: str) -> None:
+def episode_figure(episode: EpisodeTrace, title: str) -> "Figure":
     """Draw decisions on top, then input channels, spikes of both kinds of neurons, thresholds."""
-    n_plain = episode.spikes.shape[1] - episode.n_adaptive
-    heights = [1.3, 1.5, *([2.0] if episode.n_adaptive else []), *([2.0] if n_plain else [])]
-    heights += [1.4] if episode.n_adaptive else []
-    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    rest = iter(panels)
-    (draw_answers if episode.answers else draw_actions)(next(rest), episode)
-    draw_inputs(next(rest), episode)
+    parts = [(1.3, draw_answers if episode.answers else draw_actions), (1.5, draw_inputs)]
     if episode.n_adaptive:
-        draw_spikes(
-            next(rest), episode, slice(0, episode.n_adaptive), "adaptive\nneurons", ADAPTIVE
-        )
-    if n_plain:
-        draw_spikes(next(rest), episode, slice(episode.n_adaptive, None), "plain\nneurons", PLAIN)
+        parts.append((2.0, draw_adaptive_spikes))
+    if episode.n_adaptive < episode.spikes.shape[1]:
+        parts.append((2.0, draw_plain_spikes))
     if episode.n_adaptive:
-        draw_thresholds(next(rest), episode)
+        parts.append((1.4, draw_thresholds))
+    figure = figures.new(8.4)
+    heights = [height for height, _ in parts]
+    panels = figure.subplots(len(parts), 1, sharex=True, height_ratios=heights)
+    for axes, (_, draw) in zip(panels, parts, strict=True):
+        draw(axes, episode)
     ends = np.arange(1, episode.n_shown) * episode.window * episode.step_ms
     for axes in panels:
         if episode.n_shown <= MOST_LINES:
@@ -61,6 +52,7 @@ def draw_episode(figure: "Figure", episode: EpisodeTrace, title: str) -> None:
     panels[-1].set(xlabel="time (ms)", xlim=(0, episode.end_ms))
     panels[0].set_title(title, loc="left", pad=24)
     figure.align_ylabels()
+    return figure
 
 
 def draw_answers(axes: "Axes", episode: EpisodeTrace) -> None:
@@ -75,12 +67,9 @@ def draw_answers(axes: "Axes", episode: EpisodeTrace) -> None:
         lw=1.6,
         label="answer (at end)",
     )
-    least, most = episode.answer_range
-    shown = np.concatenate([episode.feedback, episode.acted]).clip(
-        2 * least - most, 2 * most - least
-    )
-    margin = 0.08 * (shown.max() - shown.min())
-    axes.set(ylabel="output", ylim=(shown.min() - margin, shown.max() + margin))
+    shown = within_reach(np.concatenate([episode.feedback, episode.acted]), episode.answer_range)
+    figures.bound(axes, shown.min(), shown.max(), 0.08)
+    axes.set_ylabel("output")
     figures.legend_above(axes, ncols=2)
 
 
@@ -141,25 +130,28 @@ def draw_inputs(axes: "Axes", episode: EpisodeTrace) -> None:
     axes.set_ylabel("inputs")
 
 
-def draw_spikes(axes: "Axes", episode: EpisodeTrace, which: slice, label: str, colour: str) -> None:
-    """Draw a mark for each spike of some neurons."""
-    spikes = episode.spikes[:, which]
+def draw_adaptive_spikes(axes: "Axes", episode: EpisodeTrace) -> None:
+    """Draw a mark for each spike of the adaptive neurons."""
+    spikes = episode.spikes[:, : episode.n_adaptive]
+    _draw_spikes(axes, spikes, episode.step_ms, "adaptive\nneurons", ADAPTIVE)
+
+
+def draw_plain_spikes(axes: "Axes", episode: EpisodeTrace) -> None:
+    """Draw a mark for each spike of the other neurons."""
+    spikes = episode.spikes[:, episode.n_adaptive :]
+    _draw_spikes(axes, spikes, episode.step_ms, "plain\nneurons", PLAIN)
+
+
+def _draw_spikes(
+    axes: "Axes", spikes: NDArray[np.bool_], step_ms: float, label: str, colour: str
+) -> None:
     step, neuron = np.nonzero(spikes)
     n = spikes.shape[1]
     size = float(np.clip(250 / n, 0.8, 4.0))
-    axes.plot((step + 0.5) * episode.step_ms, neuron, "|", ms=size, mew=0.9, color=colour)
-    rate = spikes.mean() / episode.step_ms * 1e3
+    axes.plot((step + 0.5) * step_ms, neuron, "|", ms=size, mew=0.9, color=colour)
+    rate = spikes.mean() / step_ms * 1e3
     axes.set(ylabel=label, ylim=(n - 0.5, -0.5))
-    axes.annotate(
-        f"{rate:.0f} Hz",
-        (1, 1),
-        xycoords="axes fraction",
-        xytext=(0, 1),
-        textcoords="offset points",
-        ha="right",
-        fontsize="small",
-        color=colour,
-    )
+    axes.set_title(f"{rate:.0f} Hz", loc="right", fontsize="small", pad=1, color=colour)
     axes.set_yticks([0, n - 1], ["1", str(n)])
 
 
@@ -173,11 +165,5 @@ def draw_thresholds(axes: "Axes", episode: EpisodeTrace) -> None:
         colour = colormaps["viridis"](0.9 * place / max(len(shown) - 1, 1))
         axes.plot(time, episode.thresholds[:, neuron], lw=1.2, color=colour)
     axes.set(ylabel="threshold / θ₀")
-    axes.annotate(
-        f"the {len(shown)} adaptive neurons whose thresholds vary most",
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(2, 1),
-        textcoords="offset points",
-        fontsize="small",
-    )
+    about = f"the {len(shown)} adaptive neurons whose thresholds vary most"
+    axes.set_title(about, loc="left", fontsize="small", pad=1)

@@ -67,7 +67,7 @@ def draw_anytime(found: Findings) -> "Figure":
     for variant, style in styled(found):
         _anytime_line(axes, variant, style, few)
     _anytime_axes(axes, found)
-    axes.set(xlabel="episodes spent by the search", ylabel="held-out score")
+    axes.set(xlabel=ANYTIME.xlabel, ylabel=ANYTIME.ylabel)
     ends = [_last(variant.anytime.value) for variant in found.variants]
     label_ends(axes, found, ends)
     return figure
@@ -80,45 +80,27 @@ def draw_profile(found: Findings) -> "Figure":
     for variant, style in styled(found):
         _profile_line(axes, variant, style, True)
     _profile_axes(axes, found)
-    axes.set(xlabel="held-out score τ", ylabel="share of runs with score ≥ τ")
+    axes.set(xlabel=PROFILE.xlabel, ylabel=PROFILE.ylabel)
     figures.legend_above(axes, ncols=4)
     return figure
 
 
-def draw_anytime_by_strategy(found: Findings) -> "Figure":
-    """Draw score against episodes, a panel for each strategy."""
-    figure = _by_strategy(found, _anytime_line, _anytime_axes)
-    figure.supxlabel("episodes spent by the search", fontsize="small")
-    figure.supylabel("held-out score", fontsize="small")
-    return figure
-
-
-def draw_profile_by_strategy(found: Findings) -> "Figure":
-    """Draw performance profiles, a panel for each strategy."""
-    figure = _by_strategy(found, _profile_line, _profile_axes)
-    figure.supxlabel("held-out score τ", fontsize="small")
-    figure.supylabel("share of runs with score ≥ τ", fontsize="small")
-    return figure
-
-
-def _by_strategy(
-    found: Findings, line: Callable[..., None], finish: "Callable[[Axes, Findings], None]"
-) -> "Figure":
+def draw_by_strategy(found: Findings, curve: "Curve") -> "Figure":
     """Draw a panel for each strategy, with bands and single runs and the baseline in grey."""
     from matplotlib.lines import Line2D
 
     kinds = strategies(found)
-    figure = figures.new()
-    panels = figures.panels(figure, len(kinds), height=1.9, margin=0.5, sharey=True)
-    figures.headings(panels, kinds)
+    figure, panels = figures.panels(kinds, height=1.9, margin=0.5, sharey=True)
     for axes, kind in zip(panels, kinds, strict=True):
         for variant in found.variants:
             if variant.name == found.baseline and variant.strategy != kind:
-                line(axes, variant, LineStyle(QUIET, "-", "o"), False, 1.2)
+                curve.line(axes, variant, LineStyle(QUIET, "-", "o"), False, 1.2)
         for variant, style in styled(found):
             if variant.strategy == kind:
-                line(axes, variant, style, True, 1.8)
-        finish(axes, found)
+                curve.line(axes, variant, style, True, 1.8)
+        curve.finish(axes, found)
+    figure.supxlabel(curve.xlabel, fontsize="small")
+    figure.supylabel(curve.ylabel, fontsize="small")
     lines = {variant.settings: style.line for variant, style in styled(found)}
     if len(set(lines.values())) > 1:
         colour = figures.COLOURS["reference"]
@@ -228,6 +210,20 @@ def _profile_axes(axes: "Axes", found: Findings) -> None:
     del found
     axes.set_ylim(-0.03, 1.03)
     figures.open_frame(axes)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A kind of curve: how a variant's line is drawn, how axes are finished, and their labels."""
+
+    line: Callable[..., None]
+    finish: "Callable[[Axes, Findings], None]"
+    xlabel: str
+    ylabel: str
+
+
+ANYTIME = Curve(_anytime_line, _anytime_axes, "episodes spent by the search", "held-out score")
+PROFILE = Curve(_profile_line, _profile_axes, "held-out score τ", "share of runs with score ≥ τ")
 
 
 def _last(values: FloatArray) -> float:

@@ -9,12 +9,13 @@ import numpy as np
 from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.report import figures
 from spikeloop.coordinator.report.comparison_curves import (
+    ANYTIME,
     FEW,
+    PROFILE,
     LineStyle,
     draw_anytime,
-    draw_anytime_by_strategy,
+    draw_by_strategy,
     draw_profile,
-    draw_profile_by_strategy,
     line_styles,
     styled,
 )
@@ -44,13 +45,13 @@ def comparison_figures(found: Findings) -> "Iterator[tuple[str, Figure]]":
     if any(np.isfinite(variant.anytime.value).any() for variant in found.variants):
         yield "anytime", draw_anytime(found)
         if not few:
-            yield "anytime_by_strategy", draw_anytime_by_strategy(found)
+            yield "anytime_by_strategy", draw_by_strategy(found, ANYTIME)
     if measured:
         yield "scores", draw_scores(found)
     if any(comparison.n for comparison in found.comparisons):
         yield "differences", draw_differences(found)
     if measured:
-        yield "profile", draw_profile(found) if few else draw_profile_by_strategy(found)
+        yield "profile", draw_profile(found) if few else draw_by_strategy(found, PROFILE)
 
 
 def draw_scores(found: Findings) -> "Figure":

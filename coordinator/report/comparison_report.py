@@ -13,7 +13,7 @@ from spikeloop.coordinator.comparison.findings.findings import Findings
 from spikeloop.coordinator.comparison.findings.variants import VariantFinding
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import command_line, duration
-from spikeloop.coordinator.report import figures, parameter_traces
+from spikeloop.coordinator.report import parameter_traces
 from spikeloop.coordinator.report.comparison_figures import comparison_figures
 from spikeloop.coordinator.report.page import (
     Block,
@@ -31,7 +31,8 @@ from spikeloop.coordinator.report.page import (
     signed,
     table_of,
 )
-from spikeloop.coordinator.report.run_report import frame, versions
+from spikeloop.coordinator.report.run_figures import frame
+from spikeloop.coordinator.report.run_report import versions
 from spikeloop.coordinator.report.tuning_report import tuning_blocks
 from spikeloop.coordinator.store import atomic_files
 from spikeloop.coordinator.store.folder_kind import COMPARISON_MANIFEST, is_run
@@ -194,12 +195,10 @@ def _where(folder: Path, found: Findings) -> Iterator[Block]:
         if not is_run(path):
             continue
         run = read_run(RunStore.open(path))
-        config = run.config
-        figure = figures.new()
+        candidates = frame(run.store, "candidates")
         recommended = parameter_traces.recommended_values(run)
-        if parameter_traces.draw_traces(
-            figure, frame(run.store, "candidates"), recommended, config.space
-        ):
+        figure = parameter_traces.traces_figure(candidates, recommended, run.config.space)
+        if figure is not None:
             score = variant.scores[example]
             yield Folded(
                 f"{variant.name}, seed {variant.seeds[example]}, score {score:.3f}",

@@ -55,26 +55,36 @@ def legend_above(axes: "Axes", ncols: int, **options: Any) -> None:
     axes.legend(frameon=False, ncols=ncols, **(place | options))
 
 
-def panels(figure: "Figure", n: int, height: float, margin: float, **shared: Any) -> "list[Axes]":
-    """Make ``n`` small axes in rows of ``PANEL_COLUMNS`` that share their horizontal axis.
+def finish(axes: "Axes", title: str, ncols: int, **options: Any) -> None:
+    """Open the frame of axes, and set their title with the legend between it and them."""
+    axes.set_title(title, loc="left", pad=30)
+    legend_above(axes, ncols, **options)
+    open_frame(axes)
+
+
+def bound(axes: "Axes", low: float, high: float, share: float) -> None:
+    """Set the vertical range, with a share of it as a margin at both ends."""
+    margin = share * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def panels(
+    titles: Sequence[str], height: float, margin: float, **shared: Any
+) -> "tuple[Figure, list[Axes]]":
+    """Make small axes with these titles in rows of ``PANEL_COLUMNS``, with one horizontal axis.
 
     Each row is ``height`` inches high; ``margin`` is what the figure has besides.
     """
-    n_rows = -(-n // PANEL_COLUMNS)
-    figure.set_size_inches(PAGE_WIDTH, margin + height * n_rows)
+    n, n_rows = len(titles), -(-len(titles) // PANEL_COLUMNS)
+    figure = new(margin + height * n_rows)
     grid = figure.subplots(n_rows, PANEL_COLUMNS, sharex=True, squeeze=False, **shared)
     made: list[Axes] = list(grid.flat)
     for axes in made[n:]:
         axes.remove()
-    for place, axes in enumerate(made[:n]):
+    for place, (axes, title) in enumerate(zip(made, titles, strict=False)):
         open_frame(axes)
+        axes.set_title(title, loc="left", fontsize="small")
         axes.tick_params(labelsize="x-small")
         if place + PANEL_COLUMNS >= n:  # the last of its column
             axes.tick_params(labelbottom=True)
-    return made[:n]
-
-
-def headings(axes: "Sequence[Axes]", texts: Sequence[str], fontsize: str = "small") -> None:
-    """Write a title at the left above each axes."""
-    for one, text in zip(axes, texts, strict=True):
-        one.set_title(text, loc="left", fontsize=fontsize)
+    return figure, made[:n]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,6 @@ FONTS = ("DejaVu Sans", "Verdana", "Helvetica", "Arial")
 class Text:
     """A paragraph; ``weight`` is "lead" for findings, "note" for what qualifies them, or ""."""
 
-    block: ClassVar[str] = "text"
     text: str
     weight: str = ""
 
@@ -42,7 +41,6 @@ class Table:
         align: a letter for each column, "l" or "r"; the first left and all others right if empty.
     """
 
-    block: ClassVar[str] = "table"
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -57,7 +55,6 @@ class Table:
 class Drawing:
     """A figure of matplotlib; ``about`` describes it for screen readers."""
 
-    block: ClassVar[str] = "drawing"
     figure: "Figure"
     caption: str
     about: str
@@ -67,7 +64,6 @@ class Drawing:
 class Code:
     """Text to be copied."""
 
-    block: ClassVar[str] = "code"
     text: str
 
 
@@ -75,7 +71,6 @@ class Code:
 class Folded:
     """Blocks that open on demand, and are open on paper."""
 
-    block: ClassVar[str] = "folded"
     title: str
     blocks: "Sequence[Block]"
 
@@ -110,6 +105,7 @@ def render(page: Page) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     numbers = iter(range(1, 10_000))
+    environment.globals["kind"] = lambda block: type(block).__name__
     environment.globals["svg"] = lambda drawing: Markup(
         svg(drawing.figure, drawing.about, f"f{next(numbers)}-")
     )

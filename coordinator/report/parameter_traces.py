@@ -39,21 +39,18 @@ def recommended_values(run: Run) -> pd.DataFrame:
     return pd.DataFrame(space.decode(points).values, index=numbers)
 
 
-def draw_traces(
-    figure: "Figure", candidates: pd.DataFrame, recommended: pd.DataFrame, space: ParameterSpace
-) -> int:
-    """Draw a small panel for each of the first ``MAX_PANELS`` parameters, and return their number.
+def traces_figure(
+    candidates: pd.DataFrame, recommended: pd.DataFrame, space: ParameterSpace
+) -> "Figure | None":
+    """Draw a small panel for each of the first ``MAX_PANELS`` parameters.
 
-    Args:
-        figure: an empty figure, whose height is changed to fit.
-        candidates: rows of the table of that name, with their ``theta_`` columns.
-        recommended: as from ``recommended_values``.
-        space: what the columns mean.
+    ``candidates`` are rows of the table of that name; None without their ``theta_`` columns.
+    ``recommended`` are as from ``recommended_values``.
     """
     if "theta_" + space.columns[0] not in candidates.columns:
-        return 0
+        return None
     shown = list(space.slices())[:MAX_PANELS]
-    panels = _panels(figure, [_title(parameter) for parameter, _ in shown])
+    figure, panels = _panels([_title(parameter) for parameter, _ in shown])
     default = space.decode(space.default_point()[None, :]).values[0]
     for axes, (parameter, columns) in zip(panels, shown, strict=True):
         names = [f"theta_{name}" for name in space.columns[columns]]
@@ -68,36 +65,39 @@ def draw_traces(
         figure.legend(
             *key.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
         )
-    return len(shown)
+    return figure
 
 
-def draw_summary(figure: "Figure", generations: pd.DataFrame) -> tuple[str, ...]:
-    """Draw a small panel for each number that the strategy reports, and return their names."""
-    columns = [name for name in generations.columns if name.startswith("strategy_")][:MAX_PANELS]
-    names = tuple(column.removeprefix("strategy_") for column in columns)
+def reported_numbers(generations: pd.DataFrame) -> list[str]:
+    """Name the numbers that the strategy reports, the first ``MAX_PANELS``."""
+    columns = [name for name in generations.columns if name.startswith("strategy_")]
+    return [column.removeprefix("strategy_") for column in columns[:MAX_PANELS]]
+
+
+def summary_figure(generations: pd.DataFrame) -> "Figure":
+    """Draw a small panel for each of the ``reported_numbers``, of which there are some."""
+    names = reported_numbers(generations)
+    figure, panels = _panels(names)
     number = generations["generation"].to_numpy()
-    for axes, column in zip(_panels(figure, names), columns, strict=True):
-        value = generations[column].to_numpy(dtype=np.float64)
+    for axes, name in zip(panels, names, strict=True):
+        value = generations[f"strategy_{name}"].to_numpy(dtype=np.float64)
         axes.plot(number, value, color=COLOURS["learned"], marker="o", ms=2.5, lw=1.2)
         finite = value[np.isfinite(value)]
         if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
             axes.set_yscale("log")
-    return names
+    return figure
 
 
-def _panels(figure: "Figure", titles: Sequence[str]) -> "list[Axes]":
+def _panels(titles: Sequence[str]) -> "tuple[Figure, list[Axes]]":
     """Make titled axes in rows, generations along their shared horizontal axis."""
     from matplotlib.ticker import MaxNLocator
 
-    if not titles:
-        return []
-    made = figures.panels(figure, len(titles), height=1.45, margin=0.7)
-    figures.headings(made, titles)
-    for place, axes in enumerate(made):
+    figure, made = figures.panels(titles, height=1.45, margin=0.7)
+    for axes in made:
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        if place + figures.PANEL_COLUMNS >= len(titles):
-            axes.set_xlabel("generation", fontsize="x-small")
-    return made
+    for axes in made[-figures.PANEL_COLUMNS :]:
+        axes.set_xlabel("generation", fontsize="x-small")
+    return figure, made
 
 
 def _title(parameter: Parameter) -> str:

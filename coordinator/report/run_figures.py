@@ -14,7 +14,7 @@ from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.workers.seeding import Purpose, TaskSet, stream
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LABELS = {"default": "default Θ", "random": "random Θ", "learned": "learned Θ"}
 
@@ -24,30 +24,26 @@ def write_run_figures(run: Run) -> list[Path]:
     config, store = run.config, run.store
     seed, scale = config.run.seed, ends(config.family.interface)
     generations, curves, transfer = (
-        _frame(store, name) for name in ("generations", "curves", "transfer")
+        frame(store, name) for name in ("generations", "curves", "transfer")
     )
-    made = []
-    if generations is not None:
-        figure = figures.new()
-        draw_search(figure.subplots(), generations, curves, seed, scale)
-        made.append(figures.save(figure, store.folder / "figures" / "search.png"))
-    if transfer is not None:
+    drawn = {}
+    if not generations.empty:
+        drawn["search"] = search_figure(generations, curves, seed, scale)
+    if not transfer.empty:
         transfer = transfer[transfer["transfer_seed"] == config.transfer.seed]
         n_steps = config.family.interface.n_steps
-        figure = figures.new()
-        draw_learning(figure.subplots(), transfer, n_steps, seed, scale)
-        made.append(figures.save(figure, store.folder / "figures" / "learning.png"))
-    return made
+        drawn["learning"] = learning_figure(transfer, n_steps, seed, scale)
+    folder = store.folder / "figures"
+    return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
-def draw_search(
-    axes: "Axes",
+def search_figure(
     generations: pd.DataFrame,
-    curves: pd.DataFrame | None,
+    curves: pd.DataFrame,
     seed: int,
     scale: tuple[str, str],
     title: str = "The search",
-) -> None:
+) -> "Figure":
     """Draw fitness of the population and held-out score of the recommended point.
 
     The fitness of each generation comes from its own fresh tasks, so its line moves with how hard
@@ -55,11 +51,13 @@ def draw_search(
     """
     from matplotlib.ticker import MaxNLocator
 
+    figure = figures.new()
+    axes = figure.subplots()
     number, mean, sd = (generations[name].to_numpy() for name in ("generation", "mean", "sd"))
     axes.fill_between(number, mean - sd, mean + sd, color=COLOURS["random"], alpha=0.25, lw=0)
     axes.plot(number, mean, color=COLOURS["random"], label="population: mean ± SD")
     axes.plot(number, generations["best"], color=COLOURS["best"], lw=1, label="population: best")
-    if curves is not None:
+    if not curves.empty:
         held_out = {
             int(str(g)): held_out_of(episodes, seed, int(str(g)))
             for g, episodes in curves.groupby("generation")
@@ -81,19 +79,20 @@ def draw_search(
     axes.axhline(0.0, color=COLOURS["reference"], lw=0.8, ls=":")
     axes.set(xlabel="generation", ylabel=f"score (0 {scale[0]}, 1 {scale[1]})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(title, loc="left", pad=30)
-    figures.legend_above(axes, ncols=3)
-    figures.open_frame(axes)
+    figures.finish(axes, title, ncols=3)
+    return figure
 
 
-def draw_learning(
-    axes: "Axes", transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
-) -> None:
+def learning_figure(
+    transfer: pd.DataFrame, n_steps: int, seed: int, scale: tuple[str, str]
+) -> "Figure":
     """Draw reward per step within held-out episodes, for each Θ, with pointwise 95 % intervals.
 
     ``scale`` names the policies that score 0 and 1. Other policies have no line here: they may
     learn, and a level line beside learning curves would hide that.
     """
+    figure = figures.new()
+    axes = figure.subplots()
     n_bins = len(transfer["curve"].iloc[0])
     step = (np.arange(n_bins) + 0.5) * n_steps / n_bins
     for number, (theta, label) in enumerate(LABELS.items()):
@@ -119,11 +118,14 @@ def draw_learning(
             color=COLOURS["reference"],
         )
     axes.set(xlabel="step of an episode", ylabel="reward per step", xlim=(0, n_steps))
-    axes.set_title(f"Learning {len(tasks)} tasks never seen by the search", loc="left", pad=30)
-    figures.legend_above(axes, ncols=3)
-    figures.open_frame(axes)
+    figures.finish(axes, f"Learning {len(tasks)} tasks never seen by the search", ncols=3)
+    return figure
 
 
-def _frame(store: RunStore, name: str) -> pd.DataFrame | None:
+def frame(store: RunStore, name: str) -> pd.DataFrame:
+    """Read a table of the run, committed generations only; without rows if there is none."""
     table = store.table(name)
-    return None if table is None or table.num_rows == 0 else table.to_pandas()
+    found = pd.DataFrame() if table is None else table.to_pandas()
+    if name == "transfer" or found.empty:
+        return found
+    return found[found["generation"] <= store.generation()]

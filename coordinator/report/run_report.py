@@ -10,7 +10,7 @@ from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.config.stopping import Rule, describe_stop
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.formatting import duration
-from spikeloop.coordinator.report import figures, parameter_traces, run_figures
+from spikeloop.coordinator.report import parameter_traces, run_figures
 from spikeloop.coordinator.report.page import (
     Block,
     Drawing,
@@ -39,7 +39,7 @@ LONGEST_ERROR = 300
 def run_page(run: Run) -> Page:
     """Build the report of a run."""
     config, store, manifest = run.config, run.store, run.store.manifest()
-    frames = {name: frame(store, name) for name in TABLES}
+    frames = {name: run_figures.frame(store, name) for name in TABLES}
     others = other_transfers(store)
     done, planned = max(store.generation(), 0), config.run.generations
     ended = list(_stops(config, frames["generations"]))
@@ -64,15 +64,6 @@ def run_page(run: Run) -> Page:
     )
 
 
-def frame(store: RunStore, name: str) -> pd.DataFrame:
-    """Read a table of the run, committed generations only; without rows if there is none."""
-    table = store.table(name)
-    found = pd.DataFrame() if table is None else table.to_pandas()
-    if name == "transfer" or found.empty:
-        return found
-    return found[found["generation"] <= store.generation()]
-
-
 def other_transfers(store: RunStore) -> OtherTransfers:
     """Read the transfer evaluations that are not the run's own, by file name."""
     return {
@@ -86,26 +77,17 @@ def _search(config: RunConfig, frames: dict[str, pd.DataFrame]) -> Iterator[Bloc
     if generations.empty:
         yield Text("No generation is committed yet.")
         return
-    figure = figures.new()
-    run_figures.draw_search(
-        figure.subplots(),
-        generations,
-        None if curves.empty else curves,
-        config.run.seed,
-        ends(config.family.interface),
-        title="",
-    )
+    scale = ends(config.family.interface)
     yield Drawing(
-        figure,
+        run_figures.search_figure(generations, curves, config.run.seed, scale, title=""),
         "Fitness comes from fresh tasks in every generation, so its line moves with how "
         "hard they are; the held-out tasks are the same throughout.",
         f"Fitness of the population over {len(generations)} generations: the mean goes from "
         f"{generations['mean'].iloc[0]:.3f} to {generations['mean'].iloc[-1]:.3f}.",
     )
-    summary = figures.new()
-    if names := parameter_traces.draw_summary(summary, generations):
+    if names := parameter_traces.reported_numbers(generations):
         yield Drawing(
-            summary,
+            parameter_traces.summary_figure(generations),
             "What the strategy reports of itself after each generation.",
             f"Over generations: {', '.join(names)}.",
         )
@@ -155,12 +137,11 @@ def _where(run: Run, frames: dict[str, pd.DataFrame]) -> Iterator[Block]:
     except (ConfigError, ValueError) as error:  # a state is damaged, or of another version
         yield Text(f"What the strategy recommended cannot be read: {error}", "note")
         recommended = pd.DataFrame(np.empty((0, space.n_dim)))
-    figure = figures.new()
-    shown = parameter_traces.draw_traces(figure, candidates, recommended, space)
-    if shown == 0:
+    figure = parameter_traces.traces_figure(candidates, recommended, space)
+    if figure is None:
         yield Text(f"{space.n_dim} parameters are too many to be stored candidate by candidate.")
         return
-    n = len(space.parameters)
+    shown, n = len(figure.axes), len(space.parameters)
     yield Drawing(
         figure,
         "The population in each generation, in physical units; the vertical axis is the whole "

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.report import figures, run_figures
+from spikeloop.coordinator.report import run_figures
 from spikeloop.coordinator.report.page import Block, Drawing, Table, Text
 from spikeloop.coordinator.report.transfer_table import COLUMNS, describe_difference, theta_rows
 from spikeloop.coordinator.search import baselines
@@ -23,12 +23,8 @@ def transfer_blocks(
 ) -> Iterator[Block]:
     """Show scores, planned comparisons and learning curves of held-out episodes.
 
-    Args:
-        config: of the run.
-        transfer: rows of the table of that name; there may be none, or, from older programs,
-            several transfer seeds.
-        over: whether the search has ended.
-        others: further evaluations, each with its own table below that of the run.
+    ``transfer`` are rows of the table of that name; there may be none, or, from older programs,
+    several transfer seeds. ``others`` each have a table of their own below it.
     """
     evaluations = (
         [] if transfer.empty else [("", own) for _, own in transfer.groupby("transfer_seed")]
@@ -75,11 +71,9 @@ def transfer_blocks(
         return
     episodes = transfer[transfer["transfer_seed"] == config.transfer.seed]
     if not episodes.empty:
-        figure = figures.new()
         steps = config.family.interface.n_steps
-        run_figures.draw_learning(figure.subplots(), episodes, steps, config.run.seed, (zero, one))
         yield Drawing(
-            figure,
+            run_figures.learning_figure(episodes, steps, config.run.seed, (zero, one)),
             "Reward per step within held-out episodes, with pointwise 95 % intervals; dashed and "
             f"dotted lines are the {one} and the {zero}.",
             "Learning curves of the default, random and learned hyperparameters.",

@@ -80,12 +80,7 @@ def best_trial(trials: pd.DataFrame) -> Mapping[str, Any] | None:
 
 
 def study_of(trials: pd.DataFrame, space: ParameterSpace) -> "Study":
-    """Make a study in memory; ValueError if trials are outside the space, which has then changed.
-
-    Args:
-        trials: of one strategy, with the columns of ``trials.parquet``.
-        space: what was tuned.
-    """
+    """Make a study in memory; ValueError if the space has changed, so that trials lie outside."""
     import optuna
     from optuna.trial import TrialState
 

@@ -11,12 +11,9 @@ from spikeloop.coordinator.store.run_store import RunStore
 
 
 def write_report(folder: Path, out: Path | None = None, trust: bool = False) -> Path:
-    """Write the report of a run or of a comparison, and return its file.
+    """Write the report of a run or of a comparison, by default ``report.html`` in its folder.
 
-    Args:
-        folder: of the run or comparison.
-        out: the file; ``report.html`` in the folder by default.
-        trust: load the own classes that its configuration names, as for ``read_run``.
+    With ``trust`` the own classes are loaded that its configuration names.
     """
     path = out or folder / "report.html"
     text = render(_page(folder, trust))

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from support.paths import ROOT
 
@@ -83,21 +82,18 @@ def test_no_port_is_published_to_other_machines() -> None:
             assert list(published(document)) == [], path
 
 
-@pytest.mark.parametrize(
-    ("text", "n_found"),
-    [
-        ("ports: ['127.0.0.1:8265:8265']", 0),
-        ("ports: ['8265:8265']", 1),
-        ("ports: ['0.0.0.0:8265:8265']", 1),
-        ("ports: [8265]", 1),
-        ("a: {network_mode: host}", 1),
-        ("ports: [{target: 80, published: 80}]", 1),
-        ("spec: {type: NodePort}", 1),
-        ("ports: [{containerPort: 80, hostPort: 80}]", 1),
-    ],
-)
-def test_published_ports_are_found(text: str, n_found: int) -> None:
-    assert len(list(published(yaml.safe_load(text)))) == n_found
+def test_published_ports_are_found() -> None:
+    assert list(published(yaml.safe_load("ports: ['127.0.0.1:8265:8265']"))) == []
+    for text in (
+        "ports: ['8265:8265']",
+        "ports: ['0.0.0.0:8265:8265']",
+        "ports: [8265]",
+        "a: {network_mode: host}",
+        "ports: [{target: 80, published: 80}]",
+        "spec: {type: NodePort}",
+        "ports: [{containerPort: 80, hostPort: 80}]",
+    ):
+        assert len(list(published(yaml.safe_load(text)))) == 1, text
 
 
 def secrets_in(text: str) -> list[str]:

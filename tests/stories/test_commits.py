@@ -1,22 +1,23 @@
 """Several generations to a commit, crashes and interrupts between and within: the same contents."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.small_run import (
+    Crash,
+    RecordingReporter,
     SilentReporter,
     assert_same_contents,
+    crash_before_each_file,
+    interrupt_run,
     resume_run,
     small_config,
     start_config,
 )
 
-from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.config.run_config import RunConfig
-from spikeloop.coordinator.search import run_session
 from spikeloop.coordinator.search.commits import Commits
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
@@ -26,10 +27,6 @@ GENERATIONS = [
     pytest.param(g, marks=() if g in (1, 4) else pytest.mark.exhaustive) for g in range(1, 8)
 ]
 """Generations at which something happens: the first after a commit, and one between two commits."""
-
-
-class Crash(BaseException):
-    """Stands for a process that is gone at this point."""
 
 
 def together(every: int, **changes: dict[str, Any]) -> RunConfig:
@@ -62,40 +59,19 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_generations_committed_together_are_the_same(
     one_by_one: Path, tmp_path: Path, every: int, states: list[int]
 ) -> None:
-    reported: list[int] = []
-
-    class Reporter(SilentReporter):
-        def generation(self, report: Any) -> None:
-            reported.append(report.generation)
-
-    folder = start_config(together(every), tmp_path / "small", Reporter())
+    reporter = RecordingReporter()
+    folder = start_config(together(every), tmp_path / "small", reporter)
+    reported = [report.generation for report in reporter.reports]
     assert committed(folder) == [0, *reported] == states
     assert_whole(folder, one_by_one)
 
 
 @pytest.mark.parametrize("every", [1, pytest.param(3, marks=pytest.mark.exhaustive), 100])
 def test_resume_after_a_crash_at_each_file_gives_identical_tables(
-    one_by_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+    one_by_one: Path, tmp_path: Path, every: int
 ) -> None:
-    """The run dies before the first rename of each file and is resumed each time."""
-    replace, folder = os.replace, tmp_path / "small"
-    survived: set[tuple[str, str]] = set()
-
-    def crash_before(source: Any, target: Any) -> None:
-        file = Path(target).parent.name, Path(target).name
-        if file not in survived and file[1] != "run.json":  # without it there is no run to resume
-            survived.add(file)
-            raise Crash
-        replace(source, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", crash_before)
-        for _ in range(1000):
-            try:
-                resume_run(folder) if folder.exists() else start_config(together(every), folder)
-                break
-            except Crash:
-                continue
+    folder = tmp_path / "small"
+    survived = crash_before_each_file(folder, lambda: start_config(together(every), folder))
     assert len(survived) >= 12
     assert_whole(folder, one_by_one)
 
@@ -133,14 +109,8 @@ def test_resume_after_a_crash_between_commits_gives_identical_tables(
 def test_interrupt_commits_what_is_finished(
     one_by_one: Path, tmp_path: Path, generation: int
 ) -> None:
-    stop, folder = StopSignal(), tmp_path / "small"
-
-    class Interrupting(SilentReporter):
-        def started(self, what: str, n_episodes: int) -> None:
-            stop.requested = what.startswith(f"generation {generation + 1}/")
-
-    with pytest.raises(Interrupted):
-        run_session.start(together(3), folder, Interrupting(), stop)
+    folder = tmp_path / "small"
+    interrupt_run(folder, f"generation {generation + 1}/", together(3))
     assert committed(folder)[-1] == generation
     assert verify(RunStore(folder)).problems == []
     resume_run(folder)
@@ -159,12 +129,7 @@ def test_stopping_rule_commits_what_is_finished(tmp_path: Path) -> None:
 def test_going_back_between_two_commits_goes_to_the_earlier_one(
     one_by_one: Path, tmp_path: Path, after: int, left: int
 ) -> None:
-    folder, notes = start_config(together(3), tmp_path / "small"), []
-
-    class Noting(SilentReporter):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-    resume_run(folder, Noting(), after=after)
-    assert f"from generation 8 to {left};" in notes[0]
+    folder, reporter = start_config(together(3), tmp_path / "small"), RecordingReporter()
+    resume_run(folder, reporter, after=after)
+    assert f"from generation 8 to {left};" in reporter.notes[0]
     assert_same_contents(folder, one_by_one)

@@ -10,6 +10,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -64,6 +65,12 @@ def on_a_terminal(
         process.wait()
 
 
+def processes_of(process: subprocess.Popen[Any]) -> tuple[list[psutil.Process], Path]:
+    """Return the processes below one, and the folder of its cluster."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    return family, folder_of(family)
+
+
 def wait_for_state(process: subprocess.Popen[bytes], terminal: int, folder: Path) -> None:
     """Wait for the first commit; empty the terminal meanwhile, so that no write to it blocks."""
 
@@ -81,8 +88,7 @@ def test_closed_terminal_ends_a_run_resumably(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     with on_a_terminal(tmp_path) as (process, terminal):
         wait_for_state(process, terminal, folder)
-        family = psutil.Process(process.pid).children(recursive=True)
-        ray = folder_of(family)
+        family, ray = processes_of(process)
         os.close(terminal)
         os.killpg(process.pid, signal.SIGHUP)  # as a shell does for all processes of its jobs
         assert process.wait(SOON_S) == 4
@@ -154,9 +160,8 @@ def test_resume_after_sigkill_of_the_coordinator_gives_identical_tables(tmp_path
         # The episodes of generation 3 are written, its state perhaps not: the middle of a commit.
         wait_for(process, (folder / "episodes" / "part-000003.parquet").exists)
         workers = worker_processes(process.pid)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family, ray = processes_of(process)
         names = {p.name() for p in family}
-        ray = folder_of(family)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert workers  # one or both: the search begins with the first that is ready
@@ -183,8 +188,7 @@ def test_no_process_outlives_a_comparison(tmp_path: Path, sent: str, code: int) 
     arguments = [*COMMAND, "compare", "small.toml", "--workers", "2", "--out", "."]
     with child(arguments, tmp_path) as process:
         wait_for(process, lambda: any((tmp_path / "small").glob("**/*.npz")))
-        family = psutil.Process(process.pid).children(recursive=True)
-        ray = folder_of(family)
+        family, ray = processes_of(process)
         process.send_signal(signal.Signals[sent])
         output, errors = process.communicate()
     assert process.returncode == code, (output, errors)

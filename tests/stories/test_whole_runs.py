@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support.paths import OWN_CLASSES
 from support.small_run import (
-    SilentReporter,
     assert_same_contents,
+    interrupt_run,
     resume_run,
     run_tables,
     small_config,
@@ -15,11 +15,10 @@ from support.small_run import (
     start_config,
 )
 
-from spikeloop.cluster.signals import Interrupted, StopSignal
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import RunConfig
 from spikeloop.coordinator.errors import RunFailed
-from spikeloop.coordinator.search import racing, run_session
+from spikeloop.coordinator.search import racing
 from spikeloop.coordinator.store.run_store import RunStore
 from spikeloop.coordinator.verification.verify_run import verify
 from spikeloop.workers.job import Grid
@@ -59,12 +58,6 @@ def test_tasks_of_search_monitor_and_transfer_are_disjoint(undisturbed: Path) ->
     assert len(set.union(*tasks)) == sum(map(len, tasks))
 
 
-def test_finished_run_is_resumed_without_change(undisturbed: Path, tmp_path: Path) -> None:
-    folder = start_config(small_config(), tmp_path / "small")
-    resume_run(folder)
-    assert_same_contents(folder, undisturbed)
-
-
 def test_too_many_failures_end_the_run_with_one_traceback(tmp_path: Path) -> None:
     learner = {"kind": "failing_learner:Echo", "fault": "raise", "broken_from": 0.0}
     with pytest.raises(RunFailed, match="24 of 24") as error:
@@ -86,14 +79,7 @@ def ascending(every: int) -> RunConfig:
 
 def test_search_by_gradients_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     undisturbed = start_config(ascending(1), tmp_path / "undisturbed" / "small")
-    stop = StopSignal()
-
-    class Interrupting(SilentReporter):
-        def started(self, what: str, n_episodes: int) -> None:
-            stop.requested = what.startswith("generation 5/")
-
-    with pytest.raises(Interrupted):
-        run_session.start(ascending(3), tmp_path / "small", Interrupting(), stop)
+    interrupt_run(tmp_path / "small", "generation 5/", ascending(3))
     resume_run(tmp_path / "small")
     assert_same_contents(tmp_path / "small", undisturbed)
     assert verify(RunStore(tmp_path / "small")).problems == []

@@ -6,7 +6,7 @@ synapses, router, counters, and the order and times of events are each one's own
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from spikeloop.workers.chip.mismatch import neurons_of_chip
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.learners.chip.agent import ChipAgent
 from spikeloop.workers.learners.chip.coding import CODINGS, choose
-from spikeloop.workers.learners.chip.episode import decision_protocol, next_state, run_episode
+from spikeloop.workers.learners.chip.episode import decision_protocol, episode_kernel, next_state
 from spikeloop.workers.plasticity import hooks
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 from spikeloop.workers.plasticity.td_published import PublishedMemory
@@ -88,7 +88,8 @@ def emulated(setup: Setup, core: Core | None = None, memory: Memory | None = Non
         due=np.zeros(setup.n_steps, dtype=np.int64),
     )
     rewards: FloatArray = np.zeros(N_DECISIONS)
-    run_episode(
+    program: Any = type(memory)
+    episode_kernel(program)(
         core,
         memory,
         environments(setup.tasks)[0],

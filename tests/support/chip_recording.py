@@ -55,27 +55,6 @@ def record(core: Core, n_steps: int, events: Sequence[Event] = ()) -> Recording:
     return Recording(membrane_V, mask_bits(masks))
 
 
-def record_spikes(core: Core, n_steps: int, events: Sequence[Event] = ()) -> NDArray[np.uint32]:
-    """(n_steps,) the masks of neurons that fired; the chip takes strides where it may.
-
-    Between events it runs for as many steps at once as spikes stay in the router.
-    """
-    masks = np.empty(n_steps, dtype=np.uint32)
-    start = int(core.clock[0])
-    due = by_step(events)
-    step = 0
-    stops = sorted({s - start for s in due} | {n_steps})
-    while step < n_steps:
-        for _, row, address_u6 in due.get(start + step, ()):
-            send(core, row, address_u6)
-        stop = next(s for s in stops if s > step)
-        burst = min(core.delay, stop - step)
-        advance(core, burst)
-        masks[step : step + burst] = latest_masks(core, burst)
-        step += burst
-    return masks
-
-
 def latest_masks(core: Core, n_steps: int) -> NDArray[np.uint32]:
     """(n_steps,) the masks of the latest steps, at most the router's delay, from its queue."""
     masks = np.zeros(n_steps, dtype=np.uint32)

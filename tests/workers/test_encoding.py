@@ -59,21 +59,6 @@ def test_a_value_has_the_same_bits_beside_any_others_and_in_any_memory_layout() 
     np.testing.assert_array_equal(CODE.encode(values[::3]), whole[::3])
 
 
-def population_vector(code: PopulationCode, values: np.ndarray) -> np.ndarray:
-    """Centres weighted by rates, the classical way to read a population."""
-    rates = code.encode(values)
-    decoded: np.ndarray = (rates * code.centres).sum(axis=1) / rates.sum(axis=1)
-    return decoded
-
-
-def test_the_population_vector_reads_the_value_off_away_from_the_ends() -> None:
-    """To 1e-6 of a spacing at the width 1; the control is a width at which gaps open."""
-    values = np.linspace(-5, 5, 201)[:, None]
-    assert np.abs(population_vector(CODE, values) - values[:, 0]).max() < 1e-6
-    narrow = PopulationCode(-10.0, 10.0, 21, width=0.2)
-    assert np.abs(population_vector(narrow, values) - values[:, 0]).max() > 0.1
-
-
 @pytest.mark.parametrize("width", [0.7, 1.0, 2.0])
 def test_the_sum_of_all_rates_hardly_depends_on_the_value(width: float) -> None:
     """It is w sqrt(2 pi) up to 2 exp(-2 pi² w²), by Poisson's formula."""

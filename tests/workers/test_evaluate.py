@@ -122,13 +122,6 @@ def test_common_noise_shares_the_seed_of_a_task_among_candidates() -> None:
     assert np.unique(own).size == 12
 
 
-def test_evaluation_is_repeatable_up_to_wall_time() -> None:
-    first, second = whole(grid(Echo())), whole(grid(Echo()))
-    np.testing.assert_array_equal(first.returns, second.returns)
-    assert first.worker == second.worker != ""
-    assert first.wall_s >= 0
-
-
 @pytest.mark.parametrize(
     ("fault", "status", "message"),
     [

@@ -48,7 +48,7 @@ def test_kernels_compile_their_parts_without_an_entry_for_python(
 
 def test_the_episode_and_all_programs_are_compiled_without_reference_counting() -> None:
     compiled: Any
-    for compiled in (episode._compiled(TdMemory), router.advance):
+    for compiled in (episode.episode_kernel(TdMemory), router.advance):
         assert compiled.targetoptions["_nrt"] is False
     assert hooks.OPTIONS["_nrt"] is False
 

@@ -20,11 +20,6 @@ def first_number(run_seed: int, purpose: Purpose, *coordinates: int) -> int:
     return int(stream(run_seed, purpose, *coordinates).integers(2**63))
 
 
-def test_the_same_coordinates_give_the_same_numbers() -> None:
-    one, two = (stream(7, Purpose.TASKS, TaskSet.SEARCH, 3).random(5) for _ in range(2))
-    np.testing.assert_array_equal(one, two)
-
-
 def test_any_other_coordinate_gives_other_numbers() -> None:
     """Also coordinates of more than 32 bits, and tuples of other lengths."""
     keys = [

@@ -32,10 +32,9 @@ DECAY_V, LEAK, DRIVE_EXC, DRIVE_INH, DECAY_EXC, DECAY_INH, NOISE = (
     row * N_NEURONS for row in range(4, 11)
 )
 V_LEAK, V_THRESH, V_RESET, REFRACTORY_STEPS = (row * N_NEURONS for row in range(11, 15))
-# A stride: its step coefficients, in the order of those above, then the bounds that allow it.
-STRIDE_V, STRIDE_LEAK, STRIDE_EXC, STRIDE_INH, STRIDE_DECAY_EXC, STRIDE_DECAY_INH, STRIDE_NOISE = (
-    row * N_NEURONS for row in range(15, 22)
-)
+# What is added to the rows of a step's coefficients gives those of a stride's.
+STEP, STRIDE = 0, 11 * N_NEURONS
+# The bounds that allow a stride.
 PEAK_EXC, PEAK_INH, CEILING, FLOOR, HOLD, HOLD_INH = (row * N_NEURONS for row in range(22, 28))
 ANALOG_SIZE = 28 * N_NEURONS
 
@@ -77,15 +76,12 @@ def stride_steps(step_s: float) -> int:
 def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArray[np.float32]:
     """Return the resting state and the coefficients of the neurons, (28 · 32,) float32.
 
+    At rest, the stationary standard deviation of every membrane is ``noise_V``.
+
     Noise enters as one uniform increment per step or stride of length h, a signed 32-bit integer
-    times ``NOISE`` or ``STRIDE_NOISE``. Its variance is (1 − e^(−2h/τ_m)) of the stationary one, so
+    times ``NOISE``. Its variance is (1 − e^(−2h/τ_m)) of the stationary one, so
     that the membrane, which sums about τ_m/h of them, has the wanted deviation and a distribution
     close to Gaussian.
-
-    Args:
-        cells: physical values.
-        step_s: integration step.
-        noise_V: stationary standard deviation of every membrane at rest.
     """
     block = np.zeros(ANALOG_SIZE, dtype=np.float32)
 
@@ -104,10 +100,9 @@ def analog_block(cells: NeuronConstants, step_s: float, noise_V: float) -> NDArr
     stride_s = n_steps * step_s
     step = _coefficients(cells, step_s, noise_V)
     stride = _coefficients(cells, stride_s, noise_V)
-    for row, values in zip(range(DECAY_V, V_LEAK, N_NEURONS), step, strict=True):
-        put(row, values)
-    for row, values in zip(range(STRIDE_V, PEAK_EXC, N_NEURONS), stride, strict=True):
-        put(row, values)
+    for i in range(len(step)):
+        put(STEP + DECAY_V + i * N_NEURONS, step[i])
+        put(STRIDE + DECAY_V + i * N_NEURONS, stride[i])
 
     # Bounds on what small steps could do within a stride: noise always at its largest, synaptic
     # inputs as they are when it begins, seen through the part of their response that fits in.
@@ -136,16 +131,11 @@ def _coefficients(cells: NeuronConstants, time_s: float, noise_V: float) -> list
     """
     decay = exp(-time_s / cells.tau_mem_s)
     rounded = decay.astype(np.float32).astype(np.float64)
-    drives = []
-    for sign, drive_V, tau_syn_s in (
-        (1.0, cells.exc_V, cells.tau_exc_s),
-        (-1.0, cells.inh_V, cells.tau_inh_s),
-    ):
-        drives.append(sign * drive_V * membrane_response(time_s, cells.tau_mem_s, tau_syn_s))
     return [
         decay,
         (1.0 - rounded) * cells.v_leak_V,
-        *drives,
+        cells.exc_V * membrane_response(time_s, cells.tau_mem_s, cells.tau_exc_s),
+        -cells.inh_V * membrane_response(time_s, cells.tau_mem_s, cells.tau_inh_s),
         exp(-time_s / cells.tau_exc_s),
         exp(-time_s / cells.tau_inh_s),
         noise_V * np.sqrt(1.0 - decay**2) / UNIFORM_SD,

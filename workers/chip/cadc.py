@@ -24,16 +24,13 @@ from pydantic import Field
 
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.limits import N_NEURONS
-from spikeloop.workers.chip.mismatch import LARGEST_DEVIATION_SD
+from spikeloop.workers.chip.mismatch import Mismatch, Pattern, deviations
 
 MAX_CODE_U8 = 255
 
 OFFSET_SPREAD_LSB = 10.0
 CALIBRATED_OFFSET_SPREAD_LSB = 1.5
 GAIN_SPREAD = 0.03
-
-# A stream of its own of the chip's random numbers, next to ``mismatch`` and ``correlation``.
-ADC_STREAM = 4
 
 
 class AdcSettings(Settings):
@@ -61,19 +58,10 @@ class Adc(NamedTuple):
     noise_lsb: np.float32
 
 
-def new_adc(settings: AdcSettings, chip: int | None, *, calibrated: bool) -> Adc:
-    """Return the column ADC of one particular chip.
-
-    Args:
-        settings: settings of the whole chip.
-        chip: number of the chip, non-negative; None for one without mismatch.
-        calibrated: whether the offsets of its channels have been brought to a common target.
-    """
-    offset, gain = np.zeros((2, 2, N_NEURONS))
-    if chip is not None:
-        seed = np.random.SeedSequence(chip, spawn_key=(ADC_STREAM,))
-        draws = np.random.Generator(np.random.Philox(seed)).standard_normal((2, 2, N_NEURONS))
-        offset, gain = np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
+def new_adc(settings: AdcSettings, chip: int, mismatch: Mismatch) -> Adc:
+    """Return the column ADC of one particular chip."""
+    offset, gain = deviations(chip, mismatch, Pattern.ADC, (2, 2, N_NEURONS))
+    calibrated = mismatch == "calibrated"
     spread_lsb = CALIBRATED_OFFSET_SPREAD_LSB if calibrated else OFFSET_SPREAD_LSB
     return Adc(
         offset_lsb=(settings.offset_lsb + spread_lsb * offset).astype(np.float32),

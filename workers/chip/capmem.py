@@ -40,17 +40,10 @@ SMALL_CAPACITOR_F = LARGE_CAPACITOR_F / 6
 class Codes:
     """The analog parameter memory of 32 neurons, each (32,) int64 in [0, 1023].
 
-    Attributes:
-        v_leak_u10: leak potential.
-        v_thresh_u10: threshold.
-        v_reset_u10: reset potential; one shared cell on the chip, so equal for all neurons.
-        leak_u10: bias of the leak conductance.
-        resistor_exc_u10: bias of the excitatory input's resistor, which sets its time constant.
-        resistor_inh_u10: the same of the inhibitory input.
-        refractory_u10: bias of the refractory circuit.
-        gm_exc_u10: bias of the excitatory input's transconductance, which sets its strength.
-        gm_inh_u10: the same of the inhibitory input.
-        large_capacitor: (32,) bool, a switch of the neuron.
+    The reset potential is one shared cell on the chip, so equal for all neurons. Biases are those
+    of the leak conductance, of the resistors that set the time constants of both synaptic inputs,
+    of the refractory circuit, and of the transconductances (gm) that set the inputs' strengths.
+    ``large_capacitor``, (32,) bool, is a switch of the neuron.
     """
 
     v_leak_u10: CodeArray
@@ -94,17 +87,9 @@ BIASES = (
 class NeuronConstants:
     """Physical constants of the 32 neurons, each (32,) float64.
 
-    Attributes:
-        capacitor_F: membrane capacitance.
-        tau_mem_s: membrane time constant.
-        tau_exc_s: time constant of the excitatory synaptic input.
-        tau_inh_s: time constant of the inhibitory synaptic input.
-        v_leak_V: leak potential.
-        v_thresh_V: threshold.
-        v_reset_V: potential after a spike and while refractory.
-        refractory_s: time for which the membrane is held at reset.
-        exc_A: peak synaptic current of an event of weight code 1 and pulse length 1.
-        inh_A: the same for inhibition, positive.
+    Time constants are of the membrane and of both synaptic inputs. For ``refractory_s`` after a
+    spike the membrane is held at ``v_reset_V``. ``exc_A`` is the peak synaptic current of an event
+    of weight code 1 and pulse length 1, and ``inh_A`` the same for inhibition, positive.
     """
 
     capacitor_F: FloatArray

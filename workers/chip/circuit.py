@@ -17,11 +17,13 @@ and the agent would hardly learn. At a strength that lifts the membrane by 25 co
 about 20 do not fire within the 20 µs of a decision, and two or three of eight high weights do.
 """
 
+from typing import Annotated, Any
+
 import numpy as np
 from pydantic import Field
 
 from spikeloop.tasks.settings import Settings
-from spikeloop.workers.chip.capmem import Codes
+from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes
 from spikeloop.workers.chip.limits import (
     MAX_CODE_U10,
     MAX_PULSE_U5,
@@ -35,6 +37,9 @@ from spikeloop.workers.chip.limits import (
 )
 from spikeloop.workers.space import Integer
 
+Code = Annotated[int, Field(ge=0, le=MAX_CODE_U10)]
+NonzeroCode = Annotated[int, Field(ge=1, le=MAX_CODE_U10)]
+
 
 class Circuit(Settings):
     """Analog settings of the chip in codes of its parameter memory (``capmem``), and protocol."""
@@ -46,44 +51,22 @@ class Circuit(Settings):
     noise_V: float = Field(
         default=0.02, ge=0, le=1, description="stationary SD of the membrane's temporal noise, V"
     )
-    v_leak_u10: int = Field(default=V_LEAK_U10, ge=0, le=MAX_CODE_U10, description="leak code")
-    v_thresh_u10: int = Field(
-        default=V_THRESH_U10, ge=0, le=MAX_CODE_U10, description="action neurons: threshold code"
+    v_leak_u10: Code = Field(default=V_LEAK_U10, description="leak code")
+    v_thresh_u10: Code = Field(default=V_THRESH_U10, description="action neurons: threshold code")
+    v_reset_u10: Code = Field(default=V_RESET_U10, description="reset code")
+    state_gap_u10: NonzeroCode = Field(
+        default=STATE_GAP_U10, description="state neurons: threshold above leak"
     )
-    v_reset_u10: int = Field(default=V_RESET_U10, ge=0, le=MAX_CODE_U10, description="reset code")
-    state_gap_u10: int = Field(
-        default=STATE_GAP_U10,
-        ge=1,
-        le=MAX_CODE_U10,
-        description="state neurons: threshold above leak",
+    leak_u10: NonzeroCode = Field(default=236, description="leak bias: τ_mem = 2.36 ms / code")
+    resistor_exc_u10: NonzeroCode = Field(default=57, description="excitatory τ = 102.3 µs / code")
+    resistor_inh_u10: NonzeroCode = Field(default=57, description="inhibitory τ = 102.3 µs / code")
+    refractory_u10: NonzeroCode = Field(
+        default=51, description="action neurons: refractory time = 204.4 µs / code"
     )
-    leak_u10: int = Field(
-        default=236, ge=1, le=MAX_CODE_U10, description="leak bias: τ_mem = 2.36 ms / code"
-    )
-    resistor_exc_u10: int = Field(
-        default=57, ge=1, le=MAX_CODE_U10, description="excitatory τ = 102.3 µs / code"
-    )
-    resistor_inh_u10: int = Field(
-        default=57, ge=1, le=MAX_CODE_U10, description="inhibitory τ = 102.3 µs / code"
-    )
-    refractory_u10: int = Field(
-        default=51,
-        ge=1,
-        le=MAX_CODE_U10,
-        description="action neurons: refractory time = 204.4 µs / code",
-    )
-    state_refractory_u10: int = Field(
-        default=1022, ge=1, le=MAX_CODE_U10, description="the same of state neurons"
-    )
-    gm_exc_u10: int = Field(
-        default=51, ge=0, le=MAX_CODE_U10, description="action neurons: strength of excitation"
-    )
-    state_gm_exc_u10: int = Field(
-        default=485, ge=0, le=MAX_CODE_U10, description="the same of state neurons"
-    )
-    gm_inh_u10: int = Field(
-        default=661, ge=0, le=MAX_CODE_U10, description="strength of inhibition"
-    )
+    state_refractory_u10: NonzeroCode = Field(default=1022, description="the same of state neurons")
+    gm_exc_u10: Code = Field(default=51, description="action neurons: strength of excitation")
+    state_gm_exc_u10: Code = Field(default=485, description="the same of state neurons")
+    gm_inh_u10: Code = Field(default=661, description="strength of inhibition")
     pulse_u5: int = Field(
         default=1, ge=0, le=MAX_PULSE_U5, description="pulse length of the synapse drivers"
     )
@@ -129,22 +112,13 @@ def circuit_field(name: str) -> str:
 
 def neuron_codes(circuit: Circuit, n_states: int) -> Codes:
     """Return the parameter memory of a network whose first ``n_states`` neurons code states."""
-    state = np.arange(N_NEURONS) < n_states
-
-    def everywhere(code: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return np.full(N_NEURONS, code, dtype=np.int64)
-
+    memory: dict[str, Any] = {
+        name: np.full(N_NEURONS, getattr(circuit, name), dtype=np.int64)
+        for name in (*VOLTAGES, *BIASES)
+    }
     # A threshold cannot be set beyond the memory's range.
-    v_state = min(circuit.v_leak_u10 + circuit.state_gap_u10, MAX_CODE_U10)
-    return Codes(
-        v_leak_u10=everywhere(circuit.v_leak_u10),
-        v_thresh_u10=np.where(state, v_state, circuit.v_thresh_u10),
-        v_reset_u10=everywhere(circuit.v_reset_u10),
-        leak_u10=everywhere(circuit.leak_u10),
-        resistor_exc_u10=everywhere(circuit.resistor_exc_u10),
-        resistor_inh_u10=everywhere(circuit.resistor_inh_u10),
-        refractory_u10=np.where(state, circuit.state_refractory_u10, circuit.refractory_u10),
-        gm_exc_u10=np.where(state, circuit.state_gm_exc_u10, circuit.gm_exc_u10),
-        gm_inh_u10=everywhere(circuit.gm_inh_u10),
-        large_capacitor=np.ones(N_NEURONS, dtype=np.bool_),
-    )
+    v_state_u10 = min(circuit.v_leak_u10 + circuit.state_gap_u10, MAX_CODE_U10)
+    memory["v_thresh_u10"][:n_states] = v_state_u10
+    memory["refractory_u10"][:n_states] = circuit.state_refractory_u10
+    memory["gm_exc_u10"][:n_states] = circuit.state_gm_exc_u10
+    return Codes(**memory, large_capacitor=np.ones(N_NEURONS, dtype=np.bool_))

@@ -123,7 +123,7 @@ def new_core(
         delay=delay,
         stride=stride_steps(step_s) if strides else 1,
         sensors=disabled_sensors() if sensors is None else sensors,
-        adc=new_adc(AdcSettings(), None, calibrated=True) if adc is None else adc,
+        adc=new_adc(AdcSettings(), 0, "off") if adc is None else adc,
     )
 
 

@@ -27,19 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.portable import power
 from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.limits import N_NEURONS, N_SYNAPSES
-from spikeloop.workers.chip.mismatch import LARGEST_DEVIATION_SD
+from spikeloop.workers.chip.mismatch import Mismatch, Pattern, deviations
 
 NEVER = -1
 """Step of an event that has not happened."""
 
 MAX_CALIBRATION_U4 = 15
-
-# A stream of its own of the chip's random numbers; ``mismatch`` has those without a key and with 2.
-SENSOR_STREAM = 3
 
 
 class Correlation(Settings):
@@ -70,28 +66,25 @@ class Correlation(Settings):
 class Sensors(NamedTuple):
     """All sensors of one chip as arguments of kernels; a synapse's index is row · 32 + column.
 
+    The first index of an array of both branches is 0 for causal, event-before-spike pairs, and 1
+    for anticausal, spike-before-event pairs.
+
     Attributes:
         enabled: 1, or 0 for a chip whose programs do without.
-        causal: (1024,) float32 charge of event-before-spike pairs, LSB in [0, ``saturation``].
-        anticausal: (1024,) float32 the same of spike-before-event pairs.
+        charge: (2, 1024) float32 LSB in [0, ``saturation``].
+        amplitude: (2, 1024) float32 charge of a pair at Δt = 0, LSB.
+        rate: (2, 1024) float32 inverse time constant, 1/step.
         last_pre: (1024,) int64 step of the last event that the synapse answered, or ``NEVER``.
         last_post: (32,) int64 step of the last spike of the column's neuron, or ``NEVER``.
-        amplitude_causal: (1024,) float32 charge of a pair at Δt = 0, LSB.
-        amplitude_anticausal: (1024,) float32.
-        rate_causal: (1024,) float32 inverse time constant, 1/step.
-        rate_anticausal: (1024,) float32.
         saturation: float32 charge at which a capacitor is full, LSB.
     """
 
     enabled: int
-    causal: NDArray[np.float32]
-    anticausal: NDArray[np.float32]
+    charge: NDArray[np.float32]
+    amplitude: NDArray[np.float32]
+    rate: NDArray[np.float32]
     last_pre: NDArray[np.int64]
     last_post: NDArray[np.int64]
-    amplitude_causal: NDArray[np.float32]
-    amplitude_anticausal: NDArray[np.float32]
-    rate_causal: NDArray[np.float32]
-    rate_anticausal: NDArray[np.float32]
     saturation: np.float32
 
 
@@ -114,20 +107,12 @@ UNCALIBRATED_SENSORS = SensorSpread(tau=0.20, amplitude=0.20, asymmetry=0.10)
 CALIBRATED_SENSORS = SensorSpread(tau=0.06, amplitude=0.06, asymmetry=0.10)
 
 
-def sensor_deviations(chip: int) -> FloatArray:
-    """Return (4, 1024) standard normal draws of a chip, cut at three deviations."""
-    seed = np.random.SeedSequence(chip, spawn_key=(SENSOR_STREAM,))
-    draws = np.random.Generator(np.random.Philox(seed)).standard_normal((4, N_SYNAPSES))
-    return np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
-
-
 def new_sensors(
     correlation: Correlation,
     step_s: float,
     calibration_u4: NDArray[np.uint8],
-    chip: int | None,
-    *,
-    calibrated: bool,
+    chip: int,
+    mismatch: Mismatch,
 ) -> Sensors:
     """Return the empty sensors of one particular chip.
 
@@ -135,15 +120,8 @@ def new_sensors(
     of the amplitude (which is which is our choice). The higher the code, the shorter the time
     constant and the smaller the amplitude (haldls, DLSv2 synapse), of both branches.
 
-    Args:
-        correlation: settings of the whole chip.
-        step_s: the chip's integration step.
-        calibration_u4: (1024,) uint8 in [0, 15].
-        chip: number of the chip, non-negative; None for one without mismatch.
-        calibrated: whether its synapses have been brought to a common target.
-
     Raises:
-        ValueError: the calibration bits have another shape or range.
+        ValueError: ``calibration_u4`` is not (1024,) integers in [0, 15].
     """
     codes = np.asarray(calibration_u4)
     if codes.shape != (N_SYNAPSES,) or codes.min() < 0 or codes.max() > MAX_CALIBRATION_U4:
@@ -151,45 +129,35 @@ def new_sensors(
             f"calibration_u4 must be ({N_SYNAPSES},) integers in [0, {MAX_CALIBRATION_U4}], "
             f"got shape {codes.shape} in [{codes.min()}, {codes.max()}]"
         )
-    spread = CALIBRATED_SENSORS if calibrated else UNCALIBRATED_SENSORS
-    draws = np.zeros((4, N_SYNAPSES)) if chip is None else sensor_deviations(chip)
+    spread = CALIBRATED_SENSORS if mismatch == "calibrated" else UNCALIBRATED_SENSORS
+    draws = deviations(chip, mismatch, Pattern.SENSORS, (4, N_SYNAPSES))
     tau, amplitude, tau_asymmetry, amplitude_asymmetry = draws
+    asymmetry = np.array([[1.0], [-1.0]]) * spread.asymmetry
 
     shorter = np.array([power(1 - correlation.tau_calibration, code) for code in range(4)])
     smaller = np.array([power(1 - correlation.amplitude_calibration, code) for code in range(4)])
     tau_steps = correlation.tau_s / step_s * shorter[codes & 3]
     pair_lsb = correlation.amplitude_lsb * smaller[codes >> 2]
-
-    def branch(sign: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return amplitudes and rates; cut at three deviations, both are at least a tenth."""
-        asymmetry = sign * spread.asymmetry
-        lsb = pair_lsb * (1 + spread.amplitude * amplitude + asymmetry * amplitude_asymmetry)
-        steps = tau_steps * (1 + spread.tau * tau + asymmetry * tau_asymmetry)
-        return lsb.astype(np.float32), (1 / steps).astype(np.float32)
-
-    amplitude_causal, rate_causal = branch(+1.0)
-    amplitude_anticausal, rate_anticausal = branch(-1.0)
+    # Cut at three deviations, both are at least a tenth.
+    tau_steps = tau_steps * (1 + spread.tau * tau + asymmetry * tau_asymmetry)
+    pair_lsb = pair_lsb * (1 + spread.amplitude * amplitude + asymmetry * amplitude_asymmetry)
     return disabled_sensors()._replace(
         enabled=1,
-        amplitude_causal=amplitude_causal,
-        amplitude_anticausal=amplitude_anticausal,
-        rate_causal=rate_causal,
-        rate_anticausal=rate_anticausal,
+        amplitude=pair_lsb.astype(np.float32),
+        rate=(1 / tau_steps).astype(np.float32),
         saturation=np.float32(correlation.saturation_lsb),
     )
 
 
 def disabled_sensors() -> Sensors:
     """Return the sensors of a chip that does without: empty, and never called by the router."""
+    charge, amplitude, rate = np.zeros((3, 2, N_SYNAPSES), dtype=np.float32)
     return Sensors(
         enabled=0,
-        causal=np.zeros(N_SYNAPSES, dtype=np.float32),
-        anticausal=np.zeros(N_SYNAPSES, dtype=np.float32),
+        charge=charge,
+        amplitude=amplitude,
+        rate=rate,
         last_pre=np.full(N_SYNAPSES, NEVER, dtype=np.int64),
         last_post=np.full(N_NEURONS, NEVER, dtype=np.int64),
-        amplitude_causal=np.zeros(N_SYNAPSES, dtype=np.float32),
-        amplitude_anticausal=np.zeros(N_SYNAPSES, dtype=np.float32),
-        rate_causal=np.zeros(N_SYNAPSES, dtype=np.float32),
-        rate_anticausal=np.zeros(N_SYNAPSES, dtype=np.float32),
         saturation=np.float32(0),
     )

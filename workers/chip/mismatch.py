@@ -11,6 +11,7 @@ choice), which no cell of the parameter memory could compensate.
 """
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,15 @@ Mismatch = Literal["off", "uncalibrated", "calibrated"]
 
 LARGEST_DEVIATION_SD = 3.0
 """Limit at which draws are cut, so that no time constant is near zero or below."""
+
+
+class Pattern(IntEnum):
+    """What deviates from chip to chip; each has random numbers of its own."""
+
+    NEURONS = 0
+    SYNAPSES = 2
+    SENSORS = 3
+    ADC = 4
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,15 @@ SYNAPSE_SPREAD = 0.05
 """Relative standard deviation of a synapse's strength within its column."""
 
 
-def neuron_deviations(chip: int) -> FloatArray:
-    """Return (6, 32) standard normal draws of a chip, cut at three deviations."""
-    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(chip)))
-    draws = rng.standard_normal((6, N_NEURONS))
-    return np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
+def deviations(
+    chip: int, mismatch: Mismatch, pattern: Pattern, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return standard normal draws of a chip, cut at three deviations; zeros without mismatch."""
+    if mismatch == "off":
+        return np.zeros(shape)
+    key = () if pattern is Pattern.NEURONS else (int(pattern),)
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(chip, spawn_key=key)))
+    return np.clip(rng.standard_normal(shape), -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
 
 
 def neurons_of_chip(codes: Codes, chip: int, mismatch: Mismatch) -> NeuronConstants:
@@ -64,27 +78,17 @@ def neurons_of_chip(codes: Codes, chip: int, mismatch: Mismatch) -> NeuronConsta
     the current that a transconductance gives, on a threshold's distance from leak. Leak and reset
     potentials come out as they are set. So a deviation can be compensated by another code, which is
     what ``calibration`` does.
-    """
-    ideal = ideal_constants(codes)
-    if mismatch == "off":
-        return ideal
-    return with_mismatch(ideal, chip, calibrated=mismatch == "calibrated")
-
-
-def with_mismatch(ideal: NeuronConstants, chip: int, *, calibrated: bool) -> NeuronConstants:
-    """Return the neurons of one particular chip.
 
     Calibration shrinks a chip's pattern, it does not draw another. A column's weight gain scales
     excitation and inhibition alike. A longer membrane time constant is a weaker leak, so it leaves
     synaptic currents as they are.
-
-    Args:
-        ideal: neurons without mismatch.
-        chip: number of the chip, non-negative.
-        calibrated: whether its neurons have been brought to a common target.
     """
-    spread = CALIBRATED_NEURONS if calibrated else UNCALIBRATED_NEURONS
-    mem, exc, inh, refractory, gap, weight = neuron_deviations(chip)
+    ideal = ideal_constants(codes)
+    if mismatch == "off":
+        return ideal
+    spread = CALIBRATED_NEURONS if mismatch == "calibrated" else UNCALIBRATED_NEURONS
+    draws = deviations(chip, mismatch, Pattern.NEURONS, (6, N_NEURONS))
+    mem, exc, inh, refractory, gap, weight = draws
     return replace(
         ideal,
         tau_mem_s=ideal.tau_mem_s * (1 + spread.tau_mem * mem),
@@ -98,9 +102,7 @@ def with_mismatch(ideal: NeuronConstants, chip: int, *, calibrated: bool) -> Neu
     )
 
 
-def synapse_gains(chip: int) -> NDArray[np.float32]:
+def synapse_gains(chip: int, mismatch: Mismatch) -> NDArray[np.float32]:
     """Return (1024,) strengths of a chip's synapses relative to their column's."""
-    sequence = np.random.SeedSequence(chip, spawn_key=(2,))
-    draws = np.random.Generator(np.random.Philox(sequence)).standard_normal(N_SYNAPSES)
-    cut = np.clip(draws, -LARGEST_DEVIATION_SD, LARGEST_DEVIATION_SD)
-    return (1 + SYNAPSE_SPREAD * cut).astype(np.float32)
+    draws = deviations(chip, mismatch, Pattern.SYNAPSES, (N_SYNAPSES,))
+    return (1 + SYNAPSE_SPREAD * draws).astype(np.float32)

@@ -26,13 +26,8 @@ from spikeloop.workers.chip.analog import (
     PEAK_INH,
     REFRACTORY,
     REFRACTORY_STEPS,
-    STRIDE_DECAY_EXC,
-    STRIDE_DECAY_INH,
-    STRIDE_EXC,
-    STRIDE_INH,
-    STRIDE_LEAK,
-    STRIDE_NOISE,
-    STRIDE_V,
+    STEP,
+    STRIDE,
     V_LEAK,
     V_RESET,
     V_THRESH,
@@ -52,11 +47,35 @@ NEGLIGIBLE = np.float32(1e-9)
 
 
 @part
+def integrate(
+    analog: NDArray[np.float32], lanes: NDArray[np.uint32], j: int, length: int
+) -> np.float32:
+    """Return a neuron's membrane after a step or stride, if nothing holds or ends it.
+
+    V·e^(−h/τ_m) + leak + drives + noise, not below 0. The synaptic inputs decay, and the noise
+    generator moves on. ``length`` is ``STEP`` or ``STRIDE``.
+    """
+    lane = xorshift32(lanes[j])
+    lanes[j] = lane
+    i_exc, i_inh = analog[I_EXC + j], analog[I_INH + j]
+    v = (
+        analog[V + j] * analog[length + DECAY_V + j]
+        + analog[length + LEAK + j]
+        + i_exc * analog[length + DRIVE_EXC + j]
+        + i_inh * analog[length + DRIVE_INH + j]
+        + np.float32(np.int32(lane)) * analog[length + NOISE + j]
+    )
+    analog[I_EXC + j] = i_exc * analog[length + DECAY_EXC + j]
+    analog[I_INH + j] = i_inh * analog[length + DECAY_INH + j]
+    return ZERO if v < ZERO else v
+
+
+@part
 def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.uint32:
     """Advance all neurons by one step and return those that fired, one bit each.
 
-    V ← clip(V·e^(−h/τ_m) + leak + drives + noise, supply range); at or above threshold the neuron
-    fires and is held at reset for its refractory steps. Synaptic inputs decay throughout.
+    The membrane stays within the supply's range. At or above threshold the neuron fires and is held
+    at reset for its refractory steps. Synaptic inputs decay throughout.
 
     Args:
         analog: (28 · 32,) state and coefficients; V, inputs and refractory steps left are updated.
@@ -64,17 +83,7 @@ def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.u
     """
     fired = NO_SPIKE
     for j in range(N_NEURONS):
-        lane = xorshift32(lanes[j])
-        lanes[j] = lane
-        i_exc, i_inh = analog[I_EXC + j], analog[I_INH + j]
-        v = (
-            analog[V + j] * analog[DECAY_V + j]
-            + analog[LEAK + j]
-            + i_exc * analog[DRIVE_EXC + j]
-            + i_inh * analog[DRIVE_INH + j]
-            + np.float32(np.int32(lane)) * analog[NOISE + j]
-        )
-        v = ZERO if v < ZERO else v
+        v = integrate(analog, lanes, j, STEP)
         v = V_MAX if v > V_MAX else v
         left = analog[REFRACTORY + j]  # negative once it is over, which costs nothing to keep
         held = left > ZERO
@@ -82,8 +91,6 @@ def step_neurons(analog: NDArray[np.float32], lanes: NDArray[np.uint32]) -> np.u
         fires = (v >= analog[V_THRESH + j]) & (not held)
         analog[V + j] = analog[V_RESET + j] if fires else v
         analog[REFRACTORY + j] = analog[REFRACTORY_STEPS + j] if fires else left - ONE
-        analog[I_EXC + j] = i_exc * analog[DECAY_EXC + j]
-        analog[I_INH + j] = i_inh * analog[DECAY_INH + j]
         bit = np.uint32(FIRST_NEURON << np.uint32(j))
         fired = np.uint32(fired | (bit if fires else NO_SPIKE))
     return fired
@@ -123,22 +130,10 @@ def stride_neurons(
 ) -> None:
     """Advance all neurons by ``n_steps`` steps at once, where ``can_stride`` allows it."""
     for j in range(N_NEURONS):
-        lane = xorshift32(lanes[j])
-        lanes[j] = lane
-        i_exc, i_inh = analog[I_EXC + j], analog[I_INH + j]
-        v = (
-            analog[V + j] * analog[STRIDE_V + j]
-            + analog[STRIDE_LEAK + j]
-            + i_exc * analog[STRIDE_EXC + j]
-            + i_inh * analog[STRIDE_INH + j]
-            + np.float32(np.int32(lane)) * analog[STRIDE_NOISE + j]
-        )
-        v = ZERO if v < ZERO else v
+        v = integrate(analog, lanes, j, STRIDE)
         left = analog[REFRACTORY + j]
         analog[V + j] = analog[V_RESET + j] if left > ZERO else v
         analog[REFRACTORY + j] = left - n_steps
-        analog[I_EXC + j] = i_exc * analog[STRIDE_DECAY_EXC + j]
-        analog[I_INH + j] = i_inh * analog[STRIDE_DECAY_INH + j]
 
 
 @part

@@ -23,11 +23,10 @@ FAR_FUTURE = 1 << 62
 
 
 @part
-def event(core: Core, row: int, address_u6: int, step: int) -> None:
-    """Deliver one event to one row: synapses whose label is its address add their weight.
+def send(core: Core, row: int, address_u6: int) -> None:
+    """Deliver one event to one row now: synapses whose label is its address add their weight.
 
     A row's driver decides for the whole row whether that excites or inhibits, and how strongly.
-    ``step`` is the step before which the event arrives.
     """
     sign = core.row_sign[row]
     if sign == 0:
@@ -45,13 +44,7 @@ def event(core: Core, row: int, address_u6: int, step: int) -> None:
         answering = weight[j] if label[j] == address else NO_WEIGHT
         inputs[j] += np.float32(answering) * gain[j] * pulse
     if core.sensors.enabled:
-        sense_pre(core.sensors, core.label_u6, row, address_u6, step)
-
-
-@part
-def send(core: Core, row: int, address_u6: int) -> None:
-    """Deliver one event to one row now."""
-    event(core, row, address_u6, core.clock[0])
+        sense_pre(core.sensors, core.label_u6, row, address_u6, core.clock[0])
 
 
 @part
@@ -66,19 +59,33 @@ def send_rows(core: Core, rows: np.uint32, address_u6: int) -> None:
 
 
 @part
-def deliver(core: Core, due: np.uint32, step: int) -> None:
+def deliver(core: Core, due: np.uint32) -> None:
     """Deliver the events of spikes that have passed the router; ``due`` has a bit per neuron."""
     neuron = 0
     while due != NO_SPIKES:
         if (due & ONE_ROW) != NO_SPIKES and core.route_row[neuron] != NO_ROW:
-            event(core, int(core.route_row[neuron]), int(core.route_label_u6[neuron]), step)
+            send(core, int(core.route_row[neuron]), int(core.route_label_u6[neuron]))
         due = np.uint32(due >> ONE_ROW)
         neuron += 1
 
 
 @part
-def count_spikes(core: Core, spikes: np.uint32, step: int) -> None:
-    """Let the spikes of step ``step`` raise their counters, up to their limit."""
+def deliver_due(core: Core) -> int:
+    """Deliver the spikes that are due now and return when the next ones are due."""
+    while core.queue[COUNT] > 0:
+        place = core.queue[HEAD]
+        if core.due[place] > core.clock[0]:
+            return int(core.due[place])
+        deliver(core, core.in_flight[place])
+        core.queue[HEAD] = (place + 1) % core.due.size
+        core.queue[COUNT] -= 1
+    return FAR_FUTURE
+
+
+@part
+def count_spikes(core: Core, spikes: np.uint32) -> None:
+    """Let the spikes of the step that has just ended raise their counters, up to their limit."""
+    step = core.clock[0] - 1
     neuron = 0
     while spikes != NO_SPIKES:
         if (spikes & ONE_ROW) != NO_SPIKES:
@@ -92,26 +99,11 @@ def count_spikes(core: Core, spikes: np.uint32, step: int) -> None:
 
 
 @part
-def deliver_due(core: Core) -> int:
-    """Deliver the spikes that are due now and return when the next ones are due."""
-    now = core.clock[0]
-    while core.queue[COUNT] > 0:
-        place = core.queue[HEAD]
-        if core.due[place] > now:
-            return int(core.due[place])
-        deliver(core, core.in_flight[place], now)
-        core.queue[HEAD] = (place + 1) % core.due.size
-        core.queue[COUNT] -= 1
-    return FAR_FUTURE
-
-
-@part
 def dispatch(core: Core, spikes: np.uint32) -> None:
     """Count the spikes of the step that has just ended and send them through the router."""
-    now = core.clock[0]
-    count_spikes(core, spikes, now - 1)
+    count_spikes(core, spikes)
     place = (core.queue[HEAD] + core.queue[COUNT]) % core.due.size
-    core.due[place] = now + core.delay
+    core.due[place] = core.clock[0] + core.delay
     core.in_flight[place] = spikes
     core.queue[COUNT] += 1
 

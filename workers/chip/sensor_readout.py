@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.cadc import MAX_CODE_U8, Adc
-from spikeloop.workers.chip.correlation import Sensors
+from spikeloop.workers.chip.core import ADC_LANE, Core
 from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.noise import xorshift32
 from spikeloop.workers.kernels import part
@@ -31,36 +31,23 @@ def reading_noise(random: NDArray[np.uint32]) -> np.float32:
 
 
 @part
-def convert(adc: Adc, channel: int, column: int, charge: np.float32, noise: np.float32) -> np.uint8:
+def convert(adc: Adc, branch: int, column: int, charge: np.float32, noise: np.float32) -> np.uint8:
     """Return the 8-bit code of a charge in LSB: offset + gain · charge + noise, rounded half up."""
     level = (
-        adc.offset_lsb[channel, column] + adc.gain[channel, column] * charge + adc.noise_lsb * noise
+        adc.offset_lsb[branch, column] + adc.gain[branch, column] * charge + adc.noise_lsb * noise
     )
     return np.uint8(min(max(math.floor(np.float64(level) + 0.5), 0), MAX_CODE_U8))
 
 
 @part
-def read_row(
-    sensors: Sensors,
-    adc: Adc,
-    row: int,
-    random: NDArray[np.uint32],
-    causal_u8: NDArray[np.uint8],
-    anticausal_u8: NDArray[np.uint8],
-) -> None:
-    """Convert both branches of a row's 32 sensors; the charges stay as they are.
+def read_row(core: Core, row: int, codes_u8: NDArray[np.uint8]) -> None:
+    """Convert both branches of a row's 32 sensors into (2, 32) codes; the charges stay as they are.
 
-    Args:
-        sensors: the sensors.
-        adc: the channels.
-        row: row of synapses.
-        random: (1,) nonzero state of the noise generator; 64 numbers are drawn.
-        causal_u8: (32,) result.
-        anticausal_u8: (32,) result.
+    64 numbers are drawn from the ADC's noise generator.
     """
+    random = core.lanes[ADC_LANE:]
     for column in range(N_NEURONS):
-        synapse = row * N_NEURONS + column
-        causal_u8[column] = convert(adc, 0, column, sensors.causal[synapse], reading_noise(random))
-        anticausal_u8[column] = convert(
-            adc, 1, column, sensors.anticausal[synapse], reading_noise(random)
-        )
+        for branch in range(2):
+            charge = core.sensors.charge[branch, row * N_NEURONS + column]
+            noise = reading_noise(random)
+            codes_u8[branch, column] = convert(core.adc, branch, column, charge, noise)

@@ -23,6 +23,7 @@ from spikeloop.workers.chip.correlation import Sensors
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 from spikeloop.workers.kernels import part
 
+CAUSAL, ANTICAUSAL = 0, 1
 EMPTY = np.float32(0)
 
 
@@ -42,20 +43,15 @@ def decayed(x: float) -> float:
 
 
 @part
-def add_pair(
-    charge: NDArray[np.float32],
-    synapse: int,
-    amplitude_lsb: np.float32,
-    rate: np.float32,
-    distance: int,
-    saturation_lsb: np.float32,
-) -> None:
-    """Add amplitude · e^(−Δt/τ) to a capacitor, up to its limit; Δt in steps, ``rate`` is 1/τ.
+def add_pair(sensors: Sensors, branch: int, synapse: int, distance: int) -> None:
+    """Add amplitude · e^(−Δt/τ) to a capacitor, up to its limit; Δt is ``distance``, in steps.
 
     The exponential is not the C library's, whose last bit depends on the processor.
     """
-    total = charge[synapse] + np.float64(amplitude_lsb) * decayed(-np.float64(rate) * distance)
-    charge[synapse] = np.float32(min(total, np.float64(saturation_lsb)))
+    amplitude_lsb = np.float64(sensors.amplitude[branch, synapse])
+    exponential = decayed(-np.float64(sensors.rate[branch, synapse]) * distance)
+    total = sensors.charge[branch, synapse] + amplitude_lsb * exponential
+    sensors.charge[branch, synapse] = np.float32(min(total, np.float64(sensors.saturation)))
 
 
 @part
@@ -64,12 +60,7 @@ def sense_pre(
 ) -> None:
     """Register an event on a row: anticausal pairs in the synapses whose label is its address.
 
-    Args:
-        sensors: ``anticausal`` and ``last_pre`` are updated.
-        label_u6: (1024,) uint8 addresses to which the synapses answer.
-        row: row of the event, whose driver is enabled.
-        address_u6: address of the event.
-        step: the chip's clock; never before that of an earlier call.
+    The row's driver is enabled; ``step`` is the chip's clock.
     """
     address = np.uint8(address_u6)
     for column in range(N_NEURONS):
@@ -78,39 +69,22 @@ def sense_pre(
             post = sensors.last_post[column]
             # A spike in the step of the last event came after it.
             if post >= 0 and post >= sensors.last_pre[synapse]:
-                add_pair(
-                    sensors.anticausal,
-                    synapse,
-                    sensors.amplitude_anticausal[synapse],
-                    sensors.rate_anticausal[synapse],
-                    step - post,
-                    sensors.saturation,
-                )
+                add_pair(sensors, ANTICAUSAL, synapse, step - post)
             sensors.last_pre[synapse] = step
 
 
 @part
 def sense_post(sensors: Sensors, column: int, step: int) -> None:
-    """Register a spike of neuron ``column``: causal pairs in the synapses of its column.
+    """Register a spike of a column's neuron: causal pairs in the synapses of the column.
 
-    Args:
-        sensors: ``causal`` and ``last_post`` are updated.
-        column: the neuron.
-        step: the chip's clock; within a step, events come first.
+    ``step`` is the chip's clock; within a step, events come first.
     """
     last_post = sensors.last_post[column]
     for row in range(N_ROWS):
         synapse = row * N_NEURONS + column
         pre = sensors.last_pre[synapse]
         if pre > last_post:
-            add_pair(
-                sensors.causal,
-                synapse,
-                sensors.amplitude_causal[synapse],
-                sensors.rate_causal[synapse],
-                step - pre,
-                sensors.saturation,
-            )
+            add_pair(sensors, CAUSAL, synapse, step - pre)
     sensors.last_post[column] = step
 
 
@@ -122,5 +96,5 @@ def reset_row(sensors: Sensors, row: int) -> None:
     a pulse that it sends before the reset.
     """
     for column in range(N_NEURONS):
-        sensors.causal[row * N_NEURONS + column] = EMPTY
-        sensors.anticausal[row * N_NEURONS + column] = EMPTY
+        for branch in range(2):
+            sensors.charge[branch, row * N_NEURONS + column] = EMPTY

@@ -54,28 +54,19 @@ def rewarded(core: Core, memory: Any, state: int, action: int, signal_q7: int) -
     HOOKS[type(memory)].rewarded(core, memory, state, action, signal_q7)
 
 
-def _hooks(memory: Any) -> Hooks | None:
-    # Fields of one type make another kind of named tuple for numba.
-    named = isinstance(memory, types.NamedTuple | types.NamedUniTuple)
-    return HOOKS.get(memory.instance_class) if named else None
-
-
 OPTIONS: Any = COMPILED
 
 
-@overload(begin, jit_options=OPTIONS, strict=False)
-def _begin(core: Any, memory: Any) -> Any:
-    hooks = _hooks(memory)
-    return hooks and hooks.begin
+def _compiled(hook: Callable[..., None]) -> None:
+    """Let kernels call a hook: it is the function of the program whose memory they give it."""
+
+    @overload(hook, jit_options=OPTIONS, strict=False)
+    def _of_program(core: Any, memory: Any, *arguments: Any) -> Any:
+        # Fields of one type make another kind of named tuple for numba.
+        named = isinstance(memory, types.NamedTuple | types.NamedUniTuple)
+        hooks = HOOKS.get(memory.instance_class) if named else None
+        return hooks and getattr(hooks, hook.__name__)
 
 
-@overload(decided, jit_options=OPTIONS, strict=False)
-def _decided(core: Any, memory: Any, step: Any, state: Any, action: Any) -> Any:
-    hooks = _hooks(memory)
-    return hooks and hooks.decided
-
-
-@overload(rewarded, jit_options=OPTIONS, strict=False)
-def _rewarded(core: Any, memory: Any, state: Any, action: Any, signal_q7: Any) -> Any:
-    hooks = _hooks(memory)
-    return hooks and hooks.rewarded
+for _hook in (begin, decided, rewarded):
+    _compiled(_hook)

@@ -130,6 +130,7 @@ class RewardStdp(Settings):
     """Reward-modulated STDP from the correlation sensors, with a trace and a running baseline."""
 
     kind: Literal["reward_stdp"] = "reward_stdp"
+    uses_sensors: ClassVar[bool] = True
     portable: ClassVar[bool] = True  # the same bits on every processor
     readings: Literal[1, 2, 4, 8, 16, 32] = Field(
         default=8, description="conversions of a row that are added up at each decision"
@@ -138,11 +139,6 @@ class RewardStdp(Settings):
         default="fired",
         description="whether correlation counts of every action, or only of the one that was taken",
     )
-
-    @property
-    def uses_sensors(self) -> bool:
-        """Return True: the program learns from the sensors alone."""
-        return True
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return η, λ, the baseline's rate and the initial weight.

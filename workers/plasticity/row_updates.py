@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS
 from spikeloop.workers.chip.ppu.vector_arithmetic import add_modulo
 from spikeloop.workers.chip.ppu.vector_unit import (
@@ -24,6 +24,7 @@ from spikeloop.workers.chip.ppu.vector_unit import (
     unpack_right,
 )
 from spikeloop.workers.chip.sensor_readout import read_row
+from spikeloop.workers.chip.sensors import CAUSAL
 from spikeloop.workers.kernels import part, routine
 
 
@@ -31,8 +32,7 @@ class Scratch(NamedTuple):
     """Rows of lanes on which the vector unit works.
 
     Attributes:
-        causal_u8: (32,) uint8 conversions by the ADC.
-        anticausal_u8: (32,) uint8 conversions of the other branch.
+        codes_u8: (2, 32) uint8 conversions of both branches by the ADC.
         correlation: (32,) int8.
         constant: (32,) int8.
         zero: (32,) int8, all 0.
@@ -41,8 +41,7 @@ class Scratch(NamedTuple):
         condition: (32,) int16.
     """
 
-    causal_u8: NDArray[np.uint8]
-    anticausal_u8: NDArray[np.uint8]
+    codes_u8: NDArray[np.uint8]
     correlation: Bytes
     constant: Bytes
     zero: Bytes
@@ -54,7 +53,7 @@ class Scratch(NamedTuple):
 def new_scratch() -> Scratch:
     """Return rows of zeros."""
     return Scratch(
-        *np.zeros((2, N_NEURONS), dtype=np.uint8),
+        np.zeros((2, N_NEURONS), dtype=np.uint8),
         *np.zeros((3, N_NEURONS), dtype=np.int8),
         *np.zeros((3, N_NEURONS), dtype=np.int16),
     )
@@ -89,13 +88,6 @@ def sum_readings(core: Core, scratch: Scratch, row: int, readings: int, total: H
     """Sum several readings of a row's causal branch."""
     splat(0, total)
     for _ in range(readings):
-        read_row(
-            core.sensors,
-            core.adc,
-            row,
-            core.lanes[ADC_LANE:],
-            scratch.causal_u8,
-            scratch.anticausal_u8,
-        )
-        unpack_row(scratch.zero, scratch.causal_u8, 0, scratch.lanes)
+        read_row(core, row, scratch.codes_u8)
+        unpack_row(scratch.zero, scratch.codes_u8[CAUSAL], 0, scratch.lanes)
         add_modulo(total, scratch.lanes, total)

@@ -16,15 +16,15 @@ products are rounded, since truncation would pull every value down by half a uni
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from spikeloop.tasks.base import Interface
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
+from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
 from spikeloop.workers.chip.ppu.scalar_unit import (
     add_i8,
     add_i16,
@@ -35,67 +35,41 @@ from spikeloop.workers.chip.ppu.scalar_unit import (
 )
 from spikeloop.workers.kernels import part
 from spikeloop.workers.plasticity.hooks import register
-from spikeloop.workers.plasticity.program import (
-    MAX_TABLE,
-    MAX_TRACE_Q7,
-    REWARD_SHIFT,
-    q7,
-    table_weight,
-    value_parameters,
-    write_table,
-)
+from spikeloop.workers.plasticity.program import FRACTION_BITS, REWARD_SHIFT, synapse, weight_code
+from spikeloop.workers.plasticity.td import TdCommon, TdSettings
 from spikeloop.workers.space import Parameter, Real
+
+MAX_TABLE = MAX_WEIGHT_U6 << FRACTION_BITS
+MAX_TRACE_Q7 = 127
 
 
 class TdMemory(NamedTuple):
-    """Constants and memory of SARSA(λ) with periodic rescaling.
+    """Memory of SARSA(λ) with periodic rescaling.
 
     Attributes:
-        n_states: states, of neurons 0 to n_states − 1.
-        n_actions: actions, of the neurons that follow.
-        table: (n_states · n_actions,) int16 weights.
+        td: what both programs keep.
+        table: (n_states · n_actions,) int16 weights in 1/128 codes.
         trace_q7: (n_states · n_actions,) int8 traces.
-        last: (2,) int64 the pair whose update is due, −1 for none, and its feedback.
-        gamma_q7: discount.
-        lambda_q7: trace decay.
-        eta_q7: learning rate.
         scale_q7: factor on the feedback, 128 for 1.
         weight_lower: table value onto which rescaling maps a state's least weight.
         weight_upper: table value onto which it maps the largest one.
-        rescale_period: decisions between two rescalings, at least 1.
     """
 
-    n_states: int
-    n_actions: int
+    td: TdCommon
     table: NDArray[np.int16]
     trace_q7: NDArray[np.int8]
-    last: NDArray[np.int64]
-    gamma_q7: int
-    lambda_q7: int
-    eta_q7: int
     scale_q7: int
     weight_lower: int
     weight_upper: int
-    rescale_period: int
 
 
-class TdLambda(Settings):
+class TdLambda(TdSettings):
     """SARSA(λ) in saturating integers, as intended: rounded, clamped, one table."""
 
     kind: Literal["td_lambda"] = "td_lambda"
-    portable: ClassVar[bool] = True  # the same bits on every processor
-    search_trace_decay: bool = Field(
-        default=False, description="whether λ is a hyperparameter or ``trace_decay``"
-    )
-    trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
     search_reward_scale: bool = Field(
         default=False, description="whether the reward's scale is a hyperparameter, or 1"
     )
-
-    @property
-    def uses_sensors(self) -> bool:
-        """Return False: the program reads spike counters only."""
-        return False
 
     def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
         """Return the published hyperparameters, then λ and the reward's scale where searched.
@@ -103,97 +77,67 @@ class TdLambda(Settings):
         The published scale lets a weight of 63.5 stand for a value of 1. Values reach 1/(1 − γ), so
         that is enough for a small γ only; a smaller scale makes room for larger values.
         """
-        searched = value_parameters(interface.n_steps)
-        if self.search_trace_decay:
-            searched += (Real("trace_decay", 0, 1, self.trace_decay, description="λ"),)
-        if self.search_reward_scale:
-            searched += (Real("reward_scale", 0.1, 1, 1, description="what a reward counts"),)
-        return searched
+        scale = Real("reward_scale", 0.1, 1, 1, description="what a reward counts")
+        searched = super().parameters(interface)
+        return (*searched, scale) if self.search_reward_scale else searched
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdMemory:
         """Return the memory at the start of an episode."""
         n_pairs = n_states * n_actions
         return TdMemory(
-            n_states=n_states,
-            n_actions=n_actions,
+            td=self.common(theta, n_states, n_actions),
             table=np.full(n_pairs, table_weight(theta["initial_weight"]), dtype=np.int16),
             trace_q7=np.zeros(n_pairs, dtype=np.int8),
-            last=np.array([-1, 0], dtype=np.int64),
-            gamma_q7=q7(theta["gamma"]),
-            lambda_q7=q7(theta.get("trace_decay", self.trace_decay)),
-            eta_q7=q7(theta["eta"]),
             scale_q7=round(128 * theta.get("reward_scale", 1.0)),
             weight_lower=table_weight(theta["weight_lower"]),
             weight_upper=table_weight(theta["weight_upper"]),
-            rescale_period=max(1, round(theta["rescale_period"])),
         )
+
+
+def table_weight(weight: float) -> int:
+    """Return the nearest 6-bit weight, in the table's unit."""
+    return weight_code(weight) << FRACTION_BITS
 
 
 def begin(core: Core, memory: TdMemory) -> None:
     """Write the initial weights."""
-    write_table(core, memory.table, memory.n_states, memory.n_actions)
+    write_table(core, memory)
 
 
 def decided(core: Core, memory: TdMemory, step: int, state: int, action: int) -> None:
     """Update the previous pair, now that the action that followed it is known."""
-    pair = state * memory.n_actions + action
-    if memory.last[0] >= 0:
-        update_integer(
-            memory.table,
-            memory.trace_q7,
-            memory.last[0],
-            pair,
-            memory.last[1],
-            memory.gamma_q7,
-            memory.lambda_q7,
-            memory.eta_q7,
-        )
-        if step % memory.rescale_period == 0:
-            rescale_integer(
-                memory.table,
-                memory.n_states,
-                memory.n_actions,
-                memory.weight_lower,
-                memory.weight_upper,
-            )
-        write_table(core, memory.table, memory.n_states, memory.n_actions)
-    memory.last[0] = pair
+    pair = state * memory.td.n_actions + action
+    last = memory.td.last
+    if last[0] >= 0:
+        update(memory, last[0], pair, last[1])
+        if step % memory.td.rescale_period == 0:
+            rescale(memory)
+        write_table(core, memory)
+    last[0] = pair
 
 
 def rewarded(core: Core, memory: TdMemory, state: int, action: int, signal_q7: int) -> None:
     """Keep the feedback until the next decision."""
-    memory.last[1] = mul_q7_i16(signal_q7, memory.scale_q7)
+    memory.td.last[1] = mul_q7_i16(signal_q7, memory.scale_q7)
 
 
 register(TdMemory, begin=begin, decided=decided, rewarded=rewarded)
 
 
 @part
-def update_integer(
-    table: NDArray[np.int16],
-    trace_q7: NDArray[np.int8],
-    pair: int,
-    next_pair: int,
-    reward_q7: int,
-    gamma_q7: int,
-    lambda_q7: int,
-    eta_q7: int,
-) -> None:
+def update(memory: TdMemory, pair: int, next_pair: int, reward_q7: int) -> None:
     """Make one update after the next action is known, in saturating 8- and 16-bit arithmetic.
 
     Args:
-        table: (n_states · n_actions,) weights in 1/128 codes, updated.
-        trace_q7: (n_states · n_actions,) traces, updated.
+        memory: table and traces are updated.
         pair: state · n_actions + action that got the reward.
         next_pair: the same of the state and action that followed.
         reward_q7: reward · 127, in a signed halfword.
-        gamma_q7: discount · 128, at most 127.
-        lambda_q7: trace decay · 128, at most 127.
-        eta_q7: learning rate · 128, at most 127.
     """
-    target = add_i16(reward_q7 << REWARD_SHIFT, mul_q7_i16(table[next_pair], gamma_q7))
-    step = mul_q7_i16(sub_i16(target, table[pair]), eta_q7)
-    decay_q7 = mul_q7_i8(gamma_q7, lambda_q7)
+    td, table, trace_q7 = memory.td, memory.table, memory.trace_q7
+    target = add_i16(reward_q7 << REWARD_SHIFT, mul_q7_i16(table[next_pair], td.gamma_q7))
+    step = mul_q7_i16(sub_i16(target, table[pair]), td.eta_q7)
+    decay_q7 = mul_q7_i8(td.gamma_q7, td.lambda_q7)
     for i in range(table.size):
         trace = decayed_i8(trace_q7[i], decay_q7)
         if i == pair:
@@ -204,18 +148,34 @@ def update_integer(
 
 
 @part
-def rescale_integer(
-    table: NDArray[np.int16], n_states: int, n_actions: int, lower: int, upper: int
-) -> None:
+def rescale(memory: TdMemory) -> None:
     """Map each state's [min, max] onto [lower, upper], rounded; equal values become ``upper``."""
-    for state in range(n_states):
-        first = state * n_actions
+    table, lower, upper = memory.table, memory.weight_lower, memory.weight_upper
+    for first in range(0, table.size, memory.td.n_actions):
+        after = first + memory.td.n_actions
         least = most = np.int64(table[first])
-        for i in range(first + 1, first + n_actions):
+        for i in range(first + 1, after):
             least, most = min(least, np.int64(table[i])), max(most, np.int64(table[i]))
         span = most - least
-        for i in range(first, first + n_actions):
+        for i in range(first, after):
             if span == 0:
                 table[i] = upper
             else:
                 table[i] = lower + ((table[i] - least) * (upper - lower) + span // 2) // span
+
+
+@part
+def write_table(core: Core, memory: TdMemory) -> None:
+    """Copy the table into the synapses from states to actions."""
+    td = memory.td
+    for state in range(td.n_states):
+        for action in range(td.n_actions):
+            value = int(memory.table[state * td.n_actions + action])
+            core.weight_u6[synapse(state, action, td.n_states)] = synapse_weight(value)
+
+
+@part
+def synapse_weight(table_value: int) -> int:
+    """Return the 6-bit weight for a table value: rounded and clamped."""
+    half = 1 << (FRACTION_BITS - 1)
+    return min(max((table_value + half) >> FRACTION_BITS, 0), MAX_WEIGHT_U6)

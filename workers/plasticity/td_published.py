@@ -18,96 +18,59 @@ arithmetic shift.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spikeloop.tasks.base import Interface
-from spikeloop.tasks.settings import Settings
 from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
 from spikeloop.workers.kernels import part
 from spikeloop.workers.plasticity.hooks import register
-from spikeloop.workers.plasticity.program import q7, synapse, value_parameters, weight_code
-from spikeloop.workers.space import Parameter, Real
+from spikeloop.workers.plasticity.program import synapse, weight_code
+from spikeloop.workers.plasticity.td import TdCommon, TdSettings
 
 MAX_TRACE = 127
 
 
 class PublishedMemory(NamedTuple):
-    """Constants and memory of the published program.
+    """Memory of the published program.
 
     Attributes:
-        n_states: states, of neurons 0 to n_states − 1.
-        n_actions: actions, of the neurons that follow.
+        td: what both programs keep.
         table_u8: (n_states · n_actions,) uint8 weights in codes, not clamped to 6 bits.
         trace: (n_states · n_actions,) int8 traces, integers.
-        last: (2,) int64 the pair whose update is due, −1 for none, and its feedback.
-        gamma_q7: discount.
-        lambda_q7: trace decay.
-        eta_q7: learning rate.
         lower_u6: weight onto which rescaling maps a state's least one.
         upper_u6: weight onto which it maps the largest one.
-        rescale_period: decisions between two rescalings, at least 1.
         traces: 1 if traces are kept, 0 for the one-step rule.
     """
 
-    n_states: int
-    n_actions: int
+    td: TdCommon
     table_u8: NDArray[np.uint8]
     trace: NDArray[np.int8]
-    last: NDArray[np.int64]
-    gamma_q7: int
-    lambda_q7: int
-    eta_q7: int
     lower_u6: int
     upper_u6: int
-    rescale_period: int
     traces: int
 
 
-class TdPublished(Settings):
+class TdPublished(TdSettings):
     """The published TD program, with its faults; for comparison, never a default."""
 
     kind: Literal["td_published"] = "td_published"
-    portable: ClassVar[bool] = True  # the same bits on every processor
     traces: bool = Field(
         default=False, description="the build with (truncating) traces, not the published one"
     )
-    search_trace_decay: bool = Field(
-        default=False, description="whether λ is a hyperparameter or ``trace_decay``"
-    )
-    trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
-
-    @property
-    def uses_sensors(self) -> bool:
-        """Return False: the program reads spike counters only."""
-        return False
-
-    def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
-        """Return the published hyperparameters, then λ where it is searched."""
-        searched = value_parameters(interface.n_steps)
-        if self.search_trace_decay:
-            searched += (Real("trace_decay", 0, 1, self.trace_decay, description="λ"),)
-        return searched
 
     def memory(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> PublishedMemory:
         """Return the memory at the start of an episode."""
         n_pairs = n_states * n_actions
         return PublishedMemory(
-            n_states=n_states,
-            n_actions=n_actions,
+            td=self.common(theta, n_states, n_actions),
             table_u8=np.full(n_pairs, weight_code(theta["initial_weight"]), dtype=np.uint8),
             trace=np.zeros(n_pairs, dtype=np.int8),
-            last=np.array([-1, 0], dtype=np.int64),
-            gamma_q7=q7(theta["gamma"]),
-            lambda_q7=q7(theta.get("trace_decay", self.trace_decay)),
-            eta_q7=q7(theta["eta"]),
             lower_u6=weight_code(theta["weight_lower"]),
             upper_u6=weight_code(theta["weight_upper"]),
-            rescale_period=max(1, round(theta["rescale_period"])),
             traces=int(self.traces),
         )
 
@@ -120,37 +83,35 @@ def begin(core: Core, memory: PublishedMemory) -> None:
 
 def decided(core: Core, memory: PublishedMemory, step: int, state: int, action: int) -> None:
     """Update the previous pair, now that the action that followed it is known."""
-    pair = state * memory.n_actions + action
-    last = memory.last[0]
+    td, table, trace = memory.td, memory.table_u8, memory.trace
+    pair = state * td.n_actions + action
+    last = td.last[0]
     if last >= 0:
-        delta = (
-            memory.gamma_q7 * np.int64(memory.table_u8[pair])
-            - 128 * np.int64(memory.table_u8[last])
-            + 64 * memory.last[1]
-        )
+        value, next_value = np.int64(table[last]), np.int64(table[pair])
+        delta = td.gamma_q7 * next_value - 128 * value + 64 * td.last[1]
         if memory.traces:
-            for i in range(memory.trace.size):
-                memory.trace[i] = (memory.gamma_q7 * memory.lambda_q7 * memory.trace[i]) >> 14
-            memory.trace[last] = min(memory.trace[last] + 1, MAX_TRACE)
-            for i in range(memory.trace.size):
-                if memory.trace[i] != 0:
-                    learn_pair(core, memory, i, delta * memory.trace[i])
+            for i in range(trace.size):
+                trace[i] = (td.gamma_q7 * td.lambda_q7 * trace[i]) >> 14
+            trace[last] = min(trace[last] + 1, MAX_TRACE)
+            for i in range(trace.size):
+                if trace[i] != 0:
+                    learn_pair(core, memory, i, delta * trace[i])
         else:
             learn_pair(core, memory, last, delta)
-        if step % memory.rescale_period == 0:
+        if step % td.rescale_period == 0:
             rescale(core, memory)
-    memory.last[0] = pair
+    td.last[0] = pair
 
 
 def rewarded(core: Core, memory: PublishedMemory, state: int, action: int, signal_q7: int) -> None:
     """Keep the feedback until the next decision."""
-    memory.last[1] = signal_q7
+    memory.td.last[1] = signal_q7
 
 
 @part
 def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int) -> None:
     """Change one table entry, wrapping around in its byte, and write it to its synapse."""
-    moved = (16384 * np.int64(memory.table_u8[pair]) + memory.eta_q7 * delta) >> 14
+    moved = (16384 * np.int64(memory.table_u8[pair]) + memory.td.eta_q7 * delta) >> 14
     memory.table_u8[pair] = moved & 0xFF
     write_pair(core, memory, pair)
 
@@ -158,22 +119,24 @@ def learn_pair(core: Core, memory: PublishedMemory, pair: int, delta: int) -> No
 @part
 def write_pair(core: Core, memory: PublishedMemory, pair: int) -> None:
     """Write an entry to its synapse, clamped by an unsigned comparison."""
-    index = synapse(pair // memory.n_actions, pair % memory.n_actions, memory.n_states)
+    n_actions = memory.td.n_actions
+    index = synapse(pair // n_actions, pair % n_actions, memory.td.n_states)
     core.weight_u6[index] = min(int(memory.table_u8[pair]), MAX_WEIGHT_U6)
 
 
 @part
 def rescale(core: Core, memory: PublishedMemory) -> None:
     """Map each state's [min, max] of its synapses onto [lower, upper]; equal ones become upper."""
-    for state in range(memory.n_states):
+    n_states, n_actions = memory.td.n_states, memory.td.n_actions
+    for state in range(n_states):
         least, most = np.int64(MAX_WEIGHT_U6), np.int64(0)
-        for action in range(memory.n_actions):
-            weight = core.weight_u6[synapse(state, action, memory.n_states)]
-            memory.table_u8[state * memory.n_actions + action] = weight
+        for action in range(n_actions):
+            weight = core.weight_u6[synapse(state, action, n_states)]
+            memory.table_u8[state * n_actions + action] = weight
             least, most = min(least, np.int64(weight)), max(most, np.int64(weight))
         span = most - least
-        for action in range(memory.n_actions):
-            index = synapse(state, action, memory.n_states)
+        for action in range(n_actions):
+            index = synapse(state, action, n_states)
             rescaled = np.int64(memory.upper_u6)
             if span > 0:
                 above = np.int64(core.weight_u6[index]) - least

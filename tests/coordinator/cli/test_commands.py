@@ -54,16 +54,15 @@ def test_run_prints_generations_table_and_where_the_results_are(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "words"),
     [
-        (["run", "small.toml", "--set", "strategy"], 2, "table.key=value"),
-        (["run", "small.toml", "--set", "nonsense.x=1"], 2, "table.key with a table of"),
-        (["run", "small.toml", "--workers", "0"], 2, "--workers"),
-        (["run", "small.toml", "--out", "small.toml"], 2, "cannot be written"),
-        (["run"], 2, "CONFIG"),
-        (["resume", "."], 2, "not a run folder"),
-        (["transfer", ".", "--tasks", "1"], 2, "--tasks"),
-        (["run", "small.toml", "--workers", "5000"], 2, "workers must be >= 1, <= 4096, got 5000"),
+        (["run", "small.toml", "--set", "strategy"], "table.key=value"),
+        (["run", "small.toml", "--set", "nonsense.x=1"], "table.key with a table of"),
+        (["run", "small.toml", "--workers", "0"], "--workers"),
+        (["run", "small.toml", "--out", "small.toml"], "cannot be written"),
+        (["run"], "CONFIG"),
+        (["resume", "."], "not a run folder"),
+        (["run", "small.toml", "--workers", "5000"], "workers must be >= 1, <= 4096, got 5000"),
     ],
 )
 def test_bad_input_gives_one_line_and_leaves_nothing(
@@ -71,12 +70,11 @@ def test_bad_input_gives_one_line_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    code: int,
     words: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small_toml(tmp_path / "small.toml")
-    assert cli(*arguments) == code
+    assert cli(*arguments) == 2
     output, errors = capsys.readouterr()
     assert output == ""
     assert words in errors
@@ -104,8 +102,7 @@ def test_few_failed_episodes_are_counted_and_the_run_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = faulty_toml(tmp_path, fault="nan", broken_from=0.75)
-    command = ("run", str(config), "--out", str(tmp_path), "--set", "run.max_failed_share=1.0")
-    assert cli(*command) == 0
+    assert cli("run", config, "--out", tmp_path, "--set", "run.max_failed_share=1.0") == 0
     output = capsys.readouterr().out
     episodes = pd.read_parquet(tmp_path / "small" / "episodes")
     failed = episodes[episodes["status"] != "ok"]
@@ -119,7 +116,7 @@ def test_few_failed_episodes_are_counted_and_the_run_goes_on(
 
 
 def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli("transfer", str(finished), "--tasks", "5", "--seed", "3", "--json") == 0
+    assert cli("transfer", finished, "--tasks", 5, "--seed", 3, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert set(result["scores"]) == {"default", "random", "learned"}
     learned = result["scores"]["learned"]
@@ -135,37 +132,14 @@ def test_transfer_on_other_tasks(finished: Path, capsys: pytest.CaptureFixture[s
     assert len(pd.read_parquet(written)) == 25
 
 
-def test_transfer_never_replaces_another_and_checks_its_options(
-    finished: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = (finished / "transfer" / "part-000000.parquet").read_bytes()
-    assert cli("transfer", str(finished), "--tasks", "4") == 0
-    capsys.readouterr()
-    assert cli("transfer", str(finished), "--tasks", "500") == 2
-    errors = capsys.readouterr().err
-    assert "must be at least tasks" in errors
-    assert errors.count("\n") == 1
-    assert (finished / "transfer" / "part-000000.parquet").read_bytes() == before
-
-
 def test_the_manifest_holds_the_versions_of_installed_packages(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted = json.loads((finished / "run.json").read_text())["versions"]
     assert noted == manifest.versions()
     assert noted["scipy"] == metadata.version("scipy")
-    for name in manifest.OPTIONAL_PACKAGES:
-        assert noted.get(name) == installed(name)
     monkeypatch.setattr(manifest, "OPTIONAL_PACKAGES", ("no-such-package",))
     assert set(manifest.versions()) == set(manifest.PACKAGES)
-
-
-def installed(name: str) -> str | None:
-    """The version of a package, if there is one."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def test_changed_code_is_warned_of(
@@ -186,9 +160,7 @@ def test_family_without_anything_to_gain_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "flat.py").write_text(FLAT_FAMILY)
-    config = small_toml(tmp_path / "small.toml")
-    text = config.read_text().replace('kind = "random_mdp"', 'kind = "flat:Flat"')
-    config.write_text(text)
+    config = small_toml(tmp_path / "small.toml", family={"kind": "flat:Flat"})
     assert cli("run", str(config), "--out", str(tmp_path)) == 1
     assert "chance is as good as the optimum" in capsys.readouterr().err
 
@@ -199,18 +171,11 @@ from dataclasses import replace
 import numpy as np
 
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.settings import Settings
 
 
-class Flat(Settings):
-    n_states: int = 3
-    n_actions: int = 2
-    n_steps: int = 10
-    kind = property(lambda self: "flat")
-    interface = property(lambda self: RandomMdp(**self.model_dump()).interface)
-
+class Flat(RandomMdp):
     def sample(self, n_tasks, rng):
-        tasks = RandomMdp(**self.model_dump()).sample(n_tasks, rng)
+        tasks = super().sample(n_tasks, rng)
         return replace(tasks, reward=np.zeros_like(tasks.reward))
 """
 
@@ -227,7 +192,9 @@ def test_plan_counts_the_episodes_and_writes_nothing(
     assert plan["episodes_transfer"] == 6 * 5
     assert plan["total_s"] > 0
     assert cli("plan", "small.toml") == 0
-    assert "3 generations × 6 candidates × 4 tasks" in capsys.readouterr().out
+    output, errors = capsys.readouterr()
+    assert "3 generations × 6 candidates × 4 tasks" in output
+    assert errors == ""
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
@@ -248,9 +215,7 @@ def test_plan_of_a_learner_that_always_fails_fails(
     assert "episodes that were measured failed; the first: " in errors
     assert "to raise (--debug shows the traceback)" in errors
     assert cli("plan", str(config), "--json", "--debug") == 1
-    output, errors = capsys.readouterr()
-    assert output == ""
-    assert "in _break" in errors  # of the learner, where it failed
+    assert "in _break" in capsys.readouterr().err  # of the learner, where it failed
 
 
 def test_plan_counts_the_episodes_that_fail(
@@ -265,11 +230,6 @@ def test_plan_counts_the_episodes_that_fail(
     assert f"warning: {failed} of {measured} episodes that were measured failed" in errors
     assert errors.rstrip().endswith("not finite")
     assert errors.count("\n") == 1
-    assert cli("plan", str(config)) == 0
-    output, _ = capsys.readouterr()
-    assert f"Nothing was written; measured on {measured} episodes" in output
-    assert cli("plan", str(faulty_toml(tmp_path))) == 0
-    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("what", ["families", "learners", "strategies", "targets"])

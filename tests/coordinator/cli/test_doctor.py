@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-from collections import namedtuple
 from collections.abc import Callable
 from importlib import metadata, util
 from pathlib import Path
@@ -20,8 +19,6 @@ from spikeloop.workers.brian import targets
 from spikeloop.workers.learners.chip.agent import ChipAgent
 
 Patch = pytest.MonkeyPatch
-Usage = namedtuple("Usage", ("total", "used", "free"))
-GIB = 2**30
 
 
 @pytest.fixture
@@ -41,42 +38,78 @@ def verdict(name: str) -> Check:
     return check
 
 
-def replaced(patch: Patch, owner: Any, name: str, answer: Callable[..., Any]) -> None:
-    """Replaces a function; where ``answer`` gives None, the original answers."""
+def replaced(owner: Any, name: str, answer: Callable[..., Any]) -> Callable[[Patch], None]:
+    """Replace a function; where ``answer`` gives None, the original answers."""
     original = getattr(owner, name)
 
     def either(*arguments: Any, **named: Any) -> Any:
         found = answer(*arguments)
         return original(*arguments, **named) if found is None else found
 
-    patch.setattr(owner, name, either)
+    return lambda patch: patch.setattr(owner, name, either)
 
 
-def missing(package: str) -> Callable[[str], None]:
-    def version(name: str) -> None:
-        if name == package:
-            raise metadata.PackageNotFoundError(name)
+def python(*version: int) -> Callable[[Patch], None]:
+    return lambda patch: patch.setattr(doctor, "sys", SimpleNamespace(version_info=version))
 
-    return version
+
+def meminfo(text: str) -> Callable[[Patch], None]:
+    return replaced(Path, "read_text", lambda path: text if str(path) == "/proc/meminfo" else None)
+
+
+def shared(mib: int) -> Callable[[Patch], None]:
+    usage = SimpleNamespace(free=mib * 2**20)
+    return replaced(shutil, "disk_usage", lambda folder: usage if folder == SHM else None)
+
+
+def missing(name: str) -> None:
+    if name == PACKAGES[0]:
+        raise metadata.PackageNotFoundError(name)
+
+
+def read_only(patch: Patch) -> None:
+    def refuse(**where: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    patch.setattr(tempfile, "TemporaryFile", refuse)
+
+
+SHM = Path("/dev/shm")
+VERDICTS = [
+    (PACKAGES[0], lambda patch: None, "ok", metadata.version(PACKAGES[0]), ""),
+    (PACKAGES[0], replaced(metadata, "version", missing), "broken", "not inst", "pip install"),
+    ("python", python(3, 10, 9), "broken", "", "3.11"),
+    ("python", python(3, 11, 0), "ok", "", ""),
+    ("python", python(3, 13, 5), "ok", "", ""),
+    ("python", python(3, 14, 0), "broken", "", "3.11"),
+    ("memory", meminfo("MemTotal: 9 kB\nMemAvailable:  4194304 kB\n"), "ok", "4.0 GiB", ""),
+    ("memory", meminfo("MemAvailable:    1048576 kB\n"), "warning", "1.0 GiB", "--inline"),
+    ("memory", meminfo("MemTotal: 4194304 kB\n"), "warning", "unknown on this system", ""),
+    ("shared memory", shared(64), "warning", "64 MiB free in /dev/shm", "--shm-size"),
+    ("shared memory", shared(512), "ok", "512 MiB free in /dev/shm", ""),
+    ("runs folder", lambda patch: None, "ok", str(Path.cwd()), ""),
+    ("runs folder", read_only, "warning", "Read-only file system", "--out"),
+    ("temporary folder", read_only, "warning", "Read-only file system", "TMPDIR"),
+]
+"""A check, what is changed, its verdict, and words of what it found and of its advice."""
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_a_missing_package_is_broken(monkeypatch: Patch) -> None:
-    package = PACKAGES[0]
-    assert verdict(package) == Check(package, "ok", metadata.version(package))
-    replaced(monkeypatch, metadata, "version", missing(package))
-    assert verdict(package) == Check(package, "broken", "not installed", f"pip install {package}")
-
-
-@pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize(
-    ("version", "state"),
-    [((3, 10, 9), "broken"), ((3, 11, 0), "ok"), ((3, 13, 5), "ok"), ((3, 14, 0), "broken")],
-)
-def test_versions_of_python(monkeypatch: Patch, version: tuple[int, ...], state: str) -> None:
-    monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version))
-    assert verdict("python").state == state
-    assert ("3.11" in verdict("python").advice) == (state == "broken")
+@pytest.mark.parametrize(("name", "change", "state", "found", "advice"), VERDICTS)
+def test_verdicts(
+    monkeypatch: Patch,
+    name: str,
+    change: Callable[[Patch], None],
+    state: str,
+    found: str,
+    advice: str,
+) -> None:
+    change(monkeypatch)
+    check = verdict(name)
+    assert check.state == state
+    assert found in check.found
+    assert advice in check.advice
+    assert bool(check.advice) == bool(advice)
 
 
 @pytest.mark.usefixtures("no_ray")
@@ -91,60 +124,6 @@ def test_brian2_is_optional(monkeypatch: Patch) -> None:
     monkeypatch.setattr(util, "find_spec", lambda name: None if name == "brian2" else find(name))
     assert verdict("brian2").state == "warning"
     assert "spikeloop[brian]" in verdict("brian2").advice
-
-
-def meminfo(text: str) -> Callable[..., str | None]:
-    return lambda path, *_: text if str(path) == "/proc/meminfo" else None
-
-
-@pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize(
-    ("text", "state", "found"),
-    [
-        ("MemTotal: 9 kB\nMemAvailable:    4194304 kB\n", "ok", "4.0 GiB available"),
-        ("MemAvailable:    1048576 kB\n", "warning", "1.0 GiB available"),
-        ("MemTotal: 4194304 kB\n", "warning", "unknown on this system"),
-    ],
-)
-def test_little_memory_is_a_warning(monkeypatch: Patch, text: str, state: str, found: str) -> None:
-    replaced(monkeypatch, Path, "read_text", meminfo(text))
-    check = verdict("memory")
-    assert check.state == state
-    assert check.found.startswith(found)
-    assert ("--inline" in check.advice) == ("1.0" in found)
-
-
-@pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize(("mib", "state"), [(64, "warning"), (512, "ok")])
-def test_little_shared_memory_is_a_warning(monkeypatch: Patch, mib: int, state: str) -> None:
-    def exists(path: Path) -> bool | None:
-        return True if str(path) == "/dev/shm" else None
-
-    def disk_usage(folder: Any) -> Usage | None:
-        return Usage(GIB, 0, mib * 2**20) if str(folder) == "/dev/shm" else None
-
-    replaced(monkeypatch, Path, "exists", exists)
-    replaced(monkeypatch, shutil, "disk_usage", disk_usage)
-    check = verdict("shared memory")
-    assert check.state == state
-    assert check.found == f"{mib} MiB free in /dev/shm"
-    assert ("--shm-size" in check.advice) == (state == "warning")
-
-
-@pytest.mark.usefixtures("no_ray")
-def test_a_folder_that_cannot_be_written_is_a_warning(monkeypatch: Patch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert verdict("runs folder").state == "ok"
-    assert str(tmp_path) in verdict("runs folder").found
-
-    def read_only(**where: Any) -> None:
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
-    for name in ("runs folder", "temporary folder"):
-        assert verdict(name).state != "ok"
-        assert "Read-only file system" in verdict(name).found
-        assert verdict(name).advice
 
 
 def test_an_emulator_that_fails_is_broken(monkeypatch: Patch) -> None:

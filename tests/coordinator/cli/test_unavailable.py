@@ -1,6 +1,5 @@
 """A learner whose package is not installed: one line and exit code 3, never failed episodes."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -19,21 +18,16 @@ from spikeloop.cluster.targets.inline import Inline
 from spikeloop.coordinator.cli import catalogue as listing
 from spikeloop.coordinator.strategies.population import Explicit
 from spikeloop.tasks.mdp import RandomMdp
+from spikeloop.workers.base import Learner
 from spikeloop.workers.evaluate import rehearse
 from spikeloop.workers.job import Grid, Job, Tile
 from spikeloop.workers.seeding import TaskSet
 
 
-def job(**settings: str) -> Job:
+def job(learner: Learner) -> Job:
     family = RandomMdp(n_states=2, n_actions=2, n_steps=5)
-    learner = Lacking.model_validate(settings)
-    point = Explicit(
-        learner.model_copy(update={"found_in": "run_episodes"})
-        .space(family.interface)
-        .default_point()[None, :]
-    )
-    grid = Grid(family, learner, point, 1, 1, TaskSet.PLAN, 0)
-    return Job(grid, Tile(0, 1, 0, 1))
+    point = Explicit(Echo().space(family.interface).default_point()[None, :])
+    return Job(Grid(family, learner, point, 1, 1, TaskSet.PLAN, 0), Tile(0, 1, 0, 1))
 
 
 found_in_each = pytest.mark.parametrize(
@@ -63,8 +57,7 @@ def test_a_run_that_cannot_begin_leaves_nothing(
 ) -> None:
     configure(folder, found_in)
     assert cli(command, "small.toml") == 3
-    output, errors = capsys.readouterr()
-    assert (output, errors) == ("", f"spikeloop: {LINE}\n")
+    assert capsys.readouterr() == ("", f"spikeloop: {LINE}\n")
     assert not list(folder.glob("runs/*"))
 
 
@@ -122,16 +115,11 @@ def test_the_list_shows_the_other_learners_and_the_line(
 
 
 def test_only_a_missing_package_breaks_the_warm_up(tmp_path: Path) -> None:
-    for found_in in ("space", "run_episodes"):
-        with (
-            pytest.raises(PoolError, match=f"^{LINE}$"),
-            Inline().open(job(found_in=found_in), StopSignal(), None),
-        ):
-            pass
+    lacking = job(Lacking(found_in="run_episodes"))
+    with pytest.raises(PoolError, match=f"^{LINE}$"), Inline().open(lacking, StopSignal(), None):
+        pass
     (tmp_path / "spikes").touch()
-    rehearse(job(package=str(tmp_path / "spikes")))
+    rehearse(job(Lacking(package=str(tmp_path / "spikes"))))
     faults: tuple[Fault, ...] = ("raise", "sys_exit", "memory_error", "nan")
     for fault in faults:
-        broken = Echo(fault=fault, broken_from=0.0)
-        grid = dataclasses.replace(job(found_in="run_episodes").grid, learner=broken)
-        rehearse(Job(grid, Tile(0, 1, 0, 1)))
+        rehearse(job(Echo(fault=fault, broken_from=0.0)))

@@ -40,7 +40,7 @@ def test_stage_changes_the_family_until_its_share_of_generations() -> None:
     [
         (
             [{"until": 0.5, "family": {"n_step": 10}}],
-            "[run.curriculum, stage 1] unknown key 'n_step'; did you mean 'n_steps'?",
+            "[run.curriculum, stage 1] unknown key 'n_step' of kind 'random_mdp'; did you",
         ),
         (
             [{"until": 0.2, "family": {}}, {"until": 0.5, "family": {"n_steps": 0}}],

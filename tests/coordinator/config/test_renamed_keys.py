@@ -7,7 +7,7 @@ import pytest
 from support.command_line import cli, one_line
 from support.refused_configuration import refusal
 from support.small_comparison import comparison_toml
-from support.small_run import small_tables, small_toml
+from support.small_run import small_tables
 
 from spikeloop.coordinator.comparison.comparison_config import TuningSettings
 from spikeloop.coordinator.config.renamed_keys import RENAMED_KEYS, new_name
@@ -20,18 +20,7 @@ from spikeloop.workers.learners.brian_model.settings import NeuronTable, Synapse
 @pytest.mark.parametrize(
     ("table", "keys", "expected"),
     [
-        ("run", {"copy_to": "/mnt"}, "[run] copy_to is called upload_to now"),
         ("stop", {"lives": 100}, "[stop] lives is called episodes now"),
-        (
-            "learner",
-            {"kind": "lsnn", "usual_rate_hz": 10.0},
-            "[learner] usual_rate_hz is called centering_rate_hz now",
-        ),
-        (
-            "learner",
-            {"kind": "lsnn", "stretch": 5},
-            "[learner] stretch is called truncation now",
-        ),
         (
             "learner",
             {"kind": "brian_model", "neurons": {"a": {"on_told": ""}}},
@@ -45,12 +34,9 @@ def test_old_key_is_refused_with_the_new_one(
     assert expected in refusal({**small_tables(), table: {**small_tables()[table], **keys}})
 
 
-def test_old_keys_of_overrides_and_comparisons_exit_with_2(
+def test_old_keys_of_overrides_of_comparisons_exit_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = small_toml(tmp_path / "small.toml")
-    assert cli("run", run, "--set", "stop.lives=100", "--out", tmp_path) == 2
-    assert f"{run}: [stop] lives is called episodes now" in one_line(capsys)
     comparison = comparison_toml(tmp_path / "comparison.toml")
     assert cli("compare", comparison, "--set", "tuning.lives=100", "--out", tmp_path) == 2
     assert f"{comparison}: [tuning] lives is called episodes now" in one_line(capsys)

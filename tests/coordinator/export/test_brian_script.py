@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from support.command_line import cli
 from support.random_networks import BANDIT, QUADRATIC, random_network_file
-from support.small_run import small_toml
 
 pytest.importorskip("jax")
 
@@ -123,22 +122,3 @@ def test_the_script_notices_another_network(
     status, printed = run_script(tmp_path / "script" / "network.py")
     assert status == 1, printed
     assert "Error" not in printed
-
-
-@pytest.mark.brian
-def test_a_run_is_exported_with_the_point_that_it_deploys(tmp_path: Path) -> None:
-    toml = small_toml(
-        tmp_path / "net.toml",
-        run={"name": "net", "generations": 1, "tasks": 2},
-        family={"kind": "bandit", "n_steps": 10},
-        learner={"kind": "lsnn", "n_neurons": 10},
-        strategy={"kind": "random_search", "population_size": 2},
-        transfer={"tasks": 2, "random_points": 1, "monitor_every": 0},
-    )
-    lines = [line for line in toml.read_text().splitlines() if "n_states" not in line]
-    toml.write_text("\n".join(line for line in lines if "n_actions" not in line))
-    assert cli("run", toml, "--out", tmp_path) == 0
-    assert cli("export", tmp_path / "net", "--to", "brian2") == 0
-    status, printed = run_script(tmp_path / "net_brian2" / "network.py")
-    assert status == 0, printed
-    assert "10 of 10 are those that were taken" in printed

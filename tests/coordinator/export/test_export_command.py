@@ -1,40 +1,44 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command_line import cli, one_line
-from support.random_networks import BANDIT, random_network_file
-from support.small_run import small_toml
+from support.random_networks import BANDIT, random_network, random_network_file
+from support.small_run import small_config
+
+from spikeloop.coordinator.errors import ConfigError
+from spikeloop.coordinator.export import frozen_network
 
 pytest.importorskip("jax")
 
 
 @pytest.mark.parametrize("form", ["brian2", "nir"])
-def test_other_learners_are_refused_in_one_line(
-    tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    toml = small_toml(tmp_path / "small.toml", run={"generations": 1})
-    assert cli("run", toml, "--out", tmp_path) == 0
-    capsys.readouterr()
-    assert cli("export", tmp_path / "small", "--to", form) == 2
-    assert "tabular_td" in one_line(capsys)
+def test_other_learners_are_refused(form: str) -> None:
+    known = replace(random_network(BANDIT), config=small_config())
+    with pytest.raises(ConfigError, match=f"--to {form} .* tabular_td"):
+        frozen_network.freeze(known, form)
 
 
+@pytest.mark.parametrize(
+    ("learner", "options", "words"),
+    [
+        ({"smooth": 0.5}, ("--to", "brian2"), "learner.smooth is 0.5, not 0"),
+        ({}, ("--to", "brian2", "--task", 6), "--task must be 0 to 5"),
+        ({}, ("--to", "nir", "--task", 1), "--task is for --to brian2"),
+    ],
+)
 def test_options_that_do_not_fit_are_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    learner: dict[str, float],
+    options: tuple[object, ...],
+    words: str,
 ) -> None:
-    smooth = random_network_file(tmp_path / "smooth.npz", BANDIT, smooth=0.5)
-    for form in ("brian2", "nir"):
-        assert cli("export", smooth, "--to", form) == 2
-        assert "learner.smooth is 0.5, not 0" in one_line(capsys)
-    file = random_network_file(tmp_path / "some.npz", BANDIT)
-    assert cli("export", file, "--to", "brian2", "--task", 6) == 2
-    assert "--task" in one_line(capsys)
-    assert cli("export", file, "--to", "nir", "--task", 1) == 2
-    assert "--task is for --to brian2" in one_line(capsys)
-    assert cli("export", file, "--to", "onnx") == 2
-    assert "onnx" in one_line(capsys)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["smooth.npz", "some.npz"]
+    file = random_network_file(tmp_path / "some.npz", BANDIT, **learner)
+    assert cli("export", file, *options) == 2
+    assert words in one_line(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["some.npz"]
 
 
 @pytest.mark.parametrize("package", ["jax", "nir"])

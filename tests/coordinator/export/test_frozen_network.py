@@ -59,10 +59,14 @@ def shown(values: FloatArray, widths: FloatArray, x: float) -> Any:
     return np.exp(-((within - values) ** 2) / (2 * widths**2))
 
 
-@pytest.mark.parametrize("settings", [{}, {"trial_channels": 4, "feedback_share": 0.5}])
 @pytest.mark.parametrize(
-    "family",
-    [BANDIT, QUADRATIC, {"kind": "bandit", "rewards": "gaussian"}, {"kind": "random_mdp"}],
+    ("family", "settings"),
+    [
+        (BANDIT, {}),
+        (QUADRATIC, {"trial_channels": 4, "feedback_share": 0.5}),
+        ({"kind": "bandit", "rewards": "gaussian"}, {}),
+        ({"kind": "random_mdp"}, {"trial_channels": 4, "feedback_share": 0.5}),
+    ],
     ids=["rewards", "targets", "real rewards", "observed states"],
 )
 def test_the_table_of_channels_suffices_to_encode_a_new_task(

@@ -4,29 +4,19 @@ from typing import Any
 import numpy as np
 import pytest
 from support.random_networks import BANDIT, QUADRATIC, random_network
+from support.small_run import small_config
 
 from spikeloop.coordinator.config.load import parse
 from spikeloop.coordinator.config.run_config import TransferSettings
-from spikeloop.coordinator.errors import RunFailed
+from spikeloop.coordinator.errors import ConfigError, RunFailed
 from spikeloop.coordinator.interpretation import held_out_episodes, prediction_errors
-from spikeloop.coordinator.interpretation.episode_trace import adaptation, most_moved
+from spikeloop.coordinator.interpretation.episode_trace import most_moved
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
 from spikeloop.coordinator.interpretation.interpret import rate_distribution
 from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
 from spikeloop.coordinator.search.transfer_design import transfer_grid, transfer_theta
 from spikeloop.tasks.quadratic import QuadraticTasks
 from spikeloop.workers.learners.lsnn import tile
-
-RESTLESS: dict[str, Any] = {"kind": "restless_bandit", "n_steps": 25}
-
-
-def test_adaptation_of_one_spike_decays() -> None:
-    spikes = np.zeros((6, 2))
-    spikes[1, 0] = 1
-    rho = np.array([0.5, 0.9])
-    found = adaptation(spikes, rho)
-    np.testing.assert_allclose(found[:, 0], [0, 0, 0.5, 0.25, 0.125, 0.0625])
-    np.testing.assert_array_equal(found[:, 1], 0)
 
 
 def test_most_moved_orders_by_variation() -> None:
@@ -37,12 +27,9 @@ def test_most_moved_orders_by_variation() -> None:
 
 @pytest.mark.parametrize("common_noise", [True, False])
 @pytest.mark.parametrize("n_tasks", [4, 6, 9], ids=["fewer", "as many", "more"])
-@pytest.mark.parametrize("family", [QUADRATIC, BANDIT, RESTLESS], ids=lambda family: family["kind"])
-def test_tasks_and_seeds_are_those_of_a_transfer(
-    family: dict[str, object], n_tasks: int, common_noise: bool
-) -> None:
+def test_tasks_and_seeds_are_those_of_a_transfer(n_tasks: int, common_noise: bool) -> None:
     """Fewer tasks than the run's own transfer has are its first ones."""
-    learned = random_network(family)
+    learned = random_network({"kind": "restless_bandit", "n_steps": 25})
     tables = learned.config.tables()
     tables["run"]["common_noise"] = common_noise
     learned = replace(learned, config=parse(tables, "drawn", None))
@@ -90,8 +77,8 @@ def test_thresholds_are_those_of_the_network() -> None:
 
 @pytest.mark.parametrize(
     ("learner", "episodes_done"),
-    [({}, 5), ({"input": "spikes"}, 5), ({"trial_channels": 5}, 25)],
-    ids=["currents", "spikes", "trials"],
+    [({"input": "spikes"}, 5), ({"trial_channels": 5}, 25)],
+    ids=["spikes", "trials"],
 )
 def test_only_the_beginning_of_a_long_episode_is_traced(
     learner: dict[str, Any], episodes_done: int, monkeypatch: pytest.MonkeyPatch
@@ -129,6 +116,11 @@ def test_rates_count_all_spikes_of_the_first_episodes(
     assert n_episodes == n
     spikes = [held.trace(task).spikes for task in range(n)]
     np.testing.assert_allclose(rates, np.mean(spikes, axis=(0, 1)) * 1e3, rtol=1e-5)
+
+
+def test_other_learners_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"\[learner\] kind must be lsnn .*, got tabular_td"):
+        HeldOutEpisodes(replace(random_network(BANDIT), config=small_config()), 2, seed=0)
 
 
 def test_weights_that_are_not_finite_are_refused() -> None:

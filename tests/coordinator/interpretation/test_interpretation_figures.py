@@ -1,30 +1,22 @@
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from support.random_networks import BANDIT, QUADRATIC, random_network
 
 from spikeloop.coordinator.interpretation import prediction_errors, pulls
 from spikeloop.coordinator.interpretation.held_out_episodes import HeldOutEpisodes
-from spikeloop.coordinator.interpretation.prediction_errors import NETWORK
-from spikeloop.coordinator.interpretation.prediction_figures import draw_errors, draw_stages
-from spikeloop.coordinator.interpretation.pull_figures import draw_arms, draw_regret, draw_roles
-from spikeloop.coordinator.interpretation.spike_figures import draw_actions, draw_episode
+from spikeloop.coordinator.interpretation.prediction_figures import errors_figure, stages_figure
+from spikeloop.coordinator.interpretation.pull_figures import choices_figure, regret_figure
+from spikeloop.coordinator.interpretation.spike_figures import draw_actions, episode_figure
 from spikeloop.coordinator.report.figures import COLOURS
 from spikeloop.tasks.informative_bandit import InformativeBandit
 from spikeloop.tasks.quadratic import Quadratic
 
 TWO_STEP = {"kind": "two_step", "n_steps": 10}
-
-
-def drawn(draw: Callable[..., None], *arguments: Any) -> Axes:
-    axes = Figure().subplots()
-    draw(axes, *arguments)
-    return axes
+BOTH = ("adaptive\nneurons", "plain\nneurons")
 
 
 def test_the_figure_of_errors_shows_the_bands() -> None:
@@ -32,22 +24,20 @@ def test_the_figure_of_errors_shows_the_bands() -> None:
     errors = prediction_errors.summarise(
         prediction_errors.squared_errors(tasks, tasks.targets()), np.random.default_rng(2)
     )
-    axes = drawn(draw_errors, errors)
-    drawn_lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    (axes,) = errors_figure(errors, 50).axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    assert lines.keys() == errors.bands.keys()
     for name, band in errors.bands.items():
-        np.testing.assert_array_equal(drawn_lines[name], band.mean)
+        np.testing.assert_array_equal(lines[name], band.mean)
     assert errors.below_line == 0
-    assert [text.get_text() for text in axes.texts] == [
-        "below linear regression\nfrom 0 samples on"
-    ]
-    assert NETWORK in drawn_lines
+    (text,) = axes.texts
+    assert text.get_text() == "below linear regression\nfrom 0 samples on"
 
 
 def test_the_figure_of_stages_has_one_scale() -> None:
-    panels = Figure().subplots(2, 1)
     target = np.array([0.3, 0.6])
-    draw_stages(panels, target, [target, np.array([0.5, 9.0])], ["a", "b"], (0.2, 0.8))
-    (low, high), other = (axes.get_ylim() for axes in panels)
+    figure = stages_figure(target, [target, np.array([0.5, 9.0])], ["a", "b"], 1)
+    (low, high), other = (axes.get_ylim() for axes in figure.axes)
     assert (low, high) == other
     assert low < 0.3
     assert 1.4 < high < 1.6  # an answer of 9 leaves the figure
@@ -57,12 +47,11 @@ def test_the_figures_of_pulls_are_sorted_and_coloured_by_role() -> None:
     tasks = InformativeBandit().sample(30, np.random.default_rng(1))
     actions = np.repeat(tasks.target[:, None], 5, axis=1)
     actions[:, 0] = 10
-    axes = drawn(draw_roles, tasks, actions)
-    image = np.asarray(axes.images[0].get_array())
+    arms, roles = choices_figure(tasks, actions).axes
+    image = np.asarray(roles.images[0].get_array())
     assert (image[:, 0] == to_rgba(COLOURS["default"])).all()
     assert (image[:, 1:] == to_rgba(COLOURS["learned"])).all()
-    axes = drawn(draw_arms, tasks, actions)
-    pulled, strip = (np.asarray(shown.get_array()) for shown in axes.images)
+    pulled, strip = (np.asarray(shown.get_array()) for shown in arms.images)
     np.testing.assert_array_equal(pulled[:, 1:], np.repeat(strip, 4, axis=1))
     changes = (strip[1:, 0] != strip[:-1, 0]).any(axis=1).sum()
     assert changes == len(set(tasks.target)) - 1
@@ -73,7 +62,7 @@ def test_the_figure_of_regret_shows_the_other_policies_at_its_end() -> None:
     actions = np.zeros((30, 5), dtype=np.int64)
     rng = np.random.default_rng(2)
     known = pulls.summarise(tasks, actions, tasks.baselines(rng), rng)
-    axes = drawn(draw_regret, known)
+    (axes,) = regret_figure(known, 30).axes
     lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
     np.testing.assert_allclose(lines[pulls.NETWORK], [0, *known.regret.mean])
     bars: list[Any] = list(axes.containers)
@@ -92,22 +81,14 @@ def test_the_figure_of_regret_shows_the_other_policies_at_its_end() -> None:
             {"adaptive_share": 1.0, "input": "spikes"},
             ["action", "inputs", "adaptive\nneurons", "threshold / θ₀", "reward"],
         ),
-        (
-            BANDIT,
-            {},
-            [
-                *("action", "inputs", "adaptive\nneurons", "plain\nneurons"),
-                *("threshold / θ₀", "reward"),
-            ],
-        ),
+        (BANDIT, {}, ["action", "inputs", *BOTH, "threshold / θ₀", "reward"]),
     ],
 )
 def test_the_figure_of_an_episode_shows_the_parts_that_exist(
     family: dict[str, Any], learner: dict[str, Any], panels: list[str]
 ) -> None:
     episode = HeldOutEpisodes(random_network(family, **learner), 2, seed=0).trace(0)
-    figure = Figure()
-    draw_episode(figure, episode, "an episode")
+    figure = episode_figure(episode, "an episode")
     assert [axes.get_ylabel() for axes in figure.axes] == panels
     shown = sum(
         np.size(line.get_xdata())

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from support.command_line import cli
 from support.html_page import HtmlPage, column, table_of
 from support.small_run import SilentReporter, small_config
 
 from spikeloop.cluster.signals import StopSignal
-from spikeloop.coordinator.cli.main import main
 from spikeloop.coordinator.errors import ConfigError
 from spikeloop.coordinator.report.page import configuration
 from spikeloop.coordinator.report.write_report import write_report
@@ -180,9 +180,7 @@ def test_out_names_the_file_of_the_report(
     made: tuple[Path, Transfer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "own.html"
-    with pytest.raises(SystemExit) as exit_:
-        main(["report", str(made[0]), "--out", str(out)])
-    assert exit_.value.code == 0
+    assert cli("report", made[0], "--out", out) == 0
     assert capsys.readouterr().out == f"report:  {out}\n"
     assert HtmlPage(out.read_text(encoding="utf-8")).faults == []
 

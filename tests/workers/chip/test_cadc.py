@@ -1,126 +1,64 @@
-"""The column ADC: transfer curve, mismatch and noise."""
+"""The column ADC: transfer curve, ends of its range, and noise."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.statistical_asserts import assert_frequencies, assert_mean
+from support.chip_recording import ideal_neurons
+from support.statistical_asserts import assert_frequencies
 
 from spikeloop.tasks.base import FloatArray
-from spikeloop.workers.chip.cadc import (
-    CALIBRATED_OFFSET_SPREAD_LSB,
-    GAIN_SPREAD,
-    OFFSET_SPREAD_LSB,
-    Adc,
-    AdcSettings,
-    new_adc,
-)
-from spikeloop.workers.chip.correlation import (
-    Sensors,
-    disabled_sensors,
-    sensor_deviations,
-)
+from spikeloop.workers.chip.cadc import AdcSettings, new_adc
+from spikeloop.workers.chip.core import Core, new_core
+from spikeloop.workers.chip.correlation import disabled_sensors
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS, N_SYNAPSES
+from spikeloop.workers.chip.mismatch import Mismatch
 from spikeloop.workers.chip.sensor_readout import read_row
 
-SILENT = AdcSettings(noise_lsb=0.0)
+
+def charged(
+    causal: FloatArray | float,
+    anticausal: FloatArray | float = 0.0,
+    noise_lsb: float = 0.0,
+    mismatch: Mismatch = "off",
+) -> Core:
+    """Chip 20 with these charges in all synapses."""
+    sensors = disabled_sensors()
+    sensors.charge[0], sensors.charge[1] = causal, anticausal
+    adc = new_adc(AdcSettings(noise_lsb=noise_lsb), 20, mismatch)
+    return new_core(ideal_neurons(), sensors=sensors, adc=adc)
 
 
-def generator(state: int = 12345) -> NDArray[np.uint32]:
-    return np.array([state], dtype=np.uint32)
+def read(core: Core, row: int = 0) -> NDArray[np.int64]:
+    """(2, 32) codes of a row."""
+    codes = np.zeros((2, N_NEURONS), dtype=np.uint8)
+    read_row(core, row, codes)
+    return codes.astype(np.int64)
 
 
-def charged(causal: FloatArray | float, anticausal: FloatArray | float = 0.0) -> Sensors:
-    cells = disabled_sensors()
-    cells.causal[:], cells.anticausal[:] = causal, anticausal
-    return cells
-
-
-def read(
-    cells: Sensors, channels: Adc, row: int, random: NDArray[np.uint32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    causal, anticausal = np.zeros((2, N_NEURONS), dtype=np.uint8)
-    read_row(cells, channels, row, random, causal, anticausal)
-    return causal.astype(np.int64), anticausal.astype(np.int64)
-
-
-# --- The transfer curve ---------------------------------------------------------------------------
-
-
-def test_the_ideal_curve_is_the_rounded_sum_of_offset_and_charge() -> None:
-    lsb = np.arange(N_SYNAPSES) / 4  # exact quarters, up to 255.75
-    channels = new_adc(SILENT, None, calibrated=False)
-    cells = charged(lsb, lsb[::-1])
+def test_the_ideal_curve_is_the_rounded_sum_of_offset_and_charge_which_stays() -> None:
+    lsb = np.stack([np.arange(N_SYNAPSES), np.arange(N_SYNAPSES)[::-1]]) / 4  # exact, to 255.75
+    core = charged(*lsb)
     for row in range(N_ROWS):
-        part = slice(row * N_NEURONS, (row + 1) * N_NEURONS)
-        causal, anticausal = read(cells, channels, row, generator())
-        np.testing.assert_array_equal(causal, np.minimum(np.floor(40.5 + lsb[part]), 255))
-        np.testing.assert_array_equal(anticausal, np.minimum(np.floor(40.5 + lsb[::-1][part]), 255))
+        part = lsb[:, row * N_NEURONS : (row + 1) * N_NEURONS]
+        np.testing.assert_array_equal(read(core, row), np.minimum(np.floor(40.5 + part), 255))
+    np.testing.assert_array_equal(core.sensors.charge, lsb)
 
 
-def test_codes_stop_at_the_ends_of_eight_bits() -> None:
-    channels = new_adc(SILENT, None, calibrated=False)
-    for charge, code in ((214.4, 254), (215.4, 255), (300.0, 255), (-40.0, 0), (-1e6, 0)):
-        causal, anticausal = read(charged(charge), channels, 0, generator())
-        assert (causal == code).all() and (anticausal == 40).all()
+@pytest.mark.parametrize(
+    ("charge", "code"), [(214.4, 254), (215.4, 255), (300.0, 255), (-40.0, 0), (-1e6, 0)]
+)
+def test_codes_stop_at_the_ends_of_eight_bits(charge: float, code: int) -> None:
+    causal, anticausal = read(charged(charge))
+    assert (causal == code).all() and (anticausal == 40).all()
 
 
 def test_channels_have_their_own_offset_and_gain() -> None:
-    channels = new_adc(SILENT, 20, calibrated=False)
-    codes = read(charged(100.0, 50.0), channels, 9, generator())
-    for channel, charge in enumerate((100.0, 50.0)):
-        level = channels.offset_lsb[channel].astype(np.float64) + channels.gain[channel] * charge
-        assert np.unique(codes[channel]).size > 10
-        assert (np.abs(codes[channel] - level) <= 0.5 + 1e-4).all()
-
-
-def test_a_reading_leaves_the_charge_as_it_is() -> None:
-    cells = charged(3.0, 4.0)
-    read(cells, new_adc(AdcSettings(), 1, calibrated=True), 2, generator())
-    assert (cells.causal == 3).all() and (cells.anticausal == 4).all()
-
-
-# --- Mismatch -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("calibrated", [False, True])
-def test_channels_deviate_by_the_stated_magnitudes(calibrated: bool) -> None:
-    chips = [new_adc(AdcSettings(), chip, calibrated=calibrated) for chip in range(200)]
-    spread_lsb = CALIBRATED_OFFSET_SPREAD_LSB if calibrated else OFFSET_SPREAD_LSB
-    offset = np.array([chip.offset_lsb for chip in chips], dtype=np.float64)
-    gain = np.array([chip.gain for chip in chips], dtype=np.float64)
-    # Cutting a normal law at three deviations leaves 0.9733 of its variance.
-    alpha = 1e-4 / 5
-    x, y = (offset - 40) / spread_lsb, (gain - 1) / GAIN_SPREAD
-    for samples in (x, y):
-        assert_mean(samples, 0.0, alpha)
-        assert_mean(samples**2, 0.9733, alpha)
-        with pytest.raises(AssertionError):
-            assert_mean((1.1 * samples) ** 2, 0.9733, alpha)
-    assert_mean(x * y, 0.0, alpha)
-
-
-def test_a_chip_number_always_gives_the_same_channels_and_another_different_ones() -> None:
-    one, again, other = (new_adc(AdcSettings(), c, calibrated=False) for c in (20, 20, 22))
-    for name in ("offset_lsb", "gain"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(again, name))
-        assert not np.allclose(getattr(one, name), getattr(other, name))
-
-
-def test_channels_neurons_and_synapses_of_a_chip_deviate_on_their_own() -> None:
-    channels = new_adc(AdcSettings(), 20, calibrated=False)
-    first = (channels.offset_lsb.ravel().astype(np.float64) - 40) / OFFSET_SPREAD_LSB
-    keys: list[tuple[int, ...]] = [(), (2,)]  # of neurons and weights, see ``mismatch``
-    streams = [first, sensor_deviations(20)[0]]
-    for key in keys:
-        sequence = np.random.SeedSequence(20, spawn_key=key)
-        rng = np.random.Generator(np.random.Philox(sequence))
-        streams.append(rng.standard_normal(N_NEURONS))
-    for i, stream in enumerate(streams):
-        for other in streams[:i]:
-            assert (np.abs(stream[:16] - other[:16]) > 1e-4).all()
-
-
-# --- Noise ----------------------------------------------------------------------------------------
+    core = charged(100.0, 50.0, mismatch="uncalibrated")
+    codes = read(core, 9)
+    charge = np.array([[100.0], [50.0]])
+    level = core.adc.offset_lsb.astype(np.float64) + core.adc.gain * charge
+    assert min(np.unique(row).size for row in codes) > 10
+    assert (np.abs(codes - level) <= 0.5 + 1e-4).all()
 
 
 def code_law(noise_lsb: float, level: float, codes: range) -> FloatArray:
@@ -133,14 +71,10 @@ def code_law(noise_lsb: float, level: float, codes: range) -> FloatArray:
 
 
 def test_codes_scatter_by_the_exact_law_of_the_set_noise() -> None:
-    channels = new_adc(AdcSettings(noise_lsb=2.0), None, calibrated=False)
-    cells, random, classes = charged(10.3, 10.3), generator(), range(45, 57)
-    codes = np.array([read(cells, channels, 0, random) for _ in range(400)])
+    core, classes = charged(10.3, 10.3, noise_lsb=2.0), range(45, 57)
+    codes = np.array([read(core) for _ in range(400)])
     clipped = np.clip(codes, classes[0], classes[-1])
     counts = [int((clipped == code).sum()) for code in classes]
     assert_frequencies(counts, code_law(2.0, 50.3, classes), alpha=1e-4)
     with pytest.raises(AssertionError):
         assert_frequencies(counts, code_law(2.1, 50.3, classes), alpha=1e-4)
-
-
-# --- From charge to code and back -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Correlation sensors: the STDP window, the pairing of spikes, and the mismatch of synapses."""
+"""Correlation sensors: the STDP window, the pairing of spikes, and calibration bits."""
 
 from copy import deepcopy
 from itertools import pairwise
@@ -8,15 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from support.statistical_asserts import assert_mean
 
-from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.correlation import (
-    CALIBRATED_SENSORS,
-    UNCALIBRATED_SENSORS,
     Correlation,
     Sensors,
-    SensorSpread,
     disabled_sensors,
     new_sensors,
 )
@@ -30,12 +25,7 @@ PRE, POST = 0, 1
 
 
 def ideal(**changes: float) -> Sensors:
-    return new_sensors(Correlation(**changes), STEP_S, NO_CALIBRATION, None, calibrated=False)
-
-
-def assert_same(cells: Sensors, expected: Sensors, *, but: tuple[str, ...] = ()) -> None:
-    for name in set(Sensors._fields) - set(but):
-        np.testing.assert_array_equal(getattr(cells, name), getattr(expected, name), err_msg=name)
+    return new_sensors(Correlation(**changes), STEP_S, NO_CALIBRATION, 0, "off")
 
 
 def play(train: str, cells: Sensors) -> None:
@@ -55,28 +45,18 @@ def window(distances: list[int]) -> float:
     return float(0.5 * np.exp(-np.array(distances) * STEP_S / 5e-6).sum())
 
 
-# --- The window -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("distance", [0, 1, 2, 5, 10, 30, 50, 100, 300, 1000])
 def test_a_pair_adds_the_exponential_window_of_its_own_synapse(distance: int) -> None:
-    cells = new_sensors(Correlation(), STEP_S, NO_CALIBRATION, 20, calibrated=False)
+    cells = new_sensors(Correlation(), STEP_S, NO_CALIBRATION, 20, "uncalibrated")
     for row in range(N_ROWS):
         sense_pre(cells, LABEL, row, 50, 7)
     for column in range(N_NEURONS):
         sense_post(cells, column, 7 + distance)
-    assert not cells.anticausal.any()
+    assert not cells.charge[1].any()
     for row in range(N_ROWS):
         sense_pre(cells, LABEL, row, 50, 7 + 2 * distance)
-    for charge, amplitude, rate in (
-        (cells.causal, cells.amplitude_causal, cells.rate_causal),
-        (cells.anticausal, cells.amplitude_anticausal, cells.rate_anticausal),
-    ):
-        decay = np.exp(-distance * rate.astype(np.float64))
-        np.testing.assert_allclose(charge, amplitude * decay, rtol=1e-6)
-
-
-# --- Which spikes pair ----------------------------------------------------------------------------
+    decay = np.exp(-distance * cells.rate.astype(np.float64))
+    np.testing.assert_allclose(cells.charge, cells.amplitude * decay, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +83,8 @@ def test_trains_pair_their_nearest_neighbours(
 ) -> None:
     cells = ideal()
     play(train, cells)
-    assert cells.causal[0] == pytest.approx(window(causal), rel=1e-6)
-    assert cells.anticausal[0] == pytest.approx(window(anticausal), rel=1e-6)
+    expected = [window(causal), window(anticausal)]
+    assert cells.charge[:, 0] == pytest.approx(expected, rel=1e-6)
 
 
 def adjacent_pairs(history: list[tuple[int, int]], first: int) -> list[int]:
@@ -133,7 +113,7 @@ def test_random_trains_pair_as_in_a_merged_history(
     label = rng.integers(0, 3, N_SYNAPSES).astype(np.uint8)
     calibration = rng.integers(0, 16, N_SYNAPSES).astype(np.uint8)
     correlation = Correlation(amplitude_lsb=2.0, saturation_lsb=6.0)
-    cells = new_sensors(correlation, STEP_S, calibration, 3, calibrated=True)
+    cells = new_sensors(correlation, STEP_S, calibration, 3, "calibrated")
     histories: dict[int, list[tuple[int, int]]] = {s: [] for s in range(N_SYNAPSES)}
     fired = set()
     for step, kind, index, address in sorted(train):
@@ -148,15 +128,13 @@ def test_random_trains_pair_as_in_a_merged_history(
             for synapse in range(index, N_SYNAPSES, N_NEURONS):
                 histories[synapse].append((step, kind))
 
-    for charge, amplitude, rate, first in (
-        (cells.causal, cells.amplitude_causal, cells.rate_causal, PRE),
-        (cells.anticausal, cells.amplitude_anticausal, cells.rate_anticausal, POST),
-    ):
-        expected = np.zeros(N_SYNAPSES)
+    expected = np.zeros((2, N_SYNAPSES))
+    for branch, first in enumerate((PRE, POST)):
         for synapse, history in histories.items():
             distances = np.array(adjacent_pairs(history, first))
-            expected[synapse] = (amplitude[synapse] * np.exp(-rate[synapse] * distances)).sum()
-        np.testing.assert_allclose(charge, np.minimum(expected, 6.0), rtol=1e-5)
+            decay = np.exp(-cells.rate[branch, synapse] * distances)
+            expected[branch, synapse] = (cells.amplitude[branch, synapse] * decay).sum()
+    np.testing.assert_allclose(cells.charge, np.minimum(expected, 6.0), rtol=1e-5)
 
 
 def test_a_reset_empties_the_capacitors_of_a_row_and_nothing_else() -> None:
@@ -167,16 +145,16 @@ def test_a_reset_empties_the_capacitors_of_a_row_and_nothing_else() -> None:
         sense_post(cells, column, 12)
     for row in range(N_ROWS):
         sense_pre(cells, LABEL, row, 50, 15)
-    assert cells.causal.all() and cells.anticausal.all()
+    assert cells.charge.all()
     before = deepcopy(cells)
     reset_row(cells, 6)
     row = np.arange(N_SYNAPSES) // N_NEURONS == 6
-    np.testing.assert_array_equal(cells.causal, np.where(row, 0, before.causal))
-    np.testing.assert_array_equal(cells.anticausal, np.where(row, 0, before.anticausal))
-    assert_same(cells, before, but=("causal", "anticausal"))
+    before.charge[:, row] = 0
+    for name in Sensors._fields:
+        np.testing.assert_array_equal(getattr(cells, name), getattr(before, name), err_msg=name)
     # An event before the reset still pairs with a spike after it.
     sense_post(cells, 0, 20)
-    assert cells.causal[6 * N_NEURONS] == pytest.approx(window([5]), rel=1e-6)
+    assert cells.charge[0, 6 * N_NEURONS] == pytest.approx(window([5]), rel=1e-6)
 
 
 def test_distances_stay_exact_late_in_a_long_episode() -> None:
@@ -184,22 +162,18 @@ def test_distances_stay_exact_late_in_a_long_episode() -> None:
     cells = ideal()
     sense_pre(cells, LABEL, 0, 50, late)
     sense_post(cells, 0, late + 1)
-    assert cells.causal[0] == pytest.approx(window([1]), rel=1e-6)
-
-
-# --- Construction ---------------------------------------------------------------------------------
+    assert cells.charge[0, 0] == pytest.approx(window([1]), rel=1e-6)
 
 
 def test_calibration_bits_shorten_and_weaken_both_branches_by_their_steps() -> None:
     bits = (np.arange(N_SYNAPSES) % 16).astype(np.uint8)
     correlation = Correlation(tau_calibration=0.1, amplitude_calibration=0.2)
-    cells = new_sensors(correlation, STEP_S, bits, None, calibrated=False)
-    tau_steps = 50 * 0.9 ** (bits % 4)
-    amplitude = 0.5 * 0.8 ** (bits // 4)
-    for rate in (cells.rate_causal, cells.rate_anticausal):
-        np.testing.assert_allclose(1 / rate, tau_steps, rtol=1e-6)
-    for lsb in (cells.amplitude_causal, cells.amplitude_anticausal):
-        np.testing.assert_allclose(lsb, amplitude, rtol=1e-6)
+    cells = new_sensors(correlation, STEP_S, bits, 0, "off")
+    both = (2, N_SYNAPSES)
+    tau_steps = np.broadcast_to(50 * 0.9 ** (bits % 4), both)
+    amplitude = np.broadcast_to(0.5 * 0.8 ** (bits // 4), both)
+    np.testing.assert_allclose(1 / cells.rate, tau_steps, rtol=1e-6)
+    np.testing.assert_allclose(cells.amplitude, amplitude, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -207,71 +181,13 @@ def test_calibration_bits_shorten_and_weaken_both_branches_by_their_steps() -> N
 )
 def test_calibration_bits_of_another_width_are_refused(bits: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="calibration_u4"):
-        new_sensors(Correlation(), STEP_S, bits, None, calibrated=False)
-
-
-def relative(chip: int, *, calibrated: bool) -> dict[str, FloatArray]:
-    """(1024,) relative deviations: what the branches have in common, half their difference."""
-    cells = new_sensors(Correlation(), STEP_S, NO_CALIBRATION, chip, calibrated=calibrated)
-    tau = [1 / x.astype(np.float64) / 50 for x in (cells.rate_causal, cells.rate_anticausal)]
-    amplitude = [
-        x.astype(np.float64) / 0.5 for x in (cells.amplitude_causal, cells.amplitude_anticausal)
-    ]
-    return {
-        "tau": (tau[0] + tau[1]) / 2 - 1,
-        "tau asymmetry": (tau[0] - tau[1]) / 2,
-        "amplitude": (amplitude[0] + amplitude[1]) / 2 - 1,
-        "amplitude asymmetry": (amplitude[0] - amplitude[1]) / 2,
-    }
-
-
-@pytest.mark.parametrize(
-    ("calibrated", "spread"), [(False, UNCALIBRATED_SENSORS), (True, CALIBRATED_SENSORS)]
-)
-def test_deviations_have_the_stated_magnitudes(calibrated: bool, spread: SensorSpread) -> None:
-    chips = [relative(chip, calibrated=calibrated) for chip in range(20)]
-    magnitudes = {
-        "tau": spread.tau,
-        "tau asymmetry": spread.asymmetry,
-        "amplitude": spread.amplitude,
-        "amplitude asymmetry": spread.asymmetry,
-    }
-    # Cutting a normal law at three deviations leaves 0.9733 of its variance.
-    alpha = 1e-4 / 14
-    draws = {n: np.array([c[n] for c in chips]).ravel() / m for n, m in magnitudes.items()}
-    for samples in draws.values():
-        assert_mean(samples, 0.0, alpha)
-        assert_mean(samples**2, 0.9733, alpha)
-        with pytest.raises(AssertionError):
-            assert_mean((1.1 * samples) ** 2, 0.9733, alpha)
-    names = list(draws)
-    for i, name in enumerate(names):
-        for other in names[:i]:
-            assert_mean(draws[name] * draws[other], 0.0, alpha)
-
-
-def test_a_chip_number_always_gives_the_same_pattern_and_calibration_keeps_the_asymmetry() -> None:
-    raw, again = relative(20, calibrated=False), relative(20, calibrated=False)
-    tuned, other = relative(20, calibrated=True), relative(22, calibrated=False)
-    for name, pattern in raw.items():
-        np.testing.assert_array_equal(pattern, again[name])
-        assert not np.allclose(pattern, other[name])
-        shrunk = 1.0 if "asymmetry" in name else 0.3
-        np.testing.assert_allclose(tuned[name], shrunk * pattern, atol=1e-6)
-
-
-def test_every_synapse_is_physical_without_calibration() -> None:
-    bits = np.full(N_SYNAPSES, 15, dtype=np.uint8)
-    for chip in range(50):
-        cells = new_sensors(Correlation(), STEP_S, bits, chip, calibrated=False)
-        for values in cells[5:9]:
-            assert (values > 0).all() and np.isfinite(values).all()
+        new_sensors(Correlation(), STEP_S, bits, 0, "off")
 
 
 def test_disabled_sensors_have_the_types_of_enabled_ones_and_are_their_own() -> None:
     off, on = disabled_sensors(), ideal()
     assert (off.enabled, on.enabled) == (0, 1)
-    assert off.causal is not disabled_sensors().causal
+    assert off.charge is not disabled_sensors().charge
     for name in Sensors._fields:
         x, y = np.asarray(getattr(off, name)), np.asarray(getattr(on, name))
         assert type(getattr(off, name)) is type(getattr(on, name)), name

@@ -57,7 +57,7 @@ def test_a_long_experience_follows_the_arithmetic_in_whole_numbers(seed: int) ->
     """Against a model in unbounded integers; wrong truncation or order is seen at once."""
     rng = np.random.default_rng(seed)
     core, memory = start(gamma=rng.random(), eta=rng.random(), initial_weight=40.0)
-    gamma, eta = memory.gamma_q7, memory.eta_q7
+    gamma, eta = memory.td.gamma_q7, memory.td.eta_q7
     model, last, signal = [40] * 6, -1, 0
     differs = 0
     for step in range(300):

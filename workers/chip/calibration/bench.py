@@ -92,12 +92,7 @@ def set_potential(chip: Chip, nominal: Codes, height_V: float) -> Potential:
 def set_drive(chip: Chip, codes: FloatArray) -> NDArray[np.int64]:
     """Set weights and pulse length so that events have about the given strength on any row.
 
-    Args:
-        chip: the chip.
-        codes: (32,) wanted weight times pulse length in each column.
-
-    Returns:
-        (32,) weight times pulse length that was set.
+    That is a column's weight times pulse length, (32,) as wanted and, returned, as set.
     """
     pulse = int(np.clip(np.ceil(codes.max() / MAX_WEIGHT_U6), 1, MAX_PULSE_U5))
     weights = np.clip(np.rint(codes / pulse), 1, MAX_WEIGHT_U6).astype(np.int64)
@@ -110,11 +105,7 @@ def mean_response(
 ) -> tuple[FloatArray, FloatArray]:
     """Return times after an event and the mean membranes (32, n_times) over all repeats.
 
-    Args:
-        chip: the chip with its weights and drivers set.
-        period_s: time from one repeat to the next.
-        sample_s: approximate time between samples.
-        n_events: number of rows that send an event at once.
+    Repeats are ``period_s`` apart and samples about ``sample_s``; ``n_events`` rows send at once.
     """
     every = max(1, round(sample_s / chip.step_s))
     n_samples = int(np.ceil(period_s / (every * chip.step_s)))

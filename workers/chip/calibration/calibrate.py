@@ -72,13 +72,9 @@ def target_of(chip: int, nominal: Codes, noise_V: float, seed: int) -> Measureme
     from spikeloop.workers.chip.calibration.measurement import rates
 
     ideal = ideal_constants(nominal)
+    same = ("tau_mem_s", "tau_exc_s", "tau_inh_s", "exc_V", "inh_V", "refractory_s")
     return Measurements(
-        tau_mem_s=ideal.tau_mem_s,
-        tau_exc_s=ideal.tau_exc_s,
-        tau_inh_s=ideal.tau_inh_s,
-        exc_V=ideal.exc_V,
-        inh_V=ideal.inh_V,
-        refractory_s=ideal.refractory_s,
+        **{name: getattr(ideal, name) for name in same},
         gap_V=ideal.v_thresh_V - ideal.v_leak_V,
         rate_Hz=rates(Bench(chip, "off", nominal, nominal, noise_V, seed)),
     )

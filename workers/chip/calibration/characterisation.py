@@ -38,12 +38,8 @@ def rate_curves(
 def synapse_potentials(bench: Bench, height_V: float) -> tuple[FloatArray, FloatArray]:
     """Measure the postsynaptic potential of every synapse, without noise.
 
-    Args:
-        bench: the chip.
-        height_V: approximate peak of the potentials, negative for inhibition.
-
-    Returns:
-        (n_times,) s after the event, and (32, n_times, 32) V from rest by row and neuron.
+    Their peak is about ``height_V``, negative for inhibition. Returned are (n_times,) s after the
+    event, and (32, n_times, 32) V from rest by row and neuron.
     """
     chip = replace(bench, noise_V=0.0).set_up(0, v_thresh_u10=MAX_CODE_U10)
     one = set_potential(chip, bench.nominal, height_V)
@@ -62,12 +58,8 @@ def correlation_windows(
     """Measure the response of the correlation sensors of the first row to pairs of spikes.
 
     All neurons are kicked at once through another row, repeatedly, each time at the same distance
-    from an event on the first row; then both branches are read through the column ADC.
-
-    Args:
-        chip: number of the chip.
-        distances_s: (n,) from an event to the neurons' spikes; negative if spikes come first.
-        mismatch: as in ``Chip``.
+    from an event on the first row; then both branches are read through the column ADC. Distances
+    are (n,) from the event to the spikes, negative if spikes come first.
 
     Returns:
         Causal and anticausal LSB per pair, each (n, 32).

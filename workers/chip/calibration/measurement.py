@@ -101,10 +101,8 @@ def potentials(
 ) -> tuple[FloatArray, FloatArray]:
     """Measure strength per weight code, V, and time constant, s, of one synaptic input.
 
-    Args:
-        bench: the chip.
-        tau_mem_s: (32,) measured membrane time constants.
-        height_V: approximate peak of the postsynaptic potentials, negative for inhibition.
+    The peak of its postsynaptic potentials is about ``height_V``, negative for inhibition; the
+    membrane time constants have been measured.
     """
     chip = bench.set_up(1 if height_V > 0 else 2, v_thresh_u10=MAX_CODE_U10)
     one = set_potential(chip, bench.nominal, height_V)

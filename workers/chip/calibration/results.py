@@ -25,15 +25,9 @@ CORRECTED = (*BIASES, "gap")
 class Measurements:
     """Measured properties of 32 neurons, each (32,); nan where nothing could be observed.
 
-    Attributes:
-        tau_mem_s: membrane time constant.
-        tau_exc_s: time constant of the excitatory input.
-        tau_inh_s: time constant of the inhibitory input.
-        exc_V: how far a steady excitatory input of weight code 1 lifts the membrane above leak.
-        inh_V: how far a steady inhibitory input of weight code 1 pulls it below leak.
-        refractory_s: refractory time.
-        gap_V: threshold above leak.
-        rate_Hz: rate under the standard drive.
+    A steady excitatory input of weight code 1 lifts the membrane by ``exc_V`` above leak, an
+    inhibitory one pulls it by ``inh_V`` below. ``gap_V`` is the threshold above leak, and
+    ``rate_Hz`` the rate under the standard drive.
     """
 
     tau_mem_s: FloatArray

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloop.workers.chip.capmem import BIASES, VOLTAGES, Codes
-from spikeloop.workers.chip.lab.playback import Events, sorted_events
+from spikeloop.workers.chip.lab.playback import EVENT, Events, sorted_events
 from spikeloop.workers.chip.limits import MAX_CODE_U10, MAX_LABEL_U6, N_NEURONS, N_ROWS
 
 CODES = (*VOLTAGES, *BIASES, "large_capacitor")
@@ -92,12 +92,9 @@ def read_only_copy(codes: object) -> Codes:
 
 
 def with_codes(codes: Codes, chosen: NDArray[np.int64], new: Mapping[str, ArrayLike]) -> Codes:
-    """Return codes with new values in some neurons.
+    """Return codes with new values, by their names, in the (n,) chosen neurons.
 
-    Args:
-        codes: the codes to start from.
-        chosen: (n,) neurons.
-        new: values by the names of ``Codes``: one for all chosen neurons, or one each.
+    A value is one for all of them, or one each.
     """
     memory: dict[str, Any] = {}
     for name, values in new.items():
@@ -131,8 +128,10 @@ def events(times_s: ArrayLike, rows: ArrayLike, labels: ArrayLike, step_s: float
         raise ValueError(
             f"times_s, rows and labels must be equally many, or one for all; got shapes {shapes}"
         ) from None
-    step = np.rint(times.ravel() / step_s).astype(np.int64)
-    return sorted_events(step, row.ravel(), label.ravel())
+    found = np.zeros(times.size, dtype=EVENT)
+    found["step"] = np.rint(times.ravel() / step_s)
+    found["row"], found["label_u6"] = row.ravel(), label.ravel()
+    return sorted_events(found)
 
 
 def _number(name: str, value: object) -> float:

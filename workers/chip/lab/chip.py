@@ -36,14 +36,13 @@ from spikeloop.workers.chip.correlation import (
 from spikeloop.workers.chip.lab import arguments
 from spikeloop.workers.chip.lab.digital_memory import DigitalMemory
 from spikeloop.workers.chip.lab.playback import (
+    EVENT,
     events_after,
-    merge_events,
-    no_events,
-    play,
     read_sensors,
     reseed,
+    sorted_events,
 )
-from spikeloop.workers.chip.lab.recording import Recording, empty_recording, run_recorded
+from spikeloop.workers.chip.lab.recording import Recording, run_recorded
 from spikeloop.workers.chip.limits import (
     MAX_LABEL_U6,
     MAX_PULSE_U5,
@@ -54,10 +53,7 @@ from spikeloop.workers.chip.limits import (
     ROUTER_DELAY_CYCLES,
 )
 from spikeloop.workers.chip.mismatch import Mismatch, neurons_of_chip, synapse_gains
-
-SENSOR_CONSTANTS = ("amplitude_causal", "amplitude_anticausal", "rate_causal", "rate_anticausal")
-"""What the calibration bits of the synapses set."""
-
+from spikeloop.workers.chip.sensors import ANTICAUSAL, CAUSAL
 
 SYNAPSES = (N_ROWS, N_NEURONS)
 
@@ -137,20 +133,19 @@ class Chip:
         self._correlation = Correlation() if isinstance(sensors, bool) else sensors
         self._calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
         self._calibration_in_force_u4 = self._calibration_u4.copy()
-        pattern = None if mismatch == "off" else number
         self.core = new_core(
             neurons_of_chip(self._codes, number, mismatch),
             step_s,
             noise_V=noise_V,
             router_delay_cycles=router_delay_cycles,
-            gain=None if pattern is None else synapse_gains(pattern),
+            gain=synapse_gains(number, mismatch),
             sensors=None if sensors is False else self._empty_sensors(),
-            adc=new_adc(AdcSettings(), pattern, calibrated=mismatch == "calibrated"),
+            adc=new_adc(AdcSettings(), number, mismatch),
             strides=strides,
         )
         self.core.route_row[:] = NO_ROW
         reseed(self.core.lanes, np.uint64(seed))
-        self._events = no_events()
+        self._events = np.zeros(0, dtype=EVENT)
 
     @property
     def codes(self) -> Codes:
@@ -205,12 +200,12 @@ class Chip:
             ValueError: a time lies in the past, or a row or label does not exist.
         """
         events = arguments.events(times_s, rows, labels, self.step_s)
-        if events.step.size and events.step[0] < self.core.clock[0]:
+        if events.size and events["step"][0] < self.core.clock[0]:
             raise ValueError(
                 f"times_s must not lie before the chip's clock, {self.time_s:g} s, got "
                 f"{np.min(times_s):g} s"
             )
-        self._events = merge_events(self._events, events)
+        self._events = sorted_events(np.concatenate([self._events, events]))
 
     def run(
         self,
@@ -230,7 +225,7 @@ class Chip:
                 default.
         """
         traced = (
-            np.arange(N_NEURONS)
+            self._chosen(None)
             if isinstance(membrane, str) and membrane == "all"
             else arguments.neurons("membrane", membrane)
         )
@@ -238,11 +233,9 @@ class Chip:
         every = 1 if sample_s is None else arguments.step_count("sample_s", sample_s, self.step_s)
         self._check_memory()
         self._calibrate_sensors()
-        if spikes or traced.size:
-            recording = run_recorded(self.core, self._events, n_steps, self.step_s, traced, every)
-        else:
-            recording = empty_recording(int(self.core.clock[0]), n_steps, self.step_s)
-            play(self.core, self._events, int(self.core.clock[0]) + n_steps)
+        recording = run_recorded(
+            self.core, self._events, n_steps, self.step_s, traced, every, spikes=spikes
+        )
         self._events = events_after(self._events, self.core)
         return recording
 
@@ -256,7 +249,7 @@ class Chip:
         core.analog[I_EXC:DECAY_V] = 0
         core.queue[:] = 0
         core.counters_u10[:] = 0
-        self._events = no_events()
+        self._events = self._events[:0]
         self.reset_correlation()
         core.sensors.last_pre[:] = NEVER
         core.sensors.last_post[:] = NEVER
@@ -278,14 +271,13 @@ class Chip:
         Codes contain the channels' offsets and noise; subtract a reading after a reset.
         """
         self._require_sensors()
-        causal, anticausal = np.zeros((2, N_ROWS, N_NEURONS), dtype=np.uint8)
-        read_sensors(self.core, causal, anticausal)
-        return causal, anticausal
+        codes_u8 = np.zeros((2, N_ROWS, N_NEURONS), dtype=np.uint8)
+        read_sensors(self.core, codes_u8)
+        return codes_u8[CAUSAL], codes_u8[ANTICAUSAL]
 
     def reset_correlation(self) -> None:
         """Empty the capacitors of all correlation sensors."""
-        self.core.sensors.causal[:] = 0
-        self.core.sensors.anticausal[:] = 0
+        self.core.sensors.charge[:] = 0
 
     def calibration_u4(self) -> NDArray[np.uint8]:
         """Return the (1024,) calibration codes of the sensors, if the chip has sensors."""
@@ -308,18 +300,13 @@ class Chip:
         """Put changed calibration codes into force; charges stay as they are."""
         if not np.array_equal(self._calibration_u4, self._calibration_in_force_u4):
             new = self._empty_sensors()
-            for name in SENSOR_CONSTANTS:
-                getattr(self.core.sensors, name)[:] = getattr(new, name)
+            self.core.sensors.amplitude[:], self.core.sensors.rate[:] = new.amplitude, new.rate
             self._calibration_in_force_u4[:] = self._calibration_u4
 
     def _empty_sensors(self) -> Sensors:
         """Return this chip's sensors at its calibration codes."""
         return new_sensors(
-            self._correlation,
-            self.step_s,
-            self._calibration_u4,
-            None if self.mismatch == "off" else self.number,
-            calibrated=self.mismatch == "calibrated",
+            self._correlation, self.step_s, self._calibration_u4, self.number, self.mismatch
         )
 
     def _require_sensors(self) -> None:

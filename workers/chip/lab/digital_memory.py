@@ -14,11 +14,8 @@ class DigitalMemory:
     Reading gives a view that may be written in place; assigning overwrites all cells, with one
     value or an array. Assigned values are checked at once, those of a view at the next run.
 
-    Args:
-        array: gives the array that holds the memory of a chip.
-        shape: of the view.
-        low: least value of a cell.
-        high: largest value of a cell.
+    ``array`` gives the array of a chip that holds it, and ``shape`` is that of the view; values of
+    cells are in [low, high].
     """
 
     def __init__(

@@ -1,12 +1,12 @@
 """Kernels that send spikes into a chip at their times and record its spikes and membranes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeloop.workers.chip.analog import V
-from spikeloop.workers.chip.core import ADC_LANE, Core
+from spikeloop.workers.chip.core import Core
 from spikeloop.workers.chip.limits import N_NEURONS, N_ROWS
 from spikeloop.workers.chip.neurons import NO_SPIKE, flush_inputs, step_neurons
 from spikeloop.workers.chip.noise import seed_words
@@ -17,44 +17,22 @@ from spikeloop.workers.kernels import emulator_kernel, part
 ONE = np.uint32(1)
 
 
-class Events(NamedTuple):
-    """Spikes to send, in the order of their steps.
+EVENT = np.dtype([("step", np.int64), ("row", np.uint8), ("label_u6", np.uint8)], align=True)
+"""A spike to send: the chip's clock when it is sent, its row and its label."""
 
-    Attributes:
-        step: (n,) int64 the chip's clock at which each is sent, ascending.
-        row: (n,) uint8.
-        label_u6: (n,) uint8.
-    """
-
-    step: NDArray[np.int64]
-    row: NDArray[np.uint8]
-    label_u6: NDArray[np.uint8]
+Events = NDArray[np.void]
+"""(n,) of ``EVENT``, in the order of their steps."""
 
 
-def no_events() -> Events:
-    """Return an empty list of events."""
-    return Events(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
-
-
-def sorted_events(step: NDArray[np.int64], row: NDArray[Any], label_u6: NDArray[Any]) -> Events:
+def sorted_events(events: Events) -> Events:
     """Sort events by their steps; those of one step keep their order."""
-    order = np.argsort(step, kind="stable")
-    return Events(step[order], row[order].astype(np.uint8), label_u6[order].astype(np.uint8))
-
-
-def merge_events(one: Events, other: Events) -> Events:
-    """Merge events; those of ``one`` come first where steps are equal."""
-    return sorted_events(
-        np.concatenate([one.step, other.step]),
-        np.concatenate([one.row, other.row]),
-        np.concatenate([one.label_u6, other.label_u6]),
-    )
+    return events[np.argsort(events["step"], kind="stable")]
 
 
 def events_after(events: Events, core: Core) -> Events:
     """Return the events that a chip has not reached yet."""
-    first = int(np.searchsorted(events.step, core.clock[0]))
-    return Events._make(values[first:] for values in events)
+    after: Events = events[events["step"] >= core.clock[0]]
+    return after
 
 
 class RecordingBuffer(NamedTuple):
@@ -82,8 +60,8 @@ class RecordingBuffer(NamedTuple):
 @part
 def send_due(core: Core, events: Events, place: int) -> int:
     """Send all events that are due and return the index of the next one."""
-    while place < events.step.size and events.step[place] == core.clock[0]:
-        send(core, int(events.row[place]), int(events.label_u6[place]))
+    while place < events.size and events[place]["step"] == core.clock[0]:
+        send(core, int(events[place]["row"]), int(events[place]["label_u6"]))
         place += 1
     return place
 
@@ -116,8 +94,8 @@ def play(core: Core, events: Events, end: int) -> None:
     while core.clock[0] < end:
         place = send_due(core, events, place)
         until = end
-        if place < events.step.size:
-            until = min(end, events.step[place])
+        if place < events.size:
+            until = min(end, events[place]["step"])
         advance(core, until - core.clock[0])
 
 
@@ -149,10 +127,7 @@ def reseed(words: NDArray[np.uint32], seed: np.uint64) -> None:
 
 
 @emulator_kernel
-def read_sensors(
-    core: Core, causal_u8: NDArray[np.uint8], anticausal_u8: NDArray[np.uint8]
-) -> None:
-    """Convert all correlation sensors, row by row."""
-    random = core.lanes[ADC_LANE:]
+def read_sensors(core: Core, codes_u8: NDArray[np.uint8]) -> None:
+    """Convert all correlation sensors, row by row, into (2, 32, 32) codes."""
     for row in range(N_ROWS):
-        read_row(core.sensors, core.adc, row, random, causal_u8[row], anticausal_u8[row])
+        read_row(core, row, codes_u8[:, row])

@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.core import Core
-from spikeloop.workers.chip.lab.playback import Events, RecordingBuffer, events_after, record
+from spikeloop.workers.chip.lab.playback import (
+    Events,
+    RecordingBuffer,
+    events_after,
+    play,
+    record,
+)
 from spikeloop.workers.chip.limits import N_NEURONS
 
 BUFFER_SPIKES = 1 << 16
@@ -55,20 +61,24 @@ class Recording:
 
 
 def run_recorded(
-    core: Core, events: Events, n_steps: int, step_s: float, traced: NDArray[np.int64], every: int
+    core: Core,
+    events: Events,
+    n_steps: int,
+    step_s: float,
+    traced: NDArray[np.int64],
+    every: int,
+    *,
+    spikes: bool = True,
 ) -> Recording:
     """Advance a chip by ``n_steps`` steps and return the recording.
 
-    Args:
-        core: the chip.
-        events: spikes to send; none lies before the chip's clock.
-        n_steps: length of the run in steps.
-        step_s: the chip's integration step.
-        traced: (n_traced,) neurons whose membranes are sampled.
-        every: steps between samples.
+    No event lies before the chip's clock. Membranes of ``traced`` neurons are sampled ``every`` so
+    many steps; beside them, spikes are recorded in any case.
     """
     start = int(core.clock[0])
     end = start + n_steps
+    if not (spikes or traced.size):
+        play(core, events, end)
     samples = np.zeros((n_steps // every if traced.size else 0, traced.size), np.float32)
     capacity = min(BUFFER_SPIKES, N_NEURONS * n_steps)
     step, neuron = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.uint8)
@@ -85,26 +95,9 @@ def run_recorded(
     return Recording(
         start_s=start * step_s,
         stop_s=end * step_s,
-        spike_times_s=_seconds(np.concatenate(steps) + 1, step_s),
+        spike_times_s=(np.concatenate(steps) + 1).astype(np.float64) * step_s,
         spike_neurons=np.concatenate(neurons).astype(np.int64),
         neurons=traced,
-        sample_times_s=_seconds(sampled, step_s),
+        sample_times_s=sampled.astype(np.float64) * step_s,
         membrane_V=samples,
     )
-
-
-def empty_recording(start: int, n_steps: int, step_s: float) -> Recording:
-    """Return the recording of a run in which nothing was to be recorded."""
-    return Recording(
-        start_s=start * step_s,
-        stop_s=(start + n_steps) * step_s,
-        spike_times_s=np.zeros(0),
-        spike_neurons=np.zeros(0, dtype=np.int64),
-        neurons=np.zeros(0, dtype=np.int64),
-        sample_times_s=np.zeros(0),
-        membrane_V=np.zeros((0, 0), dtype=np.float32),
-    )
-
-
-def _seconds(steps: NDArray[np.int64], step_s: float) -> FloatArray:
-    return steps.astype(np.float64) * step_s

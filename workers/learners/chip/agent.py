@@ -6,7 +6,7 @@ hardware/mdp). The initial law of every published hyperparameter is the publishe
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -24,10 +24,10 @@ from spikeloop.workers.chip.correlation import Correlation, new_sensors
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import MAX_WEIGHT_U6, N_NEURONS, N_SYNAPSES
 from spikeloop.workers.chip.memory import data_bytes, environment_bytes, require_memory
-from spikeloop.workers.chip.mismatch import Mismatch, neurons_of_chip, synapse_gains
+from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.learners.chip.coding import CODINGS
-from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, run_episode
+from spikeloop.workers.learners.chip.episode import decision_protocol, decision_s, episode_kernel
 from spikeloop.workers.learning_curve import bin_lengths
 from spikeloop.workers.plasticity import RewardStdp, TdLambda, TdPublished
 from spikeloop.workers.plasticity.program import VALUE_ONE
@@ -134,11 +134,11 @@ class ChipAgent(Settings):
             protocol = decision_protocol(self.circuit_of(theta))
             for task, problem in enumerate(problems):
                 core = clone(prepared)
-                memory = self.program.memory(theta, n_states, n_actions)
+                memory: Any = self.program.memory(theta, n_states, n_actions)
                 sums = curve[candidate, task]
-                run_episode(
-                    core, memory, problem, protocol, coding, seeds[candidate, task], n_steps, sums
-                )
+                seed = seeds[candidate, task]
+                run_episode = episode_kernel(memory.__class__)
+                run_episode(core, memory, problem, protocol, coding, seed, n_steps, sums)
                 weights_u6 = core.weight_u6.reshape(-1, N_NEURONS)
                 values[candidate, task] = weights_u6[:n_states, n_states : n_states + n_actions]
         return Episodes(
@@ -181,40 +181,26 @@ class ChipAgent(Settings):
         Weights from states to actions are 0: they belong to the plasticity program.
         """
         circuit = self.circuit_of(theta)
-        core = self._core(circuit, n_states)
-        connect(core, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
-        return core
-
-    def _core(self, circuit: Circuit, n_states: int) -> Core:
-        """Return this chip at rest, with its mismatch and no synapses."""
-        codes = neuron_codes(circuit, n_states)
-        mismatch: Mismatch
-        if self.mismatch == "routine":
+        codes, mismatch = neuron_codes(circuit, n_states), self.mismatch
+        if mismatch == "routine":  # measures neurons; sensors and ADC stay as they are
             codes, mismatch = calibrated_codes(calibration_of(self.chip), codes), "uncalibrated"
-        else:
-            mismatch = self.mismatch
-        pattern = None if mismatch == "off" else self.chip
-        # The routine measures neurons; sensors and ADC stay as they are.
-        calibrated = self.mismatch in ("off", "calibrated")
-        sensing = self.program.uses_sensors
-        return new_core(
+        no_calibration_u4 = np.zeros(N_SYNAPSES, dtype=np.uint8)
+        core = new_core(
             neurons_of_chip(codes, self.chip, mismatch),
             circuit.step_s,
             noise_V=circuit.noise_V,
             router_delay_cycles=circuit.router_delay_cycles,
             strides=circuit.strides,
-            gain=None if pattern is None else synapse_gains(pattern),
+            gain=synapse_gains(self.chip, mismatch),
             sensors=new_sensors(
-                self.correlation,
-                circuit.step_s,
-                np.zeros(N_SYNAPSES, dtype=np.uint8),
-                pattern,
-                calibrated=calibrated,
+                self.correlation, circuit.step_s, no_calibration_u4, self.chip, mismatch
             )
-            if sensing
+            if self.program.uses_sensors
             else None,
-            adc=new_adc(self.adc, pattern, calibrated=calibrated) if sensing else None,
+            adc=new_adc(self.adc, self.chip, mismatch),
         )
+        connect(core, n_states, n_actions, round(theta["inhibition"]), circuit.pulse_u5)
+        return core
 
 
 @cache

@@ -24,11 +24,7 @@ FIRST, COUNT = CODINGS.index("first"), CODINGS.index("count")
 def choose(core: Core, coding: int, n_states: int, n_actions: int) -> int:
     """Read and clear the counters and draw uniformly among the best actions.
 
-    Args:
-        core: the chip after the network has settled.
-        coding: index into ``CODINGS``.
-        n_states: neurons before the first action neuron.
-        n_actions: action neurons.
+    ``coding`` is an index into ``CODINGS``.
     """
     best, candidates, n_candidates = np.int64(0), np.int64(0), 0
     for action in range(n_actions):

@@ -91,40 +91,16 @@ def next_state(environment: Environment, random: NDArray[np.int64], action: int,
     return successor
 
 
-def run_episode(
-    core: Core,
-    memory: Any,
-    environment: Environment,
-    protocol: DecisionProtocol,
-    coding: int,
-    seed: np.uint64,
-    n_steps: int,
-    curve: FloatArray,
-) -> None:
-    """Run one episode of an agent.
-
-    Args:
-        core: a chip at rest with its network; afterwards in its state at the episode's end.
-        memory: memory of the plasticity program, whose type says which program it is.
-        environment: the task.
-        protocol: the decision protocol.
-        coding: index into ``coding.CODINGS``.
-        seed: of all randomness of the episode.
-        n_steps: decisions.
-        curve: (n_bins,) rewards are added to their part of the episode.
-    """
-    _compiled(memory.__class__)(core, memory, environment, protocol, coding, seed, n_steps, curve)
-
-
 @cache
-def _compiled(program_memory: type) -> Callable[..., None]:
-    """Compile the episode with one program; each has its own index in numba's cache.
+def episode_kernel(program_memory: type) -> Callable[..., None]:
+    """Return the kernel of an episode with one program, by the type of the program's memory.
 
-    An index names the types for which its kernel was compiled. If programs shared one, a user's own
-    program, which other processes cannot import, would spoil it for all.
+    Each program has its own index in numba's cache, which names the types for which a kernel was
+    compiled. If programs shared one, a user's own program, which other processes cannot import,
+    would spoil it for all.
     """
 
-    def run(
+    def run_episode(
         core: Core,
         memory: Any,
         environment: Environment,
@@ -134,6 +110,18 @@ def _compiled(program_memory: type) -> Callable[..., None]:
         n_steps: int,
         curve: FloatArray,
     ) -> None:
+        """Run one episode of an agent.
+
+        Args:
+            core: a chip at rest with its network; afterwards in its state at the episode's end.
+            memory: memory of the plasticity program.
+            environment: the task.
+            protocol: the decision protocol.
+            coding: index into ``coding.CODINGS``.
+            seed: of all randomness of the episode.
+            n_steps: decisions.
+            curve: (n_bins,) rewards are added to their part of the episode.
+        """
         n_actions, n_states, _ = environment.reward.shape
         n_bins = curve.size
         seed_words(seed, core.lanes)
@@ -151,6 +139,6 @@ def _compiled(program_memory: type) -> Callable[..., None]:
             state = successor
             advance(core, protocol.settle)
 
-    run.__qualname__ = f"{program_memory.__module__}.{program_memory.__qualname__}"
+    run_episode.__qualname__ = f"{program_memory.__module__}.{program_memory.__qualname__}"
     file = getattr(sys.modules[program_memory.__module__], "__file__", None)
-    return emulator_kernel(run, *([] if file is None else [Path(file)]))
+    return emulator_kernel(run_episode, *([] if file is None else [Path(file)]))

@@ -1,38 +1,83 @@
-"""One episode of the tabular reference: the chip's rule in floating point, greedy over values."""
+"""SARSA(λ) in floating point, greedy over a table of values; ``plasticity.td_lambda`` has it."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from spikeloop.tasks.base import FloatArray
 from spikeloop.workers.chip.noise import GOLDEN, splitmix64
-from spikeloop.workers.kernels import emulator_kernel
-from spikeloop.workers.learners.tabular.rule import rescale_float, update_float
+from spikeloop.workers.kernels import emulator_kernel, part
 
 S11 = np.uint64(11)
 TO_UNIT = 2.0**-53
 
 
+class Rule(NamedTuple):
+    """Constants of the learning rule.
+
+    Attributes:
+        gamma: discount.
+        trace_decay: λ.
+        eta: learning rate.
+        low: least value.
+        high: largest value.
+        rescale_period: decisions between two rescalings, 0 for none.
+        lower: onto which rescaling maps a state's least value.
+        upper: onto which it maps the largest one.
+    """
+
+    gamma: float
+    trace_decay: float
+    eta: float
+    low: float
+    high: float
+    rescale_period: int
+    lower: float
+    upper: float
+
+
+@part
+def update(
+    rule: Rule, table: FloatArray, trace: FloatArray, pair: int, next_pair: int, reward: float
+) -> None:
+    """Make one update after the next action is known; values are clipped to [low, high]."""
+    step = rule.eta * (reward + rule.gamma * table[next_pair] - table[pair])
+    for i in range(table.size):
+        trace[i] *= rule.gamma * rule.trace_decay
+        if i == pair:
+            trace[i] = 1.0
+        table[i] = min(max(table[i] + step * trace[i], rule.low), rule.high)
+
+
+@part
+def rescale(rule: Rule, table: FloatArray, n_actions: int) -> None:
+    """Map each state's [min, max] onto [lower, upper]; equal values become ``upper``."""
+    for first in range(0, table.size, n_actions):
+        after = first + n_actions
+        least = most = table[first]
+        for i in range(first + 1, after):
+            least, most = min(least, table[i]), max(most, table[i])
+        span, wanted = most - least, rule.upper - rule.lower
+        for i in range(first, after):
+            above = table[i] - least
+            table[i] = rule.upper if span == 0 else rule.lower + above * wanted / span
+
+
 @emulator_kernel
 def run_episode(
+    rule: Rule,
     table: FloatArray,
     trace: FloatArray,
     cumulative: FloatArray,
     reward: FloatArray,
     signal: FloatArray,
     state: int,
-    gamma: float,
-    trace_decay: float,
-    eta: float,
-    low: float,
-    high: float,
-    rescale_period: int,
-    lower: float,
-    upper: float,
     seed: np.uint64,
     n_steps: int,
     curve: FloatArray,
 ) -> None:
     """Run one episode; ``table``, ``trace`` and ``curve`` are updated."""
-    n_actions, n_states, _ = reward.shape
+    n_actions = reward.shape[0]
     counter = np.uint64(seed)
     pair = -1
     feedback = 0.0
@@ -51,11 +96,9 @@ def run_episode(
                     action = a
         next_pair = first + action
         if pair >= 0:
-            update_float(
-                table, trace, pair, next_pair, feedback, gamma, trace_decay, eta, low, high
-            )
-            if rescale_period > 0 and step % rescale_period == 0:
-                rescale_float(table, n_states, n_actions, lower, upper)
+            update(rule, table, trace, pair, next_pair, feedback)
+            if rule.rescale_period > 0 and step % rule.rescale_period == 0:
+                rescale(rule, table, n_actions)
         counter = np.uint64(counter + GOLDEN)
         number = np.float64(splitmix64(counter) >> S11) * TO_UNIT
         successor = 0

@@ -14,7 +14,7 @@ from spikeloop.tasks.settings import Settings
 from spikeloop.tasks.tabular import TabularTasks, require_tables
 from spikeloop.workers.base import Episodes
 from spikeloop.workers.learning_curve import bin_lengths
-from spikeloop.workers.plasticity.program import rescale_period
+from spikeloop.workers.plasticity.td import rescale_period
 from spikeloop.workers.space import Parameters, ParameterSpace, Real
 
 
@@ -69,7 +69,7 @@ class TabularTd(Settings):
         """Run the episodes one after the other, each with a new table."""
         if not isinstance(tasks, TabularTasks):
             raise ValueError(f"tabular_td needs tasks given as tables, got {type(tasks).__name__}")
-        from spikeloop.workers.learners.tabular.episode import run_episode
+        from spikeloop.workers.learners.tabular.episode import Rule, run_episode
 
         n_states, n_actions, n_steps = tasks.n_states, tasks.n_actions, tasks.n_steps
         cumulative = np.cumsum(tasks.transition, axis=-1)
@@ -85,22 +85,25 @@ class TabularTd(Settings):
         values[:] = parameters["initial_value"][:, None, None]
         for candidate in range(parameters.n_candidates):
             theta = dict(zip(parameters.space.columns, parameters.values[candidate], strict=True))
+            rule = Rule(
+                gamma=theta["gamma"],
+                trace_decay=theta.get("trace_decay", self.trace_decay),
+                eta=theta["eta"],
+                low=low,
+                high=high,
+                rescale_period=max(1, round(theta["rescale_period"])) if self.rescale else 0,
+                lower=theta.get("value_lower", low),
+                upper=theta.get("value_upper", high),
+            )
             for task in range(tasks.n_tasks):
                 run_episode(
+                    rule,
                     values[candidate, task],
                     np.zeros(n_states * n_actions),
                     cumulative[task],
                     reward[task],
                     signal[task],
                     tasks.start_state[task],
-                    theta["gamma"],
-                    theta.get("trace_decay", self.trace_decay),
-                    theta["eta"],
-                    low,
-                    high,
-                    max(1, round(theta["rescale_period"])) if self.rescale else 0,
-                    theta.get("value_lower", low),
-                    theta.get("value_upper", high),
                     seeds[candidate, task],
                     n_steps,
                     curve[candidate, task],

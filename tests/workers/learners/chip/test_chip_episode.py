@@ -1,22 +1,18 @@
 """The decision protocol, the environment on the chip, and predictable episodes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from support.chip_recording import ideal_neurons, record
-from support.statistical_asserts import assert_frequencies, assert_rate
+from support.chip_recording import record
+from support.statistical_asserts import assert_frequencies
 
-from spikeloop.tasks.base import FloatArray
 from spikeloop.tasks.mdp import RandomMdp
-from spikeloop.tasks.tabular import TabularTasks
 from spikeloop.workers.chip.analog import membrane_response
-from spikeloop.workers.chip.capmem import NeuronConstants, ideal_constants
+from spikeloop.workers.chip.capmem import ideal_constants
 from spikeloop.workers.chip.circuit import Circuit, neuron_codes
 from spikeloop.workers.chip.core import Core, new_core
 from spikeloop.workers.chip.environment import environments
 from spikeloop.workers.chip.limits import DECISION_CYCLES, N_NEURONS, PPU_HZ
-from spikeloop.workers.chip.mismatch import synapse_gains, with_mismatch
+from spikeloop.workers.chip.mismatch import neurons_of_chip, synapse_gains
 from spikeloop.workers.chip.network import connect
 from spikeloop.workers.chip.noise import seed_words
 from spikeloop.workers.chip.ppu.scalar_unit import lcg
@@ -24,36 +20,25 @@ from spikeloop.workers.chip.router import advance
 from spikeloop.workers.learners.chip.coding import CODINGS, COUNT, FIRST, choose
 from spikeloop.workers.learners.chip.episode import (
     decision_protocol,
+    episode_kernel,
     next_state,
-    run_episode,
     silence,
     stimulate,
 )
 from spikeloop.workers.plasticity import TdLambda
 from spikeloop.workers.plasticity.td_lambda import TdMemory
 
-TIMING = decision_protocol(Circuit())
+QUIET = Circuit(noise_V=0.0)
+TIMING = decision_protocol(QUIET)
 S, A = 6, 8
+FIRED = CODINGS.index("fired")
 
 
-def prepared(
-    circuit: Circuit, n_states: int, n_actions: int, cells: NeuronConstants | None = None
-) -> Core:
-    """An ideal chip with the network, without weights from states to actions."""
-    core = new_core(
-        ideal_constants(neuron_codes(circuit, n_states)) if cells is None else cells,
-        circuit.step_s,
-        noise_V=circuit.noise_V,
-    )
-    connect(core, n_states, n_actions, inhibition_u6=63)
-    return core
-
-
-def network(
-    circuit: Circuit, weights: list[int] | None = None, cells: NeuronConstants | None = None
-) -> Core:
-    """An ideal chip with the network of 6 states; ``weights`` leave state 0."""
-    core = prepared(circuit, S, A, cells)
+def network(weights: list[int] | None = None, circuit: Circuit = QUIET) -> Core:
+    """An ideal chip with the network of 6 states and 8 actions; ``weights`` leave state 0."""
+    cells = ideal_constants(neuron_codes(circuit, S))
+    core = new_core(cells, circuit.step_s, noise_V=circuit.noise_V)
+    connect(core, S, A, inhibition_u6=63)
     seed_words(np.uint64(5), core.lanes)
     core.random[0] = 12345
     if weights is not None:
@@ -61,45 +46,24 @@ def network(
     return core
 
 
-def memory(n_states: int = S, n_actions: int = A, **changes: float) -> TdMemory:
+def run_once(
+    n_steps: int, circuit: Circuit, seed: int, rescale_period: float = 1e6
+) -> tuple[Core, TdMemory]:
+    """The chip and the program's memory after one episode, in which nothing is learned."""
+    core = network(circuit=circuit)
     theta = {
         "gamma": 0.0,
-        "eta": 0.5,
+        "eta": 0.0,
         "initial_weight": 50.0,
         "weight_lower": 20.0,
         "weight_upper": 60.0,
-        "rescale_period": 1e6,
+        "rescale_period": rescale_period,
     }
-    return TdLambda(trace_decay=0.0).memory({**theta, **changes}, n_states, n_actions)
-
-
-@dataclass
-class EpisodeResult:
-    total: float
-    memory: TdMemory
-    core: Core
-
-
-FIRED = CODINGS.index("fired")
-
-
-def run_once(
-    tasks: TabularTasks, n_steps: int, circuit: Circuit, seed: int, held: TdMemory
-) -> EpisodeResult:
-    """One episode on the first task, on an ideal chip."""
-    core = prepared(circuit, tasks.n_states, tasks.n_actions)
-    curve: FloatArray = np.zeros(1)
-    run_episode(
-        core,
-        held,
-        environments(tasks)[0],
-        decision_protocol(circuit),
-        FIRED,
-        np.uint64(seed),
-        n_steps,
-        curve,
-    )
-    return EpisodeResult(float(curve[0]), held, core)
+    memory = TdLambda(trace_decay=0.0).memory(theta, S, A)
+    task = environments(RandomMdp().sample(1, np.random.default_rng(0)))[0]
+    protocol, curve = decision_protocol(circuit), np.zeros(1)
+    episode_kernel(TdMemory)(core, memory, task, protocol, FIRED, np.uint64(seed), n_steps, curve)
+    return core, memory
 
 
 @pytest.mark.parametrize("step_s", [1e-7, 2e-7])
@@ -108,15 +72,14 @@ def test_a_decision_takes_5300_cycles_and_draws_one_action_and_one_successor(
 ) -> None:
     assert DECISION_CYCLES == 5300
     n_decisions = 7
-    tasks = RandomMdp().sample(1, np.random.default_rng(0))
-    episodes_done = run_once(tasks, n_decisions, Circuit(step_s=step_s), 11, memory())
-    assert episodes_done.core.clock[0] == round(n_decisions * DECISION_CYCLES / PPU_HZ / step_s)
+    core, _ = run_once(n_decisions, Circuit(step_s=step_s), 11)
+    assert core.clock[0] == round(n_decisions * DECISION_CYCLES / PPU_HZ / step_s)
     lanes = np.empty(N_NEURONS + 1, dtype=np.uint32)
     seed_words(np.uint64(11), lanes)
     random = int(lanes[N_NEURONS])
     for _ in range(2 * n_decisions):
         random = lcg(random)
-    assert episodes_done.core.random[0] == random
+    assert core.random[0] == random
 
 
 def fired(chip: Core, actions: list[int]) -> None:
@@ -128,7 +91,7 @@ def fired(chip: Core, actions: list[int]) -> None:
 
 @pytest.mark.parametrize("actions", [[2], [0, 7], [1, 3, 4], list(range(A)), []])
 def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) -> None:
-    chip = network(Circuit(noise_V=0.0))
+    chip = network()
     counts = np.zeros(A, dtype=np.int64)
     for _ in range(4000):
         fired(chip, actions)
@@ -147,7 +110,7 @@ def test_the_choice_is_uniform_among_the_actions_that_fired(actions: list[int]) 
 )
 def test_each_coding_draws_among_its_own_best_actions(coding: int, expected: list[int]) -> None:
     """Actions 2 and 6 fire first, 1 and 4 most often; silent neurons never win by old times."""
-    chip = network(Circuit(noise_V=0.0))
+    chip = network()
     counts = np.zeros(A, dtype=np.int64)
     for _ in range(2000):
         chip.counters_u10[:] = 0
@@ -160,8 +123,7 @@ def test_each_coding_draws_among_its_own_best_actions(coding: int, expected: lis
 
 
 def test_first_spike_is_recorded_once_and_anew_after_reading() -> None:
-    quiet = Circuit(noise_V=0.0)
-    chip = network(quiet, [63, 40, 0, 0, 0, 0, 0, 0])
+    chip = network([63, 40, 0, 0, 0, 0, 0, 0])
     stimulate(chip, 0, S, TIMING)
     begun = chip.first_spike[0]
     assert 0 < begun < 30  # the state neuron fires soon after its stimulus
@@ -175,12 +137,11 @@ def test_first_spike_is_recorded_once_and_anew_after_reading() -> None:
 
 
 def test_a_state_reverberates_until_an_action_fires_or_it_is_silenced() -> None:
-    quiet = Circuit(noise_V=0.0)
-    unheard = network(quiet, [0] * A)
+    unheard = network([0] * A)
     stimulate(unheard, 0, S, TIMING)
     assert unheard.counters_u10[0] > 15
     assert unheard.counters_u10[1:].sum() == 0
-    heard = network(quiet, [63] * A)
+    heard = network([63] * A)
     stimulate(heard, 0, S, TIMING)
     assert 1 <= heard.counters_u10[0] < unheard.counters_u10[0] / 2
     assert (heard.counters_u10[S : S + A] == 1).all()
@@ -190,20 +151,6 @@ def test_a_state_reverberates_until_an_action_fires_or_it_is_silenced() -> None:
     assert unheard.counters_u10.sum() == 0
 
 
-def test_without_noise_the_largest_weight_wins_and_the_winner_ends_the_race() -> None:
-    weights = [20, 30, 63, 25, 40, 10, 0, 35]
-    chip = network(Circuit(noise_V=0.0), weights)
-    for _ in range(3):
-        stimulate(chip, 0, S, TIMING)
-        assert np.flatnonzero(chip.counters_u10[S : S + A]).tolist() == [2]
-        silence(chip, S, A, TIMING)
-        advance(chip, TIMING.settle)
-    blocked = ideal_neurons(S, inh_A=0.0)
-    chip = network(Circuit(noise_V=0.0), weights, blocked)
-    stimulate(chip, 0, S, TIMING)
-    assert np.flatnonzero(chip.counters_u10[S : S + A]).size > 4
-
-
 def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
     """The race in closed form, on an uncalibrated chip with unequal synapses.
 
@@ -211,11 +158,10 @@ def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
     it, times the weight. Every neuron that crosses its threshold before the first one's inhibition
     arrives fires in exactly that step, and no other neuron fires by then.
     """
-    circuit = Circuit(noise_V=0.0)
     n_steps, n_winners = 230, set()
     for seed in range(20):
-        cells = with_mismatch(ideal_constants(neuron_codes(circuit, S)), seed, calibrated=False)
-        core = new_core(cells, circuit.step_s, gain=synapse_gains(seed))
+        cells = neurons_of_chip(neuron_codes(QUIET, S), seed, "uncalibrated")
+        core = new_core(cells, QUIET.step_s, gain=synapse_gains(seed, "uncalibrated"))
         connect(core, S, A, inhibition_u6=63)
         weights = np.random.default_rng(seed).integers(20, 64, A)
         core.weight_u6[S : S + A] = weights
@@ -227,7 +173,7 @@ def test_winners_and_times_of_a_race_follow_from_the_state_spikes() -> None:
             taus_s = cells.tau_mem_s[neuron], cells.tau_exc_s[neuron]
             lift_V = weights[action] * core.gain[neuron] * cells.exc_V[neuron]
             ages = np.arange(1, n_steps + 1)[:, None] - arrivals
-            response = np.vectorize(membrane_response)(circuit.step_s * ages.clip(0), *taus_s)
+            response = membrane_response(QUIET.step_s * ages.clip(0), *taus_s)
             membrane_V = cells.v_leak_V[neuron] + lift_V * response.sum(axis=1)
             above = np.flatnonzero(membrane_V >= cells.v_thresh_V[neuron])
             if above.size:
@@ -263,47 +209,8 @@ def test_successors_follow_the_transition_probabilities() -> None:
         assert_frequencies(counts, law[::-1], alpha=1e-4 / 8)
 
 
-def bandit(rewards: list[float], n_steps: int) -> TabularTasks:
-    """Two states that follow each other whatever is done; only the action decides the reward."""
-    n_actions = len(rewards)
-    transition = np.tile(np.eye(2)[::-1], (1, n_actions, 1, 1))
-    reward = np.tile(np.array(rewards)[None, :, None, None], (1, 1, 2, 2))
-    return TabularTasks(transition, reward, np.zeros(1, dtype=np.int64), n_steps)
-
-
-def test_a_noiseless_chip_learns_a_two_armed_task_and_repeats_itself() -> None:
-    tasks = bandit([0.1, 0.9, 0.1], 200)
-    episodes = [run_once(tasks, 200, Circuit(noise_V=0.0), 3, memory(2, 3)) for _ in range(2)]
-    assert episodes[0].total == episodes[1].total
-    np.testing.assert_array_equal(episodes[0].memory.table, episodes[1].memory.table)
-    # At most some tries of the poor actions; choosing at random would earn 73.
-    assert episodes[0].total > 165
-    table = episodes[0].memory.table.reshape(2, 3)
-    assert (table.argmax(axis=1) == 1).all()
-
-
-def test_without_plasticity_weights_stay_and_reward_is_that_of_chance() -> None:
-    """Two equal actions, so a binomial number of 400 rewards: false alarms at 1e-4; sees 0.13.
-
-    Plasticity, or one weight above the other, is rejected.
-    """
-    tasks = bandit([0.0, 1.0], 400)
-    held = memory(2, 2, eta=0.0)
-    n_paid = round(run_once(tasks, 400, Circuit(), 8, held).total)
-    assert (held.table == 50 * 128).all()
-    assert_rate(n_paid, 400, 0.5, alpha=1e-4)
-
-    unequal = memory(2, 2, eta=0.0)
-    unequal.table[1::2] += 5 * 128
-    for wrong in (memory(2, 2, eta=0.5), unequal):
-        n_paid = round(run_once(tasks, 400, Circuit(), 8, wrong).total)
-        with pytest.raises(AssertionError):
-            assert_rate(n_paid, 400, 0.5, alpha=1e-4)
-
-
-def test_rescaling_happens_at_its_period() -> None:
-    tasks = bandit([0.5, 0.5], 10)
-    untouched = run_once(tasks, 10, Circuit(), 1, memory(2, 2, eta=0.0, rescale_period=10))
-    assert (untouched.memory.table == 50 * 128).all()
-    rescaled = run_once(tasks, 10, Circuit(), 1, memory(2, 2, eta=0.0, rescale_period=9))
-    assert (rescaled.memory.table == 60 * 128).all()
+@pytest.mark.parametrize(("rescale_period", "weight"), [(10, 50), (9, 60)])
+def test_rescaling_happens_at_its_period(rescale_period: int, weight: int) -> None:
+    """Ten decisions; rescaling makes equal weights the upper one."""
+    _, memory = run_once(10, Circuit(), 1, rescale_period)
+    assert (memory.table == weight * 128).all()

@@ -1,0 +1,96 @@
+"""What the programs that learn values have in common: hyperparameters, constants and memory."""
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from spikeloop.tasks.base import Interface
+from spikeloop.tasks.settings import Settings
+from spikeloop.workers.chip.limits import MAX_WEIGHT_U6
+from spikeloop.workers.plasticity.program import initial_weight, q7
+from spikeloop.workers.space import Parameter, Real
+
+SHORTEST_RESCALE = 0.0129
+"""Shortest published rescaling period, as a fraction of an episode."""
+
+
+class TdCommon(NamedTuple):
+    """What each of them keeps: constants of SARSA(λ), and the pair whose update is due.
+
+    Attributes:
+        n_states: states, of neurons 0 to n_states − 1.
+        n_actions: actions, of the neurons that follow.
+        gamma_q7: discount.
+        lambda_q7: trace decay.
+        eta_q7: learning rate.
+        rescale_period: decisions between two rescalings, at least 1.
+        last: (2,) int64 the pair, −1 for none, and its feedback.
+    """
+
+    n_states: int
+    n_actions: int
+    gamma_q7: int
+    lambda_q7: int
+    eta_q7: int
+    rescale_period: int
+    last: NDArray[np.int64]
+
+
+class TdSettings(Settings):
+    """Settings of a program that learns values, which reads spike counters only."""
+
+    kind: str
+    uses_sensors: ClassVar[bool] = False
+    portable: ClassVar[bool] = True  # the same bits on every processor
+    search_trace_decay: bool = Field(
+        default=False, description="whether λ is a hyperparameter or ``trace_decay``"
+    )
+    trace_decay: float = Field(default=0.5, ge=0, le=1, description="λ when it is not searched")
+
+    def parameters(self, interface: Interface) -> tuple[Parameter, ...]:
+        """Return the published hyperparameters in their order, then λ where it is searched."""
+        most = MAX_WEIGHT_U6
+        published = (
+            Real("gamma", 0, 1, 0.5, description="discount"),
+            Real("eta", 0, 1, 0.5, description="learning rate"),
+            Real("weight_lower", 0, most, most / 2, "code", description="rescaling: least weight"),
+            Real(
+                "weight_upper",
+                "weight_lower",
+                most,
+                0.75 * most,
+                "code",
+                description="rescaling: largest weight",
+            ),
+            initial_weight(),
+            rescale_period(interface.n_steps),
+        )
+        trace_decay = Real("trace_decay", 0, 1, self.trace_decay, description="λ")
+        return (*published, trace_decay) if self.search_trace_decay else published
+
+    def common(self, theta: Mapping[str, float], n_states: int, n_actions: int) -> TdCommon:
+        """Return what the programs keep at the start of an episode."""
+        return TdCommon(
+            n_states=n_states,
+            n_actions=n_actions,
+            gamma_q7=q7(theta["gamma"]),
+            lambda_q7=q7(theta.get("trace_decay", self.trace_decay)),
+            eta_q7=q7(theta["eta"]),
+            rescale_period=max(1, round(theta["rescale_period"])),
+            last=np.array([-1, 0], dtype=np.int64),
+        )
+
+
+def rescale_period(n_steps: int) -> Real:
+    """Return the hyperparameter of the rescaling period, with its published range."""
+    return Real(
+        "rescale_period",
+        SHORTEST_RESCALE * n_steps,
+        n_steps,
+        (SHORTEST_RESCALE + 1) / 2 * n_steps,
+        "step",
+        description="steps between two rescalings",
+    )
